@@ -1,0 +1,474 @@
+//! What can be asked of an order. Commands are imperative; where a partner reports a fact, they begin with `Record`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::effect::{DeadlineKind, Report};
+use crate::id::{BookingId, ChannelId, ExternalId, ProductCode, RefundCaseId};
+use crate::money::{LedgerEntry, PaymentMode};
+use crate::order::{CancelReason, OrderKind, RefundKind, RefundSource, TicketKind, TicketRequest};
+use crate::personal::Person;
+use crate::product::{Currency, RuleSnapshot};
+use crate::time::{Date, UnixMillis};
+
+/// Which products a channel's product id names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProductRef {
+    /// The voucher, for a voucher order.
+    pub voucher: Option<ProductCode>,
+    /// The booking product; `None` when the channel does not name it (the voucher's own is meant).
+    pub booking: Option<ProductCode>,
+}
+
+/// A sale, as its channel tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sale {
+    /// The channel's number for the sale.
+    pub channel_order_id: ExternalId,
+    /// Voucher or direct.
+    pub kind: OrderKind,
+    /// The product sold.
+    pub product: ProductRef,
+    /// Units.
+    pub quantity: u32,
+    /// Who collects the money.
+    pub payment_mode: PaymentMode,
+    /// Currency of the amounts.
+    pub currency: Currency,
+    /// Price before discounts, minor units.
+    pub gross: i64,
+    /// What is to be received, minor units.
+    pub due: i64,
+    /// Whether it is paid already.
+    pub paid: bool,
+    /// Who bought.
+    pub buyer: Person,
+    /// When the channel says it was placed.
+    pub placed_at: UnixMillis,
+}
+
+/// A sale, with the rules that hold for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlaceOrder {
+    /// Where it was sold.
+    pub channel: ChannelId,
+    /// The sale.
+    pub sale: Sale,
+    /// The rules in force, from the running configuration.
+    pub rules: RuleSnapshot,
+    /// Made up from a later message, because the sale was never told: no rule of the sale is checked again.
+    pub is_stub: bool,
+}
+
+/// A wish for a visit date.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RequestBooking {
+    /// The channel's number for the booking.
+    pub channel_booking_id: ExternalId,
+    /// Units; all of the order's.
+    pub quantity: u32,
+    /// The date; `None` when the channel sends it later, with its demand for tickets.
+    pub visit_date: Option<Date>,
+    /// Who comes.
+    pub visitors: Vec<Person>,
+    /// Whom to reach.
+    pub contact: Option<Person>,
+    /// When the channel says it was asked for.
+    pub requested_at: UnixMillis,
+    /// What the engine looked up for the decision, inside the same transaction.
+    pub counts: Counts,
+}
+
+/// What others have taken already; read under lock, so that the last unit goes to one buyer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Counts {
+    /// Units left of the voucher; `None` is unlimited.
+    pub voucher_left: Option<i64>,
+    /// Units left on the visit date; `None` is unlimited.
+    pub date_left: Option<i64>,
+    /// Units that the buyer's phone has already bought or booked.
+    pub phone_units: u32,
+    /// For each visitor with a document, in order: live bookings of that document for this product.
+    pub document_bookings: Vec<u32>,
+    /// What the channel's credit account still covers, minor units; `None` when it has none.
+    pub credit_available: Option<i64>,
+}
+
+/// A ticket as a back-end or a person hands it in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NewTicket {
+    /// What admits.
+    pub code: crate::personal::DocumentNumber,
+    /// What `code` is.
+    pub kind: TicketKind,
+    /// The back-end's project.
+    pub project_id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// What a back-end says of a reservation; the whole truth as it knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TicketFacts {
+    /// It works on it.
+    Pending {
+        /// The back-end's own number.
+        backend_ref: Option<String>,
+    },
+    /// The tickets exist.
+    Issued {
+        /// The back-end's own number.
+        backend_ref: Option<String>,
+        /// The tickets, in its order.
+        tickets: Vec<NewTicket>,
+    },
+    /// It will never issue.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// The tickets are void, or were never made and never will be.
+    Cancelled,
+    /// It works on the cancellation.
+    CancelPending,
+    /// It does not make them void.
+    CancelRefused {
+        /// Why.
+        reason: String,
+        /// Because they were used.
+        used: bool,
+    },
+    /// No answer: perhaps it did, perhaps not.
+    Unknown {
+        /// What went wrong.
+        why: String,
+    },
+    /// Attempts are used up; a person must look.
+    GivenUp {
+        /// The last error.
+        why: String,
+    },
+}
+
+/// Who says that a ticket was used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedeemedBy {
+    /// The gate: a fact, which is parked when the state does not allow it yet.
+    Gate,
+    /// Ops: an act, which is refused when the state does not allow it.
+    Person,
+}
+
+/// Why a redemption waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParkReason {
+    /// A refund is under review.
+    RefundUnderReview,
+    /// The visit date has not come.
+    TooEarly,
+}
+
+/// The tickets were used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Redeem {
+    /// Which booking; `None` is the active one.
+    pub booking: Option<BookingId>,
+    /// When the guest entered.
+    pub at: UnixMillis,
+    /// Who says so.
+    pub by: RedeemedBy,
+}
+
+/// A request for money back that waits for our decision.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ApplyRefund {
+    /// The channel's number for the sale or the booking.
+    pub target: ExternalId,
+    /// The channel's number for the request; the same number is the same request.
+    pub channel_ref: String,
+    /// What is asked for.
+    pub kind: RefundKind,
+    /// Who asks.
+    pub source: RefundSource,
+    /// The channel's own code for the source.
+    pub source_code: Option<i64>,
+    /// Fee that the channel computed, minor units.
+    pub fee: i64,
+    /// When it was asked.
+    pub requested_at: UnixMillis,
+}
+
+/// Money went back, whoever decided it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RecordRefund {
+    /// The channel's number for the sale or the booking.
+    pub target: ExternalId,
+    /// The channel's number for the refund.
+    pub channel_ref: String,
+    /// What went back, minor units; `None` when the channel does not say.
+    pub amount: Option<i64>,
+    /// When.
+    pub at: UnixMillis,
+    /// What becomes of order and booking.
+    pub scope: RefundScope,
+    /// The channel's own code for the occasion.
+    pub scene: Option<i64>,
+    /// Because the voucher expired.
+    pub expired: bool,
+}
+
+/// How far a refund reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundScope {
+    /// Money and order: nothing will be used any more.
+    Order,
+    /// The booking only; no money moved.
+    Booking,
+    /// The money only; order, booking and tickets stay.
+    MoneyOnly,
+}
+
+/// The channel called something off; a fact, not a question.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RecordCancellation {
+    /// The channel's number for the sale or the booking.
+    pub target: ExternalId,
+    /// Why, in our words.
+    pub reason: CancelReason,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// How a call to the channel ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportOutcome {
+    /// The channel took it.
+    Acknowledged,
+    /// The channel will never take it.
+    Refused {
+        /// Its code.
+        code: String,
+        /// Its words.
+        why: String,
+    },
+    /// Attempts are used up.
+    GivenUp {
+        /// The last error.
+        why: String,
+    },
+}
+
+/// What can be asked of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Take a sale on. The only command that needs no order.
+    PlaceOrder(Box<PlaceOrder>, Counts),
+    /// Record movements of money by their numbers; the order in which they come does not matter.
+    RecordPayments {
+        /// The movements.
+        entries: Vec<LedgerEntry>,
+    },
+    /// The channel says the sale is paid in full (Douyin's pay-notify).
+    RecordPaid {
+        /// When.
+        at: UnixMillis,
+    },
+    /// Reserve a visit date.
+    RequestBooking(Box<RequestBooking>),
+    /// Accept the booking that waits.
+    ConfirmBooking,
+    /// Decline the booking that waits.
+    DeclineBooking {
+        /// Written for the guest.
+        reason: String,
+    },
+    /// Clear text for guests whose data came as the channel's cipher.
+    SupplyGuests {
+        /// The buyer.
+        buyer: Person,
+        /// The active booking's visitors, in order.
+        visitors: Vec<Person>,
+        /// The active booking's contact.
+        contact: Option<Person>,
+    },
+    /// The channel demands the tickets of a booking.
+    RequestTickets {
+        /// The channel's number for the booking.
+        target: ExternalId,
+        /// The demand.
+        request: TicketRequest,
+        /// First and last instant of validity, where the channel names the dates only here.
+        validity: Option<(UnixMillis, UnixMillis)>,
+    },
+    /// The answer to that demand is being written now: tickets that exist go into it.
+    AnswerTickets {
+        /// The channel's number for the booking.
+        target: ExternalId,
+    },
+    /// What the back-end says.
+    RecordTicketFacts {
+        /// Our booking.
+        booking: BookingId,
+        /// What it says.
+        facts: TicketFacts,
+    },
+    /// Tickets made by a person.
+    SupplyTickets {
+        /// The tickets.
+        tickets: Vec<NewTicket>,
+    },
+    /// The guest was there.
+    Redeem(Redeem),
+    /// The guest was not there.
+    MarkNoShow {
+        /// When that was established.
+        at: UnixMillis,
+    },
+    /// Somebody wants money back.
+    ApplyRefund(ApplyRefund),
+    /// Approve the case under review.
+    ApproveRefund {
+        /// Our case.
+        case: RefundCaseId,
+        /// Fee; `None` is the channel's.
+        fee: Option<i64>,
+        /// Do not wait for the back-end to make the tickets void.
+        without_backend: bool,
+        /// Why, for the record.
+        reason: Option<String>,
+    },
+    /// Reject the case under review.
+    RejectRefund {
+        /// Our case.
+        case: RefundCaseId,
+        /// Why; shown to the guest where the channel carries it.
+        reason: String,
+    },
+    /// Leave the case under review to a person.
+    EscalateRefund {
+        /// Our case.
+        case: RefundCaseId,
+        /// Why policy does not decide.
+        reason: String,
+    },
+    /// The guest took the request back.
+    WithdrawRefund {
+        /// The channel's number for the request.
+        channel_ref: String,
+    },
+    /// Money went back, or a decision was taken without us.
+    RecordRefund(RecordRefund),
+    /// The channel called something off.
+    RecordCancellation(RecordCancellation),
+    /// Ops call the order off.
+    CancelOrder {
+        /// Why.
+        reason: String,
+    },
+    /// Somebody of ours was shown guests' data in clear.
+    RecordReveal {
+        /// Why that person asked.
+        reason: String,
+    },
+    /// A call to the channel has ended.
+    RecordReport {
+        /// What was reported.
+        report: Report,
+        /// How it ended.
+        outcome: ReportOutcome,
+    },
+    /// A deadline is near.
+    WarnDeadline {
+        /// Which.
+        kind: DeadlineKind,
+        /// When it is due.
+        due_at: UnixMillis,
+    },
+    /// A deadline has passed.
+    PassDeadline {
+        /// Which.
+        kind: DeadlineKind,
+        /// When it was due.
+        due_at: UnixMillis,
+    },
+}
+
+/// What to do with a command whose order is not known (`protocols/douyin.md` 20: H1, H2, H5, H11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenUnknown {
+    /// The command itself brings the order into being.
+    Create,
+    /// Keep it and apply it when the order comes; the answer says "not yet".
+    Remember,
+    /// Note that the number is dead, so that a late creation is refused; the answer says "taken".
+    Tombstone,
+    /// Ask the sender to come again.
+    TryLater,
+    /// There is nothing to act on.
+    NotFound,
+}
+
+impl Command {
+    /// Its name: in events, metrics, spans and the matrix of the tests.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::PlaceOrder(..) => "place_order",
+            Command::RecordPayments { .. } => "record_payments",
+            Command::RecordPaid { .. } => "record_paid",
+            Command::RequestBooking(_) => "request_booking",
+            Command::ConfirmBooking => "confirm_booking",
+            Command::DeclineBooking { .. } => "decline_booking",
+            Command::SupplyGuests { .. } => "supply_guests",
+            Command::RequestTickets { .. } => "request_tickets",
+            Command::AnswerTickets { .. } => "answer_tickets",
+            Command::RecordTicketFacts { .. } => "record_ticket_facts",
+            Command::SupplyTickets { .. } => "supply_tickets",
+            Command::Redeem(_) => "redeem",
+            Command::MarkNoShow { .. } => "mark_no_show",
+            Command::ApplyRefund(_) => "apply_refund",
+            Command::ApproveRefund { .. } => "approve_refund",
+            Command::RejectRefund { .. } => "reject_refund",
+            Command::EscalateRefund { .. } => "escalate_refund",
+            Command::WithdrawRefund { .. } => "withdraw_refund",
+            Command::RecordRefund(_) => "record_refund",
+            Command::RecordCancellation(_) => "record_cancellation",
+            Command::CancelOrder { .. } => "cancel_order",
+            Command::RecordReveal { .. } => "record_reveal",
+            Command::RecordReport { .. } => "record_report",
+            Command::WarnDeadline { .. } => "warn_deadline",
+            Command::PassDeadline { .. } => "pass_deadline",
+        }
+    }
+
+    /// What becomes of it when its order is not known.
+    pub fn when_unknown(&self) -> WhenUnknown {
+        match self {
+            Command::PlaceOrder(..) | Command::RequestBooking(_) => WhenUnknown::Create,
+            Command::RequestTickets { .. } | Command::ApplyRefund(_) => WhenUnknown::Remember,
+            Command::RecordRefund(_) | Command::RecordCancellation(_) => WhenUnknown::Tombstone,
+            Command::RecordPaid { .. } | Command::RecordPayments { .. } => WhenUnknown::TryLater,
+            Command::ConfirmBooking
+            | Command::DeclineBooking { .. }
+            | Command::SupplyGuests { .. }
+            | Command::AnswerTickets { .. }
+            | Command::RecordTicketFacts { .. }
+            | Command::SupplyTickets { .. }
+            | Command::Redeem(_)
+            | Command::MarkNoShow { .. }
+            | Command::ApproveRefund { .. }
+            | Command::RejectRefund { .. }
+            | Command::EscalateRefund { .. }
+            | Command::WithdrawRefund { .. }
+            | Command::CancelOrder { .. }
+            | Command::RecordReveal { .. }
+            | Command::RecordReport { .. }
+            | Command::WarnDeadline { .. }
+            | Command::PassDeadline { .. } => WhenUnknown::NotFound,
+        }
+    }
+}

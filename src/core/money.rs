@@ -1,0 +1,165 @@
+//! Money: a ledger of entries, and the payment state derived from it. Nothing sets a payment state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::product::Currency;
+use crate::time::UnixMillis;
+
+/// Who holds the guest's money for this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentMode {
+    /// The channel collects, and tells us each payment.
+    Ledger,
+    /// Nothing is paid for this booking.
+    BookingOnly,
+    /// Paid elsewhere; not our business.
+    External,
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryKind {
+    /// Money received from the guest.
+    Charge,
+    /// Money returned to the guest.
+    Refund,
+    /// Money kept when the rest was returned.
+    Fee,
+}
+
+/// How far an entry has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryStatus {
+    /// Expected.
+    Pending,
+    /// Done; a refund turned into credit counts as done.
+    Done,
+    /// It did not work and waits for somebody.
+    Failed,
+}
+
+/// One movement of money; entries with the same `reference` and `kind` are the same movement.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// The channel's number for the movement.
+    pub reference: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// How far it is.
+    pub status: EntryStatus,
+    /// Minor units, zero or more; the direction is in `kind`.
+    pub amount: i64,
+    /// When it happened.
+    pub at: UnixMillis,
+}
+
+/// The payment axis (`product.md`, the order's life).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentState {
+    /// Nothing to pay.
+    None,
+    /// Paid elsewhere.
+    External,
+    /// Nothing received yet.
+    Unpaid,
+    /// A part was received.
+    Partial,
+    /// All was received.
+    Paid,
+    /// Money is on its way back.
+    RefundPending,
+    /// A part was returned.
+    PartiallyRefunded,
+    /// All that was received and not kept as a fee was returned.
+    Refunded,
+    /// A return did not work.
+    RefundFailed,
+}
+
+/// The money of one order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Money {
+    /// Who collects.
+    pub mode: PaymentMode,
+    /// Currency of every amount.
+    pub currency: Currency,
+    /// Price before any discount, minor units.
+    pub gross: i64,
+    /// What is to be received, minor units.
+    pub due: i64,
+    /// All movements, oldest first.
+    pub ledger: Vec<LedgerEntry>,
+}
+
+impl Money {
+    /// Sum of the entries of `kind` that are `status`.
+    fn sum(&self, kind: EntryKind, status: EntryStatus) -> i64 {
+        self.ledger.iter().filter(|e| e.kind == kind && e.status == status).map(|e| e.amount).sum()
+    }
+    /// Received so far.
+    pub fn received(&self) -> i64 {
+        self.sum(EntryKind::Charge, EntryStatus::Done)
+    }
+    /// Returned so far.
+    pub fn refunded(&self) -> i64 {
+        self.sum(EntryKind::Refund, EntryStatus::Done)
+    }
+    /// On its way back.
+    pub fn refund_pending(&self) -> i64 {
+        self.sum(EntryKind::Refund, EntryStatus::Pending)
+    }
+    /// Kept as a fee.
+    pub fn fee(&self) -> i64 {
+        self.sum(EntryKind::Fee, EntryStatus::Done)
+    }
+    /// Whether any refund is on its way.
+    fn any(&self, kind: EntryKind, status: EntryStatus) -> bool {
+        self.ledger.iter().any(|e| e.kind == kind && e.status == status)
+    }
+
+    /// The payment axis, computed (`protocols/korea.md` 9.3).
+    pub fn state(&self) -> PaymentState {
+        match self.mode {
+            PaymentMode::BookingOnly => return PaymentState::None,
+            PaymentMode::External => return PaymentState::External,
+            PaymentMode::Ledger => {}
+        }
+        let (received, refunded) = (self.received(), self.refunded());
+        if self.any(EntryKind::Refund, EntryStatus::Failed) {
+            PaymentState::RefundFailed
+        } else if self.any(EntryKind::Refund, EntryStatus::Pending) {
+            PaymentState::RefundPending
+        } else if received == 0 {
+            if self.due == 0 { PaymentState::Paid } else { PaymentState::Unpaid }
+        } else if refunded > 0 && refunded + self.fee() >= received {
+            PaymentState::Refunded
+        } else if refunded > 0 {
+            PaymentState::PartiallyRefunded
+        } else if received >= self.due {
+            PaymentState::Paid
+        } else {
+            PaymentState::Partial
+        }
+    }
+
+    /// Adds an entry, or replaces the one with the same reference and kind.
+    pub fn record(&mut self, entry: LedgerEntry) {
+        match self.ledger.iter_mut().find(|e| e.kind == entry.kind && e.reference == entry.reference) {
+            Some(known) => *known = entry,
+            None => self.ledger.push(entry),
+        }
+    }
+    /// Whether this very movement is already recorded.
+    pub fn knows(&self, entry: &LedgerEntry) -> bool {
+        self.ledger.iter().any(|e| {
+            e.kind == entry.kind
+                && e.reference == entry.reference
+                && e.amount == entry.amount
+                && e.status == entry.status
+        })
+    }
+}

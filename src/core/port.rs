@@ -1,0 +1,589 @@
+//! What a partner must be able to do: the traits of channels and back-ends, and the values that pass through them.
+//!
+//! An adapter is a translator. It never opens a socket, reads a clock or a database: time, randomness and access tokens come
+//! in with [`Context`], requests go out as [`Call`] values, answers come back as [`HttpResponse`] values. The shell owns
+//! transport, retries, storage, limits and logs.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::command::{Command, RequestBooking, Sale, TicketFacts};
+use crate::effect::{Report, TicketOp};
+use crate::id::{BookingId, ExternalId};
+use crate::order::{Booking, Order};
+use crate::personal::Person;
+use crate::product::ChannelRules;
+use crate::rejection::Rejection;
+use crate::time::{Date, Millis, UnixMillis};
+
+/// What comes from outside: the same values give the same bytes every time.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The present.
+    pub now: UnixMillis,
+    /// 16 random bytes.
+    pub nonce: [u8; 16],
+    /// The id of the delivery that is being carried out: the idempotency key towards the partner, the same on every attempt.
+    pub delivery_id: &'a str,
+    /// The access token, where the partner wants one ([`Channel::token_call`]).
+    pub access_token: Option<&'a str>,
+    /// How often this has been tried, 1 for the first time.
+    pub attempt: u32,
+}
+
+/// A request as it came in: nothing parsed, nothing re-serialised.
+#[derive(Clone, Copy, Debug)]
+pub struct RawRequest<'a> {
+    /// The last part of the path.
+    pub endpoint: &'a str,
+    /// The method.
+    pub method: &'a Method,
+    /// The query string as received, without the question mark.
+    pub query: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body's bytes.
+    pub body: &'a [u8],
+}
+
+/// Proof that [`Channel::verify`] or [`Backend::verify`] ran: nothing can be decoded without it.
+#[derive(Clone, Debug)]
+pub struct Verified<'a> {
+    raw: RawRequest<'a>,
+    key_index: usize,
+}
+
+impl<'a> Verified<'a> {
+    /// Says that the signature of `raw` is right, and which of the configured keys proved it.
+    pub fn attest(raw: RawRequest<'a>, key_index: usize) -> Self {
+        Self { raw, key_index }
+    }
+    /// The request.
+    pub fn raw(&self) -> RawRequest<'a> {
+        self.raw
+    }
+    /// The body's bytes.
+    pub fn body(&self) -> &'a [u8] {
+        self.raw.body
+    }
+    /// The last part of the path.
+    pub fn endpoint(&self) -> &'a str {
+        self.raw.endpoint
+    }
+    /// Index of the key or application that proved it.
+    pub fn key_index(&self) -> usize {
+        self.key_index
+    }
+}
+
+/// One step of a signature check, for `ticketbridge verify`. Never holds a secret.
+#[derive(Clone, Debug)]
+pub struct VerifyStep {
+    /// What was looked at.
+    pub what: String,
+    /// What was found.
+    pub found: String,
+    /// Whether it is as it should be; `None` for information.
+    pub ok: Option<bool>,
+}
+
+/// Why a caller is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// Something needed for the check is not there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// No configured application or key has this name.
+    #[error("no key is configured for the caller `{0}`")]
+    UnknownKey(String),
+    /// The signature is not the one that the bytes have.
+    #[error("the signature does not match the bytes received")]
+    BadSignature,
+    /// The time stamp is not a number of the right length, or too far away.
+    #[error("the time stamp is {0}")]
+    BadTimestamp(Cow<'static, str>),
+}
+
+/// Why a message cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct DecodeError {
+    /// The field at fault, as a path; `body` for the whole.
+    pub field: String,
+    /// What is wrong with it, without its value.
+    pub reason: String,
+    /// The refusal that fits, when the channel has a code of its own for it.
+    pub rejection: Option<Rejection>,
+}
+
+impl DecodeError {
+    /// An error at `field`.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into(), rejection: None }
+    }
+}
+
+/// Why a call cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// The partner has no such call; a person must do it.
+    #[error("{0} is not supported by this partner")]
+    Unsupported(&'static str),
+    /// The order does not have what the call needs.
+    #[error("the order has no {0}")]
+    Missing(&'static str),
+    /// What would be sent breaks the partner's rules.
+    #[error("{0}")]
+    Invalid(String),
+    /// There is nothing to tell any more.
+    #[error("no longer wanted: {0}")]
+    Obsolete(&'static str),
+}
+
+/// A question that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// May this be sold?
+    MaySell(Box<SaleQuestion>),
+    /// How does this order stand?
+    OrderStatus {
+        /// The channel's number for the sale or the booking.
+        about: ExternalId,
+    },
+    /// What can be visited when?
+    Calendar {
+        /// The product.
+        product: crate::command::ProductRef,
+        /// First date.
+        from: Date,
+        /// Last date.
+        to: Date,
+    },
+}
+
+/// May this be sold?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaleQuestion {
+    /// What, how many, for how much, to whom.
+    pub sale: Sale,
+    /// The visit date, when the question is about a booking.
+    pub visit_date: Option<Date>,
+    /// The visitors, when they are named.
+    pub visitors: Vec<Person>,
+}
+
+/// What a message asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Take a sale on.
+    Sale(Box<Sale>),
+    /// Take a booking on; the sale is told along, in case it is not known.
+    Booking {
+        /// The sale.
+        sale: Box<Sale>,
+        /// The booking.
+        request: Box<RequestBooking>,
+    },
+    /// Anything else about an order that should be known.
+    Act(Box<Command>),
+}
+
+/// A message with its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The channel's own key: the same key is the same message.
+    pub key: String,
+    /// The channel's number for the sale or the booking that it is about.
+    pub about: ExternalId,
+    /// What it asks for.
+    pub message: Message,
+}
+
+/// A message, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inbound {
+    /// Only the wire is tested; the reply is ready.
+    Ping(HttpReply),
+    /// A hint that something happened; it is stored and followed up, never believed.
+    Hint {
+        /// The channel's key for it.
+        key: String,
+        /// What it is about, if it says so.
+        about: Option<ExternalId>,
+        /// The channel's word for it.
+        what: String,
+    },
+    /// A question.
+    Query(Query),
+    /// A message.
+    Message(Envelope),
+}
+
+/// A date with what is left of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CalendarDay {
+    /// The date.
+    pub date: Date,
+    /// Units left; `None` is unlimited.
+    pub left: Option<i64>,
+    /// Price of one unit, minor units.
+    pub price: i64,
+    /// Whether it can be booked at all.
+    pub open: bool,
+}
+
+/// Our answer, before the adapter puts it into its channel's words.
+#[derive(Debug)]
+pub enum Answer<'a> {
+    /// Done, or done before; this is the order now.
+    Accepted(&'a Order),
+    /// Kept for later: the order is not known yet.
+    Kept,
+    /// It may be sold.
+    MaySell,
+    /// How the order stands.
+    Status(&'a Order),
+    /// What can be visited.
+    Calendar(&'a [CalendarDay]),
+    /// Stored; nothing else to say.
+    Noted,
+    /// There is no such order.
+    NoSuchOrder,
+    /// Refused.
+    Refused(&'a Rejection),
+    /// The same key came with other content.
+    ContentDiffers,
+    /// The caller is not believed.
+    Unauthenticated(&'a AuthError),
+    /// The message cannot be read.
+    Malformed(&'a DecodeError),
+    /// Come again.
+    TryLater(Millis),
+}
+
+/// An answer on the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpReply {
+    /// The status.
+    pub status: StatusCode,
+    /// The content type.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl HttpReply {
+    /// A JSON answer.
+    pub fn json(status: StatusCode, body: &serde_json::Value) -> Self {
+        Self { status, content_type: "application/json", body: Bytes::from(body.to_string()) }
+    }
+}
+
+/// A call to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The whole address.
+    pub url: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// Time for the whole call; `None` is the configured one.
+    pub timeout: Option<Millis>,
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, up to the response cap.
+    pub body: Bytes,
+}
+
+/// What an answer means. Only what says success plainly is success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallResult<T> {
+    /// It worked.
+    Done(T),
+    /// Certainly not carried out; try again.
+    Retry {
+        /// What went wrong.
+        why: Cow<'static, str>,
+        /// When the partner says to come again.
+        after: Option<Millis>,
+    },
+    /// It never will be.
+    Refused {
+        /// The partner's code.
+        code: String,
+        /// Its words, without personal data.
+        why: String,
+    },
+    /// Perhaps carried out, perhaps not.
+    Unknown {
+        /// What went wrong.
+        why: Cow<'static, str>,
+    },
+    /// The partner does not know what was asked about.
+    Absent,
+    /// The access token was not accepted: fetch a new one and repeat once.
+    TokenRejected,
+}
+
+/// An access token.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The secret text.
+    pub value: String,
+    /// How long it lives.
+    pub lives_for: Millis,
+}
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Token({} ms)", self.lives_for.0)
+    }
+}
+
+/// One inbound call of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The last part of its path.
+    pub name: &'static str,
+    /// Time within which it is answered, whatever the back-end does.
+    pub budget: Millis,
+    /// Wait, inside the budget, for tickets that are on their way.
+    pub waits_for_tickets: bool,
+    /// A repeat is answered from the present state instead of with the stored answer.
+    pub answers_from_state: bool,
+}
+
+/// What a channel is and can do.
+#[derive(Clone, Debug)]
+pub struct ChannelSpec {
+    /// Its calls.
+    pub endpoints: &'static [Endpoint],
+    /// What it can do, for `GET /ops/v1/channels`.
+    pub capabilities: serde_json::Value,
+    /// Whether its calls need an access token.
+    pub needs_token: bool,
+    /// Most calls a second towards it; `None` is unlimited.
+    pub calls_per_second: Option<u32>,
+}
+
+/// Guests' data after the channel opened its cipher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenedGuests {
+    /// The buyer.
+    pub buyer: Person,
+    /// The active booking's visitors, in order.
+    pub visitors: Vec<Person>,
+    /// Its contact.
+    pub contact: Option<Person>,
+}
+
+/// What the channel itself says of an order, for reconciliation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelView {
+    /// Whether it knows the order.
+    pub known: bool,
+    /// Its word for the state.
+    pub state: Option<String>,
+    /// What the guest paid, minor units.
+    pub paid: Option<i64>,
+    /// What went back, minor units.
+    pub refunded: Option<i64>,
+    /// Units.
+    pub quantity: Option<u32>,
+}
+
+/// A place that sells.
+pub trait Channel: Send + Sync {
+    /// What it is and can do.
+    fn spec(&self) -> &ChannelSpec;
+    /// What it demands of its orders.
+    fn rules(&self) -> ChannelRules;
+    /// Checks who calls, on the bytes received. There is no default.
+    fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError>;
+    /// The same check, told step by step.
+    fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep>;
+    /// Reads a verified message.
+    fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError>;
+    /// Puts an answer into the channel's words. `inbound` is what was read, if it came that far.
+    fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply;
+    /// Writes a report.
+    fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError>;
+    /// Reads the answer to it.
+    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()>;
+    /// What a person calls this state of an order, in the channel's language.
+    fn label(&self, order: &Order) -> String;
+
+    /// The call that fetches an access token; only where `spec` says that one is needed.
+    fn token_call(&self, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("an access token"))
+    }
+    /// Reads the answer to it.
+    fn read_token(&self, _response: &HttpResponse) -> CallResult<Token> {
+        CallResult::Refused { code: "unsupported".into(), why: "this channel has no access tokens".into() }
+    }
+    /// The call that opens the channel's cipher.
+    fn decrypt_call(&self, _order: &Order, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("online decryption"))
+    }
+    /// Reads the answer to it.
+    fn read_decrypted(&self, _order: &Order, _response: &HttpResponse) -> CallResult<OpenedGuests> {
+        CallResult::Refused { code: "unsupported".into(), why: "this channel has no online decryption".into() }
+    }
+    /// The call that asks the channel how it sees an order.
+    fn order_query(&self, _order: &Order, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("an order query"))
+    }
+    /// Reads the answer to it.
+    fn read_order_query(&self, _order: &Order, _response: &HttpResponse) -> CallResult<ChannelView> {
+        CallResult::Refused { code: "unsupported".into(), why: "this channel has no order query".into() }
+    }
+}
+
+/// What a back-end is and can do.
+#[derive(Clone, Debug)]
+pub struct BackendSpec {
+    /// A repeated issue call with the same delivery id makes no second set of tickets.
+    pub issue_is_idempotent: bool,
+    /// It can be asked how a reservation stands.
+    pub can_query: bool,
+    /// It calls us when something happens.
+    pub can_push: bool,
+    /// It knows what is left of a date.
+    pub has_availability: bool,
+    /// What it can do, for `GET /ops/v1/backends`.
+    pub capabilities: serde_json::Value,
+}
+
+/// How an operation is carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendStep {
+    /// By a call.
+    Call(Call),
+    /// By drawing codes from a pool of ours.
+    DrawCodes {
+        /// The pool.
+        pool: String,
+        /// How many.
+        count: u32,
+        /// What they are.
+        kind: crate::order::TicketKind,
+    },
+    /// Nothing needs doing; this is the result.
+    Already(TicketFacts),
+}
+
+/// What a back-end tells by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendEvent {
+    /// Its key for the event: the same key is the same event.
+    pub key: String,
+    /// Which reservation.
+    pub booking: BookingId,
+    /// Its word for it.
+    pub what: String,
+    /// What it means.
+    pub news: BackendNews,
+}
+
+/// What a back-end's event means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendNews {
+    /// How the reservation stands.
+    Facts(TicketFacts),
+    /// The guest was there.
+    Redeemed {
+        /// When.
+        at: UnixMillis,
+    },
+    /// Of no concern to us.
+    Ignored,
+}
+
+/// A system that issues tickets.
+pub trait Backend: Send + Sync {
+    /// What it is and can do.
+    fn spec(&self) -> &BackendSpec;
+    /// Writes an operation on a reservation.
+    fn step(
+        &self,
+        op: TicketOp,
+        order: &Order,
+        booking: &Booking,
+        cx: &Context<'_>,
+    ) -> Result<BackendStep, EncodeError>;
+    /// Reads the answer to it.
+    fn read(&self, op: TicketOp, response: &HttpResponse) -> CallResult<TicketFacts>;
+
+    /// Checks who calls, on the bytes received.
+    fn verify<'a>(&self, _raw: RawRequest<'a>, _cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
+        Err(AuthError::Missing("a back-end that calls"))
+    }
+    /// Reads a verified event.
+    fn decode(&self, _request: &Verified<'_>) -> Result<BackendEvent, DecodeError> {
+        Err(DecodeError::new("body", "this back-end does not call"))
+    }
+    /// The call that asks what is left of the dates.
+    fn availability_call(
+        &self,
+        _product: &str,
+        _from: Date,
+        _to: Date,
+        _cx: &Context<'_>,
+    ) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("availability"))
+    }
+    /// Reads the answer to it.
+    fn read_availability(&self, _response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+        CallResult::Refused { code: "unsupported".into(), why: "this back-end has no availability".into() }
+    }
+}
+
+/// What is wrong with a partner's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingsProblem {
+    /// The key at fault, as a path below `settings`, for example `apps.0.client_key`.
+    pub key: String,
+    /// What is wrong.
+    pub problem: String,
+    /// How to mend it.
+    pub mend: String,
+    /// It works, and should not stay.
+    pub warning: bool,
+}
+
+/// A kind of channel, as registered.
+#[derive(Clone, Copy)]
+pub struct ChannelKind {
+    /// The word after `adapter =`, and the name of its folder.
+    pub name: &'static str,
+    /// The settings it knows.
+    pub settings: &'static [&'static str],
+    /// The settings that are secrets: paths, `*` for any element of a list.
+    pub secrets: &'static [&'static str],
+    /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
+    pub build: fn(id: &str, settings: &serde_json::Value) -> Result<Box<dyn Channel>, Vec<SettingsProblem>>,
+}
+
+/// A kind of back-end, as registered.
+#[derive(Clone, Copy)]
+pub struct BackendKind {
+    /// The word after `adapter =`, and the name of its folder.
+    pub name: &'static str,
+    /// The settings it knows.
+    pub settings: &'static [&'static str],
+    /// The settings that are secrets: paths, `*` for any element of a list.
+    pub secrets: &'static [&'static str],
+    /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
+    pub build: fn(id: &str, settings: &serde_json::Value) -> Result<Box<dyn Backend>, Vec<SettingsProblem>>,
+}

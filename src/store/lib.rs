@@ -1,0 +1,1 @@
+//! Persistence: the one place that speaks SQL.
