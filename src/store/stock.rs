@@ -21,8 +21,10 @@ impl Tx {
     /// [`StoreError::Statement`].
     pub async fn stock_left(&self, key: &StockKey, total: Option<u32>) -> Result<Option<i64>, StoreError> {
         let (product, date, total) = (key.product.as_str(), date_column(key), total.map(i64::from));
-        let select =
-            format!("SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}", self.dialect().for_update());
+        let select = format!(
+            "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}",
+            self.dialect().for_update()
+        );
         let mut row = self.row(&select, values![product, date.as_str()]).await?;
         if row.is_none() {
             self.make_stock(key, total).await?;

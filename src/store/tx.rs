@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sea_orm::{
     ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, SqliteTransactionMode,
-    TransactionOptions, TransactionSession as _, TransactionTrait as _, Value,
+    TransactionOptions, TransactionTrait as _, Value,
 };
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -45,8 +45,10 @@ pub struct Tx {
 
 impl Tx {
     async fn begin(connection: &DatabaseConnection, dialect: Dialect, sealer: Sealer) -> Result<Self, DbErr> {
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let transaction = connection.begin_with_options(options).await?;
         Ok(Self { transaction, dialect, sealer, health: AtomicU8::new(SOUND) })
     }
@@ -129,9 +131,7 @@ impl Writer {
         let begun = Instant::now();
         let result = match self {
             Writer::Grouped(sender) => write_grouped(sender, work).await,
-            Writer::Single(connection, dialect, sealer) => {
-                write_single(connection, *dialect, sealer, name, work).await
-            }
+            Writer::Single(connection, dialect, sealer) => write_single(connection, *dialect, sealer, name, work).await,
         };
         let outcome = if result.is_ok() { "committed" } else { "rolled_back" };
         metrics::counter!("ticketbridge_transactions_total", "name" => name, "outcome" => outcome).increment(1);
@@ -259,7 +259,10 @@ where
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "losers of a conflict must not meet again at once; no state depends on it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "losers of a conflict must not meet again at once; no state depends on it"
+)]
 async fn wait_before_run(run: u32) {
     let longest = CONFLICT_WAIT_MS << run.min(6);
     tokio::time::sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
