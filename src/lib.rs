@@ -1,1 +1,3 @@
-//! stub
+//! ticketbridge: between the places where tickets are sold and the systems that issue them.
+
+pub mod sandbox;
