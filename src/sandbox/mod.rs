@@ -17,7 +17,7 @@ pub mod timeline;
 
 mod net;
 
-//pub use backend::{SimBackend, SimBackendOptions};
+pub use backend::{SimBackend, SimBackendOptions};
 pub use douyin::{SimDouyin, SimDouyinOptions};
 pub use journal::{Journal, Party};
 //pub use stories::{STORIES, Stage, Story, Verdict, play};
