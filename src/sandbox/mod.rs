@@ -20,5 +20,5 @@ mod net;
 pub use backend::{SimBackend, SimBackendOptions};
 pub use douyin::{SimDouyin, SimDouyinOptions};
 pub use journal::{Journal, Party};
-//pub use stories::{STORIES, Stage, Story, Verdict, play};
+pub use stories::{STORIES, Stage, Story, Verdict, play};
 pub use time::SimTime;
