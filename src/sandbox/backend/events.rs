@@ -96,7 +96,13 @@ impl SimBackend {
     }
 
     /// Sends an event until it is taken (any 2xx) or the attempts are used up; the last answer.
-    pub async fn tell(&self, kind: &'static str, reservation_id: &str, occurred_at_ms: i64, data: Value) -> EventAnswer {
+    pub async fn tell(
+        &self,
+        kind: &'static str,
+        reservation_id: &str,
+        occurred_at_ms: i64,
+        data: Value,
+    ) -> EventAnswer {
         let event = self.event(kind, reservation_id, occurred_at_ms, data);
         let mut answer = self.send_event(&event, 1).await;
         for (gap, attempt) in GAPS_S.into_iter().zip(2..) {

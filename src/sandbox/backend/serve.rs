@@ -52,13 +52,20 @@ async fn reserve(Extract(backend): Extract<SimBackend>, headers: HeaderMap, body
     let at = backend.time().elapsed();
     let request: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let id = request.get("reservation_id").and_then(Value::as_str).map(str::to_owned);
-    let served =
-        Served { backend: &backend, call: "reserve", reservation_id: id.clone(), headers: &headers, body: request.clone(), at };
+    let served = Served {
+        backend: &backend,
+        call: "reserve",
+        reservation_id: id.clone(),
+        headers: &headers,
+        body: request.clone(),
+        at,
+    };
     if let Err(refused) = backend.admit(&headers, &body) {
         return served.answer(refused.0, refused.1);
     }
     let Some(id) = id else {
-        return served.answer(StatusCode::BAD_REQUEST, json!({ "code": "malformed", "detail": "reservation_id is missing" }));
+        return served
+            .answer(StatusCode::BAD_REQUEST, json!({ "code": "malformed", "detail": "reservation_id is missing" }));
     };
     let turn = backend.next_issue_turn();
     match turn {
@@ -79,8 +86,14 @@ async fn reserve(Extract(backend): Extract<SimBackend>, headers: HeaderMap, body
 
 async fn read(Extract(backend): Extract<SimBackend>, Path(id): Path<String>, headers: HeaderMap) -> Response<Body> {
     let at = backend.time().elapsed();
-    let served =
-        Served { backend: &backend, call: "read", reservation_id: Some(id.clone()), headers: &headers, body: Value::Null, at };
+    let served = Served {
+        backend: &backend,
+        call: "read",
+        reservation_id: Some(id.clone()),
+        headers: &headers,
+        body: Value::Null,
+        at,
+    };
     if let Err(refused) = backend.admit(&headers, b"") {
         return served.answer(refused.0, refused.1);
     }
@@ -126,8 +139,14 @@ async fn cancel(
 
 async fn availability(Extract(backend): Extract<SimBackend>, uri: Uri, headers: HeaderMap) -> Response<Body> {
     let at = backend.time().elapsed();
-    let served =
-        Served { backend: &backend, call: "availability", reservation_id: None, headers: &headers, body: Value::Null, at };
+    let served = Served {
+        backend: &backend,
+        call: "availability",
+        reservation_id: None,
+        headers: &headers,
+        body: Value::Null,
+        at,
+    };
     if let Err(refused) = backend.admit(&headers, b"") {
         return served.answer(refused.0, refused.1);
     }
@@ -137,7 +156,8 @@ async fn availability(Extract(backend): Extract<SimBackend>, uri: Uri, headers: 
         pair.and_then(|(_, value)| value.parse::<chrono::NaiveDate>().ok())
     };
     let (Some(from), Some(to)) = (date("from"), date("to")) else {
-        return served.answer(StatusCode::BAD_REQUEST, json!({ "code": "malformed", "detail": "from and to are dates" }));
+        return served
+            .answer(StatusCode::BAD_REQUEST, json!({ "code": "malformed", "detail": "from and to are dates" }));
     };
     let days: Vec<Value> = from
         .iter_days()
@@ -197,7 +217,8 @@ impl Served<'_> {
         };
         let attempt = self.backend.change(|state| {
             let books = &mut state.books;
-            let earlier = books.calls.iter().filter(|c| c.call == record.call && c.reservation_id == record.reservation_id);
+            let earlier =
+                books.calls.iter().filter(|c| c.call == record.call && c.reservation_id == record.reservation_id);
             let attempt = u32::try_from(earlier.count()).unwrap_or(u32::MAX).saturating_add(1);
             books.calls.push(record);
             attempt

@@ -41,7 +41,14 @@ pub fn sign(secret: &str, id: &str, timestamp_s: i64, body: &[u8]) -> Result<Str
 }
 
 /// Checks a presented header of one or more signatures.
-pub fn verify(secret: &str, id: &str, timestamp: &str, presented: &str, body: &[u8], now_s: i64) -> Result<(), Unbelieved> {
+pub fn verify(
+    secret: &str,
+    id: &str,
+    timestamp: &str,
+    presented: &str,
+    body: &[u8],
+    now_s: i64,
+) -> Result<(), Unbelieved> {
     let timestamp_s: i64 = timestamp.parse().map_err(|_| Unbelieved::Stale)?;
     if (now_s - timestamp_s).abs() > TOLERANCE_S {
         return Err(Unbelieved::Stale);
@@ -79,9 +86,6 @@ mod tests {
         let at = |now_s| verify(SECRET, ID, "1614265330", SIGNATURE, BODY, now_s);
         assert_eq!(at(1_614_265_630), Ok(()));
         assert_eq!(at(1_614_265_631), Err(Unbelieved::Stale));
-        assert_eq!(
-            verify(SECRET, ID, "1614265330", SIGNATURE, b"{}", 1_614_265_330),
-            Err(Unbelieved::Signature)
-        );
+        assert_eq!(verify(SECRET, ID, "1614265330", SIGNATURE, b"{}", 1_614_265_330), Err(Unbelieved::Signature));
     }
 }

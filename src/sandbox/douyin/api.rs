@@ -233,7 +233,10 @@ impl SimDouyin {
         let read = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let (attempt, sale) = self.change(|state| {
             let earlier = state.books.calls.iter().filter(|c| {
-                c.direction == Direction::FromBridge && c.call == uri.path() && order_id.is_some() && c.order_id == order_id
+                c.direction == Direction::FromBridge
+                    && c.call == uri.path()
+                    && order_id.is_some()
+                    && c.order_id == order_id
             });
             let attempt = u32::try_from(earlier.count()).unwrap_or(u32::MAX).saturating_add(1);
             state.books.calls.push(CallRecord {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::api::{BAD_PARAMETER, BUSINESS_ERROR, Called, QUOTA_USED_UP};
-use super::books::{Path, Redemption, RefundState, Reservation, ReservationState, VoucherState};
 use super::bodies::certificate_id;
+use super::books::{Path, Redemption, RefundState, Reservation, ReservationState, VoucherState};
 use super::options::{Generation, Reorder};
 use super::refunds::{Decision, Taken};
 use super::sale::CANCEL_AFTER_PAYMENT;
@@ -45,7 +45,9 @@ impl SimDouyin {
                 self.violation(Rule::ContradictoryDecision, id, "order/confirm with another result than before");
                 return refused("confirmed otherwise before");
             }
-            None if reservation.state != ReservationState::AwaitingConfirmation => return refused("the ten minutes are over"),
+            None if reservation.state != ReservationState::AwaitingConfirmation => {
+                return refused("the ten minutes are over");
+            }
             None => {}
         }
         self.change(|state| {
@@ -227,7 +229,9 @@ impl SimDouyin {
         match (rejected, verify_time_s) {
             (Some(_), None) => Err((Rule::VerifyTime, "verify_time is required after a rejected refund".to_owned())),
             // Entered while the application was open: the time must lie before it (14.1). Later visits are free.
-            (Some(refund), Some(at)) if at >= refund.applied_at_s && refund.decided_at_s.is_some_and(|end| at < end) => {
+            (Some(refund), Some(at))
+                if at >= refund.applied_at_s && refund.decided_at_s.is_some_and(|end| at < end) =>
+            {
                 Err((Rule::VerifyTime, "verify_time must be earlier than the refund application".to_owned()))
             }
             _ => Ok(()),

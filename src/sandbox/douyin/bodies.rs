@@ -178,7 +178,13 @@ impl SimDouyin {
     }
 
     /// Chapter 13. `after_sale_id` is left out when `None`, as the protocol allows.
-    pub(super) fn info_sync_body(&self, order_id: &str, kind: AfterSale, after_sale_id: Option<&str>, codes: &[String]) -> Value {
+    pub(super) fn info_sync_body(
+        &self,
+        order_id: &str,
+        kind: AfterSale,
+        after_sale_id: Option<&str>,
+        codes: &[String],
+    ) -> Value {
         let now = self.time().now_s();
         let entries: Vec<Value> = codes
             .iter()

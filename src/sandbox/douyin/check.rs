@@ -211,8 +211,11 @@ mod tests {
             ("rule 3", json!([{"entrance": {"project_id": "1"}}, second])),
             ("rule 4", json!([{"entrance": {"project_id": "1", "qrcodes": ["q"]}}, second])),
             ("rule 5", json!([copy("1", &["a", "b", "c"]), second])),
-            ("rule 6", json!([{"entrance": {"project_id": "1",
-                "credentials": [{"credential_type": 1, "credential_no": "D2"}]}}, second])),
+            (
+                "rule 6",
+                json!([{"entrance": {"project_id": "1",
+                "credentials": [{"credential_type": 1, "credential_no": "D2"}]}}, second]),
+            ),
             ("rule 7", json!([copy("2", &["a"]), second])),
             ("without a name", json!([{"projects": [{"project_id": "1", "certificate_nos": ["a"]}]}, second])),
         ];
@@ -238,7 +241,8 @@ mod tests {
     #[test]
     fn the_same_codes_are_found_in_both_spellings() {
         let answer = json!([{"project_list": [{"certificate": [{"certificate_no": "b"}, {"certificate_no": "a"}]}]}]);
-        let callback = json!([{"project_list": [{"certificate_list": [{"certificate_no": "a"}, {"certificate_no": "b"}]}]}]);
+        let callback =
+            json!([{"project_list": [{"certificate_list": [{"certificate_no": "a"}, {"certificate_no": "b"}]}]}]);
         assert_eq!(codes_in(&answer), codes_in(&callback));
     }
 }

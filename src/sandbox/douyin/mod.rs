@@ -23,7 +23,9 @@ mod api_calls;
 #[cfg(test)]
 mod tests;
 
-pub use books::{AfterSale, Books, Path, Refund, RefundState, Reservation, ReservationState, Rule, Visitor, VoucherState};
+pub use books::{
+    AfterSale, Books, Path, Refund, RefundState, Reservation, ReservationState, Rule, Visitor, VoucherState,
+};
 pub use options::{App, CreationTiming, Faults, Generation, Limits, RefundAt, Reorder, SimDouyinOptions, SimProduct};
 pub use options::{Slow, TradeMode};
 pub use refunds::{ForcedBy, RefundRequest, Refusal};

@@ -116,7 +116,12 @@ impl SimDouyin {
     pub async fn force_refund(&self, reservation_id: &str, by: ForcedBy) {
         let Some((voucher, _)) = self.pair(reservation_id) else { return };
         let who = if by == ForcedBy::Service { "customer service" } else { "the merchant's console" };
-        self.journal().note(self.time().elapsed(), Party::Douyin, Some(&voucher.id), format!("{who} refunds without asking"));
+        self.journal().note(
+            self.time().elapsed(),
+            Party::Douyin,
+            Some(&voucher.id),
+            format!("{who} refunds without asking"),
+        );
         let key = self.new_number();
         self.close_reservation(reservation_id, ReservationState::Cancelled);
         self.info_sync(reservation_id, AfterSale::Refund, Some(&key)).await;

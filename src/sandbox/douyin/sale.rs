@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::books::{Reservation, ReservationState, Visitor, Voucher, VoucherState};
 use super::bodies::certificate_id;
+use super::books::{Reservation, ReservationState, Visitor, Voucher, VoucherState};
 use super::check::Terms;
 use super::options::{CreationTiming, Generation, Reorder, TradeMode};
 use super::spi::{Answer, Attempt, Spi};
@@ -82,7 +82,13 @@ impl SimDouyin {
             self.time().elapsed(),
             Party::Guest,
             Some(&id),
-            format!("buys {} × {} for {}.{:02} CNY", wish.count, wish.product_out_id, wish.amount / 100, wish.amount % 100),
+            format!(
+                "buys {} × {} for {}.{:02} CNY",
+                wish.count,
+                wish.product_out_id,
+                wish.amount / 100,
+                wish.amount % 100
+            ),
         );
         if self.options().trade == TradeMode::WithoutVoucher {
             return Creation { order_id: id, outcome: Outcome::Untold };
@@ -110,7 +116,13 @@ impl SimDouyin {
         self.reserve_as(Generation::Second, voucher_id, date, visitors).await
     }
 
-    async fn reserve_as(&self, generation: Generation, voucher_id: &str, date: NaiveDate, visitors: &[Visitor]) -> Creation {
+    async fn reserve_as(
+        &self,
+        generation: Generation,
+        voucher_id: &str,
+        date: NaiveDate,
+        visitors: &[Visitor],
+    ) -> Creation {
         let Some((voucher, reservation)) = self.enter_reservation(generation, voucher_id, date, visitors) else {
             let refused = Outcome::Refused { code: 0, description: "this voucher cannot be reserved now".to_owned() };
             return Creation { order_id: String::new(), outcome: refused };

@@ -198,10 +198,9 @@ fn text_number(data: &Value) -> Option<&'static str> {
     ];
     let in_confirm = ["confirm_mode", "confirm_result"];
     let confirm = data.get("confirm_info");
-    NUMBERS
-        .into_iter()
-        .find(|field| data.get(*field).is_some_and(Value::is_string))
-        .or_else(|| in_confirm.into_iter().find(|field| confirm.and_then(|c| c.get(*field)).is_some_and(Value::is_string)))
+    NUMBERS.into_iter().find(|field| data.get(*field).is_some_and(Value::is_string)).or_else(|| {
+        in_confirm.into_iter().find(|field| confirm.and_then(|c| c.get(*field)).is_some_and(Value::is_string))
+    })
 }
 
 impl SimDouyin {
@@ -225,7 +224,8 @@ impl SimDouyin {
             return self.send(attempt).await;
         }
         let (first, second) = tokio::join!(self.send(attempt), self.send(attempt));
-        let both_answered = first.code().is_some_and(|c| c != TRY_AGAIN) && second.code().is_some_and(|c| c != TRY_AGAIN);
+        let both_answered =
+            first.code().is_some_and(|c| c != TRY_AGAIN) && second.code().is_some_and(|c| c != TRY_AGAIN);
         // The issue call may find tickets on its way the first time and there the second: not a contradiction.
         let may_move_on = matches!(attempt.spi, Spi::IssueVoucher | Spi::V2IssueVoucher | Spi::RefundApply);
         if both_answered && first != second && !may_move_on {
@@ -244,7 +244,8 @@ impl SimDouyin {
         let limit = self.answer_limit(attempt.spi);
         let (mut answer, status, answered) = self.exchange(attempt.spi.path(), &query, &headers, body, limit).await;
         if let Answer::Data { .. } = answer {
-            answer = self.disturb(attempt.spi, answer, limit.saturating_sub(self.time().elapsed().saturating_sub(at))).await;
+            answer =
+                self.disturb(attempt.spi, answer, limit.saturating_sub(self.time().elapsed().saturating_sub(at))).await;
         }
         let order_id = attempt.order_id.map(str::to_owned);
         self.note_malformed(attempt.spi, &answer, attempt.order_id);
@@ -389,7 +390,8 @@ impl SimDouyin {
         headers: &[(String, String)],
         body: &[u8],
     ) -> Result<(u16, Vec<u8>), Failure> {
-        let mut request = self.core.client.post(self.url(path, query)).body(body.to_vec()).timeout(Duration::from_secs(10));
+        let mut request =
+            self.core.client.post(self.url(path, query)).body(body.to_vec()).timeout(Duration::from_secs(10));
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -45,7 +45,8 @@ impl SimDouyin {
         self.start_clock(id);
         if let Some((spi, body)) = self.issue_call(id) {
             let first_stamp_ms = self.time().now_ms();
-            let answer = self.attempt(Attempt { spi, body: &body, order_id: Some(id), number: 1, first_stamp_ms }).await;
+            let answer =
+                self.attempt(Attempt { spi, body: &body, order_id: Some(id), number: 1, first_stamp_ms }).await;
             if let Issue::Never = self.read_issue(id, &answer) {
                 self.violation(Rule::MalformedAnswer, id, "result 2 to an issue call that overtook the creation (7.5)");
             }
@@ -158,7 +159,8 @@ impl SimDouyin {
                 reservation.expired = true;
             }
         });
-        let request = RefundRequest { order_id: id.to_owned(), source: SOURCE_NO_CODES, kind: AfterSale::Refund, fee: 0 };
+        let request =
+            RefundRequest { order_id: id.to_owned(), source: SOURCE_NO_CODES, kind: AfterSale::Refund, fee: 0 };
         // A refusal of Douyin's own means that the order moved on meanwhile: nothing is to be asked any more.
         let _ = self.apply_refund(request).await;
     }

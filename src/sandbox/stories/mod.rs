@@ -10,6 +10,7 @@ mod ordinary;
 mod refunds;
 mod script;
 
+pub(in crate::sandbox) use script::text_at;
 pub use script::{Broken, Script};
 
 use chrono::{Days, NaiveDate};
@@ -177,11 +178,23 @@ pub const STORIES: &[Story] = &[
     story!("second-generation", "the same purchase in the interface's second generation", ordinary::second_generation),
     story!("refund-before-booking", "a voucher that was never booked is refunded", refunds::before_booking),
     story!("refund-after-ticketing", "tickets are void first, then the refund is approved", refunds::after_ticketing),
-    story!("cancel-and-rebook", "a booking is cancelled and another one made on the same voucher", refunds::cancel_and_rebook),
-    story!("missed-deadline", "no ticket in ten minutes; Douyin asks, and the money goes back", refunds::missed_deadline),
+    story!(
+        "cancel-and-rebook",
+        "a booking is cancelled and another one made on the same voucher",
+        refunds::cancel_and_rebook
+    ),
+    story!(
+        "missed-deadline",
+        "no ticket in ten minutes; Douyin asks, and the money goes back",
+        refunds::missed_deadline
+    ),
     story!("late-ticket-reissue", "the ticket comes late and is handed over with the rejection", refunds::late_ticket),
     story!("forced-refund", "customer service refunds without asking (H7)", refunds::forced),
-    story!("redemption-during-review", "a guest goes in while his refund is reviewed (H8)", refunds::redeemed_in_review),
+    story!(
+        "redemption-during-review",
+        "a guest goes in while his refund is reviewed (H8)",
+        refunds::redeemed_in_review
+    ),
     story!("used-before-void", "the ticket was used when the refund asks to void it (H9)", refunds::used_before_void),
     story!("issue-before-create", "H1: the issue call overtakes the creation", hazards::issue_first),
     story!("unknown-voucher", "H2: a booking on a voucher the bridge never heard of", hazards::unknown_voucher),
@@ -192,7 +205,11 @@ pub const STORIES: &[Story] = &[
     story!("repeated-issue", "H10: the answer with the tickets is lost, the call comes again", hazards::repeated_issue),
     story!("payment-of-unknown-order", "H11: a payment for an order nobody told", hazards::unknown_payment),
     story!("repeated-info-sync", "H12: a forced refund is told twice without its number", hazards::repeated_info_sync),
-    story!("query-during-ticketing", "H13: Douyin asks for the state while tickets are made", hazards::query_in_ticketing),
+    story!(
+        "query-during-ticketing",
+        "H13: Douyin asks for the state while tickets are made",
+        hazards::query_in_ticketing
+    ),
     story!("twice-at-once", "every message of Douyin's comes twice at the same moment", hazards::twice_at_once),
 ];
 
@@ -233,5 +250,26 @@ mod tests {
         assert_eq!(id_card_check_digit("11010519491231002"), 'X');
         assert_ne!(visitor(1).document_number, visitor(2).document_number);
         assert_eq!(visitor(1).document_number.len(), 18);
+    }
+
+    #[tokio::test]
+    async fn every_story_fails_without_a_bridge() {
+        use crate::sandbox::douyin::{App, SimDouyinOptions, SimProduct};
+        use crate::sandbox::{SimBackendOptions, SimTime};
+        let app = App { client_key: "aw".to_owned(), client_secret: "0f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned() };
+        let time = SimTime::new(100_000.0);
+        let products = vec![SimProduct::new("LP-V2|LP-B2", 2)];
+        let options = SimDouyinOptions::usual("douyin-main", app, "7123456789", products, time.clone());
+        let douyin = SimDouyin::start(options).await.unwrap();
+        let backend = SimBackend::start(SimBackendOptions::usual("gate", "whsec_c2FuZGJveA==", time)).await.unwrap();
+        // Port 9 of this machine discards; nothing answers there.
+        douyin.set_bridge_url("http://127.0.0.1:9");
+        backend.set_bridge_url("http://127.0.0.1:9");
+        let mut stage = Stage::new("http://127.0.0.1:9", "token", douyin, backend, 19_900);
+        stage.patience = Duration::from_millis(20);
+        for story in STORIES {
+            let verdict = play(story, &stage).await;
+            assert!(!verdict.passed && !verdict.problems.is_empty(), "{} passed without a bridge", story.name);
+        }
     }
 }

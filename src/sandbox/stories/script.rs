@@ -5,7 +5,9 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::{Stage, Step};
-use crate::sandbox::backend::{CancelMode, IssueMode, Reservation as BackendReservation, ReservationState as AtBackend};
+use crate::sandbox::backend::{
+    CancelMode, IssueMode, Reservation as BackendReservation, ReservationState as AtBackend,
+};
 use crate::sandbox::douyin::{AfterSale, Creation, Faults, Refund, RefundRequest, RefundState, Reservation};
 use crate::sandbox::journal::Party;
 
