@@ -1,1 +1,4 @@
-//! stub
+//! ticketbridge: between the places where tickets are sold and the systems that issue them.
+
+pub mod clock;
+pub mod transport;
