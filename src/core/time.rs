@@ -25,6 +25,30 @@ impl Millis {
     pub const fn hours(n: i64) -> Self {
         Self(n * 3_600_000)
     }
+    /// Reads a length as configuration writes it: numbers with the units `ms s m h d`, joined without spaces, as in
+    /// `10m` or `1h30m` (`contract.md` 8). Zero is read too: whether it makes sense is the caller's to say. `None` when the
+    /// text is anything else, or too long to count.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut rest = text;
+        let mut total = 0_i64;
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let number: i64 = rest[..digits].parse().ok()?;
+            rest = &rest[digits..];
+            let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+            let unit = match &rest[..letters] {
+                "ms" => 1,
+                "s" => 1_000,
+                "m" => 60_000,
+                "h" => 3_600_000,
+                "d" => 86_400_000,
+                _ => return None,
+            };
+            rest = &rest[letters..];
+            total = total.checked_add(number.checked_mul(unit)?)?;
+        }
+        (!text.is_empty()).then_some(Self(total))
+    }
     /// As the standard library's type; a negative length is zero.
     pub fn to_std(self) -> std::time::Duration {
         std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
@@ -188,4 +212,27 @@ pub struct Moment {
     pub now: UnixMillis,
     /// Material for the identifiers that the command may need.
     pub seed: Seed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_as_configuration_writes_them() {
+        for (text, millis) in [
+            ("1ms", 1),
+            ("5s", 5_000),
+            ("10m", 600_000),
+            ("72h", 259_200_000),
+            ("1h30m", 5_400_000),
+            ("2d1ms", 172_800_001),
+            ("0h", 0),
+        ] {
+            assert_eq!(Millis::parse(text), Some(Millis(millis)), "{text}");
+        }
+        for text in ["", "10", "m", "10 m", "-1s", "1.5h", "1H", "1w", "10m!", "9223372036854775807d", "１m"] {
+            assert_eq!(Millis::parse(text), None, "{text}");
+        }
+    }
 }
