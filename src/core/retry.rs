@@ -57,7 +57,8 @@ pub fn next_attempt(
         Some(wait) => scaled(wait, 1.0 + jitter * position),
         None => scaled(backoff, 1.0 + jitter * (2.0 * position - 1.0)),
     };
-    let next = now + wait;
+    // Never at once, even where jitter may take the whole wait away.
+    let next = now + wait.max(Millis(1));
     match give_up_at.map(|end| end - LAST_TRY_MARGIN) {
         Some(last) if next > last && last > now => Next::At(last),
         Some(last) if next > last => Next::GiveUp,
@@ -151,7 +152,7 @@ mod tests {
         let none = RetryPolicy { jitter: 0.0, ..POLICY };
         assert_eq!((wait(&none, 1, None, 0), wait(&none, 1, None, u32::MAX)), (Some(1_000), Some(1_000)));
         let wild = RetryPolicy { jitter: 7.0, ..POLICY };
-        assert_eq!((wait(&wild, 1, None, 0), wait(&wild, 1, None, u32::MAX)), (Some(0), Some(2_000)));
+        assert_eq!((wait(&wild, 1, None, 0), wait(&wild, 1, None, u32::MAX)), (Some(1), Some(2_000)));
     }
 
     #[test]

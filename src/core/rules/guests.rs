@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::slice;
 
 use crate::limits::VISITORS_MAX;
-use crate::personal::{Document, DocumentType, Person, PersonName, REMOTE_CIPHER_PREFIX};
+use crate::personal::{Document, DocumentType, Person, PersonName};
 use crate::product::{BookingProduct, GuestField, GuestRule, GuestsWho};
 use crate::rejection::{Rejection, Why};
 use crate::rules::{documents, phone};
@@ -15,7 +15,8 @@ pub const NAME_CHARS_MAX: usize = 100;
 
 /// The people a booking is judged by: its visitors, or its contact where it names none.
 ///
-/// [`Counts::document_bookings`](crate::command::Counts) follows the documents of exactly these, in this order.
+/// [`Counts::document_bookings`](crate::command::Counts) follows the documents of exactly these, in this order, with 0 for one
+/// that is still the channel's cipher.
 pub fn guests_of<'a>(visitors: &'a [Person], contact: Option<&'a Person>) -> &'a [Person] {
     if visitors.is_empty() { contact.map(slice::from_ref).unwrap_or_default() } else { visitors }
 }
@@ -165,7 +166,7 @@ fn check_different(guests: &[Person], visitors: &[Person]) -> Result<(), Rejecti
     let mut seen = HashSet::new();
     for (index, guest) in guests.iter().enumerate() {
         let Some(document) = given_document(guest) else { continue };
-        if document.number.reveal().starts_with(REMOTE_CIPHER_PREFIX) {
+        if document.number.is_remote_cipher() {
             continue;
         }
         if !seen.insert((document.kind, documents::normalised(document.number.reveal()))) {

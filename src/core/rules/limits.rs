@@ -21,7 +21,7 @@ pub fn check_shares(
         let booked = counts.phone_units;
         let sentence =
             format!("one phone may hold bookings for {limit} units; {booked} are booked, {quantity} more are wanted");
-        return Err(Rejection::new(Why::PhoneLimit, sentence));
+        return Err(Rejection::new(Why::PhoneLimit, sentence).at("buyer.phone"));
     }
     let Some(limit) = limits.per_document else { return Ok(()) };
     let with_document = guests::guests_of(visitors, contact)

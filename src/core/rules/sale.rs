@@ -19,12 +19,18 @@ pub fn check_sale(rules: &RuleSnapshot, sale: &Sale, counts: &Counts) -> Result<
     check_credit(sale, counts)
 }
 
-/// The price check of a direct order (DY-03): its original amount must be the calendar's price of the visit date, times
-/// the units. Nothing is refused where the check is off, the date is not known yet, or the calendar names no price.
-pub fn check_direct_price(rules: &RuleSnapshot, sale: &Sale, visit_date: Option<Date>) -> Result<(), Rejection> {
+/// The price check of a direct order (DY-03): `gross`, its price before discounts in minor units, must be the calendar's
+/// price of the visit date times the units. Nothing is refused where the check is off, the date is not known yet, or the
+/// calendar names no price.
+pub fn check_direct_price(
+    rules: &RuleSnapshot,
+    quantity: u32,
+    gross: i64,
+    visit_date: Option<Date>,
+) -> Result<(), Rejection> {
     let price = visit_date.and_then(|date| rules.booking.calendar_on(date)).and_then(|day| day.price);
     match price {
-        Some(price) if rules.channel.price_check && rules.voucher.is_none() => check_price(sale, price),
+        Some(price) if rules.channel.price_check && rules.voucher.is_none() => check_price(quantity, gross, price),
         _ => Ok(()),
     }
 }
@@ -56,18 +62,17 @@ fn check_voucher_price(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejectio
         );
         return Err(Rejection::new(Why::PriceMismatch, sentence).at("currency"));
     }
-    if rules.channel.price_check { check_price(sale, voucher.price) } else { Ok(()) }
+    if rules.channel.price_check { check_price(sale.quantity, sale.gross, voucher.price) } else { Ok(()) }
 }
 
 /// Compares the price before discounts: a coupon of the platform is no mismatch (`contract.md` 8).
-fn check_price(sale: &Sale, price: i64) -> Result<(), Rejection> {
-    let ours = i128::from(price) * i128::from(sale.quantity);
-    if i128::from(sale.gross) == ours {
+fn check_price(quantity: u32, gross: i64, price: i64) -> Result<(), Rejection> {
+    let ours = i128::from(price) * i128::from(quantity);
+    if i128::from(gross) == ours {
         return Ok(());
     }
     let sentence = format!(
-        "the channel's price is {} for {} units, ours is {ours} ({price} each), in minor units of {}; make the two equal",
-        sale.gross, sale.quantity, sale.currency.0
+        "the channel's price for {quantity} units is {gross}, ours is {ours} ({price} each), in minor units; make the two equal"
     );
     Err(Rejection::new(Why::PriceMismatch, sentence).at("gross"))
 }
@@ -184,15 +189,21 @@ mod tests {
     fn a_direct_order_has_the_price_of_its_date() {
         let mut rules = samples::rules();
         rules.voucher = None;
-        let date = Date::parse("2026-12-01");
         let mut sale = samples::sale(2);
-        assert_eq!(check_direct_price(&rules, &sale, date), Ok(()));
         sale.gross += 1;
         assert_eq!(check_sale(&rules, &sale, &Counts::default()), Ok(()));
-        assert_eq!(check_direct_price(&rules, &sale, date).unwrap_err().why, Why::PriceMismatch);
-        assert_eq!(check_direct_price(&rules, &sale, None), Ok(()));
+        let date = Date::parse("2026-12-01");
+        let ask = |rules: &RuleSnapshot, gross, date| check_direct_price(rules, 2, gross, date).err().map(|r| r.why);
+        assert_eq!(ask(&rules, 39_800, date), None);
+        assert_eq!(ask(&rules, 39_801, date), Some(Why::PriceMismatch));
+        assert_eq!(ask(&rules, 39_799, date), Some(Why::PriceMismatch));
+        assert_eq!(ask(&rules, 39_801, None), None);
+        assert_eq!(ask(&samples::rules(), 39_801, date), None);
+        rules.booking.calendar[0].price = None;
+        assert_eq!(ask(&rules, 39_801, date), None);
+        rules.booking.calendar[0].price = Some(19_900);
         rules.channel.price_check = false;
-        assert_eq!(check_direct_price(&rules, &sale, date), Ok(()));
+        assert_eq!(ask(&rules, 39_801, date), None);
     }
 
     #[test]
