@@ -75,6 +75,7 @@ mod tests {
             "01012345678",
             "010-0000-0000",
             "011-123-4567",
+            "019-1234-5678",
             "0504-1234-5678",
             "+82 10-1234-5678",
             "+82-10-1234-5678",
@@ -105,6 +106,8 @@ mod tests {
             "010-1234-567",
             "010-1234-56789",
             "012-1234-5678",
+            "011-123-456",
+            "011-1234-56789",
             "+12345",
             "+1234567890123456",
             "+0123456789",
@@ -115,6 +118,8 @@ mod tests {
         ] {
             assert!(!is_phone(text), "{text}");
         }
-        assert!(!is_phone(&format!("13800000001{}", "-".repeat(PHONE_CHARS_MAX))));
+        for (separators, good) in [(PHONE_CHARS_MAX - 11, true), (PHONE_CHARS_MAX - 10, false)] {
+            assert_eq!(is_phone(&format!("1{}3800000001", "-".repeat(separators))), good, "{separators}");
+        }
     }
 }

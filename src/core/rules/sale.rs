@@ -221,6 +221,10 @@ mod tests {
             let found = why(|_, _, c| *c = counts.clone());
             assert_eq!(found, expected, "{counts:?}");
         }
+        for (left, says) in [(1, "1 units are left"), (-3, "0 units are left")] {
+            let refusal = check_stock(2, &Counts { voucher_left: Some(left), ..Counts::default() }).unwrap_err();
+            assert!(refusal.sentence.contains(says), "{}", refusal.sentence);
+        }
     }
 
     #[test]
