@@ -46,7 +46,7 @@ pub fn encrypt_field(client_secret: &str, text: &str) -> String {
 /// The clear text of a locally encrypted field; `None` when `value` is not one under this secret.
 pub fn decrypt_field(client_secret: &str, value: &str) -> Option<String> {
     let cipher_text = STANDARD.decode(value).ok()?;
-    if cipher_text.is_empty() || cipher_text.len() % BLOCK_BYTES != 0 {
+    if cipher_text.is_empty() || !cipher_text.len().is_multiple_of(BLOCK_BYTES) {
         return None;
     }
     let key = fit(client_secret);

@@ -11,9 +11,8 @@ use serde_json::{Value, json};
 use ticketbridge_core::effect::Report;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
-    Answer, AuthError, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, SettingsProblem, Token,
-    Verified, VerifyStep,
+    Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Token, Verified, VerifyStep,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::Millis;
@@ -89,7 +88,7 @@ struct Douyin {
     spec: ChannelSpec,
 }
 
-fn build(_id: &str, settings: &Value) -> Result<Box<dyn Channel>, Vec<SettingsProblem>> {
+fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
     let settings = Settings::read(settings)?;
     let capabilities = json!({
         "confirm": true,

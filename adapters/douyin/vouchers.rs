@@ -112,7 +112,7 @@ fn share(items: Vec<Item>, copies: usize) -> Option<Vec<Vec<Item>>> {
     if items.len() == 1 {
         return Some(vec![items; copies]);
     }
-    if items.len() % copies != 0 {
+    if !items.len().is_multiple_of(copies) {
         return None;
     }
     Some(items.chunks(items.len() / copies).map(<[Item]>::to_vec).collect())

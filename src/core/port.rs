@@ -562,6 +562,9 @@ pub struct SettingsProblem {
     pub warning: bool,
 }
 
+/// What becomes of a partner's settings: the partner, or everything that is wrong with them.
+pub type Built<P> = Result<Box<P>, Vec<SettingsProblem>>;
+
 /// A kind of channel, as registered.
 #[derive(Clone, Copy)]
 pub struct ChannelKind {
@@ -572,7 +575,7 @@ pub struct ChannelKind {
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
-    pub build: fn(id: &str, settings: &serde_json::Value) -> Result<Box<dyn Channel>, Vec<SettingsProblem>>,
+    pub build: fn(id: &str, settings: &serde_json::Value) -> Built<dyn Channel>,
 }
 
 /// A kind of back-end, as registered.
@@ -585,5 +588,5 @@ pub struct BackendKind {
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
-    pub build: fn(id: &str, settings: &serde_json::Value) -> Result<Box<dyn Backend>, Vec<SettingsProblem>>,
+    pub build: fn(id: &str, settings: &serde_json::Value) -> Built<dyn Backend>,
 }

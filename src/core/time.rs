@@ -25,18 +25,17 @@ impl Millis {
     pub const fn hours(n: i64) -> Self {
         Self(n * 3_600_000)
     }
-    /// Reads a length as configuration writes it: numbers with the units `ms s m h d`, joined without spaces, as in
-    /// `10m` or `1h30m` (`contract.md` 8). Zero is read too: whether it makes sense is the caller's to say. `None` when the
-    /// text is anything else, or too long to count.
+    /// Reads a length as configuration writes it (`contract.md` 8): numbers with the units `ms s m h d`, also joined, as in
+    /// `1h30m`. `None` for anything else, a bare number included.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text;
-        let mut total = 0_i64;
+        let mut total: i64 = 0;
         while !rest.is_empty() {
-            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let number: i64 = rest[..digits].parse().ok()?;
-            rest = &rest[digits..];
-            let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-            let unit = match &rest[..letters] {
+            let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+            let (number, tail) = rest.split_at(digits);
+            let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+            let (unit, tail) = tail.split_at(unit_end);
+            let scale = match unit {
                 "ms" => 1,
                 "s" => 1_000,
                 "m" => 60_000,
@@ -44,8 +43,8 @@ impl Millis {
                 "d" => 86_400_000,
                 _ => return None,
             };
-            rest = &rest[letters..];
-            total = total.checked_add(number.checked_mul(unit)?)?;
+            total = total.checked_add(number.parse::<i64>().ok()?.checked_mul(scale)?)?;
+            rest = tail;
         }
         (!text.is_empty()).then_some(Self(total))
     }
@@ -219,19 +218,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_read_as_configuration_writes_them() {
-        for (text, millis) in [
-            ("1ms", 1),
+    fn lengths_are_a_number_and_a_unit_and_may_be_joined() {
+        for (text, expected) in [
             ("5s", 5_000),
+            ("250ms", 250),
             ("10m", 600_000),
-            ("72h", 259_200_000),
             ("1h30m", 5_400_000),
-            ("2d1ms", 172_800_001),
+            ("3d", 259_200_000),
             ("0h", 0),
+            ("1s500ms", 1_500),
         ] {
-            assert_eq!(Millis::parse(text), Some(Millis(millis)), "{text}");
+            assert_eq!(Millis::parse(text), Some(Millis(expected)), "{text}");
         }
-        for text in ["", "10", "m", "10 m", "-1s", "1.5h", "1H", "1w", "10m!", "9223372036854775807d", "１m"] {
+        for text in ["", "5", "s", "5 s", "5x", "-5s", "1.5h", "5S", "9223372036854775807d", "5s ", "１s"] {
             assert_eq!(Millis::parse(text), None, "{text}");
         }
     }
