@@ -4,19 +4,19 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use ticketbridge_core::effect::Report;
-use ticketbridge_core::limits::TEXT_CHARS_MAX;
-use ticketbridge_core::order::{Booking, Order, RefundCase, TicketingState};
+use ticketbridge_core::order::{Booking, BookingState, Order, RefundCase, TicketingState};
 use ticketbridge_core::personal::{Mask, Person, Personal};
 use ticketbridge_core::port::{Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, OpenedGuests, Token};
 use ticketbridge_core::time::Millis;
 
 use super::settings::Settings;
 use super::vouchers::{self, ListNames};
+use crate::reading::{partner_text, retry_after};
 
 const TOKEN: &str = "/oauth/client_token/";
 const CONFIRM: &str = "/goodlife/v1/trip/order/confirm/";
@@ -117,9 +117,13 @@ fn case_by_id<'o>(order: &'o Order, id: &ticketbridge_core::RefundCaseId) -> Res
 }
 
 fn callback(order: &Order, booking: &Booking) -> Result<(&'static str, Value), EncodeError> {
+    if matches!(booking.state, BookingState::Rejected | BookingState::Cancelled) {
+        return Err(EncodeError::Obsolete("the booking is off"));
+    }
     match booking.ticketing.state {
-        TicketingState::Issued | TicketingState::NotNeeded => {}
-        TicketingState::Cancelling | TicketingState::Cancelled | TicketingState::CancelRefused => {
+        // A cancellation that the back-end refused leaves the tickets alive.
+        TicketingState::Issued | TicketingState::NotNeeded | TicketingState::CancelRefused => {}
+        TicketingState::Cancelling | TicketingState::Cancelled => {
             return Err(EncodeError::Obsolete("the tickets are being cancelled, or are"));
         }
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
@@ -148,7 +152,7 @@ enum Patience {
 
 /// What an error code means (2.1).
 fn meaning<T>(code: i64, description: &str, patience: Patience) -> CallResult<T> {
-    let why = || shown(description);
+    let why = || partner_text(description);
     let refused = || CallResult::Refused { code: code.to_string(), why: why() };
     let retry = |after| CallResult::Retry { why: Cow::Owned(format!("{code}: {}", why())), after };
     match code {
@@ -165,38 +169,15 @@ fn meaning<T>(code: i64, description: &str, patience: Patience) -> CallResult<T>
     }
 }
 
-/// A partner's words as they may be kept: short, and without what could be a phone or document number. Order numbers
-/// are longer than those.
-fn shown(description: &str) -> String {
-    let mut kept = String::new();
-    let mut digits = String::new();
-    let flush = |digits: &mut String, kept: &mut String| {
-        let run = std::mem::take(digits);
-        kept.push_str(if (11..=18).contains(&run.len()) { "***" } else { &run });
-    };
-    for letter in description.chars().take(TEXT_CHARS_MAX) {
-        if letter.is_ascii_digit() {
-            digits.push(letter);
-        } else {
-            flush(&mut digits, &mut kept);
-            kept.push(letter);
-        }
-    }
-    flush(&mut digits, &mut kept);
-    kept
-}
-
 /// Why an answer without an envelope is no success.
 fn transport<T>(response: &HttpResponse) -> Option<CallResult<T>> {
     let status = response.status;
     if status == StatusCode::OK {
         return None;
     }
-    let seconds = response.headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok());
     let why = Cow::Owned(format!("HTTP {}", status.as_u16()));
-    let after = seconds.filter(|seconds| (0..=86_400).contains(seconds)).map(Millis::seconds);
     Some(match status.as_u16() {
-        429 | 503 => CallResult::Retry { why, after },
+        429 | 503 => CallResult::Retry { why, after: retry_after(&response.headers) },
         500.. => CallResult::Unknown { why },
         _ => CallResult::Retry { why, after: None },
     })
@@ -264,7 +245,7 @@ fn read_verify(response: &HttpResponse, patience: Patience) -> CallResult<()> {
         let code = result["code"].as_i64().unwrap_or(-1);
         let text = result["msg"].as_str().unwrap_or_default();
         if code != 0 && !is_repeat(code, text) {
-            return CallResult::Retry { why: Cow::Owned(format!("{code}: {}", shown(text))), after: None };
+            return CallResult::Retry { why: Cow::Owned(format!("{code}: {}", partner_text(text))), after: None };
         }
     }
     CallResult::Done(())
@@ -292,7 +273,7 @@ pub(super) fn read_token(response: &HttpResponse) -> CallResult<Token> {
     }
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     let data = &body["data"];
-    let why = || shown(data["description"].as_str().unwrap_or_default());
+    let why = || partner_text(data["description"].as_str().unwrap_or_default());
     match (code_in(body.get("data")), data["access_token"].as_str()) {
         (Some(0) | None, Some(value)) if !value.is_empty() => {
             let lives_for = data["expires_in"].as_i64().filter(|s| *s > 0).map_or(TOKEN_LIFE, Millis::seconds);

@@ -8,7 +8,7 @@ use ticketbridge_core::command::{ApplyRefund, Command, ProductRef};
 use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::order::{BookingState, Order, RefundSource, RefundState, TicketRequest, TicketingState};
 use ticketbridge_core::port::{Answer, CalendarDay, DecodeError, Envelope, HttpReply, Inbound, Message, Query};
-use ticketbridge_core::product::Acceptance;
+use ticketbridge_core::product::{Acceptance, Confirmation};
 use ticketbridge_core::rejection::{Rejection, Why};
 
 use super::settings::{Creation, Settings};
@@ -214,7 +214,7 @@ fn accepted(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, orde
         super::CREATE_ORDER => {
             let data = Data::success().with("order_out_id", order.id.as_str());
             match settings.creation {
-                Creation::AfterPayment => data.with("confirm_info", confirm_info(settings, order, envelope)),
+                Creation::AfterPayment => data.with("confirm_info", confirm_info(order, envelope)),
                 Creation::BeforePayment => data,
             }
         }
@@ -226,7 +226,7 @@ fn accepted(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, orde
                 .with("fail_sku_id_list", Value::Array(Vec::new()))
         }
         super::PAY_NOTIFY => match settings.creation {
-            Creation::BeforePayment => Data::success().with("confirm_info", confirm_info(settings, order, envelope)),
+            Creation::BeforePayment => Data::success().with("confirm_info", confirm_info(order, envelope)),
             Creation::AfterPayment => Data::success(),
         },
         super::ISSUE_VOUCHER | super::V2_ISSUE_VOUCHER => issue(endpoint, envelope, order),
@@ -235,21 +235,24 @@ fn accepted(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, orde
     }
 }
 
-/// Whether we accept (4.4): a voucher at once; a booking when it is confirmed and the answer is the place to say so.
-fn confirm_info(settings: &Settings, order: &Order, envelope: Option<&Envelope>) -> Value {
+/// Whether we accept (4.4): a voucher at once; a booking when it is confirmed, unless a call of ours says so (6), as it
+/// does for every booking that a person confirms.
+fn confirm_info(order: &Order, envelope: Option<&Envelope>) -> Value {
     let booking = envelope.and_then(|e| order.booking_by_ref(&e.about));
     let is_booking = envelope.is_some_and(|e| matches!(e.message, Message::Booking { .. }));
     let accepted = json!({ "confirm_mode": 1, "confirm_result": 1 });
     let later = json!({ "confirm_mode": 2 });
-    match (booking.map(|b| b.state), settings.rules.acceptance) {
-        (Some(BookingState::Rejected | BookingState::Cancelled), _) => {
+    let rules = &order.rules;
+    let by_call = rules.channel.acceptance == Acceptance::Async || rules.booking.confirm == Confirmation::Manual;
+    match booking.map(|b| b.state) {
+        Some(BookingState::Rejected | BookingState::Cancelled) if !by_call => {
             json!({ "confirm_mode": 1, "confirm_result": 2 })
         }
-        (Some(BookingState::Requested), _) => later,
-        (Some(_), Acceptance::Async) => later,
-        (Some(_), Acceptance::Sync) => accepted,
-        (None, _) if is_booking => later,
-        (None, _) => accepted,
+        Some(BookingState::Requested) => later,
+        Some(_) if by_call => later,
+        Some(_) => accepted,
+        None if is_booking => later,
+        None => accepted,
     }
 }
 
@@ -271,7 +274,8 @@ fn issue(endpoint: &str, envelope: Option<&Envelope>, order: &Order) -> Data {
     if matches!(booking.state, BookingState::Rejected | BookingState::Cancelled) {
         return Data::new(other_code(endpoint), "the booking is cancelled");
     }
-    if !matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded) {
+    let is_accepted = matches!(booking.state, BookingState::Confirmed | BookingState::Used);
+    if !is_accepted || !matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded) {
         return follow("the tickets are being made and follow by callback");
     }
     let request = demand(envelope).or(booking.ticketing.request.as_ref());

@@ -75,96 +75,53 @@ pub struct Settings {
     pub rules: ChannelRules,
 }
 
-/// Reads settings, noting what is wrong instead of stopping at it.
+/// Reads what only this channel has; the rest is the same for every partner.
 struct Reader<'a> {
-    settings: &'a Value,
-    problems: Vec<SettingsProblem>,
+    table: &'a Value,
+    common: crate::settings::Settings<'a>,
 }
 
 impl Reader<'_> {
     fn problem(&mut self, key: impl Into<String>, problem: impl Into<String>, mend: impl Into<String>) {
-        let (key, problem, mend) = (key.into(), problem.into(), mend.into());
-        self.problems.push(SettingsProblem { key, problem, mend, warning: false });
+        self.common.problem(key, problem, mend);
     }
 
-    fn text(&mut self, key: &str, default: Option<&str>, mend: &str) -> String {
-        match (self.settings.get(key), default) {
-            (Some(Value::String(text)), _) if !text.trim().is_empty() => text.trim().to_owned(),
-            (None, Some(default)) => default.to_owned(),
-            (None, None) => {
-                self.problem(key, "is missing", mend);
-                String::new()
-            }
-            (Some(Value::String(_)), _) => {
-                self.problem(key, "is empty", mend);
-                String::new()
-            }
-            (Some(_), _) => {
-                self.problem(key, "is not text", mend);
-                String::new()
-            }
+    fn text(&mut self, key: &str, mend: &str) -> String {
+        let text = self.table.get(key).and_then(Value::as_str).map(str::trim).unwrap_or_default();
+        if text.is_empty() {
+            self.problem(key, "is missing, empty or not text", mend);
         }
+        text.to_owned()
     }
 
     fn switch(&mut self, key: &str) -> bool {
-        match self.settings.get(key) {
-            None => false,
-            Some(Value::Bool(on)) => *on,
-            Some(_) => {
-                self.problem(key, "is neither true nor false", "write true or false, without quotes");
-                false
-            }
-        }
+        let value = self.table.get(key).unwrap_or(&Value::Bool(false));
+        value.as_bool().unwrap_or_else(|| {
+            self.problem(key, "is neither true nor false", "write true or false, without quotes");
+            false
+        })
     }
 
-    fn choice<T: Copy>(&mut self, key: &str, choices: [(&str, T); 2]) -> T {
-        let mend = format!("write \"{}\" or \"{}\"", choices[0].0, choices[1].0);
-        let word = self.text(key, Some(choices[0].0), &mend);
-        match choices.iter().find(|(name, _)| *name == word) {
-            Some((_, choice)) => *choice,
-            None => {
-                if !word.is_empty() {
-                    self.problem(key, format!("`{word}` is not one of its values"), mend);
-                }
-                choices[0].1
-            }
-        }
-    }
-
-    fn length(&mut self, key: &str, value: &Value) -> Option<Millis> {
-        let length = value.as_str().and_then(Millis::parse).filter(|length| length.0 >= 1);
-        if length.is_none() {
-            self.problem(
-                key,
-                "is not a length of time",
-                "write a number with a unit (ms s m h d), for example \"72h\"",
-            );
-        }
-        length
+    /// Whether the second of two words was chosen; the first one is the default.
+    fn chose_second(&mut self, key: &str, words: [&'static str; 2]) -> bool {
+        self.table.get(key).is_some() && self.common.word(key, &words) == Some(words[1])
     }
 
     fn apps(&mut self) -> Vec<App> {
-        let mend = "write apps = [ { client_key = \"…\", client_secret = { env = \"DOUYIN_SECRET\" } } ]";
-        let Some(listed) = self.settings.get("apps") else {
-            self.problem("apps", "is missing", mend);
-            return Vec::new();
-        };
-        let listed = listed.as_array().map(Vec::as_slice).unwrap_or_default();
+        let listed = self.table.get("apps").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         if listed.is_empty() || listed.len() > APPS_MAX {
+            let mend = "write apps = [ { client_key = \"…\", client_secret = { env = \"DOUYIN_SECRET\" } } ]";
             self.problem("apps", format!("is not a list of 1 to {APPS_MAX} applications"), mend);
         }
         let mut apps: Vec<App> = Vec::new();
         for (index, entry) in listed.iter().take(APPS_MAX).enumerate() {
-            let mut field = |name: &str| match entry.get(name).and_then(Value::as_str).map(str::trim) {
-                Some(text) if !text.is_empty() => text.to_owned(),
-                _ => {
-                    self.problem(
-                        format!("apps.{index}.{name}"),
-                        "is missing or empty",
-                        "copy it from Douyin's console",
-                    );
-                    String::new()
+            let mut field = |name: &str| {
+                let text = entry.get(name).and_then(Value::as_str).map(str::trim).unwrap_or_default();
+                if text.is_empty() {
+                    let mend = "copy it from Douyin's console";
+                    self.problem(format!("apps.{index}.{name}"), "is missing or empty", mend);
                 }
+                text.to_owned()
             };
             let app = App { client_key: field("client_key"), client_secret: field("client_secret") };
             for name in entry.as_object().into_iter().flat_map(|fields| fields.keys()) {
@@ -182,45 +139,16 @@ impl Reader<'_> {
         apps
     }
 
-    fn api_base(&mut self) -> String {
-        let mend = "write the address without a path, for example \"https://open.douyin.com\"";
-        let base = self.text("api_base", Some(API_BASE), mend);
-        let uri = base.parse::<http::Uri>().ok();
-        let web = uri.as_ref().is_some_and(|uri| {
-            matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some() && uri.query().is_none()
-        });
-        if !base.is_empty() && !web {
-            self.problem("api_base", "is not a web address", mend);
-        }
-        base.trim_end_matches('/').to_owned()
-    }
-
     fn time_zone(&mut self) -> TimeZone {
-        let mend = "write an IANA name, for example \"Asia/Shanghai\"";
-        let name = self.text("time_zone", Some(TimeZone::SHANGHAI.name()), mend);
-        TimeZone::parse(&name).unwrap_or_else(|| {
-            if !name.is_empty() {
-                self.problem("time_zone", format!("`{name}` is not a time zone"), mend);
-            }
+        let Some(value) = self.table.get("time_zone") else { return TimeZone::SHANGHAI };
+        value.as_str().and_then(TimeZone::parse).unwrap_or_else(|| {
+            self.problem("time_zone", format!("{value} is not a time zone"), "write for example \"Asia/Shanghai\"");
             TimeZone::SHANGHAI
         })
     }
 
-    fn review_limit(&mut self) -> Millis {
-        let Some(value) = self.settings.get("review_limit") else { return REVIEW_LIMIT };
-        let limit = self.length("review_limit", value).unwrap_or(REVIEW_LIMIT);
-        if limit > REVIEW_LIMIT {
-            self.problem(
-                "review_limit",
-                "is longer than Douyin waits",
-                "Douyin refunds by itself after 72h: write at most \"72h\"",
-            );
-        }
-        limit
-    }
-
     fn review_warnings(&mut self, limit: Millis) -> Vec<Millis> {
-        let Some(value) = self.settings.get("review_warn_before") else { return Vec::new() };
+        let Some(value) = self.table.get("review_warn_before") else { return Vec::new() };
         let Some(listed) = value.as_array().filter(|listed| listed.len() <= WARNINGS_MAX) else {
             let problem = format!("is not a list of at most {WARNINGS_MAX} lengths of time");
             self.problem("review_warn_before", problem, "write for example [\"24h\", \"4h\"]");
@@ -228,12 +156,13 @@ impl Reader<'_> {
         };
         let mut warnings = Vec::new();
         for (index, entry) in listed.iter().enumerate() {
-            let key = format!("review_warn_before.{index}");
-            if let Some(length) = self.length(&key, entry) {
-                if length >= limit {
-                    self.problem(key, "is not shorter than review_limit", "warn later, or lengthen review_limit");
+            match entry.as_str().and_then(Millis::parse).filter(|length| length.0 >= 1 && *length < limit) {
+                Some(length) => warnings.push(length),
+                None => {
+                    let key = format!("review_warn_before.{index}");
+                    let problem = format!("{entry} is not a length of time shorter than review_limit");
+                    self.problem(key, problem, "write a number and a unit, for example \"24h\"");
                 }
-                warnings.push(length);
             }
         }
         warnings.sort_unstable_by(|a, b| b.cmp(a));
@@ -243,28 +172,28 @@ impl Reader<'_> {
 }
 
 impl Settings {
-    /// Reads settings in which secrets are clear text; every problem at once.
-    pub fn read(settings: &Value) -> Result<Self, Vec<SettingsProblem>> {
-        let mut reader = Reader { settings, problems: Vec::new() };
-        let account_id = reader.text("account_id", None, "write the merchant's root account in Douyin's console");
+    /// Reads settings in which secrets are clear text.
+    ///
+    /// # Errors
+    /// Every problem, at once.
+    pub fn read(table: &Value) -> Result<Self, Vec<SettingsProblem>> {
+        let mut reader = Reader { table, common: crate::settings::Settings::new(table) };
+        let account_id = reader.text("account_id", "write the merchant's root account in Douyin's console");
         let apps = reader.apps();
-        let api_base = reader.api_base();
-        let creation = reader.choice(
-            "creation",
-            [("after_payment", Creation::AfterPayment), ("before_payment", Creation::BeforePayment)],
-        );
-        let acceptance = reader.choice("confirm", [("sync", Acceptance::Sync), ("async", Acceptance::Async)]);
+        let api_base = match table.get("api_base") {
+            Some(_) => reader.common.base_url("api_base"),
+            None => Some(API_BASE.to_owned()),
+        };
+        let before_payment = reader.chose_second("creation", ["after_payment", "before_payment"]);
+        let is_async = reader.chose_second("confirm", ["sync", "async"]);
         let price_check = reader.switch("price_check");
         let accept_url_signature = reader.switch("accept_url_signature");
         let time_zone = reader.time_zone();
-        let review_limit = reader.review_limit();
+        let review_limit = reader.common.duration("review_limit", REVIEW_LIMIT).unwrap_or(REVIEW_LIMIT);
         let review_warn_before = reader.review_warnings(review_limit);
-        if !reader.problems.is_empty() {
-            return Err(reader.problems);
-        }
         let rules = ChannelRules {
             time_zone,
-            acceptance,
+            acceptance: if is_async { Acceptance::Async } else { Acceptance::Sync },
             acceptance_limit: ACCEPTANCE_LIMIT,
             tickets: TicketDelivery::OnRequest,
             review_limit,
@@ -272,7 +201,9 @@ impl Settings {
             price_check,
             redemption_reported: true,
         };
-        Ok(Self { account_id, apps, api_base, creation, accept_url_signature, rules })
+        let creation = if before_payment { Creation::BeforePayment } else { Creation::AfterPayment };
+        let read = api_base.map(|api_base| Self { account_id, apps, api_base, creation, accept_url_signature, rules });
+        reader.common.finish(read)
     }
 
     /// Every secret, beginning with the one at `first`.
