@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for Text {
 
 /// A.1.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct Amount {
     pub(super) origin_amount: Option<i64>,
     pub(super) pay_amount: Option<i64>,
@@ -112,7 +112,7 @@ pub(super) struct Amount {
 
 /// A.2, with the names of the issue call and of the second generation.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct PersonWire {
     pub(super) name: Text,
     pub(super) phone: Text,
@@ -125,7 +125,7 @@ pub(super) struct PersonWire {
 
 /// Chapters 3 and 4.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct SaleWire {
     pub(super) order_id: Id,
     pub(super) source_order_id: Id,
@@ -144,7 +144,7 @@ pub(super) struct SaleWire {
 
 /// Chapter 7.6: creation in the second generation.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct SecondSaleWire {
     pub(super) order_id: Id,
     pub(super) source_order_id: Id,
@@ -183,7 +183,7 @@ impl OneOrMany {
 
 /// A product of the second generation.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct SkuWire {
     pub(super) product_out_id: Id,
     pub(super) sku_out_id: Id,
@@ -191,7 +191,7 @@ pub(super) struct SkuWire {
 
 /// Chapter 5.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct PaidWire {
     pub(super) order_id: Id,
     pub(super) pay_time_unix: Option<i64>,
@@ -199,7 +199,7 @@ pub(super) struct PaidWire {
 
 /// Chapter 7.2.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct IssueWire {
     pub(super) order_id: Id,
     pub(super) copies: Option<i64>,
@@ -212,14 +212,14 @@ pub(super) struct IssueWire {
 
 /// A.5.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct TicketRuleWire {
     pub(super) code_sending_info: Option<Vec<i64>>,
 }
 
 /// Chapter 7.6: the demand for tickets in the second generation.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct SecondIssueWire {
     pub(super) order_id: Id,
     pub(super) certificate_info_list: Option<Vec<CertificateWire>>,
@@ -227,7 +227,7 @@ pub(super) struct SecondIssueWire {
 
 /// One copy in the second generation.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct CertificateWire {
     pub(super) certificate_id: Id,
     pub(super) start_time: Option<i64>,
@@ -236,7 +236,7 @@ pub(super) struct CertificateWire {
 
 /// Chapter 9.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct CancelWire {
     pub(super) order_id: Id,
     pub(super) cancel_type: Option<i64>,
@@ -245,7 +245,7 @@ pub(super) struct CancelWire {
 
 /// Chapter 10.1.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct RefundApplyWire {
     pub(super) order_id: Id,
     pub(super) biz_uniq_key: Id,
@@ -257,7 +257,7 @@ pub(super) struct RefundApplyWire {
 
 /// Chapter 12.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct RefundNotifyWire {
     pub(super) order_id: Id,
     pub(super) biz_uniq_key: Id,
@@ -268,7 +268,7 @@ pub(super) struct RefundNotifyWire {
 
 /// Chapter 13.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct InfoSyncWire {
     pub(super) order_id: Id,
     pub(super) after_sale_id: Id,
@@ -278,7 +278,7 @@ pub(super) struct InfoSyncWire {
 
 /// One copy of an info-sync.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct NoticeWire {
     pub(super) certificate_id: Id,
     pub(super) audit_time: Option<i64>,
@@ -287,14 +287,14 @@ pub(super) struct NoticeWire {
 
 /// Chapter 15.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct QueryWire {
     pub(super) order_id: Id,
 }
 
 /// Chapter 16.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct CalendarWire {
     pub(super) start_date: Text,
     pub(super) end_date: Text,
@@ -304,7 +304,7 @@ pub(super) struct CalendarWire {
 
 /// Chapter 17.2. `content` is JSON as text, or an object.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct WebhookWire {
     pub(super) event: Text,
     pub(super) content: serde_json::Value,
