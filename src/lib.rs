@@ -1,1 +1,4 @@
-//! stub
+//! ticketbridge: middleware between the places where tickets are sold and the systems that issue them.
+
+pub mod config;
+pub mod registry;
