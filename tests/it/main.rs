@@ -1,1 +1,3 @@
-//! stub
+//! The integration tests, in one program.
+
+mod config;
