@@ -220,7 +220,7 @@ fn read_file<'a>(
 fn entries<'a>(file: &Table<'a>, key: &'static str) -> Vec<Table<'a>> {
     file.opt(key, |value| match value.raw().is_table() {
         true => value.wrong("is one table", format!("write `[[{key}]]` with two brackets: there can be several")),
-        false => value.each(Value::table),
+        false => value.tables(),
     })
     .unwrap_or_default()
 }

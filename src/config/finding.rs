@@ -102,7 +102,7 @@ pub(super) fn suggest<'k>(word: &str, known: impl IntoIterator<Item = &'k str> +
         Some(near) => format!("did you mean `{near}`?"),
         None => {
             let all: Vec<&str> = known.into_iter().collect();
-            if all.is_empty() { "there is none".to_owned() } else { format!("known: {}", all.join(", ")) }
+            if all.is_empty() { "none is known".to_owned() } else { format!("known: {}", all.join(", ")) }
         }
     }
 }

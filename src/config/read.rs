@@ -13,6 +13,31 @@ use toml::de::{DeTable, DeValue};
 use super::finding::{Findings, Place, suggest};
 use super::source::Source;
 
+/// What to write for a key that must be there and is not.
+const EXAMPLES: [(&str, &str); 21] = [
+    ("adapter", "\"ticketing_http\""),
+    ("at", "\"18:00\""),
+    ("backend", "\"gate\""),
+    ("before_visit", "\"48h\""),
+    ("booking_product", "\"LP-B2\""),
+    ("calendar", "[{ from = \"2026-11-01\", to = \"2027-03-31\" }]"),
+    ("code", "\"LP-V2\""),
+    ("currency", "\"CNY\""),
+    ("fields", "[\"name\", \"phone\"]"),
+    ("from", "\"2026-11-01\""),
+    ("key", "{ env = \"TICKETBRIDGE_DATA_KEY\" }"),
+    ("limit", "0"),
+    ("mode", "\"none\""),
+    ("ops", "{ tokens = [{ name = \"ops\", role = \"admin\", token = { env = \"TICKETBRIDGE_OPS_TOKEN\" } }] }"),
+    ("pool", "\"lp-2026\""),
+    ("price", "19900"),
+    ("privacy", "{ key = { env = \"TICKETBRIDGE_DATA_KEY\" } }"),
+    ("ticketing", "{ mode = \"none\" }"),
+    ("to", "\"2027-03-31\""),
+    ("token", "{ env = \"TICKETBRIDGE_OPS_TOKEN\" }"),
+    ("who", "\"one\""),
+];
+
 /// A table, and which of its keys somebody wants: [`Table::finish`] reports the others.
 pub(super) struct Table<'a> {
     source: &'a Source,
@@ -87,7 +112,9 @@ impl<'a> Table<'a> {
             Some(value) => read(value),
             None => {
                 let within = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
-                self.findings.problem(self.place(), format!("`{key}` is missing{within}"), format!("add `{key} = …`"));
+                let example = EXAMPLES.iter().find(|(name, _)| *name == key).map_or("…", |(_, example)| example);
+                let mend = format!("add `{key} = {example}`");
+                self.findings.problem(self.place(), format!("`{key}` is missing{within}"), mend);
                 None
             }
         }
@@ -187,6 +214,11 @@ impl<'a> Value<'a> {
     /// A list.
     pub(super) fn list(self) -> Option<Vec<Value<'a>>> {
         if self.value.is_array() { Some(self.elements()) } else { self.not_a("a list", "`[ …, … ]`") }
+    }
+    /// The tables of `[[…]]`, each under the name of the list.
+    pub(super) fn tables(self) -> Option<Vec<Table<'a>>> {
+        let elements = self.clone().list()?.into_iter();
+        Some(elements.filter_map(|value| Value { name: self.name.clone(), ..value }.table()).collect())
     }
     /// A list, each element of it read; those that are wrong are left out.
     pub(super) fn each<T>(self, read: impl FnMut(Value<'a>) -> Option<T>) -> Option<Vec<T>> {

@@ -96,7 +96,11 @@ impl Case {
             *text = text.replace(find.as_str(), put);
         }
         for (name, text) in &self.files {
-            if text.is_empty() { files.remove(name).map(drop) } else { files.insert(name.clone(), text.clone()).map(drop) };
+            if text.is_empty() {
+                files.remove(name).map(drop)
+            } else {
+                files.insert(name.clone(), text.clone()).map(drop)
+            };
         }
         let mut variables: BTreeMap<&str, &str> = VARIABLES.into_iter().collect();
         variables.extend(self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
