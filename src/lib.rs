@@ -1,4 +1,6 @@
-//! ticketbridge: middleware between the places where tickets are sold and the systems that issue them.
+//! ticketbridge: between the places where tickets are sold and the systems that issue them.
 
+pub mod clock;
 pub mod config;
 pub mod registry;
+pub mod transport;
