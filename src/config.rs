@@ -37,7 +37,7 @@ pub use service::{
 use cross::{Named, Names};
 use finding::Findings;
 use partner::Around;
-use read::{Table, Value};
+use read::Table;
 use secret::Secrets;
 use service::{Service, Surroundings};
 use source::{Part, Source};

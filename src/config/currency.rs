@@ -2,7 +2,6 @@
 
 use ticketbridge_core::product::Currency;
 
-use super::finding::suggest;
 use super::read::Value;
 
 const CODES: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD \
@@ -20,9 +19,9 @@ pub(super) fn read(value: Value<'_>) -> Option<Currency> {
     }
     let upper = text.to_uppercase();
     let mend = match upper.as_str() {
-        "RMB" | "CNH" => "did you mean `CNY`?".to_owned(),
+        "RMB" | "CNH" | "YUAN" => "did you mean `CNY`?".to_owned(),
         _ if CODES.split(' ').any(|code| code == upper) => format!("write it in capitals: \"{upper}\""),
-        _ => format!("write an ISO 4217 code such as CNY, KRW, USD; {}", suggest(&upper, ["CNY", "KRW", "USD", "HKD"])),
+        _ => "write an ISO 4217 code such as CNY, KRW or USD".to_owned(),
     };
     value.wrong(format_args!("is \"{text}\", which is not a currency"), mend)
 }

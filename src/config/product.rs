@@ -181,7 +181,10 @@ fn ticketing(value: Value<'_>) -> Option<Ticketing> {
             table.must("pool", Value::text).map(|pool| Ticketing::CodePool { pool: BackendId(pool) })
         }
         Some(Mode::None) => Some(Ticketing::None),
-        None => return None,
+        None => {
+            ["backend", "product", "pool"].into_iter().for_each(|key| table.expect_key(key));
+            None
+        }
     };
     table.finish();
     ticketing
@@ -260,13 +263,17 @@ fn cancellation(value: Value<'_>) -> Option<Cancellation> {
     }
     let kinds = [("never", Kind::Never), ("until", Kind::Until), ("anytime", Kind::Anytime)];
     let table = value.table()?;
-    let cancellation = match table.must("kind", |value| value.word(&kinds))? {
-        Kind::Never => Some(Cancellation::Never),
-        Kind::Anytime => Some(Cancellation::Anytime),
-        Kind::Until => {
+    let cancellation = match table.must("kind", |value| value.word(&kinds)) {
+        Some(Kind::Never) => Some(Cancellation::Never),
+        Some(Kind::Anytime) => Some(Cancellation::Anytime),
+        Some(Kind::Until) => {
             let days_before = table.opt("days_before", |value| value.count(0, DAYS_BEFORE_MAX)).unwrap_or(0);
             let at_minute = table.must("at", Value::minute_of_day);
             at_minute.map(|at_minute| Cancellation::Until { days_before, at_minute })
+        }
+        None => {
+            ["days_before", "at"].into_iter().for_each(|key| table.expect_key(key));
+            None
         }
     };
     table.finish();

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tempfile::TempDir;
 use ticketbridge::config::check::report_in;
-use ticketbridge::config::{Config, Environment};
+use ticketbridge::config::{Config, Environment, Role};
+use ticketbridge::registry::Registry;
+use ticketbridge_core::command::ProductRef;
+use ticketbridge_core::{BackendId, ChannelId, ProductCode};
 
 /// One planted mistake: what is changed in the example, and what the check must then say.
 #[derive(Debug, Deserialize)]
@@ -197,4 +200,78 @@ fn a_mistyped_key_is_found_wherever_it_stands_and_the_right_one_suggested() {
         }
     }
     assert!(tried > 100, "only {tried} keys were tried");
+}
+
+fn load(directory: &Path) -> Config {
+    Config::load(directory, &all_set()).unwrap_or_else(|report| panic!("{report}"))
+}
+
+#[test]
+fn an_order_is_placed_under_the_rules_of_the_products_that_the_channel_names() {
+    let mut config = load(&here("config"));
+    config.version = 7;
+    let registry = Registry::build(&config).unwrap();
+    let channel = registry.channel(&ChannelId::from("douyin-main")).unwrap();
+    let code = |text: &str| (!text.is_empty()).then(|| ProductCode::from(text));
+    for (voucher, booking, found) in [
+        ("LP-V2", "LP-B2", Some("LP-B2")),
+        ("LP-V2", "", Some("LP-B2")),
+        ("", "LP-B9", Some("LP-B9")),
+        ("LP-V2", "LP-B9", None),
+        ("LP-V7", "LP-B2", None),
+        ("", "LP-B7", None),
+        ("", "LP-V2", None),
+        ("", "", None),
+    ] {
+        let product = ProductRef { voucher: code(voucher), booking: code(booking) };
+        let rules = config.rule_snapshot(channel.channel.rules(), &product);
+        assert_eq!(rules.as_ref().map(|r| r.booking.code.as_str()), found, "{voucher}|{booking}");
+        if let Some(rules) = rules {
+            assert_eq!(rules.config_version, 7);
+            assert_eq!(rules.voucher.map(|v| v.code), code(voucher));
+        }
+    }
+}
+
+#[test]
+fn an_ops_token_is_known_by_its_whole_text() {
+    let config = load(&here("tests/it/config/every-key"));
+    let holder = |token: &str| config.ops_token(token).map(|token| (token.name.as_str(), token.role));
+    assert_eq!(holder("an-ops-token-for-tests"), Some(("ops", Role::Admin)));
+    assert_eq!(holder("a-token-for-the-desk"), Some(("desk", Role::Operator)));
+    assert_eq!(holder("a-token-for-the-books"), Some(("books", Role::Settlement)));
+    for wrong in ["", "an-ops-token-for-test", "an-ops-token-for-tests ", "ops"] {
+        assert_eq!(holder(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn partners_are_built_with_their_own_limits() {
+    let registry = Registry::build(&load(&here("tests/it/config/every-key"))).unwrap();
+    let channel = registry.channel(&ChannelId::from("douyin-main")).unwrap();
+    assert_eq!((channel.adapter, channel.rate_per_caller), ("douyin", 50));
+    assert_eq!(channel.credit_account.as_deref(), Some("acme"));
+    for (caller, allowed) in
+        [("203.0.113.9", true), ("::ffff:203.0.113.9", true), ("203.0.114.9", false), ("2001:db8::1", false)]
+    {
+        assert_eq!(channel.allows(caller.parse().unwrap()), allowed, "{caller}");
+    }
+    let gate = registry.backend(&BackendId::from("gate")).unwrap();
+    assert_eq!((gate.adapter, gate.timeout.0), ("ticketing_http", 5_000));
+    let pool = registry.backend(&BackendId::from("lp-2026")).unwrap();
+    assert_eq!((pool.adapter, pool.timeout.0), ("code_pool", 10_000));
+
+    let open = Registry::build(&load(&here("config"))).unwrap();
+    let channel = open.channel(&ChannelId::from("douyin-main")).unwrap();
+    assert!(channel.allows("198.51.100.1".parse().unwrap()), "an empty list lets everyone in");
+    assert_eq!(channel.rate_per_caller, 200);
+    assert!(open.channel(&ChannelId::from("gate")).is_none());
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_one_problem() {
+    let directory = TempDir::new().unwrap();
+    let report = report_in(&directory.path().join("nowhere"), &all_set());
+    assert_eq!(report.problems().count(), 1, "{report}");
+    assert!(report.to_string().contains("--config DIR"), "{report}");
 }
