@@ -375,6 +375,12 @@ impl<'a> Value<'a> {
     /// A web address that begins with `https://`; `http://` is allowed to this machine only.
     pub(super) fn web_address(self) -> Option<String> {
         let text = self.clone().text()?;
+        if text.contains('@') {
+            return self.wrong(
+                "holds a user name or a password",
+                "leave out what stands before `@`; calls are signed instead",
+            );
+        }
         let host = |rest: &str| rest.split(['/', '?', '#']).next().unwrap_or_default().to_owned();
         if let Some(rest) = text.strip_prefix("https://") {
             if host(rest).is_empty() {

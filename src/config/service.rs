@@ -253,8 +253,13 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
     if known(url.expose_secret()) {
         return Some(Database { url });
     }
-    let scheme = url.expose_secret().split(':').next().unwrap_or_default().to_owned();
-    value.wrong(format_args!("begins with \"{scheme}\", which is no database that is supported"), MEND)
+    // What follows the scheme may be a password, and so may a text without one.
+    match url.expose_secret().split_once("://") {
+        Some((scheme, _)) => {
+            value.wrong(format_args!("begins with \"{scheme}\", which is no database that is supported"), MEND)
+        }
+        None => value.wrong("is not the address of a database", MEND),
+    }
 }
 
 fn has_password(url: &str) -> bool {
