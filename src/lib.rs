@@ -2,5 +2,8 @@
 
 pub mod clock;
 pub mod config;
+pub mod engine;
+pub mod live;
 pub mod registry;
 pub mod transport;
+pub mod worker;

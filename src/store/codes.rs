@@ -154,9 +154,8 @@ impl Tx {
         let mut all = values![pool];
         all.extend(more);
         all.push(limit.into());
-        let sql = format!(
-            "SELECT code_hash, code, kind FROM code WHERE pool = ? AND {condition} ORDER BY position LIMIT ?"
-        );
+        let sql =
+            format!("SELECT code_hash, code, kind FROM code WHERE pool = ? AND {condition} ORDER BY position LIMIT ?");
         self.rows(&sql, all).await?.iter().map(|row| self.open_code(pool, row)).collect()
     }
 

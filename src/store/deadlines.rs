@@ -72,7 +72,8 @@ pub struct DeadlineCount {
     pub nearest: UnixMillis,
 }
 
-pub(crate) const COLUMNS: &str = "id, order_id, kind, state, due_ms, next_ms, warn_at, warned_ms, passed_ms, lease_token";
+pub(crate) const COLUMNS: &str =
+    "id, order_id, kind, state, due_ms, next_ms, warn_at, warned_ms, passed_ms, lease_token";
 
 fn row_id(order: &OrderId, kind: DeadlineKind) -> String {
     format!("{order}/{}", kind.name())
@@ -207,7 +208,8 @@ impl Store {
     pub async fn next_deadline_due(&self) -> Result<Option<UnixMillis>, StoreError> {
         let mut earliest: Option<i64> = None;
         for (column, held) in [("next_ms", "= 0"), ("lease_until_ms", "> 0")] {
-            let sql = format!("SELECT MIN({column}) AS at_ms FROM deadline WHERE state = 'armed' AND lease_until_ms {held}");
+            let sql =
+                format!("SELECT MIN({column}) AS at_ms FROM deadline WHERE state = 'armed' AND lease_until_ms {held}");
             let at = match self.row(&sql, values![]).await? {
                 Some(row) => get::<Option<i64>>(&row, "at_ms")?,
                 None => None,

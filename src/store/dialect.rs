@@ -93,11 +93,7 @@ pub(crate) trait Query: Sync {
     /// Opens what is sealed.
     fn sealer(&self) -> &Sealer;
     /// All rows of a SELECT.
-    fn rows(
-        &self,
-        sql: &str,
-        values: Vec<Value>,
-    ) -> impl Future<Output = Result<Vec<QueryResult>, StoreError>> + Send;
+    fn rows(&self, sql: &str, values: Vec<Value>) -> impl Future<Output = Result<Vec<QueryResult>, StoreError>> + Send;
     /// The first row of a SELECT.
     fn row(
         &self,

@@ -181,9 +181,7 @@ impl Store {
             direction: Direction::NewestFirst,
         };
         let found = self
-            .list(&listing, wanted, page, |row| {
-                Ok((RefundCaseId(get(row, "id")?), OrderId(get(row, "order_id")?)))
-            })
+            .list(&listing, wanted, page, |row| Ok((RefundCaseId(get(row, "id")?), OrderId(get(row, "order_id")?))))
             .await?;
         let mut items = Vec::with_capacity(found.items.len());
         for (id, order) in found.items {
@@ -229,8 +227,12 @@ impl Store {
         if let Some(before) = filter.due_before {
             wanted.and("due_ms < ?", values![before.0]);
         }
-        let listing =
-            Listing { table: "deadline", columns: deadlines::COLUMNS, time: "due_ms", direction: Direction::NearestFirst };
+        let listing = Listing {
+            table: "deadline",
+            columns: deadlines::COLUMNS,
+            time: "due_ms",
+            direction: Direction::NearestFirst,
+        };
         self.list(&listing, wanted, page, deadlines::read).await
     }
 

@@ -21,8 +21,10 @@ impl Tx {
     /// [`StoreError::Statement`].
     pub async fn stock_left(&self, key: &StockKey, total: Option<u32>) -> Result<Option<i64>, StoreError> {
         let (product, date, total) = (key.product.as_str(), date_column(key), total.map(i64::from));
-        let select =
-            format!("SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}", self.dialect().for_update());
+        let select = format!(
+            "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}",
+            self.dialect().for_update()
+        );
         let mut row = self.row(&select, values![product, date.as_str()]).await?;
         if row.is_none() {
             self.make_stock(key, total).await?;
@@ -59,6 +61,20 @@ impl Tx {
         }
         self.make_stock(key, None).await?;
         self.try_take(key, units).await
+    }
+
+    /// Takes units that have been sold already, whatever the count says: it may go below nothing left.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn take_sold_stock(&self, key: &StockKey, units: u32) -> Result<(), StoreError> {
+        self.make_stock(key, None).await?;
+        self.execute(
+            "UPDATE stock SET taken = taken + ? WHERE product = ? AND visit_date = ?",
+            values![i64::from(units), key.product.as_str(), date_column(key)],
+        )
+        .await
+        .map(drop)
     }
 
     async fn try_take(&self, key: &StockKey, units: u32) -> Result<bool, StoreError> {

@@ -45,10 +45,17 @@ pub struct Tx {
 
 impl Tx {
     async fn begin(connection: &DatabaseConnection, dialect: Dialect, sealer: Sealer) -> Result<Self, DbErr> {
-        let options =
-            TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let transaction = connection.begin_with_options(options).await?;
         Ok(Self { transaction, dialect, sealer, health: AtomicU8::new(SOUND) })
+    }
+
+    /// A keyed hash of `text`; see [`Sealer::keyed_hash`].
+    pub fn keyed_hash(&self, label: &str, text: &str) -> String {
+        self.sealer.keyed_hash(label, text)
     }
 
     /// Runs a statement that changes rows; how many it found.
@@ -129,9 +136,7 @@ impl Writer {
         let begun = Instant::now();
         let result = match self {
             Writer::Grouped(sender) => write_grouped(sender, work).await,
-            Writer::Single(connection, dialect, sealer) => {
-                write_single(connection, *dialect, sealer, name, work).await
-            }
+            Writer::Single(connection, dialect, sealer) => write_single(connection, *dialect, sealer, name, work).await,
         };
         let outcome = if result.is_ok() { "committed" } else { "rolled_back" };
         metrics::counter!("ticketbridge_transactions_total", "name" => name, "outcome" => outcome).increment(1);
@@ -259,7 +264,10 @@ where
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "losers of a conflict must not meet again at once; no state depends on it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "losers of a conflict must not meet again at once; no state depends on it"
+)]
 async fn wait_before_run(run: u32) {
     let longest = CONFLICT_WAIT_MS << run.min(6);
     tokio::time::sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
