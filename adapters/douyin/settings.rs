@@ -9,6 +9,8 @@ use ticketbridge_core::time::{Millis, TimeZone};
 pub(super) const KEYS: &[&str] = &[
     "account_id",
     "apps",
+    "apps.*.client_key",
+    "apps.*.client_secret",
     "api_base",
     "creation",
     "confirm",
