@@ -175,6 +175,10 @@ pub struct Ticketing {
     pub deadline: Option<UnixMillis>,
     /// The deadline passed without tickets.
     pub overdue: bool,
+    /// The back-end was asked, or is about to be: it may hold something that must be made void.
+    pub asked: bool,
+    /// A person made the tickets; the back-end cannot make them void.
+    pub by_hand: bool,
     /// Handing over to the channel.
     pub handover: Handover,
     /// The channel's demand, once made.
@@ -309,6 +313,8 @@ pub struct RefundCase {
     pub reason: Option<String>,
     /// What really went back.
     pub settled_amount: Option<i64>,
+    /// When it was opened, tickets were on their way to the channel by a call of ours.
+    pub tickets_were_sent: bool,
     /// Whether the rejection carries the tickets.
     pub reissue: bool,
     /// The review limit passed without a decision.
@@ -337,6 +343,8 @@ pub enum AttentionKind {
     RefundUnderReview,
     /// The guest went through the gate before the visit date.
     TooEarly,
+    /// The guest went through the gate with a ticket that we do not know of yet.
+    NotTicketed,
     /// The guest went through the gate although the money went back.
     RedeemedWhileRefunded,
     /// A ticket lives behind an order that is cancelled or refunded.
@@ -377,6 +385,8 @@ pub struct Attention {
 pub struct ParkedRedemption {
     /// When the guest went in.
     pub at: UnixMillis,
+    /// Which booking.
+    pub booking: BookingId,
     /// Who told.
     pub told_by: String,
 }

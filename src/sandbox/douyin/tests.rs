@@ -508,7 +508,7 @@ async fn the_same_message_twice_at_once_must_be_answered_the_same() {
 
 #[tokio::test]
 async fn a_lost_answer_brings_the_message_again() {
-    let s = scene(6_000.0, |o| drop(o.faults.drop_answers.insert(Spi::CreateOrder, 2)), |_, _, _| accepted()).await;
+    let s = scene(6_000.0, |o| o.faults.drop_answers = [(Spi::CreateOrder, 2)].into(), |_, _, _| accepted()).await;
     assert_eq!(s.douyin.buy(&wish(1)).await.outcome, Outcome::Accepted);
     assert_eq!(s.bridge.calls("create-order").len(), 3);
 }
