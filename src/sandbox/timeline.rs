@@ -283,7 +283,7 @@ mod tests {
             note.ending = Ending::Note;
             assert!(columns(&line(&note, false)) <= COLUMNS);
         }
-        let wide = vec!["payment refund_pending → partially_refunded"; 6].join(" · ");
+        let wide = ["payment refund_pending → partially_refunded"; 6].join(" · ");
         assert!(wrapped(&wide).iter().all(|l| columns(l) + INDENT.len() <= COLUMNS));
     }
 
