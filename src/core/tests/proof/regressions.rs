@@ -1,0 +1,18 @@
+//! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
+
+use ticketbridge_core::command::{RefundScope, ReportOutcome, TicketFacts};
+use ticketbridge_core::effect::{DeadlineKind, TicketOp};
+use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
+use ticketbridge_core::order::{
+    AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
+};
+use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::{Actor, Command, Effect, Millis, Report, UnixMillis, Why};
+
+use crate::support::*;
+
+fn entry(reference: &str, kind: EntryKind, amount: i64) -> Command {
+    let entry =
+        LedgerEntry { reference: reference.to_owned(), kind, status: EntryStatus::Done, amount, at: UnixMillis(0) };
+    Command::RecordPayments { entries: vec![entry] }
+}
