@@ -63,11 +63,12 @@ pub(super) fn answer_tickets(order: &Order, target: &ExternalId) -> Result<Decis
 
 /// Whether the booking's tickets can be given to the guest.
 fn is_available(booking: &Booking) -> bool {
-    booking.state == BookingState::Confirmed
+    matches!(booking.state, BookingState::Confirmed | BookingState::Used)
         && matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
 }
 
-fn hand_over(booking: &Booking, not_before: Option<UnixMillis>) -> Effect {
+/// Sends the tickets to the channel.
+pub(super) fn hand_over(booking: &Booking, not_before: Option<UnixMillis>) -> Effect {
     Effect::TellChannel { report: Report::TicketsIssued { booking: booking.id.clone() }, not_before }
 }
 

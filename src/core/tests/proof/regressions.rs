@@ -16,3 +16,11 @@ fn entry(reference: &str, kind: EntryKind, amount: i64) -> Command {
         LedgerEntry { reference: reference.to_owned(), kind, status: EntryStatus::Done, amount, at: UnixMillis(0) };
     Command::RecordPayments { entries: vec![entry] }
 }
+
+#[test]
+fn tickets_demanded_after_the_visit_are_handed_over() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(issued("T-1")).at(visit_noon()).guest_entered().demanded();
+    assert_eq!(story.booking().state, BookingState::Used);
+    assert!(story.reports("tickets_issued"), "{:?}", story.effects);
+}
