@@ -24,3 +24,11 @@ fn tickets_demanded_after_the_visit_are_handed_over() {
     assert_eq!(story.booking().state, BookingState::Used);
     assert!(story.reports("tickets_issued"), "{:?}", story.effects);
 }
+
+#[test]
+fn tickets_demanded_before_acceptance_are_handed_over_with_it() {
+    use ticketbridge_core::product::Confirmation;
+    let mut story = Story::booked(Terms { tickets: false, confirm: Confirmation::Manual, ..VOUCHER });
+    story.demanded().tell(&ops(), &Command::ConfirmBooking);
+    assert!(story.reports("tickets_issued"), "{:?}", story.effects);
+}
