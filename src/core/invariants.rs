@@ -1,4 +1,4 @@
-//! What must hold for every order, always. Checked after every step and after every load; a violation is a bug, and stops the
+//! What must hold for every order, always. Checked before every save and after every load; a violation is a bug, and stops the
 //! transaction before it can be saved.
 
 use crate::order::{BookingState, Handover, Order, OrderKind, OrderState, RefundState, TicketingState};

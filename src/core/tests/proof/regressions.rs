@@ -32,3 +32,12 @@ fn tickets_demanded_before_acceptance_are_handed_over_with_it() {
     story.demanded().tell(&ops(), &Command::ConfirmBooking);
     assert!(story.reports("tickets_issued"), "{:?}", story.effects);
 }
+
+#[test]
+fn a_refund_of_a_used_order_is_refused_and_nothing_breaks() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.at(visit_noon()).guest_entered().applied("S1", RefundSource::Guest);
+    assert_eq!(story.refund(), RefundState::Rejected);
+    assert_eq!(story.case().reason.as_deref(), Some("already redeemed"));
+    assert!(story.reports("refund_rejected"));
+}
