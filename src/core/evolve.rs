@@ -70,7 +70,12 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             order.money.due = sale.sale.due;
             order.buyer = sale.sale.buyer.clone();
         }
-        Event::PaymentRecorded { entry } => order.money.record(entry.clone()),
+        Event::PaymentRecorded { entry } => {
+            order.money.record(entry.clone());
+            if order.state != OrderState::Cancelled && order.money.refunded() <= order.money.received() {
+                clear(order, AttentionKind::UnexpectedPayment);
+            }
+        }
         Event::BookingOpened => order.state = OrderState::AwaitingBooking,
         Event::BookingRequested { booking } => {
             if let Some(previous) = order.booking.replace((**booking).clone()) {

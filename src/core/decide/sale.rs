@@ -79,7 +79,26 @@ pub(super) fn record_payments(order: &Order, entries: &[LedgerEntry]) -> Result<
     let charged = new.iter().any(|e| e.kind == EntryKind::Charge && e.status == EntryStatus::Done);
     let decision =
         new.into_iter().fold(Decision::nothing(), |d, entry| d.event(Event::PaymentRecorded { entry: entry.clone() }));
-    Ok(decision.then(if charged { after_payment(order, true) } else { Decision::nothing() }))
+    let decision = decision.then(if charged { after_payment(order, true) } else { Decision::nothing() });
+    Ok(too_much_back(order, decision))
+}
+
+/// Facts about money come in any order, and some never come: when more went back than is known to have come in, a person is told.
+pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
+    let mut money = order.money.clone();
+    for event in &decision.events {
+        if let Event::PaymentRecorded { entry } = event {
+            money.record(entry.clone());
+        }
+    }
+    if money.refunded() <= money.received() {
+        return decision;
+    }
+    decision.attention(
+        order,
+        AttentionKind::UnexpectedPayment,
+        "more money went back than is known to have come in; compare with the channel's own books",
+    )
 }
 
 /// What a payment opens; money for a cancelled order is recorded and shown to a person.

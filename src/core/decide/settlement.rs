@@ -3,7 +3,7 @@
 //! They are never refused (DY-19). What contradicts them is shown to a person.
 
 use crate::command::{RecordCancellation, RecordRefund, RefundScope};
-use crate::decide::{Decision, disarm, return_date_stock, ticketing, voucher_stock_key};
+use crate::decide::{Decision, disarm, return_date_stock, sale, ticketing, voucher_stock_key};
 use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::Event;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -90,7 +90,7 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Decision {
         }
     };
     let kept = order.money.received() - entry.amount - named_refunds(order);
-    let mut decision = Decision::nothing().event(Event::PaymentRecorded { entry });
+    let mut decision = sale::too_much_back(order, Decision::nothing().event(Event::PaymentRecorded { entry }));
     if refund.scope == RefundScope::Order && kept > 0 && order.money.fee() == 0 && order.state != OrderState::Completed
     {
         decision = decision.event(Event::PaymentRecorded {

@@ -41,3 +41,25 @@ fn a_refund_of_a_used_order_is_refused_and_nothing_breaks() {
     assert_eq!(story.case().reason.as_deref(), Some("already redeemed"));
     assert!(story.reports("refund_rejected"));
 }
+
+#[test]
+fn money_that_went_back_is_recorded_even_if_its_payment_was_never_told() {
+    let mut story = Story::new();
+    story.tell(&channel(), &sale(VOUCHER, false));
+    let back = refund("S1", SALE, RefundScope::Order, story.now);
+    story.tell(&channel(), &Command::RecordRefund(back));
+    assert_eq!(story.order().state, OrderState::Cancelled);
+    assert_eq!(story.order().money.refunded(), PRICE);
+    assert!(story.flagged(AttentionKind::UnexpectedPayment));
+}
+
+#[test]
+fn payments_may_come_in_any_order() {
+    let mut story = Story::new();
+    story.tell(&channel(), &sale(VOUCHER, false));
+    story.tell(&channel(), &entry("R", EntryKind::Refund, 100));
+    assert!(story.flagged(AttentionKind::UnexpectedPayment));
+    story.tell(&channel(), &entry("C", EntryKind::Charge, PRICE));
+    assert!(!story.flagged(AttentionKind::UnexpectedPayment));
+    assert_eq!(story.order().state, OrderState::AwaitingBooking);
+}
