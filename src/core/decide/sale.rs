@@ -4,7 +4,7 @@ use crate::command::{Counts, PlaceOrder};
 use crate::decide::{Decision, voucher_stock_key};
 use crate::effect::{DeadlineKind, Effect};
 use crate::event::Event;
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PaymentMode};
 use crate::order::{AttentionKind, Order, OrderKind, OrderState};
 use crate::rejection::{Rejection, Why};
 use crate::rules;
@@ -79,18 +79,16 @@ pub(super) fn record_payments(order: &Order, entries: &[LedgerEntry]) -> Result<
     let charged = new.iter().any(|e| e.kind == EntryKind::Charge && e.status == EntryStatus::Done);
     let decision =
         new.into_iter().fold(Decision::nothing(), |d, entry| d.event(Event::PaymentRecorded { entry: entry.clone() }));
-    let decision = decision.then(if charged { after_payment(order, true) } else { Decision::nothing() });
+    // A voucher opens when all of it is paid, not with the first part.
+    let money = money_after(order, &decision);
+    let opens = order.state != OrderState::Placed || money.received() >= money.due;
+    let decision = decision.then(if charged && opens { after_payment(order, true) } else { Decision::nothing() });
     Ok(too_much_back(order, decision))
 }
 
 /// Facts about money come in any order, and some never come: when more went back than is known to have come in, a person is told.
 pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
-    let mut money = order.money.clone();
-    for event in &decision.events {
-        if let Event::PaymentRecorded { entry } = event {
-            money.record(entry.clone());
-        }
-    }
+    let money = money_after(order, &decision);
     if money.refunded() <= money.received() {
         return decision;
     }
@@ -99,6 +97,16 @@ pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
         AttentionKind::UnexpectedPayment,
         "more money went back than is known to have come in; compare with the channel's own books",
     )
+}
+
+fn money_after(order: &Order, decision: &Decision) -> Money {
+    let mut money = order.money.clone();
+    for event in &decision.events {
+        if let Event::PaymentRecorded { entry } = event {
+            money.record(entry.clone());
+        }
+    }
+    money
 }
 
 /// What a payment opens; money for a cancelled order is recorded and shown to a person.

@@ -63,3 +63,12 @@ fn payments_may_come_in_any_order() {
     assert!(!story.flagged(AttentionKind::UnexpectedPayment));
     assert_eq!(story.order().state, OrderState::AwaitingBooking);
 }
+
+#[test]
+fn a_part_of_the_price_does_not_open_a_voucher() {
+    let mut story = Story::new();
+    story.tell(&channel(), &sale(VOUCHER, false)).tell(&channel(), &entry("1", EntryKind::Charge, 100));
+    assert_eq!(story.order().state, OrderState::Placed);
+    story.tell(&channel(), &entry("2", EntryKind::Charge, PRICE - 100));
+    assert_eq!(story.order().state, OrderState::AwaitingBooking);
+}
