@@ -158,6 +158,7 @@ pub(super) fn decline(order: &Order, reason: &str) -> Result<Decision, Rejection
     let decision = Decision::nothing()
         .event(Event::BookingDeclined { reason: reason.to_owned() })
         .maybe(return_date_stock(order, booking))
+        .maybe(sale::booking_window(&order.rules))
         .effect(Effect::TellChannel {
             report: Report::BookingDeclined { booking: booking.id.clone(), reason: reason.to_owned() },
             not_before: None,

@@ -6,6 +6,7 @@ use crate::effect::{DeadlineKind, Effect};
 use crate::event::Event;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PaymentMode};
 use crate::order::{AttentionKind, Order, OrderKind, OrderState};
+use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules;
 use crate::time::{Moment, UnixMillis};
@@ -22,7 +23,7 @@ pub(super) fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Res
     let mut decision = Decision::nothing()
         .event(Event::OrderPlaced { id: moment.seed.order(), sale: Box::new(placed.clone()) })
         .maybe(voucher_stock_key(&placed.rules).map(|key| Effect::TakeStock { key, units: sale.quantity }))
-        .maybe(booking_window(placed));
+        .maybe(booking_window(&placed.rules));
     if sale.paid && sale.payment_mode == PaymentMode::Ledger {
         decision = decision.event(charge(sale.due, sale.placed_at));
     }
@@ -36,11 +37,11 @@ pub(super) fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Res
 }
 
 /// The voucher can be booked until its window closes; after that the channel refunds it.
-fn booking_window(placed: &PlaceOrder) -> Option<Effect> {
-    let window = placed.rules.voucher.as_ref()?.booking_window?;
+pub(super) fn booking_window(rules: &RuleSnapshot) -> Option<Effect> {
+    let window = rules.voucher.as_ref()?.booking_window?;
     Some(Effect::ArmDeadline {
         kind: DeadlineKind::BookingWindow,
-        due_at: placed.rules.channel.time_zone.end_of(window.to),
+        due_at: rules.channel.time_zone.end_of(window.to),
         warn_at: Vec::new(),
     })
 }

@@ -151,8 +151,9 @@ fn settle_case(order: &Order, amount: Option<i64>) -> Decision {
 fn end_of_booking(order: &Order, booking: &Booking, reason: CancelReason) -> Decision {
     let mut decision = ticketing::void(order, booking)
         .event(Event::BookingCancelled { booking: booking.id.clone(), reason })
-        .maybe(return_date_stock(order, booking));
-    if order.parked_redemption.is_some() {
+        .maybe(return_date_stock(order, booking))
+        .maybe(sale::booking_window(&order.rules));
+    if order.parked_for(booking) {
         decision = decision.attention(
             order,
             AttentionKind::RedeemedWhileRefunded,

@@ -22,28 +22,28 @@ use ticketbridge_core::{
 };
 
 /// What one unit costs, in fen.
-pub const PRICE: i64 = 19_900;
+pub(crate) const PRICE: i64 = 19_900;
 
 /// The channel's number for the sale.
-pub const SALE: &str = "V100";
+pub(crate) const SALE: &str = "V100";
 /// The channel's number for the first booking of a voucher.
-pub const FIRST: &str = "R100";
+pub(crate) const FIRST: &str = "R100";
 /// The channel's number for the second booking of a voucher.
-pub const SECOND: &str = "R101";
+pub(crate) const SECOND: &str = "R101";
 
 /// What a test may choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    pub kind: OrderKind,
-    pub tickets: bool,
-    pub confirm: Confirmation,
-    pub overdue: OverduePolicy,
-    pub cancellation: Cancellation,
+pub(crate) struct Terms {
+    pub(crate) kind: OrderKind,
+    pub(crate) tickets: bool,
+    pub(crate) confirm: Confirmation,
+    pub(crate) overdue: OverduePolicy,
+    pub(crate) cancellation: Cancellation,
     pub refund_rule: bool,
 }
 
 /// A voucher with tickets from a back-end, accepted by itself, refundable at any time by the product's own rule.
-pub const VOUCHER: Terms = Terms {
+pub(crate) const VOUCHER: Terms = Terms {
     kind: OrderKind::Voucher,
     tickets: true,
     confirm: Confirmation::Auto,
@@ -53,24 +53,25 @@ pub const VOUCHER: Terms = Terms {
 };
 
 /// The same, sold together with its date.
-pub const DIRECT: Terms = Terms { kind: OrderKind::Direct, ..VOUCHER };
+pub(crate) const DIRECT: Terms = Terms { kind: OrderKind::Direct, ..VOUCHER };
 
 /// The morning on which every story begins.
-pub fn morning() -> UnixMillis {
+pub(crate) fn morning() -> UnixMillis {
     UnixMillis::parse_rfc3339("2026-11-21T10:00:00+08:00").expect("an instant")
 }
 /// The date of the visit, ten days later.
-pub fn visit_date() -> Date {
+pub(crate) fn visit_date() -> Date {
     Date::parse("2026-12-01").expect("a date")
 }
 /// Noon of the day of the visit.
-pub fn visit_noon() -> UnixMillis {
+pub(crate) fn visit_noon() -> UnixMillis {
     TimeZone::SHANGHAI.instant(visit_date(), 720)
 }
 
 /// The rules under `terms`.
-pub fn rules(terms: Terms) -> RuleSnapshot {
-    let dates = DateRange { from: Date::parse("2026-11-01").expect("a date"), to: Date::parse("2027-01-31").expect("a date") };
+pub(crate) fn rules(terms: Terms) -> RuleSnapshot {
+    let dates =
+        DateRange { from: Date::parse("2026-11-01").expect("a date"), to: Date::parse("2027-01-31").expect("a date") };
     let tier = FeeTier { before_visit: Millis(0), fee: Fee::Share(0) };
     RuleSnapshot {
         config_version: 1,
@@ -125,7 +126,7 @@ pub fn rules(terms: Terms) -> RuleSnapshot {
 }
 
 /// The sale under `terms`, paid or not.
-pub fn sale(terms: Terms, paid: bool) -> Command {
+pub(crate) fn sale(terms: Terms, paid: bool) -> Command {
     let placed = PlaceOrder {
         channel: ChannelId::new("douyin-main"),
         sale: Sale {
@@ -155,7 +156,7 @@ fn guest() -> Person {
 }
 
 /// A wish for the date of the visit, under the channel's number `reference`.
-pub fn booking(reference: &str) -> Command {
+pub(crate) fn booking(reference: &str) -> Command {
     Command::RequestBooking(Box::new(RequestBooking {
         channel_booking_id: reference.into(),
         quantity: 1,
@@ -168,7 +169,7 @@ pub fn booking(reference: &str) -> Command {
 }
 
 /// The channel's demand for the tickets of a booking.
-pub fn demand(reference: &str, at: UnixMillis) -> Command {
+pub(crate) fn demand(reference: &str, at: UnixMillis) -> Command {
     Command::RequestTickets {
         target: reference.into(),
         request: TicketRequest {
@@ -185,17 +186,17 @@ pub fn demand(reference: &str, at: UnixMillis) -> Command {
 }
 
 /// One ticket with this code.
-pub fn ticket(code: &str) -> Vec<NewTicket> {
+pub(crate) fn ticket(code: &str) -> Vec<NewTicket> {
     vec![NewTicket { code: DocumentNumber::new(code), kind: TicketKind::Code, project_id: None, name: None }]
 }
 
 /// The back-end has made the ticket with this code.
-pub fn issued(code: &str) -> TicketFacts {
+pub(crate) fn issued(code: &str) -> TicketFacts {
     TicketFacts::Issued { backend_ref: Some("B-1".to_owned()), tickets: ticket(code) }
 }
 
 /// An application for the money.
-pub fn application(channel_ref: &str, target: &str, source: RefundSource, at: UnixMillis) -> ApplyRefund {
+pub(crate) fn application(channel_ref: &str, target: &str, source: RefundSource, at: UnixMillis) -> ApplyRefund {
     ApplyRefund {
         target: target.into(),
         channel_ref: channel_ref.to_owned(),
@@ -208,67 +209,75 @@ pub fn application(channel_ref: &str, target: &str, source: RefundSource, at: Un
 }
 
 /// Money that went back, all of it.
-pub fn refund(channel_ref: &str, target: &str, scope: RefundScope, at: UnixMillis) -> RecordRefund {
+pub(crate) fn refund(channel_ref: &str, target: &str, scope: RefundScope, at: UnixMillis) -> RecordRefund {
     let amount = (scope != RefundScope::Booking).then_some(PRICE);
-    RecordRefund { target: target.into(), channel_ref: channel_ref.to_owned(), amount, at, scope, scene: None, expired: false }
+    RecordRefund {
+        target: target.into(),
+        channel_ref: channel_ref.to_owned(),
+        amount,
+        at,
+        scope,
+        scene: None,
+        expired: false,
+    }
 }
 
 /// Something that the channel called off.
-pub fn cancellation(target: &str, at: UnixMillis) -> RecordCancellation {
+pub(crate) fn cancellation(target: &str, at: UnixMillis) -> RecordCancellation {
     RecordCancellation { target: target.into(), reason: CancelReason::ByChannel, at }
 }
 
 /// The channel.
-pub fn channel() -> Actor {
+pub(crate) fn channel() -> Actor {
     Actor::new(ActorKind::Channel, "douyin-main")
 }
 /// The back-end.
-pub fn gate() -> Actor {
+pub(crate) fn gate() -> Actor {
     Actor::new(ActorKind::Backend, "gate")
 }
 /// A person of ours.
-pub fn ops() -> Actor {
+pub(crate) fn ops() -> Actor {
     Actor::new(ActorKind::Ops, "lin")
 }
 
 /// One order and all that has happened to it.
 #[derive(Clone, Debug)]
-pub struct Story {
-    pub now: UnixMillis,
+pub(crate) struct Story {
+    pub(crate) now: UnixMillis,
     order: Option<Order>,
     seed: u128,
     /// Events of the last command.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// Effects of the last command.
-    pub effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Story {
     /// Nothing has happened yet.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { now: morning(), order: None, seed: 0, events: Vec::new(), effects: Vec::new() }
     }
     /// A paid sale.
-    pub fn paid(terms: Terms) -> Self {
+    pub(crate) fn paid(terms: Terms) -> Self {
         let mut story = Self::new();
         story.tell(&channel(), &sale(terms, true));
         story
     }
     /// A paid sale with a booking whose tickets are being asked for.
-    pub fn booked(terms: Terms) -> Self {
+    pub(crate) fn booked(terms: Terms) -> Self {
         let mut story = Self::paid(terms);
         story.tell(&channel(), &booking(story.first()));
         story
     }
     /// The channel has asked for the tickets, and has them.
-    pub fn ticketed(terms: Terms) -> Self {
+    pub(crate) fn ticketed(terms: Terms) -> Self {
         let mut story = Self::booked(terms);
         story.demanded().facts(issued("T-1"));
         story.reported(ReportOutcome::Acknowledged);
         story
     }
     /// A booking whose ticketing deadline has passed.
-    pub fn overdue(terms: Terms) -> Self {
+    pub(crate) fn overdue(terms: Terms) -> Self {
         let mut story = Self::booked(terms);
         story.demanded().later(Millis::minutes(10));
         let due_at = story.booking().ticketing.deadline.expect("a deadline");
@@ -277,47 +286,47 @@ impl Story {
     }
 
     /// The channel's number of the first booking.
-    pub fn first(&self) -> &'static str {
+    pub(crate) fn first(&self) -> &'static str {
         if self.order().kind == OrderKind::Voucher { FIRST } else { SALE }
     }
-    pub fn order(&self) -> &Order {
+    pub(crate) fn order(&self) -> &Order {
         self.order.as_ref().expect("the sale has been told")
     }
-    pub fn booking(&self) -> &Booking {
+    pub(crate) fn booking(&self) -> &Booking {
         self.order().booking.as_ref().expect("there is a booking")
     }
-    pub fn booking_id(&self) -> BookingId {
+    pub(crate) fn booking_id(&self) -> BookingId {
         self.booking().id.clone()
     }
-    pub fn tickets(&self) -> TicketingState {
+    pub(crate) fn tickets(&self) -> TicketingState {
         self.booking().ticketing.state
     }
-    pub fn case(&self) -> &RefundCase {
+    pub(crate) fn case(&self) -> &RefundCase {
         self.order().refund_case.as_ref().expect("there is a refund case")
     }
-    pub fn case_id(&self) -> RefundCaseId {
+    pub(crate) fn case_id(&self) -> RefundCaseId {
         self.case().id.clone()
     }
-    pub fn refund(&self) -> RefundState {
+    pub(crate) fn refund(&self) -> RefundState {
         self.case().state
     }
-    pub fn flagged(&self, kind: AttentionKind) -> bool {
+    pub(crate) fn flagged(&self, kind: AttentionKind) -> bool {
         self.order().needs(kind)
     }
 
     /// Says something that must be accepted.
-    pub fn tell(&mut self, actor: &Actor, command: &Command) -> &mut Self {
+    pub(crate) fn tell(&mut self, actor: &Actor, command: &Command) -> &mut Self {
         if let Err(rejection) = self.say(actor, command) {
             panic!("`{}` is refused: {rejection}", command.name());
         }
         self
     }
     /// Says something that must be refused, and returns why.
-    pub fn refused(&mut self, actor: &Actor, command: &Command) -> Rejection {
+    pub(crate) fn refused(&mut self, actor: &Actor, command: &Command) -> Rejection {
         self.say(actor, command).expect_err("it is not allowed")
     }
     /// Says something.
-    pub fn say(&mut self, actor: &Actor, command: &Command) -> Result<(), Rejection> {
+    pub(crate) fn say(&mut self, actor: &Actor, command: &Command) -> Result<(), Rejection> {
         self.seed += 1;
         let moment = Moment { now: self.now, seed: Seed(self.seed) };
         let Outcome { order, events, effects } = run(self.order.as_ref(), command, actor, moment, Answering::Nobody)?;
@@ -327,76 +336,76 @@ impl Story {
         Ok(())
     }
     /// Nothing happened, and nothing is to be done: it was a repeat.
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.events.is_empty() && self.effects.is_empty()
     }
 
-    pub fn later(&mut self, by: Millis) -> &mut Self {
+    pub(crate) fn later(&mut self, by: Millis) -> &mut Self {
         self.now = self.now + by;
         self
     }
-    pub fn at(&mut self, now: UnixMillis) -> &mut Self {
+    pub(crate) fn at(&mut self, now: UnixMillis) -> &mut Self {
         self.now = now;
         self
     }
-    pub fn demanded(&mut self) -> &mut Self {
+    pub(crate) fn demanded(&mut self) -> &mut Self {
         let target = self.booking().channel_booking_id.clone();
         self.tell(&channel(), &demand(target.as_str(), self.now))
     }
-    pub fn facts(&mut self, facts: TicketFacts) -> &mut Self {
+    pub(crate) fn facts(&mut self, facts: TicketFacts) -> &mut Self {
         let booking = self.booking_id();
         self.facts_of(booking, facts)
     }
-    pub fn facts_of(&mut self, booking: BookingId, facts: TicketFacts) -> &mut Self {
+    pub(crate) fn facts_of(&mut self, booking: BookingId, facts: TicketFacts) -> &mut Self {
         self.tell(&gate(), &Command::RecordTicketFacts { booking, facts })
     }
     /// How our call with the tickets ended.
-    pub fn reported(&mut self, outcome: ReportOutcome) -> &mut Self {
+    pub(crate) fn reported(&mut self, outcome: ReportOutcome) -> &mut Self {
         let report = Report::TicketsIssued { booking: self.booking_id() };
         self.tell(&channel(), &Command::RecordReport { report, outcome })
     }
-    pub fn applied(&mut self, channel_ref: &str, source: RefundSource) -> &mut Self {
+    pub(crate) fn applied(&mut self, channel_ref: &str, source: RefundSource) -> &mut Self {
         let target = self.order().booking.as_ref().map_or(ExternalId::new(SALE), |b| b.channel_booking_id.clone());
         let application = application(channel_ref, target.as_str(), source, self.now);
         self.tell(&channel(), &Command::ApplyRefund(application))
     }
-    pub fn approved(&mut self) -> &mut Self {
+    pub(crate) fn approved(&mut self) -> &mut Self {
         let command = self.approval();
         self.tell(&ops(), &command)
     }
-    pub fn approval(&self) -> Command {
+    pub(crate) fn approval(&self) -> Command {
         Command::ApproveRefund { case: self.case_id(), fee: None, without_backend: false, reason: None }
     }
-    pub fn rejection(&self) -> Command {
+    pub(crate) fn rejection(&self) -> Command {
         Command::RejectRefund { case: self.case_id(), reason: "not under the rule".to_owned() }
     }
-    pub fn rejected(&mut self) -> &mut Self {
+    pub(crate) fn rejected(&mut self) -> &mut Self {
         let command = self.rejection();
         self.tell(&ops(), &command)
     }
-    pub fn withdrawn(&mut self) -> &mut Self {
+    pub(crate) fn withdrawn(&mut self) -> &mut Self {
         let channel_ref = self.case().channel_ref.clone();
         self.tell(&channel(), &Command::WithdrawRefund { channel_ref })
     }
-    pub fn entered(&mut self, booking: BookingId) -> &mut Self {
+    pub(crate) fn entered(&mut self, booking: BookingId) -> &mut Self {
         let redeem = Redeem { booking: Some(booking), at: self.now, by: RedeemedBy::Gate };
         self.tell(&gate(), &Command::Redeem(redeem))
     }
-    pub fn guest_entered(&mut self) -> &mut Self {
+    pub(crate) fn guest_entered(&mut self) -> &mut Self {
         let booking = self.booking_id();
         self.entered(booking)
     }
 
     /// The back-end is called for `op` as a consequence of the last command.
-    pub fn calls(&self, op: TicketOp) -> bool {
+    pub(crate) fn calls(&self, op: TicketOp) -> bool {
         self.effects.iter().any(|e| matches!(e, Effect::CallBackend { op: called, .. } if *called == op))
     }
     /// The channel is told `name` as a consequence of the last command.
-    pub fn reports(&self, name: &str) -> bool {
+    pub(crate) fn reports(&self, name: &str) -> bool {
         self.effects.iter().any(|e| matches!(e, Effect::TellChannel { report, .. } if report.name() == name))
     }
     /// A deadline is armed as a consequence of the last command.
-    pub fn arms(&self, kind: DeadlineKind) -> bool {
+    pub(crate) fn arms(&self, kind: DeadlineKind) -> bool {
         self.effects.iter().any(|e| matches!(e, Effect::ArmDeadline { kind: armed, .. } if *armed == kind))
     }
 }
