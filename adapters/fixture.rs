@@ -75,6 +75,8 @@ pub(crate) fn order() -> Order {
                 reason: None,
                 deadline: Some(NOW + Millis::minutes(10)),
                 overdue: false,
+                asked: false,
+                by_hand: false,
                 handover: Handover::NotAsked,
                 request: None,
             },

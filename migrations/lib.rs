@@ -1,1 +1,47 @@
-//! The database schema, in portable DDL.
+//! The database schema, in portable DDL: SQLite, PostgreSQL, MySQL and MariaDB.
+//!
+//! Migrations are append-only: a released one is never changed. Each is one table, written once as data ([`table`]) and
+//! rendered for the database at hand. MySQL cannot roll DDL back, so every migration is one statement there and can be
+//! run again after a crash.
+
+mod calls;
+mod codes;
+mod guests;
+mod inbox;
+mod jobs;
+mod orders;
+mod stock;
+mod table;
+mod upkeep;
+
+use sea_orm_migration::prelude::*;
+use table::{CreateTable, Table};
+
+/// Every migration there is, in order: its name for ever, and its table.
+const STEPS: &[(&str, &Table)] = &[
+    ("m0001_orders", &orders::ORDERS),
+    ("m0002_order_ref", &orders::ORDER_REF),
+    ("m0003_order_event", &orders::ORDER_EVENT),
+    ("m0004_booking", &orders::BOOKING),
+    ("m0005_refund_case", &orders::REFUND_CASE),
+    ("m0006_inbox", &inbox::INBOX),
+    ("m0007_job", &jobs::JOB),
+    ("m0008_deadline", &jobs::DEADLINE),
+    ("m0009_partner_pause", &jobs::PARTNER_PAUSE),
+    ("m0010_stock", &stock::STOCK),
+    ("m0011_code_pool", &codes::CODE_POOL),
+    ("m0012_code", &codes::CODE),
+    ("m0013_guest_claim", &guests::GUEST_CLAIM),
+    ("m0014_call_log", &calls::CALL_LOG),
+    ("m0015_lease", &upkeep::LEASE),
+    ("m0016_idempotency", &upkeep::IDEMPOTENCY),
+];
+
+/// All migrations, in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        STEPS.iter().map(|&(name, table)| Box::new(CreateTable(name, table)) as Box<dyn MigrationTrait>).collect()
+    }
+}

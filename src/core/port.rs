@@ -570,7 +570,7 @@ pub type Built<P> = Result<Box<P>, Vec<SettingsProblem>>;
 pub struct ChannelKind {
     /// The word after `adapter =`, and the name of its folder.
     pub name: &'static str,
-    /// The settings it knows.
+    /// The settings it knows: keys, and where a setting holds tables also the paths of their keys, `*` for any element of a list.
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
@@ -583,7 +583,7 @@ pub struct ChannelKind {
 pub struct BackendKind {
     /// The word after `adapter =`, and the name of its folder.
     pub name: &'static str,
-    /// The settings it knows.
+    /// The settings it knows: keys, and where a setting holds tables also the paths of their keys, `*` for any element of a list.
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],

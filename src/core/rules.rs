@@ -1,20 +1,21 @@
-//! tmp
-use crate::command::*;
-use crate::product::*;
-use crate::rejection::*;
-use crate::time::*;
-pub fn check_sale(_r: &RuleSnapshot, _s: &Sale, _c: &Counts) -> Result<(), Rejection> {
-    Ok(())
-}
-pub fn check_booking(_r: &RuleSnapshot, _q: u32, _b: &RequestBooking, _n: UnixMillis) -> Result<(), Rejection> {
-    Ok(())
-}
-pub fn valid_until(p: &BookingProduct, d: Date) -> Date {
-    d.plus_days(i64::from(p.valid_days_after))
-}
-pub fn cancellable_at(_p: &BookingProduct, _d: Option<Date>, _at: UnixMillis, _z: TimeZone) -> bool {
-    true
-}
-pub fn refund_fee(_p: &BookingProduct, _a: i64, _d: Option<Date>, _at: UnixMillis, _z: TimeZone) -> Option<i64> {
-    Some(0)
-}
+//! What may be sold, booked and refunded: the rules of `product.md` DY-03, DY-05 to DY-09, DY-12 and the fees of DY-15, by
+//! subject. Pure functions over values; whoever calls brings the present, and the counts that others' orders add up to.
+//!
+//! A refusal is a [`Rejection`](crate::Rejection) with the code that channels have for it (`protocols/douyin.md` 4.5). Its
+//! sentence names the rule and never a guest's data.
+
+pub mod booking;
+pub mod dates;
+pub mod documents;
+pub mod fees;
+pub mod guests;
+pub mod limits;
+pub mod phone;
+pub mod sale;
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use booking::check_booking;
+pub use dates::{cancellable_at, valid_until};
+pub use fees::refund_fee;
+pub use sale::{check_direct_price, check_sale};

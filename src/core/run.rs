@@ -68,7 +68,7 @@ pub fn run(
         take(&mut slot, &mut events, &mut effects, decision, &policy, moment);
         current = slot.expect("an order that exists stays");
     }
-    // Between a question and policy's answer to it, what must hold of a saved order need not: a refund of a used order is rejected.
+    // Not between the command and policy's answer to it: a refund asked for after use stands open just that long.
     crate::invariants::check(&current);
     if answering == Answering::InAnswer {
         effects.retain(|effect| !is_decision(effect));

@@ -1,1 +1,45 @@
 //! Persistence: the one place that speaks SQL.
+//!
+//! [`Store`] reads; [`Store::write`] is the only way to a transaction, and what it hands out, [`Tx`], changes rows.
+//! Each subject has a module with the methods of both. The store never reads a clock: callers pass the present. So
+//! leases are judged by the callers' clocks (and by a test's own), not by the database's; instances that share a
+//! database must agree on the time to well below the length of a lease.
+
+mod calls;
+mod claims;
+mod codes;
+mod connect;
+mod deadlines;
+mod dialect;
+mod error;
+mod idempotency;
+mod inbox;
+mod jobs;
+mod leases;
+mod lists;
+mod orders;
+mod pauses;
+mod refs;
+mod seal;
+mod stock;
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_support;
+mod tx;
+
+pub use calls::{CallRecord, Direction};
+pub use claims::{ClaimKind, GuestClaim};
+pub use codes::{Imported, PoolCode, PoolCounts};
+pub use connect::{Store, StoreOptions};
+pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
+pub use error::{SealError, StoreError};
+pub use idempotency::KnownAct;
+pub use inbox::{InboxRow, InboxVerdict, NewInbox, StoredAnswer};
+pub use jobs::{Job, JobCount, JobEnd, JobState, NewJob};
+pub use leases::LeaseToken;
+pub use lists::{
+    CallFilter, DeadlineFilter, InboxFilter, JobFilter, OrderFilter, Page, PageRequest, RefundFilter, RefundRow,
+};
+pub use orders::{EventRow, event_id};
+pub use refs::{OrderRefRow, Remembered};
+pub use seal::Sealer;
+pub use tx::{CONFLICT_RUNS_MAX, GROUP_COMMIT_MAX, Tx, WRITE_QUEUE_MAX};

@@ -22,6 +22,9 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
     }
     may_be_booked(order)?;
     rules::check_booking(&order.rules, order.quantity, request, moment.now)?;
+    if order.kind == OrderKind::Direct {
+        rules::check_direct_price(&order.rules, order.quantity, order.money.gross, request.visit_date)?;
+    }
 
     let product = &order.rules.booking;
     let booking = Booking {

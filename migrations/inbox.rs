@@ -1,0 +1,25 @@
+//! What was received.
+
+use crate::table::{Table, hash, short, text, whole, word};
+
+/// One row per message of a partner: the key that makes it count once, and the answer it got.
+pub(crate) static INBOX: Table = Table {
+    name: "inbox",
+    columns: &[
+        word("id"),
+        hash("dedupe"),
+        word("channel"),
+        word("call_name"),
+        short("msg_key", 255),
+        whole("received_ms"),
+        word("verdict"),
+        word("order_id").null(),
+        hash("body_sha256"),
+        text("body").null(),
+        whole("answer_status").null(),
+        text("answer").null(),
+    ],
+    primary: &["id"],
+    unique: &[&["dedupe"]],
+    indexes: &[&["received_ms", "id"], &["channel", "received_ms"], &["verdict", "received_ms"], &["order_id"]],
+};

@@ -1,0 +1,129 @@
+//! What guests have bought and booked, for purchase limits. Phones and documents are known by keyed hashes only
+//! ([`crate::Sealer::keyed_hash`]).
+//!
+//! Two purchases by one guest at the same moment do not see each other's claims. What keeps them apart is the lock on
+//! the stock row of the product: take it ([`Tx::stock_left`]) before counting.
+
+use serde::{Deserialize, Serialize};
+use ticketbridge_core::{OrderId, ProductCode};
+
+use crate::dialect::{Query, get_count, marks, values, word};
+use crate::error::StoreError;
+use crate::tx::Tx;
+
+/// By what a guest is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimKind {
+    /// A phone number.
+    Phone,
+    /// An identity document.
+    Document,
+}
+
+/// Units of a product that an order claims for a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestClaim {
+    /// Of what.
+    pub product: ProductCode,
+    /// By what the guest is recognised.
+    pub kind: ClaimKind,
+    /// Keyed hash of the phone or document.
+    pub hash: String,
+    /// How many.
+    pub units: u32,
+}
+
+impl Tx {
+    /// Adds claims of an order, or makes released ones live again with these units.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn claim_guests(&self, order: &OrderId, claims: &[GuestClaim]) -> Result<(), StoreError> {
+        for claim in claims {
+            let units = i64::from(claim.units);
+            let key = values![order.as_str(), claim.product.as_str(), word(&claim.kind), claim.hash.as_str()];
+            let mut all = values![units];
+            all.extend(key.clone());
+            let changed = self
+                .execute(
+                    "UPDATE guest_claim SET units = ?, live = 1 \
+                     WHERE order_id = ? AND product = ? AND kind = ? AND hash = ?",
+                    all,
+                )
+                .await?;
+            if changed == 0 {
+                let mut all = key;
+                all.extend(values![units]);
+                self.execute(
+                    "INSERT INTO guest_claim (order_id, product, kind, hash, units, live) VALUES (?, ?, ?, ?, ?, 1)",
+                    all,
+                )
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Releases the claims of an order to a product.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn release_claims(&self, order: &OrderId, product: &ProductCode) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE guest_claim SET live = 0 WHERE order_id = ? AND product = ?",
+            values![order.as_str(), product.as_str()],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Units of live claims to a product by other orders than `except`.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn claimed_units(
+        &self,
+        product: &ProductCode,
+        kind: ClaimKind,
+        hash: &str,
+        except: Option<&OrderId>,
+    ) -> Result<u32, StoreError> {
+        let sql = format!(
+            "SELECT {} AS many FROM guest_claim \
+             WHERE product = ? AND kind = ? AND hash = ? AND live = 1 AND order_id <> ?",
+            self.dialect().sum("units")
+        );
+        let except = except.map_or("", OrderId::as_str);
+        let row = self.row(&sql, values![product.as_str(), word(&kind), hash, except]).await?;
+        row.map_or(Ok(0), |row| get_count(&row, "many"))
+    }
+
+    /// For each hash, in order: how many other orders than `except` have a live claim to the product.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn claimed_orders(
+        &self,
+        product: &ProductCode,
+        kind: ClaimKind,
+        hashes: &[String],
+        except: Option<&OrderId>,
+    ) -> Result<Vec<u32>, StoreError> {
+        if hashes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT hash, COUNT(*) AS many FROM guest_claim \
+             WHERE product = ? AND kind = ? AND live = 1 AND order_id <> ? AND hash IN ({}) GROUP BY hash",
+            marks(hashes.len())
+        );
+        let mut all = values![product.as_str(), word(&kind), except.map_or("", OrderId::as_str)];
+        all.extend(hashes.iter().map(|hash| sea_orm::Value::from(hash.as_str())));
+        let mut counts = std::collections::HashMap::new();
+        for row in self.rows(&sql, all).await? {
+            counts.insert(crate::dialect::get::<String>(&row, "hash")?, get_count(&row, "many")?);
+        }
+        Ok(hashes.iter().map(|hash| counts.get(hash).copied().unwrap_or(0)).collect())
+    }
+}

@@ -1,0 +1,188 @@
+//! Code pools: codes loaded by ops, each handed out once, never twice.
+//!
+//! Imports and draws of one pool queue at the pool's row. A code is kept sealed, and recognised by a keyed hash.
+
+use sea_orm::{QueryResult, Value};
+use std::collections::BTreeSet;
+use ticketbridge_core::order::TicketKind;
+use ticketbridge_core::personal::DocumentNumber;
+use ticketbridge_core::{BookingId, UnixMillis};
+
+use crate::connect::Store;
+use crate::dialect::{Query, get, get_count, get_word, marks, rows_of_marks, values, whole, word};
+use crate::error::StoreError;
+use crate::tx::Tx;
+
+/// Codes that one statement looks up or inserts at most.
+const CODES_PER_STATEMENT: usize = 500;
+
+/// What an import did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Codes that were new.
+    pub added: u64,
+    /// Codes that the pool, or the list itself, had already.
+    pub duplicates: u64,
+}
+
+/// A code that was drawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolCode {
+    /// The code, masked wherever it is shown.
+    pub code: DocumentNumber,
+    /// What it is.
+    pub kind: TicketKind,
+}
+
+/// How full a pool is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PoolCounts {
+    /// Codes ever loaded.
+    pub total: u64,
+    /// Codes handed out.
+    pub issued: u64,
+}
+
+impl PoolCounts {
+    /// Codes that are left.
+    pub fn available(self) -> u64 {
+        self.total.saturating_sub(self.issued)
+    }
+}
+
+impl Tx {
+    /// Adds codes to a pool, which is made when missing; those it has already are counted, not added.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn import_codes(&self, pool: &str, kind: TicketKind, codes: &[String]) -> Result<Imported, StoreError> {
+        let mut position = self.lock_pool(pool).await?;
+        let mut imported = Imported::default();
+        for part in codes.chunks(CODES_PER_STATEMENT) {
+            let hashes: Vec<String> = part.iter().map(|code| self.sealer().keyed_hash(pool, code)).collect();
+            let mut seen = self.known_hashes(pool, &hashes).await?;
+            let mut rows = Vec::new();
+            let mut added = 0;
+            for (code, hash) in part.iter().zip(hashes) {
+                if !seen.insert(hash.clone()) {
+                    imported.duplicates += 1;
+                    continue;
+                }
+                let sealed = self.sealer().seal(&code_row(pool, &hash), code.as_bytes());
+                rows.extend(values![pool, hash, sealed, word(&kind), whole(position)]);
+                position += 1;
+                added += 1;
+            }
+            if added > 0 {
+                let sql = format!(
+                    "INSERT INTO code (pool, code_hash, code, kind, position) VALUES {}",
+                    rows_of_marks(added, 5)
+                );
+                self.execute(&sql, rows).await?;
+                imported.added += added as u64;
+            }
+        }
+        let sql = "UPDATE code_pool SET next_position = ? WHERE pool = ?";
+        self.execute(sql, values![whole(position), pool]).await?;
+        Ok(imported)
+    }
+
+    /// Draws `count` codes for a booking, oldest first: all of them, or `None` and none. A booking that drew before
+    /// gets the same codes again.
+    ///
+    /// # Errors
+    /// [`StoreError::CodesDiffer`] when the booking drew another number of codes before.
+    pub async fn draw_codes(
+        &self,
+        pool: &str,
+        count: usize,
+        booking: &BookingId,
+        now: UnixMillis,
+    ) -> Result<Option<Vec<PoolCode>>, StoreError> {
+        self.lock_pool(pool).await?;
+        let held = self.codes(pool, "booking_id = ?", values![booking.as_str()], i64::MAX).await?;
+        if !held.is_empty() {
+            let held: Vec<PoolCode> = held.into_iter().map(|(_, code)| code).collect();
+            let differ = StoreError::CodesDiffer { held: held.len(), asked: count };
+            return if held.len() == count { Ok(Some(held)) } else { Err(differ) };
+        }
+        let free = self.codes(pool, "booking_id IS NULL", values![], i64::try_from(count).unwrap_or(i64::MAX)).await?;
+        if free.len() < count || count == 0 {
+            return Ok(None);
+        }
+        let mut all = values![booking.as_str(), now.0, pool];
+        all.extend(free.iter().map(|(hash, _)| Value::from(hash.as_str())));
+        let sql = format!(
+            "UPDATE code SET booking_id = ?, issued_ms = ? WHERE pool = ? AND code_hash IN ({}) AND booking_id IS NULL",
+            marks(count)
+        );
+        if self.execute(&sql, all).await? != count as u64 {
+            return Err(StoreError::Column("code.booking_id"));
+        }
+        Ok(Some(free.into_iter().map(|(_, code)| code).collect()))
+    }
+
+    /// Locks a pool, which is made when missing; the next free position.
+    async fn lock_pool(&self, pool: &str) -> Result<u64, StoreError> {
+        let make = format!(
+            "INSERT INTO code_pool (pool, next_position) VALUES (?, 1){}",
+            self.dialect().unless_exists("pool")
+        );
+        let select = format!("SELECT next_position FROM code_pool WHERE pool = ?{}", self.dialect().for_update());
+        let mut row = self.row(&select, values![pool]).await?;
+        if row.is_none() {
+            self.execute(&make, values![pool]).await?;
+            row = self.row(&select, values![pool]).await?;
+        }
+        get_count(&row.ok_or(StoreError::Column("code_pool.pool"))?, "next_position")
+    }
+
+    async fn known_hashes(&self, pool: &str, hashes: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        let mut all = values![pool];
+        all.extend(hashes.iter().map(|hash| Value::from(hash.as_str())));
+        let sql = format!("SELECT code_hash FROM code WHERE pool = ? AND code_hash IN ({})", marks(hashes.len()));
+        self.rows(&sql, all).await?.iter().map(|row| get(row, "code_hash")).collect()
+    }
+
+    async fn codes(
+        &self,
+        pool: &str,
+        condition: &str,
+        more: Vec<Value>,
+        limit: i64,
+    ) -> Result<Vec<(String, PoolCode)>, StoreError> {
+        let mut all = values![pool];
+        all.extend(more);
+        all.push(limit.into());
+        let sql =
+            format!("SELECT code_hash, code, kind FROM code WHERE pool = ? AND {condition} ORDER BY position LIMIT ?");
+        self.rows(&sql, all).await?.iter().map(|row| self.open_code(pool, row)).collect()
+    }
+
+    fn open_code(&self, pool: &str, row: &QueryResult) -> Result<(String, PoolCode), StoreError> {
+        let (hash, sealed): (String, String) = (get(row, "code_hash")?, get(row, "code")?);
+        let clear = self.sealer().open(&code_row(pool, &hash), &sealed)?;
+        let code = String::from_utf8(clear).map_err(|_| StoreError::Column("code.code"))?;
+        Ok((hash, PoolCode { code: DocumentNumber::new(code), kind: get_word(row, "kind")? }))
+    }
+}
+
+impl Store {
+    /// How full a pool is; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn pool_counts(&self, pool: &str) -> Result<Option<PoolCounts>, StoreError> {
+        let known = self.row("SELECT pool FROM code_pool WHERE pool = ?", values![pool]).await?;
+        if known.is_none() {
+            return Ok(None);
+        }
+        let sql = "SELECT COUNT(*) AS total, COUNT(booking_id) AS issued FROM code WHERE pool = ?";
+        let row = self.row(sql, values![pool]).await?.ok_or(StoreError::Column("code.pool"))?;
+        Ok(Some(PoolCounts { total: get_count(&row, "total")?, issued: get_count(&row, "issued")? }))
+    }
+}
+
+fn code_row(pool: &str, hash: &str) -> String {
+    format!("code/{pool}/{hash}")
+}

@@ -1,0 +1,268 @@
+//! Deadlines as rows: they survive a crash, and pass on whichever instance is alive.
+
+use sea_orm::{QueryResult, Value};
+use serde::{Deserialize, Serialize};
+use ticketbridge_core::effect::DeadlineKind;
+use ticketbridge_core::{Millis, OrderId, UnixMillis};
+
+use crate::connect::Store;
+use crate::dialect::{Query, get, get_count, get_word, marks, values};
+use crate::error::StoreError;
+use crate::seal::random_token;
+use crate::tx::Tx;
+
+/// Where a deadline stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadlineState {
+    /// It counts.
+    Armed,
+    /// What it watched over was done, or no longer matters.
+    Disarmed,
+    /// It passed, and what it watched over is still not done.
+    Passed,
+}
+
+/// A deadline of an order; one of each kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadlineRow {
+    /// Of which order.
+    pub order: OrderId,
+    /// Which kind.
+    pub kind: DeadlineKind,
+    /// Where it stands.
+    pub state: DeadlineState,
+    /// When it passes.
+    pub due_at: UnixMillis,
+    /// The next warning, or the passing itself.
+    pub next_at: UnixMillis,
+    /// All warnings, in order.
+    pub warn_at: Vec<UnixMillis>,
+    /// When it was last warned of.
+    pub warned_at: Option<UnixMillis>,
+    /// When its passing was noticed.
+    pub passed_at: Option<UnixMillis>,
+}
+
+/// A deadline that something is to be done about, handed out under a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimedDeadline {
+    /// The deadline.
+    pub row: DeadlineRow,
+    token: String,
+}
+
+impl ClaimedDeadline {
+    /// Whether it is the passing itself that is due, and not a warning only.
+    pub fn is_passing(&self, now: UnixMillis) -> bool {
+        now >= self.row.due_at
+    }
+}
+
+/// How many deadlines of one kind are in one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadlineCount {
+    /// Which kind.
+    pub kind: DeadlineKind,
+    /// In which state.
+    pub state: DeadlineState,
+    /// How many.
+    pub many: u64,
+    /// The nearest.
+    pub nearest: UnixMillis,
+}
+
+pub(crate) const COLUMNS: &str =
+    "id, order_id, kind, state, due_ms, next_ms, warn_at, warned_ms, passed_ms, lease_token";
+
+fn row_id(order: &OrderId, kind: DeadlineKind) -> String {
+    format!("{order}/{}", kind.name())
+}
+
+fn next_after(now: UnixMillis, warn_at: &[UnixMillis], due_at: UnixMillis) -> UnixMillis {
+    warn_at.iter().copied().filter(|at| *at > now && *at < due_at).min().unwrap_or(due_at)
+}
+
+impl Tx {
+    /// Arms a deadline; it replaces the order's one of the same kind. Warnings that lie in the past are left out.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn arm(
+        &self,
+        order: &OrderId,
+        kind: DeadlineKind,
+        due_at: UnixMillis,
+        warn_at: &[UnixMillis],
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
+        let id = row_id(order, kind);
+        let next_at = next_after(now, warn_at, due_at);
+        let warnings = serde_json::to_string(warn_at)?;
+        let changed = self
+            .execute(
+                "UPDATE deadline SET state = 'armed', due_ms = ?, next_ms = ?, warn_at = ?, warned_ms = NULL, \
+                 passed_ms = NULL, lease_until_ms = 0, lease_token = NULL WHERE id = ?",
+                values![due_at.0, next_at.0, warnings.as_str(), id.as_str()],
+            )
+            .await?;
+        if changed == 0 {
+            self.execute(
+                "INSERT INTO deadline (id, order_id, kind, state, due_ms, next_ms, warn_at, lease_until_ms) \
+                 VALUES (?, ?, ?, 'armed', ?, ?, ?, 0)",
+                values![id, order.as_str(), kind.name(), due_at.0, next_at.0, warnings],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Disarms a deadline, armed or passed; whether there was one. Who holds it loses the lease.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn disarm(&self, order: &OrderId, kind: DeadlineKind) -> Result<bool, StoreError> {
+        let sql = "UPDATE deadline SET state = 'disarmed', lease_until_ms = 0, lease_token = NULL \
+                   WHERE id = ? AND state <> 'disarmed'";
+        Ok(self.execute(sql, values![row_id(order, kind)]).await? == 1)
+    }
+
+    /// Notes that a deadline was warned of, and puts it off to the next warning or its passing; `false` when the
+    /// lease was lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn mark_warned(&self, claimed: &ClaimedDeadline, now: UnixMillis) -> Result<bool, StoreError> {
+        let next_at = next_after(now, &claimed.row.warn_at, claimed.row.due_at);
+        self.mark(claimed, "warned_ms = ?, next_ms = ?", values![now.0, next_at.0]).await
+    }
+
+    /// Notes that a deadline passed; `false` when the lease was lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn mark_passed(&self, claimed: &ClaimedDeadline, now: UnixMillis) -> Result<bool, StoreError> {
+        self.mark(claimed, "state = 'passed', passed_ms = ?", values![now.0]).await
+    }
+
+    async fn mark(&self, claimed: &ClaimedDeadline, set: &str, mut all: Vec<Value>) -> Result<bool, StoreError> {
+        all.extend(values![row_id(&claimed.row.order, claimed.row.kind), claimed.token.as_str()]);
+        let sql = format!(
+            "UPDATE deadline SET {set}, lease_until_ms = 0, lease_token = NULL \
+             WHERE id = ? AND lease_token = ? AND state = 'armed'"
+        );
+        Ok(self.execute(&sql, all).await? == 1)
+    }
+
+    async fn claim_due_rows(
+        &self,
+        now: UnixMillis,
+        limit: u32,
+        lease: Millis,
+    ) -> Result<Vec<ClaimedDeadline>, StoreError> {
+        let sql = format!(
+            "SELECT id FROM deadline WHERE state = 'armed' AND next_ms <= ? AND lease_until_ms <= ? \
+             ORDER BY next_ms LIMIT ?{}",
+            self.dialect().for_update_skip_locked()
+        );
+        let rows = self.rows(&sql, values![now.0, now.0, i64::from(limit)]).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let token = random_token();
+        let mut all = values![token.as_str(), (now + lease).0];
+        for row in &rows {
+            all.push(get::<String>(row, "id")?.into());
+        }
+        all.push(now.0.into());
+        let sql = format!(
+            "UPDATE deadline SET lease_token = ?, lease_until_ms = ? \
+             WHERE id IN ({}) AND state = 'armed' AND lease_until_ms <= ?",
+            marks(rows.len())
+        );
+        self.execute(&sql, all).await?;
+        let sql = format!("SELECT {COLUMNS} FROM deadline WHERE lease_token = ? ORDER BY next_ms, id");
+        let rows = self.rows(&sql, values![token.as_str()]).await?;
+        rows.iter().map(|row| Ok(ClaimedDeadline { row: read(row)?, token: token.clone() })).collect()
+    }
+}
+
+impl Store {
+    /// Hands out up to `limit` deadlines whose next warning or passing is due, each for `lease`.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Commit`].
+    pub async fn claim_due(
+        &self,
+        now: UnixMillis,
+        limit: u32,
+        lease: Millis,
+    ) -> Result<Vec<ClaimedDeadline>, StoreError> {
+        self.write("claim_deadlines", move |tx| Box::pin(tx.claim_due_rows(now, limit, lease))).await
+    }
+
+    /// When the next warning or passing is due; for those handed out, when their lease runs out.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn next_deadline_due(&self) -> Result<Option<UnixMillis>, StoreError> {
+        let mut earliest: Option<i64> = None;
+        for (column, held) in [("next_ms", "= 0"), ("lease_until_ms", "> 0")] {
+            let sql =
+                format!("SELECT MIN({column}) AS at_ms FROM deadline WHERE state = 'armed' AND lease_until_ms {held}");
+            let at = match self.row(&sql, values![]).await? {
+                Some(row) => get::<Option<i64>>(&row, "at_ms")?,
+                None => None,
+            };
+            earliest = earliest.into_iter().chain(at).min();
+        }
+        Ok(earliest.map(UnixMillis))
+    }
+
+    /// The deadlines of an order.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn deadlines_of(&self, order: &OrderId) -> Result<Vec<DeadlineRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM deadline WHERE order_id = ? ORDER BY kind");
+        self.rows(&sql, values![order.as_str()]).await?.iter().map(read).collect()
+    }
+
+    /// How many deadlines are armed and passed, and the nearest, by kind.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn deadline_counts(&self) -> Result<Vec<DeadlineCount>, StoreError> {
+        let rows = self
+            .rows(
+                "SELECT kind, state, COUNT(*) AS many, MIN(due_ms) AS nearest_ms FROM deadline \
+                 WHERE state IN ('armed', 'passed') GROUP BY kind, state ORDER BY kind, state",
+                values![],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(DeadlineCount {
+                    kind: get_word(row, "kind")?,
+                    state: get_word(row, "state")?,
+                    many: get_count(row, "many")?,
+                    nearest: UnixMillis(get(row, "nearest_ms")?),
+                })
+            })
+            .collect()
+    }
+}
+
+/// Reads a deadline from [`COLUMNS`].
+pub(crate) fn read(row: &QueryResult) -> Result<DeadlineRow, StoreError> {
+    Ok(DeadlineRow {
+        order: OrderId(get(row, "order_id")?),
+        kind: get_word(row, "kind")?,
+        state: get_word(row, "state")?,
+        due_at: UnixMillis(get(row, "due_ms")?),
+        next_at: UnixMillis(get(row, "next_ms")?),
+        warn_at: serde_json::from_str(&get::<String>(row, "warn_at")?)?,
+        warned_at: get::<Option<i64>>(row, "warned_ms")?.map(UnixMillis),
+        passed_at: get::<Option<i64>>(row, "passed_ms")?.map(UnixMillis),
+    })
+}

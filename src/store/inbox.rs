@@ -1,0 +1,251 @@
+//! What was received: each message once, with the answer it got.
+
+use sea_orm::QueryResult;
+use serde::{Deserialize, Serialize};
+use ticketbridge_core::{OrderId, UnixMillis};
+
+use crate::connect::Store;
+use crate::dialect::{Query, get, get_word, values, word};
+use crate::error::StoreError;
+use crate::tx::Tx;
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InboxVerdict {
+    /// Stored; its transaction is not over.
+    Received,
+    /// It changed something.
+    Accepted,
+    /// It repeated what was known.
+    Repeated,
+    /// It came too late to matter.
+    Stale,
+    /// It is of no concern to us.
+    Ignored,
+    /// It waits: for its order, or for a state that allows it.
+    Parked,
+    /// It was refused with a reason.
+    Refused,
+    /// No rule routes it; an alarm was raised.
+    Unrouted,
+    /// Its key is known with other content.
+    Conflict,
+    /// It could not be read.
+    Malformed,
+    /// It is a hint that something happened elsewhere.
+    Hint,
+}
+
+impl InboxVerdict {
+    /// The word for it in the ops interface and in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            InboxVerdict::Received => "received",
+            InboxVerdict::Accepted => "accepted",
+            InboxVerdict::Repeated => "repeated",
+            InboxVerdict::Stale => "stale",
+            InboxVerdict::Ignored => "ignored",
+            InboxVerdict::Parked => "parked",
+            InboxVerdict::Refused => "refused",
+            InboxVerdict::Unrouted => "unrouted",
+            InboxVerdict::Conflict => "conflict",
+            InboxVerdict::Malformed => "malformed",
+            InboxVerdict::Hint => "hint",
+        }
+    }
+}
+
+/// A message as it arrives.
+#[derive(Clone, Debug)]
+pub struct NewInbox<'a> {
+    /// `inb_…`.
+    pub id: &'a str,
+    /// What makes it count once: 64 hex digits over channel, call and key.
+    pub dedupe: &'a str,
+    /// The channel or back-end it came from.
+    pub channel: &'a str,
+    /// Which call.
+    pub call: &'a str,
+    /// The partner's own key.
+    pub key: &'a str,
+    /// When it arrived.
+    pub received_at: UnixMillis,
+    /// SHA-256 of the raw body, hex; kept for ever.
+    pub body_sha256: &'a str,
+    /// The raw body; kept sealed until it is purged.
+    pub body: &'a [u8],
+}
+
+/// An answer as it went out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Body, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// A message of the past, without its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxRow {
+    /// `inb_…`.
+    pub id: String,
+    /// The channel or back-end it came from.
+    pub channel: String,
+    /// Which call.
+    pub call: String,
+    /// The partner's own key.
+    pub key: String,
+    /// When it arrived.
+    pub received_at: UnixMillis,
+    /// What became of it.
+    pub verdict: InboxVerdict,
+    /// The order it spoke of.
+    pub order: Option<OrderId>,
+    /// SHA-256 of the raw body, hex.
+    pub body_sha256: String,
+    /// The answer it got.
+    pub answer: Option<StoredAnswer>,
+}
+
+pub(crate) const COLUMNS: &str =
+    "id, channel, call_name, msg_key, received_ms, verdict, order_id, body_sha256, answer_status, answer";
+
+impl Tx {
+    /// Stores a message. To be done first: the unique key decides which of two equal messages counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when its key is known; read the stored answer after rolling back.
+    pub async fn insert_inbox(&self, new: &NewInbox<'_>) -> Result<(), StoreError> {
+        self.execute(
+            "INSERT INTO inbox (id, dedupe, channel, call_name, msg_key, received_ms, verdict, body_sha256, body) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values![
+                new.id,
+                new.dedupe,
+                new.channel,
+                new.call,
+                new.key,
+                new.received_at.0,
+                word(&InboxVerdict::Received),
+                new.body_sha256,
+                self.sealer().seal(&body_row(new.id), new.body),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Notes what became of a message, and its answer (`None` when there is none yet).
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`]; [`StoreError::Column`] when there is no such message.
+    pub async fn finish_inbox(
+        &self,
+        id: &str,
+        verdict: InboxVerdict,
+        order: Option<&OrderId>,
+        answer: Option<&StoredAnswer>,
+    ) -> Result<(), StoreError> {
+        let changed = self
+            .execute(
+                "UPDATE inbox SET verdict = ?, order_id = ?, answer_status = ?, answer = ? WHERE id = ?",
+                values![
+                    word(&verdict),
+                    order.map(|o| o.0.clone()),
+                    answer.map(|a| i64::from(a.status)),
+                    answer.map(|a| self.sealer().seal(&answer_row(id), &a.body)),
+                    id,
+                ],
+            )
+            .await?;
+        if changed == 1 { Ok(()) } else { Err(StoreError::Column("inbox.id")) }
+    }
+
+    /// Removes raw bodies received before `before`, `limit` at most; how many were removed. Hashes and answers stay.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn purge_inbox_bodies(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        // The inner SELECT is wrapped because MySQL neither limits a subquery of IN nor reads the updated table in one.
+        self.execute(
+            "UPDATE inbox SET body = NULL WHERE id IN (SELECT id FROM (SELECT id FROM inbox \
+             WHERE received_ms < ? AND body IS NOT NULL ORDER BY received_ms LIMIT ?) AS old)",
+            values![before.0, i64::from(limit)],
+        )
+        .await
+    }
+
+    /// A message by the key that makes it count once.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`].
+    pub async fn inbox_by_dedupe(&self, dedupe: &str) -> Result<Option<InboxRow>, StoreError> {
+        find(self, "dedupe", dedupe).await
+    }
+}
+
+impl Store {
+    /// A message by the key that makes it count once.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`].
+    pub async fn inbox_by_dedupe(&self, dedupe: &str) -> Result<Option<InboxRow>, StoreError> {
+        find(self, "dedupe", dedupe).await
+    }
+
+    /// A message by its id.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`].
+    pub async fn inbox_row(&self, id: &str) -> Result<Option<InboxRow>, StoreError> {
+        find(self, "id", id).await
+    }
+
+    /// The raw body of a message, unless it was purged.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`].
+    pub async fn inbox_body(&self, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(row) = self.row("SELECT body FROM inbox WHERE id = ?", values![id]).await? else { return Ok(None) };
+        get::<Option<String>>(&row, "body")?.map(|sealed| self.sealer().open(&body_row(id), &sealed)).transpose()
+    }
+}
+
+async fn find(query: &impl Query, column: &str, value: &str) -> Result<Option<InboxRow>, StoreError> {
+    let row = query.row(&format!("SELECT {COLUMNS} FROM inbox WHERE {column} = ?"), values![value]).await?;
+    row.map(|row| read(query, &row)).transpose()
+}
+
+/// Reads a message from [`COLUMNS`].
+pub(crate) fn read(query: &impl Query, row: &QueryResult) -> Result<InboxRow, StoreError> {
+    let id: String = get(row, "id")?;
+    let status: Option<i64> = get(row, "answer_status")?;
+    let answer = match (status, get::<Option<String>>(row, "answer")?) {
+        (Some(status), Some(sealed)) => Some(StoredAnswer {
+            status: u16::try_from(status).map_err(|_| StoreError::Column("answer_status"))?,
+            body: query.sealer().open(&answer_row(&id), &sealed)?,
+        }),
+        _ => None,
+    };
+    Ok(InboxRow {
+        channel: get(row, "channel")?,
+        call: get(row, "call_name")?,
+        key: get(row, "msg_key")?,
+        received_at: UnixMillis(get(row, "received_ms")?),
+        verdict: get_word(row, "verdict")?,
+        order: get::<Option<String>>(row, "order_id")?.map(OrderId),
+        body_sha256: get(row, "body_sha256")?,
+        answer,
+        id,
+    })
+}
+
+fn body_row(id: &str) -> String {
+    format!("inbox.body/{id}")
+}
+
+fn answer_row(id: &str) -> String {
+    format!("inbox.answer/{id}")
+}

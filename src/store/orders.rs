@@ -1,0 +1,312 @@
+//! Orders, their history, and the index rows that are kept beside them.
+
+use sea_orm::{QueryResult, Value};
+use ticketbridge_core::order::{Attention, RefundCase};
+use ticketbridge_core::personal::in_clear;
+use ticketbridge_core::{Actor, BookingId, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
+
+use crate::connect::Store;
+use crate::dialect::{Query, get, get_count, get_word, marks, rows_of_marks, values, whole, word};
+use crate::error::StoreError;
+use crate::refs::ref_hash;
+use crate::seal::{Sealer, sha256_hex};
+use crate::tx::Tx;
+
+/// Events that one statement inserts at most.
+const EVENTS_PER_INSERT: usize = 100;
+
+/// An event as the history keeps it: personal data masked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventRow {
+    /// `evt_…`, sortable by time.
+    pub id: String,
+    /// Whose.
+    pub order: OrderId,
+    /// 1 for the first event of the order.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: UnixMillis,
+    /// Its name.
+    pub kind: String,
+    /// Who caused it.
+    pub actor: Actor,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// The event in full.
+    pub data: serde_json::Value,
+}
+
+/// The id of an event, computed from its place: 12 hex digits of its time, 4 of its number, 16 of its order's hash.
+pub fn event_id(order: &OrderId, seq: u64, at: UnixMillis) -> String {
+    let of_order = sha256_hex(&[order.as_str().as_bytes()]);
+    format!("evt_{:012x}{:04x}{}", at.0.max(0), seq & 0xffff, &of_order[..16])
+}
+
+impl Tx {
+    /// Loads an order and locks it until the end of the transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
+    pub async fn lock_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
+        let sql = format!("SELECT id, document FROM orders WHERE id = ?{}", self.dialect().for_update());
+        self.row(&sql, values![id.as_str()]).await?.map(|row| read_order(self.sealer(), &row)).transpose()
+    }
+
+    /// Adds a new order with its first events.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when the order, or the channel's number for it, is known already.
+    pub async fn insert_order(&self, order: &Order, events: &[EventRecord]) -> Result<(), StoreError> {
+        let mut row = values![
+            order.id.as_str(),
+            order.channel.as_str(),
+            order.channel_order_id.as_str(),
+            ref_hash(&order.channel, &order.channel_order_id),
+            word(&order.kind),
+            order.created_at.0,
+        ];
+        row.extend(changing_columns(order, self.sealer())?);
+        let sql = format!(
+            "INSERT INTO orders (id, channel, channel_order_id, ref_hash, kind, created_ms, {}) VALUES ({})",
+            CHANGING_COLUMNS.join(", "),
+            marks(row.len())
+        );
+        self.execute(&sql, row).await?;
+        self.save_index_rows(order).await?;
+        self.insert_events(&order.id, events).await
+    }
+
+    /// Saves an order that was at `expected_version`, and appends what happened.
+    ///
+    /// # Errors
+    /// [`StoreError::VersionConflict`] when it no longer is.
+    pub async fn save_order(
+        &self,
+        order: &Order,
+        expected_version: u64,
+        events: &[EventRecord],
+    ) -> Result<(), StoreError> {
+        let mut row = changing_columns(order, self.sealer())?;
+        row.extend(values![order.id.as_str(), whole(expected_version)]);
+        let assignments: Vec<String> = CHANGING_COLUMNS.iter().map(|column| format!("{column} = ?")).collect();
+        let sql = format!("UPDATE orders SET {} WHERE id = ? AND version = ?", assignments.join(", "));
+        if self.execute(&sql, row).await? != 1 {
+            return Err(StoreError::VersionConflict { order: order.id.clone(), expected: expected_version });
+        }
+        self.save_index_rows(order).await?;
+        self.insert_events(&order.id, events).await
+    }
+
+    async fn insert_events(&self, order: &OrderId, events: &[EventRecord]) -> Result<(), StoreError> {
+        for part in events.chunks(EVENTS_PER_INSERT) {
+            let mut all = Vec::with_capacity(part.len() * 9);
+            for record in part {
+                all.extend(values![
+                    order.as_str(),
+                    whole(record.seq),
+                    event_id(order, record.seq, record.at),
+                    record.at.0,
+                    record.event.name(),
+                    word(&record.actor.kind),
+                    record.actor.name.as_str(),
+                    record.event.reason().map(str::to_owned),
+                    serde_json::to_string(&record.event)?,
+                ]);
+            }
+            let sql = format!(
+                "INSERT INTO order_event (order_id, seq, id, at_ms, kind, actor_kind, actor_name, reason, body) \
+                 VALUES {}",
+                rows_of_marks(part.len(), 9)
+            );
+            self.execute(&sql, all).await?;
+        }
+        Ok(())
+    }
+
+    /// Bookings and refund cases by their own ids. The order's lock keeps others away meanwhile.
+    async fn save_index_rows(&self, order: &Order) -> Result<(), StoreError> {
+        for booking in order.past_bookings.iter().chain(&order.booking) {
+            let (state, date) = (word(&booking.state), booking.visit_date.map(|d| d.to_string()));
+            let changed = self
+                .execute(
+                    "UPDATE booking SET state = ?, visit_date = ? WHERE id = ?",
+                    values![state.as_str(), date.clone(), booking.id.as_str()],
+                )
+                .await?;
+            if changed == 0 {
+                self.execute(
+                    "INSERT INTO booking (id, order_id, state, visit_date) VALUES (?, ?, ?, ?)",
+                    values![booking.id.as_str(), order.id.as_str(), state, date],
+                )
+                .await?;
+            }
+        }
+        for case in order.past_refund_cases.iter().chain(&order.refund_case) {
+            self.save_refund_case(order, case).await?;
+        }
+        Ok(())
+    }
+
+    async fn save_refund_case(&self, order: &Order, case: &RefundCase) -> Result<(), StoreError> {
+        let state = word(&case.state);
+        let changed = self
+            .execute(
+                "UPDATE refund_case SET state = ?, review_by_ms = ? WHERE id = ?",
+                values![state.as_str(), case.review_by.0, case.id.as_str()],
+            )
+            .await?;
+        if changed == 0 {
+            self.execute(
+                "INSERT INTO refund_case (id, order_id, channel, state, channel_ref, requested_ms, review_by_ms) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+                values![
+                    case.id.as_str(),
+                    order.id.as_str(),
+                    order.channel.as_str(),
+                    state,
+                    case.channel_ref.as_str(),
+                    case.requested_at.0,
+                    case.review_by.0,
+                ],
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Whose booking this is, current or past.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn order_of_booking(&self, id: &BookingId) -> Result<Option<OrderId>, StoreError> {
+        order_of(self, "booking", id.as_str()).await
+    }
+
+    /// Whose refund case this is, current or past.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn order_of_case(&self, id: &RefundCaseId) -> Result<Option<OrderId>, StoreError> {
+        order_of(self, "refund_case", id.as_str()).await
+    }
+}
+
+impl Store {
+    /// Loads an order without locking it.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
+    pub async fn load_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
+        let row = self.row("SELECT id, document FROM orders WHERE id = ?", values![id.as_str()]).await?;
+        row.map(|row| read_order(self.sealer(), &row)).transpose()
+    }
+
+    /// The history of an order after event number `after_seq` (0 for all), oldest first, `limit` events at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Document`].
+    pub async fn events(&self, order: &OrderId, after_seq: u64, limit: u32) -> Result<Vec<EventRow>, StoreError> {
+        let rows = self
+            .rows(
+                "SELECT order_id, seq, id, at_ms, kind, actor_kind, actor_name, reason, body FROM order_event \
+                 WHERE order_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+                values![order.as_str(), whole(after_seq), i64::from(limit)],
+            )
+            .await?;
+        rows.iter().map(read_event).collect()
+    }
+
+    /// Whose booking this is, current or past.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn order_of_booking(&self, id: &BookingId) -> Result<Option<OrderId>, StoreError> {
+        order_of(self, "booking", id.as_str()).await
+    }
+
+    /// Whose refund case this is, current or past.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn order_of_case(&self, id: &RefundCaseId) -> Result<Option<OrderId>, StoreError> {
+        order_of(self, "refund_case", id.as_str()).await
+    }
+
+    /// How many orders stand in each state.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn order_counts(&self) -> Result<Vec<(ticketbridge_core::order::OrderState, u64)>, StoreError> {
+        let rows = self.rows("SELECT state, COUNT(*) AS many FROM orders GROUP BY state", values![]).await?;
+        rows.iter().map(|row| Ok((get_word(row, "state")?, get_count(row, "many")?))).collect()
+    }
+}
+
+/// The columns that a change of the order may change, in the order of [`changing_columns`].
+const CHANGING_COLUMNS: [&str; 15] = [
+    "state",
+    "cancel_reason",
+    "booking_state",
+    "ticketing_state",
+    "payment_state",
+    "refund_state",
+    "attention",
+    "product",
+    "quantity",
+    "visit_date",
+    "currency",
+    "total",
+    "version",
+    "updated_ms",
+    "document",
+];
+
+fn changing_columns(order: &Order, sealer: &Sealer) -> Result<Vec<Value>, StoreError> {
+    let booking = order.booking.as_ref();
+    let document = in_clear(|| serde_json::to_vec(order))?;
+    Ok(values![
+        word(&order.state),
+        order.cancel_reason.map(|reason| word(&reason)),
+        booking.map(|b| word(&b.state)),
+        booking.map(|b| word(&b.ticketing.state)),
+        word(&order.payment()),
+        order.refund_case.as_ref().map(|case| word(&case.state)),
+        order.attention().map(|Attention { kind, .. }| word(kind)),
+        order.product.as_str(),
+        i64::from(order.quantity),
+        booking.and_then(|b| b.visit_date).map(|date| date.to_string()),
+        order.money.currency.0.as_str(),
+        order.money.due,
+        whole(order.version),
+        order.updated_at.0,
+        sealer.seal(&document_row(order.id.as_str()), &document),
+    ])
+}
+
+fn document_row(id: &str) -> String {
+    format!("orders/{id}")
+}
+
+/// Reads an order from its columns `id` and `document`.
+pub(crate) fn read_order(sealer: &Sealer, row: &QueryResult) -> Result<Order, StoreError> {
+    let (id, document): (String, String) = (get(row, "id")?, get(row, "document")?);
+    Ok(serde_json::from_slice(&sealer.open(&document_row(&id), &document)?)?)
+}
+
+fn read_event(row: &QueryResult) -> Result<EventRow, StoreError> {
+    Ok(EventRow {
+        id: get(row, "id")?,
+        order: OrderId(get(row, "order_id")?),
+        seq: get_count(row, "seq")?,
+        at: UnixMillis(get(row, "at_ms")?),
+        kind: get(row, "kind")?,
+        actor: Actor { kind: get_word(row, "actor_kind")?, name: get(row, "actor_name")? },
+        reason: get(row, "reason")?,
+        data: serde_json::from_str(&get::<String>(row, "body")?)?,
+    })
+}
+
+async fn order_of(query: &impl Query, table: &str, id: &str) -> Result<Option<OrderId>, StoreError> {
+    let row = query.row(&format!("SELECT order_id FROM {table} WHERE id = ?"), values![id]).await?;
+    row.map(|row| get(&row, "order_id").map(OrderId)).transpose()
+}

@@ -1,0 +1,148 @@
+//! Units of a product, or of a product on a date. The last one goes to one taker.
+
+use std::collections::BTreeMap;
+use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::{Date, ProductCode};
+
+use crate::connect::Store;
+use crate::dialect::{Query, get, values};
+use crate::error::StoreError;
+use crate::tx::Tx;
+
+fn date_column(key: &StockKey) -> String {
+    key.date.map(|date| date.to_string()).unwrap_or_default()
+}
+
+impl Tx {
+    /// Units left, `None` when there is no limit. `total` is what the configuration allows now. The row is made when
+    /// missing and locked until the end of the transaction, so what is read holds until [`Tx::take_stock`].
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn stock_left(&self, key: &StockKey, total: Option<u32>) -> Result<Option<i64>, StoreError> {
+        let (product, date, total) = (key.product.as_str(), date_column(key), total.map(i64::from));
+        let select = format!(
+            "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}",
+            self.dialect().for_update()
+        );
+        let mut row = self.row(&select, values![product, date.as_str()]).await?;
+        if row.is_none() {
+            self.make_stock(key, total).await?;
+            row = self.row(&select, values![product, date.as_str()]).await?;
+        }
+        let row = row.ok_or(StoreError::Column("stock.product"))?;
+        let (known, taken): (Option<i64>, i64) = (get(&row, "total")?, get(&row, "taken")?);
+        if known != total {
+            self.execute(
+                "UPDATE stock SET total = ? WHERE product = ? AND visit_date = ?",
+                values![total, product, date],
+            )
+            .await?;
+        }
+        Ok(total.map(|total| total - taken))
+    }
+
+    async fn make_stock(&self, key: &StockKey, total: Option<i64>) -> Result<(), StoreError> {
+        let sql = format!(
+            "INSERT INTO stock (product, visit_date, total, taken) VALUES (?, ?, ?, 0){}",
+            self.dialect().unless_exists("product")
+        );
+        self.execute(&sql, values![key.product.as_str(), date_column(key), total]).await?;
+        Ok(())
+    }
+
+    /// Takes units if they are there; whether they were. A key never asked about before has no limit.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn take_stock(&self, key: &StockKey, units: u32) -> Result<bool, StoreError> {
+        if self.try_take(key, units).await? {
+            return Ok(true);
+        }
+        self.make_stock(key, None).await?;
+        self.try_take(key, units).await
+    }
+
+    /// Takes units that have been sold already, whatever the count says: it may go below nothing left.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn take_sold_stock(&self, key: &StockKey, units: u32) -> Result<(), StoreError> {
+        self.make_stock(key, None).await?;
+        self.execute(
+            "UPDATE stock SET taken = taken + ? WHERE product = ? AND visit_date = ?",
+            values![i64::from(units), key.product.as_str(), date_column(key)],
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn try_take(&self, key: &StockKey, units: u32) -> Result<bool, StoreError> {
+        let units = i64::from(units);
+        let changed = self
+            .execute(
+                "UPDATE stock SET taken = taken + ? WHERE product = ? AND visit_date = ? \
+                 AND (total IS NULL OR taken + ? <= total)",
+                values![units, key.product.as_str(), date_column(key), units],
+            )
+            .await?;
+        Ok(changed == 1)
+    }
+
+    /// Gives units back; never below none taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn give_back_stock(&self, key: &StockKey, units: u32) -> Result<(), StoreError> {
+        let units = i64::from(units);
+        self.execute(
+            "UPDATE stock SET taken = CASE WHEN taken > ? THEN taken - ? ELSE 0 END \
+             WHERE product = ? AND visit_date = ?",
+            values![units, units, key.product.as_str(), date_column(key)],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Units left, without locking and without making a row; `None` when there is no limit.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn stock_left(&self, key: &StockKey, total: Option<u32>) -> Result<Option<i64>, StoreError> {
+        let Some(total) = total else { return Ok(None) };
+        let row = self
+            .row(
+                "SELECT taken FROM stock WHERE product = ? AND visit_date = ?",
+                values![key.product.as_str(), date_column(key)],
+            )
+            .await?;
+        let taken: i64 = row.map(|row| get(&row, "taken")).transpose()?.unwrap_or(0);
+        Ok(Some(i64::from(total) - taken))
+    }
+
+    /// Units taken on each date from `from` to `to` on which any were.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn stock_taken(
+        &self,
+        product: &ProductCode,
+        from: Date,
+        to: Date,
+    ) -> Result<BTreeMap<Date, i64>, StoreError> {
+        let rows = self
+            .rows(
+                "SELECT visit_date, taken FROM stock WHERE product = ? AND visit_date >= ? AND visit_date <= ?",
+                values![product.as_str(), from.to_string(), to.to_string()],
+            )
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let date = Date::parse(&get::<String>(row, "visit_date")?).ok_or(StoreError::Column("visit_date"))?;
+                Ok((date, get(row, "taken")?))
+            })
+            .collect()
+    }
+}
