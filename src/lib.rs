@@ -1,1 +1,17 @@
-//! stub
+//! ticketbridge: between the places where tickets are sold and the systems that issue them.
+
+pub mod app;
+pub mod call_log;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod engine;
+pub mod http;
+pub mod live;
+pub mod registry;
+pub mod sandbox;
+pub mod reload;
+pub mod schedule;
+pub mod telemetry;
+pub mod transport;
+pub mod worker;

@@ -168,6 +168,8 @@ pub enum ParkReason {
     RefundUnderReview,
     /// The visit date has not come.
     TooEarly,
+    /// The tickets are not known here yet.
+    NotTicketed,
 }
 
 /// The tickets were used.

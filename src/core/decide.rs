@@ -1,1 +1,188 @@
-//! stub
+//! The answer to each command: what happens, or why not. Pure, total, and meant to be read by people from the business side.
+//!
+//! One file for each subject; this one only says where to look. Three habits run through all of them: a repeat of what is known is
+//! accepted and changes nothing; a fact is never refused, at worst it raises a flag that a person sees; an act that the state does not allow is
+//! refused with a stable code and a sentence that says what to do first.
+
+mod booking;
+mod deadlines;
+mod redemption;
+mod refund;
+mod reports;
+mod sale;
+mod settlement;
+mod ticketing;
+
+use crate::command::{Command, Counts, PlaceOrder};
+use crate::effect::{DeadlineKind, Effect, StockKey, TicketOp};
+use crate::event::{Actor, Event};
+use crate::id::BackendId;
+use crate::order::{AttentionKind, Booking, Order, TicketingState};
+use crate::product::{BookingProduct, Ticketing as TicketSource};
+use crate::rejection::Rejection;
+use crate::time::Moment;
+
+/// What happens, and what must be done outside; both empty for an accepted repeat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// What happens, in order.
+    pub events: Vec<Event>,
+    /// What must be done outside, in order.
+    pub effects: Vec<Effect>,
+}
+
+impl Decision {
+    /// Nothing to do: it is so already.
+    pub(crate) fn nothing() -> Self {
+        Self::default()
+    }
+    pub(crate) fn event(mut self, event: Event) -> Self {
+        self.events.push(event);
+        self
+    }
+    pub(crate) fn effect(mut self, effect: Effect) -> Self {
+        self.effects.push(effect);
+        self
+    }
+    pub(crate) fn maybe(self, effect: Option<Effect>) -> Self {
+        match effect {
+            Some(effect) => self.effect(effect),
+            None => self,
+        }
+    }
+    pub(crate) fn then(mut self, more: Decision) -> Self {
+        self.events.extend(more.events);
+        self.effects.extend(more.effects);
+        self
+    }
+    /// Flags the order for a person; a flag that stands already is not raised again.
+    pub(crate) fn attention(self, order: &Order, kind: AttentionKind, sentence: impl Into<String>) -> Self {
+        if order.needs(kind) { self } else { self.event(Event::AttentionRaised { kind, sentence: sentence.into() }) }
+    }
+}
+
+/// Takes a sale on that is not known yet.
+pub fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Result<Decision, Rejection> {
+    sale::place(placed, counts, moment)
+}
+
+/// Decides `command` for an order that is known.
+pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Result<Decision, Rejection> {
+    match command {
+        Command::PlaceOrder(placed, _) => sale::place_again(order, placed),
+        Command::RecordPayments { entries } => sale::record_payments(order, entries),
+        Command::RecordPaid { at } => sale::record_paid(order, *at),
+
+        Command::RequestBooking(request) => booking::request(order, request, moment),
+        Command::ConfirmBooking => booking::confirm(order, moment),
+        Command::DeclineBooking { reason } => booking::decline(order, reason),
+        Command::SupplyGuests { buyer, visitors, contact } => {
+            booking::supply_guests(order, buyer, visitors, contact.as_ref())
+        }
+
+        Command::RequestTickets { target, request, validity } => {
+            ticketing::request_tickets(order, target, request, *validity)
+        }
+        Command::AnswerTickets { target } => ticketing::answer_tickets(order, target),
+        Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, moment),
+        Command::SupplyTickets { tickets } => ticketing::supply_tickets(order, tickets, moment),
+
+        Command::Redeem(redeem) => redemption::redeem(order, redeem, actor, moment),
+        Command::MarkNoShow { at } => redemption::no_show(order, *at),
+
+        Command::ApplyRefund(application) => refund::apply(order, application, moment),
+        Command::ApproveRefund { case, fee, without_backend, reason } => {
+            refund::approve(order, case, *fee, *without_backend, reason.as_deref(), actor, moment)
+        }
+        Command::RejectRefund { case, reason } => refund::reject(order, case, reason, actor),
+        Command::EscalateRefund { case, reason } => refund::escalate(order, case, reason),
+        Command::WithdrawRefund { channel_ref } => refund::withdraw(order, channel_ref),
+
+        Command::RecordRefund(refund) => settlement::record_refund(order, refund),
+        Command::RecordCancellation(cancellation) => settlement::record_cancellation(order, cancellation),
+        Command::CancelOrder { reason } => settlement::cancel_order(order, reason),
+
+        Command::RecordReveal { reason } => {
+            Ok(Decision::nothing().event(Event::GuestsRevealed { reason: reason.clone() }))
+        }
+        Command::RecordReport { report, outcome } => Ok(reports::record(order, report, outcome)),
+        Command::WarnDeadline { kind, due_at } => Ok(deadlines::warn(order, *kind, *due_at)),
+        Command::PassDeadline { kind, due_at } => Ok(deadlines::pass(order, *kind, *due_at)),
+    }
+}
+
+/// The back-end that issues for a product, if any.
+pub(crate) fn backend_of(product: &BookingProduct) -> Option<&BackendId> {
+    match &product.ticketing {
+        TicketSource::Backend { backend, .. } => Some(backend),
+        TicketSource::CodePool { pool } => Some(pool),
+        TicketSource::None => None,
+    }
+}
+
+/// A call to the order's back-end about `booking`.
+pub(crate) fn call_backend(
+    order: &Order,
+    booking: &Booking,
+    op: TicketOp,
+    not_before: Option<crate::time::UnixMillis>,
+) -> Option<Effect> {
+    backend_of(&order.rules.booking).map(|backend| Effect::CallBackend {
+        backend: backend.clone(),
+        booking: booking.id.clone(),
+        op,
+        not_before,
+    })
+}
+
+/// Whether the back-end holds, or may hold, tickets of this booking that admit.
+pub(crate) fn may_be_live(booking: &Booking) -> bool {
+    let t = &booking.ticketing;
+    match t.state {
+        TicketingState::NotNeeded | TicketingState::Failed | TicketingState::Cancelled => false,
+        TicketingState::Queued => t.asked,
+        TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::Issued
+        | TicketingState::Cancelling
+        | TicketingState::CancelRefused => true,
+    }
+}
+
+/// Asks the back-end to make the tickets of `booking` void, unless that is under way or there is nothing to make void.
+pub(crate) fn start_cancel(order: &Order, booking: &Booking) -> Decision {
+    if !may_be_live(booking) || booking.ticketing.state == TicketingState::Cancelling {
+        return Decision::nothing();
+    }
+    Decision::nothing().event(Event::TicketCancelStarted { booking: booking.id.clone() }).maybe(call_backend(
+        order,
+        booking,
+        TicketOp::Cancel,
+        None,
+    ))
+}
+
+/// Units of the visit date go back on sale.
+pub(crate) fn return_date_stock(order: &Order, booking: &Booking) -> Option<Effect> {
+    date_stock_key(&order.rules.booking, booking.visit_date)
+        .map(|key| Effect::ReturnStock { key, units: order.quantity })
+}
+
+/// What stock is kept for a visit date, if it is limited at all.
+pub fn date_stock_key(product: &BookingProduct, date: Option<crate::time::Date>) -> Option<StockKey> {
+    let date = date?;
+    product.calendar_on(date)?.stock?;
+    Some(StockKey { product: product.code.clone(), date: Some(date) })
+}
+
+/// What stock is kept for the voucher of an order, if it is limited at all.
+pub fn voucher_stock_key(rules: &crate::product::RuleSnapshot) -> Option<StockKey> {
+    let voucher = rules.voucher.as_ref()?;
+    voucher.stock?;
+    Some(StockKey { product: voucher.code.clone(), date: None })
+}
+
+/// Disarms the given deadlines.
+pub(crate) fn disarm(decision: Decision, kinds: &[DeadlineKind]) -> Decision {
+    kinds.iter().fold(decision, |d, kind| d.effect(Effect::DisarmDeadline { kind: *kind }))
+}

@@ -121,6 +121,8 @@ pub enum Event {
         backend_ref: Option<String>,
         /// The tickets.
         tickets: Vec<Ticket>,
+        /// A person made them.
+        by_hand: bool,
     },
     /// Tickets came for a booking that is over; they are made void and never shown.
     LateTicketsIssued {
@@ -157,6 +159,11 @@ pub enum Event {
         /// Whose.
         booking: BookingId,
     },
+    /// The back-end works on making them void.
+    TicketCancelPending {
+        /// Whose.
+        booking: BookingId,
+    },
     /// The tickets are void.
     TicketsCancelled {
         /// Whose.
@@ -180,6 +187,8 @@ pub enum Event {
     },
     /// The guest went in, and the state does not allow it yet.
     RedemptionParked {
+        /// Which booking.
+        booking: BookingId,
         /// When the guest went in.
         at: UnixMillis,
         /// What it waits for.
@@ -334,11 +343,6 @@ pub enum Event {
         /// One sentence.
         sentence: String,
     },
-    /// That is settled.
-    AttentionCleared {
-        /// Which kind.
-        kind: AttentionKind,
-    },
 }
 
 impl Event {
@@ -363,6 +367,7 @@ impl Event {
             Event::TicketsAnswered => "tickets_answered",
             Event::TicketsHandedOver { .. } => "tickets_handed_over",
             Event::TicketCancelStarted { .. } => "ticket_cancel_started",
+            Event::TicketCancelPending { .. } => "ticket_cancel_pending",
             Event::TicketsCancelled { .. } => "tickets_cancelled",
             Event::TicketCancelRefused { .. } => "ticket_cancel_refused",
             Event::Redeemed { .. } => "redeemed",
@@ -388,7 +393,6 @@ impl Event {
             Event::DeadlineNear { .. } => "deadline_near",
             Event::DeadlinePassed { .. } => "deadline_passed",
             Event::AttentionRaised { .. } => "attention_raised",
-            Event::AttentionCleared { .. } => "attention_cleared",
         }
     }
 

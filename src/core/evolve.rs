@@ -1,1 +1,366 @@
-//! stub
+//! What is true after an event. Total, and the only way in which an order changes.
+
+use crate::event::{Event, EventRecord};
+use crate::id::BookingId;
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED};
+use crate::order::{
+    Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
+    ParkedRedemption, RefundCase, RefundIntent, RefundState, Ticketing, TicketingState,
+};
+use crate::time::UnixMillis;
+
+/// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
+pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
+    let mut order = match (order, &record.event) {
+        (None, Event::OrderPlaced { id, sale }) => place(id.clone(), sale, record.at),
+        (None, _) => return None,
+        (Some(order), _) => order,
+    };
+    apply(&mut order, &record.event, record.at);
+    order.version = record.seq;
+    order.updated_at = record.at;
+    Some(order)
+}
+
+fn place(id: crate::id::OrderId, placed: &crate::command::PlaceOrder, at: UnixMillis) -> Order {
+    let sale = &placed.sale;
+    Order {
+        id,
+        channel: placed.channel.clone(),
+        channel_order_id: sale.channel_order_id.clone(),
+        kind: sale.kind,
+        state: OrderState::Placed,
+        cancel_reason: None,
+        product: placed
+            .rules
+            .voucher
+            .as_ref()
+            .map_or_else(|| placed.rules.booking.code.clone(), |voucher| voucher.code.clone()),
+        quantity: sale.quantity,
+        rules: placed.rules.clone(),
+        money: Money {
+            mode: sale.payment_mode,
+            currency: sale.currency.clone(),
+            gross: sale.gross,
+            due: sale.due,
+            ledger: Vec::new(),
+        },
+        buyer: sale.buyer.clone(),
+        booking: None,
+        past_bookings: Vec::new(),
+        refund_case: None,
+        past_refund_cases: Vec::new(),
+        parked_redemption: None,
+        attention: Vec::new(),
+        is_stub: placed.is_stub,
+        placed_at: sale.placed_at,
+        created_at: at,
+        updated_at: at,
+        version: 0,
+    }
+}
+
+fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
+    match event {
+        Event::OrderPlaced { .. } => {}
+        Event::StubFilled { sale } => {
+            order.is_stub = false;
+            order.placed_at = sale.sale.placed_at;
+            order.money.gross = sale.sale.gross;
+            order.money.due = sale.sale.due;
+            order.buyer = sale.sale.buyer.clone();
+        }
+        Event::PaymentRecorded { entry } => {
+            order.money.record(entry.clone());
+            if order.state != OrderState::Cancelled && order.money.refunded() <= order.money.received() {
+                clear(order, AttentionKind::UnexpectedPayment);
+            }
+        }
+        Event::BookingOpened => order.state = OrderState::AwaitingBooking,
+        Event::BookingRequested { booking } => {
+            if let Some(previous) = order.booking.replace((**booking).clone()) {
+                order.past_bookings.push(previous);
+            }
+            order.state = match order.kind {
+                OrderKind::Voucher => OrderState::Booked,
+                OrderKind::Direct => order.state,
+            };
+        }
+        Event::BookingConfirmed { ticketing_due } => {
+            order.state = OrderState::Booked;
+            clear(order, AttentionKind::WaitsForConfirmation);
+            if let Some(booking) = &mut order.booking {
+                booking.state = BookingState::Confirmed;
+                booking.accepted_at = Some(at);
+                booking.ticketing.deadline = *ticketing_due;
+            }
+        }
+        Event::BookingDeclined { .. } => {
+            clear(order, AttentionKind::WaitsForConfirmation);
+            end_booking(order, BookingState::Rejected);
+        }
+        Event::GuestsSupplied { buyer, visitors, contact } => {
+            order.buyer = buyer.clone();
+            if let Some(booking) = &mut order.booking {
+                booking.visitors = visitors.clone();
+                booking.contact = contact.clone();
+            }
+        }
+        Event::TicketingStarted => with_ticketing(order, |t| t.asked = true),
+        Event::TicketsRequested { request, dates } => {
+            if let Some(booking) = &mut order.booking {
+                booking.ticketing.request = Some(request.clone());
+                if booking.ticketing.handover == Handover::NotAsked {
+                    booking.ticketing.handover = Handover::Owed;
+                }
+                if let Some((first, last)) = dates {
+                    booking.visit_date = Some(*first);
+                    booking.valid_until = Some(*last);
+                }
+            }
+        }
+        Event::TicketsPending { booking, backend_ref } => of(order, booking, |t| {
+            t.state = TicketingState::Requested;
+            keep_ref(t, backend_ref);
+        }),
+        Event::TicketsIssued { booking, backend_ref, tickets, by_hand } => {
+            of(order, booking, |t| {
+                t.tickets = tickets.clone();
+                t.by_hand = *by_hand;
+                t.reason = None;
+                keep_ref(t, backend_ref);
+                // Being made void already: the tickets are known now, and still not to be used.
+                if t.state != TicketingState::Cancelling {
+                    t.state = TicketingState::Issued;
+                }
+            });
+            clear(order, AttentionKind::TicketingFailed);
+            clear(order, AttentionKind::TicketingOverdue);
+        }
+        Event::LateTicketsIssued { booking, backend_ref, .. } => of(order, booking, |t| {
+            keep_ref(t, backend_ref);
+            if !t.by_hand {
+                t.state = TicketingState::Cancelling;
+            }
+        }),
+        Event::TicketingRefused { booking, reason } => of(order, booking, |t| {
+            t.state = TicketingState::Failed;
+            t.reason = Some(reason.clone());
+        }),
+        Event::TicketingUnknown { booking, why } => of(order, booking, |t| {
+            t.state = TicketingState::Unknown;
+            t.reason = Some(why.clone());
+        }),
+        Event::TicketsAnswered => with_ticketing(order, |t| t.handover = Handover::InAnswer),
+        Event::TicketsHandedOver { acknowledged } => with_ticketing(order, |t| {
+            t.handover = if *acknowledged { Handover::Acknowledged } else { Handover::Refused };
+        }),
+        Event::TicketCancelStarted { booking } => of(order, booking, |t| t.state = TicketingState::Cancelling),
+        Event::TicketCancelPending { .. } => {}
+        Event::TicketsCancelled { booking } => {
+            of(order, booking, |t| {
+                t.state = TicketingState::Cancelled;
+                t.reason = None;
+            });
+            if !order.booking.iter().chain(&order.past_bookings).any(lives_behind_refund) {
+                clear(order, AttentionKind::LiveTicketBehindRefund);
+            }
+            clear(order, AttentionKind::CancelRefused);
+        }
+        Event::TicketCancelRefused { booking, reason, .. } => {
+            of(order, booking, |t| {
+                t.state = TicketingState::CancelRefused;
+                t.reason = Some(reason.clone());
+            });
+            keep_tickets(order);
+        }
+        Event::Redeemed { at: used_at, .. } => {
+            order.parked_redemption = None;
+            for kind in [AttentionKind::RefundUnderReview, AttentionKind::TooEarly, AttentionKind::NotTicketed] {
+                clear(order, kind);
+            }
+            if let Some(booking) = &mut order.booking {
+                booking.state = BookingState::Used;
+                booking.used_at = Some(*used_at);
+                if booking.ticketing.state == TicketingState::CancelRefused {
+                    booking.ticketing.state = TicketingState::Issued;
+                }
+            }
+            order.state = OrderState::Completed;
+        }
+        Event::RedemptionParked { booking, at: used_at, told_by, .. } => {
+            order.parked_redemption =
+                Some(ParkedRedemption { at: *used_at, booking: booking.clone(), told_by: told_by.clone() });
+        }
+        Event::NoShowMarked { .. } => {
+            if let Some(booking) = &mut order.booking {
+                booking.state = BookingState::NoShow;
+            }
+            order.state = OrderState::Completed;
+        }
+        Event::RefundApplied { case } => {
+            if let Some(previous) = order.refund_case.replace((**case).clone()) {
+                order.past_refund_cases.push(previous);
+            }
+        }
+        Event::RefundEscalated { reason, .. } => with_case(order, |c| {
+            c.intent = RefundIntent::WaitsForPerson;
+            c.reason = Some(reason.clone());
+        }),
+        Event::RefundApprovalStarted { fee, by, reason, .. } => {
+            clear(order, AttentionKind::RefundWaits);
+            with_case(order, |c| {
+                c.intent = RefundIntent::ApproveOnceVoid;
+                c.fee = Some(*fee);
+                c.decided_by = Some(by.clone());
+                c.decided_at = Some(at);
+                c.reason = reason.clone();
+            });
+        }
+        Event::RefundApproved { fee, by, reason, pending, .. } => {
+            case_is_over(order);
+            with_case(order, |c| {
+                c.state = RefundState::Approved;
+                c.fee = Some(*fee);
+                c.decided_by = Some(by.clone());
+                c.decided_at = Some(at);
+                c.reason = reason.clone().or_else(|| c.reason.take());
+            });
+            if let Some(entry) = pending {
+                order.money.record(entry.clone());
+            }
+        }
+        Event::RefundRejected { reason, by, reissue, .. } => {
+            case_is_over(order);
+            with_case(order, |c| {
+                c.state = RefundState::Rejected;
+                c.fee = None;
+                c.decided_by = Some(by.clone());
+                c.decided_at = Some(at);
+                c.reason = Some(reason.clone());
+                c.reissue = *reissue;
+            });
+            keep_tickets(order);
+            if *reissue {
+                with_ticketing(order, |t| t.handover = Handover::Reissued);
+            }
+        }
+        Event::RefundWithdrawn { .. } => {
+            case_is_over(order);
+            with_case(order, |c| c.state = RefundState::Withdrawn);
+            keep_tickets(order);
+        }
+        Event::RefundSettled { amount, by_channel, .. } => {
+            case_is_over(order);
+            with_case(order, |c| {
+                c.state = RefundState::Settled;
+                c.settled_amount = *amount;
+                if *by_channel && c.decided_by.is_none() {
+                    c.decided_by = Some("channel".to_owned());
+                    c.decided_at = Some(at);
+                }
+            });
+        }
+        Event::RefundForced { .. } => {}
+        Event::BookingCancelled { .. } => end_booking(order, BookingState::Cancelled),
+        Event::OrderCancelled { reason } => cancel_order(order, *reason),
+        Event::ReportAcknowledged { .. } | Event::GuestsRevealed { .. } => {}
+        Event::ReportRefused { .. } => {}
+        Event::TicketingDeadlinePassed { .. } => with_ticketing(order, |t| t.overdue = true),
+        Event::ReviewLimitPassed { .. } => with_case(order, |c| c.overdue = true),
+        Event::TicketingDeadlineNear { .. }
+        | Event::ReviewLimitNear { .. }
+        | Event::DeadlineNear { .. }
+        | Event::DeadlinePassed { .. } => {}
+        Event::AttentionRaised { kind, sentence } => {
+            clear(order, *kind);
+            order.attention.push(Attention { kind: *kind, since: at, sentence: sentence.clone() });
+        }
+    }
+}
+
+fn clear(order: &mut Order, kind: AttentionKind) {
+    order.attention.retain(|a| a.kind != kind);
+}
+
+fn case_is_over(order: &mut Order) {
+    for kind in [AttentionKind::RefundWaits, AttentionKind::CancelRefused, AttentionKind::ReviewOverdue] {
+        clear(order, kind);
+    }
+}
+
+/// Tickets of a live booking that the back-end refused to make void, and whose refund is off: they are good. If they were never
+/// seen, the back-end is asked.
+fn keep_tickets(order: &mut Order) {
+    if order.case_under_review().is_some() {
+        return;
+    }
+    let Some(booking) = order.booking.as_mut().filter(|b| b.is_active()) else { return };
+    let t = &mut booking.ticketing;
+    if t.state == TicketingState::CancelRefused {
+        t.state = if t.tickets.is_empty() { TicketingState::Unknown } else { TicketingState::Issued };
+        if t.state == TicketingState::Issued {
+            clear(order, AttentionKind::TicketingFailed);
+        }
+    }
+}
+
+/// Tickets of a called-off booking that may still admit, and that nothing is being done about.
+fn lives_behind_refund(booking: &Booking) -> bool {
+    let t = &booking.ticketing;
+    booking.state == BookingState::Cancelled
+        && (t.state == TicketingState::CancelRefused || (t.by_hand && t.state == TicketingState::Issued))
+}
+
+fn keep_ref(ticketing: &mut Ticketing, backend_ref: &Option<String>) {
+    if backend_ref.is_some() {
+        ticketing.backend_ref = backend_ref.clone();
+    }
+}
+
+fn with_ticketing(order: &mut Order, change: impl FnOnce(&mut Ticketing)) {
+    if let Some(booking) = &mut order.booking {
+        change(&mut booking.ticketing);
+    }
+}
+
+fn with_case(order: &mut Order, change: impl FnOnce(&mut RefundCase)) {
+    if let Some(case) = &mut order.refund_case {
+        change(case);
+    }
+}
+
+/// Changes the ticketing of a booking, current or past.
+fn of(order: &mut Order, id: &BookingId, change: impl FnOnce(&mut Ticketing)) {
+    let bookings = order.booking.iter_mut().chain(order.past_bookings.iter_mut());
+    if let Some(booking) = bookings.into_iter().find(|b: &&mut Booking| &b.id == id) {
+        change(&mut booking.ticketing);
+    }
+}
+
+fn end_booking(order: &mut Order, state: BookingState) {
+    if let Some(booking) = &mut order.booking {
+        booking.state = state;
+        // Nobody was asked for tickets, and nobody will be.
+        if !booking.ticketing.asked && booking.ticketing.state == TicketingState::Queued {
+            booking.ticketing.state = TicketingState::Cancelled;
+        }
+    }
+    for kind in [AttentionKind::TicketingOverdue, AttentionKind::TicketingFailed, AttentionKind::WaitsForConfirmation] {
+        clear(order, kind);
+    }
+    if order.kind == OrderKind::Voucher && order.state == OrderState::Booked {
+        order.state = OrderState::AwaitingBooking;
+    }
+}
+
+fn cancel_order(order: &mut Order, reason: CancelReason) {
+    order.state = OrderState::Cancelled;
+    order.cancel_reason = Some(reason);
+    // What was expected to come back, and never will be mentioned again, stays as it is: only the channel's word settles money.
+    if order.money.received() == 0 {
+        order.money.ledger.retain(|e: &LedgerEntry| {
+            !(e.kind == EntryKind::Refund && e.status == EntryStatus::Pending && e.reference == PRESUMED)
+        });
+    }
+}

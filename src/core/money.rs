@@ -56,6 +56,9 @@ pub struct LedgerEntry {
     pub at: UnixMillis,
 }
 
+/// Reference of a refund that is expected, or was told without its number: the first one with a number replaces it.
+pub const PRESUMED: &str = "presumed";
+
 /// The payment axis (`product.md`, the order's life).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -147,7 +150,12 @@ impl Money {
     }
 
     /// Adds an entry, or replaces the one with the same reference and kind.
+    ///
+    /// A refund with a number of its own replaces the presumed one: it is the same money.
     pub fn record(&mut self, entry: LedgerEntry) {
+        if entry.kind == EntryKind::Refund && entry.reference != PRESUMED {
+            self.ledger.retain(|e| !(e.kind == EntryKind::Refund && e.reference == PRESUMED));
+        }
         match self.ledger.iter_mut().find(|e| e.kind == entry.kind && e.reference == entry.reference) {
             Some(known) => *known = entry,
             None => self.ledger.push(entry),

@@ -1,1 +1,175 @@
-//! stub
+//! What policy does by itself, given an order and the time: the one place where a decision falls without a person.
+
+use crate::command::{Command, Redeem, RedeemedBy};
+use crate::event::Actor;
+use crate::order::{
+    Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
+};
+use crate::product::{Confirmation, OverduePolicy};
+use crate::rules;
+use crate::time::UnixMillis;
+
+/// The next command that policy gives, or `None` when there is nothing to do but wait.
+pub fn next_step(order: &Order, now: UnixMillis) -> Option<(Actor, Command)> {
+    let command =
+        accept_booking(order).or_else(|| decide_refund(order)).or_else(|| apply_parked_redemption(order, now))?;
+    Some((Actor::policy(), command))
+}
+
+fn accept_booking(order: &Order) -> Option<Command> {
+    let booking = order.booking.as_ref()?;
+    let waits = booking.state == BookingState::Requested;
+    let auto = order.rules.booking.confirm == Confirmation::Auto;
+    (waits && auto && order.case_under_review().is_none()).then_some(Command::ConfirmBooking)
+}
+
+fn decide_refund(order: &Order) -> Option<Command> {
+    let case = order.case_under_review()?;
+    match review(order, case) {
+        Review::Wait => None,
+        Review::Approve => Some(Command::ApproveRefund {
+            case: case.id.clone(),
+            fee: None,
+            without_backend: false,
+            reason: case.reason.clone(),
+        }),
+        Review::Reject(reason) => Some(Command::RejectRefund { case: case.id.clone(), reason: reason.to_owned() }),
+        Review::Person(reason) => match case.intent {
+            RefundIntent::WaitsForPerson => None,
+            RefundIntent::Undecided | RefundIntent::ApproveOnceVoid => {
+                Some(Command::EscalateRefund { case: case.id.clone(), reason: reason.to_owned() })
+            }
+        },
+    }
+}
+
+/// What policy thinks of a refund case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Review {
+    /// Approve it; tickets are made void first.
+    Approve,
+    /// Reject it, for this reason.
+    Reject(&'static str),
+    /// A person decides, for this reason.
+    Person(&'static str),
+    /// Nothing can be said before an outcome is known.
+    Wait,
+}
+
+/// The refund matrix of `product.md`, row by row.
+fn review(order: &Order, case: &RefundCase) -> Review {
+    if order.state == OrderState::Completed {
+        return Review::Reject("already redeemed");
+    }
+    let Some(booking) = order.booking_of(case) else {
+        // Not booked, or no longer: nothing admits anybody.
+        return Review::Approve;
+    };
+    match (case.intent, booking.ticketing.state) {
+        // A decision was taken; the back-end is being asked, or has answered.
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
+        ) => {
+            return Review::Approve;
+        }
+        (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => return Review::Wait,
+        (_, TicketingState::CancelRefused) if order.parked_for(booking) => {
+            return Review::Reject("already redeemed");
+        }
+        (_, TicketingState::CancelRefused) => return Review::Person("the back-end refused to cancel the tickets"),
+        _ => {}
+    }
+    if case.source == RefundSource::TicketsLate {
+        return tickets_late(order, case, booking);
+    }
+    if case.intent == RefundIntent::WaitsForPerson {
+        return Review::Wait;
+    }
+    if order.parked_for(booking) {
+        return Review::Person("the guest has entered already");
+    }
+    match booking.ticketing.state {
+        TicketingState::Issued | TicketingState::NotNeeded => ticketed(order, case, booking),
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
+            Review::Person("the booking has no tickets yet")
+        }
+        TicketingState::Cancelling | TicketingState::Cancelled | TicketingState::CancelRefused => {
+            Review::Person("the tickets were made void before")
+        }
+    }
+}
+
+/// The channel asks because no ticket came in time: it may still be handed over, together with the rejection.
+fn tickets_late(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
+    let t = &booking.ticketing;
+    let available = matches!(t.state, TicketingState::Issued | TicketingState::NotNeeded);
+    match t.handover {
+        // The channel has them: it asked at the very moment they came (H6).
+        Handover::Acknowledged | Handover::Reissued if available => {
+            return Review::Reject("the tickets were delivered");
+        }
+        // Our call is on its way; what becomes of it decides.
+        Handover::Owed if available && t.request.is_some() && call_under_way(order, booking) => return Review::Wait,
+        _ => {}
+    }
+    if case.intent == RefundIntent::WaitsForPerson {
+        return Review::Wait;
+    }
+    if booking.state == BookingState::Requested {
+        return Review::Person("the booking was never accepted");
+    }
+    match (order.rules.booking.overdue_policy, t.state) {
+        (OverduePolicy::Manual, _) => Review::Person("the tickets were late"),
+        (OverduePolicy::Approve, _) => Review::Approve,
+        (OverduePolicy::Reissue, TicketingState::Issued | TicketingState::NotNeeded) => {
+            Review::Reject("the tickets are here")
+        }
+        (OverduePolicy::Reissue, TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown) => {
+            Review::Wait
+        }
+        (
+            OverduePolicy::Reissue,
+            TicketingState::Failed
+            | TicketingState::Cancelling
+            | TicketingState::Cancelled
+            | TicketingState::CancelRefused,
+        ) => Review::Approve,
+    }
+}
+
+/// Tickets that exist before the case was opened are sent by a call of ours; later ones go with the decision.
+fn call_under_way(order: &Order, booking: &Booking) -> bool {
+    booking.ticketing.handover == Handover::Owed
+        && order.refund_case.as_ref().is_some_and(|case| case.tickets_were_sent)
+}
+
+/// Tickets exist: the product's own rule decides, where it has one.
+fn ticketed(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
+    let product = &order.rules.booking;
+    let zone = order.rules.channel.time_zone;
+    match case.source {
+        RefundSource::CustomerService | RefundSource::Merchant => {
+            return Review::Person("customer service or the merchant asked for it");
+        }
+        RefundSource::Guest | RefundSource::TicketsLate | RefundSource::Expired | RefundSource::NotAccepted => {}
+    }
+    if !rules::cancellable_at(product, booking.visit_date, case.requested_at, zone) {
+        return Review::Person("the product cannot be cancelled at this time");
+    }
+    match rules::refund_fee(product, order.money.due, booking.visit_date, case.requested_at, zone) {
+        None => Review::Person("the product has no refund rule for this time"),
+        Some(fee) if case.channel_fee >= fee => Review::Approve,
+        Some(_) => Review::Person("the channel's fee is lower than the product's"),
+    }
+}
+
+fn apply_parked_redemption(order: &Order, now: UnixMillis) -> Option<Command> {
+    let parked = order.parked_redemption.as_ref()?;
+    let booking = order.active_booking().filter(|b| b.id == parked.booking && b.state == BookingState::Confirmed)?;
+    let ticketed = matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
+        || (booking.ticketing.state == TicketingState::CancelRefused && order.case_under_review().is_none());
+    let has_come = booking.visit_date.is_none_or(|date| order.rules.channel.time_zone.date_of(now) >= date);
+    (ticketed && has_come && order.case_under_review().is_none())
+        .then(|| Command::Redeem(Redeem { booking: Some(parked.booking.clone()), at: parked.at, by: RedeemedBy::Gate }))
+}

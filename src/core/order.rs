@@ -175,6 +175,10 @@ pub struct Ticketing {
     pub deadline: Option<UnixMillis>,
     /// The deadline passed without tickets.
     pub overdue: bool,
+    /// The back-end was asked, or is about to be: it may hold something that must be made void.
+    pub asked: bool,
+    /// A person made the tickets; the back-end cannot make them void.
+    pub by_hand: bool,
     /// Handing over to the channel.
     pub handover: Handover,
     /// The channel's demand, once made.
@@ -309,6 +313,8 @@ pub struct RefundCase {
     pub reason: Option<String>,
     /// What really went back.
     pub settled_amount: Option<i64>,
+    /// When it was opened, tickets were on their way to the channel by a call of ours.
+    pub tickets_were_sent: bool,
     /// Whether the rejection carries the tickets.
     pub reissue: bool,
     /// The review limit passed without a decision.
@@ -337,6 +343,8 @@ pub enum AttentionKind {
     RefundUnderReview,
     /// The guest went through the gate before the visit date.
     TooEarly,
+    /// The guest went through the gate with a ticket that we do not know of yet.
+    NotTicketed,
     /// The guest went through the gate although the money went back.
     RedeemedWhileRefunded,
     /// A ticket lives behind an order that is cancelled or refunded.
@@ -377,6 +385,8 @@ pub struct Attention {
 pub struct ParkedRedemption {
     /// When the guest went in.
     pub at: UnixMillis,
+    /// Which booking.
+    pub booking: BookingId,
     /// Who told.
     pub told_by: String,
 }
@@ -451,6 +461,12 @@ impl Order {
     pub fn booking_by_id(&self, id: &BookingId) -> Option<&Booking> {
         self.booking.iter().chain(self.past_bookings.iter()).find(|b| &b.id == id)
     }
+    /// The active booking, if `case` is about it: a late request to call off another one does not touch it.
+    pub fn booking_of(&self, case: &RefundCase) -> Option<&Booking> {
+        let about_another = case.kind == RefundKind::CancelBooking
+            && self.past_bookings.iter().any(|b| b.channel_booking_id == case.target);
+        self.active_booking().filter(|_| !about_another)
+    }
     /// Any refund case, current or past, by the channel's number.
     pub fn case_by_ref(&self, channel_ref: &str) -> Option<&RefundCase> {
         self.refund_case.iter().chain(self.past_refund_cases.iter()).find(|c| c.channel_ref == channel_ref)
@@ -465,6 +481,10 @@ impl Order {
     /// The most urgent flag.
     pub fn attention(&self) -> Option<&Attention> {
         self.attention.last()
+    }
+    /// Whether a guest has entered on this booking, and the state does not allow to record it yet.
+    pub fn parked_for(&self, booking: &Booking) -> bool {
+        self.parked_redemption.as_ref().is_some_and(|parked| parked.booking == booking.id)
     }
     /// Whether a flag of this kind stands.
     pub fn needs(&self, kind: AttentionKind) -> bool {

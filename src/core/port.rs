@@ -562,17 +562,20 @@ pub struct SettingsProblem {
     pub warning: bool,
 }
 
+/// What becomes of a partner's settings: the partner, or everything that is wrong with them.
+pub type Built<P> = Result<Box<P>, Vec<SettingsProblem>>;
+
 /// A kind of channel, as registered.
 #[derive(Clone, Copy)]
 pub struct ChannelKind {
     /// The word after `adapter =`, and the name of its folder.
     pub name: &'static str,
-    /// The settings it knows.
+    /// The settings it knows: keys, and where a setting holds tables also the paths of their keys, `*` for any element of a list.
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
-    pub build: fn(id: &str, settings: &serde_json::Value) -> Result<Box<dyn Channel>, Vec<SettingsProblem>>,
+    pub build: fn(id: &str, settings: &serde_json::Value) -> Built<dyn Channel>,
 }
 
 /// A kind of back-end, as registered.
@@ -580,10 +583,10 @@ pub struct ChannelKind {
 pub struct BackendKind {
     /// The word after `adapter =`, and the name of its folder.
     pub name: &'static str,
-    /// The settings it knows.
+    /// The settings it knows: keys, and where a setting holds tables also the paths of their keys, `*` for any element of a list.
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
-    pub build: fn(id: &str, settings: &serde_json::Value) -> Result<Box<dyn Backend>, Vec<SettingsProblem>>,
+    pub build: fn(id: &str, settings: &serde_json::Value) -> Built<dyn Backend>,
 }

@@ -1,1 +1,21 @@
-//! stub
+//! What may be sold, booked and refunded: the rules of `product.md` DY-03, DY-05 to DY-09, DY-12 and the fees of DY-15, by
+//! subject. Pure functions over values; whoever calls brings the present, and the counts that others' orders add up to.
+//!
+//! A refusal is a [`Rejection`](crate::Rejection) with the code that channels have for it (`protocols/douyin.md` 4.5). Its
+//! sentence names the rule and never a guest's data.
+
+pub mod booking;
+pub mod dates;
+pub mod documents;
+pub mod fees;
+pub mod guests;
+pub mod limits;
+pub mod phone;
+pub mod sale;
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use booking::check_booking;
+pub use dates::{cancellable_at, valid_until};
+pub use fees::refund_fee;
+pub use sale::{check_direct_price, check_sale};

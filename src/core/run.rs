@@ -1,10 +1,14 @@
 //! One command, carried through: decide, evolve, and then whatever policy does by itself.
 
 use crate::command::Command;
-use crate::effect::Effect;
+use crate::decide::{Decision, decide, place};
+use crate::effect::{Effect, Report};
 use crate::event::{Actor, EventRecord};
+use crate::evolve::evolve;
+use crate::limits::POLICY_STEPS_MAX;
+use crate::next_step::next_step;
 use crate::order::Order;
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
 
 /// What became of a command.
@@ -18,8 +22,87 @@ pub struct Outcome {
     pub effects: Vec<Effect>,
 }
 
+/// Whether the channel waits for an answer in which a decision on its refund request can stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answering {
+    /// It does: a decision that falls now goes into the answer and needs no call.
+    InAnswer,
+    /// Nobody waits.
+    Nobody,
+}
+
 /// Carries `command` through. `order` is `None` for [`Command::PlaceOrder`] only.
-pub fn run(order: Option<&Order>, command: &Command, actor: &Actor, moment: Moment) -> Result<Outcome, Rejection> {
-    let _ = (order, command, actor, moment);
-    Err(Rejection::new(crate::rejection::Why::NotFound, "stub"))
+pub fn run(
+    order: Option<&Order>,
+    command: &Command,
+    actor: &Actor,
+    moment: Moment,
+    answering: Answering,
+) -> Result<Outcome, Rejection> {
+    let first = match (order, command) {
+        (None, Command::PlaceOrder(placed, counts)) => place(placed, counts, moment)?,
+        (None, _) => return Err(Rejection::new(Why::NotFound, "there is no such order")),
+        (Some(order), _) => decide(order, command, actor, moment)?,
+    };
+    let mut events = Vec::new();
+    let mut effects = Vec::new();
+    let mut current = order.cloned();
+    take(&mut current, &mut events, &mut effects, first, actor, moment);
+    let mut current = current.expect("a decision on no order begins with OrderPlaced, which makes one");
+
+    for step in 0.. {
+        let Some((policy, next)) = next_step(&current, moment.now) else { break };
+        assert!(step < POLICY_STEPS_MAX, "policy runs in a circle: {} on {}", next.name(), current.id);
+        let decision = match decide(&current, &next, &policy, moment) {
+            Ok(decision) => decision,
+            // What policy wants is not allowed: a person decides, and reads why.
+            Err(rejection) => match leave_to_person(&next, &rejection) {
+                Some(command) => decide(&current, &command, &policy, moment)?,
+                None => break,
+            },
+        };
+        if decision.events.is_empty() {
+            break;
+        }
+        let mut slot = Some(current);
+        take(&mut slot, &mut events, &mut effects, decision, &policy, moment);
+        current = slot.expect("an order that exists stays");
+    }
+    // Not between the command and policy's answer to it: a refund asked for after use stands open just that long.
+    crate::invariants::check(&current);
+    if answering == Answering::InAnswer {
+        effects.retain(|effect| !is_decision(effect));
+    }
+    assert!(effects.is_empty() || !events.is_empty(), "an effect needs an event that explains it");
+    Ok(Outcome { order: current, events, effects })
+}
+
+fn take(
+    order: &mut Option<Order>,
+    events: &mut Vec<EventRecord>,
+    effects: &mut Vec<Effect>,
+    decision: Decision,
+    actor: &Actor,
+    moment: Moment,
+) {
+    for event in decision.events {
+        let seq = order.as_ref().map_or(0, |o| o.version) + 1;
+        let record = EventRecord { seq, at: moment.now, actor: actor.clone(), event };
+        *order = evolve(order.take(), &record);
+        events.push(record);
+    }
+    effects.extend(decision.effects);
+}
+
+fn leave_to_person(command: &Command, rejection: &Rejection) -> Option<Command> {
+    match command {
+        Command::ApproveRefund { case, .. } | Command::RejectRefund { case, .. } => {
+            Some(Command::EscalateRefund { case: case.clone(), reason: rejection.sentence.to_string() })
+        }
+        _ => None,
+    }
+}
+
+fn is_decision(effect: &Effect) -> bool {
+    matches!(effect, Effect::TellChannel { report: Report::RefundApproved { .. } | Report::RefundRejected { .. }, .. })
 }

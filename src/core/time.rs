@@ -25,6 +25,29 @@ impl Millis {
     pub const fn hours(n: i64) -> Self {
         Self(n * 3_600_000)
     }
+    /// Reads a length as configuration writes it (`contract.md` 8): numbers with the units `ms s m h d`, also joined, as in
+    /// `1h30m`. `None` for anything else, a bare number included.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut rest = text;
+        let mut total: i64 = 0;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+            let (number, tail) = rest.split_at(digits);
+            let unit_end = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+            let (unit, tail) = tail.split_at(unit_end);
+            let scale = match unit {
+                "ms" => 1,
+                "s" => 1_000,
+                "m" => 60_000,
+                "h" => 3_600_000,
+                "d" => 86_400_000,
+                _ => return None,
+            };
+            total = total.checked_add(number.parse::<i64>().ok()?.checked_mul(scale)?)?;
+            rest = tail;
+        }
+        (!text.is_empty()).then_some(Self(total))
+    }
     /// As the standard library's type; a negative length is zero.
     pub fn to_std(self) -> std::time::Duration {
         std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
@@ -188,4 +211,27 @@ pub struct Moment {
     pub now: UnixMillis,
     /// Material for the identifiers that the command may need.
     pub seed: Seed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_a_number_and_a_unit_and_may_be_joined() {
+        for (text, expected) in [
+            ("5s", 5_000),
+            ("250ms", 250),
+            ("10m", 600_000),
+            ("1h30m", 5_400_000),
+            ("3d", 259_200_000),
+            ("0h", 0),
+            ("1s500ms", 1_500),
+        ] {
+            assert_eq!(Millis::parse(text), Some(Millis(expected)), "{text}");
+        }
+        for text in ["", "5", "s", "5 s", "5x", "-5s", "1.5h", "5S", "9223372036854775807d", "5s ", "１s"] {
+            assert_eq!(Millis::parse(text), None, "{text}");
+        }
+    }
 }

@@ -29,6 +29,31 @@ pub enum InboxVerdict {
     Refused,
     /// No rule routes it; an alarm was raised.
     Unrouted,
+    /// Its key is known with other content.
+    Conflict,
+    /// It could not be read.
+    Malformed,
+    /// It is a hint that something happened elsewhere.
+    Hint,
+}
+
+impl InboxVerdict {
+    /// The word for it in the ops interface and in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            InboxVerdict::Received => "received",
+            InboxVerdict::Accepted => "accepted",
+            InboxVerdict::Repeated => "repeated",
+            InboxVerdict::Stale => "stale",
+            InboxVerdict::Ignored => "ignored",
+            InboxVerdict::Parked => "parked",
+            InboxVerdict::Refused => "refused",
+            InboxVerdict::Unrouted => "unrouted",
+            InboxVerdict::Conflict => "conflict",
+            InboxVerdict::Malformed => "malformed",
+            InboxVerdict::Hint => "hint",
+        }
+    }
 }
 
 /// A message as it arrives.

@@ -212,6 +212,19 @@ impl Tx {
         Ok(changed == 1)
     }
 
+    /// Makes deliveries of an order to one destination due at once, unless one is being tried; how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn hurry(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
+        self.execute(
+            "UPDATE job SET due_ms = ? WHERE order_id = ? AND destination = ? AND state = 'pending' \
+             AND lease_until_ms = 0 AND due_ms > ?",
+            values![now.0, order.as_str(), destination, now.0],
+        )
+        .await
+    }
+
     /// Takes out a delivery that is pending or dead. One that is being tried loses its lease.
     ///
     /// # Errors

@@ -63,6 +63,20 @@ impl Tx {
         self.try_take(key, units).await
     }
 
+    /// Takes units that have been sold already, whatever the count says: it may go below nothing left.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn take_sold_stock(&self, key: &StockKey, units: u32) -> Result<(), StoreError> {
+        self.make_stock(key, None).await?;
+        self.execute(
+            "UPDATE stock SET taken = taken + ? WHERE product = ? AND visit_date = ?",
+            values![i64::from(units), key.product.as_str(), date_column(key)],
+        )
+        .await
+        .map(drop)
+    }
+
     async fn try_take(&self, key: &StockKey, units: u32) -> Result<bool, StoreError> {
         let units = i64::from(units);
         let changed = self

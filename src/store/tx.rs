@@ -53,6 +53,11 @@ impl Tx {
         Ok(Self { transaction, dialect, sealer, health: AtomicU8::new(SOUND) })
     }
 
+    /// A keyed hash of `text`; see [`Sealer::keyed_hash`].
+    pub fn keyed_hash(&self, label: &str, text: &str) -> String {
+        self.sealer.keyed_hash(label, text)
+    }
+
     /// Runs a statement that changes rows; how many it found.
     pub(crate) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
         self.check()?;

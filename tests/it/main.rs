@@ -1,1 +1,4 @@
-//! stub
+//! The integration tests, in one program.
+
+#[cfg(test)]
+mod config;

@@ -1,0 +1,156 @@
+//! Douyin Laike: group-buy vouchers with online reservation (`protocols/douyin.md`).
+//!
+//! Reading order: [`sign`] (who calls), `wire` and `map` (what it means), `reply` (our answer), `calls` (what we tell
+//! Douyin), `vouchers` (tickets as Douyin wants them). `README.md` says which chapters are spoken and what was chosen where
+//! sources disagree.
+//!
+//! What it must never do: answer an issue call with `result` 2, reject a late-ticket refund without vouchers, name a fee
+//! above Douyin's, or open `Enc.` values on the answer path.
+
+use serde_json::{Value, json};
+use ticketbridge_core::effect::Report;
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{
+    Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Token, Verified, VerifyStep,
+};
+use ticketbridge_core::product::ChannelRules;
+use ticketbridge_core::time::Millis;
+
+mod calls;
+pub mod crypto;
+mod label;
+mod map;
+mod reply;
+mod settings;
+pub mod sign;
+mod vouchers;
+mod wire;
+
+#[cfg(test)]
+mod settings_tests;
+#[cfg(test)]
+mod story_tests;
+#[cfg(test)]
+mod vector_tests;
+
+use settings::Settings;
+
+const CAN_BUY: &str = "can-buy";
+const CREATE_ORDER: &str = "create-order";
+const PAY_NOTIFY: &str = "pay-notify";
+const ISSUE_VOUCHER: &str = "issue-voucher";
+const CANCEL_NOTIFY: &str = "cancel-notify";
+const REFUND_APPLY: &str = "refund-apply";
+const REFUND_NOTIFY: &str = "refund-notify";
+const INFO_SYNC: &str = "info-sync";
+const QUERY_ORDER: &str = "query-order";
+const PULL_CALENDAR: &str = "pull-calendar";
+const V2_CREATE_ORDER: &str = "v2-create-order";
+const V2_ISSUE_VOUCHER: &str = "v2-issue-voucher";
+const WEBHOOK: &str = "webhook";
+
+/// Characters of a caller's name that are shown when it is not known.
+const KEY_CHARS_SHOWN_MAX: usize = 64;
+/// Order queries a second that Douyin takes (D-10).
+const ORDER_QUERIES_PER_SECOND: u32 = 20;
+
+/// The time limits of chapter 19, with room to spare.
+const ENDPOINTS: &[Endpoint] = &[
+    endpoint(CAN_BUY, 1_500),
+    endpoint(CREATE_ORDER, 3_000),
+    endpoint(PAY_NOTIFY, 3_000),
+    tickets(ISSUE_VOUCHER),
+    endpoint(CANCEL_NOTIFY, 3_000),
+    endpoint(REFUND_APPLY, 3_000),
+    endpoint(REFUND_NOTIFY, 3_000),
+    endpoint(INFO_SYNC, 3_000),
+    Endpoint { answers_from_state: true, ..endpoint(QUERY_ORDER, 3_000) },
+    endpoint(PULL_CALENDAR, 3_000),
+    endpoint(V2_CREATE_ORDER, 3_000),
+    tickets(V2_ISSUE_VOUCHER),
+    endpoint(WEBHOOK, 3_000),
+];
+
+const fn endpoint(name: &'static str, budget: i64) -> Endpoint {
+    Endpoint { name, budget: Millis(budget), waits_for_tickets: false, answers_from_state: false }
+}
+
+const fn tickets(name: &'static str) -> Endpoint {
+    Endpoint { waits_for_tickets: true, answers_from_state: true, ..endpoint(name, 3_000) }
+}
+
+/// Douyin, as registered.
+pub const KIND: ChannelKind =
+    ChannelKind { name: "douyin", settings: settings::KEYS, secrets: settings::SECRETS, build };
+
+/// One merchant's Douyin.
+struct Douyin {
+    settings: Settings,
+    spec: ChannelSpec,
+}
+
+fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
+    let settings = Settings::read(settings)?;
+    let capabilities = json!({
+        "confirm": true,
+        "reject": true,
+        "redeem": true,
+        "no_show": false,
+        "cancel": false,
+        "refund_audit": true,
+        "online_decryption": true,
+        "read_back": true,
+        "order_queries_per_second": ORDER_QUERIES_PER_SECOND,
+    });
+    let spec = ChannelSpec { endpoints: ENDPOINTS, capabilities, needs_token: true, calls_per_second: None };
+    Ok(Box::new(Douyin { settings, spec }))
+}
+
+impl Channel for Douyin {
+    fn spec(&self) -> &ChannelSpec {
+        &self.spec
+    }
+    fn rules(&self) -> ChannelRules {
+        self.settings.rules.clone()
+    }
+    fn verify<'a>(&self, raw: RawRequest<'a>, _cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
+        sign::verify(&self.settings, raw)
+    }
+    fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep> {
+        sign::explain(&self.settings, raw, cx.now)
+    }
+    fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+        map::Mapper { settings: &self.settings, key_index: request.key_index() }.decode(request)
+    }
+    fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
+        reply::reply(&self.settings, endpoint, inbound, answer)
+    }
+    fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::report(&self.settings, report, order, cx)
+    }
+    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()> {
+        calls::read_report(report, response)
+    }
+    fn label(&self, order: &Order) -> String {
+        label::label(order).to_owned()
+    }
+    fn token_call(&self, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::token_call(&self.settings)
+    }
+    fn read_token(&self, response: &HttpResponse) -> CallResult<Token> {
+        calls::read_token(response)
+    }
+    fn decrypt_call(&self, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::decrypt_call(&self.settings, order, cx)
+    }
+    fn read_decrypted(&self, order: &Order, response: &HttpResponse) -> CallResult<OpenedGuests> {
+        calls::read_decrypted(order, response)
+    }
+    fn order_query(&self, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::order_query(&self.settings, order, cx)
+    }
+    fn read_order_query(&self, order: &Order, response: &HttpResponse) -> CallResult<ChannelView> {
+        calls::read_order_query(order, response)
+    }
+}

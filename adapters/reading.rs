@@ -1,0 +1,87 @@
+//! What reading a partner's answer needs, whoever the partner is.
+
+use http::{HeaderMap, header};
+use ticketbridge_core::limits::TEXT_CHARS_MAX;
+use ticketbridge_core::time::Millis;
+
+/// The longest wait that a partner can ask for; the schedule of attempts clamps it further.
+const RETRY_AFTER_MAX: Millis = Millis::hours(24);
+/// Digits in a row that may be a phone or a document number.
+const DIGITS_SHOWN_MAX: usize = 6;
+
+/// When the partner says to come again: `Retry-After` in seconds, or as a date against the answer's own `Date`.
+pub fn retry_after(headers: &HeaderMap) -> Option<Millis> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse::<u32>() {
+        Ok(seconds) => Millis::seconds(i64::from(seconds)),
+        Err(_) => {
+            let now = http_date(headers.get(header::DATE)?.to_str().ok()?)?;
+            Millis(http_date(text)?.saturating_sub(now))
+        }
+    };
+    Some(wait.clamp(Millis(0), RETRY_AFTER_MAX))
+}
+
+fn http_date(text: &str) -> Option<i64> {
+    chrono::DateTime::parse_from_rfc2822(text.trim()).ok().map(|at| at.timestamp_millis())
+}
+
+/// A partner's free text, as we may keep and show it: cut, without control characters, and with every long row of digits masked,
+/// because partners quote phone and document numbers in their reasons.
+pub fn partner_text(text: &str) -> String {
+    let mut shown = String::new();
+    let mut digits = String::new();
+    let flush = |digits: &mut String, shown: &mut String| {
+        if digits.chars().count() > DIGITS_SHOWN_MAX {
+            shown.push_str("***");
+        } else {
+            shown.push_str(digits);
+        }
+        digits.clear();
+    };
+    for c in text.trim().chars().take(TEXT_CHARS_MAX) {
+        if c.is_numeric() {
+            digits.push(c);
+            continue;
+        }
+        flush(&mut digits, &mut shown);
+        shown.push(if c.is_control() { ' ' } else { c });
+    }
+    flush(&mut digits, &mut shown);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(pairs: &[(&'static str, &str)]) -> Option<i64> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        retry_after(&headers).map(|wait| wait.0)
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(after(&[("retry-after", "7")]), Some(7_000));
+        assert_eq!(after(&[("retry-after", "4294967295")]), Some(86_400_000));
+        assert_eq!(after(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date]), Some(30_000));
+        assert_eq!(after(&[("retry-after", "Sun, 06 Nov 1994 08:40:07 GMT"), date]), Some(0));
+        assert_eq!(after(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")]), None);
+        assert_eq!(after(&[("retry-after", "soon"), date]), None);
+        assert_eq!(after(&[("retry-after", "-1"), date]), None);
+        assert_eq!(after(&[]), None);
+    }
+
+    #[test]
+    fn a_reason_loses_what_may_be_a_number_of_a_person() {
+        assert_eq!(partner_text(" closed on 2026-12-01\n(gate 123456) "), "closed on 2026-12-01 (gate 123456)");
+        assert_eq!(partner_text("phone 13800000001 used twice"), "phone *** used twice");
+        assert_eq!(partner_text("id 110101199003071234"), "id ***");
+        assert_eq!(partner_text("document 11010119900307123X"), "document ***X");
+        assert_eq!(partner_text(&"x".repeat(TEXT_CHARS_MAX + 1)).len(), TEXT_CHARS_MAX);
+    }
+}

@@ -1,0 +1,393 @@
+//! Standard Webhooks: how messages are signed where the contract is ours (`contract.md` 4).
+//!
+//! The signature is HMAC-SHA256 over `{id}.{timestamp}.{raw body}`, written `v1,<base64>`; a header may hold several, separated by
+//! spaces, while a secret is being replaced. Nothing here reads a clock or makes an id: both are passed in.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+use ticketbridge_core::port::{AuthError, EncodeError, VerifyStep};
+use ticketbridge_core::time::{Millis, UnixMillis};
+
+/// Header with the message's id, the same on every attempt.
+pub const ID: HeaderName = HeaderName::from_static("webhook-id");
+/// Header with the time of the attempt in whole seconds.
+pub const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+/// Header with the signatures.
+pub const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+
+/// How far a time stamp may be from now, either way; the bound itself is still accepted.
+pub const TOLERANCE: Millis = Millis::seconds(300);
+/// Secrets that may be valid at the same time.
+pub const SECRETS_MAX: usize = 3;
+/// Digits of a time stamp: more are not seconds.
+const TIMESTAMP_DIGITS_MAX: usize = 12;
+/// Signatures that are looked at in one header.
+const SIGNATURES_MAX: usize = 16;
+
+const SECRET_PREFIX: &str = "whsec_";
+const VERSION_PREFIX: &str = "v1,";
+/// Both spellings of base64 occur in secrets, with and without padding.
+const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Why a text is not a secret. Never holds the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// The prefix is not there.
+    #[error("it does not begin with `whsec_`")]
+    Prefix,
+    /// What follows the prefix is not base64.
+    #[error("what follows `whsec_` is not base64")]
+    Base64,
+    /// Nothing follows the prefix.
+    #[error("it is empty")]
+    Empty,
+    /// There are none, or too many.
+    #[error("there must be one to {SECRETS_MAX} secrets")]
+    Count,
+}
+
+/// One shared secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Reads `whsec_<base64>`.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let encoded = text.strip_prefix(SECRET_PREFIX).ok_or(SecretError::Prefix)?;
+        let key = ANY_PADDING.decode(encoded).map_err(|_| SecretError::Base64)?;
+        if key.is_empty() { Err(SecretError::Empty) } else { Ok(Self(key)) }
+    }
+
+    /// The signature's 32 bytes.
+    fn tag(&self, id: &str, timestamp: &str, body: &[u8]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
+        for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// The secrets that are valid now: one, or up to three while they are being replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// Takes one to [`SECRETS_MAX`] secrets.
+    pub fn new(secrets: Vec<Secret>) -> Result<Self, SecretError> {
+        if (1..=SECRETS_MAX).contains(&secrets.len()) { Ok(Self(secrets)) } else { Err(SecretError::Count) }
+    }
+    /// Reads each text as [`Secret::parse`] does.
+    pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, SecretError> {
+        Self::new(texts.into_iter().map(Secret::parse).collect::<Result<_, _>>()?)
+    }
+
+    /// The value of the signature header: one signature for each secret, so that a receiver who knows any of them is content.
+    pub fn signature(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
+        let timestamp = timestamp_s.to_string();
+        let signatures =
+            self.0.iter().map(|s| format!("{VERSION_PREFIX}{}", STANDARD.encode(s.tag(id, &timestamp, body))));
+        signatures.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Puts the three headers of a message into `headers`.
+    pub fn sign_into(
+        &self,
+        headers: &mut HeaderMap,
+        id: &str,
+        now: UnixMillis,
+        body: &[u8],
+    ) -> Result<(), EncodeError> {
+        let id_value = HeaderValue::from_str(id).map_err(|_| EncodeError::Missing("delivery id fit for a header"))?;
+        let signature = HeaderValue::from_str(&self.signature(id, now.seconds(), body))
+            .expect("base64, commas and spaces are fit for a header");
+        headers.insert(ID, id_value);
+        headers.insert(TIMESTAMP, HeaderValue::from(now.seconds()));
+        headers.insert(SIGNATURE, signature);
+        Ok(())
+    }
+
+    /// Checks a message as it was received.
+    pub fn verify<'h>(&self, headers: &'h HeaderMap, body: &[u8], now: UnixMillis) -> Result<Proof<'h>, AuthError> {
+        let id = header(headers, &ID, "the header webhook-id")?;
+        let timestamp = header(headers, &TIMESTAMP, "the header webhook-timestamp")?;
+        let signatures = header(headers, &SIGNATURE, "the header webhook-signature")?;
+        check_timestamp(timestamp, now)?;
+        let key_index = self.matching(id, timestamp, body, signatures).ok_or(AuthError::BadSignature)?;
+        Ok(Proof { id, key_index })
+    }
+
+    /// The secret that made one of `signatures`.
+    fn matching(&self, id: &str, timestamp: &str, body: &[u8], signatures: &str) -> Option<usize> {
+        let offered: Vec<Vec<u8>> = offered(signatures).filter_map(|text| ANY_PADDING.decode(text).ok()).collect();
+        let mut found = None;
+        for (index, secret) in self.0.iter().enumerate() {
+            let expected = secret.tag(id, timestamp, body);
+            for signature in &offered {
+                // All are compared, whatever was found before: the time taken says nothing.
+                if bool::from(signature.as_slice().ct_eq(&expected)) && found.is_none() {
+                    found = Some(index);
+                }
+            }
+        }
+        found
+    }
+
+    /// The same check, told step by step. Shows neither a secret nor the signature that would be right.
+    pub fn explain(&self, headers: &HeaderMap, body: &[u8], now: UnixMillis) -> Vec<VerifyStep> {
+        let step = |what: &str, found: String, ok: bool| VerifyStep { what: what.to_owned(), found, ok: Some(ok) };
+        let mut steps = Vec::new();
+        let names: [(&HeaderName, &'static str); 3] = [
+            (&ID, "the header webhook-id"),
+            (&TIMESTAMP, "the header webhook-timestamp"),
+            (&SIGNATURE, "the header webhook-signature"),
+        ];
+        for (name, words) in names {
+            match header(headers, name, words) {
+                Ok(value) => steps.push(step(words, value.to_owned(), true)),
+                Err(error) => steps.push(step(words, error.to_string(), false)),
+            }
+        }
+        let [Ok(id), Ok(timestamp), Ok(signatures)] = names.map(|(name, words)| header(headers, name, words)) else {
+            return steps;
+        };
+        match check_timestamp(timestamp, now) {
+            Ok(()) => steps.push(step("time", "within 300 s of now".into(), true)),
+            Err(error) => steps.push(step("time", error.to_string(), false)),
+        }
+        let signed = format!("{id}.{timestamp}.<{} bytes of body>", body.len());
+        steps.push(VerifyStep { what: "what is signed".into(), found: signed, ok: None });
+        let count = offered(signatures).count();
+        steps.push(step("signatures of version v1", count.to_string(), count > 0));
+        match self.matching(id, timestamp, body, signatures) {
+            Some(index) => {
+                steps.push(step("signature", format!("made with secret {} of {}", index + 1, self.0.len()), true))
+            }
+            None => steps.push(step(
+                "signature",
+                format!("made with none of the {} secrets configured", self.0.len()),
+                false,
+            )),
+        }
+        steps
+    }
+}
+
+/// A message that was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof<'h> {
+    /// Its id: the idempotency key.
+    pub id: &'h str,
+    /// Index of the secret that proved it.
+    pub key_index: usize,
+}
+
+/// The id of a message, without any check.
+pub fn message_id(headers: &HeaderMap) -> Option<&str> {
+    header(headers, &ID, "").ok()
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &HeaderName, words: &'static str) -> Result<&'h str, AuthError> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|text| !text.is_empty());
+    value.ok_or(AuthError::Missing(words))
+}
+
+/// The signatures of our version, without its name.
+fn offered(signatures: &str) -> impl Iterator<Item = &str> {
+    signatures.split_ascii_whitespace().take(SIGNATURES_MAX).filter_map(|one| one.strip_prefix(VERSION_PREFIX))
+}
+
+fn check_timestamp(text: &str, now: UnixMillis) -> Result<(), AuthError> {
+    let bad = |why: &'static str| Err(AuthError::BadTimestamp(Cow::Borrowed(why)));
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return bad("not a number of whole seconds");
+    }
+    if text.len() > TIMESTAMP_DIGITS_MAX {
+        return bad("in milliseconds, or longer still; it must be in seconds (10 digits)");
+    }
+    let seconds: i64 = text.parse().expect("up to 12 digits are a number");
+    let away = seconds.saturating_sub(now.seconds());
+    let (tolerance, minutes) = (TOLERANCE.0 / 1_000, TOLERANCE.0 / 60_000);
+    if away.abs() <= tolerance {
+        return Ok(());
+    }
+    let side = if away < 0 { "in the past" } else { "in the future" };
+    let why = format!("{} s {side}, more than {minutes} minutes away; check the clocks", away.unsigned_abs());
+    Err(AuthError::BadTimestamp(Cow::Owned(why)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The examples published with the standard: secret, id, time, body, signature.
+    const PUBLISHED: [(&str, &str, i64, &str, &str); 2] = [
+        (
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            1_614_265_330,
+            r#"{"test": 2432232314}"#,
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        ),
+        (
+            "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+            "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+            1_649_367_553,
+            r#"{"email":"test@example.com","username":"test_user"}"#,
+            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+        ),
+    ];
+
+    fn message(id: &str, timestamp: &str, signature: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(ID, id.parse().unwrap());
+        headers.insert(TIMESTAMP, timestamp.parse().unwrap());
+        headers.insert(SIGNATURE, signature.parse().unwrap());
+        headers
+    }
+
+    /// Verifies the first published example with one thing changed.
+    fn verify(secrets: &[&str], timestamp: &str, body: &str, signature: &str, now_s: i64) -> Result<usize, AuthError> {
+        let headers = message(PUBLISHED[0].1, timestamp, signature);
+        let secrets = Secrets::parse(secrets.iter().copied()).unwrap();
+        secrets.verify(&headers, body.as_bytes(), UnixMillis::from_seconds(now_s)).map(|proof| proof.key_index)
+    }
+
+    #[test]
+    fn the_published_examples_sign_and_verify() {
+        for (secret, id, timestamp, body, signature) in PUBLISHED {
+            let secrets = Secrets::parse([secret]).unwrap();
+            assert_eq!(secrets.signature(id, timestamp, body.as_bytes()), signature);
+            let headers = message(id, &timestamp.to_string(), signature);
+            let proof = secrets.verify(&headers, body.as_bytes(), UnixMillis::from_seconds(timestamp)).unwrap();
+            assert_eq!(proof, Proof { id, key_index: 0 });
+        }
+    }
+
+    #[test]
+    fn what_is_signed_is_what_is_verified() {
+        let secrets = Secrets::parse([PUBLISHED[0].0, PUBLISHED[1].0]).unwrap();
+        let mut headers = HeaderMap::new();
+        let now = UnixMillis(1_800_000_000_999);
+        secrets.sign_into(&mut headers, "dlv_1", now, b"{}").unwrap();
+        assert_eq!(headers[TIMESTAMP], "1800000000");
+        assert_eq!(headers[SIGNATURE].to_str().unwrap().split(' ').count(), 2);
+        // The receiver may know the old secret only, or the new one only.
+        for known in [PUBLISHED[0].0, PUBLISHED[1].0] {
+            let proof = Secrets::parse([known]).unwrap().verify(&headers, b"{}", now).unwrap();
+            assert_eq!(proof.id, "dlv_1");
+        }
+    }
+
+    #[test]
+    fn any_secret_and_any_signature_of_a_rotation_will_do() {
+        let (new, old) = (PUBLISHED[1].0, PUBLISHED[0].0);
+        let (_, _, at, body, good) = PUBLISHED[0];
+        let time = at.to_string();
+        let several = format!("v2,bm9ldHU= v1,bm9ldHU= v1a,xx {good} v1,%%%");
+        assert_eq!(verify(&[new, old], &time, body, &several, at), Ok(1));
+        let none = "v1,bm9ldHU= v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert_eq!(verify(&[new, old], &time, body, none, at), Err(AuthError::BadSignature));
+    }
+
+    #[test]
+    fn anything_changed_is_refused() {
+        let (secret, _, at, body, good) = PUBLISHED[0];
+        let time = at.to_string();
+        let later = (at + 1).to_string();
+        let body_changed = format!("{body} ");
+        // An empty or shortened signature must not pass for a prefix of the right one.
+        let shortened = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ";
+        for (time, body, signature) in [
+            (&time, body_changed.as_str(), good),
+            (&later, body, good),
+            (&time, body, "v1,"),
+            (&time, body, shortened),
+            (&time, body, &good[3..]),
+            (&time, body, "v1,h0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
+        ] {
+            assert_eq!(verify(&[secret], time, body, signature, at), Err(AuthError::BadSignature), "{signature}");
+        }
+        let id_changed = message("msg_other", &time, good);
+        let secrets = Secrets::parse([secret]).unwrap();
+        let result = secrets.verify(&id_changed, body.as_bytes(), UnixMillis::from_seconds(at));
+        assert_eq!(result, Err(AuthError::BadSignature));
+        assert_eq!(verify(&[PUBLISHED[1].0], &time, body, good, at), Err(AuthError::BadSignature));
+    }
+
+    #[test]
+    fn the_time_stamp_is_seconds_and_near() {
+        let (secret, _, at, body, good) = PUBLISHED[0];
+        let time = at.to_string();
+        for now in [at - 300, at, at + 300] {
+            assert_eq!(verify(&[secret], &time, body, good, now), Ok(0));
+        }
+        for (now, words) in [(at + 301, "301 s in the past"), (at - 301, "301 s in the future")] {
+            let error = verify(&[secret], &time, body, good, now).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        let error = verify(&[secret], "1614265330000", body, good, at).unwrap_err().to_string();
+        assert!(error.contains("milliseconds"), "{error}");
+        for text in ["1614265330.5", "-1", "+1614265330", "16142653３0x", "99999999999999999999999"] {
+            let headers = message("m", "1", good);
+            let mut headers = headers;
+            headers.insert(TIMESTAMP, HeaderValue::from_bytes(text.as_bytes()).unwrap());
+            let secrets = Secrets::parse([secret]).unwrap();
+            assert!(secrets.verify(&headers, b"", UnixMillis::from_seconds(at)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_header_is_needed() {
+        let (secret, id, at, body, good) = PUBLISHED[0];
+        let secrets = Secrets::parse([secret]).unwrap();
+        for name in [ID, TIMESTAMP, SIGNATURE] {
+            let mut headers = message(id, &at.to_string(), good);
+            headers.remove(&name);
+            let error = secrets.verify(&headers, body.as_bytes(), UnixMillis::from_seconds(at)).unwrap_err();
+            assert!(error.to_string().contains(name.as_str()), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_have_a_form_and_are_never_shown() {
+        assert_eq!(Secret::parse("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Err(SecretError::Prefix));
+        assert_eq!(Secret::parse("whsec_not base64!"), Err(SecretError::Base64));
+        assert_eq!(Secret::parse("whsec_"), Err(SecretError::Empty));
+        assert_eq!(Secret::parse("whsec_QUI"), Secret::parse("whsec_QUI="));
+        let text = PUBLISHED[0].0;
+        assert_eq!(Secrets::parse([text; SECRETS_MAX]).map(|s| s.0.len()), Ok(SECRETS_MAX));
+        assert_eq!(Secrets::parse([text; SECRETS_MAX + 1]), Err(SecretError::Count));
+        assert_eq!(Secrets::parse([]), Err(SecretError::Count));
+        assert_eq!(format!("{:?}", Secrets::parse([text]).unwrap()), "Secrets([Secret(***)])");
+    }
+
+    #[test]
+    fn the_check_can_be_told_step_by_step() {
+        let (secret, id, at, body, good) = PUBLISHED[0];
+        let secrets = Secrets::parse([secret]).unwrap();
+        let now = UnixMillis::from_seconds(at);
+        let steps = secrets.explain(&message(id, &at.to_string(), good), body.as_bytes(), now);
+        assert!(steps.iter().all(|s| s.ok != Some(false)), "{steps:?}");
+        let steps = secrets.explain(&message(id, "1614265330000", good), body.as_bytes(), now);
+        let wrong: Vec<_> = steps.iter().filter(|s| s.ok == Some(false)).map(|s| s.what.as_str()).collect();
+        assert_eq!(wrong, ["time", "signature"]);
+        assert_eq!(secrets.explain(&HeaderMap::new(), b"", now).len(), 3);
+    }
+}

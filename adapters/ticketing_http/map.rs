@@ -1,0 +1,308 @@
+//! From the order to the wire, and from the wire to facts. Pure functions; no addresses, no signatures.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use ticketbridge_core::command::{NewTicket, TicketFacts};
+use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::id::BookingId;
+use ticketbridge_core::limits::{
+    AMOUNT_MAX, CODE_CHARS_MAX, EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX, TICKETS_MAX,
+};
+use ticketbridge_core::order::{Booking, Order, TicketKind};
+use ticketbridge_core::personal::{DocumentNumber, DocumentType, Person, Personal};
+use ticketbridge_core::port::{
+    BackendEvent, BackendNews, CalendarDay, CallResult, DecodeError, EncodeError, HttpResponse,
+};
+use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::time::{Date, UnixMillis};
+
+use super::wire::{
+    AvailabilityAnswer, DocumentOut, EventIn, PersonOut, ReasonIn, ReservationAnswer, ReservationRequest, Text,
+    TicketIn,
+};
+use crate::reading::{partner_text, retry_after};
+
+/// Days in one answer to the question of availability.
+const AVAILABILITY_DAYS_MAX: usize = 400;
+/// Reason of a back-end that refuses to cancel because the tickets were used.
+const REASON_USED: &str = "used";
+
+/// The body of `POST reservations`.
+pub(super) fn reservation<'a>(order: &'a Order, booking: &'a Booking) -> Result<ReservationRequest<'a>, EncodeError> {
+    let Ticketing::Backend { product, .. } = &order.rules.booking.ticketing else {
+        return Err(EncodeError::Missing("product at this back-end"));
+    };
+    // Many channels tell the contact with the sale only.
+    let contact = booking.contact.as_ref().or(Some(&order.buyer));
+    if booking.visitors.iter().chain(contact).any(Person::has_remote_cipher) {
+        return Err(EncodeError::Missing("guests' data in clear yet: the channel has still to decrypt it"));
+    }
+    let zone = order.rules.channel.time_zone;
+    Ok(ReservationRequest {
+        reservation_id: booking.id.as_str(),
+        order_id: order.id.as_str(),
+        product,
+        visit_date: booking.visit_date.map(|date| date.to_string()),
+        valid_until: booking.valid_until.map(|date| date.to_string()),
+        quantity: order.quantity,
+        visitor_count: order.quantity.saturating_mul(order.rules.booking.visitors_per_unit),
+        visitors: booking.visitors.iter().map(person).collect(),
+        contact: contact.map(person),
+        issue_by: booking.ticketing.deadline.map(|at| at.rfc3339(zone)),
+    })
+}
+
+fn person(person: &Person) -> PersonOut<'_> {
+    PersonOut {
+        name: person.name.as_ref().map(Personal::reveal),
+        phone: person.phone.as_ref().map(Personal::reveal),
+        document: person.document.as_ref().map(|document| DocumentOut {
+            kind: document.kind.map(DocumentType::word),
+            number: document.number.reveal(),
+        }),
+    }
+}
+
+/// What cannot be used in an answer: the field at fault, and why, without its value.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unusable {
+    field: String,
+    why: String,
+}
+
+impl Unusable {
+    fn new(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { field: field.into(), why: why.into() }
+    }
+}
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.why)
+    }
+}
+impl From<Unusable> for DecodeError {
+    fn from(unusable: Unusable) -> Self {
+        DecodeError::new(unusable.field, unusable.why)
+    }
+}
+
+/// Reads the answer to an operation.
+pub(super) fn read(op: TicketOp, response: &HttpResponse) -> CallResult<TicketFacts> {
+    if response.status.is_success() {
+        return match facts(op, &response.body) {
+            Ok(facts) => CallResult::Done(facts),
+            Err(unusable) => unknown(format!("the answer cannot be used: {unusable}")),
+        };
+    }
+    match response.status {
+        StatusCode::NOT_FOUND => match op {
+            TicketOp::Query => CallResult::Absent,
+            // What does not exist admits nobody.
+            TicketOp::Cancel => CallResult::Done(TicketFacts::Cancelled),
+            TicketOp::Issue => retry(response, "404: there are no reservations under this base_url".into()),
+        },
+        // These say how the reservation stands when they have a body of ours.
+        StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => match facts(op, &response.body) {
+            Ok(facts) => CallResult::Done(facts),
+            Err(_) => without_facts(op, response),
+        },
+        _ => without_facts(op, response),
+    }
+}
+
+/// Reads an answer that can only be judged by its status.
+fn without_facts<T>(op: TicketOp, response: &HttpResponse) -> CallResult<T> {
+    let status = response.status;
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => retry(response, refuses_signature(status)),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::TOO_EARLY | StatusCode::REQUEST_TIMEOUT => {
+            retry(response, format!("{} from the back-end", status.as_u16()))
+        }
+        StatusCode::SERVICE_UNAVAILABLE if retry_after(&response.headers).is_some() => {
+            retry(response, "503 from the back-end, which says when to come again".into())
+        }
+        // A question executes nothing.
+        _ if op == TicketOp::Query => retry(response, format!("{} to a question", status.as_u16())),
+        // Something is there that contradicts the call; only a question can tell what.
+        StatusCode::CONFLICT => unknown("409 without a state".into()),
+        _ if status.is_client_error() => CallResult::Refused {
+            code: format!("http_{}", status.as_u16()),
+            why: format!("the back-end answered {} without a state", status.as_u16()),
+        },
+        _ => unknown(format!("{} from the back-end, which may have carried it out", status.as_u16())),
+    }
+}
+
+fn refuses_signature(status: StatusCode) -> String {
+    format!("{}: THE BACK-END REFUSES OUR SIGNATURE; compare the secret and the clocks on both sides", status.as_u16())
+}
+
+fn retry<T>(response: &HttpResponse, why: String) -> CallResult<T> {
+    CallResult::Retry { why: Cow::Owned(why), after: retry_after(&response.headers) }
+}
+
+fn unknown<T>(why: String) -> CallResult<T> {
+    CallResult::Unknown { why: Cow::Owned(why) }
+}
+
+fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unusable> {
+    serde_json::from_slice(body).map_err(|error| {
+        // serde's own sentence quotes values.
+        Unusable::new("body", format!("not the JSON expected, at line {} column {}", error.line(), error.column()))
+    })
+}
+
+/// How a reservation stands, out of a body that names its state. The words `refused` and `pending` mean what was asked for.
+fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
+    let answer: ReservationAnswer = json(body)?;
+    let reason = reason(answer.reason.as_deref());
+    match (answer.state.as_deref(), op) {
+        (Some("issued"), _) => issued(answer.backend_ref, answer.tickets),
+        (Some("pending"), TicketOp::Issue | TicketOp::Query) => {
+            Ok(TicketFacts::Pending { backend_ref: reference(answer.backend_ref, "backend_ref")? })
+        }
+        (Some("refused"), TicketOp::Issue | TicketOp::Query) => Ok(TicketFacts::Refused { reason }),
+        (Some("cancelled"), _) => Ok(TicketFacts::Cancelled),
+        (Some("pending"), TicketOp::Cancel) | (Some("cancel_pending"), _) => Ok(TicketFacts::CancelPending),
+        (Some("refused"), TicketOp::Cancel) | (Some("cancel_refused"), _) => Ok(cancel_refused(reason)),
+        (Some(_), _) => Err(Unusable::new("state", "not a state of a reservation")),
+        (None, _) => Err(Unusable::new("state", "it is missing")),
+    }
+}
+
+fn reason(text: Option<&str>) -> String {
+    let text = partner_text(text.unwrap_or_default());
+    if text.is_empty() { "the back-end gave no reason".into() } else { text }
+}
+
+fn cancel_refused(reason: String) -> TicketFacts {
+    let used = reason.eq_ignore_ascii_case(REASON_USED);
+    TicketFacts::CancelRefused { reason, used }
+}
+
+fn issued(backend_ref: Option<Text>, tickets: Option<Vec<TicketIn>>) -> Result<TicketFacts, Unusable> {
+    let tickets = tickets.unwrap_or_default();
+    if tickets.is_empty() {
+        return Err(Unusable::new("tickets", "there are none, although the state is issued"));
+    }
+    if tickets.len() > TICKETS_MAX {
+        return Err(Unusable::new("tickets", format!("more than {TICKETS_MAX}")));
+    }
+    let tickets = tickets.into_iter().enumerate().map(|(index, t)| ticket(index, t)).collect::<Result<_, _>>()?;
+    Ok(TicketFacts::Issued { backend_ref: reference(backend_ref, "backend_ref")?, tickets })
+}
+
+fn ticket(index: usize, ticket: TicketIn) -> Result<NewTicket, Unusable> {
+    let at = |field: &str| format!("tickets.{index}.{field}");
+    let kind = match ticket.kind.as_deref() {
+        None | Some("code") => TicketKind::Code,
+        Some("qr") => TicketKind::Qr,
+        Some("url") => TicketKind::Url,
+        Some("document") => TicketKind::Document,
+        Some(_) => return Err(Unusable::new(at("kind"), "none of code, qr, url, document")),
+    };
+    let chars_max = match kind {
+        TicketKind::Code | TicketKind::Document => CODE_CHARS_MAX,
+        TicketKind::Qr | TicketKind::Url => QR_CHARS_MAX,
+    };
+    let code = ticket.code.map(Text::into_string).unwrap_or_default();
+    if code.trim().is_empty() {
+        return Err(Unusable::new(at("code"), "it is empty"));
+    }
+    if code.chars().count() > chars_max {
+        return Err(Unusable::new(at("code"), format!("longer than {chars_max} characters")));
+    }
+    if code.chars().any(char::is_control) {
+        return Err(Unusable::new(at("code"), "it has control characters"));
+    }
+    Ok(NewTicket {
+        code: DocumentNumber::new(code),
+        kind,
+        project_id: reference(ticket.project_id, &at("project_id"))?,
+        name: ticket.name.map(|name| name.trim().chars().take(TEXT_CHARS_MAX).collect()),
+    })
+}
+
+/// A partner's identifier; an empty one is none.
+fn reference(text: Option<Text>, field: &str) -> Result<Option<String>, Unusable> {
+    let text = text.map(Text::into_string).filter(|text| !text.is_empty());
+    if text.as_ref().is_some_and(|text| text.chars().count() > EXTERNAL_ID_CHARS_MAX) {
+        return Err(Unusable::new(field, format!("longer than {EXTERNAL_ID_CHARS_MAX} characters")));
+    }
+    Ok(text)
+}
+
+/// Reads the answer to the question of availability.
+pub(super) fn availability(response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+    if !response.status.is_success() {
+        return without_facts(TicketOp::Query, response);
+    }
+    match days(&response.body) {
+        Ok(days) => CallResult::Done(days),
+        Err(unusable) => unknown(format!("the answer cannot be used: {unusable}")),
+    }
+}
+
+fn days(body: &[u8]) -> Result<Vec<CalendarDay>, Unusable> {
+    let answer: AvailabilityAnswer = json(body)?;
+    if answer.days.len() > AVAILABILITY_DAYS_MAX {
+        return Err(Unusable::new("days", format!("more than {AVAILABILITY_DAYS_MAX}")));
+    }
+    let read = answer.days.into_iter().enumerate().map(|(index, day)| {
+        let date = Date::parse(&day.date)
+            .ok_or_else(|| Unusable::new(format!("days.{index}.date"), "not a date YYYY-MM-DD"))?;
+        if !(0..=AMOUNT_MAX).contains(&day.price) {
+            return Err(Unusable::new(format!("days.{index}.price"), "not an amount in minor units"));
+        }
+        Ok(CalendarDay { date, left: day.remaining.map(|left| left.max(0)), price: day.price, open: true })
+    });
+    read.collect()
+}
+
+/// Reads an event that was verified; `key` is the message's id.
+pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError> {
+    if key.chars().count() > EXTERNAL_ID_CHARS_MAX {
+        return Err(DecodeError::new("webhook-id", format!("longer than {EXTERNAL_ID_CHARS_MAX} characters")));
+    }
+    let event: EventIn = json(body)?;
+    let why = || -> Result<String, DecodeError> {
+        let data: Option<ReasonIn> = serde_json::from_value(event.data.clone())
+            .map_err(|_| DecodeError::new("data.reason", "it is not a text"))?;
+        Ok(reason(data.unwrap_or_default().reason.as_deref()))
+    };
+    let news = match event.kind.as_str() {
+        "reservation.issued" => BackendNews::Facts(issued_event(&event)?),
+        "reservation.refused" => BackendNews::Facts(TicketFacts::Refused { reason: why()? }),
+        "reservation.cancelled" => BackendNews::Facts(TicketFacts::Cancelled),
+        "reservation.cancel_refused" => BackendNews::Facts(cancel_refused(why()?)),
+        // Redemption is of the whole order: which code, and how many so far, changes nothing.
+        "ticket.redeemed" => BackendNews::Redeemed { at: occurred_at(&event)? },
+        _ => BackendNews::Ignored,
+    };
+    let id_chars = event.reservation_id.chars().count();
+    if id_chars > EXTERNAL_ID_CHARS_MAX || (id_chars == 0 && news != BackendNews::Ignored) {
+        let why = format!("it must have 1 to {EXTERNAL_ID_CHARS_MAX} characters");
+        return Err(DecodeError::new("reservation_id", why));
+    }
+    let what = partner_text(&event.kind);
+    Ok(BackendEvent { key: key.to_owned(), booking: BookingId::new(event.reservation_id), what, news })
+}
+
+fn issued_event(event: &EventIn) -> Result<TicketFacts, DecodeError> {
+    let below_data = |unusable: Unusable| DecodeError::new(format!("data.{}", unusable.field), unusable.why);
+    let answer: ReservationAnswer = serde_json::from_value(event.data.clone())
+        .map_err(|_| DecodeError::new("data", "not the answer of POST reservations"))?;
+    if answer.state.as_deref().is_some_and(|state| state != "issued") {
+        return Err(DecodeError::new("data.state", "it contradicts the type of the event"));
+    }
+    issued(answer.backend_ref, answer.tickets).map_err(below_data)
+}
+
+fn occurred_at(event: &EventIn) -> Result<UnixMillis, DecodeError> {
+    let text = event.occurred_at.as_deref().ok_or_else(|| DecodeError::new("occurred_at", "it is missing"))?;
+    UnixMillis::parse_rfc3339(text)
+        .ok_or_else(|| DecodeError::new("occurred_at", "not a time as RFC 3339 writes it, with an offset"))
+}

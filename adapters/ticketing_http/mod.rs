@@ -1,0 +1,136 @@
+//! `ticketing_http`: a ticketing system that speaks the contract of ours (`contract.md` 5), for whoever has no standard of his own.
+
+mod map;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use ticketbridge_core::command::TicketFacts;
+use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::order::{Booking, Order};
+use ticketbridge_core::port::{
+    AuthError, Backend, BackendEvent, BackendKind, BackendSpec, BackendStep, Built, CalendarDay, Call, CallResult,
+    Context, DecodeError, EncodeError, HttpResponse, RawRequest, Verified,
+};
+use ticketbridge_core::time::{Date, Millis};
+
+use crate::settings::Settings;
+use crate::standard_webhooks::{self, Secrets};
+
+/// How it is registered.
+pub const KIND: BackendKind = BackendKind {
+    name: "ticketing_http",
+    settings: &["base_url", "secret", "timeout"],
+    secrets: &["secret", "secret.*"],
+    build: TicketingHttp::build,
+};
+
+/// The same as the message's id: back-ends that know the header need not know Standard Webhooks.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The longest time that one call may be given.
+const TIMEOUT_MAX: Millis = Millis::minutes(2);
+/// Why a cancellation is asked for. Always the same: the order moves on between two attempts, and the same idempotency key must
+/// come with the same body.
+const CANCEL_REASON: &str = "booking_cancelled";
+/// What may stand in a path segment or a query value as it is.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// One ticketing system.
+struct TicketingHttp {
+    base_url: String,
+    secrets: Secrets,
+    timeout: Option<Millis>,
+    spec: BackendSpec,
+}
+
+impl TicketingHttp {
+    fn build(_id: &str, settings: &serde_json::Value) -> Built<dyn Backend> {
+        let mut settings = Settings::new(settings);
+        let base_url = settings.base_url("base_url");
+        let secrets = settings.webhook_secrets("secret");
+        let timeout = settings.duration("timeout", TIMEOUT_MAX);
+        let (base_url, secrets) = settings.finish(base_url.zip(secrets))?;
+        let spec = BackendSpec {
+            issue_is_idempotent: true,
+            can_query: true,
+            can_push: true,
+            has_availability: true,
+            capabilities: serde_json::json!({
+                "issue": true, "query": true, "cancel": true, "push": true, "availability": true,
+            }),
+        };
+        Ok(Box::new(Self { base_url, secrets, timeout, spec }))
+    }
+
+    /// A signed call under the base address.
+    fn call(&self, method: Method, path: &str, body: Bytes, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        let mut headers = HeaderMap::new();
+        self.secrets.sign_into(&mut headers, cx.delivery_id, cx.now, &body)?;
+        headers.insert(IDEMPOTENCY_KEY, headers[standard_webhooks::ID].clone());
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        if method == Method::POST {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        Ok(Call { method, url: format!("{}{path}", self.base_url), headers, body, timeout: self.timeout })
+    }
+
+    fn post<T: serde::Serialize>(&self, path: &str, body: &T, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        let body = serde_json::to_vec(body).expect("structs of texts and numbers serialise");
+        self.call(Method::POST, path, Bytes::from(body), cx)
+    }
+}
+
+fn escape(text: &str) -> String {
+    utf8_percent_encode(text, ESCAPED).to_string()
+}
+
+impl Backend for TicketingHttp {
+    fn spec(&self) -> &BackendSpec {
+        &self.spec
+    }
+
+    fn step(
+        &self,
+        op: TicketOp,
+        order: &Order,
+        booking: &Booking,
+        cx: &Context<'_>,
+    ) -> Result<BackendStep, EncodeError> {
+        let reservation = format!("/reservations/{}", escape(booking.id.as_str()));
+        let call = match op {
+            TicketOp::Issue => self.post("/reservations", &map::reservation(order, booking)?, cx),
+            TicketOp::Query => self.call(Method::GET, &reservation, Bytes::new(), cx),
+            TicketOp::Cancel => {
+                self.post(&format!("{reservation}/cancel"), &wire::CancelRequest { reason: CANCEL_REASON }, cx)
+            }
+        };
+        call.map(BackendStep::Call)
+    }
+
+    fn read(&self, op: TicketOp, response: &HttpResponse) -> CallResult<TicketFacts> {
+        map::read(op, response)
+    }
+
+    fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
+        let proof = self.secrets.verify(raw.headers, raw.body, cx.now)?;
+        Ok(Verified::attest(raw, proof.key_index))
+    }
+
+    fn decode(&self, request: &Verified<'_>) -> Result<BackendEvent, DecodeError> {
+        let key = standard_webhooks::message_id(request.raw().headers);
+        map::event(key.ok_or_else(|| DecodeError::new("webhook-id", "it is missing"))?, request.body())
+    }
+
+    fn availability_call(&self, product: &str, from: Date, to: Date, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        let path = format!("/availability?product={}&from={from}&to={to}", escape(product));
+        self.call(Method::GET, &path, Bytes::new(), cx)
+    }
+
+    fn read_availability(&self, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+        map::availability(response)
+    }
+}

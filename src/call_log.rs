@@ -1,0 +1,102 @@
+//! The record of calls that came in: written in batches, off the way to the answer. The messages themselves are in the inbox, committed
+//! before they are answered; what a crash can lose here is only how long the last few answers took.
+
+use std::sync::Arc;
+
+use ticketbridge_core::{Millis, OrderId, UnixMillis};
+use ticketbridge_store::{CallRecord, Direction, Store, StoreError, Tx};
+use tokio::sync::mpsc;
+
+use crate::clock::Ids;
+
+/// Records that wait to be written; more are dropped and counted, so that a slow database never holds an answer up.
+const WAITING_MAX: usize = 10_000;
+/// Records written in one transaction.
+const BATCH_MAX: usize = 256;
+
+/// A call that came in.
+#[derive(Clone, Debug)]
+pub struct InboundCall {
+    /// The order that it was about.
+    pub order: Option<OrderId>,
+    /// Always in.
+    pub direction: Direction,
+    /// Who called.
+    pub partner: String,
+    /// Which call.
+    pub call: String,
+    /// When it began.
+    pub at: UnixMillis,
+    /// How long the answer took.
+    pub duration: Millis,
+    /// The answer's status.
+    pub status: u16,
+    /// One word for how it ended.
+    pub verdict: String,
+}
+
+/// Where records go.
+#[derive(Clone)]
+pub struct CallLog {
+    waiting: mpsc::Sender<InboundCall>,
+}
+
+impl CallLog {
+    /// A log, and the writer to be run beside it.
+    pub fn new() -> (Self, Writer) {
+        let (waiting, records) = mpsc::channel(WAITING_MAX);
+        (Self { waiting }, Writer { records })
+    }
+
+    /// Records a call; never waits.
+    pub fn record(&self, call: InboundCall) {
+        if self.waiting.try_send(call).is_err() {
+            metrics::counter!("ticketbridge_call_records_lost_total").increment(1);
+        }
+    }
+}
+
+/// Writes what was recorded.
+pub struct Writer {
+    records: mpsc::Receiver<InboundCall>,
+}
+
+impl Writer {
+    /// Writes until every [`CallLog`] is gone.
+    pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>) {
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        while self.records.recv_many(&mut batch, BATCH_MAX).await > 0 {
+            let rows: Arc<Vec<CallRecord>> = Arc::new(batch.drain(..).map(|call| row(call, &*ids)).collect());
+            let written: Result<(), StoreError> = store
+                .write("log_calls", move |tx: &Tx| {
+                    let rows = rows.clone();
+                    Box::pin(async move {
+                        for row in rows.iter() {
+                            tx.log_call(row).await?;
+                        }
+                        Ok(())
+                    })
+                })
+                .await;
+            if let Err(error) = written {
+                crate::worker::log_trouble("records of calls could not be written", &error);
+            }
+        }
+    }
+}
+
+fn row(call: InboundCall, ids: &dyn Ids) -> CallRecord {
+    CallRecord {
+        id: format!("cal_{:032x}", ids.seed().0),
+        order: call.order,
+        direction: call.direction,
+        partner: call.partner,
+        call: call.call,
+        at: call.at,
+        duration: call.duration,
+        attempt: 1,
+        status: Some(call.status),
+        summary: call.verdict.clone(),
+        verdict: call.verdict,
+    }
+}

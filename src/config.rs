@@ -1,0 +1,266 @@
+//! The configuration: a directory of TOML, read once, checked as a whole, and from then on plain values.
+//!
+//! Reading never stops at the first mistake: [`Config::load`] gives a configuration without problems, or every
+//! problem there is, each with its place and its mend. Nothing inside parses a date, a duration or a code again.
+
+pub mod check;
+mod cross;
+mod currency;
+pub mod finding;
+pub mod help;
+mod partner;
+mod product;
+mod read;
+mod secret;
+mod service;
+mod source;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use ticketbridge_core::command::ProductRef;
+use ticketbridge_core::product::{BookingProduct, ChannelRules, RuleSnapshot, VoucherProduct};
+use ticketbridge_core::{BackendId, ChannelId, ProductCode};
+
+pub use check::Report;
+pub use finding::{Finding, Severity};
+pub use partner::{BackendConfig, ChannelConfig, Kinds, Settings};
+pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
+pub use service::{
+    Backoff, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, Log, LogFormat, OpsToken,
+    Privacy, Retention, Role, Server,
+};
+
+use cross::{Named, Names};
+use finding::Findings;
+use partner::Around;
+use read::Table;
+use secret::Secrets;
+use service::{Service, Surroundings};
+use source::{Part, Source};
+
+/// A configuration without problems.
+#[derive(Debug)]
+pub struct Config {
+    /// Which one it is; given by whoever holds the running configuration, 0 until then.
+    pub version: u64,
+    /// The directory that it was read from.
+    pub source: PathBuf,
+    /// `[server]`.
+    pub server: Server,
+    /// `[database]`.
+    pub database: Database,
+    /// `[privacy]`.
+    pub privacy: Privacy,
+    /// `[ops] tokens`.
+    pub ops_tokens: Vec<OpsToken>,
+    /// `[delivery]`.
+    pub delivery: Delivery,
+    /// `[log]`.
+    pub log: Log,
+    /// `[retention]`.
+    pub retention: Retention,
+    /// `channels/*.toml`.
+    pub channels: Vec<ChannelConfig>,
+    /// `backends/*.toml`.
+    pub backends: Vec<BackendConfig>,
+    /// Every `[[voucher_product]]`.
+    pub vouchers: BTreeMap<ProductCode, VoucherProduct>,
+    /// Every `[[booking_product]]`.
+    pub bookings: BTreeMap<ProductCode, BookingProduct>,
+    /// Every `[[credit_account]]`.
+    pub credit_accounts: BTreeMap<String, CreditAccount>,
+}
+
+impl Config {
+    /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
+    pub fn load(directory: &Path, environment: &Environment) -> Result<Config, Report> {
+        let (config, report) = read(directory, environment, Purpose::Serve, Kinds::registered());
+        match config {
+            Some(config) if report.is_usable() => Ok(config),
+            _ => Err(report),
+        }
+    }
+
+    /// The voucher product with this code.
+    pub fn voucher(&self, code: &ProductCode) -> Option<&VoucherProduct> {
+        self.vouchers.get(code)
+    }
+
+    /// The booking product with this code.
+    pub fn booking(&self, code: &ProductCode) -> Option<&BookingProduct> {
+        self.bookings.get(code)
+    }
+
+    /// The channel with this name.
+    pub fn channel(&self, id: &ChannelId) -> Option<&ChannelConfig> {
+        self.channels.iter().find(|channel| channel.id == *id)
+    }
+
+    /// The back-end with this name.
+    pub fn backend(&self, id: &BackendId) -> Option<&BackendConfig> {
+        self.backends.iter().find(|backend| backend.id == *id)
+    }
+
+    /// The credit account with this name.
+    pub fn credit_account(&self, id: &str) -> Option<&CreditAccount> {
+        self.credit_accounts.get(id)
+    }
+
+    /// The holder of a presented ops token. Takes as long for a wrong token as for a right one.
+    pub fn ops_token(&self, presented: &str) -> Option<&OpsToken> {
+        let presented = Sha256::digest(presented.as_bytes());
+        let is_same = |token: &OpsToken| {
+            let digest = Sha256::digest(token.token.expose_secret().as_bytes());
+            bool::from(digest.as_slice().ct_eq(presented.as_slice()))
+        };
+        self.ops_tokens.iter().fold(None, |found, token| if is_same(token) { Some(token) } else { found })
+    }
+
+    /// The rules under which an order for `product` is placed now (DY-18). `None` when the product is not sold: unknown,
+    /// or a voucher together with another booking product than its own.
+    pub fn rule_snapshot(&self, channel: ChannelRules, product: &ProductRef) -> Option<RuleSnapshot> {
+        let voucher = match &product.voucher {
+            Some(code) => Some(self.voucher(code)?),
+            None => None,
+        };
+        let bound = voucher.map(|voucher| &voucher.booking_product);
+        let code = match (bound, product.booking.as_ref()) {
+            (Some(bound), Some(named)) if bound != named => return None,
+            (Some(bound), _) => bound,
+            (None, named) => named?,
+        };
+        let booking = self.booking(code)?.clone();
+        Some(RuleSnapshot { config_version: self.version, voucher: voucher.cloned(), booking, channel })
+    }
+}
+
+/// Everything read so far, each with the table that it came from.
+#[derive(Default)]
+struct Parts<'a> {
+    service: Option<Service>,
+    channels: Vec<(ChannelConfig, Table<'a>)>,
+    backends: Vec<BackendConfig>,
+    vouchers: Vec<(VoucherProduct, Table<'a>)>,
+    bookings: Vec<(BookingProduct, Table<'a>)>,
+    accounts: Vec<CreditAccount>,
+    names: Names,
+}
+
+/// Reads a directory. The configuration is `None` when something that it cannot do without is missing or wrong.
+fn read(directory: &Path, environment: &Environment, purpose: Purpose, kinds: Kinds<'_>) -> (Option<Config>, Report) {
+    let findings = Findings::default();
+    let secrets = Secrets::new(environment, directory);
+    let sources = source::read_directory(directory, &findings);
+    let tables: Vec<_> = sources.iter().map(|source| (source, source.parse(&findings))).collect();
+    let mut parts = Parts::default();
+    for (source, table) in &tables {
+        let Some(table) = table else {
+            parts.names.incomplete = true;
+            continue;
+        };
+        let file = Table::file(source, table, &findings);
+        let around = Around { kinds, secrets: &secrets, findings: &findings };
+        read_file(source, file, &mut parts, around, environment);
+    }
+    check_across(&parts, &findings);
+    secrets.report_unset(purpose, &findings);
+    let config = assemble(directory, parts);
+    let report = Report::new(directory, findings.sorted(), config.as_ref());
+    (config, report)
+}
+
+fn read_file<'a>(
+    source: &Source,
+    file: Table<'a>,
+    parts: &mut Parts<'a>,
+    around: Around<'_>,
+    environment: &Environment,
+) {
+    match source.part {
+        Part::Service => {
+            let surroundings = Surroundings { environment, secrets: around.secrets, findings: around.findings };
+            parts.service = service::read(&file, &surroundings);
+        }
+        Part::Credit => {
+            for table in entries(&file, "credit_account") {
+                parts.names.accounts.extend(named(&table, "id"));
+                parts.accounts.extend(service::credit_account(&table));
+            }
+            file.finish();
+        }
+        Part::Channels => {
+            let (head, channel) = partner::channel(&file, around);
+            parts.names.channels.extend(head.map(|head| head.named(&file)));
+            parts.channels.extend(channel.map(|channel| (channel, file)));
+        }
+        Part::Backends => {
+            let (head, backend) = partner::backend(&file, around);
+            parts.names.backends.extend(head.map(|head| head.named(&file)));
+            parts.backends.extend(backend);
+        }
+        Part::Products => {
+            for table in entries(&file, "voucher_product") {
+                parts.names.vouchers.extend(named(&table, "code"));
+                parts.vouchers.extend(product::voucher(&table).map(|voucher| (voucher, table)));
+            }
+            for table in entries(&file, "booking_product") {
+                parts.names.bookings.extend(named(&table, "code"));
+                parts.bookings.extend(product::booking(&table).map(|booking| (booking, table)));
+            }
+            file.finish();
+        }
+    }
+}
+
+/// The tables of `[[key]]`.
+fn entries<'a>(file: &Table<'a>, key: &'static str) -> Vec<Table<'a>> {
+    file.opt(key, |value| match value.raw().is_table() {
+        true => value.wrong("is one table", format!("write `[[{key}]]` with two brackets: there can be several")),
+        false => value.tables(),
+    })
+    .unwrap_or_default()
+}
+
+/// The name that a table gives itself, whatever else is wrong with it.
+fn named(table: &Table<'_>, key: &str) -> Option<Named> {
+    let value = table.peek(key)?;
+    let name = value.raw().as_str()?.to_owned();
+    Some(Named { name, place: value.place(), adapter: None })
+}
+
+fn check_across(parts: &Parts<'_>, findings: &Findings) {
+    parts.names.check_duplicates(findings);
+    for (channel, file) in &parts.channels {
+        cross::check_channel(channel, file, &parts.names, findings);
+    }
+    for (booking, table) in &parts.bookings {
+        cross::check_booking(booking, table, &parts.names, findings);
+    }
+    for (voucher, table) in &parts.vouchers {
+        cross::check_voucher(voucher, table, &parts.bookings, &parts.names, findings);
+    }
+}
+
+fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
+    let service = parts.service?;
+    Some(Config {
+        version: 0,
+        source: directory.to_owned(),
+        server: service.server,
+        database: service.database,
+        privacy: service.privacy,
+        ops_tokens: service.ops_tokens,
+        delivery: service.delivery,
+        log: service.log,
+        retention: service.retention,
+        channels: parts.channels.into_iter().map(|(channel, _)| channel).collect(),
+        backends: parts.backends,
+        vouchers: parts.vouchers.into_iter().map(|(voucher, _)| (voucher.code.clone(), voucher)).collect(),
+        bookings: parts.bookings.into_iter().map(|(booking, _)| (booking.code.clone(), booking)).collect(),
+        credit_accounts: parts.accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
+    })
+}

@@ -1,0 +1,94 @@
+//! `ticketbridge check`: everything that is wrong with a configuration, in one go.
+
+use std::fmt;
+use std::path::Path;
+
+use super::finding::{Finding, Severity};
+use super::partner::Kinds;
+use super::secret::{Environment, Purpose};
+use super::{Config, read};
+
+/// The findings about one directory, by file and line.
+#[derive(Clone, Debug)]
+pub struct Report {
+    findings: Vec<Finding>,
+    summary: String,
+}
+
+impl Report {
+    pub(super) fn new(directory: &Path, findings: Vec<Finding>, config: Option<&Config>) -> Self {
+        let problems = findings.iter().filter(|finding| finding.severity == Severity::Problem).count();
+        let warnings = findings.len() - problems;
+        let summary = match config {
+            Some(config) if problems == 0 => format!(
+                "{}: {}, {}, {}, {}; {}",
+                directory.display(),
+                plural(config.channels.len(), "channel"),
+                plural(config.backends.len(), "back-end"),
+                plural(config.vouchers.len(), "voucher product"),
+                plural(config.bookings.len(), "booking product"),
+                if warnings == 0 { "nothing wrong".to_owned() } else { plural(warnings, "warning") },
+            ),
+            _ => format!("{}: {}, {}", directory.display(), plural(problems, "problem"), plural(warnings, "warning")),
+        };
+        Self { findings, summary }
+    }
+
+    /// Trouble that shows only when the partners are built from a configuration that reads well.
+    pub fn of_trouble(directory: &Path, problem: &str) -> Self {
+        let finding = Finding {
+            file: directory.display().to_string(),
+            line: 0,
+            problem: problem.to_owned(),
+            mend: "mend the partner's settings".to_owned(),
+            severity: Severity::Problem,
+        };
+        Self::new(directory, vec![finding], None)
+    }
+
+    /// Whether the configuration can be used: no problems, though perhaps warnings.
+    pub fn is_usable(&self) -> bool {
+        self.problems().next().is_none()
+    }
+
+    /// All findings, by file and line.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Those for which the configuration is refused: the `problems` of `GET /ops/v1/config`.
+    pub fn problems(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Problem)
+    }
+
+    /// Those that are only to be mended some day.
+    pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Warning)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        f.write_str(&self.summary)
+    }
+}
+
+impl std::error::Error for Report {}
+
+fn plural(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+/// Checks a directory in this process's environment, with the adapters that are registered.
+pub fn report(directory: &Path) -> Report {
+    report_in(directory, &Environment::Process)
+}
+
+/// Checks a directory in a given environment.
+pub fn report_in(directory: &Path, environment: &Environment) -> Report {
+    let (_, report) = read(directory, environment, Purpose::Check, Kinds::registered());
+    report
+}

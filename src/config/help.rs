@@ -1,0 +1,76 @@
+//! `ticketbridge check --explain DY-03`: what a requirement means, which keys govern it, and an example.
+
+use serde::Deserialize;
+
+const EXPLANATIONS: &str = include_str!("explain.toml");
+
+/// One requirement of `explain.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Explanation {
+    id: String,
+    title: String,
+    means: String,
+    keys: Vec<String>,
+    example: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Explanations {
+    requirement: Vec<Explanation>,
+}
+
+fn all() -> Vec<Explanation> {
+    let read: Result<Explanations, _> = toml::from_str(EXPLANATIONS);
+    read.map(|read| read.requirement).expect("a test reads the file, which is part of the program")
+}
+
+/// The explanation of a requirement, for a terminal; `None` when there is none with this id (upper or lower case).
+pub fn explain(id: &str) -> Option<String> {
+    let found = all().into_iter().find(|explanation| explanation.id.eq_ignore_ascii_case(id.trim()))?;
+    let Explanation { id, title, means, keys, example } = found;
+    let keys = if keys.is_empty() { "  none: it holds for every product".to_owned() } else { bullets(&keys) };
+    Some(format!("{id}  {title}\n\n{}\n\nGoverned by\n{keys}\n\nExample\n{}\n", means.trim(), indented(example.trim())))
+}
+
+/// The ids that can be explained, with their titles.
+pub fn topics() -> Vec<(String, String)> {
+    all().into_iter().map(|explanation| (explanation.id, explanation.title)).collect()
+}
+
+fn bullets(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_requirement_of_the_first_channel_is_explained_once() {
+        let ids: Vec<String> = topics().into_iter().map(|(id, _)| id).collect();
+        let wanted: Vec<String> = (1..=19).map(|number| format!("DY-{number:02}")).collect();
+        assert_eq!(ids, wanted);
+    }
+
+    #[test]
+    fn an_explanation_names_its_keys_and_is_found_in_any_case() {
+        let text = explain("dy-03").expect("there is one");
+        assert!(text.starts_with("DY-03"), "{text}");
+        assert!(text.contains("price_check"), "{text}");
+        assert_eq!(explain("DY-99"), None);
+    }
+
+    #[test]
+    fn examples_are_toml() {
+        for explanation in all() {
+            let read: Result<toml::Table, _> = toml::from_str(&explanation.example);
+            assert!(read.is_ok(), "{}: {:?}", explanation.id, read.err());
+        }
+    }
+}

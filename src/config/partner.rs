@@ -1,0 +1,365 @@
+//! `channels/*.toml` and `backends/*.toml`: which adapter, and its settings with the secrets filled in.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use ipnet::IpNet;
+use secrecy::ExposeSecret as _;
+use serde_json::Value as Json;
+use ticketbridge_core::port::{Backend, BackendKind, Channel, ChannelKind, SettingsProblem};
+use ticketbridge_core::{BackendId, ChannelId, Millis};
+use toml::de::DeValue;
+
+use super::cross::Named;
+use super::finding::{Findings, suggest};
+use super::read::{Table, Value};
+use super::secret::{Secret, SecretUse, Secrets};
+use super::service::RATE_PER_CALLER_MAX;
+
+/// Settings that any channel may have; they are the shell's and reach an adapter only if it lists them.
+const CHANNEL_SETTINGS: [&str; 3] = ["allow_from", "credit_account", "rate_per_caller"];
+/// Ten-thousandths in a whole.
+pub(super) const BASIS_POINTS: u32 = 10_000;
+
+/// The adapters there are.
+#[derive(Clone, Copy)]
+pub struct Kinds<'k> {
+    /// Of channels.
+    pub channels: &'k [ChannelKind],
+    /// Of back-ends.
+    pub backends: &'k [BackendKind],
+}
+
+impl Kinds<'static> {
+    /// Those that are registered.
+    pub fn registered() -> Self {
+        Self { channels: ticketbridge_adapters::CHANNELS, backends: ticketbridge_adapters::BACKENDS }
+    }
+}
+
+/// An adapter's settings with every secret in clear text: readable by the adapter, never shown.
+pub struct Settings(Json);
+
+impl Settings {
+    /// The settings, secrets included. Whoever calls this answers for where they go.
+    pub fn expose(&self) -> &Json {
+        &self.0
+    }
+}
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings(…)")
+    }
+}
+
+/// A configured channel.
+#[derive(Debug)]
+pub struct ChannelConfig {
+    /// Its name.
+    pub id: ChannelId,
+    /// Its adapter.
+    pub adapter: &'static str,
+    /// What the adapter is told.
+    pub settings: Settings,
+    /// Callers that are accepted (PA-02); empty: any.
+    pub allow_from: Vec<IpNet>,
+    /// Requests a second from one caller, where it differs from the service's.
+    pub rate_per_caller: Option<u32>,
+    /// The credit account that its orders are charged to (DY-05).
+    pub credit_account: Option<String>,
+    /// The channel's commission in ten-thousandths, for statements.
+    pub commission_bp: Option<u32>,
+}
+
+/// A configured back-end.
+#[derive(Debug)]
+pub struct BackendConfig {
+    /// Its name.
+    pub id: BackendId,
+    /// Its adapter.
+    pub adapter: &'static str,
+    /// What the adapter is told.
+    pub settings: Settings,
+    /// Time for a whole call, where it differs from the service's.
+    pub timeout: Option<Millis>,
+}
+
+/// What the reader of a partner's file needs.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) kinds: Kinds<'a>,
+    pub(super) secrets: &'a Secrets<'a>,
+    pub(super) findings: &'a Findings,
+}
+
+/// The name a partner's file gives itself, for cross-file rules: known even when the rest of the file is wrong.
+pub(super) struct Head {
+    pub(super) id: String,
+    pub(super) adapter: Option<String>,
+}
+
+impl Head {
+    /// The name and where it stands.
+    pub(super) fn named(self, file: &Table<'_>) -> Named {
+        Named { name: self.id, place: file.place_of("id"), adapter: self.adapter }
+    }
+}
+
+/// Reads a channel's file.
+pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Option<ChannelConfig>) {
+    let (id, adapter) = (file.must("id", Value::id), file.must("adapter", Value::text));
+    let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
+    let own_rate = file.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
+    let settings = settings_table(file);
+    file.finish();
+    let names = around.kinds.channels.iter().map(|kind| kind.name);
+    let kind = adapter.and_then(|adapter| {
+        let kind = around.kinds.channels.iter().find(|kind| kind.name == adapter);
+        if kind.is_none() {
+            unknown_adapter(file, &adapter, "channel", names.collect());
+        }
+        kind
+    });
+    let (Some(id), Some(kind)) = (id, kind) else { return (head, None) };
+    let known = Known { settings: kind.settings, secrets: kind.secrets, shared: &CHANNEL_SETTINGS };
+    let read = Reading::read(settings.as_ref(), &known, around);
+    let allow_from = read.opt("allow_from", |value| value.each(Value::network));
+    let rate = read.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
+    let credit_account = read.opt("credit_account", Value::text);
+    let commission_bp = read.opt("commission_bp", |value| value.count(0, BASIS_POINTS));
+    read.opt("review_limit", Value::millis);
+    read.opt("review_warn_before", |value| value.each(Value::millis));
+    let built = read.built((kind.build)(&id, &read.json), file);
+    if let Some(channel) = built {
+        check_review_times(channel.as_ref(), file, around.findings);
+    }
+    let config = ChannelConfig {
+        id: ChannelId(id),
+        adapter: kind.name,
+        settings: Settings(read.json),
+        allow_from: allow_from.unwrap_or_default(),
+        rate_per_caller: rate.or(own_rate),
+        credit_account,
+        commission_bp,
+    };
+    (head, Some(config))
+}
+
+/// Reads a back-end's file.
+pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Option<BackendConfig>) {
+    let (id, adapter) = (file.must("id", Value::id), file.must("adapter", Value::text));
+    let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
+    let settings = settings_table(file);
+    file.finish();
+    let names = around.kinds.backends.iter().map(|kind| kind.name);
+    let kind = adapter.and_then(|adapter| {
+        let kind = around.kinds.backends.iter().find(|kind| kind.name == adapter);
+        if kind.is_none() {
+            unknown_adapter(file, &adapter, "back-end", names.collect());
+        }
+        kind
+    });
+    let (Some(id), Some(kind)) = (id, kind) else { return (head, None) };
+    let known = Known { settings: kind.settings, secrets: kind.secrets, shared: &[] };
+    let read = Reading::read(settings.as_ref(), &known, around);
+    let timeout = read.opt("timeout", Value::millis);
+    let _: Option<Box<dyn Backend>> = read.built((kind.build)(&id, &read.json), file);
+    let (adapter, settings) = (kind.name, Settings(read.json));
+    (head, Some(BackendConfig { id: BackendId(id), adapter, settings, timeout }))
+}
+
+fn settings_table<'a>(file: &Table<'a>) -> Option<Table<'a>> {
+    file.opt("settings", Value::table)
+}
+
+fn unknown_adapter(file: &Table<'_>, adapter: &str, what: &str, names: Vec<&'static str>) {
+    if let Some(value) = file.peek("adapter") {
+        value.wrong::<()>(
+            format_args!("is \"{adapter}\", and no {what} adapter has this name"),
+            suggest(adapter, names),
+        );
+    }
+}
+
+/// A warning that comes when the time is already over is none (DY-16).
+fn check_review_times(channel: &dyn Channel, file: &Table<'_>, findings: &Findings) {
+    let rules = channel.rules();
+    if rules.review_warn_before.iter().any(|before| *before >= rules.review_limit) {
+        findings.problem(
+            file.place_of("settings.review_warn_before"),
+            "`settings.review_warn_before` holds a time that is not shorter than `review_limit`: it could never warn",
+            "make every entry shorter than `review_limit` (DY-16)",
+        );
+    }
+}
+
+/// What an adapter says about its settings.
+struct Known<'k> {
+    settings: &'k [&'static str],
+    secrets: &'k [&'static str],
+    shared: &'k [&'static str],
+}
+
+/// Settings read so far.
+struct Reading<'a, 't> {
+    table: Option<&'t Table<'a>>,
+    json: Json,
+    /// Paths below `settings` about which something was said, or behind which only a stand-in is.
+    said: RefCell<Vec<String>>,
+}
+
+impl<'a, 't> Reading<'a, 't> {
+    fn read(table: Option<&'t Table<'a>>, known: &Known<'_>, around: Around<'_>) -> Self {
+        let mut read = Self { table, json: Json::Object(serde_json::Map::new()), said: RefCell::default() };
+        let Some(table) = table else { return read };
+        for word in known.settings.iter().chain(known.shared) {
+            table.expect_key(first_step(word));
+        }
+        table.finish();
+        let mut object = serde_json::Map::new();
+        for key in table.keys() {
+            let listed = known.settings.iter().any(|word| first_step(word) == key);
+            if !listed && !known.shared.contains(&key) {
+                read.said.borrow_mut().push(key.to_owned());
+                continue;
+            }
+            let Some(value) = table.peek(key) else { continue };
+            let value = read.to_json(&value, key, known, around);
+            if listed {
+                object.insert(key.to_owned(), value);
+            }
+        }
+        read.json = Json::Object(object);
+        for key in ["api_base", "base_url"] {
+            read.opt(key, Value::web_address);
+        }
+        read.opt("time_zone", Value::time_zone);
+        read
+    }
+
+    /// A setting that has the same meaning for every adapter.
+    fn opt<T>(&self, key: &'static str, read: impl FnOnce(Value<'a>) -> Option<T>) -> Option<T> {
+        let value = self.table?.peek(key)?;
+        let result = read(value);
+        if result.is_none() {
+            self.said.borrow_mut().push(key.to_owned());
+        }
+        result
+    }
+
+    fn to_json(&self, value: &Value<'_>, path: &str, known: &Known<'_>, around: Around<'_>) -> Json {
+        let is_secret = |path: &str| known.secrets.iter().any(|secret| matches(secret, path));
+        // Where one secret or a list of them may stand, the elements of a list are the secrets.
+        if is_secret(path) && !(value.raw().is_array() && is_secret(&format!("{path}.0"))) {
+            return match around.secrets.read(value, SecretUse::Partner) {
+                Some(Secret::Known(secret)) => Json::String(secret.expose_secret().to_owned()),
+                other => {
+                    self.said.borrow_mut().push(path.to_owned());
+                    Json::String(other.unwrap_or(Secret::NotSet).or_stand_in().expose_secret().to_owned())
+                }
+            };
+        }
+        match value.raw() {
+            DeValue::Table(_) => self.object_to_json(value, path, known, around),
+            DeValue::Array(_) => {
+                let elements = value.elements().into_iter().enumerate();
+                let element = |(index, value)| self.to_json(&value, &format!("{path}.{index}"), known, around);
+                Json::Array(elements.map(element).collect())
+            }
+            DeValue::String(text) => Json::String(text.to_string()),
+            DeValue::Boolean(boolean) => Json::Bool(*boolean),
+            DeValue::Integer(integer) => {
+                i64::from_str_radix(integer.as_str(), integer.radix()).map_or(Json::Null, Json::from)
+            }
+            DeValue::Float(float) => float.as_str().parse::<f64>().map_or(Json::Null, Json::from),
+            DeValue::Datetime(datetime) => Json::String(datetime.to_string()),
+        }
+    }
+
+    fn object_to_json(&self, value: &Value<'_>, path: &str, known: &Known<'_>, around: Around<'_>) -> Json {
+        let Some(table) = value.as_table() else { return Json::Null };
+        if table.keys().count() == 1 && (table.has("env") || table.has("file")) {
+            self.said.borrow_mut().push(path.to_owned());
+            value.wrong::<()>("is not a secret of this adapter", "write the value itself");
+            return Json::Null;
+        }
+        let children: Vec<&'static str> = known.settings.iter().filter_map(|word| child_of(word, path)).collect();
+        if !children.is_empty() {
+            children.iter().for_each(|child| table.expect_key(child));
+            table.finish();
+        }
+        let mut object = serde_json::Map::new();
+        for key in table.keys() {
+            let path = format!("{path}.{key}");
+            if !children.is_empty() && !children.contains(&key) {
+                self.said.borrow_mut().push(path);
+                continue;
+            }
+            let Some(value) = table.peek(key) else { continue };
+            object.insert(key.to_owned(), self.to_json(&value, &path, known, around));
+        }
+        Json::Object(object)
+    }
+
+    /// What was built; the adapter's findings get their places, and are left out where something was said already.
+    fn built<T>(&self, result: Result<T, Vec<SettingsProblem>>, file: &Table<'_>) -> Option<T> {
+        let problems = match result {
+            Ok(built) => return Some(built),
+            Err(problems) => problems,
+        };
+        for SettingsProblem { key, problem, mend, warning } in problems {
+            let said = self.said.borrow();
+            if said.iter().any(|path| *path == key || key.starts_with(&format!("{path}."))) {
+                continue;
+            }
+            let place = file.place_of(&format!("settings.{key}"));
+            let problem = format!("`settings.{key}`: {problem}");
+            match warning {
+                true => file.findings().warning(place, problem, mend),
+                false => file.findings().problem(place, problem, mend),
+            }
+        }
+        None
+    }
+}
+
+/// The first step of a dotted path.
+fn first_step(path: &'static str) -> &'static str {
+    path.split('.').next().unwrap_or(path)
+}
+
+/// Whether `path` is one that `pattern` means, `*` standing for any one step.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('.'), path.split('.'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return true,
+            (Some("*"), Some(_)) => {}
+            (Some(wanted), Some(step)) if wanted == step => {}
+            _ => return false,
+        }
+    }
+}
+
+/// The key below `path` that the known setting `word` names, if it lies below it.
+fn child_of(word: &'static str, path: &str) -> Option<&'static str> {
+    let depth = path.split('.').count();
+    let child = word.split('.').nth(depth)?;
+    let head: Vec<&str> = word.split('.').take(depth).collect();
+    matches(&head.join("."), path).then_some(child)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_one_step() {
+        assert!(matches("apps.*.client_secret", "apps.0.client_secret"));
+        assert!(matches("secret", "secret"));
+        assert!(!matches("secrets.*", "secrets"));
+        assert!(!matches("apps.*.client_secret", "apps.0.client_key"));
+        assert_eq!(child_of("apps.*.client_key", "apps.3"), Some("client_key"));
+        assert_eq!(child_of("apps", "apps.3"), None);
+    }
+}

@@ -1,0 +1,231 @@
+//! Secrets: `{ env = "NAME" }`, `{ file = "path" }`, or (with a warning) the text itself. None is ever shown.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+
+use super::finding::{Findings, Place};
+use super::read::Value;
+
+/// Bytes of a key that encrypts personal data.
+pub const DATA_KEY_BYTES: usize = 32;
+/// Characters below which an ops token is called short.
+const OPS_TOKEN_CHARS_MIN: usize = 16;
+/// Bytes below which a Standard Webhooks secret is called short.
+const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
+/// Different characters below which a secret is called uniform.
+const VARIETY_MIN: usize = 6;
+/// What precedes the base64 of a Standard Webhooks secret (`contract.md` 4).
+const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
+/// Stands for a secret that is not set where a configuration is only checked, so that the rest can be checked too.
+const STAND_IN: &str = "whsec_c3RhbmRzIGluIGZvciBhIHNlY3JldCB0aGF0IGlzIG5vdCBzZXQ=";
+
+/// The environment variables that a configuration may name.
+#[derive(Clone, Debug, Default)]
+pub enum Environment {
+    /// Those of this process.
+    #[default]
+    Process,
+    /// These alone, for tests.
+    Only(BTreeMap<String, String>),
+}
+
+impl Environment {
+    /// These variables and no others.
+    pub fn only<'v>(variables: impl IntoIterator<Item = (&'v str, &'v str)>) -> Self {
+        Self::Only(variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+    /// A variable; an empty one counts as not set.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let value = match self {
+            Environment::Process => std::env::var(name).ok(),
+            Environment::Only(variables) => variables.get(name).cloned(),
+        };
+        value.filter(|text| !text.trim().is_empty())
+    }
+}
+
+/// For what a configuration is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To say what is wrong with it, perhaps on another machine than the one it is meant for.
+    Check,
+    /// To run with it: everything it names must be there.
+    Serve,
+}
+
+/// What a secret is for; it decides how one is made and when it is called weak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SecretUse {
+    /// Encrypts personal data.
+    DataKey,
+    /// Opens the ops interface.
+    OpsToken,
+    /// Shared with a partner.
+    Partner,
+    /// Holds the database's password.
+    DatabaseUrl,
+}
+
+impl SecretUse {
+    fn export(self, name: &str) -> String {
+        match self {
+            SecretUse::DataKey | SecretUse::OpsToken => format!("run: export {name}=$(openssl rand -base64 32)"),
+            SecretUse::Partner => format!(
+                "run: export {name}='…' with the secret that the partner gave you (to make a Standard Webhooks secret \
+                 for both sides: export {name}=whsec_$(openssl rand -base64 32))"
+            ),
+            SecretUse::DatabaseUrl => format!("run: export {name}='postgres://user:password@host/name'"),
+        }
+    }
+}
+
+/// Reads secrets, and remembers which of them are not set in this environment.
+pub(super) struct Secrets<'a> {
+    environment: &'a Environment,
+    directory: &'a Path,
+    found: Cell<usize>,
+    unset: RefCell<Vec<Unset>>,
+}
+
+struct Unset {
+    place: Place,
+    key: String,
+    variable: String,
+    usage: SecretUse,
+}
+
+/// A secret as far as it is known.
+pub(super) enum Secret {
+    /// It is this.
+    Known(SecretString),
+    /// It is named and not set here; the finding is made by [`Secrets::report_unset`].
+    NotSet,
+}
+
+impl Secret {
+    /// The secret, or what stands in for it.
+    pub(super) fn or_stand_in(self) -> SecretString {
+        match self {
+            Secret::Known(secret) => secret,
+            Secret::NotSet => STAND_IN.into(),
+        }
+    }
+}
+
+impl<'a> Secrets<'a> {
+    pub(super) fn new(environment: &'a Environment, directory: &'a Path) -> Self {
+        Self { environment, directory, found: Cell::default(), unset: RefCell::default() }
+    }
+
+    /// The secret at `value`; `None`, with a finding, when what stands there cannot be one.
+    pub(super) fn read(&self, value: &Value<'_>, usage: SecretUse) -> Option<Secret> {
+        let secret = if value.raw().is_str() {
+            let literal = value.clone().text()?;
+            value.warn(
+                "is a secret in clear text",
+                "move it out of the file: `{ env = \"NAME\" }` or `{ file = \"path\" }`",
+            );
+            literal
+        } else if let Some(table) = value.as_table() {
+            let (env, file) = (table.opt("env", Value::text), table.opt("file", Value::text));
+            table.finish();
+            match (env, file) {
+                (Some(variable), None) => match self.environment.get(&variable) {
+                    Some(secret) => secret.trim().to_owned(),
+                    None => {
+                        let (place, key) = (value.place(), value.name().to_owned());
+                        self.unset.borrow_mut().push(Unset { place, key, variable, usage });
+                        return Some(Secret::NotSet);
+                    }
+                },
+                (None, Some(path)) => self.read_file(value, &path)?,
+                (Some(_), Some(_)) => return value.wrong("names both `env` and `file`", "keep one of them"),
+                (None, None) if table.has("env") || table.has("file") => return None,
+                (None, None) => {
+                    return value.wrong("names no secret", "write `{ env = \"NAME\" }` or `{ file = \"path\" }`");
+                }
+            }
+        } else {
+            return value.wrong(
+                format_args!("is of type {}, not a secret", value.raw().type_str()),
+                "write `{ env = \"NAME\" }` or `{ file = \"path\" }`",
+            );
+        };
+        self.found.set(self.found.get() + 1);
+        if let Some(weakness) = weakness(&secret, usage) {
+            value.warn(format_args!("is a weak secret: {weakness}"), "make a new one: openssl rand -base64 32");
+        }
+        Some(Secret::Known(secret.into()))
+    }
+
+    fn read_file(&self, value: &Value<'_>, path: &str) -> Option<String> {
+        let whole: PathBuf = self.directory.join(path);
+        match std::fs::read_to_string(&whole) {
+            Ok(text) if text.trim().is_empty() => {
+                value.wrong(format_args!("names the file `{path}`, which is empty"), "put the secret into it")
+            }
+            Ok(text) => Some(text.trim().to_owned()),
+            Err(error) => value.wrong(
+                format_args!("names the file `{path}`, which cannot be read ({})", error.kind()),
+                format!("put the secret into {}, readable for this user", whole.display()),
+            ),
+        }
+    }
+
+    /// Reports the variables that are not set: as problems where the configuration is to run; as warnings where it is
+    /// only checked and nothing it needs is there, which is a fresh clone or a build machine.
+    pub(super) fn report_unset(&self, purpose: Purpose, findings: &Findings) {
+        let elsewhere = purpose == Purpose::Check && self.found.get() == 0;
+        for unset in self.unset.borrow().iter() {
+            let Unset { place, key, variable, usage } = unset;
+            if elsewhere {
+                findings.warning(
+                    place.clone(),
+                    format!("`{key}` needs the variable {variable}, which is not set here; `serve` will not start without it"),
+                    usage.export(variable),
+                );
+            } else {
+                findings.problem(
+                    place.clone(),
+                    format!("`{key}` needs the variable {variable}, which is not set"),
+                    usage.export(variable),
+                );
+            }
+        }
+    }
+}
+
+/// Why a secret is easy to guess; `None` when it is not.
+fn weakness(secret: &str, usage: SecretUse) -> Option<String> {
+    match usage {
+        SecretUse::DatabaseUrl => return None,
+        SecretUse::OpsToken if secret.chars().count() < OPS_TOKEN_CHARS_MIN => {
+            return Some(format!("shorter than {OPS_TOKEN_CHARS_MIN} characters"));
+        }
+        SecretUse::DataKey | SecretUse::OpsToken | SecretUse::Partner => {}
+    }
+    let body = secret.strip_prefix(WEBHOOK_SECRET_PREFIX).unwrap_or(secret);
+    let bytes = if body.len() == secret.len() { None } else { STANDARD.decode(body).ok() };
+    if bytes.is_some_and(|bytes| bytes.len() < WEBHOOK_SECRET_BYTES_MIN) {
+        return Some(format!("shorter than {WEBHOOK_SECRET_BYTES_MIN} bytes"));
+    }
+    let variety = body.chars().collect::<BTreeSet<_>>().len();
+    (variety < VARIETY_MIN).then(|| format!("fewer than {VARIETY_MIN} different characters"))
+}
+
+/// The data key that `secret` spells in base64.
+pub(super) fn data_key(value: &Value<'_>, secret: &SecretString) -> Option<SecretBox<[u8; DATA_KEY_BYTES]>> {
+    const MEND: &str = "make one: openssl rand -base64 32";
+    let Ok(bytes) = STANDARD.decode(secret.expose_secret().trim()) else {
+        return value.wrong("is not base64", MEND);
+    };
+    match <[u8; DATA_KEY_BYTES]>::try_from(bytes.as_slice()) {
+        Ok(key) => Some(SecretBox::new(Box::new(key))),
+        Err(_) => value.wrong(format_args!("has {} bytes where {DATA_KEY_BYTES} are needed", bytes.len()), MEND),
+    }
+}

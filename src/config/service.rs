@@ -1,0 +1,392 @@
+//! `ticketbridge.toml` and `credit.toml`: the service itself.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use secrecy::{ExposeSecret as _, SecretBox, SecretString};
+use ticketbridge_core::Millis;
+use ticketbridge_core::limits::AMOUNT_MAX;
+use ticketbridge_core::product::Currency;
+
+use super::currency;
+use super::finding::{Findings, Place};
+use super::read::{Table, Value};
+use super::secret::{self, DATA_KEY_BYTES, Environment, Secret, SecretUse, Secrets};
+
+/// Overrides `[server] listen`.
+pub const LISTEN_VARIABLE: &str = "TICKETBRIDGE_LISTEN";
+/// Overrides `[database] url`.
+pub const DATABASE_URL_VARIABLE: &str = "TICKETBRIDGE_DATABASE_URL";
+/// Attempts of one delivery, whatever is configured.
+const ATTEMPTS_MAX: u32 = 1_000;
+/// Requests a second that one caller may be allowed.
+pub(super) const RATE_PER_CALLER_MAX: u32 = 1_000_000;
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const DEFAULT_DATABASE_URL: &str = "sqlite://data/ticketbridge.db";
+const DEFAULT_RATE_PER_CALLER: u32 = 200;
+const DATABASE_SCHEMES: [&str; 4] = ["sqlite://", "postgres://", "postgresql://", "mysql://"];
+
+/// `[server]`.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Address under which partners reach the service, without a slash at the end.
+    pub public_url: String,
+    /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests a second from one caller; a channel may set its own.
+    pub rate_per_caller: u32,
+}
+
+/// `[database]`.
+#[derive(Debug)]
+pub struct Database {
+    /// `sqlite://`, `postgres://` or `mysql://`; it may hold a password.
+    pub url: SecretString,
+}
+
+/// `[privacy]`.
+#[derive(Debug)]
+pub struct Privacy {
+    /// Keys that encrypt personal data: the first encrypts, all decrypt.
+    pub keys: Vec<SecretBox<[u8; DATA_KEY_BYTES]>>,
+}
+
+/// What the holder of an ops token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Orders, but no settlement data.
+    Operator,
+    /// Settlement data.
+    Settlement,
+}
+
+impl Role {
+    /// All of them with the words for them.
+    pub const WORDS: [(&'static str, Role); 3] =
+        [("admin", Role::Admin), ("operator", Role::Operator), ("settlement", Role::Settlement)];
+}
+
+/// One entry of `[ops] tokens`.
+#[derive(Clone, Debug)]
+pub struct OpsToken {
+    /// Who holds it, as it appears in the history of orders.
+    pub name: String,
+    /// What it allows.
+    pub role: Role,
+    /// The bearer token.
+    pub token: SecretString,
+}
+
+/// `backoff` of `[delivery]`: waits between the attempts of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Backoff {
+    /// Wait after the first attempt.
+    pub first: Millis,
+    /// Each wait is this many times the one before.
+    pub factor: f64,
+    /// Longest wait.
+    pub max: Millis,
+    /// Share of the wait by which it varies at random, 0 to 1.
+    pub jitter: f64,
+}
+
+/// `[delivery]`: outbound calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Delivery {
+    /// Time to connect.
+    pub connect_timeout: Millis,
+    /// Time for a whole call.
+    pub timeout: Millis,
+    /// Attempts before a delivery becomes a dead letter.
+    pub attempts: u32,
+    /// Waits between them.
+    pub backoff: Backoff,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Its form.
+    pub format: LogFormat,
+    /// `info`, or for each part: `info,ticketbridge=debug`.
+    pub level: String,
+}
+
+/// `[retention]`: how long what may hold guests' data is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Encrypted bodies of messages; their hashes stay for ever.
+    pub bodies: Millis,
+}
+
+/// A prepaid or credit line (`config/credit.toml`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreditAccount {
+    /// Its name.
+    pub id: String,
+    /// Currency of its amounts.
+    pub currency: Currency,
+    /// What the balance may fall below zero by, minor units.
+    pub limit: i64,
+}
+
+/// All of `ticketbridge.toml`.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) server: Server,
+    pub(super) database: Database,
+    pub(super) privacy: Privacy,
+    pub(super) ops_tokens: Vec<OpsToken>,
+    pub(super) delivery: Delivery,
+    pub(super) log: Log,
+    pub(super) retention: Retention,
+}
+
+/// What every reader of the service's file needs.
+pub(super) struct Surroundings<'a> {
+    pub(super) environment: &'a Environment,
+    pub(super) secrets: &'a Secrets<'a>,
+    pub(super) findings: &'a Findings,
+}
+
+/// Reads `ticketbridge.toml`. `None` when the configuration cannot be used; why is among the findings.
+pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Service> {
+    let server = server(file.opt("server", Value::table).as_ref(), around);
+    let database = database(file.opt("database", Value::table).as_ref(), around);
+    let privacy = file.must("privacy", Value::table).and_then(|table| privacy(&table, around));
+    let ops_tokens = file.must("ops", Value::table).and_then(|table| ops_tokens(&table, around));
+    let delivery = delivery(file.opt("delivery", Value::table).as_ref());
+    let log = log(file.opt("log", Value::table).as_ref());
+    let retention = retention(file.opt("retention", Value::table).as_ref());
+    file.finish();
+    Some(Service {
+        server: server?,
+        database: database?,
+        privacy: privacy?,
+        ops_tokens: ops_tokens?,
+        delivery,
+        log,
+        retention,
+    })
+}
+
+fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server> {
+    const MEND: &str = "write an IP address and a port, for example \"127.0.0.1:8080\"";
+    let in_file = table.and_then(|table| table.get("listen"));
+    let listen = match (around.environment.get(LISTEN_VARIABLE), in_file) {
+        (Some(text), _) => address(&text).or_else(|| {
+            let place = Place { file: LISTEN_VARIABLE.to_owned(), line: 0 };
+            around.findings.problem(place, format!("is \"{text}\", which is not an address"), MEND);
+            None
+        }),
+        (None, Some(value)) => value.clone().text().and_then(|text| {
+            address(&text).or_else(|| value.wrong(format_args!("is \"{text}\", which is not an address"), MEND))
+        }),
+        (None, None) => address(DEFAULT_LISTEN),
+    };
+    let mut public_url = None;
+    let mut trusted_proxies = None;
+    let mut rate = None;
+    if let Some(table) = table {
+        public_url = table.opt("public_url", Value::web_address);
+        trusted_proxies = table.opt("trusted_proxies", |value| value.each(Value::network));
+        rate = table.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
+        table.finish();
+    }
+    let listen = listen?;
+    Some(Server {
+        listen,
+        public_url: public_url.unwrap_or_else(|| format!("http://{listen}")).trim_end_matches('/').to_owned(),
+        trusted_proxies: trusted_proxies.unwrap_or_default(),
+        rate_per_caller: rate.unwrap_or(DEFAULT_RATE_PER_CALLER),
+    })
+}
+
+fn address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}").parse().ok(),
+        None => text.parse().ok(),
+    }
+}
+
+fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Database> {
+    const MEND: &str = "write \"sqlite://path\", \"postgres://user@host/name\" or \"mysql://user@host/name\"";
+    let known = |url: &str| DATABASE_SCHEMES.iter().any(|scheme| url.starts_with(scheme) && url.len() > scheme.len());
+    let in_file = table.and_then(|table| table.get("url"));
+    if let Some(table) = table {
+        table.finish();
+    }
+    if let Some(url) = around.environment.get(DATABASE_URL_VARIABLE) {
+        if !known(&url) {
+            let place = Place { file: DATABASE_URL_VARIABLE.to_owned(), line: 0 };
+            around.findings.problem(place, "is not the address of a database", MEND);
+        }
+        return Some(Database { url: url.into() });
+    }
+    let Some(value) = in_file else { return Some(Database { url: DEFAULT_DATABASE_URL.into() }) };
+    let url: SecretString = if value.raw().is_str() {
+        let url = value.clone().text()?;
+        if has_password(&url) {
+            value.warn("holds a password in clear text", format!("write `{{ env = \"{DATABASE_URL_VARIABLE}\" }}`"));
+        }
+        url.into()
+    } else {
+        match around.secrets.read(&value, SecretUse::DatabaseUrl)? {
+            Secret::Known(url) => url,
+            Secret::NotSet => return Some(Database { url: DEFAULT_DATABASE_URL.into() }),
+        }
+    };
+    if known(url.expose_secret()) {
+        return Some(Database { url });
+    }
+    // What follows the scheme may be a password, and so may a text without one.
+    match url.expose_secret().split_once("://") {
+        Some((scheme, _)) => {
+            value.wrong(format_args!("begins with \"{scheme}\", which is no database that is supported"), MEND)
+        }
+        None => value.wrong("is not the address of a database", MEND),
+    }
+}
+
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default();
+    authority.rsplit_once('@').is_some_and(|(user, _)| user.split_once(':').is_some_and(|(_, word)| !word.is_empty()))
+}
+
+fn privacy(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Privacy> {
+    let read_one = |value: Value<'_>| match around.secrets.read(&value, SecretUse::DataKey)? {
+        Secret::Known(text) => secret::data_key(&value, &text),
+        // Checked only, never encrypted with: the configuration is not handed out in this case.
+        Secret::NotSet => Some(SecretBox::new(Box::new([0; DATA_KEY_BYTES]))),
+    };
+    let keys = table.must("key", |value| match value.raw().is_array() {
+        true => {
+            if value.elements().is_empty() {
+                return value.wrong("is an empty list", "add the key that encrypts personal data");
+            }
+            value.each(read_one)
+        }
+        false => read_one(value).map(|key| vec![key]),
+    });
+    table.finish();
+    keys.map(|keys| Privacy { keys })
+}
+
+fn ops_tokens(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Vec<OpsToken>> {
+    let list = table.must("tokens", Value::list);
+    table.finish();
+    let list = list?;
+    if list.is_empty() {
+        around.findings.problem(
+            table.place_of("tokens"),
+            "`ops.tokens` is empty: nobody could work with the service",
+            "add { name = \"ops\", role = \"admin\", token = { env = \"TICKETBRIDGE_OPS_TOKEN\" } }",
+        );
+    }
+    let mut seen: Vec<(OpsToken, bool, Place)> = Vec::new();
+    for value in list {
+        let place = value.place();
+        let Some(entry) = value.table() else { continue };
+        let name = entry.must("name", Value::text);
+        let role = entry.must("role", |value| value.word(&Role::WORDS));
+        let secret = entry.must("token", |value| around.secrets.read(&value, SecretUse::OpsToken));
+        entry.finish();
+        let (Some(name), Some(role), Some(secret)) = (name, role, secret) else { continue };
+        let is_known = matches!(secret, Secret::Known(_));
+        let token = OpsToken { name, role, token: secret.or_stand_in() };
+        for (other, other_is_known, other_place) in &seen {
+            if other.name == token.name {
+                let problem = format!("two ops tokens are named \"{}\", the other at {other_place}", token.name);
+                around.findings.problem(place.clone(), problem, "give each its own name: it stands in the history");
+            }
+            if is_known && *other_is_known && other.token.expose_secret() == token.token.expose_secret() {
+                let problem = format!("the tokens of \"{}\" and \"{}\" are the same", other.name, token.name);
+                around.findings.problem(place.clone(), problem, "make a new one: openssl rand -base64 32");
+            }
+        }
+        seen.push((token, is_known, place));
+    }
+    Some(seen.into_iter().map(|(token, _, _)| token).collect())
+}
+
+fn delivery(table: Option<&Table<'_>>) -> Delivery {
+    let mut delivery = Delivery {
+        connect_timeout: Millis::seconds(3),
+        timeout: Millis::seconds(10),
+        attempts: 12,
+        backoff: Backoff { first: Millis::seconds(1), factor: 2.0, max: Millis::minutes(10), jitter: 0.2 },
+    };
+    let Some(table) = table else { return delivery };
+    delivery.connect_timeout = table.opt("connect_timeout", Value::millis).unwrap_or(delivery.connect_timeout);
+    delivery.timeout = table.opt("timeout", Value::millis).unwrap_or(delivery.timeout);
+    delivery.attempts = table.opt("attempts", |value| value.count(1, ATTEMPTS_MAX)).unwrap_or(delivery.attempts);
+    if let Some(value) = table.get("backoff")
+        && let Some(table) = value.clone().table()
+    {
+        let backoff = &mut delivery.backoff;
+        backoff.first = table.opt("first", Value::millis).unwrap_or(backoff.first);
+        backoff.factor = table.opt("factor", |value| value.number(1.0..=100.0)).unwrap_or(backoff.factor);
+        backoff.max = table.opt("max", Value::millis).unwrap_or(backoff.max);
+        backoff.jitter = table.opt("jitter", |value| value.number(0.0..=1.0)).unwrap_or(backoff.jitter);
+        table.finish();
+        if backoff.first > backoff.max {
+            value.wrong::<()>("has a `first` that is longer than `max`", "make `max` the longer one");
+        }
+    }
+    table.finish();
+    delivery
+}
+
+fn log(table: Option<&Table<'_>>) -> Log {
+    let mut log = Log { format: LogFormat::Text, level: "info".to_owned() };
+    let Some(table) = table else { return log };
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    log.format = table.opt("format", |value| value.word(&formats)).unwrap_or(log.format);
+    log.level = table.opt("level", level).unwrap_or(log.level);
+    table.finish();
+    log
+}
+
+fn level(value: Value<'_>) -> Option<String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let text = value.clone().text()?;
+    for part in text.split(',') {
+        let word = part.rsplit('=').next().unwrap_or_default().trim();
+        if !LEVELS.contains(&word) {
+            let problem = format!("is \"{text}\", and \"{word}\" is no level");
+            return value.wrong(problem, super::finding::suggest(word, LEVELS));
+        }
+    }
+    Some(text)
+}
+
+fn retention(table: Option<&Table<'_>>) -> Retention {
+    let mut retention = Retention { bodies: Millis::hours(90 * 24) };
+    let Some(table) = table else { return retention };
+    retention.bodies = table.opt("bodies", Value::millis).unwrap_or(retention.bodies);
+    table.finish();
+    retention
+}
+
+/// Reads one `[[credit_account]]`.
+pub(super) fn credit_account(table: &Table<'_>) -> Option<CreditAccount> {
+    let id = table.must("id", Value::id);
+    let currency = table.must("currency", currency::read);
+    let limit = table.must("limit", |value| value.integer(0..=AMOUNT_MAX));
+    table.finish();
+    Some(CreditAccount { id: id?, currency: currency?, limit: limit? })
+}

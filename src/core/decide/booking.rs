@@ -1,0 +1,220 @@
+//! The booking: asked for, accepted or declined.
+
+use crate::command::RequestBooking;
+use crate::decide::{Decision, backend_of, call_backend, date_stock_key, disarm, return_date_stock, sale};
+use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
+use crate::event::Event;
+use crate::money::PaymentMode;
+use crate::order::{
+    AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState, RefundKind,
+    RefundState, Ticketing, TicketingState,
+};
+use crate::personal::Person;
+use crate::product::{Acceptance, Confirmation};
+use crate::rejection::{Rejection, Why};
+use crate::rules;
+use crate::time::Moment;
+
+/// A visit date is asked for. All units are booked together (DY-06); a voucher whose booking was cancelled can be booked again.
+pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -> Result<Decision, Rejection> {
+    if order.booking_by_ref(&request.channel_booking_id).is_some() {
+        return Ok(Decision::nothing());
+    }
+    may_be_booked(order)?;
+    rules::check_booking(&order.rules, order.quantity, request, moment.now)?;
+    if order.kind == OrderKind::Direct {
+        rules::check_direct_price(&order.rules, order.quantity, order.money.gross, request.visit_date)?;
+    }
+
+    let product = &order.rules.booking;
+    let booking = Booking {
+        id: moment.seed.booking(),
+        channel_booking_id: request.channel_booking_id.clone(),
+        state: BookingState::Requested,
+        visit_date: request.visit_date,
+        valid_until: request.visit_date.map(|date| rules::valid_until(product, date)),
+        visitors: request.visitors.clone(),
+        contact: request.contact.clone(),
+        requested_at: request.requested_at,
+        accepted_at: None,
+        used_at: None,
+        ticketing: Ticketing {
+            state: if backend_of(product).is_some() { TicketingState::Queued } else { TicketingState::NotNeeded },
+            backend_ref: None,
+            tickets: Vec::new(),
+            reason: None,
+            deadline: None,
+            overdue: false,
+            asked: false,
+            by_hand: false,
+            handover: Handover::NotAsked,
+            request: None,
+        },
+    };
+    let mut decision = Decision::nothing();
+    if order.state == OrderState::Placed && order.kind == OrderKind::Voucher {
+        // A channel lets nobody book what is not paid: the payment was told to somebody who did not listen (H11).
+        if order.money.mode == PaymentMode::Ledger && order.money.received() < order.money.due {
+            decision = decision.event(sale::charge(order.money.due - order.money.received(), moment.now));
+        }
+        decision = decision.event(Event::BookingOpened);
+    }
+    decision = decision
+        .event(Event::BookingRequested { booking: Box::new(booking) })
+        .maybe(date_stock_key(product, request.visit_date).map(|key| Effect::TakeStock { key, units: order.quantity }))
+        .effect(Effect::DisarmDeadline { kind: DeadlineKind::BookingWindow });
+    if product.confirm == Confirmation::Manual {
+        decision = decision
+            .effect(Effect::ArmDeadline {
+                kind: DeadlineKind::Acceptance,
+                due_at: moment.now + order.rules.channel.acceptance_limit,
+                warn_at: Vec::new(),
+            })
+            .attention(
+                order,
+                AttentionKind::WaitsForConfirmation,
+                "a booking waits for a manager: confirm or decline it",
+            );
+    }
+    Ok(decision)
+}
+
+fn may_be_booked(order: &Order) -> Result<(), Rejection> {
+    if order.case_under_review().is_some() {
+        return Err(Rejection::new(Why::RefundUnderReview, "a refund of this order is under review; reject it first"));
+    }
+    match order.state {
+        OrderState::Cancelled => return Err(Rejection::new(Why::AlreadyCancelled, "this order is cancelled")),
+        OrderState::Completed => return Err(Rejection::new(Why::AlreadyRedeemed, "this order has been used")),
+        OrderState::Booked => return Err(Rejection::new(Why::AlreadyBooked, "this order has an active booking")),
+        OrderState::Placed | OrderState::AwaitingBooking => {}
+    }
+    if order.active_booking().is_some() {
+        return Err(Rejection::new(Why::AlreadyBooked, "this order has an active booking"));
+    }
+    match &order.refund_case {
+        Some(case) if case.state == RefundState::Approved && case.kind == RefundKind::Refund => {
+            Err(Rejection::new(Why::AlreadyCancelled, "the refund of this order has been approved"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The booking is accepted, by policy or by a manager: from here the ticketing deadline runs.
+pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejection> {
+    let booking = waiting(order)?;
+    if order.case_under_review().is_some() {
+        return Err(Rejection::new(
+            Why::RefundUnderReview,
+            "a refund of this booking is under review; reject it first",
+        ));
+    }
+    let product = &order.rules.booking;
+    let needs_tickets = booking.ticketing.state != TicketingState::NotNeeded;
+    let due_at = moment.now + product.ticketing_deadline;
+    let mut decision = Decision::nothing()
+        .event(Event::BookingConfirmed { ticketing_due: needs_tickets.then_some(due_at) })
+        .effect(Effect::DisarmDeadline { kind: DeadlineKind::Acceptance });
+    if needs_tickets {
+        decision = decision.effect(Effect::ArmDeadline {
+            kind: DeadlineKind::Ticketing,
+            due_at,
+            warn_at: vec![due_at - product.ticketing_warn_before],
+        });
+    }
+    if told_of_acceptance(order) {
+        decision = decision.effect(Effect::TellChannel {
+            report: Report::BookingAccepted { booking: booking.id.clone() },
+            not_before: None,
+        });
+    }
+    if !needs_tickets && booking.ticketing.handover == Handover::Owed {
+        decision = decision.effect(super::ticketing::hand_over(booking, None));
+    }
+    Ok(decision.then(start_ticketing(order, booking)))
+}
+
+/// Whether acceptance and refusal travel by a call of ours instead of in the answer.
+fn told_of_acceptance(order: &Order) -> bool {
+    order.rules.channel.acceptance == Acceptance::Async || order.rules.booking.confirm == Confirmation::Manual
+}
+
+/// Asks the back-end for tickets; where the guests are still under the channel's cipher, that is opened first.
+fn start_ticketing(order: &Order, booking: &Booking) -> Decision {
+    if has_remote_cipher(order, booking) {
+        return Decision::nothing().effect(Effect::DecryptGuests);
+    }
+    if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked {
+        return Decision::nothing();
+    }
+    Decision::nothing().event(Event::TicketingStarted).maybe(call_backend(order, booking, TicketOp::Issue, None))
+}
+
+fn has_remote_cipher(order: &Order, booking: &Booking) -> bool {
+    order.buyer.has_remote_cipher()
+        || booking.visitors.iter().chain(booking.contact.iter()).any(Person::has_remote_cipher)
+}
+
+/// The booking is declined: a voucher becomes bookable again, a direct order is over.
+pub(super) fn decline(order: &Order, reason: &str) -> Result<Decision, Rejection> {
+    let booking = waiting(order)?;
+    let decision = Decision::nothing()
+        .event(Event::BookingDeclined { reason: reason.to_owned() })
+        .maybe(return_date_stock(order, booking))
+        .maybe(sale::booking_window(&order.rules))
+        .effect(Effect::TellChannel {
+            report: Report::BookingDeclined { booking: booking.id.clone(), reason: reason.to_owned() },
+            not_before: None,
+        });
+    let decision = disarm(decision, &[DeadlineKind::Acceptance]);
+    Ok(match order.kind {
+        OrderKind::Voucher => decision,
+        OrderKind::Direct => decision.event(Event::OrderCancelled { reason: CancelReason::Rejected }),
+    })
+}
+
+fn waiting(order: &Order) -> Result<&Booking, Rejection> {
+    match &order.booking {
+        Some(booking) if booking.state == BookingState::Requested => Ok(booking),
+        Some(booking) if booking.state == BookingState::Confirmed => {
+            Err(Rejection::new(Why::NotWaiting, "this booking is confirmed already"))
+        }
+        _ => Err(Rejection::new(Why::NotWaiting, "no booking of this order waits for a decision")),
+    }
+}
+
+/// The channel has opened its cipher.
+pub(super) fn supply_guests(
+    order: &Order,
+    buyer: &Person,
+    visitors: &[Person],
+    contact: Option<&Person>,
+) -> Result<Decision, Rejection> {
+    let Some(booking) = &order.booking else {
+        if &order.buyer == buyer {
+            return Ok(Decision::nothing());
+        }
+        return Ok(Decision::nothing().event(Event::GuestsSupplied {
+            buyer: buyer.clone(),
+            visitors: Vec::new(),
+            contact: None,
+        }));
+    };
+    if &order.buyer == buyer && booking.visitors == visitors && booking.contact.as_ref() == contact {
+        return Ok(Decision::nothing());
+    }
+    if visitors.len() != booking.visitors.len() {
+        return Err(Rejection::new(Why::VisitorsMismatch, "the booking has another number of visitors by now"));
+    }
+    let decision = Decision::nothing().event(Event::GuestsSupplied {
+        buyer: buyer.clone(),
+        visitors: visitors.to_vec(),
+        contact: contact.cloned(),
+    });
+    let supplied = Booking { visitors: visitors.to_vec(), contact: contact.cloned(), ..booking.clone() };
+    let opened = Order { buyer: buyer.clone(), ..order.clone() };
+    if booking.state == BookingState::Confirmed && !has_remote_cipher(&opened, &supplied) {
+        return Ok(decision.then(start_ticketing(&opened, &supplied)));
+    }
+    Ok(decision)
+}

@@ -1,0 +1,41 @@
+//! How calls to the channel ended.
+
+use crate::command::ReportOutcome;
+use crate::decide::Decision;
+use crate::effect::Report;
+use crate::event::Event;
+use crate::order::{AttentionKind, Handover, Order, RefundSource};
+
+/// The channel took a report, or did not.
+pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
+    if let Report::TicketsIssued { booking } = report {
+        let owed = order.booking.as_ref().is_some_and(|b| &b.id == booking && b.ticketing.handover == Handover::Owed);
+        if !owed {
+            return Decision::nothing();
+        }
+        let acknowledged = *outcome == ReportOutcome::Acknowledged;
+        let decision = Decision::nothing().event(Event::TicketsHandedOver { acknowledged });
+        // While the channel's refund request for late tickets is open, that is where the tickets go; no other flag is needed.
+        let late = order.case_under_review().is_some_and(|case| case.source == RefundSource::TicketsLate);
+        return if acknowledged || late { decision } else { flag(order, report, outcome, decision) };
+    }
+    match outcome {
+        ReportOutcome::Acknowledged => Decision::nothing().event(Event::ReportAcknowledged { report: report.clone() }),
+        ReportOutcome::Refused { .. } | ReportOutcome::GivenUp { .. } => {
+            flag(order, report, outcome, Decision::nothing())
+        }
+    }
+}
+
+fn flag(order: &Order, report: &Report, outcome: &ReportOutcome, decision: Decision) -> Decision {
+    let (code, why) = match outcome {
+        ReportOutcome::Acknowledged => return decision,
+        ReportOutcome::Refused { code, why } => (code.clone(), why.clone()),
+        ReportOutcome::GivenUp { why } => ("given_up".to_owned(), why.clone()),
+    };
+    decision.event(Event::ReportRefused { report: report.clone(), code, why: why.clone() }).attention(
+        order,
+        AttentionKind::ReportRefused,
+        format!("the channel could not be told `{}`: {why}", report.name()),
+    )
+}

@@ -1,0 +1,449 @@
+//! Tickets: demanded by the channel, made by a back-end or a person, handed over.
+
+use crate::command::{NewTicket, ParkReason, TicketFacts};
+use crate::decide::{Decision, call_backend, date_stock_key, redemption, start_cancel};
+use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
+use crate::event::Event;
+use crate::id::{BookingId, ExternalId};
+use crate::limits;
+use crate::order::{
+    AttentionKind, Booking, BookingState, Handover, Order, RefundIntent, Ticket, TicketRequest, TicketingState,
+};
+use crate::rejection::{Rejection, Why};
+use crate::time::{Millis, Moment, UnixMillis};
+
+/// A call of ours waits this long, so that tickets which still make it into the answer do not go out twice.
+const ANSWER_GRACE: Millis = Millis::seconds(10);
+/// A back-end that works on something is asked how it stands after this time.
+const FIRST_LOOK_AFTER: Millis = Millis::seconds(30);
+/// The longer it works, the longer the next question waits, up to this time.
+const LAST_LOOK_AFTER: Millis = Millis::minutes(30);
+/// A cancelled reservation that the back-end did not know is looked at once more: its issue may still have been on the way.
+const SECOND_LOOK_AFTER: Millis = Millis::minutes(2);
+
+/// The channel demands the tickets. It may do so early, late and often (H1, H10): what counts is the booking.
+pub(super) fn request_tickets(
+    order: &Order,
+    target: &ExternalId,
+    request: &TicketRequest,
+    validity: Option<(UnixMillis, UnixMillis)>,
+) -> Result<Decision, Rejection> {
+    let Some(booking) = order.booking_by_ref(target) else {
+        return Ok(Decision::nothing().attention(
+            order,
+            AttentionKind::Contradiction,
+            "the channel demanded tickets for the sale itself, which has none before a booking",
+        ));
+    };
+    if !booking.is_active() && booking.state != BookingState::Used {
+        return Err(Rejection::new(Why::AlreadyCancelled, "this booking has been called off"));
+    }
+    if booking.ticketing.request.is_some() {
+        return Ok(Decision::nothing());
+    }
+    let zone = order.rules.channel.time_zone;
+    let dates = match (booking.visit_date, validity) {
+        (None, Some((first, last))) => Some((zone.date_of(first), zone.date_of(last))),
+        _ => None,
+    };
+    let day = dates.and_then(|(first, _)| date_stock_key(&order.rules.booking, Some(first)));
+    let decision = Decision::nothing()
+        .event(Event::TicketsRequested { request: request.clone(), dates })
+        .maybe(day.map(|key| Effect::TakeStock { key, units: order.quantity }));
+    if is_available(booking) {
+        return Ok(decision.effect(hand_over(booking, Some(request.at + ANSWER_GRACE))));
+    }
+    Ok(decision)
+}
+
+/// Tickets that exist go into the answer that is being written.
+pub(super) fn answer_tickets(order: &Order, target: &ExternalId) -> Result<Decision, Rejection> {
+    match &order.booking {
+        Some(b) if &b.channel_booking_id == target && b.ticketing.handover == Handover::Owed && is_available(b) => {
+            Ok(Decision::nothing().event(Event::TicketsAnswered))
+        }
+        _ => Ok(Decision::nothing()),
+    }
+}
+
+/// Whether the booking's tickets can be given to the guest.
+fn is_available(booking: &Booking) -> bool {
+    matches!(booking.state, BookingState::Confirmed | BookingState::Used)
+        && matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
+}
+
+/// Sends the tickets to the channel.
+pub(super) fn hand_over(booking: &Booking, not_before: Option<UnixMillis>) -> Effect {
+    Effect::TellChannel { report: Report::TicketsIssued { booking: booking.id.clone() }, not_before }
+}
+
+/// What the back-end says of a reservation, against what we know of it.
+pub(super) fn record_facts(
+    order: &Order,
+    id: &BookingId,
+    facts: &TicketFacts,
+    moment: Moment,
+) -> Result<Decision, Rejection> {
+    let Some(booking) = order.booking_by_id(id) else {
+        return Err(Rejection::new(Why::NotFound, "this order has no such booking"));
+    };
+    Ok(match facts {
+        TicketFacts::Issued { backend_ref, tickets } => {
+            issued(order, booking, backend_ref.as_deref(), tickets, moment)?
+        }
+        TicketFacts::Pending { backend_ref } => pending(order, booking, backend_ref.as_deref(), moment),
+        TicketFacts::Refused { reason } => refused(order, booking, reason),
+        TicketFacts::Unknown { why } => unknown(booking, why),
+        TicketFacts::Cancelled => cancelled(order, booking, moment),
+        TicketFacts::CancelPending => cancel_pending(order, booking, moment),
+        TicketFacts::CancelRefused { reason, used } => cancel_refused(order, booking, reason, *used, moment),
+        TicketFacts::GivenUp { why } => given_up(order, booking, why),
+    })
+}
+
+fn issued(
+    order: &Order,
+    booking: &Booking,
+    backend_ref: Option<&str>,
+    new: &[NewTicket],
+    moment: Moment,
+) -> Result<Decision, Rejection> {
+    let t = &booking.ticketing;
+    let same = t.tickets.len() == new.len() && t.tickets.iter().zip(new).all(|(have, got)| have.code == got.code);
+    let late = || late_tickets(order, booking, backend_ref, new);
+    Ok(match t.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
+            if booking.is_active() {
+                take_on(order, booking, backend_ref, new, false, moment)?
+            } else {
+                late()
+            }
+        }
+        // A person made tickets meanwhile: the back-end's own must not admit anybody.
+        TicketingState::Issued if t.by_hand => late(),
+        TicketingState::Issued | TicketingState::CancelRefused if same || t.tickets.is_empty() => Decision::nothing(),
+        TicketingState::Issued | TicketingState::CancelRefused => Decision::nothing().attention(
+            order,
+            AttentionKind::Contradiction,
+            "the back-end named other tickets than before; the first ones are kept",
+        ),
+        // The cancellation is under way and comes after this; the tickets are noted in case it is refused.
+        TicketingState::Cancelling if booking.is_active() && !same => {
+            take_on(order, booking, backend_ref, new, t.by_hand, moment)?
+        }
+        TicketingState::Cancelling => Decision::nothing(),
+        TicketingState::Cancelled if same && !t.tickets.is_empty() => Decision::nothing(),
+        TicketingState::Cancelled => late(),
+        TicketingState::NotNeeded => Decision::nothing().attention(
+            order,
+            AttentionKind::Contradiction,
+            "a back-end issued tickets for a product that needs none",
+        ),
+    })
+}
+
+/// Tickets that nobody will get: made void at once, never shown.
+fn late_tickets(order: &Order, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) -> Decision {
+    Decision::nothing()
+        .event(Event::LateTicketsIssued {
+            booking: booking.id.clone(),
+            backend_ref: backend_ref.map(str::to_owned),
+            count: u32::try_from(new.len()).unwrap_or(u32::MAX),
+        })
+        .maybe(call_backend(order, booking, TicketOp::Cancel, None))
+}
+
+/// Takes tickets on, and hands them over when the channel has asked for them.
+fn take_on(
+    order: &Order,
+    booking: &Booking,
+    backend_ref: Option<&str>,
+    new: &[NewTicket],
+    by_hand: bool,
+    moment: Moment,
+) -> Result<Decision, Rejection> {
+    check_tickets(new)?;
+    let tickets = new
+        .iter()
+        .enumerate()
+        .map(|(index, ticket)| Ticket {
+            id: moment.seed.ticket(index),
+            code: ticket.code.clone(),
+            kind: ticket.kind,
+            project_id: ticket.project_id.clone(),
+            name: ticket.name.clone(),
+        })
+        .collect();
+    let mut decision = Decision::nothing()
+        .event(Event::TicketsIssued {
+            booking: booking.id.clone(),
+            backend_ref: backend_ref.map(str::to_owned),
+            tickets,
+            by_hand,
+        })
+        .effect(Effect::DisarmDeadline { kind: DeadlineKind::Ticketing });
+    let t = &booking.ticketing;
+    let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
+    if usable && t.handover == Handover::Owed && order.case_under_review().is_none() {
+        let after_answer = t.request.as_ref().map(|request| request.at + ANSWER_GRACE).filter(|at| *at > moment.now);
+        decision = decision.effect(hand_over(booking, after_answer));
+    }
+    Ok(decision)
+}
+
+fn check_tickets(new: &[NewTicket]) -> Result<(), Rejection> {
+    if new.is_empty() || new.len() > limits::TICKETS_MAX {
+        return Err(
+            Rejection::new(Why::Invalid, format!("1 to {} tickets are needed", limits::TICKETS_MAX)).at("tickets")
+        );
+    }
+    for (index, ticket) in new.iter().enumerate() {
+        let length = ticket.code.reveal().chars().count();
+        let most = match ticket.kind {
+            crate::order::TicketKind::Code | crate::order::TicketKind::Document => limits::CODE_CHARS_MAX,
+            crate::order::TicketKind::Qr | crate::order::TicketKind::Url => limits::QR_CHARS_MAX,
+        };
+        if length == 0 || length > most {
+            return Err(Rejection::new(
+                Why::Invalid,
+                format!("a code has 1 to {most} characters, this one has {length}"),
+            )
+            .at(format!("tickets[{index}].code")));
+        }
+    }
+    Ok(())
+}
+
+fn pending(order: &Order, booking: &Booking, backend_ref: Option<&str>, moment: Moment) -> Decision {
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
+            let asked_for = booking.accepted_at.map_or(Millis(0), |at| moment.now - at);
+            let look_after = asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER);
+            Decision::nothing()
+                .event(Event::TicketsPending {
+                    booking: booking.id.clone(),
+                    backend_ref: backend_ref.map(str::to_owned),
+                })
+                .maybe(call_backend(order, booking, TicketOp::Query, Some(moment.now + look_after)))
+        }
+        _ => Decision::nothing(),
+    }
+}
+
+fn refused(order: &Order, booking: &Booking, reason: &str) -> Decision {
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
+            Decision::nothing()
+                .event(Event::TicketingRefused { booking: booking.id.clone(), reason: reason.to_owned() })
+                .attention(
+                    order,
+                    AttentionKind::TicketingFailed,
+                    format!("the back-end refused to issue ({reason}); issue by hand, or refund"),
+                )
+        }
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Cancelling
+            if booking.ticketing.tickets.is_empty() =>
+        {
+            Decision::nothing().event(Event::TicketsCancelled { booking: booking.id.clone() })
+        }
+        TicketingState::Issued if !booking.ticketing.by_hand => Decision::nothing().attention(
+            order,
+            AttentionKind::Contradiction,
+            "the back-end refuses what it has issued before; ask it",
+        ),
+        _ => Decision::nothing(),
+    }
+}
+
+fn unknown(booking: &Booking, why: &str) -> Decision {
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested => {
+            Decision::nothing().event(Event::TicketingUnknown { booking: booking.id.clone(), why: why.to_owned() })
+        }
+        _ => Decision::nothing(),
+    }
+}
+
+fn cancelled(order: &Order, booking: &Booking, moment: Moment) -> Decision {
+    let t = &booking.ticketing;
+    let void = Decision::nothing().event(Event::TicketsCancelled { booking: booking.id.clone() });
+    match t.state {
+        TicketingState::Cancelling | TicketingState::CancelRefused => {
+            if t.tickets.is_empty() {
+                return void.maybe(call_backend(order, booking, TicketOp::Query, Some(moment.now + SECOND_LOOK_AFTER)));
+            }
+            void
+        }
+        // The surplus of a set made by hand is gone, as it should be.
+        TicketingState::Issued if t.by_hand => Decision::nothing(),
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Issued
+            if booking.is_active() =>
+        {
+            void.attention(
+                order,
+                AttentionKind::Contradiction,
+                "the back-end made the tickets of a live booking void; issue again by hand, or refund",
+            )
+        }
+        _ => Decision::nothing(),
+    }
+}
+
+fn cancel_pending(order: &Order, booking: &Booking, moment: Moment) -> Decision {
+    match booking.ticketing.state {
+        TicketingState::Cancelling => Decision::nothing()
+            .event(Event::TicketCancelPending { booking: booking.id.clone() })
+            .maybe(call_backend(order, booking, TicketOp::Query, Some(moment.now + FIRST_LOOK_AFTER))),
+        _ => Decision::nothing(),
+    }
+}
+
+/// The back-end does not make the tickets void. If that is because they were used, the guest was there: a fact.
+fn cancel_refused(order: &Order, booking: &Booking, reason: &str, used: bool, moment: Moment) -> Decision {
+    if booking.ticketing.by_hand && booking.ticketing.state == TicketingState::Issued {
+        return surplus_stays(order, reason);
+    }
+    if booking.ticketing.state != TicketingState::Cancelling {
+        return Decision::nothing();
+    }
+    let decision = Decision::nothing().event(Event::TicketCancelRefused {
+        booking: booking.id.clone(),
+        reason: reason.to_owned(),
+        used,
+    });
+    if !booking.is_active() {
+        let (kind, sentence) = if used {
+            (AttentionKind::RedeemedWhileRefunded, "the tickets of this called-off booking had been used")
+        } else {
+            (
+                AttentionKind::LiveTicketBehindRefund,
+                "the back-end keeps tickets alive that must not admit; stop them there",
+            )
+        };
+        return decision.attention(order, kind, sentence);
+    }
+    if order.case_under_review().is_none() {
+        return decision.then(kept_after_refusal(order, booking, used, moment));
+    }
+    if used {
+        // Policy rejects the refund now; only the day may still be missing.
+        let zone = order.rules.channel.time_zone;
+        let too_early = booking.visit_date.is_some_and(|date| zone.date_of(moment.now) < date);
+        let reason = if too_early { ParkReason::TooEarly } else { ParkReason::RefundUnderReview };
+        return decision.then(redemption::park(order, booking, reason, moment.now, "backend", moment));
+    }
+    decision.attention(
+        order,
+        AttentionKind::CancelRefused,
+        format!("the back-end refused to cancel ({reason}); approve without it, or reject the refund"),
+    )
+}
+
+/// Two sets may admit: the one made by hand, and the back-end's own.
+fn surplus_stays(order: &Order, why: &str) -> Decision {
+    Decision::nothing().attention(
+        order,
+        AttentionKind::Contradiction,
+        format!("the back-end keeps tickets of its own beside those made by hand ({why}); stop them there"),
+    )
+}
+
+/// The refund was taken back while its tickets were being made void, and they were not: they are good, or have been used.
+fn kept_after_refusal(order: &Order, booking: &Booking, used: bool, moment: Moment) -> Decision {
+    let t = &booking.ticketing;
+    let decision = if t.tickets.is_empty() {
+        Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
+    } else if t.handover == Handover::Owed {
+        Decision::nothing().effect(hand_over(booking, None))
+    } else {
+        Decision::nothing()
+    };
+    if !used {
+        return decision;
+    }
+    decision.then(redemption::park(order, booking, ParkReason::NotTicketed, moment.now, "backend", moment))
+}
+
+fn given_up(order: &Order, booking: &Booking, why: &str) -> Decision {
+    match booking.ticketing.state {
+        TicketingState::Cancelling => {
+            let kind =
+                if booking.is_active() { AttentionKind::CancelRefused } else { AttentionKind::LiveTicketBehindRefund };
+            Decision::nothing().attention(
+                order,
+                kind,
+                format!(
+                    "the back-end could not be made to cancel ({why}); retry the delivery, or cancel there by hand"
+                ),
+            )
+        }
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown => Decision::nothing().attention(
+            order,
+            AttentionKind::TicketingFailed,
+            format!("the back-end could not be reached for tickets ({why}); retry the delivery, or issue by hand"),
+        ),
+        TicketingState::Issued if booking.ticketing.by_hand => surplus_stays(order, why),
+        // The second look: an issue that was under way when it was cancelled may have gone through.
+        TicketingState::Cancelled if booking.ticketing.tickets.is_empty() => Decision::nothing().attention(
+            order,
+            AttentionKind::LiveTicketBehindRefund,
+            format!("the back-end could not be asked whether a late ticket exists ({why}); look there"),
+        ),
+        _ => Decision::nothing(),
+    }
+}
+
+/// Tickets made by a person. What the back-end may have made meanwhile is made void: at most one set is live.
+pub(super) fn supply_tickets(order: &Order, new: &[NewTicket], moment: Moment) -> Result<Decision, Rejection> {
+    let Some(booking) = order.active_booking().filter(|b| b.state == BookingState::Confirmed) else {
+        return Err(Rejection::new(Why::NotBooked, "this order has no confirmed booking to issue tickets for"));
+    };
+    let t = &booking.ticketing;
+    match t.state {
+        TicketingState::NotNeeded => return Err(Rejection::new(Why::AlreadyTicketed, "this product needs no tickets")),
+        TicketingState::Issued | TicketingState::CancelRefused => {
+            return Err(Rejection::new(Why::AlreadyTicketed, "this booking has its tickets already"));
+        }
+        TicketingState::Cancelling => {
+            return Err(Rejection::new(
+                Why::RefundUnderReview,
+                "the tickets are being made void; wait for the back-end",
+            ));
+        }
+        TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::Failed
+        | TicketingState::Cancelled => {}
+    }
+    if order.case_under_review().is_some_and(|case| case.intent == RefundIntent::ApproveOnceVoid) {
+        return Err(Rejection::new(Why::RefundUnderReview, "the refund of this booking is being approved"));
+    }
+    let count = u32::try_from(new.len()).unwrap_or(u32::MAX);
+    if count != 1 && !count.is_multiple_of(order.quantity) {
+        return Err(Rejection::new(
+            Why::Invalid,
+            format!("{} units need one ticket each, a multiple of that, or one for all", order.quantity),
+        )
+        .at("tickets"));
+    }
+    let surplus = match t.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if t.asked => {
+            call_backend(order, booking, TicketOp::Cancel, None)
+        }
+        _ => None,
+    };
+    Ok(take_on(order, booking, None, new, true, moment)?.maybe(surplus))
+}
+
+/// The booking is off: whatever the back-end holds is made void.
+pub(super) fn void(order: &Order, booking: &Booking) -> Decision {
+    if booking.ticketing.by_hand && booking.ticketing.state == TicketingState::Issued {
+        return Decision::nothing().attention(
+            order,
+            AttentionKind::LiveTicketBehindRefund,
+            "these tickets were made by hand; make them void at the gate",
+        );
+    }
+    start_cancel(order, booking)
+}

@@ -1,0 +1,77 @@
+//! Whether an effect that was decided earlier is still wanted when its turn comes. A row that is not is closed without a call.
+
+use crate::effect::{Effect, Report, TicketOp};
+use crate::order::{BookingState, Handover, Order, RefundState, TicketingState};
+
+/// Whether `effect` still serves `order` as it is now.
+pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
+    match effect {
+        Effect::CallBackend { booking, op, .. } => order.booking_by_id(booking).is_some_and(|b| {
+            let t = &b.ticketing;
+            match op {
+                TicketOp::Issue => {
+                    b.is_active()
+                        && match t.state {
+                            TicketingState::Queued
+                            | TicketingState::Requested
+                            | TicketingState::Unknown
+                            | TicketingState::Failed => true,
+                            TicketingState::NotNeeded
+                            | TicketingState::Issued
+                            | TicketingState::Cancelling
+                            | TicketingState::Cancelled
+                            | TicketingState::CancelRefused => false,
+                        }
+                }
+                TicketOp::Cancel => {
+                    t.by_hand || matches!(t.state, TicketingState::Cancelling | TicketingState::CancelRefused)
+                }
+                TicketOp::Query => match t.state {
+                    TicketingState::Queued
+                    | TicketingState::Requested
+                    | TicketingState::Unknown
+                    | TicketingState::Cancelling
+                    | TicketingState::Cancelled => true,
+                    TicketingState::NotNeeded
+                    | TicketingState::Issued
+                    | TicketingState::Failed
+                    | TicketingState::CancelRefused => false,
+                },
+            }
+        }),
+        Effect::TellChannel { report, .. } => is_report_wanted(order, report),
+        Effect::DecryptGuests => {
+            order.buyer.has_remote_cipher()
+                || order.booking.as_ref().is_some_and(|b| {
+                    b.visitors.iter().chain(b.contact.iter()).any(crate::personal::Person::has_remote_cipher)
+                })
+        }
+        Effect::ArmDeadline { .. }
+        | Effect::DisarmDeadline { .. }
+        | Effect::TakeStock { .. }
+        | Effect::ReturnStock { .. } => true,
+    }
+}
+
+fn is_report_wanted(order: &Order, report: &Report) -> bool {
+    match report {
+        Report::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {
+            matches!(b.state, BookingState::Confirmed | BookingState::Used)
+                && b.ticketing.handover == Handover::Owed
+                && matches!(b.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
+        }),
+        Report::BookingAccepted { booking } => order
+            .booking_by_id(booking)
+            .is_some_and(|b| matches!(b.state, BookingState::Confirmed | BookingState::Used | BookingState::NoShow)),
+        Report::RefundApproved { case, .. } => case_is(order, case, RefundState::Approved),
+        Report::RefundRejected { case, .. } => case_is(order, case, RefundState::Rejected),
+        Report::BookingDeclined { .. }
+        | Report::Redeemed { .. }
+        | Report::NoShow { .. }
+        | Report::OrderCancelled { .. } => true,
+    }
+}
+
+fn case_is(order: &Order, id: &crate::id::RefundCaseId, state: RefundState) -> bool {
+    order.refund_case.iter().chain(&order.past_refund_cases).any(|c| &c.id == id && c.state == state)
+}

@@ -1,0 +1,155 @@
+//! Questions that change nothing: may this be sold, how does this order stand, what can be visited.
+
+use ticketbridge_core::command::RequestBooking;
+use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{Answer, CalendarDay, Query, SaleQuestion};
+use ticketbridge_core::product::RuleSnapshot;
+use ticketbridge_core::{Date, ExternalId, Rejection, Why, rules};
+use ticketbridge_store::Tx;
+
+use crate::engine::{Engine, EngineError, counts};
+use crate::live::Running;
+use crate::registry::RegisteredChannel;
+
+/// Dates that one calendar answer holds at most (`protocols/douyin.md` 16).
+const CALENDAR_DAYS_MAX: i64 = 60;
+
+/// What was found.
+#[derive(Debug)]
+pub enum Found {
+    /// It may be sold.
+    MaySell,
+    /// It may not.
+    Refused(Rejection),
+    /// The order.
+    Order(Box<Order>),
+    /// There is no such order.
+    NoSuchOrder,
+    /// The dates.
+    Calendar(Vec<CalendarDay>),
+}
+
+impl Found {
+    /// The order that it is about.
+    pub fn order(&self) -> Option<&Order> {
+        match self {
+            Found::Order(order) => Some(order),
+            Found::MaySell | Found::Refused(_) | Found::NoSuchOrder | Found::Calendar(_) => None,
+        }
+    }
+    /// The answer, and the word for it in metrics.
+    pub fn answer(&self) -> (Answer<'_>, &'static str) {
+        match self {
+            Found::MaySell => (Answer::MaySell, "accepted"),
+            Found::Refused(rejection) => (Answer::Refused(rejection), "refused"),
+            Found::Order(order) => (Answer::Status(order), "accepted"),
+            Found::NoSuchOrder => (Answer::NoSuchOrder, "no_such_order"),
+            Found::Calendar(days) => (Answer::Calendar(days), "accepted"),
+        }
+    }
+}
+
+impl Engine {
+    /// Answers a channel's question.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn ask(
+        &self,
+        running: &Running,
+        channel: &RegisteredChannel,
+        query: &Query,
+    ) -> Result<Found, EngineError> {
+        match query {
+            Query::MaySell(question) => self.may_sell(running, channel, question).await,
+            Query::OrderStatus { about } => self.status(channel, about).await,
+            Query::Calendar { product, from, to } => {
+                match running.config.rule_snapshot(channel.channel.rules(), product) {
+                    Some(rules) => Ok(Found::Calendar(self.calendar(&rules, *from, *to).await?)),
+                    None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
+                }
+            }
+        }
+    }
+
+    async fn status(&self, channel: &RegisteredChannel, about: &ExternalId) -> Result<Found, EngineError> {
+        Ok(self.order_about(channel, about).await?.map_or(Found::NoSuchOrder, |order| Found::Order(Box::new(order))))
+    }
+
+    async fn may_sell(
+        &self,
+        running: &Running,
+        channel: &RegisteredChannel,
+        question: &SaleQuestion,
+    ) -> Result<Found, EngineError> {
+        let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &question.sale.product) else {
+            return Ok(Found::Refused(
+                Rejection::new(Why::OffSale, "no such product is configured").at("product_out_id"),
+            ));
+        };
+        let asked = std::sync::Arc::new((rules, question.clone()));
+        let now = self.clock.now();
+        let verdict = self
+            .store
+            .write("may_sell", move |tx: &Tx| {
+                let asked = asked.clone();
+                Box::pin(async move {
+                    let (rules, question) = &*asked;
+                    judge(tx, rules, question, now).await
+                })
+            })
+            .await;
+        match verdict {
+            Ok(()) => Ok(Found::MaySell),
+            Err(EngineError::Rejected(rejection)) => Ok(Found::Refused(rejection)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// What is left on each date, from our own tables.
+    async fn calendar(&self, rules: &RuleSnapshot, from: Date, to: Date) -> Result<Vec<CalendarDay>, EngineError> {
+        let product = &rules.booking;
+        let mut days = Vec::new();
+        for offset in 0..=to.days_since(from).clamp(0, CALENDAR_DAYS_MAX - 1) {
+            let date = from.plus_days(offset);
+            let Some(range) = product.calendar_on(date) else { continue };
+            let left = match range.stock {
+                Some(total) => {
+                    let key = StockKey { product: product.code.clone(), date: Some(date) };
+                    self.store.stock_left(&key, Some(total)).await?
+                }
+                None => None,
+            };
+            let price = range.price.or(rules.voucher.as_ref().map(|v| v.price)).unwrap_or(0);
+            days.push(CalendarDay { date, left, price, open: left.is_none_or(|left| left > 0) });
+        }
+        Ok(days)
+    }
+}
+
+/// The same rules as for the sale and the booking themselves; nothing is taken.
+async fn judge(
+    tx: &Tx,
+    rules: &RuleSnapshot,
+    question: &SaleQuestion,
+    now: ticketbridge_core::UnixMillis,
+) -> Result<(), EngineError> {
+    let counts = counts::for_sale(tx, rules, &question.sale).await?;
+    rules::check_sale(rules, &question.sale, &counts)?;
+    if question.visit_date.is_some() || !question.visitors.is_empty() {
+        let request = RequestBooking {
+            channel_booking_id: ExternalId::new(""),
+            quantity: question.sale.quantity,
+            visit_date: question.visit_date,
+            visitors: question.visitors.clone(),
+            contact: Some(question.sale.buyer.clone()),
+            requested_at: now,
+            counts: Default::default(),
+        };
+        let counts = counts::for_booking(tx, rules, &question.sale.buyer, &request).await?;
+        let request = RequestBooking { counts, ..request };
+        rules::check_booking(rules, question.sale.quantity, &request, now)?;
+    }
+    Ok(())
+}

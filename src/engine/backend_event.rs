@@ -1,0 +1,137 @@
+//! A back-end's event: taken once, applied to the order of its reservation.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ticketbridge_core::command::Command;
+use ticketbridge_core::event::Actor;
+use ticketbridge_core::order::{AttentionKind, Order};
+use ticketbridge_core::port::BackendEvent;
+use ticketbridge_core::{Answering, BackendId, Rejection, Why};
+use ticketbridge_store::{InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
+
+use crate::engine::incoming::sha256_hex;
+use crate::engine::{Applied, Change, Engine, EngineError};
+
+/// An event that was verified and read.
+#[derive(Clone, Debug)]
+pub struct HeardEvent {
+    /// Whose.
+    pub backend: BackendId,
+    /// The same, as it stands in the history.
+    pub actor: Actor,
+    /// The event.
+    pub event: BackendEvent,
+    /// What it means for the order.
+    pub command: Command,
+    /// Lower-hex SHA-256 of the body.
+    pub body_sha256: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It changed the order.
+    Accepted,
+    /// It was taken before.
+    Duplicate,
+    /// It said what was known.
+    Stale,
+    /// It is of no concern.
+    Ignored,
+    /// It is kept until the order's state allows it.
+    Parked(AttentionKind),
+}
+
+impl Engine {
+    /// Takes an event.
+    ///
+    /// # Errors
+    /// A rejection when the reservation is not known or the event contradicts its own repeat; store errors.
+    pub async fn hear(&self, heard: HeardEvent) -> Result<(Heard, Option<Order>), EngineError> {
+        let dedupe = sha256_hex(&["backend", heard.backend.as_str(), &heard.event.key]);
+        let inbox_id = format!("inb_{:032x}", self.ids.seed().0);
+        let moment = self.moment();
+        let running = self.running();
+        let work = Arc::new((heard, dedupe, inbox_id, running));
+        let task = work.clone();
+        let result = self
+            .store
+            .write("hear", move |tx: &Tx| {
+                let work = task.clone();
+                Box::pin(async move {
+                    let (heard, dedupe, inbox_id, running) = &*work;
+                    let new = NewInbox {
+                        id: inbox_id,
+                        dedupe,
+                        channel: heard.backend.as_str(),
+                        call: "events",
+                        key: &heard.event.key,
+                        received_at: moment.now,
+                        body_sha256: &heard.body_sha256,
+                        body: &heard.body,
+                    };
+                    tx.insert_inbox(&new).await.map_err(|error| match error {
+                        StoreError::Duplicate => EngineError::Known,
+                        other => EngineError::Store(other),
+                    })?;
+                    let Some(id) = tx.order_of_booking(&heard.event.booking).await? else {
+                        return Err(Rejection::new(Why::NotFound, "no such reservation was made from here")
+                            .at("reservation_id")
+                            .into());
+                    };
+                    let actor = &heard.actor;
+                    let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
+                    let applied = change.on(tx, &id, &heard.command, None).await?;
+                    let what = what_became(&heard.command, &applied);
+                    let verdict = match what {
+                        Heard::Accepted => InboxVerdict::Accepted,
+                        Heard::Duplicate => InboxVerdict::Repeated,
+                        Heard::Stale => InboxVerdict::Stale,
+                        Heard::Ignored => InboxVerdict::Ignored,
+                        Heard::Parked(_) => InboxVerdict::Parked,
+                    };
+                    let answer = StoredAnswer { status: 200, body: Vec::new() };
+                    tx.finish_inbox(inbox_id, verdict, Some(&id), Some(&answer)).await?;
+                    Ok((applied, what))
+                })
+            })
+            .await;
+        match result {
+            Ok((applied, what)) => {
+                self.announce(&applied);
+                Ok((what, Some(applied.order)))
+            }
+            Err(EngineError::Known) => self.heard_again(&work.0, &work.1).await,
+            Err(other) => Err(other),
+        }
+    }
+
+    async fn heard_again(&self, heard: &HeardEvent, dedupe: &str) -> Result<(Heard, Option<Order>), EngineError> {
+        let Some(row) = self.store.inbox_by_dedupe(dedupe).await? else { return Err(EngineError::TryLater) };
+        if row.body_sha256 != heard.body_sha256 {
+            tracing::warn!(backend = %heard.backend, key = %row.key, inbox = %row.id,
+                "the same event id came with another body; the first one stands");
+            return Err(Rejection::new(Why::ContentDiffers, "this event id is known with another body")
+                .at("webhook-id")
+                .into());
+        }
+        let order = match &row.order {
+            Some(id) => self.store.load_order(id).await?,
+            None => None,
+        };
+        Ok((Heard::Duplicate, order))
+    }
+}
+
+fn what_became(command: &Command, applied: &Applied) -> Heard {
+    let order = &applied.order;
+    if let (Command::Redeem(_), Some(_)) = (command, &order.parked_redemption) {
+        let kinds = [AttentionKind::RefundUnderReview, AttentionKind::TooEarly, AttentionKind::NotTicketed];
+        let kind = kinds.into_iter().find(|kind| order.needs(*kind)).unwrap_or(AttentionKind::RefundUnderReview);
+        return Heard::Parked(kind);
+    }
+    if applied.changed { Heard::Accepted } else { Heard::Stale }
+}

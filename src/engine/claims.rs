@@ -1,0 +1,56 @@
+//! Limits per phone and per document are counted by keyed hashes: who bought what is known, the number is not.
+
+use ticketbridge_core::order::Order;
+use ticketbridge_store::{ClaimKind, GuestClaim, StoreError, Tx};
+
+use crate::engine::counts::phone_of;
+
+/// The digits of a phone, so that spaces and dashes make no second person, hashed with a key.
+pub(crate) fn phone_key(tx: &Tx, phone: &str) -> String {
+    let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
+    let national = digits.strip_prefix("86").filter(|rest| rest.len() == 11).unwrap_or(&digits);
+    tx.keyed_hash("phone", national)
+}
+
+/// A document number, in capitals, hashed with a key.
+pub(crate) fn document_key(tx: &Tx, number: &str) -> String {
+    tx.keyed_hash("document", &number.trim().to_ascii_uppercase())
+}
+
+/// Records what an order claims, and releases what it no longer does: a voucher counts for the product's life, a booking
+/// while it lives.
+pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Result<(), StoreError> {
+    let opened = before.is_none_or(|order| order.buyer.has_remote_cipher() && !after.buyer.has_remote_cipher());
+    if opened
+        && let Some(voucher) = &after.rules.voucher
+        && let Some(phone) = phone_of(&[&after.buyer])
+    {
+        let claim = GuestClaim {
+            product: voucher.code.clone(),
+            kind: ClaimKind::Phone,
+            hash: phone_key(tx, &phone),
+            units: after.quantity,
+        };
+        tx.claim_guests(&after.id, &[claim]).await?;
+    }
+    let had = before.and_then(Order::active_booking).map(|booking| (&booking.id, &booking.visitors));
+    let has = after.active_booking().map(|booking| (&booking.id, &booking.visitors));
+    if had == has || (has.is_none() && after.booking.as_ref().is_some_and(|b| b.used_at.is_some())) {
+        return Ok(());
+    }
+    let product = &after.rules.booking.code;
+    tx.release_claims(&after.id, product).await?;
+    let Some(booking) = after.active_booking() else { return Ok(()) };
+    let people: Vec<_> = booking.contact.iter().chain([&after.buyer]).collect();
+    let phone = phone_of(&people).map(|phone| (ClaimKind::Phone, phone_key(tx, &phone), after.quantity));
+    let documents = booking.visitors.iter().filter_map(|visitor| visitor.document.as_ref());
+    let documents = documents
+        .filter(|document| !document.number.is_remote_cipher())
+        .map(|document| (ClaimKind::Document, document_key(tx, document.number.reveal()), 1));
+    let claims: Vec<GuestClaim> = phone
+        .into_iter()
+        .chain(documents)
+        .map(|(kind, hash, units)| GuestClaim { product: product.clone(), kind, hash, units })
+        .collect();
+    tx.claim_guests(&after.id, &claims).await
+}

@@ -1,0 +1,69 @@
+//! What others have taken already, read under lock inside the transaction that decides.
+
+use ticketbridge_core::command::{Counts, RequestBooking, Sale};
+use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
+use ticketbridge_core::personal::{Person, Personal};
+use ticketbridge_core::product::RuleSnapshot;
+use ticketbridge_core::rules::guests::guests_of;
+use ticketbridge_store::{ClaimKind, StoreError, Tx};
+
+use crate::engine::claims::{document_key, phone_key};
+
+/// For a sale: units left, and units that the phone has bought.
+pub(crate) async fn for_sale(tx: &Tx, rules: &RuleSnapshot, sale: &Sale) -> Result<Counts, StoreError> {
+    let mut counts = Counts::default();
+    if let Some(voucher) = &rules.voucher {
+        if let Some(key) = voucher_stock_key(rules) {
+            counts.voucher_left = tx.stock_left(&key, voucher.stock).await?;
+        }
+        if voucher.per_phone.is_some()
+            && let Some(hash) = phone_of(&[&sale.buyer]).map(|phone| phone_key(tx, &phone))
+        {
+            counts.phone_units = tx.claimed_units(&voucher.code, ClaimKind::Phone, &hash, None).await?;
+        }
+    }
+    Ok(counts)
+}
+
+/// For a booking: units left on the date, and what phone and documents have booked.
+pub(crate) async fn for_booking(
+    tx: &Tx,
+    rules: &RuleSnapshot,
+    buyer: &Person,
+    request: &RequestBooking,
+) -> Result<Counts, StoreError> {
+    let product = &rules.booking;
+    let mut counts = Counts::default();
+    if let Some(key) = date_stock_key(product, request.visit_date) {
+        let total = request.visit_date.and_then(|date| product.calendar_on(date)).and_then(|range| range.stock);
+        counts.date_left = tx.stock_left(&key, total).await?;
+    }
+    if product.limits.per_phone.is_some() {
+        let people: Vec<&Person> = request.contact.iter().chain([buyer]).collect();
+        if let Some(hash) = phone_of(&people).map(|phone| phone_key(tx, &phone)) {
+            counts.phone_units = tx.claimed_units(&product.code, ClaimKind::Phone, &hash, None).await?;
+        }
+    }
+    if product.limits.per_document.is_some() {
+        for guest in guests_of(&request.visitors, request.contact.as_ref()) {
+            let Some(document) = &guest.document else { continue };
+            if document.number.is_remote_cipher() {
+                counts.document_bookings.push(0);
+                continue;
+            }
+            let hash = document_key(tx, document.number.reveal());
+            counts.document_bookings.push(tx.claimed_units(&product.code, ClaimKind::Document, &hash, None).await?);
+        }
+    }
+    Ok(counts)
+}
+
+/// The first phone that is there in clear.
+pub(crate) fn phone_of(people: &[&Person]) -> Option<String> {
+    people
+        .iter()
+        .filter_map(|person| person.phone.as_ref())
+        .find(|phone| !phone.is_empty() && !phone.is_remote_cipher())
+        .map(Personal::reveal)
+        .map(str::to_owned)
+}

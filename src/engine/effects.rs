@@ -1,0 +1,90 @@
+//! Effects become rows: deliveries, deadlines, stock.
+
+use sha2::{Digest, Sha256};
+use ticketbridge_core::effect::{Effect, TicketOp};
+use ticketbridge_core::order::Order;
+use ticketbridge_core::{OrderId, Rejection, Why};
+use ticketbridge_store::{NewJob, Tx};
+
+use crate::engine::{Change, EngineError};
+
+/// Effects of one command, at most: the place of each within the order's deliveries is `version × this + index`.
+const EFFECTS_MAX: u64 = 1_000;
+
+/// The destination of what is told to a channel.
+pub fn channel_destination(id: &ticketbridge_core::ChannelId) -> String {
+    format!("channel:{id}")
+}
+/// The destination of what is asked of a back-end.
+pub fn backend_destination(id: &ticketbridge_core::BackendId) -> String {
+    format!("backend:{id}")
+}
+
+/// The id of effect number `index` of the command that found the order at `version`: the same on every run of the
+/// transaction, and so the same idempotency key towards the partner.
+fn delivery_id(order: &OrderId, version: u64, index: usize) -> String {
+    let digest = Sha256::digest(format!("{order}|{version}|{index}"));
+    format!("dlv_{}", &hex::encode(digest)[..32])
+}
+
+impl Change<'_> {
+    /// Makes a row of every effect.
+    pub(crate) async fn enqueue(
+        &self,
+        tx: &Tx,
+        order: &Order,
+        version: u64,
+        effects: &[Effect],
+    ) -> Result<(), EngineError> {
+        for (index, effect) in effects.iter().enumerate() {
+            let job = |destination: String, call: String, not_before: Option<ticketbridge_core::UnixMillis>| NewJob {
+                id: delivery_id(&order.id, version, index),
+                order: order.id.clone(),
+                destination,
+                call,
+                effect: effect.clone(),
+                seq: version * EFFECTS_MAX + index as u64,
+                due_at: not_before.unwrap_or(self.moment.now).max(self.moment.now),
+                created_at: self.moment.now,
+                traceparent: self.traceparent.clone(),
+            };
+            match effect {
+                Effect::CallBackend { backend, op, not_before, .. } => {
+                    let destination = backend_destination(backend);
+                    if *op == TicketOp::Cancel {
+                        // What waits its turn before the cancellation is looked at now: most of it is no longer wanted.
+                        tx.hurry(&order.id, &destination, self.moment.now).await?;
+                    }
+                    tx.enqueue(&job(destination, op.name().to_owned(), *not_before)).await?;
+                }
+                Effect::TellChannel { report, not_before } => {
+                    let destination = channel_destination(&order.channel);
+                    tx.enqueue(&job(destination, report.name().to_owned(), *not_before)).await?;
+                }
+                Effect::DecryptGuests => {
+                    let destination = channel_destination(&order.channel);
+                    tx.enqueue(&job(destination, "decrypt_guests".to_owned(), None)).await?;
+                }
+                Effect::ArmDeadline { kind, due_at, warn_at } => {
+                    tx.arm(&order.id, *kind, *due_at, warn_at, self.moment.now).await?;
+                }
+                Effect::DisarmDeadline { kind } => {
+                    tx.disarm(&order.id, *kind).await?;
+                }
+                Effect::TakeStock { key, units } => {
+                    if order.is_stub && key.date.is_none() {
+                        // Sold already, whatever our count says.
+                        tx.take_sold_stock(key, *units).await?;
+                    } else if !tx.take_stock(key, *units).await? {
+                        // The row was locked when it was counted; somebody who gets here has counted another row.
+                        return Err(Rejection::new(Why::OutOfStock, "the last unit has just been taken").into());
+                    }
+                }
+                Effect::ReturnStock { key, units } => {
+                    tx.give_back_stock(key, *units).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

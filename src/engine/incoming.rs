@@ -1,0 +1,498 @@
+//! A channel's message: taken once, answered the same every time.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use ticketbridge_core::command::{Command, PlaceOrder, RequestBooking, Sale, WhenUnknown};
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
+use ticketbridge_core::{Answering, ExternalId, Rejection, UnixMillis, Why};
+use ticketbridge_store::{
+    InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, Tx,
+};
+
+use crate::engine::{Applied, Change, Engine, EngineError, counts};
+use crate::live::Running;
+use crate::registry::RegisteredChannel;
+
+/// A message that was verified and read.
+#[derive(Clone)]
+pub struct Incoming {
+    /// The configuration under which it was verified.
+    pub running: Arc<Running>,
+    /// Whose it is.
+    pub channel: Arc<RegisteredChannel>,
+    /// The call.
+    pub endpoint: Endpoint,
+    /// What was read.
+    pub inbound: Inbound,
+    /// The bytes received.
+    pub body: Bytes,
+    /// Lower-hex SHA-256 of the body's content, independent of how JSON was laid out.
+    pub content_sha256: String,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
+}
+
+/// What became of a message.
+#[derive(Debug)]
+pub enum Received {
+    /// Taken (again); the answer, and the order that it is about.
+    Answered {
+        /// The answer.
+        reply: HttpReply,
+        /// The order.
+        order: Option<Box<Order>>,
+        /// For metrics and logs.
+        verdict: Verdict,
+    },
+    /// The same key came before with other content.
+    ContentDiffers,
+    /// The sender should come again.
+    TryLater,
+}
+
+/// What a message led to, before it is put into the channel's words.
+enum Routed {
+    Done(Box<Applied>),
+    Kept,
+    Refused(Rejection),
+    NoSuchOrder,
+}
+
+impl Engine {
+    /// Takes a message: inbox first, then the change, then the answer, one commit.
+    ///
+    /// # Errors
+    /// Store errors only; everything else is an answer.
+    pub async fn receive(&self, incoming: Incoming) -> Result<Received, EngineError> {
+        let Inbound::Message(envelope) = &incoming.inbound else {
+            return self.note_hint(incoming).await;
+        };
+        let dedupe = dedupe(&incoming, &envelope.key);
+        let new = self.inbox_row(&incoming, &envelope.key, dedupe.clone());
+        let moment = self.moment();
+        let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
+        let work = Arc::new((incoming, new, actor));
+        let task = work.clone();
+        let result = self
+            .store
+            .write("receive", move |tx: &Tx| {
+                let work = task.clone();
+                Box::pin(async move {
+                    let (incoming, new, actor) = &*work;
+                    tx.insert_inbox(&new.row()).await.map_err(|error| match error {
+                        StoreError::Duplicate => EngineError::Known,
+                        other => EngineError::Store(other),
+                    })?;
+                    let change = Change {
+                        running: &incoming.running,
+                        actor,
+                        moment,
+                        answering: Answering::InAnswer,
+                        traceparent: incoming.traceparent.clone(),
+                    };
+                    take(tx, &change, incoming, &new.id).await
+                })
+            })
+            .await;
+        match result {
+            Ok((applied, reply, verdict)) => {
+                if let Some(applied) = &applied {
+                    self.announce(applied);
+                }
+                let order = applied.map(|applied| Box::new(applied.order));
+                Ok(Received::Answered { reply, order, verdict })
+            }
+            Err(EngineError::Known) => self.repeat(&work.0, &dedupe).await,
+            Err(EngineError::TryLater) => Ok(Received::TryLater),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// A message that was taken before: the same answer, or a flag when its content is another.
+    async fn repeat(&self, incoming: &Incoming, dedupe: &str) -> Result<Received, EngineError> {
+        let Some(row) = self.store.inbox_by_dedupe(dedupe).await? else {
+            return Ok(Received::TryLater);
+        };
+        if row.body_sha256 != incoming.content_sha256 {
+            self.note(incoming, &row.key, Verdict::Conflict, row.order.clone()).await?;
+            tracing::warn!(
+                channel = %incoming.channel.id, call = incoming.endpoint.name, key = %row.key, inbox = %row.id,
+                "the same key came with other content; the first message stands"
+            );
+            return Ok(Received::ContentDiffers);
+        }
+        if incoming.endpoint.answers_from_state {
+            return self.answer_from_state(incoming, row).await;
+        }
+        match row.answer {
+            Some(answer) => {
+                Ok(Received::Answered { reply: stored_reply(answer), order: None, verdict: Verdict::Repeated })
+            }
+            None => Ok(Received::TryLater),
+        }
+    }
+
+    /// Some answers are the present truth, on a repeat too: tickets that have come meanwhile, for example.
+    async fn answer_from_state(&self, incoming: &Incoming, row: InboxRow) -> Result<Received, EngineError> {
+        let order = match &row.order {
+            Some(id) => self.store.load_order(id).await?,
+            None => match &incoming.inbound {
+                Inbound::Message(envelope) => self.order_about(&incoming.channel, &envelope.about).await?,
+                _ => None,
+            },
+        };
+        let answer = match (&order, row.answer) {
+            // A refusal stays one.
+            (_, Some(answer)) if row.verdict == Verdict::Refused => {
+                return Ok(Received::Answered { reply: stored_reply(answer), order: None, verdict: Verdict::Repeated });
+            }
+            (Some(order), _) => Answer::Accepted(order),
+            (None, _) => Answer::Kept,
+        };
+        let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &answer);
+        Ok(Received::Answered { reply, order: order.map(Box::new), verdict: Verdict::Repeated })
+    }
+
+    /// The order behind a channel's number, whether a sale's or a booking's.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn order_about(
+        &self,
+        channel: &RegisteredChannel,
+        about: &ExternalId,
+    ) -> Result<Option<Order>, EngineError> {
+        match self.store.resolve_ref(&channel.id, about).await?.and_then(|row| row.order) {
+            Some(id) => Ok(self.store.load_order(&id).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes a message that changes nothing: malformed, contradictory, or only a hint. Its key is its own content.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn note(
+        &self,
+        incoming: &Incoming,
+        key: &str,
+        verdict: Verdict,
+        order_id: Option<ticketbridge_core::OrderId>,
+    ) -> Result<(), EngineError> {
+        let parts = [incoming.channel.id.as_str(), incoming.endpoint.name, key, &incoming.content_sha256, "noted"];
+        let new = self.inbox_row(incoming, key, sha256_hex(&parts));
+        let result = self
+            .store
+            .write("note", move |tx: &Tx| {
+                let (new, order_id) = (new.clone(), order_id.clone());
+                Box::pin(async move {
+                    tx.insert_inbox(&new.row()).await?;
+                    tx.finish_inbox(&new.id, verdict, order_id.as_ref(), None).await
+                })
+            })
+            .await;
+        match result {
+            // Noted before: nothing is lost.
+            Ok(()) | Err(StoreError::Duplicate) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    fn inbox_row(&self, incoming: &Incoming, key: &str, dedupe: String) -> OwnedInbox {
+        OwnedInbox {
+            id: format!("inb_{:032x}", self.ids.seed().0),
+            dedupe,
+            channel: incoming.channel.id.to_string(),
+            call: incoming.endpoint.name,
+            key: key.to_owned(),
+            received_at: self.clock.now(),
+            body_sha256: incoming.content_sha256.clone(),
+            body: incoming.body.clone(),
+        }
+    }
+
+    async fn note_hint(&self, incoming: Incoming) -> Result<Received, EngineError> {
+        let (key, about) = match &incoming.inbound {
+            Inbound::Hint { key, about, .. } => (key.clone(), about.clone()),
+            _ => (String::new(), None),
+        };
+        let order = match &about {
+            Some(about) => self.store.resolve_ref(&incoming.channel.id, about).await?.and_then(|row| row.order),
+            None => None,
+        };
+        self.note(&incoming, &key, Verdict::Hint, order).await?;
+        let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &Answer::Noted);
+        Ok(Received::Answered { reply, order: None, verdict: Verdict::Hint })
+    }
+}
+
+/// A row of the inbox that a re-runnable transaction can borrow from.
+#[derive(Clone)]
+struct OwnedInbox {
+    id: String,
+    dedupe: String,
+    channel: String,
+    call: &'static str,
+    key: String,
+    received_at: UnixMillis,
+    body_sha256: String,
+    body: Bytes,
+}
+
+impl OwnedInbox {
+    fn row(&self) -> NewInbox<'_> {
+        NewInbox {
+            id: &self.id,
+            dedupe: &self.dedupe,
+            channel: &self.channel,
+            call: self.call,
+            key: &self.key,
+            received_at: self.received_at,
+            body_sha256: &self.body_sha256,
+            body: &self.body,
+        }
+    }
+}
+
+fn stored_reply(answer: StoredAnswer) -> HttpReply {
+    HttpReply {
+        status: http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::OK),
+        content_type: "application/json",
+        body: Bytes::from(answer.body),
+    }
+}
+
+/// Carries a new message out and writes its answer into its inbox row.
+async fn take(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    inbox_id: &str,
+) -> Result<(Option<Applied>, HttpReply, Verdict), EngineError> {
+    let Inbound::Message(envelope) = &incoming.inbound else {
+        return Err(EngineError::TryLater);
+    };
+    let routed = match route(tx, change, incoming, envelope).await {
+        Ok(routed) => routed,
+        Err(EngineError::Rejected(rejection)) => Routed::Refused(rejection),
+        Err(other) => return Err(other),
+    };
+    let (answer, verdict) = match &routed {
+        Routed::Done(applied) => (Answer::Accepted(&applied.order), Verdict::Accepted),
+        Routed::Kept => (Answer::Kept, Verdict::Parked),
+        Routed::Refused(rejection) => (Answer::Refused(rejection), Verdict::Refused),
+        Routed::NoSuchOrder => (Answer::NoSuchOrder, Verdict::Refused),
+    };
+    let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &answer);
+    let applied = match routed {
+        Routed::Done(applied) => Some(*applied),
+        Routed::Kept | Routed::Refused(_) | Routed::NoSuchOrder => None,
+    };
+    let order = applied.as_ref().map(|applied| &applied.order.id);
+    let answer = StoredAnswer { status: reply.status.as_u16(), body: reply.body.to_vec() };
+    tx.finish_inbox(inbox_id, verdict, order, Some(&answer)).await?;
+    Ok((applied, reply, verdict))
+}
+
+async fn route(tx: &Tx, change: &Change<'_>, incoming: &Incoming, envelope: &Envelope) -> Result<Routed, EngineError> {
+    match &envelope.message {
+        Message::Sale(sale) => take_sale(tx, change, incoming, sale).await,
+        Message::Booking { sale, request } => take_booking(tx, change, incoming, sale, request).await,
+        Message::Act(command) => take_act(tx, change, incoming, envelope, command).await,
+    }
+}
+
+async fn take_sale(tx: &Tx, change: &Change<'_>, incoming: &Incoming, sale: &Sale) -> Result<Routed, EngineError> {
+    let applied = place_or_repeat(tx, change, incoming, sale, Told::ByItself).await?;
+    let applied = apply_remembered(tx, change, incoming, applied, &sale.channel_order_id).await?;
+    Ok(Routed::Done(Box::new(applied)))
+}
+
+/// How a sale became known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// By its own message.
+    ByItself,
+    /// Only through a booking that refers to it (H2).
+    ByItsBooking,
+}
+
+async fn place_or_repeat(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    sale: &Sale,
+    told: Told,
+) -> Result<Applied, EngineError> {
+    let known = tx.lock_ref(&incoming.channel.id, &sale.channel_order_id).await?;
+    refuse_tombstone(&known)?;
+    let rules =
+        incoming.running.config.rule_snapshot(incoming.channel.channel.rules(), &sale.product).ok_or_else(|| {
+            let code = sale.product.voucher.as_ref().or(sale.product.booking.as_ref()).map_or("", |code| code.as_str());
+            Rejection::new(Why::OffSale, format!("no product `{code}` is configured")).at("product_out_id")
+        });
+    if let Some(id) = known.order.clone() {
+        if told == Told::ByItsBooking {
+            return match tx.lock_order(&id).await? {
+                Some(order) => Ok(Applied { order, changed: false }),
+                None => Err(EngineError::TryLater),
+            };
+        }
+        let Some(order) = tx.lock_order(&id).await? else { return Err(EngineError::TryLater) };
+        let rules = order.rules.clone();
+        let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub: false };
+        let command = Command::PlaceOrder(Box::new(placed), Default::default());
+        return change.on_locked(tx, order, &command).await;
+    }
+    let rules = rules?;
+    let counts = counts::for_sale(tx, &rules, sale).await?;
+    let is_stub = told == Told::ByItsBooking && sale.kind == ticketbridge_core::order::OrderKind::Voucher;
+    let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub };
+    let applied = change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await?;
+    tx.bind_ref(&incoming.channel.id, &sale.channel_order_id, &applied.order.id, None).await?;
+    Ok(applied)
+}
+
+fn refuse_tombstone(row: &OrderRefRow) -> Result<(), EngineError> {
+    match &row.tombstone {
+        Some(_) => Err(Rejection::new(Why::Tombstoned, "this order was called off before it was told to us").into()),
+        None => Ok(()),
+    }
+}
+
+async fn take_booking(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    sale: &Sale,
+    request: &RequestBooking,
+) -> Result<Routed, EngineError> {
+    let reference = &request.channel_booking_id;
+    let known = tx.lock_ref(&incoming.channel.id, reference).await?;
+    refuse_tombstone(&known)?;
+    let sale_applied = place_or_repeat(tx, change, incoming, sale, Told::ByItsBooking).await?;
+    let order = sale_applied.order;
+    if let Some(other) = known.order.filter(|id| id != &order.id) {
+        let sentence = format!("this booking belongs to order {other}");
+        return Err(Rejection::new(Why::ContentDiffers, sentence).at("source_order_id").into());
+    }
+    let counts = counts::for_booking(tx, &order.rules, &order.buyer, request).await?;
+    let command = Command::RequestBooking(Box::new(RequestBooking { counts, ..request.clone() }));
+    let booked = change.next(1).on_locked(tx, order.clone(), &command).await;
+    let applied = match booked {
+        Ok(applied) => applied,
+        // The voucher is real even when its booking is refused: what became known of it stays.
+        Err(EngineError::Rejected(rejection)) => return Ok(Routed::Refused(rejection)),
+        Err(other) => return Err(other),
+    };
+    let booking = applied.order.booking_by_ref(reference).map(|booking| booking.id.clone());
+    tx.bind_ref(&incoming.channel.id, reference, &applied.order.id, booking.as_ref()).await?;
+    let applied = apply_remembered(tx, change, incoming, applied, reference).await?;
+    Ok(Routed::Done(Box::new(Applied { changed: applied.changed || sale_applied.changed, ..applied })))
+}
+
+/// What came too early is carried out now, in the order in which it came (H1).
+async fn apply_remembered(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    applied: Applied,
+    reference: &ExternalId,
+) -> Result<Applied, EngineError> {
+    let mut current = applied;
+    let remembered: Vec<Command> = tx.take_remembered(&incoming.channel.id, reference).await?;
+    for (index, command) in remembered.iter().enumerate() {
+        let later = Change { answering: Answering::Nobody, ..change.next(2 + index as u128) };
+        match later.on_locked(tx, current.order.clone(), command).await {
+            Ok(next) => current = Applied { changed: current.changed || next.changed, ..next },
+            Err(EngineError::Rejected(rejection)) => {
+                tracing::warn!(order = %current.order.id, command = command.name(), code = rejection.why.code(),
+                    "a message that had come too early no longer applies");
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(current)
+}
+
+async fn take_act(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    envelope: &Envelope,
+    command: &Command,
+) -> Result<Routed, EngineError> {
+    let row = tx.lock_ref(&incoming.channel.id, &envelope.about).await?;
+    let stamped = stamp(command, change.moment.now);
+    let command = &stamped;
+    if let Some(id) = &row.order {
+        let applied = change.on(tx, id, command, None).await?;
+        return Ok(Routed::Done(Box::new(applied)));
+    }
+    let is_dead = row.tombstone.is_some();
+    match command.when_unknown() {
+        WhenUnknown::Remember if is_dead => {
+            Err(Rejection::new(Why::Tombstoned, "this order was called off before it was told to us").into())
+        }
+        WhenUnknown::Remember => {
+            tracing::warn!(channel = %incoming.channel.id, call = incoming.endpoint.name, about = %envelope.about,
+                "a message came before its order; kept until the order comes");
+            match tx.remember(&incoming.channel.id, &envelope.about, command).await? {
+                Remembered::Kept => Ok(Routed::Kept),
+                Remembered::Full => Err(EngineError::TryLater),
+            }
+        }
+        WhenUnknown::Tombstone => {
+            tx.put_tombstone(&incoming.channel.id, &envelope.about, command.name()).await?;
+            Ok(Routed::Kept)
+        }
+        WhenUnknown::TryLater => Err(EngineError::TryLater),
+        WhenUnknown::Create | WhenUnknown::NotFound => Ok(Routed::NoSuchOrder),
+    }
+}
+
+/// A demand for tickets counts from when it reached us: an adapter has no clock.
+fn stamp(command: &Command, now: UnixMillis) -> Command {
+    let mut command = command.clone();
+    if let Command::RequestTickets { request, .. } = &mut command {
+        request.at = now;
+    }
+    command
+}
+
+fn dedupe(incoming: &Incoming, key: &str) -> String {
+    sha256_hex(&[incoming.channel.id.as_str(), incoming.endpoint.name, key])
+}
+
+/// Lower-hex SHA-256 over parts that cannot run into each other.
+pub(crate) fn sha256_hex(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// Lower-hex SHA-256 of a JSON body's content: the same for any order of keys and any white space; of the bytes when it is no JSON.
+pub fn content_sha256(body: &[u8]) -> String {
+    fn sorted(value: &serde_json::Value) -> serde_json::Value {
+        match value {
+            serde_json::Value::Object(map) => {
+                let mut entries: Vec<_> = map.iter().collect();
+                entries.sort_by_key(|(key, _)| key.as_str());
+                serde_json::Value::Object(entries.into_iter().map(|(k, v)| (k.clone(), sorted(v))).collect())
+            }
+            serde_json::Value::Array(items) => serde_json::Value::Array(items.iter().map(sorted).collect()),
+            other => other.clone(),
+        }
+    }
+    match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(value) => hex::encode(Sha256::digest(sorted(&value).to_string())),
+        Err(_) => hex::encode(Sha256::digest(body)),
+    }
+}

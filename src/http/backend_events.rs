@@ -1,0 +1,162 @@
+//! What a back-end tells by itself: `POST /backends/{backend}/events`, over Standard Webhooks (`contract.md` 4 and 5).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::order::{AttentionKind, Order};
+use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, RawRequest};
+use ticketbridge_core::{BackendId, Millis};
+use ticketbridge_store::Direction;
+
+use crate::call_log::InboundCall;
+use crate::engine::backend_event::{Heard, HeardEvent};
+use crate::http::problem::Problem;
+use crate::http::{Shared, caller};
+use crate::registry::RegisteredBackend;
+
+/// `POST /backends/{backend}/events`.
+pub async fn receive(
+    State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(backend): Path<String>,
+    request: Request,
+) -> Response {
+    let started = (shared.engine.clock().now(), shared.engine.clock().monotonic());
+    let running = shared.engine.running();
+    let Some(backend) = running.registry.backend(&BackendId::new(backend)) else {
+        return Problem::new(StatusCode::NOT_FOUND, "unknown_backend", "no back-end of this name is configured")
+            .into_response();
+    };
+    let (parts, body) = request.into_parts();
+    let caller = caller::address(peer, &parts.headers, &running.config.server.trusted_proxies);
+    let answer = if shared.stopping.is_cancelled() {
+        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again")
+            .after(5))
+    } else if !shared.callers.admit(backend.id.as_str(), caller, running.config.server.rate_per_caller) {
+        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address")
+            .after(1))
+    } else {
+        match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
+            Ok(body) => hear(&shared, &backend, &parts.headers, body).await,
+            Err(_) => Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("a body has at most {BODY_BYTES_MAX} bytes"),
+            )),
+        }
+    };
+    let took = shared.engine.clock().monotonic().saturating_sub(started.1);
+    let (response, status, outcome, order) = match answer {
+        Ok((heard, order)) => {
+            let (status, outcome, body) = words(&heard, order.as_ref());
+            let id = order.map(|order| order.id);
+            ((status, Json(body)).into_response(), status.as_u16(), outcome, id)
+        }
+        Err(problem) => {
+            let status = problem.status;
+            (problem.into_response(), status, "refused", None)
+        }
+    };
+    let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+    metrics::counter!("ticketbridge_backend_events_total", "backend" => backend.id.to_string(), "outcome" => outcome)
+        .increment(1);
+    tracing::info!(backend = %backend.id, outcome, status, duration_ms = took_ms,
+        order = order.as_ref().map_or("", |id| id.as_str()), "event answered");
+    shared.call_log.record(InboundCall {
+        order,
+        direction: Direction::In,
+        partner: backend.id.to_string(),
+        call: "events".to_owned(),
+        at: started.0,
+        duration: Millis(took_ms),
+        status,
+        verdict: outcome.to_owned(),
+    });
+    response
+}
+
+async fn hear(
+    shared: &Shared,
+    backend: &Arc<RegisteredBackend>,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<(Heard, Option<Order>), Problem> {
+    let raw = RawRequest { endpoint: "events", method: &Method::POST, query: "", headers, body: &body };
+    let now = shared.engine.clock().now();
+    let cx = Context { now, nonce: shared.engine.ids().nonce(), delivery_id: "", access_token: None, attempt: 1 };
+    let verified = backend.backend.verify(raw, &cx).map_err(|error| {
+        tracing::warn!(backend = %backend.id, "a back-end's caller is not believed: {error}");
+        unauthenticated(&error)
+    })?;
+    if std::str::from_utf8(&body).is_err() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", "the body is not UTF-8").at("body"));
+    }
+    let event = backend.backend.decode(&verified).map_err(|error| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.reason.clone()).at(error.field)
+    })?;
+    let Some(command) = command_of(&event) else { return Ok((Heard::Ignored, None)) };
+    let heard = HeardEvent {
+        backend: backend.id.clone(),
+        actor: Actor::new(ActorKind::Backend, backend.id.as_str()),
+        event,
+        command,
+        body_sha256: hex::encode(Sha256::digest(&body)),
+        body,
+    };
+    Ok(shared.engine.hear(heard).await?)
+}
+
+fn command_of(event: &BackendEvent) -> Option<Command> {
+    match &event.news {
+        BackendNews::Facts(facts) => {
+            Some(Command::RecordTicketFacts { booking: event.booking.clone(), facts: facts.clone() })
+        }
+        BackendNews::Redeemed { at } => {
+            Some(Command::Redeem(Redeem { booking: Some(event.booking.clone()), at: *at, by: RedeemedBy::Gate }))
+        }
+        BackendNews::Ignored => None,
+    }
+}
+
+fn unauthenticated(error: &AuthError) -> Problem {
+    let code = match error {
+        AuthError::Missing(_) => "missing_signature",
+        AuthError::UnknownKey(_) => "unknown_key",
+        AuthError::BadSignature => "bad_signature",
+        AuthError::BadTimestamp(_) => "bad_timestamp",
+    };
+    Problem::new(StatusCode::UNAUTHORIZED, code, error.to_string())
+}
+
+fn words(heard: &Heard, order: Option<&Order>) -> (StatusCode, &'static str, serde_json::Value) {
+    let about = |result: &str| match order {
+        Some(order) => json!({"result": result, "order_id": order.id, "version": order.version}),
+        None => json!({"result": result}),
+    };
+    match heard {
+        Heard::Accepted => (StatusCode::OK, "accepted", about("accepted")),
+        Heard::Duplicate => (StatusCode::OK, "duplicate", about("duplicate")),
+        Heard::Stale => (StatusCode::OK, "stale", about("stale")),
+        Heard::Ignored => (StatusCode::OK, "ignored", about("ignored")),
+        Heard::Parked(kind) => {
+            let reason = match kind {
+                AttentionKind::TooEarly => "too_early",
+                AttentionKind::NotTicketed => "not_ticketed",
+                _ => "refund_under_review",
+            };
+            let mut body = about("parked");
+            body["reason"] = json!(reason);
+            (StatusCode::ACCEPTED, "parked", body)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Errors of our own interfaces: `application/problem+json` with a stable `code`, and a sentence that says what to do.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use ticketbridge_core::{Rejection, Why};
+
+use crate::engine::EngineError;
+
+/// An error answer (RFC 9457).
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    /// Stable, for machines: `urn:ticketbridge:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What integrators write down.
+    pub code: String,
+    /// The status's own words.
+    pub title: String,
+    /// The status.
+    pub status: u16,
+    /// What is wrong and what to do.
+    pub detail: String,
+    /// The field at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// More, where there is more: the problems of a configuration, for example.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problems: Option<serde_json::Value>,
+    /// Seconds after which to come again.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// A problem.
+    pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        let code = code.into();
+        Self {
+            kind: format!("urn:ticketbridge:problem:{code}"),
+            code,
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            field: None,
+            problems: None,
+            retry_after: None,
+        }
+    }
+    /// The same, naming the field at fault.
+    pub fn at(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+    /// The same, asking to come again after some seconds.
+    pub fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+    /// Trouble of ours.
+    pub fn trouble() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service cannot do this now; try again").after(5)
+    }
+}
+
+/// The status under which a refusal goes out.
+pub fn status_of(why: Why) -> StatusCode {
+    match why {
+        Why::NotFound => StatusCode::NOT_FOUND,
+        Why::Invalid
+        | Why::FeeOutOfRange
+        | Why::PhoneMalformed
+        | Why::DocumentMalformed
+        | Why::NameMalformed
+        | Why::PhoneMissing
+        | Why::DocumentMissing
+        | Why::NameMissing
+        | Why::DocumentNotAccepted
+        | Why::VisitorsMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let problem = Problem::new(status_of(rejection.why), rejection.why.code(), rejection.sentence.into_owned());
+        match rejection.field {
+            Some(field) => problem.at(field.into_owned()),
+            None => problem,
+        }
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Rejected(rejection) => rejection.into(),
+            EngineError::Known => Problem::new(StatusCode::CONFLICT, "duplicate", "this message has been taken before"),
+            EngineError::TryLater | EngineError::LeaseLost => Problem::trouble(),
+            EngineError::Store(ref store) => {
+                if let ticketbridge_store::StoreError::Cursor = store {
+                    return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "the cursor is not one of ours")
+                        .at("cursor");
+                }
+                crate::worker::log_trouble("a request could not be carried out", &error);
+                Problem::trouble()
+            }
+        }
+    }
+}
+
+impl From<ticketbridge_store::StoreError> for Problem {
+    fn from(error: ticketbridge_store::StoreError) -> Self {
+        EngineError::Store(error).into()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"))], body)
+                .into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// No such path.
+pub async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path")
+}
+
+/// The path is right, the method is not.
+pub async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path takes another method")
+}

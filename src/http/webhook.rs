@@ -1,0 +1,354 @@
+//! A channel's call: who calls, is it believed, what does it ask, what is answered; within the channel's budget whatever a
+//! back-end does.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use ticketbridge_core::command::Command;
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
+use ticketbridge_core::port::{
+    Answer, Context, DecodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
+};
+use ticketbridge_core::{ChannelId, Millis, UnixMillis};
+use ticketbridge_store::{Direction, InboxVerdict};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::call_log::InboundCall;
+use crate::engine::{EngineError, Incoming, Received, content_sha256};
+use crate::http::problem::Problem;
+use crate::http::{Shared, caller};
+
+/// The part of a channel's budget that is kept for writing the answer down and sending it.
+const ANSWER_MARGIN: Millis = Millis(250);
+/// When the service cannot take a message, the sender may come again after this.
+const COME_AGAIN: Millis = Millis::seconds(10);
+
+/// How a call ended, for the log, the metrics and the record of calls.
+struct Ended {
+    reply: Response,
+    status: u16,
+    outcome: &'static str,
+    order: Option<ticketbridge_core::OrderId>,
+}
+
+/// `POST /channels/{channel}/{call}`.
+pub async fn receive(
+    State(shared): State<Shared>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path((channel, call)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let started = (shared.engine.clock().now(), shared.engine.clock().monotonic());
+    let running = shared.engine.running();
+    let Some(channel) = running.registry.channel(&ChannelId::new(channel)) else {
+        return Problem::new(StatusCode::NOT_FOUND, "unknown_channel", "no channel of this name is configured")
+            .into_response();
+    };
+    let Some(endpoint) = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == call).copied() else {
+        return Problem::new(StatusCode::NOT_FOUND, "unknown_call", "this channel has no such call").into_response();
+    };
+    if request.method() != Method::POST {
+        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "channels' calls are POST")
+            .into_response();
+    }
+    let caller = caller::address(peer, request.headers(), &running.config.server.trusted_proxies);
+    let (parts, body) = request.into_parts();
+    let traceparent = trace_of(&parts.headers);
+    let ended = match admit(&shared, &channel, caller) {
+        Some(problem) => refused(problem),
+        None => match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
+            Err(_) => refused(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("a body has at most {BODY_BYTES_MAX} bytes"),
+            )),
+            Ok(body) => {
+                let call = Arrived {
+                    shared: &shared,
+                    running: running.clone(),
+                    channel: channel.clone(),
+                    endpoint,
+                    query: parts.uri.query().unwrap_or(""),
+                    headers: &parts.headers,
+                    body,
+                    started: started.0,
+                    traceparent: traceparent.clone(),
+                };
+                call.answer().await
+            }
+        },
+    };
+    let took = shared.engine.clock().monotonic().saturating_sub(started.1);
+    metrics::counter!("ticketbridge_inbound_calls_total", "channel" => channel.id.to_string(), "call" => endpoint.name,
+        "outcome" => ended.outcome)
+    .increment(1);
+    metrics::histogram!("ticketbridge_inbound_call_duration_seconds", "channel" => channel.id.to_string(),
+        "call" => endpoint.name)
+    .record(took.as_secs_f64());
+    let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+    tracing::info!(channel = %channel.id, call = endpoint.name, outcome = ended.outcome, status = ended.status,
+        order = ended.order.as_ref().map_or("", |id| id.as_str()), duration_ms = took_ms,
+        partner_log_id = log_id(&parts.headers), "call answered");
+    shared.call_log.record(InboundCall {
+        order: ended.order,
+        direction: Direction::In,
+        partner: channel.id.to_string(),
+        call: endpoint.name.to_owned(),
+        at: started.0,
+        duration: Millis(took_ms),
+        status: ended.status,
+        verdict: ended.outcome.to_owned(),
+    });
+    ended.reply
+}
+
+/// Whether the caller may come in at all; before anything of the message is looked at.
+fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: std::net::IpAddr) -> Option<Problem> {
+    if shared.stopping.is_cancelled() {
+        let problem =
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
+        return Some(problem.after(5));
+    }
+    if !channel.allows(caller) {
+        return Some(Problem::new(
+            StatusCode::FORBIDDEN,
+            "caller_not_allowed",
+            "this address is not on the channel's list",
+        ));
+    }
+    if !shared.callers.admit(channel.id.as_str(), caller, channel.rate_per_caller) {
+        let problem =
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address");
+        return Some(problem.after(1));
+    }
+    None
+}
+
+fn refused(problem: Problem) -> Ended {
+    let (status, outcome) = (problem.status, outcome_of(problem.status));
+    Ended { reply: problem.into_response(), status, outcome, order: None }
+}
+
+fn outcome_of(status: u16) -> &'static str {
+    match status {
+        401 => "unauthenticated",
+        403 => "forbidden",
+        413 => "too_large",
+        429 => "too_many_requests",
+        503 => "unavailable",
+        _ => "refused",
+    }
+}
+
+/// The caller's trace, if it is a W3C one.
+fn trace_of(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    let parts: Vec<&str> = value.split('-').collect();
+    let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match parts.as_slice() {
+        [version, trace, span, flags]
+            if is_hex(version, 2) && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2) =>
+        {
+            Some(value.to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The partner's own number for the request: its support asks for it.
+fn log_id(headers: &HeaderMap) -> &str {
+    let value = headers.get("x-bytedance-logid").and_then(|value| value.to_str().ok()).unwrap_or("");
+    value.get(..value.len().min(64)).unwrap_or("")
+}
+
+/// A call that was let in, with its bytes.
+struct Arrived<'a> {
+    shared: &'a Shared,
+    running: std::sync::Arc<crate::live::Running>,
+    channel: std::sync::Arc<crate::registry::RegisteredChannel>,
+    endpoint: Endpoint,
+    query: &'a str,
+    headers: &'a HeaderMap,
+    body: Bytes,
+    started: UnixMillis,
+    traceparent: Option<String>,
+}
+
+impl Arrived<'_> {
+    /// Verifies, reads, and answers.
+    async fn answer(&self) -> Ended {
+        let raw = RawRequest {
+            endpoint: self.endpoint.name,
+            method: &Method::POST,
+            query: self.query,
+            headers: self.headers,
+            body: &self.body,
+        };
+        let cx = Context {
+            now: self.started,
+            nonce: self.shared.engine.ids().nonce(),
+            delivery_id: "",
+            access_token: None,
+            attempt: 1,
+        };
+        let verified = match self.channel.channel.verify(raw, &cx) {
+            Ok(verified) => verified,
+            Err(error) => {
+                tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = log_id(self.headers),
+                    "a caller is not believed: {error}");
+                return self.say(None, &Answer::Unauthenticated(&error), "unauthenticated", None);
+            }
+        };
+        let decoded = match std::str::from_utf8(&self.body) {
+            Ok(_) => self.channel.channel.decode(&verified),
+            Err(_) => Err(DecodeError::new("body", "is not UTF-8")),
+        };
+        match decoded {
+            Err(error) => self.malformed(&error).await,
+            Ok(Inbound::Ping(reply)) => ended(reply, "accepted", None),
+            Ok(inbound @ Inbound::Query(_)) => self.query(&inbound).await,
+            Ok(inbound) => self.message(inbound).await,
+        }
+    }
+
+    fn say(
+        &self,
+        inbound: Option<&Inbound>,
+        answer: &Answer<'_>,
+        outcome: &'static str,
+        order: Option<ticketbridge_core::OrderId>,
+    ) -> Ended {
+        ended(self.channel.channel.reply(self.endpoint.name, inbound, answer), outcome, order)
+    }
+
+    fn incoming(&self, inbound: Inbound) -> Incoming {
+        Incoming {
+            running: self.running.clone(),
+            channel: self.channel.clone(),
+            endpoint: self.endpoint,
+            inbound,
+            body: self.body.clone(),
+            content_sha256: content_sha256(&self.body),
+            traceparent: self.traceparent.clone(),
+        }
+    }
+
+    /// A message that cannot be read is kept all the same: a person can see what a partner has sent.
+    async fn malformed(&self, error: &DecodeError) -> Ended {
+        tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {error}");
+        let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".to_owned() });
+        let key = format!("malformed:{}", incoming.content_sha256.get(..16).unwrap_or(""));
+        match self.shared.engine.note(&incoming, &key, InboxVerdict::Malformed, None).await {
+            Ok(()) => self.say(None, &Answer::Malformed(error), "malformed", None),
+            Err(trouble) => self.trouble(None, &trouble),
+        }
+    }
+
+    fn trouble(&self, inbound: Option<&Inbound>, error: &EngineError) -> Ended {
+        crate::worker::log_trouble("a call could not be taken; the sender is asked to come again", error);
+        self.say(inbound, &Answer::TryLater(COME_AGAIN), "try_later", None)
+    }
+
+    async fn query(&self, inbound: &Inbound) -> Ended {
+        let Inbound::Query(query) = inbound else {
+            return self.say(Some(inbound), &Answer::NoSuchOrder, "refused", None);
+        };
+        match self.shared.engine.ask(&self.running, &self.channel, query).await {
+            Ok(found) => {
+                let order = found.order().map(|order| order.id.clone());
+                let (answer, outcome) = found.answer();
+                self.say(Some(inbound), &answer, outcome, order)
+            }
+            Err(error) => self.trouble(Some(inbound), &error),
+        }
+    }
+
+    async fn message(&self, inbound: Inbound) -> Ended {
+        let received = match self.shared.engine.receive(self.incoming(inbound.clone())).await {
+            Ok(received) => received,
+            Err(error) => return self.trouble(Some(&inbound), &error),
+        };
+        match received {
+            Received::ContentDiffers => self.say(Some(&inbound), &Answer::ContentDiffers, "conflict", None),
+            Received::TryLater => self.say(Some(&inbound), &Answer::TryLater(COME_AGAIN), "try_later", None),
+            Received::Answered { reply, order, verdict } => {
+                let id = order.as_ref().map(|order| order.id.clone());
+                let ready = match (&order, &inbound) {
+                    (Some(order), Inbound::Message(envelope)) if self.endpoint.waits_for_tickets => {
+                        self.with_tickets(&inbound, envelope, order).await
+                    }
+                    _ => None,
+                };
+                ended(ready.unwrap_or(reply), verdict.word(), id)
+            }
+        }
+    }
+
+    /// Tickets that come inside the budget go into the answer; otherwise the answer says "not yet", and a call follows.
+    async fn with_tickets(&self, inbound: &Inbound, envelope: &Envelope, order: &Order) -> Option<HttpReply> {
+        let Message::Act(command) = &envelope.message else { return None };
+        let Command::RequestTickets { target, .. } = command.as_ref() else { return None };
+        let mut changes = self.shared.engine.changes();
+        let until = self.started + self.endpoint.budget - ANSWER_MARGIN;
+        let timeout = self.shared.engine.clock().sleep_until(until);
+        tokio::pin!(timeout);
+        let mut current = self.shared.engine.store().load_order(&order.id).await.ok()??;
+        while current.booking_by_ref(target).is_some_and(is_on_the_way) {
+            tokio::select! {
+                () = &mut timeout => break,
+                changed = changes.recv() => match changed {
+                    Ok(id) if id != order.id => continue,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {
+                        current = self.shared.engine.store().load_order(&order.id).await.ok()??;
+                    }
+                    Err(RecvError::Closed) => break,
+                },
+            }
+        }
+        let current = self.hand_over(&current, target).await.unwrap_or(current);
+        Some(self.channel.channel.reply(self.endpoint.name, Some(inbound), &Answer::Accepted(&current)))
+    }
+
+    /// Notes that the tickets go out with this answer, if they can be put into the channel's words at all.
+    async fn hand_over(&self, order: &Order, target: &ticketbridge_core::ExternalId) -> Option<Order> {
+        let booking = order.booking_by_ref(target)?;
+        if !matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded) {
+            return None;
+        }
+        let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+        let report = ticketbridge_core::Report::TicketsIssued { booking: booking.id.clone() };
+        if let Err(error) = self.channel.channel.report(&report, order, &cx) {
+            tracing::error!(order = %order.id, "the tickets break the channel's rules: {error}");
+            return None;
+        }
+        let command = Command::AnswerTickets { target: target.clone() };
+        let actor = Actor::new(ActorKind::Channel, self.channel.id.as_str());
+        match self.shared.engine.apply(&order.id, command, actor).await {
+            Ok(applied) => Some(applied.order),
+            Err(error) => {
+                crate::worker::log_trouble("tickets could not be noted as handed over", &error);
+                None
+            }
+        }
+    }
+}
+
+/// Whether tickets may still come by themselves, soon.
+fn is_on_the_way(booking: &Booking) -> bool {
+    booking.state == BookingState::Confirmed
+        && matches!(
+            booking.ticketing.state,
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown
+        )
+}
+
+fn ended(reply: HttpReply, outcome: &'static str, order: Option<ticketbridge_core::OrderId>) -> Ended {
+    let status = reply.status.as_u16();
+    let response = (reply.status, [(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response();
+    Ended { reply: response, status, outcome, order }
+}

@@ -1,0 +1,149 @@
+//! The partners of a configuration, built: names become channels and back-ends.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use ticketbridge_core::port::{Backend, Channel, SettingsProblem};
+use ticketbridge_core::{BackendId, ChannelId, Millis};
+
+use crate::config::{Config, Kinds};
+
+/// Why a partner cannot be built of a configuration that was checked.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// No adapter has this name.
+    #[error("`{partner}` names the adapter `{adapter}`, which is not registered")]
+    UnknownAdapter {
+        /// The channel or back-end.
+        partner: String,
+        /// The name.
+        adapter: String,
+    },
+    /// The adapter does not accept the settings.
+    #[error("the settings of `{partner}` are refused: {}", keys(problems))]
+    Settings {
+        /// The channel or back-end.
+        partner: String,
+        /// What is wrong with them.
+        problems: Vec<SettingsProblem>,
+    },
+}
+
+fn keys(problems: &[SettingsProblem]) -> String {
+    let said: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.key, problem.problem)).collect();
+    said.join("; ")
+}
+
+/// A channel, ready to translate.
+pub struct RegisteredChannel {
+    /// Its name.
+    pub id: ChannelId,
+    /// Its adapter's name.
+    pub adapter: &'static str,
+    /// The translator.
+    pub channel: Box<dyn Channel>,
+    /// Callers that are accepted (PA-02); empty: any.
+    pub allow_from: Vec<IpNet>,
+    /// Requests a second from one caller.
+    pub rate_per_caller: u32,
+    /// The credit account that its orders are charged to.
+    pub credit_account: Option<String>,
+    /// Commission in ten-thousandths, for statements.
+    pub commission_bp: Option<u32>,
+}
+
+impl RegisteredChannel {
+    /// Whether a caller at this address is accepted.
+    pub fn allows(&self, caller: IpAddr) -> bool {
+        // An IPv4 caller on a socket that speaks both shows as `::ffff:a.b.c.d`.
+        let caller = caller.to_canonical();
+        self.allow_from.is_empty() || self.allow_from.iter().any(|network| network.contains(&caller))
+    }
+}
+
+/// A back-end, ready to translate.
+pub struct RegisteredBackend {
+    /// Its name.
+    pub id: BackendId,
+    /// Its adapter's name.
+    pub adapter: &'static str,
+    /// The translator.
+    pub backend: Box<dyn Backend>,
+    /// Time for a whole call.
+    pub timeout: Millis,
+}
+
+/// Every partner of one configuration.
+#[derive(Default)]
+pub struct Registry {
+    channels: BTreeMap<ChannelId, Arc<RegisteredChannel>>,
+    backends: BTreeMap<BackendId, Arc<RegisteredBackend>>,
+}
+
+impl Registry {
+    /// Builds every partner of `config` with the adapters that are registered.
+    pub fn build(config: &Config) -> Result<Self, RegistryError> {
+        Self::build_of(config, Kinds::registered())
+    }
+
+    /// Builds every partner of `config` with these adapters.
+    pub fn build_of(config: &Config, kinds: Kinds<'_>) -> Result<Self, RegistryError> {
+        let mut registry = Self::default();
+        for channel in &config.channels {
+            let kind = kinds.channels.iter().find(|kind| kind.name == channel.adapter);
+            let kind = kind.ok_or_else(|| unknown(channel.id.as_str(), channel.adapter))?;
+            let built = (kind.build)(channel.id.as_str(), channel.settings.expose())
+                .map_err(|problems| RegistryError::Settings { partner: channel.id.to_string(), problems })?;
+            let registered = RegisteredChannel {
+                id: channel.id.clone(),
+                adapter: channel.adapter,
+                channel: built,
+                allow_from: channel.allow_from.clone(),
+                rate_per_caller: channel.rate_per_caller.unwrap_or(config.server.rate_per_caller),
+                credit_account: channel.credit_account.clone(),
+                commission_bp: channel.commission_bp,
+            };
+            registry.channels.insert(channel.id.clone(), Arc::new(registered));
+        }
+        for backend in &config.backends {
+            let kind = kinds.backends.iter().find(|kind| kind.name == backend.adapter);
+            let kind = kind.ok_or_else(|| unknown(backend.id.as_str(), backend.adapter))?;
+            let built = (kind.build)(backend.id.as_str(), backend.settings.expose())
+                .map_err(|problems| RegistryError::Settings { partner: backend.id.to_string(), problems })?;
+            let registered = RegisteredBackend {
+                id: backend.id.clone(),
+                adapter: backend.adapter,
+                backend: built,
+                timeout: backend.timeout.unwrap_or(config.delivery.timeout),
+            };
+            registry.backends.insert(backend.id.clone(), Arc::new(registered));
+        }
+        Ok(registry)
+    }
+
+    /// The channel with this name.
+    pub fn channel(&self, id: &ChannelId) -> Option<Arc<RegisteredChannel>> {
+        self.channels.get(id).cloned()
+    }
+
+    /// The back-end with this name.
+    pub fn backend(&self, id: &BackendId) -> Option<Arc<RegisteredBackend>> {
+        self.backends.get(id).cloned()
+    }
+
+    /// Every channel, by name.
+    pub fn channels(&self) -> impl Iterator<Item = &Arc<RegisteredChannel>> {
+        self.channels.values()
+    }
+
+    /// Every back-end, by name.
+    pub fn backends(&self) -> impl Iterator<Item = &Arc<RegisteredBackend>> {
+        self.backends.values()
+    }
+}
+
+fn unknown(partner: &str, adapter: &str) -> RegistryError {
+    RegistryError::UnknownAdapter { partner: partner.to_owned(), adapter: adapter.to_owned() }
+}

@@ -1,0 +1,104 @@
+//! Housekeeping by the clock: tidying up. Never for deadlines, which are rows.
+//!
+//! Each job is a cron expression (a repeated job of the scheduler stops for good after one stall), runs on one instance at a time
+//! behind a lease in the database, and says when it last ran.
+
+use ticketbridge_core::Millis;
+use ticketbridge_store::{LeaseToken, StoreError, Tx};
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::http::Shared;
+
+/// How long one run may hold its lease.
+const LEASE: Millis = Millis::minutes(10);
+/// Rows that one statement tidies.
+const PURGE_MAX: u32 = 500;
+
+/// The running scheduler.
+pub struct Schedule(JobScheduler);
+
+impl Schedule {
+    /// Stops it; a run under way ends by itself.
+    pub async fn stop(mut self) {
+        if let Err(error) = self.0.shutdown().await {
+            crate::worker::log_trouble("the scheduler did not stop well", &error);
+        }
+    }
+}
+
+/// Starts the jobs. Without them the service works, only untidily: a failure is logged, not fatal.
+pub async fn start(shared: Shared) -> Option<Schedule> {
+    match try_start(shared).await {
+        Ok(scheduler) => Some(Schedule(scheduler)),
+        Err(error) => {
+            crate::worker::log_trouble("housekeeping cannot be scheduled", &error);
+            None
+        }
+    }
+}
+
+async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new().await?;
+    // Second, minute, hour, day, month, weekday.
+    let purge = Job::new_async("17 23 * * * *", move |_, _| {
+        let shared = shared.clone();
+        Box::pin(async move { run(&shared, "purge").await })
+    })?;
+    scheduler.add(purge).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+/// One run of a job, if no other instance runs it.
+async fn run(shared: &Shared, name: &'static str) {
+    let now = shared.engine.clock().now();
+    let holder = format!("{:032x}", shared.engine.ids().seed().0);
+    let taken: Result<Option<LeaseToken>, StoreError> = shared
+        .engine
+        .store()
+        .write("try_lease", move |tx: &Tx| {
+            let holder = holder.clone();
+            Box::pin(async move { tx.try_lease(name, &holder, LEASE, now).await })
+        })
+        .await;
+    let lease = match taken {
+        Ok(Some(lease)) => lease,
+        Ok(None) => return,
+        Err(error) => return crate::worker::log_trouble("a job's lease cannot be had", &error),
+    };
+    match purge(shared).await {
+        Ok(rows) => {
+            metrics::gauge!("ticketbridge_job_last_run_timestamp_seconds", "job" => name).set(now.seconds() as f64);
+            tracing::info!(job = name, rows, "housekeeping is done");
+        }
+        Err(error) => crate::worker::log_trouble("housekeeping failed; it is tried at the next turn", &error),
+    }
+    let released: Result<bool, StoreError> = shared
+        .engine
+        .store()
+        .write("release_lease", move |tx: &Tx| {
+            let lease = lease.clone();
+            Box::pin(async move { tx.release_lease(name, &lease).await })
+        })
+        .await;
+    if let Err(error) = released {
+        crate::worker::log_trouble("a job's lease could not be given back; it runs out by itself", &error);
+    }
+}
+
+/// Removes raw bodies that have been kept long enough, and answers to ops that nobody repeats any more.
+async fn purge(shared: &Shared) -> Result<u64, StoreError> {
+    let before = shared.engine.clock().now() - shared.engine.running().config.retention.bodies;
+    let mut rows = 0;
+    loop {
+        let tidied: u64 = shared
+            .engine
+            .store()
+            .write("purge", move |tx: &Tx| Box::pin(async move { tx.purge_inbox_bodies(before, PURGE_MAX).await }))
+            .await?;
+        rows += tidied;
+        if tidied < u64::from(PURGE_MAX) {
+            return Ok(rows);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Logs and metrics: one event a line, never a secret, never guests' data.
+
+pub mod gauges;
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{Log, LogFormat};
+
+/// Upper bounds of latency, in seconds; the channels' own limits (2, 5 and 8 s) are among them.
+const LATENCY_BUCKETS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 8.0];
+
+/// Starts logging to standard error; what was started before stays.
+pub fn start_logging(log: &Log) {
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // The database driver says at `info` what it does; that is for those who ask for it.
+    let filter = [
+        "sqlx=warn",
+        "sea_orm=warn",
+        "sea_orm_migration=warn",
+        "hyper=warn",
+        "reqwest=warn",
+        "tokio_cron_scheduler=warn",
+    ]
+    .into_iter()
+    .filter(|directive| !log.level.contains(directive.split('=').next().unwrap_or(directive)))
+    .filter_map(|directive| directive.parse().ok())
+    .fold(filter, EnvFilter::add_directive);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start, as tests do it, keeps the first.
+    let _started = match log.format {
+        LogFormat::Text => builder.with_target(false).finish().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).finish().try_init(),
+    };
+}
+
+/// The process's metrics; the same for every caller.
+pub fn metrics() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let recorder = PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BUCKETS)
+                .expect("the list of buckets is not empty")
+                .build_recorder();
+            let handle = recorder.handle();
+            // Somebody else's recorder stays; then ours only renders what it was told.
+            let _installed = metrics::set_global_recorder(recorder);
+            describe();
+            handle
+        })
+        .clone()
+}
+
+fn describe() {
+    metrics::describe_counter!("ticketbridge_inbound_calls_total", "Channels' calls, by channel, call and outcome");
+    metrics::describe_histogram!("ticketbridge_inbound_call_duration_seconds", "Time until a channel was answered");
+    metrics::describe_counter!("ticketbridge_backend_events_total", "Back-ends' events, by back-end and outcome");
+    metrics::describe_gauge!("ticketbridge_orders", "Orders by state");
+    metrics::describe_gauge!("ticketbridge_deliveries", "Deliveries by destination and state");
+    metrics::describe_gauge!(
+        "ticketbridge_delivery_oldest_age_seconds",
+        "Age of the oldest delivery, by destination and state"
+    );
+    metrics::describe_gauge!("ticketbridge_deadlines", "Deadlines by kind and state");
+    metrics::describe_gauge!(
+        "ticketbridge_deadline_nearest_seconds",
+        "Time until the nearest armed deadline, by kind; negative when it has passed"
+    );
+    metrics::describe_gauge!("ticketbridge_refund_cases_waiting", "Refund cases under review");
+    metrics::describe_gauge!("ticketbridge_refund_review_nearest_seconds", "Time until the nearest review limit");
+    metrics::describe_gauge!("ticketbridge_code_pool_available", "Codes left, by pool");
+    metrics::describe_counter!("ticketbridge_deadlines_passed_total", "Deadlines that passed, by kind");
+    metrics::describe_counter!("ticketbridge_deadline_warnings_total", "Warnings of deadlines, by kind");
+    metrics::describe_counter!("ticketbridge_call_records_lost_total", "Records of calls that could not be kept");
+}

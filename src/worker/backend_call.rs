@@ -1,0 +1,302 @@
+//! One call to a back-end. What is not known is asked for; nothing is issued twice, because a repeat carries the same delivery id.
+
+use ticketbridge_core::command::{Command, TicketFacts};
+use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::order::{Order, TicketingState};
+use ticketbridge_core::port::{BackendStep, CallResult, Context, EncodeError};
+use ticketbridge_core::retry::{Next, Repeat, how_to_repeat};
+use ticketbridge_core::{BackendId, BookingId, Millis, UnixMillis};
+use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
+
+use crate::engine::EngineError;
+use crate::registry::RegisteredBackend;
+use crate::worker::Worker;
+use crate::worker::settle::Attempt;
+
+/// Gap between two looks at a back-end that works on something: half of the time waited so far, within these bounds.
+const LOOK_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(10));
+/// A back-end that works on something for longer than this is left to a person.
+const LOOK_FOR: Millis = Millis::hours(72);
+
+/// What to do with the row, and what the order hears.
+struct Verdict {
+    end: JobEnd,
+    facts: Option<TicketFacts>,
+    word: &'static str,
+    summary: String,
+}
+
+impl Worker {
+    pub(crate) async fn call_backend(
+        &self,
+        job: &Job,
+        id: &BackendId,
+        booking_id: &BookingId,
+        op: TicketOp,
+    ) -> Result<(), EngineError> {
+        let Some(order) = self.wanted_order(job).await? else { return Ok(()) };
+        let Some(booking) = order.booking_by_id(booking_id) else {
+            return self.end(job, JobEnd::Dead { error: "the booking is gone".to_owned() }).await;
+        };
+        let Some(backend) = self.engine.running().registry.backend(id) else {
+            return self.unreachable(job, booking_id, format!("back-end `{id}` is no longer configured")).await;
+        };
+        // After an outcome that is not known, the first thing is to ask.
+        let asked = if job.read_back { TicketOp::Query } else { op };
+        let started = (self.engine.clock().now(), self.engine.clock().monotonic());
+        let nonce = self.engine.ids().nonce();
+        let cx = Context { now: started.0, nonce, delivery_id: &job.id, access_token: None, attempt: job.attempts };
+        let step = match backend.backend.step(asked, &order, booking, &cx) {
+            Ok(step) => step,
+            Err(EncodeError::Obsolete(why)) => {
+                return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await;
+            }
+            Err(error) => return self.unreachable(job, booking_id, error.to_string()).await,
+        };
+        let (result, status) = match step {
+            BackendStep::Already(facts) => (CallResult::Done(facts), None),
+            BackendStep::DrawCodes { pool, count, kind: _ } => {
+                return self.draw(job, booking_id, &pool, count, &backend).await;
+            }
+            BackendStep::Call(call) => {
+                let mut limits = self.call_timeout(job);
+                limits.timeout = backend.timeout;
+                match self.transport.send(&call, limits).await {
+                    Ok(response) => (backend.backend.read(asked, &response), Some(response.status.as_u16())),
+                    Err(error) => (error.into_result(), None),
+                }
+            }
+        };
+        let now = self.engine.clock().now();
+        match &result {
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
+                self.lanes.failed(&job.destination, why, now);
+            }
+            _ => self.lanes.succeeded(&job.destination, now),
+        }
+        let verdict = self.judge(job, &backend, &order, booking_id, op, asked, result);
+        let took = self.engine.clock().monotonic().saturating_sub(started.1);
+        let attempt = Attempt {
+            at: started.0,
+            call: asked.name().to_owned(),
+            took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)),
+            status,
+            verdict: verdict.word,
+            summary: verdict.summary,
+        };
+        let actor = Actor::new(ActorKind::Backend, id.as_str());
+        let commands = verdict
+            .facts
+            .map(|facts| (actor, Command::RecordTicketFacts { booking: booking_id.clone(), facts }))
+            .into_iter()
+            .collect();
+        self.settle(job, verdict.end, Some(attempt), commands).await.map(|_| ())
+    }
+
+    /// What an answer means for the row and for the order.
+    #[expect(clippy::too_many_arguments, reason = "one decision over everything that is known of the attempt")]
+    fn judge(
+        &self,
+        job: &Job,
+        backend: &RegisteredBackend,
+        order: &Order,
+        booking: &BookingId,
+        op: TicketOp,
+        asked: TicketOp,
+        result: CallResult<TicketFacts>,
+    ) -> Verdict {
+        let now = self.engine.clock().now();
+        let state = order.booking_by_id(booking).map_or(TicketingState::NotNeeded, |b| b.ticketing.state);
+        let done = |facts: TicketFacts, word, summary: &str| Verdict {
+            end: JobEnd::Delivered,
+            facts: Some(facts),
+            word,
+            summary: summary.to_owned(),
+        };
+        let send_again = |summary: &str| Verdict {
+            end: JobEnd::Retry { due_at: now, read_back: false, error: summary.to_owned() },
+            facts: None,
+            word: "retry",
+            summary: summary.to_owned(),
+        };
+        match result {
+            // A read-back of a cancellation that finds the tickets as they were: it did not arrive.
+            CallResult::Done(TicketFacts::Issued { .. } | TicketFacts::Pending { .. })
+                if op == TicketOp::Cancel && asked == TicketOp::Query =>
+            {
+                send_again("the cancellation had not arrived")
+            }
+            CallResult::Done(facts) if op == TicketOp::Query => self.looked(job, state, facts, now),
+            CallResult::Done(facts) => {
+                let summary = word_for(&facts);
+                done(facts, "done", summary)
+            }
+            CallResult::Absent if op == TicketOp::Issue => send_again("the back-end does not know the reservation"),
+            CallResult::Absent if op == TicketOp::Cancel || matches!(state, TicketingState::Cancelling) => {
+                done(TicketFacts::Cancelled, "absent", "the back-end does not know the reservation")
+            }
+            CallResult::Absent if state == TicketingState::Cancelled => {
+                Verdict { end: JobEnd::Delivered, facts: None, word: "absent", summary: "nothing there".to_owned() }
+            }
+            CallResult::Absent => self.retry(job, None, "the back-end no longer knows the reservation".into(), None),
+            CallResult::Refused { code, why } => {
+                let reason = if why.is_empty() { code } else { why };
+                match op {
+                    TicketOp::Issue => done(TicketFacts::Refused { reason: reason.clone() }, "refused", &reason),
+                    TicketOp::Cancel => {
+                        done(TicketFacts::CancelRefused { reason: reason.clone(), used: false }, "refused", &reason)
+                    }
+                    TicketOp::Query => self.retry(job, None, reason, None),
+                }
+            }
+            CallResult::Retry { why, after } => self.retry(job, after, why.into_owned(), None),
+            CallResult::TokenRejected => self.retry(job, None, "the access token was refused".to_owned(), None),
+            CallResult::Unknown { why } => {
+                let spec = backend.backend.spec();
+                let facts = (op == TicketOp::Issue).then(|| TicketFacts::Unknown { why: why.to_string() });
+                match how_to_repeat(op, spec.issue_is_idempotent, spec.can_query, true) {
+                    Repeat::ReadBackFirst => self.retry(job, None, why.into_owned(), Some((true, facts))),
+                    Repeat::Same => self.retry(job, None, why.into_owned(), Some((false, facts))),
+                    Repeat::LeaveToPerson => Verdict {
+                        end: JobEnd::Dead { error: why.to_string() },
+                        facts: Some(TicketFacts::GivenUp { why: why.to_string() }),
+                        word: "unknown",
+                        summary: why.into_owned(),
+                    },
+                }
+            }
+        }
+    }
+
+    /// What a look brought: final news end it, anything else is looked at again later.
+    fn looked(&self, job: &Job, state: TicketingState, facts: TicketFacts, now: UnixMillis) -> Verdict {
+        let is_final = match (&facts, state) {
+            (TicketFacts::Pending { .. } | TicketFacts::CancelPending, _) => state == TicketingState::Cancelled,
+            // The cancellation is under way; that the tickets still stand is no news.
+            (TicketFacts::Issued { .. }, TicketingState::Cancelling) => false,
+            _ => true,
+        };
+        let summary = word_for(&facts).to_owned();
+        if is_final {
+            return Verdict { end: JobEnd::Delivered, facts: Some(facts), word: "done", summary };
+        }
+        let waited = now - job.created_at;
+        if waited > LOOK_FOR {
+            let why = format!("still {summary} after {} hours", LOOK_FOR.0 / 3_600_000);
+            let facts = Some(TicketFacts::GivenUp { why: why.clone() });
+            return Verdict { end: JobEnd::Dead { error: why.clone() }, facts, word: "given_up", summary: why };
+        }
+        let gap = Millis(waited.0 / 2).clamp(LOOK_GAP.0, LOOK_GAP.1);
+        let facts = matches!(facts, TicketFacts::Issued { .. }).then_some(facts);
+        Verdict {
+            end: JobEnd::Retry { due_at: now + gap, read_back: false, error: summary.clone() },
+            facts,
+            word: "pending",
+            summary,
+        }
+    }
+
+    /// Again later, or never: then the order hears that a person must look.
+    fn retry(
+        &self,
+        job: &Job,
+        after: Option<Millis>,
+        why: String,
+        unknown: Option<(bool, Option<TicketFacts>)>,
+    ) -> Verdict {
+        let word = if unknown.is_some() { "unknown" } else { "retry" };
+        // What was not known before stays so until the back-end has been asked.
+        let (read_back, facts) = unknown.unwrap_or((job.read_back, None));
+        match self.again(job, after) {
+            Next::At(due_at) => {
+                Verdict { end: JobEnd::Retry { due_at, read_back, error: why.clone() }, facts, word, summary: why }
+            }
+            Next::GiveUp => Verdict {
+                end: JobEnd::Dead { error: why.clone() },
+                facts: Some(TicketFacts::GivenUp { why: why.clone() }),
+                word: "given_up",
+                summary: why,
+            },
+        }
+    }
+
+    /// The call cannot even be written.
+    async fn unreachable(&self, job: &Job, booking: &BookingId, why: String) -> Result<(), EngineError> {
+        let command =
+            Command::RecordTicketFacts { booking: booking.clone(), facts: TicketFacts::GivenUp { why: why.clone() } };
+        self.settle(job, JobEnd::Dead { error: why }, None, vec![(Actor::policy(), command)]).await.map(|_| ())
+    }
+
+    /// Codes come from our own pool: drawn and recorded in the transaction that ends the delivery.
+    async fn draw(
+        &self,
+        job: &Job,
+        booking: &BookingId,
+        pool: &str,
+        count: u32,
+        backend: &RegisteredBackend,
+    ) -> Result<(), EngineError> {
+        let now = self.engine.clock().now();
+        let (drawn_for, drawn_pool) = (booking.clone(), pool.to_owned());
+        let drawn = self
+            .engine
+            .store()
+            .write("draw_codes", move |tx: &Tx| {
+                let (booking, pool) = (drawn_for.clone(), drawn_pool.clone());
+                Box::pin(async move { tx.draw_codes(&pool, count as usize, &booking, now).await })
+            })
+            .await
+            .map_err(|error: StoreError| EngineError::Store(error))?;
+        let attempt = |verdict, summary: String| Attempt {
+            at: now,
+            call: "draw_codes".to_owned(),
+            took: Millis(0),
+            status: None,
+            verdict,
+            summary,
+        };
+        match drawn {
+            Some(codes) => {
+                let tickets = codes
+                    .into_iter()
+                    .map(|code| ticketbridge_core::command::NewTicket {
+                        code: code.code,
+                        kind: code.kind,
+                        project_id: None,
+                        name: None,
+                    })
+                    .collect();
+                let facts = TicketFacts::Issued { backend_ref: None, tickets };
+                let command = Command::RecordTicketFacts { booking: booking.clone(), facts };
+                let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
+                let attempt = attempt("done", format!("{count} codes drawn"));
+                self.settle(job, JobEnd::Delivered, Some(attempt), vec![(actor, command)]).await.map(|_| ())
+            }
+            None => {
+                let why = format!("code pool `{pool}` has no {count} codes left; import some");
+                tracing::error!(pool, count, "a code pool is empty: import codes");
+                let verdict = self.retry(job, None, why.clone(), None);
+                let facts = verdict
+                    .facts
+                    .map(|facts| (Actor::policy(), Command::RecordTicketFacts { booking: booking.clone(), facts }));
+                self.settle(job, verdict.end, Some(attempt("retry", why)), facts.into_iter().collect())
+                    .await
+                    .map(|_| ())
+            }
+        }
+    }
+}
+
+fn word_for(facts: &TicketFacts) -> &'static str {
+    match facts {
+        TicketFacts::Pending { .. } => "pending",
+        TicketFacts::Issued { .. } => "issued",
+        TicketFacts::Refused { .. } => "refused",
+        TicketFacts::Cancelled => "cancelled",
+        TicketFacts::CancelPending => "cancel pending",
+        TicketFacts::CancelRefused { .. } => "cancel refused",
+        TicketFacts::Unknown { .. } => "unknown",
+        TicketFacts::GivenUp { .. } => "given up",
+    }
+}

@@ -1,0 +1,196 @@
+//! One call to a channel: a report, made from the order as it is now.
+
+use ticketbridge_core::command::{Command, ReportOutcome};
+use ticketbridge_core::effect::Report;
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+use ticketbridge_core::retry::Next;
+use ticketbridge_core::{Millis, UnixMillis};
+use ticketbridge_store::{Job, JobEnd};
+
+use crate::engine::EngineError;
+use crate::registry::RegisteredChannel;
+use crate::worker::Worker;
+use crate::worker::settle::{Attempt, partner};
+
+/// An exchange with a channel, however it ended.
+pub(crate) struct Exchange<T> {
+    pub(crate) result: CallResult<T>,
+    pub(crate) status: Option<u16>,
+    pub(crate) at: UnixMillis,
+    pub(crate) took: Millis,
+}
+
+impl Worker {
+    pub(crate) async fn tell_channel(&self, job: &Job, report: &Report) -> Result<(), EngineError> {
+        let Some(order) = self.wanted_order(job).await? else { return Ok(()) };
+        let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
+            let why = format!("channel `{}` is no longer configured", order.channel);
+            return self.refused(job, report, "not_configured".to_owned(), why, None).await;
+        };
+        let write = |cx: &Context<'_>| channel.channel.report(report, &order, cx);
+        let read = |response: &HttpResponse| channel.channel.read_report(report, response);
+        let exchange = match self.exchange(job, &channel, &write, &read).await {
+            Ok(exchange) => exchange,
+            Err(EncodeError::Obsolete(why)) => {
+                return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await;
+            }
+            Err(error) => {
+                let code = if matches!(error, EncodeError::Unsupported(_)) { "unsupported" } else { "invalid" };
+                return self.refused(job, report, code.to_owned(), error.to_string(), None).await;
+            }
+        };
+        self.judge_report(job, report, &order, exchange).await
+    }
+
+    async fn judge_report(
+        &self,
+        job: &Job,
+        report: &Report,
+        order: &Order,
+        exchange: Exchange<()>,
+    ) -> Result<(), EngineError> {
+        let attempt = |verdict, summary: String| Attempt {
+            at: exchange.at,
+            call: job.call.clone(),
+            took: exchange.took,
+            status: exchange.status,
+            verdict,
+            summary,
+        };
+        match exchange.result {
+            CallResult::Done(()) => {
+                let attempt = attempt("done", "acknowledged".to_owned());
+                let command = self.outcome(job, report, ReportOutcome::Acknowledged);
+                self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
+            }
+            CallResult::Refused { code, why } => {
+                let attempt = attempt("refused", format!("{why} ({code})"));
+                self.refused(job, report, code, why, Some(attempt)).await
+            }
+            // The channel has answered no, and its refund request for these tickets is open: they go with its answer instead.
+            CallResult::Retry { why, .. } if is_overtaken(report, order) && exchange.status == Some(200) => {
+                let attempt = attempt("refused", why.to_string());
+                self.refused(job, report, "overtaken".to_owned(), why.into_owned(), Some(attempt)).await
+            }
+            CallResult::Retry { why, after } => {
+                let attempt = attempt("retry", why.to_string());
+                self.later(job, report, after, why.into_owned(), attempt).await
+            }
+            // A report says the same however often it is made.
+            CallResult::Unknown { why } => {
+                let attempt = attempt("unknown", why.to_string());
+                self.later(job, report, None, why.into_owned(), attempt).await
+            }
+            CallResult::Absent => {
+                let why = "the channel does not know the order".to_owned();
+                let attempt = attempt("retry", why.clone());
+                self.later(job, report, None, why, attempt).await
+            }
+            CallResult::TokenRejected => {
+                let why = "the access token was refused twice".to_owned();
+                let attempt = attempt("retry", why.clone());
+                self.later(job, report, None, why, attempt).await
+            }
+        }
+    }
+
+    async fn later(
+        &self,
+        job: &Job,
+        report: &Report,
+        after: Option<Millis>,
+        why: String,
+        attempt: Attempt,
+    ) -> Result<(), EngineError> {
+        match self.again(job, after) {
+            Next::At(due_at) => {
+                let end = JobEnd::Retry { due_at, read_back: false, error: why };
+                self.settle(job, end, Some(attempt), Vec::new()).await.map(|_| ())
+            }
+            Next::GiveUp => {
+                let command = self.outcome(job, report, ReportOutcome::GivenUp { why: why.clone() });
+                self.settle(job, JobEnd::Dead { error: why }, Some(attempt), vec![command]).await.map(|_| ())
+            }
+        }
+    }
+
+    async fn refused(
+        &self,
+        job: &Job,
+        report: &Report,
+        code: String,
+        why: String,
+        attempt: Option<Attempt>,
+    ) -> Result<(), EngineError> {
+        let error = format!("{why} ({code})");
+        let command = self.outcome(job, report, ReportOutcome::Refused { code, why });
+        self.settle(job, JobEnd::Dead { error }, attempt, vec![command]).await.map(|_| ())
+    }
+
+    fn outcome(&self, job: &Job, report: &Report, outcome: ReportOutcome) -> (Actor, Command) {
+        let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
+        (actor, Command::RecordReport { report: report.clone(), outcome })
+    }
+
+    /// Makes a call with an access token where one is needed; one that is refused is fetched anew, and the call repeated once.
+    pub(crate) async fn exchange<T>(
+        &self,
+        job: &Job,
+        channel: &RegisteredChannel,
+        write: &(dyn Fn(&Context<'_>) -> Result<Call, EncodeError> + Sync),
+        read: &(dyn Fn(&HttpResponse) -> CallResult<T> + Sync),
+    ) -> Result<Exchange<T>, EncodeError> {
+        let (at, started) = (self.engine.clock().now(), self.engine.clock().monotonic());
+        let mut status = None;
+        let mut result = CallResult::TokenRejected;
+        for _ in 0..2 {
+            let token = match channel.channel.spec().needs_token {
+                true => match self.token(channel, self.call_timeout(job)).await {
+                    Ok(token) => Some(token),
+                    Err(why) => {
+                        result = CallResult::Retry { why: why.into(), after: None };
+                        break;
+                    }
+                },
+                false => None,
+            };
+            let cx = Context {
+                now: self.engine.clock().now(),
+                nonce: self.engine.ids().nonce(),
+                delivery_id: &job.id,
+                access_token: token.as_deref(),
+                attempt: job.attempts,
+            };
+            let mut call = write(&cx)?;
+            if let Some(trace) = job.traceparent.as_deref().and_then(|trace| http::HeaderValue::from_str(trace).ok()) {
+                call.headers.insert("traceparent", trace);
+            }
+            result = match self.transport.send(&call, self.call_timeout(job)).await {
+                Ok(response) => {
+                    status = Some(response.status.as_u16());
+                    read(&response)
+                }
+                Err(error) => error.into_result(),
+            };
+            match (&result, &token) {
+                (CallResult::TokenRejected, Some(token)) => self.tokens.reject(&channel.id, token).await,
+                _ => break,
+            }
+        }
+        let now = self.engine.clock().now();
+        match &result {
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } if status != Some(200) => {
+                self.lanes.failed(&job.destination, why, now);
+            }
+            _ => self.lanes.succeeded(&job.destination, now),
+        }
+        let took = self.engine.clock().monotonic().saturating_sub(started);
+        Ok(Exchange { result, status, at, took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)) })
+    }
+}
+
+fn is_overtaken(report: &Report, order: &Order) -> bool {
+    matches!(report, Report::TicketsIssued { .. }) && order.case_under_review().is_some()
+}

@@ -1,0 +1,121 @@
+//! The end of an attempt: the row, the order and the record of the call change in one transaction, and only if the lease still holds.
+
+use std::sync::Arc;
+
+use ticketbridge_core::command::Command;
+use ticketbridge_core::event::Actor;
+use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
+use ticketbridge_core::{Answering, Millis, UnixMillis};
+use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
+
+use crate::engine::{Applied, Change, EngineError};
+use crate::worker::Worker;
+
+/// What one attempt came to.
+pub(crate) struct Attempt {
+    /// When it began.
+    pub at: UnixMillis,
+    /// What was called, when it is not the delivery's own call (a read-back).
+    pub call: String,
+    /// How long it took.
+    pub took: Millis,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// One word for how it ended.
+    pub verdict: &'static str,
+    /// One line for people, without personal data.
+    pub summary: String,
+}
+
+impl Worker {
+    /// Ends an attempt that says nothing about the order.
+    pub(crate) async fn end(&self, job: &Job, end: JobEnd) -> Result<(), EngineError> {
+        self.settle(job, end, None, Vec::new()).await.map(|_| ())
+    }
+
+    /// Ends an attempt: the row becomes `end`, the order hears `commands`, the call is recorded.
+    pub(crate) async fn settle(
+        &self,
+        job: &Job,
+        end: JobEnd,
+        attempt: Option<Attempt>,
+        commands: Vec<(Actor, Command)>,
+    ) -> Result<Option<Applied>, EngineError> {
+        let moment = self.engine.moment();
+        let record = attempt.map(|attempt| CallRecord {
+            id: format!("cal_{:032x}", self.engine.ids().seed().0),
+            order: Some(job.order.clone()),
+            direction: Direction::Out,
+            partner: partner(&job.destination).to_owned(),
+            call: attempt.call,
+            at: attempt.at,
+            duration: attempt.took,
+            attempt: job.attempts,
+            status: attempt.status,
+            verdict: attempt.verdict.to_owned(),
+            summary: attempt.summary,
+        });
+        let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
+        let applied = self
+            .engine
+            .store()
+            .write("settle", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (job, end, record, commands, running) = &*work;
+                    if !tx.settle(job, end, moment.now).await? {
+                        return Err(EngineError::LeaseLost);
+                    }
+                    if let Some(record) = record {
+                        tx.log_call(record).await?;
+                    }
+                    let mut applied: Option<Applied> = None;
+                    for (index, (actor, command)) in commands.iter().enumerate() {
+                        let traceparent = job.traceparent.clone();
+                        let first = Change { running, actor, moment, answering: Answering::Nobody, traceparent };
+                        let change = first.next(index as u128);
+                        match change.on(tx, &job.order, command, None).await {
+                            Ok(next) => {
+                                let changed = next.changed || applied.is_some_and(|a| a.changed);
+                                applied = Some(Applied { changed, ..next });
+                            }
+                            // A fact that does not fit is no reason to repeat the call; it is in the record of calls.
+                            Err(EngineError::Rejected(rejection)) => {
+                                tracing::warn!(order = %job.order, command = command.name(), code = rejection.why.code(),
+                                    "what a call brought does not fit the order: {rejection}");
+                            }
+                            Err(other) => return Err(other),
+                        }
+                    }
+                    Ok(applied)
+                })
+            })
+            .await?;
+        if let Some(applied) = &applied {
+            self.engine.announce(applied);
+        }
+        // The next delivery of the same order may have waited for this one.
+        self.engine.work().notify_one();
+        Ok(applied)
+    }
+
+    /// When to try again, or that it is given up.
+    pub(crate) fn again(&self, job: &Job, after: Option<Millis>) -> Next {
+        let delivery = &self.engine.running().config.delivery;
+        let policy = RetryPolicy {
+            attempts_max: delivery.attempts,
+            first: delivery.backoff.first,
+            factor: delivery.backoff.factor,
+            max: delivery.backoff.max,
+            jitter: delivery.backoff.jitter,
+        };
+        let nonce = self.engine.ids().nonce();
+        let random = u32::from_be_bytes([nonce[12], nonce[13], nonce[14], nonce[15]]);
+        next_attempt(&policy, job.attempts, after, self.engine.clock().now(), random, None)
+    }
+}
+
+/// The partner's name in a destination.
+pub(crate) fn partner(destination: &str) -> &str {
+    destination.split_once(':').map_or(destination, |(_, name)| name)
+}

@@ -1,0 +1,277 @@
+//! The configuration as its reader meets it: the example passes, and every planted mistake is named at its line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+use ticketbridge::config::check::report_in;
+use ticketbridge::config::{Config, Environment, Role};
+use ticketbridge::registry::Registry;
+use ticketbridge_core::command::ProductRef;
+use ticketbridge_core::{BackendId, ChannelId, ProductCode};
+
+/// One planted mistake: what is changed in the example, and what the check must then say.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// What is wrong, in words.
+    about: String,
+    /// Changes of the example's text.
+    #[serde(default)]
+    edit: Vec<Edit>,
+    /// Files added, replaced, or (empty) removed.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    /// Variables set differently; an empty one is not set.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    /// Every finding, whole; nothing else may be found.
+    expect: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    file: String,
+    find: String,
+    put: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    case: Vec<Case>,
+}
+
+const VARIABLES: [(&str, &str); 4] = [
+    ("TICKETBRIDGE_DATA_KEY", "VGhpcyBpcyBhIGtleSBmb3IgdGVzdHMsIDMyIGJ5dGU="),
+    ("TICKETBRIDGE_OPS_TOKEN", "an-ops-token-for-tests"),
+    ("DOUYIN_SECRET", "0123456789abcdef0123456789abcdef"),
+    ("GATE_SECRET", "whsec_dGVzdHMgc2hhcmUgdGhpcyB3aXRoIHRoZSBnYXRl"),
+];
+
+fn here(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The files below `directory`, by their path in it.
+fn files(directory: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            found.extend(files(&path).into_iter().map(|(inner, text)| (format!("{name}/{inner}"), text)));
+        } else {
+            found.insert(name, std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    found
+}
+
+fn write(files: &BTreeMap<String, String>) -> TempDir {
+    let directory = TempDir::new().unwrap();
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    directory
+}
+
+fn all_set() -> Environment {
+    Environment::only(VARIABLES)
+}
+
+/// What the check says, the directory's own path taken out.
+fn said(directory: &TempDir, environment: &Environment) -> Vec<String> {
+    let prefix = format!("{}/", directory.path().display());
+    report_in(directory.path(), environment).findings().iter().map(|f| f.to_string().replace(&prefix, "")).collect()
+}
+
+impl Case {
+    fn run(&self, example: &BTreeMap<String, String>) -> Vec<String> {
+        let mut files = example.clone();
+        for Edit { file, find, put } in &self.edit {
+            let text = files.get_mut(file).unwrap_or_else(|| panic!("{}: no file {file}", self.about));
+            assert_eq!(text.matches(find.as_str()).count(), 1, "{}: `{find}` must stand once in {file}", self.about);
+            *text = text.replace(find.as_str(), put);
+        }
+        for (name, text) in &self.files {
+            if text.is_empty() {
+                files.remove(name).map(drop)
+            } else {
+                files.insert(name.clone(), text.clone()).map(drop)
+            };
+        }
+        let mut variables: BTreeMap<&str, &str> = VARIABLES.into_iter().collect();
+        variables.extend(self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        said(&write(&files), &Environment::only(variables))
+    }
+}
+
+#[test]
+fn every_planted_mistake_is_named_at_its_line_with_its_mend() {
+    let example = files(&here("config"));
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for (file, text) in files(&here("tests/it/config/cases")) {
+        let cases: Cases = toml::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
+        for case in cases.case {
+            count += 1;
+            let said = case.run(&example);
+            if said != case.expect {
+                wrong.push(format!("{file}: {}\n  said     {said:#?}\n  expected {:#?}", case.about, case.expect));
+            }
+        }
+    }
+    assert!(count > 0, "no cases were read");
+    assert!(wrong.is_empty(), "{} of {count} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn the_example_is_without_findings_where_its_secrets_are_set() {
+    let report = report_in(&here("config"), &all_set());
+    assert_eq!(report.findings(), [], "{report}");
+    let config = Config::load(&here("config"), &all_set()).unwrap_or_else(|report| panic!("{report}"));
+    let debug = format!("{config:?}");
+    for (name, secret) in VARIABLES {
+        assert!(!debug.contains(secret), "{name} is shown");
+    }
+}
+
+#[test]
+fn the_example_passes_the_check_on_a_fresh_clone_and_is_refused_by_the_service() {
+    let nothing_set = Environment::only([]);
+    let report = report_in(&here("config"), &nothing_set);
+    assert!(report.is_usable(), "{report}");
+    assert_eq!(report.warnings().count(), VARIABLES.len(), "{report}");
+    let text = report.to_string();
+    assert!(text.contains("export TICKETBRIDGE_DATA_KEY=$(openssl rand -base64 32)"), "{text}");
+    let refused = Config::load(&here("config"), &nothing_set).expect_err("secrets are missing");
+    assert_eq!(refused.problems().count(), VARIABLES.len(), "{refused}");
+}
+
+#[test]
+fn every_documented_key_is_accepted() {
+    let report = report_in(&here("tests/it/config/every-key"), &all_set());
+    assert_eq!(report.findings(), [], "{report}");
+}
+
+/// The byte ranges of the keys in a TOML text: words before ` =`, outside comments and texts.
+fn keys(text: &str) -> Vec<(usize, std::ops::Range<usize>)> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for (index, line) in text.split_inclusive('\n').enumerate() {
+        let mut in_text = false;
+        for (at, byte) in line.bytes().enumerate() {
+            match byte {
+                b'"' => in_text = !in_text,
+                b'#' if !in_text => break,
+                b'=' if !in_text => {
+                    let before = line[..at].trim_end();
+                    let word = before.bytes().rev().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+                    found.push((index + 1, start + before.len() - word..start + before.len()));
+                }
+                _ => {}
+            }
+        }
+        start += line.len();
+    }
+    found
+}
+
+#[test]
+fn a_mistyped_key_is_found_wherever_it_stands_and_the_right_one_suggested() {
+    let example = files(&here("config"));
+    let mut tried = 0;
+    for (file, text) in &example {
+        for (line, range) in keys(text) {
+            tried += 1;
+            let key = &text[range.clone()];
+            let mut files = example.clone();
+            let mistyped = format!("{}{key}z{}", &text[..range.start], &text[range.end..]);
+            files.insert(file.clone(), mistyped);
+            let said = said(&write(&files), &all_set());
+            let begins = format!("{file}:{line}: unknown key `{key}z`");
+            let suggests = format!("did you mean `{key}`?");
+            assert!(said.iter().any(|s| s.starts_with(&begins) && s.ends_with(&suggests)), "{begins}\n{said:#?}");
+        }
+    }
+    assert!(tried > 100, "only {tried} keys were tried");
+}
+
+fn load(directory: &Path) -> Config {
+    Config::load(directory, &all_set()).unwrap_or_else(|report| panic!("{report}"))
+}
+
+#[test]
+fn an_order_is_placed_under_the_rules_of_the_products_that_the_channel_names() {
+    let mut config = load(&here("config"));
+    config.version = 7;
+    let registry = Registry::build(&config).unwrap();
+    let channel = registry.channel(&ChannelId::from("douyin-main")).unwrap();
+    let code = |text: &str| (!text.is_empty()).then(|| ProductCode::from(text));
+    for (voucher, booking, found) in [
+        ("LP-V2", "LP-B2", Some("LP-B2")),
+        ("LP-V2", "", Some("LP-B2")),
+        ("", "LP-B9", Some("LP-B9")),
+        ("LP-V2", "LP-B9", None),
+        ("LP-V7", "LP-B2", None),
+        ("", "LP-B7", None),
+        ("", "LP-V2", None),
+        ("", "", None),
+    ] {
+        let product = ProductRef { voucher: code(voucher), booking: code(booking) };
+        let rules = config.rule_snapshot(channel.channel.rules(), &product);
+        assert_eq!(rules.as_ref().map(|r| r.booking.code.as_str()), found, "{voucher}|{booking}");
+        if let Some(rules) = rules {
+            assert_eq!(rules.config_version, 7);
+            assert_eq!(rules.voucher.map(|v| v.code), code(voucher));
+        }
+    }
+}
+
+#[test]
+fn an_ops_token_is_known_by_its_whole_text() {
+    let config = load(&here("tests/it/config/every-key"));
+    let holder = |token: &str| config.ops_token(token).map(|token| (token.name.as_str(), token.role));
+    assert_eq!(holder("an-ops-token-for-tests"), Some(("ops", Role::Admin)));
+    assert_eq!(holder("a-token-for-the-desk"), Some(("desk", Role::Operator)));
+    assert_eq!(holder("a-token-for-the-books"), Some(("books", Role::Settlement)));
+    for wrong in ["", "an-ops-token-for-test", "an-ops-token-for-tests ", "ops"] {
+        assert_eq!(holder(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn partners_are_built_with_their_own_limits() {
+    let registry = Registry::build(&load(&here("tests/it/config/every-key"))).unwrap();
+    let channel = registry.channel(&ChannelId::from("douyin-main")).unwrap();
+    assert_eq!((channel.adapter, channel.rate_per_caller), ("douyin", 50));
+    assert_eq!(channel.credit_account.as_deref(), Some("acme"));
+    for (caller, allowed) in
+        [("203.0.113.9", true), ("::ffff:203.0.113.9", true), ("203.0.114.9", false), ("2001:db8::1", false)]
+    {
+        assert_eq!(channel.allows(caller.parse().unwrap()), allowed, "{caller}");
+    }
+    let gate = registry.backend(&BackendId::from("gate")).unwrap();
+    assert_eq!((gate.adapter, gate.timeout.0), ("ticketing_http", 5_000));
+    let pool = registry.backend(&BackendId::from("lp-2026")).unwrap();
+    assert_eq!((pool.adapter, pool.timeout.0), ("code_pool", 10_000));
+
+    let open = Registry::build(&load(&here("config"))).unwrap();
+    let channel = open.channel(&ChannelId::from("douyin-main")).unwrap();
+    assert!(channel.allows("198.51.100.1".parse().unwrap()), "an empty list lets everyone in");
+    assert_eq!(channel.rate_per_caller, 200);
+    assert!(open.channel(&ChannelId::from("gate")).is_none());
+}
+
+#[test]
+fn a_directory_that_is_not_there_is_one_problem() {
+    let directory = TempDir::new().unwrap();
+    let report = report_in(&directory.path().join("nowhere"), &all_set());
+    assert_eq!(report.problems().count(), 1, "{report}");
+    assert!(report.to_string().contains("--config DIR"), "{report}");
+}
