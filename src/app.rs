@@ -165,7 +165,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
 }
 
 /// Which hosts ops have named as partners: only those may have private addresses.
-fn address_policy(config: &Config) -> AddressPolicy {
+pub(crate) fn address_policy(config: &Config) -> AddressPolicy {
     let urls: Vec<String> = config
         .channels
         .iter()

@@ -2,12 +2,15 @@
 
 pub mod app;
 pub mod call_log;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod engine;
 pub mod http;
 pub mod live;
 pub mod registry;
+pub mod sandbox;
+pub mod reload;
 pub mod schedule;
 pub mod telemetry;
 pub mod transport;

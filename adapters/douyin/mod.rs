@@ -30,6 +30,8 @@ mod wire;
 #[cfg(test)]
 mod settings_tests;
 #[cfg(test)]
+mod story_tests;
+#[cfg(test)]
 mod vector_tests;
 
 use settings::Settings;

@@ -68,6 +68,8 @@ pub fn run(
         take(&mut slot, &mut events, &mut effects, decision, &policy, moment);
         current = slot.expect("an order that exists stays");
     }
+    // Not between the command and policy's answer to it: a refund asked for after use stands open just that long.
+    crate::invariants::check(&current);
     if answering == Answering::InAnswer {
         effects.retain(|effect| !is_decision(effect));
     }
@@ -88,9 +90,6 @@ fn take(
         let record = EventRecord { seq, at: moment.now, actor: actor.clone(), event };
         *order = evolve(order.take(), &record);
         events.push(record);
-    }
-    if let Some(order) = order {
-        crate::invariants::check(order);
     }
     effects.extend(decision.effects);
 }

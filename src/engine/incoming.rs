@@ -427,6 +427,8 @@ async fn take_act(
     command: &Command,
 ) -> Result<Routed, EngineError> {
     let row = tx.lock_ref(&incoming.channel.id, &envelope.about).await?;
+    let stamped = stamp(command, change.moment.now);
+    let command = &stamped;
     if let Some(id) = &row.order {
         let applied = change.on(tx, id, command, None).await?;
         return Ok(Routed::Done(Box::new(applied)));
@@ -451,6 +453,15 @@ async fn take_act(
         WhenUnknown::TryLater => Err(EngineError::TryLater),
         WhenUnknown::Create | WhenUnknown::NotFound => Ok(Routed::NoSuchOrder),
     }
+}
+
+/// A demand for tickets counts from when it reached us: an adapter has no clock.
+fn stamp(command: &Command, now: UnixMillis) -> Command {
+    let mut command = command.clone();
+    if let Command::RequestTickets { request, .. } = &mut command {
+        request.at = now;
+    }
+    command
 }
 
 fn dedupe(incoming: &Incoming, key: &str) -> String {

@@ -24,6 +24,8 @@ mod seal;
 mod stock;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
+#[cfg(test)]
+mod tests;
 mod tx;
 
 pub use calls::{CallRecord, Direction};

@@ -128,6 +128,9 @@ pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejecti
             not_before: None,
         });
     }
+    if !needs_tickets && booking.ticketing.handover == Handover::Owed {
+        decision = decision.effect(super::ticketing::hand_over(booking, None));
+    }
     Ok(decision.then(start_ticketing(order, booking)))
 }
 
@@ -158,6 +161,7 @@ pub(super) fn decline(order: &Order, reason: &str) -> Result<Decision, Rejection
     let decision = Decision::nothing()
         .event(Event::BookingDeclined { reason: reason.to_owned() })
         .maybe(return_date_stock(order, booking))
+        .maybe(sale::booking_window(&order.rules))
         .effect(Effect::TellChannel {
             report: Report::BookingDeclined { booking: booking.id.clone(), reason: reason.to_owned() },
             not_before: None,
