@@ -31,7 +31,7 @@ mod tx;
 pub use calls::{CallRecord, Direction};
 pub use claims::{ClaimKind, GuestClaim};
 pub use codes::{Imported, PoolCode, PoolCounts};
-pub use connect::{Store, StoreOptions};
+pub use connect::{Durability, Store, StoreOptions};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
 pub use error::{SealError, StoreError};
 pub use idempotency::KnownAct;
@@ -44,4 +44,4 @@ pub use lists::{
 pub use orders::{EventRow, event_id};
 pub use refs::{OrderRefRow, Remembered};
 pub use seal::Sealer;
-pub use tx::{CONFLICT_RUNS_MAX, GROUP_COMMIT_MAX, Tx, WRITE_QUEUE_MAX};
+pub use tx::{CONFLICT_RUNS_MAX, CommitFault, CommitFaults, GROUP_COMMIT_MAX, Tx, WRITE_QUEUE_MAX};
