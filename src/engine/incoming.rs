@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use ticketbridge_core::command::{Command, PlaceOrder, RequestBooking, Sale, WhenUnknown};
+use ticketbridge_core::command::{Command, Counts, PlaceOrder, RequestBooking, Sale, WhenUnknown};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
@@ -13,7 +13,7 @@ use ticketbridge_store::{
     InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, Tx,
 };
 
-use crate::engine::{Applied, Change, Engine, EngineError, counts};
+use crate::engine::{Applied, Change, Engine, EngineError, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
 
@@ -350,6 +350,8 @@ async fn place_or_repeat(
     }
     let rules = rules?;
     let counts = counts::for_sale(tx, &rules, sale).await?;
+    let credit_available = credit::available(tx, &incoming.running, &incoming.channel.id, sale).await?;
+    let counts = Counts { credit_available, ..counts };
     let is_stub = told == Told::ByItsBooking && sale.kind == ticketbridge_core::order::OrderKind::Voucher;
     let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub };
     let applied = change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await?;
