@@ -153,6 +153,8 @@ fn booking(n: u128) -> Booking {
             reason: None,
             deadline: None,
             overdue: false,
+            asked: false,
+            by_hand: false,
             handover: Handover::NotAsked,
             request: None,
         },
@@ -178,6 +180,7 @@ fn refund_case(n: u128, state: RefundState) -> RefundCase {
         reason: None,
         settled_amount: None,
         reissue: false,
+        tickets_were_sent: false,
         overdue: false,
     }
 }
