@@ -238,9 +238,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn credit_differences(&self) -> Result<Vec<CreditDifference>, StoreError> {
-        let sum = self.dialect().sum(
-            "CASE WHEN e.to_book = b.book THEN e.amount WHEN e.from_book = b.book THEN -e.amount ELSE 0 END",
-        );
+        let sum = self
+            .dialect()
+            .sum("CASE WHEN e.to_book = b.book THEN e.amount WHEN e.from_book = b.book THEN -e.amount ELSE 0 END");
         let sql = format!(
             "SELECT a.id, a.balance, a.held, b.book, {sum} AS total FROM credit_account a \
              CROSS JOIN (SELECT 'available' AS book UNION ALL SELECT 'held') b \
