@@ -9,6 +9,7 @@ pub mod demo;
 pub mod engine;
 pub mod http;
 pub mod live;
+pub mod reconcile;
 pub mod registry;
 pub mod reload;
 pub mod sandbox;

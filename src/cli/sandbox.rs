@@ -19,7 +19,7 @@ use crate::sandbox::{
 
 /// What to play, against whom.
 #[derive(Debug, clap::Args)]
-pub struct SandboxArguments {
+pub(super) struct SandboxArguments {
     /// The bridge to play against; its configuration must name the two addresses below
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     against: String,
