@@ -70,7 +70,12 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             order.money.due = sale.sale.due;
             order.buyer = sale.sale.buyer.clone();
         }
-        Event::PaymentRecorded { entry } => order.money.record(entry.clone()),
+        Event::PaymentRecorded { entry } => {
+            order.money.record(entry.clone());
+            if order.state != OrderState::Cancelled && order.money.refunded() <= order.money.received() {
+                clear(order, AttentionKind::UnexpectedPayment);
+            }
+        }
         Event::BookingOpened => order.state = OrderState::AwaitingBooking,
         Event::BookingRequested { booking } => {
             if let Some(previous) = order.booking.replace((**booking).clone()) {
@@ -157,13 +162,18 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                 t.state = TicketingState::Cancelled;
                 t.reason = None;
             });
-            clear(order, AttentionKind::LiveTicketBehindRefund);
+            if !order.booking.iter().chain(&order.past_bookings).any(lives_behind_refund) {
+                clear(order, AttentionKind::LiveTicketBehindRefund);
+            }
             clear(order, AttentionKind::CancelRefused);
         }
-        Event::TicketCancelRefused { booking, reason, .. } => of(order, booking, |t| {
-            t.state = TicketingState::CancelRefused;
-            t.reason = Some(reason.clone());
-        }),
+        Event::TicketCancelRefused { booking, reason, .. } => {
+            of(order, booking, |t| {
+                t.state = TicketingState::CancelRefused;
+                t.reason = Some(reason.clone());
+            });
+            keep_tickets(order);
+        }
         Event::Redeemed { at: used_at, .. } => {
             order.parked_redemption = None;
             for kind in [AttentionKind::RefundUnderReview, AttentionKind::TooEarly, AttentionKind::NotTicketed] {
@@ -230,19 +240,15 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                 c.reason = Some(reason.clone());
                 c.reissue = *reissue;
             });
-            with_ticketing(order, |t| {
-                // The back-end refused to make them void, so they are good.
-                if t.state == TicketingState::CancelRefused && !t.tickets.is_empty() {
-                    t.state = TicketingState::Issued;
-                }
-                if *reissue {
-                    t.handover = Handover::Reissued;
-                }
-            });
+            keep_tickets(order);
+            if *reissue {
+                with_ticketing(order, |t| t.handover = Handover::Reissued);
+            }
         }
         Event::RefundWithdrawn { .. } => {
             case_is_over(order);
             with_case(order, |c| c.state = RefundState::Withdrawn);
+            keep_tickets(order);
         }
         Event::RefundSettled { amount, by_channel, .. } => {
             case_is_over(order);
@@ -281,6 +287,29 @@ fn case_is_over(order: &mut Order) {
     for kind in [AttentionKind::RefundWaits, AttentionKind::CancelRefused, AttentionKind::ReviewOverdue] {
         clear(order, kind);
     }
+}
+
+/// Tickets of a live booking that the back-end refused to make void, and whose refund is off: they are good. If they were never
+/// seen, the back-end is asked.
+fn keep_tickets(order: &mut Order) {
+    if order.case_under_review().is_some() {
+        return;
+    }
+    let Some(booking) = order.booking.as_mut().filter(|b| b.is_active()) else { return };
+    let t = &mut booking.ticketing;
+    if t.state == TicketingState::CancelRefused {
+        t.state = if t.tickets.is_empty() { TicketingState::Unknown } else { TicketingState::Issued };
+        if t.state == TicketingState::Issued {
+            clear(order, AttentionKind::TicketingFailed);
+        }
+    }
+}
+
+/// Tickets of a called-off booking that may still admit, and that nothing is being done about.
+fn lives_behind_refund(booking: &Booking) -> bool {
+    let t = &booking.ticketing;
+    booking.state == BookingState::Cancelled
+        && (t.state == TicketingState::CancelRefused || (t.by_hand && t.state == TicketingState::Issued))
 }
 
 fn keep_ref(ticketing: &mut Ticketing, backend_ref: &Option<String>) {

@@ -61,7 +61,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     if order.state == OrderState::Completed {
         return Review::Reject("already redeemed");
     }
-    let Some(booking) = order.active_booking() else {
+    let Some(booking) = order.booking_of(case) else {
         // Not booked, or no longer: nothing admits anybody.
         return Review::Approve;
     };
@@ -74,7 +74,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             return Review::Approve;
         }
         (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => return Review::Wait,
-        (_, TicketingState::CancelRefused) if order.parked_redemption.is_some() => {
+        (_, TicketingState::CancelRefused) if order.parked_for(booking) => {
             return Review::Reject("already redeemed");
         }
         (_, TicketingState::CancelRefused) => return Review::Person("the back-end refused to cancel the tickets"),
@@ -86,7 +86,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     if case.intent == RefundIntent::WaitsForPerson {
         return Review::Wait;
     }
-    if order.parked_redemption.is_some() {
+    if order.parked_for(booking) {
         return Review::Person("the guest has entered already");
     }
     match booking.ticketing.state {

@@ -461,6 +461,12 @@ impl Order {
     pub fn booking_by_id(&self, id: &BookingId) -> Option<&Booking> {
         self.booking.iter().chain(self.past_bookings.iter()).find(|b| &b.id == id)
     }
+    /// The active booking, if `case` is about it: a late request to call off another one does not touch it.
+    pub fn booking_of(&self, case: &RefundCase) -> Option<&Booking> {
+        let about_another = case.kind == RefundKind::CancelBooking
+            && self.past_bookings.iter().any(|b| b.channel_booking_id == case.target);
+        self.active_booking().filter(|_| !about_another)
+    }
     /// Any refund case, current or past, by the channel's number.
     pub fn case_by_ref(&self, channel_ref: &str) -> Option<&RefundCase> {
         self.refund_case.iter().chain(self.past_refund_cases.iter()).find(|c| c.channel_ref == channel_ref)
@@ -475,6 +481,10 @@ impl Order {
     /// The most urgent flag.
     pub fn attention(&self) -> Option<&Attention> {
         self.attention.last()
+    }
+    /// Whether a guest has entered on this booking, and the state does not allow to record it yet.
+    pub fn parked_for(&self, booking: &Booking) -> bool {
+        self.parked_redemption.as_ref().is_some_and(|parked| parked.booking == booking.id)
     }
     /// Whether a flag of this kind stands.
     pub fn needs(&self, kind: AttentionKind) -> bool {

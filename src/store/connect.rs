@@ -4,7 +4,7 @@ use sea_orm::sqlx::Executor as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    QueryResult, TransactionSession as _, TransactionTrait as _, Value,
+    QueryResult, TransactionTrait as _, Value,
 };
 use sea_orm_migration::MigratorTrait as _;
 use std::path::Path;

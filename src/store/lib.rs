@@ -9,6 +9,7 @@ mod calls;
 mod claims;
 mod codes;
 mod connect;
+mod credit;
 mod deadlines;
 mod dialect;
 mod error;
@@ -24,12 +25,15 @@ mod seal;
 mod stock;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
+#[cfg(test)]
+mod tests;
 mod tx;
 
 pub use calls::{CallRecord, Direction};
 pub use claims::{ClaimKind, GuestClaim};
 pub use codes::{Imported, PoolCode, PoolCounts};
 pub use connect::{Store, StoreOptions};
+pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSums, Deposited};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
 pub use error::{SealError, StoreError};
 pub use idempotency::KnownAct;

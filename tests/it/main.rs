@@ -2,3 +2,9 @@
 
 #[cfg(test)]
 mod config;
+#[cfg(test)]
+mod credit;
+#[cfg(test)]
+mod ops;
+#[cfg(test)]
+mod support;

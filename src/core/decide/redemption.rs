@@ -22,7 +22,7 @@ pub(super) fn redeem(order: &Order, redeem: &Redeem, actor: &Actor, moment: Mome
     };
     match booking.state {
         BookingState::Used => return repeated(redeem),
-        BookingState::NoShow => return repeated(redeem),
+        BookingState::NoShow => return came_after_all(order, redeem),
         BookingState::Rejected | BookingState::Cancelled => return used_after_the_end(order, redeem),
         BookingState::Requested | BookingState::Confirmed => {}
     }
@@ -33,7 +33,7 @@ pub(super) fn redeem(order: &Order, redeem: &Redeem, actor: &Actor, moment: Mome
         None => Ok(used(order, booking, redeem.at)),
         Some(reason) => match redeem.by {
             RedeemedBy::Person => Err(refusal(reason)),
-            RedeemedBy::Gate => Ok(park(order, booking, redeem, reason, actor)),
+            RedeemedBy::Gate => Ok(park(order, booking, reason, redeem.at, &actor.name, moment)),
         },
     }
 }
@@ -46,12 +46,7 @@ fn obstacle(order: &Order, booking: &Booking, redeem: &Redeem, now: UnixMillis) 
     if order.case_under_review().is_some() {
         return Some(ParkReason::RefundUnderReview);
     }
-    // A back-end that refuses to make tickets void has them.
-    let has_tickets = matches!(
-        booking.ticketing.state,
-        TicketingState::Issued | TicketingState::NotNeeded | TicketingState::CancelRefused
-    );
-    if booking.state == BookingState::Requested || !has_tickets {
+    if booking.state == BookingState::Requested || !has_tickets(booking) {
         return Some(ParkReason::NotTicketed);
     }
     let zone = order.rules.channel.time_zone;
@@ -61,6 +56,14 @@ fn obstacle(order: &Order, booking: &Booking, redeem: &Redeem, now: UnixMillis) 
         RedeemedBy::Person => zone.date_of(redeem.at),
     };
     booking.visit_date.filter(|date| day < *date).map(|_| ParkReason::TooEarly)
+}
+
+/// A back-end that refuses to make tickets void has them.
+fn has_tickets(booking: &Booking) -> bool {
+    matches!(
+        booking.ticketing.state,
+        TicketingState::Issued | TicketingState::NotNeeded | TicketingState::CancelRefused
+    )
 }
 
 fn refusal(reason: ParkReason) -> Rejection {
@@ -96,10 +99,20 @@ fn told_time(order: &Order, at: UnixMillis) -> UnixMillis {
     }
 }
 
-fn park(order: &Order, booking: &Booking, redeem: &Redeem, reason: ParkReason, actor: &Actor) -> Decision {
-    if order.parked_redemption.is_some() {
+/// Keeps a visit that cannot be recorded yet, tells a person, and comes back to it on its day.
+pub(super) fn park(
+    order: &Order,
+    booking: &Booking,
+    reason: ParkReason,
+    at: UnixMillis,
+    told_by: &str,
+    moment: Moment,
+) -> Decision {
+    if order.parked_for(booking) {
         return Decision::nothing();
     }
+    let zone = order.rules.channel.time_zone;
+    let day = booking.visit_date.filter(|date| zone.date_of(moment.now) < *date);
     let (kind, sentence) = match reason {
         ParkReason::RefundUnderReview => (
             AttentionKind::RefundUnderReview,
@@ -116,25 +129,36 @@ fn park(order: &Order, booking: &Booking, redeem: &Redeem, reason: ParkReason, a
     let decision = Decision::nothing()
         .event(Event::RedemptionParked {
             booking: booking.id.clone(),
-            at: redeem.at,
+            at,
             waits_for: reason,
-            told_by: actor.name.clone(),
+            told_by: told_by.to_owned(),
         })
         .attention(order, kind, sentence);
-    match (reason, booking.visit_date) {
-        (ParkReason::TooEarly, Some(date)) => decision.effect(Effect::ArmDeadline {
-            kind: DeadlineKind::VisitDay,
-            due_at: order.rules.channel.time_zone.start_of(date),
-            warn_at: Vec::new(),
-        }),
-        _ => decision,
-    }
+    // Whatever else it waits for, it waits for the day too.
+    decision.maybe(day.map(|date| Effect::ArmDeadline {
+        kind: DeadlineKind::VisitDay,
+        due_at: zone.start_of(date),
+        warn_at: Vec::new(),
+    }))
 }
 
 fn repeated(redeem: &Redeem) -> Result<Decision, Rejection> {
     match redeem.by {
         RedeemedBy::Gate => Ok(Decision::nothing()),
         RedeemedBy::Person => Err(Rejection::new(Why::AlreadyRedeemed, "this order has been used already")),
+    }
+}
+
+fn came_after_all(order: &Order, redeem: &Redeem) -> Result<Decision, Rejection> {
+    match redeem.by {
+        RedeemedBy::Gate => Ok(Decision::nothing().attention(
+            order,
+            AttentionKind::Contradiction,
+            "a guest entered who had been marked as not come; settle it with the channel",
+        )),
+        RedeemedBy::Person => {
+            Err(Rejection::new(Why::AlreadyRedeemed, "this order is over: the guest was marked as not come"))
+        }
     }
 }
 
@@ -168,6 +192,12 @@ pub(super) fn no_show(order: &Order, at: UnixMillis) -> Result<Decision, Rejecti
     }
     if booking.ticketing.state == TicketingState::Cancelling {
         return Err(Rejection::new(Why::RefundUnderReview, "the tickets are being made void; wait for the back-end"));
+    }
+    if order.parked_for(booking) {
+        return Err(Rejection::new(Why::AlreadyRedeemed, "the gate says that the guest has entered"));
+    }
+    if !has_tickets(booking) {
+        return Err(Rejection::new(Why::NotTicketed, "the guest never had a ticket; issue one, or refund"));
     }
     if booking.visit_date.is_some_and(|date| order.rules.channel.time_zone.date_of(at) < date) {
         return Err(Rejection::new(Why::TooEarly, "the visit date has not come yet").at("at"));

@@ -3,8 +3,8 @@
 //! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
 
 use crate::command::ApplyRefund;
-use crate::decide::{Decision, disarm, may_be_live, return_date_stock, start_cancel};
-use crate::effect::{DeadlineKind, Effect, Report};
+use crate::decide::{Decision, call_backend, disarm, may_be_live, return_date_stock, sale, start_cancel, ticketing};
+use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
 use crate::event::{Actor, ActorKind, Event};
 use crate::id::RefundCaseId;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -82,7 +82,7 @@ pub(super) fn approve(
         _ => actor.name.clone(),
     };
     let reason = reason.map(str::to_owned);
-    let live = order.active_booking().filter(|booking| may_be_live(booking));
+    let live = order.booking_of(case).filter(|booking| may_be_live(booking));
     match live {
         Some(booking) if !without_backend => start_approval(order, case, booking, fee, by, reason),
         _ => Ok(finish_approval(order, case, fee, by, reason, moment)),
@@ -134,23 +134,25 @@ fn finish_approval(
         Decision::nothing().event(Event::RefundApproved { case: case.id.clone(), fee, by, reason, pending }).effect(
             Effect::TellChannel { report: Report::RefundApproved { case: case.id.clone(), fee }, not_before: None },
         );
-    if let Some(booking) = order.active_booking() {
+    if let Some(booking) = order.booking_of(case) {
         decision = decision
-            .then(super::ticketing::void(order, booking))
+            .then(ticketing::void(order, booking))
             .event(Event::BookingCancelled { booking: booking.id.clone(), reason: CancelReason::RefundedBeforeUse })
-            .maybe(return_date_stock(order, booking));
-        if order.parked_redemption.is_some() {
+            .maybe(return_date_stock(order, booking))
+            .maybe(sale::booking_window(&order.rules));
+        if order.parked_for(booking) {
             decision = decision.attention(
                 order,
                 AttentionKind::RedeemedWhileRefunded,
                 "the refund was approved although the guest had entered; settle it with the channel",
             );
         }
+        decision = disarm(decision, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);
         if order.kind == OrderKind::Direct {
             decision = decision.event(Event::OrderCancelled { reason: CancelReason::RefundedBeforeUse });
         }
     }
-    disarm(decision, &[DeadlineKind::Review, DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay])
+    disarm(decision, &[DeadlineKind::Review])
 }
 
 /// Rejects. Where the channel asked because tickets were late, the tickets must go with the rejection, or it is void
@@ -158,15 +160,15 @@ fn finish_approval(
 pub(super) fn reject(order: &Order, id: &RefundCaseId, reason: &str, actor: &Actor) -> Result<Decision, Rejection> {
     let case = under_review(order, id)?;
     let booking = order.booking.as_ref();
-    let ticketing = booking.map(|b| &b.ticketing);
-    if ticketing.is_some_and(|t| t.state == TicketingState::Cancelling) {
+    let tickets = booking.map(|b| &b.ticketing);
+    if tickets.is_some_and(|t| t.state == TicketingState::Cancelling) {
         return Err(Rejection::new(
             Why::RefundUnderReview,
             "the back-end is being asked to make the tickets void; wait for its answer",
         ));
     }
     let has_tickets = booking.is_some_and(|b| b.state != BookingState::Cancelled)
-        && ticketing.is_some_and(|t| match t.state {
+        && tickets.is_some_and(|t| match t.state {
             TicketingState::Issued | TicketingState::NotNeeded => true,
             TicketingState::CancelRefused => !t.tickets.is_empty(),
             TicketingState::Queued
@@ -190,8 +192,8 @@ pub(super) fn reject(order: &Order, id: &RefundCaseId, reason: &str, actor: &Act
             report: Report::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), reissue },
             not_before: None,
         });
-    let owed = if reissue { None } else { owed_tickets(order) };
-    Ok(disarm(decision.maybe(owed), &[DeadlineKind::Review]))
+    let kept = if reissue { Decision::nothing() } else { kept_tickets(order) };
+    Ok(disarm(decision.then(kept), &[DeadlineKind::Review]))
 }
 
 /// Policy leaves it to a person, and says why.
@@ -209,21 +211,37 @@ pub(super) fn escalate(order: &Order, id: &RefundCaseId, reason: &str) -> Result
 pub(super) fn withdraw(order: &Order, channel_ref: &str) -> Result<Decision, Rejection> {
     match order.case_under_review() {
         Some(case) if case.channel_ref == channel_ref => {
-            let decision =
-                Decision::nothing().event(Event::RefundWithdrawn { case: case.id.clone() }).maybe(owed_tickets(order));
-            Ok(disarm(decision, &[DeadlineKind::Review]))
+            let decision = Decision::nothing().event(Event::RefundWithdrawn { case: case.id.clone() });
+            Ok(disarm(decision.then(kept_tickets(order)), &[DeadlineKind::Review]))
         }
         _ => Ok(Decision::nothing()),
     }
 }
 
-/// Tickets that came while the case was under review were held back; the channel still waits for them.
-fn owed_tickets(order: &Order) -> Option<Effect> {
-    let booking = order.active_booking().filter(|b| b.ticketing.handover == Handover::Owed)?;
-    let held_back = order.case_under_review().is_some_and(|case| !case.tickets_were_sent);
-    (held_back && matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::CancelRefused)).then(
-        || Effect::TellChannel { report: Report::TicketsIssued { booking: booking.id.clone() }, not_before: None },
-    )
+/// The guest keeps the booking. Tickets that were held back go out now; what the back-end was asked to make void is missed.
+fn kept_tickets(order: &Order) -> Decision {
+    let Some(booking) = order.active_booking() else { return Decision::nothing() };
+    let t = &booking.ticketing;
+    match t.state {
+        TicketingState::CancelRefused if t.tickets.is_empty() => {
+            Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
+        }
+        TicketingState::Issued | TicketingState::CancelRefused => {
+            let held_back = order.case_under_review().is_some_and(|case| !case.tickets_were_sent);
+            let owed = held_back && t.handover == Handover::Owed;
+            Decision::nothing().maybe(owed.then(|| ticketing::hand_over(booking, None)))
+        }
+        TicketingState::Cancelling | TicketingState::Cancelled => Decision::nothing().attention(
+            order,
+            AttentionKind::TicketingFailed,
+            "the refund is off, and its tickets were to be made void; issue new ones by hand once they are",
+        ),
+        TicketingState::NotNeeded
+        | TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::Failed => Decision::nothing(),
+    }
 }
 
 fn under_review<'a>(order: &'a Order, id: &RefundCaseId) -> Result<&'a RefundCase, Rejection> {

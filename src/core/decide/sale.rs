@@ -4,8 +4,9 @@ use crate::command::{Counts, PlaceOrder};
 use crate::decide::{Decision, voucher_stock_key};
 use crate::effect::{DeadlineKind, Effect};
 use crate::event::Event;
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PaymentMode};
 use crate::order::{AttentionKind, Order, OrderKind, OrderState};
+use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules;
 use crate::time::{Moment, UnixMillis};
@@ -22,7 +23,7 @@ pub(super) fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Res
     let mut decision = Decision::nothing()
         .event(Event::OrderPlaced { id: moment.seed.order(), sale: Box::new(placed.clone()) })
         .maybe(voucher_stock_key(&placed.rules).map(|key| Effect::TakeStock { key, units: sale.quantity }))
-        .maybe(booking_window(placed));
+        .maybe(booking_window(&placed.rules));
     if sale.paid && sale.payment_mode == PaymentMode::Ledger {
         decision = decision.event(charge(sale.due, sale.placed_at));
     }
@@ -36,11 +37,11 @@ pub(super) fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Res
 }
 
 /// The voucher can be booked until its window closes; after that the channel refunds it.
-fn booking_window(placed: &PlaceOrder) -> Option<Effect> {
-    let window = placed.rules.voucher.as_ref()?.booking_window?;
+pub(super) fn booking_window(rules: &RuleSnapshot) -> Option<Effect> {
+    let window = rules.voucher.as_ref()?.booking_window?;
     Some(Effect::ArmDeadline {
         kind: DeadlineKind::BookingWindow,
-        due_at: placed.rules.channel.time_zone.end_of(window.to),
+        due_at: rules.channel.time_zone.end_of(window.to),
         warn_at: Vec::new(),
     })
 }
@@ -79,7 +80,34 @@ pub(super) fn record_payments(order: &Order, entries: &[LedgerEntry]) -> Result<
     let charged = new.iter().any(|e| e.kind == EntryKind::Charge && e.status == EntryStatus::Done);
     let decision =
         new.into_iter().fold(Decision::nothing(), |d, entry| d.event(Event::PaymentRecorded { entry: entry.clone() }));
-    Ok(decision.then(if charged { after_payment(order, true) } else { Decision::nothing() }))
+    // A voucher opens when all of it is paid, not with the first part.
+    let money = money_after(order, &decision);
+    let opens = order.state != OrderState::Placed || money.received() >= money.due;
+    let decision = decision.then(if charged && opens { after_payment(order, true) } else { Decision::nothing() });
+    Ok(too_much_back(order, decision))
+}
+
+/// Facts about money come in any order, and some never come: when more went back than is known to have come in, a person is told.
+pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
+    let money = money_after(order, &decision);
+    if money.refunded() <= money.received() {
+        return decision;
+    }
+    decision.attention(
+        order,
+        AttentionKind::UnexpectedPayment,
+        "more money went back than is known to have come in; compare with the channel's own books",
+    )
+}
+
+fn money_after(order: &Order, decision: &Decision) -> Money {
+    let mut money = order.money.clone();
+    for event in &decision.events {
+        if let Event::PaymentRecorded { entry } = event {
+            money.record(entry.clone());
+        }
+    }
+    money
 }
 
 /// What a payment opens; money for a cancelled order is recorded and shown to a person.

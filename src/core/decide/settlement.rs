@@ -3,7 +3,7 @@
 //! They are never refused (DY-19). What contradicts them is shown to a person.
 
 use crate::command::{RecordCancellation, RecordRefund, RefundScope};
-use crate::decide::{Decision, disarm, return_date_stock, ticketing, voucher_stock_key};
+use crate::decide::{Decision, disarm, return_date_stock, sale, ticketing, voucher_stock_key};
 use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::Event;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -90,7 +90,7 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Decision {
         }
     };
     let kept = order.money.received() - entry.amount - named_refunds(order);
-    let mut decision = Decision::nothing().event(Event::PaymentRecorded { entry });
+    let mut decision = sale::too_much_back(order, Decision::nothing().event(Event::PaymentRecorded { entry }));
     if refund.scope == RefundScope::Order && kept > 0 && order.money.fee() == 0 && order.state != OrderState::Completed
     {
         decision = decision.event(Event::PaymentRecorded {
@@ -151,8 +151,9 @@ fn settle_case(order: &Order, amount: Option<i64>) -> Decision {
 fn end_of_booking(order: &Order, booking: &Booking, reason: CancelReason) -> Decision {
     let mut decision = ticketing::void(order, booking)
         .event(Event::BookingCancelled { booking: booking.id.clone(), reason })
-        .maybe(return_date_stock(order, booking));
-    if order.parked_redemption.is_some() {
+        .maybe(return_date_stock(order, booking))
+        .maybe(sale::booking_window(&order.rules));
+    if order.parked_for(booking) {
         decision = decision.attention(
             order,
             AttentionKind::RedeemedWhileRefunded,

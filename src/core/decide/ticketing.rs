@@ -1,7 +1,7 @@
 //! Tickets: demanded by the channel, made by a back-end or a person, handed over.
 
 use crate::command::{NewTicket, ParkReason, TicketFacts};
-use crate::decide::{Decision, call_backend, start_cancel};
+use crate::decide::{Decision, call_backend, date_stock_key, redemption, start_cancel};
 use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
 use crate::event::Event;
 use crate::id::{BookingId, ExternalId};
@@ -16,6 +16,8 @@ use crate::time::{Millis, Moment, UnixMillis};
 const ANSWER_GRACE: Millis = Millis::seconds(10);
 /// A back-end that works on something is asked how it stands after this time.
 const FIRST_LOOK_AFTER: Millis = Millis::seconds(30);
+/// The longer it works, the longer the next question waits, up to this time.
+const LAST_LOOK_AFTER: Millis = Millis::minutes(30);
 /// A cancelled reservation that the back-end did not know is looked at once more: its issue may still have been on the way.
 const SECOND_LOOK_AFTER: Millis = Millis::minutes(2);
 
@@ -44,7 +46,10 @@ pub(super) fn request_tickets(
         (None, Some((first, last))) => Some((zone.date_of(first), zone.date_of(last))),
         _ => None,
     };
-    let decision = Decision::nothing().event(Event::TicketsRequested { request: request.clone(), dates });
+    let day = dates.and_then(|(first, _)| date_stock_key(&order.rules.booking, Some(first)));
+    let decision = Decision::nothing()
+        .event(Event::TicketsRequested { request: request.clone(), dates })
+        .maybe(day.map(|key| Effect::TakeStock { key, units: order.quantity }));
     if is_available(booking) {
         return Ok(decision.effect(hand_over(booking, Some(request.at + ANSWER_GRACE))));
     }
@@ -63,11 +68,12 @@ pub(super) fn answer_tickets(order: &Order, target: &ExternalId) -> Result<Decis
 
 /// Whether the booking's tickets can be given to the guest.
 fn is_available(booking: &Booking) -> bool {
-    booking.state == BookingState::Confirmed
+    matches!(booking.state, BookingState::Confirmed | BookingState::Used)
         && matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
 }
 
-fn hand_over(booking: &Booking, not_before: Option<UnixMillis>) -> Effect {
+/// Sends the tickets to the channel.
+pub(super) fn hand_over(booking: &Booking, not_before: Option<UnixMillis>) -> Effect {
     Effect::TellChannel { report: Report::TicketsIssued { booking: booking.id.clone() }, not_before }
 }
 
@@ -210,9 +216,16 @@ fn check_tickets(new: &[NewTicket]) -> Result<(), Rejection> {
 
 fn pending(order: &Order, booking: &Booking, backend_ref: Option<&str>, moment: Moment) -> Decision {
     match booking.ticketing.state {
-        TicketingState::Queued | TicketingState::Unknown if booking.is_active() => Decision::nothing()
-            .event(Event::TicketsPending { booking: booking.id.clone(), backend_ref: backend_ref.map(str::to_owned) })
-            .maybe(call_backend(order, booking, TicketOp::Query, Some(moment.now + FIRST_LOOK_AFTER))),
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
+            let asked_for = booking.accepted_at.map_or(Millis(0), |at| moment.now - at);
+            let look_after = asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER);
+            Decision::nothing()
+                .event(Event::TicketsPending {
+                    booking: booking.id.clone(),
+                    backend_ref: backend_ref.map(str::to_owned),
+                })
+                .maybe(call_backend(order, booking, TicketOp::Query, Some(moment.now + look_after)))
+        }
         _ => Decision::nothing(),
     }
 }
@@ -287,6 +300,9 @@ fn cancel_pending(order: &Order, booking: &Booking, moment: Moment) -> Decision 
 
 /// The back-end does not make the tickets void. If that is because they were used, the guest was there: a fact.
 fn cancel_refused(order: &Order, booking: &Booking, reason: &str, used: bool, moment: Moment) -> Decision {
+    if booking.ticketing.by_hand && booking.ticketing.state == TicketingState::Issued {
+        return surplus_stays(order, reason);
+    }
     if booking.ticketing.state != TicketingState::Cancelling {
         return Decision::nothing();
     }
@@ -295,9 +311,6 @@ fn cancel_refused(order: &Order, booking: &Booking, reason: &str, used: bool, mo
         reason: reason.to_owned(),
         used,
     });
-    if booking.ticketing.by_hand {
-        return decision;
-    }
     if !booking.is_active() {
         let (kind, sentence) = if used {
             (AttentionKind::RedeemedWhileRefunded, "the tickets of this called-off booking had been used")
@@ -309,19 +322,46 @@ fn cancel_refused(order: &Order, booking: &Booking, reason: &str, used: bool, mo
         };
         return decision.attention(order, kind, sentence);
     }
-    if used && order.parked_redemption.is_none() {
-        return decision.event(Event::RedemptionParked {
-            booking: booking.id.clone(),
-            at: moment.now,
-            waits_for: ParkReason::RefundUnderReview,
-            told_by: "backend".to_owned(),
-        });
+    if order.case_under_review().is_none() {
+        return decision.then(kept_after_refusal(order, booking, used, moment));
+    }
+    if used {
+        // Policy rejects the refund now; only the day may still be missing.
+        let zone = order.rules.channel.time_zone;
+        let too_early = booking.visit_date.is_some_and(|date| zone.date_of(moment.now) < date);
+        let reason = if too_early { ParkReason::TooEarly } else { ParkReason::RefundUnderReview };
+        return decision.then(redemption::park(order, booking, reason, moment.now, "backend", moment));
     }
     decision.attention(
         order,
         AttentionKind::CancelRefused,
         format!("the back-end refused to cancel ({reason}); approve without it, or reject the refund"),
     )
+}
+
+/// Two sets may admit: the one made by hand, and the back-end's own.
+fn surplus_stays(order: &Order, why: &str) -> Decision {
+    Decision::nothing().attention(
+        order,
+        AttentionKind::Contradiction,
+        format!("the back-end keeps tickets of its own beside those made by hand ({why}); stop them there"),
+    )
+}
+
+/// The refund was taken back while its tickets were being made void, and they were not: they are good, or have been used.
+fn kept_after_refusal(order: &Order, booking: &Booking, used: bool, moment: Moment) -> Decision {
+    let t = &booking.ticketing;
+    let decision = if t.tickets.is_empty() {
+        Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
+    } else if t.handover == Handover::Owed {
+        Decision::nothing().effect(hand_over(booking, None))
+    } else {
+        Decision::nothing()
+    };
+    if !used {
+        return decision;
+    }
+    decision.then(redemption::park(order, booking, ParkReason::NotTicketed, moment.now, "backend", moment))
 }
 
 fn given_up(order: &Order, booking: &Booking, why: &str) -> Decision {
@@ -341,6 +381,13 @@ fn given_up(order: &Order, booking: &Booking, why: &str) -> Decision {
             order,
             AttentionKind::TicketingFailed,
             format!("the back-end could not be reached for tickets ({why}); retry the delivery, or issue by hand"),
+        ),
+        TicketingState::Issued if booking.ticketing.by_hand => surplus_stays(order, why),
+        // The second look: an issue that was under way when it was cancelled may have gone through.
+        TicketingState::Cancelled if booking.ticketing.tickets.is_empty() => Decision::nothing().attention(
+            order,
+            AttentionKind::LiveTicketBehindRefund,
+            format!("the back-end could not be asked whether a late ticket exists ({why}); look there"),
         ),
         _ => Decision::nothing(),
     }

@@ -1,0 +1,283 @@
+//! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
+
+use ticketbridge_core::command::{RefundScope, TicketFacts};
+use ticketbridge_core::effect::{DeadlineKind, TicketOp};
+use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
+use ticketbridge_core::order::{
+    AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
+};
+use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::{Actor, Command, Effect, Millis, Report, UnixMillis, Why};
+
+use crate::support::*;
+
+#[test]
+fn tickets_demanded_after_the_visit_are_handed_over() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(issued("T-1")).at(visit_noon()).guest_entered().demanded();
+    assert_eq!(story.booking().state, BookingState::Used);
+    assert!(story.reports("tickets_issued"), "{:?}", story.effects);
+}
+
+#[test]
+fn tickets_demanded_before_acceptance_are_handed_over_with_it() {
+    use ticketbridge_core::product::Confirmation;
+    let mut story = Story::booked(Terms { tickets: false, confirm: Confirmation::Manual, ..VOUCHER });
+    story.demanded().tell(&ops(), &Command::ConfirmBooking);
+    assert!(story.reports("tickets_issued"), "{:?}", story.effects);
+}
+
+#[test]
+fn a_refund_of_a_used_order_is_refused_and_nothing_breaks() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.at(visit_noon()).guest_entered().applied("S1", RefundSource::Guest);
+    assert_eq!(story.refund(), RefundState::Rejected);
+    assert_eq!(story.case().reason.as_deref(), Some("already redeemed"));
+    assert!(story.reports("refund_rejected"));
+}
+
+#[test]
+fn money_that_went_back_is_recorded_even_if_its_payment_was_never_told() {
+    let mut story = Story::new();
+    story.tell(&channel(), &sale(VOUCHER, false));
+    let back = refund("S1", SALE, RefundScope::Order, story.now);
+    story.tell(&channel(), &Command::RecordRefund(back));
+    assert_eq!(story.order().state, OrderState::Cancelled);
+    assert_eq!(story.order().money.refunded(), PRICE);
+    assert!(story.flagged(AttentionKind::UnexpectedPayment));
+}
+
+fn entry(reference: &str, kind: EntryKind, amount: i64) -> Command {
+    let entry =
+        LedgerEntry { reference: reference.to_owned(), kind, status: EntryStatus::Done, amount, at: UnixMillis(0) };
+    Command::RecordPayments { entries: vec![entry] }
+}
+
+#[test]
+fn payments_may_come_in_any_order() {
+    let mut story = Story::new();
+    story.tell(&channel(), &sale(VOUCHER, false));
+    story.tell(&channel(), &entry("R", EntryKind::Refund, 100));
+    assert!(story.flagged(AttentionKind::UnexpectedPayment));
+    story.tell(&channel(), &entry("C", EntryKind::Charge, PRICE));
+    assert!(!story.flagged(AttentionKind::UnexpectedPayment));
+    assert_eq!(story.order().state, OrderState::AwaitingBooking);
+}
+
+#[test]
+fn a_part_of_the_price_does_not_open_a_voucher() {
+    let mut story = Story::new();
+    story.tell(&channel(), &sale(VOUCHER, false)).tell(&channel(), &entry("1", EntryKind::Charge, 100));
+    assert_eq!(story.order().state, OrderState::Placed);
+    story.tell(&channel(), &entry("2", EntryKind::Charge, PRICE - 100));
+    assert_eq!(story.order().state, OrderState::AwaitingBooking);
+}
+
+#[test]
+fn a_refund_withdrawn_while_tickets_are_made_void_is_flagged_until_new_ones_exist() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved();
+    assert_eq!(story.tickets(), TicketingState::Cancelling);
+    story.withdrawn();
+    assert!(story.flagged(AttentionKind::TicketingFailed));
+    story.facts(TicketFacts::Cancelled);
+    assert!(story.flagged(AttentionKind::TicketingFailed));
+    story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
+    assert_eq!(story.order().attention(), None);
+}
+
+#[test]
+fn a_withdrawn_refund_leaves_tickets_good_that_the_back_end_kept() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved().withdrawn();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    assert_eq!(story.tickets(), TicketingState::Issued);
+    assert_eq!(story.order().attention(), None);
+}
+
+#[test]
+fn tickets_held_back_and_kept_by_the_back_end_go_out_when_the_refund_is_withdrawn() {
+    let mut story = Story::booked(VOUCHER);
+    story.demanded().applied("S1", RefundSource::Guest).facts(issued("T-1")).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).withdrawn();
+    assert_eq!(story.tickets(), TicketingState::Issued);
+    assert_eq!(story.booking().ticketing.handover, Handover::Owed);
+    assert!(story.effects.iter().any(|e| {
+        matches!(e, Effect::TellChannel { report: Report::TicketsIssued { .. }, .. }) && is_wanted(story.order(), e)
+    }));
+}
+
+#[test]
+fn a_refund_rejected_after_its_tickets_were_made_void_is_flagged() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved();
+    story.applied("S2", RefundSource::CustomerService).facts(TicketFacts::Cancelled).rejected();
+    assert_eq!(story.booking().state, BookingState::Confirmed);
+    assert!(story.flagged(AttentionKind::TicketingFailed));
+}
+
+#[test]
+fn a_refused_cancellation_of_tickets_never_seen_is_followed_by_a_question() {
+    let mut story = Story::booked(VOUCHER);
+    story.demanded().facts(TicketFacts::Unknown { why: "timeout".to_owned() }).applied("S1", RefundSource::Guest);
+    story.approved().facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    assert_eq!(story.tickets(), TicketingState::Unknown);
+    assert!(story.calls(TicketOp::Query));
+    story.facts(issued("T-1"));
+    assert!(story.reports("tickets_issued"));
+}
+
+#[test]
+fn a_visit_under_an_earlier_booking_does_not_hide_the_visit_under_this_one() {
+    let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
+    story.guest_entered();
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
+    story.tell(&channel(), &booking(SECOND));
+    assert_eq!(story.booking().channel_booking_id.as_str(), SECOND);
+    story.guest_entered();
+    let waiting = story.order().parked_redemption.clone().map(|parked| parked.booking);
+    assert_eq!(waiting, Some(story.booking_id()));
+    story.at(visit_noon()).facts(issued("T-2"));
+    assert_eq!(story.order().state, OrderState::Completed);
+}
+
+#[test]
+fn a_visit_under_an_earlier_booking_does_not_decide_a_refund_of_this_one() {
+    let mut story = Story::booked(VOUCHER);
+    story.guest_entered();
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
+    story.tell(&channel(), &booking(SECOND)).facts(issued("T-2")).applied("S1", RefundSource::Guest);
+    assert_eq!(story.tickets(), TicketingState::Cancelling, "policy approves by the product's rule");
+}
+
+#[test]
+fn a_visit_parked_under_review_is_recorded_on_the_day_if_the_refund_is_rejected_before_it() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).guest_entered();
+    assert!(story.arms(DeadlineKind::VisitDay));
+    story.rejected();
+    assert_eq!(story.booking().state, BookingState::Confirmed);
+    let due_at = ticketbridge_core::TimeZone::SHANGHAI.start_of(visit_date());
+    story.at(due_at).tell(&Actor::timer(), &Command::PassDeadline { kind: DeadlineKind::VisitDay, due_at });
+    assert_eq!(story.booking().state, BookingState::Used);
+}
+
+#[test]
+fn a_visit_learnt_from_a_refused_cancellation_waits_for_its_day_too() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::Guest).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
+    assert_eq!(story.refund(), RefundState::Rejected);
+    assert!(story.arms(DeadlineKind::VisitDay));
+    assert!(story.flagged(AttentionKind::TooEarly));
+}
+
+#[test]
+fn a_surplus_that_the_back_end_keeps_beside_tickets_made_by_hand_is_flagged() {
+    for facts in [
+        TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false },
+        TicketFacts::GivenUp { why: "timeout".to_owned() },
+    ] {
+        let mut story = Story::booked(VOUCHER);
+        story.facts(TicketFacts::Unknown { why: "timeout".to_owned() });
+        story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
+        assert!(story.calls(TicketOp::Cancel));
+        story.facts(facts);
+        assert!(story.flagged(AttentionKind::Contradiction));
+    }
+}
+
+#[test]
+fn a_back_end_that_is_still_at_work_is_asked_again() {
+    let mut story = Story::booked(VOUCHER);
+    for _ in 0..3 {
+        story.facts(TicketFacts::Pending { backend_ref: None });
+        assert!(story.calls(TicketOp::Query));
+        story.later(Millis::minutes(1));
+    }
+}
+
+#[test]
+fn a_second_look_that_fails_for_good_is_flagged() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() });
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
+    story.facts(TicketFacts::Cancelled);
+    assert!(story.calls(TicketOp::Query));
+    story.facts(TicketFacts::GivenUp { why: "timeout".to_owned() });
+    assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
+}
+
+#[test]
+fn a_date_told_with_the_demand_is_taken_from_stock_then() {
+    let mut story = Story::paid(VOUCHER);
+    let Command::RequestBooking(mut request) = booking(FIRST) else { unreachable!("it is a booking") };
+    request.visit_date = None;
+    story.tell(&channel(), &Command::RequestBooking(request));
+    assert!(!story.effects.iter().any(|e| matches!(e, Effect::TakeStock { .. })));
+    let Command::RequestTickets { target, request, .. } = demand(FIRST, story.now) else {
+        unreachable!("it is a demand")
+    };
+    let validity = Some((visit_noon(), visit_noon()));
+    story.tell(&channel(), &Command::RequestTickets { target, request, validity });
+    assert!(story.effects.iter().any(|e| matches!(e, Effect::TakeStock { key, .. } if key.date == Some(visit_date()))));
+}
+
+#[test]
+fn nobody_who_had_no_ticket_is_marked_as_not_come() {
+    let mut story = Story::booked(VOUCHER);
+    story.at(visit_noon());
+    let refusal = story.refused(&ops(), &Command::MarkNoShow { at: visit_noon() });
+    assert_eq!(refusal.why, Why::NotTicketed);
+}
+
+#[test]
+fn nobody_who_entered_is_marked_as_not_come() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.guest_entered().at(visit_noon());
+    let refusal = story.refused(&ops(), &Command::MarkNoShow { at: visit_noon() });
+    assert_eq!(refusal.why, Why::AlreadyRedeemed);
+}
+
+#[test]
+fn a_guest_who_comes_after_all_is_flagged() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.at(visit_noon()).tell(&ops(), &Command::MarkNoShow { at: visit_noon() }).guest_entered();
+    assert!(story.flagged(AttentionKind::Contradiction));
+}
+
+#[test]
+fn the_end_of_the_booking_window_is_watched_again_after_a_booking_was_called_off() {
+    let mut story = Story::booked(VOUCHER);
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
+    assert_eq!(story.order().state, OrderState::AwaitingBooking);
+    assert!(story.arms(DeadlineKind::BookingWindow));
+}
+
+#[test]
+fn a_late_request_about_a_booking_that_is_over_does_not_touch_the_new_one() {
+    use ticketbridge_core::order::RefundKind;
+    let mut story = Story::ticketed(VOUCHER);
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
+    story.tell(&channel(), &booking(SECOND)).facts(issued("T-2"));
+    let mut late = application("S1", FIRST, RefundSource::Guest, story.now);
+    late.kind = RefundKind::CancelBooking;
+    story.tell(&channel(), &Command::ApplyRefund(late));
+    assert_eq!(story.refund(), RefundState::Approved);
+    assert_eq!(story.booking().state, BookingState::Confirmed);
+    assert_eq!(story.tickets(), TicketingState::Issued);
+}
+
+#[test]
+fn a_flag_about_one_booking_is_not_taken_back_by_news_about_another() {
+    let mut story = Story::ticketed(VOUCHER);
+    let first = story.booking_id();
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    story.tell(&channel(), &booking(SECOND)).facts(issued("T-2"));
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(SECOND, story.now)));
+    story.facts(TicketFacts::Cancelled);
+    assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
+    story.facts_of(first, TicketFacts::Cancelled);
+    assert!(!story.flagged(AttentionKind::LiveTicketBehindRefund));
+}
