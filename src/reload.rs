@@ -15,7 +15,10 @@ pub fn reload(shared: &Shared) -> Result<u64, Report> {
     let config = match Config::load(&running.config.source, &shared.environment) {
         Ok(config) => config,
         Err(report) => {
-            tracing::error!(problems = report.problems().count(), "the changed configuration is refused; the running one stays");
+            tracing::error!(
+                problems = report.problems().count(),
+                "the changed configuration is refused; the running one stays"
+            );
             live.refuse(RefusedChange { at: now, findings: report.findings().to_vec() });
             return Err(report);
         }

@@ -84,8 +84,10 @@ impl<'a> Captured<'a> {
         let mut headers = HeaderMap::new();
         for line in lines.filter(|line| !line.is_empty()) {
             let (name, value) = line.split_once(':').ok_or_else(|| format!("`{line}` is no header"))?;
-            let name = HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
-            let value = HeaderValue::from_str(value.trim()).map_err(|_| format!("the value of `{name}` is not allowed"))?;
+            let name =
+                HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+            let value =
+                HeaderValue::from_str(value.trim()).map_err(|_| format!("the value of `{name}` is not allowed"))?;
             headers.append(name, value);
         }
         let announced = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
@@ -105,7 +107,8 @@ impl<'a> Captured<'a> {
 }
 
 fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let find = |mark: &[u8]| bytes.windows(mark.len()).position(|window| window == mark).map(|at| (at, at + mark.len()));
+    let find =
+        |mark: &[u8]| bytes.windows(mark.len()).position(|window| window == mark).map(|at| (at, at + mark.len()));
     let ends = [find(b"\r\n\r\n"), find(b"\n\n"), find(b"\n>\n"), find(b"\n> \n")];
     let (end, start) = ends.into_iter().flatten().min()?;
     Some((&bytes[..end], &bytes[start..]))

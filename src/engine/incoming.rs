@@ -267,7 +267,7 @@ fn stored_reply(answer: StoredAnswer) -> HttpReply {
 }
 
 /// Carries a new message out and writes its answer into its inbox row.
-async fn take(
+pub(crate) async fn take(
     tx: &Tx,
     change: &Change<'_>,
     incoming: &Incoming,
