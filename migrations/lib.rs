@@ -6,6 +6,7 @@
 
 mod calls;
 mod codes;
+mod credit;
 mod guests;
 mod inbox;
 mod jobs;
@@ -35,6 +36,8 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0014_call_log", &calls::CALL_LOG),
     ("m0015_lease", &upkeep::LEASE),
     ("m0016_idempotency", &upkeep::IDEMPOTENCY),
+    ("m0017_credit_account", &credit::CREDIT_ACCOUNT),
+    ("m0018_credit_entry", &credit::CREDIT_ENTRY),
 ];
 
 /// All migrations, in order.

@@ -1,6 +1,7 @@
 //! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
 mod check;
+mod sandbox;
 mod serve;
 mod verify;
 
@@ -8,6 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::demo;
 
 /// Middleware between the places where tickets are sold and the systems that issue them.
 #[derive(Debug, Parser)]
@@ -22,6 +25,14 @@ pub struct Cli {
 enum Command {
     /// Run the service
     Serve(ConfigDir),
+    /// Play the example on this machine: a simulated Douyin, a simulated ticketing system, a throw-away database
+    Demo {
+        /// Stay up after the stories
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Play a channel and a back-end against a running bridge, story by story
+    Sandbox(sandbox::SandboxArguments),
     /// Read the configuration and print every problem as file:line, what is wrong, how to mend it
     Check {
         #[command(flatten)]
@@ -57,6 +68,10 @@ pub struct ConfigDir {
 pub fn run(arguments: Cli) -> ExitCode {
     match arguments.command {
         Command::Serve(config) => in_runtime(serve::serve(config)),
+        Command::Demo { keep } => {
+            in_runtime(demo::run(if keep { demo::Afterwards::Stay } else { demo::Afterwards::Leave }))
+        }
+        Command::Sandbox(arguments) => in_runtime(sandbox::sandbox(arguments)),
         Command::Check { config, explain } => check::check(&config, explain.as_deref()),
         Command::Migrate(config) => in_runtime(serve::migrate(config)),
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),

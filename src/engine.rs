@@ -6,6 +6,7 @@ mod asking;
 pub mod backend_event;
 mod claims;
 mod counts;
+pub(crate) mod credit;
 pub mod effects;
 mod incoming;
 pub mod replay;
@@ -202,6 +203,7 @@ impl Change<'_> {
         tx.save_order(&outcome.order, before.version, &outcome.events).await?;
         self.enqueue(tx, &outcome.order, before.version, &outcome.effects).await?;
         claims::follow(tx, Some(&before), &outcome.order).await?;
+        credit::follow(tx, self.running, Some(&before), &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 
@@ -211,6 +213,7 @@ impl Change<'_> {
         tx.insert_order(&outcome.order, &outcome.events).await?;
         self.enqueue(tx, &outcome.order, 0, &outcome.effects).await?;
         claims::follow(tx, None, &outcome.order).await?;
+        credit::follow(tx, self.running, None, &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 

@@ -33,6 +33,8 @@ pub struct Shared {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// Where records of inbound calls go; written in batches, off the way to the answer.
     pub call_log: crate::call_log::CallLog,
+    /// What the last comparison of books found.
+    pub reconciliation: crate::reconcile::LastReport,
     /// Where secrets are looked up on a reload.
     pub environment: crate::config::Environment,
 }

@@ -77,7 +77,7 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
         Command::ConfirmBooking => booking::confirm(order, moment),
         Command::DeclineBooking { reason } => booking::decline(order, reason),
         Command::SupplyGuests { buyer, visitors, contact } => {
-            booking::supply_guests(order, buyer, visitors, contact.as_ref())
+            booking::supply_guests(order, buyer, visitors, contact.as_ref(), moment)
         }
 
         Command::RequestTickets { target, request, validity } => {

@@ -7,7 +7,7 @@ use ticketbridge_core::port::Inbound;
 use ticketbridge_core::{Answering, OrderId};
 use ticketbridge_store::{InboxVerdict, Tx};
 
-use crate::engine::incoming::{Incoming, take};
+use crate::engine::incoming::{Incoming, Taken, take};
 use crate::engine::{Change, Engine, EngineError};
 
 /// What came of it.
@@ -35,7 +35,7 @@ impl Engine {
         let moment = self.moment();
         let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
         let work = Arc::new((incoming, inbox_id.to_owned(), actor));
-        let (applied, reply, verdict) = self
+        let Taken { applied, reply, verdict, about } = self
             .store
             .write("replay", move |tx: &Tx| {
                 let work = work.clone();
@@ -59,7 +59,7 @@ impl Engine {
         Ok(Replayed {
             verdict,
             changed: applied.as_ref().is_some_and(|applied| applied.changed),
-            order: applied.map(|applied| applied.order.id),
+            order: about,
             answer: String::from_utf8_lossy(&reply.body).into_owned(),
         })
     }

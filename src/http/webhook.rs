@@ -276,15 +276,14 @@ impl Arrived<'_> {
         match received {
             Received::ContentDiffers => self.say(Some(&inbound), &Answer::ContentDiffers, "conflict", None),
             Received::TryLater => self.say(Some(&inbound), &Answer::TryLater(COME_AGAIN), "try_later", None),
-            Received::Answered { reply, order, verdict } => {
-                let id = order.as_ref().map(|order| order.id.clone());
+            Received::Answered { reply, order, about, verdict } => {
                 let ready = match (&order, &inbound) {
                     (Some(order), Inbound::Message(envelope)) if self.endpoint.waits_for_tickets => {
                         self.with_tickets(&inbound, envelope, order).await
                     }
                     _ => None,
                 };
-                ended(ready.unwrap_or(reply), verdict.word(), id)
+                ended(ready.unwrap_or(reply), verdict.word(), about)
             }
         }
     }

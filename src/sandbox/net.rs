@@ -19,9 +19,12 @@ pub(super) fn client() -> Client {
         .expect("a client without certificates of its own can always be built")
 }
 
-/// A free port of this machine, open for calls.
-pub(super) async fn listen() -> std::io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+/// Any free port of this machine.
+pub(super) const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// An address of this machine, open for calls.
+pub(super) async fn listen(on: SocketAddr) -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(on).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }

@@ -203,6 +203,12 @@ impl Timeline {
         Self { journal, ops, channel_id, time, colour, printed: 0, seen: BTreeMap::new(), sale: None }
     }
 
+    /// The same, for what crosses the wire from now on.
+    pub fn beginning_now(journal: Journal, ops: Option<Ops>, channel_id: &str, time: SimTime, colour: bool) -> Self {
+        let printed = journal.entries().len();
+        Self { printed, ..Self::new(journal, ops, channel_id, time, colour) }
+    }
+
     /// Prints what is new, and waits for more until `stop`; what came until then is printed still.
     pub async fn follow(&mut self, out: &mut (impl Write + Send), stop: CancellationToken) -> io::Result<()> {
         let mut grows = self.journal.follow();

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod credit;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod support;

@@ -81,6 +81,8 @@ pub struct SimBackendOptions {
     pub cancel: CancelMode,
     /// Where what crosses the wire is written.
     pub journal: Journal,
+    /// Where it listens.
+    pub listen: std::net::SocketAddr,
 }
 
 impl SimBackendOptions {
@@ -94,6 +96,7 @@ impl SimBackendOptions {
             issue: IssueMode::Immediate,
             cancel: CancelMode::Accept,
             journal: Journal::default(),
+            listen: net::ANY_PORT,
         }
     }
 }
@@ -140,7 +143,7 @@ impl SimBackend {
     /// Starts it on a free port of this machine. Fails when no port can be had.
     pub async fn start(options: SimBackendOptions) -> std::io::Result<Self> {
         let tasks = Tasks::new();
-        let (listener, address) = net::listen().await?;
+        let (listener, address) = net::listen(options.listen).await?;
         let state = State {
             bridge_url: options.bridge_url.clone(),
             issue: options.issue.clone(),

@@ -84,7 +84,7 @@ impl SimDouyin {
     /// Starts it on a free port of this machine. Fails when no port can be had.
     pub async fn start(options: SimDouyinOptions) -> std::io::Result<Self> {
         let tasks = Tasks::new();
-        let (listener, address) = net::listen().await?;
+        let (listener, address) = net::listen(options.listen).await?;
         let state = State {
             bridge_url: options.bridge_url.clone(),
             faults: options.faults.clone(),

@@ -137,6 +137,8 @@ pub struct SimDouyinOptions {
     pub journal: Journal,
     /// Switches, to begin with.
     pub faults: Faults,
+    /// Where it listens.
+    pub listen: std::net::SocketAddr,
 }
 
 impl SimDouyinOptions {
@@ -156,6 +158,7 @@ impl SimDouyinOptions {
             decrypt_quota: 1_000,
             journal: Journal::default(),
             faults: Faults::default(),
+            listen: crate::sandbox::net::ANY_PORT,
         }
     }
 }

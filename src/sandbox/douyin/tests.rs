@@ -77,7 +77,7 @@ async fn scene(
 ) -> Scene {
     let bridge = FakeBridge { seen: Arc::default(), script: Arc::new(script) };
     let tasks = Tasks::new();
-    let (listener, address) = net::listen().await.unwrap();
+    let (listener, address) = net::listen(net::ANY_PORT).await.unwrap();
     let router = Router::new().route("/channels/{channel}/{call}", post(answer)).with_state(bridge.clone());
     tasks.serve(listener, router);
     let product = SimProduct::new("LP-V2|LP-B2", 2);

@@ -17,6 +17,7 @@ const POSTGRESQL: &str = r#"
 set -e
 dir=$(mktemp -d "${TMPDIR:-/tmp}/ticketbridge-postgres.XXXXXX")
 trap 'test -z "$server" || kill -INT $server || true; wait; rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
 "$BIN/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1
 "$BIN/postgres" -D "$dir/data" -p "$PORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories="$dir" \
     -c max_connections=300 -c fsync=off -c synchronous_commit=off -c full_page_writes=off >>"$dir/log" 2>&1 </dev/null &
@@ -33,6 +34,7 @@ const MARIADB: &str = r#"
 set -e
 dir=$(mktemp -d "${TMPDIR:-/tmp}/ticketbridge-mariadb.XXXXXX")
 trap 'test -z "$server" || kill -TERM $server || true; wait; rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
 user=$(id -un)
 mariadb-install-db --no-defaults --datadir="$dir/data" --user="$user" --skip-test-db \
     --auth-root-authentication-method=normal >"$dir/log" 2>&1
@@ -42,7 +44,7 @@ mariadb-install-db --no-defaults --datadir="$dir/data" --user="$user" --skip-tes
     >>"$dir/log" 2>&1 </dev/null &
 server=$!
 tries=0
-until mariadb-admin --no-defaults -h 127.0.0.1 -P "$PORT" -u root --silent ping 2>/dev/null; do
+until mariadb-admin --no-defaults -h 127.0.0.1 -P "$PORT" -u root ping >/dev/null 2>&1; do
     kill -0 $server; tries=$((tries + 1)); test $tries -lt 300; sleep 0.1
 done
 echo ready

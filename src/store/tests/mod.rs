@@ -1,5 +1,6 @@
 //! Every function of the store, on every kind of database.
 
+mod credit;
 mod deadlines;
 mod jobs;
 mod lists;
@@ -153,6 +154,8 @@ fn booking(n: u128) -> Booking {
             reason: None,
             deadline: None,
             overdue: false,
+            asked: false,
+            by_hand: false,
             handover: Handover::NotAsked,
             request: None,
         },
@@ -178,6 +181,7 @@ fn refund_case(n: u128, state: RefundState) -> RefundCase {
         reason: None,
         settled_amount: None,
         reissue: false,
+        tickets_were_sent: false,
         overdue: false,
     }
 }
