@@ -8,7 +8,9 @@ use super::{Stage, Step};
 use crate::sandbox::backend::{
     CancelMode, IssueMode, Reservation as BackendReservation, ReservationState as AtBackend,
 };
-use crate::sandbox::douyin::{AfterSale, Creation, Faults, Refund, RefundRequest, RefundState, Reservation};
+use crate::sandbox::douyin::{
+    AfterSale, Books, Creation, Faults, Refund, RefundRequest, RefundState, Reservation, Spi,
+};
 use crate::sandbox::journal::Party;
 
 /// How often the ops interface is asked while a story waits, real time.
@@ -136,6 +138,15 @@ impl Script {
         let seen = self.stage.douyin.books().reservations.get(id).map(|r| r.state);
         self.check(found.is_some(), format!("at Douyin: {should}"));
         found.ok_or_else(|| Broken(format!("Douyin waited in vain: {should} (the reservation is {seen:?})")))
+    }
+
+    /// Waits until Douyin has asked for the tickets and was told to wait for them.
+    pub(super) async fn told_to_wait(&mut self, id: &str) -> Result<(), Broken> {
+        let told = |answer: &Value| answer.pointer("/data/result").and_then(Value::as_i64) == Some(0);
+        let look = |b: &Books| b.calls_about(Spi::IssueVoucher.path(), id).any(|c| told(&c.answer)).then_some(());
+        let found = self.stage.douyin.until(self.stage.patience, look).await;
+        self.check(found.is_some(), "Douyin asks for the tickets and is told to wait");
+        found.ok_or_else(|| Broken("Douyin was not told to wait for the tickets".to_owned()))
     }
 
     /// Waits until Douyin has the tickets; they must be the back-end's own.
