@@ -1,6 +1,7 @@
 //! The one way in which an order changes: lock it, let the core decide, save the order with its events, and make a row of every
 //! effect, in one transaction. Webhooks, workers, deadlines and ops all come through here.
 
+pub mod acts;
 mod asking;
 pub mod backend_event;
 mod claims;
@@ -8,6 +9,7 @@ mod counts;
 pub(crate) mod credit;
 pub mod effects;
 mod incoming;
+pub mod replay;
 pub mod settlement;
 
 pub use incoming::{Incoming, Received, content_sha256};
