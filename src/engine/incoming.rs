@@ -278,7 +278,12 @@ fn stored_reply(answer: StoredAnswer) -> HttpReply {
 }
 
 /// Carries a new message out and writes its answer into its inbox row.
-async fn take(tx: &Tx, change: &Change<'_>, incoming: &Incoming, inbox_id: &str) -> Result<Taken, EngineError> {
+pub(crate) async fn take(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    inbox_id: &str,
+) -> Result<Taken, EngineError> {
     let Inbound::Message(envelope) = &incoming.inbound else {
         return Err(EngineError::TryLater);
     };
@@ -308,11 +313,11 @@ async fn take(tx: &Tx, change: &Change<'_>, incoming: &Incoming, inbox_id: &str)
 }
 
 /// A message that was carried out, with its answer.
-struct Taken {
-    applied: Option<Applied>,
-    reply: HttpReply,
-    verdict: Verdict,
-    about: Option<OrderId>,
+pub(crate) struct Taken {
+    pub(crate) applied: Option<Applied>,
+    pub(crate) reply: HttpReply,
+    pub(crate) verdict: Verdict,
+    pub(crate) about: Option<OrderId>,
 }
 
 /// The order that a refused message speaks of, so that it shows among that order's calls.

@@ -7,4 +7,6 @@ mod credit;
 #[cfg(test)]
 mod ops;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod support;
