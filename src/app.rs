@@ -144,6 +144,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         callers: Arc::new(Callers::default()),
         metrics: crate::telemetry::metrics(),
         call_log,
+        reconciliation: crate::reconcile::LastReport::default(),
         environment: parts.environment,
     };
     let call_log = tokio::spawn(writer.run(store, parts.ids));

@@ -3,6 +3,7 @@
 pub mod backend_events;
 pub mod caller;
 pub mod health;
+pub mod ops;
 pub mod problem;
 pub mod webhook;
 
@@ -32,6 +33,8 @@ pub struct Shared {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// Where records of inbound calls go; written in batches, off the way to the answer.
     pub call_log: crate::call_log::CallLog,
+    /// What the last comparison of books found.
+    pub reconciliation: crate::reconcile::LastReport,
     /// Where secrets are looked up on a reload.
     pub environment: crate::config::Environment,
 }
@@ -41,6 +44,7 @@ pub fn router(shared: Shared) -> Router {
     Router::new()
         .route("/channels/{channel}/{call}", any(webhook::receive))
         .route("/backends/{backend}/events", post(backend_events::receive))
+        .merge(ops::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

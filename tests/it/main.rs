@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod credit;
+#[cfg(test)]
 mod ops;
+#[cfg(test)]
+mod statements;
 #[cfg(test)]
 mod support;

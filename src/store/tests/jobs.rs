@@ -229,6 +229,9 @@ async fn eight_claimers_get_five_hundred_deliveries_and_none_twice() {
                 let mut got = Vec::new();
                 loop {
                     let part = claim(&store, 0, 7).await;
+                    if got.len() > 500 {
+                        return got; // More than there are: the test fails below.
+                    }
                     if part.is_empty() && store.next_job_due(&[]).await.unwrap() != Some(NOW) {
                         return got;
                     }
