@@ -71,7 +71,8 @@ fn tickets(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     for booking in bookings(order) {
         let at_gate = sim.world.partners.reservation(booking.id.as_str());
         let t = &booking.ticketing;
-        let about = || format!("{} {:?} {:?} {:?}", order.id, booking.state, t.state, at_gate.as_ref().map(|r| r.state));
+        let about =
+            || format!("{} {:?} {:?} {:?}", order.id, booking.state, t.state, at_gate.as_ref().map(|r| r.state));
         let settled = !matches!(t.state, TicketingState::Requested | TicketingState::Cancelling);
         must(settled || !order.attention.is_empty(), || format!("ticketing is left half way, unflagged: {}", about()))?;
         if booking.is_active() && t.state == TicketingState::Issued && !t.by_hand {
@@ -116,7 +117,9 @@ fn admitted(order: &Order, booking: &Booking, reservation: &Reservation) -> Resu
         GateState::Issued | GateState::CancelPending => {
             let expected = matches!(booking.state, BookingState::Confirmed | BookingState::Requested)
                 || matches!(booking.state, BookingState::Used | BookingState::NoShow);
-            must(expected || flagged, || format!("a live ticket behind a booking that is off, unflagged: {}", about()))?;
+            must(expected || flagged, || {
+                format!("a live ticket behind a booking that is off, unflagged: {}", about())
+            })?;
             let held = matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::CancelRefused);
             must(held || flagged, || format!("a live ticket that nobody knows of, unflagged: {}", about()))
         }
@@ -143,7 +146,9 @@ fn redemption(sim: &Sim, order: &Order) -> Result<(), Failure> {
     if let Some(parked) = &order.parked_redemption {
         must(!order.attention.is_empty(), || format!("a redemption is parked, unflagged: {}", order.id))?;
         let active = order.active_booking().is_some_and(|booking| booking.id == parked.booking);
-        must(active || order.is_over() || !order.attention.is_empty(), || format!("a redemption is parked for ever: {}", order.id))?;
+        must(active || order.is_over() || !order.attention.is_empty(), || {
+            format!("a redemption is parked for ever: {}", order.id)
+        })?;
     }
     Ok(())
 }
@@ -162,21 +167,27 @@ fn refunds(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
             }
             RefundState::Approved => {
                 must(!heard.contains(&2), || format!("the channel heard the contrary: {}", about()))?;
-                must(heard.contains(&1) || flagged, || format!("the channel never heard of the approval: {}", about()))?;
+                must(heard.contains(&1) || flagged, || {
+                    format!("the channel never heard of the approval: {}", about())
+                })?;
             }
             RefundState::Rejected => {
                 must(!heard.contains(&1), || format!("the channel heard the contrary: {}", about()))?;
-                must(heard.contains(&2) || flagged, || format!("the channel never heard of the rejection: {}", about()))?;
+                must(heard.contains(&2) || flagged, || {
+                    format!("the channel never heard of the rejection: {}", about())
+                })?;
             }
             RefundState::Settled | RefundState::Withdrawn => {}
         }
     }
     let used = order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Used);
     let accepted = sim.world.partners.douyin(|douyin| {
-        let of_it = |key: &String| douyin.cases.get(key).is_some_and(|case| {
-            case.decisions.contains(&1)
-                && order.booking.as_ref().is_some_and(|b| b.channel_booking_id.as_str() == case.booking)
-        });
+        let of_it = |key: &String| {
+            douyin.cases.get(key).is_some_and(|case| {
+                case.decisions.contains(&1)
+                    && order.booking.as_ref().is_some_and(|b| b.channel_booking_id.as_str() == case.booking)
+            })
+        };
         sale.cases.iter().any(of_it)
     });
     must(!(used && accepted), || format!("redeemed, and its refund accepted: {}", order.id))?;
@@ -189,7 +200,10 @@ fn deadlines(sim: &Sim, order: &Order) -> Result<(), Failure> {
     let Some(booking) = order.active_booking() else { return Ok(()) };
     let t = &booking.ticketing;
     let late = t.deadline.is_some_and(|at| at < now)
-        && matches!(t.state, TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed);
+        && matches!(
+            t.state,
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed
+        );
     must(!late || !order.attention.is_empty(), || {
         format!("a ticketing deadline passed unnoticed: {} {:?}", order.id, t.state)
     })
@@ -217,7 +231,9 @@ async fn stock(sim: &Sim, orders: &[Order]) -> Result<(), Failure> {
             for booking in bookings(order) {
                 let Some(date) = booking.visit_date else { continue };
                 let holds = match booking.state {
-                    BookingState::Requested | BookingState::Confirmed | BookingState::Used | BookingState::NoShow => order.quantity,
+                    BookingState::Requested | BookingState::Confirmed | BookingState::Used | BookingState::NoShow => {
+                        order.quantity
+                    }
                     BookingState::Rejected | BookingState::Cancelled => 0,
                 };
                 *days.entry(date).or_default() += holds;
@@ -235,7 +251,9 @@ async fn count(sim: &Sim, product: &str, date: Option<Date>, total: u32, live: u
     let left = sim.world.store().stock_left(&key, Some(total)).await;
     let left = left.map_err(|error| Failure(format!("stock cannot be counted: {error}")))?;
     let expected = i64::from(total) - i64::from(live);
-    must(left == Some(expected), || format!("stock is miscounted: {product} {date:?} has {left:?} left, not {expected}"))
+    must(left == Some(expected), || {
+        format!("stock is miscounted: {product} {date:?} has {left:?} left, not {expected}")
+    })
 }
 
 /// The channel's own question gets the truth.

@@ -67,38 +67,109 @@ pub(crate) enum Act {
 /// One step. Sales, messages and reservations are named by their number in the world; a number that names nothing does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
-    Sell { product: u8, quantity: u8, post: Post },
-    Book { sale: usize, days: u8, post: Post },
+    Sell {
+        product: u8,
+        quantity: u8,
+        post: Post,
+    },
+    Book {
+        sale: usize,
+        days: u8,
+        post: Post,
+    },
     /// The demand for tickets; the worker carries out so many deliveries while the channel waits.
-    Issue { sale: usize, work: u8, hows: Vec<How>, post: Post },
-    Apply { sale: usize, source: i64, cancels_booking: bool, fee: i64, for_sale: bool, post: Post },
-    CancelNotify { sale: usize, kind: i64, for_sale: bool, post: Post },
-    RefundNotify { sale: usize, share: u8, expired: bool, post: Post },
-    InfoSync { sale: usize, kind: i64, post: Post },
-    Pay { sale: usize, post: Post },
-    Query { sale: usize },
+    Issue {
+        sale: usize,
+        work: u8,
+        hows: Vec<How>,
+        post: Post,
+    },
+    Apply {
+        sale: usize,
+        source: i64,
+        cancels_booking: bool,
+        fee: i64,
+        for_sale: bool,
+        post: Post,
+    },
+    CancelNotify {
+        sale: usize,
+        kind: i64,
+        for_sale: bool,
+        post: Post,
+    },
+    RefundNotify {
+        sale: usize,
+        share: u8,
+        expired: bool,
+        post: Post,
+    },
+    InfoSync {
+        sale: usize,
+        kind: i64,
+        post: Post,
+    },
+    Pay {
+        sale: usize,
+        post: Post,
+    },
+    Query {
+        sale: usize,
+    },
     /// A message that waits on the way arrives.
-    Arrive { message: usize },
+    Arrive {
+        message: usize,
+    },
     /// A message arrives again.
-    Repeat { message: usize, times: u8 },
+    Repeat {
+        message: usize,
+        times: u8,
+    },
     /// A message arrives again with other content.
-    Contradict { message: usize },
+    Contradict {
+        message: usize,
+    },
     /// The guest goes in; `early` at a gate that does not look at the date.
-    Enter { reservation: usize, early: bool, post: Post },
+    Enter {
+        reservation: usize,
+        early: bool,
+        post: Post,
+    },
     /// The gate has finished what it worked on.
-    Decide { reservation: usize, well: bool, post: Post },
-    Act { sale: usize, act: Act },
-    Advance { ms: i64 },
+    Decide {
+        reservation: usize,
+        well: bool,
+        post: Post,
+    },
+    Act {
+        sale: usize,
+        act: Act,
+    },
+    Advance {
+        ms: i64,
+    },
     /// One worker carries out so many deliveries, their calls going this way.
-    Work { instance: u8, many: u8, hows: Vec<How> },
+    Work {
+        instance: u8,
+        many: u8,
+        hows: Vec<How>,
+    },
     /// One worker looks at the deadlines.
-    Deadlines { instance: u8 },
+    Deadlines {
+        instance: u8,
+    },
     /// A delivery that hangs goes on.
-    GoOn { hanging: usize },
+    GoOn {
+        hanging: usize,
+    },
     /// A delivery that hangs is given up by a crash.
-    Kill { hanging: usize },
+    Kill {
+        hanging: usize,
+    },
     /// The next commit fails, before or after it took effect.
-    FailCommit { after: bool },
+    FailCommit {
+        after: bool,
+    },
     Restart,
     /// Faults end, everything that is on the way arrives, and everything is worked off; then the world must be in order.
     Quiet,
@@ -176,7 +247,11 @@ pub(crate) fn next(dice: &mut Dice, census: Census) -> Op {
     let message = recent(dice, census.messages);
     let reservation = recent(dice, census.reservations);
     match dice.below(100) {
-        0..=8 => Op::Sell { product: dice.small(u8::try_from(PRODUCTS.len()).unwrap_or(1)), quantity: 1 + dice.small(3), post: post(dice) },
+        0..=8 => Op::Sell {
+            product: dice.small(u8::try_from(PRODUCTS.len()).unwrap_or(1)),
+            quantity: 1 + dice.small(3),
+            post: post(dice),
+        },
         9..=19 => Op::Book { sale, days: dice.small(5), post: post(dice) },
         20..=29 => Op::Issue { sale, work: dice.small(4), hows: hows(dice, 2), post: post(dice) },
         30..=36 => Op::Apply {
@@ -187,8 +262,12 @@ pub(crate) fn next(dice: &mut Dice, census: Census) -> Op {
             for_sale: dice.one_in(8),
             post: post(dice),
         },
-        37..=38 => Op::CancelNotify { sale, kind: 1 + i64::from(dice.small(3)), for_sale: dice.one_in(3), post: post(dice) },
-        39..=40 => Op::RefundNotify { sale, share: dice.pick(&[100, 100, 80, 50]), expired: dice.one_in(4), post: post(dice) },
+        37..=38 => {
+            Op::CancelNotify { sale, kind: 1 + i64::from(dice.small(3)), for_sale: dice.one_in(3), post: post(dice) }
+        }
+        39..=40 => {
+            Op::RefundNotify { sale, share: dice.pick(&[100, 100, 80, 50]), expired: dice.one_in(4), post: post(dice) }
+        }
         41..=42 => Op::InfoSync { sale, kind: 1 + i64::from(dice.small(3)), post: post(dice) },
         43 => Op::Pay { sale, post: post(dice) },
         44..=45 => Op::Query { sale },

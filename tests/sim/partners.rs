@@ -234,7 +234,7 @@ impl State {
     fn carry_out(&mut self, call: &Call, how: How, now: UnixMillis) -> HttpResponse {
         let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
         match call.url.split_once("/bridge") {
-            Some((_, path)) => self.gate(call, &path.to_owned(), &body, how),
+            Some((_, path)) => self.gate(call, path, &body, how),
             None => self.open_api(call, &body, how, now),
         }
     }

@@ -12,7 +12,7 @@ use crate::reproductions;
 use crate::sim::{Failure, Sim};
 
 /// Steps of a run that names no number: what a plain `cargo test` can afford.
-const STEPS: usize = 6_000;
+const STEPS: usize = 4_000;
 /// Steps of one world; then a fresh one begins, so that steps stay cheap.
 const STEPS_OF_WORLD: usize = 2_000;
 /// The seed of a run that names none: every plain run is the same.
@@ -34,7 +34,8 @@ static TROUBLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 /// The first error logged since the last look, unless a test asked for it or it is part of the play.
 pub(crate) fn trouble() -> Option<String> {
     let lines = std::mem::take(&mut *TROUBLE.lock().unwrap_or_else(PoisonError::into_inner));
-    let is_played = |line: &String| line.contains("a test wanted this commit to fail") || line.contains("a code pool is empty");
+    let is_played =
+        |line: &String| line.contains("a test wanted this commit to fail") || line.contains("a code pool is empty");
     lines.into_iter().find(|line| !is_played(line))
 }
 
@@ -115,11 +116,18 @@ async fn everything(wish: &Wish) -> ExitCode {
         steps += many;
         world += 1;
         if world % 25 == 0 {
-            println!("{steps} steps, {world} worlds, {:.0} steps a second", steps as f64 / begun.elapsed().as_secs_f64());
+            println!(
+                "{steps} steps, {world} worlds, {:.0} steps a second",
+                steps as f64 / begun.elapsed().as_secs_f64()
+            );
         }
     }
     let took = begun.elapsed().as_secs_f64();
-    println!("simulation ok: {steps} steps in {world} worlds from seed {}, {took:.1} s, {:.0} steps a second", wish.seed, steps as f64 / took);
+    println!(
+        "simulation ok: {steps} steps in {world} worlds from seed {}, {took:.1} s, {:.0} steps a second",
+        wish.seed,
+        steps as f64 / took
+    );
     println!("{} passed, 0 failed", passed + 1);
     ExitCode::SUCCESS
 }

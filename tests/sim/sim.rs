@@ -92,7 +92,14 @@ pub(crate) struct Sim {
 impl Sim {
     pub(crate) async fn new(confirm: &str) -> Self {
         let world = World::new(confirm).await;
-        Self { world, sales: Vec::new(), messages: Vec::new(), hanging: Vec::new(), numbers: 0, paid_back: BTreeSet::new() }
+        Self {
+            world,
+            sales: Vec::new(),
+            messages: Vec::new(),
+            hanging: Vec::new(),
+            numbers: 0,
+            paid_back: BTreeSet::new(),
+        }
     }
 
     pub(crate) async fn end(mut self) {
@@ -145,7 +152,8 @@ impl Sim {
             }
             Op::Pay { sale, post } => {
                 let Some(about) = self.about(*sale, true) else { return Ok(()) };
-                let body = json!({ "order_id": about, "order_out_id": "", "pay_time_unix": self.world.now().seconds() });
+                let body =
+                    json!({ "order_id": about, "order_out_id": "", "pay_time_unix": self.world.now().seconds() });
                 self.post("pay-notify", *sale, about, body, *post).await
             }
             Op::Query { sale } => self.query(*sale).await,
@@ -293,9 +301,10 @@ impl Sim {
         // Some things are said once for each number; saying them again is a repeat.
         let to = To::Channel(call);
         let is_once = matches!(call, "cancel-notify" | "pay-notify");
-        let known = self.messages.iter().position(|m| {
-            is_once && m.to == to && m.about == about && m.body["cancel_type"] == body["cancel_type"]
-        });
+        let known = self
+            .messages
+            .iter()
+            .position(|m| is_once && m.to == to && m.about == about && m.body["cancel_type"] == body["cancel_type"]);
         match known {
             Some(index) if post == Post::Now => self.arrive(index, true).await,
             Some(_) => Ok(()),
@@ -317,7 +326,9 @@ impl Sim {
     async fn arrive(&mut self, index: usize, heard: bool) -> Result<(), Failure> {
         let message = self.messages[index].clone();
         let answer = match &message.to {
-            To::Channel("issue-voucher") => self.while_working(self.world.call("issue-voucher", &message.body), &message.about, 0).await?,
+            To::Channel("issue-voucher") => {
+                self.while_working(self.world.call("issue-voucher", &message.body), &message.about, 0).await?
+            }
             To::Channel(call) => self.world.call(call, &message.body).await,
             To::Gate(id) => self.world.event(id, &message.body).await,
         };
@@ -494,7 +505,15 @@ impl Sim {
             Some(index) => index,
             None => {
                 let body = json!({ "order_id": about, "copies": known.quantity, "count": 2 });
-                self.messages.push(Message { to, body, sale, about: about.clone(), waits: true, answer: None, again: false });
+                self.messages.push(Message {
+                    to,
+                    body,
+                    sale,
+                    about: about.clone(),
+                    waits: true,
+                    answer: None,
+                    again: false,
+                });
                 self.messages.len() - 1
             }
         };

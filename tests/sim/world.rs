@@ -18,6 +18,7 @@ use ticketbridge::config::{Config, Environment};
 use ticketbridge::engine::Engine;
 use ticketbridge::http::{Shared, caller::Callers, router};
 use ticketbridge::live::Live;
+use ticketbridge::reconcile::LastReport;
 use ticketbridge::worker::Worker;
 use ticketbridge_adapters::douyin::sign::sign;
 use ticketbridge_adapters::standard_webhooks::Secrets;
@@ -110,9 +111,18 @@ review_warn_before = ["24h", "4h"]
 /// The six pairs: late tickets decided by a person, reissued, approved; a person's confirmation; the pool; no tickets at all.
 fn products() -> String {
     let rules = [
-        ("ticketing = { mode = \"backend\", backend = \"gate\", product = \"P\" }\noverdue_policy = \"manual\"", "until"),
-        ("ticketing = { mode = \"backend\", backend = \"gate\", product = \"P\" }\noverdue_policy = \"reissue\"", "anytime"),
-        ("ticketing = { mode = \"backend\", backend = \"gate\", product = \"P\" }\noverdue_policy = \"approve\"", "anytime"),
+        (
+            "ticketing = { mode = \"backend\", backend = \"gate\", product = \"P\" }\noverdue_policy = \"manual\"",
+            "until",
+        ),
+        (
+            "ticketing = { mode = \"backend\", backend = \"gate\", product = \"P\" }\noverdue_policy = \"reissue\"",
+            "anytime",
+        ),
+        (
+            "ticketing = { mode = \"backend\", backend = \"gate\", product = \"P\" }\noverdue_policy = \"approve\"",
+            "anytime",
+        ),
         (
             "ticketing = { mode = \"backend\", backend = \"gate\", product = \"P\" }\nconfirm = \"manual\"\noverdue_policy = \"reissue\"",
             "never",
@@ -126,7 +136,11 @@ fn products() -> String {
             "until" => "{ kind = \"until\", days_before = 1, at = \"18:00\" }".to_owned(),
             other => format!("{{ kind = \"{other}\" }}"),
         };
-        let refund = if product.voucher == "V3" { "" } else { "refund_rule = { tiers = [{ before_visit = \"48h\", fee_bp = 0 }, { before_visit = \"0h\", fee_bp = 2000 }] }" };
+        let refund = if product.voucher == "V3" {
+            ""
+        } else {
+            "refund_rule = { tiers = [{ before_visit = \"48h\", fee_bp = 0 }, { before_visit = \"0h\", fee_bp = 2000 }] }"
+        };
         let (voucher, booking, stock) = (product.voucher, product.booking, product.stock);
         text.push_str(&format!(
             r#"
@@ -238,6 +252,7 @@ impl World {
             callers: Arc::new(Callers::default()),
             metrics: ticketbridge::telemetry::metrics(),
             call_log,
+            reconciliation: LastReport::default(),
             environment,
         });
         self.process = Some(Process { engine, workers, router });
