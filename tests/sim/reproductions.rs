@@ -7,7 +7,10 @@ pub(crate) type Reproduction = (&'static str, &'static str, Vec<Op>);
 
 /// All of them.
 pub(crate) fn all() -> Vec<Reproduction> {
-    vec![("late_tickets_refund_that_names_the_sale", "sync", late_tickets_refund_that_names_the_sale())]
+    vec![
+        ("late_tickets_refund_that_names_the_sale", "sync", late_tickets_refund_that_names_the_sale()),
+        ("refund_in_two_parts", "sync", refund_in_two_parts()),
+    ]
 }
 
 /// The rejection was decided, and the channel was told "waiting" for ever: its vouchers were looked for under the sale's number.
@@ -18,4 +21,10 @@ fn late_tickets_refund_that_names_the_sale() -> Vec<Op> {
         Op::Book { sale: 0, days: 3, post: Post::Now },
         Op::Issue { sale: 0, work: 1, hows: vec![], post: Post::Now },
     ]
+}
+
+/// What the first part left was taken for the fee, and stayed one when the second part went back.
+fn refund_in_two_parts() -> Vec<Op> {
+    let half = Op::RefundNotify { sale: 0, share: 50, expired: false, post: Post::Now };
+    vec![Op::Sell { product: 5, quantity: 3, post: Post::Now }, half.clone(), half]
 }
