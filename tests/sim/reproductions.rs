@@ -10,6 +10,7 @@ pub(crate) fn all() -> Vec<Reproduction> {
     vec![
         ("late_tickets_refund_that_names_the_sale", "sync", late_tickets_refund_that_names_the_sale()),
         ("refund_in_two_parts", "sync", refund_in_two_parts()),
+        ("refund_asked_for_after_one_with_a_fee", "async", refund_asked_for_after_one_with_a_fee()),
     ]
 }
 
@@ -27,4 +28,16 @@ fn late_tickets_refund_that_names_the_sale() -> Vec<Op> {
 fn refund_in_two_parts() -> Vec<Op> {
     let half = Op::RefundNotify { sale: 0, share: 50, expired: false, post: Post::Now };
     vec![Op::Sell { product: 5, quantity: 3, post: Post::Now }, half.clone(), half]
+}
+
+/// The fee that the first refund had left was promised to the guest by the approval of the second.
+fn refund_asked_for_after_one_with_a_fee() -> Vec<Op> {
+    vec![
+        Op::Sell { product: 4, quantity: 3, post: Post::Now },
+        Op::Book { sale: 0, days: 3, post: Post::Now },
+        Op::RefundNotify { sale: 0, share: 50, expired: true, post: Post::Now },
+        Op::Apply { sale: 0, source: 101, cancels_booking: false, fee: 0, for_sale: false, post: Post::Now },
+        Op::Quiet,
+        Op::CancelNotify { sale: 0, kind: 3, for_sale: false, post: Post::Now },
+    ]
 }

@@ -120,7 +120,8 @@ fn finish_approval(
     reason: Option<String>,
     moment: Moment,
 ) -> Decision {
-    let returns = order.money.received() - order.money.refunded();
+    // What was kept as the fee of an earlier refund is nobody's to return.
+    let returns = order.money.received() - order.money.refunded() - order.money.fee();
     let pending = (case.kind == RefundKind::Refund && order.money.mode == PaymentMode::Ledger && returns > fee)
         .then(|| LedgerEntry {
             reference: PRESUMED.to_owned(),
