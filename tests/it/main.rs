@@ -7,4 +7,6 @@ mod credit;
 #[cfg(test)]
 mod ops;
 #[cfg(test)]
+mod ops_cli;
+#[cfg(test)]
 mod support;
