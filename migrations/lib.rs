@@ -11,6 +11,7 @@ mod guests;
 mod inbox;
 mod jobs;
 mod orders;
+mod statements;
 mod stock;
 mod table;
 mod upkeep;
@@ -38,6 +39,7 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0016_idempotency", &upkeep::IDEMPOTENCY),
     ("m0017_credit_account", &credit::CREDIT_ACCOUNT),
     ("m0018_credit_entry", &credit::CREDIT_ENTRY),
+    ("m0019_statement_line", &statements::STATEMENT_LINE),
 ];
 
 /// All migrations, in order.

@@ -10,6 +10,7 @@ pub(crate) mod credit;
 pub mod effects;
 mod incoming;
 pub mod replay;
+pub mod settlement;
 
 pub use incoming::{Incoming, Received, content_sha256};
 
@@ -204,6 +205,7 @@ impl Change<'_> {
         self.enqueue(tx, &outcome.order, before.version, &outcome.effects).await?;
         claims::follow(tx, Some(&before), &outcome.order).await?;
         credit::follow(tx, self.running, Some(&before), &outcome.order).await?;
+        settlement::follow(tx, self.running, Some(&before), &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 
@@ -214,6 +216,7 @@ impl Change<'_> {
         self.enqueue(tx, &outcome.order, 0, &outcome.effects).await?;
         claims::follow(tx, None, &outcome.order).await?;
         credit::follow(tx, self.running, None, &outcome.order).await?;
+        settlement::follow(tx, self.running, None, &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 

@@ -29,7 +29,7 @@ impl Position {
         let (received, refunded) = (money.received(), money.refunded());
         match order.state {
             // What a refund left behind is the distributor's cost; everything else goes back.
-            OrderState::Cancelled => Self { held: 0, charged: money.fee().clamp(0, received.max(0)) },
+            OrderState::Cancelled => Self { held: 0, charged: money.fee().min(received - refunded).max(0) },
             OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked | OrderState::Completed => {
                 Self { held: (money.due - received).max(0), charged: (received - refunded).max(0) }
             }

@@ -233,6 +233,20 @@ impl Store {
             .collect()
     }
 
+    /// The balance of an account before `before`, from its entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn credit_balance_at(&self, account: &str, before: UnixMillis) -> Result<i64, StoreError> {
+        let sql = format!(
+            "SELECT {} AS total FROM credit_entry WHERE account = ? AND at_ms < ?",
+            self.dialect().sum(
+                "CASE kind WHEN 'capture' THEN -amount WHEN 'refund' THEN amount WHEN 'deposit' THEN amount ELSE 0 END"
+            )
+        );
+        self.row(&sql, values![account, before.0]).await?.map_or(Ok(0), |row| get(&row, "total"))
+    }
+
     /// Every account whose row is not what its entries add up to; none, as long as all is well.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ mod orders;
 mod pauses;
 mod refs;
 mod seal;
+mod statements;
 mod stock;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
@@ -46,4 +47,5 @@ pub use lists::{
 pub use orders::{EventRow, event_id};
 pub use refs::{OrderRefRow, Remembered};
 pub use seal::Sealer;
+pub use statements::{LineKind, SettleTerms, StatementLine};
 pub use tx::{CONFLICT_RUNS_MAX, GROUP_COMMIT_MAX, Tx, WRITE_QUEUE_MAX};

@@ -9,4 +9,6 @@ mod ops;
 #[cfg(test)]
 mod ops_cli;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod support;
