@@ -220,11 +220,12 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `contract.md` 6 promises.
-const PROMISED: [&str; 31] = [
+const PROMISED: [&str; 34] = [
     "GET backends",
     "GET channels",
     "GET codes/{pool}",
     "GET config",
+    "GET credit/{id}",
     "GET deadlines",
     "GET deliveries",
     "GET inbox",
@@ -234,12 +235,14 @@ const PROMISED: [&str; 31] = [
     "GET orders/{id}/calls",
     "GET orders/{id}/events",
     "GET refunds",
+    "GET statements",
     "POST backends/{id}/pause",
     "POST backends/{id}/resume",
     "POST channels/{id}/pause",
     "POST channels/{id}/resume",
     "POST codes/{pool}",
     "POST config/reload",
+    "POST credit/{id}/deposits",
     "POST deliveries/{id}/drop",
     "POST deliveries/{id}/retry",
     "POST inbox/{id}/replay",
@@ -271,7 +274,7 @@ async fn every_route_is_described_and_everything_described_is_routed() {
     }
     described.sort_unstable();
     assert_eq!(described, PROMISED);
-    bridge.get("credit/acme").await.problem(404, "not_found");
+    bridge.get("nothing/acme").await.problem(404, "not_found");
     bridge.post("orders", &json!({})).await.problem(405, "method_not_allowed");
 }
 

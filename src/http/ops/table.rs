@@ -1,7 +1,9 @@
 //! Every call of the ops interface, in the order of `contract.md` 6.
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
-use crate::http::ops::{acts, codes, config, deadlines, deliveries, inbox, openapi, orders, partners, refunds, reveal};
+use crate::http::ops::{
+    acts, codes, config, credit, deadlines, deliveries, inbox, openapi, orders, partners, refunds, reveal, statements,
+};
 
 const LIMIT: Param =
     Param { name: "limit", kind: ParamKind::Limit, about: "Entries of the page, at most 200; 50 when left out." };
@@ -168,6 +170,21 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One("config"), config::show),
     call!(Post "/config/reload", "Read the configuration anew: all of it, or nothing.", Administrators, &[], NOTHING,
         Answer::One("config"), config::reload),
+    call!(Get "/credit/{id}", "A credit account: what it may still take.", Settlement, &[], Body::None,
+        Answer::One("credit"), credit::show),
+    call!(Post "/credit/{id}/deposits", "A distributor has paid in; once for each reference.", Settlement, &[], Body::Fields(&[
+        Field { name: "amount", kind: FieldKind::Amount, needed: true, about: "Minor units, one or more." },
+        Field { name: "reference", kind: FieldKind::Text, needed: true, about: "The payment's own number." },
+        VERSION,
+    ]), Answer::One("credit"), credit::deposit),
+    call!(Get "/statements", "What was sold, kept and returned in a period, as JSON or CSV.", Settlement, &[
+        text("settle_id", "Of this settle id: a channel's own id, unless it names another."),
+        text("account", "Of this credit account."),
+        Param { name: "from", kind: ParamKind::Date, about: "First day." },
+        Param { name: "to", kind: ParamKind::Date, about: "Last day." },
+        text("currency", "Where there were sales in several."),
+        word("format", &["json", "csv"], "As `Accept: text/csv` does."),
+    ], Body::None, Answer::One("statement"), statements::show),
     call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
 ];
 
