@@ -147,7 +147,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         reconciliation: crate::reconcile::LastReport::default(),
         environment: parts.environment,
     };
-    let call_log = tokio::spawn(writer.run(store, parts.ids));
+    let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
         Work::ByItself => {
             let schedule = crate::schedule::start(shared.clone()).await;
@@ -232,8 +232,6 @@ impl Bridge {
         if let Some(worker) = worker {
             within("a delivery", worker).await;
         }
-        // The last sender of records goes with the last handler.
-        drop(shared);
         within("the record of calls", call_log).await;
         if let Err(error) = store.close().await {
             crate::worker::log_trouble("the database did not close well", &error);
