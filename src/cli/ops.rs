@@ -160,6 +160,12 @@ pub enum Orders {
         #[command(flatten)]
         reason: Reason,
     },
+    /// Compare open orders with their channel and back-end, repair what is certain, list every other difference
+    Reconcile {
+        /// Of this channel; of all when left out
+        #[arg(long)]
+        channel: Option<String>,
+    },
 }
 
 /// `refunds …`.

@@ -80,6 +80,10 @@ pub(super) fn orders(command: Orders) -> Question {
         Orders::Cancel { one, reason } => {
             act(path(&one.order, "/cancel"), vec![("reason", Some(json!(reason.reason)))], Shape::One)
         }
+        Orders::Reconcile { channel } => {
+            let of = channel.map(|channel| format!("?channel={}", escape(&channel))).unwrap_or_default();
+            act(format!("reconciliation{of}"), Vec::new(), Shape::One)
+        }
     }
 }
 
