@@ -7,6 +7,8 @@ mod credit;
 #[cfg(test)]
 mod ops;
 #[cfg(test)]
+mod ops_cli;
+#[cfg(test)]
 mod snapshot;
 #[cfg(test)]
 mod statements;
