@@ -41,10 +41,8 @@ impl Tx {
         if !calls.is_empty() {
             let mut all = values![id];
             all.extend(calls.iter().map(|call| sea_orm::Value::from(*call)));
-            let sql = format!(
-                "UPDATE inbox SET answer = NULL WHERE order_id = ? AND call_name IN ({})",
-                marks(calls.len())
-            );
+            let sql =
+                format!("UPDATE inbox SET answer = NULL WHERE order_id = ? AND call_name IN ({})", marks(calls.len()));
             self.execute(&sql, all).await?;
         }
         let sql = format!(

@@ -5,6 +5,10 @@ mod config;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
+mod init;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;

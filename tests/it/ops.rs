@@ -220,7 +220,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `contract.md` 6 promises.
-const PROMISED: [&str; 34] = [
+const PROMISED: [&str; 36] = [
     "GET backends",
     "GET channels",
     "GET codes/{pool}",
@@ -245,6 +245,8 @@ const PROMISED: [&str; 34] = [
     "POST credit/{id}/deposits",
     "POST deliveries/{id}/drop",
     "POST deliveries/{id}/retry",
+    "POST guests/erase",
+    "POST guests/export",
     "POST inbox/{id}/replay",
     "POST orders/{id}/cancel",
     "POST orders/{id}/confirm",

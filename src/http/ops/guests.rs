@@ -16,7 +16,9 @@ const PHONE_DIGITS_MIN: usize = 5;
 fn phone_of(request: &Request) -> Result<Phone, Failure> {
     let phone = Phone::new(request.given.needed("phone"));
     if phone.reveal().chars().filter(char::is_ascii_digit).count() < PHONE_DIGITS_MIN {
-        return Err(refused("phone", format!("`phone` has at least {PHONE_DIGITS_MIN} digits, all of the number's")).into());
+        return Err(
+            refused("phone", format!("`phone` has at least {PHONE_DIGITS_MIN} digits, all of the number's")).into()
+        );
     }
     Ok(phone)
 }
@@ -39,9 +41,8 @@ pub(crate) async fn export(request: Request) -> Outcome {
 fn known_of(order: &Order, phone: &Phone) -> Value {
     let zone = order.rules.channel.time_zone;
     let people = order.people().filter(|(_, person)| Engine::is_phone(person, phone.reveal()));
-    let records: Vec<Value> = in_clear(|| {
-        people.map(|(role, person)| json!({ "as": role, "person": view::person(person) })).collect()
-    });
+    let records: Vec<Value> =
+        in_clear(|| people.map(|(role, person)| json!({ "as": role, "person": view::person(person) })).collect());
     let visits: Vec<Value> = order
         .booking
         .iter()
@@ -79,7 +80,6 @@ pub(crate) async fn erase(request: Request) -> Outcome {
     let result = engine.forget_guest(phone.reveal(), &reason, &request.actor()).await?;
     tracing::info!(erased = result.erased.len(), kept = result.kept.len(), by = %request.holder.name,
         "a guest's data was erased on request");
-    let kept: Vec<Value> =
-        result.kept.iter().map(|(order, why)| json!({ "order_id": order, "reason": why })).collect();
+    let kept: Vec<Value> = result.kept.iter().map(|(order, why)| json!({ "order_id": order, "reason": why })).collect();
     Ok(Said::ok(&json!({ "phone": phone, "erased": result.erased, "kept": kept })))
 }
