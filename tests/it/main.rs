@@ -13,6 +13,8 @@ mod ops;
 #[cfg(test)]
 mod ops_cli;
 #[cfg(test)]
+mod reconcile;
+#[cfg(test)]
 mod snapshot;
 #[cfg(test)]
 mod statements;
