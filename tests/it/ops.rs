@@ -220,7 +220,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `contract.md` 6 promises.
-const PROMISED: [&str; 36] = [
+const PROMISED: [&str; 38] = [
     "GET backends",
     "GET channels",
     "GET codes/{pool}",
@@ -234,6 +234,7 @@ const PROMISED: [&str; 36] = [
     "GET orders/{id}",
     "GET orders/{id}/calls",
     "GET orders/{id}/events",
+    "GET reconciliation",
     "GET refunds",
     "GET statements",
     "POST backends/{id}/pause",
@@ -255,6 +256,7 @@ const PROMISED: [&str; 36] = [
     "POST orders/{id}/redeem",
     "POST orders/{id}/reveal",
     "POST orders/{id}/tickets",
+    "POST reconciliation",
     "POST refunds/{id}/approve",
     "POST refunds/{id}/reject",
 ];
