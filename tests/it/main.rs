@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod ops;
+#[cfg(test)]
+mod real;
 #[cfg(test)]
 mod support;

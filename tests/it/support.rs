@@ -383,7 +383,7 @@ backoff = {{ first = "1s", factor = 2.0, max = "1m", jitter = 0.0 }}
 }
 
 /// The files below `directory`, by their path in it.
-fn read_files(directory: &Path, prefix: &str, into: &mut BTreeMap<String, String>) {
+pub(crate) fn read_files(directory: &Path, prefix: &str, into: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
         let name = format!("{prefix}{}", path.file_name().and_then(|name| name.to_str()).expect("a name"));
@@ -395,7 +395,7 @@ fn read_files(directory: &Path, prefix: &str, into: &mut BTreeMap<String, String
     }
 }
 
-fn write_file(path: &Path, text: &str) {
+pub(crate) fn write_file(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a directory");
     std::fs::write(path, text).expect("a file");
 }
