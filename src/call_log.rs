@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Store, StoreError, Tx};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Ids;
 
@@ -62,10 +63,20 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes until every [`CallLog`] is gone.
-    pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>) {
+    /// Writes until `stop`, then what is waiting by then. Handles may live on, in a housekeeper's closure for example; what they record
+    /// after that is counted as lost.
+    pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while self.records.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        loop {
+            tokio::select! {
+                taken = self.records.recv_many(&mut batch, BATCH_MAX) => if taken == 0 {
+                    return;
+                },
+                () = stop.cancelled(), if !self.records.is_closed() => {
+                    self.records.close();
+                    continue;
+                }
+            }
             let rows: Arc<Vec<CallRecord>> = Arc::new(batch.drain(..).map(|call| row(call, &*ids)).collect());
             let written: Result<(), StoreError> = store
                 .write("log_calls", move |tx: &Tx| {
