@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
-use chrono::Days;
 use futures_util::future::join_all;
 use ticketbridge::app;
 use ticketbridge::config::{Config, Environment};
@@ -16,15 +15,15 @@ use ticketbridge::sandbox::douyin::api::path;
 use ticketbridge::sandbox::douyin::books::Direction;
 use ticketbridge::sandbox::douyin::refunds::SOURCE_CONSUMER;
 use ticketbridge::sandbox::douyin::{
-    AfterSale, App, Books, RefundRequest, RefundState, Reservation, ReservationState, SimProduct, VoucherState,
+    AfterSale, Books, RefundRequest, RefundState, Reservation, ReservationState, VoucherState,
 };
-use ticketbridge::sandbox::{SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimTime, Stage};
+use ticketbridge::sandbox::{SimBackend, Stage};
 use ticketbridge_core::money::PaymentState;
 use ticketbridge_core::order::{Order, OrderState, TicketingState};
 use ticketbridge_store::{JobFilter, JobState, OrderFilter, PageRequest, Store};
 
+use crate::real::stage::set_the_stage;
 use crate::real::{ANY_PORT, ENVIRONMENT, PATIENCE, Place, pause, until};
-use crate::support::{CHANNEL, CLIENT_KEY, CLIENT_SECRET, GATE_SECRET};
 
 /// Sales under way at the same time.
 const SALES: usize = 200;
@@ -32,8 +31,6 @@ const SALES: usize = 200;
 const KILLS: u32 = 5;
 /// How many times as fast the simulators' stated times pass: a retry a minute apart comes after a second.
 const TIME_SCALE: f64 = 60.0;
-/// Price of the product on sale, fen.
-const PRICE: i64 = 19_900;
 
 /// What becomes of a sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,60 +67,6 @@ fn seed() -> u64 {
     let seed = given.unwrap_or_else(|| std::hash::RandomState::new().build_hasher().finish());
     eprintln!("the moments of killing come from TICKETBRIDGE_TEST_SEED={seed}");
     seed
-}
-
-/// The simulators, and a configuration that names them.
-async fn set_the_stage() -> (Stage, Place) {
-    let time = SimTime::new(TIME_SCALE);
-    let app = App { client_key: CLIENT_KEY.to_owned(), client_secret: CLIENT_SECRET.to_owned() };
-    let products = vec![SimProduct::new("LP-V2|LP-B2", 2)];
-    let mut options = SimDouyinOptions::usual(CHANNEL, app, "7123456789", products, time.clone());
-    options.limits.answer_at_least = Duration::from_secs(5);
-    // Two minutes here: missed deadlines are other tests' concern.
-    options.limits.ticketing = Duration::from_secs(7_200);
-    let douyin = SimDouyin::start(options).await.expect("the simulated Douyin starts");
-    let backend = SimBackend::start(SimBackendOptions::usual("gate", GATE_SECRET, time)).await;
-    let backend = backend.expect("the simulated back-end starts");
-    let (from, to) = (douyin.time().today() - Days::new(2), douyin.time().today() + Days::new(60));
-    let place = Place::with_example(|name, text| match name {
-        "ticketbridge.toml" => text
-            .replace("first = \"1s\"", "first = \"200ms\"")
-            .replace("# rate_per_caller = 200", "rate_per_caller = 100000"),
-        "channels/douyin-main.toml" => text.replace("https://open.douyin.com", &douyin.api_base()),
-        "backends/gate.toml" => text.replace("https://tickets.example/bridge", &backend.base_url()),
-        "products/lakeside.toml" => product(&from.to_string(), &to.to_string()),
-        _ => text,
-    });
-    (Stage::new("", "an-ops-token-for-tests", douyin, backend, PRICE), place)
-}
-
-/// A product that can be visited on every day of the test, whenever that is, with one unit for each sale.
-fn product(from: &str, to: &str) -> String {
-    format!(
-        r#"
-[[voucher_product]]
-code     = "LP-V2"
-name     = "Lakeside Park, two adults"
-price    = {PRICE}
-currency = "CNY"
-stock    = {SALES}
-booking_window = {{ from = "{from}", to = "{to}" }}
-booking_product = "LP-B2"
-
-[[booking_product]]
-code     = "LP-B2"
-name     = "Lakeside Park, visit of two"
-visitors_per_unit = 2
-ticketing = {{ mode = "backend", backend = "gate", product = "P-778" }}
-ticketing_deadline    = "2m"
-ticketing_warn_before = "1m"
-guests = {{ who = "each", fields = ["name", "phone", "document"], documents = ["resident_id"] }}
-cancellation = {{ kind = "anytime" }}
-refund_rule  = {{ tiers = [{{ before_visit = "0h", fee_bp = 0 }}] }}
-calendar = [{{ from = "{from}", to = "{to}", stock = {SALES}, price = {PRICE} }}]
-overdue_policy = "reissue"
-"#
-    )
 }
 
 /// One guest's story; the sale's number.
@@ -211,7 +154,7 @@ fn same(some: &[String], other: &[String]) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_sales_end_right_however_often_the_program_is_killed() {
     let mut random = Random(seed());
-    let (stage, place) = set_the_stage().await;
+    let (stage, place) = set_the_stage(TIME_SCALE, SALES).await;
     let mut bridge = place.serve(ANY_PORT).await;
     stage.douyin.set_bridge_url(bridge.url());
     stage.backend.set_bridge_url(bridge.url());

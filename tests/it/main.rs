@@ -1,6 +1,8 @@
 //! The integration tests, in one program.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod crash;
@@ -8,5 +10,7 @@ mod crash;
 mod ops;
 #[cfg(test)]
 mod real;
+#[cfg(test)]
+mod shutdown;
 #[cfg(test)]
 mod support;

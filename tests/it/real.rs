@@ -1,5 +1,7 @@
 //! The real program, as a process of its own: started, asked to stop, killed, started again on the same files and the same port.
 
+pub(crate) mod stage;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
@@ -75,6 +77,14 @@ impl Place {
         command.args(arguments).arg("--config").arg(self.config()).current_dir(self.path()).kill_on_drop(true);
         command.env_remove("TICKETBRIDGE_LISTEN").env_remove("TICKETBRIDGE_DATABASE_URL").envs(ENVIRONMENT);
         command
+    }
+
+    /// Runs the program to its end, without `--config`.
+    pub(crate) async fn run_bare(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
+        command.args(arguments).current_dir(self.path()).kill_on_drop(true);
+        let ended = tokio::time::timeout(PATIENCE, command.output()).await;
+        ended.expect("the program ends in time").expect("the program can be started")
     }
 
     /// Runs the program to its end.
