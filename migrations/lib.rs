@@ -6,10 +6,12 @@
 
 mod calls;
 mod codes;
+mod credit;
 mod guests;
 mod inbox;
 mod jobs;
 mod orders;
+mod statements;
 mod stock;
 mod table;
 mod upkeep;
@@ -35,6 +37,9 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0014_call_log", &calls::CALL_LOG),
     ("m0015_lease", &upkeep::LEASE),
     ("m0016_idempotency", &upkeep::IDEMPOTENCY),
+    ("m0017_credit_account", &credit::CREDIT_ACCOUNT),
+    ("m0018_credit_entry", &credit::CREDIT_ENTRY),
+    ("m0019_statement_line", &statements::STATEMENT_LINE),
 ];
 
 /// All migrations, in order.

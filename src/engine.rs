@@ -1,12 +1,16 @@
 //! The one way in which an order changes: lock it, let the core decide, save the order with its events, and make a row of every
 //! effect, in one transaction. Webhooks, workers, deadlines and ops all come through here.
 
+pub mod acts;
 mod asking;
 pub mod backend_event;
 mod claims;
 mod counts;
+pub(crate) mod credit;
 pub mod effects;
 mod incoming;
+pub mod replay;
+pub mod settlement;
 
 pub use incoming::{Incoming, Received, content_sha256};
 
@@ -200,6 +204,8 @@ impl Change<'_> {
         tx.save_order(&outcome.order, before.version, &outcome.events).await?;
         self.enqueue(tx, &outcome.order, before.version, &outcome.effects).await?;
         claims::follow(tx, Some(&before), &outcome.order).await?;
+        credit::follow(tx, self.running, Some(&before), &outcome.order).await?;
+        settlement::follow(tx, self.running, Some(&before), &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 
@@ -209,6 +215,8 @@ impl Change<'_> {
         tx.insert_order(&outcome.order, &outcome.events).await?;
         self.enqueue(tx, &outcome.order, 0, &outcome.effects).await?;
         claims::follow(tx, None, &outcome.order).await?;
+        credit::follow(tx, self.running, None, &outcome.order).await?;
+        settlement::follow(tx, self.running, None, &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 

@@ -3,6 +3,7 @@
 pub mod backend_events;
 pub mod caller;
 pub mod health;
+pub mod ops;
 pub mod problem;
 pub mod webhook;
 
@@ -43,6 +44,7 @@ pub fn router(shared: Shared) -> Router {
     Router::new()
         .route("/channels/{channel}/{call}", any(webhook::receive))
         .route("/backends/{backend}/events", post(backend_events::receive))
+        .merge(ops::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

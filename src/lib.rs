@@ -14,6 +14,7 @@ pub mod registry;
 pub mod reload;
 pub mod sandbox;
 pub mod schedule;
+pub mod statement;
 pub mod telemetry;
 pub mod transport;
 pub mod worker;

@@ -41,7 +41,7 @@ pub async fn start(shared: Shared) -> Option<Schedule> {
 
 async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new().await?;
-    for task in [Task::Purge, Task::Reconcile] {
+    for task in Task::ALL {
         let shared = shared.clone();
         let job = Job::new_async(task.cron(), move |_, _| {
             let shared = shared.clone();
@@ -60,13 +60,18 @@ enum Task {
     Purge,
     /// Compare books with channels and back-ends.
     Reconcile,
+    /// Add up the credit accounts' books.
+    CheckCredit,
 }
 
 impl Task {
+    const ALL: [Task; 3] = [Task::Purge, Task::Reconcile, Task::CheckCredit];
+
     fn name(self) -> &'static str {
         match self {
             Task::Purge => "purge",
             Task::Reconcile => "reconcile",
+            Task::CheckCredit => "check_credit",
         }
     }
     /// Second, minute, hour, day, month, weekday.
@@ -74,6 +79,7 @@ impl Task {
         match self {
             Task::Purge => "17 23 * * * *",
             Task::Reconcile => "41 7,37 * * * *",
+            Task::CheckCredit => "29 52 * * * *",
         }
     }
     /// How much was done.
@@ -86,6 +92,7 @@ impl Task {
                 shared.reconciliation.keep(report);
                 Ok(orders)
             }
+            Task::CheckCredit => check_credit(shared).await,
         }
     }
 }
@@ -143,4 +150,16 @@ async fn purge(shared: &Shared) -> Result<u64, StoreError> {
             return Ok(rows);
         }
     }
+}
+
+/// Makes sure that every credit account is what its entries add up to; how many are not.
+async fn check_credit(shared: &Shared) -> Result<u64, EngineError> {
+    let differences = shared.engine.store().credit_differences().await?;
+    metrics::gauge!("ticketbridge_credit_accounts_wrong").set(differences.len() as f64);
+    for wrong in &differences {
+        tracing::error!(account = %wrong.account, balance = wrong.row.balance, held = wrong.row.held,
+            entries_balance = wrong.entries.balance, entries_held = wrong.entries.held,
+            "a credit account is not what its entries add up to; somebody has changed the database by hand");
+    }
+    Ok(differences.len() as u64)
 }

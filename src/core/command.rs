@@ -307,10 +307,12 @@ pub enum Command {
         /// First and last instant of validity, where the channel names the dates only here.
         validity: Option<(UnixMillis, UnixMillis)>,
     },
-    /// The answer to that demand is being written now: tickets that exist go into it.
+    /// The answer to that demand is being written now.
     AnswerTickets {
         /// The channel's number for the booking.
         target: ExternalId,
+        /// Whether tickets that exist go into it; otherwise it says "not yet".
+        with_tickets: bool,
     },
     /// What the back-end says.
     RecordTicketFacts {

@@ -83,7 +83,7 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
         Command::RequestTickets { target, request, validity } => {
             ticketing::request_tickets(order, target, request, *validity)
         }
-        Command::AnswerTickets { target } => ticketing::answer_tickets(order, target),
+        Command::AnswerTickets { target, with_tickets } => Ok(ticketing::answer_tickets(order, target, *with_tickets)),
         Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, moment),
         Command::SupplyTickets { tickets } => ticketing::supply_tickets(order, tickets, moment),
 

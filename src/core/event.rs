@@ -149,6 +149,8 @@ pub enum Event {
     },
     /// The tickets went to the channel in the answer to its demand.
     TicketsAnswered,
+    /// The answer to its demand said "not yet"; they follow by a call of ours.
+    TicketsDeferred,
     /// The channel has, or refused, the tickets that we sent.
     TicketsHandedOver {
         /// Whether it has them.
@@ -365,6 +367,7 @@ impl Event {
             Event::TicketingRefused { .. } => "ticketing_refused",
             Event::TicketingUnknown { .. } => "ticketing_unknown",
             Event::TicketsAnswered => "tickets_answered",
+            Event::TicketsDeferred => "tickets_deferred",
             Event::TicketsHandedOver { .. } => "tickets_handed_over",
             Event::TicketCancelStarted { .. } => "ticket_cancel_started",
             Event::TicketCancelPending { .. } => "ticket_cancel_pending",

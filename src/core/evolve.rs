@@ -111,7 +111,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             if let Some(booking) = &mut order.booking {
                 booking.ticketing.request = Some(request.clone());
                 if booking.ticketing.handover == Handover::NotAsked {
-                    booking.ticketing.handover = Handover::Owed;
+                    booking.ticketing.handover = Handover::Asked;
                 }
                 if let Some((first, last)) = dates {
                     booking.visit_date = Some(*first);
@@ -151,6 +151,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             t.state = TicketingState::Unknown;
             t.reason = Some(why.clone());
         }),
+        Event::TicketsDeferred => with_ticketing(order, |t| t.handover = Handover::Owed),
         Event::TicketsAnswered => with_ticketing(order, |t| t.handover = Handover::InAnswer),
         Event::TicketsHandedOver { acknowledged } => with_ticketing(order, |t| {
             t.handover = if *acknowledged { Handover::Acknowledged } else { Handover::Refused };

@@ -148,7 +148,9 @@ pub struct TicketRequest {
 pub enum Handover {
     /// The channel has not asked, or never does.
     NotAsked,
-    /// It asked; tickets are owed by a call of ours.
+    /// It asked; the answer to its demand is being written.
+    Asked,
+    /// The answer said "not yet"; tickets are owed by a call of ours.
     Owed,
     /// They went out in the answer to its demand.
     InAnswer,
@@ -158,6 +160,20 @@ pub enum Handover {
     Refused,
     /// They went out with the rejection of a refund.
     Reissued,
+}
+
+impl Handover {
+    /// The channel asked for tickets and does not have them.
+    pub fn is_owed(self) -> bool {
+        match self {
+            Handover::Asked | Handover::Owed => true,
+            Handover::NotAsked
+            | Handover::InAnswer
+            | Handover::Acknowledged
+            | Handover::Refused
+            | Handover::Reissued => false,
+        }
+    }
 }
 
 /// The tickets of one booking.

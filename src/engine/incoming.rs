@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use ticketbridge_core::command::{Command, PlaceOrder, RequestBooking, Sale, WhenUnknown};
+use ticketbridge_core::command::{Command, Counts, PlaceOrder, RequestBooking, Sale, WhenUnknown};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
@@ -13,7 +13,7 @@ use ticketbridge_store::{
     InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, Tx,
 };
 
-use crate::engine::{Applied, Change, Engine, EngineError, counts};
+use crate::engine::{Applied, Change, Engine, EngineError, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
 
@@ -278,7 +278,12 @@ fn stored_reply(answer: StoredAnswer) -> HttpReply {
 }
 
 /// Carries a new message out and writes its answer into its inbox row.
-async fn take(tx: &Tx, change: &Change<'_>, incoming: &Incoming, inbox_id: &str) -> Result<Taken, EngineError> {
+pub(crate) async fn take(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    inbox_id: &str,
+) -> Result<Taken, EngineError> {
     let Inbound::Message(envelope) = &incoming.inbound else {
         return Err(EngineError::TryLater);
     };
@@ -308,11 +313,11 @@ async fn take(tx: &Tx, change: &Change<'_>, incoming: &Incoming, inbox_id: &str)
 }
 
 /// A message that was carried out, with its answer.
-struct Taken {
-    applied: Option<Applied>,
-    reply: HttpReply,
-    verdict: Verdict,
-    about: Option<OrderId>,
+pub(crate) struct Taken {
+    pub(crate) applied: Option<Applied>,
+    pub(crate) reply: HttpReply,
+    pub(crate) verdict: Verdict,
+    pub(crate) about: Option<OrderId>,
 }
 
 /// The order that a refused message speaks of, so that it shows among that order's calls.
@@ -376,6 +381,8 @@ async fn place_or_repeat(
     }
     let rules = rules?;
     let counts = counts::for_sale(tx, &rules, sale).await?;
+    let credit_available = credit::available(tx, &incoming.running, &incoming.channel.id, sale).await?;
+    let counts = Counts { credit_available, ..counts };
     let is_stub = told == Told::ByItsBooking && sale.kind == ticketbridge_core::order::OrderKind::Voucher;
     let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub };
     let applied = change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await?;
@@ -433,7 +440,7 @@ async fn apply_remembered(
     let remembered: Vec<Command> = tx.take_remembered(&incoming.channel.id, reference).await?;
     for (index, command) in remembered.iter().enumerate() {
         let later = Change { answering: Answering::Nobody, ..change.next(2 + index as u128) };
-        match later.on_locked(tx, current.order.clone(), command).await {
+        match carry_out_remembered(tx, &later, current.order.clone(), command).await {
             Ok(next) => current = Applied { changed: current.changed || next.changed, ..next },
             Err(EngineError::Rejected(rejection)) => {
                 tracing::warn!(order = %current.order.id, command = command.name(), code = rejection.why.code(),
@@ -443,6 +450,19 @@ async fn apply_remembered(
         }
     }
     Ok(current)
+}
+
+async fn carry_out_remembered(
+    tx: &Tx,
+    change: &Change<'_>,
+    order: Order,
+    command: &Command,
+) -> Result<Applied, EngineError> {
+    let applied = change.on_locked(tx, order, command).await?;
+    let Command::RequestTickets { target, .. } = command else { return Ok(applied) };
+    // Its answer has said "not yet", some time ago.
+    let deferred = Command::AnswerTickets { target: target.clone(), with_tickets: false };
+    change.next(1 << 32).on_locked(tx, applied.order, &deferred).await
 }
 
 async fn take_act(

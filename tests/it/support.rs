@@ -416,7 +416,8 @@ async fn a_voucher_is_sold_booked_ticketed_and_used() {
     assert_eq!(bridge.stored("V100").await.state, OrderState::Completed);
     let told = bridge.partners.sent("/goodlife/v1/trip/certificate/verify/");
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].body["order_id"], "R100");
+    assert_eq!((&told[0].method, &told[0].body["order_id"]), (&Method::POST, &json!("R100")));
+    assert_eq!(told[0].headers["access-token"], "clt.a-token-for-tests");
 }
 
 #[tokio::test]
@@ -424,11 +425,34 @@ async fn tickets_that_come_too_late_for_the_answer_follow_by_a_call() {
     let bridge = TestBridge::start().await;
     bridge.sell("V100").await;
     bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.partners.next("/bridge/reservations", partners::Outcome::NotSent);
     bridge.partners.next("/bridge/reservations", partners::Outcome::Interrupted);
     let answer = bridge.issue_too_slow("R100", 2).await;
     assert_eq!(answer["data"]["result"], 0, "{answer}");
-    bridge.drain().await;
-    bridge.advance(Millis::minutes(1));
-    bridge.drain().await;
+    for _ in 0..3 {
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(1));
+    }
+    let asked: Vec<_> = bridge.partners.sent("/bridge/reservations").into_iter().map(|sent| sent.method).collect();
+    assert_eq!(asked, [Method::POST, Method::POST, Method::GET], "an answer that was lost is asked for, not guessed");
     assert_eq!(bridge.partners.sent("/goodlife/v1/fulfilment/create/callback/").len(), 1);
+}
+
+/// Runs `test` against a bridge on an empty database of every kind at hand, one after the other.
+pub(crate) async fn on_each_database(
+    edit: impl Fn(&mut BTreeMap<String, String>),
+    test: impl AsyncFn(&TestBridge),
+) {
+    ticketbridge_store::test_support::for_each_database_url(async |url: String| {
+        let bridge = TestBridge::start_with(|files| {
+            edit(files);
+            let service = files.get_mut("ticketbridge.toml").expect("the file of the service");
+            let line = service.lines().find(|line| line.starts_with("url = ")).expect("the database").to_owned();
+            *service = service.replace(&line, &format!("url = \"{url}\""));
+        })
+        .await;
+        test(&bridge).await;
+        bridge.bridge.stop().await;
+    })
+    .await;
 }

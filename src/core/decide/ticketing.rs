@@ -56,13 +56,17 @@ pub(super) fn request_tickets(
     Ok(decision)
 }
 
-/// Tickets that exist go into the answer that is being written.
-pub(super) fn answer_tickets(order: &Order, target: &ExternalId) -> Result<Decision, Rejection> {
-    match &order.booking {
-        Some(b) if &b.channel_booking_id == target && b.ticketing.handover == Handover::Owed && is_available(b) => {
-            Ok(Decision::nothing().event(Event::TicketsAnswered))
-        }
-        _ => Ok(Decision::nothing()),
+/// The answer is being written: tickets that exist go into it, or it says "not yet" and they follow by a call.
+pub(super) fn answer_tickets(order: &Order, target: &ExternalId, with_tickets: bool) -> Decision {
+    let Some(booking) = order.booking.as_ref().filter(|b| &b.channel_booking_id == target) else {
+        return Decision::nothing();
+    };
+    let decision = Decision::nothing();
+    match (booking.ticketing.handover, is_available(booking)) {
+        (Handover::Asked | Handover::Owed, true) if with_tickets => decision.event(Event::TicketsAnswered),
+        (Handover::Asked, true) => decision.event(Event::TicketsDeferred).effect(hand_over(booking, None)),
+        (Handover::Asked, false) => decision.event(Event::TicketsDeferred),
+        _ => decision,
     }
 }
 
@@ -184,8 +188,10 @@ fn take_on(
         .effect(Effect::DisarmDeadline { kind: DeadlineKind::Ticketing });
     let t = &booking.ticketing;
     let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
-    if usable && t.handover == Handover::Owed && order.case_under_review().is_none() {
-        let after_answer = t.request.as_ref().map(|request| request.at + ANSWER_GRACE).filter(|at| *at > moment.now);
+    if usable && t.handover.is_owed() && order.case_under_review().is_none() {
+        // While the answer is being written they may still go into it.
+        let being_answered = t.request.as_ref().filter(|_| t.handover == Handover::Asked);
+        let after_answer = being_answered.map(|request| request.at + ANSWER_GRACE).filter(|at| *at > moment.now);
         decision = decision.effect(hand_over(booking, after_answer));
     }
     Ok(decision)
@@ -353,7 +359,7 @@ fn kept_after_refusal(order: &Order, booking: &Booking, used: bool, moment: Mome
     let t = &booking.ticketing;
     let decision = if t.tickets.is_empty() {
         Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
-    } else if t.handover == Handover::Owed {
+    } else if t.handover.is_owed() {
         Decision::nothing().effect(hand_over(booking, None))
     } else {
         Decision::nothing()

@@ -97,11 +97,11 @@ async fn read(Extract(backend): Extract<SimBackend>, Path(id): Path<String>, hea
     if let Err(refused) = backend.admit(&headers, b"") {
         return served.answer(refused.0, refused.1);
     }
-    // A `match` would keep the books locked while the answer is entered in them.
-    let is_known = backend.state().books.reservations.contains_key(&id);
-    match is_known {
-        true => served.answer(StatusCode::OK, backend.answer_about(&id)),
-        false => served.answer(StatusCode::NOT_FOUND, json!({ "code": "unknown_reservation" })),
+    let known = backend.state().books.reservations.contains_key(&id);
+    if known {
+        served.answer(StatusCode::OK, backend.answer_about(&id))
+    } else {
+        served.answer(StatusCode::NOT_FOUND, json!({ "code": "unknown_reservation" }))
     }
 }
 

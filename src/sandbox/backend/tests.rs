@@ -92,3 +92,19 @@ async fn a_pending_cancellation_ends_when_it_is_told_to() {
     assert_eq!(answer["state"], "pending");
     assert_eq!(backend.books().reservations["bkg_1"].state, ReservationState::Cancelling);
 }
+
+#[tokio::test]
+async fn what_became_of_a_reservation_can_be_read() {
+    let backend = backend().await;
+    post(&backend, "/reservations", "dlv_1", SECRET, &wish("bkg_1", 1)).await;
+    let now_s = backend.time().now_s();
+    let signature = webhook::sign(SECRET, "dlv_2", now_s, b"").unwrap();
+    for (id, status) in [("bkg_1", 200), ("bkg_2", 404)] {
+        let request = net::client()
+            .get(format!("{}/reservations/{id}", backend.base_url()))
+            .header("webhook-id", "dlv_2")
+            .header("webhook-timestamp", now_s.to_string())
+            .header("webhook-signature", &signature);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), status);
+    }
+}

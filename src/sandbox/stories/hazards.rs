@@ -82,7 +82,7 @@ pub(super) async fn crossing(s: &mut Script) -> Result<(), Broken> {
     let reservation = s.reserve(&voucher, later).await?;
     let id = s.asked_at_backend(&voucher).await?;
     let patience = s.stage.patience;
-    s.at_douyin(&reservation, "tickets are asked for", patience, |r| r.ticketing_since.is_some()).await?;
+    s.told_to_wait(&reservation).await?;
     s.stage.douyin.set_faults(|f| f.reorder = Some(Reorder::ExpiryCrossesCallback));
     s.stage.backend.issue_now(&id).await;
     s.codes_at_douyin(&reservation).await?;

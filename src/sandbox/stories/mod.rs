@@ -145,6 +145,9 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// A story may use up the patience of its stage this often before it is given up.
+const STEPS_WITHIN_PATIENCE: u32 = 3;
+
 type Run = for<'a> fn(&'a mut Script) -> Pin<Box<dyn Future<Output = Result<(), Broken>> + Send + 'a>>;
 
 /// A story.
@@ -216,8 +219,13 @@ pub const STORIES: &[Story] = &[
 /// Plays one story and judges it. Switches and modes are put back afterwards.
 pub async fn play(story: &Story, stage: &Stage) -> Verdict {
     let mut script = Script::new(stage.clone());
-    if let Err(Broken(problem)) = (story.run)(&mut script).await {
-        script.fail(problem);
+    let limit = script.past_deadline() + stage.patience * STEPS_WITHIN_PATIENCE;
+    match tokio::time::timeout(limit, (story.run)(&mut script)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(Broken(problem))) => script.fail(problem),
+        Err(_) => {
+            script.fail("the story did not come to its end: a call was answered badly until time was over".to_owned())
+        }
     }
     script.judge_books();
     script.tidy();

@@ -38,8 +38,7 @@ pub(super) async fn slow_backend(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(7);
     let reservation = s.reserve(&voucher, later).await?;
     let id = s.asked_at_backend(&voucher).await?;
-    let patience = s.stage.patience;
-    s.at_douyin(&reservation, "tickets are asked for", patience, |r| r.ticketing_since.is_some()).await?;
+    s.told_to_wait(&reservation).await?;
     s.stage.backend.issue_now(&id).await;
     let issued = s.codes_at_douyin(&reservation).await?;
     s.check(issued.codes.is_some_and(|c| c.path == Path::Callback), "the tickets came by callback");
@@ -63,7 +62,7 @@ pub(super) async fn hiccups(s: &mut Script) -> Result<(), Broken> {
     let reservation = s.reserve(&voucher, later).await?;
     let id = s.asked_at_backend(&voucher).await?;
     let patience = s.stage.patience;
-    s.at_douyin(&reservation, "tickets are asked for", patience, |r| r.ticketing_since.is_some()).await?;
+    s.told_to_wait(&reservation).await?;
     s.stage.douyin.set_faults(|f| {
         f.api_5xx_times = 1;
         f.fail_token_once = true;

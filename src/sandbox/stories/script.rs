@@ -8,7 +8,9 @@ use super::{Stage, Step};
 use crate::sandbox::backend::{
     CancelMode, IssueMode, Reservation as BackendReservation, ReservationState as AtBackend,
 };
-use crate::sandbox::douyin::{AfterSale, Creation, Faults, Refund, RefundRequest, RefundState, Reservation};
+use crate::sandbox::douyin::{
+    AfterSale, Books, Creation, Faults, Refund, RefundRequest, RefundState, Reservation, Spi,
+};
 use crate::sandbox::journal::Party;
 
 /// How often the ops interface is asked while a story waits, real time.
@@ -138,6 +140,15 @@ impl Script {
         found.ok_or_else(|| Broken(format!("Douyin waited in vain: {should} (the reservation is {seen:?})")))
     }
 
+    /// Waits until Douyin has asked for the tickets and was told to wait for them.
+    pub(super) async fn told_to_wait(&mut self, id: &str) -> Result<(), Broken> {
+        let told = |answer: &Value| answer.pointer("/data/result").and_then(Value::as_i64) == Some(0);
+        let look = |b: &Books| b.calls_about(Spi::IssueVoucher.path(), id).any(|c| told(&c.answer)).then_some(());
+        let found = self.stage.douyin.until(self.stage.patience, look).await;
+        self.check(found.is_some(), "Douyin asks for the tickets and is told to wait");
+        found.ok_or_else(|| Broken("Douyin was not told to wait for the tickets".to_owned()))
+    }
+
     /// Waits until Douyin has the tickets; they must be the back-end's own.
     pub(super) async fn codes_at_douyin(&mut self, id: &str) -> Result<Reservation, Broken> {
         let patience = self.stage.patience;
@@ -164,7 +175,7 @@ impl Script {
         let deadline = self.stage.douyin.time().elapsed() + self.stage.patience;
         loop {
             let order = self.order(voucher).await;
-            let now = order.as_ref().ok().map(|o| text_at(o, field).to_owned()).unwrap_or_default();
+            let now = order.as_ref().ok().map(|o| value_at(o, field)).unwrap_or_default();
             if let Ok(order) = order
                 && now == wanted
             {
@@ -274,4 +285,13 @@ impl Script {
 /// Text of a field, dots leading inside; empty when there is none.
 pub(in crate::sandbox) fn text_at<'v>(value: &'v Value, field: &str) -> &'v str {
     field.split('.').try_fold(value, |inner, name| inner.get(name)).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The same for any plain value, written as text.
+fn value_at(value: &Value, field: &str) -> String {
+    match field.split('.').try_fold(value, |inner, name| inner.get(name)) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
 }

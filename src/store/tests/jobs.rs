@@ -15,6 +15,7 @@ fn job(id: u32, order: u128, destination: &str, seq: u64) -> NewJob {
         call: "decrypt".to_owned(),
         effect: Effect::DecryptGuests,
         seq,
+        holds_up: true,
         due_at: NOW,
         created_at: NOW,
         traceparent: Some("00-trace".to_owned()),
@@ -229,6 +230,9 @@ async fn eight_claimers_get_five_hundred_deliveries_and_none_twice() {
                 let mut got = Vec::new();
                 loop {
                     let part = claim(&store, 0, 7).await;
+                    if got.len() > 500 {
+                        return got; // More than there are: the test fails below.
+                    }
                     if part.is_empty() && store.next_job_due(&[]).await.unwrap() != Some(NOW) {
                         return got;
                     }
