@@ -95,7 +95,6 @@ pub struct Bridge {
     call_log: JoinHandle<()>,
     schedule: Option<crate::schedule::Schedule>,
     finish: CancellationToken,
-    record_until: CancellationToken,
 }
 
 /// The sealer for the configured keys.
@@ -136,7 +135,6 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let engine = Engine::new(store.clone(), parts.clock, parts.ids.clone(), live);
     let worker = Worker::new(engine.clone(), transport);
     let (call_log, writer) = CallLog::new();
-    let record_until = CancellationToken::new();
     let stopping = CancellationToken::new();
     let finish = CancellationToken::new();
     let shared = Shared {
@@ -149,7 +147,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         reconciliation: crate::reconcile::LastReport::default(),
         environment: parts.environment,
     };
-    let call_log = tokio::spawn(writer.run(store, parts.ids, record_until.clone()));
+    let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
         Work::ByItself => {
             let schedule = crate::schedule::start(shared.clone()).await;
@@ -164,7 +162,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
             crate::worker::log_trouble("the door has closed by itself", &error);
         }
     });
-    Ok(Bridge { address, shared, source, server, worker, call_log, schedule, finish, record_until })
+    Ok(Bridge { address, shared, source, server, worker, call_log, schedule, finish })
 }
 
 /// Which hosts ops have named as partners: only those may have private addresses.
@@ -210,7 +208,7 @@ impl Bridge {
 
     /// Stops: takes nothing new, finishes what is under way, writes everything down.
     pub async fn stop(self) {
-        let Bridge { shared, server, worker, call_log, schedule, finish, record_until, .. } = self;
+        let Bridge { shared, server, worker, call_log, schedule, finish, .. } = self;
         let clock = shared.engine.clock().clone();
         let store = shared.engine.store().clone();
         shared.stopping.cancel();
@@ -234,7 +232,6 @@ impl Bridge {
         if let Some(worker) = worker {
             within("a delivery", worker).await;
         }
-        record_until.cancel();
         within("the record of calls", call_log).await;
         if let Err(error) = store.close().await {
             crate::worker::log_trouble("the database did not close well", &error);

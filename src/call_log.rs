@@ -63,19 +63,21 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes until `stop`, then what is waiting by then. Handles may live on, in a housekeeper's closure for example; what they record
-    /// after that is counted as lost.
+    /// Writes until `stop`, and then what is still waiting.
     pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
         loop {
-            tokio::select! {
-                taken = self.records.recv_many(&mut batch, BATCH_MAX) => if taken == 0 {
-                    return;
-                },
-                () = stop.cancelled(), if !self.records.is_closed() => {
-                    self.records.close();
-                    continue;
-                }
+            let stopping = stop.is_cancelled();
+            if stopping {
+                self.records.close();
+            }
+            let found = tokio::select! {
+                biased;
+                found = self.records.recv_many(&mut batch, BATCH_MAX) => found,
+                () = stop.cancelled(), if !stopping => continue,
+            };
+            if found == 0 {
+                return;
             }
             let rows: Arc<Vec<CallRecord>> = Arc::new(batch.drain(..).map(|call| row(call, &*ids)).collect());
             let written: Result<(), StoreError> = store

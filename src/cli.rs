@@ -1,6 +1,7 @@
 //! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
 mod check;
+pub mod ops;
 mod sandbox;
 mod serve;
 mod verify;
@@ -54,6 +55,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         request: PathBuf,
     },
+    #[command(flatten)]
+    Ops(ops::OpsCommand),
 }
 
 /// Where the configuration is.
@@ -75,6 +78,7 @@ pub fn run(arguments: Cli) -> ExitCode {
         Command::Check { config, explain } => check::check(&config, explain.as_deref()),
         Command::Migrate(config) => in_runtime(serve::migrate(config)),
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
+        Command::Ops(command) => in_runtime(ops::run(command)),
     }
 }
 

@@ -13,6 +13,8 @@ use crate::reconcile::reconcile;
 
 /// How long one run may hold its lease.
 const LEASE: Millis = Millis::minutes(10);
+/// How long the answers to acts under an `Idempotency-Key` are kept for repeats; some hold guests' data.
+const ACTS_KEPT: Millis = Millis::hours(24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
 
@@ -137,8 +139,13 @@ async fn run(shared: &Shared, task: Task) {
 
 /// Removes raw bodies that have been kept long enough, and answers to ops that nobody repeats any more.
 async fn purge(shared: &Shared) -> Result<u64, StoreError> {
-    let before = shared.engine.clock().now() - shared.engine.running().config.retention.bodies;
-    let mut rows = 0;
+    let now = shared.engine.clock().now();
+    let before = now - shared.engine.running().config.retention.bodies;
+    let mut rows: u64 = shared
+        .engine
+        .store()
+        .write("purge_acts", move |tx: &Tx| Box::pin(async move { tx.purge_acts(now - ACTS_KEPT).await }))
+        .await?;
     loop {
         let tidied: u64 = shared
             .engine

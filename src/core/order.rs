@@ -483,6 +483,11 @@ impl Order {
             && self.past_bookings.iter().any(|b| b.channel_booking_id == case.target);
         self.active_booking().filter(|_| !about_another)
     }
+    /// The booking whose tickets go with the rejection of `case`: the one that it names, or the last one where it names the sale.
+    pub fn booking_named_by(&self, case: &RefundCase) -> Option<&Booking> {
+        let of_sale = || self.booking.as_ref().filter(|_| case.target == self.channel_order_id);
+        self.booking_by_ref(&case.target).or_else(of_sale)
+    }
     /// Any refund case, current or past, by the channel's number.
     pub fn case_by_ref(&self, channel_ref: &str) -> Option<&RefundCase> {
         self.refund_case.iter().chain(self.past_refund_cases.iter()).find(|c| c.channel_ref == channel_ref)

@@ -16,6 +16,7 @@ mod openapi;
 mod orders;
 mod partners;
 mod query;
+mod reconciliation;
 mod refunds;
 mod reveal;
 mod statements;

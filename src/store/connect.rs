@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use crate::dialect::{Dialect, Query};
 use crate::error::StoreError;
 use crate::seal::Sealer;
-use crate::tx::{Tx, Writer};
+use crate::tx::{CommitFaults, Tx, Writer};
 
 /// How long SQLite waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,12 +33,31 @@ pub struct StoreOptions {
     pub connections_max: u32,
     /// How long an operation waits for a free connection.
     pub acquire_timeout: Duration,
+    /// What SQLite does to keep a commit through a power failure; other databases have settings of their own.
+    pub durability: Durability,
+    /// Makes commits of SQLite fail on request, for tests of what is lost then.
+    pub commit_faults: Option<CommitFaults>,
+}
+
+/// What a commit survives, on SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power failure: every commit waits for the disk. A webhook is acknowledged after its commit, so nothing less will do.
+    PowerFailure,
+    /// The end of the process only. For simulations, which commit millions of times and never lose power.
+    ProcessEnd,
 }
 
 impl StoreOptions {
-    /// Options for a service of usual size: 16 connections, 5 seconds.
+    /// Options for a service of usual size: 16 connections, 5 seconds, and nothing lost with the power.
     pub fn new(sealer: Sealer) -> Self {
-        Self { sealer, connections_max: 16, acquire_timeout: Duration::from_secs(5) }
+        Self {
+            sealer,
+            connections_max: 16,
+            acquire_timeout: Duration::from_secs(5),
+            durability: Durability::PowerFailure,
+            commit_faults: None,
+        }
     }
 }
 
@@ -74,7 +93,7 @@ impl Store {
             make_folder(url)?;
             let writing = open(sqlite(url, &options, 1)).await?;
             let reader = open(sqlite(url, &options, options.connections_max)).await?;
-            let writer = Writer::grouped(writing.clone(), dialect, sealer.clone());
+            let writer = Writer::grouped(writing.clone(), dialect, sealer.clone(), options.commit_faults);
             return Ok(Store(Arc::new(Inner { reader, writing, writer, dialect, sealer })));
         }
         let reader = open(server(url, &options)).await?;
@@ -203,11 +222,15 @@ fn sqlite(url: &str, options: &StoreOptions, connections_max: u32) -> ConnectOpt
     connect.max_connections(connections_max).test_before_acquire(false);
     // A connection to a file is never stale.
     connect.idle_timeout(None).max_lifetime(None);
-    connect.map_sqlx_sqlite_opts(|sqlite| {
+    let synchronous = match options.durability {
+        Durability::PowerFailure => SqliteSynchronous::Full,
+        Durability::ProcessEnd => SqliteSynchronous::Off,
+    };
+    connect.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
     });

@@ -31,17 +31,27 @@ async fn a_caller_that_is_not_believed_gets_401_in_the_channels_envelope() {
     let bridge = TestBridge::start().await;
     let sale = douyin::sale("V100", 2, bridge.now());
     let path = "/channels/douyin-main/create-order";
-    let wrong_secret = signed_bytes(&bridge, "create-order", "fedcba9876543210fedcba9876543210", sale.to_string().as_bytes());
+    let wrong_secret =
+        signed_bytes(&bridge, "create-order", "fedcba9876543210fedcba9876543210", sale.to_string().as_bytes());
     let mut dearer = sale.clone();
     dearer["count"] = json!(1);
     let stamp = bridge.now().0;
     let requests = [
-        ("no signature", Ask::new(Method::POST, format!("{path}?client_key={CLIENT_KEY}&timestamp={stamp}")).json(&sale)),
+        (
+            "no signature",
+            Ask::new(Method::POST, format!("{path}?client_key={CLIENT_KEY}&timestamp={stamp}")).json(&sale),
+        ),
         ("nothing at all", Ask::new(Method::POST, path).json(&sale)),
         ("another secret", wrong_secret),
         ("another body", bridge.signed("create-order", &sale).body(dearer.to_string())),
         ("one space more", bridge.signed("create-order", &sale).body(format!("{sale} "))),
-        ("an unknown application", bridge.signed("create-order", &sale).header("x-life-clientkey", "awsomebodyelse").header("x-life-sign", "00")),
+        (
+            "an unknown application",
+            bridge
+                .signed("create-order", &sale)
+                .header("x-life-clientkey", "awsomebodyelse")
+                .header("x-life-sign", "00"),
+        ),
         ("a signature that is none", bridge.signed("create-order", &sale).header("x-life-sign", "not hexadecimal")),
         ("an empty signature", bridge.signed("create-order", &sale).header("x-life-sign", "")),
     ];
@@ -93,9 +103,13 @@ async fn a_message_that_cannot_be_read_is_refused_with_a_number_and_shows_in_the
         assert!(code != 0 && code != 100, "{what}: it would be wrong the next time too: {answer}");
         assert!(!answer.to_string().contains("13800000100"), "{what}: guest data in an answer: {answer}");
         let rows = bridge.get("inbox?verdict=malformed&limit=200").await.expect(200).json();
-        let sha = { use sha2::Digest as _; hex::encode(sha2::Sha256::digest(&body)) };
+        let sha = {
+            use sha2::Digest as _;
+            hex::encode(sha2::Sha256::digest(&body))
+        };
         let is_kept = rows["items"].as_array().expect("items").iter().any(|row| {
-            row["call"] == "create-order" && (row["body_sha256"] == sha.as_str() || serde_json::from_slice::<Value>(&body).is_ok())
+            row["call"] == "create-order"
+                && (row["body_sha256"] == sha.as_str() || serde_json::from_slice::<Value>(&body).is_ok())
         });
         assert!(is_kept, "{what}: {rows}");
     }
@@ -108,11 +122,30 @@ async fn every_call_bears_nonsense() {
     bridge.ticketed("V100", "R100").await;
     let before = (effects(&bridge).await, bridge.stored("V100").await.version);
     let calls = [
-        "can-buy", "create-order", "pay-notify", "issue-voucher", "cancel-notify", "refund-apply", "refund-notify",
-        "info-sync", "query-order", "pull-calendar", "v2-create-order", "v2-issue-voucher",
+        "can-buy",
+        "create-order",
+        "pay-notify",
+        "issue-voucher",
+        "cancel-notify",
+        "refund-apply",
+        "refund-notify",
+        "info-sync",
+        "query-order",
+        "pull-calendar",
+        "v2-create-order",
+        "v2-issue-voucher",
     ];
     for call in calls {
-        for body in [&b""[..], b"{", b"{}", b"[1]", b"7", b"\xc3\x28", b"{\"order_id\":[],\"count\":\"x\"}", b"{\"order_id\":7.5}"] {
+        for body in [
+            &b""[..],
+            b"{",
+            b"{}",
+            b"[1]",
+            b"7",
+            b"\xc3\x28",
+            b"{\"order_id\":[],\"count\":\"x\"}",
+            b"{\"order_id\":7.5}",
+        ] {
             let answer = bridge.ask(signed_bytes(&bridge, call, CLIENT_SECRET, body)).await.expect(200).json();
             let code = answer["data"]["error_code"].as_i64();
             assert!(code.is_some_and(|code| code != 0), "{call} {:?}: {answer}", String::from_utf8_lossy(body));
@@ -171,7 +204,11 @@ fn event(bridge: &TestBridge, body: &[u8]) -> Ask {
     let (mut headers, secrets) = (http::HeaderMap::new(), Secrets::parse([GATE_SECRET]).expect("a secret"));
     secrets.sign_into(&mut headers, "evt-1", bridge.now(), body).expect("an id");
     let mut ask = Ask::new(Method::POST, "/backends/gate/events").header("content-type", "application/json").body(body);
-    for (name, value) in [("webhook-id", "webhook-id"), ("webhook-timestamp", "webhook-timestamp"), ("webhook-signature", "webhook-signature")] {
+    for (name, value) in [
+        ("webhook-id", "webhook-id"),
+        ("webhook-timestamp", "webhook-timestamp"),
+        ("webhook-signature", "webhook-signature"),
+    ] {
         ask = ask.header(name, headers[value].to_str().expect("text"));
     }
     ask
@@ -191,7 +228,10 @@ async fn a_back_end_is_told_what_is_wrong_with_its_event() {
     let old = event(&bridge, &bytes);
     bridge.advance(Millis::seconds(301));
     bridge.ask(old).await.problem(401, "bad_timestamp");
-    bridge.ask(event(&bridge, &bytes).header("content-type", "text/plain")).await.problem(415, "unsupported_media_type");
+    bridge
+        .ask(event(&bridge, &bytes).header("content-type", "text/plain"))
+        .await
+        .problem(415, "unsupported_media_type");
     bridge.ask(event(&bridge, b"{\"type\":\"\xff\"}")).await.problem(400, "malformed");
     bridge.ask(event(&bridge, b"{\"type\":")).await.problem(400, "malformed");
     let mut wrong = good.clone();

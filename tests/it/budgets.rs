@@ -28,7 +28,7 @@ async fn not_yet_is_said_exactly_when_the_budget_ends() {
         }
     };
     tokio::select! { biased; _ = &mut call => panic!("it waits for the tickets"), () = settle => {} }
-    bridge.advance(WAITED - Millis(1));
+    bridge.advance(Millis(WAITED.0 - 1));
     let later = async {
         for _ in 0..100 {
             tokio::task::yield_now().await;

@@ -206,7 +206,9 @@ fn judge_douyin(books: &Books, fates: &BTreeMap<String, Fate>) {
     for call in &books.calls {
         let Some(order) = call.order_id.as_deref() else { continue };
         match call.direction {
-            Direction::ToBridge if call.status == 200 && matches!(call.call.as_str(), "create-order" | "refund-notify") => {
+            Direction::ToBridge
+                if call.status == 200 && matches!(call.call.as_str(), "create-order" | "refund-notify") =>
+            {
                 answers.entry((&call.call, order)).or_default().insert(call.answer.to_string());
             }
             Direction::FromBridge if call.call == path::VERIFY => {

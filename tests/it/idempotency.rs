@@ -21,7 +21,7 @@ async fn effects(bridge: &TestBridge) -> (Vec<(String, u64)>, usize) {
 fn life(bridge: &TestBridge) -> Vec<(&'static str, Value)> {
     let now = bridge.now();
     let (sale, booking) = (douyin::sale("V100", 2, now), douyin::booking("R100", "V100", "2026-12-01", 2, now));
-    let cancelled = json!({ "order_id": "R100", "cancel_type": 2, "cancel_time_unix": now.seconds() });
+    let cancelled = json!({ "order_id": "R100", "cancel_type": 2, "cancel_order_time_unix": now.seconds() });
     let refunded = json!({
         "order_id": "V100", "biz_uniq_key": "B100", "refund_amount": 39_800, "refund_time_unix": now.seconds(),
         "refund_scene": 1,
@@ -88,7 +88,8 @@ async fn every_call_sent_twenty_times_at_once_has_one_effect_and_the_same_answer
             let (orders, _) = effects(bridge).await;
             assert_eq!(orders.len(), 1);
             let reserved = bridge.partners.sent("/bridge/reservations");
-            let keys: Vec<&str> = reserved.iter().map(|call| call.headers["idempotency-key"].to_str().unwrap()).collect();
+            let keys: Vec<&str> =
+                reserved.iter().map(|call| call.headers["idempotency-key"].to_str().unwrap()).collect();
             assert_eq!(keys.len(), 2, "reserved once and cancelled once: {keys:?}");
             assert_ne!(keys[0], keys[1]);
         },
@@ -129,12 +130,15 @@ async fn an_event_of_a_back_end_counts_once_and_another_body_under_its_id_is_ref
         async |bridge| {
             let booking = bridge.ticketed("V100", "R100").await.booking.expect("a booking").id;
             bridge.set_time("2026-12-01T09:00:00+08:00");
-            let used = |at: &str| json!({
-                "type": "ticket.redeemed", "reservation_id": booking, "occurred_at": at, "data": {},
-            });
+            let used = |at: &str| {
+                json!({
+                    "type": "ticket.redeemed", "reservation_id": booking, "occurred_at": at, "data": {},
+                })
+            };
             let body = used("2026-12-01T08:59:00+08:00");
             let answers = join_all((0..AT_ONCE).map(|_| bridge.backend_event("gate", "evt-1", &body))).await;
-            let words: Vec<Value> = answers.into_iter().map(|answer| answer.expect(200).json()["result"].clone()).collect();
+            let words: Vec<Value> =
+                answers.into_iter().map(|answer| answer.expect(200).json()["result"].clone()).collect();
             assert_eq!(words.iter().filter(|word| *word == "accepted").count(), 1, "{words:?}");
             assert_eq!(words.iter().filter(|word| *word == "duplicate").count(), AT_ONCE - 1, "{words:?}");
             let other = bridge.backend_event("gate", "evt-1", &used("2026-12-01T08:58:00+08:00")).await;

@@ -19,6 +19,8 @@ mod idempotency;
 #[cfg(test)]
 mod ops;
 #[cfg(test)]
+mod ops_cli;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod races;

@@ -563,3 +563,14 @@ async fn bodies_have_a_limit() {
     bridge.ask(padded(1024 * 1024 + 1)).await.problem(413, "too_large");
     bridge.ask(padded(16).body("{")).await.problem(400, "malformed");
 }
+
+#[tokio::test]
+async fn every_answer_carries_the_id_of_its_request() {
+    let bridge = TestBridge::start().await;
+    for path in ["/ops/v1/config", "/healthz", "/nowhere", "/channels/douyin-main/can-buy"] {
+        let own = bridge.ask(Ask::new(Method::GET, path).header("x-request-id", "from-the-proxy-7")).await;
+        assert_eq!(own.headers["x-request-id"], "from-the-proxy-7", "{path}");
+        let made = bridge.ask(Ask::new(Method::GET, path)).await;
+        assert!(made.headers["x-request-id"].to_str().unwrap().starts_with("req_"), "{path}");
+    }
+}

@@ -41,7 +41,8 @@ async fn a_service_at_rest_is_ready_and_stops_at_once_with_code_0() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_tickets_is_answered_although_the_service_stops_and_the_tickets_follow_after_the_next_start() {
+async fn a_call_that_waits_for_tickets_is_answered_although_the_service_stops_and_the_tickets_follow_after_the_next_start()
+ {
     let (stage, place) = set_the_stage(1.0, 10).await;
     let bridge = place.serve(ANY_PORT).await;
     let address = bridge.address;
@@ -51,7 +52,8 @@ async fn a_call_that_waits_for_tickets_is_answered_although_the_service_stops_an
     let sale = stage.douyin.buy(&stage.purchase(1)).await;
     let booking = stage.douyin.reserve(&sale.order_id, stage.in_days(7), &stage.visitors(1)).await;
     assert!(booking.is_good(), "{:?}", booking.outcome);
-    let asked = stage.backend.until(PATIENCE, |books| books.calls.iter().any(|call| call.call == "reserve").then_some(()));
+    let asked =
+        stage.backend.until(PATIENCE, |books| books.calls.iter().any(|call| call.call == "reserve").then_some(()));
     asked.await.expect("the back-end is asked");
     let answered = |books: &ticketbridge::sandbox::douyin::Books| {
         books.calls_about("issue-voucher", &booking.order_id).next().map(|call| (call.status, call.answer.clone()))

@@ -439,10 +439,7 @@ async fn tickets_that_come_too_late_for_the_answer_follow_by_a_call() {
 }
 
 /// Runs `test` against a bridge on an empty database of every kind at hand, one after the other.
-pub(crate) async fn on_each_database(
-    edit: impl Fn(&mut BTreeMap<String, String>),
-    test: impl AsyncFn(&TestBridge),
-) {
+pub(crate) async fn on_each_database(edit: impl Fn(&mut BTreeMap<String, String>), test: impl AsyncFn(&TestBridge)) {
     ticketbridge_store::test_support::for_each_database_url(async |url: String| {
         let bridge = TestBridge::start_with(|files| {
             edit(files);

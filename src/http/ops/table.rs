@@ -2,7 +2,8 @@
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
 use crate::http::ops::{
-    acts, codes, config, credit, deadlines, deliveries, inbox, openapi, orders, partners, refunds, reveal, statements,
+    acts, codes, config, credit, deadlines, deliveries, inbox, openapi, orders, partners, reconciliation, refunds,
+    reveal, statements,
 };
 
 const LIMIT: Param =
@@ -185,6 +186,10 @@ pub(crate) static CALLS: &[Call] = &[
         text("currency", "Where there were sales in several."),
         word("format", &["json", "csv"], "As `Accept: text/csv` does."),
     ], Body::None, Answer::One("statement"), statements::show),
+    call!(Get "/reconciliation", "What the last comparison of books with channels and back-ends found.", Operators, &[],
+        Body::None, Answer::One("reconciliation"), reconciliation::show),
+    call!(Post "/reconciliation", "Compare the books of open orders now; takes a second for every twenty orders.", Operators,
+        &[CHANNEL], NOTHING, Answer::One("reconciliation"), reconciliation::compare),
     call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
 ];
 

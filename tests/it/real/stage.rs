@@ -69,4 +69,3 @@ overdue_policy = "reissue"
 "#
     )
 }
-
