@@ -138,6 +138,11 @@ pub enum TicketFacts {
         /// Because they were used.
         used: bool,
     },
+    /// The tickets were used.
+    Redeemed {
+        /// When, if it says so.
+        at: Option<UnixMillis>,
+    },
     /// No answer: perhaps it did, perhaps not.
     Unknown {
         /// What went wrong.

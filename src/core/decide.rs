@@ -84,7 +84,7 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
             ticketing::request_tickets(order, target, request, *validity)
         }
         Command::AnswerTickets { target, with_tickets } => Ok(ticketing::answer_tickets(order, target, *with_tickets)),
-        Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, moment),
+        Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, actor, moment),
         Command::SupplyTickets { tickets } => ticketing::supply_tickets(order, tickets, moment),
 
         Command::Redeem(redeem) => redemption::redeem(order, redeem, actor, moment),

@@ -27,6 +27,8 @@ mod races;
 #[cfg(test)]
 mod real;
 #[cfg(test)]
+mod reconcile;
+#[cfg(test)]
 mod redemption;
 #[cfg(test)]
 mod refunds;

@@ -82,6 +82,8 @@ pub(super) fn text(shape: Shape, answer: &Value) -> String {
     let Some(items) = answer.get("items").and_then(Value::as_array) else {
         let mut lines = Vec::new();
         pairs("", answer, &mut lines);
+        // An order's rules fill a screen of their own: `--json` shows them.
+        lines.retain(|(name, _)| !name.starts_with("rules."));
         let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         return lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
     };
