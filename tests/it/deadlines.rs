@@ -74,7 +74,9 @@ async fn the_review_limit_is_warned_of_at_each_configured_time_and_what_the_chan
     let applied = douyin::refund_apply("R100", "B1", 103, 0, bridge.now());
     bridge.douyin("refund-apply", &applied).await.expect(200);
     bridge.drain().await;
-    for (after, warnings) in [(Millis::hours(47), 0), (Millis::hours(1), 1), (Millis::hours(20), 2), (Millis::hours(3), 2)] {
+    for (after, warnings) in
+        [(Millis::hours(47), 0), (Millis::hours(1), 1), (Millis::hours(20), 2), (Millis::hours(3), 2)]
+    {
         bridge.advance(after);
         bridge.drain().await;
         assert_eq!(count(&kinds(&bridge, "V100").await, "review_limit_near"), warnings);

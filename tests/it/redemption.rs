@@ -35,7 +35,11 @@ async fn use_is_reported_until_acknowledged_under_one_token_and_only_once() {
     let told = bridge.partners.sent(VERIFY);
     assert_eq!(told.len(), 4, "three that failed and the one that did not");
     assert!(told.iter().all(|call| call.body["verify_token"] == told[0].body["verify_token"]), "{told:?}");
-    assert_eq!(said(go_in(&bridge, "evt-2", "2026-12-01T09:30:00+08:00").await, 200).0, "stale", "another event, the same fact");
+    assert_eq!(
+        said(go_in(&bridge, "evt-2", "2026-12-01T09:30:00+08:00").await, 200).0,
+        "stale",
+        "another event, the same fact"
+    );
     bridge.drain().await;
     assert_eq!(bridge.partners.sent(VERIFY).len(), 4);
     let order = bridge.order("V100").await;
@@ -47,7 +51,10 @@ async fn a_guest_who_comes_before_the_day_is_kept_and_counted_on_the_day() {
     let bridge = TestBridge::start().await;
     bridge.ticketed("V100", "R100").await;
     bridge.set_time("2026-11-30T12:00:00+08:00");
-    assert_eq!(said(go_in(&bridge, "evt-1", "2026-11-30T11:59:00+08:00").await, 202), (json!("parked"), json!("too_early")));
+    assert_eq!(
+        said(go_in(&bridge, "evt-1", "2026-11-30T11:59:00+08:00").await, 202),
+        (json!("parked"), json!("too_early"))
+    );
     bridge.drain().await;
     assert!(bridge.partners.sent(VERIFY).is_empty());
     assert_eq!(bridge.order("V100").await["attention"]["kind"], "too_early");
@@ -100,7 +107,10 @@ async fn a_guest_who_comes_after_an_approved_refund_is_a_matter_for_a_person() {
 async fn ops_redeem_as_the_gate_does_and_are_refused_where_the_state_does_not_allow_it() {
     let bridge = TestBridge::start().await;
     bridge.sell("V100").await;
-    let redeem = async || bridge.post("orders/douyin-main:V100/redeem", &json!({ "at": "2026-12-01T09:00:00+08:00" })).await;
+    let redeem = async || {
+        let now = bridge.now().rfc3339(ticketbridge_core::TimeZone::SHANGHAI);
+        bridge.post("orders/douyin-main:V100/redeem", &json!({ "at": now })).await
+    };
     assert_eq!(redeem().await.status, 409, "nothing is booked");
     bridge.book("R100", "V100", "2026-12-01").await;
     redeem().await.problem(409, "not_ticketed");

@@ -84,6 +84,8 @@ async fn late(bridge: &TestBridge) {
     bridge.sell("V100").await;
     bridge.book("R100", "V100", "2026-12-01").await;
     bridge.partners.next("/bridge/reservations", Outcome::Says(202, json!({ "state": "pending" })));
+    // The first that fits is taken: a cancellation works, a look finds it still at work.
+    bridge.partners.next("/cancel", Outcome::Says(200, json!({ "state": "cancelled" })));
     for _ in 0..12 {
         bridge.partners.next("/bridge/reservations/", Outcome::Says(200, json!({ "state": "pending" })));
     }
@@ -170,7 +172,11 @@ async fn inside_the_rule_policy_approves_once_the_tickets_are_void() {
         bridge.advance(Millis::seconds(2));
         bridge.drain().await;
         let told = audits(&bridge);
-        assert_eq!((told.len(), &told[0]["audit_result"], cancellations(&bridge)), (1, &json!(APPROVED), 2), "{told:?}");
+        assert_eq!(
+            (told.len(), &told[0]["audit_result"], cancellations(&bridge)),
+            (1, &json!(APPROVED), 2),
+            "{told:?}"
+        );
         refunded(&bridge, "V100", "B1", 1).await;
         let order = bridge.order("V100").await;
         assert_eq!((&order["state"], &order["payment"]["state"]), (&json!("cancelled"), &json!("refunded")), "{order}");
