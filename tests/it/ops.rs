@@ -220,7 +220,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `contract.md` 6 promises.
-const PROMISED: [&str; 34] = [
+const PROMISED: [&str; 38] = [
     "GET backends",
     "GET channels",
     "GET codes/{pool}",
@@ -234,6 +234,7 @@ const PROMISED: [&str; 34] = [
     "GET orders/{id}",
     "GET orders/{id}/calls",
     "GET orders/{id}/events",
+    "GET reconciliation",
     "GET refunds",
     "GET statements",
     "POST backends/{id}/pause",
@@ -245,6 +246,8 @@ const PROMISED: [&str; 34] = [
     "POST credit/{id}/deposits",
     "POST deliveries/{id}/drop",
     "POST deliveries/{id}/retry",
+    "POST guests/erase",
+    "POST guests/export",
     "POST inbox/{id}/replay",
     "POST orders/{id}/cancel",
     "POST orders/{id}/confirm",
@@ -253,6 +256,7 @@ const PROMISED: [&str; 34] = [
     "POST orders/{id}/redeem",
     "POST orders/{id}/reveal",
     "POST orders/{id}/tickets",
+    "POST reconciliation",
     "POST refunds/{id}/approve",
     "POST refunds/{id}/reject",
 ];
@@ -562,4 +566,15 @@ async fn bodies_have_a_limit() {
     assert_eq!(bridge.ask(padded(1024 * 1024)).await.status, 200);
     bridge.ask(padded(1024 * 1024 + 1)).await.problem(413, "too_large");
     bridge.ask(padded(16).body("{")).await.problem(400, "malformed");
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_id_of_its_request() {
+    let bridge = TestBridge::start().await;
+    for path in ["/ops/v1/config", "/healthz", "/nowhere", "/channels/douyin-main/can-buy"] {
+        let own = bridge.ask(Ask::new(Method::GET, path).header("x-request-id", "from-the-proxy-7")).await;
+        assert_eq!(own.headers["x-request-id"], "from-the-proxy-7", "{path}");
+        let made = bridge.ask(Ask::new(Method::GET, path)).await;
+        assert!(made.headers["x-request-id"].to_str().unwrap().starts_with("req_"), "{path}");
+    }
 }

@@ -1,9 +1,9 @@
 //! Tickets: demanded by the channel, made by a back-end or a person, handed over.
 
-use crate::command::{NewTicket, ParkReason, TicketFacts};
+use crate::command::{NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};
 use crate::decide::{Decision, call_backend, date_stock_key, redemption, start_cancel};
 use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
-use crate::event::Event;
+use crate::event::{Actor, Event};
 use crate::id::{BookingId, ExternalId};
 use crate::limits;
 use crate::order::{
@@ -86,6 +86,7 @@ pub(super) fn record_facts(
     order: &Order,
     id: &BookingId,
     facts: &TicketFacts,
+    actor: &Actor,
     moment: Moment,
 ) -> Result<Decision, Rejection> {
     let Some(booking) = order.booking_by_id(id) else {
@@ -101,6 +102,10 @@ pub(super) fn record_facts(
         TicketFacts::Cancelled => cancelled(order, booking, moment),
         TicketFacts::CancelPending => cancel_pending(order, booking, moment),
         TicketFacts::CancelRefused { reason, used } => cancel_refused(order, booking, reason, *used, moment),
+        TicketFacts::Redeemed { at } => {
+            let at = at.unwrap_or(moment.now);
+            redemption::redeem(order, &Redeem { booking: Some(id.clone()), at, by: RedeemedBy::Gate }, actor, moment)?
+        }
         TicketFacts::GivenUp { why } => given_up(order, booking, why),
     })
 }
