@@ -11,6 +11,7 @@ pub(crate) fn all() -> Vec<Reproduction> {
         ("late_tickets_refund_that_names_the_sale", "sync", late_tickets_refund_that_names_the_sale()),
         ("refund_in_two_parts", "sync", refund_in_two_parts()),
         ("refund_asked_for_after_one_with_a_fee", "async", refund_asked_for_after_one_with_a_fee()),
+        ("late_tickets_refund_after_another_that_held_them_back", "async", late_tickets_refund_after_another()),
     ]
 }
 
@@ -39,5 +40,19 @@ fn refund_asked_for_after_one_with_a_fee() -> Vec<Op> {
         Op::Apply { sale: 0, source: 101, cancels_booking: false, fee: 0, for_sale: false, post: Post::Now },
         Op::Quiet,
         Op::CancelNotify { sale: 0, kind: 3, for_sale: false, post: Post::Now },
+    ]
+}
+
+/// The tickets had been held back by the first request, and the second waited for ever for a call that was never made.
+fn late_tickets_refund_after_another() -> Vec<Op> {
+    let ask =
+        |source| Op::Apply { sale: 0, source, cancels_booking: false, fee: 2_000, for_sale: false, post: Post::Now };
+    vec![
+        Op::Sell { product: 0, quantity: 3, post: Post::Now },
+        Op::Book { sale: 0, days: 0, post: Post::Now },
+        Op::Issue { sale: 0, work: 0, hows: vec![], post: Post::Now },
+        ask(302),
+        Op::Quiet,
+        ask(301),
     ]
 }
