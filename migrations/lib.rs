@@ -7,6 +7,7 @@
 mod calls;
 mod codes;
 mod credit;
+mod guest_data;
 mod guests;
 mod inbox;
 mod jobs;
@@ -40,6 +41,9 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0017_credit_account", &credit::CREDIT_ACCOUNT),
     ("m0018_credit_entry", &credit::CREDIT_ENTRY),
     ("m0019_statement_line", &statements::STATEMENT_LINE),
+    ("m0020_secret", &guest_data::SECRET),
+    ("m0021_guest_ref", &guest_data::GUEST_REF),
+    ("m0022_guest_erasure", &guest_data::GUEST_ERASURE),
 ];
 
 /// All migrations, in order.

@@ -8,6 +8,7 @@ mod claims;
 mod counts;
 pub(crate) mod credit;
 pub mod effects;
+pub mod guests;
 mod incoming;
 pub mod replay;
 pub mod settlement;
@@ -210,6 +211,7 @@ impl Change<'_> {
         claims::follow(tx, Some(&before), &outcome.order).await?;
         credit::follow(tx, self.running, Some(&before), &outcome.order).await?;
         settlement::follow(tx, self.running, Some(&before), &outcome.order).await?;
+        guests::follow(tx, Some(&before), &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 
@@ -221,6 +223,7 @@ impl Change<'_> {
         claims::follow(tx, None, &outcome.order).await?;
         credit::follow(tx, self.running, None, &outcome.order).await?;
         settlement::follow(tx, self.running, None, &outcome.order).await?;
+        guests::follow(tx, None, &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 

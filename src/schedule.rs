@@ -64,16 +64,19 @@ enum Task {
     Reconcile,
     /// Add up the credit accounts' books.
     CheckCredit,
+    /// Forget the guests of orders that have long been over.
+    ForgetGuests,
 }
 
 impl Task {
-    const ALL: [Task; 3] = [Task::Purge, Task::Reconcile, Task::CheckCredit];
+    const ALL: [Task; 4] = [Task::Purge, Task::Reconcile, Task::CheckCredit, Task::ForgetGuests];
 
     fn name(self) -> &'static str {
         match self {
             Task::Purge => "purge",
             Task::Reconcile => "reconcile",
             Task::CheckCredit => "check_credit",
+            Task::ForgetGuests => "forget_guests",
         }
     }
     /// Second, minute, hour, day, month, weekday.
@@ -82,6 +85,7 @@ impl Task {
             Task::Purge => "17 23 * * * *",
             Task::Reconcile => "41 7,37 * * * *",
             Task::CheckCredit => "29 52 * * * *",
+            Task::ForgetGuests => "53 11 3 * * *",
         }
     }
     /// How much was done.
@@ -95,6 +99,7 @@ impl Task {
                 Ok(orders)
             }
             Task::CheckCredit => check_credit(shared).await,
+            Task::ForgetGuests => shared.engine.forget_old_guests().await,
         }
     }
 }

@@ -25,6 +25,10 @@ pub enum OpsCommand {
     Deliveries(With<Deliveries>),
     /// Fill code pools
     Codes(With<Codes>),
+    /// Look at credit accounts; record what distributors paid in
+    Credit(With<Credit>),
+    /// Export or erase what is known of one guest
+    Guests(With<Guests>),
 }
 
 /// A command with the way to the bridge.
@@ -269,6 +273,46 @@ pub enum Codes {
     },
 }
 
+/// `credit …`.
+#[derive(Debug, Subcommand)]
+pub enum Credit {
+    /// What an account may still take
+    Show {
+        /// The account
+        account: String,
+    },
+    /// A distributor has paid in; once for each reference
+    Deposit {
+        /// The account
+        account: String,
+        /// Minor units
+        #[arg(long)]
+        amount: i64,
+        /// The payment's own number
+        #[arg(long, value_name = "TEXT")]
+        reference: String,
+    },
+}
+
+/// `guests …`. Administrators only.
+#[derive(Debug, Subcommand)]
+pub enum Guests {
+    /// Everything that is known of a guest, in clear; on the record of every order
+    Export(Guest),
+    /// Forget a guest in every order that is over
+    Erase(Guest),
+}
+
+/// A guest, found by phone.
+#[derive(Debug, Args)]
+pub struct Guest {
+    /// The phone, all digits
+    #[arg(long, value_name = "NUMBER")]
+    phone: String,
+    #[command(flatten)]
+    reason: Reason,
+}
+
 /// Carries a command out. 0 when done, 1 when refused or not reached.
 pub async fn run(command: OpsCommand) -> ExitCode {
     match answer(command).await {
@@ -291,6 +335,8 @@ pub async fn answer(command: OpsCommand) -> Result<String, String> {
         OpsCommand::Tickets(with) => (with.access, ask::tickets(with.command)),
         OpsCommand::Deliveries(with) => (with.access, ask::deliveries(with.command)),
         OpsCommand::Codes(with) => (with.access, ask::codes(with.command)?),
+        OpsCommand::Credit(with) => (with.access, ask::credit(with.command)),
+        OpsCommand::Guests(with) => (with.access, ask::guests(with.command)),
     };
     let found = Client::new(&access)?.ask(&question).await?;
     if access.json {

@@ -384,6 +384,11 @@ pub enum Command {
         /// Why that person asked.
         reason: String,
     },
+    /// Guests' data is no longer needed, or its owner does not want it kept.
+    EraseGuests {
+        /// Why; without personal data.
+        reason: String,
+    },
     /// A call to the channel has ended.
     RecordReport {
         /// What was reported.
@@ -448,6 +453,7 @@ impl Command {
             Command::RecordCancellation(_) => "record_cancellation",
             Command::CancelOrder { .. } => "cancel_order",
             Command::RecordReveal { .. } => "record_reveal",
+            Command::EraseGuests { .. } => "erase_guests",
             Command::RecordReport { .. } => "record_report",
             Command::WarnDeadline { .. } => "warn_deadline",
             Command::PassDeadline { .. } => "pass_deadline",
@@ -475,6 +481,7 @@ impl Command {
             | Command::WithdrawRefund { .. }
             | Command::CancelOrder { .. }
             | Command::RecordReveal { .. }
+            | Command::EraseGuests { .. }
             | Command::RecordReport { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => WhenUnknown::NotFound,

@@ -304,6 +304,11 @@ pub enum Event {
         /// Why that person asked.
         reason: String,
     },
+    /// Guests' data was erased; what was sold, when and for how much stays.
+    GuestsErased {
+        /// Why.
+        reason: String,
+    },
     /// The ticketing deadline is near.
     TicketingDeadlineNear {
         /// When it passes.
@@ -389,6 +394,7 @@ impl Event {
             Event::ReportAcknowledged { .. } => "report_acknowledged",
             Event::ReportRefused { .. } => "report_refused",
             Event::GuestsRevealed { .. } => "guests_revealed",
+            Event::GuestsErased { .. } => "guests_erased",
             Event::TicketingDeadlineNear { .. } => "ticketing_deadline_near",
             Event::TicketingDeadlinePassed { .. } => "ticketing_deadline_passed",
             Event::ReviewLimitNear { .. } => "review_limit_near",
@@ -407,6 +413,7 @@ impl Event {
             | Event::TicketCancelRefused { reason, .. }
             | Event::RefundEscalated { reason, .. }
             | Event::GuestsRevealed { reason }
+            | Event::GuestsErased { reason }
             | Event::RefundRejected { reason, .. } => Some(reason),
             Event::RefundApprovalStarted { reason, .. } | Event::RefundApproved { reason, .. } => reason.as_deref(),
             Event::TicketingUnknown { why, .. } | Event::ReportRefused { why, .. } => Some(why),

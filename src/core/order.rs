@@ -499,6 +499,21 @@ impl Order {
             OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => false,
         }
     }
+    /// Everybody whose data it holds, with what they are to it.
+    pub fn people(&self) -> impl Iterator<Item = (&'static str, &Person)> {
+        let bookings = self.booking.iter().chain(&self.past_bookings);
+        let guests = bookings.flat_map(|booking| {
+            let contact = booking.contact.iter().map(|person| ("contact", person));
+            let visitors = booking.visitors.iter().map(|person| ("visitor", person));
+            let named = booking.ticketing.request.iter().flat_map(|request| &request.visitors);
+            contact.chain(visitors).chain(named.map(|person| ("visitor", person)))
+        });
+        std::iter::once(("buyer", &self.buyer)).chain(guests)
+    }
+    /// Whether it holds anybody's data.
+    pub fn knows_guests(&self) -> bool {
+        self.people().any(|(_, person)| *person != Person::default())
+    }
     /// The most urgent flag.
     pub fn attention(&self) -> Option<&Attention> {
         self.attention.last()

@@ -10,6 +10,7 @@ mod config;
 mod credit;
 mod deadlines;
 mod deliveries;
+mod guests;
 mod inbox;
 mod once;
 mod openapi;

@@ -14,7 +14,7 @@ use ticketbridge_migrations::Migrator;
 
 use futures_util::future::BoxFuture;
 
-use crate::dialect::{Dialect, Query};
+use crate::dialect::{Dialect, Query, get, values};
 use crate::error::StoreError;
 use crate::seal::Sealer;
 use crate::tx::{CommitFaults, Tx, Writer};
@@ -101,10 +101,11 @@ impl Store {
         Ok(Store(Arc::new(Inner { writing: reader.clone(), reader, writer, dialect, sealer })))
     }
 
-    /// Brings the schema up to date. Instances that start together do so one after the other.
+    /// Brings the schema up to date, and takes the database's own key of hashes into use. Instances that start together do so
+    /// one after the other.
     ///
     /// # Errors
-    /// [`StoreError::Migrate`].
+    /// [`StoreError::Migrate`]; [`StoreError::Sealed`] when none of the data keys is one of this database.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let lock = self.migration_lock().await.map_err(StoreError::Migrate)?;
         let done = Migrator::up(&self.0.writing, None).await.map_err(StoreError::Migrate);
@@ -115,7 +116,35 @@ impl Store {
             }
             transaction.commit().await.map_err(StoreError::Migrate)?;
         }
-        done
+        done?;
+        self.load_hash_key().await
+    }
+
+    /// The key of hashes is made once, and from then on kept sealed in the database.
+    async fn load_hash_key(&self) -> Result<(), StoreError> {
+        const NAME: &str = "keyed_hash";
+        let row = format!("secret/{NAME}");
+        let find = "SELECT sealed FROM secret WHERE name = ?";
+        let mut found = self.row(find, values![NAME]).await?;
+        if found.is_none() {
+            let sealed = self.sealer().seal(&row, &self.sealer().first_hash_key());
+            self.write("make_hash_key", move |tx: &Tx| {
+                let sealed = sealed.clone();
+                Box::pin(async move {
+                    let sql = format!(
+                        "INSERT INTO secret (name, sealed) VALUES (?, ?){}",
+                        tx.dialect().unless_exists("name")
+                    );
+                    tx.execute(&sql, values![NAME, sealed]).await
+                })
+            })
+            .await?;
+            found = self.row(find, values![NAME]).await?;
+        }
+        let sealed: String = get(&found.ok_or(StoreError::Column("secret.name"))?, "sealed")?;
+        let key = self.sealer().open(&row, &sealed)?;
+        self.sealer().use_hash_key(key.try_into().map_err(|_| StoreError::Column("secret.sealed"))?);
+        Ok(())
     }
 
     /// Takes the lock, on a connection of its own. SQLite has one instance only.

@@ -15,7 +15,11 @@ mod credit;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
+mod guests;
+#[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod init;
 #[cfg(test)]
 mod ops;
 #[cfg(test)]

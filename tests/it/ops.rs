@@ -220,7 +220,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `contract.md` 6 promises.
-const PROMISED: [&str; 34] = [
+const PROMISED: [&str; 38] = [
     "GET backends",
     "GET channels",
     "GET codes/{pool}",
@@ -234,6 +234,7 @@ const PROMISED: [&str; 34] = [
     "GET orders/{id}",
     "GET orders/{id}/calls",
     "GET orders/{id}/events",
+    "GET reconciliation",
     "GET refunds",
     "GET statements",
     "POST backends/{id}/pause",
@@ -245,6 +246,8 @@ const PROMISED: [&str; 34] = [
     "POST credit/{id}/deposits",
     "POST deliveries/{id}/drop",
     "POST deliveries/{id}/retry",
+    "POST guests/erase",
+    "POST guests/export",
     "POST inbox/{id}/replay",
     "POST orders/{id}/cancel",
     "POST orders/{id}/confirm",
@@ -253,6 +256,7 @@ const PROMISED: [&str; 34] = [
     "POST orders/{id}/redeem",
     "POST orders/{id}/reveal",
     "POST orders/{id}/tickets",
+    "POST reconciliation",
     "POST refunds/{id}/approve",
     "POST refunds/{id}/reject",
 ];

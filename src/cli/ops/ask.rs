@@ -9,7 +9,7 @@ use ticketbridge_core::Millis;
 use ticketbridge_core::port::Call;
 
 use super::show::Shape;
-use super::{Access, Codes, Deliveries, Orders, Part, Refunds, Tickets};
+use super::{Access, Codes, Credit, Deliveries, Guests, Orders, Part, Refunds, Tickets};
 use crate::config::{Config, Environment, Role};
 use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
 
@@ -144,6 +144,25 @@ pub(super) fn codes(command: Codes) -> Result<Question, String> {
             })
         }
     }
+}
+
+pub(super) fn credit(command: Credit) -> Question {
+    match command {
+        Credit::Show { account } => get(format!("credit/{}", escape(&account)), Shape::One),
+        Credit::Deposit { account, amount, reference } => {
+            let fields = vec![("amount", Some(json!(amount))), ("reference", Some(json!(reference)))];
+            act(format!("credit/{}/deposits", escape(&account)), fields, Shape::One)
+        }
+    }
+}
+
+pub(super) fn guests(command: Guests) -> Question {
+    let (what, guest) = match command {
+        Guests::Export(guest) => ("export", guest),
+        Guests::Erase(guest) => ("erase", guest),
+    };
+    let fields = vec![("phone", Some(json!(guest.phone))), ("reason", Some(json!(guest.reason.reason)))];
+    act(format!("guests/{what}"), fields, Shape::One)
 }
 
 /// The bridge, from here.

@@ -2,8 +2,8 @@
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
 use crate::http::ops::{
-    acts, codes, config, credit, deadlines, deliveries, inbox, openapi, orders, partners, reconciliation, refunds,
-    reveal, statements,
+    acts, codes, config, credit, deadlines, deliveries, guests, inbox, openapi, orders, partners, reconciliation,
+    refunds, reveal, statements,
 };
 
 const LIMIT: Param =
@@ -66,6 +66,10 @@ const REASON: Field =
     Field { name: "reason", kind: FieldKind::Text, needed: true, about: "Why; it goes into the history." };
 const AT: Field = Field { name: "at", kind: FieldKind::Time, needed: false, about: "When; now when left out." };
 
+const A_GUEST: Body = Body::Fields(&[
+    Field { name: "phone", kind: FieldKind::Text, needed: true, about: "The guest's phone, all digits." },
+    REASON,
+]);
 const NOTHING: Body = Body::Fields(&[VERSION]);
 const A_REASON: Body = Body::Fields(&[REASON, VERSION]);
 const A_TIME: Body = Body::Fields(&[AT, VERSION]);
@@ -190,6 +194,10 @@ pub(crate) static CALLS: &[Call] = &[
         Body::None, Answer::One("reconciliation"), reconciliation::show),
     call!(Post "/reconciliation", "Compare the books of open orders now; takes a second for every twenty orders.", Operators,
         &[CHANNEL], NOTHING, Answer::One("reconciliation"), reconciliation::compare),
+    call!(Post "/guests/export", "Everything that is known of a guest, in clear; on the record of every order.", Administrators, &[],
+        A_GUEST, Answer::One("guest_export"), guests::export),
+    call!(Post "/guests/erase", "Forget a guest in every order that is over.", Administrators, &[], A_GUEST,
+        Answer::One("guest_erasure"), guests::erase),
     call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
 ];
 
