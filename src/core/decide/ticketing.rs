@@ -456,5 +456,9 @@ pub(super) fn void(order: &Order, booking: &Booking) -> Decision {
             "these tickets were made by hand; make them void at the gate",
         );
     }
+    if booking.ticketing.state == TicketingState::Cancelling && order.needs(AttentionKind::CancelRefused) {
+        // The cancellation was given up while the booking lived; nobody would come back to it.
+        return Decision::nothing().maybe(call_backend(order, booking, TicketOp::Cancel, None));
+    }
     start_cancel(order, booking)
 }
