@@ -27,6 +27,8 @@ mod ops;
 #[cfg(test)]
 mod ops_cli;
 #[cfg(test)]
+mod parsers;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod races;
