@@ -12,7 +12,7 @@ const DAY: &str = "2026-12-01";
 async fn bridge() -> TestBridge {
     TestBridge::start_with(|files| {
         let products = files.get_mut("products/lakeside.toml").expect("the products of the example");
-        *products = products.replacen("stock_from     = \"calendar\"", "stock_from     = \"backend\"", 1);
+        *products = products.replacen("overdue_policy =", "stock_from = \"backend\"\noverdue_policy =", 1);
     })
     .await
 }
