@@ -14,6 +14,10 @@ use ticketbridge_core::port::{Call, HttpResponse};
 use ticketbridge_core::{Millis, UnixMillis};
 use tokio::sync::Notify;
 
+/// Longest time after which a call still arrives. The bridge looks twice after a cancellation, two minutes apart, and trusts that nothing
+/// comes later.
+const ON_THE_WAY_MAX: Millis = Millis::minutes(1);
+
 /// How one call goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
@@ -430,8 +434,12 @@ impl Transport for Partners {
             };
             match how {
                 How::HangsBefore => {
+                    let begun = self.clock.now();
                     self.hang().await;
-                    self.state().answer(call, How::Well, self.clock.now())
+                    // What has been on the way for longer than that is lost: no partner reads a call that old.
+                    let is_lost = self.clock.now() - begun > ON_THE_WAY_MAX;
+                    let how = if is_lost { How::RequestLost } else { How::Well };
+                    self.state().answer(call, how, self.clock.now())
                 }
                 How::HangsAfter => {
                     let answer = self.state().answer(call, How::Well, self.clock.now());
