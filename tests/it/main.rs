@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod around;
 #[cfg(test)]
+mod availability;
+#[cfg(test)]
 mod bad_requests;
 #[cfg(test)]
 mod budgets;
@@ -26,6 +28,8 @@ mod init;
 mod ops;
 #[cfg(test)]
 mod ops_cli;
+#[cfg(test)]
+mod parsers;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]
