@@ -253,3 +253,18 @@ async fn a_back_end_is_told_what_is_wrong_with_its_event() {
     bridge.ask(Ask::new(Method::GET, "/backends/gate/events")).await.problem(405, "method_not_allowed");
     assert_eq!(bridge.stored("V100").await.version, version);
 }
+
+#[tokio::test]
+async fn a_pair_that_is_not_one_is_told_from_a_product_that_is_none() {
+    let bridge = TestBridge::start().await;
+    for (number, pair, says) in [
+        ("V100", "LP-V1|LP-B2", "`LP-V1` is sold with `LP-B1`, not with `LP-B2`"),
+        ("V200", "LP-V7|LP-B2", "no product `LP-V7` is configured"),
+    ] {
+        let mut sale = douyin::sale(number, 2, bridge.now());
+        sale["product_out_id"] = json!(pair);
+        let answer = bridge.douyin("create-order", &sale).await.expect(200).json();
+        assert_eq!(answer["data"]["error_code"], 2, "{answer}");
+        assert!(answer["data"]["description"].as_str().is_some_and(|text| text.contains(says)), "{answer}");
+    }
+}
