@@ -134,8 +134,10 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                     t.state = TicketingState::Issued;
                 }
             });
-            clear(order, AttentionKind::TicketingFailed);
-            clear(order, AttentionKind::TicketingOverdue);
+            if order.booking_by_id(booking).is_some_and(|b| b.ticketing.state == TicketingState::Issued) {
+                clear(order, AttentionKind::TicketingFailed);
+                clear(order, AttentionKind::TicketingOverdue);
+            }
         }
         Event::LateTicketsIssued { booking, backend_ref, .. } => of(order, booking, |t| {
             keep_ref(t, backend_ref);

@@ -3,8 +3,8 @@
 //! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
 
 use crate::command::ApplyRefund;
-use crate::decide::{Decision, call_backend, disarm, may_be_live, return_date_stock, sale, start_cancel, ticketing};
-use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
+use crate::decide::{Decision, disarm, return_date_stock, sale, start_cancel, ticketing};
+use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::{Actor, ActorKind, Event};
 use crate::id::RefundCaseId;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -82,7 +82,7 @@ pub(super) fn approve(
         _ => actor.name.clone(),
     };
     let reason = reason.map(str::to_owned);
-    let live = order.booking_of(case).filter(|booking| may_be_live(booking));
+    let live = order.booking_of(case).filter(|b| b.ticketing.may_be_live()).or_else(|| order.called_off_and_live());
     match live {
         Some(booking) if !without_backend => start_approval(order, case, booking, fee, by, reason),
         _ => Ok(finish_approval(order, case, fee, by, reason, moment)),
@@ -223,13 +223,11 @@ fn kept_tickets(order: &Order) -> Decision {
     let Some(booking) = order.active_booking() else { return Decision::nothing() };
     let t = &booking.ticketing;
     match t.state {
-        TicketingState::CancelRefused if t.tickets.is_empty() => {
-            Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
-        }
-        TicketingState::Issued | TicketingState::CancelRefused => {
-            let held_back = order.case_under_review().is_some_and(|case| !case.tickets_were_sent);
-            let owed = held_back && t.handover == Handover::Owed;
-            Decision::nothing().maybe(owed.then(|| ticketing::hand_over(booking, None)))
+        TicketingState::CancelRefused => ticketing::keep(order, booking),
+        TicketingState::Issued => {
+            let is_sent =
+                t.handover == Handover::Owed && order.case_under_review().is_some_and(|case| case.tickets_were_sent);
+            if is_sent { Decision::nothing() } else { ticketing::send_kept(order, booking) }
         }
         TicketingState::Cancelling | TicketingState::Cancelled => Decision::nothing().attention(
             order,

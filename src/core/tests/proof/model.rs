@@ -1,0 +1,164 @@
+//! An exhaustive search: one order, its outbox, a back-end with a memory and a will of its own, a channel, a gate, people, and a clock.
+//!
+//! Every order in which they can act is tried, with a bounded number of wishes, acts of people and lost messages. What must always hold
+//! is in [`properties`]; what the partners do is in [`partners`]; how an order and its rows move is in [`world`].
+
+mod partners;
+mod properties;
+mod world;
+
+use stateright::{Checker, HasDiscoveries, Model, Property};
+use ticketbridge_core::order::OrderKind;
+use ticketbridge_core::product::{Cancellation, Confirmation, OverduePolicy};
+
+use crate::support::{DIRECT, Terms, VOUCHER};
+use world::{Action, World};
+
+/// What is wrong on purpose, so that the search itself is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing.
+    None,
+    /// Tickets that come for a called-off booking are dropped.
+    LateTicketsIgnored,
+    /// A refund is approved before the back-end has confirmed that the tickets are void.
+    ApprovedTooEarly,
+    /// A timer that finds the ticketing deadline passed does nothing.
+    DeadlineSwallowed,
+}
+
+/// How much may happen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Bookings.
+    pub(crate) bookings: u8,
+    /// Wishes and facts of the channel.
+    pub(crate) wishes: u8,
+    /// Acts of people.
+    pub(crate) acts: u8,
+    /// Messages lost, delayed or given up, and surprises at the gate.
+    pub(crate) mishaps: u8,
+}
+
+/// One world to search.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Search {
+    pub(crate) terms: Terms,
+    pub(crate) budget: Budget,
+    pub(crate) fault: Fault,
+    /// Whether every state of every axis is to be met.
+    pub(crate) whole: bool,
+}
+
+impl Model for Search {
+    type State = World;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::new(self)]
+    }
+    fn actions(&self, world: &World, actions: &mut Vec<Action>) {
+        partners::actions(self, world, actions);
+    }
+    fn next_state(&self, world: &World, action: Action) -> Option<World> {
+        let mut next = world.clone();
+        partners::act(self, &mut next, action);
+        partners::close_unwanted(&mut next);
+        (&next != world).then_some(next)
+    }
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::all(self)
+    }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Searches everything, and fails with the shortest story that breaks a rule.
+fn prove(name: &str, search: Search, states_at_least: usize) {
+    // The first broken rule ends the search.
+    let checker = search.checker().threads(threads()).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    println!(
+        "{name}: {} different states, {} in all, depth {}",
+        checker.unique_state_count(),
+        checker.state_count(),
+        checker.max_depth()
+    );
+    for property in search.properties() {
+        if property.expectation == stateright::Expectation::Sometimes {
+            assert!(checker.discovery(property.name).is_some(), "{name}: never met: {}", property.name);
+        } else if let Some(path) = checker.discovery(property.name) {
+            panic!("{name}: broken: {}\n{}", property.name, tell(&path));
+        }
+    }
+    assert!(checker.unique_state_count() >= states_at_least, "{name}: the search has become small");
+}
+
+/// A path as a story: what was done, and where the order then stood.
+fn tell(path: &stateright::Path<World, Action>) -> String {
+    let mut story = String::new();
+    for (world, action) in path.clone().into_vec() {
+        story.push_str(&format!("  {world}\n"));
+        if let Some(action) = action {
+            story.push_str(&format!("{action:?}\n"));
+        }
+    }
+    story
+}
+
+/// The search finds the fault that was put in.
+fn finds(fault: Fault, rule: &'static str) {
+    let budget = Budget { bookings: 1, wishes: 2, acts: 1, mishaps: 1 };
+    let search = Search { terms: VOUCHER, budget, fault, whole: false };
+    let checker = search.checker().threads(threads()).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    assert!(checker.discovery(rule).is_some(), "the search is blind to {fault:?}");
+}
+
+const USUAL: Budget = Budget { bookings: 1, wishes: 1, acts: 1, mishaps: 1 };
+
+#[test]
+fn a_voucher_decided_by_people() {
+    let terms = Terms { overdue: OverduePolicy::Manual, refund_rule: false, ..VOUCHER };
+    prove("voucher, decided by people", Search { terms, budget: USUAL, fault: Fault::None, whole: true }, 1_000);
+}
+
+#[test]
+fn a_voucher_decided_by_policy_that_reissues() {
+    let terms = Terms { overdue: OverduePolicy::Reissue, ..VOUCHER };
+    prove("voucher, policy reissues", Search { terms, budget: USUAL, fault: Fault::None, whole: false }, 1_000);
+}
+
+#[test]
+fn a_voucher_decided_by_policy_that_approves() {
+    let terms = Terms { overdue: OverduePolicy::Approve, ..VOUCHER };
+    prove("voucher, policy approves", Search { terms, budget: USUAL, fault: Fault::None, whole: false }, 1_000);
+}
+
+#[test]
+fn a_voucher_without_tickets() {
+    let terms = Terms { tickets: false, ..VOUCHER };
+    prove("voucher, no tickets", Search { terms, budget: USUAL, fault: Fault::None, whole: false }, 1_000);
+}
+
+#[test]
+fn a_direct_order_that_a_manager_confirms() {
+    let terms = Terms { confirm: Confirmation::Manual, cancellation: Cancellation::Never, ..DIRECT };
+    assert_eq!(terms.kind, OrderKind::Direct);
+    prove("direct, confirmed by a manager", Search { terms, budget: USUAL, fault: Fault::None, whole: false }, 1_000);
+}
+
+#[test]
+fn the_search_finds_late_tickets_that_are_ignored() {
+    finds(Fault::LateTicketsIgnored, properties::NO_LIVE_TICKET_BEHIND);
+}
+
+#[test]
+fn the_search_finds_a_refund_approved_too_early() {
+    finds(Fault::ApprovedTooEarly, properties::VOID_BEFORE_APPROVAL);
+}
+
+#[test]
+fn the_search_finds_a_deadline_that_is_swallowed() {
+    finds(Fault::DeadlineSwallowed, properties::NO_DEADLINE_PASSES_UNSEEN);
+}
