@@ -125,6 +125,9 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }),
         Event::TicketsIssued { booking, backend_ref, tickets, by_hand } => {
             of(order, booking, |t| {
+                if t.state == TicketingState::Cancelled && t.handover != Handover::NotAsked {
+                    t.handover = Handover::Owed;
+                }
                 t.tickets = tickets.clone();
                 t.by_hand = *by_hand;
                 t.reason = None;
@@ -134,6 +137,10 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                     t.state = TicketingState::Issued;
                 }
             });
+            // They are held back while a refund is under review, whatever had been sent before it.
+            if let Some(case) = order.refund_case.as_mut().filter(|case| case.is_under_review()) {
+                case.tickets_were_sent = false;
+            }
             if order.booking_by_id(booking).is_some_and(|b| b.ticketing.state == TicketingState::Issued) {
                 clear(order, AttentionKind::TicketingFailed);
                 clear(order, AttentionKind::TicketingOverdue);

@@ -3,8 +3,8 @@
 //! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
 
 use crate::command::ApplyRefund;
-use crate::decide::{Decision, disarm, return_date_stock, sale, start_cancel, ticketing};
-use crate::effect::{DeadlineKind, Effect, Report};
+use crate::decide::{Decision, call_backend, disarm, return_date_stock, sale, start_cancel, ticketing};
+use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
 use crate::event::{Actor, ActorKind, Event};
 use crate::id::RefundCaseId;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -21,6 +21,8 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         return Ok(Decision::nothing());
     }
     let limits = &order.rules.channel;
+    // Under an earlier request that is still open, tickets were held back, unless they had been sent before it.
+    let may_be_sent = order.case_under_review().is_none_or(|open| open.tickets_were_sent);
     let review_by = application.requested_at + limits.review_limit;
     let case = RefundCase {
         id: moment.seed.refund_case(),
@@ -39,9 +41,10 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         decided_at: None,
         reason: None,
         settled_amount: None,
-        tickets_were_sent: order
-            .active_booking()
-            .is_some_and(|b| b.ticketing.handover == Handover::Owed && b.ticketing.state == TicketingState::Issued),
+        tickets_were_sent: may_be_sent
+            && order
+                .active_booking()
+                .is_some_and(|b| b.ticketing.handover == Handover::Owed && b.ticketing.state == TicketingState::Issued),
         reissue: false,
         overdue: false,
     };
@@ -192,7 +195,14 @@ pub(super) fn reject(order: &Order, id: &RefundCaseId, reason: &str, actor: &Act
             report: Report::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), reissue },
             not_before: None,
         });
-    let kept = if reissue { Decision::nothing() } else { kept_tickets(order) };
+    let kept = match order.active_booking() {
+        // The tickets go with the rejection; only their back-end is still to be asked.
+        Some(booking) if reissue && booking.ticketing.state == TicketingState::CancelRefused => {
+            Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
+        }
+        _ if reissue => Decision::nothing(),
+        _ => kept_tickets(order),
+    };
     Ok(disarm(decision.then(kept), &[DeadlineKind::Review]))
 }
 

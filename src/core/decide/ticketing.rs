@@ -194,7 +194,9 @@ fn take_on(
         .effect(Effect::DisarmDeadline { kind: DeadlineKind::Ticketing });
     let t = &booking.ticketing;
     let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
-    if usable && t.handover == Handover::Owed && order.case_under_review().is_none() {
+    // Where an earlier set was made void, the channel holds codes that no longer admit.
+    let replaces = t.state == TicketingState::Cancelled && t.handover != Handover::NotAsked;
+    if usable && (t.handover == Handover::Owed || replaces) && order.case_under_review().is_none() {
         let after_answer = t.request.as_ref().map(|request| request.at + ANSWER_GRACE).filter(|at| *at > moment.now);
         decision = decision.effect(hand_over(booking, after_answer));
     }

@@ -1,6 +1,7 @@
 //! The proof of the core, through its public face only: stories by name, every pair of state and command, random histories, and an
 //! exhaustive search of an order among unreliable partners.
 
+mod histories;
 mod model;
 mod regressions;
 mod support;

@@ -398,3 +398,41 @@ fn a_cancellation_still_at_work_on_tickets_that_are_kept_is_watched() {
     story.facts(TicketFacts::Cancelled);
     assert!(story.flagged(AttentionKind::Contradiction));
 }
+
+#[test]
+fn tickets_that_replace_void_ones_go_to_the_channel_again() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved().withdrawn().facts(TicketFacts::Cancelled);
+    story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
+    assert_eq!(story.booking().ticketing.handover, Handover::Owed);
+    assert!(story.reports("tickets_issued"));
+}
+
+#[test]
+fn tickets_made_by_hand_under_review_go_out_when_the_refund_is_withdrawn() {
+    let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
+    story.demanded().facts(issued("T-1")).applied("S1", RefundSource::CustomerService).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).facts(TicketFacts::Cancelled);
+    story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
+    assert!(!story.reports("tickets_issued"), "held back");
+    story.withdrawn();
+    assert!(story.reports("tickets_issued"));
+}
+
+#[test]
+fn tickets_reissued_after_a_refused_cancellation_are_asked_for_once_more() {
+    let mut story = Story::overdue(VOUCHER);
+    story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    assert_eq!(story.booking().ticketing.handover, Handover::Reissued);
+    assert!(story.calls(TicketOp::Query));
+}
+
+#[test]
+fn a_second_request_for_late_tickets_does_not_wait_for_a_call_that_was_never_made() {
+    let mut story = Story::overdue(VOUCHER);
+    story.applied("S1", RefundSource::TicketsLate).facts(issued("T-1"));
+    assert!(!story.reports("tickets_issued"), "held back");
+    story.applied("S2", RefundSource::TicketsLate);
+    assert!(story.flagged(AttentionKind::RefundWaits));
+}

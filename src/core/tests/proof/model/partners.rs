@@ -17,8 +17,8 @@ pub(crate) fn actions(search: &Search, world: &World, out: &mut Vec<Action>) {
     }
     match world.due() {
         Some((kind, _)) => out.push(Action::Timer(kind)),
-        // Minutes may pass while calls wait in the outbox; days do not.
-        None if world.tick == 0 || (world.tick < LAST_TICK && world.rows.is_empty()) => out.push(Action::Tick),
+        // Minutes may pass while calls wait; days pass only when all has come to rest.
+        None if world.tick == 0 || (world.tick < LAST_TICK && world.is_quiet()) => out.push(Action::Tick),
         None => {}
     }
     worker(world, out);

@@ -343,7 +343,8 @@ impl World {
 
     /// What the channel is told when a report arrives there.
     pub(crate) fn channel_hears(&mut self, report: &Report) {
-        let live = self.reservations.iter().any(|r| r.admits() && !r.late);
+        let is_over = |r: &Reservation| self.order.booking_by_id(&r.booking).is_some_and(|b| !b.is_active());
+        let live = self.reservations.iter().any(|r| r.admits() && !r.late && is_over(r));
         for r in &mut self.reservations {
             match report {
                 Report::TicketsIssued { booking } if *booking == r.booking => r.told_issued = true,
