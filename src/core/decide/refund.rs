@@ -3,8 +3,8 @@
 //! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
 
 use crate::command::ApplyRefund;
-use crate::decide::{Decision, call_backend, disarm, return_date_stock, sale, start_cancel, ticketing};
-use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
+use crate::decide::{Decision, disarm, return_date_stock, sale, start_cancel, ticketing};
+use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::{Actor, ActorKind, Event};
 use crate::id::RefundCaseId;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -51,6 +51,9 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
     let mut decision = Decision::nothing();
     if let Some(open) = order.case_under_review() {
         decision = decision.event(Event::RefundWithdrawn { case: open.id.clone() });
+        if let Some(booking) = order.active_booking().filter(|b| b.ticketing.state == TicketingState::CancelRefused) {
+            decision = decision.then(ticketing::ask_about_kept(order, booking));
+        }
     }
     let warn_at = limits.review_warn_before.iter().map(|before| review_by - *before).filter(|at| *at > moment.now);
     Ok(decision.event(Event::RefundApplied { case: Box::new(case) }).effect(Effect::ArmDeadline {
@@ -198,7 +201,7 @@ pub(super) fn reject(order: &Order, id: &RefundCaseId, reason: &str, actor: &Act
     let kept = match order.active_booking() {
         // The tickets go with the rejection; only their back-end is still to be asked.
         Some(booking) if reissue && booking.ticketing.state == TicketingState::CancelRefused => {
-            Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
+            ticketing::ask_about_kept(order, booking)
         }
         _ if reissue => Decision::nothing(),
         _ => kept_tickets(order),

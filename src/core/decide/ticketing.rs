@@ -367,17 +367,23 @@ fn surplus_stays(order: &Order, why: &str) -> Decision {
     )
 }
 
-/// Tickets that were to be made void are good after all. A lost answer may say otherwise, so the back-end is asked once more.
+/// Tickets that were to be made void are good after all; what the channel still waits for goes out.
 pub(super) fn keep(order: &Order, booking: &Booking) -> Decision {
+    let asked = ask_about_kept(order, booking);
+    if booking.ticketing.tickets.is_empty() { asked } else { asked.then(send_kept(order, booking)) }
+}
+
+/// The back-end refused to make tickets void. An answer that was lost may say otherwise, so it is asked once more.
+pub(super) fn ask_about_kept(order: &Order, booking: &Booking) -> Decision {
     let asked = Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None));
-    if booking.ticketing.tickets.is_empty() {
-        return asked.attention(
-            order,
-            AttentionKind::TicketingFailed,
-            "the refund is off, and the back-end keeps tickets that it has never shown; it is being asked for them",
-        );
+    if !booking.ticketing.tickets.is_empty() {
+        return asked;
     }
-    asked.then(send_kept(order, booking))
+    asked.attention(
+        order,
+        AttentionKind::TicketingFailed,
+        "the refund is off, and the back-end keeps tickets that it has never shown; it is being asked for them",
+    )
 }
 
 /// What the channel still waits for after a refund that came to nothing.

@@ -2,6 +2,7 @@
 //! exhaustive search of an order among unreliable partners.
 
 mod histories;
+mod matrix;
 mod model;
 mod regressions;
 mod support;

@@ -119,7 +119,7 @@ const MEDDLED: Budget = Budget { bookings: 1, wishes: 1, acts: 1, mishaps: 1 };
 /// One booking, decided by policy over lines that fail once.
 const LOSSY: Budget = Budget { bookings: 1, wishes: 1, acts: 0, mishaps: 1 };
 /// Two bookings one after the other, over lines that never fail.
-const TWICE: Budget = Budget { bookings: 2, wishes: 2, acts: 1, mishaps: 0 };
+const TWICE: Budget = Budget { bookings: 2, wishes: 1, acts: 1, mishaps: 0 };
 
 const BY_PEOPLE: Terms = Terms { overdue: OverduePolicy::Manual, refund_rule: false, ..VOUCHER };
 const REISSUING: Terms = Terms { overdue: OverduePolicy::Reissue, ..VOUCHER };

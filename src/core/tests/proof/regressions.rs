@@ -436,3 +436,13 @@ fn a_second_request_for_late_tickets_does_not_wait_for_a_call_that_was_never_mad
     story.applied("S2", RefundSource::TicketsLate);
     assert!(story.flagged(AttentionKind::RefundWaits));
 }
+
+#[test]
+fn a_second_request_after_a_refused_cancellation_asks_for_tickets_never_seen() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() }).applied("S1", RefundSource::Guest).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    story.applied("S2", RefundSource::TicketsLate);
+    assert!(story.calls(TicketOp::Query));
+    assert!(story.flagged(AttentionKind::TicketingFailed));
+}

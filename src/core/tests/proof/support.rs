@@ -276,6 +276,10 @@ impl Story {
         story.reported(ReportOutcome::Acknowledged);
         story
     }
+    /// The same, where no tickets are needed.
+    pub(crate) fn ticketed_or_not(terms: Terms) -> Self {
+        if terms.tickets { Self::ticketed(terms) } else { Self::booked(terms) }
+    }
     /// A booking whose ticketing deadline has passed.
     pub(crate) fn overdue(terms: Terms) -> Self {
         let mut story = Self::booked(terms);
