@@ -45,6 +45,8 @@ pub(crate) struct Search {
     pub(crate) terms: Terms,
     pub(crate) budget: Budget,
     pub(crate) fault: Fault,
+    /// The back-end answers at once, and never says that it is at work.
+    pub(crate) prompt: bool,
     /// Whether every state of every axis is to be met.
     pub(crate) whole: bool,
 }
@@ -109,7 +111,7 @@ fn tell(path: &stateright::Path<World, Action>) -> String {
 /// The search finds the fault that was put in.
 fn finds(fault: Fault, rule: &'static str) {
     let budget = Budget { bookings: 1, wishes: 2, acts: 1, mishaps: 1 };
-    let search = Search { terms: VOUCHER, budget, fault, whole: false };
+    let search = Search { terms: VOUCHER, budget, fault, prompt: false, whole: false };
     let checker = search.checker().threads(threads()).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     assert!(checker.discovery(rule).is_some(), "the search is blind to {fault:?}");
 }
@@ -128,7 +130,7 @@ const TICKETLESS: Terms = Terms { tickets: false, ..VOUCHER };
 const MANAGED: Terms = Terms { confirm: Confirmation::Manual, cancellation: Cancellation::Never, ..DIRECT };
 
 fn sound(terms: Terms, budget: Budget) -> Search {
-    Search { terms, budget, fault: Fault::None, whole: false }
+    Search { terms, budget, fault: Fault::None, prompt: false, whole: false }
 }
 
 #[test]
@@ -138,7 +140,11 @@ fn a_voucher_decided_by_people() {
 
 #[test]
 fn a_voucher_booked_twice() {
-    prove("voucher, booked twice", sound(BY_PEOPLE, TWICE), 10_000);
+    for (terms, name) in
+        [(BY_PEOPLE, "voucher, booked twice, by people"), (APPROVING, "voucher, booked twice, by policy")]
+    {
+        prove(name, Search { prompt: true, ..sound(terms, TWICE) }, 10_000);
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) fn actions(search: &Search, world: &World, out: &mut Vec<Action>) {
         None if world.tick == 0 || (world.tick < LAST_TICK && world.is_quiet()) => out.push(Action::Tick),
         None => {}
     }
-    worker(world, out);
+    worker(search, world, out);
     backend_and_gate(world, out);
     channel_wishes(search, world, out);
     if world.acts > 0 {
@@ -29,7 +29,7 @@ pub(crate) fn actions(search: &Search, world: &World, out: &mut Vec<Action>) {
     }
 }
 
-fn worker(world: &World, out: &mut Vec<Action>) {
+fn worker(search: &Search, world: &World, out: &mut Vec<Action>) {
     for lane in [Lane::Backend, Lane::Channel] {
         let Some((_, effect)) = world.head(lane) else { continue };
         let mut fates = vec![Fate::Done];
@@ -40,8 +40,10 @@ fn worker(world: &World, out: &mut Vec<Action>) {
                 continue;
             }
             match (op, r.held) {
-                (TicketOp::Issue, Held::Nothing) => fates.extend([Fate::Working, Fate::Refused]),
-                (TicketOp::Cancel, Held::Live) => fates.extend([Fate::Working, Fate::Refused]),
+                (TicketOp::Issue, Held::Nothing) | (TicketOp::Cancel, Held::Live) => {
+                    fates.push(Fate::Refused);
+                    fates.extend((!search.prompt).then_some(Fate::Working));
+                }
                 _ => {}
             }
             if world.mishaps > 0 {
@@ -105,7 +107,10 @@ fn channel_wishes(search: &Search, world: &World, out: &mut Vec<Action>) {
     }
     out.push(Action::Apply(RefundSource::Guest, RefundKind::Refund));
     if order.active_booking().is_some() {
-        out.push(Action::Apply(RefundSource::Guest, RefundKind::CancelBooking));
+        // It differs only in what comes after it, so the searches with a second booking try it.
+        if search.budget.bookings > 1 {
+            out.push(Action::Apply(RefundSource::Guest, RefundKind::CancelBooking));
+        }
         if world.tick >= 1 {
             out.push(Action::Apply(RefundSource::TicketsLate, RefundKind::Refund));
         }

@@ -60,6 +60,8 @@ pub(crate) struct Reservation {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Asked {
     pub(crate) case: RefundCaseId,
+    /// Reservations that existed then; later ones are another matter.
+    pub(crate) reservations: usize,
     pub(crate) told_approved: bool,
     pub(crate) told_rejected: bool,
 }
@@ -281,7 +283,9 @@ impl World {
                     told_declined: false,
                 }),
                 Event::RefundApplied { case } => {
-                    self.asked.push(Asked { case: case.id.clone(), told_approved: false, told_rejected: false });
+                    let reservations = self.reservations.len();
+                    let case = case.id.clone();
+                    self.asked.push(Asked { case, reservations, told_approved: false, told_rejected: false });
                 }
                 _ => {}
             }
@@ -344,7 +348,8 @@ impl World {
     /// What the channel is told when a report arrives there.
     pub(crate) fn channel_hears(&mut self, report: &Report) {
         let is_over = |r: &Reservation| self.order.booking_by_id(&r.booking).is_some_and(|b| !b.is_active());
-        let live = self.reservations.iter().any(|r| r.admits() && !r.late && is_over(r));
+        let lives = |r: &Reservation| r.admits() && !r.late && is_over(r);
+        let live: Vec<bool> = self.reservations.iter().map(lives).collect();
         for r in &mut self.reservations {
             match report {
                 Report::TicketsIssued { booking } if *booking == r.booking => r.told_issued = true,
@@ -356,7 +361,7 @@ impl World {
             match report {
                 Report::RefundApproved { case, .. } if *case == asked.case => {
                     asked.told_approved = true;
-                    self.approved_while_live |= live && !self.overridden;
+                    self.approved_while_live |= live.iter().take(asked.reservations).any(|l| *l) && !self.overridden;
                 }
                 Report::RefundRejected { case, .. } if *case == asked.case => asked.told_rejected = true,
                 _ => {}
