@@ -90,10 +90,11 @@ fn channel_wishes(search: &Search, world: &World, out: &mut Vec<Action>) {
     {
         out.push(Action::Book);
     }
-    if let (Some(last), Some(booking)) = (world.reservations.last(), &order.booking) {
-        if !last.demanded && booking.state != BookingState::Cancelled {
-            out.push(Action::Demand(world.reservations.len() - 1));
-        }
+    if let (Some(last), Some(booking)) = (world.reservations.last(), &order.booking)
+        && !last.demanded
+        && booking.state != BookingState::Cancelled
+    {
+        out.push(Action::Demand(world.reservations.len() - 1));
     }
     let is_approved = world.asked.last().is_some_and(|asked| asked.told_approved);
     if is_approved && order.refund_case.as_ref().is_some_and(|case| case.is_open()) {

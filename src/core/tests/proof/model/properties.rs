@@ -141,10 +141,8 @@ fn no_owed_ticket(_: &Search, w: &World) -> bool {
     let available = matches!(booking.state, BookingState::Confirmed | BookingState::Used)
         && matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded);
     let missing = matches!(booking.ticketing.handover, Handover::Owed | Handover::Refused);
-    !w.is_quiet()
-        || !(available && missing)
-        || w.order.case_under_review().is_some()
-        || w.needs_any(&[AttentionKind::ReportRefused])
+    let held_back = w.is_quiet() && available && missing;
+    !held_back || w.order.case_under_review().is_some() || w.needs_any(&[AttentionKind::ReportRefused])
 }
 
 fn no_forgotten_visit(_: &Search, w: &World) -> bool {

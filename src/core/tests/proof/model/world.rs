@@ -321,10 +321,8 @@ impl World {
                     self.timers.sort();
                 }
                 Effect::DisarmDeadline { kind } => self.timers.retain(|(armed, _)| *armed != kind),
-                Effect::TakeStock { key, units } => self.move_stock(key.date.is_some(), i8::try_from(units).unwrap()),
-                Effect::ReturnStock { key, units } => {
-                    self.move_stock(key.date.is_some(), -i8::try_from(units).unwrap())
-                }
+                Effect::TakeStock { key, units } => self.move_stock(key.date.is_some(), one(units)),
+                Effect::ReturnStock { key, units } => self.move_stock(key.date.is_some(), -one(units)),
                 Effect::DecryptGuests => {}
             }
         }
@@ -422,6 +420,11 @@ pub(crate) fn operation(effect: &Effect) -> Option<(&BookingId, TicketOp)> {
         Effect::CallBackend { booking, op, .. } => Some((booking, *op)),
         _ => None,
     }
+}
+
+/// The units of the one order that is looked at.
+fn one(units: u32) -> i8 {
+    i8::try_from(units).expect("the order has one unit")
 }
 
 /// A person's redemption, or the gate's.
