@@ -6,10 +6,13 @@
 
 mod calls;
 mod codes;
+mod credit;
+mod guest_data;
 mod guests;
 mod inbox;
 mod jobs;
 mod orders;
+mod statements;
 mod stock;
 mod table;
 mod upkeep;
@@ -35,6 +38,12 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0014_call_log", &calls::CALL_LOG),
     ("m0015_lease", &upkeep::LEASE),
     ("m0016_idempotency", &upkeep::IDEMPOTENCY),
+    ("m0017_credit_account", &credit::CREDIT_ACCOUNT),
+    ("m0018_credit_entry", &credit::CREDIT_ENTRY),
+    ("m0019_statement_line", &statements::STATEMENT_LINE),
+    ("m0020_secret", &guest_data::SECRET),
+    ("m0021_guest_ref", &guest_data::GUEST_REF),
+    ("m0022_guest_erasure", &guest_data::GUEST_ERASURE),
 ];
 
 /// All migrations, in order.

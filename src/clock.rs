@@ -73,6 +73,36 @@ async fn nap(length: Duration) {
     tokio::time::sleep(length).await;
 }
 
+/// The machine's clock, moved to another day: a demonstration always begins on the same one.
+#[derive(Debug)]
+pub struct ShiftedClock {
+    clock: SystemClock,
+    by: Millis,
+}
+
+impl ShiftedClock {
+    /// A clock that shows `begin` now, and goes on from there.
+    pub fn starting_at(begin: UnixMillis) -> Self {
+        let clock = SystemClock::new();
+        let by = begin - clock.now();
+        Self { clock, by }
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> UnixMillis {
+        self.clock.now() + self.by
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn sleep_until(&self, at: UnixMillis) -> BoxFuture<'static, ()> {
+        self.clock.sleep_until(at - self.by)
+    }
+}
+
 /// A clock that stands still until it is moved. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct TestClock {

@@ -27,7 +27,7 @@ use ticketbridge_core::{BackendId, ChannelId, ProductCode};
 
 pub use check::Report;
 pub use finding::{Finding, Severity};
-pub use partner::{BackendConfig, ChannelConfig, Kinds, Settings};
+pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Settings};
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
     Backoff, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, Log, LogFormat, OpsToken,

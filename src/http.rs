@@ -3,7 +3,9 @@
 pub mod backend_events;
 pub mod caller;
 pub mod health;
+pub mod ops;
 pub mod problem;
+pub mod request_id;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -32,6 +34,8 @@ pub struct Shared {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// Where records of inbound calls go; written in batches, off the way to the answer.
     pub call_log: crate::call_log::CallLog,
+    /// What the last comparison of books found.
+    pub reconciliation: crate::reconcile::LastReport,
     /// Where secrets are looked up on a reload.
     pub environment: crate::config::Environment,
 }
@@ -41,6 +45,7 @@ pub fn router(shared: Shared) -> Router {
     Router::new()
         .route("/channels/{channel}/{call}", any(webhook::receive))
         .route("/backends/{backend}/events", post(backend_events::receive))
+        .merge(ops::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
@@ -48,5 +53,6 @@ pub fn router(shared: Shared) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         // Bodies are read by hand, up to a limit of our own.
         .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), request_id::carry))
         .with_state(shared)
 }

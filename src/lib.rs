@@ -2,13 +2,19 @@
 
 pub mod app;
 pub mod call_log;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod http;
 pub mod live;
+pub mod reconcile;
 pub mod registry;
+pub mod reload;
+pub mod sandbox;
 pub mod schedule;
+pub mod statement;
 pub mod telemetry;
 pub mod transport;
 pub mod worker;

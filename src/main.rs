@@ -1,1 +1,20 @@
-fn main() {}
+//! The command line. Everything it does is in the library; here are only the words.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = match ticketbridge::cli::Cli::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap prints help and version to standard output, errors to standard error.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            if error.print().is_err() {
+                return ExitCode::from(1);
+            }
+            return ExitCode::from(code);
+        }
+    };
+    ticketbridge::cli::run(arguments)
+}

@@ -7,10 +7,14 @@ use ticketbridge_core::Millis;
 use ticketbridge_store::{LeaseToken, StoreError, Tx};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+use crate::engine::EngineError;
 use crate::http::Shared;
+use crate::reconcile::reconcile;
 
 /// How long one run may hold its lease.
 const LEASE: Millis = Millis::minutes(10);
+/// How long the answers to acts under an `Idempotency-Key` are kept for repeats; some hold guests' data.
+const ACTS_KEPT: Millis = Millis::hours(24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
 
@@ -39,18 +43,70 @@ pub async fn start(shared: Shared) -> Option<Schedule> {
 
 async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new().await?;
-    // Second, minute, hour, day, month, weekday.
-    let purge = Job::new_async("17 23 * * * *", move |_, _| {
+    for task in Task::ALL {
         let shared = shared.clone();
-        Box::pin(async move { run(&shared, "purge").await })
-    })?;
-    scheduler.add(purge).await?;
+        let job = Job::new_async(task.cron(), move |_, _| {
+            let shared = shared.clone();
+            Box::pin(async move { run(&shared, task).await })
+        })?;
+        scheduler.add(job).await?;
+    }
     scheduler.start().await?;
     Ok(scheduler)
 }
 
-/// One run of a job, if no other instance runs it.
-async fn run(shared: &Shared, name: &'static str) {
+/// What is done by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// Tidy up.
+    Purge,
+    /// Compare books with channels and back-ends.
+    Reconcile,
+    /// Add up the credit accounts' books.
+    CheckCredit,
+    /// Forget the guests of orders that have long been over.
+    ForgetGuests,
+}
+
+impl Task {
+    const ALL: [Task; 4] = [Task::Purge, Task::Reconcile, Task::CheckCredit, Task::ForgetGuests];
+
+    fn name(self) -> &'static str {
+        match self {
+            Task::Purge => "purge",
+            Task::Reconcile => "reconcile",
+            Task::CheckCredit => "check_credit",
+            Task::ForgetGuests => "forget_guests",
+        }
+    }
+    /// Second, minute, hour, day, month, weekday.
+    fn cron(self) -> &'static str {
+        match self {
+            Task::Purge => "17 23 * * * *",
+            Task::Reconcile => "41 7,37 * * * *",
+            Task::CheckCredit => "29 52 * * * *",
+            Task::ForgetGuests => "53 11 3 * * *",
+        }
+    }
+    /// How much was done.
+    async fn carry_out(self, shared: &Shared) -> Result<u64, EngineError> {
+        match self {
+            Task::Purge => Ok(purge(shared).await?),
+            Task::Reconcile => {
+                let report = reconcile(&shared.worker, None).await?;
+                let orders = report.orders;
+                shared.reconciliation.keep(report);
+                Ok(orders)
+            }
+            Task::CheckCredit => check_credit(shared).await,
+            Task::ForgetGuests => shared.engine.forget_old_guests().await,
+        }
+    }
+}
+
+/// One run of a task, if no other instance runs it.
+async fn run(shared: &Shared, task: Task) {
+    let name = task.name();
     let now = shared.engine.clock().now();
     let holder = format!("{:032x}", shared.engine.ids().seed().0);
     let taken: Result<Option<LeaseToken>, StoreError> = shared
@@ -64,12 +120,12 @@ async fn run(shared: &Shared, name: &'static str) {
     let lease = match taken {
         Ok(Some(lease)) => lease,
         Ok(None) => return,
-        Err(error) => return crate::worker::log_trouble("a job's lease cannot be had", &error),
+        Err(error) => return crate::worker::log_trouble("a task's lease cannot be had", &error),
     };
-    match purge(shared).await {
-        Ok(rows) => {
+    match task.carry_out(shared).await {
+        Ok(done) => {
             metrics::gauge!("ticketbridge_job_last_run_timestamp_seconds", "job" => name).set(now.seconds() as f64);
-            tracing::info!(job = name, rows, "housekeeping is done");
+            tracing::info!(job = name, done, "housekeeping is done");
         }
         Err(error) => crate::worker::log_trouble("housekeeping failed; it is tried at the next turn", &error),
     }
@@ -82,14 +138,19 @@ async fn run(shared: &Shared, name: &'static str) {
         })
         .await;
     if let Err(error) = released {
-        crate::worker::log_trouble("a job's lease could not be given back; it runs out by itself", &error);
+        crate::worker::log_trouble("a task's lease could not be given back; it runs out by itself", &error);
     }
 }
 
 /// Removes raw bodies that have been kept long enough, and answers to ops that nobody repeats any more.
 async fn purge(shared: &Shared) -> Result<u64, StoreError> {
-    let before = shared.engine.clock().now() - shared.engine.running().config.retention.bodies;
-    let mut rows = 0;
+    let now = shared.engine.clock().now();
+    let before = now - shared.engine.running().config.retention.bodies;
+    let mut rows: u64 = shared
+        .engine
+        .store()
+        .write("purge_acts", move |tx: &Tx| Box::pin(async move { tx.purge_acts(now - ACTS_KEPT).await }))
+        .await?;
     loop {
         let tidied: u64 = shared
             .engine
@@ -101,4 +162,16 @@ async fn purge(shared: &Shared) -> Result<u64, StoreError> {
             return Ok(rows);
         }
     }
+}
+
+/// Makes sure that every credit account is what its entries add up to; how many are not.
+async fn check_credit(shared: &Shared) -> Result<u64, EngineError> {
+    let differences = shared.engine.store().credit_differences().await?;
+    metrics::gauge!("ticketbridge_credit_accounts_wrong").set(differences.len() as f64);
+    for wrong in &differences {
+        tracing::error!(account = %wrong.account, balance = wrong.row.balance, held = wrong.row.held,
+            entries_balance = wrong.entries.balance, entries_held = wrong.entries.held,
+            "a credit account is not what its entries add up to; somebody has changed the database by hand");
+    }
+    Ok(differences.len() as u64)
 }

@@ -2,6 +2,7 @@
 
 pub mod gauges;
 
+use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -29,7 +30,10 @@ pub fn start_logging(log: &Log) {
     .filter(|directive| !log.level.contains(directive.split('=').next().unwrap_or(directive)))
     .filter_map(|directive| directive.parse().ok())
     .fold(filter, EnvFilter::add_directive);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     // A second start, as tests do it, keeps the first.
     let _started = match log.format {
         LogFormat::Text => builder.with_target(false).finish().try_init(),

@@ -90,6 +90,9 @@ pub struct StartError(#[from] reqwest::Error);
 pub trait Transport: Send + Sync {
     /// Makes one call. Dropping the future breaks the connection off.
     fn send<'a>(&'a self, call: &'a Call, limits: CallLimits) -> BoxFuture<'a, Result<HttpResponse, TransportError>>;
+
+    /// Changes which addresses may be called, from the next call on. A transport without addresses has nothing to change.
+    fn allow(&self, _policy: AddressPolicy) {}
 }
 
 /// Chooses the cryptography of TLS for the whole process: ring. Does nothing when a choice was made before.
@@ -151,6 +154,10 @@ impl HttpTransport {
 }
 
 impl Transport for HttpTransport {
+    fn allow(&self, policy: AddressPolicy) {
+        self.set_policy(policy);
+    }
+
     fn send<'a>(&'a self, call: &'a Call, limits: CallLimits) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
         Box::pin(self.exchange(call, limits))
     }

@@ -108,8 +108,7 @@ impl Worker {
         for job in jobs {
             let worker = self.clone();
             let seat = self.lanes.enter(&job.destination);
-            #[expect(clippy::let_underscore_must_use, reason = "the set is drained elsewhere")]
-            let _ = under_way.spawn(async move {
+            under_way.spawn(async move {
                 worker.carry_out(job).await;
                 drop(seat);
             });

@@ -34,6 +34,18 @@ impl Report {
         Self { findings, summary }
     }
 
+    /// Trouble that shows only when the partners are built from a configuration that reads well.
+    pub fn of_trouble(directory: &Path, problem: &str) -> Self {
+        let finding = Finding {
+            file: directory.display().to_string(),
+            line: 0,
+            problem: problem.to_owned(),
+            mend: "mend the partner's settings".to_owned(),
+            severity: Severity::Problem,
+        };
+        Self::new(directory, vec![finding], None)
+    }
+
     /// Whether the configuration can be used: no problems, though perhaps warnings.
     pub fn is_usable(&self) -> bool {
         self.problems().next().is_none()

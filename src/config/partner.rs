@@ -17,9 +17,9 @@ use super::secret::{Secret, SecretUse, Secrets};
 use super::service::RATE_PER_CALLER_MAX;
 
 /// Settings that any channel may have; they are the shell's and reach an adapter only if it lists them.
-const CHANNEL_SETTINGS: [&str; 3] = ["allow_from", "credit_account", "rate_per_caller"];
+const CHANNEL_SETTINGS: [&str; 5] = ["allow_from", "commission_bp", "credit_account", "rate_per_caller", "settle_id"];
 /// Ten-thousandths in a whole.
-pub(super) const BASIS_POINTS: u32 = 10_000;
+pub const BASIS_POINTS: u32 = 10_000;
 
 /// The adapters there are.
 #[derive(Clone, Copy)]
@@ -69,6 +69,8 @@ pub struct ChannelConfig {
     pub credit_account: Option<String>,
     /// The channel's commission in ten-thousandths, for statements.
     pub commission_bp: Option<u32>,
+    /// Who its orders are settled with; the channel itself when it names nobody.
+    pub settle_id: Option<String>,
 }
 
 /// A configured back-end.
@@ -127,6 +129,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let rate = read.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
     let credit_account = read.opt("credit_account", Value::text);
     let commission_bp = read.opt("commission_bp", |value| value.count(0, BASIS_POINTS));
+    let settle_id = read.opt("settle_id", Value::id);
     read.opt("review_limit", Value::millis);
     read.opt("review_warn_before", |value| value.each(Value::millis));
     let built = read.built((kind.build)(&id, &read.json), file);
@@ -141,6 +144,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         rate_per_caller: rate.or(own_rate),
         credit_account,
         commission_bp,
+        settle_id,
     };
     (head, Some(config))
 }

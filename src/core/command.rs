@@ -138,6 +138,11 @@ pub enum TicketFacts {
         /// Because they were used.
         used: bool,
     },
+    /// The tickets were used.
+    Redeemed {
+        /// When, if it says so.
+        at: Option<UnixMillis>,
+    },
     /// No answer: perhaps it did, perhaps not.
     Unknown {
         /// What went wrong.
@@ -307,10 +312,12 @@ pub enum Command {
         /// First and last instant of validity, where the channel names the dates only here.
         validity: Option<(UnixMillis, UnixMillis)>,
     },
-    /// The answer to that demand is being written now: tickets that exist go into it.
+    /// The answer to that demand is being written now.
     AnswerTickets {
         /// The channel's number for the booking.
         target: ExternalId,
+        /// Whether tickets that exist go into it; otherwise it says "not yet".
+        with_tickets: bool,
     },
     /// What the back-end says.
     RecordTicketFacts {
@@ -377,6 +384,11 @@ pub enum Command {
         /// Why that person asked.
         reason: String,
     },
+    /// Guests' data is no longer needed, or its owner does not want it kept.
+    EraseGuests {
+        /// Why; without personal data.
+        reason: String,
+    },
     /// A call to the channel has ended.
     RecordReport {
         /// What was reported.
@@ -441,6 +453,7 @@ impl Command {
             Command::RecordCancellation(_) => "record_cancellation",
             Command::CancelOrder { .. } => "cancel_order",
             Command::RecordReveal { .. } => "record_reveal",
+            Command::EraseGuests { .. } => "erase_guests",
             Command::RecordReport { .. } => "record_report",
             Command::WarnDeadline { .. } => "warn_deadline",
             Command::PassDeadline { .. } => "pass_deadline",
@@ -468,6 +481,7 @@ impl Command {
             | Command::WithdrawRefund { .. }
             | Command::CancelOrder { .. }
             | Command::RecordReveal { .. }
+            | Command::EraseGuests { .. }
             | Command::RecordReport { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => WhenUnknown::NotFound,

@@ -19,7 +19,7 @@ use crate::event::{Actor, Event};
 use crate::id::BackendId;
 use crate::order::{AttentionKind, Booking, Order, TicketingState};
 use crate::product::{BookingProduct, Ticketing as TicketSource};
-use crate::rejection::Rejection;
+use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
 
 /// What happens, and what must be done outside; both empty for an accepted repeat.
@@ -77,14 +77,14 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
         Command::ConfirmBooking => booking::confirm(order, moment),
         Command::DeclineBooking { reason } => booking::decline(order, reason),
         Command::SupplyGuests { buyer, visitors, contact } => {
-            booking::supply_guests(order, buyer, visitors, contact.as_ref())
+            booking::supply_guests(order, buyer, visitors, contact.as_ref(), moment)
         }
 
         Command::RequestTickets { target, request, validity } => {
             ticketing::request_tickets(order, target, request, *validity)
         }
-        Command::AnswerTickets { target } => ticketing::answer_tickets(order, target),
-        Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, moment),
+        Command::AnswerTickets { target, with_tickets } => Ok(ticketing::answer_tickets(order, target, *with_tickets)),
+        Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, actor, moment),
         Command::SupplyTickets { tickets } => ticketing::supply_tickets(order, tickets, moment),
 
         Command::Redeem(redeem) => redemption::redeem(order, redeem, actor, moment),
@@ -105,10 +105,23 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
         Command::RecordReveal { reason } => {
             Ok(Decision::nothing().event(Event::GuestsRevealed { reason: reason.clone() }))
         }
+        Command::EraseGuests { reason } => erase_guests(order, reason),
         Command::RecordReport { report, outcome } => Ok(reports::record(order, report, outcome)),
         Command::WarnDeadline { kind, due_at } => Ok(deadlines::warn(order, *kind, *due_at)),
         Command::PassDeadline { kind, due_at } => Ok(deadlines::pass(order, *kind, *due_at)),
     }
+}
+
+/// While an order lives its guests are needed: at the gate, for a refund, for limits.
+fn erase_guests(order: &Order, reason: &str) -> Result<Decision, Rejection> {
+    if !order.is_over() || order.refund_case.as_ref().is_some_and(|case| case.is_open()) {
+        let sentence = "the order has not come to its end; its guests' data can be erased afterwards";
+        return Err(Rejection::new(Why::NotWaiting, sentence));
+    }
+    if !order.knows_guests() {
+        return Ok(Decision::nothing());
+    }
+    Ok(Decision::nothing().event(Event::GuestsErased { reason: reason.to_owned() }))
 }
 
 /// The back-end that issues for a product, if any.

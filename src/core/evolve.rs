@@ -5,8 +5,9 @@ use crate::id::BookingId;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED};
 use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
-    ParkedRedemption, RefundCase, RefundIntent, RefundState, Ticketing, TicketingState,
+    ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
 };
+use crate::personal::{DocumentNumber, Person};
 use crate::time::UnixMillis;
 
 /// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
@@ -106,12 +107,13 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                 booking.contact = contact.clone();
             }
         }
+        Event::GuestsErased { .. } => erase_guests(order),
         Event::TicketingStarted => with_ticketing(order, |t| t.asked = true),
         Event::TicketsRequested { request, dates } => {
             if let Some(booking) = &mut order.booking {
                 booking.ticketing.request = Some(request.clone());
                 if booking.ticketing.handover == Handover::NotAsked {
-                    booking.ticketing.handover = Handover::Owed;
+                    booking.ticketing.handover = Handover::Asked;
                 }
                 if let Some((first, last)) = dates {
                     booking.visit_date = Some(*first);
@@ -160,6 +162,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             t.state = TicketingState::Unknown;
             t.reason = Some(why.clone());
         }),
+        Event::TicketsDeferred => with_ticketing(order, |t| t.handover = Handover::Owed),
         Event::TicketsAnswered => with_ticketing(order, |t| t.handover = Handover::InAnswer),
         Event::TicketsHandedOver { acknowledged } => with_ticketing(order, |t| {
             t.handover = if *acknowledged { Handover::Acknowledged } else { Handover::Refused };
@@ -284,6 +287,21 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::AttentionRaised { kind, sentence } => {
             clear(order, *kind);
             order.attention.push(Attention { kind: *kind, since: at, sentence: sentence.clone() });
+        }
+    }
+}
+
+/// People become nobody; how many they were stays.
+fn erase_guests(order: &mut Order) {
+    order.buyer = Person::default();
+    for booking in order.booking.iter_mut().chain(&mut order.past_bookings) {
+        booking.visitors.fill(Person::default());
+        booking.contact = booking.contact.as_ref().map(|_| Person::default());
+        if let Some(request) = &mut booking.ticketing.request {
+            request.visitors.fill(Person::default());
+        }
+        for ticket in booking.ticketing.tickets.iter_mut().filter(|ticket| ticket.kind == TicketKind::Document) {
+            ticket.code = DocumentNumber::new("");
         }
     }
 }

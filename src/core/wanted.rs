@@ -1,7 +1,7 @@
 //! Whether an effect that was decided earlier is still wanted when its turn comes. A row that is not is closed without a call.
 
 use crate::effect::{Effect, Report, TicketOp};
-use crate::order::{BookingState, Handover, Order, RefundState, TicketingState};
+use crate::order::{BookingState, Order, RefundState, TicketingState};
 
 /// Whether `effect` still serves `order` as it is now.
 pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
@@ -56,7 +56,7 @@ fn is_report_wanted(order: &Order, report: &Report) -> bool {
     match report {
         Report::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {
             matches!(b.state, BookingState::Confirmed | BookingState::Used)
-                && b.ticketing.handover == Handover::Owed
+                && b.ticketing.handover.is_owed()
                 && matches!(b.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
         }),
         Report::BookingAccepted { booking } => order

@@ -1,6 +1,6 @@
 //! Questions that change nothing: may this be sold, how does this order stand, what can be visited.
 
-use ticketbridge_core::command::RequestBooking;
+use ticketbridge_core::command::{Counts, RequestBooking};
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, CalendarDay, Query, SaleQuestion};
@@ -8,7 +8,7 @@ use ticketbridge_core::product::RuleSnapshot;
 use ticketbridge_core::{Date, ExternalId, Rejection, Why, rules};
 use ticketbridge_store::Tx;
 
-use crate::engine::{Engine, EngineError, counts};
+use crate::engine::{Engine, EngineError, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
 
@@ -88,15 +88,17 @@ impl Engine {
                 Rejection::new(Why::OffSale, "no such product is configured").at("product_out_id"),
             ));
         };
-        let asked = std::sync::Arc::new((rules, question.clone()));
+        let running = self.running();
+        let asked = std::sync::Arc::new((rules, question.clone(), channel.id.clone(), running));
         let now = self.clock.now();
         let verdict = self
             .store
             .write("may_sell", move |tx: &Tx| {
                 let asked = asked.clone();
                 Box::pin(async move {
-                    let (rules, question) = &*asked;
-                    judge(tx, rules, question, now).await
+                    let (rules, question, channel, running) = &*asked;
+                    let credit_available = credit::available(tx, running, channel, &question.sale).await?;
+                    judge(tx, rules, question, credit_available, now).await
                 })
             })
             .await;
@@ -133,9 +135,10 @@ async fn judge(
     tx: &Tx,
     rules: &RuleSnapshot,
     question: &SaleQuestion,
+    credit_available: Option<i64>,
     now: ticketbridge_core::UnixMillis,
 ) -> Result<(), EngineError> {
-    let counts = counts::for_sale(tx, rules, &question.sale).await?;
+    let counts = Counts { credit_available, ..counts::for_sale(tx, rules, &question.sale).await? };
     rules::check_sale(rules, &question.sale, &counts)?;
     if question.visit_date.is_some() || !question.visitors.is_empty() {
         let request = RequestBooking {

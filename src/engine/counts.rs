@@ -1,7 +1,9 @@
 //! What others have taken already, read under lock inside the transaction that decides.
 
+use ticketbridge_core::ProductCode;
 use ticketbridge_core::command::{Counts, RequestBooking, Sale};
 use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
+use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::personal::{Person, Personal};
 use ticketbridge_core::product::RuleSnapshot;
 use ticketbridge_core::rules::guests::guests_of;
@@ -15,6 +17,9 @@ pub(crate) async fn for_sale(tx: &Tx, rules: &RuleSnapshot, sale: &Sale) -> Resu
     if let Some(voucher) = &rules.voucher {
         if let Some(key) = voucher_stock_key(rules) {
             counts.voucher_left = tx.stock_left(&key, voucher.stock).await?;
+        }
+        if voucher.per_phone.is_some() && voucher.stock.is_none() {
+            lock_product(tx, &voucher.code).await?;
         }
         if voucher.per_phone.is_some()
             && let Some(hash) = phone_of(&[&sale.buyer]).map(|phone| phone_key(tx, &phone))
@@ -38,6 +43,9 @@ pub(crate) async fn for_booking(
         let total = request.visit_date.and_then(|date| product.calendar_on(date)).and_then(|range| range.stock);
         counts.date_left = tx.stock_left(&key, total).await?;
     }
+    if product.limits.per_phone.is_some() || product.limits.per_document.is_some() {
+        lock_product(tx, &product.code).await?;
+    }
     if product.limits.per_phone.is_some() {
         let people: Vec<&Person> = request.contact.iter().chain([buyer]).collect();
         if let Some(hash) = phone_of(&people).map(|phone| phone_key(tx, &phone)) {
@@ -56,6 +64,11 @@ pub(crate) async fn for_booking(
         }
     }
     Ok(counts)
+}
+
+/// Two buyers with one phone take turns: what the first claims, the second sees. The row that is locked counts no stock.
+async fn lock_product(tx: &Tx, product: &ProductCode) -> Result<(), StoreError> {
+    tx.stock_left(&StockKey { product: product.clone(), date: None }, None).await.map(drop)
 }
 
 /// The first phone that is there in clear.

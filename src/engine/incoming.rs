@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use ticketbridge_core::command::{Command, PlaceOrder, RequestBooking, Sale, WhenUnknown};
+use ticketbridge_core::command::{Command, Counts, PlaceOrder, RequestBooking, Sale, WhenUnknown};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
-use ticketbridge_core::{Answering, ExternalId, Rejection, UnixMillis, Why};
+use ticketbridge_core::{Answering, ExternalId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{
     InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, Tx,
 };
 
-use crate::engine::{Applied, Change, Engine, EngineError, counts};
+use crate::engine::{Applied, Change, Engine, EngineError, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
 
@@ -43,8 +43,10 @@ pub enum Received {
     Answered {
         /// The answer.
         reply: HttpReply,
-        /// The order.
+        /// The order, where the answer may still wait for it.
         order: Option<Box<Order>>,
+        /// The order that the message is about, as far as it is known.
+        about: Option<OrderId>,
         /// For metrics and logs.
         verdict: Verdict,
     },
@@ -99,12 +101,12 @@ impl Engine {
             })
             .await;
         match result {
-            Ok((applied, reply, verdict)) => {
+            Ok(Taken { applied, reply, verdict, about }) => {
                 if let Some(applied) = &applied {
                     self.announce(applied);
                 }
                 let order = applied.map(|applied| Box::new(applied.order));
-                Ok(Received::Answered { reply, order, verdict })
+                Ok(Received::Answered { reply, order, about, verdict })
             }
             Err(EngineError::Known) => self.repeat(&work.0, &dedupe).await,
             Err(EngineError::TryLater) => Ok(Received::TryLater),
@@ -129,9 +131,12 @@ impl Engine {
             return self.answer_from_state(incoming, row).await;
         }
         match row.answer {
-            Some(answer) => {
-                Ok(Received::Answered { reply: stored_reply(answer), order: None, verdict: Verdict::Repeated })
-            }
+            Some(answer) => Ok(Received::Answered {
+                reply: stored_reply(answer),
+                order: None,
+                about: row.order,
+                verdict: Verdict::Repeated,
+            }),
             None => Ok(Received::TryLater),
         }
     }
@@ -148,13 +153,19 @@ impl Engine {
         let answer = match (&order, row.answer) {
             // A refusal stays one.
             (_, Some(answer)) if row.verdict == Verdict::Refused => {
-                return Ok(Received::Answered { reply: stored_reply(answer), order: None, verdict: Verdict::Repeated });
+                return Ok(Received::Answered {
+                    reply: stored_reply(answer),
+                    order: None,
+                    about: row.order,
+                    verdict: Verdict::Repeated,
+                });
             }
             (Some(order), _) => Answer::Accepted(order),
             (None, _) => Answer::Kept,
         };
         let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &answer);
-        Ok(Received::Answered { reply, order: order.map(Box::new), verdict: Verdict::Repeated })
+        let about = order.as_ref().map(|order| order.id.clone());
+        Ok(Received::Answered { reply, order: order.map(Box::new), about, verdict: Verdict::Repeated })
     }
 
     /// The order behind a channel's number, whether a sale's or a booking's.
@@ -181,7 +192,7 @@ impl Engine {
         incoming: &Incoming,
         key: &str,
         verdict: Verdict,
-        order_id: Option<ticketbridge_core::OrderId>,
+        order_id: Option<OrderId>,
     ) -> Result<(), EngineError> {
         let parts = [incoming.channel.id.as_str(), incoming.endpoint.name, key, &incoming.content_sha256, "noted"];
         let new = self.inbox_row(incoming, key, sha256_hex(&parts));
@@ -224,9 +235,9 @@ impl Engine {
             Some(about) => self.store.resolve_ref(&incoming.channel.id, about).await?.and_then(|row| row.order),
             None => None,
         };
-        self.note(&incoming, &key, Verdict::Hint, order).await?;
+        self.note(&incoming, &key, Verdict::Hint, order.clone()).await?;
         let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &Answer::Noted);
-        Ok(Received::Answered { reply, order: None, verdict: Verdict::Hint })
+        Ok(Received::Answered { reply, order: None, about: order, verdict: Verdict::Hint })
     }
 }
 
@@ -267,12 +278,12 @@ fn stored_reply(answer: StoredAnswer) -> HttpReply {
 }
 
 /// Carries a new message out and writes its answer into its inbox row.
-async fn take(
+pub(crate) async fn take(
     tx: &Tx,
     change: &Change<'_>,
     incoming: &Incoming,
     inbox_id: &str,
-) -> Result<(Option<Applied>, HttpReply, Verdict), EngineError> {
+) -> Result<Taken, EngineError> {
     let Inbound::Message(envelope) = &incoming.inbound else {
         return Err(EngineError::TryLater);
     };
@@ -292,10 +303,30 @@ async fn take(
         Routed::Done(applied) => Some(*applied),
         Routed::Kept | Routed::Refused(_) | Routed::NoSuchOrder => None,
     };
-    let order = applied.as_ref().map(|applied| &applied.order.id);
+    let about = match &applied {
+        Some(applied) => Some(applied.order.id.clone()),
+        None => order_behind(tx, incoming, envelope).await?,
+    };
     let answer = StoredAnswer { status: reply.status.as_u16(), body: reply.body.to_vec() };
-    tx.finish_inbox(inbox_id, verdict, order, Some(&answer)).await?;
-    Ok((applied, reply, verdict))
+    tx.finish_inbox(inbox_id, verdict, about.as_ref(), Some(&answer)).await?;
+    Ok(Taken { applied, reply, verdict, about })
+}
+
+/// A message that was carried out, with its answer.
+pub(crate) struct Taken {
+    pub(crate) applied: Option<Applied>,
+    pub(crate) reply: HttpReply,
+    pub(crate) verdict: Verdict,
+    pub(crate) about: Option<OrderId>,
+}
+
+/// The order that a refused message speaks of, so that it shows among that order's calls.
+async fn order_behind(tx: &Tx, incoming: &Incoming, envelope: &Envelope) -> Result<Option<OrderId>, EngineError> {
+    let number = match &envelope.message {
+        Message::Booking { sale, .. } => &sale.channel_order_id,
+        Message::Sale(_) | Message::Act(_) => &envelope.about,
+    };
+    Ok(tx.resolve_ref(&incoming.channel.id, number).await?.and_then(|row| row.order))
 }
 
 async fn route(tx: &Tx, change: &Change<'_>, incoming: &Incoming, envelope: &Envelope) -> Result<Routed, EngineError> {
@@ -350,6 +381,8 @@ async fn place_or_repeat(
     }
     let rules = rules?;
     let counts = counts::for_sale(tx, &rules, sale).await?;
+    let credit_available = credit::available(tx, &incoming.running, &incoming.channel.id, sale).await?;
+    let counts = Counts { credit_available, ..counts };
     let is_stub = told == Told::ByItsBooking && sale.kind == ticketbridge_core::order::OrderKind::Voucher;
     let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub };
     let applied = change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await?;
@@ -407,7 +440,7 @@ async fn apply_remembered(
     let remembered: Vec<Command> = tx.take_remembered(&incoming.channel.id, reference).await?;
     for (index, command) in remembered.iter().enumerate() {
         let later = Change { answering: Answering::Nobody, ..change.next(2 + index as u128) };
-        match later.on_locked(tx, current.order.clone(), command).await {
+        match carry_out_remembered(tx, &later, current.order.clone(), command).await {
             Ok(next) => current = Applied { changed: current.changed || next.changed, ..next },
             Err(EngineError::Rejected(rejection)) => {
                 tracing::warn!(order = %current.order.id, command = command.name(), code = rejection.why.code(),
@@ -419,6 +452,19 @@ async fn apply_remembered(
     Ok(current)
 }
 
+async fn carry_out_remembered(
+    tx: &Tx,
+    change: &Change<'_>,
+    order: Order,
+    command: &Command,
+) -> Result<Applied, EngineError> {
+    let applied = change.on_locked(tx, order, command).await?;
+    let Command::RequestTickets { target, .. } = command else { return Ok(applied) };
+    // Its answer has said "not yet", some time ago.
+    let deferred = Command::AnswerTickets { target: target.clone(), with_tickets: false };
+    change.next(1 << 32).on_locked(tx, applied.order, &deferred).await
+}
+
 async fn take_act(
     tx: &Tx,
     change: &Change<'_>,
@@ -427,6 +473,8 @@ async fn take_act(
     command: &Command,
 ) -> Result<Routed, EngineError> {
     let row = tx.lock_ref(&incoming.channel.id, &envelope.about).await?;
+    let stamped = stamp(command, change.moment.now);
+    let command = &stamped;
     if let Some(id) = &row.order {
         let applied = change.on(tx, id, command, None).await?;
         return Ok(Routed::Done(Box::new(applied)));
@@ -451,6 +499,15 @@ async fn take_act(
         WhenUnknown::TryLater => Err(EngineError::TryLater),
         WhenUnknown::Create | WhenUnknown::NotFound => Ok(Routed::NoSuchOrder),
     }
+}
+
+/// A demand for tickets counts from when it reached us: an adapter has no clock.
+fn stamp(command: &Command, now: UnixMillis) -> Command {
+    let mut command = command.clone();
+    if let Command::RequestTickets { request, .. } = &mut command {
+        request.at = now;
+    }
+    command
 }
 
 fn dedupe(incoming: &Incoming, key: &str) -> String {

@@ -1,45 +1,56 @@
 //! Errors of our own interfaces: `application/problem+json` with a stable `code`, and a sentence that says what to do.
 
+use std::borrow::Cow;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 use ticketbridge_core::{Rejection, Why};
 
 use crate::engine::EngineError;
 
-/// An error answer (RFC 9457).
-#[derive(Clone, Debug, Serialize)]
+/// An error answer (RFC 9457). Its `type` is `urn:ticketbridge:problem:<code>`, its `title` the status's own words.
+#[derive(Clone, Debug)]
 pub struct Problem {
-    /// Stable, for machines: `urn:ticketbridge:problem:<code>`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// What integrators write down.
-    pub code: String,
-    /// The status's own words.
-    pub title: String,
+    /// What integrators write down; stable.
+    pub code: Cow<'static, str>,
     /// The status.
     pub status: u16,
     /// What is wrong and what to do.
     pub detail: String,
     /// The field at fault.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// More, where there is more: the problems of a configuration, for example.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problems: Option<serde_json::Value>,
+    pub problems: Option<Box<serde_json::Value>>,
     /// Seconds after which to come again.
-    #[serde(skip)]
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<u32>,
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let title = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", &format!("urn:ticketbridge:problem:{}", self.code))?;
+        map.serialize_entry("code", &self.code)?;
+        map.serialize_entry("title", title.unwrap_or("Error"))?;
+        map.serialize_entry("status", &self.status)?;
+        map.serialize_entry("detail", &self.detail)?;
+        if let Some(field) = &self.field {
+            map.serialize_entry("field", field)?;
+        }
+        if let Some(problems) = &self.problems {
+            map.serialize_entry("problems", problems)?;
+        }
+        map.end()
+    }
 }
 
 impl Problem {
     /// A problem.
-    pub fn new(status: StatusCode, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        let code = code.into();
+    pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:ticketbridge:problem:{code}"),
-            code,
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            code: code.into(),
             status: status.as_u16(),
             detail: detail.into(),
             field: None,
@@ -53,7 +64,7 @@ impl Problem {
         self
     }
     /// The same, asking to come again after some seconds.
-    pub fn after(mut self, seconds: u64) -> Self {
+    pub fn after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }

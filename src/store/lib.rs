@@ -9,9 +9,11 @@ mod calls;
 mod claims;
 mod codes;
 mod connect;
+mod credit;
 mod deadlines;
 mod dialect;
 mod error;
+mod guests;
 mod idempotency;
 mod inbox;
 mod jobs;
@@ -20,16 +22,21 @@ mod lists;
 mod orders;
 mod pauses;
 mod refs;
+mod rotation;
 mod seal;
+mod statements;
 mod stock;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
+#[cfg(test)]
+mod tests;
 mod tx;
 
 pub use calls::{CallRecord, Direction};
 pub use claims::{ClaimKind, GuestClaim};
 pub use codes::{Imported, PoolCode, PoolCounts};
-pub use connect::{Store, StoreOptions};
+pub use connect::{Durability, Store, StoreOptions};
+pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSums, Deposited};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
 pub use error::{SealError, StoreError};
 pub use idempotency::KnownAct;
@@ -41,5 +48,7 @@ pub use lists::{
 };
 pub use orders::{EventRow, event_id};
 pub use refs::{OrderRefRow, Remembered};
+pub use rotation::{Resealed, SealedColumn};
 pub use seal::Sealer;
-pub use tx::{CONFLICT_RUNS_MAX, GROUP_COMMIT_MAX, Tx, WRITE_QUEUE_MAX};
+pub use statements::{LineKind, SettleTerms, StatementLine};
+pub use tx::{CONFLICT_RUNS_MAX, CommitFault, CommitFaults, GROUP_COMMIT_MAX, Tx, WRITE_QUEUE_MAX};

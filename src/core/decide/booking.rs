@@ -128,7 +128,7 @@ pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejecti
             not_before: None,
         });
     }
-    if !needs_tickets && booking.ticketing.handover == Handover::Owed {
+    if !needs_tickets && booking.ticketing.handover.is_owed() {
         decision = decision.effect(super::ticketing::hand_over(booking, None));
     }
     Ok(decision.then(start_ticketing(order, booking)))
@@ -189,6 +189,7 @@ pub(super) fn supply_guests(
     buyer: &Person,
     visitors: &[Person],
     contact: Option<&Person>,
+    moment: Moment,
 ) -> Result<Decision, Rejection> {
     let Some(booking) = &order.booking else {
         if &order.buyer == buyer {
@@ -213,8 +214,30 @@ pub(super) fn supply_guests(
     });
     let supplied = Booking { visitors: visitors.to_vec(), contact: contact.cloned(), ..booking.clone() };
     let opened = Order { buyer: buyer.clone(), ..order.clone() };
-    if booking.state == BookingState::Confirmed && !has_remote_cipher(&opened, &supplied) {
-        return Ok(decision.then(start_ticketing(&opened, &supplied)));
+    if has_remote_cipher(&opened, &supplied) {
+        // The channel opens only so many values in one call; this one has brought some.
+        return Ok(decision.effect(Effect::DecryptGuests));
     }
-    Ok(decision)
+    if booking.state != BookingState::Confirmed {
+        return Ok(decision);
+    }
+    let decision = match opened_guests_fit(&opened, &supplied, moment) {
+        Ok(()) => decision,
+        // The channel has been told yes already; a person weighs what to do.
+        Err(rejection) => decision.attention(
+            order,
+            AttentionKind::Contradiction,
+            format!("guests' details break the product's rules: {}", rejection.sentence),
+        ),
+    };
+    Ok(decision.then(start_ticketing(&opened, &supplied)))
+}
+
+/// What could not be checked while it was under the channel's cipher.
+fn opened_guests_fit(order: &Order, booking: &Booking, moment: Moment) -> Result<(), Rejection> {
+    let product = &order.rules.booking;
+    let today = order.rules.channel.time_zone.date_of(moment.now);
+    let contact = booking.contact.as_ref();
+    rules::guests::check_guests(product, order.quantity, &booking.visitors, contact, today)?;
+    rules::limits::check_age_and_sex(&product.limits, &booking.visitors, contact, booking.visit_date)
 }

@@ -9,8 +9,8 @@ use crate::event::{Actor, ActorKind, Event};
 use crate::id::RefundCaseId;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
-    AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, RefundCase, RefundIntent,
-    RefundKind, RefundSource, RefundState, TicketingState,
+    AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, RefundCase, RefundIntent, RefundKind,
+    RefundSource, RefundState, TicketingState,
 };
 use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
@@ -44,7 +44,7 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         tickets_were_sent: may_be_sent
             && order
                 .active_booking()
-                .is_some_and(|b| b.ticketing.handover == Handover::Owed && b.ticketing.state == TicketingState::Issued),
+                .is_some_and(|b| b.ticketing.handover.is_owed() && b.ticketing.state == TicketingState::Issued),
         reissue: false,
         overdue: false,
     };
@@ -238,8 +238,7 @@ fn kept_tickets(order: &Order) -> Decision {
     match t.state {
         TicketingState::CancelRefused => ticketing::keep(order, booking),
         TicketingState::Issued => {
-            let is_sent =
-                t.handover == Handover::Owed && order.case_under_review().is_some_and(|case| case.tickets_were_sent);
+            let is_sent = t.handover.is_owed() && order.case_under_review().is_some_and(|case| case.tickets_were_sent);
             if is_sent { Decision::nothing() } else { ticketing::send_kept(order, booking) }
         }
         TicketingState::Cancelling | TicketingState::Cancelled => Decision::nothing().attention(

@@ -17,7 +17,7 @@ enum Step {
     Pay,
     Book(&'static str),
     Demand(&'static str),
-    Answer(&'static str),
+    Answer(&'static str, bool),
     Facts(usize, TicketFacts),
     Supply(u8),
     Redeem(usize, bool),
@@ -44,6 +44,7 @@ fn number() -> impl Strategy<Value = &'static str> {
 fn facts() -> impl Strategy<Value = TicketFacts> {
     prop_oneof![
         4 => prop_oneof![Just("B-1"), Just("B-2")].prop_map(issued),
+        1 => Just(TicketFacts::Redeemed { at: None }),
         1 => Just(TicketFacts::Pending { backend_ref: None }),
         1 => Just(TicketFacts::Refused { reason: "sold out".to_owned() }),
         2 => Just(TicketFacts::Cancelled),
@@ -78,7 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Pay),
         3 => target().prop_map(Step::Book),
         2 => target().prop_map(Step::Demand),
-        1 => target().prop_map(Step::Answer),
+        1 => (target(), any::<bool>()).prop_map(|(t, w)| Step::Answer(t, w)),
         6 => (0..2usize, facts()).prop_map(|(n, f)| Step::Facts(n, f)),
         1 => (1..3u8).prop_map(Step::Supply),
         2 => (0..2usize, any::<bool>()).prop_map(|(n, by_gate)| Step::Redeem(n, by_gate)),
@@ -138,7 +139,10 @@ fn command(story: &Story, outside: &Outside, step: &Step) -> Option<(Actor, Comm
         Step::Pay => (channel(), Command::RecordPaid { at: story.now }),
         Step::Book(reference) => (channel(), booking(reference)),
         Step::Demand(reference) => (channel(), demand(reference, story.now)),
-        Step::Answer(reference) => (channel(), Command::AnswerTickets { target: (*reference).into() }),
+        Step::Answer(reference, with_tickets) => {
+            let target = (*reference).into();
+            (channel(), Command::AnswerTickets { target, with_tickets: *with_tickets })
+        }
         Step::Facts(n, facts) => (gate(), Command::RecordTicketFacts { booking: nth(n)?, facts: facts.clone() }),
         Step::Supply(n) => (ops(), Command::SupplyTickets { tickets: ticket(&format!("H-{n}")) }),
         Step::Redeem(n, by_gate) => {
@@ -200,7 +204,10 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::RecordCancellation(_) => true,
         Command::Redeem(redeem) => redeem.by == RedeemedBy::Gate,
         Command::RecordTicketFacts { facts, .. } => match facts {
-            TicketFacts::Refused { .. } | TicketFacts::CancelRefused { .. } | TicketFacts::Unknown { .. } => true,
+            TicketFacts::Redeemed { .. }
+            | TicketFacts::Refused { .. }
+            | TicketFacts::CancelRefused { .. }
+            | TicketFacts::Unknown { .. } => true,
             // While a cancellation runs, each of these makes the back-end be asked again.
             TicketFacts::Issued { .. }
             | TicketFacts::Cancelled
@@ -218,6 +225,7 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::EscalateRefund { .. }
         | Command::CancelOrder { .. }
         | Command::RecordReveal { .. }
+        | Command::EraseGuests { .. }
         | Command::RecordReport { .. }
         | Command::WarnDeadline { .. }
         | Command::PassDeadline { .. } => false,

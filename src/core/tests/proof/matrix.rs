@@ -108,6 +108,7 @@ fn life(terms: Terms) -> Vec<State> {
             with(Story::booked(manual), |s| s.tell(&ops(), &Command::DeclineBooking { reason: "full".to_owned() })),
         ),
         ("booked, tickets queued", Story::booked(terms)),
+        ("booked, tickets demanded, answered \"not yet\"", with(Story::booked(terms), |s| s.deferred())),
         ("booked, tickets demanded", with(Story::booked(terms), |s| s.demanded())),
         (
             "booking called off by the channel",
@@ -175,7 +176,9 @@ fn tickets() -> Vec<State> {
         (
             "went out in the answer",
             with(booked(), |s| {
-                s.facts(issued("T-1")).demanded().tell(&channel(), &Command::AnswerTickets { target: FIRST.into() })
+                s.facts(issued("T-1"))
+                    .demanded()
+                    .tell(&channel(), &Command::AnswerTickets { target: FIRST.into(), with_tickets: true })
             }),
         ),
         (
@@ -313,7 +316,10 @@ fn sayings(story: &Story) -> Vec<(String, Actor, Command)> {
         },
     );
     add("request_tickets", channel(), demand(&target, now));
-    add("answer_tickets", channel(), Command::AnswerTickets { target: target.as_str().into() });
+    for (name, with_tickets) in [("with tickets", true), ("with \"not yet\"", false)] {
+        let target = target.as_str().into();
+        add(&format!("answer_tickets: {name}"), channel(), Command::AnswerTickets { target, with_tickets });
+    }
     if let Some(b) = &order.booking {
         for (name, facts) in [
             ("pending", TicketFacts::Pending { backend_ref: None }),
@@ -324,6 +330,7 @@ fn sayings(story: &Story) -> Vec<(String, Actor, Command)> {
             ("cancel pending", TicketFacts::CancelPending),
             ("cancel refused", kept(false)),
             ("cancel refused as used", kept(true)),
+            ("used", TicketFacts::Redeemed { at: None }),
             ("unknown", unknown()),
             ("given up", TicketFacts::GivenUp { why: "timeout".to_owned() }),
         ] {
@@ -374,6 +381,7 @@ fn sayings(story: &Story) -> Vec<(String, Actor, Command)> {
     unpaid.reason = CancelReason::NeverPaid;
     add("record_cancellation: sale", channel(), Command::RecordCancellation(unpaid));
     add("cancel_order", ops(), Command::CancelOrder { reason: "storm".to_owned() });
+    add("erase_guests", ops(), Command::EraseGuests { reason: "age".to_owned() });
     add("record_reveal", ops(), Command::RecordReveal { reason: "call".to_owned() });
     if let Some(b) = &order.booking {
         let report = || Report::TicketsIssued { booking: b.id.clone() };
@@ -492,7 +500,7 @@ fn the_tables_show_every_state() {
     for state in ["UnderReview", "Approved", "Settled", "Rejected", "Withdrawn"] {
         assert!(shown(&format!("refund {state}")), "refund {state}");
     }
-    for state in ["Owed", "InAnswer", "Acknowledged", "Refused", "Reissued"] {
+    for state in ["Asked", "Owed", "InAnswer", "Acknowledged", "Refused", "Reissued"] {
         assert!(shown(&format!("handover {state}")), "handover {state}");
     }
 }

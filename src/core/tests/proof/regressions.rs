@@ -98,7 +98,7 @@ fn a_withdrawn_refund_leaves_tickets_good_that_the_back_end_kept() {
 #[test]
 fn tickets_held_back_and_kept_by_the_back_end_go_out_when_the_refund_is_withdrawn() {
     let mut story = Story::booked(VOUCHER);
-    story.demanded().applied("S1", RefundSource::Guest).facts(issued("T-1")).approved();
+    story.deferred().applied("S1", RefundSource::Guest).facts(issued("T-1")).approved();
     story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).withdrawn();
     assert_eq!(story.tickets(), TicketingState::Issued);
     assert_eq!(story.booking().ticketing.handover, Handover::Owed);

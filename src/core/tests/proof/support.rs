@@ -356,6 +356,11 @@ impl Story {
         let target = self.booking().channel_booking_id.clone();
         self.tell(&channel(), &demand(target.as_str(), self.now))
     }
+    /// The channel demands the tickets, and is answered "not yet".
+    pub(crate) fn deferred(&mut self) -> &mut Self {
+        let target = self.booking().channel_booking_id.clone();
+        self.demanded().tell(&channel(), &Command::AnswerTickets { target, with_tickets: false })
+    }
     pub(crate) fn facts(&mut self, facts: TicketFacts) -> &mut Self {
         let booking = self.booking_id();
         self.facts_of(booking, facts)

@@ -2,7 +2,7 @@
 
 use ticketbridge_core::command::{RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
 use ticketbridge_core::effect::TicketOp;
-use ticketbridge_core::order::{BookingState, OrderState, RefundKind, RefundSource};
+use ticketbridge_core::order::{BookingState, Handover, OrderState, RefundKind, RefundSource};
 use ticketbridge_core::product::Confirmation;
 use ticketbridge_core::{Actor, Command, Effect};
 
@@ -343,14 +343,12 @@ fn channel_acts(search: &Search, world: &mut World, action: Action) {
         Action::Book => booking(if direct { SALE } else { [FIRST, SECOND][world.reservations.len().min(1)] }),
         Action::Demand(index) => {
             world.reservations[index].demanded = true;
-            let asked = world.tell(search, &channel(), &demand(active.as_str(), now));
-            let answers = Command::AnswerTickets { target: active };
-            if asked {
-                world.tell(search, &channel(), &answers);
+            // Tickets that exist go into the answer; otherwise it says "not yet".
+            if world.tell(search, &channel(), &demand(active.as_str(), now)) {
+                world.tell(search, &channel(), &Command::AnswerTickets { target: active, with_tickets: true });
+                let answered = world.order.booking.as_ref().map(|b| b.ticketing.handover);
+                world.reservations[index].told_issued |= answered == Some(Handover::InAnswer);
             }
-            use ticketbridge_core::order::Handover;
-            let in_answer = world.order.booking.as_ref().is_some_and(|b| b.ticketing.handover == Handover::InAnswer);
-            world.reservations[index].told_issued |= in_answer;
             return;
         }
         Action::Apply(source, kind) => {

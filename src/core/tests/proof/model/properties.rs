@@ -140,7 +140,8 @@ fn no_owed_ticket(_: &Search, w: &World) -> bool {
     let Some(booking) = &w.order.booking else { return true };
     let available = matches!(booking.state, BookingState::Confirmed | BookingState::Used)
         && matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded);
-    let missing = matches!(booking.ticketing.handover, Handover::Owed | Handover::Refused);
+    let handover = booking.ticketing.handover;
+    let missing = handover.is_owed() || handover == Handover::Refused;
     let held_back = w.is_quiet() && available && missing;
     !held_back || w.order.case_under_review().is_some() || w.needs_any(&[AttentionKind::ReportRefused])
 }

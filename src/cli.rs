@@ -1,0 +1,118 @@
+//! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
+
+mod check;
+mod init;
+pub mod keys;
+pub mod ops;
+mod sandbox;
+mod serve;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::demo;
+
+/// Middleware between the places where tickets are sold and the systems that issue them.
+#[derive(Debug, Parser)]
+#[command(name = "ticketbridge", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service
+    Serve(ConfigDir),
+    /// Play the example on this machine: a simulated Douyin, a simulated ticketing system, a throw-away database
+    Demo {
+        /// Stay up after the stories
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Play a channel and a back-end against a running bridge, story by story
+    Sandbox(sandbox::SandboxArguments),
+    /// Read the configuration and print every problem as file:line, what is wrong, how to mend it
+    Check {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// Explain a requirement instead, for example DY-03
+        #[arg(long, value_name = "ID")]
+        explain: Option<String>,
+    },
+    /// Write a commented starter configuration that passes `check`
+    Init {
+        /// A directory that is empty or does not exist yet
+        #[arg(value_name = "DIR", default_value = "config")]
+        directory: PathBuf,
+    },
+    /// Change the key that encrypts guests' data
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Bring the database schema up to date and exit
+    Migrate(ConfigDir),
+    /// Check a captured request step by step: which application, which string was signed, where it differs
+    Verify {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// The channel that the request was sent to
+        #[arg(long, value_name = "ID")]
+        channel: String,
+        /// The request as captured: request line, headers, an empty line, the body
+        #[arg(long, value_name = "FILE")]
+        request: PathBuf,
+    },
+    #[command(flatten)]
+    Ops(ops::OpsCommand),
+}
+
+/// `keys …`.
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Encrypt everything anew with the first key of `[privacy] key`, while the service runs. First put the new key in front of
+    /// the list, and reload or restart every instance; afterwards take the old one out
+    Rotate(ConfigDir),
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ConfigDir {
+    /// Directory of the configuration
+    #[arg(long = "config", value_name = "DIR", default_value = "config")]
+    pub directory: PathBuf,
+}
+
+/// Carries a command out.
+pub fn run(arguments: Cli) -> ExitCode {
+    match arguments.command {
+        Command::Serve(config) => in_runtime(serve::serve(config)),
+        Command::Demo { keep } => {
+            in_runtime(demo::run(if keep { demo::Afterwards::Stay } else { demo::Afterwards::Leave }))
+        }
+        Command::Sandbox(arguments) => in_runtime(sandbox::sandbox(arguments)),
+        Command::Check { config, explain } => check::check(&config, explain.as_deref()),
+        Command::Init { directory } => init::init(&directory),
+        Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
+        Command::Migrate(config) => in_runtime(serve::migrate(config)),
+        Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
+        Command::Ops(command) => in_runtime(ops::run(command)),
+    }
+}
+
+/// Runs `work` on a runtime of its own.
+fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => fail(format!("the asynchronous runtime cannot start: {error}")),
+    }
+}
+
+/// One sentence to standard error, and exit code 1.
+pub(crate) fn fail(sentence: impl std::fmt::Display) -> ExitCode {
+    eprintln!("ticketbridge: {sentence}");
+    ExitCode::from(1)
+}

@@ -1,0 +1,86 @@
+//! The example configuration, as it stands in `config/`, with the simulators' addresses and a pace that a person can watch.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A file of `config/`, inside the program.
+struct File {
+    path: &'static str,
+    text: &'static str,
+}
+
+macro_rules! files {
+    ($($path:literal),+ $(,)?) => {
+        [$(File { path: $path, text: include_str!(concat!("../../config/", $path)) }),+]
+    };
+}
+
+const FILES: [File; 6] = files![
+    "ticketbridge.toml",
+    "credit.toml",
+    "channels/douyin-main.toml",
+    "backends/gate.toml",
+    "backends/lp-2026.toml",
+    "products/lakeside.toml",
+];
+
+/// What the demo changes: everything else is the example as it stands.
+fn changes(douyin: &str, backend: &str) -> [(&'static str, String); 8] {
+    [
+        ("\"127.0.0.1:8080\"", "\"127.0.0.1:0\"".to_owned()),
+        ("\"sqlite://data/ticketbridge.db\"", "\"sqlite://DIRECTORY/demo.db\"".to_owned()),
+        ("first = \"1s\"", "first = \"100ms\"".to_owned()),
+        ("level  = \"info\"", "level  = \"error\"".to_owned()),
+        ("\"https://open.douyin.com\"", format!("\"{douyin}\"")),
+        ("\"https://tickets.example/bridge\"", format!("\"{backend}\"")),
+        // Ten minutes pass in ten seconds.
+        ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
+        ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),
+    ]
+}
+
+/// Writes the example as it stands into `directory`; gives the files written.
+///
+/// # Errors
+/// When a file or folder cannot be made.
+pub(crate) fn write_example(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    FILES.iter().map(|file| write_file(directory.join(file.path), file.text)).collect()
+}
+
+fn write_file(target: PathBuf, text: &str) -> io::Result<PathBuf> {
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&target, text)?;
+    Ok(target)
+}
+
+/// Writes the configuration into `directory/config`.
+pub(super) fn write(directory: &Path, douyin: &str, backend: &str) -> io::Result<()> {
+    let place = directory.display().to_string();
+    for (path, text) in texts(douyin, backend) {
+        write_file(directory.join("config").join(path), &text.replace("DIRECTORY", &place))?;
+    }
+    Ok(())
+}
+
+fn texts(douyin: &str, backend: &str) -> Vec<(&'static str, String)> {
+    let changes = changes(douyin, backend);
+    FILES
+        .iter()
+        .map(|file| (file.path, changes.iter().fold(file.text.to_owned(), |text, (from, to)| text.replace(from, to))))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_finds_what_it_changes() {
+        let all: String = FILES.iter().map(|file| file.text).collect();
+        for (from, _) in changes("http://127.0.0.1:1", "http://127.0.0.1:2") {
+            assert!(all.contains(from), "config/ no longer says {from}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Acts of ops under an `Idempotency-Key`: the act and its answer are one commit, so that of two requests with the same key one acts.
+
+use std::sync::Arc;
+
+use ticketbridge_core::order::Order;
+use ticketbridge_core::{Actor, Answering, Command, OrderId};
+use ticketbridge_store::{KnownAct, StoreError, Tx};
+
+use crate::engine::{Change, Engine, EngineError};
+
+/// Under which key an act runs, and what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// 64 hex digits over the caller and the key.
+    pub key_hash: String,
+    /// 64 hex digits over what was asked.
+    pub request_hash: String,
+}
+
+impl Once {
+    /// The row that keeps an answer.
+    pub fn answered(&self, status: u16, body: Vec<u8>) -> KnownAct {
+        KnownAct { request_hash: self.request_hash.clone(), status, body }
+    }
+}
+
+/// An act on an order.
+pub struct Act {
+    /// Which order.
+    pub order: OrderId,
+    /// What is to be done.
+    pub command: Command,
+    /// Who does it.
+    pub actor: Actor,
+    /// Only if the order is still at this version.
+    pub expected_version: Option<u64>,
+    /// At most once under this key.
+    pub once: Option<Once>,
+}
+
+impl Engine {
+    /// Carries an act out; `answer` writes what is told of the order afterwards, and is kept for repeats in the same commit.
+    ///
+    /// # Errors
+    /// As [`Engine::apply_at`]; [`EngineError::Known`] when somebody acted under the same key meanwhile.
+    pub async fn act(
+        &self,
+        act: Act,
+        answer: impl Fn(&Order) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Result<Vec<u8>, EngineError> {
+        let (moment, running, name) = (self.moment(), self.running(), act.command.name());
+        let work = Arc::new((running, act, answer));
+        let (applied, body) = self
+            .store
+            .write(name, move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (running, act, answer) = &*work;
+                    let actor = &act.actor;
+                    let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
+                    let applied = change.on(tx, &act.order, &act.command, act.expected_version).await?;
+                    let body = answer(&applied.order);
+                    if let Some(once) = &act.once {
+                        keep(tx, once, 200, body.clone(), moment.now).await?;
+                    }
+                    Ok::<_, EngineError>((applied, body))
+                })
+            })
+            .await?;
+        self.announce(&applied);
+        Ok(body)
+    }
+
+    /// Keeps the answer to an act that had no order, or that was refused.
+    ///
+    /// # Errors
+    /// [`EngineError::Known`] when somebody acted under the same key meanwhile; store errors.
+    pub async fn keep_answer(&self, once: &Once, status: u16, body: Vec<u8>) -> Result<(), EngineError> {
+        let (once, now) = (once.clone(), self.clock.now());
+        self.store
+            .write("keep_answer", move |tx: &Tx| {
+                let (once, body) = (once.clone(), body.clone());
+                Box::pin(async move { keep(tx, &once, status, body, now).await })
+            })
+            .await
+    }
+}
+
+/// Keeps an answer inside the transaction of its act.
+pub(crate) async fn keep(
+    tx: &Tx,
+    once: &Once,
+    status: u16,
+    body: Vec<u8>,
+    now: ticketbridge_core::UnixMillis,
+) -> Result<(), EngineError> {
+    match tx.put_act(&once.key_hash, &once.answered(status, body), now).await {
+        Err(StoreError::Duplicate) => Err(EngineError::Known),
+        other => Ok(other?),
+    }
+}

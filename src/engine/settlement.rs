@@ -1,0 +1,101 @@
+//! What an order's change means for the statement of those it is settled with (PA-05). Lines follow from the order's money before
+//! and after, in the same commit.
+//!
+//! The commission is a share of what stays of an order after refunds, rounded to the nearest minor unit, halves up, once for each
+//! order: what was written before is corrected by the difference, so that the lines of an order always add up to that one rounding.
+
+use ticketbridge_core::money::PaymentMode;
+use ticketbridge_core::order::Order;
+use ticketbridge_store::{LineKind, SettleTerms, StatementLine, StoreError, Tx};
+
+use crate::config::BASIS_POINTS;
+use crate::live::Running;
+
+/// `share` ten-thousandths of `amount`, rounded to the nearest minor unit, halves up. Nothing of nothing or less.
+pub fn commission(amount: i64, share_bp: u32) -> i64 {
+    let whole = i128::from(BASIS_POINTS);
+    let exact = i128::from(amount.max(0)) * i128::from(share_bp);
+    i64::try_from((exact + whole / 2) / whole).unwrap_or(i64::MAX)
+}
+
+/// The amounts of an order, each in its line's own direction.
+fn amounts(order: &Order, share_bp: u32) -> [(LineKind, i64); 4] {
+    let money = &order.money;
+    let (received, refunded, fee) = match money.mode {
+        PaymentMode::Ledger => {
+            let (received, refunded) = (money.received(), money.refunded());
+            // Later refunds eat into what the first one left.
+            (received, refunded, money.fee().min(received - refunded).max(0))
+        }
+        PaymentMode::BookingOnly | PaymentMode::External => (0, 0, 0),
+    };
+    [
+        (LineKind::Sale, received),
+        (LineKind::Commission, commission(received - refunded, share_bp)),
+        (LineKind::Refund, refunded),
+        (LineKind::Fee, fee),
+    ]
+}
+
+/// Who the orders of a channel are settled with: the channel itself, unless it names somebody.
+fn terms_now(running: &Running, order: &Order) -> SettleTerms {
+    let channel = running.config.channel(&order.channel);
+    SettleTerms {
+        settle_id: channel.and_then(|it| it.settle_id.clone()).unwrap_or_else(|| order.channel.to_string()),
+        commission_bp: channel.and_then(|it| it.commission_bp).unwrap_or(0),
+    }
+}
+
+/// Writes the lines of a change.
+pub(crate) async fn follow(
+    tx: &Tx,
+    running: &Running,
+    before: Option<&Order>,
+    after: &Order,
+) -> Result<(), StoreError> {
+    // Most changes move no money.
+    if before.map_or(after.money.ledger.is_empty(), |order| order.money == after.money) {
+        return Ok(());
+    }
+    let terms = tx.settle_terms(&after.id).await?.unwrap_or_else(|| terms_now(running, after));
+    let was = before.map(|order| amounts(order, terms.commission_bp));
+    let is = amounts(after, terms.commission_bp);
+    let lines: Vec<StatementLine> = is
+        .into_iter()
+        .enumerate()
+        .map(|(index, (kind, amount))| (kind, amount - was.map_or(0, |was| was[index].1)))
+        .filter(|(_, amount)| *amount != 0)
+        .map(|(kind, amount)| StatementLine {
+            order: after.id.clone(),
+            version: after.version,
+            kind,
+            channel: after.channel.clone(),
+            currency: after.money.currency.clone(),
+            amount,
+            at: after.updated_at,
+        })
+        .collect();
+    tx.add_statement_lines(&terms, &lines).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::commission;
+
+    #[test]
+    fn commission_is_rounded_once_halves_up() {
+        for (amount, share_bp, expected) in [
+            (39_800, 300, 1_194),
+            (50, 100, 1),
+            (49, 100, 0),
+            (150, 100, 2),
+            (10_000, 10_000, 10_000),
+            (1, 10_000, 1),
+            (0, 300, 0),
+            (-5, 300, 0),
+            (9_007_199_254_740_991, 10_000, 9_007_199_254_740_991),
+        ] {
+            assert_eq!(commission(amount, share_bp), expected, "{share_bp} of {amount}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The ops interface, `/ops/v1` (`contract.md` 6 and 8). [`table`](self) lists every call; from the list they are routed, checked and
+//! described, so that none of the three can drift from the others.
+
+mod acts;
+mod auth;
+mod body;
+mod call;
+mod codes;
+mod config;
+mod credit;
+mod deadlines;
+mod deliveries;
+mod guests;
+mod inbox;
+mod once;
+mod openapi;
+mod orders;
+mod partners;
+mod query;
+mod reconciliation;
+mod refunds;
+mod reveal;
+mod statements;
+mod table;
+mod view;
+
+use axum::Router;
+use axum::extract::{RawPathParams, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{StatusCode, header};
+use ticketbridge_core::limits::BODY_BYTES_MAX;
+
+use crate::engine::EngineError;
+use crate::engine::acts::Once;
+use crate::http::Shared;
+use crate::http::ops::body::Given;
+use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Verb};
+use crate::http::ops::query::Asked;
+use crate::http::problem::Problem;
+use crate::live::Running;
+
+/// Bytes of a body that brings codes.
+const CODES_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+
+/// Where the interface begins.
+pub const PREFIX: &str = "/ops/v1";
+
+/// The routes of every call in the table.
+pub fn routes() -> Router<Shared> {
+    table::CALLS.iter().fold(Router::new(), |router, call| {
+        let filter = match call.verb {
+            Verb::Get => MethodFilter::GET,
+            Verb::Post => MethodFilter::POST,
+        };
+        let serve = move |State(shared): State<Shared>, path: RawPathParams, request: axum::extract::Request| {
+            let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            serve(call, shared, path, request)
+        };
+        router.route(&format!("{PREFIX}{}", call.path), on(filter, serve))
+    })
+}
+
+/// Serves one call, and says so in the log.
+async fn serve(
+    call: &'static Call,
+    shared: Shared,
+    path: Vec<(String, String)>,
+    request: axum::extract::Request,
+) -> Response {
+    let started = shared.engine.clock().monotonic();
+    let running = shared.engine.running();
+    let clock = shared.engine.clock().clone();
+    let (parts, body) = request.into_parts();
+    let (holder, response) = match auth::holder(&running, &parts.headers) {
+        Err(refusal) => (String::new(), *refusal),
+        Ok(holder) => {
+            let name = holder.name.clone();
+            let gate = Gate { call, shared, running, holder, path, parts };
+            (name, gate.answer(body).await)
+        }
+    };
+    let took = clock.monotonic().saturating_sub(started);
+    let status = response.status().as_u16();
+    metrics::counter!("ticketbridge_ops_calls_total", "call" => call.path, "status" => status.to_string()).increment(1);
+    tracing::info!(call = call.path, status, by = %holder, duration_ms = took.as_millis() as u64, "ops call answered");
+    response
+}
+
+/// A request whose sender is known.
+struct Gate {
+    call: &'static Call,
+    shared: Shared,
+    running: std::sync::Arc<Running>,
+    holder: crate::config::OpsToken,
+    path: Vec<(String, String)>,
+    parts: Parts,
+}
+
+impl Gate {
+    async fn answer(self, body: axum::body::Body) -> Response {
+        let shared = self.shared.clone();
+        let (once, outcome) = match self.check(body).await {
+            Err(problem) => return problem.into_response(),
+            Ok(Checked::Again(response)) => return *response,
+            Ok(Checked::Go(call, request)) => (request.once.clone(), (call.run)(*request).await),
+        };
+        conclude(&shared, once, outcome).await
+    }
+
+    /// Everything that can be said before the act.
+    async fn check(self, body: axum::body::Body) -> Result<Checked, Problem> {
+        let Self { call, shared, running, holder, path, parts } = self;
+        auth::allow(call, &holder)?;
+        let query = Asked::read(parts.uri.query().unwrap_or(""), call.query)?;
+        let raw = read_body(call, body).await?;
+        let once = match call.verb {
+            Verb::Get => None,
+            Verb::Post => once::of(&parts.headers, &holder, "POST", parts.uri.path(), &raw)?,
+        };
+        if let Some(once) = &once
+            && let Some(known) = shared.engine.store().known_act(&once.key_hash).await?
+        {
+            return Ok(Checked::Again(Box::new(once::again(once, known))));
+        }
+        let (is_csv, wants_csv) = (is_csv(&parts, header::CONTENT_TYPE), is_csv(&parts, header::ACCEPT));
+        let given = match call.body {
+            Body::None => Given::default(),
+            Body::Fields(fields) => Given::read(&raw, fields)?,
+            Body::Codes if is_csv => Given::default(),
+            Body::Codes => Given::version_of(&raw)?,
+        };
+        let request = Request { shared, running, holder, path, query, given, raw, is_csv, wants_csv, once };
+        Ok(Checked::Go(call, Box::new(request)))
+    }
+}
+
+/// A request that was checked.
+enum Checked {
+    /// It is a repeat; this is its answer.
+    Again(Box<Response>),
+    /// It can be carried out.
+    Go(&'static Call, Box<Request>),
+}
+
+fn is_csv(parts: &Parts, name: header::HeaderName) -> bool {
+    let kind = parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    matches!(kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str(), "text/csv" | "text/plain")
+}
+
+async fn read_body(call: &Call, body: axum::body::Body) -> Result<Bytes, Problem> {
+    let bytes_max = match call.body {
+        Body::None => return Ok(Bytes::new()),
+        Body::Fields(_) => BODY_BYTES_MAX,
+        Body::Codes => CODES_BYTES_MAX,
+    };
+    axum::body::to_bytes(body, bytes_max).await.map_err(|_| {
+        let sentence = format!("a body of this call has at most {bytes_max} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", sentence)
+    })
+}
+
+/// Turns an outcome into an answer; under a key the answer is kept first, if it was not kept with the act itself.
+async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Response {
+    let (status, kind, body, is_kept) = match outcome {
+        Ok(said) => (said.status, said.kind, said.body, said.is_kept),
+        Err(Failure::Overtaken) => return overtaken(shared, once).await,
+        Err(Failure::Problem(problem)) => {
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            // Trouble of ours is no answer that a repeat should get again.
+            if status.is_server_error() {
+                return problem.into_response();
+            }
+            (status, JSON, serde_json::to_vec(&problem).unwrap_or_default(), false)
+        }
+    };
+    if let (Some(once), false) = (&once, is_kept) {
+        match shared.engine.keep_answer(once, status.as_u16(), body.clone()).await {
+            Ok(()) => {}
+            Err(EngineError::Known) => return overtaken(shared, Some(once.clone())).await,
+            Err(error) => return Problem::from(error).into_response(),
+        }
+    }
+    once::answer(status, kind, body)
+}
+
+/// Two requests with one key: the other one has acted, and its answer is the answer.
+async fn overtaken(shared: &Shared, once: Option<Once>) -> Response {
+    let Some(once) = once else { return Problem::trouble().into_response() };
+    match shared.engine.store().known_act(&once.key_hash).await {
+        Ok(Some(known)) => once::again(&once, known),
+        Ok(None) => Problem::trouble().into_response(),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}

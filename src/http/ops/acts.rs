@@ -1,0 +1,71 @@
+//! What ops do with an order. Each act is one command to the core, which alone decides whether the state allows it.
+
+use ticketbridge_core::OrderId;
+use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
+
+use crate::engine::acts::Act;
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::orders::named;
+use crate::http::ops::view;
+
+/// `POST orders/{id}/confirm`.
+pub(crate) async fn confirm(request: Request) -> Outcome {
+    on_order(request, |_| Command::ConfirmBooking).await
+}
+
+/// `POST orders/{id}/decline`.
+pub(crate) async fn decline(request: Request) -> Outcome {
+    on_order(request, |request| Command::DeclineBooking { reason: request.given.needed("reason") }).await
+}
+
+/// `POST orders/{id}/tickets`.
+pub(crate) async fn tickets(request: Request) -> Outcome {
+    on_order(request, |request| Command::SupplyTickets { tickets: request.given.tickets() }).await
+}
+
+/// `POST orders/{id}/redeem`.
+pub(crate) async fn redeem(request: Request) -> Outcome {
+    on_order(request, |request| {
+        Command::Redeem(Redeem { booking: None, at: at_or_now(request), by: RedeemedBy::Person })
+    })
+    .await
+}
+
+/// `POST orders/{id}/no-show`.
+pub(crate) async fn no_show(request: Request) -> Outcome {
+    on_order(request, |request| Command::MarkNoShow { at: at_or_now(request) }).await
+}
+
+/// `POST orders/{id}/cancel`.
+pub(crate) async fn cancel(request: Request) -> Outcome {
+    on_order(request, |request| Command::CancelOrder { reason: request.given.needed("reason") }).await
+}
+
+fn at_or_now(request: &Request) -> ticketbridge_core::UnixMillis {
+    request.given.time("at").unwrap_or_else(|| request.shared.engine.clock().now())
+}
+
+async fn on_order(request: Request, command: impl FnOnce(&Request) -> Command) -> Outcome {
+    let order = named(&request.shared, request.in_path("id")).await?.id;
+    let command = command(&request);
+    let running = request.running.clone();
+    let body = carry_out(request, order, command, move |order| view::order(&running, order)).await?;
+    Ok(Said::kept(body))
+}
+
+/// Carries a command out under the request's key and version, and answers with a view of the order.
+pub(crate) async fn carry_out(
+    request: Request,
+    order: OrderId,
+    command: Command,
+    view: impl Fn(&ticketbridge_core::Order) -> serde_json::Value + Send + Sync + 'static,
+) -> Result<Vec<u8>, Failure> {
+    let act = Act {
+        order,
+        command,
+        actor: request.actor(),
+        expected_version: request.given.expected_version(),
+        once: request.once,
+    };
+    Ok(request.shared.engine.act(act, move |order| view(order).to_string().into_bytes()).await?)
+}

@@ -1,0 +1,252 @@
+//! The body of an act: known fields alone, each in its form; what is wrong is said by the field's name.
+
+use http::StatusCode;
+use serde_json::{Map, Value};
+use ticketbridge_core::UnixMillis;
+use ticketbridge_core::command::NewTicket;
+use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX, TICKETS_MAX};
+use ticketbridge_core::order::TicketKind;
+use ticketbridge_core::personal::DocumentNumber;
+
+use crate::http::ops::call::{Field, FieldKind};
+use crate::http::problem::Problem;
+
+/// Fields that were checked against the table.
+#[derive(Debug, Default)]
+pub(crate) struct Given(Map<String, Value>);
+
+/// A 422 about a field.
+pub(crate) fn refused(field: impl Into<String>, sentence: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at(field)
+}
+
+/// Reads a body that is an object; an empty one counts as an object without fields.
+///
+/// # Errors
+/// 400 when it is no JSON, 422 when it is no object.
+pub(crate) fn object(raw: &[u8]) -> Result<Map<String, Value>, Problem> {
+    if raw.trim_ascii().is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(raw) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(refused("body", "the body is a JSON object")),
+        Err(error) => {
+            let place = format!("the body is not JSON (line {}, column {})", error.line(), error.column());
+            Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", place).at("body"))
+        }
+    }
+}
+
+impl Given {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// A field that is not known, is missing, or is not in its form.
+    pub(crate) fn read(raw: &[u8], known: &'static [Field]) -> Result<Self, Problem> {
+        let mut fields = object(raw)?;
+        // What is `null` is not there.
+        fields.retain(|_, value| !value.is_null());
+        unknown(&fields, "", &known.iter().map(|field| field.name).collect::<Vec<_>>())?;
+        for field in known {
+            match fields.get(field.name) {
+                Some(value) => check(field, value)?,
+                None if field.needed => {
+                    return Err(refused(field.name, format!("`{}` is missing: {}", field.name, field.about)));
+                }
+                None => {}
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    /// Of a body that its call reads by itself, the version alone.
+    ///
+    /// # Errors
+    /// The body is no object, or the version no number.
+    pub(crate) fn version_of(raw: &[u8]) -> Result<Self, Problem> {
+        let mut fields = object(raw)?;
+        fields.retain(|name, value| name == "expected_version" && !value.is_null());
+        match fields.values().find(|value| !value.is_u64()) {
+            Some(_) => Err(refused("expected_version", "`expected_version` is a whole number, zero or more")),
+            None => Ok(Self(fields)),
+        }
+    }
+
+    /// A text, without blanks around it.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.0.get(name).and_then(Value::as_str).map(|text| text.trim().to_owned())
+    }
+    /// A text that the table says is needed.
+    pub(crate) fn needed(&self, name: &str) -> String {
+        self.text(name).unwrap_or_default()
+    }
+    /// A whole number.
+    pub(crate) fn amount(&self, name: &str) -> Option<i64> {
+        self.0.get(name).and_then(Value::as_i64)
+    }
+    /// A switch that is off when nothing is said.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.0.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+    /// A time.
+    pub(crate) fn time(&self, name: &str) -> Option<UnixMillis> {
+        self.0.get(name).and_then(Value::as_str).and_then(UnixMillis::parse_rfc3339)
+    }
+    /// The version that the caller has seen.
+    pub(crate) fn expected_version(&self) -> Option<u64> {
+        self.0.get("expected_version").and_then(Value::as_u64)
+    }
+    /// The tickets.
+    pub(crate) fn tickets(&self) -> Vec<NewTicket> {
+        let listed = self.0.get("tickets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        listed.iter().enumerate().filter_map(|(index, value)| ticket(index, value).ok()).collect()
+    }
+}
+
+fn unknown(fields: &Map<String, Value>, path: &str, known: &[&str]) -> Result<(), Problem> {
+    match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => {
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Err(refused(format!("{path}{name}"), format!("there is no field `{path}{name}`; known: {known}")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check(field: &Field, value: &Value) -> Result<(), Problem> {
+    let name = field.name;
+    let is_right = match field.kind {
+        FieldKind::Text => return check_text(name, value),
+        FieldKind::Tickets => return check_tickets(value),
+        FieldKind::Amount => value.is_i64(),
+        FieldKind::Version => value.is_u64(),
+        FieldKind::Flag => value.is_boolean(),
+        FieldKind::Time => value.as_str().and_then(UnixMillis::parse_rfc3339).is_some(),
+    };
+    if is_right { Ok(()) } else { Err(refused(name, format!("`{name}` is {}", form_of(field.kind)))) }
+}
+
+/// What a kind of field is, in words.
+pub(crate) fn form_of(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Text => "text",
+        FieldKind::Amount => "a whole number in the currency's minor unit",
+        FieldKind::Version => "a whole number, zero or more",
+        FieldKind::Flag => "true or false",
+        FieldKind::Time => "a time with an offset, for example 2026-12-01T09:00:00+08:00",
+        FieldKind::Tickets => "a list of tickets",
+    }
+}
+
+fn check_text(name: &str, value: &Value) -> Result<(), Problem> {
+    let Some(text) = value.as_str() else { return Err(refused(name, format!("`{name}` is text"))) };
+    match text.trim().chars().count() {
+        0 => Err(refused(name, format!("`{name}` is empty; say why"))),
+        length if length > TEXT_CHARS_MAX => {
+            Err(refused(name, format!("`{name}` has at most {TEXT_CHARS_MAX} characters")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_tickets(value: &Value) -> Result<(), Problem> {
+    let Some(listed) = value.as_array() else { return Err(refused("tickets", "`tickets` is a list")) };
+    if listed.is_empty() || listed.len() > TICKETS_MAX {
+        return Err(refused("tickets", format!("`tickets` has 1 to {TICKETS_MAX} entries")));
+    }
+    let mut codes = std::collections::BTreeSet::new();
+    for (index, value) in listed.iter().enumerate() {
+        let ticket = ticket(index, value)?;
+        if !codes.insert(ticket.code.reveal().to_owned()) {
+            let path = format!("tickets[{index}].code");
+            return Err(refused(path.as_str(), format!("`{path}` comes twice; one code admits once")));
+        }
+    }
+    Ok(())
+}
+
+fn ticket(index: usize, value: &Value) -> Result<NewTicket, Problem> {
+    let path = format!("tickets[{index}]");
+    let at = |name: &str| format!("{path}.{name}");
+    let Some(fields) = value.as_object() else { return Err(refused(path.as_str(), format!("`{path}` is an object"))) };
+    unknown(fields, &format!("{path}."), &["code", "kind", "project_id", "name"])?;
+    let kind: TicketKind = fields
+        .get("kind")
+        .map_or(Some(TicketKind::Code), |kind| serde_json::from_value(kind.clone()).ok())
+        .ok_or_else(|| refused(at("kind"), format!("`{}` is one of code, qr, url, document", at("kind"))))?;
+    let chars_max = chars_max(kind);
+    let text = |name: &str, chars_max: usize| -> Result<Option<String>, Problem> {
+        match fields.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if (1..=chars_max).contains(&text.trim().chars().count()) => {
+                Ok(Some(text.trim().to_owned()))
+            }
+            Some(_) => Err(refused(at(name), format!("`{}` is text of 1 to {chars_max} characters", at(name)))),
+        }
+    };
+    let code = text("code", chars_max)?
+        .ok_or_else(|| refused(at("code"), format!("`{}` is missing: what admits the guest", at("code"))))?;
+    Ok(NewTicket {
+        code: DocumentNumber::new(code),
+        kind,
+        project_id: text("project_id", CODE_CHARS_MAX)?,
+        name: text("name", CODE_CHARS_MAX)?,
+    })
+}
+
+/// Characters that a code of this kind may have.
+pub(crate) fn chars_max(kind: TicketKind) -> usize {
+    match kind {
+        TicketKind::Code | TicketKind::Document => CODE_CHARS_MAX,
+        TicketKind::Qr | TicketKind::Url => QR_CHARS_MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static KNOWN: &[Field] = &[
+        Field { name: "reason", kind: FieldKind::Text, needed: true, about: "why" },
+        Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "" },
+        Field { name: "tickets", kind: FieldKind::Tickets, needed: false, about: "" },
+    ];
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(TEXT_CHARS_MAX + 1));
+        for (body, field) in [
+            ("", "reason"),
+            (r#"{"reason":null}"#, "reason"),
+            (r#"{"reason":7}"#, "reason"),
+            (r#"{"reason":"  "}"#, "reason"),
+            (long.as_str(), "reason"),
+            (r#"{"reason":"r","why":"x"}"#, "why"),
+            (r#"{"reason":"r","fee":1.5}"#, "fee"),
+            (r#"{"reason":"r","fee":"1"}"#, "fee"),
+            (r#"{"reason":"r","tickets":{}}"#, "tickets"),
+            (r#"{"reason":"r","tickets":[]}"#, "tickets"),
+            (r#"{"reason":"r","tickets":[{"code":"A"},{"kind":"qr"}]}"#, "tickets[1].code"),
+            (r#"{"reason":"r","tickets":[{"code":"A","kind":"stone"}]}"#, "tickets[0].kind"),
+            (r#"{"reason":"r","tickets":[{"code":"A","colour":"red"}]}"#, "tickets[0].colour"),
+            (r#"{"reason":"r","tickets":[{"code":"A"},{"code":"A"}]}"#, "tickets[1].code"),
+            ("[]", "body"),
+        ] {
+            let problem = Given::read(body.as_bytes(), KNOWN).unwrap_err();
+            assert_eq!((problem.status, problem.field.as_deref()), (422, Some(field)), "{body}");
+        }
+        assert_eq!(Given::read(b"{", KNOWN).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn codes_are_as_long_as_their_kind_allows() {
+        for (kind, chars_max) in [("code", CODE_CHARS_MAX), ("qr", QR_CHARS_MAX)] {
+            for (length, ok) in [(chars_max, true), (chars_max + 1, false)] {
+                let code = "x".repeat(length);
+                let body = format!(r#"{{"reason":"r","tickets":[{{"code":"{code}","kind":"{kind}"}}]}}"#);
+                assert_eq!(Given::read(body.as_bytes(), KNOWN).is_ok(), ok, "{kind} {length}");
+            }
+        }
+    }
+}

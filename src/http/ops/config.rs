@@ -1,0 +1,61 @@
+//! The running configuration: which one, since when, and why the last change was refused.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::config::{Finding, Severity};
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::view::common_zone;
+use crate::http::problem::Problem;
+use crate::live::Running;
+
+/// `GET config`.
+pub(crate) async fn show(request: Request) -> Outcome {
+    let running = request.shared.engine.running();
+    Ok(Said::ok(&shown(&request, &running)))
+}
+
+fn shown(request: &Request, running: &Running) -> Value {
+    let zone = common_zone(running);
+    let refused = request.shared.engine.live().refused();
+    json!({
+        "version": running.config.version,
+        "applied_at": running.applied_at.rfc3339(zone),
+        "source": running.config.source.display().to_string(),
+        "refused": refused.map(|change| json!({
+            "at": change.at.rfc3339(zone),
+            "problems": problems(&change.findings),
+        })),
+    })
+}
+
+/// What `check` prints as problems; its warnings do not stop a configuration.
+fn problems(findings: &[Finding]) -> Value {
+    findings.iter().filter(|finding| finding.severity == Severity::Problem).map(|finding| json!(finding)).collect()
+}
+
+/// `POST config/reload`: all of the changed files, or none.
+pub(crate) async fn reload(request: Request) -> Outcome {
+    check_version(&request)?;
+    match crate::reload::reload(&request.shared) {
+        Ok(_) => show(request).await,
+        Err(report) => {
+            let sentence = "the changed configuration has problems; the running one stays in force";
+            let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config_refused", sentence);
+            problem.problems = Some(Box::new(problems(report.findings())));
+            Err(problem.into())
+        }
+    }
+}
+
+/// For acts that concern no order, `expected_version` is that of the configuration.
+pub(crate) fn check_version(request: &Request) -> Result<(), Failure> {
+    let version = request.running.config.version;
+    match request.given.expected_version() {
+        Some(expected) if expected != version => {
+            let sentence = format!("the configuration is at version {version}, not {expected}; read it again");
+            Err(Problem::new(StatusCode::CONFLICT, "version_conflict", sentence).into())
+        }
+        _ => Ok(()),
+    }
+}

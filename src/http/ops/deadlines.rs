@@ -1,0 +1,30 @@
+//! Deadlines, the nearest first.
+
+use serde_json::{Value, json};
+use ticketbridge_core::UnixMillis;
+use ticketbridge_store::{DeadlineFilter, DeadlineRow, DeadlineState};
+
+use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::query::listed;
+use crate::http::ops::view;
+
+/// `GET deadlines`.
+pub(crate) async fn list(request: Request) -> Outcome {
+    let query = &request.query;
+    let filter = DeadlineFilter { due_before: query.time("due_before"), state: query.word("state") };
+    let page = request.shared.engine.store().list_deadlines(&filter, &query.page()).await?;
+    let (now, zone) = (request.shared.engine.clock().now(), view::common_zone(&request.running));
+    Ok(Said::ok(&listed(&page, |row| shown(row, now, zone))))
+}
+
+fn shown(row: &DeadlineRow, now: UnixMillis, zone: ticketbridge_core::TimeZone) -> Value {
+    json!({
+        "id": format!("{}/{}", row.order, row.kind.name()),
+        "order_id": row.order,
+        "kind": row.kind,
+        "due_at": row.due_at.rfc3339(zone),
+        "warned_at": row.warned_at.map(|at| at.rfc3339(zone)),
+        "passed": row.state == DeadlineState::Passed,
+        "time_left_s": (row.due_at - now).0.div_euclid(1_000),
+    })
+}

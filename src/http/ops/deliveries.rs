@@ -1,0 +1,109 @@
+//! The outbox: what partners are yet to be told, what could not be told, and what to do about it.
+
+use http::StatusCode;
+use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
+use ticketbridge_store::{Job, JobFilter, JobState, Tx};
+
+use crate::engine::EngineError;
+use crate::engine::acts::keep;
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::query::listed;
+use crate::http::ops::view;
+use crate::http::problem::Problem;
+
+/// `GET deliveries`.
+pub(crate) async fn list(request: Request) -> Outcome {
+    let query = &request.query;
+    let filter = JobFilter {
+        state: query.word("state"),
+        destination: query.text("destination").map(str::to_owned),
+        order: query.text("order").map(OrderId::from),
+    };
+    let page = request.shared.engine.store().list_jobs(&filter, &query.page()).await?;
+    Ok(Said::ok(&listed(&page, |job| view::delivery(&request.running, job))))
+}
+
+/// What is done with a delivery.
+#[derive(Clone)]
+enum Change {
+    Retry,
+    Drop(String),
+}
+
+/// `POST deliveries/{id}/retry`: at once, and as often as a new one.
+pub(crate) async fn retry(request: Request) -> Outcome {
+    change(request, Change::Retry).await
+}
+
+/// `POST deliveries/{id}/drop`: the row is taken out; the order stays as it is.
+pub(crate) async fn drop(request: Request) -> Outcome {
+    let reason = format!("{}: {}", request.holder.name, request.given.needed("reason"));
+    change(request, Change::Drop(reason)).await
+}
+
+fn conflict(code: &'static str, sentence: &str) -> Failure {
+    Problem::new(StatusCode::CONFLICT, code, sentence).into()
+}
+
+async fn change(request: Request, change: Change) -> Outcome {
+    let engine = &request.shared.engine;
+    let id = request.in_path("id").to_owned();
+    let Some(job) = engine.store().job(&id).await? else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such delivery").into());
+    };
+    let now = engine.clock().now();
+    refuse(&request, &job, &change, now).await?;
+    let work = std::sync::Arc::new((id, change, request.once.clone(), request.running.clone()));
+    let body = engine
+        .store()
+        .write("change_delivery", move |tx: &Tx| {
+            let work = work.clone();
+            Box::pin(async move {
+                let (id, change, once, running) = &*work;
+                let is_changed = match change {
+                    Change::Retry => tx.retry_job(id, now).await?,
+                    Change::Drop(reason) => tx.drop_job(id, reason, now).await?,
+                };
+                let job = tx.job(id).await?.filter(|_| is_changed);
+                // It was there and could be changed a moment ago.
+                let job = job.ok_or_else(|| Rejection::new(Why::VersionConflict, "it has just changed; look again"))?;
+                let body = view::delivery(running, &job).to_string().into_bytes();
+                if let Some(once) = once {
+                    keep(tx, once, 200, body.clone(), now).await?;
+                }
+                Ok::<_, EngineError>(body)
+            })
+        })
+        .await?;
+    tracing::info!(delivery = %job.id, order = %job.order, by = %request.holder.name, "a delivery was changed by ops");
+    engine.work().notify_one();
+    Ok(Said::kept(body))
+}
+
+/// Why a delivery cannot be changed so.
+async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) -> Result<(), Failure> {
+    match job.state {
+        JobState::Delivered => return Err(conflict("already_delivered", "the partner has it already")),
+        JobState::Dropped => return Err(conflict("already_dropped", "it was taken out; nothing is left to do")),
+        JobState::Pending | JobState::Dead => {}
+    }
+    let order = request.shared.engine.store().load_order(&job.order).await?;
+    let version = order.as_ref().map(|order| order.version);
+    if let (Some(expected), Some(version)) = (request.given.expected_version(), version)
+        && expected != version
+    {
+        let sentence = format!("the order is at version {version}, not {expected}; read it again");
+        return Err(Problem::from(Rejection::new(Why::VersionConflict, sentence)).into());
+    }
+    if matches!(change, Change::Drop(_)) {
+        return Ok(());
+    }
+    if job.lease_until > now {
+        return Err(conflict("in_progress", "it is being tried at this moment; look again in a few seconds"));
+    }
+    if !order.is_some_and(|order| is_wanted(&order, &job.effect)) {
+        return Err(conflict("no_longer_wanted", "the order has moved on, and this call would be wrong now; drop it"));
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! What was received, and carrying it out again.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::json;
+use ticketbridge_core::command::WhenUnknown;
+use ticketbridge_core::port::{Endpoint, Envelope, Inbound, Message, RawRequest, Verified};
+use ticketbridge_core::{ChannelId, OrderId};
+use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict};
+
+use crate::engine::{Incoming, content_sha256};
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::config::check_version;
+use crate::http::ops::query::listed;
+use crate::http::ops::view;
+use crate::http::problem::Problem;
+use crate::registry::RegisteredChannel;
+
+/// `GET inbox`.
+pub(crate) async fn list(request: Request) -> Outcome {
+    let query = &request.query;
+    let filter = InboxFilter {
+        channel: query.text("channel").map(str::to_owned),
+        call: query.text("call").map(str::to_owned),
+        key: query.text("key").map(str::to_owned),
+        verdict: query.word("verdict"),
+        order: query.text("order").map(OrderId::from),
+    };
+    let page = request.shared.engine.store().list_inbox(&filter, &query.page()).await?;
+    Ok(Said::ok(&listed(&page, |row| view::inbox(&request.running, row))))
+}
+
+/// `POST inbox/{id}/replay`. What was taken stays taken: only a message that changed nothing is carried out again.
+pub(crate) async fn replay(request: Request) -> Outcome {
+    check_version(&request)?;
+    let store = request.shared.engine.store();
+    let Some(row) = store.inbox_row(request.in_path("id")).await? else {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "no such message was received").into());
+    };
+    match row.verdict {
+        InboxVerdict::Refused | InboxVerdict::Malformed | InboxVerdict::Parked | InboxVerdict::Unrouted => {}
+        InboxVerdict::Accepted | InboxVerdict::Repeated | InboxVerdict::Stale | InboxVerdict::Ignored => {
+            return Ok(said(&row, row.verdict, row.order.as_ref(), false, "it was taken before; nothing was done"));
+        }
+        InboxVerdict::Received | InboxVerdict::Conflict | InboxVerdict::Hint => {
+            let sentence = "this message changes nothing by itself; there is nothing to carry out";
+            return Err(conflict("not_replayable", sentence));
+        }
+    }
+    let Some(body) = store.inbox_body(&row.id).await? else {
+        return Err(conflict("body_purged", "its body is no longer kept; only its hash is"));
+    };
+    let (channel, endpoint) = call_of(&request, &row)?;
+    let inbound = decode(&channel, &row, &body)?;
+    if let Some(envelope) = waits_for_its_order(&row, &inbound)
+        && request.shared.engine.order_about(&channel, &envelope.about).await?.is_none()
+    {
+        let sentence = "its order is not known yet; the message is kept and carried out by itself when the order comes";
+        return Ok(said(&row, row.verdict, None, false, sentence));
+    }
+    let incoming = Incoming {
+        running: request.running.clone(),
+        channel,
+        endpoint,
+        inbound,
+        content_sha256: content_sha256(&body),
+        body: Bytes::from(body),
+        traceparent: None,
+    };
+    let done = request.shared.engine.replay(&row.id, incoming).await?;
+    let sentence = match (done.verdict, done.changed) {
+        (InboxVerdict::Accepted, true) => "it was carried out; what the channel must know follows by calls".to_owned(),
+        (InboxVerdict::Accepted, false) => "it is taken now; the order was so already".to_owned(),
+        (InboxVerdict::Parked, _) => "it is kept until its order comes".to_owned(),
+        _ => format!("it is refused again; the channel would be answered {}", done.answer),
+    };
+    Ok(said(&row, done.verdict, done.order.as_ref(), done.changed, &sentence))
+}
+
+fn conflict(code: &'static str, sentence: &str) -> Failure {
+    Problem::new(StatusCode::CONFLICT, code, sentence).into()
+}
+
+fn said(row: &InboxRow, verdict: InboxVerdict, order: Option<&OrderId>, changed: bool, sentence: &str) -> Said {
+    Said::ok(&json!({
+        "id": row.id,
+        "before": row.verdict,
+        "verdict": verdict,
+        "order_id": order,
+        "changed": changed,
+        "sentence": sentence,
+    }))
+}
+
+fn call_of(request: &Request, row: &InboxRow) -> Result<(std::sync::Arc<RegisteredChannel>, Endpoint), Failure> {
+    let channel = request.running.registry.channel(&ChannelId::from(row.channel.as_str()));
+    let found = channel.and_then(|channel| {
+        let endpoint = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == row.call).copied()?;
+        Some((channel, endpoint))
+    });
+    found.ok_or_else(|| conflict("not_replayable", "it came from no channel that is configured now"))
+}
+
+/// Reads the stored bytes. Their signature was verified when they came: nothing else is ever stored.
+fn decode(channel: &RegisteredChannel, row: &InboxRow, body: &[u8]) -> Result<Inbound, Failure> {
+    let headers = HeaderMap::new();
+    let raw = RawRequest { endpoint: &row.call, method: &Method::POST, query: "", headers: &headers, body };
+    let inbound = channel.channel.decode(&Verified::attest(raw, 0));
+    let malformed = |sentence: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", sentence);
+    match inbound {
+        Ok(inbound @ Inbound::Message(_)) => Ok(inbound),
+        Ok(_) => Err(conflict("not_replayable", "it asks for no change; there is nothing to carry out")),
+        Err(error) => Err(malformed(format!("it still cannot be read: {error}")).at(error.field).into()),
+    }
+}
+
+/// A message that was kept for its order is in the order's own list; carried out again before that it would be kept twice.
+fn waits_for_its_order<'i>(row: &InboxRow, inbound: &'i Inbound) -> Option<&'i Envelope> {
+    let Inbound::Message(envelope) = inbound else { return None };
+    let Message::Act(command) = &envelope.message else { return None };
+    let is_kept = matches!(command.when_unknown(), WhenUnknown::Remember | WhenUnknown::Tombstone);
+    (row.verdict == InboxVerdict::Parked && is_kept).then_some(envelope)
+}

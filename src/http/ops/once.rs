@@ -1,0 +1,70 @@
+//! `Idempotency-Key`: a repeat gets the same answer, and another act under the same key is refused.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+use ticketbridge_store::KnownAct;
+
+use crate::config::OpsToken;
+use crate::engine::acts::Once;
+use crate::http::ops::call::JSON;
+use crate::http::problem::Problem;
+
+/// The header.
+pub(crate) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Characters of a key.
+const KEY_CHARS_MAX: usize = 200;
+
+fn hash(parts: [&[u8]; 3]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// The key of a request, if it has one. Keys of two holders are two keys.
+///
+/// # Errors
+/// 422 when it is no key.
+pub(crate) fn of(
+    headers: &HeaderMap,
+    holder: &OpsToken,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> Result<Option<Once>, Problem> {
+    let Some(value) = headers.get(KEY) else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim();
+    if key.is_empty() || key.len() > KEY_CHARS_MAX {
+        let sentence = format!("a key has 1 to {KEY_CHARS_MAX} plain characters");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at("Idempotency-Key"));
+    }
+    Ok(Some(Once {
+        key_hash: hash([b"ops", holder.name.as_bytes(), key.as_bytes()]),
+        request_hash: hash([method.as_bytes(), path.as_bytes(), body]),
+    }))
+}
+
+/// The answer to a repeat.
+pub(crate) fn again(once: &Once, known: KnownAct) -> Response {
+    if known.request_hash != once.request_hash {
+        let sentence = "this key stands for another act or another body; take a new key";
+        return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", sentence)
+            .at("Idempotency-Key")
+            .into_response();
+    }
+    let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
+    answer(status, JSON, known.body)
+}
+
+/// An answer of the ops interface. None of them is for a cache: they change at any moment, and some hold guests' data.
+pub(crate) fn answer(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
+    let kind = if status.is_success() { kind } else { "application/problem+json" };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, headers, body).into_response()
+}

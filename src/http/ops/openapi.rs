@@ -1,0 +1,192 @@
+//! `GET openapi.json`: the table, described in OpenAPI 3.1. The shapes of answers are in `schemas.json`.
+
+use serde_json::{Map, Value, json};
+
+use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb};
+use crate::http::ops::query::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::http::ops::{PREFIX, table};
+
+const ABOUT: &str = "What operators and ops staff do with orders, refunds, deliveries and partners. Lists go on by cursor. Every POST takes \
+    an optional Idempotency-Key: a repeat gets the same answer, another act under the same key is refused with 422. Every POST takes \
+    an optional expected_version: 409 version_conflict when it is no longer that. Guests' data is masked everywhere but in the answer \
+    of reveal. Roles: an admin may everything; an operator everything but settlement data and the configuration's reload; a settlement \
+    officer sees settlement data, the partners and the configuration, and no orders.";
+
+/// `GET openapi.json`.
+pub(crate) async fn show(request: Request) -> Outcome {
+    Ok(Said::ok(&document(&request.running.config.server.public_url)))
+}
+
+/// The whole document.
+fn document(public_url: &str) -> Value {
+    let mut paths = Map::new();
+    for call in table::CALLS {
+        let verb = if call.verb == Verb::Get { "get" } else { "post" };
+        let entry = paths.entry(call.path).or_insert_with(|| json!({}));
+        entry[verb] = operation(call);
+    }
+    let schemas: Value = serde_json::from_str(include_str!("schemas.json")).expect("a test reads the same file");
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "ticketbridge ops interface", "version": "1", "description": ABOUT },
+        "servers": [{ "url": format!("{public_url}{PREFIX}") }],
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "schemas": schemas,
+        },
+    })
+}
+
+fn operation(call: &Call) -> Value {
+    let mut parameters: Vec<Value> = path_parameters(call.path).chain(call.query.iter().map(parameter)).collect();
+    if call.verb == Verb::Post {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 200 },
+            "description": "At most once under this key.",
+        }));
+    }
+    let mut operation = json!({
+        "operationId": operation_id(call),
+        "summary": call.does,
+        "description": call.who.words(),
+        "parameters": parameters,
+        "responses": {
+            "200": { "description": "Done.", "content": { "application/json": { "schema": answer(call.answer) } } },
+            "default": {
+                "description": "Refused: `code` is stable, `detail` says what to do.",
+                "content": { "application/problem+json": { "schema": reference("problem") } },
+            },
+        },
+    });
+    if let Some(body) = body(&call.body) {
+        operation["requestBody"] = body;
+    }
+    operation
+}
+
+/// The method and the path's words, joined: `post_orders_confirm`.
+fn operation_id(call: &Call) -> String {
+    let verb = if call.verb == Verb::Get { "get" } else { "post" };
+    let one = if call.path.ends_with('}') { "_one" } else { "" };
+    let words = call.path.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'));
+    let words: Vec<String> = words.map(|word| word.replace(['-', '.'], "_")).collect();
+    format!("{verb}_{}{one}", words.join("_"))
+}
+
+fn path_parameters(path: &'static str) -> impl Iterator<Item = Value> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    names.map(move |name| {
+        let about = if path.starts_with("/orders/") {
+            "Our id, or channel:number with the channel's number of the sale or a booking."
+        } else {
+            "Its id."
+        };
+        json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" }, "description": about })
+    })
+}
+
+fn parameter(param: &Param) -> Value {
+    let schema = match param.kind {
+        ParamKind::Word(words) => json!({ "type": "string", "enum": words }),
+        ParamKind::Text | ParamKind::Cursor => json!({ "type": "string" }),
+        ParamKind::Date => json!({ "type": "string", "format": "date" }),
+        ParamKind::Time => json!({ "type": "string", "format": "date-time" }),
+        ParamKind::Limit => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }),
+    };
+    json!({ "name": param.name, "in": "query", "required": false, "schema": schema, "description": param.about })
+}
+
+fn body(body: &Body) -> Option<Value> {
+    match body {
+        Body::None => None,
+        Body::Fields(fields) => {
+            let needed: Vec<&str> = fields.iter().filter(|field| field.needed).map(|field| field.name).collect();
+            let properties: Map<String, Value> =
+                fields.iter().map(|field| (field.name.to_owned(), property(field))).collect();
+            let schema = json!({ "type": "object", "properties": properties, "required": needed, "additionalProperties": false });
+            Some(json!({ "required": !needed.is_empty(), "content": { "application/json": { "schema": schema } } }))
+        }
+        Body::Codes => Some(json!({ "required": true, "content": {
+            "application/json": { "schema": {
+                "type": "object", "required": ["codes"], "additionalProperties": false,
+                "properties": {
+                    "codes": { "type": "array", "items": { "type": "string" } },
+                    "expected_version": { "type": "integer", "minimum": 0 },
+                },
+            } },
+            "text/csv": { "schema": { "type": "string", "description": "One code a line, or a header with a column `code`." } },
+        } })),
+    }
+}
+
+fn property(field: &Field) -> Value {
+    let mut schema = match field.kind {
+        FieldKind::Text => {
+            json!({ "type": "string", "minLength": 1, "maxLength": ticketbridge_core::limits::TEXT_CHARS_MAX })
+        }
+        FieldKind::Amount => json!({ "type": "integer" }),
+        FieldKind::Version => json!({ "type": "integer", "minimum": 0 }),
+        FieldKind::Flag => json!({ "type": "boolean", "default": false }),
+        FieldKind::Time => json!({ "type": "string", "format": "date-time" }),
+        FieldKind::Tickets => json!({
+            "type": "array", "minItems": 1, "maxItems": ticketbridge_core::limits::TICKETS_MAX, "items": reference("new_ticket"),
+        }),
+    };
+    schema["description"] = json!(field.about);
+    schema
+}
+
+fn answer(answer: Answer) -> Value {
+    match answer {
+        Answer::One("openapi") => json!({ "type": "object" }),
+        Answer::One(name) => reference(name),
+        Answer::Page(name) => json!({
+            "type": "object",
+            "required": ["items", "next_cursor"],
+            "properties": {
+                "items": { "type": "array", "items": reference(name) },
+                "next_cursor": { "type": ["string", "null"] },
+            },
+        }),
+    }
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn references(value: &Value, into: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => {
+                into.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                fields.values().for_each(|value| references(value, into));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, into)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_schema_is_there_and_every_operation_has_a_name_of_its_own() {
+        let document = document("https://bridge.example");
+        let mut wanted = BTreeSet::new();
+        references(&document, &mut wanted);
+        for reference in &wanted {
+            let pointer = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for name in schemas.keys() {
+            assert!(wanted.contains(&format!("#/components/schemas/{name}")), "nobody speaks of the schema {name}");
+        }
+        let ids: BTreeSet<String> = table::CALLS.iter().map(operation_id).collect();
+        assert_eq!(ids.len(), table::CALLS.len(), "{ids:#?}");
+    }
+}

@@ -1,0 +1,85 @@
+//! Orders: lists, one, its history, its calls.
+
+use http::StatusCode;
+use serde_json::json;
+use ticketbridge_core::{ChannelId, ExternalId, Order, OrderId};
+use ticketbridge_store::{CallFilter, OrderFilter, Page};
+
+use crate::http::Shared;
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::query::listed;
+use crate::http::ops::view;
+use crate::http::problem::Problem;
+
+/// `GET orders`.
+pub(crate) async fn list(request: Request) -> Outcome {
+    let query = &request.query;
+    let filter = OrderFilter {
+        channel: query.text("channel").map(ChannelId::from),
+        state: query.word("state"),
+        booking: query.word("booking"),
+        ticketing: query.word("ticketing"),
+        payment: query.word("payment"),
+        refund: query.word("refund"),
+        visit_date: query.date("visit_date"),
+        q: query.text("q").map(str::to_owned),
+    };
+    let page = request.shared.engine.store().list_orders(&filter, &query.page()).await?;
+    Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
+}
+
+/// `GET orders/{id}`.
+pub(crate) async fn one(request: Request) -> Outcome {
+    let order = named(&request.shared, request.in_path("id")).await?;
+    Ok(Said::ok(&view::order(&request.running, &order)))
+}
+
+/// `GET orders/{id}/events`: oldest first, as a history is read. The cursor is the number of the last event seen.
+pub(crate) async fn events(request: Request) -> Outcome {
+    let order = named(&request.shared, request.in_path("id")).await?;
+    let limit = request.query.limit();
+    let after = match request.query.text("cursor").map(str::parse) {
+        None => 0,
+        Some(Ok(after)) => after,
+        Some(Err(_)) => return Err(Problem::from(ticketbridge_store::StoreError::Cursor).into()),
+    };
+    let mut rows = request.shared.engine.store().events(&order.id, after, limit + 1).await?;
+    let goes_on = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next_cursor = rows.last().filter(|_| goes_on).map(|row| row.seq.to_string());
+    let zone = order.rules.channel.time_zone;
+    let items: Vec<_> = rows.iter().map(|row| view::event(row, zone)).collect();
+    Ok(Said::ok(&json!({ "items": items, "next_cursor": next_cursor })))
+}
+
+/// `GET orders/{id}/calls`.
+pub(crate) async fn calls(request: Request) -> Outcome {
+    let order = named(&request.shared, request.in_path("id")).await?;
+    let filter = CallFilter { order: Some(order.id.clone()) };
+    let page: Page<_> = request.shared.engine.store().list_calls(&filter, &request.query.page()).await?;
+    let zone = order.rules.channel.time_zone;
+    Ok(Said::ok(&listed(&page, |row| view::call(row, zone))))
+}
+
+/// The order that a path names: by our id, or by `channel_id:number`, the channel's number of the sale or of a booking.
+///
+/// # Errors
+/// 404 when there is none.
+pub(crate) async fn named(shared: &Shared, name: &str) -> Result<Order, Failure> {
+    let store = shared.engine.store();
+    let id = match name.split_once(':') {
+        Some((channel, number)) => {
+            let row = store.resolve_ref(&ChannelId::from(channel), &ExternalId::from(number)).await?;
+            row.and_then(|row| row.order)
+        }
+        None => Some(OrderId::from(name)),
+    };
+    let found = match id {
+        Some(id) => store.load_order(&id).await?,
+        None => None,
+    };
+    found.ok_or_else(|| {
+        let sentence = "there is no such order; give our id, or channel:number with the channel's own number";
+        Problem::new(StatusCode::NOT_FOUND, "not_found", sentence).into()
+    })
+}

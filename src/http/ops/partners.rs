@@ -1,0 +1,164 @@
+//! Channels and back-ends: how they fare, what they can do, and holding their deliveries back.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use ticketbridge_core::{BackendId, ChannelId, TimeZone};
+use ticketbridge_store::{JobCount, JobState, Tx};
+
+use crate::engine::EngineError;
+use crate::engine::acts::keep;
+use crate::engine::effects::{backend_destination, channel_destination};
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::config::check_version;
+use crate::http::ops::view::{common_zone, zone_of};
+use crate::http::problem::Problem;
+
+/// A channel or a back-end, as far as ops see it.
+struct Partner {
+    id: String,
+    adapter: &'static str,
+    destination: String,
+    capabilities: Value,
+    zone: TimeZone,
+}
+
+/// What the database knows of all partners.
+struct Known {
+    paused: Vec<String>,
+    counts: Vec<JobCount>,
+}
+
+/// `GET channels`.
+pub(crate) async fn channels(request: Request) -> Outcome {
+    let running = &request.running;
+    let all = running.registry.channels().map(|channel| channel_partner(&request, &channel.id)).collect::<Option<_>>();
+    list(&request, all.unwrap_or_default()).await
+}
+
+/// `GET backends`.
+pub(crate) async fn backends(request: Request) -> Outcome {
+    let running = &request.running;
+    let all = running.registry.backends().map(|backend| backend_partner(&request, &backend.id)).collect::<Option<_>>();
+    list(&request, all.unwrap_or_default()).await
+}
+
+fn channel_partner(request: &Request, id: &ChannelId) -> Option<Partner> {
+    let channel = request.running.registry.channel(id)?;
+    Some(Partner {
+        id: id.to_string(),
+        adapter: channel.adapter,
+        destination: channel_destination(id),
+        capabilities: channel.channel.spec().capabilities.clone(),
+        zone: zone_of(&request.running, id.as_str()),
+    })
+}
+
+fn backend_partner(request: &Request, id: &BackendId) -> Option<Partner> {
+    let backend = request.running.registry.backend(id)?;
+    Some(Partner {
+        id: id.to_string(),
+        adapter: backend.adapter,
+        destination: backend_destination(id),
+        capabilities: backend.backend.spec().capabilities.clone(),
+        zone: common_zone(&request.running),
+    })
+}
+
+/// All of them in one page: there are as many as configuration files.
+async fn list(request: &Request, partners: Vec<Partner>) -> Outcome {
+    let store = request.shared.engine.store();
+    let known = Known { paused: store.paused().await?, counts: store.job_counts().await? };
+    let items: Vec<Value> = partners.iter().map(|partner| shown(request, partner, &known)).collect();
+    Ok(Said::ok(&json!({ "items": items, "next_cursor": null })))
+}
+
+fn shown(request: &Request, partner: &Partner, known: &Known) -> Value {
+    let lane = request.shared.worker.lanes().lane(&partner.destination);
+    let count = |state: JobState| {
+        let found = known.counts.iter().find(|count| count.destination == partner.destination && count.state == state);
+        found.map_or(0, |count| count.many)
+    };
+    json!({
+        "id": partner.id,
+        "adapter": partner.adapter,
+        "state": if known.paused.contains(&partner.destination) { "paused" } else { "running" },
+        "capabilities": partner.capabilities,
+        "breaker": lane.breaker.word(),
+        "in_flight": lane.in_flight,
+        "pending": count(JobState::Pending),
+        "dead": count(JobState::Dead),
+        "last_ok_at": lane.last_ok_at.map(|at| at.rfc3339(partner.zone)),
+        "last_error": lane.last_error,
+    })
+}
+
+/// `POST channels/{id}/pause`.
+pub(crate) async fn pause_channel(request: Request) -> Outcome {
+    hold(channel_of(&request)?, request, Hold::Back).await
+}
+/// `POST channels/{id}/resume`.
+pub(crate) async fn resume_channel(request: Request) -> Outcome {
+    hold(channel_of(&request)?, request, Hold::LetGo).await
+}
+/// `POST backends/{id}/pause`.
+pub(crate) async fn pause_backend(request: Request) -> Outcome {
+    hold(backend_of(&request)?, request, Hold::Back).await
+}
+/// `POST backends/{id}/resume`.
+pub(crate) async fn resume_backend(request: Request) -> Outcome {
+    hold(backend_of(&request)?, request, Hold::LetGo).await
+}
+
+fn channel_of(request: &Request) -> Result<Partner, Failure> {
+    channel_partner(request, &ChannelId::from(request.in_path("id"))).ok_or_else(|| unknown("channel"))
+}
+fn backend_of(request: &Request) -> Result<Partner, Failure> {
+    backend_partner(request, &BackendId::from(request.in_path("id"))).ok_or_else(|| unknown("back-end"))
+}
+fn unknown(what: &str) -> Failure {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", format!("no {what} of this name is configured")).into()
+}
+
+/// What becomes of a partner's deliveries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// They wait.
+    Back,
+    /// They go.
+    LetGo,
+}
+
+async fn hold(partner: Partner, request: Request, hold: Hold) -> Outcome {
+    check_version(&request)?;
+    let engine = &request.shared.engine;
+    let store = engine.store();
+    let mut known = Known { paused: store.paused().await?, counts: store.job_counts().await? };
+    known.paused.retain(|name| *name != partner.destination);
+    if hold == Hold::Back {
+        known.paused.push(partner.destination.clone());
+    }
+    let body = shown(&request, &partner, &known).to_string().into_bytes();
+    let (by, now) = (request.holder.name.clone(), engine.clock().now());
+    let work = std::sync::Arc::new((partner.destination.clone(), by, request.once.clone(), body.clone()));
+    let done: Result<(), EngineError> = store
+        .write("hold_deliveries", move |tx: &Tx| {
+            let work = work.clone();
+            Box::pin(async move {
+                let (destination, by, once, body) = &*work;
+                match hold {
+                    Hold::Back => tx.pause(destination, by, now).await?,
+                    Hold::LetGo => tx.resume(destination, by, now).await?,
+                }
+                match once {
+                    Some(once) => keep(tx, once, 200, body.clone(), now).await,
+                    None => Ok(()),
+                }
+            })
+        })
+        .await;
+    done?;
+    let what = if hold == Hold::Back { "deliveries wait from now on" } else { "deliveries go again" };
+    tracing::warn!(destination = %partner.destination, by = %request.holder.name, "{what}");
+    engine.work().notify_one();
+    Ok(Said::kept(body))
+}

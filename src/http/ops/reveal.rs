@@ -1,0 +1,38 @@
+//! Guests' data in clear, for a reason that goes into the order's history first.
+
+use serde_json::{Value, json};
+use ticketbridge_core::command::Command;
+use ticketbridge_core::order::{Booking, Order};
+use ticketbridge_core::personal::in_clear;
+
+use crate::http::ops::acts::carry_out;
+use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::orders::named;
+use crate::http::ops::view::person;
+
+/// `POST orders/{id}/reveal`. The answer is written inside the commit that records it: no record, no answer.
+pub(crate) async fn reveal(request: Request) -> Outcome {
+    let order = named(&request.shared, request.in_path("id")).await?.id;
+    let command = Command::RecordReveal { reason: request.given.needed("reason") };
+    let body = carry_out(request, order, command, |order| in_clear(|| guests(order))).await?;
+    Ok(Said::kept(body))
+}
+
+fn guests(order: &Order) -> Value {
+    json!({
+        "order_id": order.id,
+        "buyer": person(&order.buyer),
+        "booking": order.booking.as_ref().map(of_booking),
+        "past_bookings": order.past_bookings.iter().map(of_booking).collect::<Vec<_>>(),
+        "version": order.version,
+    })
+}
+
+fn of_booking(booking: &Booking) -> Value {
+    json!({
+        "id": booking.id,
+        "channel_booking_id": booking.channel_booking_id,
+        "contact": booking.contact.as_ref().map(person),
+        "visitors": booking.visitors.iter().map(person).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,234 @@
+//! Every call of the ops interface, in the order of `contract.md` 6.
+
+use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
+use crate::http::ops::{
+    acts, codes, config, credit, deadlines, deliveries, guests, inbox, openapi, orders, partners, reconciliation,
+    refunds, reveal, statements,
+};
+
+const LIMIT: Param =
+    Param { name: "limit", kind: ParamKind::Limit, about: "Entries of the page, at most 200; 50 when left out." };
+const CURSOR: Param = Param {
+    name: "cursor",
+    kind: ParamKind::Cursor,
+    about: "`next_cursor` of the page before; left out for the first.",
+};
+const CHANNEL: Param = text("channel", "Of this channel.");
+const PAGE: &[Param] = &[LIMIT, CURSOR];
+
+const fn text(name: &'static str, about: &'static str) -> Param {
+    Param { name, kind: ParamKind::Text, about }
+}
+const fn word(name: &'static str, words: &'static [&'static str], about: &'static str) -> Param {
+    Param { name, kind: ParamKind::Word(words), about }
+}
+
+/// Words of the axes; a test compares them with the core's own.
+pub(crate) const ORDER_STATES: &[&str] = &["placed", "awaiting_booking", "booked", "completed", "cancelled"];
+pub(crate) const BOOKING_STATES: &[&str] = &["requested", "confirmed", "used", "no_show", "rejected", "cancelled"];
+pub(crate) const TICKETING_STATES: &[&str] =
+    &["not_needed", "queued", "requested", "issued", "unknown", "failed", "cancelling", "cancelled", "cancel_refused"];
+pub(crate) const PAYMENT_STATES: &[&str] = &[
+    "none",
+    "external",
+    "unpaid",
+    "partial",
+    "paid",
+    "refund_pending",
+    "partially_refunded",
+    "refunded",
+    "refund_failed",
+];
+pub(crate) const REFUND_STATES: &[&str] = &["under_review", "approved", "settled", "rejected", "withdrawn"];
+pub(crate) const DELIVERY_STATES: &[&str] = &["pending", "delivered", "dead", "dropped"];
+pub(crate) const DEADLINE_STATES: &[&str] = &["armed", "passed", "disarmed"];
+pub(crate) const VERDICTS: &[&str] = &[
+    "received",
+    "accepted",
+    "repeated",
+    "stale",
+    "ignored",
+    "parked",
+    "refused",
+    "unrouted",
+    "conflict",
+    "malformed",
+    "hint",
+];
+
+const VERSION: Field = Field {
+    name: "expected_version",
+    kind: FieldKind::Version,
+    needed: false,
+    about: "Act only if the order (for acts on no order: the configuration) is still at this version.",
+};
+const REASON: Field =
+    Field { name: "reason", kind: FieldKind::Text, needed: true, about: "Why; it goes into the history." };
+const AT: Field = Field { name: "at", kind: FieldKind::Time, needed: false, about: "When; now when left out." };
+
+const A_GUEST: Body = Body::Fields(&[
+    Field { name: "phone", kind: FieldKind::Text, needed: true, about: "The guest's phone, all digits." },
+    REASON,
+]);
+const NOTHING: Body = Body::Fields(&[VERSION]);
+const A_REASON: Body = Body::Fields(&[REASON, VERSION]);
+const A_TIME: Body = Body::Fields(&[AT, VERSION]);
+
+/// Makes the entry of a call; the last part is its handler.
+macro_rules! call {
+    ($verb:ident $path:literal, $does:literal, $who:ident, $query:expr, $body:expr, $answer:expr, $run:path) => {
+        Call {
+            verb: Verb::$verb,
+            path: $path,
+            does: $does,
+            who: Who::$who,
+            query: $query,
+            body: $body,
+            answer: $answer,
+            run: |request| Box::pin($run(request)),
+        }
+    };
+}
+
+/// The calls.
+pub(crate) static CALLS: &[Call] = &[
+    call!(Get "/channels", "Channels: how they fare and what they can do.", Everyone, &[], Body::None,
+        Answer::Page("partner"), partners::channels),
+    call!(Get "/backends", "Back-ends: how they fare and what they can do.", Everyone, &[], Body::None,
+        Answer::Page("partner"), partners::backends),
+    call!(Post "/channels/{id}/pause", "Hold the deliveries to a channel back.", Operators, &[], NOTHING,
+        Answer::One("partner"), partners::pause_channel),
+    call!(Post "/channels/{id}/resume", "Let them go again.", Operators, &[], NOTHING,
+        Answer::One("partner"), partners::resume_channel),
+    call!(Post "/backends/{id}/pause", "Hold the calls to a back-end back.", Operators, &[], NOTHING,
+        Answer::One("partner"), partners::pause_backend),
+    call!(Post "/backends/{id}/resume", "Let them go again.", Operators, &[], NOTHING,
+        Answer::One("partner"), partners::resume_backend),
+    call!(Get "/orders", "Orders, newest first.", Operators, &[
+        CHANNEL,
+        word("state", ORDER_STATES, "Where the sale stands."),
+        word("booking", BOOKING_STATES, "Where the visit stands."),
+        word("ticketing", TICKETING_STATES, "Where the tickets stand."),
+        word("payment", PAYMENT_STATES, "Where the money stands."),
+        word("refund", REFUND_STATES, "Where the open or last refund case stands."),
+        Param { name: "visit_date", kind: ParamKind::Date, about: "Visited on this date." },
+        text("q", "An identifier, whole: ours of an order, booking or refund case, or the channel's of an order or booking."),
+        LIMIT, CURSOR,
+    ], Body::None, Answer::Page("order"), orders::list),
+    call!(Get "/orders/{id}", "An order.", Operators, &[], Body::None, Answer::One("order"), orders::one),
+    call!(Get "/orders/{id}/events", "Its history, oldest first.", Operators, PAGE, Body::None,
+        Answer::Page("event"), orders::events),
+    call!(Get "/orders/{id}/calls", "Every message in and out for it, masked, newest first.", Operators, PAGE, Body::None,
+        Answer::Page("call"), orders::calls),
+    call!(Post "/orders/{id}/confirm", "Accept the booking that waits for a manager.", Operators, &[], NOTHING,
+        Answer::One("order"), acts::confirm),
+    call!(Post "/orders/{id}/decline", "Decline it; the reason is written for the guest.", Operators, &[], A_REASON,
+        Answer::One("order"), acts::decline),
+    call!(Post "/orders/{id}/tickets", "Tickets issued by hand.", Operators, &[], Body::Fields(&[
+        Field { name: "tickets", kind: FieldKind::Tickets, needed: true, about: "One for each unit, a multiple of that, or one for all." },
+        VERSION,
+    ]), Answer::One("order"), acts::tickets),
+    call!(Post "/orders/{id}/redeem", "The guest was there.", Operators, &[], A_TIME, Answer::One("order"), acts::redeem),
+    call!(Post "/orders/{id}/no-show", "The guest was not there.", Operators, &[], A_TIME, Answer::One("order"), acts::no_show),
+    call!(Post "/orders/{id}/cancel", "Call the order off.", Operators, &[], A_REASON, Answer::One("order"), acts::cancel),
+    call!(Post "/orders/{id}/reveal", "Guests' data in clear; who asked and why goes into the history.", Operators, &[], A_REASON,
+        Answer::One("guests"), reveal::reveal),
+    call!(Get "/refunds", "Refund cases, newest first.", Operators, &[
+        word("state", REFUND_STATES, "In this state."), CHANNEL, LIMIT, CURSOR,
+    ], Body::None, Answer::Page("refund_case"), refunds::list),
+    call!(Post "/refunds/{id}/approve", "Approve: the tickets are made void at the back-end first.", Operators, &[], Body::Fields(&[
+        Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "Fee in minor units; the channel's when left out." },
+        Field { name: "without_backend", kind: FieldKind::Flag, needed: false, about: "Do not wait for the back-end to make the tickets void." },
+        Field { name: "reason", kind: FieldKind::Text, needed: false, about: "Why, for the record." },
+        VERSION,
+    ]), Answer::One("refund_case"), refunds::approve),
+    call!(Post "/refunds/{id}/reject", "Reject.", Operators, &[], A_REASON, Answer::One("refund_case"), refunds::reject),
+    call!(Get "/deliveries", "The outbox, newest first.", Operators, &[
+        word("state", DELIVERY_STATES, "In this state."),
+        text("destination", "To this partner: channel:ID or backend:ID."),
+        text("order", "For this order, by our id."),
+        LIMIT, CURSOR,
+    ], Body::None, Answer::Page("delivery"), deliveries::list),
+    call!(Post "/deliveries/{id}/retry", "Try it at once, and as often as a new one.", Operators, &[], NOTHING,
+        Answer::One("delivery"), deliveries::retry),
+    call!(Post "/deliveries/{id}/drop", "Take it out; the order stays as it is.", Operators, &[], A_REASON,
+        Answer::One("delivery"), deliveries::drop),
+    call!(Get "/deadlines", "Deadlines that count or have passed, the nearest first.", Operators, &[
+        Param { name: "due_before", kind: ParamKind::Time, about: "Due before this time." },
+        word("state", DEADLINE_STATES, "In this state."),
+        LIMIT, CURSOR,
+    ], Body::None, Answer::Page("deadline"), deadlines::list),
+    call!(Get "/inbox", "Messages received, newest first.", Operators, &[
+        text("channel", "From this channel or back-end."),
+        text("call", "Of this call."),
+        text("key", "With the partner's own key."),
+        word("verdict", VERDICTS, "With this outcome."),
+        text("order", "About this order, by our id."),
+        LIMIT, CURSOR,
+    ], Body::None, Answer::Page("inbox_row"), inbox::list),
+    call!(Post "/inbox/{id}/replay", "Carry a message that was refused, kept or not readable out again.", Operators, &[], NOTHING,
+        Answer::One("replayed"), inbox::replay),
+    call!(Get "/codes/{pool}", "How full a code pool is.", Operators, &[], Body::None, Answer::One("pool"), codes::show),
+    call!(Post "/codes/{pool}", "Load codes into a pool, as JSON or CSV.", Operators, &[], Body::Codes,
+        Answer::One("imported"), codes::import),
+    call!(Get "/config", "The running configuration, and the last change that was refused.", Everyone, &[], Body::None,
+        Answer::One("config"), config::show),
+    call!(Post "/config/reload", "Read the configuration anew: all of it, or nothing.", Administrators, &[], NOTHING,
+        Answer::One("config"), config::reload),
+    call!(Get "/credit/{id}", "A credit account: what it may still take.", Settlement, &[], Body::None,
+        Answer::One("credit"), credit::show),
+    call!(Post "/credit/{id}/deposits", "A distributor has paid in; once for each reference.", Settlement, &[], Body::Fields(&[
+        Field { name: "amount", kind: FieldKind::Amount, needed: true, about: "Minor units, one or more." },
+        Field { name: "reference", kind: FieldKind::Text, needed: true, about: "The payment's own number." },
+        VERSION,
+    ]), Answer::One("credit"), credit::deposit),
+    call!(Get "/statements", "What was sold, kept and returned in a period, as JSON or CSV.", Settlement, &[
+        text("settle_id", "Of this settle id: a channel's own id, unless it names another."),
+        text("account", "Of this credit account."),
+        Param { name: "from", kind: ParamKind::Date, about: "First day." },
+        Param { name: "to", kind: ParamKind::Date, about: "Last day." },
+        text("currency", "Where there were sales in several."),
+        word("format", &["json", "csv"], "As `Accept: text/csv` does."),
+    ], Body::None, Answer::One("statement"), statements::show),
+    call!(Get "/reconciliation", "What the last comparison of books with channels and back-ends found.", Operators, &[],
+        Body::None, Answer::One("reconciliation"), reconciliation::show),
+    call!(Post "/reconciliation", "Compare the books of open orders now; takes a second for every twenty orders.", Operators,
+        &[CHANNEL], NOTHING, Answer::One("reconciliation"), reconciliation::compare),
+    call!(Post "/guests/export", "Everything that is known of a guest, in clear; on the record of every order.", Administrators, &[],
+        A_GUEST, Answer::One("guest_export"), guests::export),
+    call!(Post "/guests/erase", "Forget a guest in every order that is over.", Administrators, &[], A_GUEST,
+        Answer::One("guest_erasure"), guests::erase),
+    call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::DeserializeOwned;
+    use ticketbridge_core::money::PaymentState;
+    use ticketbridge_core::order::{BookingState, OrderState, RefundState, TicketingState};
+    use ticketbridge_store::{DeadlineState, InboxVerdict, JobState};
+
+    /// Every word means a value, and a word that means none is not accepted.
+    fn are_all<T: DeserializeOwned>(words: &[&str]) {
+        for word in words {
+            serde_json::from_value::<T>(serde_json::Value::from(*word))
+                .unwrap_or_else(|error| panic!("{word}: {error}"));
+        }
+        // serde names every variant in its error: none is missing from the list.
+        let error = serde_json::from_value::<T>("no such word".into()).err().unwrap().to_string();
+        assert_eq!(error.matches('`').count() / 2 - 1, words.len(), "{error}");
+    }
+
+    #[test]
+    fn the_words_of_filters_are_those_of_the_core() {
+        are_all::<OrderState>(ORDER_STATES);
+        are_all::<BookingState>(BOOKING_STATES);
+        are_all::<TicketingState>(TICKETING_STATES);
+        are_all::<PaymentState>(PAYMENT_STATES);
+        are_all::<RefundState>(REFUND_STATES);
+        are_all::<JobState>(DELIVERY_STATES);
+        are_all::<DeadlineState>(DEADLINE_STATES);
+        are_all::<InboxVerdict>(VERDICTS);
+    }
+}

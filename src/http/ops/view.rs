@@ -1,0 +1,234 @@
+//! From the core's types to the JSON of `contract.md` 6 and 8. Guests' data masks itself.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
+use ticketbridge_core::personal::Person;
+use ticketbridge_core::product::{Currency, Ticketing};
+use ticketbridge_core::{ChannelId, OrderId, TimeZone, UnixMillis};
+use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRow};
+
+use crate::live::Running;
+
+/// A value as JSON; our own types always have one.
+pub(crate) fn value(of: impl Serialize) -> Value {
+    serde_json::to_value(of).unwrap_or(Value::Null)
+}
+
+/// The zone in which times of a channel are shown.
+pub(crate) fn zone_of(running: &Running, channel: &str) -> TimeZone {
+    let channel = running.registry.channel(&ChannelId::from(channel));
+    channel.map_or_else(|| common_zone(running), |channel| channel.channel.rules().time_zone)
+}
+
+/// The zone for what belongs to no channel: the one that all channels share, or else UTC.
+pub(crate) fn common_zone(running: &Running) -> TimeZone {
+    let mut zones = running.registry.channels().map(|channel| channel.channel.rules().time_zone);
+    let Some(first) = zones.next() else { return TimeZone::UTC };
+    if zones.all(|zone| zone == first) { first } else { TimeZone::UTC }
+}
+
+fn times(at: Option<UnixMillis>, zone: TimeZone) -> Option<String> {
+    at.map(|at| at.rfc3339(zone))
+}
+
+/// An order.
+pub(crate) fn order(running: &Running, order: &Order) -> Value {
+    let zone = order.rules.channel.time_zone;
+    let channel = running.registry.channel(&order.channel);
+    // A channel that is no longer configured has no words of its own.
+    let label = channel.map_or_else(|| value(order.state), |channel| Value::from(channel.channel.label(order)));
+    let case = order.refund_case.as_ref();
+    json!({
+        "id": order.id,
+        "channel": order.channel,
+        "channel_order_id": order.channel_order_id,
+        "kind": order.kind,
+        "state": order.state,
+        "cancel_reason": order.cancel_reason,
+        "product": order.product,
+        "quantity": order.quantity,
+        "label": label,
+        "payment": {
+            "state": order.payment(),
+            "currency": order.money.currency,
+            "total": order.money.due,
+            "received": order.money.received(),
+            "refunded": order.money.refunded(),
+            "fee": order.money.fee(),
+        },
+        "buyer": { "name": order.buyer.name, "phone": order.buyer.phone },
+        "booking": order.booking.as_ref().map(|it| booking(order, it)),
+        "refund_case": case.map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)),
+        "attention": order.attention().map(|it| attention(it, zone)),
+        // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
+        "rules": order.rules,
+        "version": order.version,
+        "created_at": order.created_at.rfc3339(zone),
+        "updated_at": order.updated_at.rfc3339(zone),
+    })
+}
+
+fn booking(order: &Order, booking: &Booking) -> Value {
+    let zone = order.rules.channel.time_zone;
+    let ticketing = &booking.ticketing;
+    let backend = match &order.rules.booking.ticketing {
+        Ticketing::Backend { backend, .. } => Some(backend),
+        Ticketing::CodePool { pool } => Some(pool),
+        Ticketing::None => None,
+    };
+    json!({
+        "id": booking.id,
+        "channel_booking_id": booking.channel_booking_id,
+        "state": booking.state,
+        "product": order.rules.booking.code,
+        "visit_date": booking.visit_date,
+        "valid_until": booking.valid_until,
+        "visitors": booking.visitors.iter().map(person).collect::<Vec<_>>(),
+        "ticketing": {
+            "state": ticketing.state,
+            "backend": backend,
+            "backend_ref": ticketing.backend_ref,
+            "deadline": times(ticketing.deadline, zone),
+            "overdue": ticketing.overdue,
+            "reason": ticketing.reason,
+            "handover": ticketing.handover,
+            "by_hand": ticketing.by_hand,
+            "tickets": ticketing.tickets.iter().map(ticket).collect::<Vec<_>>(),
+        },
+        "requested_at": booking.requested_at.rfc3339(zone),
+        "accepted_at": times(booking.accepted_at, zone),
+        "used_at": times(booking.used_at, zone),
+    })
+}
+
+/// A person, masked unless the caller serialises in clear.
+pub(crate) fn person(person: &Person) -> Value {
+    json!({ "name": person.name, "phone": person.phone, "document": person.document })
+}
+
+/// A code is shown, since that is what ops read out to a guest; a document's number is a person's data and stays masked.
+fn ticket(ticket: &Ticket) -> Value {
+    let code = match ticket.kind {
+        TicketKind::Document => ticket.code.masked(),
+        TicketKind::Code | TicketKind::Qr | TicketKind::Url => ticket.code.reveal().to_owned(),
+    };
+    json!({
+        "id": ticket.id, "code": code, "kind": ticket.kind, "project_id": ticket.project_id, "name": ticket.name,
+    })
+}
+
+fn attention(attention: &Attention, zone: TimeZone) -> Value {
+    json!({ "kind": attention.kind, "since": attention.since.rfc3339(zone), "sentence": attention.sentence })
+}
+
+/// A refund case. Until it is decided, its fee is the channel's.
+pub(crate) fn refund_case(
+    order: &OrderId,
+    channel: &ChannelId,
+    currency: &Currency,
+    case: &RefundCase,
+    zone: TimeZone,
+) -> Value {
+    json!({
+        "id": case.id,
+        "order_id": order,
+        "channel": channel,
+        "state": case.state,
+        "kind": case.kind,
+        "source": case.source,
+        "source_code": case.source_code,
+        "channel_ref": case.channel_ref,
+        "requested_at": case.requested_at.rfc3339(zone),
+        "review_by": case.review_by.rfc3339(zone),
+        "fee": case.fee.unwrap_or(case.channel_fee),
+        "channel_fee": case.channel_fee,
+        "currency": currency,
+        "intent": case.intent,
+        "decided_by": case.decided_by,
+        "decided_at": times(case.decided_at, zone),
+        "reason": case.reason,
+        "settled_amount": case.settled_amount,
+        "overdue": case.overdue,
+    })
+}
+
+/// A refund case of a list.
+pub(crate) fn refund(running: &Running, row: &RefundRow) -> Value {
+    let zone = zone_of(running, row.channel.as_str());
+    refund_case(&row.order, &row.channel, &row.currency, &row.case, zone)
+}
+
+/// The case of an order, current or past.
+pub(crate) fn refund_of(order: &Order, id: &str) -> Value {
+    let cases = order.refund_case.iter().chain(&order.past_refund_cases);
+    let found = cases.into_iter().find(|case| case.id.as_str() == id);
+    let zone = order.rules.channel.time_zone;
+    found.map_or(Value::Null, |case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone))
+}
+
+/// An event.
+pub(crate) fn event(row: &EventRow, zone: TimeZone) -> Value {
+    json!({
+        "id": row.id,
+        "order_id": row.order,
+        "seq": row.seq,
+        "at": row.at.rfc3339(zone),
+        "kind": row.kind,
+        "actor": { "kind": row.actor.kind, "name": row.actor.name },
+        "reason": row.reason,
+        "data": row.data,
+    })
+}
+
+/// A message in or out.
+pub(crate) fn call(row: &CallRecord, zone: TimeZone) -> Value {
+    json!({
+        "id": row.id,
+        "order_id": row.order,
+        "direction": row.direction,
+        "partner": row.partner,
+        "call": row.call,
+        "at": row.at.rfc3339(zone),
+        "duration_ms": row.duration,
+        "attempt": row.attempt,
+        "status": row.status,
+        "verdict": row.verdict,
+        "summary": row.summary,
+    })
+}
+
+/// A delivery.
+pub(crate) fn delivery(running: &Running, job: &Job) -> Value {
+    let zone = match job.destination.strip_prefix("channel:") {
+        Some(channel) => zone_of(running, channel),
+        None => common_zone(running),
+    };
+    json!({
+        "id": job.id,
+        "order_id": job.order,
+        "destination": job.destination,
+        "call": job.call,
+        "state": job.state,
+        "attempts": job.attempts,
+        "next_attempt_at": (job.state == JobState::Pending).then(|| job.due_at.rfc3339(zone)),
+        "last_error": job.last_error,
+        "idempotency_key": job.id,
+        "created_at": job.created_at.rfc3339(zone),
+        "delivered_at": times(job.done_at.filter(|_| job.state == JobState::Delivered), zone),
+    })
+}
+
+/// A received message.
+pub(crate) fn inbox(running: &Running, row: &InboxRow) -> Value {
+    json!({
+        "id": row.id,
+        "channel": row.channel,
+        "call": row.call,
+        "key": row.key,
+        "received_at": row.received_at.rfc3339(zone_of(running, &row.channel)),
+        "verdict": row.verdict,
+        "order_id": row.order,
+        "body_sha256": row.body_sha256,
+    })
+}

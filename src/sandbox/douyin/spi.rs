@@ -1,0 +1,482 @@
+//! How Douyin calls the bridge: signed, with a time limit, again when the protocol says so.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
+
+use super::books::{CallRecord, Direction};
+use super::options::Slow;
+use super::{Rule, SimDouyin, wire};
+use crate::sandbox::journal::{Ending, Entry, Party};
+
+/// How far a slow answer is from its limit.
+const SLOW_BY: Duration = Duration::from_millis(200);
+/// The code with which the bridge asks to be called again (4.5).
+pub const TRY_AGAIN: i64 = 100;
+
+/// A call of Douyin's to the bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Spi {
+    /// Chapter 3.
+    CanBuy,
+    /// Chapter 4.
+    CreateOrder,
+    /// Chapter 5.
+    PayNotify,
+    /// Chapter 7.
+    IssueVoucher,
+    /// Chapter 9.
+    CancelNotify,
+    /// Chapter 10.
+    RefundApply,
+    /// Chapter 12.
+    RefundNotify,
+    /// Chapter 13.
+    InfoSync,
+    /// Chapter 15.
+    QueryOrder,
+    /// Chapter 16.
+    PullCalendar,
+    /// Chapter 7.6, creation.
+    V2CreateOrder,
+    /// Chapter 7.6, issue.
+    V2IssueVoucher,
+}
+
+impl Spi {
+    /// The last part of the bridge's path.
+    pub fn path(self) -> &'static str {
+        match self {
+            Spi::CanBuy => "can-buy",
+            Spi::CreateOrder => "create-order",
+            Spi::PayNotify => "pay-notify",
+            Spi::IssueVoucher => "issue-voucher",
+            Spi::CancelNotify => "cancel-notify",
+            Spi::RefundApply => "refund-apply",
+            Spi::RefundNotify => "refund-notify",
+            Spi::InfoSync => "info-sync",
+            Spi::QueryOrder => "query-order",
+            Spi::PullCalendar => "pull-calendar",
+            Spi::V2CreateOrder => "v2-create-order",
+            Spi::V2IssueVoucher => "v2-issue-voucher",
+        }
+    }
+
+    /// How long an answer is waited for (chapter 19; U-13 and U-18 where nothing is stated).
+    pub fn limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Spi::CanBuy => 2,
+            Spi::CreateOrder | Spi::PayNotify | Spi::CancelNotify | Spi::RefundNotify => 5,
+            Spi::V2CreateOrder | Spi::V2IssueVoucher => 5,
+            Spi::IssueVoucher | Spi::RefundApply | Spi::InfoSync | Spi::QueryOrder | Spi::PullCalendar => 8,
+        })
+    }
+
+    /// The waits before the attempts after the first (chapter 19; U-12 where nothing is stated).
+    pub fn gaps(self) -> Vec<Duration> {
+        let seconds: Vec<u64> = match self {
+            Spi::CanBuy | Spi::QueryOrder | Spi::PullCalendar => vec![],
+            Spi::CreateOrder | Spi::V2CreateOrder | Spi::PayNotify => vec![60; 12],
+            Spi::IssueVoucher | Spi::V2IssueVoucher => vec![10, 30, 60, 120, 120, 240],
+            Spi::CancelNotify | Spi::RefundNotify | Spi::InfoSync => vec![30, 60, 120, 240, 480],
+            Spi::RefundApply => vec![3_600; 71],
+        };
+        seconds.into_iter().map(Duration::from_secs).collect()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Not within the limit.
+    TimedOut,
+    /// No connection, or it broke.
+    NotReached,
+    /// Another status than 200.
+    Status(u16),
+    /// Not the envelope of 1.5.
+    Malformed(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::TimedOut => f.write_str("no answer in time"),
+            Failure::NotReached => f.write_str("not reached"),
+            Failure::Status(status) => write!(f, "HTTP {status}"),
+            Failure::Malformed(what) => write!(f, "malformed answer: {what}"),
+        }
+    }
+}
+
+/// What came back from the bridge.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// An envelope: its code and all of `data`.
+    Data {
+        /// `data.error_code`.
+        code: i64,
+        /// `data`.
+        data: Value,
+    },
+    /// Nothing usable.
+    Failed(Failure),
+}
+
+impl Answer {
+    /// The code; `None` without an envelope.
+    pub fn code(&self) -> Option<i64> {
+        match self {
+            Answer::Data { code, .. } => Some(*code),
+            Answer::Failed(_) => None,
+        }
+    }
+
+    /// A field of `data`.
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        match self {
+            Answer::Data { data, .. } => data.get(name),
+            Answer::Failed(_) => None,
+        }
+    }
+
+    /// A number in `data`.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.field(name).and_then(Value::as_i64)
+    }
+
+    /// Whether the call is to be made again: no envelope, or the code that asks for it.
+    pub fn asks_again(&self) -> bool {
+        self.code().is_none_or(|code| code == TRY_AGAIN)
+    }
+}
+
+/// One attempt at one message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt<'a> {
+    pub(super) spi: Spi,
+    pub(super) body: &'a Value,
+    pub(super) order_id: Option<&'a str>,
+    pub(super) number: u32,
+    /// Timestamp of the first attempt, for the switch that repeats it.
+    pub(super) first_stamp_ms: i64,
+}
+
+/// Reads the envelope. With `strict`, a number written as text or an extra top-level object is a failure (1.5).
+pub fn read_answer(status: u16, body: &[u8], strict: bool) -> Result<Answer, Failure> {
+    if status != 200 {
+        return Err(Failure::Status(status));
+    }
+    let malformed = |what: &str| Failure::Malformed(what.to_owned());
+    let envelope: Value = serde_json::from_slice(body).map_err(|_| malformed("not JSON"))?;
+    let data = envelope.get("data").filter(|d| d.is_object()).ok_or_else(|| malformed("no data object"))?;
+    if strict && envelope.get("extra").is_some() {
+        return Err(malformed("an object \"extra\" that does not belong there"));
+    }
+    if strict && let Some(field) = text_number(data) {
+        return Err(Failure::Malformed(format!("{field} is text, not a number")));
+    }
+    let code = match data.get("error_code") {
+        Some(Value::Number(number)) => number.as_i64(),
+        Some(Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    let code = code.filter(|c| (0..=999_999).contains(c)).ok_or_else(|| malformed("no error_code"))?;
+    Ok(Answer::Data { code, data: data.clone() })
+}
+
+/// The first field of an answer that must be a number and is text.
+fn text_number(data: &Value) -> Option<&'static str> {
+    const NUMBERS: [&str; 6] = [
+        "error_code",
+        "result",
+        "audit_refund_result",
+        "refund_fee_amount",
+        "total_voucher_quantity",
+        "used_voucher_quantity",
+    ];
+    let in_confirm = ["confirm_mode", "confirm_result"];
+    let confirm = data.get("confirm_info");
+    NUMBERS.into_iter().find(|field| data.get(*field).is_some_and(Value::is_string)).or_else(|| {
+        in_confirm.into_iter().find(|field| confirm.and_then(|c| c.get(*field)).is_some_and(Value::is_string))
+    })
+}
+
+impl SimDouyin {
+    /// Sends a message until it is answered for good or the attempts are used up; the last answer.
+    pub(super) async fn deliver(&self, spi: Spi, body: &Value, order_id: Option<&str>, attempts_max: usize) -> Answer {
+        let first_stamp_ms = self.time().now_ms();
+        let mut answer = self.attempt(Attempt { spi, body, order_id, number: 1, first_stamp_ms }).await;
+        for (gap, number) in spi.gaps().into_iter().zip(2..).take(attempts_max.saturating_sub(1)) {
+            if !answer.asks_again() {
+                break;
+            }
+            self.time().pass(gap).await;
+            answer = self.attempt(Attempt { spi, body, order_id, number, first_stamp_ms }).await;
+        }
+        answer
+    }
+
+    /// Sends a message once, or twice at the same moment when the switch says so.
+    pub(super) async fn attempt(&self, attempt: Attempt<'_>) -> Answer {
+        if !self.state().faults.duplicate_delivery {
+            return self.send(attempt).await;
+        }
+        let (first, second) = tokio::join!(self.send(attempt), self.send(attempt));
+        let both_answered =
+            first.code().is_some_and(|c| c != TRY_AGAIN) && second.code().is_some_and(|c| c != TRY_AGAIN);
+        // The issue call may find tickets on its way the first time and there the second: not a contradiction.
+        let may_move_on = matches!(attempt.spi, Spi::IssueVoucher | Spi::V2IssueVoucher | Spi::RefundApply);
+        if both_answered && first != second && !may_move_on {
+            let what = format!("two answers to the same {} at the same moment", attempt.spi.path());
+            self.violation(Rule::AnswersDiffer, attempt.order_id.unwrap_or_default(), what);
+        }
+        if first.asks_again() { second } else { first }
+    }
+
+    async fn send(&self, attempt: Attempt<'_>) -> Answer {
+        let at = self.time().elapsed();
+        let body = serde_json::to_vec(attempt.body).expect("a JSON value can always be written");
+        let repeat_stamp = self.state().faults.same_timestamp_on_retry;
+        let stamp_ms = if repeat_stamp { attempt.first_stamp_ms } else { self.time().now_ms() };
+        let (query, headers) = self.signed(&body, stamp_ms);
+        let limit = self.answer_limit(attempt.spi);
+        let (mut answer, status, answered) = self.exchange(attempt.spi.path(), &query, &headers, body, limit).await;
+        if let Answer::Data { .. } = answer {
+            answer =
+                self.disturb(attempt.spi, answer, limit.saturating_sub(self.time().elapsed().saturating_sub(at))).await;
+        }
+        let order_id = attempt.order_id.map(str::to_owned);
+        self.note_malformed(attempt.spi, &answer, attempt.order_id);
+        let sale = attempt.order_id.and_then(|id| self.state().books.sale_of(id)).or_else(|| order_id.clone());
+        let record = CallRecord {
+            at,
+            direction: Direction::ToBridge,
+            call: attempt.spi.path().to_owned(),
+            order_id,
+            attempt: attempt.number,
+            query,
+            headers,
+            body: attempt.body.clone(),
+            status,
+            answer: answered,
+        };
+        self.change(|state| state.books.calls.push(record));
+        let (ending, outcome) = in_words(attempt.spi, &answer);
+        self.journal().add(Entry {
+            at,
+            from: Party::Douyin,
+            to: Party::Bridge,
+            call: attempt.spi.path().to_owned(),
+            sale,
+            attempt: attempt.number,
+            ending,
+            outcome,
+            took: self.time().elapsed().saturating_sub(at),
+        });
+        answer
+    }
+
+    fn note_malformed(&self, spi: Spi, answer: &Answer, order_id: Option<&str>) {
+        if let Answer::Failed(Failure::Malformed(what)) = answer {
+            let rule = if what.contains("is text") { Rule::StringNumber } else { Rule::MalformedAnswer };
+            self.violation(rule, order_id.unwrap_or_default(), format!("{}: {what}", spi.path()));
+        }
+    }
+
+    /// Both signatures and the headers of one call (1.1–1.3): exactly the documented four.
+    fn signed(&self, body: &[u8], stamp_ms: i64) -> (String, Vec<(String, String)>) {
+        let options = self.options();
+        let migrated = self.state().faults.migrated_app;
+        let in_url = options.legacy_app.as_ref().filter(|_| migrated).unwrap_or(&options.app);
+        let stamp = stamp_ms.to_string();
+        let pairs = [("client_key", in_url.client_key.as_str()), ("timestamp", stamp.as_str())];
+        let for_header = wire::sign(&options.app.client_secret, &pairs, body);
+        let for_url = wire::sign(&in_url.client_secret, &pairs, body);
+        let key = utf8_percent_encode(&in_url.client_key, NON_ALPHANUMERIC);
+        let query = format!("client_key={key}&timestamp={stamp}&sign={}", for_url.md5);
+        let log_id = format!("sandbox{stamp}{}", self.new_number());
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-bytedance-logid", log_id.as_str()),
+            ("x-life-clientkey", options.app.client_key.as_str()),
+            ("x-life-sign", for_header.sha256.as_str()),
+        ];
+        (query, headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec())
+    }
+
+    /// How long an answer to this call is waited for, real time.
+    fn answer_limit(&self, spi: Spi) -> Duration {
+        let scaled = self.time().scaled(spi.limit());
+        // A machine at real speed keeps the stated limit; a faster one must leave the bridge, which is not scaled, time.
+        scaled.max(self.options().limits.answer_at_least.min(spi.limit()))
+    }
+
+    async fn exchange(
+        &self,
+        path: &str,
+        query: &str,
+        headers: &[(String, String)],
+        body: Vec<u8>,
+        limit: Duration,
+    ) -> (Answer, u16, Value) {
+        let url = self.url(path, query);
+        let mut request = self.core.client.post(url).body(body).timeout(limit);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let strict = self.state().faults.string_numbers_are_errors;
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_timeout() => return (Answer::Failed(Failure::TimedOut), 0, Value::Null),
+            Err(_) => return (Answer::Failed(Failure::NotReached), 0, Value::Null),
+        };
+        let status = response.status().as_u16();
+        match response.bytes().await {
+            Ok(bytes) => {
+                let answer = read_answer(status, &bytes, strict).unwrap_or_else(Answer::Failed);
+                (answer, status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+            }
+            Err(error) if error.is_timeout() => (Answer::Failed(Failure::TimedOut), status, Value::Null),
+            Err(_) => (Answer::Failed(Failure::NotReached), status, Value::Null),
+        }
+    }
+
+    fn url(&self, path: &str, query: &str) -> String {
+        let base = self.state().bridge_url.trim_end_matches('/').to_owned();
+        format!("{base}/channels/{}/{path}?{query}", self.options().channel_id)
+    }
+
+    /// Loses or delays an answer that the bridge gave, with `left` of its time.
+    async fn disturb(&self, spi: Spi, answer: Answer, left: Duration) -> Answer {
+        let (lost, slow) = self.change(|state| {
+            let lost = match state.faults.drop_answers.get_mut(&spi) {
+                Some(count) if *count > 0 => {
+                    *count -= 1;
+                    true
+                }
+                _ => false,
+            };
+            (lost, state.faults.slow)
+        });
+        match slow {
+            Some(Slow::JustInTime) => self.time().pass_really(left.saturating_sub(SLOW_BY)).await,
+            Some(Slow::TooLate) => {
+                self.time().pass_really(left + SLOW_BY).await;
+                return Answer::Failed(Failure::TimedOut);
+            }
+            None => {}
+        }
+        if lost { Answer::Failed(Failure::TimedOut) } else { answer }
+    }
+
+    /// Sends any body to any call of the channel, correctly signed, once: status and body of the answer.
+    pub async fn raw(&self, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
+        let (query, headers) = self.signed(body, self.time().now_ms());
+        self.post_raw(path, &query, &headers, body).await
+    }
+
+    /// The same with a signature that does not fit the body.
+    pub async fn raw_tampered(&self, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
+        let (query, headers) = self.signed(b"{\"another\":\"body\"}", self.time().now_ms());
+        self.post_raw(path, &query, &headers, body).await
+    }
+
+    async fn post_raw(
+        &self,
+        path: &str,
+        query: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Result<(u16, Vec<u8>), Failure> {
+        let mut request =
+            self.core.client.post(self.url(path, query)).body(body.to_vec()).timeout(Duration::from_secs(10));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let failed = |error: reqwest::Error| if error.is_timeout() { Failure::TimedOut } else { Failure::NotReached };
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status().as_u16();
+        Ok((status, response.bytes().await.map_err(failed)?.to_vec()))
+    }
+}
+
+/// An answer in a few words for the journal.
+fn in_words(spi: Spi, answer: &Answer) -> (Ending, String) {
+    let (code, data) = match answer {
+        Answer::Failed(failure) => return (Ending::Failed, failure.to_string()),
+        Answer::Data { code, data } => (*code, data),
+    };
+    let description = data.get("description").and_then(Value::as_str).unwrap_or_default();
+    if code == TRY_AGAIN {
+        return (Ending::Failed, format!("code 100, call again: {description}"));
+    }
+    if code != 0 {
+        return (Ending::Refused, format!("refused with code {code}: {description}"));
+    }
+    let confirm = |field: &str| data.get("confirm_info").and_then(|c| c.get(field)).and_then(Value::as_i64);
+    let number = |field: &str| data.get(field).and_then(Value::as_i64);
+    let (ending, words) = match spi {
+        Spi::CreateOrder | Spi::PayNotify => match (confirm("confirm_mode"), confirm("confirm_result")) {
+            (Some(2), _) => (Ending::Waiting, "stored, acceptance follows"),
+            (_, Some(2)) => (Ending::Refused, "not accepted"),
+            _ => (Ending::Done, "accepted"),
+        },
+        Spi::IssueVoucher | Spi::V2IssueVoucher => match number("result") {
+            Some(1) => (Ending::Done, "tickets in the answer"),
+            Some(0) => (Ending::Waiting, "tickets will follow"),
+            _ => (Ending::Refused, "cannot be issued"),
+        },
+        Spi::RefundApply => match number("audit_refund_result") {
+            Some(1) => (Ending::Done, "refund approved"),
+            Some(2) => (Ending::Refused, "refund rejected"),
+            _ => (Ending::Waiting, "decision will follow"),
+        },
+        Spi::QueryOrder => {
+            let (used, total) = (number("used_voucher_quantity"), number("total_voucher_quantity"));
+            return (Ending::Done, format!("{} of {} used", used.unwrap_or(-1), total.unwrap_or(-1)));
+        }
+        _ => (Ending::Done, "ok"),
+    };
+    (ending, words.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_as_chapter_1_5_says() {
+        let good = read_answer(200, br#"{"data":{"error_code":0,"description":"success"}}"#, true).unwrap();
+        assert_eq!(good.code(), Some(0));
+        assert_eq!(read_answer(503, b"{}", true), Err(Failure::Status(503)));
+        assert!(matches!(read_answer(200, b"<html>", true), Err(Failure::Malformed(_))));
+        assert!(matches!(read_answer(200, br#"{"data":{}}"#, true), Err(Failure::Malformed(_))));
+        assert!(matches!(read_answer(200, br#"{"data":{"error_code":1000000}}"#, true), Err(Failure::Malformed(_))));
+    }
+
+    #[test]
+    fn a_number_as_text_is_a_failure_only_when_strict() {
+        let text = br#"{"data":{"error_code":"0"}}"#;
+        assert!(matches!(read_answer(200, text, true), Err(Failure::Malformed(_))));
+        assert_eq!(read_answer(200, text, false).unwrap().code(), Some(0));
+        let deep = br#"{"data":{"error_code":0,"confirm_info":{"confirm_mode":"1","confirm_result":1}}}"#;
+        assert!(matches!(read_answer(200, deep, true), Err(Failure::Malformed(_))));
+    }
+
+    #[test]
+    fn only_code_100_and_no_answer_ask_again() {
+        let with = |code| Answer::Data { code, data: Value::Null };
+        assert!(with(100).asks_again());
+        assert!(!with(0).asks_again());
+        assert!(!with(1).asks_again());
+        assert!(Answer::Failed(Failure::TimedOut).asks_again());
+    }
+
+    #[test]
+    fn the_issue_call_is_retried_over_580_seconds() {
+        let total: Duration = Spi::IssueVoucher.gaps().iter().sum();
+        assert_eq!((Spi::IssueVoucher.gaps().len(), total), (6, Duration::from_secs(580)));
+    }
+}

@@ -1,0 +1,24 @@
+//! The other side of the wire: a simulated Douyin and a simulated ticketing back-end.
+//!
+//! Both are programs of their own that happen to live in this one: they speak HTTP with a bridge and know nothing
+//! about its inside. `ticketbridge demo` and `ticketbridge sandbox` show them to people, tests judge a bridge by the
+//! books they keep. They play the outside world, so they run on real time, made faster by a scale ([`SimTime`]).
+//!
+//! Reading order: [`douyin`] (the channel), [`backend`] (the ticketing system), [`journal`] (what crossed the wire),
+//! [`stories`] (what happens to a guest, and the verdict), [`timeline`] (a journal for a person to read).
+
+pub mod backend;
+pub mod douyin;
+pub mod journal;
+pub mod ops;
+pub mod stories;
+pub mod time;
+pub mod timeline;
+
+mod net;
+
+pub use backend::{SimBackend, SimBackendOptions};
+pub use douyin::{SimDouyin, SimDouyinOptions};
+pub use journal::{Journal, Party};
+pub use stories::{STORIES, Stage, Story, Verdict, play};
+pub use time::SimTime;

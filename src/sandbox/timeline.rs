@@ -1,0 +1,318 @@
+//! A journal as a timeline that a newcomer understands: who calls whom, in plain words, and what it changed.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+use super::journal::{Ending, Entry, Journal, Party};
+use super::ops::Ops;
+use super::stories::text_at;
+use super::time::SimTime;
+
+/// Columns of a line, at most.
+const COLUMNS: usize = 110;
+/// Columns of what happens, with the wire's name.
+const WHAT_COLUMNS: usize = 46;
+/// Columns of the result.
+const RESULT_COLUMNS: usize = 22;
+/// Columns before what an order shows.
+const INDENT: &str = "                                ";
+
+/// What a call says, in words that need no manual.
+fn plain(call: &str) -> &str {
+    match call {
+        "can-buy" => "may this be bought?",
+        "create-order" | "v2-create-order" => "here is an order",
+        "pay-notify" => "it has been paid",
+        "issue-voucher" | "v2-issue-voucher" => "tickets, please",
+        "cancel-notify" => "it is cancelled",
+        "refund-apply" => "may the money go back?",
+        "refund-notify" => "the money went back",
+        "info-sync" => "decided without you",
+        "query-order" => "how does it stand?",
+        "pull-calendar" => "prices and stock, please",
+        "/oauth/client_token/" | "/oauth/stable_client_token/" => "a token, please",
+        "/goodlife/v1/trip/order/confirm/" => "the booking is accepted or not",
+        "/goodlife/v1/fulfilment/create/callback/" => "here are the tickets",
+        "/goodlife/v1/trip/scenic/groupon/certificate/callback/" => "here are the tickets",
+        "/goodlife/v1/trip/refund/audit/" => "our decision on the refund",
+        "/goodlife/v1/trip/certificate/verify/" => "the guest went in",
+        "/goodlife/v1/open/common_biz/crypto/decrypt/batch/" => "what do these say?",
+        "/goodlife/v1/trade/order/query/" => "how do you see this order?",
+        "reserve" => "please issue tickets",
+        "read" => "what became of it?",
+        "cancel" => "please make the tickets void",
+        "availability" => "what is left?",
+        "reservation.issued" => "the tickets are made",
+        "reservation.refused" => "there will be no tickets",
+        "reservation.cancelled" => "the tickets are void",
+        "reservation.cancel_refused" => "the tickets stay",
+        "ticket.redeemed" => "a guest went through the gate",
+        other => other,
+    }
+}
+
+/// The wire's name, without what is the same in all of them.
+fn short_name(call: &str) -> &str {
+    call.trim_matches('/').strip_prefix("goodlife/v1/").unwrap_or_else(|| call.trim_matches('/'))
+}
+
+/// Columns that a text takes on a screen: Chinese and Korean characters take two.
+fn columns(text: &str) -> usize {
+    text.chars().map(|c| if c >= '\u{1100}' && !matches!(c, '\u{2000}'..='\u{2BFF}') { 2 } else { 1 }).sum()
+}
+
+/// Cuts a text so that it takes `most` columns or fewer.
+fn cut(text: &str, most: usize) -> String {
+    if columns(text) <= most {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        if columns(&kept) + columns(c.encode_utf8(&mut [0; 4])) >= most {
+            break;
+        }
+        kept.push(c);
+    }
+    kept.push('…');
+    kept
+}
+
+fn padded(text: &str, to: usize) -> String {
+    let text = cut(text, to);
+    let missing = to.saturating_sub(columns(&text));
+    text + &" ".repeat(missing)
+}
+
+fn clock(at: Duration) -> String {
+    let tenths = at.as_millis() / 100;
+    format!("{:>3}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10)
+}
+
+/// One entry as one line, [`COLUMNS`] wide at most; the wire's name is dimmed when `colour`.
+pub fn line(entry: &Entry, colour: bool) -> String {
+    let begin = clock(entry.at);
+    if entry.ending == Ending::Note {
+        let room = COLUMNS - columns(&begin) - 2;
+        return format!("{begin}  {}", cut(&format!("{} {}", who(entry.from), entry.outcome), room));
+    }
+    let direction = format!("{} → {}", padded(&entry.from.to_string(), 8), padded(&entry.to.to_string(), 8));
+    let again = if entry.attempt > 1 { format!(" (attempt {})", entry.attempt) } else { String::new() };
+    let words = format!("{}{again}", plain(&entry.call));
+    let room = WHAT_COLUMNS.saturating_sub(columns(&words) + 3);
+    let name = cut(short_name(&entry.call), room.max(4));
+    let spaces = " ".repeat(WHAT_COLUMNS.saturating_sub(columns(&words) + columns(&name) + 3));
+    let name = if colour { format!("\u{1b}[2m[{name}]\u{1b}[0m") } else { format!("[{name}]") };
+    let took = format!("{:>6} ms", entry.took.as_millis());
+    format!("{begin}  {direction} {words} {name}{spaces} {} {took}", padded(&entry.outcome, RESULT_COLUMNS))
+}
+
+fn who(party: Party) -> &'static str {
+    match party {
+        Party::Guest => "the guest",
+        Party::Ops => "a member of the staff",
+        Party::Douyin => "Douyin",
+        Party::Backend => "the back-end",
+        Party::Bridge => "the bridge",
+    }
+}
+
+/// What an order shows of itself, axis by axis.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Axes {
+    values: BTreeMap<&'static str, String>,
+    deadline_ms: Option<i64>,
+}
+
+impl Axes {
+    /// Reads an order of the ops interface.
+    pub fn of(order: &Value) -> Self {
+        const FIELDS: [(&str, &str); 6] = [
+            ("order", "state"),
+            ("booking", "booking.state"),
+            ("tickets", "booking.ticketing.state"),
+            ("payment", "payment.state"),
+            ("refund", "refund_case.state"),
+            ("attention", "attention.kind"),
+        ];
+        let values = FIELDS.into_iter().map(|(axis, field)| (axis, text_at(order, field).to_owned())).collect();
+        let waits = !matches!(text_at(order, "booking.ticketing.state"), "issued" | "cancelled" | "not_needed" | "");
+        let deadline = chrono::DateTime::parse_from_rfc3339(text_at(order, "booking.ticketing.deadline")).ok();
+        Self { values, deadline_ms: deadline.filter(|_| waits).map(|t| t.timestamp_millis()) }
+    }
+
+    /// What changed since `before`, as one line without its indent; `None` when nothing did.
+    pub fn changes_since(&self, before: &Axes, now_ms: i64) -> Option<String> {
+        let shown = |text: &str| if text.is_empty() { "–".to_owned() } else { text.to_owned() };
+        let mut parts: Vec<String> = Vec::new();
+        for (axis, now) in &self.values {
+            let was = before.values.get(axis).map(String::as_str).unwrap_or_default();
+            if was != now {
+                parts.push(format!("{axis} {} → {}", shown(was), shown(now)));
+            }
+        }
+        if parts.is_empty() {
+            return None;
+        }
+        if let Some(deadline_ms) = self.deadline_ms {
+            parts.push(countdown(deadline_ms - now_ms));
+        }
+        Some(parts.join(" · "))
+    }
+}
+
+fn countdown(left_ms: i64) -> String {
+    let seconds = left_ms.abs() / 1_000;
+    let clock = format!("{}:{:02}", seconds / 60, seconds % 60);
+    if left_ms >= 0 { format!("{clock} left for the tickets") } else { format!("tickets are {clock} late") }
+}
+
+/// Breaks a joined line at its separators so that no line is too wide.
+fn wrapped(text: &str) -> Vec<String> {
+    let room = COLUMNS - INDENT.len();
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split(" · ") {
+        match lines.last_mut() {
+            Some(line) if columns(line) + columns(part) + 3 <= room => *line = format!("{line} · {part}"),
+            _ => lines.push(cut(part, room)),
+        }
+    }
+    lines
+}
+
+/// Follows a journal and prints it.
+#[derive(Debug)]
+pub struct Timeline {
+    journal: Journal,
+    ops: Option<Ops>,
+    channel_id: String,
+    time: SimTime,
+    colour: bool,
+    printed: usize,
+    seen: BTreeMap<String, Axes>,
+    sale: Option<String>,
+}
+
+impl Timeline {
+    /// For a journal; with `ops`, what changed in the bridge's order is printed below each step. `colour` only when the
+    /// output is a terminal.
+    pub fn new(journal: Journal, ops: Option<Ops>, channel_id: &str, time: SimTime, colour: bool) -> Self {
+        let channel_id = channel_id.to_owned();
+        Self { journal, ops, channel_id, time, colour, printed: 0, seen: BTreeMap::new(), sale: None }
+    }
+
+    /// The same, for what crosses the wire from now on.
+    pub fn beginning_now(journal: Journal, ops: Option<Ops>, channel_id: &str, time: SimTime, colour: bool) -> Self {
+        let printed = journal.entries().len();
+        Self { printed, ..Self::new(journal, ops, channel_id, time, colour) }
+    }
+
+    /// Prints what is new, and waits for more until `stop`; what came until then is printed still.
+    pub async fn follow(&mut self, out: &mut (impl Write + Send), stop: CancellationToken) -> io::Result<()> {
+        let mut grows = self.journal.follow();
+        loop {
+            grows.borrow_and_update();
+            self.print_new(out).await?;
+            tokio::select! {
+                () = stop.cancelled() => return self.print_new(out).await,
+                grown = grows.changed() => if grown.is_err() { return Ok(()) },
+            }
+        }
+    }
+
+    /// Prints the entries that were not printed yet.
+    pub async fn print_new(&mut self, out: &mut (impl Write + Send)) -> io::Result<()> {
+        for entry in self.journal.since(self.printed) {
+            self.printed += 1;
+            writeln!(out, "{}", line(&entry, self.colour))?;
+            // What goes on at the back-end belongs to the sale that was spoken of last.
+            if let Some(sale) = &entry.sale {
+                self.sale = Some(sale.clone());
+            }
+            if let Some(changes) = self.changes().await {
+                for line in wrapped(&changes) {
+                    writeln!(out, "{INDENT}{line}")?;
+                }
+            }
+        }
+        out.flush()
+    }
+
+    async fn changes(&mut self) -> Option<String> {
+        let sale = self.sale.clone()?;
+        // A bridge that does not answer shows no change; the calls themselves are in the journal.
+        let order = self.ops.as_ref()?.order(&self.channel_id, &sale).await.ok()??;
+        let now = Axes::of(&order);
+        let before = self.seen.insert(sale, now.clone()).unwrap_or_default();
+        now.changes_since(&before, self.time.now_ms())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(call: &str, attempt: u32, outcome: &str) -> Entry {
+        Entry {
+            at: Duration::from_millis(61_240),
+            from: Party::Douyin,
+            to: Party::Bridge,
+            call: call.to_owned(),
+            sale: None,
+            attempt,
+            ending: Ending::Done,
+            outcome: outcome.to_owned(),
+            took: Duration::from_millis(12),
+        }
+    }
+
+    #[test]
+    fn a_call_is_one_line_in_plain_words() {
+        let text = line(&entry("issue-voucher", 2, "tickets will follow"), false);
+        assert_eq!(
+            text,
+            "  1:01.2  Douyin   → bridge   tickets, please (attempt 2) [issue-voucher]    tickets will follow        12 ms"
+        );
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_screen() {
+        let longest = "/goodlife/v1/trip/scenic/groupon/certificate/callback/";
+        for words in ["refused with code 999999: 这是一个非常非常非常非常非常长的说明文字", "x".repeat(200).as_str()]
+        {
+            let text = line(&entry(longest, 12, words), false);
+            assert!(columns(&text) <= COLUMNS, "{} columns: {text}", columns(&text));
+            let mut note = entry("", 1, words);
+            note.ending = Ending::Note;
+            assert!(columns(&line(&note, false)) <= COLUMNS);
+        }
+        let wide = ["payment refund_pending → partially_refunded"; 6].join(" · ");
+        assert!(wrapped(&wide).iter().all(|l| columns(l) + INDENT.len() <= COLUMNS));
+    }
+
+    #[test]
+    fn the_wires_name_is_dim_only_on_a_terminal() {
+        assert!(line(&entry("can-buy", 1, "ok"), true).contains("\u{1b}[2m[can-buy]\u{1b}[0m"));
+        assert!(!line(&entry("can-buy", 1, "ok"), false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn changes_name_the_axis_and_count_the_deadline_down() {
+        let order = json!({"state": "booked", "payment": {"state": "paid"}, "refund_case": null, "attention": null,
+            "booking": {"state": "confirmed", "ticketing": {"state": "requested",
+                "deadline": "2026-11-21T10:10:00+08:00"}}});
+        let before = Axes::of(&json!({"state": "awaiting_booking", "payment": {"state": "paid"}}));
+        let now_ms = chrono::DateTime::parse_from_rfc3339("2026-11-21T10:00:12+08:00").unwrap().timestamp_millis();
+        let now = Axes::of(&order);
+        let text = now.changes_since(&before, now_ms).unwrap();
+        assert_eq!(
+            text,
+            "booking – → confirmed · order awaiting_booking → booked · tickets – → requested · 9:48 left for the tickets"
+        );
+        assert_eq!(now.changes_since(&now, now_ms), None);
+        assert_eq!(countdown(-61_000), "tickets are 1:01 late");
+    }
+}

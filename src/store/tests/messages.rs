@@ -1,0 +1,141 @@
+use super::*;
+use crate::test_support::for_each_database;
+use crate::{CallFilter, CallRecord, Direction, InboxVerdict, NewInbox, PageRequest, StoredAnswer};
+
+fn dedupe(n: u32) -> String {
+    format!("{n:064x}")
+}
+
+/// Receives message number `n`.
+pub(super) async fn receive(store: &Store, n: u32, body: &'static [u8]) -> Result<(), StoreError> {
+    store
+        .write("receive", move |tx| {
+            Box::pin(async move {
+                tx.insert_inbox(&NewInbox {
+                    id: &format!("inb_{n}"),
+                    dedupe: &dedupe(n),
+                    channel: "douyin-main",
+                    call: "create-order",
+                    key: "k",
+                    received_at: after(i64::from(n)),
+                    body_sha256: &dedupe(7),
+                    body,
+                })
+                .await
+            })
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_message_counts_once_and_keeps_its_answer_byte_for_byte() {
+    for_each_database(|store| async move {
+        receive(&store, 1, b"{\"phone\":\"13800000001\"}").await.unwrap();
+        assert!(matches!(receive(&store, 1, b"other").await, Err(StoreError::Duplicate)));
+        let row = store.inbox_by_dedupe(&dedupe(1)).await.unwrap().unwrap();
+        assert_eq!((row.verdict, row.answer, row.order), (InboxVerdict::Received, None, None));
+        assert_eq!((row.call.as_str(), row.received_at, row.body_sha256), ("create-order", after(1), dedupe(7)));
+        assert_eq!(store.inbox_body("inb_1").await.unwrap().unwrap(), b"{\"phone\":\"13800000001\"}");
+
+        let answer = StoredAnswer { status: 200, body: vec![0, 255, 10] };
+        let given = answer.clone();
+        write(
+            &store,
+            work!(tx, given => {
+                tx.finish_inbox("inb_1", InboxVerdict::Accepted, Some(&order_id(1)), Some(&given)).await
+            }),
+        )
+        .await;
+        let row = write(&store, work!(tx => tx.inbox_by_dedupe(&dedupe(1)).await)).await.unwrap();
+        assert_eq!((row.verdict, row.answer, row.order), (InboxVerdict::Accepted, Some(answer), Some(order_id(1))));
+        assert_eq!(store.inbox_row("inb_1").await.unwrap().unwrap().id, "inb_1");
+        assert_eq!(store.inbox_row("inb_2").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_equal_messages_at_the_same_moment_one_counts() {
+    for_each_database(|store| async move {
+        let all = futures_util::future::join_all((0..20).map(|_| receive(&store, 1, b"x"))).await;
+        assert_eq!(all.iter().filter(|result| result.is_ok()).count(), 1);
+        assert!(all.iter().all(|result| matches!(result, Ok(()) | Err(StoreError::Duplicate))), "{all:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn finishing_a_message_that_was_never_received_is_an_error() {
+    for_each_database(|store| async move {
+        let result: Result<(), StoreError> = store
+            .write("finish", |tx| {
+                Box::pin(async move { tx.finish_inbox("inb_9", InboxVerdict::Ignored, None, None).await })
+            })
+            .await;
+        assert!(matches!(result, Err(StoreError::Column(_))));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bodies_are_purged_by_age_and_the_rest_stays() {
+    for_each_database(|store| async move {
+        for n in 1..=4 {
+            receive(&store, n, b"body").await.unwrap();
+        }
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_bodies(after(4), 2).await)).await, 2);
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_bodies(after(4), 9).await)).await, 1);
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_bodies(after(4), 9).await)).await, 0);
+        assert_eq!(store.inbox_body("inb_3").await.unwrap(), None);
+        assert!(store.inbox_body("inb_4").await.unwrap().is_some());
+        assert!(store.inbox_row("inb_3").await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_of_the_largest_size_fits() {
+    for_each_database(|store| async move {
+        static LARGE: [u8; ticketbridge_core::limits::BODY_BYTES_MAX] =
+            [b'x'; ticketbridge_core::limits::BODY_BYTES_MAX];
+        receive(&store, 1, &LARGE).await.unwrap();
+        assert_eq!(store.inbox_body("inb_1").await.unwrap().unwrap().len(), LARGE.len());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_log_of_calls_is_read_by_order_newest_first() {
+    for_each_database(|store| async move {
+        let call = |n: i64, order: Option<u128>| CallRecord {
+            id: format!("cal_{n}"),
+            order: order.map(order_id),
+            direction: if n % 2 == 0 { Direction::In } else { Direction::Out },
+            partner: "douyin-main".to_owned(),
+            call: "create-order".to_owned(),
+            at: after(n),
+            duration: Millis(12),
+            attempt: 1,
+            status: (n > 1).then_some(200),
+            verdict: "accepted".to_owned(),
+            summary: "王*".to_owned(),
+        };
+        let all = vec![call(1, Some(1)), call(2, Some(1)), call(3, Some(2)), call(4, None)];
+        let logged = all.clone();
+        write(
+            &store,
+            work!(tx, logged => {
+                for call in &logged {
+                    tx.log_call(call).await?;
+                }
+                Ok(())
+            }),
+        )
+        .await;
+        let page = PageRequest { limit: 10, cursor: None };
+        let of_one = store.list_calls(&CallFilter { order: Some(order_id(1)) }, &page).await.unwrap();
+        assert_eq!(of_one.items, [all[1].clone(), all[0].clone()]);
+        assert_eq!(store.list_calls(&CallFilter::default(), &page).await.unwrap().items.len(), 4);
+    })
+    .await;
+}

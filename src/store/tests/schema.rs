@@ -1,0 +1,103 @@
+use super::*;
+use crate::dialect::{Query as _, get, values};
+use crate::test_support::{for_each_database, for_each_database_url, options};
+use sea_orm::DbBackend;
+
+#[tokio::test]
+async fn a_database_is_ready_once_it_is_migrated() {
+    for_each_database_url(async |url| {
+        let store = Store::connect(&url, options()).await.unwrap();
+        let result = store.ready().await;
+        assert!(matches!(result, Err(StoreError::Schema { pending }) if pending > 10), "{result:?}");
+        store.migrate().await.unwrap();
+        store.ready().await.unwrap();
+        store.migrate().await.unwrap();
+        store.close().await.unwrap();
+        assert!(store.ready().await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn instances_that_start_together_migrate_one_after_the_other() {
+    for_each_database_url(async |url| {
+        if url.starts_with("sqlite") {
+            return; // One instance only.
+        }
+        let mut instances = Vec::new();
+        for _ in 0..4 {
+            instances.push(Store::connect(&url, options()).await.unwrap());
+        }
+        let results = futures_util::future::join_all(instances.iter().map(Store::migrate)).await;
+        assert!(results.iter().all(Result::is_ok), "{results:?}");
+        for instance in instances {
+            instance.ready().await.unwrap();
+            instance.close().await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_migration_cut_short_is_completed_by_the_next_run() {
+    for_each_database(|store| async move {
+        for statement in [
+            "DELETE FROM seaql_migrations WHERE version = 'm0016_idempotency'",
+            "DELETE FROM seaql_migrations WHERE version = 'm0015_lease'",
+            "DROP TABLE idempotency",
+        ] {
+            write(&store, work!(tx => tx.execute(statement, values![]).await)).await;
+        }
+        store.migrate().await.unwrap();
+        store.ready().await.unwrap();
+        assert_eq!(store.known_act("x").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_sqlite_file_and_its_folder_are_made_and_its_settings_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}/a/b/c.db", folder.path().display());
+    let store = Store::connect(&url, options()).await.unwrap();
+    assert!(folder.path().join("a/b/c.db").is_file());
+    for (pragma, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5_000)] {
+        let sql = format!("SELECT {0} AS setting FROM pragma_{0}", pragma).replace("busy_timeout AS", "timeout AS");
+        let set = write(
+            &store,
+            work!(tx, sql => {
+                let rows = tx.rows(&sql, values![]).await?;
+                get::<i32>(&rows[0], "setting")
+            }),
+        )
+        .await;
+        assert_eq!(set, wanted, "{pragma}");
+    }
+    let rows = store.rows("SELECT journal_mode AS setting FROM pragma_journal_mode", values![]).await.unwrap();
+    assert_eq!(get::<String>(&rows[0], "setting").unwrap(), "wal");
+}
+
+#[tokio::test]
+async fn transactions_on_mysql_read_what_is_committed() {
+    for_each_database(|store| async move {
+        if store.dialect().0 != DbBackend::MySql {
+            return;
+        }
+        let rows = store.rows("SELECT @@transaction_isolation AS level_is", values![]).await;
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(_) => store.rows("SELECT @@tx_isolation AS level_is", values![]).await.unwrap(),
+        };
+        assert_eq!(get::<String>(&rows[0], "level_is").unwrap(), "READ-COMMITTED");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn other_addresses_are_refused_without_being_repeated() {
+    for url in ["oracle://user:secret@host/db", "sqlite", ""] {
+        let error = Store::connect(url, options()).await.unwrap_err();
+        assert!(matches!(error, StoreError::Address));
+        assert!(!error.to_string().contains("secret"));
+    }
+}

@@ -1,0 +1,165 @@
+//! The credit account of a channel (DY-05): held, taken, given back; the last fen goes to one buyer.
+
+use serde_json::{Value, json};
+use ticketbridge_core::Millis;
+use ticketbridge_store::CreditSums;
+
+use crate::support::{Ask, OPERATOR, SETTLEMENT, TestBridge, douyin};
+
+/// What Douyin is told when the credit does not suffice (`protocols/douyin.md` 4.5).
+const BALANCE_TOO_LOW: i64 = 22;
+/// What one voucher of two units costs.
+const PRICE: i64 = 39_800;
+
+/// A bridge whose channel has credit for so many fen; its vouchers are not limited otherwise.
+async fn bridge_with(limit: i64, creation: &str) -> TestBridge {
+    TestBridge::start_with(|files| {
+        files.insert(
+            "credit.toml".to_owned(),
+            format!("[[credit_account]]\nid = \"acme\"\ncurrency = \"CNY\"\nlimit = {limit}\n"),
+        );
+        let channel = files.get_mut("channels/douyin-main.toml").expect("the channel of the example");
+        *channel = channel.replace("\"after_payment\"", &format!("\"{creation}\""));
+    })
+    .await
+}
+
+impl TestBridge {
+    async fn credit(&self) -> (i64, i64) {
+        let store = self.bridge.engine().store();
+        assert_eq!(store.credit_differences().await.expect("a database that answers"), []);
+        let CreditSums { balance, held } = store.credit_sums("acme").await.expect("a database that answers");
+        (balance, held)
+    }
+
+    async fn try_sell(&self, number: &str) -> i64 {
+        let reply = self.douyin("create-order", &douyin::sale(number, 2, self.now())).await.expect(200).json();
+        reply["data"]["error_code"].as_i64().expect("a code")
+    }
+
+    async fn may_sell(&self) -> i64 {
+        let mut question = douyin::sale("V900", 2, self.now());
+        question.as_object_mut().expect("an object").remove("order_id");
+        let reply = self.douyin("can-buy", &question).await.expect(200).json();
+        reply["data"]["error_code"].as_i64().unwrap_or_else(|| panic!("{reply}"))
+    }
+
+    async fn tell(&self, call: &str, body: Value) {
+        let reply = self.douyin(call, &body).await.expect(200).json();
+        assert_eq!(reply["data"]["error_code"], 0, "{call}: {reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_paid_sale_is_taken_from_the_account_and_a_refund_returns_it() {
+    let bridge = bridge_with(2 * PRICE, "after_payment").await;
+    bridge.sell("V100").await;
+    assert_eq!(bridge.credit().await, (-PRICE, 0));
+    let refund = json!({
+        "order_id": "V100", "order_type": 1, "after_sale_id": "A1", "after_sale_type": 1, "refund_amount": PRICE,
+        "refund_time_unix": bridge.now().seconds(), "biz_uniq_key": "A1",
+    });
+    bridge.tell("refund-notify", refund).await;
+    assert_eq!(bridge.credit().await, (0, 0));
+}
+
+#[tokio::test]
+async fn placing_holds_payment_takes_and_calling_off_releases() {
+    let bridge = bridge_with(2 * PRICE, "before_payment").await;
+    bridge.sell("V100").await;
+    bridge.sell("V200").await;
+    assert_eq!(bridge.credit().await, (0, 2 * PRICE));
+    assert_eq!(bridge.try_sell("V300").await, BALANCE_TOO_LOW);
+    bridge.tell("pay-notify", json!({ "order_id": "V100", "pay_time_unix": bridge.now().seconds() })).await;
+    assert_eq!(bridge.credit().await, (-PRICE, PRICE));
+    bridge
+        .tell(
+            "cancel-notify",
+            json!({ "order_id": "V200", "cancel_type": 1, "cancel_order_time_unix": bridge.now().seconds() }),
+        )
+        .await;
+    assert_eq!(bridge.credit().await, (-PRICE, 0));
+    // The same again moves nothing.
+    bridge.tell("pay-notify", json!({ "order_id": "V100", "pay_time_unix": bridge.now().seconds() })).await;
+    assert_eq!(bridge.credit().await, (-PRICE, 0));
+    assert_eq!(bridge.try_sell("V400").await, 0);
+}
+
+#[tokio::test]
+async fn credit_is_checked_to_the_last_fen_before_and_at_the_sale() {
+    let short = bridge_with(PRICE - 1, "after_payment").await;
+    assert_eq!((short.may_sell().await, short.try_sell("V100").await), (BALANCE_TOO_LOW, BALANCE_TOO_LOW));
+    assert_eq!(short.credit().await, (0, 0));
+    let enough = bridge_with(PRICE, "after_payment").await;
+    assert_eq!((enough.may_sell().await, enough.try_sell("V100").await), (0, 0));
+    assert_eq!((enough.may_sell().await, enough.try_sell("V200").await), (BALANCE_TOO_LOW, BALANCE_TOO_LOW));
+}
+
+#[tokio::test]
+async fn the_last_fen_goes_to_one_of_forty_buyers() {
+    let bridge = bridge_with(PRICE, "after_payment").await;
+    let numbers: Vec<String> = (0..40).map(|number| format!("V{number}00")).collect();
+    let sold = futures_util::future::join_all(numbers.iter().map(|number| bridge.try_sell(number))).await;
+    assert_eq!(sold.iter().filter(|code| **code == 0).count(), 1);
+    assert_eq!(sold.iter().filter(|code| **code == BALANCE_TOO_LOW).count(), 39);
+    assert_eq!(bridge.credit().await, (-PRICE, 0));
+}
+
+#[tokio::test]
+async fn a_sale_known_only_through_its_booking_is_charged_without_a_check() {
+    let bridge = bridge_with(0, "after_payment").await;
+    bridge.advance(Millis::seconds(1));
+    bridge.book("R100", "V100", "2026-12-01").await;
+    assert!(bridge.stored("V100").await.is_stub);
+    assert_eq!(bridge.credit().await, (-PRICE, 0));
+}
+
+#[tokio::test]
+async fn an_order_stays_with_the_account_that_it_was_placed_on() {
+    let bridge = bridge_with(PRICE, "after_payment").await;
+    bridge.sell("V100").await;
+    let channel = bridge.read_config("channels/douyin-main.toml").replace("credit_account = \"acme\"", "");
+    bridge.write_config("channels/douyin-main.toml", &channel);
+    ticketbridge::reload::reload(bridge.bridge.shared()).expect("the configuration is right");
+    bridge.sell("V200").await;
+    assert_eq!(bridge.credit().await, (-PRICE, 0));
+    let refund = json!({
+        "order_id": "V100", "order_type": 1, "after_sale_id": "A1", "after_sale_type": 1, "refund_amount": PRICE - 800,
+        "refund_time_unix": bridge.now().seconds(), "biz_uniq_key": "A1",
+    });
+    bridge.tell("refund-notify", refund).await;
+    assert_eq!(bridge.credit().await, (-800, 0), "the fee that the refund left behind stays charged");
+}
+
+#[tokio::test]
+async fn ops_see_the_account_and_pay_in_once_for_each_reference() {
+    let bridge = bridge_with(1_000, "before_payment").await;
+    let account = bridge.get("credit/acme").await.expect(200).json();
+    let expected =
+        json!({ "id": "acme", "currency": "CNY", "limit": 1_000, "balance": 0, "held": 0, "available": 1_000 });
+    assert_eq!(account, expected);
+    let deposit = |amount: i64, reference: &str| json!({ "amount": amount, "reference": reference });
+    for _ in 0..2 {
+        let paid = bridge.post("credit/acme/deposits", &deposit(PRICE, "transfer 1")).await.expect(200).json();
+        assert_eq!((&paid["balance"], &paid["available"]), (&json!(PRICE), &json!(PRICE + 1_000)));
+    }
+    bridge.post("credit/acme/deposits", &deposit(PRICE + 1, "transfer 1")).await.problem(409, "content_differs");
+    bridge.post("credit/acme/deposits", &deposit(0, "transfer 2")).await.problem(422, "invalid");
+    bridge.post("credit/acme/deposits", &json!({ "amount": 1 })).await.problem(422, "invalid");
+    bridge.post("credit/nobody/deposits", &deposit(1, "x")).await.problem(404, "not_found");
+    bridge.sell("V100").await;
+    let account = bridge.get("credit/acme").await.expect(200).json();
+    assert_eq!(
+        (&account["balance"], &account["held"], &account["available"]),
+        (&json!(PRICE), &json!(PRICE), &json!(1_000))
+    );
+}
+
+#[tokio::test]
+async fn operators_see_no_money() {
+    let bridge = bridge_with(0, "after_payment").await;
+    for path in ["credit/acme", "statements?settle_id=douyin-main&from=2026-11-01&to=2026-11-30"] {
+        bridge.ask(Ask::get(path).token(OPERATOR)).await.problem(403, "forbidden");
+        bridge.ask(Ask::get(path).token(SETTLEMENT)).await.expect(200);
+    }
+}

@@ -1,0 +1,154 @@
+//! The partners of a test, in the process: Douyin takes every report, and the gate issues what it is asked for and remembers it. What
+//! should go otherwise is said beforehand ([`Partners::next`]), and everything that was sent can be looked at ([`Partners::sent`]).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Value, json};
+use ticketbridge::transport::{CallLimits, Transport, TransportError};
+use ticketbridge_core::port::{Call, HttpResponse};
+
+/// A call that was made.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) method: Method,
+    pub(crate) url: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+/// How a call goes, where it does not go well by itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// This status and body.
+    Says(u16, Value),
+    /// No connection: certainly not carried out.
+    NotSent,
+    /// Carried out, but the answer is lost.
+    Interrupted,
+}
+
+/// What `gate` holds.
+#[derive(Clone, Debug)]
+enum Reservation {
+    Issued(Value),
+    Cancelled,
+}
+
+#[derive(Default)]
+struct State {
+    sent: Vec<Sent>,
+    /// By a part of the address.
+    next: Vec<(String, VecDeque<Outcome>)>,
+    gate: BTreeMap<String, Reservation>,
+}
+
+/// The partners.
+#[derive(Default)]
+pub(crate) struct Partners(Mutex<State>);
+
+impl Partners {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no test panics while it holds the partners")
+    }
+
+    /// The next call whose address holds `part` goes this way; several are used up in order.
+    pub(crate) fn next(&self, part: &str, outcome: Outcome) {
+        let mut state = self.state();
+        match state.next.iter_mut().find(|(known, _)| known == part) {
+            Some((_, outcomes)) => outcomes.push_back(outcome),
+            None => state.next.push((part.to_owned(), VecDeque::from([outcome]))),
+        }
+    }
+
+    /// The calls whose address holds `part`, oldest first.
+    pub(crate) fn sent(&self, part: &str) -> Vec<Sent> {
+        self.state().sent.iter().filter(|sent| sent.url.contains(part)).cloned().collect()
+    }
+
+    fn answer(&self, call: &Call) -> Result<HttpResponse, TransportError> {
+        let mut state = self.state();
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
+        state.sent.push(Sent {
+            method: call.method.clone(),
+            url: call.url.clone(),
+            headers: call.headers.clone(),
+            body: body.clone(),
+        });
+        let scripted =
+            state.next.iter_mut().filter(|(part, _)| call.url.contains(part)).find_map(|(_, next)| next.pop_front());
+        match scripted {
+            Some(Outcome::Says(status, said)) => Ok(response(status, &said)),
+            Some(Outcome::NotSent) => Err(TransportError::NotSent { why: "connection refused".to_owned() }),
+            Some(Outcome::Interrupted) => {
+                carry_out(&mut state.gate, call, &body);
+                Err(TransportError::Interrupted { why: "connection reset".to_owned() })
+            }
+            None => Ok(carry_out(&mut state.gate, call, &body)),
+        }
+    }
+}
+
+fn carry_out(gate: &mut BTreeMap<String, Reservation>, call: &Call, body: &Value) -> HttpResponse {
+    let Some((_, path)) = call.url.split_once("/bridge") else {
+        return response(200, &douyin(&call.url));
+    };
+    let id = path.split('/').nth(2).unwrap_or_default();
+    if path.ends_with("/cancel") {
+        gate.insert(id.to_owned(), Reservation::Cancelled);
+        return response(200, &json!({ "state": "cancelled" }));
+    }
+    if call.method == Method::POST {
+        let id = body["reservation_id"].as_str().unwrap_or_default();
+        let known = gate.entry(id.to_owned()).or_insert_with(|| Reservation::Issued(issued(id, body)));
+        return reservation(known);
+    }
+    gate.get(id).map_or_else(|| response(404, &json!({})), reservation)
+}
+
+fn reservation(known: &Reservation) -> HttpResponse {
+    match known {
+        Reservation::Issued(answer) => response(200, answer),
+        Reservation::Cancelled => response(200, &json!({ "state": "cancelled" })),
+    }
+}
+
+/// One code for each unit, made of the reservation's id.
+fn issued(id: &str, body: &Value) -> Value {
+    let short: String = id.chars().rev().take(6).collect::<Vec<_>>().into_iter().rev().collect();
+    let tickets: Vec<Value> = (1..=body["quantity"].as_u64().unwrap_or(1))
+        .map(|index| json!({ "code": format!("GATE-{short}-{index}"), "kind": "code", "name": "Lakeside Park" }))
+        .collect();
+    json!({ "state": "issued", "backend_ref": format!("G-{short}"), "tickets": tickets })
+}
+
+fn douyin(url: &str) -> Value {
+    let mut data = json!({ "error_code": 0, "description": "success" });
+    if url.contains("/oauth/client_token/") {
+        data["access_token"] = json!("clt.a-token-for-tests");
+        data["expires_in"] = json!(7200);
+    }
+    json!({ "data": data, "extra": { "error_code": 0 } })
+}
+
+fn response(status: u16, body: &Value) -> HttpResponse {
+    HttpResponse {
+        status: StatusCode::from_u16(status).expect("a status"),
+        headers: HeaderMap::new(),
+        body: Bytes::from(body.to_string()),
+    }
+}
+
+impl Transport for Partners {
+    fn send<'a>(&'a self, call: &'a Call, _limits: CallLimits) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
+        let answer = self.answer(call);
+        Box::pin(async move { answer })
+    }
+}
