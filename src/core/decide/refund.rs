@@ -21,8 +21,6 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         return Ok(Decision::nothing());
     }
     let limits = &order.rules.channel;
-    // Under an earlier request that is still open, tickets were held back, unless they had been sent before it.
-    let may_be_sent = order.case_under_review().is_none_or(|open| open.tickets_were_sent);
     let review_by = application.requested_at + limits.review_limit;
     let case = RefundCase {
         id: moment.seed.refund_case(),
@@ -41,10 +39,7 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         decided_at: None,
         reason: None,
         settled_amount: None,
-        tickets_were_sent: may_be_sent
-            && order
-                .active_booking()
-                .is_some_and(|b| b.ticketing.handover.is_owed() && b.ticketing.state == TicketingState::Issued),
+        tickets_were_sent: tickets_were_sent(order),
         reissue: false,
         overdue: false,
     };
@@ -61,6 +56,13 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         due_at: review_by,
         warn_at: warn_at.collect(),
     }))
+}
+
+/// Whether tickets are on their way to the channel by a call of ours. Those that came while an earlier case was under review were
+/// held back.
+fn tickets_were_sent(order: &Order) -> bool {
+    let owed = |b: &Booking| b.ticketing.handover.is_owed() && b.ticketing.state == TicketingState::Issued;
+    order.active_booking().is_some_and(owed) && order.case_under_review().is_none_or(|open| open.tickets_were_sent)
 }
 
 /// Approves. Tickets that may admit are made void at the back-end first; only then is the channel told.
@@ -126,7 +128,8 @@ fn finish_approval(
     reason: Option<String>,
     moment: Moment,
 ) -> Decision {
-    let returns = order.money.received() - order.money.refunded();
+    // What was kept as the fee of an earlier refund is nobody's to return.
+    let returns = order.money.received() - order.money.refunded() - order.money.fee();
     let pending = (case.kind == RefundKind::Refund && order.money.mode == PaymentMode::Ledger && returns > fee)
         .then(|| LedgerEntry {
             reference: PRESUMED.to_owned(),
