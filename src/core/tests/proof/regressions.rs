@@ -3,9 +3,7 @@
 use ticketbridge_core::command::{RefundScope, ReportOutcome, TicketFacts};
 use ticketbridge_core::effect::{DeadlineKind, TicketOp};
 use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
-use ticketbridge_core::order::{
-    AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
-};
+use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundSource, RefundState, TicketingState};
 use ticketbridge_core::wanted::is_wanted;
 use ticketbridge_core::{Actor, Command, Effect, Millis, Report, UnixMillis, Why};
 
