@@ -180,7 +180,9 @@ async fn unknown_places_foreign_addresses_and_too_many_calls_are_turned_away() {
     bridge.ask(to("/channels/nobody/create-order")).await.problem(404, "unknown_channel");
     bridge.ask(to("/channels/douyin-main/no-such-call")).await.problem(404, "unknown_call");
     bridge.ask(to("/no/such/place")).await.problem(404, "not_found");
-    bridge.ask(Ask::new(Method::GET, "/channels/douyin-main/create-order")).await.problem(405, "method_not_allowed");
+    let other_method = bridge.ask(Ask::new(Method::GET, "/channels/douyin-main/create-order")).await;
+    other_method.problem(405, "method_not_allowed");
+    assert_eq!(other_method.headers["allow"], "POST");
 
     let closed = TestBridge::start_with(|files| {
         let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");

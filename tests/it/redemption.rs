@@ -122,3 +122,15 @@ async fn ops_redeem_as_the_gate_does_and_are_refused_where_the_state_does_not_al
     bridge.drain().await;
     assert_eq!(bridge.partners.sent(VERIFY).len(), 1);
 }
+
+#[tokio::test]
+async fn a_gate_whose_clock_runs_ahead_reports_a_visit_of_now() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    // Local time with the wrong offset: eight hours ahead.
+    assert_eq!(said(go_in(&bridge, "evt-1", "2026-12-01T09:00:00Z").await, 200).0, "accepted");
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["booking"]["used_at"], "2026-12-01T09:00:00+08:00");
+    assert_eq!(bridge.partners.sent(VERIFY)[0].body["verify_time"], bridge.now().seconds());
+}
