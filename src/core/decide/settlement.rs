@@ -91,7 +91,14 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Decision {
     };
     let kept = order.money.received() - entry.amount - named_refunds(order);
     let mut decision = sale::too_much_back(order, Decision::nothing().event(Event::PaymentRecorded { entry }));
-    if refund.scope == RefundScope::Order && kept > 0 && order.money.fee() == 0 && order.state != OrderState::Completed
+    // What the channel really kept is the fee, whatever was expected when the case was decided.
+    let expected = order.money.ledger.iter().filter(|e| e.kind == EntryKind::Fee && e.reference == FEE);
+    let is_ours = expected.map(|e| e.amount).sum::<i64>() == order.money.fee();
+    if refund.scope == RefundScope::Order
+        && is_ours
+        && kept >= 0
+        && kept != order.money.fee()
+        && order.state != OrderState::Completed
     {
         decision = decision.event(Event::PaymentRecorded {
             entry: LedgerEntry {
@@ -142,6 +149,15 @@ fn settle_case(order: &Order, amount: Option<i64>) -> Decision {
                 by_channel: case.state == RefundState::UnderReview,
             });
             disarm(decision, &[DeadlineKind::Review])
+        }
+        // The booking was called off first, without an amount; here it is.
+        Some(case)
+            if case.state == RefundState::Settled
+                && case.kind == RefundKind::Refund
+                && case.settled_amount.is_none()
+                && amount.is_some() =>
+        {
+            Decision::nothing().event(Event::RefundSettled { case: case.id.clone(), amount, by_channel: false })
         }
         _ => Decision::nothing(),
     }

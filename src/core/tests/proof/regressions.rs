@@ -1,8 +1,8 @@
 //! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
 
-use ticketbridge_core::command::{RefundScope, TicketFacts};
+use ticketbridge_core::command::{ApplyRefund, RefundScope, TicketFacts};
 use ticketbridge_core::effect::{DeadlineKind, TicketOp};
-use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
+use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState};
 use ticketbridge_core::order::{
     AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
 };
@@ -45,6 +45,27 @@ fn money_that_went_back_is_recorded_even_if_its_payment_was_never_told() {
     assert_eq!(story.order().state, OrderState::Cancelled);
     assert_eq!(story.order().money.refunded(), PRICE);
     assert!(story.flagged(AttentionKind::UnexpectedPayment));
+}
+
+/// Ops may name a lower fee; Douyin charges its own all the same (`protocols/douyin.md` 10.2).
+#[test]
+fn the_fee_is_what_the_channel_kept_and_not_what_was_expected() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    let application =
+        ApplyRefund { fee: 400, ..application("S1", story.first(), RefundSource::CustomerService, story.now) };
+    story.tell(&channel(), &Command::ApplyRefund(application));
+    let approval =
+        Command::ApproveRefund { case: story.case_id(), fee: Some(100), without_backend: true, reason: None };
+    let off = Command::RecordCancellation(cancellation(story.first(), story.now));
+    story.tell(&ops(), &approval).tell(&channel(), &off);
+    assert_eq!((story.refund(), story.case().settled_amount), (RefundState::Settled, None));
+    assert_eq!(story.order().money.fee(), 100);
+    let mut told = refund("S2", SALE, RefundScope::Order, story.now);
+    told.amount = Some(PRICE - 400);
+    story.tell(&channel(), &Command::RecordRefund(told));
+    let money = &story.order().money;
+    assert_eq!((money.refunded(), money.fee(), money.state()), (PRICE - 400, 400, PaymentState::Refunded));
+    assert_eq!(story.case().settled_amount, Some(PRICE - 400));
 }
 
 fn entry(reference: &str, kind: EntryKind, amount: i64) -> Command {
