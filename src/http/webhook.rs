@@ -21,7 +21,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::call_log::InboundCall;
 use crate::engine::{EngineError, Incoming, Received, content_sha256};
 use crate::http::problem::Problem;
-use crate::http::{Shared, caller};
+use crate::http::{Shared, caller, incoming_body};
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
 const ANSWER_MARGIN: Millis = Millis(250);
@@ -61,12 +61,8 @@ pub async fn receive(
     let traceparent = trace_of(&parts.headers);
     let ended = match admit(&shared, &channel, caller) {
         Some(problem) => refused(problem),
-        None => match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
-            Err(_) => refused(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                format!("a body has at most {BODY_BYTES_MAX} bytes"),
-            )),
+        None => match incoming_body::read(body, BODY_BYTES_MAX).await {
+            Err(problem) => refused(problem),
             Ok(body) => {
                 let call = Arrived {
                     shared: &shared,
