@@ -5,7 +5,7 @@ use ticketbridge_core::command::{Counts, RequestBooking, Sale};
 use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::personal::{Person, Personal};
-use ticketbridge_core::product::RuleSnapshot;
+use ticketbridge_core::product::{RuleSnapshot, StockFrom};
 use ticketbridge_core::rules::guests::guests_of;
 use ticketbridge_store::{ClaimKind, StoreError, Tx};
 
@@ -41,7 +41,10 @@ pub(crate) async fn for_booking(
     let mut counts = Counts::default();
     if let Some(key) = date_stock_key(product, request.visit_date) {
         let total = request.visit_date.and_then(|date| product.calendar_on(date)).and_then(|range| range.stock);
-        counts.date_left = tx.stock_left(&key, total).await?;
+        counts.date_left = match product.stock_from {
+            StockFrom::Calendar => tx.stock_left(&key, total).await?,
+            StockFrom::Backend => tx.told_stock_left(&key, total).await?,
+        };
     }
     if product.limits.per_phone.is_some() || product.limits.per_document.is_some() {
         lock_product(tx, &product.code).await?;

@@ -12,7 +12,7 @@ use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
-    Answer, Context, DecodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
+    Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
 };
 use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{Direction, InboxVerdict};
@@ -333,6 +333,8 @@ impl Arrived<'_> {
         let report = ticketbridge_core::Report::TicketsIssued { booking: booking.id.clone() };
         match self.channel.channel.report(&report, order, &cx) {
             Ok(_) => true,
+            // The booking was called off; its tickets are nobody's.
+            Err(EncodeError::Obsolete(_)) => false,
             Err(error) => {
                 tracing::error!(order = %order.id, "the tickets break the channel's rules: {error}");
                 false
