@@ -254,7 +254,7 @@ fn confirm_info(order: &Order, envelope: Option<&Envelope>) -> Value {
         Some(_) if by_call => later,
         Some(_) => accepted,
         None if is_booking => later,
-        // Money for what was called off is not accepted: Douyin gives it back.
+        // Paid after it was called off: refused, or Douyin would keep the money (D-06).
         None if order.state == OrderState::Cancelled => json!({ "confirm_mode": 1, "confirm_result": 2 }),
         None => accepted,
     }

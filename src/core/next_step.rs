@@ -64,7 +64,15 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     let Some(booking) = order.booking_of(case) else {
         return not_booked(order);
     };
+    let by_policy = case.decided_by.as_deref() == Some(Actor::policy().name.as_str());
     match (case.intent, booking.ticketing.state) {
+        // Policy began before the gate spoke: what was redeemed is not refunded on a rule alone.
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
+        ) if by_policy && order.parked_for(booking) => {
+            return Review::Person("the guest entered before the tickets were made void");
+        }
         // A decision was taken; the back-end is being asked, or has answered.
         (
             RefundIntent::ApproveOnceVoid,

@@ -72,7 +72,11 @@ impl Worker {
             // The channel has answered no, and its refund request for these tickets is open: they go with its answer instead.
             CallResult::Retry { why, .. } if is_overtaken(report, order) && exchange.status == Some(200) => {
                 let attempt = attempt("refused", why.to_string());
-                self.refused(job, report, "overtaken".to_owned(), why.into_owned(), Some(attempt)).await
+                let reason =
+                    format!("the channel answers `{why}`; the tickets go with the decision on its refund request");
+                let outcome = ReportOutcome::Refused { code: "overtaken".to_owned(), why: why.into_owned() };
+                let command = self.outcome(job, report, outcome);
+                self.settle(job, JobEnd::Dropped { reason }, Some(attempt), vec![command]).await.map(|_| ())
             }
             CallResult::Retry { why, after } => {
                 let attempt = attempt("retry", why.to_string());

@@ -1,9 +1,11 @@
 //! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
 
-use ticketbridge_core::command::{RefundScope, ReportOutcome, TicketFacts};
+use ticketbridge_core::command::{ApplyRefund, RefundScope, ReportOutcome, TicketFacts};
 use ticketbridge_core::effect::{DeadlineKind, TicketOp};
-use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
-use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundSource, RefundState, TicketingState};
+use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState};
+use ticketbridge_core::order::{
+    AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
+};
 use ticketbridge_core::wanted::is_wanted;
 use ticketbridge_core::{Actor, Command, Effect, Millis, Report, UnixMillis, Why};
 
@@ -43,6 +45,27 @@ fn money_that_went_back_is_recorded_even_if_its_payment_was_never_told() {
     assert_eq!(story.order().state, OrderState::Cancelled);
     assert_eq!(story.order().money.refunded(), PRICE);
     assert!(story.flagged(AttentionKind::UnexpectedPayment));
+}
+
+/// Ops may name a lower fee; Douyin charges its own all the same (`protocols/douyin.md` 10.2).
+#[test]
+fn the_fee_is_what_the_channel_kept_and_not_what_was_expected() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    let application =
+        ApplyRefund { fee: 400, ..application("S1", story.first(), RefundSource::CustomerService, story.now) };
+    story.tell(&channel(), &Command::ApplyRefund(application));
+    let approval =
+        Command::ApproveRefund { case: story.case_id(), fee: Some(100), without_backend: true, reason: None };
+    let off = Command::RecordCancellation(cancellation(story.first(), story.now));
+    story.tell(&ops(), &approval).tell(&channel(), &off);
+    assert_eq!((story.refund(), story.case().settled_amount), (RefundState::Settled, None));
+    assert_eq!(story.order().money.fee(), 100);
+    let mut told = refund("S2", SALE, RefundScope::Order, story.now);
+    told.amount = Some(PRICE - 400);
+    story.tell(&channel(), &Command::RecordRefund(told));
+    let money = &story.order().money;
+    assert_eq!((money.refunded(), money.fee(), money.state()), (PRICE - 400, 400, PaymentState::Refunded));
+    assert_eq!(story.case().settled_amount, Some(PRICE - 400));
 }
 
 fn entry(reference: &str, kind: EntryKind, amount: i64) -> Command {
@@ -443,4 +466,19 @@ fn a_second_request_after_a_refused_cancellation_asks_for_tickets_never_seen() {
     story.applied("S2", RefundSource::TicketsLate);
     assert!(story.calls(TicketOp::Query));
     assert!(story.flagged(AttentionKind::TicketingFailed));
+}
+
+/// The gate's report overtakes the back-end's word that the tickets are void: a rule alone must not refund what was redeemed.
+#[test]
+fn a_guest_who_enters_while_policy_makes_the_tickets_void_is_not_refunded_without_a_person() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.applied("S1", RefundSource::Guest);
+    assert_eq!(story.tickets(), TicketingState::Cancelling);
+    story.at(visit_noon()).guest_entered().facts(TicketFacts::Cancelled);
+    assert_eq!(story.refund(), RefundState::UnderReview);
+    assert!(story.flagged(AttentionKind::RefundWaits));
+    assert!(!story.reports("refund_approved"));
+    story.approved();
+    assert_eq!(story.refund(), RefundState::Approved);
+    assert!(story.flagged(AttentionKind::RedeemedWhileRefunded));
 }
