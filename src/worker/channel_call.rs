@@ -11,8 +11,8 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
 use crate::registry::RegisteredChannel;
-use crate::worker::Worker;
 use crate::worker::settle::{Attempt, partner};
+use crate::worker::{Worker, pass_trace_on};
 
 /// An exchange with a channel, however it ended.
 pub(crate) struct Exchange<T> {
@@ -168,9 +168,7 @@ impl Worker {
                 attempt: job.attempts,
             };
             let mut call = write(&cx)?;
-            if let Some(trace) = job.traceparent.as_deref().and_then(|trace| http::HeaderValue::from_str(trace).ok()) {
-                call.headers.insert("traceparent", trace);
-            }
+            pass_trace_on(job, &mut call);
             result = match self.transport.send(&call, self.call_timeout(job)).await {
                 Ok(response) => {
                     status = Some(response.status.as_u16());

@@ -124,6 +124,18 @@ async fn ops_redeem_as_the_gate_does_and_are_refused_where_the_state_does_not_al
 }
 
 #[tokio::test]
+async fn a_gate_whose_clock_runs_ahead_reports_a_visit_of_now() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    // Local time with the wrong offset: eight hours ahead.
+    assert_eq!(said(go_in(&bridge, "evt-1", "2026-12-01T09:00:00Z").await, 200).0, "accepted");
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["booking"]["used_at"], "2026-12-01T09:00:00+08:00");
+    assert_eq!(bridge.partners.sent(VERIFY)[0].body["verify_time"], bridge.now().seconds());
+}
+
+#[tokio::test]
 async fn a_no_show_that_the_channel_has_no_word_for_leaves_nothing_dead_behind() {
     let bridge = TestBridge::start().await;
     bridge.ticketed("V100", "R100").await;

@@ -47,6 +47,27 @@ fn money_that_went_back_is_recorded_even_if_its_payment_was_never_told() {
     assert!(story.flagged(AttentionKind::UnexpectedPayment));
 }
 
+/// Ops may name a lower fee; Douyin charges its own all the same (`protocols/douyin.md` 10.2).
+#[test]
+fn the_fee_is_what_the_channel_kept_and_not_what_was_expected() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    let application =
+        ApplyRefund { fee: 400, ..application("S1", story.first(), RefundSource::CustomerService, story.now) };
+    story.tell(&channel(), &Command::ApplyRefund(application));
+    let approval =
+        Command::ApproveRefund { case: story.case_id(), fee: Some(100), without_backend: true, reason: None };
+    let off = Command::RecordCancellation(cancellation(story.first(), story.now));
+    story.tell(&ops(), &approval).tell(&channel(), &off);
+    assert_eq!((story.refund(), story.case().settled_amount), (RefundState::Settled, None));
+    assert_eq!(story.order().money.fee(), 100);
+    let mut told = refund("S2", SALE, RefundScope::Order, story.now);
+    told.amount = Some(PRICE - 400);
+    story.tell(&channel(), &Command::RecordRefund(told));
+    let money = &story.order().money;
+    assert_eq!((money.refunded(), money.fee(), money.state()), (PRICE - 400, 400, PaymentState::Refunded));
+    assert_eq!(story.case().settled_amount, Some(PRICE - 400));
+}
+
 fn entry(reference: &str, kind: EntryKind, amount: i64) -> Command {
     let entry =
         LedgerEntry { reference: reference.to_owned(), kind, status: EntryStatus::Done, amount, at: UnixMillis(0) };
@@ -445,27 +466,6 @@ fn a_second_request_after_a_refused_cancellation_asks_for_tickets_never_seen() {
     story.applied("S2", RefundSource::TicketsLate);
     assert!(story.calls(TicketOp::Query));
     assert!(story.flagged(AttentionKind::TicketingFailed));
-}
-
-/// Ops may name a lower fee; Douyin charges its own all the same (`protocols/douyin.md` 10.2).
-#[test]
-fn the_fee_is_what_the_channel_kept_and_not_what_was_expected() {
-    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
-    let application =
-        ApplyRefund { fee: 400, ..application("S1", story.first(), RefundSource::CustomerService, story.now) };
-    story.tell(&channel(), &Command::ApplyRefund(application));
-    let approval =
-        Command::ApproveRefund { case: story.case_id(), fee: Some(100), without_backend: true, reason: None };
-    let off = Command::RecordCancellation(cancellation(story.first(), story.now));
-    story.tell(&ops(), &approval).tell(&channel(), &off);
-    assert_eq!((story.refund(), story.case().settled_amount), (RefundState::Settled, None));
-    assert_eq!(story.order().money.fee(), 100);
-    let mut told = refund("S2", SALE, RefundScope::Order, story.now);
-    told.amount = Some(PRICE - 400);
-    story.tell(&channel(), &Command::RecordRefund(told));
-    let money = &story.order().money;
-    assert_eq!((money.refunded(), money.fee(), money.state()), (PRICE - 400, 400, PaymentState::Refunded));
-    assert_eq!(story.case().settled_amount, Some(PRICE - 400));
 }
 
 /// The gate's report overtakes the back-end's word that the tickets are void: a rule alone must not refund what was redeemed.
