@@ -62,10 +62,17 @@ fn review(order: &Order, case: &RefundCase) -> Review {
         return Review::Reject("already redeemed");
     }
     let Some(booking) = order.booking_of(case) else {
-        // Not booked, or no longer: nothing admits anybody.
-        return Review::Approve;
+        return not_booked(order);
     };
+    let by_policy = case.decided_by.as_deref() == Some(Actor::policy().name.as_str());
     match (case.intent, booking.ticketing.state) {
+        // Policy began before the gate spoke: what was redeemed is not refunded on a rule alone.
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
+        ) if by_policy && order.parked_for(booking) => {
+            return Review::Person("the guest entered before the tickets were made void");
+        }
         // A decision was taken; the back-end is being asked, or has answered.
         (
             RefundIntent::ApproveOnceVoid,
@@ -100,13 +107,22 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     }
 }
 
+/// Not booked, or no longer: approved as soon as no ticket of a called-off booking can admit anybody.
+fn not_booked(order: &Order) -> Review {
+    match order.called_off_and_live().map(|booking| booking.ticketing.state) {
+        None => Review::Approve,
+        Some(TicketingState::Cancelling) => Review::Wait,
+        Some(_) => Review::Person("a ticket of the called-off booking may still admit somebody"),
+    }
+}
+
 /// The channel asks because no ticket came in time: it may still be handed over, together with the rejection.
 fn tickets_late(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
     let t = &booking.ticketing;
     let available = matches!(t.state, TicketingState::Issued | TicketingState::NotNeeded);
     match t.handover {
-        // The channel has them: it asked at the very moment they came (H6).
-        Handover::Acknowledged | Handover::Reissued if available => {
+        // The channel has them, or lost our answer: they were there in time, and go out once more (H6, H10).
+        Handover::InAnswer | Handover::Acknowledged | Handover::Reissued if available => {
             return Review::Reject("the tickets were delivered");
         }
         // Our call is on its way; what becomes of it decides.
