@@ -18,6 +18,9 @@ const ACTS_KEPT: Millis = Millis::hours(24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
 
+/// When the samples of the metrics are summed up: every minute.
+const METRICS_UPKEEP: &str = "7 * * * * *";
+
 /// The running scheduler.
 pub struct Schedule(JobScheduler);
 
@@ -51,6 +54,9 @@ async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
         })?;
         scheduler.add(job).await?;
     }
+    // Of this instance alone, and so without a lease: samples that nobody scrapes are kept until they are summed up.
+    let upkeep = Job::new(METRICS_UPKEEP, |_, _| crate::telemetry::metrics().run_upkeep())?;
+    scheduler.add(upkeep).await?;
     scheduler.start().await?;
     Ok(scheduler)
 }
