@@ -5,6 +5,7 @@
 //! run again after a crash.
 
 mod calls;
+mod channels;
 mod codes;
 mod credit;
 mod guests;
@@ -40,6 +41,8 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0017_credit_account", &credit::CREDIT_ACCOUNT),
     ("m0018_credit_entry", &credit::CREDIT_ENTRY),
     ("m0019_statement_line", &statements::STATEMENT_LINE),
+    ("m0020_listing", &channels::LISTING),
+    ("m0021_live_link", &channels::LIVE_LINK),
 ];
 
 /// All migrations, in order.

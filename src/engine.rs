@@ -9,6 +9,7 @@ mod counts;
 pub(crate) mod credit;
 pub mod effects;
 mod incoming;
+pub(crate) mod snapshots;
 pub mod replay;
 pub mod settlement;
 

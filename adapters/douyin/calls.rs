@@ -99,6 +99,12 @@ pub(super) fn report(
         }
         Report::NoShow { .. } => return Err(EncodeError::Unsupported("reporting a no-show")),
         Report::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancelling an order")),
+        Report::CancelQuote
+        | Report::CancelWanted { .. }
+        | Report::PaymentReturn { .. }
+        | Report::PaymentLink { .. }
+        | Report::LinkRevoked { .. }
+        | Report::HandOver => return Err(EncodeError::Unsupported("this")),
     };
     Ok(post(settings, path, headers(settings, cx)?, &body))
 }

@@ -1,7 +1,7 @@
 //! Effects become rows: deliveries, deadlines, stock.
 
 use sha2::{Digest, Sha256};
-use ticketbridge_core::effect::{Effect, TicketOp};
+use ticketbridge_core::effect::{Effect, Report, TicketOp};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::{OrderId, Rejection, Why};
 use ticketbridge_store::{NewJob, Tx};
@@ -14,6 +14,10 @@ const EFFECTS_MAX: u64 = 1_000;
 /// The destination of what is told to a channel.
 pub fn channel_destination(id: &ticketbridge_core::ChannelId) -> String {
     format!("channel:{id}")
+}
+/// The destination of what a partner behind a channel is told, such as an agency's own books.
+pub fn partner_destination(id: &ticketbridge_core::ChannelId) -> String {
+    format!("erp:{id}")
 }
 /// The destination of what is asked of a back-end.
 pub fn backend_destination(id: &ticketbridge_core::BackendId) -> String {
@@ -58,12 +62,18 @@ impl Change<'_> {
                     tx.enqueue(&job(destination, op.name().to_owned(), *not_before)).await?;
                 }
                 Effect::TellChannel { report, not_before } => {
-                    let destination = channel_destination(&order.channel);
+                    let destination = match report {
+                        Report::HandOver => partner_destination(&order.channel),
+                        _ => channel_destination(&order.channel),
+                    };
                     tx.enqueue(&job(destination, report.name().to_owned(), *not_before)).await?;
                 }
                 Effect::DecryptGuests => {
                     let destination = channel_destination(&order.channel);
                     tx.enqueue(&job(destination, "decrypt_guests".to_owned(), None)).await?;
+                }
+                Effect::ReadBack { channel, .. } => {
+                    tx.enqueue(&job(channel_destination(channel), "read_back".to_owned(), None)).await?;
                 }
                 Effect::ArmDeadline { kind, due_at, warn_at } => {
                     tx.arm(&order.id, *kind, *due_at, warn_at, self.moment.now).await?;
@@ -75,6 +85,9 @@ impl Change<'_> {
                     if order.is_stub && key.date.is_none() {
                         // Sold already, whatever our count says.
                         tx.take_sold_stock(key, *units).await?;
+                    } else if order.mirror.is_some() {
+                        // The channel has given the place away; a count below nothing shows in the calendar.
+                        tx.take_sold_stock(key, *units).await?;
                     } else if !tx.take_stock(key, *units).await? {
                         // The row was locked when it was counted; somebody who gets here has counted another row.
                         return Err(Rejection::new(Why::OutOfStock, "the last unit has just been taken").into());
@@ -85,6 +98,29 @@ impl Change<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// A row for asking the channel of an order that is not known: it carries the id that the order would get.
+    pub(crate) async fn enqueue_read_back(
+        &self,
+        tx: &Tx,
+        channel: &ticketbridge_core::ChannelId,
+        about: &ticketbridge_core::ExternalId,
+    ) -> Result<(), EngineError> {
+        let order = self.moment.seed.order();
+        tx.enqueue(&NewJob {
+            id: delivery_id(&order, 0, 0),
+            order,
+            destination: channel_destination(channel),
+            call: "read_back".to_owned(),
+            effect: Effect::ReadBack { channel: channel.clone(), about: about.clone() },
+            seq: 0,
+            due_at: self.moment.now,
+            created_at: self.moment.now,
+            traceparent: self.traceparent.clone(),
+        })
+        .await?;
         Ok(())
     }
 }

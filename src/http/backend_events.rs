@@ -134,6 +134,7 @@ fn unauthenticated(error: &AuthError) -> Problem {
         AuthError::UnknownKey(_) => "unknown_key",
         AuthError::BadSignature => "bad_signature",
         AuthError::BadTimestamp(_) => "bad_timestamp",
+        AuthError::StaleTimestamp { .. } => "stale_timestamp",
     };
     Problem::new(StatusCode::UNAUTHORIZED, code, error.to_string())
 }

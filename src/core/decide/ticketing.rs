@@ -182,6 +182,7 @@ fn take_on(
             by_hand,
         })
         .effect(Effect::DisarmDeadline { kind: DeadlineKind::Ticketing });
+    decision = decision.maybe(super::mirror::after_issue(order));
     let t = &booking.ticketing;
     let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
     if usable && t.handover == Handover::Owed && order.case_under_review().is_none() {
