@@ -6,6 +6,8 @@
 
 pub mod code_pool;
 pub mod douyin;
+mod fat_events;
+pub mod kakao;
 pub mod reading;
 pub mod settings;
 pub mod standard_webhooks;
@@ -14,7 +16,7 @@ pub mod ticketing_http;
 use ticketbridge_core::port::{BackendKind, ChannelKind};
 
 /// Every kind of channel.
-pub static CHANNELS: &[ChannelKind] = &[douyin::KIND];
+pub static CHANNELS: &[ChannelKind] = &[douyin::KIND, kakao::KIND];
 
 /// Every kind of back-end.
 pub static BACKENDS: &[BackendKind] = &[code_pool::KIND, ticketing_http::KIND];

@@ -5,6 +5,8 @@ mod config;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
+mod kakao;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod statements;

@@ -10,6 +10,7 @@
 //! ```
 
 pub(crate) mod douyin;
+pub(crate) mod kakao;
 pub(crate) mod partners;
 
 use std::collections::BTreeMap;
