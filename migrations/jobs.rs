@@ -13,6 +13,7 @@ pub(crate) static JOB: Table = Table {
         text("effect"),
         word("state"),
         whole("seq"),
+        flag("holds_up"),
         whole("due_ms"),
         whole("lease_until_ms"),
         word("lease_token").null(),

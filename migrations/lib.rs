@@ -8,6 +8,7 @@ mod calls;
 mod channels;
 mod codes;
 mod credit;
+mod guest_data;
 mod guests;
 mod inbox;
 mod jobs;
@@ -41,8 +42,11 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0017_credit_account", &credit::CREDIT_ACCOUNT),
     ("m0018_credit_entry", &credit::CREDIT_ENTRY),
     ("m0019_statement_line", &statements::STATEMENT_LINE),
-    ("m0020_listing", &channels::LISTING),
-    ("m0021_live_link", &channels::LIVE_LINK),
+    ("m0020_secret", &guest_data::SECRET),
+    ("m0021_guest_ref", &guest_data::GUEST_REF),
+    ("m0022_guest_erasure", &guest_data::GUEST_ERASURE),
+    ("m0023_listing", &channels::LISTING),
+    ("m0024_live_link", &channels::LIVE_LINK),
 ];
 
 /// All migrations, in order.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call_log::CallLog;
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
-use crate::config::{Config, Environment};
+use crate::config::{Config, DATA_KEY_BYTES, Environment};
 use crate::engine::Engine;
 use crate::http::{Shared, caller::Callers, router};
 use crate::live::Live;
@@ -97,9 +97,14 @@ pub struct Bridge {
     finish: CancellationToken,
 }
 
+/// The configured keys for guests' data, the current one first.
+pub(crate) fn data_keys(config: &Config) -> Vec<[u8; DATA_KEY_BYTES]> {
+    config.privacy.keys.iter().map(|key| *key.expose_secret()).collect()
+}
+
 /// The sealer for the configured keys.
 pub fn sealer(config: &Config) -> Sealer {
-    Sealer::new(config.privacy.keys.iter().map(|key| *key.expose_secret()).collect())
+    Sealer::new(data_keys(config))
 }
 
 /// Opens the configured database and brings its schema up to date.
@@ -147,7 +152,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         reconciliation: crate::reconcile::LastReport::default(),
         environment: parts.environment,
     };
-    let call_log = tokio::spawn(writer.run(store, parts.ids));
+    let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
         Work::ByItself => {
             let schedule = crate::schedule::start(shared.clone()).await;
@@ -232,8 +237,6 @@ impl Bridge {
         if let Some(worker) = worker {
             within("a delivery", worker).await;
         }
-        // The last sender of records goes with the last handler.
-        drop(shared);
         within("the record of calls", call_log).await;
         if let Err(error) = store.close().await {
             crate::worker::log_trouble("the database did not close well", &error);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Store, StoreError, Tx};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Ids;
 
@@ -62,10 +63,22 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes until every [`CallLog`] is gone.
-    pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>) {
+    /// Writes until `stop`, and then what is still waiting.
+    pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        while self.records.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        loop {
+            let stopping = stop.is_cancelled();
+            if stopping {
+                self.records.close();
+            }
+            let found = tokio::select! {
+                biased;
+                found = self.records.recv_many(&mut batch, BATCH_MAX) => found,
+                () = stop.cancelled(), if !stopping => continue,
+            };
+            if found == 0 {
+                return;
+            }
             let rows: Arc<Vec<CallRecord>> = Arc::new(batch.drain(..).map(|call| row(call, &*ids)).collect());
             let written: Result<(), StoreError> = store
                 .write("log_calls", move |tx: &Tx| {

@@ -1,6 +1,9 @@
 //! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
 mod check;
+mod init;
+pub mod keys;
+pub mod ops;
 mod sandbox;
 mod serve;
 mod verify;
@@ -41,6 +44,15 @@ enum Command {
         #[arg(long, value_name = "ID")]
         explain: Option<String>,
     },
+    /// Write a commented starter configuration that passes `check`
+    Init {
+        /// A directory that is empty or does not exist yet
+        #[arg(value_name = "DIR", default_value = "config")]
+        directory: PathBuf,
+    },
+    /// Change the key that encrypts guests' data
+    #[command(subcommand)]
+    Keys(Keys),
     /// Bring the database schema up to date and exit
     Migrate(ConfigDir),
     /// Check a captured request step by step: which application, which string was signed, where it differs
@@ -54,6 +66,16 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         request: PathBuf,
     },
+    #[command(flatten)]
+    Ops(ops::OpsCommand),
+}
+
+/// `keys …`.
+#[derive(Debug, Subcommand)]
+enum Keys {
+    /// Encrypt everything anew with the first key of `[privacy] key`, while the service runs. First put the new key in front of
+    /// the list, and reload or restart every instance; afterwards take the old one out
+    Rotate(ConfigDir),
 }
 
 /// Where the configuration is.
@@ -73,8 +95,11 @@ pub fn run(arguments: Cli) -> ExitCode {
         }
         Command::Sandbox(arguments) => in_runtime(sandbox::sandbox(arguments)),
         Command::Check { config, explain } => check::check(&config, explain.as_deref()),
+        Command::Init { directory } => init::init(&directory),
+        Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
         Command::Migrate(config) => in_runtime(serve::migrate(config)),
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
+        Command::Ops(command) => in_runtime(ops::run(command)),
     }
 }
 

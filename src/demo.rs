@@ -3,7 +3,7 @@
 //! The service runs on a throw-away SQLite database with the configuration of `config/`, between a simulated Douyin and a simulated
 //! ticketing system. Its day is always the same, so that the example's calendar is always open; ten minutes pass in ten seconds.
 
-mod directory;
+pub(crate) mod directory;
 
 use std::io::{IsTerminal as _, Write};
 use std::path::Path;

@@ -8,6 +8,7 @@ mod claims;
 mod counts;
 pub(crate) mod credit;
 pub mod effects;
+pub mod guests;
 mod incoming;
 pub(crate) mod snapshots;
 pub mod replay;
@@ -18,7 +19,7 @@ pub use incoming::{Incoming, Received, content_sha256};
 use std::sync::Arc;
 
 use ticketbridge_core::order::Order;
-use ticketbridge_core::{Actor, Answering, Command, Moment, OrderId, Rejection, Seed, Why, run};
+use ticketbridge_core::{Actor, Answering, Command, Event, Moment, OrderId, Rejection, Seed, Why, run};
 use ticketbridge_store::{Store, StoreError, Tx};
 use tokio::sync::{Notify, broadcast};
 
@@ -204,9 +205,14 @@ impl Change<'_> {
         }
         tx.save_order(&outcome.order, before.version, &outcome.events).await?;
         self.enqueue(tx, &outcome.order, before.version, &outcome.effects).await?;
+        if outcome.events.iter().any(|record| record.event == Event::TicketsAnswered) {
+            // The call that was kept in reserve is looked at now, and found to be no longer wanted.
+            tx.hurry(&before.id, &effects::channel_destination(&before.channel), self.moment.now).await?;
+        }
         claims::follow(tx, Some(&before), &outcome.order).await?;
         credit::follow(tx, self.running, Some(&before), &outcome.order).await?;
         settlement::follow(tx, self.running, Some(&before), &outcome.order).await?;
+        guests::follow(tx, Some(&before), &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 
@@ -218,6 +224,7 @@ impl Change<'_> {
         claims::follow(tx, None, &outcome.order).await?;
         credit::follow(tx, self.running, None, &outcome.order).await?;
         settlement::follow(tx, self.running, None, &outcome.order).await?;
+        guests::follow(tx, None, &outcome.order).await?;
         Ok(Applied { order: outcome.order, changed: true })
     }
 

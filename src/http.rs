@@ -5,6 +5,7 @@ pub mod caller;
 pub mod health;
 pub mod ops;
 pub mod problem;
+pub mod request_id;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -52,5 +53,6 @@ pub fn router(shared: Shared) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         // Bodies are read by hand, up to a limit of our own.
         .layer(DefaultBodyLimit::disable())
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), request_id::carry))
         .with_state(shared)
 }

@@ -282,6 +282,7 @@ async fn compare_backend(
         TicketFacts::Cancelled => TicketingState::Cancelled,
         TicketFacts::CancelPending => TicketingState::Cancelling,
         TicketFacts::CancelRefused { .. } => TicketingState::CancelRefused,
+        TicketFacts::Redeemed { .. } => return used_there(worker, order, booking, partner, facts, report).await,
         TicketFacts::Unknown { .. } | TicketFacts::GivenUp { .. } => return Ok(()),
     };
     let ours = booking.ticketing.state;
@@ -303,6 +304,32 @@ async fn compare_backend(
         },
         repaired,
         ..difference(order, partner, "ticketing")
+    });
+    Ok(())
+}
+
+/// A visit that the back-end knows and did not tell: the guest was there.
+async fn used_there(
+    worker: &Worker,
+    order: &Order,
+    booking: &Booking,
+    partner: &str,
+    facts: TicketFacts,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    if order.parked_redemption.is_some() {
+        return Ok(());
+    }
+    let actor = Actor::new(ActorKind::Backend, partner);
+    let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+    let repaired = apply(worker, order, command, actor).await?;
+    report.note(Difference {
+        ours: "not used".to_owned(),
+        theirs: "used".to_owned(),
+        reason: "the guest was there and the back-end had not told; recorded, or kept until the order allows it"
+            .to_owned(),
+        repaired,
+        ..difference(order, partner, "redemption")
     });
     Ok(())
 }

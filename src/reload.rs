@@ -24,9 +24,11 @@ pub fn reload(shared: &Shared) -> Result<u64, Report> {
         }
     };
     let policy = crate::app::address_policy(&config);
+    let keys = crate::app::data_keys(&config);
     match live.replace(config, now) {
         Ok(version) => {
             shared.worker.transport().allow(policy);
+            shared.engine.store().sealer().replace(&keys);
             tracing::info!(version, "a changed configuration is in force");
             Ok(version)
         }

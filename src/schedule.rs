@@ -13,6 +13,8 @@ use crate::reconcile::reconcile;
 
 /// How long one run may hold its lease.
 const LEASE: Millis = Millis::minutes(10);
+/// How long the answers to acts under an `Idempotency-Key` are kept for repeats; some hold guests' data.
+const ACTS_KEPT: Millis = Millis::hours(24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
 
@@ -62,16 +64,19 @@ enum Task {
     Reconcile,
     /// Add up the credit accounts' books.
     CheckCredit,
+    /// Forget the guests of orders that have long been over.
+    ForgetGuests,
 }
 
 impl Task {
-    const ALL: [Task; 3] = [Task::Purge, Task::Reconcile, Task::CheckCredit];
+    const ALL: [Task; 4] = [Task::Purge, Task::Reconcile, Task::CheckCredit, Task::ForgetGuests];
 
     fn name(self) -> &'static str {
         match self {
             Task::Purge => "purge",
             Task::Reconcile => "reconcile",
             Task::CheckCredit => "check_credit",
+            Task::ForgetGuests => "forget_guests",
         }
     }
     /// Second, minute, hour, day, month, weekday.
@@ -80,6 +85,7 @@ impl Task {
             Task::Purge => "17 23 * * * *",
             Task::Reconcile => "41 7,37 * * * *",
             Task::CheckCredit => "29 52 * * * *",
+            Task::ForgetGuests => "53 11 3 * * *",
         }
     }
     /// How much was done.
@@ -93,6 +99,7 @@ impl Task {
                 Ok(orders)
             }
             Task::CheckCredit => check_credit(shared).await,
+            Task::ForgetGuests => shared.engine.forget_old_guests().await,
         }
     }
 }
@@ -137,8 +144,13 @@ async fn run(shared: &Shared, task: Task) {
 
 /// Removes raw bodies that have been kept long enough, and answers to ops that nobody repeats any more.
 async fn purge(shared: &Shared) -> Result<u64, StoreError> {
-    let before = shared.engine.clock().now() - shared.engine.running().config.retention.bodies;
-    let mut rows = 0;
+    let now = shared.engine.clock().now();
+    let before = now - shared.engine.running().config.retention.bodies;
+    let mut rows: u64 = shared
+        .engine
+        .store()
+        .write("purge_acts", move |tx: &Tx| Box::pin(async move { tx.purge_acts(now - ACTS_KEPT).await }))
+        .await?;
     loop {
         let tidied: u64 = shared
             .engine

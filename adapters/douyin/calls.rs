@@ -85,7 +85,7 @@ pub(super) fn report(
             let case = case_by_id(order, case)?;
             let mut body = audit(case, 2);
             if *reissue {
-                let booking = order.booking_by_ref(&case.target).ok_or(EncodeError::Missing("booking"))?;
+                let booking = order.booking_named_by(case).ok_or(EncodeError::Missing("booking"))?;
                 let dealt = vouchers::deal(order, booking, booking.ticketing.request.as_ref())?;
                 body["vouchers"] = vouchers::first_generation(&dealt);
             }

@@ -327,7 +327,7 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
             if !case.reissue && case.source != RefundSource::TicketsLate {
                 return rejected;
             }
-            let booking = order.booking_by_ref(&case.target);
+            let booking = order.booking_named_by(case);
             match booking.map(|b| vouchers::deal(order, b, b.ticketing.request.as_ref())) {
                 Some(Ok(dealt)) => rejected.with("vouchers", vouchers::first_generation(&dealt)),
                 // Without the vouchers the rejection would be void (10.2).

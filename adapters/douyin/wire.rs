@@ -12,6 +12,10 @@ const TEXT_CHARS_MAX: usize = 2_000;
 
 /// Reads a body; the error names the field and never its value.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    // serde would take a list for the fields in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(DecodeError::new("body", "is a list, not an object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

@@ -165,6 +165,10 @@ fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
             Ok(TicketFacts::Pending { backend_ref: reference(answer.backend_ref, "backend_ref")? })
         }
         (Some("refused"), TicketOp::Issue | TicketOp::Query) => Ok(TicketFacts::Refused { reason }),
+        (Some("redeemed" | "used"), TicketOp::Query | TicketOp::Issue) => {
+            Ok(TicketFacts::Redeemed { at: answer.redeemed_at.as_deref().and_then(UnixMillis::parse_rfc3339) })
+        }
+        (Some("redeemed" | "used"), TicketOp::Cancel) => Ok(cancel_refused(REASON_USED.to_owned())),
         (Some("cancelled"), _) => Ok(TicketFacts::Cancelled),
         (Some("pending"), TicketOp::Cancel) | (Some("cancel_pending"), _) => Ok(TicketFacts::CancelPending),
         (Some("refused"), TicketOp::Cancel) | (Some("cancel_refused"), _) => Ok(cancel_refused(reason)),

@@ -46,6 +46,7 @@ pub(super) struct ReservationAnswer {
     #[serde(default)]
     pub(super) tickets: Option<Vec<TicketIn>>,
     pub(super) reason: Option<String>,
+    pub(super) redeemed_at: Option<String>,
 }
 
 #[derive(Deserialize)]

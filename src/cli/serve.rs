@@ -64,7 +64,7 @@ fn kind_of(url: &str) -> &str {
     url.split_once("://").map_or("the database", |(kind, _)| kind)
 }
 
-fn load(directory: &ConfigDir) -> Result<Config, ExitCode> {
+pub(super) fn load(directory: &ConfigDir) -> Result<Config, ExitCode> {
     Config::load(&directory.directory, &Environment::Process).map_err(|report| {
         eprintln!("{report}");
         fail("the configuration cannot be used; every problem is listed above")

@@ -19,6 +19,8 @@ pub const LISTEN_VARIABLE: &str = "TICKETBRIDGE_LISTEN";
 pub const DATABASE_URL_VARIABLE: &str = "TICKETBRIDGE_DATABASE_URL";
 /// Attempts of one delivery, whatever is configured.
 const ATTEMPTS_MAX: u32 = 1_000;
+/// Shortest time for which guests' data is kept after an order has ended.
+const GUESTS_KEPT_MIN: Millis = Millis::hours(24);
 /// Requests a second that one caller may be allowed.
 pub(super) const RATE_PER_CALLER_MAX: u32 = 1_000_000;
 
@@ -131,6 +133,8 @@ pub struct Log {
 pub struct Retention {
     /// Encrypted bodies of messages; their hashes stay for ever.
     pub bodies: Millis,
+    /// Guests' data of an order that is over, since its last change; `None`: until somebody erases it.
+    pub guests: Option<Millis>,
 }
 
 /// A prepaid or credit line (`config/credit.toml`).
@@ -375,11 +379,24 @@ fn level(value: Value<'_>) -> Option<String> {
 }
 
 fn retention(table: Option<&Table<'_>>) -> Retention {
-    let mut retention = Retention { bodies: Millis::hours(90 * 24) };
+    let mut retention = Retention { bodies: Millis::hours(90 * 24), guests: None };
     let Some(table) = table else { return retention };
     retention.bodies = table.opt("bodies", Value::millis).unwrap_or(retention.bodies);
+    retention.guests = table.opt("guests", guests_kept_for);
     table.finish();
     retention
+}
+
+/// Refunds and disputes come for days after an order has ended: until then its guests are needed.
+fn guests_kept_for(value: Value<'_>) -> Option<Millis> {
+    let kept_for = value.clone().millis()?;
+    if kept_for < GUESTS_KEPT_MIN {
+        return value.wrong(
+            "is less than a day",
+            "write 1d or more: refunds and disputes may need a guest for days after the visit; \"180d\" is usual",
+        );
+    }
+    Some(kept_for)
 }
 
 /// Reads one `[[credit_account]]`.

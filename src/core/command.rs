@@ -139,6 +139,11 @@ pub enum TicketFacts {
         /// Because they were used.
         used: bool,
     },
+    /// The tickets were used.
+    Redeemed {
+        /// When, if it says so.
+        at: Option<UnixMillis>,
+    },
     /// No answer: perhaps it did, perhaps not.
     Unknown {
         /// What went wrong.
@@ -315,10 +320,12 @@ pub enum Command {
         /// First and last instant of validity, where the channel names the dates only here.
         validity: Option<(UnixMillis, UnixMillis)>,
     },
-    /// The answer to that demand is being written now: tickets that exist go into it.
+    /// The answer to that demand is being written now.
     AnswerTickets {
         /// The channel's number for the booking.
         target: ExternalId,
+        /// Whether tickets that exist go into it; otherwise it says "not yet".
+        with_tickets: bool,
     },
     /// What the back-end says.
     RecordTicketFacts {
@@ -439,6 +446,11 @@ pub enum Command {
         /// Why that person asked.
         reason: String,
     },
+    /// Guests' data is no longer needed, or its owner does not want it kept.
+    EraseGuests {
+        /// Why; without personal data.
+        reason: String,
+    },
     /// A call to the channel has ended.
     RecordReport {
         /// What was reported.
@@ -512,6 +524,7 @@ impl Command {
             Command::RecordPaymentLink { .. } => "record_payment_link",
             Command::RecordPartnerNumber { .. } => "record_partner_number",
             Command::RecordReveal { .. } => "record_reveal",
+            Command::EraseGuests { .. } => "erase_guests",
             Command::RecordReport { .. } => "record_report",
             Command::WarnDeadline { .. } => "warn_deadline",
             Command::PassDeadline { .. } => "pass_deadline",
@@ -547,6 +560,7 @@ impl Command {
             | Command::RecordPaymentLink { .. }
             | Command::RecordPartnerNumber { .. }
             | Command::RecordReveal { .. }
+            | Command::EraseGuests { .. }
             | Command::RecordReport { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => WhenUnknown::NotFound,

@@ -89,8 +89,8 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
         Command::RequestTickets { target, request, validity } => {
             ticketing::request_tickets(order, target, request, *validity)
         }
-        Command::AnswerTickets { target } => ticketing::answer_tickets(order, target),
-        Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, moment),
+        Command::AnswerTickets { target, with_tickets } => Ok(ticketing::answer_tickets(order, target, *with_tickets)),
+        Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, actor, moment),
         Command::SupplyTickets { tickets } => ticketing::supply_tickets(order, tickets, moment),
 
         Command::Redeem(redeem) => redemption::redeem(order, redeem, actor, moment),
@@ -126,10 +126,23 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
         Command::RecordReveal { reason } => {
             Ok(Decision::nothing().event(Event::GuestsRevealed { reason: reason.clone() }))
         }
+        Command::EraseGuests { reason } => erase_guests(order, reason),
         Command::RecordReport { report, outcome } => Ok(reports::record(order, report, outcome)),
         Command::WarnDeadline { kind, due_at } => Ok(deadlines::warn(order, *kind, *due_at)),
         Command::PassDeadline { kind, due_at } => Ok(deadlines::pass(order, *kind, *due_at)),
     }
+}
+
+/// While an order lives its guests are needed: at the gate, for a refund, for limits.
+fn erase_guests(order: &Order, reason: &str) -> Result<Decision, Rejection> {
+    if !order.is_over() || order.refund_case.as_ref().is_some_and(|case| case.is_open()) {
+        let sentence = "the order has not come to its end; its guests' data can be erased afterwards";
+        return Err(Rejection::new(Why::NotWaiting, sentence));
+    }
+    if !order.knows_guests() {
+        return Ok(Decision::nothing());
+    }
+    Ok(Decision::nothing().event(Event::GuestsErased { reason: reason.to_owned() }))
 }
 
 /// The back-end that issues for a product, if any.

@@ -150,6 +150,8 @@ pub enum Event {
     },
     /// The tickets went to the channel in the answer to its demand.
     TicketsAnswered,
+    /// The answer to its demand said "not yet"; they follow by a call of ours.
+    TicketsDeferred,
     /// The channel has, or refused, the tickets that we sent.
     TicketsHandedOver {
         /// Whether it has them.
@@ -351,6 +353,11 @@ pub enum Event {
         /// Why that person asked.
         reason: String,
     },
+    /// Guests' data was erased; what was sold, when and for how much stays.
+    GuestsErased {
+        /// Why.
+        reason: String,
+    },
     /// The ticketing deadline is near.
     TicketingDeadlineNear {
         /// When it passes.
@@ -414,6 +421,7 @@ impl Event {
             Event::TicketingRefused { .. } => "ticketing_refused",
             Event::TicketingUnknown { .. } => "ticketing_unknown",
             Event::TicketsAnswered => "tickets_answered",
+            Event::TicketsDeferred => "tickets_deferred",
             Event::TicketsHandedOver { .. } => "tickets_handed_over",
             Event::TicketCancelStarted { .. } => "ticket_cancel_started",
             Event::TicketCancelPending { .. } => "ticket_cancel_pending",
@@ -443,6 +451,7 @@ impl Event {
             Event::ReportLeftToPerson { .. } => "report_left_to_person",
             Event::ReportOvertaken { .. } => "report_overtaken",
             Event::GuestsRevealed { .. } => "guests_revealed",
+            Event::GuestsErased { .. } => "guests_erased",
             Event::TicketingDeadlineNear { .. } => "ticketing_deadline_near",
             Event::TicketingDeadlinePassed { .. } => "ticketing_deadline_passed",
             Event::ReviewLimitNear { .. } => "review_limit_near",
@@ -461,6 +470,7 @@ impl Event {
             | Event::TicketCancelRefused { reason, .. }
             | Event::RefundEscalated { reason, .. }
             | Event::GuestsRevealed { reason }
+            | Event::GuestsErased { reason }
             | Event::RefundRejected { reason, .. } => Some(reason),
             Event::RefundApprovalStarted { reason, .. } | Event::RefundApproved { reason, .. } => reason.as_deref(),
             Event::TicketingUnknown { why, .. } | Event::ReportRefused { why, .. } => Some(why),

@@ -7,8 +7,9 @@ use crate::mirror::{Mirror, PartnerNumber};
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED};
 use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
-    ParkedRedemption, RefundCase, RefundIntent, RefundState, Ticketing, TicketingState,
+    ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
 };
+use crate::personal::{DocumentNumber, Person};
 use crate::time::{Date, UnixMillis};
 
 /// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
@@ -109,12 +110,13 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                 booking.contact = contact.clone();
             }
         }
+        Event::GuestsErased { .. } => erase_guests(order),
         Event::TicketingStarted => with_ticketing(order, |t| t.asked = true),
         Event::TicketsRequested { request, dates } => {
             if let Some(booking) = &mut order.booking {
                 booking.ticketing.request = Some(request.clone());
                 if booking.ticketing.handover == Handover::NotAsked {
-                    booking.ticketing.handover = Handover::Owed;
+                    booking.ticketing.handover = Handover::Asked;
                 }
                 if let Some((first, last)) = dates {
                     booking.visit_date = Some(*first);
@@ -154,6 +156,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             t.state = TicketingState::Unknown;
             t.reason = Some(why.clone());
         }),
+        Event::TicketsDeferred => with_ticketing(order, |t| t.handover = Handover::Owed),
         Event::TicketsAnswered => with_ticketing(order, |t| t.handover = Handover::InAnswer),
         Event::TicketsHandedOver { acknowledged } => with_ticketing(order, |t| {
             t.handover = if *acknowledged { Handover::Acknowledged } else { Handover::Refused };
@@ -302,6 +305,9 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
 
 /// The channel's picture replaces the one before; what was sold, to whom and for when is taken from it.
 fn picture(order: &mut Order, mirror: &Mirror, sale: &Sale, (first, last): (Option<Date>, Option<Date>)) {
+    // Who was erased stays so, whatever the channel still tells.
+    let erased = order.mirror.is_some() && order.buyer == Person::default();
+    let buyer = if erased { Person::default() } else { sale.buyer.clone() };
     let moved = order.mirror.as_ref().is_none_or(|known| known.picture.stage != mirror.picture.stage);
     if moved {
         clear(order, AttentionKind::ToDoByHand);
@@ -310,20 +316,35 @@ fn picture(order: &mut Order, mirror: &Mirror, sale: &Sale, (first, last): (Opti
     order.is_stub = false;
     order.placed_at = sale.placed_at;
     order.quantity = sale.quantity;
-    order.buyer = sale.buyer.clone();
+    order.buyer = buyer.clone();
     order.money.mode = sale.payment_mode;
     order.money.gross = sale.gross;
     order.money.due = sale.due;
     if let Some(booking) = &mut order.booking {
         booking.visit_date = first;
         booking.valid_until = last;
-        booking.contact = Some(sale.buyer.clone());
+        booking.contact = Some(buyer);
     }
 }
 
 fn with_mirror(order: &mut Order, change: impl FnOnce(&mut Mirror)) {
     if let Some(mirror) = &mut order.mirror {
         change(mirror);
+    }
+}
+
+/// People become nobody; how many they were stays.
+fn erase_guests(order: &mut Order) {
+    order.buyer = Person::default();
+    for booking in order.booking.iter_mut().chain(&mut order.past_bookings) {
+        booking.visitors.fill(Person::default());
+        booking.contact = booking.contact.as_ref().map(|_| Person::default());
+        if let Some(request) = &mut booking.ticketing.request {
+            request.visitors.fill(Person::default());
+        }
+        for ticket in booking.ticketing.tickets.iter_mut().filter(|ticket| ticket.kind == TicketKind::Document) {
+            ticket.code = DocumentNumber::new("");
+        }
     }
 }
 

@@ -60,7 +60,8 @@ pub fn violations(order: &Order) -> Vec<&'static str> {
         let t = &b.ticketing;
         must(t.state != TicketingState::Issued || !t.tickets.is_empty(), "issued tickets are known");
         must(
-            !matches!(t.handover, Handover::Owed | Handover::InAnswer | Handover::Acknowledged) || t.request.is_some(),
+            !matches!(t.handover, Handover::Asked | Handover::Owed | Handover::InAnswer | Handover::Acknowledged)
+                || t.request.is_some(),
             "tickets are handed over on demand only",
         );
         must(b.state != BookingState::Used || b.used_at.is_some(), "a used booking knows when");

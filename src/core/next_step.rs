@@ -151,7 +151,9 @@ fn tickets_late(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
             return Review::Reject("the tickets were delivered");
         }
         // Our call is on its way; what becomes of it decides.
-        Handover::Owed if available && t.request.is_some() && call_under_way(order, booking) => return Review::Wait,
+        Handover::Asked | Handover::Owed if available && t.request.is_some() && call_under_way(order, booking) => {
+            return Review::Wait;
+        }
         _ => {}
     }
     if case.intent == RefundIntent::WaitsForPerson {
@@ -181,8 +183,7 @@ fn tickets_late(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
 
 /// Tickets that exist before the case was opened are sent by a call of ours; later ones go with the decision.
 fn call_under_way(order: &Order, booking: &Booking) -> bool {
-    booking.ticketing.handover == Handover::Owed
-        && order.refund_case.as_ref().is_some_and(|case| case.tickets_were_sent)
+    booking.ticketing.handover.is_owed() && order.refund_case.as_ref().is_some_and(|case| case.tickets_were_sent)
 }
 
 /// Tickets exist: the product's own rule decides, where it has one.

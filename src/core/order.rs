@@ -149,7 +149,9 @@ pub struct TicketRequest {
 pub enum Handover {
     /// The channel has not asked, or never does.
     NotAsked,
-    /// It asked; tickets are owed by a call of ours.
+    /// It asked; the answer to its demand is being written.
+    Asked,
+    /// The answer said "not yet"; tickets are owed by a call of ours.
     Owed,
     /// They went out in the answer to its demand.
     InAnswer,
@@ -159,6 +161,20 @@ pub enum Handover {
     Refused,
     /// They went out with the rejection of a refund.
     Reissued,
+}
+
+impl Handover {
+    /// The channel asked for tickets and does not have them.
+    pub fn is_owed(self) -> bool {
+        match self {
+            Handover::Asked | Handover::Owed => true,
+            Handover::NotAsked
+            | Handover::InAnswer
+            | Handover::Acknowledged
+            | Handover::Refused
+            | Handover::Reissued => false,
+        }
+    }
 }
 
 /// The tickets of one booking.
@@ -475,6 +491,11 @@ impl Order {
             && self.past_bookings.iter().any(|b| b.channel_booking_id == case.target);
         self.active_booking().filter(|_| !about_another)
     }
+    /// The booking whose tickets go with the rejection of `case`: the one that it names, or the last one where it names the sale.
+    pub fn booking_named_by(&self, case: &RefundCase) -> Option<&Booking> {
+        let of_sale = || self.booking.as_ref().filter(|_| case.target == self.channel_order_id);
+        self.booking_by_ref(&case.target).or_else(of_sale)
+    }
     /// Any refund case, current or past, by the channel's number.
     pub fn case_by_ref(&self, channel_ref: &str) -> Option<&RefundCase> {
         self.refund_case.iter().chain(self.past_refund_cases.iter()).find(|c| c.channel_ref == channel_ref)
@@ -485,6 +506,21 @@ impl Order {
             OrderState::Completed | OrderState::Cancelled => true,
             OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => false,
         }
+    }
+    /// Everybody whose data it holds, with what they are to it.
+    pub fn people(&self) -> impl Iterator<Item = (&'static str, &Person)> {
+        let bookings = self.booking.iter().chain(&self.past_bookings);
+        let guests = bookings.flat_map(|booking| {
+            let contact = booking.contact.iter().map(|person| ("contact", person));
+            let visitors = booking.visitors.iter().map(|person| ("visitor", person));
+            let named = booking.ticketing.request.iter().flat_map(|request| &request.visitors);
+            contact.chain(visitors).chain(named.map(|person| ("visitor", person)))
+        });
+        std::iter::once(("buyer", &self.buyer)).chain(guests)
+    }
+    /// Whether it holds anybody's data.
+    pub fn knows_guests(&self) -> bool {
+        self.people().any(|(_, person)| *person != Person::default())
     }
     /// The most urgent flag.
     pub fn attention(&self) -> Option<&Attention> {

@@ -3,7 +3,7 @@
 use crate::effect::{Effect, Report, TicketOp};
 use crate::mirror::{LinkState, Proposal};
 use crate::money::EntryStatus;
-use crate::order::{BookingState, Handover, Order, OrderState, RefundState, TicketingState};
+use crate::order::{BookingState, Order, OrderState, RefundState, TicketingState};
 
 /// Whether `effect` still serves `order` as it is now.
 pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
@@ -60,7 +60,7 @@ pub(crate) fn is_report_wanted(order: &Order, report: &Report) -> bool {
     match report {
         Report::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {
             matches!(b.state, BookingState::Confirmed | BookingState::Used)
-                && b.ticketing.handover == Handover::Owed
+                && b.ticketing.handover.is_owed()
                 && matches!(b.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
         }),
         Report::BookingAccepted { .. } if order.mirror.is_some() => proposed(order, &Proposal::Accept),

@@ -1,7 +1,7 @@
 //! The example configuration, as it stands in `config/`, with the simulators' addresses and a pace that a person can watch.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file of `config/`, inside the program.
 struct File {
@@ -39,15 +39,27 @@ fn changes(douyin: &str, backend: &str) -> [(&'static str, String); 8] {
     ]
 }
 
+/// Writes the example as it stands into `directory`; gives the files written.
+///
+/// # Errors
+/// When a file or folder cannot be made.
+pub(crate) fn write_example(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    FILES.iter().map(|file| write_file(directory.join(file.path), file.text)).collect()
+}
+
+fn write_file(target: PathBuf, text: &str) -> io::Result<PathBuf> {
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&target, text)?;
+    Ok(target)
+}
+
 /// Writes the configuration into `directory/config`.
 pub(super) fn write(directory: &Path, douyin: &str, backend: &str) -> io::Result<()> {
     let place = directory.display().to_string();
     for (path, text) in texts(douyin, backend) {
-        let target = directory.join("config").join(path);
-        if let Some(folder) = target.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        std::fs::write(target, text.replace("DIRECTORY", &place))?;
+        write_file(directory.join("config").join(path), &text.replace("DIRECTORY", &place))?;
     }
     Ok(())
 }

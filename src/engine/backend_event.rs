@@ -7,7 +7,7 @@ use ticketbridge_core::command::Command;
 use ticketbridge_core::event::Actor;
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::BackendEvent;
-use ticketbridge_core::{Answering, BackendId, Rejection, Why};
+use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
 use ticketbridge_store::{InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
 
 use crate::engine::incoming::sha256_hex;
@@ -114,6 +114,7 @@ impl Engine {
         if row.body_sha256 != heard.body_sha256 {
             tracing::warn!(backend = %heard.backend, key = %row.key, inbox = %row.id,
                 "the same event id came with another body; the first one stands");
+            self.note_contradiction(heard, row.order.clone()).await?;
             return Err(Rejection::new(Why::ContentDiffers, "this event id is known with another body")
                 .at("webhook-id")
                 .into());
@@ -123,6 +124,40 @@ impl Engine {
             None => None,
         };
         Ok((Heard::Duplicate, order))
+    }
+}
+
+impl Engine {
+    /// Keeps an event that contradicts an earlier one where a person can see it; once for each content.
+    async fn note_contradiction(&self, heard: &HeardEvent, order: Option<OrderId>) -> Result<(), EngineError> {
+        let dedupe = sha256_hex(&["backend", heard.backend.as_str(), &heard.event.key, &heard.body_sha256, "noted"]);
+        let id = format!("inb_{:032x}", self.ids.seed().0);
+        let work = Arc::new((heard.clone(), dedupe, id, order, self.clock.now()));
+        let noted = self
+            .store
+            .write("note", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (heard, dedupe, id, order, received_at) = &*work;
+                    let new = NewInbox {
+                        id,
+                        dedupe,
+                        channel: heard.backend.as_str(),
+                        call: "events",
+                        key: &heard.event.key,
+                        received_at: *received_at,
+                        body_sha256: &heard.body_sha256,
+                        body: &heard.body,
+                    };
+                    tx.insert_inbox(&new).await?;
+                    tx.finish_inbox(id, InboxVerdict::Conflict, order.as_ref(), None).await
+                })
+            })
+            .await;
+        match noted {
+            Ok(()) | Err(StoreError::Duplicate) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
     }
 }
 

@@ -5,11 +5,15 @@ use ticketbridge_store::{ClaimKind, GuestClaim, StoreError, Tx};
 
 use crate::engine::counts::phone_of;
 
-/// The digits of a phone, so that spaces and dashes make no second person, hashed with a key.
-pub(crate) fn phone_key(tx: &Tx, phone: &str) -> String {
+/// The digits of a phone, so that spaces and dashes make no second person.
+pub(crate) fn phone_digits(phone: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
-    let national = digits.strip_prefix("86").filter(|rest| rest.len() == 11).unwrap_or(&digits);
-    tx.keyed_hash("phone", national)
+    digits.strip_prefix("86").filter(|rest| rest.len() == 11).map(str::to_owned).unwrap_or(digits)
+}
+
+/// A phone, hashed with a key.
+pub(crate) fn phone_key(tx: &Tx, phone: &str) -> String {
+    tx.keyed_hash("phone", &phone_digits(phone))
 }
 
 /// A document number, in capitals, hashed with a key.

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use ticketbridge_core::effect::{Effect, Report, TicketOp};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::{OrderId, Rejection, Why};
+use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{NewJob, Tx};
 
 use crate::engine::{Change, EngineError};
@@ -41,39 +41,36 @@ impl Change<'_> {
         effects: &[Effect],
     ) -> Result<(), EngineError> {
         for (index, effect) in effects.iter().enumerate() {
-            let job = |destination: String, call: String, not_before: Option<ticketbridge_core::UnixMillis>| NewJob {
+            let job = |destination: String, call: &str, holds_up: bool, not_before: Option<UnixMillis>| NewJob {
                 id: delivery_id(&order.id, version, index),
                 order: order.id.clone(),
                 destination,
-                call,
+                call: call.to_owned(),
                 effect: effect.clone(),
                 seq: version * EFFECTS_MAX + index as u64,
+                holds_up,
                 due_at: not_before.unwrap_or(self.moment.now).max(self.moment.now),
                 created_at: self.moment.now,
                 traceparent: self.traceparent.clone(),
             };
             match effect {
                 Effect::CallBackend { backend, op, not_before, .. } => {
-                    let destination = backend_destination(backend);
-                    if *op == TicketOp::Cancel {
-                        // What waits its turn before the cancellation is looked at now: most of it is no longer wanted.
-                        tx.hurry(&order.id, &destination, self.moment.now).await?;
-                    }
-                    tx.enqueue(&job(destination, op.name().to_owned(), *not_before)).await?;
+                    let holds_up = *op != TicketOp::Query;
+                    self.line_up(tx, &job(backend_destination(backend), op.name(), holds_up, *not_before)).await?;
                 }
                 Effect::TellChannel { report, not_before } => {
                     let destination = match report {
                         Report::HandOver => partner_destination(&order.channel),
                         _ => channel_destination(&order.channel),
                     };
-                    tx.enqueue(&job(destination, report.name().to_owned(), *not_before)).await?;
+                    self.line_up(tx, &job(destination, report.name(), true, *not_before)).await?;
                 }
                 Effect::DecryptGuests => {
                     let destination = channel_destination(&order.channel);
-                    tx.enqueue(&job(destination, "decrypt_guests".to_owned(), None)).await?;
+                    self.line_up(tx, &job(destination, "decrypt_guests", false, None)).await?;
                 }
                 Effect::ReadBack { channel, .. } => {
-                    tx.enqueue(&job(channel_destination(channel), "read_back".to_owned(), None)).await?;
+                    self.line_up(tx, &job(channel_destination(channel), "read_back", false, None)).await?;
                 }
                 Effect::ArmDeadline { kind, due_at, warn_at } => {
                     tx.arm(&order.id, *kind, *due_at, warn_at, self.moment.now).await?;
@@ -82,11 +79,8 @@ impl Change<'_> {
                     tx.disarm(&order.id, *kind).await?;
                 }
                 Effect::TakeStock { key, units } => {
-                    if order.is_stub && key.date.is_none() {
+                    if (order.is_stub && key.date.is_none()) || order.mirror.is_some() {
                         // Sold already, whatever our count says.
-                        tx.take_sold_stock(key, *units).await?;
-                    } else if order.mirror.is_some() {
-                        // The channel has given the place away; a count below nothing shows in the calendar.
                         tx.take_sold_stock(key, *units).await?;
                     } else if !tx.take_stock(key, *units).await? {
                         // The row was locked when it was counted; somebody who gets here has counted another row.
@@ -116,11 +110,21 @@ impl Change<'_> {
             call: "read_back".to_owned(),
             effect: Effect::ReadBack { channel: channel.clone(), about: about.clone() },
             seq: 0,
+            holds_up: false,
             due_at: self.moment.now,
             created_at: self.moment.now,
             traceparent: self.traceparent.clone(),
         })
         .await?;
         Ok(())
+    }
+
+    /// Adds a delivery. What the order has waiting before it is looked at now: most of that is no longer wanted, and the rest is
+    /// better tried a little early than in the way.
+    async fn line_up(&self, tx: &Tx, job: &NewJob) -> Result<(), EngineError> {
+        if job.holds_up && job.due_at <= self.moment.now {
+            tx.hurry(&job.order, &job.destination, self.moment.now).await?;
+        }
+        Ok(tx.enqueue(job).await?)
     }
 }

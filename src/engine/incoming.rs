@@ -483,7 +483,7 @@ pub(crate) async fn apply_remembered(
     let remembered: Vec<Command> = tx.take_remembered(&channel.id, reference).await?;
     for (index, command) in remembered.iter().enumerate() {
         let later = Change { answering: Answering::Nobody, ..change.next(2 + index as u128) };
-        match later.on_locked(tx, current.order.clone(), command).await {
+        match carry_out_remembered(tx, &later, current.order.clone(), command).await {
             Ok(next) => current = Applied { changed: current.changed || next.changed, ..next },
             Err(EngineError::Rejected(rejection)) => {
                 tracing::warn!(order = %current.order.id, command = command.name(), code = rejection.why.code(),
@@ -493,6 +493,19 @@ pub(crate) async fn apply_remembered(
         }
     }
     Ok(current)
+}
+
+async fn carry_out_remembered(
+    tx: &Tx,
+    change: &Change<'_>,
+    order: Order,
+    command: &Command,
+) -> Result<Applied, EngineError> {
+    let applied = change.on_locked(tx, order, command).await?;
+    let Command::RequestTickets { target, .. } = command else { return Ok(applied) };
+    // Its answer has said "not yet", some time ago.
+    let deferred = Command::AnswerTickets { target: target.clone(), with_tickets: false };
+    change.next(1 << 32).on_locked(tx, applied.order, &deferred).await
 }
 
 async fn take_act(

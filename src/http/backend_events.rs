@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
@@ -98,8 +98,14 @@ async fn hear(
         tracing::warn!(backend = %backend.id, "a back-end's caller is not believed: {error}");
         unauthenticated(&error)
     })?;
-    if std::str::from_utf8(&body).is_err() {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", "the body is not UTF-8").at("body"));
+    if !is_json(headers) {
+        let what = "an event is JSON: send it as application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", what));
+    }
+    if !serde_json::from_slice::<serde_json::Value>(&body).is_ok_and(|body| body.is_object()) {
+        return Err(
+            Problem::new(StatusCode::BAD_REQUEST, "malformed", "the body is not a JSON object in UTF-8").at("body")
+        );
     }
     let event = backend.backend.decode(&verified).map_err(|error| {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.reason.clone()).at(error.field)
@@ -114,6 +120,13 @@ async fn hear(
         body,
     };
     Ok(shared.engine.hear(heard).await?)
+}
+
+/// Whether the sender says that the body is JSON, or nothing at all.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return true };
+    let essence = value.to_str().unwrap_or("").split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 fn command_of(event: &BackendEvent) -> Option<Command> {

@@ -7,16 +7,20 @@ mod body;
 mod call;
 mod codes;
 mod config;
+mod credit;
 mod deadlines;
 mod deliveries;
+mod guests;
 mod inbox;
 mod once;
 mod openapi;
 mod orders;
 mod partners;
 mod query;
+mod reconciliation;
 mod refunds;
 mod reveal;
+mod statements;
 mod table;
 mod view;
 
@@ -33,7 +37,7 @@ use crate::engine::EngineError;
 use crate::engine::acts::Once;
 use crate::http::Shared;
 use crate::http::ops::body::Given;
-use crate::http::ops::call::{Body, Call, Failure, Outcome, Request, Verb};
+use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
 use crate::live::Running;
@@ -121,14 +125,14 @@ impl Gate {
         {
             return Ok(Checked::Again(Box::new(once::again(once, known))));
         }
-        let is_csv = is_csv(&parts);
+        let (is_csv, wants_csv) = (is_csv(&parts, header::CONTENT_TYPE), is_csv(&parts, header::ACCEPT));
         let given = match call.body {
             Body::None => Given::default(),
             Body::Fields(fields) => Given::read(&raw, fields)?,
             Body::Codes if is_csv => Given::default(),
             Body::Codes => Given::version_of(&raw)?,
         };
-        let request = Request { shared, running, holder, path, query, given, raw, is_csv, once };
+        let request = Request { shared, running, holder, path, query, given, raw, is_csv, wants_csv, once };
         Ok(Checked::Go(call, Box::new(request)))
     }
 }
@@ -141,8 +145,8 @@ enum Checked {
     Go(&'static Call, Box<Request>),
 }
 
-fn is_csv(parts: &Parts) -> bool {
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+fn is_csv(parts: &Parts, name: header::HeaderName) -> bool {
+    let kind = parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     matches!(kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase().as_str(), "text/csv" | "text/plain")
 }
 
@@ -160,8 +164,8 @@ async fn read_body(call: &Call, body: axum::body::Body) -> Result<Bytes, Problem
 
 /// Turns an outcome into an answer; under a key the answer is kept first, if it was not kept with the act itself.
 async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Response {
-    let (status, body, is_kept) = match outcome {
-        Ok(said) => (said.status, said.body, said.is_kept),
+    let (status, kind, body, is_kept) = match outcome {
+        Ok(said) => (said.status, said.kind, said.body, said.is_kept),
         Err(Failure::Overtaken) => return overtaken(shared, once).await,
         Err(Failure::Problem(problem)) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -169,7 +173,7 @@ async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Resp
             if status.is_server_error() {
                 return problem.into_response();
             }
-            (status, serde_json::to_vec(&problem).unwrap_or_default(), false)
+            (status, JSON, serde_json::to_vec(&problem).unwrap_or_default(), false)
         }
     };
     if let (Some(once), false) = (&once, is_kept) {
@@ -179,7 +183,7 @@ async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Resp
             Err(error) => return Problem::from(error).into_response(),
         }
     }
-    once::answer(status, body)
+    once::answer(status, kind, body)
 }
 
 /// Two requests with one key: the other one has acted, and its answer is the answer.

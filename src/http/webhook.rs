@@ -309,29 +309,37 @@ impl Arrived<'_> {
                 },
             }
         }
-        let current = self.hand_over(&current, target).await.unwrap_or(current);
+        let current = self.close_answer(&current, target).await.unwrap_or(current);
         Some(self.channel.channel.reply(self.endpoint.name, Some(inbound), &Answer::Accepted(&current)))
     }
 
-    /// Notes that the tickets go out with this answer, if they can be put into the channel's words at all.
-    async fn hand_over(&self, order: &Order, target: &ticketbridge_core::ExternalId) -> Option<Order> {
-        let booking = order.booking_by_ref(target)?;
-        if !matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded) {
-            return None;
-        }
-        let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
-        let report = ticketbridge_core::Report::TicketsIssued { booking: booking.id.clone() };
-        if let Err(error) = self.channel.channel.report(&report, order, &cx) {
-            tracing::error!(order = %order.id, "the tickets break the channel's rules: {error}");
-            return None;
-        }
-        let command = Command::AnswerTickets { target: target.clone() };
+    /// Notes what this answer says: the tickets, if they are there and can be put into the channel's words, or "not yet".
+    async fn close_answer(&self, order: &Order, target: &ticketbridge_core::ExternalId) -> Option<Order> {
+        let with_tickets = self.can_hand_over(order, target);
+        let command = Command::AnswerTickets { target: target.clone(), with_tickets };
         let actor = Actor::new(ActorKind::Channel, self.channel.id.as_str());
         match self.shared.engine.apply(&order.id, command, actor).await {
             Ok(applied) => Some(applied.order),
             Err(error) => {
-                crate::worker::log_trouble("tickets could not be noted as handed over", &error);
+                crate::worker::log_trouble("what an answer says could not be noted", &error);
                 None
+            }
+        }
+    }
+
+    /// Whether nothing stands against tickets in the answer; whether there are any is decided with the order locked.
+    fn can_hand_over(&self, order: &Order, target: &ticketbridge_core::ExternalId) -> bool {
+        let Some(booking) = order.booking_by_ref(target) else { return false };
+        if !matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded) {
+            return true;
+        }
+        let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+        let report = ticketbridge_core::Report::TicketsIssued { booking: booking.id.clone() };
+        match self.channel.channel.report(&report, order, &cx) {
+            Ok(_) => true,
+            Err(error) => {
+                tracing::error!(order = %order.id, "the tickets break the channel's rules: {error}");
+                false
             }
         }
     }

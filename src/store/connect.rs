@@ -14,10 +14,10 @@ use ticketbridge_migrations::Migrator;
 
 use futures_util::future::BoxFuture;
 
-use crate::dialect::{Dialect, Query};
+use crate::dialect::{Dialect, Query, get, values};
 use crate::error::StoreError;
 use crate::seal::Sealer;
-use crate::tx::{Tx, Writer};
+use crate::tx::{CommitFaults, Tx, Writer};
 
 /// How long SQLite waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,12 +33,31 @@ pub struct StoreOptions {
     pub connections_max: u32,
     /// How long an operation waits for a free connection.
     pub acquire_timeout: Duration,
+    /// What SQLite does to keep a commit through a power failure; other databases have settings of their own.
+    pub durability: Durability,
+    /// Makes commits of SQLite fail on request, for tests of what is lost then.
+    pub commit_faults: Option<CommitFaults>,
+}
+
+/// What a commit survives, on SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power failure: every commit waits for the disk. A webhook is acknowledged after its commit, so nothing less will do.
+    PowerFailure,
+    /// The end of the process only. For simulations, which commit millions of times and never lose power.
+    ProcessEnd,
 }
 
 impl StoreOptions {
-    /// Options for a service of usual size: 16 connections, 5 seconds.
+    /// Options for a service of usual size: 16 connections, 5 seconds, and nothing lost with the power.
     pub fn new(sealer: Sealer) -> Self {
-        Self { sealer, connections_max: 16, acquire_timeout: Duration::from_secs(5) }
+        Self {
+            sealer,
+            connections_max: 16,
+            acquire_timeout: Duration::from_secs(5),
+            durability: Durability::PowerFailure,
+            commit_faults: None,
+        }
     }
 }
 
@@ -74,7 +93,7 @@ impl Store {
             make_folder(url)?;
             let writing = open(sqlite(url, &options, 1)).await?;
             let reader = open(sqlite(url, &options, options.connections_max)).await?;
-            let writer = Writer::grouped(writing.clone(), dialect, sealer.clone());
+            let writer = Writer::grouped(writing.clone(), dialect, sealer.clone(), options.commit_faults);
             return Ok(Store(Arc::new(Inner { reader, writing, writer, dialect, sealer })));
         }
         let reader = open(server(url, &options)).await?;
@@ -82,10 +101,11 @@ impl Store {
         Ok(Store(Arc::new(Inner { writing: reader.clone(), reader, writer, dialect, sealer })))
     }
 
-    /// Brings the schema up to date. Instances that start together do so one after the other.
+    /// Brings the schema up to date, and takes the database's own key of hashes into use. Instances that start together do so
+    /// one after the other.
     ///
     /// # Errors
-    /// [`StoreError::Migrate`].
+    /// [`StoreError::Migrate`]; [`StoreError::Sealed`] when none of the data keys is one of this database.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let lock = self.migration_lock().await.map_err(StoreError::Migrate)?;
         let done = Migrator::up(&self.0.writing, None).await.map_err(StoreError::Migrate);
@@ -96,7 +116,35 @@ impl Store {
             }
             transaction.commit().await.map_err(StoreError::Migrate)?;
         }
-        done
+        done?;
+        self.load_hash_key().await
+    }
+
+    /// The key of hashes is made once, and from then on kept sealed in the database.
+    async fn load_hash_key(&self) -> Result<(), StoreError> {
+        const NAME: &str = "keyed_hash";
+        let row = format!("secret/{NAME}");
+        let find = "SELECT sealed FROM secret WHERE name = ?";
+        let mut found = self.row(find, values![NAME]).await?;
+        if found.is_none() {
+            let sealed = self.sealer().seal(&row, &self.sealer().first_hash_key());
+            self.write("make_hash_key", move |tx: &Tx| {
+                let sealed = sealed.clone();
+                Box::pin(async move {
+                    let sql = format!(
+                        "INSERT INTO secret (name, sealed) VALUES (?, ?){}",
+                        tx.dialect().unless_exists("name")
+                    );
+                    tx.execute(&sql, values![NAME, sealed]).await
+                })
+            })
+            .await?;
+            found = self.row(find, values![NAME]).await?;
+        }
+        let sealed: String = get(&found.ok_or(StoreError::Column("secret.name"))?, "sealed")?;
+        let key = self.sealer().open(&row, &sealed)?;
+        self.sealer().use_hash_key(key.try_into().map_err(|_| StoreError::Column("secret.sealed"))?);
+        Ok(())
     }
 
     /// Takes the lock, on a connection of its own. SQLite has one instance only.
@@ -203,11 +251,15 @@ fn sqlite(url: &str, options: &StoreOptions, connections_max: u32) -> ConnectOpt
     connect.max_connections(connections_max).test_before_acquire(false);
     // A connection to a file is never stale.
     connect.idle_timeout(None).max_lifetime(None);
-    connect.map_sqlx_sqlite_opts(|sqlite| {
+    let synchronous = match options.durability {
+        Durability::PowerFailure => SqliteSynchronous::Full,
+        Durability::ProcessEnd => SqliteSynchronous::Off,
+    };
+    connect.map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
     });

@@ -42,6 +42,8 @@ pub struct NewJob {
     pub effect: Effect,
     /// Place among the deliveries of the order to this destination; grows.
     pub seq: u64,
+    /// Whether later ones wait for it. A mere look at how things stand holds nothing up.
+    pub holds_up: bool,
     /// Not before this time.
     pub due_at: UnixMillis,
     /// Now.
@@ -134,10 +136,10 @@ pub struct JobCount {
 pub(crate) const COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, due_ms, lease_until_ms, \
     lease_token, attempts, read_back, last_error, traceparent, created_ms, done_ms";
 
-/// A row may be claimed only when no earlier one of the same order and destination is pending and its partner is not
-/// paused.
+/// A row may be claimed only when no earlier one of the same order and destination that holds others up is pending, and
+/// its partner is not paused.
 const UNBLOCKED: &str = "NOT EXISTS (SELECT 1 FROM job e WHERE e.order_id = j.order_id \
-    AND e.destination = j.destination AND e.state = 'pending' AND e.seq < j.seq) \
+    AND e.destination = j.destination AND e.state = 'pending' AND e.holds_up = 1 AND e.seq < j.seq) \
     AND NOT EXISTS (SELECT 1 FROM partner_pause p WHERE p.partner = j.destination AND p.paused = 1)";
 
 impl Tx {
@@ -147,8 +149,9 @@ impl Tx {
     /// [`StoreError::Duplicate`] when its id is known: ids are made from an order's events, so that is a mistake.
     pub async fn enqueue(&self, new: &NewJob) -> Result<(), StoreError> {
         self.execute(
-            "INSERT INTO job (id, order_id, destination, call_name, effect, state, seq, due_ms, lease_until_ms, \
-             attempts, read_back, traceparent, created_ms) VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, 0, 0, 0, ?, ?)",
+            "INSERT INTO job (id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, \
+             lease_until_ms, attempts, read_back, traceparent, created_ms) \
+             VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, 0, ?, ?)",
             values![
                 new.id.as_str(),
                 new.order.as_str(),
@@ -156,6 +159,7 @@ impl Tx {
                 new.call.as_str(),
                 serde_json::to_string(&new.effect)?,
                 whole(new.seq),
+                flag(new.holds_up),
                 new.due_at.0,
                 new.traceparent.clone(),
                 new.created_at.0,

@@ -2,7 +2,10 @@
 //!
 //! Sealed text is `v1.<key id>.<base64 of nonce and cipher text>`. The key id is the first 8 hex digits of the key's
 //! SHA-256. Keys are a list: the first seals, all open, so a rotation puts the new key in front and drops an old one
-//! once nothing sealed with it is left.
+//! once nothing sealed with it is left. The list can be replaced while the service runs.
+//!
+//! The key of keyed hashes is another one, which lives in the database, sealed: hashes stay the same whatever becomes of the
+//! keys of the list.
 
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -11,12 +14,14 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::error::{SealError, StoreError};
 
 const VERSION: &str = "v1";
 const NONCE_BYTES: usize = 12;
+/// Bytes of the key of keyed hashes.
+pub(crate) const HASH_KEY_BYTES: usize = 32;
 
 struct Key {
     id: String,
@@ -25,16 +30,28 @@ struct Key {
 
 struct Keys {
     keys: Vec<Key>,
-    hash_key: [u8; 32],
+    /// The key of hashes for a database that does not know its own yet: made of the oldest key.
+    first_hash_key: [u8; HASH_KEY_BYTES],
+}
+
+impl Keys {
+    fn current(&self) -> &Key {
+        self.keys.first().expect("there is at least one key")
+    }
+}
+
+struct Inner {
+    keys: RwLock<Arc<Keys>>,
+    hash_key: OnceLock<[u8; HASH_KEY_BYTES]>,
 }
 
 /// Seals and opens. Cheap to clone; shows nothing of its keys.
 #[derive(Clone)]
-pub struct Sealer(Arc<Keys>);
+pub struct Sealer(Arc<Inner>);
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sealer({} keys)", self.0.keys.len())
+        write!(f, "Sealer({} keys)", self.keys().keys.len())
     }
 }
 
@@ -44,23 +61,41 @@ impl Sealer {
     /// # Panics
     /// Without any key: the configuration check makes sure of one.
     pub fn new(keys: Vec<[u8; 32]>) -> Self {
-        let oldest = keys.last().expect("the configuration check requires a data key");
-        let mut derivation = hmac(oldest);
-        derivation.update(b"ticketbridge keyed hash v1");
-        let hash_key = derivation.finalize().into_bytes().into();
-        let keys = keys
-            .iter()
-            .map(|key| Key {
-                id: key_id(key),
-                cipher: Aes256Gcm::new_from_slice(key).expect("32 bytes are the key length of AES-256"),
-            })
-            .collect();
-        Self(Arc::new(Keys { keys, hash_key }))
+        Self(Arc::new(Inner { keys: RwLock::new(Arc::new(read(&keys))), hash_key: OnceLock::new() }))
+    }
+
+    /// Takes another list of keys, the current one first; from now on it seals with that one.
+    ///
+    /// # Panics
+    /// Without any key.
+    pub fn replace(&self, keys: &[[u8; 32]]) {
+        let keys = Arc::new(read(keys));
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        self.0.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What text that is sealed with the current key is like, in SQL.
+    pub(crate) fn current_like(&self) -> String {
+        format!("{VERSION}.{}.%", self.keys().current().id)
+    }
+
+    /// The key of hashes that a database begins with.
+    pub(crate) fn first_hash_key(&self) -> [u8; HASH_KEY_BYTES] {
+        self.keys().first_hash_key
+    }
+
+    /// Takes the database's own key of hashes; the first one stays.
+    pub(crate) fn use_hash_key(&self, key: [u8; HASH_KEY_BYTES]) {
+        self.0.hash_key.get_or_init(|| key);
     }
 
     /// Seals `clear` for the row that `row` names; only there it can be opened.
     pub fn seal(&self, row: &str, clear: &[u8]) -> String {
-        let key = self.0.keys.first().expect("there is at least one key");
+        let keys = self.keys();
+        let key = keys.current();
         let nonce: [u8; NONCE_BYTES] = rand::random();
         let sealed = key
             .cipher
@@ -83,7 +118,8 @@ impl Sealer {
         };
         let bytes = STANDARD_NO_PAD.decode(body).map_err(|_| SealError::Form)?;
         let (nonce, cipher_text) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::Form)?;
-        let key = self.0.keys.iter().find(|k| k.id == id).ok_or(SealError::UnknownKey)?;
+        let keys = self.keys();
+        let key = keys.keys.iter().find(|k| k.id == id).ok_or(SealError::UnknownKey)?;
         key.cipher
             .decrypt(&Nonce::from(*nonce), Payload { msg: cipher_text, aad: row.as_bytes() })
             .map_err(|_| SealError::Forged)
@@ -92,15 +128,25 @@ impl Sealer {
     /// A keyed hash of `text`, 64 hex digits: for comparing phones, documents and codes without keeping them. `label`
     /// keeps hashes of different things apart.
     ///
-    /// Its key is derived from the *oldest* key of the list, so that a new key in front changes no hash. Dropping the
-    /// oldest key does: purchase limits and the recognition of known codes then begin anew.
+    /// Its key is the database's own, see [`crate::Store::migrate`]: the keys of the list can come and go.
     pub fn keyed_hash(&self, label: &str, text: &str) -> String {
-        let mut mac = hmac(&self.0.hash_key);
+        let mut mac = hmac(self.0.hash_key.get().unwrap_or(&self.keys().first_hash_key));
         mac.update(label.as_bytes());
         mac.update(&[0]);
         mac.update(text.as_bytes());
         hex::encode(mac.finalize().into_bytes())
     }
+}
+
+fn read(keys: &[[u8; 32]]) -> Keys {
+    let oldest = keys.last().expect("the configuration check requires a data key");
+    let mut derivation = hmac(oldest);
+    derivation.update(b"ticketbridge keyed hash v1");
+    let keys = keys.iter().map(|key| Key {
+        id: key_id(key),
+        cipher: Aes256Gcm::new_from_slice(key).expect("32 bytes are the key length of AES-256"),
+    });
+    Keys { keys: keys.collect(), first_hash_key: derivation.finalize().into_bytes().into() }
 }
 
 fn hmac(key: &[u8; 32]) -> Hmac<Sha256> {

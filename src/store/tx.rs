@@ -14,6 +14,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait as _, Value,
 };
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +35,40 @@ const CONFLICT_WAIT_MS: u64 = 8;
 const SOUND: u8 = 0;
 const DOOMED: u8 = 1;
 const CONFLICT: u8 = 2;
+
+/// How the next commit of SQLite fails, when a test asks for it; clones are the same switch. It fails once.
+#[derive(Clone, Debug, Default)]
+pub struct CommitFaults(Arc<AtomicU8>);
+
+/// A commit that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitFault {
+    /// Before it took effect: everything is rolled back.
+    Before,
+    /// After it took effect: everything is kept, and nobody hears of it.
+    After,
+}
+
+impl CommitFaults {
+    /// The next commit fails this way.
+    pub fn next(&self, fault: CommitFault) {
+        self.0.store(1 + fault as u8, Ordering::Relaxed);
+    }
+    /// Whether the fault that was asked for is still to come; it does not come any more.
+    pub fn clear(&self) -> bool {
+        self.take().is_some()
+    }
+    fn take(&self) -> Option<CommitFault> {
+        match self.0.swap(0, Ordering::Relaxed) {
+            0 => None,
+            1 => Some(CommitFault::Before),
+            _ => Some(CommitFault::After),
+        }
+    }
+    fn error() -> StoreError {
+        StoreError::Commit(DbErr::Custom("a test wanted this commit to fail".to_owned()))
+    }
+}
 
 /// A transaction, inside [`crate::Store::write`].
 pub struct Tx {
@@ -119,9 +154,14 @@ pub(crate) enum Writer {
 
 impl Writer {
     /// The writer of an SQLite database; its task ends with the last sender.
-    pub(crate) fn grouped(connection: DatabaseConnection, dialect: Dialect, sealer: Sealer) -> Self {
+    pub(crate) fn grouped(
+        connection: DatabaseConnection,
+        dialect: Dialect,
+        sealer: Sealer,
+        faults: Option<CommitFaults>,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(WRITE_QUEUE_MAX);
-        tokio::spawn(commit_groups(receiver, connection, dialect, sealer));
+        tokio::spawn(commit_groups(receiver, connection, dialect, sealer, faults));
         Self::Grouped(sender)
     }
 
@@ -200,11 +240,12 @@ async fn commit_groups(
     connection: DatabaseConnection,
     dialect: Dialect,
     sealer: Sealer,
+    faults: Option<CommitFaults>,
 ) {
     let mut group = Vec::with_capacity(GROUP_COMMIT_MAX);
     while waiting.recv_many(&mut group, GROUP_COMMIT_MAX).await > 0 {
         metrics::histogram!("ticketbridge_group_commit_members").record(group.len() as f64);
-        let failure = commit_group(&mut group, &connection, dialect, &sealer).await.err();
+        let failure = commit_group(&mut group, &connection, dialect, &sealer, faults.as_ref()).await.err();
         for member in group.drain(..) {
             member.finish(failure.clone());
         }
@@ -216,6 +257,7 @@ async fn commit_group(
     connection: &DatabaseConnection,
     dialect: Dialect,
     sealer: &Sealer,
+    faults: Option<&CommitFaults>,
 ) -> Result<(), StoreError> {
     let tx = Tx::begin(connection, dialect, sealer.clone()).await.map_err(StoreError::Commit)?;
     for member in group {
@@ -225,7 +267,13 @@ async fn commit_group(
         }
         tx.control("RELEASE SAVEPOINT member").await?;
     }
-    tx.transaction.commit().await.map_err(StoreError::Commit)
+    let fault = faults.and_then(CommitFaults::take);
+    if fault == Some(CommitFault::Before) {
+        tx.transaction.rollback().await.map_err(StoreError::Commit)?;
+        return Err(CommitFaults::error());
+    }
+    tx.transaction.commit().await.map_err(StoreError::Commit)?;
+    if fault.is_some() { Err(CommitFaults::error()) } else { Ok(()) }
 }
 
 async fn write_single<T, E, F>(

@@ -295,6 +295,7 @@ fn word_for(facts: &TicketFacts) -> &'static str {
         TicketFacts::Refused { .. } => "refused",
         TicketFacts::Cancelled => "cancelled",
         TicketFacts::CancelPending => "cancel pending",
+        TicketFacts::Redeemed { .. } => "redeemed",
         TicketFacts::CancelRefused { .. } => "cancel refused",
         TicketFacts::Unknown { .. } => "unknown",
         TicketFacts::GivenUp { .. } => "given up",

@@ -15,7 +15,10 @@ const CLAIM_MAX: u32 = 64;
 
 impl Worker {
     /// Passes what is due; how many that were.
-    pub(crate) async fn pass_due_deadlines(&self) -> Result<usize, EngineError> {
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn pass_due_deadlines(&self) -> Result<usize, EngineError> {
         let store = self.engine.store();
         let now = self.engine.clock().now();
         // A look first: claiming is a write, and most of the time there is nothing to claim.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use ticketbridge_core::Millis;
 use ticketbridge_store::CreditSums;
 
-use crate::support::{TestBridge, douyin};
+use crate::support::{Ask, OPERATOR, SETTLEMENT, TestBridge, douyin};
 
 /// What Douyin is told when the credit does not suffice (`protocols/douyin.md` 4.5).
 const BALANCE_TOO_LOW: i64 = 22;
@@ -129,4 +129,37 @@ async fn an_order_stays_with_the_account_that_it_was_placed_on() {
     });
     bridge.tell("refund-notify", refund).await;
     assert_eq!(bridge.credit().await, (-800, 0), "the fee that the refund left behind stays charged");
+}
+
+#[tokio::test]
+async fn ops_see_the_account_and_pay_in_once_for_each_reference() {
+    let bridge = bridge_with(1_000, "before_payment").await;
+    let account = bridge.get("credit/acme").await.expect(200).json();
+    let expected =
+        json!({ "id": "acme", "currency": "CNY", "limit": 1_000, "balance": 0, "held": 0, "available": 1_000 });
+    assert_eq!(account, expected);
+    let deposit = |amount: i64, reference: &str| json!({ "amount": amount, "reference": reference });
+    for _ in 0..2 {
+        let paid = bridge.post("credit/acme/deposits", &deposit(PRICE, "transfer 1")).await.expect(200).json();
+        assert_eq!((&paid["balance"], &paid["available"]), (&json!(PRICE), &json!(PRICE + 1_000)));
+    }
+    bridge.post("credit/acme/deposits", &deposit(PRICE + 1, "transfer 1")).await.problem(409, "content_differs");
+    bridge.post("credit/acme/deposits", &deposit(0, "transfer 2")).await.problem(422, "invalid");
+    bridge.post("credit/acme/deposits", &json!({ "amount": 1 })).await.problem(422, "invalid");
+    bridge.post("credit/nobody/deposits", &deposit(1, "x")).await.problem(404, "not_found");
+    bridge.sell("V100").await;
+    let account = bridge.get("credit/acme").await.expect(200).json();
+    assert_eq!(
+        (&account["balance"], &account["held"], &account["available"]),
+        (&json!(PRICE), &json!(PRICE), &json!(1_000))
+    );
+}
+
+#[tokio::test]
+async fn operators_see_no_money() {
+    let bridge = bridge_with(0, "after_payment").await;
+    for path in ["credit/acme", "statements?settle_id=douyin-main&from=2026-11-01&to=2026-11-30"] {
+        bridge.ask(Ask::get(path).token(OPERATOR)).await.problem(403, "forbidden");
+        bridge.ask(Ask::get(path).token(SETTLEMENT)).await.expect(200);
+    }
 }

@@ -1,13 +1,47 @@
 //! The integration tests, in one program.
 
 #[cfg(test)]
+mod bad_requests;
+#[cfg(test)]
+mod budgets;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod credit;
+#[cfg(test)]
+mod deadlines;
+#[cfg(test)]
+mod guests;
+#[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod init;
 #[cfg(test)]
 mod kakao;
 #[cfg(test)]
 mod ops;
+#[cfg(test)]
+mod ops_cli;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod races;
+#[cfg(test)]
+mod real;
+#[cfg(test)]
+mod reconcile;
+#[cfg(test)]
+mod redemption;
+#[cfg(test)]
+mod refunds;
+#[cfg(test)]
+mod shutdown;
+#[cfg(test)]
+mod snapshot;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]

@@ -220,11 +220,12 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `contract.md` 6 promises.
-const PROMISED: [&str; 31] = [
+const PROMISED: [&str; 38] = [
     "GET backends",
     "GET channels",
     "GET codes/{pool}",
     "GET config",
+    "GET credit/{id}",
     "GET deadlines",
     "GET deliveries",
     "GET inbox",
@@ -233,15 +234,20 @@ const PROMISED: [&str; 31] = [
     "GET orders/{id}",
     "GET orders/{id}/calls",
     "GET orders/{id}/events",
+    "GET reconciliation",
     "GET refunds",
+    "GET statements",
     "POST backends/{id}/pause",
     "POST backends/{id}/resume",
     "POST channels/{id}/pause",
     "POST channels/{id}/resume",
     "POST codes/{pool}",
     "POST config/reload",
+    "POST credit/{id}/deposits",
     "POST deliveries/{id}/drop",
     "POST deliveries/{id}/retry",
+    "POST guests/erase",
+    "POST guests/export",
     "POST inbox/{id}/replay",
     "POST orders/{id}/cancel",
     "POST orders/{id}/confirm",
@@ -250,6 +256,7 @@ const PROMISED: [&str; 31] = [
     "POST orders/{id}/redeem",
     "POST orders/{id}/reveal",
     "POST orders/{id}/tickets",
+    "POST reconciliation",
     "POST refunds/{id}/approve",
     "POST refunds/{id}/reject",
 ];
@@ -271,7 +278,7 @@ async fn every_route_is_described_and_everything_described_is_routed() {
     }
     described.sort_unstable();
     assert_eq!(described, PROMISED);
-    bridge.get("credit/acme").await.problem(404, "not_found");
+    bridge.get("nothing/acme").await.problem(404, "not_found");
     bridge.post("orders", &json!({})).await.problem(405, "method_not_allowed");
 }
 
@@ -559,4 +566,15 @@ async fn bodies_have_a_limit() {
     assert_eq!(bridge.ask(padded(1024 * 1024)).await.status, 200);
     bridge.ask(padded(1024 * 1024 + 1)).await.problem(413, "too_large");
     bridge.ask(padded(16).body("{")).await.problem(400, "malformed");
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_id_of_its_request() {
+    let bridge = TestBridge::start().await;
+    for path in ["/ops/v1/config", "/healthz", "/nowhere", "/channels/douyin-main/can-buy"] {
+        let own = bridge.ask(Ask::new(Method::GET, path).header("x-request-id", "from-the-proxy-7")).await;
+        assert_eq!(own.headers["x-request-id"], "from-the-proxy-7", "{path}");
+        let made = bridge.ask(Ask::new(Method::GET, path)).await;
+        assert!(made.headers["x-request-id"].to_str().unwrap().starts_with("req_"), "{path}");
+    }
 }

@@ -5,7 +5,7 @@ use ticketbridge::statement::Statement;
 use ticketbridge_core::product::{Currency, DateRange};
 use ticketbridge_core::{Date, Millis, TimeZone};
 
-use crate::support::{CHANNEL, TestBridge};
+use crate::support::{Ask, CHANNEL, SETTLEMENT, TestBridge};
 
 const COMMISSION_BP: i64 = 333;
 const PRICE: i64 = 39_800;
@@ -164,4 +164,38 @@ async fn an_accounts_statement_begins_where_the_last_one_ended() {
     let kinds: Vec<Value> =
         second.json()["lines"].as_array().expect("lines").iter().map(|l| l["kind"].clone()).collect();
     assert_eq!(kinds, ["sale", "refund"]);
+}
+
+#[tokio::test]
+async fn statements_are_asked_for_as_json_or_csv() {
+    let bridge = bridge().await;
+    bridge.sell("V100").await;
+    let path = "statements?settle_id=douyin-main&from=2026-11-01&to=2026-11-30";
+    let shown = bridge.ask(Ask::get(path).token(SETTLEMENT)).await.expect(200).json();
+    assert_eq!(
+        (&shown["settle_id"], &shown["from"], &shown["to"]),
+        (&json!(CHANNEL), &json!("2026-11-01"), &json!("2026-11-30"))
+    );
+    assert_eq!(shown["totals"]["balance"], PRICE - 1_325);
+    let kinds: Vec<&Value> = shown["lines"].as_array().expect("lines").iter().map(|line| &line["kind"]).collect();
+    assert_eq!(kinds, ["commission", "sale"]);
+    for ask in [Ask::get(path).header("accept", "text/csv"), Ask::get(&format!("{path}&format=csv"))] {
+        let reply = bridge.ask(ask).await.expect(200);
+        assert_eq!(reply.headers["content-type"], "text/csv; charset=utf-8");
+        assert!(reply.text().starts_with("order_id,at,kind,amount,currency\r\n"), "{}", reply.text());
+    }
+    let account = bridge.get("statements?account=acme&from=2026-11-01&to=2026-11-30").await.expect(200).json();
+    assert_eq!((&account["account"], &account["totals"]["balance"]), (&json!("acme"), &json!(-PRICE)));
+    for (path, status, code) in [
+        ("statements?from=2026-11-01&to=2026-11-30", 422, "invalid"),
+        ("statements?settle_id=a&account=b&from=2026-11-01&to=2026-11-30", 422, "invalid"),
+        ("statements?settle_id=douyin-main&from=2026-11-01", 422, "invalid"),
+        ("statements?settle_id=douyin-main&from=2026-11-02&to=2026-11-01", 422, "invalid"),
+        ("statements?settle_id=douyin-main&from=2026-01-01&to=2027-01-02", 422, "invalid"),
+        ("statements?settle_id=nobody&from=2026-11-01&to=2026-11-30", 404, "not_found"),
+        ("statements?account=nobody&from=2026-11-01&to=2026-11-30", 404, "not_found"),
+    ] {
+        bridge.get(path).await.problem(status, code);
+    }
+    bridge.get("statements?settle_id=douyin-main&from=2026-01-01&to=2027-01-01").await.expect(200);
 }

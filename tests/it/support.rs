@@ -384,7 +384,7 @@ backoff = {{ first = "1s", factor = 2.0, max = "1m", jitter = 0.0 }}
 }
 
 /// The files below `directory`, by their path in it.
-fn read_files(directory: &Path, prefix: &str, into: &mut BTreeMap<String, String>) {
+pub(crate) fn read_files(directory: &Path, prefix: &str, into: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(directory).expect("a directory") {
         let path = entry.expect("an entry").path();
         let name = format!("{prefix}{}", path.file_name().and_then(|name| name.to_str()).expect("a name"));
@@ -396,7 +396,7 @@ fn read_files(directory: &Path, prefix: &str, into: &mut BTreeMap<String, String
     }
 }
 
-fn write_file(path: &Path, text: &str) {
+pub(crate) fn write_file(path: &Path, text: &str) {
     std::fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("a directory");
     std::fs::write(path, text).expect("a file");
 }
@@ -437,4 +437,20 @@ async fn tickets_that_come_too_late_for_the_answer_follow_by_a_call() {
     let asked: Vec<_> = bridge.partners.sent("/bridge/reservations").into_iter().map(|sent| sent.method).collect();
     assert_eq!(asked, [Method::POST, Method::POST, Method::GET], "an answer that was lost is asked for, not guessed");
     assert_eq!(bridge.partners.sent("/goodlife/v1/fulfilment/create/callback/").len(), 1);
+}
+
+/// Runs `test` against a bridge on an empty database of every kind at hand, one after the other.
+pub(crate) async fn on_each_database(edit: impl Fn(&mut BTreeMap<String, String>), test: impl AsyncFn(&TestBridge)) {
+    ticketbridge_store::test_support::for_each_database_url(async |url: String| {
+        let bridge = TestBridge::start_with(|files| {
+            edit(files);
+            let service = files.get_mut("ticketbridge.toml").expect("the file of the service");
+            let line = service.lines().find(|line| line.starts_with("url = ")).expect("the database").to_owned();
+            *service = service.replace(&line, &format!("url = \"{url}\""));
+        })
+        .await;
+        test(&bridge).await;
+        bridge.bridge.stop().await;
+    })
+    .await;
 }

@@ -156,7 +156,7 @@ pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejecti
             not_before: None,
         });
     }
-    if !needs_tickets && booking.ticketing.handover == Handover::Owed {
+    if !needs_tickets && booking.ticketing.handover.is_owed() {
         decision = decision.effect(super::ticketing::hand_over(booking, None));
     }
     Ok(decision.then(start_ticketing(order, booking)))

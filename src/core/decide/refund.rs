@@ -9,8 +9,8 @@ use crate::event::{Actor, ActorKind, Event};
 use crate::id::RefundCaseId;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
-    AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, RefundCase, RefundIntent,
-    RefundKind, RefundSource, RefundState, TicketingState,
+    AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, RefundCase, RefundIntent, RefundKind,
+    RefundSource, RefundState, TicketingState,
 };
 use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
@@ -41,7 +41,7 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         settled_amount: None,
         tickets_were_sent: order
             .active_booking()
-            .is_some_and(|b| b.ticketing.handover == Handover::Owed && b.ticketing.state == TicketingState::Issued),
+            .is_some_and(|b| b.ticketing.handover.is_owed() && b.ticketing.state == TicketingState::Issued),
         reissue: false,
         overdue: false,
     };
@@ -234,7 +234,7 @@ fn kept_tickets(order: &Order) -> Decision {
         }
         TicketingState::Issued | TicketingState::CancelRefused => {
             let held_back = order.case_under_review().is_some_and(|case| !case.tickets_were_sent);
-            let owed = held_back && t.handover == Handover::Owed;
+            let owed = held_back && t.handover.is_owed();
             Decision::nothing().maybe(owed.then(|| ticketing::hand_over(booking, None)))
         }
         TicketingState::Cancelling | TicketingState::Cancelled => Decision::nothing().attention(

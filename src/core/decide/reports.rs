@@ -4,12 +4,12 @@ use crate::command::ReportOutcome;
 use crate::decide::{Decision, mirror};
 use crate::effect::Report;
 use crate::event::Event;
-use crate::order::{AttentionKind, Handover, Order, RefundSource};
+use crate::order::{AttentionKind, Order, RefundSource};
 
 /// The channel took a report, or did not.
 pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
     if let Report::TicketsIssued { booking } = report {
-        let owed = order.booking.as_ref().is_some_and(|b| &b.id == booking && b.ticketing.handover == Handover::Owed);
+        let owed = order.booking.as_ref().is_some_and(|b| &b.id == booking && b.ticketing.handover.is_owed());
         if !owed {
             return Decision::nothing();
         }

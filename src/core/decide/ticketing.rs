@@ -1,9 +1,9 @@
 //! Tickets: demanded by the channel, made by a back-end or a person, handed over.
 
-use crate::command::{NewTicket, ParkReason, TicketFacts};
+use crate::command::{NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};
 use crate::decide::{Decision, call_backend, date_stock_key, redemption, start_cancel};
 use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
-use crate::event::Event;
+use crate::event::{Actor, Event};
 use crate::id::{BookingId, ExternalId};
 use crate::limits;
 use crate::order::{
@@ -56,13 +56,17 @@ pub(super) fn request_tickets(
     Ok(decision)
 }
 
-/// Tickets that exist go into the answer that is being written.
-pub(super) fn answer_tickets(order: &Order, target: &ExternalId) -> Result<Decision, Rejection> {
-    match &order.booking {
-        Some(b) if &b.channel_booking_id == target && b.ticketing.handover == Handover::Owed && is_available(b) => {
-            Ok(Decision::nothing().event(Event::TicketsAnswered))
-        }
-        _ => Ok(Decision::nothing()),
+/// The answer is being written: tickets that exist go into it, or it says "not yet" and they follow by a call.
+pub(super) fn answer_tickets(order: &Order, target: &ExternalId, with_tickets: bool) -> Decision {
+    let Some(booking) = order.booking.as_ref().filter(|b| &b.channel_booking_id == target) else {
+        return Decision::nothing();
+    };
+    let decision = Decision::nothing();
+    match (booking.ticketing.handover, is_available(booking)) {
+        (Handover::Asked | Handover::Owed, true) if with_tickets => decision.event(Event::TicketsAnswered),
+        (Handover::Asked, true) => decision.event(Event::TicketsDeferred).effect(hand_over(booking, None)),
+        (Handover::Asked, false) => decision.event(Event::TicketsDeferred),
+        _ => decision,
     }
 }
 
@@ -82,6 +86,7 @@ pub(super) fn record_facts(
     order: &Order,
     id: &BookingId,
     facts: &TicketFacts,
+    actor: &Actor,
     moment: Moment,
 ) -> Result<Decision, Rejection> {
     let Some(booking) = order.booking_by_id(id) else {
@@ -97,6 +102,10 @@ pub(super) fn record_facts(
         TicketFacts::Cancelled => cancelled(order, booking, moment),
         TicketFacts::CancelPending => cancel_pending(order, booking, moment),
         TicketFacts::CancelRefused { reason, used } => cancel_refused(order, booking, reason, *used, moment),
+        TicketFacts::Redeemed { at } => {
+            let at = at.unwrap_or(moment.now);
+            redemption::redeem(order, &Redeem { booking: Some(id.clone()), at, by: RedeemedBy::Gate }, actor, moment)?
+        }
         TicketFacts::GivenUp { why } => given_up(order, booking, why),
     })
 }
@@ -185,8 +194,10 @@ fn take_on(
     decision = decision.maybe(super::mirror::after_issue(order));
     let t = &booking.ticketing;
     let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
-    if usable && t.handover == Handover::Owed && order.case_under_review().is_none() {
-        let after_answer = t.request.as_ref().map(|request| request.at + ANSWER_GRACE).filter(|at| *at > moment.now);
+    if usable && t.handover.is_owed() && order.case_under_review().is_none() {
+        // While the answer is being written they may still go into it.
+        let being_answered = t.request.as_ref().filter(|_| t.handover == Handover::Asked);
+        let after_answer = being_answered.map(|request| request.at + ANSWER_GRACE).filter(|at| *at > moment.now);
         decision = decision.effect(hand_over(booking, after_answer));
     }
     Ok(decision)
@@ -354,7 +365,7 @@ fn kept_after_refusal(order: &Order, booking: &Booking, used: bool, moment: Mome
     let t = &booking.ticketing;
     let decision = if t.tickets.is_empty() {
         Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
-    } else if t.handover == Handover::Owed {
+    } else if t.handover.is_owed() {
         Decision::nothing().effect(hand_over(booking, None))
     } else {
         Decision::nothing()

@@ -52,6 +52,8 @@ pub(crate) enum Who {
     Everyone,
     /// Operators too.
     Operators,
+    /// Settlement officers; operators see no settlement data (PA-03).
+    Settlement,
     /// Administrators alone.
     Administrators,
 }
@@ -61,6 +63,7 @@ impl Who {
     pub(crate) fn may(self, role: Role) -> bool {
         match (self, role) {
             (_, Role::Admin) | (Who::Everyone, _) | (Who::Operators, Role::Operator) => true,
+            (Who::Settlement, role) => role == Role::Settlement,
             (Who::Operators, Role::Settlement) | (Who::Administrators, Role::Operator | Role::Settlement) => false,
         }
     }
@@ -69,6 +72,7 @@ impl Who {
         match self {
             Who::Everyone => "roles: admin, operator, settlement",
             Who::Operators => "roles: admin, operator",
+            Who::Settlement => "roles: admin, settlement",
             Who::Administrators => "role: admin",
         }
     }
@@ -167,6 +171,8 @@ pub(crate) struct Request {
     pub(crate) raw: Bytes,
     /// Whether the body is CSV.
     pub(crate) is_csv: bool,
+    /// Whether the answer is wanted as CSV.
+    pub(crate) wants_csv: bool,
     /// Under which key, if any.
     pub(crate) once: Option<Once>,
 }
@@ -182,13 +188,18 @@ impl Request {
     }
 }
 
+/// The content type of most answers.
+pub(crate) const JSON: &str = "application/json";
+
 /// What is answered.
 #[derive(Debug)]
 pub(crate) struct Said {
     /// The status.
     pub(crate) status: StatusCode,
-    /// JSON.
+    /// What it is of: JSON, unless the call knows another form.
     pub(crate) body: Vec<u8>,
+    /// Its content type.
+    pub(crate) kind: &'static str,
     /// Whether the answer was kept for repeats in the transaction of the act.
     pub(crate) is_kept: bool,
 }
@@ -196,11 +207,15 @@ pub(crate) struct Said {
 impl Said {
     /// 200 with this.
     pub(crate) fn ok(body: &serde_json::Value) -> Self {
-        Self { status: StatusCode::OK, body: body.to_string().into_bytes(), is_kept: false }
+        Self { status: StatusCode::OK, body: body.to_string().into_bytes(), kind: JSON, is_kept: false }
+    }
+    /// 200 with this table.
+    pub(crate) fn csv(body: String) -> Self {
+        Self { status: StatusCode::OK, body: body.into_bytes(), kind: "text/csv; charset=utf-8", is_kept: false }
     }
     /// 200 with this, which is kept already if a key was given.
     pub(crate) fn kept(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, body, is_kept: true }
+        Self { status: StatusCode::OK, body, kind: JSON, is_kept: true }
     }
 }
 

@@ -7,6 +7,7 @@ use ticketbridge_store::KnownAct;
 
 use crate::config::OpsToken;
 use crate::engine::acts::Once;
+use crate::http::ops::call::JSON;
 use crate::http::problem::Problem;
 
 /// The header.
@@ -55,12 +56,12 @@ pub(crate) fn again(once: &Once, known: KnownAct) -> Response {
             .into_response();
     }
     let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
-    answer(status, known.body)
+    answer(status, JSON, known.body)
 }
 
 /// An answer of the ops interface. None of them is for a cache: they change at any moment, and some hold guests' data.
-pub(crate) fn answer(status: StatusCode, body: Vec<u8>) -> Response {
-    let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+pub(crate) fn answer(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
+    let kind = if status.is_success() { kind } else { "application/problem+json" };
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -1,7 +1,10 @@
 //! Every call of the ops interface, in the order of `contract.md` 6.
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
-use crate::http::ops::{acts, codes, config, deadlines, deliveries, inbox, openapi, orders, partners, refunds, reveal};
+use crate::http::ops::{
+    acts, codes, config, credit, deadlines, deliveries, guests, inbox, openapi, orders, partners, reconciliation,
+    refunds, reveal, statements,
+};
 
 const LIMIT: Param =
     Param { name: "limit", kind: ParamKind::Limit, about: "Entries of the page, at most 200; 50 when left out." };
@@ -63,6 +66,10 @@ const REASON: Field =
     Field { name: "reason", kind: FieldKind::Text, needed: true, about: "Why; it goes into the history." };
 const AT: Field = Field { name: "at", kind: FieldKind::Time, needed: false, about: "When; now when left out." };
 
+const A_GUEST: Body = Body::Fields(&[
+    Field { name: "phone", kind: FieldKind::Text, needed: true, about: "The guest's phone, all digits." },
+    REASON,
+]);
 const NOTHING: Body = Body::Fields(&[VERSION]);
 const A_REASON: Body = Body::Fields(&[REASON, VERSION]);
 const A_TIME: Body = Body::Fields(&[AT, VERSION]);
@@ -168,6 +175,29 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One("config"), config::show),
     call!(Post "/config/reload", "Read the configuration anew: all of it, or nothing.", Administrators, &[], NOTHING,
         Answer::One("config"), config::reload),
+    call!(Get "/credit/{id}", "A credit account: what it may still take.", Settlement, &[], Body::None,
+        Answer::One("credit"), credit::show),
+    call!(Post "/credit/{id}/deposits", "A distributor has paid in; once for each reference.", Settlement, &[], Body::Fields(&[
+        Field { name: "amount", kind: FieldKind::Amount, needed: true, about: "Minor units, one or more." },
+        Field { name: "reference", kind: FieldKind::Text, needed: true, about: "The payment's own number." },
+        VERSION,
+    ]), Answer::One("credit"), credit::deposit),
+    call!(Get "/statements", "What was sold, kept and returned in a period, as JSON or CSV.", Settlement, &[
+        text("settle_id", "Of this settle id: a channel's own id, unless it names another."),
+        text("account", "Of this credit account."),
+        Param { name: "from", kind: ParamKind::Date, about: "First day." },
+        Param { name: "to", kind: ParamKind::Date, about: "Last day." },
+        text("currency", "Where there were sales in several."),
+        word("format", &["json", "csv"], "As `Accept: text/csv` does."),
+    ], Body::None, Answer::One("statement"), statements::show),
+    call!(Get "/reconciliation", "What the last comparison of books with channels and back-ends found.", Operators, &[],
+        Body::None, Answer::One("reconciliation"), reconciliation::show),
+    call!(Post "/reconciliation", "Compare the books of open orders now; takes a second for every twenty orders.", Operators,
+        &[CHANNEL], NOTHING, Answer::One("reconciliation"), reconciliation::compare),
+    call!(Post "/guests/export", "Everything that is known of a guest, in clear; on the record of every order.", Administrators, &[],
+        A_GUEST, Answer::One("guest_export"), guests::export),
+    call!(Post "/guests/erase", "Forget a guest in every order that is over.", Administrators, &[], A_GUEST,
+        Answer::One("guest_erasure"), guests::erase),
     call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
 ];
 

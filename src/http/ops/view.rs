@@ -61,6 +61,8 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
         "booking": order.booking.as_ref().map(|it| booking(order, it)),
         "refund_case": case.map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)),
         "attention": order.attention().map(|it| attention(it, zone)),
+        // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
+        "rules": order.rules,
         "version": order.version,
         "created_at": order.created_at.rfc3339(zone),
         "updated_at": order.updated_at.rfc3339(zone),

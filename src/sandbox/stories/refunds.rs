@@ -59,9 +59,7 @@ pub(super) async fn missed_deadline(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(7);
     let reservation = s.reserve(&voucher, later).await?;
     let key = application_of_tenth_minute(s, &reservation).await?;
-    let overdue = s.order(&voucher).await?;
-    let flagged = overdue.pointer("/booking/ticketing/overdue").and_then(serde_json::Value::as_bool);
-    s.check(flagged == Some(true), "the bridge shows the booking as overdue");
+    s.order_is(&voucher, "booking.ticketing.overdue", "true").await?;
     s.decide(&voucher, &key, RefundState::Accepted).await?;
     s.order_is(&voucher, "payment.state", "refunded").await?;
     s.order_is(&voucher, "state", "cancelled").await?;

@@ -175,7 +175,7 @@ impl Script {
         let deadline = self.stage.douyin.time().elapsed() + self.stage.patience;
         loop {
             let order = self.order(voucher).await;
-            let now = order.as_ref().ok().map(|o| text_at(o, field).to_owned()).unwrap_or_default();
+            let now = order.as_ref().ok().map(|o| value_at(o, field)).unwrap_or_default();
             if let Ok(order) = order
                 && now == wanted
             {
@@ -285,4 +285,13 @@ impl Script {
 /// Text of a field, dots leading inside; empty when there is none.
 pub(in crate::sandbox) fn text_at<'v>(value: &'v Value, field: &str) -> &'v str {
     field.split('.').try_fold(value, |inner, name| inner.get(name)).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The same for any plain value, written as text.
+fn value_at(value: &Value, field: &str) -> String {
+    match field.split('.').try_fold(value, |inner, name| inner.get(name)) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
 }

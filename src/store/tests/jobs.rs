@@ -15,6 +15,7 @@ fn job(id: u32, order: u128, destination: &str, seq: u64) -> NewJob {
         call: "decrypt".to_owned(),
         effect: Effect::DecryptGuests,
         seq,
+        holds_up: true,
         due_at: NOW,
         created_at: NOW,
         traceparent: Some("00-trace".to_owned()),

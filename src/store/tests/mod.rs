@@ -6,6 +6,7 @@ mod jobs;
 mod lists;
 mod messages;
 mod orders;
+mod rotation;
 mod schema;
 mod selling;
 mod transactions;

@@ -1,0 +1,35 @@
+//! `ticketbridge init`: a starter directory, which is the example of this program with all its comments.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::cli::fail;
+use crate::demo::directory;
+
+pub(super) fn init(directory: &Path) -> ExitCode {
+    match write(directory) {
+        Ok(files) => {
+            for file in files {
+                println!("{}", file.display());
+            }
+            let at = directory.display();
+            println!("\nNext: set the four variables named in {at}/ticketbridge.toml, then");
+            println!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}");
+            ExitCode::SUCCESS
+        }
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+            fail(format!("{} is not empty; name a new directory: nothing is overwritten", directory.display()))
+        }
+        Err(error) => fail(format!("{} cannot be written: {error}", directory.display())),
+    }
+}
+
+/// Writes the example; gives the files written.
+fn write(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(directory)?;
+    if std::fs::read_dir(directory)?.next().is_some() {
+        return Err(io::ErrorKind::DirectoryNotEmpty.into());
+    }
+    directory::write_example(directory)
+}

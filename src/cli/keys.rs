@@ -1,0 +1,90 @@
+//! `ticketbridge keys rotate`: everything that is sealed with an older data key is sealed anew with the first one, while the service runs.
+
+use std::process::ExitCode;
+
+use ticketbridge_store::{Resealed, SealedColumn, Store, StoreError, Tx};
+
+use crate::app;
+use crate::cli::{ConfigDir, fail, serve};
+
+/// Rows of one transaction: short enough for the service beside it.
+const BATCH_MAX: u32 = 100;
+/// Rounds through the tables. A row that is new under an old key in each of them is written by somebody.
+const ROUNDS_MAX: u32 = 5;
+
+pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
+    let config = match serve::load(&directory) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    if config.privacy.keys.len() < 2 {
+        println!("[privacy] key holds one key only: nothing but that key can open what is there");
+    }
+    let store = match app::open_store(&config).await {
+        Ok(store) => store,
+        Err(error) => return fail(crate::worker::chain(&error)),
+    };
+    let left = rotate_all(&store, |line| println!("{line}")).await;
+    let closed = store.close().await;
+    match (left, closed) {
+        (Ok(0), Ok(())) => {
+            println!("nothing is left under an older key: it can be taken out of [privacy] key");
+            ExitCode::SUCCESS
+        }
+        (Ok(left), Ok(())) => fail(format!(
+            "{left} rows are under an older key again and again: an instance runs that does not know the new one; \
+             reload or restart every instance, then repeat"
+        )),
+        (Err(error), _) | (_, Err(error)) => {
+            fail(format!("{}; what was done is done: repeat the command to go on", crate::worker::chain(&error)))
+        }
+    }
+}
+
+/// Seals everything anew that is not under the first key, saying how far it is; how many rows are left in the end.
+///
+/// # Errors
+/// Store errors; a row under a key that is not in the list.
+pub async fn rotate_all(store: &Store, mut say: impl FnMut(String)) -> Result<u64, StoreError> {
+    let mut left = 0;
+    for _round in 0..ROUNDS_MAX {
+        left = 0;
+        for column in SealedColumn::ALL {
+            rotate_column(store, column, &mut say).await?;
+        }
+        for column in SealedColumn::ALL {
+            left += store.under_old_keys(column).await?;
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(left)
+}
+
+async fn rotate_column(
+    store: &Store,
+    column: &'static SealedColumn,
+    say: &mut impl FnMut(String),
+) -> Result<(), StoreError> {
+    let total = store.under_old_keys(column).await?;
+    if total == 0 {
+        return Ok(());
+    }
+    let (mut done, mut after) = (0, None::<Vec<String>>);
+    loop {
+        let from = after.clone();
+        let batch: Resealed = store
+            .write("reseal", move |tx: &Tx| {
+                let from = from.clone();
+                Box::pin(async move { tx.reseal(column, from.as_deref(), BATCH_MAX).await })
+            })
+            .await?;
+        done += batch.rows;
+        say(format!("{:<22} {done} of {total}", column.name()));
+        match batch.after {
+            Some(last) => after = Some(last),
+            None => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Ops work from a shell, over the ops interface of a running bridge: tables for people, `--json` for machines.
+
+mod ask;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+
+use crate::cli::fail;
+use ask::Client;
+
+/// What ops do from a shell.
+#[derive(Debug, Subcommand)]
+pub enum OpsCommand {
+    /// Look at orders and act on them
+    Orders(With<Orders>),
+    /// Decide refund cases
+    Refunds(With<Refunds>),
+    /// Issue tickets by hand
+    Tickets(With<Tickets>),
+    /// Look at the outbox; retry or drop what could not be delivered
+    Deliveries(With<Deliveries>),
+    /// Fill code pools
+    Codes(With<Codes>),
+    /// Look at credit accounts; record what distributors paid in
+    Credit(With<Credit>),
+    /// Export or erase what is known of one guest
+    Guests(With<Guests>),
+}
+
+/// A command with the way to the bridge.
+#[derive(Debug, Args)]
+pub struct With<C: Subcommand> {
+    #[command(flatten)]
+    access: Access,
+    #[command(subcommand)]
+    command: C,
+}
+
+/// The way to the bridge.
+#[derive(Debug, Args)]
+pub struct Access {
+    /// Address of the bridge; without it the configuration's
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+    /// An ops token; without it the configuration's
+    #[arg(long, global = true, value_name = "TOKEN", env = "TICKETBRIDGE_OPS_TOKEN", hide_env_values = true)]
+    token: Option<SecretString>,
+    /// Directory of the configuration, for the address and the token
+    #[arg(long = "config", global = true, value_name = "DIR", default_value = "config")]
+    directory: PathBuf,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// Which part of a list.
+#[derive(Debug, Args)]
+pub struct Part {
+    /// Entries at most, 1 to 200
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Where the last part ended
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
+/// Why something is done.
+#[derive(Debug, Args)]
+pub struct Reason {
+    /// Why; it goes into the history
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// An order: our id, or channel:number with the channel's own number.
+#[derive(Debug, Args)]
+pub struct One {
+    /// Our id, or channel:number with the channel's number of the sale or a booking
+    #[arg(value_name = "ORDER")]
+    order: String,
+}
+
+/// `orders …`.
+#[derive(Debug, Subcommand)]
+pub enum Orders {
+    /// Orders, newest first
+    List {
+        /// Of this channel
+        #[arg(long)]
+        channel: Option<String>,
+        /// Where the sale stands: placed, awaiting_booking, booked, completed, cancelled
+        #[arg(long)]
+        state: Option<String>,
+        /// Where the visit stands
+        #[arg(long)]
+        booking: Option<String>,
+        /// Where the tickets stand
+        #[arg(long)]
+        ticketing: Option<String>,
+        /// Where the money stands
+        #[arg(long)]
+        payment: Option<String>,
+        /// Where the refund case stands
+        #[arg(long)]
+        refund: Option<String>,
+        /// Visited on this date, YYYY-MM-DD
+        #[arg(long)]
+        visit_date: Option<String>,
+        /// An identifier, ours or the channel's
+        #[arg(long)]
+        q: Option<String>,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// One order
+    Show(One),
+    /// Its history, oldest first
+    Events {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Every message in and out for it, masked
+    Calls {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Accept the booking that waits for a manager
+    Confirm(One),
+    /// Decline it
+    Decline {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// The guest was there
+    Redeem {
+        #[command(flatten)]
+        one: One,
+        /// When, for example 2026-12-01T09:00:00+08:00; now when left out
+        #[arg(long)]
+        at: Option<String>,
+    },
+    /// The guest was not there
+    NoShow {
+        #[command(flatten)]
+        one: One,
+        /// When that was established; now when left out
+        #[arg(long)]
+        at: Option<String>,
+    },
+    /// Call the order off
+    Cancel {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Compare open orders with their channel and back-end, repair what is certain, list every other difference
+    Reconcile {
+        /// Of this channel; of all when left out
+        #[arg(long)]
+        channel: Option<String>,
+    },
+}
+
+/// `refunds …`.
+#[derive(Debug, Subcommand)]
+pub enum Refunds {
+    /// Refund cases, newest first
+    List {
+        /// In this state: under_review, approved, settled, rejected, withdrawn
+        #[arg(long)]
+        state: Option<String>,
+        /// Of this channel
+        #[arg(long)]
+        channel: Option<String>,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Approve: the tickets are made void at the back-end first
+    Approve {
+        /// The case, rfc_…
+        case: String,
+        /// Fee in minor units; the channel's when left out
+        #[arg(long, allow_negative_numbers = true)]
+        fee: Option<i64>,
+        /// Do not wait for the back-end to make the tickets void
+        #[arg(long)]
+        without_backend: bool,
+        /// Why, for the record
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Reject
+    Reject {
+        /// The case, rfc_…
+        case: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
+}
+
+/// `tickets …`.
+#[derive(Debug, Subcommand)]
+pub enum Tickets {
+    /// Issue tickets by hand: one code for each unit, a multiple of that, or one for all
+    Issue {
+        #[command(flatten)]
+        one: One,
+        /// What admits
+        #[arg(required = true, value_name = "CODE")]
+        codes: Vec<String>,
+        /// What the codes are
+        #[arg(long, default_value = "code", value_parser = ["code", "qr", "url", "document"])]
+        kind: String,
+    },
+}
+
+/// `deliveries …`.
+#[derive(Debug, Subcommand)]
+pub enum Deliveries {
+    /// The outbox, newest first
+    List {
+        /// In this state: pending, delivered, dead, dropped
+        #[arg(long)]
+        state: Option<String>,
+        /// To this partner: channel:ID or backend:ID
+        #[arg(long)]
+        destination: Option<String>,
+        /// For this order, by our id
+        #[arg(long)]
+        order: Option<String>,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Try one at once, and as often as a new one
+    Retry {
+        /// The delivery, dlv_…
+        delivery: String,
+    },
+    /// Take one out; the order stays as it is
+    Drop {
+        /// The delivery, dlv_…
+        delivery: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
+}
+
+/// `codes …`.
+#[derive(Debug, Subcommand)]
+pub enum Codes {
+    /// Load codes: one a line, or CSV whose header names a column `code`
+    Import {
+        /// The pool
+        pool: String,
+        /// The file
+        file: PathBuf,
+    },
+    /// How full a pool is
+    Show {
+        /// The pool
+        pool: String,
+    },
+}
+
+/// `credit …`.
+#[derive(Debug, Subcommand)]
+pub enum Credit {
+    /// What an account may still take
+    Show {
+        /// The account
+        account: String,
+    },
+    /// A distributor has paid in; once for each reference
+    Deposit {
+        /// The account
+        account: String,
+        /// Minor units
+        #[arg(long)]
+        amount: i64,
+        /// The payment's own number
+        #[arg(long, value_name = "TEXT")]
+        reference: String,
+    },
+}
+
+/// `guests …`. Administrators only.
+#[derive(Debug, Subcommand)]
+pub enum Guests {
+    /// Everything that is known of a guest, in clear; on the record of every order
+    Export(Guest),
+    /// Forget a guest in every order that is over
+    Erase(Guest),
+}
+
+/// A guest, found by phone.
+#[derive(Debug, Args)]
+pub struct Guest {
+    /// The phone, all digits
+    #[arg(long, value_name = "NUMBER")]
+    phone: String,
+    #[command(flatten)]
+    reason: Reason,
+}
+
+/// Carries a command out. 0 when done, 1 when refused or not reached.
+pub async fn run(command: OpsCommand) -> ExitCode {
+    match answer(command).await {
+        Ok(text) => {
+            println!("{}", text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(sentence) => fail(sentence),
+    }
+}
+
+/// What a command prints.
+///
+/// # Errors
+/// One sentence that says what to do.
+pub async fn answer(command: OpsCommand) -> Result<String, String> {
+    let (access, question) = match command {
+        OpsCommand::Orders(with) => (with.access, ask::orders(with.command)),
+        OpsCommand::Refunds(with) => (with.access, ask::refunds(with.command)),
+        OpsCommand::Tickets(with) => (with.access, ask::tickets(with.command)),
+        OpsCommand::Deliveries(with) => (with.access, ask::deliveries(with.command)),
+        OpsCommand::Codes(with) => (with.access, ask::codes(with.command)?),
+        OpsCommand::Credit(with) => (with.access, ask::credit(with.command)),
+        OpsCommand::Guests(with) => (with.access, ask::guests(with.command)),
+    };
+    let found = Client::new(&access)?.ask(&question).await?;
+    if access.json {
+        return Ok(format!("{found:#}"));
+    }
+    Ok(show::text(question.shape, &found))
+}

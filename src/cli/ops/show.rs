@@ -1,0 +1,159 @@
+//! Answers for people: lists as tables, one thing as lines of name and value.
+
+use serde_json::Value;
+
+/// How an answer is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Orders,
+    Events,
+    Calls,
+    Refunds,
+    Deliveries,
+    One,
+}
+
+/// A column: its title, and the place of its value.
+type Column = (&'static str, &'static str);
+
+impl Shape {
+    /// The columns; what may be wide or not Latin stands last.
+    fn columns(self) -> &'static [Column] {
+        match self {
+            Shape::Orders => &[
+                ("ID", "/id"),
+                ("CHANNEL", "/channel"),
+                ("NUMBER", "/channel_order_id"),
+                ("STATE", "/state"),
+                ("BOOKING", "/booking/state"),
+                ("TICKETING", "/booking/ticketing/state"),
+                ("PAYMENT", "/payment/state"),
+                ("VISIT", "/booking/visit_date"),
+                ("ATTENTION", "/attention/kind"),
+                ("LABEL", "/label"),
+            ],
+            Shape::Events => &[
+                ("SEQ", "/seq"),
+                ("AT", "/at"),
+                ("KIND", "/kind"),
+                ("BY", "/actor/kind"),
+                ("NAME", "/actor/name"),
+                ("REASON", "/reason"),
+            ],
+            Shape::Calls => &[
+                ("AT", "/at"),
+                ("", "/direction"),
+                ("PARTNER", "/partner"),
+                ("CALL", "/call"),
+                ("ATTEMPT", "/attempt"),
+                ("STATUS", "/status"),
+                ("MS", "/duration_ms"),
+                ("VERDICT", "/verdict"),
+                ("SUMMARY", "/summary"),
+            ],
+            Shape::Refunds => &[
+                ("ID", "/id"),
+                ("ORDER", "/order_id"),
+                ("STATE", "/state"),
+                ("SOURCE", "/source"),
+                ("FEE", "/fee"),
+                ("CURRENCY", "/currency"),
+                ("REVIEW BY", "/review_by"),
+                ("DECIDED BY", "/decided_by"),
+                ("REASON", "/reason"),
+            ],
+            Shape::Deliveries => &[
+                ("ID", "/id"),
+                ("ORDER", "/order_id"),
+                ("TO", "/destination"),
+                ("CALL", "/call"),
+                ("STATE", "/state"),
+                ("ATTEMPTS", "/attempts"),
+                ("NEXT", "/next_attempt_at"),
+                ("LAST ERROR", "/last_error"),
+            ],
+            Shape::One => &[],
+        }
+    }
+}
+
+/// An answer as text.
+pub(super) fn text(shape: Shape, answer: &Value) -> String {
+    let Some(items) = answer.get("items").and_then(Value::as_array) else {
+        let mut lines = Vec::new();
+        pairs("", answer, &mut lines);
+        // An order's rules fill a screen of their own: `--json` shows them.
+        lines.retain(|(name, _)| !name.starts_with("rules."));
+        let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        return lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
+    };
+    if items.is_empty() {
+        return "none\n".to_owned();
+    }
+    let mut text = table(shape.columns(), items);
+    if let Some(cursor) = answer["next_cursor"].as_str() {
+        text.push_str(&format!("there are more: --cursor {cursor}\n"));
+    }
+    text
+}
+
+fn cell(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "-".to_owned(),
+        Some(Value::String(text)) if text.is_empty() => "-".to_owned(),
+        // What came from outside must not move the cursor of a terminal.
+        Some(Value::String(text)) => text.chars().filter(|c| !c.is_control()).collect(),
+        Some(other) => other.to_string(),
+    }
+}
+
+fn table(columns: &[Column], items: &[Value]) -> String {
+    let titles = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
+    let rows: Vec<Vec<String>> =
+        items.iter().map(|item| columns.iter().map(|(_, at)| cell(item.pointer(at))).collect()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(titles).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The leaves of a value by their dotted names; what is not there is left out.
+fn pairs(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
+    let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => fields.iter().for_each(|(name, value)| pairs(&join(name), value, into)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| pairs(&join(&(index + 1).to_string()), value, into));
+        }
+        leaf => into.push((path.to_owned(), cell(Some(leaf)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn lists_are_tables_and_one_thing_is_lines() {
+        let page = json!({ "items": [
+            { "seq": 1, "at": "2026-11-21T10:00:00+08:00", "kind": "order_placed", "actor": { "kind": "channel", "name": "d" }, "reason": null },
+            { "seq": 12, "at": "2026-11-21T10:00:00+08:00", "kind": "redeemed", "actor": { "kind": "ops", "name": "ada" }, "reason": "a\u{1b}b" },
+        ], "next_cursor": "12" });
+        assert_eq!(
+            text(Shape::Events, &page),
+            "SEQ  AT                         KIND          BY       NAME  REASON\n\
+             1    2026-11-21T10:00:00+08:00  order_placed  channel  d     -\n\
+             12   2026-11-21T10:00:00+08:00  redeemed      ops      ada   ab\n\
+             there are more: --cursor 12\n"
+        );
+        assert_eq!(text(Shape::Events, &json!({ "items": [], "next_cursor": null })), "none\n");
+        let one = json!({ "id": "ord_1", "booking": null, "buyer": { "phone": "138****0001" }, "list": [{ "a": 1 }] });
+        assert_eq!(text(Shape::One, &one), "id           ord_1\nbuyer.phone  138****0001\nlist.1.a     1\n");
+    }
+}

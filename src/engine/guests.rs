@@ -1,0 +1,130 @@
+//! Guests' data from end to end: where it is found by a phone, what is known of one guest, and how it is forgotten.
+//!
+//! An order forgets all of its guests at once, and only when it is over: until then they are needed at the gate, for a refund, and
+//! for limits. What was sold, when and for how much stays, and so does the fact that guests' data was erased.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ticketbridge_core::order::Order;
+use ticketbridge_core::personal::Personal;
+use ticketbridge_core::{Actor, Answering, Command, OrderId};
+use ticketbridge_store::{StoreError, Tx};
+
+use crate::engine::claims::{phone_digits, phone_key};
+use crate::engine::{Change, Engine, EngineError};
+
+/// Orders that one look takes up.
+const BATCH_MAX: u32 = 200;
+
+/// The phones in clear that an order knows, as keyed hashes.
+fn phones(tx: &Tx, order: &Order) -> BTreeSet<String> {
+    let phones = order.people().filter_map(|(_, person)| person.phone.as_ref());
+    phones
+        .filter(|phone| !phone.is_empty() && !phone.is_remote_cipher())
+        .map(Personal::reveal)
+        .map(|phone| phone_key(tx, phone))
+        .collect()
+}
+
+/// Notes the phones that a change brought.
+pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Result<(), StoreError> {
+    if before.is_some_and(|order| order.people().eq(after.people())) {
+        return Ok(());
+    }
+    let known = before.map(|order| phones(tx, order)).unwrap_or_default();
+    let new: Vec<String> = phones(tx, after).difference(&known).cloned().collect();
+    tx.note_guests(&after.id, &new).await
+}
+
+/// What became of a wish to be forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Orders that know the guest no more.
+    pub erased: Vec<OrderId>,
+    /// Orders that still need the data, and why.
+    pub kept: Vec<(OrderId, String)>,
+}
+
+impl Engine {
+    /// The orders that know a phone, oldest first.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn orders_of_guest(&self, phone: &str) -> Result<Vec<OrderId>, EngineError> {
+        let hash = self.store.sealer().keyed_hash("phone", &phone_digits(phone));
+        Ok(self.store.orders_of_guest(&hash).await?)
+    }
+
+    /// Whether this person's phone is the one that is asked about.
+    pub fn is_phone(person: &ticketbridge_core::personal::Person, phone: &str) -> bool {
+        person.phone.as_ref().is_some_and(|known| phone_digits(known.reveal()) == phone_digits(phone))
+    }
+
+    /// Forgets a guest in every order that is over.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn forget_guest(&self, phone: &str, reason: &str, actor: &Actor) -> Result<Erased, EngineError> {
+        let mut result = Erased::default();
+        for id in self.orders_of_guest(phone).await? {
+            match self.forget_order(&id, reason, actor).await {
+                Ok(()) => result.erased.push(id),
+                Err(EngineError::Rejected(rejection)) => result.kept.push((id, rejection.sentence.into_owned())),
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(result)
+    }
+
+    /// Forgets the guests of orders that have not changed for as long as the configuration says; how many orders.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn forget_old_guests(&self) -> Result<u64, EngineError> {
+        let Some(kept_for) = self.running().config.retention.guests else { return Ok(0) };
+        let before = self.clock.now() - kept_for;
+        let (mut after, mut forgotten) = (String::new(), 0);
+        loop {
+            let ids = self.store.orders_to_forget(before, &after, BATCH_MAX).await?;
+            let Some(last) = ids.last() else { return Ok(forgotten) };
+            after = last.to_string();
+            for id in &ids {
+                match self.forget_order(id, "kept for as long as the configuration says", &Actor::policy()).await {
+                    Ok(()) => forgotten += 1,
+                    // A refund that is not settled yet, for example: the next turn looks again.
+                    Err(EngineError::Rejected(_)) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+        }
+    }
+
+    /// Forgets the guests of one order, and what is kept beside it, in one commit.
+    async fn forget_order(&self, id: &OrderId, reason: &str, actor: &Actor) -> Result<(), EngineError> {
+        let (moment, running) = (self.moment(), self.running());
+        let command = Command::EraseGuests { reason: reason.to_owned() };
+        let work = Arc::new((running, id.clone(), command, actor.clone()));
+        let applied = self
+            .store
+            .write("erase_guests", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (running, id, command, actor) = &*work;
+                    let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
+                    let applied = change.on(tx, id, command, None).await?;
+                    // Where a repeat is answered from the present state, the kept answer may hold guests' documents.
+                    let channel = running.registry.channel(&applied.order.channel);
+                    let calls: Vec<&str> = channel.as_ref().map_or_else(Vec::new, |channel| {
+                        let endpoints = channel.channel.spec().endpoints.iter();
+                        endpoints.filter(|endpoint| endpoint.answers_from_state).map(|endpoint| endpoint.name).collect()
+                    });
+                    tx.forget_guests(id, &calls, moment.now).await?;
+                    Ok::<_, EngineError>(applied)
+                })
+            })
+            .await?;
+        self.announce(&applied);
+        Ok(())
+    }
+}

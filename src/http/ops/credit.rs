@@ -1,0 +1,83 @@
+//! Credit accounts (DY-05): how they stand, and paying in.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use ticketbridge_core::limits::AMOUNT_MAX;
+use ticketbridge_store::{CreditEntry, CreditKind, CreditSums, Deposited, Tx};
+
+use crate::config::CreditAccount;
+use crate::engine::EngineError;
+use crate::engine::acts::keep;
+use crate::http::ops::body::refused;
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::config::check_version;
+use crate::http::problem::Problem;
+
+/// The configured account of a name.
+pub(crate) fn account_named<'r>(request: &'r Request, id: &str) -> Result<&'r CreditAccount, Failure> {
+    request.running.config.credit_account(id).ok_or_else(|| {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "no credit account of this name is configured").into()
+    })
+}
+
+fn shown(account: &CreditAccount, sums: CreditSums) -> Value {
+    json!({
+        "id": account.id,
+        "currency": account.currency,
+        "limit": account.limit,
+        "balance": sums.balance,
+        "held": sums.held,
+        "available": account.limit.saturating_add(sums.balance).saturating_sub(sums.held),
+    })
+}
+
+/// `GET credit/{id}`.
+pub(crate) async fn show(request: Request) -> Outcome {
+    let account = account_named(&request, request.in_path("id"))?;
+    let sums = request.shared.engine.store().credit_sums(&account.id).await?;
+    Ok(Said::ok(&shown(account, sums)))
+}
+
+/// `POST credit/{id}/deposits`: once for each reference, which is the distributor's own number for the payment.
+pub(crate) async fn deposit(request: Request) -> Outcome {
+    let account = account_named(&request, request.in_path("id"))?.clone();
+    check_version(&request)?;
+    let amount = request.given.amount("amount").unwrap_or_default();
+    if !(1..=AMOUNT_MAX).contains(&amount) {
+        return Err(refused("amount", format!("`amount` is 1 to {AMOUNT_MAX} minor units")).into());
+    }
+    let reference = request.given.needed("reference");
+    if reference.len() > REFERENCE_BYTES_MAX {
+        return Err(refused("reference", format!("`reference` has at most {REFERENCE_BYTES_MAX} bytes")).into());
+    }
+    let engine = &request.shared.engine;
+    let now = engine.clock().now();
+    let entry = CreditEntry { kind: CreditKind::Deposit, amount, reference, order: None, at: now };
+    let work = std::sync::Arc::new((account, entry, request.once.clone()));
+    let body = engine
+        .store()
+        .write("deposit", move |tx: &Tx| {
+            let work = work.clone();
+            Box::pin(async move {
+                let (account, entry, once) = &*work;
+                if tx.deposit_credit(&account.id, entry).await? == Deposited::AnotherAmount {
+                    return Ok(None);
+                }
+                let body = shown(account, tx.lock_credit(&account.id).await?).to_string().into_bytes();
+                if let Some(once) = once {
+                    keep(tx, once, 200, body.clone(), now).await?;
+                }
+                Ok::<_, EngineError>(Some(body))
+            })
+        })
+        .await?;
+    let Some(body) = body else {
+        let sentence = "this reference is known with another amount; take another one, or look at the statement";
+        return Err(Problem::new(StatusCode::CONFLICT, "content_differs", sentence).at("reference").into());
+    };
+    tracing::info!(account = %request.in_path("id"), amount, by = %request.holder.name, "a deposit was recorded");
+    Ok(Said::kept(body))
+}
+
+/// What the ledger's column takes in any database.
+const REFERENCE_BYTES_MAX: usize = 200;

@@ -1,0 +1,85 @@
+//! One guest, found by a phone: everything that is known of him, and forgetting it.
+
+use serde_json::{Value, json};
+use ticketbridge_core::command::Command;
+use ticketbridge_core::order::Order;
+use ticketbridge_core::personal::{Phone, in_clear};
+
+use crate::engine::Engine;
+use crate::http::ops::body::refused;
+use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::view;
+
+/// Digits of a phone, at least: fewer are a slip of the hand.
+const PHONE_DIGITS_MIN: usize = 5;
+
+fn phone_of(request: &Request) -> Result<Phone, Failure> {
+    let phone = Phone::new(request.given.needed("phone"));
+    if phone.reveal().chars().filter(char::is_ascii_digit).count() < PHONE_DIGITS_MIN {
+        return Err(
+            refused("phone", format!("`phone` has at least {PHONE_DIGITS_MIN} digits, all of the number's")).into()
+        );
+    }
+    Ok(phone)
+}
+
+/// `POST guests/export`: goes into the history of every order that is told of, before it is told of.
+pub(crate) async fn export(request: Request) -> Outcome {
+    let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
+    let reason = format!("export of a guest's data: {}", request.given.needed("reason"));
+    let mut orders = Vec::new();
+    for id in engine.orders_of_guest(phone.reveal()).await? {
+        let command = Command::RecordReveal { reason: reason.clone() };
+        let order = engine.apply(&id, command, request.actor()).await?.order;
+        orders.push(known_of(&order, &phone));
+    }
+    tracing::info!(orders = orders.len(), by = %request.holder.name, "a guest's data was exported");
+    Ok(Said::ok(&json!({ "phone": phone, "orders": orders })))
+}
+
+/// What an order knows of the guest; others in it are no concern of his.
+fn known_of(order: &Order, phone: &Phone) -> Value {
+    let zone = order.rules.channel.time_zone;
+    let people = order.people().filter(|(_, person)| Engine::is_phone(person, phone.reveal()));
+    let records: Vec<Value> =
+        in_clear(|| people.map(|(role, person)| json!({ "as": role, "person": view::person(person) })).collect());
+    let visits: Vec<Value> = order
+        .booking
+        .iter()
+        .chain(&order.past_bookings)
+        .map(|booking| {
+            json!({
+                "channel_booking_id": booking.channel_booking_id,
+                "state": booking.state,
+                "visit_date": booking.visit_date,
+                "used_at": booking.used_at.map(|at| at.rfc3339(zone)),
+            })
+        })
+        .collect();
+    json!({
+        "order_id": order.id,
+        "channel": order.channel,
+        "channel_order_id": order.channel_order_id,
+        "state": order.state,
+        "product": order.product,
+        "quantity": order.quantity,
+        "currency": order.money.currency,
+        "total": order.money.due,
+        "received": order.money.received(),
+        "refunded": order.money.refunded(),
+        "placed_at": order.placed_at.rfc3339(zone),
+        "records": records,
+        "visits": visits,
+    })
+}
+
+/// `POST guests/erase`: in every order that is over; the others are named.
+pub(crate) async fn erase(request: Request) -> Outcome {
+    let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
+    let reason = request.given.needed("reason");
+    let result = engine.forget_guest(phone.reveal(), &reason, &request.actor()).await?;
+    tracing::info!(erased = result.erased.len(), kept = result.kept.len(), by = %request.holder.name,
+        "a guest's data was erased on request");
+    let kept: Vec<Value> = result.kept.iter().map(|(order, why)| json!({ "order_id": order, "reason": why })).collect();
+    Ok(Said::ok(&json!({ "phone": phone, "erased": result.erased, "kept": kept })))
+}

@@ -1,0 +1,111 @@
+use super::*;
+use crate::dialect::{Query as _, get, values};
+use crate::test_support::{TEST_KEY, for_each_database};
+use crate::{InboxVerdict, KnownAct, NewInbox, SealedColumn, StoredAnswer};
+use std::collections::BTreeSet;
+use ticketbridge_core::order::TicketKind;
+
+/// One row of everything that is sealed.
+async fn seed(store: &Store, n: u128) {
+    let hash = format!("{n:064x}");
+    write(
+        store,
+        work!(tx, hash => {
+            tx.insert_order(&order(n), &[]).await?;
+            let (id, answer) = (format!("inb_{n}"), StoredAnswer { status: 200, body: b"{}".to_vec() });
+            let new = NewInbox {
+                id: &id, dedupe: &hash, channel: "c", call: "x", key: "k", received_at: NOW, body_sha256: &hash, body: b"body",
+            };
+            tx.insert_inbox(&new).await?;
+            tx.finish_inbox(&id, InboxVerdict::Accepted, None, Some(&answer)).await?;
+            tx.remember(&channel(), &ExternalId(format!("X{n}")), &"message").await?;
+            tx.import_codes("pool", TicketKind::Code, &[format!("code {n}")]).await?;
+            tx.put_act(&hash, &KnownAct { request_hash: hash.clone(), status: 200, body: b"{}".to_vec() }, NOW).await
+        }),
+    )
+    .await;
+}
+
+async fn left(store: &Store) -> u64 {
+    let mut left = 0;
+    for column in SealedColumn::ALL {
+        left += store.under_old_keys(column).await.unwrap();
+    }
+    left
+}
+
+#[tokio::test]
+async fn everything_sealed_is_sealed_anew_and_opens_without_the_old_key() {
+    for_each_database(|store| async move {
+        for n in 1..=5 {
+            seed(&store, n).await;
+        }
+        let hash = store.sealer().keyed_hash("phone", "1");
+        assert_eq!(left(&store).await, 0);
+        store.sealer().replace(&[[9; 32], TEST_KEY]);
+        assert_eq!(left(&store).await, 6 * 5 + 1);
+        for column in SealedColumn::ALL {
+            let (mut after, mut rows) = (None::<Vec<String>>, 0);
+            loop {
+                let batch = write(&store, work!(tx, after => tx.reseal(column, after.as_deref(), 2).await)).await;
+                rows += batch.rows;
+                after = batch.after;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(rows, if column.name() == "secret.sealed" { 1 } else { 5 }, "{}", column.name());
+        }
+        store.sealer().replace(&[[9; 32]]);
+        assert_eq!(left(&store).await, 0);
+        assert_eq!(store.load_order(&order(3).id).await.unwrap(), Some(order(3)));
+        assert_eq!(store.inbox_body("inb_3").await.unwrap().as_deref(), Some(&b"body"[..]));
+        assert!(store.inbox_row("inb_3").await.unwrap().unwrap().answer.is_some());
+        assert!(store.known_act(&format!("{:064x}", 3)).await.unwrap().is_some());
+        let kept: Vec<String> =
+            write(&store, work!(tx => tx.take_remembered(&channel(), &ExternalId("X3".to_owned())).await)).await;
+        assert_eq!(kept, ["message"]);
+        assert_eq!(store.sealer().keyed_hash("phone", "1"), hash);
+        store.migrate().await.expect("the key of hashes opens, too");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_row_under_a_key_that_is_gone_stops_the_rotation() {
+    for_each_database(|store| async move {
+        seed(&store, 1).await;
+        store.sealer().replace(&[[9; 32]]);
+        let result = store
+            .write("test", |tx: &Tx| {
+                Box::pin(async move { tx.reseal(&SealedColumn::ALL[1], None, 10).await.map(drop) })
+            })
+            .await;
+        assert!(matches!(result, Err(StoreError::Sealed(_))), "{result:?}");
+        assert!(store.migrate().await.is_err(), "a database is not opened without any of its keys");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_column_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let store = Store::connect(&url, crate::test_support::options()).await.unwrap();
+    store.migrate().await.unwrap();
+    seed(&store, 1).await;
+    let known: BTreeSet<String> = SealedColumn::ALL.iter().map(SealedColumn::name).collect();
+    let mut found = BTreeSet::new();
+    for table in store.rows("SELECT name FROM sqlite_master WHERE type = 'table'", values![]).await.unwrap() {
+        let table: String = get(&table, "name").unwrap();
+        for column in store.rows(&format!("SELECT name FROM pragma_table_info('{table}')"), values![]).await.unwrap() {
+            let column: String = get(&column, "name").unwrap();
+            let sql = format!("SELECT COUNT(*) AS many FROM \"{table}\" WHERE \"{column}\" LIKE 'v1.%'");
+            let row = store.row(&sql, values![]).await.unwrap().unwrap();
+            if get::<i64>(&row, "many").unwrap() > 0 {
+                found.insert(format!("{table}.{column}"));
+            }
+        }
+    }
+    assert_eq!(found, known);
+}

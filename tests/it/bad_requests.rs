@@ -1,0 +1,247 @@
+//! Hostile and broken requests: each gets the documented answer (`contract.md` 3 and 4) and changes nothing.
+
+use http::Method;
+use serde_json::{Value, json};
+use ticketbridge_adapters::douyin::sign::sign;
+use ticketbridge_adapters::standard_webhooks::Secrets;
+use ticketbridge_core::Millis;
+use ticketbridge_core::limits::BODY_BYTES_MAX;
+
+use crate::support::{Ask, CLIENT_KEY, CLIENT_SECRET, GATE_SECRET, TestBridge, douyin};
+
+/// A call with any bytes, signed with `secret`.
+fn signed_bytes(bridge: &TestBridge, call: &str, secret: &str, body: &[u8]) -> Ask {
+    let stamp = bridge.now().0.to_string();
+    let (signature, _) = sign(secret, &[("client_key", CLIENT_KEY), ("timestamp", &stamp)], body);
+    Ask::new(Method::POST, format!("/channels/douyin-main/{call}?client_key={CLIENT_KEY}&timestamp={stamp}"))
+        .header("x-life-clientkey", CLIENT_KEY)
+        .header("x-life-sign", &signature)
+        .header("content-type", "application/json")
+        .body(body)
+}
+
+/// Number of orders and of deliveries.
+async fn effects(bridge: &TestBridge) -> (usize, usize) {
+    let count = async |list: &str| bridge.get(list).await.expect(200).json()["items"].as_array().expect("items").len();
+    (count("orders").await, count("deliveries").await)
+}
+
+#[tokio::test]
+async fn a_caller_that_is_not_believed_gets_401_in_the_channels_envelope() {
+    let bridge = TestBridge::start().await;
+    let sale = douyin::sale("V100", 2, bridge.now());
+    let path = "/channels/douyin-main/create-order";
+    let wrong_secret =
+        signed_bytes(&bridge, "create-order", "fedcba9876543210fedcba9876543210", sale.to_string().as_bytes());
+    let mut dearer = sale.clone();
+    dearer["count"] = json!(1);
+    let stamp = bridge.now().0;
+    let requests = [
+        (
+            "no signature",
+            Ask::new(Method::POST, format!("{path}?client_key={CLIENT_KEY}&timestamp={stamp}")).json(&sale),
+        ),
+        ("nothing at all", Ask::new(Method::POST, path).json(&sale)),
+        ("another secret", wrong_secret),
+        ("another body", bridge.signed("create-order", &sale).body(dearer.to_string())),
+        ("one space more", bridge.signed("create-order", &sale).body(format!("{sale} "))),
+        (
+            "an unknown application",
+            bridge
+                .signed("create-order", &sale)
+                .header("x-life-clientkey", "awsomebodyelse")
+                .header("x-life-sign", "00"),
+        ),
+        ("a signature that is none", bridge.signed("create-order", &sale).header("x-life-sign", "not hexadecimal")),
+        ("an empty signature", bridge.signed("create-order", &sale).header("x-life-sign", "")),
+    ];
+    for (what, request) in requests {
+        let answer = bridge.ask(request).await.expect(401).json();
+        assert!(answer["data"]["error_code"].as_i64().is_some_and(|code| code != 0), "{what}: {answer}");
+        assert_eq!(answer.as_object().expect("an envelope").len(), 1, "{what}: {answer}");
+        assert!(!answer.to_string().contains(CLIENT_SECRET), "{what}: {answer}");
+    }
+    assert_eq!(effects(&bridge).await, (0, 0));
+    assert_eq!(bridge.get("inbox").await.expect(200).json()["items"], json!([]), "strangers do not fill the inbox");
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_refused_with_a_number_and_shows_in_the_inbox() {
+    let bridge = TestBridge::start().await;
+    let sale = douyin::sale("V100", 2, bridge.now());
+    let with = |field: &str, value: Value| {
+        let mut body = sale.clone();
+        body[field] = value;
+        body.to_string().into_bytes()
+    };
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let bodies = [
+        ("not UTF-8", b"{\"order_id\":\"V100\",\"x\":\"\xff\xfe\"}".to_vec()),
+        ("nothing", Vec::new()),
+        ("not JSON", b"order_id=V100".to_vec()),
+        ("half of it", sale.to_string().into_bytes()[..40].to_vec()),
+        ("a list", b"[]".to_vec()),
+        ("null", b"null".to_vec()),
+        ("very deep", deep.into_bytes()),
+        ("a number that is a word", with("count", json!("two"))),
+        ("no units", with("count", json!(0))),
+        ("fewer than none", with("count", json!(-1))),
+        ("a number too large", with("count", json!(i64::MAX))),
+        ("an object for a text", with("order_id", json!({}))),
+        ("an empty number", with("order_id", json!(""))),
+        ("no number", with("order_id", Value::Null)),
+        ("a list for an object", with("amount", json!([]))),
+        ("a text for an object", with("buyer", json!("13800000100"))),
+        ("a negative amount", with("amount", json!({ "origin_amount": -1, "pay_amount": -1 }))),
+        ("an amount that is a fraction", with("amount", json!({ "origin_amount": 0.5, "pay_amount": 0.5 }))),
+        ("the full-width bar", with("product_out_id", json!("LP-V2｜LP-B2"))),
+        ("an unknown kind", with("order_type", json!(77))),
+    ];
+    for (what, body) in bodies {
+        let answer = bridge.ask(signed_bytes(&bridge, "create-order", CLIENT_SECRET, &body)).await.expect(200).json();
+        let code = answer["data"]["error_code"].as_i64().unwrap_or_else(|| panic!("{what}: {answer}"));
+        assert!(code != 0 && code != 100, "{what}: it would be wrong the next time too: {answer}");
+        assert!(!answer.to_string().contains("13800000100"), "{what}: guest data in an answer: {answer}");
+        let rows = bridge.get("inbox?verdict=malformed&limit=200").await.expect(200).json();
+        let sha = {
+            use sha2::Digest as _;
+            hex::encode(sha2::Sha256::digest(&body))
+        };
+        let is_kept = rows["items"].as_array().expect("items").iter().any(|row| {
+            row["call"] == "create-order"
+                && (row["body_sha256"] == sha.as_str() || serde_json::from_slice::<Value>(&body).is_ok())
+        });
+        assert!(is_kept, "{what}: {rows}");
+    }
+    assert_eq!(effects(&bridge).await, (0, 0));
+}
+
+#[tokio::test]
+async fn every_call_bears_nonsense() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    let before = (effects(&bridge).await, bridge.stored("V100").await.version);
+    let calls = [
+        "can-buy",
+        "create-order",
+        "pay-notify",
+        "issue-voucher",
+        "cancel-notify",
+        "refund-apply",
+        "refund-notify",
+        "info-sync",
+        "query-order",
+        "pull-calendar",
+        "v2-create-order",
+        "v2-issue-voucher",
+    ];
+    for call in calls {
+        for body in [
+            &b""[..],
+            b"{",
+            b"{}",
+            b"[1]",
+            b"7",
+            b"\xc3\x28",
+            b"{\"order_id\":[],\"count\":\"x\"}",
+            b"{\"order_id\":7.5}",
+        ] {
+            let answer = bridge.ask(signed_bytes(&bridge, call, CLIENT_SECRET, body)).await.expect(200).json();
+            let code = answer["data"]["error_code"].as_i64();
+            assert!(code.is_some_and(|code| code != 0), "{call} {:?}: {answer}", String::from_utf8_lossy(body));
+        }
+    }
+    assert_eq!((effects(&bridge).await, bridge.stored("V100").await.version), before);
+}
+
+#[tokio::test]
+async fn a_body_has_at_most_a_mebibyte() {
+    let bridge = TestBridge::start().await;
+    let sale = douyin::sale("V100", 2, bridge.now()).to_string();
+    let padded = |length: usize| format!("{sale}{}", " ".repeat(length - sale.len()));
+    let too_large = signed_bytes(&bridge, "create-order", CLIENT_SECRET, padded(BODY_BYTES_MAX + 1).as_bytes());
+    bridge.ask(too_large).await.problem(413, "too_large");
+    assert_eq!(effects(&bridge).await, (0, 0));
+    let just_fits = signed_bytes(&bridge, "create-order", CLIENT_SECRET, padded(BODY_BYTES_MAX).as_bytes());
+    assert_eq!(bridge.ask(just_fits).await.expect(200).json()["data"]["error_code"], 0);
+}
+
+#[tokio::test]
+async fn unknown_places_foreign_addresses_and_too_many_calls_are_turned_away() {
+    let bridge = TestBridge::start().await;
+    let sale = douyin::sale("V100", 2, bridge.now());
+    let to = |path: &str| Ask::new(Method::POST, path).json(&sale);
+    bridge.ask(to("/channels/nobody/create-order")).await.problem(404, "unknown_channel");
+    bridge.ask(to("/channels/douyin-main/no-such-call")).await.problem(404, "unknown_call");
+    bridge.ask(to("/no/such/place")).await.problem(404, "not_found");
+    bridge.ask(Ask::new(Method::GET, "/channels/douyin-main/create-order")).await.problem(405, "method_not_allowed");
+
+    let closed = TestBridge::start_with(|files| {
+        let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
+        *channel = channel.replace("allow_from = []", "allow_from = [\"198.51.100.0/24\"]");
+    })
+    .await;
+    closed.ask(closed.signed("create-order", &sale)).await.problem(403, "caller_not_allowed");
+    assert_eq!(effects(&closed).await, (0, 0));
+
+    let slow = TestBridge::start_with(|files| {
+        let service = files.get_mut("ticketbridge.toml").expect("the service");
+        *service = service.replace("rate_per_caller = 100000", "rate_per_caller = 2");
+    })
+    .await;
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(slow.ask(slow.signed("create-order", &sale)).await);
+    }
+    let turned_away: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert!(turned_away.len() >= 10, "{}", turned_away.len());
+    assert!(turned_away.iter().all(|answer| answer.headers.contains_key("retry-after")));
+    turned_away[0].problem(429, "too_many_requests");
+}
+
+/// An event with any bytes, signed.
+fn event(bridge: &TestBridge, body: &[u8]) -> Ask {
+    let (mut headers, secrets) = (http::HeaderMap::new(), Secrets::parse([GATE_SECRET]).expect("a secret"));
+    secrets.sign_into(&mut headers, "evt-1", bridge.now(), body).expect("an id");
+    let mut ask = Ask::new(Method::POST, "/backends/gate/events").header("content-type", "application/json").body(body);
+    for (name, value) in [
+        ("webhook-id", "webhook-id"),
+        ("webhook-timestamp", "webhook-timestamp"),
+        ("webhook-signature", "webhook-signature"),
+    ] {
+        ask = ask.header(name, headers[value].to_str().expect("text"));
+    }
+    ask
+}
+
+#[tokio::test]
+async fn a_back_end_is_told_what_is_wrong_with_its_event() {
+    let bridge = TestBridge::start().await;
+    let booking = bridge.ticketed("V100", "R100").await.booking.expect("a booking").id;
+    let version = bridge.stored("V100").await.version;
+    let good = json!({ "type": "ticket.redeemed", "reservation_id": booking, "occurred_at": "2026-11-21T10:00:00+08:00", "data": {} });
+    let bytes = good.to_string().into_bytes();
+    let unsigned = Ask::new(Method::POST, "/backends/gate/events").json(&good);
+    bridge.ask(unsigned).await.problem(401, "missing_signature");
+    bridge.ask(event(&bridge, &bytes).body(format!("{good} "))).await.problem(401, "bad_signature");
+    bridge.ask(event(&bridge, &bytes).header("webhook-id", "evt-2")).await.problem(401, "bad_signature");
+    let old = event(&bridge, &bytes);
+    bridge.advance(Millis::seconds(301));
+    bridge.ask(old).await.problem(401, "bad_timestamp");
+    bridge
+        .ask(event(&bridge, &bytes).header("content-type", "text/plain"))
+        .await
+        .problem(415, "unsupported_media_type");
+    bridge.ask(event(&bridge, b"{\"type\":\"\xff\"}")).await.problem(400, "malformed");
+    bridge.ask(event(&bridge, b"{\"type\":")).await.problem(400, "malformed");
+    let mut wrong = good.clone();
+    wrong["occurred_at"] = json!(7);
+    bridge.ask(event(&bridge, wrong.to_string().as_bytes())).await.problem(422, "malformed");
+    bridge.ask(event(&bridge, &vec![b' '; BODY_BYTES_MAX + 1])).await.problem(413, "too_large");
+    let mut unknown = good.clone();
+    unknown["reservation_id"] = json!("bkg_nobody");
+    bridge.ask(event(&bridge, unknown.to_string().as_bytes())).await.problem(404, "not_found");
+    bridge.ask(Ask::new(Method::POST, "/backends/nobody/events").json(&good)).await.problem(404, "unknown_backend");
+    bridge.ask(Ask::new(Method::GET, "/backends/gate/events")).await.problem(405, "method_not_allowed");
+    assert_eq!(bridge.stored("V100").await.version, version);
+}

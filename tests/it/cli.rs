@@ -1,0 +1,123 @@
+//! The program's commands as a shell sees them: what they print, where, and their exit codes.
+
+use std::process::Output;
+
+use ticketbridge_adapters::douyin::sign::sign;
+
+use crate::real::Place;
+use crate::support::{CLIENT_KEY, CLIENT_SECRET};
+
+fn place() -> Place {
+    Place::with_example(|_, text| text)
+}
+
+/// Exit code, standard output, standard error.
+fn said(output: Output) -> (Option<i32>, String, String) {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[tokio::test]
+async fn help_names_every_command_and_wrong_usage_is_code_2() {
+    let place = place();
+    let (code, out, _) = said(place.run_bare(&["--help"]).await);
+    assert_eq!(code, Some(0));
+    for command in ["serve", "demo", "sandbox", "check", "migrate", "verify"] {
+        assert!(out.contains(&format!("\n  {command} ")), "`{command}` is missing:\n{out}");
+        let (code, help, _) = said(place.run_bare(&[command, "--help"]).await);
+        assert_eq!(code, Some(0), "{command}");
+        assert!(help.contains("Usage: ticketbridge"), "{help}");
+    }
+    for wrong in [&[][..], &["sell"], &["serve", "--no-such-option"], &["verify"], &["check", "--config"]] {
+        let (code, out, err) = said(place.run_bare(wrong).await);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{wrong:?}");
+        assert!(err.contains("--help"), "it says where help is: {wrong:?}: {err}");
+    }
+    assert_eq!(said(place.run_bare(&["--version"]).await).0, Some(0));
+}
+
+#[tokio::test]
+async fn check_prints_its_findings_on_standard_output() {
+    let (code, out, err) = said(place().run(&["check"]).await);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let wrong = Place::with_example(|_, text| text.replace("category = \"sightseeing\"", "category = \"lodging\""));
+    let (code, out, _) = said(wrong.run(&["check"]).await);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("products/lakeside.toml:") && out.contains("lodging"), "{out}");
+    let (code, out, err) = said(wrong.run_bare(&["check", "--config", "no-such-directory"]).await);
+    assert_eq!(code, Some(1));
+    assert!(format!("{out}{err}").contains("no-such-directory"), "{out}{err}");
+}
+
+#[tokio::test]
+async fn migrate_can_be_repeated_and_a_database_out_of_reach_is_code_1() {
+    let place = place();
+    for _ in 0..2 {
+        let (code, out, err) = said(place.run(&["migrate"]).await);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(out.contains("sqlite") && place.path().join("ticketbridge.db").exists(), "{out}");
+    }
+    let nowhere =
+        Place::with_example(|_, text| {
+            // Port 9 of this machine discards; no database answers there.
+            text.lines()
+                .map(|line| {
+                    if line.starts_with("url = \"sqlite") {
+                        "url = \"postgres://a:secret@127.0.0.1:9/b\""
+                    } else {
+                        line
+                    }
+                })
+                .fold(String::new(), |text, line| text + line + "\n")
+        });
+    for command in ["migrate", "serve"] {
+        let (code, out, err) = said(nowhere.run(&[command]).await);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{command}: {err}");
+        assert!(err.contains("database") && !err.contains("secret"), "{command}: {err}");
+    }
+}
+
+#[tokio::test]
+async fn serve_refuses_a_bad_configuration_and_a_taken_address() {
+    let wrong = Place::with_example(|_, text| text.replace("region   = \"mainland\"", "region   = \"overseas\""));
+    let (code, _, err) = said(wrong.run(&["serve"]).await);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("products/lakeside.toml:"), "{err}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let place = Place::with_example(|_, text| {
+        text.replace("127.0.0.1:8080\"          #", &format!("{}\" #", taken.local_addr().expect("an address")))
+    });
+    let (code, _, err) = said(place.run(&["serve"]).await);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("listen"), "{err}");
+}
+
+/// A captured request, signed with `secret`.
+fn captured(secret: &str, body: &str) -> String {
+    let stamp = "1795226400000";
+    let (signature, _) = sign(secret, &[("client_key", CLIENT_KEY), ("timestamp", stamp)], body.as_bytes());
+    format!(
+        "POST /channels/douyin-main/query-order?client_key={CLIENT_KEY}&timestamp={stamp} HTTP/1.1\r\n\
+         Host: bridge\r\nx-life-clientkey: {CLIENT_KEY}\r\nx-life-sign: {signature}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[tokio::test]
+async fn verify_says_of_a_captured_request_whether_it_is_believed_and_never_the_secret() {
+    let place = place();
+    let body = r#"{"order_id":"V100"}"#;
+    for (secret, expected) in [(CLIENT_SECRET, 0), ("fedcba9876543210fedcba9876543210", 1)] {
+        let file = place.path().join("request");
+        std::fs::write(&file, captured(secret, body)).expect("a file");
+        let file = file.to_str().expect("a path").to_owned();
+        let (code, out, err) = said(place.run(&["verify", "--channel", "douyin-main", "--request", &file]).await);
+        assert_eq!(code, Some(expected), "{out}{err}");
+        assert!(out.contains(CLIENT_KEY), "it says which application: {out}");
+        assert!(!format!("{out}{err}").contains(CLIENT_SECRET), "the secret is shown: {out}{err}");
+    }
+    let (code, _, err) = said(place.run(&["verify", "--channel", "douyin-main", "--request", "no-such-file"]).await);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("no-such-file"), "{err}");
+}

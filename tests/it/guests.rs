@@ -1,0 +1,188 @@
+//! Guests' data: under a new key while the service runs, found by phone, forgotten when it is no longer needed.
+
+use serde_json::json;
+use ticketbridge::app;
+use ticketbridge::cli::keys::rotate_all;
+use ticketbridge::config::Config;
+use ticketbridge_core::Millis;
+use ticketbridge_core::order::OrderState;
+use ticketbridge_store::{InboxFilter, PageRequest, SealedColumn};
+
+use crate::support::{Ask, OPERATOR, TestBridge};
+
+const OLD_KEY: &str = "key = { env = \"TICKETBRIDGE_DATA_KEY\" }";
+const NEW_KEY: &str = "YW5vdGhlciBrZXkgZm9yIHRlc3RzLCAzMiBieXRlcy4=";
+/// The buyer of sale V100, in the tests' numbering.
+const PHONE: &str = "13800000100";
+
+impl TestBridge {
+    fn change_keys(&self, keys: &str) {
+        let text = self.read_config("ticketbridge.toml");
+        let line = text.lines().find(|line| line.starts_with("key = ")).expect("the key of the data");
+        self.write_config("ticketbridge.toml", &text.replace(line, keys));
+        ticketbridge::reload::reload(self.bridge.shared()).unwrap_or_else(|report| panic!("{report}"));
+    }
+
+    fn with_line(&self, file: &str, lines: &str) {
+        self.write_config(file, &format!("{}\n{lines}\n", self.read_config(file)));
+        ticketbridge::reload::reload(self.bridge.shared()).unwrap_or_else(|report| panic!("{report}"));
+    }
+
+    /// What `ticketbridge keys rotate` does, over a connection of its own.
+    async fn rotate(&self) -> u64 {
+        let config = Config::load(&self.config_directory(), &self.bridge.shared().environment).expect("right");
+        let store = app::open_store(&config).await.expect("a database that answers");
+        let left = rotate_all(&store, drop).await.expect("every key is there");
+        store.close().await.expect("a database that answers");
+        left
+    }
+
+    async fn used(&self, sale: &str, booking: &str) {
+        self.ticketed(sale, booking).await;
+        self.set_time("2026-12-01T10:00:00+08:00");
+        let at = json!({ "at": "2026-12-01T09:00:00+08:00" });
+        self.post(&format!("orders/douyin-main:{sale}/redeem"), &at).await.expect(200);
+        self.drain().await;
+    }
+
+    async fn under_old_keys(&self) -> u64 {
+        let mut left = 0;
+        for column in SealedColumn::ALL {
+            left += self.bridge.engine().store().under_old_keys(column).await.expect("a database that answers");
+        }
+        left
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_rotated_under_load_and_the_old_one_can_go() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.change_keys(&format!("key = [\"{NEW_KEY}\", {{ env = \"TICKETBRIDGE_DATA_KEY\" }}]"));
+    assert!(bridge.under_old_keys().await > 3);
+    let load = async {
+        for number in 2..30 {
+            bridge.sell(&format!("V{number}00")).await;
+        }
+    };
+    let (left, ()) = tokio::join!(bridge.rotate(), load);
+    assert_eq!((left, bridge.under_old_keys().await), (0, 0));
+
+    bridge.change_keys(&format!("key = \"{NEW_KEY}\""));
+    let bridge = bridge.restart().await;
+    assert_eq!(bridge.stored("V100").await.buyer.phone.expect("a phone").reveal(), PHONE);
+    let found = bridge.bridge.engine().orders_of_guest(PHONE).await.expect("a database that answers");
+    assert_eq!(found, [bridge.stored("V100").await.id], "phones are found under the key that they were hashed with");
+    // A repeat is recognised and answered as before, from what was sealed anew.
+    bridge.sell("V200").await;
+}
+
+#[tokio::test]
+async fn a_rotation_goes_on_where_it_was_broken_off_and_misses_no_key() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.change_keys(&format!("key = \"{NEW_KEY}\""));
+    let config = Config::load(&bridge.config_directory(), &bridge.bridge.shared().environment).expect("right");
+    assert!(app::open_store(&config).await.is_err(), "a database is not opened without any of its keys");
+    bridge.change_keys(OLD_KEY);
+    bridge.sell("V200").await;
+    bridge.change_keys(&format!("key = [\"{NEW_KEY}\", {{ env = \"TICKETBRIDGE_DATA_KEY\" }}]"));
+    let store = bridge.bridge.engine().store();
+    let first: ticketbridge_store::Resealed = store
+        .write("test", |tx| Box::pin(async move { tx.reseal(&SealedColumn::ALL[1], None, 1).await }))
+        .await
+        .map_err(|error: ticketbridge_store::StoreError| error)
+        .expect("one row");
+    assert_eq!((first.rows, first.after.is_some()), (1, true));
+    assert_eq!(bridge.rotate().await, 0);
+    assert_eq!(bridge.rotate().await, 0);
+}
+
+#[tokio::test]
+async fn guests_are_forgotten_so_long_after_the_end_and_the_books_stay() {
+    let bridge = TestBridge::start().await;
+    bridge.with_line("ticketbridge.toml", "[retention]\nguests = \"30d\"");
+    bridge.used("V100", "R100").await;
+    bridge.sell("V200").await;
+    let forget = async || bridge.bridge.engine().forget_old_guests().await.expect("a database that answers");
+    bridge.advance(Millis::hours(30 * 24 - 1));
+    assert_eq!(forget().await, 0);
+    bridge.advance(Millis::hours(2));
+    assert_eq!((forget().await, forget().await), (1, 0));
+
+    let order = bridge.stored("V100").await;
+    assert!(!order.knows_guests());
+    let booking = order.booking.as_ref().expect("a booking");
+    assert_eq!((order.state, booking.visitors.len(), order.money.received()), (OrderState::Completed, 4, 39_800));
+    assert_eq!(booking.ticketing.tickets.len(), 2);
+    let engine = bridge.bridge.engine();
+    assert_eq!(engine.orders_of_guest(PHONE).await.expect("a database that answers"), []);
+    let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
+    let last = events["items"].as_array().and_then(|items| items.last()).expect("an event").clone();
+    assert_eq!((&last["kind"], &last["actor"]["kind"]), (&json!("guests_erased"), &json!("policy")));
+    let filter = InboxFilter { order: Some(order.id.clone()), ..InboxFilter::default() };
+    let page = PageRequest { limit: 200, cursor: None };
+    let messages = engine.store().list_inbox(&filter, &page).await.expect("a database that answers").items;
+    assert!(messages.len() >= 3);
+    for message in messages {
+        assert_eq!(engine.store().inbox_body(&message.id).await.expect("a database that answers"), None);
+    }
+    // An order that lives keeps its guests.
+    assert!(bridge.stored("V200").await.knows_guests());
+    bridge.order("V100").await;
+}
+
+#[tokio::test]
+async fn everything_known_of_a_guest_is_exported_on_the_record() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    let ask = json!({ "phone": "+86 138-0000-0100", "reason": "the guest asked by letter" });
+    let known = bridge.post("guests/export", &ask).await.expect(200).json();
+    assert_eq!(known["orders"].as_array().map(Vec::len), Some(1));
+    let order = &known["orders"][0];
+    assert_eq!((&order["channel_order_id"], &order["total"]), (&json!("V100"), &json!(39_800)));
+    assert_eq!(
+        order["records"][0],
+        json!({ "as": "buyer", "person": { "name": null, "phone": PHONE, "document": null } })
+    );
+    let text = known.to_string();
+    assert!(text.contains("Ada Example"), "he is the contact of the booking, too");
+    assert!(!text.contains("13900000001"), "other visitors are no concern of his");
+    let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
+    let last = events["items"].as_array().and_then(|items| items.last()).expect("an event").clone();
+    assert_eq!((&last["kind"], &last["actor"]["name"]), (&json!("guests_revealed"), &json!("ada")));
+    // A visitor is found as well as a buyer.
+    let visitor = json!({ "phone": "13900000001", "reason": "the guest asked" });
+    assert_eq!(
+        bridge.post("guests/export", &visitor).await.expect(200).json()["orders"][0]["records"][0]["as"],
+        "visitor"
+    );
+
+    let nobody = json!({ "phone": "13899999999", "reason": "the guest asked" });
+    assert_eq!(bridge.post("guests/export", &nobody).await.expect(200).json()["orders"], json!([]));
+    bridge.post("guests/export", &json!({ "phone": PHONE })).await.problem(422, "invalid");
+    bridge.post("guests/export", &json!({ "phone": "138", "reason": "x" })).await.problem(422, "invalid");
+    for path in ["guests/export", "guests/erase"] {
+        bridge.ask(Ask::post(path, &ask).token(OPERATOR)).await.problem(403, "forbidden");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_is_erased_where_the_order_is_over_and_told_where_not() {
+    let bridge = TestBridge::start().await;
+    bridge.used("V100", "R100").await;
+    let wish = json!({ "phone": PHONE, "reason": "the guest asked" });
+    let done = bridge.post("guests/erase", &wish).await.expect(200).json();
+    let id = bridge.stored("V100").await.id;
+    assert_eq!(done, json!({ "phone": "138****0100", "erased": [id], "kept": [] }));
+    assert!(!bridge.stored("V100").await.knows_guests());
+    assert_eq!(bridge.post("guests/erase", &wish).await.expect(200).json()["erased"], json!([]));
+    // A visitor with the same phone in an order that is still open.
+    bridge.sell("V200").await;
+    let open =
+        bridge.post("guests/erase", &json!({ "phone": "13800000200", "reason": "he asked" })).await.expect(200).json();
+    assert_eq!((&open["erased"], open["kept"].as_array().map(Vec::len)), (&json!([]), Some(1)), "{open}");
+    assert!(bridge.stored("V200").await.knows_guests());
+    let repeated = bridge.issue("R100", 2).await;
+    assert!(repeated["data"]["error_code"].is_i64(), "a late repeat is answered: {repeated}");
+}

@@ -1,0 +1,47 @@
+//! `ticketbridge init`: a starter directory that is right as it stands.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str], directory: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
+    command.args(arguments).current_dir(directory).output().expect("the program starts")
+}
+
+#[test]
+fn a_starter_directory_passes_the_check_and_is_never_overwritten() {
+    let place = tempfile::TempDir::new().expect("a temporary directory");
+    let made = run(&["init", "mine"], place.path());
+    assert!(made.status.success(), "{made:?}");
+    let checked = run(&["check", "--config", "mine"], place.path());
+    assert!(checked.status.success(), "{checked:?}");
+
+    let written = place.path().join("mine/ticketbridge.toml");
+    std::fs::write(&written, "# mine").expect("a file");
+    let again = run(&["init", "mine"], place.path());
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("is not empty"), "{again:?}");
+    assert_eq!(std::fs::read_to_string(written).expect("a file"), "# mine");
+    assert!(run(&["init"], place.path()).status.success(), "`config` is the place that every command looks at");
+    assert!(run(&["check"], place.path()).status.success());
+}
+
+#[test]
+fn the_starter_directory_is_the_whole_example() {
+    let place = tempfile::TempDir::new().expect("a temporary directory");
+    assert!(run(&["init", "."], place.path()).status.success());
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut folders = vec![example.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(&example).expect("inside");
+            let written = std::fs::read_to_string(place.path().join(name)).unwrap_or_default();
+            assert_eq!(written, std::fs::read_to_string(&path).expect("text"), "{}", name.display());
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A guest at the gate: reported once, never before the day, never while a refund is under review, never twice.
+
+use serde_json::{Value, json};
+use ticketbridge_core::Millis;
+
+use crate::support::partners::Outcome;
+use crate::support::{Reply, TestBridge, douyin};
+
+const VERIFY: &str = "/goodlife/v1/trip/certificate/verify/";
+
+async fn go_in(bridge: &TestBridge, id: &str, at: &str) -> Reply {
+    let booking = bridge.stored("V100").await.booking.expect("a booking").id;
+    let body = json!({ "type": "ticket.redeemed", "reservation_id": booking, "occurred_at": at, "data": {} });
+    bridge.backend_event("gate", id, &body).await
+}
+
+fn said(reply: Reply, status: u16) -> (Value, Value) {
+    let body = reply.expect(status).json();
+    (body["result"].clone(), body["reason"].clone())
+}
+
+#[tokio::test]
+async fn use_is_reported_until_acknowledged_under_one_token_and_only_once() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    bridge.partners.next(VERIFY, Outcome::NotSent);
+    bridge.partners.next(VERIFY, Outcome::Interrupted);
+    bridge.partners.next(VERIFY, Outcome::Says(500, json!({})));
+    assert_eq!(said(go_in(&bridge, "evt-1", "2026-12-01T08:59:00+08:00").await, 200).0, "accepted");
+    for _ in 0..5 {
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(2));
+    }
+    let told = bridge.partners.sent(VERIFY);
+    assert_eq!(told.len(), 4, "three that failed and the one that did not");
+    assert!(told.iter().all(|call| call.body["verify_token"] == told[0].body["verify_token"]), "{told:?}");
+    assert_eq!(
+        said(go_in(&bridge, "evt-2", "2026-12-01T09:30:00+08:00").await, 200).0,
+        "stale",
+        "another event, the same fact"
+    );
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent(VERIFY).len(), 4);
+    let order = bridge.order("V100").await;
+    assert_eq!((&order["state"], &order["booking"]["state"]), (&json!("completed"), &json!("used")), "{order}");
+}
+
+#[tokio::test]
+async fn a_guest_who_comes_before_the_day_is_kept_and_counted_on_the_day() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.set_time("2026-11-30T12:00:00+08:00");
+    assert_eq!(
+        said(go_in(&bridge, "evt-1", "2026-11-30T11:59:00+08:00").await, 202),
+        (json!("parked"), json!("too_early"))
+    );
+    bridge.drain().await;
+    assert!(bridge.partners.sent(VERIFY).is_empty());
+    assert_eq!(bridge.order("V100").await["attention"]["kind"], "too_early");
+    assert_eq!(said(go_in(&bridge, "evt-1", "2026-11-30T11:59:00+08:00").await, 200).0, "duplicate");
+    bridge.set_time("2026-12-01T00:00:01+08:00");
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent(VERIFY).len(), 1, "by itself, as soon as the day has come");
+    assert_eq!(bridge.order("V100").await["state"], "completed");
+}
+
+#[tokio::test]
+async fn a_guest_who_comes_while_a_refund_is_under_review_counts_once_it_is_rejected_with_the_real_time() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    let applied = douyin::refund_apply("R100", "B1", 103, 0, bridge.now());
+    bridge.douyin("refund-apply", &applied).await.expect(200);
+    bridge.drain().await;
+    let by_hand = bridge.post("orders/douyin-main:V100/redeem", &json!({ "at": "2026-12-01T09:00:00+08:00" })).await;
+    by_hand.problem(409, "refund_under_review");
+    let parked = said(go_in(&bridge, "evt-1", "2026-12-01T08:59:00+08:00").await, 202);
+    assert_eq!(parked, (json!("parked"), json!("refund_under_review")));
+    bridge.drain().await;
+    assert!(bridge.partners.sent(VERIFY).is_empty(), "not while it is under review");
+    let case = bridge.order("V100").await["refund_case"]["id"].as_str().expect("an id").to_owned();
+    bridge.post(&format!("refunds/{case}/reject"), &json!({ "reason": "the guest is inside" })).await.expect(200);
+    bridge.drain().await;
+    let told = bridge.partners.sent(VERIFY);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].body["verify_time"], 1_796_086_740, "08:59, when the guest really went in");
+    assert_eq!(bridge.order("V100").await["state"], "completed");
+}
+
+#[tokio::test]
+async fn a_guest_who_comes_after_an_approved_refund_is_a_matter_for_a_person() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    let applied = douyin::refund_apply("R100", "B1", 101, 0, bridge.now());
+    bridge.douyin("refund-apply", &applied).await.expect(200);
+    bridge.drain().await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    go_in(&bridge, "evt-1", "2026-12-01T08:59:00+08:00").await;
+    bridge.drain().await;
+    assert!(bridge.partners.sent(VERIFY).is_empty());
+    let order = bridge.order("V100").await;
+    assert_eq!(order["attention"]["kind"], "redeemed_while_refunded", "{order}");
+}
+
+#[tokio::test]
+async fn ops_redeem_as_the_gate_does_and_are_refused_where_the_state_does_not_allow_it() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    let redeem = async || {
+        let now = bridge.now().rfc3339(ticketbridge_core::TimeZone::SHANGHAI);
+        bridge.post("orders/douyin-main:V100/redeem", &json!({ "at": now })).await
+    };
+    assert_eq!(redeem().await.status, 409, "nothing is booked");
+    bridge.book("R100", "V100", "2026-12-01").await;
+    redeem().await.problem(409, "not_ticketed");
+    bridge.issue("R100", 2).await;
+    redeem().await.problem(409, "too_early");
+    bridge.set_time("2026-12-01T10:00:00+08:00");
+    redeem().await.expect(200);
+    redeem().await.problem(409, "already_redeemed");
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent(VERIFY).len(), 1);
+}

@@ -1,0 +1,251 @@
+//! The refund matrix of `product.md`, row by row, through the channel's own calls.
+
+use serde_json::{Value, json};
+use ticketbridge_core::Millis;
+
+use crate::support::partners::Outcome;
+use crate::support::{TestBridge, douyin};
+
+/// Douyin's words for our decision: approved, rejected, not yet.
+const APPROVED: i64 = 1;
+const REJECTED: i64 = 2;
+const WAITS: i64 = 3;
+
+async fn apply(bridge: &TestBridge, number: &str, key: &str, source: i64, fee: i64) -> Value {
+    let body = douyin::refund_apply(number, key, source, fee, bridge.now());
+    let answer = bridge.douyin("refund-apply", &body).await.expect(200).json();
+    assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+    answer["data"].clone()
+}
+
+async fn refunded(bridge: &TestBridge, number: &str, key: &str, scene: i64) {
+    let body = json!({
+        "order_id": number, "biz_uniq_key": key, "refund_amount": 39_800, "refund_time_unix": bridge.now().seconds(),
+        "refund_scene": scene,
+    });
+    let answer = bridge.douyin("refund-notify", &body).await.expect(200).json();
+    assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+}
+
+/// What our audits have told Douyin: 1 approved, 2 rejected.
+fn audits(bridge: &TestBridge) -> Vec<Value> {
+    bridge.partners.sent("/goodlife/v1/trip/refund/audit/").into_iter().map(|sent| sent.body).collect()
+}
+
+fn cancellations(bridge: &TestBridge) -> usize {
+    bridge.partners.sent("/cancel").len()
+}
+
+/// The open case, as ops see it.
+async fn case(bridge: &TestBridge, sale: &str) -> Value {
+    bridge.order(sale).await["refund_case"].clone()
+}
+
+/// The example, with another rule for cancelling.
+async fn with_cancellation(rule: &str) -> TestBridge {
+    TestBridge::start_with(|files| {
+        let products = files.get_mut("products/lakeside.toml").expect("the products");
+        let before = "cancellation = { kind = \"until\", days_before = 1, at = \"18:00\" }";
+        assert!(products.contains(before), "the example has changed");
+        *products = products.replacen(before, &format!("cancellation = {rule}"), 1);
+    })
+    .await
+}
+
+#[tokio::test]
+async fn not_booked_and_told_afterwards_is_recorded() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    refunded(&bridge, "V100", "B1", 1).await;
+    let order = bridge.order("V100").await;
+    assert_eq!((&order["state"], &order["payment"]["state"]), (&json!("cancelled"), &json!("refunded")), "{order}");
+    assert_eq!(order["cancel_reason"], "refunded_before_use");
+}
+
+#[tokio::test]
+async fn not_booked_and_asked_is_approved_at_once() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    assert_eq!(apply(&bridge, "V100", "B1", 101, 0).await["audit_refund_result"], APPROVED);
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/bridge/").len(), 0, "the back-end never heard of it");
+}
+
+#[tokio::test]
+async fn not_booked_and_expired_is_cancelled_for_that_reason() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    refunded(&bridge, "V100", "B1", 150).await;
+    assert_eq!(bridge.order("V100").await["cancel_reason"], "expired");
+}
+
+/// A booking whose tickets do not come: the back-end works on it.
+async fn late(bridge: &TestBridge) {
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.partners.next("/bridge/reservations", Outcome::Says(202, json!({ "state": "pending" })));
+    // The first that fits is taken: a cancellation works, a look finds it still at work.
+    bridge.partners.next("/cancel", Outcome::Says(200, json!({ "state": "cancelled" })));
+    for _ in 0..12 {
+        bridge.partners.next("/bridge/reservations/", Outcome::Says(200, json!({ "state": "pending" })));
+    }
+    bridge.drain().await;
+    assert_eq!(bridge.issue_too_slow("R100", 2).await["data"]["result"], 0);
+    bridge.advance(Millis::minutes(10));
+    bridge.drain().await;
+    let order = bridge.order("V100").await;
+    assert_eq!(order["booking"]["ticketing"]["overdue"], true, "{order}");
+}
+
+async fn tickets_come(bridge: &TestBridge) {
+    let booking = bridge.stored("V100").await.booking.expect("a booking").id;
+    let tickets = json!([{ "code": "LATE-1", "kind": "code" }, { "code": "LATE-2", "kind": "code" }]);
+    let issued = json!({
+        "type": "reservation.issued", "reservation_id": booking, "occurred_at": "2026-11-21T10:11:00+08:00",
+        "data": { "state": "issued", "tickets": tickets },
+    });
+    bridge.backend_event("gate", "evt-1", &issued).await.expect(200);
+}
+
+#[tokio::test]
+async fn tickets_too_late_wait_for_a_person_who_hands_them_over_with_the_rejection() {
+    let bridge = TestBridge::start().await;
+    late(&bridge).await;
+    assert_eq!(apply(&bridge, "R100", "B1", 301, 0).await["audit_refund_result"], WAITS);
+    let id = case(&bridge, "V100").await["id"].as_str().expect("an id").to_owned();
+    let path = format!("refunds/{id}/reject");
+    bridge.post(&path, &json!({ "reason": "they are coming" })).await.problem(409, "tickets_missing");
+    tickets_come(&bridge).await;
+    bridge.post(&path, &json!({ "reason": "here they are" })).await.expect(200);
+    bridge.drain().await;
+    let told = audits(&bridge);
+    assert_eq!((told.len(), &told[0]["audit_result"]), (1, &json!(REJECTED)), "{told:?}");
+    assert!(told[0]["vouchers"].to_string().contains("LATE-1"), "the codes go with it: {told:?}");
+    assert_eq!(bridge.order("V100").await["state"], "booked");
+}
+
+#[tokio::test]
+async fn tickets_too_late_are_given_up_when_a_person_approves() {
+    let bridge = TestBridge::start().await;
+    late(&bridge).await;
+    apply(&bridge, "R100", "B1", 301, 0).await;
+    let id = case(&bridge, "V100").await["id"].as_str().expect("an id").to_owned();
+    bridge.post(&format!("refunds/{id}/approve"), &json!({ "fee": 0 })).await.expect(200);
+    bridge.drain().await;
+    assert_eq!(cancellations(&bridge), 1, "what the back-end works on is called off first");
+    assert_eq!(audits(&bridge).iter().map(|told| &told["audit_result"]).collect::<Vec<_>>(), [&json!(APPROVED)]);
+    refunded(&bridge, "V100", "B1", 155).await;
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["payment"]["state"], "refunded");
+}
+
+#[tokio::test]
+async fn inside_the_deadline_without_tickets_is_always_a_persons_decision() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    assert_eq!(apply(&bridge, "R100", "B1", 101, 0).await["audit_refund_result"], WAITS);
+    bridge.drain().await;
+    let case = case(&bridge, "V100").await;
+    assert_eq!(case["state"], "under_review", "{case}");
+    assert!(audits(&bridge).is_empty());
+}
+
+#[tokio::test]
+async fn a_product_that_cannot_be_cancelled_leaves_customer_service_to_a_person() {
+    let bridge = with_cancellation("{ kind = \"never\" }").await;
+    bridge.ticketed("V100", "R100").await;
+    assert_eq!(apply(&bridge, "R100", "B1", 103, 0).await["audit_refund_result"], WAITS);
+    bridge.drain().await;
+    assert_eq!((case(&bridge, "V100").await["state"].clone(), cancellations(&bridge)), (json!("under_review"), 0));
+}
+
+#[tokio::test]
+async fn inside_the_rule_policy_approves_once_the_tickets_are_void() {
+    for rule in ["{ kind = \"until\", days_before = 1, at = \"18:00\" }", "{ kind = \"anytime\" }"] {
+        let bridge = with_cancellation(rule).await;
+        bridge.ticketed("V100", "R100").await;
+        bridge.partners.next("/cancel", Outcome::NotSent);
+        assert_eq!(apply(&bridge, "R100", "B1", 101, 0).await["audit_refund_result"], WAITS, "{rule}");
+        bridge.drain().await;
+        assert!(audits(&bridge).is_empty(), "no approval before the tickets are void");
+        bridge.advance(Millis::seconds(2));
+        bridge.drain().await;
+        let told = audits(&bridge);
+        assert_eq!(
+            (told.len(), &told[0]["audit_result"], cancellations(&bridge)),
+            (1, &json!(APPROVED), 2),
+            "{told:?}"
+        );
+        refunded(&bridge, "V100", "B1", 1).await;
+        let order = bridge.order("V100").await;
+        assert_eq!((&order["state"], &order["payment"]["state"]), (&json!("cancelled"), &json!("refunded")), "{order}");
+    }
+}
+
+#[tokio::test]
+async fn a_fee_below_the_rules_or_a_time_outside_it_is_a_persons_decision() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    // Within 48 hours of 24:00 of the visit day the rule takes 20 %: 7960 of 39800.
+    bridge.set_time("2026-11-30T10:00:00+08:00");
+    assert_eq!(apply(&bridge, "R100", "B1", 101, 7_959).await["audit_refund_result"], WAITS);
+    bridge.drain().await;
+    assert_eq!((case(&bridge, "V100").await["state"].clone(), cancellations(&bridge)), (json!("under_review"), 0));
+
+    let other = TestBridge::start().await;
+    other.ticketed("V100", "R100").await;
+    other.set_time("2026-11-30T10:00:00+08:00");
+    apply(&other, "R100", "B1", 101, 7_960).await;
+    other.drain().await;
+    assert_eq!(audits(&other)[0]["refund_fee_amount"], 7_960, "the fee that Douyin computed");
+
+    let past = TestBridge::start().await;
+    past.ticketed("V100", "R100").await;
+    past.set_time("2026-11-30T18:00:01+08:00");
+    apply(&past, "R100", "B1", 101, 39_800).await;
+    past.drain().await;
+    assert_eq!((case(&past, "V100").await["state"].clone(), cancellations(&past)), (json!("under_review"), 0));
+}
+
+#[tokio::test]
+async fn what_was_redeemed_is_refused() {
+    let bridge = TestBridge::start().await;
+    let booking = bridge.ticketed("V100", "R100").await.booking.expect("a booking").id;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    let used = json!({
+        "type": "ticket.redeemed", "reservation_id": booking, "occurred_at": "2026-12-01T08:59:00+08:00", "data": {},
+    });
+    bridge.backend_event("gate", "evt-1", &used).await.expect(200);
+    assert_eq!(apply(&bridge, "R100", "B1", 101, 0).await["audit_refund_result"], REJECTED);
+    bridge.drain().await;
+    let order = bridge.order("V100").await;
+    assert_eq!((&order["state"], &order["payment"]["state"]), (&json!("completed"), &json!("paid")), "{order}");
+    assert_eq!(cancellations(&bridge), 0);
+}
+
+#[tokio::test]
+async fn a_ticket_that_comes_after_the_refund_is_cancelled_and_never_shown() {
+    let bridge = TestBridge::start().await;
+    late(&bridge).await;
+    let gone = json!({ "order_id": "R100", "cancel_type": 2, "cancel_order_time_unix": bridge.now().seconds() });
+    bridge.douyin("cancel-notify", &gone).await.expect(200);
+    refunded(&bridge, "V100", "B1", 155).await;
+    tickets_come(&bridge).await;
+    bridge.drain().await;
+    assert!(cancellations(&bridge) >= 1);
+    assert!(bridge.partners.sent("/goodlife/v1/fulfilment/create/callback/").is_empty(), "Douyin never sees it");
+    assert_eq!(bridge.stored("V100").await.state, ticketbridge_core::order::OrderState::Cancelled);
+}
+
+#[tokio::test]
+async fn a_back_end_that_refuses_to_cancel_leaves_the_refund_to_a_person() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.partners.next("/cancel", Outcome::Says(200, json!({ "state": "refused", "reason": "too late" })));
+    apply(&bridge, "R100", "B1", 101, 0).await;
+    bridge.drain().await;
+    let order = bridge.order("V100").await;
+    assert_eq!(order["refund_case"]["state"], "under_review", "{order}");
+    assert!(audits(&bridge).is_empty() && !order["attention"].is_null(), "{order}");
+}

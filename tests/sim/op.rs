@@ -1,0 +1,345 @@
+//! What can happen in one step, and how a seed makes a sequence of it. A step names everything that it depends on, so that any list of steps
+//! can be run again, also with some of them left out.
+
+use crate::partners::How;
+use crate::world::PRODUCTS;
+
+/// Numbers that follow from a seed (SplitMix64).
+#[derive(Clone, Debug)]
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    /// 0 to `n` - 1; 0 when `n` is 0.
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(n.max(1)).unwrap_or(1)).unwrap_or(0)
+    }
+    fn small(&mut self, n: u8) -> u8 {
+        u8::try_from(self.below(usize::from(n))).unwrap_or(0)
+    }
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+}
+
+/// What the network does with a message of the channel's or the gate's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Post {
+    /// It arrives now.
+    Now,
+    /// It arrives later, after others.
+    Later,
+    /// It arrives now, and its answer is lost.
+    AnswerLost,
+    /// It never arrives.
+    Never,
+}
+
+/// An act of somebody of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    Confirm,
+    Decline,
+    SupplyTickets,
+    Redeem,
+    NoShow,
+    Cancel,
+    Approve,
+    /// Without waiting for the back-end.
+    ApproveAnyway,
+    Reject,
+    RetryDead,
+    DropDead,
+}
+
+/// One step. Sales, messages and reservations are named by their number in the world; a number that names nothing does nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Sell {
+        product: u8,
+        quantity: u8,
+        post: Post,
+    },
+    Book {
+        sale: usize,
+        days: u8,
+        post: Post,
+    },
+    /// The demand for tickets; the worker carries out so many deliveries while the channel waits.
+    Issue {
+        sale: usize,
+        work: u8,
+        hows: Vec<How>,
+        post: Post,
+    },
+    Apply {
+        sale: usize,
+        source: i64,
+        cancels_booking: bool,
+        fee: i64,
+        for_sale: bool,
+        post: Post,
+    },
+    CancelNotify {
+        sale: usize,
+        kind: i64,
+        for_sale: bool,
+        post: Post,
+    },
+    RefundNotify {
+        sale: usize,
+        share: u8,
+        expired: bool,
+        post: Post,
+    },
+    InfoSync {
+        sale: usize,
+        kind: i64,
+        post: Post,
+    },
+    Pay {
+        sale: usize,
+        post: Post,
+    },
+    Query {
+        sale: usize,
+    },
+    /// A message that waits on the way arrives.
+    Arrive {
+        message: usize,
+    },
+    /// A message arrives again.
+    Repeat {
+        message: usize,
+        times: u8,
+    },
+    /// A message arrives again with other content.
+    Contradict {
+        message: usize,
+    },
+    /// The guest goes in; `early` at a gate that does not look at the date.
+    Enter {
+        reservation: usize,
+        early: bool,
+        post: Post,
+    },
+    /// The gate has finished what it worked on.
+    Decide {
+        reservation: usize,
+        well: bool,
+        post: Post,
+    },
+    Act {
+        sale: usize,
+        act: Act,
+    },
+    Advance {
+        ms: i64,
+    },
+    /// One worker carries out so many deliveries, their calls going this way.
+    Work {
+        instance: u8,
+        many: u8,
+        hows: Vec<How>,
+    },
+    /// One worker looks at the deadlines.
+    Deadlines {
+        instance: u8,
+    },
+    /// A delivery that hangs goes on.
+    GoOn {
+        hanging: usize,
+    },
+    /// A delivery that hangs is given up by a crash.
+    Kill {
+        hanging: usize,
+    },
+    /// The next commit fails, before or after it took effect.
+    FailCommit {
+        after: bool,
+    },
+    Restart,
+    /// Faults end, everything that is on the way arrives, and everything is worked off; then the world must be in order.
+    Quiet,
+}
+
+impl Op {
+    /// The sale that it is about.
+    pub(crate) fn sale(&mut self) -> Option<&mut usize> {
+        match self {
+            Op::Book { sale, .. }
+            | Op::Issue { sale, .. }
+            | Op::Apply { sale, .. }
+            | Op::CancelNotify { sale, .. }
+            | Op::RefundNotify { sale, .. }
+            | Op::InfoSync { sale, .. }
+            | Op::Pay { sale, .. }
+            | Op::Query { sale }
+            | Op::Act { sale, .. } => Some(sale),
+            _ => None,
+        }
+    }
+}
+
+/// How many of each there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Census {
+    pub(crate) sales: usize,
+    pub(crate) messages: usize,
+    pub(crate) reservations: usize,
+    pub(crate) hanging: usize,
+}
+
+fn post(dice: &mut Dice) -> Post {
+    match dice.below(20) {
+        0..=13 => Post::Now,
+        14..=16 => Post::Later,
+        17..=18 => Post::AnswerLost,
+        _ => Post::Never,
+    }
+}
+
+fn hows(dice: &mut Dice, most: usize) -> Vec<How> {
+    (0..dice.below(most + 1)).map(|_| how(dice)).collect()
+}
+
+fn how(dice: &mut Dice) -> How {
+    const BAD: [How; 16] = [
+        How::NotSent,
+        How::AnswerLost,
+        How::RequestLost,
+        How::Late(5),
+        How::Late(20),
+        How::Late(60),
+        How::Fails,
+        How::FailsAfter,
+        How::Busy,
+        How::Garbage,
+        How::HangsBefore,
+        How::HangsAfter,
+        How::Pending,
+        How::Pending,
+        How::Refuses,
+        How::TokenRejected,
+    ];
+    if dice.one_in(2) { How::Well } else { dice.pick(&BAD) }
+}
+
+/// The next step of a sequence. Younger sales are chosen more often, so that stories go on.
+pub(crate) fn next(dice: &mut Dice, census: Census) -> Op {
+    let recent = |dice: &mut Dice, many: usize| {
+        let back = if dice.one_in(4) { dice.below(many) } else { dice.below(many.min(6)) };
+        many.saturating_sub(1 + back)
+    };
+    let sale = recent(dice, census.sales);
+    let message = recent(dice, census.messages);
+    let reservation = recent(dice, census.reservations);
+    match dice.below(100) {
+        0..=8 => Op::Sell {
+            product: dice.small(u8::try_from(PRODUCTS.len()).unwrap_or(1)),
+            quantity: 1 + dice.small(3),
+            post: post(dice),
+        },
+        9..=19 => Op::Book { sale, days: dice.small(5), post: post(dice) },
+        20..=29 => Op::Issue { sale, work: dice.small(4), hows: hows(dice, 2), post: post(dice) },
+        30..=36 => Op::Apply {
+            sale,
+            source: dice.pick(&[101, 101, 301, 301, 302, 103, 307, 102]),
+            cancels_booking: dice.one_in(3),
+            fee: dice.pick(&[0, 0, 2_000, 4_000, 10_000]),
+            for_sale: dice.one_in(8),
+            post: post(dice),
+        },
+        37..=38 => {
+            Op::CancelNotify { sale, kind: 1 + i64::from(dice.small(3)), for_sale: dice.one_in(3), post: post(dice) }
+        }
+        39..=40 => {
+            Op::RefundNotify { sale, share: dice.pick(&[100, 100, 80, 50]), expired: dice.one_in(4), post: post(dice) }
+        }
+        41..=42 => Op::InfoSync { sale, kind: 1 + i64::from(dice.small(3)), post: post(dice) },
+        43 => Op::Pay { sale, post: post(dice) },
+        44..=45 => Op::Query { sale },
+        46..=50 => Op::Arrive { message: dice.below(census.messages) },
+        51..=54 => Op::Repeat { message, times: dice.pick(&[1, 1, 2, 20]) },
+        55 => Op::Contradict { message },
+        56..=60 => Op::Enter { reservation, early: dice.one_in(3), post: post(dice) },
+        61..=64 => Op::Decide { reservation, well: !dice.one_in(3), post: post(dice) },
+        65..=70 => Op::Act { sale, act: act(dice) },
+        71..=77 => Op::Advance { ms: length(dice) },
+        78..=90 => Op::Work { instance: dice.small(2), many: 1 + dice.small(6), hows: hows(dice, 4) },
+        91..=93 => Op::Deadlines { instance: dice.small(2) },
+        94..=95 => Op::GoOn { hanging: dice.below(census.hanging) },
+        96 => Op::Kill { hanging: dice.below(census.hanging) },
+        97 => Op::FailCommit { after: dice.one_in(2) },
+        98 => {
+            if dice.one_in(4) {
+                Op::Restart
+            } else {
+                Op::Work { instance: dice.small(2), many: 20, hows: Vec::new() }
+            }
+        }
+        _ => {
+            if dice.one_in(2) {
+                Op::Quiet
+            } else {
+                Op::Advance { ms: length(dice) }
+            }
+        }
+    }
+}
+
+fn act(dice: &mut Dice) -> Act {
+    dice.pick(&[
+        Act::Confirm,
+        Act::Confirm,
+        Act::Confirm,
+        Act::Decline,
+        Act::SupplyTickets,
+        Act::SupplyTickets,
+        Act::Redeem,
+        Act::NoShow,
+        Act::Cancel,
+        Act::Approve,
+        Act::Approve,
+        Act::ApproveAnyway,
+        Act::Reject,
+        Act::Reject,
+        Act::RetryDead,
+        Act::RetryDead,
+        Act::DropDead,
+    ])
+}
+
+/// Seconds mostly; now and then past a deadline, or a whole day.
+fn length(dice: &mut Dice) -> i64 {
+    const SECOND: i64 = 1_000;
+    const MINUTE: i64 = 60 * SECOND;
+    const HOUR: i64 = 60 * MINUTE;
+    let fine = i64::try_from(dice.below(1_000)).unwrap_or(0);
+    fine + dice.pick(&[
+        SECOND,
+        2 * SECOND,
+        5 * SECOND,
+        11 * SECOND,
+        16 * SECOND,
+        40 * SECOND,
+        2 * MINUTE,
+        5 * MINUTE,
+        10 * MINUTE,
+        31 * MINUTE,
+        4 * HOUR,
+        24 * HOUR,
+    ])
+}

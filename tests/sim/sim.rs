@@ -1,0 +1,779 @@
+//! One simulation: a world, what was sold and said in it, and the carrying out of steps.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+
+use serde_json::{Value, json};
+use ticketbridge::engine::EngineError;
+use ticketbridge::worker::LEASE;
+use ticketbridge_core::command::{Command, NewTicket, Redeem, RedeemedBy};
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::order::{BookingState, Order, TicketKind, TicketingState};
+use ticketbridge_core::personal::DocumentNumber;
+use ticketbridge_core::{ExternalId, Millis, TimeZone, invariants};
+use ticketbridge_store::{CommitFault, JobFilter, JobState, PageRequest, StoreError, Tx};
+
+use crate::check;
+use crate::op::{Act, Census, Op, Post};
+use crate::partners::{Case, GateState, How, issued};
+use crate::run::trouble;
+use crate::world::{PRICE, PRODUCTS, World};
+
+/// Sales of one world at most; later ones are not made.
+const SALES_MAX: usize = 400;
+/// Deliveries that hang at once.
+const HANGING_MAX: usize = 4;
+/// Rounds until everything must be worked off once nothing goes wrong any more.
+const ROUNDS_MAX: usize = 400;
+/// Looks at a request until it must be answered, or be waiting for tickets.
+const LOOKS_MAX: usize = 5_000_000;
+
+/// What does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl Failure {
+    /// The same for every failure of this kind, whatever the numbers in it.
+    pub(crate) fn class(&self) -> String {
+        self.0.split(':').next().unwrap_or("").chars().filter(|c| !c.is_ascii_digit()).take(60).collect()
+    }
+}
+
+/// A sale of the channel's.
+#[derive(Clone, Debug)]
+pub(crate) struct Sale {
+    pub(crate) number: String,
+    pub(crate) product: usize,
+    pub(crate) quantity: u32,
+    /// Our number for it, once we have accepted anything of it.
+    pub(crate) order: Option<String>,
+    pub(crate) bookings: Vec<String>,
+    pub(crate) accepted_bookings: BTreeSet<String>,
+    pub(crate) cases: Vec<String>,
+    /// A person approved a refund without waiting for the back-end.
+    pub(crate) anyway: bool,
+}
+
+/// Whose message it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum To {
+    Channel(&'static str),
+    Gate(String),
+}
+
+/// A message that was sent to us.
+#[derive(Clone, Debug)]
+struct Message {
+    to: To,
+    body: Value,
+    sale: usize,
+    about: String,
+    /// It waits on the way.
+    waits: bool,
+    /// The answer that every repeat must get.
+    answer: Option<(u16, Value)>,
+    /// We asked for it to be sent again.
+    again: bool,
+}
+
+type Hanging = Pin<Box<dyn Future<Output = ()>>>;
+
+/// A simulation.
+pub(crate) struct Sim {
+    pub(crate) world: World,
+    pub(crate) sales: Vec<Sale>,
+    messages: Vec<Message>,
+    hanging: Vec<Hanging>,
+    numbers: usize,
+    /// Cases whose money was said to be back.
+    paid_back: BTreeSet<String>,
+}
+
+impl Sim {
+    pub(crate) async fn new(confirm: &str) -> Self {
+        let world = World::new(confirm).await;
+        Self {
+            world,
+            sales: Vec::new(),
+            messages: Vec::new(),
+            hanging: Vec::new(),
+            numbers: 0,
+            paid_back: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) async fn end(mut self) {
+        self.hanging.clear();
+        self.world.end().await;
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        Census {
+            sales: self.sales.len(),
+            messages: self.messages.len(),
+            reservations: self.world.partners.reservations().len(),
+            hanging: self.hanging.len(),
+        }
+    }
+
+    /// Carries one step out and checks what must hold at once.
+    pub(crate) async fn step(&mut self, op: &Op) -> Result<(), Failure> {
+        self.carry_out(op).await?;
+        if let Some(sentence) = self.world.partners.wrong().into_iter().next() {
+            return Err(Failure(sentence));
+        }
+        match trouble() {
+            Some(line) => Err(Failure(format!("trouble: {line}"))),
+            None => Ok(()),
+        }
+    }
+
+    async fn carry_out(&mut self, op: &Op) -> Result<(), Failure> {
+        match op {
+            Op::Sell { product, quantity, post } => self.sell(usize::from(*product), u32::from(*quantity), *post).await,
+            Op::Book { sale, days, post } => self.book(*sale, i64::from(*days), *post).await,
+            Op::Issue { sale, work, hows, post } => self.issue(*sale, *work, hows, *post).await,
+            Op::Apply { sale, source, cancels_booking, fee, for_sale, post } => {
+                self.apply(*sale, *source, *cancels_booking, *fee, *for_sale, *post).await
+            }
+            Op::CancelNotify { sale, kind, for_sale, post } => {
+                let Some(about) = self.about(*sale, *for_sale) else { return Ok(()) };
+                let at = self.world.now().seconds();
+                let body = json!({ "order_id": about, "cancel_type": kind, "cancel_order_time_unix": at });
+                self.post("cancel-notify", *sale, about, body, *post).await
+            }
+            Op::RefundNotify { sale, share, expired, post } => self.refund_notify(*sale, *share, *expired, *post).await,
+            Op::InfoSync { sale, kind, post } => {
+                let Some(about) = self.about(*sale, false) else { return Ok(()) };
+                let id = self.number("AS");
+                let body = json!({ "order_id": about, "after_sale_id": id, "after_sale_type": kind,
+                    "notice_list": [{ "certificate_id": "C", "code": "c" }] });
+                self.post("info-sync", *sale, about, body, *post).await
+            }
+            Op::Pay { sale, post } => {
+                let Some(about) = self.about(*sale, true) else { return Ok(()) };
+                let body =
+                    json!({ "order_id": about, "order_out_id": "", "pay_time_unix": self.world.now().seconds() });
+                self.post("pay-notify", *sale, about, body, *post).await
+            }
+            Op::Query { sale } => self.query(*sale).await,
+            Op::Arrive { message } => match self.messages.get(*message) {
+                Some(known) if known.waits || known.again => self.arrive(*message, true).await,
+                _ => Ok(()),
+            },
+            Op::Repeat { message, times } => self.repeat(*message, *times).await,
+            Op::Contradict { message } => self.contradict(*message).await,
+            Op::Enter { reservation, early, post } => self.enter(*reservation, *early, *post).await,
+            Op::Decide { reservation, well, post } => self.decide(*reservation, *well, *post).await,
+            Op::Act { sale, act } => self.act(*sale, *act).await,
+            Op::Advance { ms } => {
+                self.world.advance(Millis(*ms));
+                self.world.partners.late_calls(false);
+                Ok(())
+            }
+            Op::Work { instance, many, hows } => {
+                self.world.partners.plan(hows);
+                self.work(usize::from(*instance), *many).await.map(|_| ())
+            }
+            Op::Deadlines { instance } => self.deadlines(usize::from(*instance)).await,
+            Op::GoOn { hanging } => self.go_on(*hanging).await,
+            Op::Kill { hanging } => {
+                if *hanging < self.hanging.len() {
+                    drop(self.hanging.remove(*hanging));
+                }
+                Ok(())
+            }
+            Op::FailCommit { after } => {
+                self.world.commit_faults.next(if *after { CommitFault::After } else { CommitFault::Before });
+                Ok(())
+            }
+            Op::Restart => {
+                self.hanging.clear();
+                self.world.commit_faults.clear();
+                self.world.restart().await;
+                Ok(())
+            }
+            Op::Quiet => self.quiet().await,
+        }
+    }
+
+    fn number(&mut self, prefix: &str) -> String {
+        self.numbers += 1;
+        format!("{prefix}{:05}", self.numbers)
+    }
+
+    /// The number that a message about a sale names: the last booking's, or the sale's own.
+    fn about(&self, sale: usize, for_sale: bool) -> Option<String> {
+        let sale = self.sales.get(sale)?;
+        Some(if for_sale { &sale.number } else { sale.bookings.last().unwrap_or(&sale.number) }.clone())
+    }
+
+    async fn sell(&mut self, product: usize, quantity: u32, post: Post) -> Result<(), Failure> {
+        if self.sales.len() >= SALES_MAX {
+            return Ok(());
+        }
+        let number = self.number("V");
+        let product = product % PRODUCTS.len();
+        let body = self.order_body(&number, product, quantity, None);
+        self.sales.push(Sale {
+            number: number.clone(),
+            product,
+            quantity,
+            order: None,
+            bookings: Vec::new(),
+            accepted_bookings: BTreeSet::new(),
+            cases: Vec::new(),
+            anyway: false,
+        });
+        self.post("create-order", self.sales.len() - 1, number, body, post).await
+    }
+
+    async fn book(&mut self, sale: usize, days: i64, post: Post) -> Result<(), Failure> {
+        let Some(known) = self.sales.get(sale).cloned() else { return Ok(()) };
+        let number = self.number("R");
+        let date = TimeZone::SHANGHAI.date_of(self.world.now()).plus_days(days).to_string();
+        let mut body = self.order_body(&number, known.product, known.quantity, Some(&known.number));
+        body["book_start_day"] = json!(date);
+        body["book_end_day"] = json!(date);
+        body["tourists"] = json!([{ "name": "Ada Example", "phone": "13900000001" }]);
+        self.sales[sale].bookings.push(number.clone());
+        self.post("create-order", sale, number, body, post).await
+    }
+
+    fn order_body(&self, number: &str, product: usize, quantity: u32, source: Option<&str>) -> Value {
+        let product = PRODUCTS[product];
+        let price = PRICE * i64::from(quantity);
+        json!({
+            "order_id": number, "source_order_id": source, "order_type": if source.is_some() { 2 } else { 1 }, "biz_type": 3,
+            "product_out_id": format!("{}|{}", product.voucher, product.booking), "count": quantity,
+            "create_order_time_unix": self.world.now().seconds(),
+            "amount": { "origin_amount": price, "pay_amount": price },
+            "buyer": { "name": "Ada Example", "phone": "13800000001" },
+        })
+    }
+
+    async fn apply(
+        &mut self,
+        sale: usize,
+        source: i64,
+        cancels_booking: bool,
+        fee: i64,
+        for_sale: bool,
+        post: Post,
+    ) -> Result<(), Failure> {
+        let Some(about) = self.about(sale, for_sale) else { return Ok(()) };
+        let key = self.number("RA");
+        let fee = if cancels_booking { 0 } else { fee };
+        let body = json!({
+            "order_id": about, "biz_uniq_key": key, "after_sale_type": if cancels_booking { 2 } else { 1 }, "apply_source": source,
+            "refund_fee_amount": fee, "apply_refund_time_unix": self.world.now().seconds(),
+        });
+        let case = Case { booking: about.clone(), fee, late_tickets: source == 301, ..Case::default() };
+        self.world.partners.douyin(|douyin| douyin.cases.insert(key.clone(), case));
+        self.sales[sale].cases.push(key);
+        self.post("refund-apply", sale, about, body, post).await
+    }
+
+    async fn refund_notify(&mut self, sale: usize, share: u8, expired: bool, post: Post) -> Result<(), Failure> {
+        let Some(known) = self.sales.get(sale).cloned() else { return Ok(()) };
+        // The money of a case that was decided, or of a refund that nobody asked us about.
+        let key = match known.cases.last() {
+            Some(key) if share == 100 && self.paid_back.insert(key.clone()) => key.clone(),
+            _ => self.number("RN"),
+        };
+        let amount = PRICE * i64::from(known.quantity) * i64::from(share) / 100;
+        let body = json!({
+            "order_id": known.number, "biz_uniq_key": key, "refund_amount": amount,
+            "refund_time_unix": self.world.now().seconds(), "refund_scene": if expired { 150 } else { 1 },
+        });
+        self.post("refund-notify", sale, known.number, body, post).await
+    }
+
+    /// Sends a new message of the channel's.
+    async fn post(
+        &mut self,
+        call: &'static str,
+        sale: usize,
+        about: String,
+        body: Value,
+        post: Post,
+    ) -> Result<(), Failure> {
+        // Some things are said once for each number; saying them again is a repeat.
+        let to = To::Channel(call);
+        let is_once = matches!(call, "cancel-notify" | "pay-notify");
+        let known = self
+            .messages
+            .iter()
+            .position(|m| is_once && m.to == to && m.about == about && m.body["cancel_type"] == body["cancel_type"]);
+        match known {
+            Some(index) if post == Post::Now => self.arrive(index, true).await,
+            Some(_) => Ok(()),
+            None => self.send(to, sale, about, body, post).await,
+        }
+    }
+
+    async fn send(&mut self, to: To, sale: usize, about: String, body: Value, post: Post) -> Result<(), Failure> {
+        let waits = post == Post::Later;
+        self.messages.push(Message { to, body, sale, about, waits, answer: None, again: false });
+        match post {
+            Post::Now => self.arrive(self.messages.len() - 1, true).await,
+            Post::AnswerLost => self.arrive(self.messages.len() - 1, false).await,
+            Post::Later | Post::Never => Ok(()),
+        }
+    }
+
+    /// A message arrives; its answer is heard, or lost on the way back.
+    async fn arrive(&mut self, index: usize, heard: bool) -> Result<(), Failure> {
+        let message = self.messages[index].clone();
+        let answer = match &message.to {
+            To::Channel("issue-voucher") => {
+                self.while_working(self.world.call("issue-voucher", &message.body), &message.about, 0).await?
+            }
+            To::Channel(call) => self.world.call(call, &message.body).await,
+            To::Gate(id) => self.world.event(id, &message.body).await,
+        };
+        self.answered(index, answer, heard).await
+    }
+
+    async fn answered(&mut self, index: usize, answer: (u16, Value), heard: bool) -> Result<(), Failure> {
+        let message = &mut self.messages[index];
+        message.waits = false;
+        let (status, body) = &answer;
+        let code = body["data"]["error_code"].as_i64();
+        match &message.to {
+            To::Channel(call) => {
+                let Some(code) = code.filter(|_| *status == 200) else {
+                    return Err(Failure(format!("{call} answered {status}: {body}")));
+                };
+                message.again = code == 100;
+                if code == 100 {
+                    return Ok(());
+                }
+            }
+            To::Gate(_) => {
+                // A reservation whose issue was not noted yet is unknown; the gate comes again.
+                message.again = *status == 404 || *status >= 500;
+                if message.again {
+                    return Ok(());
+                }
+                if !matches!(status, 200 | 202) {
+                    return Err(Failure(format!("an event of the gate was answered {status}: {body}")));
+                }
+            }
+        }
+        let is_state = message.to == To::Channel("issue-voucher");
+        match (&message.answer, &message.to) {
+            (Some(first), To::Channel(call)) if !is_state && *first != answer => {
+                let (was, is) = (&first.1, &answer.1);
+                return Err(Failure(format!("a repeat of {call} was answered differently: {was} then {is}")));
+            }
+            (Some(_), To::Gate(_)) if body["result"] != "duplicate" => {
+                return Err(Failure(format!("a repeat of a gate's event was answered {body}")));
+            }
+            _ => {}
+        }
+        message.answer.get_or_insert_with(|| answer.clone());
+        // Who got no answer comes again.
+        message.again = !heard;
+        if heard { self.hear(index, &answer.1["data"]).await } else { Ok(()) }
+    }
+
+    /// What the channel makes of an answer.
+    async fn hear(&mut self, index: usize, data: &Value) -> Result<(), Failure> {
+        let Message { to, body, sale, about, .. } = self.messages[index].clone();
+        let To::Channel(call) = to else { return self.look(sale).await };
+        let is_good = data["error_code"] == 0;
+        match call {
+            "create-order" if is_good => self.accepted(sale, &about, data)?,
+            "issue-voucher" if is_good => match data["result"].as_i64() {
+                Some(0) => {}
+                Some(1) => self.world.partners.hear_vouchers(&about, &data["vouchers"], "answer"),
+                other => return Err(Failure(format!("an issue call was answered with result {other:?}"))),
+            },
+            "refund-apply" if is_good => {
+                let key = body["biz_uniq_key"].as_str().unwrap_or_default();
+                match data["audit_refund_result"].as_i64() {
+                    Some(3) => {}
+                    Some(decision @ (1 | 2)) => self.world.partners.hear_decision(key, decision, data, "answer"),
+                    other => return Err(Failure(format!("a refund was answered with {other:?}"))),
+                }
+            }
+            "cancel-notify" | "refund-notify" | "info-sync" if !is_good => {
+                return Err(Failure(format!("a notice was refused: {call} {data}")));
+            }
+            _ => {}
+        }
+        self.look(sale).await
+    }
+
+    fn accepted(&mut self, sale: usize, about: &str, data: &Value) -> Result<(), Failure> {
+        let id = data["order_out_id"].as_str().unwrap_or_default().to_owned();
+        let known = &mut self.sales[sale];
+        match &known.order {
+            Some(order) if *order != id => {
+                return Err(Failure(format!("two orders for one sale: {order} and {id}")));
+            }
+            _ => known.order = Some(id),
+        }
+        if known.number != about {
+            known.accepted_bookings.insert(about.to_owned());
+        }
+        Ok(())
+    }
+
+    /// What must hold for an order at any time.
+    async fn look(&self, sale: usize) -> Result<(), Failure> {
+        let Some(order) = self.order(sale).await else { return Ok(()) };
+        match invariants::violations(&order).first() {
+            Some(broken) => Err(Failure(format!("an invariant is broken, {broken}: {}", order.id))),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) async fn order(&self, sale: usize) -> Option<Order> {
+        match self.sales.get(sale) {
+            Some(sale) => self.world.order(&sale.number).await,
+            None => None,
+        }
+    }
+
+    async fn repeat(&mut self, index: usize, times: u8) -> Result<(), Failure> {
+        let Some(message) = self.messages.get(index) else { return Ok(()) };
+        if message.answer.is_none() {
+            return Ok(());
+        }
+        let sale = message.sale;
+        // A fault of the database that is still to come is no matter of repetition.
+        self.world.commit_faults.clear();
+        let before = self.order(sale).await.map(|order| order.version);
+        for _ in 0..times {
+            self.arrive(index, true).await?;
+        }
+        let after = self.order(sale).await.map(|order| order.version);
+        let is_issue = self.messages[index].to == To::Channel("issue-voucher");
+        if before != after && !is_issue {
+            let to = &self.messages[index].to;
+            return Err(Failure(format!("a repeat changed an order: {to:?} {before:?} {after:?}")));
+        }
+        Ok(())
+    }
+
+    async fn contradict(&mut self, index: usize) -> Result<(), Failure> {
+        let Some(message) = self.messages.get(index) else { return Ok(()) };
+        let To::Channel(call) = message.to else { return Ok(()) };
+        if message.answer.is_none() {
+            return Ok(());
+        }
+        let (sale, mut body) = (message.sale, message.body.clone());
+        body["remark"] = json!("said otherwise");
+        self.world.commit_faults.clear();
+        let before = self.order(sale).await.map(|order| order.version);
+        let (status, answer) = self.world.call(call, &body).await;
+        if status != 200 || answer["data"]["error_code"] == 0 {
+            return Err(Failure(format!("{call} took other content under a known number: {status} {answer}")));
+        }
+        if before != self.order(sale).await.map(|order| order.version) {
+            return Err(Failure(format!("{call} with other content changed an order: {answer}")));
+        }
+        Ok(())
+    }
+
+    async fn query(&mut self, sale: usize) -> Result<(), Failure> {
+        let Some(about) = self.about(sale, false) else { return Ok(()) };
+        let (status, answer) = self.world.call("query-order", &json!({ "order_id": about })).await;
+        let order = self.world.order(&about).await;
+        let (code, data) = (answer["data"]["error_code"].as_i64(), &answer["data"]);
+        let Some(order) = order else {
+            let fine = status == 200 && code == Some(2);
+            return if fine { Ok(()) } else { Err(Failure(format!("query-order of nothing: {status} {answer}"))) };
+        };
+        let booking = order.booking_by_ref(&ExternalId::from(about.as_str())).or(order.booking.as_ref());
+        let used = if booking.is_some_and(|b| b.state == BookingState::Used) { order.quantity } else { 0 };
+        let fine = status == 200
+            && code == Some(0)
+            && data["order_out_id"] == json!(order.id)
+            && data["total_voucher_quantity"] == json!(order.quantity)
+            && data["used_voucher_quantity"] == json!(used);
+        if fine { Ok(()) } else { Err(Failure(format!("query-order does not agree with the order: {answer}"))) }
+    }
+
+    async fn issue(&mut self, sale: usize, work: u8, hows: &[How], post: Post) -> Result<(), Failure> {
+        let Some(known) = self.sales.get(sale) else { return Ok(()) };
+        let Some(about) = known.bookings.last().cloned() else { return Ok(()) };
+        let to = To::Channel("issue-voucher");
+        let index = match self.messages.iter().position(|m| m.to == to && m.about == about) {
+            Some(index) => index,
+            None => {
+                let body = json!({ "order_id": about, "copies": known.quantity, "count": 2 });
+                self.messages.push(Message {
+                    to,
+                    body,
+                    sale,
+                    about: about.clone(),
+                    waits: true,
+                    answer: None,
+                    again: false,
+                });
+                self.messages.len() - 1
+            }
+        };
+        if matches!(post, Post::Later | Post::Never) {
+            return Ok(());
+        }
+        self.world.partners.plan(hows);
+        let call = self.world.call("issue-voucher", &self.messages[index].body);
+        let answer = self.while_working(call, &about, work).await?;
+        self.answered(index, answer, post == Post::Now).await
+    }
+
+    /// Makes a request that may wait for tickets. Where it waits, a worker carries out some deliveries; then the channel's time is over.
+    async fn while_working(
+        &mut self,
+        call: impl Future<Output = (u16, Value)>,
+        about: &str,
+        work: u8,
+    ) -> Result<(u16, Value), Failure> {
+        let mut call = std::pin::pin!(call);
+        let clock = self.world.clock.clone();
+        let waits = async {
+            for _ in 0..LOOKS_MAX {
+                if clock.sleepers() > 0 {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = &mut call => return Ok(answer),
+            () = waits => {}
+        }
+        for _ in 0..work {
+            self.work(0, 1).await?;
+            if !self.is_on_the_way(about).await {
+                break;
+            }
+        }
+        if self.is_on_the_way(about).await {
+            self.world.advance(Millis::seconds(8));
+        }
+        Ok(call.await)
+    }
+
+    async fn is_on_the_way(&self, about: &str) -> bool {
+        let order = self.world.order(about).await;
+        order.as_ref().and_then(|order| order.booking_by_ref(&ExternalId::from(about))).is_some_and(|b| {
+            b.state == BookingState::Confirmed
+                && matches!(
+                    b.ticketing.state,
+                    TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown
+                )
+        })
+    }
+
+    async fn enter(&mut self, index: usize, early: bool, post: Post) -> Result<(), Failure> {
+        let Some((id, reservation)) = self.world.partners.nth(index) else { return Ok(()) };
+        let now = self.world.now();
+        let today = TimeZone::SHANGHAI.date_of(now).to_string();
+        if reservation.state != GateState::Issued || (!early && today < reservation.visit_date) {
+            return Ok(());
+        }
+        self.world.partners.set(&id, GateState::Used);
+        let body = json!({ "type": "ticket.redeemed", "reservation_id": id,
+            "occurred_at": now.rfc3339(TimeZone::SHANGHAI), "data": {} });
+        let post = if post == Post::Never { Post::Later } else { post };
+        self.gate_event(&reservation.order, body, post).await
+    }
+
+    async fn gate_event(&mut self, order: &str, body: Value, post: Post) -> Result<(), Failure> {
+        let sale = self.sales.iter().position(|sale| sale.order.as_deref() == Some(order)).unwrap_or(usize::MAX);
+        let id = self.number("evt-");
+        self.send(To::Gate(id), sale, String::new(), body, post).await
+    }
+
+    async fn decide(&mut self, index: usize, well: bool, post: Post) -> Result<(), Failure> {
+        let Some((id, reservation)) = self.world.partners.nth(index) else { return Ok(()) };
+        let (to, kind, data) = match (reservation.state, well) {
+            (GateState::Pending, true) => (GateState::Issued, "reservation.issued", issued(&reservation)),
+            (GateState::Pending, false) => (GateState::Refused, "reservation.refused", json!({ "reason": "sold out" })),
+            (GateState::CancelPending, true) => (GateState::Cancelled, "reservation.cancelled", json!({})),
+            (GateState::CancelPending, false) => {
+                (GateState::Issued, "reservation.cancel_refused", json!({ "reason": "printed" }))
+            }
+            _ => return Ok(()),
+        };
+        self.world.partners.set(&id, to);
+        let now = self.world.now().rfc3339(TimeZone::SHANGHAI);
+        let body = json!({ "type": kind, "reservation_id": id, "occurred_at": now, "data": data });
+        self.gate_event(&reservation.order, body, post).await
+    }
+
+    async fn act(&mut self, sale: usize, act: Act) -> Result<(), Failure> {
+        let Some(order) = self.order(sale).await else { return Ok(()) };
+        if matches!(act, Act::RetryDead | Act::DropDead) {
+            return self.dead(&order, act).await;
+        }
+        let now = self.world.now();
+        let case = order.case_under_review().map(|case| case.id.clone());
+        let command = match (act, case) {
+            (Act::Confirm, _) => Command::ConfirmBooking,
+            (Act::Decline, _) => Command::DeclineBooking { reason: "closed".to_owned() },
+            (Act::SupplyTickets, _) => Command::SupplyTickets { tickets: self.tickets_by_hand(order.quantity) },
+            (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person }),
+            (Act::NoShow, _) => Command::MarkNoShow { at: now },
+            (Act::Cancel, _) => Command::CancelOrder { reason: "closed".to_owned() },
+            (Act::Approve | Act::ApproveAnyway, Some(case)) => {
+                let without_backend = act == Act::ApproveAnyway;
+                self.sales[sale].anyway |= without_backend;
+                Command::ApproveRefund { case, fee: None, without_backend, reason: None }
+            }
+            (Act::Reject, Some(case)) => Command::RejectRefund { case, reason: "too late".to_owned() },
+            _ => return Ok(()),
+        };
+        match self.world.engine().apply(&order.id, command, Actor::new(ActorKind::Ops, "ada")).await {
+            Ok(_) | Err(EngineError::Rejected(_)) => self.look(sale).await,
+            // A commit that was made to fail.
+            Err(EngineError::Store(StoreError::Commit(_))) => Ok(()),
+            Err(other) => Err(Failure(format!("an act failed: {act:?} {other:?}"))),
+        }
+    }
+
+    fn tickets_by_hand(&mut self, many: u32) -> Vec<NewTicket> {
+        let ticket = |code: String| NewTicket {
+            code: DocumentNumber::new(code),
+            kind: TicketKind::Code,
+            project_id: None,
+            name: None,
+        };
+        (0..many).map(|_| ticket(self.number("HAND-"))).collect()
+    }
+
+    async fn dead(&mut self, order: &Order, act: Act) -> Result<(), Failure> {
+        let filter = JobFilter { state: Some(JobState::Dead), order: Some(order.id.clone()), ..JobFilter::default() };
+        let page = PageRequest { limit: 1, cursor: None };
+        let found = self.world.store().list_jobs(&filter, &page).await;
+        let found = found.map_err(|error| Failure(format!("dead deliveries cannot be listed: {error}")))?;
+        let Some(job) = found.items.into_iter().next() else { return Ok(()) };
+        let now = self.world.now();
+        let done: Result<bool, StoreError> = self
+            .world
+            .store()
+            .write("act", move |tx: &Tx| {
+                let id = job.id.clone();
+                Box::pin(async move {
+                    if act == Act::RetryDead {
+                        tx.retry_job(&id, now).await
+                    } else {
+                        tx.drop_job(&id, "not needed", now).await
+                    }
+                })
+            })
+            .await;
+        match done {
+            Ok(_) | Err(StoreError::Commit(_)) => Ok(()),
+            Err(error) => Err(Failure(format!("a dead delivery: {error}"))),
+        }
+    }
+
+    /// Whether a result is a failure of the world: a commit that was made to fail is none.
+    fn tolerate<T>(result: Result<T, EngineError>, what: &str) -> Result<Option<T>, Failure> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(EngineError::Store(StoreError::Commit(_))) => Ok(None),
+            Err(error) => Err(Failure(format!("{what}: {error:?}"))),
+        }
+    }
+
+    /// One worker carries out so many deliveries, one after the other.
+    async fn work(&mut self, instance: usize, many: u8) -> Result<usize, Failure> {
+        let mut done = 0;
+        for _ in 0..many {
+            let worker = self.world.worker(instance).clone();
+            let now = self.world.now();
+            let claimed = self.world.store().claim(now, 1, LEASE, worker.lanes().room(now)).await;
+            let claimed = Self::tolerate(claimed.map_err(EngineError::Store), "deliveries cannot be claimed")?;
+            let Some(job) = claimed.unwrap_or_default().into_iter().next() else { break };
+            done += 1;
+            let carry_out = async move {
+                let seat = worker.lanes().enter(&job.destination);
+                worker.carry_out(job).await;
+                drop(seat);
+            };
+            self.drive(Box::pin(carry_out)).await;
+        }
+        Ok(done)
+    }
+
+    /// Lets a delivery go on until it ends or hangs.
+    async fn drive(&mut self, mut delivery: Hanging) {
+        let partners = self.world.partners.clone();
+        tokio::select! {
+            biased;
+            () = &mut delivery => {}
+            () = partners.hangs.notified() => {
+                self.hanging.push(delivery);
+                if self.hanging.len() > HANGING_MAX {
+                    drop(self.hanging.remove(0));
+                }
+            }
+        }
+    }
+
+    async fn go_on(&mut self, index: usize) -> Result<(), Failure> {
+        if index < self.hanging.len() {
+            let delivery = self.hanging.remove(index);
+            self.world.partners.plan(&[]);
+            self.world.partners.release();
+            self.drive(delivery).await;
+        }
+        Ok(())
+    }
+
+    async fn deadlines(&mut self, instance: usize) -> Result<(), Failure> {
+        let passed = self.world.worker(instance).pass_due_deadlines().await;
+        Self::tolerate(passed, "deadlines cannot be passed").map(|_| ())
+    }
+
+    /// Nothing goes wrong any more; everything on the way arrives and is worked off. Then the world must be in order.
+    async fn quiet(&mut self) -> Result<(), Failure> {
+        self.world.commit_faults.clear();
+        self.world.partners.plan(&[]);
+        self.world.partners.late_calls(true);
+        while !self.hanging.is_empty() {
+            self.go_on(0).await?;
+        }
+        for (id, reservation) in self.world.partners.reservations() {
+            match reservation.state {
+                GateState::Pending => self.world.partners.set(&id, GateState::Issued),
+                GateState::CancelPending => self.world.partners.set(&id, GateState::Cancelled),
+                _ => {}
+            }
+        }
+        for _ in 0..3 {
+            for index in 0..self.messages.len() {
+                if self.messages[index].waits || self.messages[index].again {
+                    self.arrive(index, true).await?;
+                }
+            }
+            self.work_off().await?;
+        }
+        check::all(self).await
+    }
+
+    async fn work_off(&mut self) -> Result<(), Failure> {
+        for _ in 0..ROUNDS_MAX {
+            self.deadlines(0).await?;
+            while self.work(0, 50).await? > 0 {}
+            let due = self.world.store().next_job_due(&[]).await;
+            let due = due.map_err(|error| Failure(format!("the next delivery cannot be found: {error}")))?;
+            let Some(due) = due else { return Ok(()) };
+            // A breaker may hold back what is due.
+            let wait = (due - self.world.now()).max(Millis::seconds(1));
+            self.world.advance(wait);
+        }
+        let filter = JobFilter { state: Some(JobState::Pending), ..JobFilter::default() };
+        let left = self.world.store().list_jobs(&filter, &PageRequest { limit: 1, cursor: None }).await;
+        let left = left.ok().and_then(|page| page.items.into_iter().next()).map(|job| (job.call, job.last_error));
+        Err(Failure(format!("a delivery never ends: {left:?}")))
+    }
+}
