@@ -10,9 +10,9 @@ pub(crate) mod credit;
 pub mod effects;
 pub mod guests;
 mod incoming;
-pub(crate) mod snapshots;
 pub mod replay;
 pub mod settlement;
+pub(crate) mod snapshots;
 
 pub use incoming::{Incoming, Received, content_sha256};
 

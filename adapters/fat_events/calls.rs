@@ -40,7 +40,8 @@ pub(crate) fn write(
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
     let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
-    let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))]);
+    let mut headers =
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))]);
     let key = HeaderValue::from_str(key).map_err(|_| EncodeError::Invalid("the key is no header value".into()))?;
     headers.insert(IDEMPOTENCY_KEY, key);
     secrets.sign_into(&mut headers, cx.delivery_id, cx.now, &body)?;
@@ -73,7 +74,10 @@ pub(crate) fn read(response: &HttpResponse) -> CallResult<()> {
     match status.as_u16() {
         200..=299 => CallResult::Done(()),
         401 | 403 => CallResult::Retry {
-            why: Cow::Owned(format!("{}: THE PLATFORM REFUSES OUR SIGNATURE; compare secret and clocks", status.as_u16())),
+            why: Cow::Owned(format!(
+                "{}: THE PLATFORM REFUSES OUR SIGNATURE; compare secret and clocks",
+                status.as_u16()
+            )),
             after: retry_after(&response.headers),
         },
         404 => CallResult::Absent,

@@ -5,6 +5,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod calls;
+pub(crate) mod cancels;
 pub(crate) mod read;
 pub(crate) mod settings;
 

@@ -137,6 +137,13 @@ impl<'a> At<'a> {
             None => Err(bad("must be an integer")),
         }
     }
+    /// The same, and more than nothing.
+    pub(crate) fn positive(&self) -> Result<i64, DecodeError> {
+        match self.amount()? {
+            0 => Err(self.wrong("must be more than 0")),
+            amount => Ok(amount),
+        }
+    }
     /// A count.
     pub(crate) fn count(&self, most: u32) -> Result<u32, DecodeError> {
         let Some(value) = self.value() else { return Err(self.missing()) };

@@ -134,16 +134,8 @@ pub(super) fn read_back(settings: &Common, about: &ExternalId, cx: &Context<'_>)
 
 /// Reads the answer.
 pub(super) fn read_read_back(settings: &Common, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
-    match calls::read(response) {
-        CallResult::Done(()) => match snapshot_in(settings, &json(response), 1) {
-            Some(snapshot) => CallResult::Done(Box::new(snapshot)),
-            None => CallResult::Unknown { why: "the answer holds no reservation that can be read".into() },
-        },
-        CallResult::Retry { why, after } => CallResult::Retry { why, after },
-        CallResult::Refused { code, why } => CallResult::Refused { code, why },
-        CallResult::Unknown { why } => CallResult::Unknown { why },
-        CallResult::Absent => CallResult::Absent,
-        CallResult::Overtaken => CallResult::Overtaken,
-        CallResult::TokenRejected => CallResult::TokenRejected,
-    }
+    calls::read(response).and(|| match snapshot_in(settings, &json(response), 1) {
+        Some(snapshot) => CallResult::Done(Box::new(snapshot)),
+        None => CallResult::Unknown { why: "the answer holds no reservation that can be read".into() },
+    })
 }

@@ -14,8 +14,9 @@ use ticketbridge_core::product::Currency;
 use ticketbridge_core::rules::cancel_policy::{CancelPolicy, relative_deadline};
 use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
-use super::wire::{CANCEL_STATUSES, Cancel, CancelKind, CancelStatus, Deadline, Policy, Reservation, Status};
+use super::wire::{CancelKind, Deadline, Policy, Reservation, Status};
 use crate::fat_events::answers::KNOWN_HINT;
+use crate::fat_events::cancels::{Cancel, STATUSES};
 use crate::fat_events::read::At;
 use crate::fat_events::settings::Common;
 use crate::fat_events::{self, Envelope as Wire};
@@ -29,8 +30,12 @@ pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inboun
     let wire = Wire::read(request, &body)?;
     let creates = match wire.kind.as_str() {
         "reservation.requested" | "reservation.confirmed" => true,
-        "reservation.rejected" | "reservation.canceled" | "reservation.used" | "reservation.no_show"
-        | "payment.canceled" | "payment.refund_updated" => false,
+        "reservation.rejected"
+        | "reservation.canceled"
+        | "reservation.used"
+        | "reservation.no_show"
+        | "payment.canceled"
+        | "payment.refund_updated" => false,
         "product.status_changed" => return listing(&wire),
         "inquiry.opened" => return Ok(hint(&wire, format!("{KNOWN_HINT}{}", wire.kind))),
         _ => return Ok(hint(&wire, wire.kind.clone())),
@@ -61,9 +66,11 @@ fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
     };
     let units = match body.field("quantity") {
         quantity if quantity.is_there() => quantity.count(1_000)?,
-        _ => body.field("lines").list()?.iter().try_fold(0, |sum, line| {
-            line.field("quantity").count(1_000).map(|quantity| sum + quantity)
-        })?,
+        _ => body
+            .field("lines")
+            .list()?
+            .iter()
+            .try_fold(0, |sum, line| line.field("quantity").count(1_000).map(|quantity| sum + quantity))?,
     };
     Ok(Inbound::Query(Query::Left { product: ProductCode::new(product), date, units: units.max(1) }))
 }
@@ -244,7 +251,7 @@ fn cancels(it: &Reservation, told: &Told<'_>) -> Result<Vec<Cancel>, DecodeError
         }
     }
     if let Some(id) = change.field("cancel_id").maybe_text()? {
-        let status = change.field("status").word(CANCEL_STATUSES)?;
+        let status = change.field("status").word(STATUSES)?;
         cancels.iter_mut().filter(|known| known.id == id).for_each(|known| known.status = status);
     }
     Ok(cancels)
@@ -262,11 +269,7 @@ fn entries(it: &Reservation, cancels: &[Cancel], at: UnixMillis) -> Vec<LedgerEn
     let returns = cancels.iter().map(|cancel| LedgerEntry {
         reference: cancel.id.clone(),
         kind: EntryKind::Refund,
-        status: match cancel.status {
-            CancelStatus::Pending => EntryStatus::Pending,
-            CancelStatus::Done => EntryStatus::Done,
-            CancelStatus::Failed => EntryStatus::Failed,
-        },
+        status: cancel.status,
         amount: cancel.amount,
         at: cancel.done_at.unwrap_or(at),
     });
@@ -308,7 +311,9 @@ fn policy(
         && ours != theirs
     {
         let (ours, theirs) = (ours.rfc3339(zone), theirs.rfc3339(zone));
-        doubts.push(format!("the platform ends free cancellation at {theirs}, its own rule says {ours}; the platform's holds"));
+        doubts.push(format!(
+            "the platform ends free cancellation at {theirs}, its own rule says {ours}; the platform's holds"
+        ));
     }
     CancelPolicy {
         cancelable: told.cancelable,
@@ -329,7 +334,8 @@ pub(super) fn snapshot_in(settings: &Common, body: &Value, revision: u64) -> Opt
     }
     let named = [body.field("revision"), reservation.field("revision")];
     let revision = named.iter().find_map(|at| at.value()?.as_u64()).unwrap_or(revision);
-    let at = [body.field("occurred_at"), reservation.field("updated_at")].iter().find_map(|at| at.maybe_instant().ok()?);
+    let at =
+        [body.field("occurred_at"), reservation.field("updated_at")].iter().find_map(|at| at.maybe_instant().ok()?);
     let read = Reservation::read(&reservation).ok()?;
     let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true };
     snapshot(settings, read, &told).ok()

@@ -7,6 +7,7 @@ use ticketbridge_core::port::DecodeError;
 use ticketbridge_core::rules::cancel_policy::{PolicyTier, UnusedAction};
 use ticketbridge_core::time::{Date, UnixMillis};
 
+use crate::fat_events::cancels::Cancel;
 use crate::fat_events::read::At;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,46 +50,6 @@ pub(super) struct Line {
     pub(super) amount: i64,
     pub(super) cancelled: u32,
     pub(super) used: u32,
-}
-
-/// How far a cancel of a payment is (7.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CancelStatus {
-    Pending,
-    Done,
-    Failed,
-}
-
-/// Turned into credit is done: the guest has it.
-pub(crate) const CANCEL_STATUSES: &[(&str, CancelStatus)] = &[
-    ("PENDING", CancelStatus::Pending),
-    ("DONE", CancelStatus::Done),
-    ("FAILED", CancelStatus::Failed),
-    ("CREDITED", CancelStatus::Done),
-];
-
-/// Money that goes back for a payment.
-#[derive(Clone)]
-pub(crate) struct Cancel {
-    pub(crate) id: String,
-    pub(crate) amount: i64,
-    pub(crate) status: CancelStatus,
-    pub(crate) done_at: Option<UnixMillis>,
-    /// The payment, where it does not stand inside it.
-    pub(crate) payment: Option<String>,
-}
-
-impl Cancel {
-    /// Reads one element of `cancels`.
-    pub(crate) fn read(at: &At<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            id: at.field("cancel_id").id()?,
-            amount: positive(&at.field("amount_krw"))?,
-            status: at.field("status").word(CANCEL_STATUSES)?,
-            done_at: at.field("done_at").maybe_instant()?,
-            payment: at.field("payment_id").maybe_text()?,
-        })
-    }
 }
 
 pub(super) struct Payment {
@@ -141,18 +102,12 @@ pub(super) struct Reservation {
     pub(super) policy: Policy,
 }
 
-fn positive(at: &At<'_>) -> Result<i64, DecodeError> {
-    match at.amount()? {
-        0 => Err(at.wrong("must be more than 0")),
-        amount => Ok(amount),
-    }
-}
-
 impl Reservation {
     /// Reads a reservation and checks its sums (7.4). Paths of errors begin inside the reservation.
     pub(super) fn read(at: &At<'_>) -> Result<Self, DecodeError> {
         let at = at.object()?.renamed();
-        let (product, visit, booker) = (at.field("product").object()?, at.field("use").object()?, at.field("booker").object()?);
+        let (product, visit, booker) =
+            (at.field("product").object()?, at.field("use").object()?, at.field("booker").object()?);
         let amounts = at.field("amounts").object()?;
         let lines: Vec<Line> = at.field("lines").list()?.iter().map(line).collect::<Result<_, _>>()?;
         if lines.is_empty() {
@@ -246,7 +201,7 @@ fn line(at: &At<'_>) -> Result<Line, DecodeError> {
 fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
     let read = Payment {
         id: at.field("payment_id").id()?,
-        amount: positive(&at.field("amount_krw"))?,
+        amount: at.field("amount_krw").positive()?,
         approved_at: at.field("approved_at").instant()?,
         left: at.field("cancelable_krw").amount()?,
         cancels: at.field("cancels").list()?.iter().map(Cancel::read).collect::<Result<_, _>>()?,
@@ -265,7 +220,8 @@ fn policy(at: &At<'_>) -> Result<Policy, DecodeError> {
         Relative,
         None,
     }
-    let kind = deadline.field("kind").word(&[("FIXED", Kind::Fixed), ("RELATIVE", Kind::Relative), ("NONE", Kind::None)])?;
+    let kind =
+        deadline.field("kind").word(&[("FIXED", Kind::Fixed), ("RELATIVE", Kind::Relative), ("NONE", Kind::None)])?;
     let fixed = match kind {
         Kind::None => Deadline::None,
         Kind::Fixed => Deadline::Fixed(deadline.field("fixed_until").instant()?),

@@ -535,7 +535,9 @@ impl Command {
     pub fn when_unknown(&self) -> WhenUnknown {
         match self {
             Command::PlaceOrder(..) | Command::RequestBooking(_) => WhenUnknown::Create,
-            Command::RequestTickets { .. } | Command::ApplyRefund(_) | Command::SyncSnapshot { .. } => WhenUnknown::Remember,
+            Command::RequestTickets { .. } | Command::ApplyRefund(_) | Command::SyncSnapshot { .. } => {
+                WhenUnknown::Remember
+            }
             Command::RecordRefund(_) | Command::RecordCancellation(_) => WhenUnknown::Tombstone,
             Command::RecordPaid { .. } | Command::RecordPayments { .. } => WhenUnknown::TryLater,
             Command::ConfirmBooking

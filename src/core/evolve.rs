@@ -1,7 +1,7 @@
 //! What is true after an event. Total, and the only way in which an order changes.
 
-use crate::event::{Event, EventRecord};
 use crate::command::Sale;
+use crate::event::{Event, EventRecord};
 use crate::id::BookingId;
 use crate::mirror::{Mirror, PartnerNumber};
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED};
@@ -281,10 +281,12 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             clear(order, AttentionKind::ToDoByHand);
             with_mirror(order, |m| m.proposal = None);
         }
-        Event::PaymentLinkChanged { link } => with_mirror(order, |m| match m.links.iter_mut().find(|l| l.key == link.key) {
-            Some(known) => *known = link.clone(),
-            None => m.links.push(link.clone()),
-        }),
+        Event::PaymentLinkChanged { link } => {
+            with_mirror(order, |m| match m.links.iter_mut().find(|l| l.key == link.key) {
+                Some(known) => *known = link.clone(),
+                None => m.links.push(link.clone()),
+            })
+        }
         Event::PartnerNumberChanged { new, .. } => with_mirror(order, |m| {
             m.partner_numbers.push(PartnerNumber { number: new.clone(), since: at });
         }),

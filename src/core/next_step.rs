@@ -5,7 +5,8 @@ use crate::event::Actor;
 use crate::mirror::{Mirror, Proposal};
 use crate::money::PaymentMode;
 use crate::order::{
-    AttentionKind, Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
+    AttentionKind, Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource,
+    TicketingState,
 };
 use crate::product::{Confirmation, OverduePolicy};
 use crate::rules;
@@ -93,7 +94,9 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     }
     if order.mirror.is_some() {
         return match (case.intent, order.booking_of(case).map(|b| b.ticketing.state)) {
-            (RefundIntent::WaitsForPerson, _) | (RefundIntent::ApproveOnceVoid, Some(TicketingState::Cancelling)) => Review::Wait,
+            (RefundIntent::WaitsForPerson, _) | (RefundIntent::ApproveOnceVoid, Some(TicketingState::Cancelling)) => {
+                Review::Wait
+            }
             (
                 RefundIntent::ApproveOnceVoid,
                 None | Some(TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded),

@@ -386,6 +386,21 @@ pub enum CallResult<T> {
     TokenRejected,
 }
 
+impl CallResult<()> {
+    /// What a success brings; everything else stays what it is.
+    pub fn and<T>(self, brings: impl FnOnce() -> CallResult<T>) -> CallResult<T> {
+        match self {
+            CallResult::Done(()) => brings(),
+            CallResult::Retry { why, after } => CallResult::Retry { why, after },
+            CallResult::Refused { code, why } => CallResult::Refused { code, why },
+            CallResult::Unknown { why } => CallResult::Unknown { why },
+            CallResult::Absent => CallResult::Absent,
+            CallResult::Overtaken => CallResult::Overtaken,
+            CallResult::TokenRejected => CallResult::TokenRejected,
+        }
+    }
+}
+
 /// An access token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {

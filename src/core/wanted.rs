@@ -74,10 +74,9 @@ pub(crate) fn is_report_wanted(order: &Order, report: &Report) -> bool {
         Report::PaymentReturn { reference, .. } => {
             order.money.ledger.iter().any(|e| &e.reference == reference && e.status == EntryStatus::Pending)
         }
-        Report::PaymentLink { key } => order
-            .mirror
-            .as_ref()
-            .is_some_and(|m| m.links.iter().any(|l| &l.key == key && l.state == LinkState::Wanted)),
+        Report::PaymentLink { key } => {
+            order.mirror.as_ref().is_some_and(|m| m.links.iter().any(|l| &l.key == key && l.state == LinkState::Wanted))
+        }
         Report::LinkRevoked { .. } => true,
         Report::HandOver => order.state != OrderState::Cancelled,
         Report::BookingAccepted { booking } => order

@@ -50,7 +50,9 @@ pub(crate) async fn sync(
     let sale = &snapshot.sale;
     let Some(rules) = change.running.config.rule_snapshot(channel.channel.rules(), &sale.product) else {
         let code = sale.product.booking.as_ref().map_or("", |code| code.as_str());
-        return Err(Rejection::new(Why::OffSale, format!("no booking product `{code}` is configured")).at("product").into());
+        return Err(Rejection::new(Why::OffSale, format!("no booking product `{code}` is configured"))
+            .at("product")
+            .into());
     };
     let not_for_sale = not_for_sale(tx, channel, &rules, snapshot).await?;
     let placed = PlaceOrder { channel: channel.id.clone(), sale: sale.clone(), rules, is_stub: true };
@@ -113,8 +115,7 @@ impl Engine {
                     {
                         return Err(EngineError::LeaseLost);
                     }
-                    let change =
-                        Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
+                    let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
                     match sync(tx, &change, channel, snapshot).await? {
                         Synced::Made(applied) => {
                             let about = &snapshot.sale.channel_order_id;

@@ -9,12 +9,7 @@ use crate::engine::EngineError;
 use crate::worker::Worker;
 
 impl Worker {
-    pub(crate) async fn read_back(
-        &self,
-        job: &Job,
-        id: &ChannelId,
-        about: &ExternalId,
-    ) -> Result<(), EngineError> {
+    pub(crate) async fn read_back(&self, job: &Job, id: &ChannelId, about: &ExternalId) -> Result<(), EngineError> {
         let running = self.engine.running();
         let Some(channel) = running.registry.channel(id) else {
             return self.end(job, JobEnd::Dead { error: format!("channel `{id}` is no longer configured") }).await;
@@ -40,7 +35,9 @@ impl Worker {
                     Err(other) => Err(other),
                 };
             }
-            CallResult::Refused { code, why } => return self.end(job, JobEnd::Dead { error: format!("{why} ({code})") }).await,
+            CallResult::Refused { code, why } => {
+                return self.end(job, JobEnd::Dead { error: format!("{why} ({code})") }).await;
+            }
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => why.into_owned(),
             CallResult::Absent => "the channel does not know the order".to_owned(),
             CallResult::Overtaken | CallResult::TokenRejected => "no answer to a question".to_owned(),

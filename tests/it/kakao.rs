@@ -84,8 +84,19 @@ async fn a_manager_declines_with_a_reason_for_the_guest() {
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].body, json!({"expected_revision": 1, "reason_code": "OTHER", "reason_text": reason}));
     assert_eq!(bridge.booked("R1").await.booking.unwrap().state, BookingState::Requested);
-    let off = cancelled("R1", "pd_manual", "REJECTED", 0, &[("pay_1", "cx_1", 90_000, "PENDING"), ("pay_2", "cx_2", 3_000, "DONE")]);
-    bridge.kakao_is(event("e2", "reservation.rejected", 2, &off, json!({"by": "MANAGER", "reason_text": reason})), "accepted").await;
+    let off = cancelled(
+        "R1",
+        "pd_manual",
+        "REJECTED",
+        0,
+        &[("pay_1", "cx_1", 90_000, "PENDING"), ("pay_2", "cx_2", 3_000, "DONE")],
+    );
+    bridge
+        .kakao_is(
+            event("e2", "reservation.rejected", 2, &off, json!({"by": "MANAGER", "reason_text": reason})),
+            "accepted",
+        )
+        .await;
     let order = bridge.booked("R1").await;
     assert_eq!(order.booking.as_ref().unwrap().state, BookingState::Rejected);
     assert_eq!(order.cancel_reason, Some(CancelReason::Rejected));
@@ -175,7 +186,8 @@ async fn used_by_the_platform_whole_or_in_part() {
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
     let mut part = booked.clone();
     part["lines"][0]["used_quantity"] = json!(1);
-    let lines = json!({"by": "CODE", "lines": [{"detail_no": "D1", "quantity": 1}], "used_at": "2026-12-13T10:00:00+09:00"});
+    let lines =
+        json!({"by": "CODE", "lines": [{"detail_no": "D1", "quantity": 1}], "used_at": "2026-12-13T10:00:00+09:00"});
     bridge.kakao_is(event("e2", "reservation.used", 2, &part, lines), "accepted").await;
     let order = bridge.booked("R1").await;
     assert_eq!(order.state, OrderState::Booked);
@@ -268,15 +280,18 @@ async fn availability_answers_yes_only_when_it_knows() {
         async move {
             let body = body.to_string();
             let path = format!("/channels/{KAKAO}/availability");
-            let ask = crate::support::kakao::signed(bridge, &path, crate::support::kakao::SECRET, "a1", body.as_bytes());
+            let ask =
+                crate::support::kakao::signed(bridge, &path, crate::support::kakao::SECRET, "a1", body.as_bytes());
             bridge.ask(ask).await.expect(200).json()
         }
     };
-    let question = |date: &str, quantity: u32| json!({"product_id": "pd_auto", "use": {"date": date}, "quantity": quantity});
+    let question =
+        |date: &str, quantity: u32| json!({"product_id": "pd_auto", "use": {"date": date}, "quantity": quantity});
     assert_eq!(ask(question("2026-12-13", 3)).await, json!({"available": true, "remaining": 10}));
     assert_eq!(ask(question("2026-12-13", 11)).await, json!({"available": false, "reason": "sold_out"}));
     assert_eq!(ask(question("2027-12-13", 1)).await["available"], false);
-    for unknown in [json!({"product_id": "nobody", "use": {"date": "2026-12-13"}}), json!({"product_id": 7}), json!([])] {
+    for unknown in [json!({"product_id": "nobody", "use": {"date": "2026-12-13"}}), json!({"product_id": 7}), json!([])]
+    {
         assert_eq!(ask(unknown).await, json!({"available": false, "reason": "unknown"}));
     }
     let closed = json!({"event_id": "p1", "event_type": "product.status_changed", "schema_version": "1",

@@ -139,7 +139,9 @@ fn part_called_off(draft: &mut Draft, before: &Order) {
     if moved_to != booking.visit_date {
         let (units_before, units_now) = (before.live_units(), draft.order.live_units());
         part = part
-            .maybe(date_stock_key(product, booking.visit_date).map(|key| Effect::ReturnStock { key, units: units_before }))
+            .maybe(
+                date_stock_key(product, booking.visit_date).map(|key| Effect::ReturnStock { key, units: units_before }),
+            )
             .maybe(date_stock_key(product, moved_to).map(|key| Effect::TakeStock { key, units: units_now }));
     } else if gone > 0 && draft.order.live_units() > 0 {
         let key = date_stock_key(product, booking.visit_date);
@@ -151,11 +153,15 @@ fn part_called_off(draft: &mut Draft, before: &Order) {
     draft.add(part);
     let has_tickets = super::may_be_live(booking);
     if has_tickets && gone > 0 && draft.order.live_units() > 0 {
-        let sentence = format!("{gone} units were called off, and the back-end cannot void a part: stop them at the gate");
+        let sentence =
+            format!("{gone} units were called off, and the back-end cannot void a part: stop them at the gate");
         draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
     }
     if has_tickets && moved_to != booking.visit_date {
-        draft.flag(AttentionKind::Contradiction, "the visit was moved after its tickets were made; issue new ones by hand");
+        draft.flag(
+            AttentionKind::Contradiction,
+            "the visit was moved after its tickets were made; issue new ones by hand",
+        );
     }
 }
 
@@ -229,7 +235,9 @@ fn wait_for_decision(draft: &mut Draft) {
         return;
     }
     let sentence = match &mirror.not_for_sale {
-        Some(why) => format!("a booking waits for a manager although its product is not for sale ({why}): confirm or decline it"),
+        Some(why) => {
+            format!("a booking waits for a manager although its product is not for sale ({why}): confirm or decline it")
+        }
         None => "a booking waits for a manager: confirm or decline it".to_owned(),
     };
     let limit = draft.order.rules.channel.acceptance_limit;
@@ -422,7 +430,9 @@ pub(super) fn accept(order: &Order, mirror: &Mirror) -> Result<Decision, Rejecti
     }
     match &mirror.proposal {
         Some(Proposal::Accept) => return Ok(Decision::nothing()),
-        Some(_) => return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked for something else already")),
+        Some(_) => {
+            return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked for something else already"));
+        }
         None => {}
     }
     if !mirror.picture.needs_decision {
@@ -430,7 +440,10 @@ pub(super) fn accept(order: &Order, mirror: &Mirror) -> Result<Decision, Rejecti
     }
     let held = order.money.received() - order.money.refunded();
     if order.money.mode == PaymentMode::Ledger && held < mirror.picture.accept_needs {
-        let sentence = format!("{held} is paid, and {} is needed before this booking can be accepted", mirror.picture.accept_needs);
+        let sentence = format!(
+            "{held} is paid, and {} is needed before this booking can be accepted",
+            mirror.picture.accept_needs
+        );
         return Err(Rejection::new(Why::NotPaid, sentence));
     }
     let decision = Decision::nothing()
@@ -462,7 +475,9 @@ pub(super) fn decline(order: &Order, mirror: &Mirror, reason: &str) -> Result<De
     match &mirror.proposal {
         Some(Proposal::Decline { .. }) => return Ok(Decision::nothing()),
         Some(Proposal::Accept) if tickets_failed => {}
-        Some(_) => return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked for something else already")),
+        Some(_) => {
+            return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked for something else already"));
+        }
         None => {}
     }
     if !mirror.picture.needs_decision {
@@ -478,13 +493,20 @@ pub(super) fn decline(order: &Order, mirror: &Mirror, reason: &str) -> Result<De
 }
 
 /// Ops want the order called off: the channel's own fee is asked for first.
-pub(super) fn ask_cancellation(order: &Order, fee: Option<i64>, reason: &str, moment: Moment) -> Result<Decision, Rejection> {
+pub(super) fn ask_cancellation(
+    order: &Order,
+    fee: Option<i64>,
+    reason: &str,
+    moment: Moment,
+) -> Result<Decision, Rejection> {
     let Some(mirror) = order.mirror.as_deref() else {
         return Err(Rejection::new(Why::NotSupported, "this channel's orders are called off without a fee of ours"));
     };
     match order.state {
         OrderState::Cancelled => return Err(Rejection::new(Why::AlreadyCancelled, "this order is cancelled already")),
-        OrderState::Completed => return Err(Rejection::new(Why::AlreadyRedeemed, "this order has been used; return the money alone")),
+        OrderState::Completed => {
+            return Err(Rejection::new(Why::AlreadyRedeemed, "this order has been used; return the money alone"));
+        }
         OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => {}
     }
     if order.case_under_review().is_some() {

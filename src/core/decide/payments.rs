@@ -38,7 +38,8 @@ pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
                 draft.add(recorded());
             }
             Some(known) if known.amount != entry.amount => {
-                let sentence = format!("the movement `{}` was told with another amount; the first one stands", entry.reference);
+                let sentence =
+                    format!("the movement `{}` was told with another amount; the first one stands", entry.reference);
                 draft.flag(AttentionKind::Contradiction, sentence);
             }
             Some(known) if known.status == entry.status => {}
@@ -67,12 +68,8 @@ pub(super) fn settle_up(draft: &mut Draft, off: Option<&CalledOff>, now: UnixMil
     if money.mode != PaymentMode::Ledger || money.received() == 0 {
         return;
     }
-    let named: i64 = money
-        .ledger
-        .iter()
-        .filter(|e| e.kind == EntryKind::Refund && e.reference != PRESUMED)
-        .map(|e| e.amount)
-        .sum();
+    let named: i64 =
+        money.ledger.iter().filter(|e| e.kind == EntryKind::Refund && e.reference != PRESUMED).map(|e| e.amount).sum();
     let presumed = money.ledger.iter().any(|e| e.kind == EntryKind::Refund && e.reference == PRESUMED);
     let missing = off.returns.unwrap_or(money.received() - off.fee).min(money.received()) - named;
     let fee = off.fee.min(money.received() - named.max(off.returns.unwrap_or(0).min(money.received()))).max(0);
@@ -106,7 +103,9 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
     let dead_link = |payment: &str| {
         let link = snapshot.picture.payments.iter().find(|p| p.id == payment).and_then(|p| p.link.as_deref());
         let links = before.mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
-        links.iter().any(|l| l.id.as_deref() == link && link.is_some() && matches!(l.state, LinkState::Expired | LinkState::Revoked))
+        links.iter().any(|l| {
+            l.id.as_deref() == link && link.is_some() && matches!(l.state, LinkState::Expired | LinkState::Revoked)
+        })
     };
     let mut flagged = false;
     for (index, entry) in news.iter().enumerate() {

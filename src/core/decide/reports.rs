@@ -22,7 +22,11 @@ pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) ->
     if let ReportOutcome::LeftToPerson { what } = outcome {
         return Decision::nothing()
             .event(Event::ReportLeftToPerson { report: report.clone(), what: what.clone() })
-            .attention(order, AttentionKind::ToDoByHand, format!("the channel has no call for this; do it there by hand: {what}"));
+            .attention(
+                order,
+                AttentionKind::ToDoByHand,
+                format!("the channel has no call for this; do it there by hand: {what}"),
+            );
     }
     if *outcome == ReportOutcome::Overtaken {
         return mirror::record_failure(order, report, outcome);

@@ -24,8 +24,13 @@ async fn edge_07_and_09_a_payment_goes_back_and_the_booking_stays_used() {
     bridge.post(&format!("orders/{KAKAO}:R1/return-payment"), &body).await.expect(200);
     bridge.drain().await;
     let calls = bridge.partners.sent("/payments/");
-    let sent: Vec<_> = calls.iter().map(|s| (s.url.rsplit('/').nth(1).unwrap().to_owned(), s.body["cancel_krw"].clone())).collect();
-    assert_eq!(sent, [("pay_1".to_owned(), json!(90_000)), ("pay_2".to_owned(), json!(1_000))], "one call for each means");
+    let sent: Vec<_> =
+        calls.iter().map(|s| (s.url.rsplit('/').nth(1).unwrap().to_owned(), s.body["cancel_krw"].clone())).collect();
+    assert_eq!(
+        sent,
+        [("pay_1".to_owned(), json!(90_000)), ("pay_2".to_owned(), json!(1_000))],
+        "one call for each means"
+    );
     assert_eq!(calls[1].body["expect_cancelable_krw"], 3_000);
     assert_eq!(bridge.booked("R1").await.payment(), PaymentState::RefundPending);
     let back = with_cancels(
@@ -87,7 +92,9 @@ async fn edge_08_and_29_what_cannot_go_back_is_refused_here() {
 async fn a_refused_return_is_taken_off_the_books_and_shown() {
     let bridge = TestBridge::start_kakao(CAN).await;
     used(&bridge).await;
-    bridge.partners.next("/payments/pay_1", Outcome::Says(409, json!({"error": {"code": "cancelable_changed", "message": "no"}})));
+    bridge
+        .partners
+        .next("/payments/pay_1", Outcome::Says(409, json!({"error": {"code": "cancelable_changed", "message": "no"}})));
     bridge.post(&format!("orders/{KAKAO}:R1/return-payment"), &json!({"amount": 500, "reason": "x"})).await.expect(200);
     bridge.drain().await;
     let order = bridge.booked("R1").await;
@@ -101,7 +108,12 @@ async fn edge_10_the_money_of_a_guest_who_did_not_come_goes_back_and_nothing_els
     let booked = reservation("R1", "pd_plain", "CONFIRMED");
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
     let gone = reservation("R1", "pd_plain", "NO_SHOW");
-    bridge.kakao_is(event("e2", "reservation.no_show", 2, &gone, json!({"marked_at": "2026-12-13T13:00:00+09:00"})), "accepted").await;
+    bridge
+        .kakao_is(
+            event("e2", "reservation.no_show", 2, &gone, json!({"marked_at": "2026-12-13T13:00:00+09:00"})),
+            "accepted",
+        )
+        .await;
     let back = with_cancels(gone, &[("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "CREDITED")]);
     bridge.kakao_is(event("e3", "payment.canceled", 3, &back, json!({})), "accepted").await;
     let order = bridge.booked("R1").await;
@@ -111,7 +123,7 @@ async fn edge_10_the_money_of_a_guest_who_did_not_come_goes_back_and_nothing_els
 
 #[tokio::test]
 async fn edge_25_26_27_28_what_is_kept_and_what_goes_back() {
-    use PaymentState::{Paid, Refunded, RefundFailed, RefundPending};
+    use PaymentState::{Paid, RefundFailed, RefundPending, Refunded};
     let both = |status| vec![("pay_1", "cx_1", 90_000, status), ("pay_2", "cx_2", 3_000, status)];
     for (name, fee, cancels, payment, kept) in [
         ("a fee of everything", 93_000, vec![], Paid, 93_000),
@@ -121,7 +133,13 @@ async fn edge_25_26_27_28_what_is_kept_and_what_goes_back() {
         ("on its way", 0, both("PENDING"), RefundPending, 0),
         ("promised, no movement told", 0, vec![], RefundPending, 0),
         ("failed", 0, both("FAILED"), RefundFailed, 0),
-        ("in parts", 0, vec![("pay_1", "a", 50_000, "DONE"), ("pay_1", "b", 40_000, "DONE"), ("pay_2", "c", 3_000, "DONE")], Refunded, 0),
+        (
+            "in parts",
+            0,
+            vec![("pay_1", "a", 50_000, "DONE"), ("pay_1", "b", 40_000, "DONE"), ("pay_2", "c", 3_000, "DONE")],
+            Refunded,
+            0,
+        ),
         ("with a fee", 3_000, vec![("pay_1", "a", 90_000, "DONE")], Refunded, 3_000),
     ] {
         let bridge = TestBridge::start_kakao(CAN).await;
@@ -142,9 +160,11 @@ async fn a_refund_that_failed_is_followed_to_its_end() {
         let bridge = TestBridge::start_kakao(CAN).await;
         let booked = reservation("R1", "pd_plain", "CONFIRMED");
         bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
-        for (revision, status, expected) in
-            [(2, "PENDING", PaymentState::RefundPending), (3, "FAILED", PaymentState::RefundFailed), (4, end, PaymentState::Refunded)]
-        {
+        for (revision, status, expected) in [
+            (2, "PENDING", PaymentState::RefundPending),
+            (3, "FAILED", PaymentState::RefundFailed),
+            (4, end, PaymentState::Refunded),
+        ] {
             let off = cancelled("R1", "pd_plain", "BY_BOOKER", 3_000, &[("pay_1", "cx_1", 90_000, status)]);
             let change = json!({"cancel_id": "cx_1", "status": status});
             let id = format!("e{revision}");
@@ -160,18 +180,25 @@ async fn a_refund_that_failed_is_followed_to_its_end() {
 
 #[tokio::test]
 async fn ops_cancel_by_the_platforms_quote_and_may_lower_the_fee_only() {
-    for (asked, quoted, sent) in [(None, 27_900, 27_900), (Some(10_000), 27_900, 10_000), (Some(0), 27_900, 0), (Some(27_900), 20_000, 20_000)] {
+    for (asked, quoted, sent) in
+        [(None, 27_900, 27_900), (Some(10_000), 27_900, 10_000), (Some(0), 27_900, 0), (Some(27_900), 20_000, 20_000)]
+    {
         let bridge = TestBridge::start_kakao(CAN).await;
         let booked = reservation("R1", "pd_plain", "CONFIRMED");
         bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
         bridge.set_time("2026-12-05T10:00:00+09:00");
-        bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": quoted, "refund_krw": 93_000 - quoted})));
+        bridge
+            .partners
+            .next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": quoted, "refund_krw": 93_000 - quoted})));
         bridge.partners.next("R1/cancel", Outcome::Says(200, json!({})));
         let mut body = json!({"reason": "guide is ill"});
         if let Some(fee) = asked {
             body["fee"] = json!(fee);
         }
-        bridge.post(&format!("orders/{KAKAO}:R1/cancel"), &json!({"reason": "x", "fee": 27_901})).await.problem(422, "fee_above_default");
+        bridge
+            .post(&format!("orders/{KAKAO}:R1/cancel"), &json!({"reason": "x", "fee": 27_901}))
+            .await
+            .problem(422, "fee_above_default");
         bridge.post(&format!("orders/{KAKAO}:R1/cancel"), &body).await.expect(200);
         bridge.drain().await;
         let call = bridge.partners.sent("R1/cancel").pop().unwrap();
@@ -190,7 +217,13 @@ async fn a_cancel_after_use_needs_the_platforms_authority() {
     for (ex_officio, state) in [(false, OrderState::Completed), (true, OrderState::Cancelled)] {
         let bridge = TestBridge::start_kakao(CAN).await;
         used(&bridge).await;
-        let mut off = cancelled("R1", "pd_auto", "BY_PARTNER", 0, &[("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "DONE")]);
+        let mut off = cancelled(
+            "R1",
+            "pd_auto",
+            "BY_PARTNER",
+            0,
+            &[("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "DONE")],
+        );
         off["ex_officio"] = json!(ex_officio);
         bridge.kakao_is(event("e3", "reservation.canceled", 3, &off, json!({"by": "PARTNER"})), "accepted").await;
         let order = bridge.booked("R1").await;
@@ -207,7 +240,8 @@ async fn a_part_called_off_leaves_the_rest_as_it_is() {
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &part, json!({"by": "AUTO"})), "accepted").await;
     part["lines"][0]["canceled_quantity"] = json!(1);
     let part = with_cancels(part, &[("pay_1", "cx_1", 38_000, "DONE")]);
-    let change = json!({"by": "BOOKER", "lines": [{"detail_no": "D1", "quantity": 1}], "fee_krw": 0, "refund_krw": 38_000});
+    let change =
+        json!({"by": "BOOKER", "lines": [{"detail_no": "D1", "quantity": 1}], "fee_krw": 0, "refund_krw": 38_000});
     bridge.kakao_is(event("e2", "reservation.canceled", 2, &part, change), "accepted").await;
     let order = bridge.booked("R1").await;
     assert_eq!((order.state, order.live_units()), (OrderState::Booked, 2));

@@ -91,15 +91,24 @@ async fn edge_18_to_22_ids_signatures_and_times() {
     bridge.ask(good().body(wrong)).await.problem(401, "bad_signature");
     bridge.ask(signed(&bridge, &path(), "whsec_b3RoZXI=", "e1", body.as_bytes())).await.problem(401, "bad_signature");
     bridge.ask(good().header("webhook-timestamp", "1795226400000")).await.problem(401, "bad_timestamp");
-    bridge.ask(super::super::support::Ask::new(http::Method::POST, path()).body(body.clone())).await.problem(401, "missing_signature");
+    bridge
+        .ask(super::super::support::Ask::new(http::Method::POST, path()).body(body.clone()))
+        .await
+        .problem(401, "missing_signature");
     bridge.ask(signed(&bridge, &path(), SECRET, "e2", body.as_bytes())).await.problem(400, "event_id_mismatch");
     bridge.ask(signed(&bridge, &path(), SECRET, "e1", b"{")).await.problem(400, "malformed_json");
     let text = good().header("content-type", "text/plain");
     bridge.ask(text).await.problem(415, "unsupported_media_type");
     let long = format!("{{\"event_id\":\"e1\",\"x\":\"{}\"}}", "x".repeat(256 * 1024));
     bridge.ask(signed(&bridge, &path(), SECRET, "e1", long.as_bytes())).await.problem(413, "too_large");
-    bridge.ask(signed(&bridge, "/channels/nobody/events", SECRET, "e1", body.as_bytes())).await.problem(404, "unknown_channel");
-    bridge.ask(signed(&bridge, &format!("/channels/{KAKAO}/other"), SECRET, "e1", body.as_bytes())).await.problem(404, "unknown_call");
+    bridge
+        .ask(signed(&bridge, "/channels/nobody/events", SECRET, "e1", body.as_bytes()))
+        .await
+        .problem(404, "unknown_channel");
+    bridge
+        .ask(signed(&bridge, &format!("/channels/{KAKAO}/other"), SECRET, "e1", body.as_bytes()))
+        .await
+        .problem(404, "unknown_call");
 
     let early = good();
     bridge.advance(Millis::minutes(6));
@@ -116,7 +125,10 @@ async fn edge_18_to_22_ids_signatures_and_times() {
     let mut other = sample();
     other["reservation"]["status"] = json!("CONFIRMED");
     bridge.kakao(&other).await.problem(409, "event_id_reused");
-    assert_eq!(bridge.get("inbox?verdict=conflict").await.expect(200).json()["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        bridge.get("inbox?verdict=conflict").await.expect(200).json()["items"].as_array().map(Vec::len),
+        Some(1)
+    );
 }
 
 #[tokio::test]

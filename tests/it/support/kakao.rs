@@ -95,7 +95,13 @@ pub(crate) fn reservation(number: &str, product: &str, status: &str) -> Value {
 }
 
 /// The same, called off: every unit, with what is kept and what went back by which movements.
-pub(crate) fn cancelled(number: &str, product: &str, kind: &str, fee: i64, cancels: &[(&str, &str, i64, &str)]) -> Value {
+pub(crate) fn cancelled(
+    number: &str,
+    product: &str,
+    kind: &str,
+    fee: i64,
+    cancels: &[(&str, &str, i64, &str)],
+) -> Value {
     let mut it = reservation(number, product, "CANCELED");
     it["cancel_kind"] = json!(kind);
     for line in it["lines"].as_array_mut().expect("lines") {
