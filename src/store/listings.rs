@@ -1,7 +1,7 @@
-//! Products that a channel has put on or off sale, as it told us last.
+//! What a channel has that is no order: products on or off sale, as it told us last; and links that may exist once only.
 
 use ticketbridge_core::port::Listing;
-use ticketbridge_core::{ChannelId, ProductCode, UnixMillis};
+use ticketbridge_core::{ChannelId, OrderId, ProductCode, UnixMillis};
 
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_flag, values};
@@ -37,6 +37,23 @@ impl Tx {
     /// [`StoreError::Statement`].
     pub async fn listing(&self, channel: &ChannelId, product: &ProductCode) -> Result<Option<Listing>, StoreError> {
         listing(self, channel, product).await
+    }
+
+    /// Notes the live payment link of an order.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when the order has one already.
+    pub async fn begin_live_link(&self, order: &OrderId, key: &str) -> Result<(), StoreError> {
+        let sql = "INSERT INTO live_link (order_id, link_key) VALUES (?, ?)";
+        self.execute(sql, values![order.as_str(), key]).await.map(drop)
+    }
+
+    /// Notes that the order has no live payment link any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn end_live_link(&self, order: &OrderId) -> Result<(), StoreError> {
+        self.execute("DELETE FROM live_link WHERE order_id = ?", values![order.as_str()]).await.map(drop)
     }
 }
 

@@ -46,3 +46,5 @@ mod snapshot;
 mod statements;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tripstore;
