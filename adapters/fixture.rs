@@ -115,6 +115,7 @@ fn rules() -> RuleSnapshot {
             limits: BookingLimits::default(),
             calendar: Vec::new(),
             overdue_policy: OverduePolicy::Manual,
+            stock_from: Default::default(),
         },
         channel: ChannelRules {
             time_zone: TimeZone::SHANGHAI,

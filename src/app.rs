@@ -128,6 +128,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
     let store = open_store(&config).await?;
+    store.end_leases_of_the_dead().await.map_err(StartError::Database)?;
     let transport = match parts.transport {
         Some(transport) => transport,
         None => Arc::new(

@@ -6,7 +6,7 @@ pub mod keys;
 pub mod ops;
 mod sandbox;
 mod serve;
-mod verify;
+pub mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

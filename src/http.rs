@@ -3,6 +3,7 @@
 pub mod backend_events;
 pub mod caller;
 pub mod health;
+mod incoming_body;
 pub mod ops;
 pub mod problem;
 pub mod request_id;

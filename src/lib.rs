@@ -1,6 +1,7 @@
 //! ticketbridge: between the places where tickets are sold and the systems that issue them.
 
 pub mod app;
+pub mod availability;
 pub mod call_log;
 pub mod cli;
 pub mod clock;

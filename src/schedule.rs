@@ -66,10 +66,12 @@ enum Task {
     CheckCredit,
     /// Forget the guests of orders that have long been over.
     ForgetGuests,
+    /// Ask back-ends what is left.
+    Availability,
 }
 
 impl Task {
-    const ALL: [Task; 4] = [Task::Purge, Task::Reconcile, Task::CheckCredit, Task::ForgetGuests];
+    const ALL: [Task; 5] = [Task::Purge, Task::Reconcile, Task::CheckCredit, Task::ForgetGuests, Task::Availability];
 
     fn name(self) -> &'static str {
         match self {
@@ -77,6 +79,7 @@ impl Task {
             Task::Reconcile => "reconcile",
             Task::CheckCredit => "check_credit",
             Task::ForgetGuests => "forget_guests",
+            Task::Availability => "availability",
         }
     }
     /// Second, minute, hour, day, month, weekday.
@@ -86,6 +89,7 @@ impl Task {
             Task::Reconcile => "41 7,37 * * * *",
             Task::CheckCredit => "29 52 * * * *",
             Task::ForgetGuests => "53 11 3 * * *",
+            Task::Availability => "5 */10 * * * *",
         }
     }
     /// How much was done.
@@ -100,6 +104,7 @@ impl Task {
             }
             Task::CheckCredit => check_credit(shared).await,
             Task::ForgetGuests => shared.engine.forget_old_guests().await,
+            Task::Availability => Ok(shared.worker.refresh_availability().await?),
         }
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode
 }
 
 /// A plain HTTP/1.1 message: request line, headers, an empty line, the body.
-struct Captured<'a> {
+pub struct Captured<'a> {
     method: Method,
     path: &'a str,
     query: &'a str,
@@ -70,7 +70,11 @@ struct Captured<'a> {
 }
 
 impl<'a> Captured<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, String> {
+    /// Reads it, as it was or as `curl -v` shows it.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, String> {
         let (head, body) = split_head(bytes).ok_or("there is no empty line between headers and body")?;
         let head = std::str::from_utf8(head).map_err(|_| "the headers are not UTF-8")?;
         // `curl -v` marks what it sent with `> `.
@@ -100,7 +104,8 @@ impl<'a> Captured<'a> {
         Ok(Self { method, path, query, headers, body })
     }
 
-    fn raw(&self) -> RawRequest<'_> {
+    /// The request, as an adapter checks it.
+    pub fn raw(&self) -> RawRequest<'_> {
         let endpoint = self.path.rsplit('/').find(|part| !part.is_empty()).unwrap_or("");
         RawRequest { endpoint, method: &self.method, query: self.query, headers: &self.headers, body: self.body }
     }

@@ -4,7 +4,7 @@ use ticketbridge_core::limits::{AMOUNT_MAX, QUANTITY_MAX, VISITORS_MAX};
 use ticketbridge_core::personal::DocumentType;
 use ticketbridge_core::product::{
     AdvanceRule, BookingLimits, BookingProduct, CalendarRange, Cancellation, Confirmation, DateRange, Fee, FeeTier,
-    GuestField, GuestRule, GuestsWho, OverduePolicy, Sex, Ticketing, VoucherProduct,
+    GuestField, GuestRule, GuestsWho, OverduePolicy, Sex, StockFrom, Ticketing, VoucherProduct,
 };
 use ticketbridge_core::{BackendId, Millis, ProductCode};
 
@@ -125,6 +125,17 @@ pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
     let policies =
         [("manual", OverduePolicy::Manual), ("reissue", OverduePolicy::Reissue), ("approve", OverduePolicy::Approve)];
     let overdue_policy = table.opt("overdue_policy", |value| value.word(&policies));
+    let sources = [("calendar", StockFrom::Calendar), ("backend", StockFrom::Backend)];
+    let stock_from = table.opt("stock_from", |value| {
+        let from = value.clone().word(&sources)?;
+        match (from, &ticketing) {
+            (StockFrom::Backend, Some(Ticketing::CodePool { .. } | Ticketing::None)) => value.wrong(
+                "is \"backend\", and no back-end issues the tickets of this product",
+                "leave it out, or write ticketing = { mode = \"backend\", … } (DY-04)",
+            ),
+            _ => Some(from),
+        }
+    });
     table.finish();
     let code = code?;
     Some(BookingProduct {
@@ -143,6 +154,7 @@ pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
         limits: limits.unwrap_or_default(),
         calendar: calendar?,
         overdue_policy: overdue_policy.unwrap_or(OverduePolicy::Manual),
+        stock_from: stock_from.unwrap_or_default(),
     })
 }
 

@@ -20,7 +20,7 @@ use crate::effect::{DeadlineKind, Effect, StockKey, TicketOp};
 use crate::event::{Actor, Event};
 use crate::id::BackendId;
 use crate::order::{AttentionKind, Booking, Order, TicketingState};
-use crate::product::{BookingProduct, Ticketing as TicketSource};
+use crate::product::{BookingProduct, StockFrom, Ticketing as TicketSource};
 use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
 
@@ -205,7 +205,13 @@ pub(crate) fn return_date_stock(order: &Order, booking: &Booking) -> Option<Effe
 /// What stock is kept for a visit date, if it is limited at all.
 pub fn date_stock_key(product: &BookingProduct, date: Option<crate::time::Date>) -> Option<StockKey> {
     let date = date?;
-    product.calendar_on(date)?.stock?;
+    let day = product.calendar_on(date)?;
+    match product.stock_from {
+        StockFrom::Backend => {}
+        StockFrom::Calendar => {
+            day.stock?;
+        }
+    }
     Some(StockKey { product: product.code.clone(), date: Some(date) })
 }
 

@@ -194,6 +194,17 @@ pub struct BookingLimits {
     pub sex: Option<Sex>,
 }
 
+/// Who knows how many units a date has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StockFrom {
+    /// The calendar of the configuration.
+    #[default]
+    Calendar,
+    /// The back-end, which is asked again and again; the calendar's figure until it has answered.
+    Backend,
+}
+
 /// Days that can be visited, with stock and price.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CalendarRange {
@@ -240,6 +251,9 @@ pub struct BookingProduct {
     pub calendar: Vec<CalendarRange>,
     /// Answer to the channel's refund request for late tickets.
     pub overdue_policy: OverduePolicy,
+    /// Who knows how many units a date has.
+    #[serde(default)]
+    pub stock_from: StockFrom,
 }
 
 impl BookingProduct {

@@ -4,7 +4,7 @@ use ticketbridge_core::command::{Counts, ProductRef, RequestBooking};
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, CalendarDay, Query, SaleQuestion};
-use ticketbridge_core::product::RuleSnapshot;
+use ticketbridge_core::product::{RuleSnapshot, StockFrom};
 use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
 use ticketbridge_store::Tx;
 
@@ -150,12 +150,10 @@ impl Engine {
         for offset in 0..=to.days_since(from).clamp(0, CALENDAR_DAYS_MAX - 1) {
             let date = from.plus_days(offset);
             let Some(range) = product.calendar_on(date) else { continue };
-            let left = match range.stock {
-                Some(total) => {
-                    let key = StockKey { product: product.code.clone(), date: Some(date) };
-                    self.store.stock_left(&key, Some(total)).await?
-                }
-                None => None,
+            let key = StockKey { product: product.code.clone(), date: Some(date) };
+            let left = match product.stock_from {
+                StockFrom::Calendar => self.store.stock_left(&key, range.stock).await?,
+                StockFrom::Backend => self.store.told_stock_left(&key, range.stock).await?,
             };
             let price = range.price.or(rules.voucher.as_ref().map(|v| v.price)).unwrap_or(0);
             days.push(CalendarDay { date, left, price, open: left.is_none_or(|left| left > 0) });

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use ticketbridge_core::command::{Command, PlaceOrder};
-use ticketbridge_core::decide::date_stock_key;
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::mirror::{Snapshot, Stage};
 use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
@@ -12,7 +11,7 @@ use ticketbridge_core::{Answering, Rejection, Why};
 use ticketbridge_store::{Job, JobEnd, Tx};
 
 use crate::engine::incoming::apply_remembered;
-use crate::engine::{Applied, Change, Engine, EngineError};
+use crate::engine::{Applied, Change, Engine, EngineError, counts};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
 
@@ -78,12 +77,12 @@ async fn not_for_sale(
         return Ok(Some(CLOSED.to_owned()));
     }
     if let Some(date) = snapshot.visit_date {
-        let Some(day) = rules.booking.calendar_on(date) else { return Ok(Some(CLOSED.to_owned())) };
-        if let Some(key) = date_stock_key(&rules.booking, snapshot.visit_date) {
-            let left = tx.stock_left(&key, day.stock).await?;
-            if left.is_some_and(|left| left < i64::from(snapshot.sale.quantity)) {
-                return Ok(Some(SOLD_OUT.to_owned()));
-            }
+        if rules.booking.calendar_on(date).is_none() {
+            return Ok(Some(CLOSED.to_owned()));
+        }
+        let left = counts::date_left(tx, &rules.booking, Some(date)).await?;
+        if left.is_some_and(|left| left < i64::from(snapshot.sale.quantity)) {
+            return Ok(Some(SOLD_OUT.to_owned()));
         }
     }
     Ok(None)

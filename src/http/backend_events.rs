@@ -21,7 +21,7 @@ use ticketbridge_store::Direction;
 use crate::call_log::InboundCall;
 use crate::engine::backend_event::{Heard, HeardEvent};
 use crate::http::problem::Problem;
-use crate::http::{Shared, caller};
+use crate::http::{Shared, caller, incoming_body};
 use crate::registry::RegisteredBackend;
 
 /// `POST /backends/{backend}/events`.
@@ -46,13 +46,9 @@ pub async fn receive(
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address")
             .after(1))
     } else {
-        match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
+        match incoming_body::read(body, BODY_BYTES_MAX).await {
             Ok(body) => hear(&shared, &backend, &parts.headers, body).await,
-            Err(_) => Err(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                format!("a body has at most {BODY_BYTES_MAX} bytes"),
-            )),
+            Err(problem) => Err(problem),
         }
     };
     let took = shared.engine.clock().monotonic().saturating_sub(started.1);

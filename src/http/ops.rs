@@ -35,11 +35,11 @@ use ticketbridge_core::limits::BODY_BYTES_MAX;
 
 use crate::engine::EngineError;
 use crate::engine::acts::Once;
-use crate::http::Shared;
 use crate::http::ops::body::Given;
 use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
+use crate::http::{Shared, incoming_body};
 use crate::live::Running;
 
 /// Bytes of a body that brings codes.
@@ -156,10 +156,7 @@ async fn read_body(call: &Call, body: axum::body::Body) -> Result<Bytes, Problem
         Body::Fields(_) => BODY_BYTES_MAX,
         Body::Codes => CODES_BYTES_MAX,
     };
-    axum::body::to_bytes(body, bytes_max).await.map_err(|_| {
-        let sentence = format!("a body of this call has at most {bytes_max} bytes");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", sentence)
-    })
+    incoming_body::read(body, bytes_max).await
 }
 
 /// Turns an outcome into an answer; under a key the answer is kept first, if it was not kept with the act itself.

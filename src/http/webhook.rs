@@ -12,7 +12,7 @@ use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
-    Answer, Context, DecodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
+    Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
 };
 use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{Direction, InboxVerdict};
@@ -21,7 +21,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::call_log::InboundCall;
 use crate::engine::{EngineError, Incoming, Received, content_sha256};
 use crate::http::problem::Problem;
-use crate::http::{Shared, caller};
+use crate::http::{Shared, caller, incoming_body};
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
 const ANSWER_MARGIN: Millis = Millis(250);
@@ -61,12 +61,8 @@ pub async fn receive(
     let traceparent = trace_of(&parts.headers);
     let ended = match admit(&shared, &channel, caller) {
         Some(problem) => refused(problem),
-        None => match axum::body::to_bytes(body, BODY_BYTES_MAX).await {
-            Err(_) => refused(Problem::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "too_large",
-                format!("a body has at most {BODY_BYTES_MAX} bytes"),
-            )),
+        None => match incoming_body::read(body, BODY_BYTES_MAX).await {
+            Err(problem) => refused(problem),
             Ok(body) => {
                 let call = Arrived {
                     shared: &shared,
@@ -337,6 +333,8 @@ impl Arrived<'_> {
         let report = ticketbridge_core::Report::TicketsIssued { booking: booking.id.clone() };
         match self.channel.channel.report(&report, order, &cx) {
             Ok(_) => true,
+            // The booking was called off; its tickets are nobody's.
+            Err(EncodeError::Obsolete(_)) => false,
             Err(error) => {
                 tracing::error!(order = %order.id, "the tickets break the channel's rules: {error}");
                 false

@@ -25,6 +25,11 @@ impl Dialect {
         Statement::from_sql_and_values(self.0, sql, values)
     }
 
+    /// Whether several instances may work on the same database.
+    pub(crate) fn shares_with_others(self) -> bool {
+        self.0 != DbBackend::Sqlite
+    }
+
     /// Locks the rows of a SELECT until the end of the transaction. SQLite has one writer anyway.
     pub(crate) fn for_update(self) -> &'static str {
         match self.0 {

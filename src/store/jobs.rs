@@ -318,8 +318,10 @@ impl Tx {
         let mut all = values![token, (now + lease).0];
         all.extend(chosen.iter().map(|id| Value::from(id.as_str())));
         all.push(now.0.into());
+        // A lease that ran out belonged to somebody who crashed, perhaps after sending: its outcome is not known.
         let sql = format!(
-            "UPDATE job SET lease_token = ?, lease_until_ms = ?, attempts = attempts + 1 \
+            "UPDATE job SET read_back = CASE WHEN lease_until_ms > 0 THEN 1 ELSE read_back END, \
+             lease_token = ?, lease_until_ms = ?, attempts = attempts + 1 \
              WHERE id IN ({}) AND state = 'pending' AND lease_until_ms <= ?",
             marks(chosen.len())
         );
@@ -345,6 +347,27 @@ impl Store {
         self.write("claim_jobs", move |tx| {
             let lanes = lanes.clone();
             Box::pin(async move { tx.claim_rows(now, limit, lease, &lanes).await })
+        })
+        .await
+    }
+
+    /// Ends the leases of whoever ran before, on a database that only one instance uses: SQLite. What they held is
+    /// tried again at once; whether it was carried out is asked first. Elsewhere leases run out by themselves.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Commit`].
+    pub async fn end_leases_of_the_dead(&self) -> Result<(), StoreError> {
+        if self.dialect().shares_with_others() {
+            return Ok(());
+        }
+        self.write("end_leases", |tx| {
+            Box::pin(async move {
+                for table in ["job", "deadline"] {
+                    let sql = format!("UPDATE {table} SET lease_until_ms = 1 WHERE lease_until_ms > 0");
+                    tx.execute(&sql, values![]).await?;
+                }
+                Ok(())
+            })
         })
         .await
     }

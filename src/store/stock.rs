@@ -42,6 +42,39 @@ impl Tx {
         Ok(total.map(|total| total - taken))
     }
 
+    /// The same for a key whose total a back-end tells ([`Tx::set_stock`]): `first` is what counts until it has.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn told_stock_left(&self, key: &StockKey, first: Option<u32>) -> Result<Option<i64>, StoreError> {
+        let sql = format!(
+            "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}",
+            self.dialect().for_update()
+        );
+        let mut row = self.row(&sql, values![key.product.as_str(), date_column(key)]).await?;
+        if row.is_none() {
+            self.make_stock(key, first.map(i64::from)).await?;
+            row = self.row(&sql, values![key.product.as_str(), date_column(key)]).await?;
+        }
+        let row = row.ok_or(StoreError::Column("stock.product"))?;
+        let taken: i64 = get(&row, "taken")?;
+        Ok(get::<Option<i64>>(&row, "total")?.map(|total| total - taken))
+    }
+
+    /// Sets how many units there are, those taken included; `None` is no limit.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn set_stock(&self, key: &StockKey, total: Option<i64>) -> Result<(), StoreError> {
+        self.make_stock(key, total).await?;
+        self.execute(
+            "UPDATE stock SET total = ? WHERE product = ? AND visit_date = ?",
+            values![total, key.product.as_str(), date_column(key)],
+        )
+        .await
+        .map(drop)
+    }
+
     async fn make_stock(&self, key: &StockKey, total: Option<i64>) -> Result<(), StoreError> {
         let sql = format!(
             "INSERT INTO stock (product, visit_date, total, taken) VALUES (?, ?, ?, 0){}",
@@ -120,6 +153,19 @@ impl Store {
             .await?;
         let taken: i64 = row.map(|row| get(&row, "taken")).transpose()?.unwrap_or(0);
         Ok(Some(i64::from(total) - taken))
+    }
+
+    /// Units left of a key whose total a back-end tells, without locking; `first` counts until it has.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn told_stock_left(&self, key: &StockKey, first: Option<u32>) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?";
+        let Some(row) = self.row(sql, values![key.product.as_str(), date_column(key)]).await? else {
+            return Ok(first.map(i64::from));
+        };
+        let taken: i64 = get(&row, "taken")?;
+        Ok(get::<Option<i64>>(&row, "total")?.map(|total| total - taken))
     }
 
     /// Units taken on each date from `from` to `to` on which any were.

@@ -86,12 +86,18 @@ impl Worker {
             summary: verdict.summary,
         };
         let actor = Actor::new(ActorKind::Backend, id.as_str());
+        let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
         let commands = verdict
             .facts
             .map(|facts| (actor, Command::RecordTicketFacts { booking: booking_id.clone(), facts }))
             .into_iter()
             .collect();
-        self.settle(job, verdict.end, Some(attempt), commands).await.map(|_| ())
+        self.settle(job, verdict.end, Some(attempt), commands).await?;
+        // Perhaps the date is sold out there: the next guest should hear it before he books.
+        if is_refused && let Some(date) = booking.visit_date {
+            self.refresh_date(&order.rules.booking, date).await?;
+        }
+        Ok(())
     }
 
     /// What an answer means for the row and for the order.

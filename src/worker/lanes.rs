@@ -141,6 +141,10 @@ impl Lanes {
         let lane = lanes.entry(destination.to_owned()).or_default();
         lane.failures += 1;
         lane.last_error = Some(why.to_owned());
+        // Calls that were under way when it opened tell nothing new: only a trial may prolong it.
+        if matches!(lane.breaker, Breaker::Open(until) if until > now) {
+            return;
+        }
         if lane.failures >= FAILURES_TO_OPEN || lane.breaker == Breaker::HalfOpen {
             let length = Millis(OPEN_FIRST.0 << lane.openings.min(8)).min(OPEN_MAX);
             lane.openings += 1;
@@ -174,6 +178,14 @@ mod tests {
         assert_eq!(lanes.lane("backend:gate").breaker, Breaker::Closed);
         lanes.failed("backend:gate", "hangs", now);
         assert_eq!(lanes.full(now), ["backend:gate"]);
+        for _ in 0..CALLS_AT_ONCE {
+            lanes.failed("backend:gate", "hangs", now);
+        }
+        assert_eq!(
+            lanes.lane("backend:gate").breaker,
+            Breaker::Open(now + OPEN_FIRST),
+            "what was under way counts once"
+        );
         let later = now + OPEN_FIRST;
         assert_eq!(lanes.room(later), [("backend:gate".to_owned(), 1)]);
         let seat = lanes.enter("backend:gate");

@@ -65,6 +65,12 @@ async fn a_caller_that_is_not_believed_gets_401_in_the_channels_envelope() {
     assert_eq!(bridge.get("inbox").await.expect(200).json()["items"], json!([]), "strangers do not fill the inbox");
 }
 
+#[test]
+fn a_stranger_cannot_write_lines_of_his_own_into_the_log() {
+    let named = ticketbridge_core::port::AuthError::UnknownKey("aw\n2026-11-21 INFO all is well\u{1b}[2J".to_owned());
+    assert!(!named.to_string().contains(char::is_control), "{named}");
+}
+
 #[tokio::test]
 async fn a_message_that_cannot_be_read_is_refused_with_a_number_and_shows_in_the_inbox() {
     let bridge = TestBridge::start().await;

@@ -1,6 +1,8 @@
 //! The integration tests, in one program.
 
 #[cfg(test)]
+mod availability;
+#[cfg(test)]
 mod bad_requests;
 #[cfg(test)]
 mod budgets;
@@ -26,6 +28,8 @@ mod kakao;
 mod ops;
 #[cfg(test)]
 mod ops_cli;
+#[cfg(test)]
+mod parsers;
 #[cfg(test)]
 mod privacy;
 #[cfg(test)]

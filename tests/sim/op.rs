@@ -64,7 +64,7 @@ pub(crate) enum Act {
     DropDead,
 }
 
-/// One step. Sales, messages and reservations are named by their number in the world; a number that names nothing does nothing.
+/// One step. A sale or message is named by the number of the step that made it; a number that names nothing does nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     Sell {
@@ -131,13 +131,13 @@ pub(crate) enum Op {
     },
     /// The guest goes in; `early` at a gate that does not look at the date.
     Enter {
-        reservation: usize,
+        sale: usize,
         early: bool,
         post: Post,
     },
     /// The gate has finished what it worked on.
     Decide {
-        reservation: usize,
+        sale: usize,
         well: bool,
         post: Post,
     },
@@ -175,30 +175,11 @@ pub(crate) enum Op {
     Quiet,
 }
 
-impl Op {
-    /// The sale that it is about.
-    pub(crate) fn sale(&mut self) -> Option<&mut usize> {
-        match self {
-            Op::Book { sale, .. }
-            | Op::Issue { sale, .. }
-            | Op::Apply { sale, .. }
-            | Op::CancelNotify { sale, .. }
-            | Op::RefundNotify { sale, .. }
-            | Op::InfoSync { sale, .. }
-            | Op::Pay { sale, .. }
-            | Op::Query { sale }
-            | Op::Act { sale, .. } => Some(sale),
-            _ => None,
-        }
-    }
-}
-
-/// How many of each there are.
-#[derive(Clone, Copy, Debug, Default)]
+/// What there is to choose from: the numbers of the steps that made it, and how many deliveries hang.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Census {
-    pub(crate) sales: usize,
-    pub(crate) messages: usize,
-    pub(crate) reservations: usize,
+    pub(crate) sales: Vec<usize>,
+    pub(crate) messages: Vec<usize>,
     pub(crate) hanging: usize,
 }
 
@@ -238,14 +219,13 @@ fn how(dice: &mut Dice) -> How {
 }
 
 /// The next step of a sequence. Younger sales are chosen more often, so that stories go on.
-pub(crate) fn next(dice: &mut Dice, census: Census) -> Op {
-    let recent = |dice: &mut Dice, many: usize| {
-        let back = if dice.one_in(4) { dice.below(many) } else { dice.below(many.min(6)) };
-        many.saturating_sub(1 + back)
+pub(crate) fn next(dice: &mut Dice, census: &Census) -> Op {
+    let recent = |dice: &mut Dice, from: &[usize]| {
+        let back = if dice.one_in(4) { dice.below(from.len()) } else { dice.below(from.len().min(6)) };
+        from.len().checked_sub(1 + back).map_or(0, |index| from[index])
     };
-    let sale = recent(dice, census.sales);
-    let message = recent(dice, census.messages);
-    let reservation = recent(dice, census.reservations);
+    let sale = recent(dice, &census.sales);
+    let message = recent(dice, &census.messages);
     match dice.below(100) {
         0..=8 => Op::Sell {
             product: dice.small(u8::try_from(PRODUCTS.len()).unwrap_or(1)),
@@ -271,11 +251,11 @@ pub(crate) fn next(dice: &mut Dice, census: Census) -> Op {
         41..=42 => Op::InfoSync { sale, kind: 1 + i64::from(dice.small(3)), post: post(dice) },
         43 => Op::Pay { sale, post: post(dice) },
         44..=45 => Op::Query { sale },
-        46..=50 => Op::Arrive { message: dice.below(census.messages) },
+        46..=50 => Op::Arrive { message: census.messages.get(dice.below(census.messages.len())).copied().unwrap_or(0) },
         51..=54 => Op::Repeat { message, times: dice.pick(&[1, 1, 2, 20]) },
         55 => Op::Contradict { message },
-        56..=60 => Op::Enter { reservation, early: dice.one_in(3), post: post(dice) },
-        61..=64 => Op::Decide { reservation, well: !dice.one_in(3), post: post(dice) },
+        56..=60 => Op::Enter { sale, early: dice.one_in(3), post: post(dice) },
+        61..=64 => Op::Decide { sale, well: !dice.one_in(3), post: post(dice) },
         65..=70 => Op::Act { sale, act: act(dice) },
         71..=77 => Op::Advance { ms: length(dice) },
         78..=90 => Op::Work { instance: dice.small(2), many: 1 + dice.small(6), hows: hows(dice, 4) },

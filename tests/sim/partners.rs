@@ -155,12 +155,6 @@ impl Partners {
         self.state().gate.get(id).cloned()
     }
 
-    /// Reservation number `index`.
-    pub(crate) fn nth(&self, index: usize) -> Option<(String, Reservation)> {
-        let state = self.state();
-        state.made.get(index).map(|id| (id.clone(), state.gate[id].clone()))
-    }
-
     /// The gate changes a reservation by itself.
     pub(crate) fn set(&self, id: &str, to: GateState) {
         let now = self.clock.now();

@@ -96,7 +96,7 @@ async fn everything(wish: &Wish) -> ExitCode {
     let begun = Instant::now();
     let mut passed = 0;
     for (name, confirm, ops) in reproductions::all() {
-        if let Err((step, failure)) = run_list(confirm, &ops).await {
+        if let Err((step, failure)) = run_list(confirm, &numbered(&ops), Telling::Story).await {
             println!("reproduction {name} ... FAILED at step {step}: {}\n{passed} passed, 1 failed", failure.0);
             return ExitCode::FAILURE;
         }
@@ -137,6 +137,13 @@ fn confirm_of(seed: u64) -> &'static str {
     if seed.is_multiple_of(3) { "async" } else { "sync" }
 }
 
+/// A step and its number, which it keeps when others are left out.
+type Step = (usize, Op);
+
+fn numbered(ops: &[Op]) -> Vec<Step> {
+    ops.iter().cloned().enumerate().collect()
+}
+
 async fn patiently<T>(what: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(PATIENCE, what).await.ok()
 }
@@ -147,12 +154,12 @@ async fn run_seed(seed: u64, steps: usize, verbose: bool) -> Result<(), (Vec<Op>
     let mut sim = Sim::new(confirm_of(seed)).await;
     let mut ops = Vec::with_capacity(steps);
     for index in 0..steps {
-        let op = if index + 1 == steps { Op::Quiet } else { next(&mut dice, sim.census()) };
+        let op = if index + 1 == steps { Op::Quiet } else { next(&mut dice, &sim.census()) };
         if verbose {
             println!("{index}: {op:?}");
         }
         ops.push(op.clone());
-        match patiently(sim.step(&op)).await {
+        match patiently(sim.step(index, &op)).await {
             Some(Ok(())) => {}
             Some(Err(failure)) => return Err((ops, failure)),
             None => return Err((ops, Failure("it hangs".to_owned()))),
@@ -162,14 +169,26 @@ async fn run_seed(seed: u64, steps: usize, verbose: bool) -> Result<(), (Vec<Op>
     Ok(())
 }
 
+/// Whether a failing list tells what happened in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Nothing,
+    Story,
+}
+
 /// A list of steps in a fresh world, and a quiet time at its end.
-async fn run_list(confirm: &str, ops: &[Op]) -> Result<(), (usize, Failure)> {
+async fn run_list(confirm: &str, ops: &[Step], telling: Telling) -> Result<(), (usize, Failure)> {
     drop(trouble());
     let mut sim = Sim::new(confirm).await;
-    for (index, op) in ops.iter().chain([&Op::Quiet]).enumerate() {
-        match patiently(sim.step(op)).await {
+    for (index, (step, op)) in ops.iter().chain([&(usize::MAX, Op::Quiet)]).enumerate() {
+        match patiently(sim.step(*step, op)).await {
             Some(Ok(())) => {}
-            Some(Err(failure)) => return Err((index, failure)),
+            Some(Err(failure)) => {
+                if telling == Telling::Story {
+                    sim.story(&failure).await.iter().for_each(|line| println!("{line}"));
+                }
+                return Err((index, failure));
+            }
             None => return Err((index, Failure("it hangs".to_owned()))),
         }
     }
@@ -177,36 +196,20 @@ async fn run_list(confirm: &str, ops: &[Op]) -> Result<(), (usize, Failure)> {
     Ok(())
 }
 
-/// The list without one step; later steps still mean the same sales.
-fn without(ops: &[Op], at: usize) -> Vec<Op> {
-    let mut fewer = ops.to_vec();
-    if let Op::Sell { .. } = fewer.remove(at) {
-        let gone = ops[..at].iter().filter(|op| matches!(op, Op::Sell { .. })).count();
-        for op in &mut fewer[at..] {
-            if let Some(sale) = op.sale().filter(|sale| **sale > gone) {
-                *sale -= 1;
-            }
-        }
-    }
-    fewer
-}
-
 #[expect(clippy::disallowed_methods, reason = "bounds the time for making a failure shorter")]
 async fn report(seed: u64, ops: &[Op], failure: &Failure) {
     println!("FAILED: seed {seed}, step {}: {}", ops.len(), failure.0);
     println!("again: cargo sim -- --seed {seed} --steps {}", ops.len().max(STEPS_OF_WORLD));
     let begun = Instant::now();
-    let mut shortest = ops.to_vec();
+    let mut shortest = numbered(ops);
     let mut chunk = shortest.len().div_ceil(2);
     while chunk > 0 && begun.elapsed() < SHRINK_FOR {
         let mut at = 0;
         let mut is_shorter = false;
         while at < shortest.len() && begun.elapsed() < SHRINK_FOR {
-            let mut fewer = if chunk == 1 { without(&shortest, at) } else { shortest.clone() };
-            if chunk > 1 {
-                fewer.drain(at..(at + chunk).min(fewer.len()));
-            }
-            match run_list(confirm_of(seed), &fewer).await {
+            let mut fewer = shortest.clone();
+            fewer.drain(at..(at + chunk).min(fewer.len()));
+            match run_list(confirm_of(seed), &fewer, Telling::Nothing).await {
                 Err((step, found)) if found.class() == failure.class() => {
                     fewer.truncate(step + 1);
                     shortest = fewer;
@@ -220,10 +223,10 @@ async fn report(seed: u64, ops: &[Op], failure: &Failure) {
         }
     }
     println!("the shortest way there ({}, {} steps of {}):", confirm_of(seed), shortest.len(), ops.len());
-    for op in &shortest {
-        println!("    {op:?},");
+    for (step, op) in &shortest {
+        println!("    ({step}, {op:?}),");
     }
-    if let Err((_, found)) = run_list(confirm_of(seed), &shortest).await {
+    if let Err((_, found)) = run_list(confirm_of(seed), &shortest, Telling::Story).await {
         println!("which says: {}", found.0);
     }
 }

@@ -15,7 +15,7 @@ use ticketbridge_store::{CommitFault, JobFilter, JobState, PageRequest, StoreErr
 
 use crate::check;
 use crate::op::{Act, Census, Op, Post};
-use crate::partners::{Case, GateState, How, issued};
+use crate::partners::{Case, GateState, How, Reservation, issued};
 use crate::run::trouble;
 use crate::world::{PRICE, PRODUCTS, World};
 
@@ -42,6 +42,8 @@ impl Failure {
 /// A sale of the channel's.
 #[derive(Clone, Debug)]
 pub(crate) struct Sale {
+    /// The step that made it.
+    step: usize,
     pub(crate) number: String,
     pub(crate) product: usize,
     pub(crate) quantity: u32,
@@ -64,6 +66,8 @@ enum To {
 /// A message that was sent to us.
 #[derive(Clone, Debug)]
 struct Message {
+    /// The step that sent it.
+    step: usize,
     to: To,
     body: Value,
     sale: usize,
@@ -84,6 +88,8 @@ pub(crate) struct Sim {
     pub(crate) sales: Vec<Sale>,
     messages: Vec<Message>,
     hanging: Vec<Hanging>,
+    /// The step that is carried out, and how many numbers it has made.
+    step: usize,
     numbers: usize,
     /// Cases whose money was said to be back.
     paid_back: BTreeSet<String>,
@@ -97,6 +103,7 @@ impl Sim {
             sales: Vec::new(),
             messages: Vec::new(),
             hanging: Vec::new(),
+            step: 0,
             numbers: 0,
             paid_back: BTreeSet::new(),
         }
@@ -109,15 +116,15 @@ impl Sim {
 
     pub(crate) fn census(&self) -> Census {
         Census {
-            sales: self.sales.len(),
-            messages: self.messages.len(),
-            reservations: self.world.partners.reservations().len(),
+            sales: self.sales.iter().map(|sale| sale.step).collect(),
+            messages: self.messages.iter().map(|message| message.step).collect(),
             hanging: self.hanging.len(),
         }
     }
 
     /// Carries one step out and checks what must hold at once.
-    pub(crate) async fn step(&mut self, op: &Op) -> Result<(), Failure> {
+    pub(crate) async fn step(&mut self, step: usize, op: &Op) -> Result<(), Failure> {
+        (self.step, self.numbers) = (step, 0);
         self.carry_out(op).await?;
         if let Some(sentence) = self.world.partners.wrong().into_iter().next() {
             return Err(Failure(sentence));
@@ -128,44 +135,83 @@ impl Sim {
         }
     }
 
+    /// What happened to the orders that a failure names: their histories, and their deliveries.
+    pub(crate) async fn story(&self, failure: &Failure) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (index, sale) in self.sales.iter().enumerate() {
+            let Some(order) = self.order(index).await else { continue };
+            let named = [order.id.as_str(), &sale.number].into_iter().chain(sale.bookings.iter().map(String::as_str));
+            if !named.into_iter().any(|name| failure.0.contains(name)) {
+                continue;
+            }
+            lines.push(format!("{} {} {:?} {:?}", order.id, sale.number, order.state, order.attention));
+            let events = self.world.store().events(&order.id, 0, 200).await.unwrap_or_default();
+            lines.extend(
+                events.iter().map(|e| format!("  {} {} {} {:?} {}", e.seq, e.at.0, e.kind, e.actor.name, e.data)),
+            );
+            let filter = JobFilter { order: Some(order.id.clone()), ..JobFilter::default() };
+            let jobs = self.world.store().list_jobs(&filter, &PageRequest { limit: 100, cursor: None }).await;
+            let jobs = jobs.map(|page| page.items).unwrap_or_default();
+            lines.extend(jobs.iter().rev().map(|j| {
+                format!("  {} {} {:?} {} tries {:?}", j.created_at.0, j.call, j.state, j.attempts, j.last_error)
+            }));
+        }
+        lines
+    }
+
+    /// The place of the sale that a step made.
+    fn sale_of(&self, step: usize) -> usize {
+        self.sales.iter().position(|sale| sale.step == step).unwrap_or(usize::MAX)
+    }
+
+    /// The place of the message that a step sent.
+    fn message_of(&self, step: usize) -> usize {
+        self.messages.iter().position(|message| message.step == step).unwrap_or(usize::MAX)
+    }
+
     async fn carry_out(&mut self, op: &Op) -> Result<(), Failure> {
         match op {
             Op::Sell { product, quantity, post } => self.sell(usize::from(*product), u32::from(*quantity), *post).await,
-            Op::Book { sale, days, post } => self.book(*sale, i64::from(*days), *post).await,
-            Op::Issue { sale, work, hows, post } => self.issue(*sale, *work, hows, *post).await,
+            Op::Book { sale, days, post } => self.book(self.sale_of(*sale), i64::from(*days), *post).await,
+            Op::Issue { sale, work, hows, post } => self.issue(self.sale_of(*sale), *work, hows, *post).await,
             Op::Apply { sale, source, cancels_booking, fee, for_sale, post } => {
-                self.apply(*sale, *source, *cancels_booking, *fee, *for_sale, *post).await
+                self.apply(self.sale_of(*sale), *source, *cancels_booking, *fee, *for_sale, *post).await
             }
             Op::CancelNotify { sale, kind, for_sale, post } => {
-                let Some(about) = self.about(*sale, *for_sale) else { return Ok(()) };
+                let Some(about) = self.about(self.sale_of(*sale), *for_sale) else { return Ok(()) };
                 let at = self.world.now().seconds();
                 let body = json!({ "order_id": about, "cancel_type": kind, "cancel_order_time_unix": at });
-                self.post("cancel-notify", *sale, about, body, *post).await
+                self.post("cancel-notify", self.sale_of(*sale), about, body, *post).await
             }
-            Op::RefundNotify { sale, share, expired, post } => self.refund_notify(*sale, *share, *expired, *post).await,
+            Op::RefundNotify { sale, share, expired, post } => {
+                self.refund_notify(self.sale_of(*sale), *share, *expired, *post).await
+            }
             Op::InfoSync { sale, kind, post } => {
-                let Some(about) = self.about(*sale, false) else { return Ok(()) };
+                let Some(about) = self.about(self.sale_of(*sale), false) else { return Ok(()) };
                 let id = self.number("AS");
                 let body = json!({ "order_id": about, "after_sale_id": id, "after_sale_type": kind,
                     "notice_list": [{ "certificate_id": "C", "code": "c" }] });
-                self.post("info-sync", *sale, about, body, *post).await
+                self.post("info-sync", self.sale_of(*sale), about, body, *post).await
             }
             Op::Pay { sale, post } => {
-                let Some(about) = self.about(*sale, true) else { return Ok(()) };
+                let Some(about) = self.about(self.sale_of(*sale), true) else { return Ok(()) };
                 let body =
                     json!({ "order_id": about, "order_out_id": "", "pay_time_unix": self.world.now().seconds() });
-                self.post("pay-notify", *sale, about, body, *post).await
+                self.post("pay-notify", self.sale_of(*sale), about, body, *post).await
             }
-            Op::Query { sale } => self.query(*sale).await,
-            Op::Arrive { message } => match self.messages.get(*message) {
-                Some(known) if known.waits || known.again => self.arrive(*message, true).await,
-                _ => Ok(()),
-            },
-            Op::Repeat { message, times } => self.repeat(*message, *times).await,
-            Op::Contradict { message } => self.contradict(*message).await,
-            Op::Enter { reservation, early, post } => self.enter(*reservation, *early, *post).await,
-            Op::Decide { reservation, well, post } => self.decide(*reservation, *well, *post).await,
-            Op::Act { sale, act } => self.act(*sale, *act).await,
+            Op::Query { sale } => self.query(self.sale_of(*sale)).await,
+            Op::Arrive { message } => {
+                let index = self.message_of(*message);
+                match self.messages.get(index) {
+                    Some(known) if known.waits || known.again => self.arrive(index, true).await,
+                    _ => Ok(()),
+                }
+            }
+            Op::Repeat { message, times } => self.repeat(self.message_of(*message), *times).await,
+            Op::Contradict { message } => self.contradict(self.message_of(*message)).await,
+            Op::Enter { sale, early, post } => self.enter(self.sale_of(*sale), *early, *post).await,
+            Op::Decide { sale, well, post } => self.decide(self.sale_of(*sale), *well, *post).await,
+            Op::Act { sale, act } => self.act(self.sale_of(*sale), *act).await,
             Op::Advance { ms } => {
                 self.world.advance(Millis(*ms));
                 self.world.partners.late_calls(false);
@@ -199,7 +245,7 @@ impl Sim {
 
     fn number(&mut self, prefix: &str) -> String {
         self.numbers += 1;
-        format!("{prefix}{:05}", self.numbers)
+        format!("{prefix}{:05}{:02}", self.step, self.numbers)
     }
 
     /// The number that a message about a sale names: the last booking's, or the sale's own.
@@ -216,6 +262,7 @@ impl Sim {
         let product = product % PRODUCTS.len();
         let body = self.order_body(&number, product, quantity, None);
         self.sales.push(Sale {
+            step: self.step,
             number: number.clone(),
             product,
             quantity,
@@ -314,7 +361,7 @@ impl Sim {
 
     async fn send(&mut self, to: To, sale: usize, about: String, body: Value, post: Post) -> Result<(), Failure> {
         let waits = post == Post::Later;
-        self.messages.push(Message { to, body, sale, about, waits, answer: None, again: false });
+        self.messages.push(Message { step: self.step, to, body, sale, about, waits, answer: None, again: false });
         match post {
             Post::Now => self.arrive(self.messages.len() - 1, true).await,
             Post::AnswerLost => self.arrive(self.messages.len() - 1, false).await,
@@ -506,6 +553,7 @@ impl Sim {
             None => {
                 let body = json!({ "order_id": about, "copies": known.quantity, "count": 2 });
                 self.messages.push(Message {
+                    step: self.step,
                     to,
                     body,
                     sale,
@@ -571,11 +619,18 @@ impl Sim {
         })
     }
 
-    async fn enter(&mut self, index: usize, early: bool, post: Post) -> Result<(), Failure> {
-        let Some((id, reservation)) = self.world.partners.nth(index) else { return Ok(()) };
+    /// The youngest reservation of a sale that stands like this.
+    fn reservation(&self, sale: usize, stands: &[GateState]) -> Option<(String, Reservation)> {
+        let order = self.sales.get(sale)?.order.as_deref()?;
+        let all = self.world.partners.reservations();
+        all.into_iter().rev().find(|(_, r)| r.order == order && stands.contains(&r.state))
+    }
+
+    async fn enter(&mut self, sale: usize, early: bool, post: Post) -> Result<(), Failure> {
+        let Some((id, reservation)) = self.reservation(sale, &[GateState::Issued]) else { return Ok(()) };
         let now = self.world.now();
         let today = TimeZone::SHANGHAI.date_of(now).to_string();
-        if reservation.state != GateState::Issued || (!early && today < reservation.visit_date) {
+        if !early && today < reservation.visit_date {
             return Ok(());
         }
         self.world.partners.set(&id, GateState::Used);
@@ -591,8 +646,9 @@ impl Sim {
         self.send(To::Gate(id), sale, String::new(), body, post).await
     }
 
-    async fn decide(&mut self, index: usize, well: bool, post: Post) -> Result<(), Failure> {
-        let Some((id, reservation)) = self.world.partners.nth(index) else { return Ok(()) };
+    async fn decide(&mut self, sale: usize, well: bool, post: Post) -> Result<(), Failure> {
+        let undecided = [GateState::Pending, GateState::CancelPending];
+        let Some((id, reservation)) = self.reservation(sale, &undecided) else { return Ok(()) };
         let (to, kind, data) = match (reservation.state, well) {
             (GateState::Pending, true) => (GateState::Issued, "reservation.issued", issued(&reservation)),
             (GateState::Pending, false) => (GateState::Refused, "reservation.refused", json!({ "reason": "sold out" })),

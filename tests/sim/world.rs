@@ -271,6 +271,8 @@ impl World {
     pub(crate) async fn end(mut self) {
         let process = self.process.take().expect("it runs");
         process.engine.store().close().await.expect("a database that closes");
+        // Nobody reads the metrics here, and what is never read is kept.
+        ticketbridge::telemetry::metrics().run_upkeep();
     }
 
     fn process(&self) -> &Process {

@@ -599,12 +599,12 @@ pub(super) fn record_failure(order: &Order, report: &Report, outcome: &ReportOut
         Report::BookingAccepted { .. }
         | Report::BookingDeclined { .. }
         | Report::CancelQuote
-        | Report::CancelWanted { .. } => {
-            if order.mirror.as_deref().is_some_and(|m| m.proposal.is_some()) {
-                draft.add(Decision::nothing().event(Event::ProposalEnded { agreed: false }));
-                if draft.order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested) {
-                    wait_for_decision(&mut draft);
-                }
+        | Report::CancelWanted { .. }
+            if order.mirror.as_deref().is_some_and(|m| m.proposal.is_some()) =>
+        {
+            draft.add(Decision::nothing().event(Event::ProposalEnded { agreed: false }));
+            if draft.order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested) {
+                wait_for_decision(&mut draft);
             }
         }
         Report::PaymentReturn { reference, .. } => {

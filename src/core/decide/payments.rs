@@ -224,7 +224,7 @@ pub(super) fn send_link(
     if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
         return refuse("nothing is to be paid for an order that is called off, or about to be");
     }
-    if !order.booking.as_ref().is_some_and(|b| b.state == BookingState::Confirmed) {
+    if order.booking.as_ref().is_none_or(|b| b.state != BookingState::Confirmed) {
         return refuse("a link is sent for an accepted booking only; accept it first");
     }
     let open = open_balance(order);

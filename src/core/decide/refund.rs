@@ -39,9 +39,7 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         decided_at: None,
         reason: None,
         settled_amount: None,
-        tickets_were_sent: order
-            .active_booking()
-            .is_some_and(|b| b.ticketing.handover.is_owed() && b.ticketing.state == TicketingState::Issued),
+        tickets_were_sent: tickets_were_sent(order),
         reissue: false,
         overdue: false,
     };
@@ -55,6 +53,13 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
         due_at: review_by,
         warn_at: warn_at.collect(),
     }))
+}
+
+/// Whether tickets are on their way to the channel by a call of ours. Those that came while an earlier case was under review were
+/// held back.
+fn tickets_were_sent(order: &Order) -> bool {
+    let owed = |b: &Booking| b.ticketing.handover.is_owed() && b.ticketing.state == TicketingState::Issued;
+    order.active_booking().is_some_and(owed) && order.case_under_review().is_none_or(|open| open.tickets_were_sent)
 }
 
 /// Approves. Tickets that may admit are made void at the back-end first; only then is the channel told.
@@ -124,7 +129,8 @@ fn finish_approval(
     reason: Option<String>,
     moment: Moment,
 ) -> Decision {
-    let returns = order.money.received() - order.money.refunded();
+    // What was kept as the fee of an earlier refund is nobody's to return.
+    let returns = order.money.received() - order.money.refunded() - order.money.fee();
     let pending = (case.kind == RefundKind::Refund && order.money.mode == PaymentMode::Ledger && returns > fee)
         .then(|| LedgerEntry {
             reference: PRESUMED.to_owned(),

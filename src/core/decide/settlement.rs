@@ -89,30 +89,47 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Decision {
             presumed(amount, refund.at)
         }
     };
-    let kept = order.money.received() - entry.amount - named_refunds(order);
-    let mut decision = sale::too_much_back(order, Decision::nothing().event(Event::PaymentRecorded { entry }));
-    if refund.scope == RefundScope::Order && kept > 0 && order.money.fee() == 0 && order.state != OrderState::Completed
-    {
-        decision = decision.event(Event::PaymentRecorded {
-            entry: LedgerEntry {
-                reference: FEE.to_owned(),
-                kind: EntryKind::Fee,
-                status: EntryStatus::Done,
-                amount: kept,
-                at: refund.at,
-            },
-        });
+    let kept = order.money.received() - entry.amount - named_refunds(order, &entry.reference);
+    let fee = left_as_fee(order, refund, kept.max(0)).map(|amount| LedgerEntry {
+        reference: FEE.to_owned(),
+        kind: EntryKind::Fee,
+        status: EntryStatus::Done,
+        amount,
+        at: refund.at,
+    });
+    let decision = sale::too_much_back(order, Decision::nothing().event(Event::PaymentRecorded { entry }));
+    match fee {
+        Some(entry) => decision.event(Event::PaymentRecorded { entry }),
+        None => decision,
     }
-    decision
 }
 
-/// Refunds that carry a number of their own; the presumed one is replaced by the next that does.
-fn named_refunds(order: &Order) -> i64 {
+/// The fee that a refund leaves behind, where it is another than before: what is kept when the order ends, and less once more of it
+/// goes back.
+fn left_as_fee(order: &Order, refund: &RecordRefund, kept: i64) -> Option<i64> {
+    let fee = order.money.fee();
+    if fee == 0 {
+        let ends = refund.scope == RefundScope::Order && order.state != OrderState::Completed;
+        return (ends && kept > 0).then_some(kept);
+    }
+    let of_channel: i64 = order
+        .money
+        .ledger
+        .iter()
+        .filter(|e| e.kind == EntryKind::Fee && e.status == EntryStatus::Done && e.reference != FEE)
+        .map(|e| e.amount)
+        .sum();
+    (kept < fee && of_channel < fee).then_some((kept - of_channel).max(0))
+}
+
+/// Refunds that carry a number of their own, other than `but`; the presumed one is replaced by the next that does.
+fn named_refunds(order: &Order, but: &str) -> i64 {
     order
         .money
         .ledger
         .iter()
-        .filter(|e| e.kind == EntryKind::Refund && e.status == EntryStatus::Done && e.reference != PRESUMED)
+        .filter(|e| e.kind == EntryKind::Refund && e.status == EntryStatus::Done)
+        .filter(|e| e.reference != PRESUMED && e.reference != but)
         .map(|e| e.amount)
         .sum()
 }

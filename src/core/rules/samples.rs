@@ -117,6 +117,7 @@ pub(crate) fn rules() -> RuleSnapshot {
                 price: Some(19_900),
             }],
             overdue_policy: OverduePolicy::Manual,
+            stock_from: Default::default(),
         },
         channel: ChannelRules {
             time_zone: TimeZone::SHANGHAI,

@@ -246,3 +246,47 @@ async fn eight_claimers_get_five_hundred_deliveries_and_none_twice() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_somebody_crashed_over_is_asked_about_first() {
+    for_each_database(|store| async move {
+        enqueue(&store, vec![job(1, 1, "backend:gate", 1)]).await;
+        assert!(!claim(&store, 0, 1).await[0].read_back, "nobody has tried it");
+        let after_crash = claim(&store, LEASE.0 + 1, 1).await.remove(0);
+        assert!(after_crash.read_back, "whoever held it may have sent it");
+        let again = JobEnd::Retry { due_at: after(20_000), read_back: false, error: "it had not arrived".to_owned() };
+        assert!(settle(&store, &after_crash, again, 20_000).await);
+        assert!(!claim(&store, 20_000, 1).await[0].read_back, "it is known not to have arrived");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_delivery_that_holds_nothing_up_lets_later_ones_pass() {
+    for_each_database(|store| async move {
+        let look = NewJob { holds_up: false, due_at: after(60_000), ..job(1, 1, "backend:gate", 1) };
+        enqueue(&store, vec![look, job(2, 1, "backend:gate", 2), job(3, 1, "backend:gate", 3)]).await;
+        assert_eq!(
+            ids(&claim(&store, 0, 10).await),
+            ["dlv_0002"],
+            "the look waits for its time, the third for the second"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_restart_on_sqlite_need_not_wait_for_leases() {
+    for_each_database(|store| async move {
+        enqueue(&store, vec![job(1, 1, "backend:gate", 1)]).await;
+        assert_eq!(claim(&store, 0, 1).await.len(), 1);
+        store.end_leases_of_the_dead().await.unwrap();
+        let at_once = claim(&store, 1, 1).await;
+        if crate::dialect::Query::dialect(&store).shares_with_others() {
+            assert!(at_once.is_empty(), "another instance may hold it");
+        } else {
+            assert!(at_once[0].read_back);
+        }
+    })
+    .await;
+}

@@ -84,6 +84,7 @@ fn rules() -> RuleSnapshot {
             limits: BookingLimits::default(),
             calendar: vec![],
             overdue_policy: OverduePolicy::Manual,
+            stock_from: Default::default(),
         },
         channel: ChannelRules {
             time_zone: TimeZone::SHANGHAI,

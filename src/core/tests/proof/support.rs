@@ -111,6 +111,7 @@ pub(crate) fn rules(terms: Terms) -> RuleSnapshot {
                 price: Some(PRICE),
             }],
             overdue_policy: terms.overdue,
+            stock_from: Default::default(),
         },
         channel: ChannelRules {
             time_zone: TimeZone::SHANGHAI,

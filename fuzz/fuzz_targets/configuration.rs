@@ -1,0 +1,5 @@
+#![no_main]
+#[path = "../service.rs"]
+mod service;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| service::configuration(bytes));

@@ -1,0 +1,122 @@
+//! What is left of a date, as its back-end knows it: for products that say `stock_from = "backend"`, asked every ten minutes and
+//! whenever a reservation was refused, and kept in the stock table, from which bookings and calendars are answered.
+//!
+//! Between two looks our own bookings are counted on top. What the back-end says is added to what was taken before it was asked: a
+//! booking that comes meanwhile is counted twice rather than not at all, until the next look.
+
+use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::limits::BOOKING_DAYS_AHEAD_MAX;
+use ticketbridge_core::port::{CallResult, Context};
+use ticketbridge_core::product::{BookingProduct, StockFrom, Ticketing};
+use ticketbridge_core::{Date, Millis, ProductCode, TimeZone};
+use ticketbridge_store::{StoreError, Tx};
+
+use crate::registry::RegisteredBackend;
+use crate::transport::CallLimits;
+use crate::worker::Worker;
+
+/// Days that one question covers at most.
+const DAYS_PER_CALL: i64 = 31;
+/// Time for one question, whatever is configured.
+const CALL_MAX: Millis = Millis::seconds(30);
+
+impl Worker {
+    /// Asks for every product that says so, from today as far ahead as can be booked; how many dates were refreshed. A back-end that
+    /// does not answer leaves the dates as they were.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn refresh_availability(&self) -> Result<u64, StoreError> {
+        let running = self.engine.running();
+        // The zones of channels differ by a day at most.
+        let today = TimeZone::UTC.date_of(self.engine.clock().now()).plus_days(-1);
+        let last = today.plus_days(BOOKING_DAYS_AHEAD_MAX + 2);
+        let mut refreshed = 0;
+        for product in running.config.bookings.values().filter(|product| product.stock_from == StockFrom::Backend) {
+            let mut from = today;
+            while from <= last {
+                let to = from.plus_days(DAYS_PER_CALL - 1).min(last);
+                refreshed += self.refresh_dates(product, from, to).await?;
+                from = to.plus_days(1);
+            }
+        }
+        Ok(refreshed)
+    }
+
+    /// The same for one product on one date.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub(crate) async fn refresh_date(&self, product: &BookingProduct, date: Date) -> Result<u64, StoreError> {
+        if product.stock_from == StockFrom::Backend { self.refresh_dates(product, date, date).await } else { Ok(0) }
+    }
+
+    async fn refresh_dates(&self, product: &BookingProduct, from: Date, to: Date) -> Result<u64, StoreError> {
+        let Ticketing::Backend { backend, product: name } = &product.ticketing else { return Ok(0) };
+        let opens = |date: &Date| product.calendar_on(*date).is_some();
+        let dates: Vec<Date> = (0..=to.days_since(from)).map(|day| from.plus_days(day)).filter(opens).collect();
+        let (Some(first), Some(last)) = (dates.first().copied(), dates.last().copied()) else { return Ok(0) };
+        let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(0) };
+        let taken = self.engine.store().stock_taken(&product.code, first, last).await?;
+        let days = match self.ask_availability(&backend, name, first, last).await {
+            Ok(days) => days,
+            Err(why) => {
+                metrics::counter!("ticketbridge_availability_failed_total", "backend" => backend.id.to_string())
+                    .increment(1);
+                tracing::warn!(backend = %backend.id, product = %product.code, why, "what is left could not be asked; the last answer stands");
+                return Ok(0);
+            }
+        };
+        // A date that the back-end does not name has nothing left there.
+        let left = dates.iter().map(|date| {
+            let remaining = days.iter().find(|(day, _)| day == date).map_or(Some(0), |(_, left)| *left);
+            (*date, remaining.map(|left| left.max(0).saturating_add(taken.get(date).copied().unwrap_or(0))))
+        });
+        self.keep_stock(product.code.clone(), left.collect()).await?;
+        Ok(dates.len() as u64)
+    }
+
+    async fn ask_availability(
+        &self,
+        backend: &RegisteredBackend,
+        product: &str,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<(Date, Option<i64>)>, String> {
+        let now = self.engine.clock().now();
+        let nonce = self.engine.ids().nonce();
+        let id = format!("dlv_{:032x}", self.engine.ids().seed().0);
+        let cx = Context { now, nonce, delivery_id: &id, access_token: None, attempt: 1 };
+        let call = backend.backend.availability_call(product, from, to, &cx).map_err(|error| error.to_string())?;
+        let limits = CallLimits { timeout: backend.timeout, at_most: CALL_MAX };
+        let response = self.transport.send(&call, limits).await.map_err(|error| error.to_string())?;
+        match backend.backend.read_availability(&response) {
+            CallResult::Done(days) => {
+                let left =
+                    |day: ticketbridge_core::port::CalendarDay| (day.date, if day.open { day.left } else { Some(0) });
+                Ok(days.into_iter().map(left).collect())
+            }
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => Err(why.into_owned()),
+            CallResult::Refused { code, why } => Err(format!("{code}: {why}")),
+            CallResult::Overtaken | CallResult::Absent => Err("the back-end does not know the product".to_owned()),
+            CallResult::TokenRejected => Err("the back-end does not accept the access token".to_owned()),
+        }
+    }
+
+    async fn keep_stock(&self, product: ProductCode, totals: Vec<(Date, Option<i64>)>) -> Result<(), StoreError> {
+        let work = std::sync::Arc::new((product, totals));
+        self.engine
+            .store()
+            .write("refresh_stock", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (product, totals) = &*work;
+                    for (date, total) in totals {
+                        tx.set_stock(&StockKey { product: product.clone(), date: Some(*date) }, *total).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
