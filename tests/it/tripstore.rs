@@ -228,7 +228,7 @@ async fn no_link_goes_where_nothing_is_to_be_paid() {
         let bridge = TestBridge::start_trip(CAN).await;
         bridge.trip_is(event("e1", "booking.completed", 1, &booking, json!({})), "accepted").await;
         let reply = bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await;
-        assert_eq!(reply.problem(409, "link_not_needed").is_empty(), false, "{name}");
+        assert!(!reply.problem(409, "link_not_needed").is_empty(), "{name}");
         bridge.drain().await;
         assert!(bridge.partners.sent("/payment-links").is_empty(), "{name}");
     }

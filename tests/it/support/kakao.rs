@@ -167,14 +167,11 @@ impl TestBridge {
     }
 
     /// An event that must end this way.
-    #[track_caller]
-    pub(crate) fn kakao_is(&self, body: Value, result: &'static str) -> impl Future<Output = Value> + '_ {
-        async move {
-            let status = if result == "parked" { 202 } else { 200 };
-            let said = self.kakao(&body).await.expect(status).json();
-            assert_eq!(said["result"], result, "{said}");
-            said
-        }
+    pub(crate) async fn kakao_is(&self, body: Value, result: &str) -> Value {
+        let status = if result == "parked" { 202 } else { 200 };
+        let said = self.kakao(&body).await.expect(status).json();
+        assert_eq!(said["result"], result, "{said}");
+        said
     }
 
     /// An order of a channel, as it is in the database.
