@@ -65,6 +65,7 @@ fn describe() {
     metrics::describe_counter!("ticketbridge_backend_events_total", "Back-ends' events, by back-end and outcome");
     metrics::describe_gauge!("ticketbridge_orders", "Orders by state");
     metrics::describe_gauge!("ticketbridge_deliveries", "Deliveries by destination and state");
+    metrics::describe_counter!("ticketbridge_deliveries_delivered_total", "Deliveries made, by destination");
     metrics::describe_gauge!(
         "ticketbridge_delivery_oldest_age_seconds",
         "Age of the oldest delivery, by destination and state"
@@ -72,7 +73,7 @@ fn describe() {
     metrics::describe_gauge!("ticketbridge_deadlines", "Deadlines by kind and state");
     metrics::describe_gauge!(
         "ticketbridge_deadline_nearest_seconds",
-        "Time until the nearest armed deadline, by kind; negative when it has passed"
+        "Time until the nearest armed deadline, by kind; negative when it has passed, NaN when there is none"
     );
     metrics::describe_gauge!("ticketbridge_refund_cases_waiting", "Refund cases under review");
     metrics::describe_gauge!("ticketbridge_refund_review_nearest_seconds", "Time until the nearest review limit");

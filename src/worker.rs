@@ -13,6 +13,7 @@ pub mod tokens;
 use std::sync::Arc;
 
 use ticketbridge_core::effect::Effect;
+use ticketbridge_core::port::Call;
 use ticketbridge_core::wanted::is_wanted;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
@@ -199,6 +200,13 @@ impl Worker {
         let now = self.engine.clock().now();
         let left = Millis((job.lease_until - now).0 - SETTLE_MARGIN.0).max(Millis(1));
         crate::transport::CallLimits { timeout: self.engine.running().config.delivery.timeout, at_most: left }
+    }
+}
+
+/// The trace of the message that caused a delivery goes with the call (`contract.md` 7).
+fn pass_trace_on(job: &Job, call: &mut Call) {
+    if let Some(trace) = job.traceparent.as_deref().and_then(|trace| http::HeaderValue::from_str(trace).ok()) {
+        call.headers.insert("traceparent", trace);
     }
 }
 

@@ -97,7 +97,8 @@ pub(super) fn report(
             let token = format!("v-{order_id}");
             (VERIFY, json!({ "order_id": order_id, "verify_token": token, "verify_time": at.seconds() }))
         }
-        Report::NoShow { .. } => return Err(EncodeError::Unsupported("reporting a no-show")),
+        // It has no such call, and nothing of its own depends on it.
+        Report::NoShow { .. } => return Err(EncodeError::Obsolete("Douyin takes no report of a no-show")),
         Report::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancelling an order")),
         Report::CancelQuote
         | Report::CancelWanted { .. }

@@ -6,7 +6,9 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 use ticketbridge_core::command::{ApplyRefund, Command, ProductRef};
 use ticketbridge_core::id::ExternalId;
-use ticketbridge_core::order::{BookingState, Order, RefundSource, RefundState, TicketRequest, TicketingState};
+use ticketbridge_core::order::{
+    BookingState, Order, OrderState, RefundSource, RefundState, TicketRequest, TicketingState,
+};
 use ticketbridge_core::port::{Answer, CalendarDay, DecodeError, Envelope, HttpReply, Inbound, Message, Query};
 use ticketbridge_core::product::{Acceptance, Confirmation};
 use ticketbridge_core::rejection::{Rejection, Why};
@@ -260,6 +262,8 @@ fn confirm_info(order: &Order, envelope: Option<&Envelope>) -> Value {
         Some(_) if by_call => later,
         Some(_) => accepted,
         None if is_booking => later,
+        // Paid after it was called off: refused, or Douyin would keep the money (D-06).
+        None if order.state == OrderState::Cancelled => json!({ "confirm_mode": 1, "confirm_result": 2 }),
         None => accepted,
     }
 }

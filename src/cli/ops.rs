@@ -118,7 +118,7 @@ pub enum Orders {
     },
     /// One order
     Show(One),
-    /// Its history, oldest first
+    /// Its history: the latest events, oldest of them first
     Events {
         #[command(flatten)]
         one: One,

@@ -169,23 +169,9 @@ pub(crate) fn call_backend(
     })
 }
 
-/// Whether the back-end holds, or may hold, tickets of this booking that admit.
-pub(crate) fn may_be_live(booking: &Booking) -> bool {
-    let t = &booking.ticketing;
-    match t.state {
-        TicketingState::NotNeeded | TicketingState::Failed | TicketingState::Cancelled => false,
-        TicketingState::Queued => t.asked,
-        TicketingState::Requested
-        | TicketingState::Unknown
-        | TicketingState::Issued
-        | TicketingState::Cancelling
-        | TicketingState::CancelRefused => true,
-    }
-}
-
 /// Asks the back-end to make the tickets of `booking` void, unless that is under way or there is nothing to make void.
 pub(crate) fn start_cancel(order: &Order, booking: &Booking) -> Decision {
-    if !may_be_live(booking) || booking.ticketing.state == TicketingState::Cancelling {
+    if !booking.ticketing.may_be_live() || booking.ticketing.state == TicketingState::Cancelling {
         return Decision::nothing();
     }
     Decision::nothing().event(Event::TicketCancelStarted { booking: booking.id.clone() }).maybe(call_backend(

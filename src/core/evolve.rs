@@ -130,6 +130,9 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }),
         Event::TicketsIssued { booking, backend_ref, tickets, by_hand } => {
             of(order, booking, |t| {
+                if t.state == TicketingState::Cancelled && t.handover != Handover::NotAsked {
+                    t.handover = Handover::Owed;
+                }
                 t.tickets = tickets.clone();
                 t.by_hand = *by_hand;
                 t.reason = None;
@@ -139,8 +142,14 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                     t.state = TicketingState::Issued;
                 }
             });
-            clear(order, AttentionKind::TicketingFailed);
-            clear(order, AttentionKind::TicketingOverdue);
+            // They are held back while a refund is under review, whatever had been sent before it.
+            if let Some(case) = order.refund_case.as_mut().filter(|case| case.is_under_review()) {
+                case.tickets_were_sent = false;
+            }
+            if order.booking_by_id(booking).is_some_and(|b| b.ticketing.state == TicketingState::Issued) {
+                clear(order, AttentionKind::TicketingFailed);
+                clear(order, AttentionKind::TicketingOverdue);
+            }
         }
         Event::LateTicketsIssued { booking, backend_ref, .. } => of(order, booking, |t| {
             keep_ref(t, backend_ref);

@@ -106,10 +106,17 @@ fn review(order: &Order, case: &RefundCase) -> Review {
         };
     }
     let Some(booking) = order.booking_of(case) else {
-        // Not booked, or no longer: nothing admits anybody.
-        return Review::Approve;
+        return not_booked(order);
     };
+    let by_policy = case.decided_by.as_deref() == Some(Actor::policy().name.as_str());
     match (case.intent, booking.ticketing.state) {
+        // Policy began before the gate spoke: what was redeemed is not refunded on a rule alone.
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
+        ) if by_policy && order.parked_for(booking) => {
+            return Review::Person("the guest entered before the tickets were made void");
+        }
         // A decision was taken; the back-end is being asked, or has answered.
         (
             RefundIntent::ApproveOnceVoid,
@@ -141,6 +148,15 @@ fn review(order: &Order, case: &RefundCase) -> Review {
         TicketingState::Cancelling | TicketingState::Cancelled | TicketingState::CancelRefused => {
             Review::Person("the tickets were made void before")
         }
+    }
+}
+
+/// Not booked, or no longer: approved as soon as no ticket of a called-off booking can admit anybody.
+fn not_booked(order: &Order) -> Review {
+    match order.called_off_and_live().map(|booking| booking.ticketing.state) {
+        None => Review::Approve,
+        Some(TicketingState::Cancelling) => Review::Wait,
+        Some(_) => Review::Person("a ticket of the called-off booking may still admit somebody"),
     }
 }
 

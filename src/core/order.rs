@@ -202,6 +202,21 @@ pub struct Ticketing {
     pub request: Option<TicketRequest>,
 }
 
+impl Ticketing {
+    /// Whether tickets that admit exist, or may exist.
+    pub fn may_be_live(&self) -> bool {
+        match self.state {
+            TicketingState::NotNeeded | TicketingState::Failed | TicketingState::Cancelled => false,
+            TicketingState::Queued => self.asked,
+            TicketingState::Requested
+            | TicketingState::Unknown
+            | TicketingState::Issued
+            | TicketingState::Cancelling
+            | TicketingState::CancelRefused => true,
+        }
+    }
+}
+
 /// The reservation of a visit date.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Booking {
@@ -490,6 +505,11 @@ impl Order {
         let about_another = case.kind == RefundKind::CancelBooking
             && self.past_bookings.iter().any(|b| b.channel_booking_id == case.target);
         self.active_booking().filter(|_| !about_another)
+    }
+    /// A called-off booking, current or past, whose tickets may still admit somebody; one on which the most is still to be done.
+    pub fn called_off_and_live(&self) -> Option<&Booking> {
+        let called_off = self.booking.iter().chain(&self.past_bookings).filter(|b| b.state == BookingState::Cancelled);
+        called_off.filter(|b| b.ticketing.may_be_live()).max_by_key(|b| b.ticketing.state != TicketingState::Cancelling)
     }
     /// The booking whose tickets go with the rejection of `case`: the one that it names, or the last one where it names the sale.
     pub fn booking_named_by(&self, case: &RefundCase) -> Option<&Booking> {

@@ -28,16 +28,15 @@ pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
                 TicketOp::Cancel => {
                     t.by_hand || matches!(t.state, TicketingState::Cancelling | TicketingState::CancelRefused)
                 }
+                // Where the truth may still differ from what we believe.
                 TicketOp::Query => match t.state {
                     TicketingState::Queued
                     | TicketingState::Requested
                     | TicketingState::Unknown
+                    | TicketingState::Issued
                     | TicketingState::Cancelling
                     | TicketingState::Cancelled => true,
-                    TicketingState::NotNeeded
-                    | TicketingState::Issued
-                    | TicketingState::Failed
-                    | TicketingState::CancelRefused => false,
+                    TicketingState::NotNeeded | TicketingState::Failed | TicketingState::CancelRefused => false,
                 },
             }
         }),

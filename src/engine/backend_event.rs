@@ -28,6 +28,8 @@ pub struct HeardEvent {
     pub body_sha256: String,
     /// The body.
     pub body: Bytes,
+    /// The sender's trace; it is passed on to the calls that the event causes.
+    pub traceparent: Option<String>,
 }
 
 /// What became of an event.
@@ -83,7 +85,8 @@ impl Engine {
                             .into());
                     };
                     let actor = &heard.actor;
-                    let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
+                    let traceparent = heard.traceparent.clone();
+                    let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent };
                     let applied = change.on(tx, &id, &heard.command, None).await?;
                     let what = what_became(&heard.command, &applied);
                     let verdict = match what {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use ticketbridge_core::command::{Command, Counts, PlaceOrder, RequestBooking, Sale, WhenUnknown};
+use ticketbridge_core::command::{Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, WhenUnknown};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
@@ -14,6 +14,7 @@ use ticketbridge_store::{
     InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, Tx,
 };
 
+use crate::config::Config;
 use crate::engine::snapshots::{self, Synced};
 use crate::engine::{Applied, Change, Engine, EngineError, counts, credit};
 use crate::live::Running;
@@ -365,6 +366,20 @@ enum Told {
     ByItsBooking,
 }
 
+/// Which half of `VOUCHER|BOOKING` is the wrong one.
+fn why_unknown(config: &Config, product: &ProductRef) -> String {
+    let voucher = product.voucher.as_ref();
+    match (voucher.and_then(|code| config.voucher(code)), product.booking.as_ref()) {
+        (Some(known), Some(named)) if known.booking_product != *named => {
+            format!("`{}` is sold with `{}`, not with `{named}`", known.code, known.booking_product)
+        }
+        _ => {
+            let code = voucher.or(product.booking.as_ref()).map_or("", |code| code.as_str());
+            format!("no product `{code}` is configured")
+        }
+    }
+}
+
 async fn place_or_repeat(
     tx: &Tx,
     change: &Change<'_>,
@@ -376,8 +391,8 @@ async fn place_or_repeat(
     refuse_tombstone(&known)?;
     let rules =
         incoming.running.config.rule_snapshot(incoming.channel.channel.rules(), &sale.product).ok_or_else(|| {
-            let code = sale.product.voucher.as_ref().or(sale.product.booking.as_ref()).map_or("", |code| code.as_str());
-            Rejection::new(Why::OffSale, format!("no product `{code}` is configured")).at("product_out_id")
+            let sentence = why_unknown(&incoming.running.config, &sale.product);
+            Rejection::new(Why::OffSale, sentence).at("product_out_id")
         });
     if let Some(id) = known.order.clone() {
         if told == Told::ByItsBooking {

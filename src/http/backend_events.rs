@@ -21,6 +21,7 @@ use ticketbridge_store::Direction;
 use crate::call_log::InboundCall;
 use crate::engine::backend_event::{Heard, HeardEvent};
 use crate::http::problem::Problem;
+use crate::http::webhook::trace_of;
 use crate::http::{Shared, caller, incoming_body};
 use crate::registry::RegisteredBackend;
 
@@ -113,6 +114,7 @@ async fn hear(
         event,
         command,
         body_sha256: hex::encode(Sha256::digest(&body)),
+        traceparent: trace_of(headers),
         body,
     };
     Ok(shared.engine.hear(heard).await?)

@@ -53,8 +53,8 @@ pub async fn receive(
         return Problem::new(StatusCode::NOT_FOUND, "unknown_call", "this channel has no such call").into_response();
     };
     if request.method() != Method::POST {
-        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "channels' calls are POST")
-            .into_response();
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "channels' calls are POST");
+        return ([(header::ALLOW, "POST")], problem).into_response();
     }
     let caller = caller::address(peer, request.headers(), &running.config.server.trusted_proxies);
     let (parts, body) = request.into_parts();
@@ -142,7 +142,7 @@ fn outcome_of(status: u16) -> &'static str {
 }
 
 /// The caller's trace, if it is a W3C one.
-fn trace_of(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn trace_of(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("traceparent")?.to_str().ok()?;
     let parts: Vec<&str> = value.split('-').collect();
     let is_hex = |text: &str, length: usize| text.len() == length && text.bytes().all(|b| b.is_ascii_hexdigit());

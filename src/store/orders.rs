@@ -216,6 +216,26 @@ impl Store {
         rows.iter().map(read_event).collect()
     }
 
+    /// The history of an order before event number `before_seq` (`None` for all), newest first, `limit` events at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Document`].
+    pub async fn latest_events(
+        &self,
+        order: &OrderId,
+        before_seq: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<EventRow>, StoreError> {
+        let rows = self
+            .rows(
+                "SELECT order_id, seq, id, at_ms, kind, actor_kind, actor_name, reason, body FROM order_event \
+                 WHERE order_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+                values![order.as_str(), before_seq.map_or(i64::MAX, whole), i64::from(limit)],
+            )
+            .await?;
+        rows.iter().map(read_event).collect()
+    }
+
     /// Whose booking this is, current or past.
     ///
     /// # Errors

@@ -1,13 +1,30 @@
 //! What is counted in the database whenever somebody looks.
+//!
+//! A gauge keeps its last value until it is told another one, and what is no longer there is in no row that was counted: everything
+//! that can be told apart is written each time, with nothing as 0.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use ticketbridge_core::Millis;
 use ticketbridge_core::effect::DeadlineKind;
-use ticketbridge_store::{DeadlineState, StoreError};
+use ticketbridge_core::order::OrderState;
+use ticketbridge_store::{DeadlineState, JobState, StoreError};
 
+use crate::engine::effects::{backend_destination, channel_destination};
 use crate::http::Shared;
 
-/// Seconds from `from` to `to`, in the form that Prometheus wants.
-fn seconds(millis: ticketbridge_core::Millis) -> f64 {
+const ORDER_STATES: [OrderState; 5] =
+    [OrderState::Placed, OrderState::AwaitingBooking, OrderState::Booked, OrderState::Completed, OrderState::Cancelled];
+
+/// Seconds, as Prometheus wants them.
+fn seconds(millis: Millis) -> f64 {
     millis.0 as f64 / 1_000.0
+}
+
+/// The word of a state, as everywhere else.
+fn word(state: impl Serialize) -> String {
+    serde_json::to_value(state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Counts everything anew.
@@ -15,37 +32,66 @@ fn seconds(millis: ticketbridge_core::Millis) -> f64 {
 /// # Errors
 /// Store errors; what was counted before stays.
 pub async fn refresh(shared: &Shared) -> Result<(), StoreError> {
+    orders(shared).await?;
+    deliveries(shared).await?;
+    deadlines(shared).await?;
     let store = shared.engine.store();
-    let now = shared.engine.clock().now();
-    for (state, many) in store.order_counts().await? {
-        let state = serde_json::to_value(state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        metrics::gauge!("ticketbridge_orders", "state" => state).set(many as f64);
-    }
-    for count in store.job_counts().await? {
-        let state =
-            serde_json::to_value(count.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        let labels = [("destination", count.destination), ("state", state)];
-        metrics::gauge!("ticketbridge_deliveries", &labels).set(count.many as f64);
-        metrics::gauge!("ticketbridge_delivery_oldest_age_seconds", &labels).set(seconds(now - count.oldest));
-    }
-    for count in store.deadline_counts().await? {
-        let kind = count.kind.name();
-        let state =
-            serde_json::to_value(count.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        metrics::gauge!("ticketbridge_deadlines", "kind" => kind, "state" => state).set(count.many as f64);
-        if count.state == DeadlineState::Armed {
-            let left = seconds(count.nearest - now);
-            metrics::gauge!("ticketbridge_deadline_nearest_seconds", "kind" => kind).set(left);
-            if count.kind == DeadlineKind::Review {
-                metrics::gauge!("ticketbridge_refund_cases_waiting").set(count.many as f64);
-                metrics::gauge!("ticketbridge_refund_review_nearest_seconds").set(left);
-            }
-        }
-    }
     for backend in shared.engine.running().registry.backends() {
         if let Some(counts) = store.pool_counts(backend.id.as_str()).await? {
             metrics::gauge!("ticketbridge_code_pool_available", "pool" => backend.id.to_string())
                 .set(counts.available() as f64);
+        }
+    }
+    Ok(())
+}
+
+async fn orders(shared: &Shared) -> Result<(), StoreError> {
+    let mut counts: BTreeMap<String, u64> = ORDER_STATES.into_iter().map(|state| (word(state), 0)).collect();
+    counts.extend(shared.engine.store().order_counts().await?.into_iter().map(|(state, many)| (word(state), many)));
+    for (state, many) in counts {
+        metrics::gauge!("ticketbridge_orders", "state" => state).set(many as f64);
+    }
+    Ok(())
+}
+
+async fn deliveries(shared: &Shared) -> Result<(), StoreError> {
+    let now = shared.engine.clock().now();
+    let running = shared.engine.running();
+    let channels = running.registry.channels().map(|channel| channel_destination(&channel.id));
+    let backends = running.registry.backends().map(|backend| backend_destination(&backend.id));
+    let mut counts = BTreeMap::new();
+    for destination in channels.chain(backends) {
+        for state in [JobState::Pending, JobState::Dead] {
+            counts.insert((destination.clone(), word(state)), (0, Millis(0)));
+        }
+    }
+    for count in shared.engine.store().job_counts().await? {
+        counts.insert((count.destination, word(count.state)), (count.many, now - count.oldest));
+    }
+    for ((destination, state), (many, age)) in counts {
+        let labels = [("destination", destination), ("state", state)];
+        metrics::gauge!("ticketbridge_deliveries", &labels).set(many as f64);
+        metrics::gauge!("ticketbridge_delivery_oldest_age_seconds", &labels).set(seconds(age));
+    }
+    Ok(())
+}
+
+async fn deadlines(shared: &Shared) -> Result<(), StoreError> {
+    let now = shared.engine.clock().now();
+    let counted = shared.engine.store().deadline_counts().await?;
+    for kind in DeadlineKind::ALL {
+        let find = |state| counted.iter().find(|count| (count.kind, count.state) == (kind, state));
+        for state in [DeadlineState::Armed, DeadlineState::Passed] {
+            let many = find(state).map_or(0, |count| count.many);
+            metrics::gauge!("ticketbridge_deadlines", "kind" => kind.name(), "state" => word(state)).set(many as f64);
+        }
+        let armed = find(DeadlineState::Armed);
+        // Nothing is no number of seconds away; an alarm on "less than" stays silent.
+        let left = armed.map_or(f64::NAN, |count| seconds(count.nearest - now));
+        metrics::gauge!("ticketbridge_deadline_nearest_seconds", "kind" => kind.name()).set(left);
+        if kind == DeadlineKind::Review {
+            metrics::gauge!("ticketbridge_refund_cases_waiting").set(armed.map_or(0, |count| count.many) as f64);
+            metrics::gauge!("ticketbridge_refund_review_nearest_seconds").set(left);
         }
     }
     Ok(())

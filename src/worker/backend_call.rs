@@ -11,8 +11,8 @@ use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
 use crate::registry::RegisteredBackend;
-use crate::worker::Worker;
 use crate::worker::settle::Attempt;
+use crate::worker::{Worker, pass_trace_on};
 
 /// Gap between two looks at a back-end that works on something: half of the time waited so far, within these bounds.
 const LOOK_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(10));
@@ -59,7 +59,8 @@ impl Worker {
             BackendStep::DrawCodes { pool, count, kind: _ } => {
                 return self.draw(job, booking_id, &pool, count, &backend).await;
             }
-            BackendStep::Call(call) => {
+            BackendStep::Call(mut call) => {
+                pass_trace_on(job, &mut call);
                 let mut limits = self.call_timeout(job);
                 limits.timeout = backend.timeout;
                 match self.transport.send(&call, limits).await {

@@ -11,8 +11,8 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
 use crate::registry::RegisteredChannel;
-use crate::worker::Worker;
 use crate::worker::settle::{Attempt, partner};
+use crate::worker::{Worker, pass_trace_on};
 
 /// An exchange with a channel, however it ended.
 pub(crate) struct Exchange<T> {
@@ -89,7 +89,11 @@ impl Worker {
             // The channel has answered no, and its refund request for these tickets is open: they go with its answer instead.
             CallResult::Retry { why, .. } if is_overtaken(report, order) && exchange.status == Some(200) => {
                 let attempt = attempt("refused", why.to_string());
-                self.refused(job, report, "overtaken".to_owned(), why.into_owned(), Some(attempt)).await
+                let reason =
+                    format!("the channel answers `{why}`; the tickets go with the decision on its refund request");
+                let outcome = ReportOutcome::Refused { code: "overtaken".to_owned(), why: why.into_owned() };
+                let command = self.outcome(job, report, outcome);
+                self.settle(job, JobEnd::Dropped { reason }, Some(attempt), vec![command]).await.map(|_| ())
             }
             CallResult::Retry { why, after } => {
                 let attempt = attempt("retry", why.to_string());
@@ -182,9 +186,7 @@ impl Worker {
                 attempt: job.attempts,
             };
             let mut call = write(&cx)?;
-            if let Some(trace) = job.traceparent.as_deref().and_then(|trace| http::HeaderValue::from_str(trace).ok()) {
-                call.headers.insert("traceparent", trace);
-            }
+            pass_trace_on(job, &mut call);
             result = match self.transport.send(&call, self.call_timeout(job)).await {
                 Ok(response) => {
                     status = Some(response.status.as_u16());

@@ -55,6 +55,7 @@ impl Worker {
             verdict: attempt.verdict.to_owned(),
             summary: attempt.summary,
         });
+        let delivered = matches!(end, JobEnd::Delivered);
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
         let applied = self
             .engine
@@ -93,6 +94,10 @@ impl Worker {
             .await?;
         if let Some(applied) = &applied {
             self.engine.announce(applied);
+        }
+        if delivered {
+            metrics::counter!("ticketbridge_deliveries_delivered_total", "destination" => job.destination.clone())
+                .increment(1);
         }
         // The next delivery of the same order may have waited for this one.
         self.engine.work().notify_one();

@@ -180,7 +180,9 @@ async fn unknown_places_foreign_addresses_and_too_many_calls_are_turned_away() {
     bridge.ask(to("/channels/nobody/create-order")).await.problem(404, "unknown_channel");
     bridge.ask(to("/channels/douyin-main/no-such-call")).await.problem(404, "unknown_call");
     bridge.ask(to("/no/such/place")).await.problem(404, "not_found");
-    bridge.ask(Ask::new(Method::GET, "/channels/douyin-main/create-order")).await.problem(405, "method_not_allowed");
+    let other_method = bridge.ask(Ask::new(Method::GET, "/channels/douyin-main/create-order")).await;
+    other_method.problem(405, "method_not_allowed");
+    assert_eq!(other_method.headers["allow"], "POST");
 
     let closed = TestBridge::start_with(|files| {
         let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
@@ -250,4 +252,19 @@ async fn a_back_end_is_told_what_is_wrong_with_its_event() {
     bridge.ask(Ask::new(Method::POST, "/backends/nobody/events").json(&good)).await.problem(404, "unknown_backend");
     bridge.ask(Ask::new(Method::GET, "/backends/gate/events")).await.problem(405, "method_not_allowed");
     assert_eq!(bridge.stored("V100").await.version, version);
+}
+
+#[tokio::test]
+async fn a_pair_that_is_not_one_is_told_from_a_product_that_is_none() {
+    let bridge = TestBridge::start().await;
+    for (number, pair, says) in [
+        ("V100", "LP-V1|LP-B2", "`LP-V1` is sold with `LP-B1`, not with `LP-B2`"),
+        ("V200", "LP-V7|LP-B2", "no product `LP-V7` is configured"),
+    ] {
+        let mut sale = douyin::sale(number, 2, bridge.now());
+        sale["product_out_id"] = json!(pair);
+        let answer = bridge.douyin("create-order", &sale).await.expect(200).json();
+        assert_eq!(answer["data"]["error_code"], 2, "{answer}");
+        assert!(answer["data"]["description"].as_str().is_some_and(|text| text.contains(says)), "{answer}");
+    }
 }

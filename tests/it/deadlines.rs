@@ -10,7 +10,7 @@ use crate::support::{TestBridge, douyin};
 async fn kinds(bridge: &TestBridge, sale: &str) -> Vec<String> {
     let id = bridge.order(sale).await["id"].as_str().expect("an id").to_owned();
     let events = bridge.get(&format!("orders/{id}/events?limit=200")).await.expect(200).json();
-    let items = events["items"].as_array().expect("items").iter();
+    let items = events["items"].as_array().expect("items").iter().rev();
     items.map(|event| event["kind"].as_str().expect("a kind").to_owned()).collect()
 }
 

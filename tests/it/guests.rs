@@ -118,7 +118,7 @@ async fn guests_are_forgotten_so_long_after_the_end_and_the_books_stay() {
     let engine = bridge.bridge.engine();
     assert_eq!(engine.orders_of_guest(PHONE).await.expect("a database that answers"), []);
     let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
-    let last = events["items"].as_array().and_then(|items| items.last()).expect("an event").clone();
+    let last = events["items"].as_array().and_then(|items| items.first()).expect("an event").clone();
     assert_eq!((&last["kind"], &last["actor"]["kind"]), (&json!("guests_erased"), &json!("policy")));
     let filter = InboxFilter { order: Some(order.id.clone()), ..InboxFilter::default() };
     let page = PageRequest { limit: 200, cursor: None };
@@ -149,7 +149,7 @@ async fn everything_known_of_a_guest_is_exported_on_the_record() {
     assert!(text.contains("Ada Example"), "he is the contact of the booking, too");
     assert!(!text.contains("13900000001"), "other visitors are no concern of his");
     let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
-    let last = events["items"].as_array().and_then(|items| items.last()).expect("an event").clone();
+    let last = events["items"].as_array().and_then(|items| items.first()).expect("an event").clone();
     assert_eq!((&last["kind"], &last["actor"]["name"]), (&json!("guests_revealed"), &json!("ada")));
     // A visitor is found as well as a buyer.
     let visitor = json!({ "phone": "13900000001", "reason": "the guest asked" });

@@ -122,3 +122,28 @@ async fn ops_redeem_as_the_gate_does_and_are_refused_where_the_state_does_not_al
     bridge.drain().await;
     assert_eq!(bridge.partners.sent(VERIFY).len(), 1);
 }
+
+#[tokio::test]
+async fn a_gate_whose_clock_runs_ahead_reports_a_visit_of_now() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    // Local time with the wrong offset: eight hours ahead.
+    assert_eq!(said(go_in(&bridge, "evt-1", "2026-12-01T09:00:00Z").await, 200).0, "accepted");
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["booking"]["used_at"], "2026-12-01T09:00:00+08:00");
+    assert_eq!(bridge.partners.sent(VERIFY)[0].body["verify_time"], bridge.now().seconds());
+}
+
+#[tokio::test]
+async fn a_no_show_that_the_channel_has_no_word_for_leaves_nothing_dead_behind() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.set_time("2026-12-02T09:00:00+08:00");
+    let id = bridge.order("V100").await["id"].as_str().expect("an id").to_owned();
+    bridge.post(&format!("orders/{id}/no-show"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    let order = bridge.order("V100").await;
+    assert_eq!((&order["booking"]["state"], &order["attention"]), (&json!("no_show"), &Value::Null), "{order}");
+    assert_eq!(bridge.get("deliveries?state=dead").await.json()["items"], json!([]));
+}

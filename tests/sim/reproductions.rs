@@ -1,6 +1,7 @@
 //! What a simulation once found, as short as it could be told. Each must pass for ever.
 
 use crate::op::{Op, Post};
+use crate::partners::How;
 
 /// A name, how the channel learns of acceptance, and the steps.
 pub(crate) type Reproduction = (&'static str, &'static str, Vec<Op>);
@@ -12,6 +13,7 @@ pub(crate) fn all() -> Vec<Reproduction> {
         ("refund_in_two_parts", "sync", refund_in_two_parts()),
         ("refund_asked_for_after_one_with_a_fee", "async", refund_asked_for_after_one_with_a_fee()),
         ("late_tickets_refund_after_another_that_held_them_back", "async", late_tickets_refund_after_another()),
+        ("refund_told_after_the_cancellation_was_given_up", "sync", refund_told_after_the_cancellation_was_given_up()),
     ]
 }
 
@@ -55,4 +57,21 @@ fn late_tickets_refund_after_another() -> Vec<Op> {
         Op::Quiet,
         ask(301),
     ]
+}
+
+/// The flag went with the refund case, and nobody asked the back-end again: a live ticket behind a refund, unseen.
+fn refund_told_after_the_cancellation_was_given_up() -> Vec<Op> {
+    let mut ops = vec![
+        Op::Sell { product: 2, quantity: 2, post: Post::Now },
+        Op::Book { sale: 0, days: 4, post: Post::Now },
+        Op::Work { instance: 0, many: 5, hows: vec![] },
+        Op::Apply { sale: 0, source: 301, cancels_booking: true, fee: 0, for_sale: false, post: Post::Now },
+    ];
+    // Six tries, none of which arrives; the question in between neither.
+    for _ in 0..6 {
+        ops.push(Op::Work { instance: 0, many: 1, hows: vec![How::RequestLost] });
+        ops.push(Op::Advance { ms: 120_000 });
+    }
+    ops.push(Op::RefundNotify { sale: 0, share: 80, expired: false, post: Post::Now });
+    ops
 }

@@ -90,7 +90,12 @@ pub(super) fn text(shape: Shape, answer: &Value) -> String {
     if items.is_empty() {
         return "none\n".to_owned();
     }
-    let mut text = table(shape.columns(), items);
+    // A history is read downwards, although its newest part comes first.
+    let mut items = items.clone();
+    if shape == Shape::Events {
+        items.reverse();
+    }
+    let mut text = table(shape.columns(), &items);
     if let Some(cursor) = answer["next_cursor"].as_str() {
         text.push_str(&format!("there are more: --cursor {cursor}\n"));
     }
@@ -142,15 +147,15 @@ mod tests {
     #[test]
     fn lists_are_tables_and_one_thing_is_lines() {
         let page = json!({ "items": [
-            { "seq": 1, "at": "2026-11-21T10:00:00+08:00", "kind": "order_placed", "actor": { "kind": "channel", "name": "d" }, "reason": null },
             { "seq": 12, "at": "2026-11-21T10:00:00+08:00", "kind": "redeemed", "actor": { "kind": "ops", "name": "ada" }, "reason": "a\u{1b}b" },
-        ], "next_cursor": "12" });
+            { "seq": 11, "at": "2026-11-21T10:00:00+08:00", "kind": "order_placed", "actor": { "kind": "channel", "name": "d" }, "reason": null },
+        ], "next_cursor": "11" });
         assert_eq!(
             text(Shape::Events, &page),
             "SEQ  AT                         KIND          BY       NAME  REASON\n\
-             1    2026-11-21T10:00:00+08:00  order_placed  channel  d     -\n\
+             11   2026-11-21T10:00:00+08:00  order_placed  channel  d     -\n\
              12   2026-11-21T10:00:00+08:00  redeemed      ops      ada   ab\n\
-             there are more: --cursor 12\n"
+             there are more: --cursor 11\n"
         );
         assert_eq!(text(Shape::Events, &json!({ "items": [], "next_cursor": null })), "none\n");
         let one = json!({ "id": "ord_1", "booking": null, "buyer": { "phone": "138****0001" }, "list": [{ "a": 1 }] });

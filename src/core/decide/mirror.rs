@@ -151,7 +151,7 @@ fn part_called_off(draft: &mut Draft, before: &Order) {
         draft.held = draft.order.live_units();
     }
     draft.add(part);
-    let has_tickets = super::may_be_live(booking);
+    let has_tickets = booking.ticketing.may_be_live();
     if has_tickets && gone > 0 && draft.order.live_units() > 0 {
         let sentence =
             format!("{gone} units were called off, and the back-end cannot void a part: stop them at the gate");

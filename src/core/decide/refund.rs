@@ -3,8 +3,8 @@
 //! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
 
 use crate::command::ApplyRefund;
-use crate::decide::{Decision, call_backend, disarm, may_be_live, return_date_stock, sale, start_cancel, ticketing};
-use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
+use crate::decide::{Decision, disarm, return_date_stock, sale, start_cancel, ticketing};
+use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::{Actor, ActorKind, Event};
 use crate::id::RefundCaseId;
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -46,6 +46,9 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
     let mut decision = Decision::nothing();
     if let Some(open) = order.case_under_review() {
         decision = decision.event(Event::RefundWithdrawn { case: open.id.clone() });
+        if let Some(booking) = order.active_booking().filter(|b| b.ticketing.state == TicketingState::CancelRefused) {
+            decision = decision.then(ticketing::ask_about_kept(order, booking));
+        }
     }
     let warn_at = limits.review_warn_before.iter().map(|before| review_by - *before).filter(|at| *at > moment.now);
     Ok(decision.event(Event::RefundApplied { case: Box::new(case) }).effect(Effect::ArmDeadline {
@@ -91,7 +94,7 @@ pub(super) fn approve(
         _ => actor.name.clone(),
     };
     let reason = reason.map(str::to_owned);
-    let live = order.booking_of(case).filter(|booking| may_be_live(booking));
+    let live = order.booking_of(case).filter(|b| b.ticketing.may_be_live()).or_else(|| order.called_off_and_live());
     match live {
         Some(booking) if !without_backend => start_approval(order, case, booking, fee, by, reason),
         _ => Ok(finish_approval(order, case, fee, by, reason, moment)),
@@ -204,7 +207,14 @@ pub(super) fn reject(order: &Order, id: &RefundCaseId, reason: &str, actor: &Act
             report: Report::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), reissue },
             not_before: None,
         });
-    let kept = if reissue { Decision::nothing() } else { kept_tickets(order) };
+    let kept = match order.active_booking() {
+        // The tickets go with the rejection; only their back-end is still to be asked.
+        Some(booking) if reissue && booking.ticketing.state == TicketingState::CancelRefused => {
+            ticketing::ask_about_kept(order, booking)
+        }
+        _ if reissue => Decision::nothing(),
+        _ => kept_tickets(order),
+    };
     Ok(disarm(decision.then(kept), &[DeadlineKind::Review]))
 }
 
@@ -235,13 +245,10 @@ fn kept_tickets(order: &Order) -> Decision {
     let Some(booking) = order.active_booking() else { return Decision::nothing() };
     let t = &booking.ticketing;
     match t.state {
-        TicketingState::CancelRefused if t.tickets.is_empty() => {
-            Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
-        }
-        TicketingState::Issued | TicketingState::CancelRefused => {
-            let held_back = order.case_under_review().is_some_and(|case| !case.tickets_were_sent);
-            let owed = held_back && t.handover.is_owed();
-            Decision::nothing().maybe(owed.then(|| ticketing::hand_over(booking, None)))
+        TicketingState::CancelRefused => ticketing::keep(order, booking),
+        TicketingState::Issued => {
+            let is_sent = t.handover.is_owed() && order.case_under_review().is_some_and(|case| case.tickets_were_sent);
+            if is_sent { Decision::nothing() } else { ticketing::send_kept(order, booking) }
         }
         TicketingState::Cancelling | TicketingState::Cancelled => Decision::nothing().attention(
             order,

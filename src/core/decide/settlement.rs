@@ -108,8 +108,8 @@ fn money_back(order: &Order, refund: &RecordRefund) -> Decision {
 /// goes back.
 fn left_as_fee(order: &Order, refund: &RecordRefund, kept: i64) -> Option<i64> {
     let fee = order.money.fee();
+    let ends = refund.scope == RefundScope::Order && order.state != OrderState::Completed;
     if fee == 0 {
-        let ends = refund.scope == RefundScope::Order && order.state != OrderState::Completed;
         return (ends && kept > 0).then_some(kept);
     }
     let of_channel: i64 = order
@@ -119,6 +119,10 @@ fn left_as_fee(order: &Order, refund: &RecordRefund, kept: i64) -> Option<i64> {
         .filter(|e| e.kind == EntryKind::Fee && e.status == EntryStatus::Done && e.reference != FEE)
         .map(|e| e.amount)
         .sum();
+    // What the channel really kept, whatever was expected when the case was decided.
+    if ends && of_channel == 0 && kept > fee {
+        return Some(kept);
+    }
     (kept < fee && of_channel < fee).then_some((kept - of_channel).max(0))
 }
 
@@ -159,6 +163,15 @@ fn settle_case(order: &Order, amount: Option<i64>) -> Decision {
                 by_channel: case.state == RefundState::UnderReview,
             });
             disarm(decision, &[DeadlineKind::Review])
+        }
+        // The booking was called off first, without an amount; here it is.
+        Some(case)
+            if case.state == RefundState::Settled
+                && case.kind == RefundKind::Refund
+                && case.settled_amount.is_none()
+                && amount.is_some() =>
+        {
+            Decision::nothing().event(Event::RefundSettled { case: case.id.clone(), amount, by_channel: false })
         }
         _ => Decision::nothing(),
     }

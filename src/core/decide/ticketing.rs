@@ -136,11 +136,21 @@ fn issued(
             AttentionKind::Contradiction,
             "the back-end named other tickets than before; the first ones are kept",
         ),
-        // The cancellation is under way and comes after this; the tickets are noted in case it is refused.
-        TicketingState::Cancelling if booking.is_active() && !same => {
-            take_on(order, booking, backend_ref, new, t.by_hand, moment)?
+        // Still not void. The tickets are noted in case that is refused, and the back-end is asked again.
+        TicketingState::Cancelling if booking.is_active() => {
+            let noted = if same && !t.tickets.is_empty() {
+                Decision::nothing()
+            } else {
+                take_on(order, booking, backend_ref, new, t.by_hand, moment)?
+            };
+            noted.event(Event::TicketCancelStarted { booking: booking.id.clone() }).maybe(call_backend(
+                order,
+                booking,
+                TicketOp::Cancel,
+                Some(moment.now + FIRST_LOOK_AFTER),
+            ))
         }
-        TicketingState::Cancelling => Decision::nothing(),
+        TicketingState::Cancelling => late(),
         TicketingState::Cancelled if same && !t.tickets.is_empty() => Decision::nothing(),
         TicketingState::Cancelled => late(),
         TicketingState::NotNeeded => Decision::nothing().attention(
@@ -194,7 +204,9 @@ fn take_on(
     decision = decision.maybe(super::mirror::after_issue(order));
     let t = &booking.ticketing;
     let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
-    if usable && t.handover.is_owed() && order.case_under_review().is_none() {
+    // Where an earlier set was made void, the channel holds codes that no longer admit.
+    let replaces = t.state == TicketingState::Cancelled && t.handover != Handover::NotAsked;
+    if usable && (t.handover.is_owed() || replaces) && order.case_under_review().is_none() {
         // While the answer is being written they may still go into it.
         let being_answered = t.request.as_ref().filter(|_| t.handover == Handover::Asked);
         let after_answer = being_answered.map(|request| request.at + ANSWER_GRACE).filter(|at| *at > moment.now);
@@ -303,7 +315,8 @@ fn cancelled(order: &Order, booking: &Booking, moment: Moment) -> Decision {
 
 fn cancel_pending(order: &Order, booking: &Booking, moment: Moment) -> Decision {
     match booking.ticketing.state {
-        TicketingState::Cancelling => Decision::nothing()
+        // Also tickets that are believed to be good, and the surplus beside a set made by hand: what becomes of them is asked.
+        TicketingState::Cancelling | TicketingState::Issued => Decision::nothing()
             .event(Event::TicketCancelPending { booking: booking.id.clone() })
             .maybe(call_backend(order, booking, TicketOp::Query, Some(moment.now + FIRST_LOOK_AFTER))),
         _ => Decision::nothing(),
@@ -335,7 +348,13 @@ fn cancel_refused(order: &Order, booking: &Booking, reason: &str, used: bool, mo
         return decision.attention(order, kind, sentence);
     }
     if order.case_under_review().is_none() {
-        return decision.then(kept_after_refusal(order, booking, used, moment));
+        // The refund was taken back meanwhile.
+        let kept = decision.then(keep(order, booking));
+        return if used {
+            kept.then(redemption::park(order, booking, ParkReason::NotTicketed, moment.now, "backend", moment))
+        } else {
+            kept
+        };
     }
     if used {
         // Policy rejects the refund now; only the day may still be missing.
@@ -360,20 +379,36 @@ fn surplus_stays(order: &Order, why: &str) -> Decision {
     )
 }
 
-/// The refund was taken back while its tickets were being made void, and they were not: they are good, or have been used.
-fn kept_after_refusal(order: &Order, booking: &Booking, used: bool, moment: Moment) -> Decision {
-    let t = &booking.ticketing;
-    let decision = if t.tickets.is_empty() {
-        Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None))
-    } else if t.handover.is_owed() {
-        Decision::nothing().effect(hand_over(booking, None))
-    } else {
-        Decision::nothing()
-    };
-    if !used {
-        return decision;
+/// Tickets that were to be made void are good after all; what the channel still waits for goes out.
+pub(super) fn keep(order: &Order, booking: &Booking) -> Decision {
+    let asked = ask_about_kept(order, booking);
+    if booking.ticketing.tickets.is_empty() { asked } else { asked.then(send_kept(order, booking)) }
+}
+
+/// The back-end refused to make tickets void. An answer that was lost may say otherwise, so it is asked once more.
+pub(super) fn ask_about_kept(order: &Order, booking: &Booking) -> Decision {
+    let asked = Decision::nothing().maybe(call_backend(order, booking, TicketOp::Query, None));
+    if !booking.ticketing.tickets.is_empty() {
+        return asked;
     }
-    decision.then(redemption::park(order, booking, ParkReason::NotTicketed, moment.now, "backend", moment))
+    asked.attention(
+        order,
+        AttentionKind::TicketingFailed,
+        "the refund is off, and the back-end keeps tickets that it has never shown; it is being asked for them",
+    )
+}
+
+/// What the channel still waits for after a refund that came to nothing.
+pub(super) fn send_kept(order: &Order, booking: &Booking) -> Decision {
+    match booking.ticketing.handover {
+        Handover::Asked | Handover::Owed => Decision::nothing().effect(hand_over(booking, None)),
+        Handover::Refused => Decision::nothing().attention(
+            order,
+            AttentionKind::ReportRefused,
+            "the refund is off, and the channel has not taken the tickets; see that the guest gets them",
+        ),
+        Handover::NotAsked | Handover::InAnswer | Handover::Acknowledged | Handover::Reissued => Decision::nothing(),
+    }
 }
 
 fn given_up(order: &Order, booking: &Booking, why: &str) -> Decision {
@@ -439,13 +474,19 @@ pub(super) fn supply_tickets(order: &Order, new: &[NewTicket], moment: Moment) -
         )
         .at("tickets"));
     }
-    let surplus = match t.state {
-        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if t.asked => {
-            call_backend(order, booking, TicketOp::Cancel, None)
-        }
-        _ => None,
-    };
-    Ok(take_on(order, booking, None, new, true, moment)?.maybe(surplus))
+    let supplied = take_on(order, booking, None, new, true, moment)?;
+    let may_have_more =
+        matches!(t.state, TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown) && t.asked;
+    if !may_have_more {
+        return Ok(supplied);
+    }
+    let second_look = Some(moment.now + SECOND_LOOK_AFTER);
+    Ok(supplied.maybe(call_backend(order, booking, TicketOp::Cancel, None)).maybe(call_backend(
+        order,
+        booking,
+        TicketOp::Query,
+        second_look,
+    )))
 }
 
 /// The booking is off: whatever the back-end holds is made void.
@@ -456,6 +497,12 @@ pub(super) fn void(order: &Order, booking: &Booking) -> Decision {
             AttentionKind::LiveTicketBehindRefund,
             "these tickets were made by hand; make them void at the gate",
         );
+    }
+    // Asking may have been given up, and the flag that said so falls with the booking: ask once more.
+    if booking.ticketing.state == TicketingState::Cancelling {
+        return Decision::nothing()
+            .event(Event::TicketCancelStarted { booking: booking.id.clone() })
+            .maybe(call_backend(order, booking, TicketOp::Cancel, None));
     }
     start_cancel(order, booking)
 }

@@ -34,16 +34,16 @@ pub(crate) async fn one(request: Request) -> Outcome {
     Ok(Said::ok(&view::order(&request.running, &order)))
 }
 
-/// `GET orders/{id}/events`: oldest first, as a history is read. The cursor is the number of the last event seen.
+/// `GET orders/{id}/events`: newest first, as every list. The cursor is the number of the last event seen.
 pub(crate) async fn events(request: Request) -> Outcome {
     let order = named(&request.shared, request.in_path("id")).await?;
     let limit = request.query.limit();
-    let after = match request.query.text("cursor").map(str::parse) {
-        None => 0,
-        Some(Ok(after)) => after,
+    let before = match request.query.text("cursor").map(str::parse) {
+        None => None,
+        Some(Ok(before)) => Some(before),
         Some(Err(_)) => return Err(Problem::from(ticketbridge_store::StoreError::Cursor).into()),
     };
-    let mut rows = request.shared.engine.store().events(&order.id, after, limit + 1).await?;
+    let mut rows = request.shared.engine.store().latest_events(&order.id, before, limit + 1).await?;
     let goes_on = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next_cursor = rows.last().filter(|_| goes_on).map(|row| row.seq.to_string());

@@ -116,7 +116,7 @@ pub(crate) static CALLS: &[Call] = &[
         LIMIT, CURSOR,
     ], Body::None, Answer::Page("order"), orders::list),
     call!(Get "/orders/{id}", "An order.", Operators, &[], Body::None, Answer::One("order"), orders::one),
-    call!(Get "/orders/{id}/events", "Its history, oldest first.", Operators, PAGE, Body::None,
+    call!(Get "/orders/{id}/events", "Its history, newest first.", Operators, PAGE, Body::None,
         Answer::Page("event"), orders::events),
     call!(Get "/orders/{id}/calls", "Every message in and out for it, masked, newest first.", Operators, PAGE, Body::None,
         Answer::Page("call"), orders::calls),

@@ -96,14 +96,14 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// As the protocol states them; answers get at least a second.
+    /// As the protocol states them; answers get the longest of their limits, because a bridge may use what it has.
     pub fn stated() -> Self {
         Self {
             ticketing: Duration::from_secs(600),
             acceptance: Duration::from_secs(600),
             review: Duration::from_secs(72 * 3_600),
             create_attempts: 13,
-            answer_at_least: Duration::from_secs(1),
+            answer_at_least: Duration::from_secs(8),
         }
     }
 }

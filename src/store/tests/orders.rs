@@ -112,6 +112,10 @@ async fn the_history_is_read_in_order_and_in_parts() {
         let rest = store.events(&longer.id, 2, 1_000).await.unwrap();
         assert_eq!(rest.iter().map(|e| e.seq).collect::<Vec<_>>(), (3..=251).collect::<Vec<_>>());
         assert!(rest.windows(2).all(|pair| pair[0].id < pair[1].id), "ids sort by time");
+        let latest = store.latest_events(&longer.id, None, 2).await.unwrap();
+        assert_eq!(latest.iter().map(|e| e.seq).collect::<Vec<_>>(), [251, 250]);
+        let before = store.latest_events(&longer.id, Some(3), 10).await.unwrap();
+        assert_eq!(before.iter().map(|e| e.seq).collect::<Vec<_>>(), [2, 1]);
     })
     .await;
 }

@@ -1,5 +1,10 @@
 //! The proof of the core, through its public face only: stories by name, every pair of state and command, random histories, and an
 //! exhaustive search of an order among unreliable partners.
 
+mod hazards;
+mod histories;
+mod matrix;
+mod model;
+mod refund_matrix;
 mod regressions;
 mod support;

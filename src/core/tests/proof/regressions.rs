@@ -1,8 +1,8 @@
 //! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
 
-use ticketbridge_core::command::{RefundScope, TicketFacts};
+use ticketbridge_core::command::{ApplyRefund, RefundScope, ReportOutcome, TicketFacts};
 use ticketbridge_core::effect::{DeadlineKind, TicketOp};
-use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
+use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState};
 use ticketbridge_core::order::{
     AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
 };
@@ -45,6 +45,27 @@ fn money_that_went_back_is_recorded_even_if_its_payment_was_never_told() {
     assert_eq!(story.order().state, OrderState::Cancelled);
     assert_eq!(story.order().money.refunded(), PRICE);
     assert!(story.flagged(AttentionKind::UnexpectedPayment));
+}
+
+/// Ops may name a lower fee; Douyin charges its own all the same (`protocols/douyin.md` 10.2).
+#[test]
+fn the_fee_is_what_the_channel_kept_and_not_what_was_expected() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    let application =
+        ApplyRefund { fee: 400, ..application("S1", story.first(), RefundSource::CustomerService, story.now) };
+    story.tell(&channel(), &Command::ApplyRefund(application));
+    let approval =
+        Command::ApproveRefund { case: story.case_id(), fee: Some(100), without_backend: true, reason: None };
+    let off = Command::RecordCancellation(cancellation(story.first(), story.now));
+    story.tell(&ops(), &approval).tell(&channel(), &off);
+    assert_eq!((story.refund(), story.case().settled_amount), (RefundState::Settled, None));
+    assert_eq!(story.order().money.fee(), 100);
+    let mut told = refund("S2", SALE, RefundScope::Order, story.now);
+    told.amount = Some(PRICE - 400);
+    story.tell(&channel(), &Command::RecordRefund(told));
+    let money = &story.order().money;
+    assert_eq!((money.refunded(), money.fee(), money.state()), (PRICE - 400, 400, PaymentState::Refunded));
+    assert_eq!(story.case().settled_amount, Some(PRICE - 400));
 }
 
 fn entry(reference: &str, kind: EntryKind, amount: i64) -> Command {
@@ -98,7 +119,7 @@ fn a_withdrawn_refund_leaves_tickets_good_that_the_back_end_kept() {
 #[test]
 fn tickets_held_back_and_kept_by_the_back_end_go_out_when_the_refund_is_withdrawn() {
     let mut story = Story::booked(VOUCHER);
-    story.demanded().applied("S1", RefundSource::Guest).facts(issued("T-1")).approved();
+    story.deferred().applied("S1", RefundSource::Guest).facts(issued("T-1")).approved();
     story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).withdrawn();
     assert_eq!(story.tickets(), TicketingState::Issued);
     assert!(story.booking().ticketing.handover.is_owed());
@@ -259,7 +280,7 @@ fn a_late_request_about_a_booking_that_is_over_does_not_touch_the_new_one() {
     use ticketbridge_core::order::RefundKind;
     let mut story = Story::ticketed(VOUCHER);
     story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
-    story.tell(&channel(), &booking(SECOND)).facts(issued("T-2"));
+    story.facts(TicketFacts::Cancelled).tell(&channel(), &booking(SECOND)).facts(issued("T-2"));
     let mut late = application("S1", FIRST, RefundSource::Guest, story.now);
     late.kind = RefundKind::CancelBooking;
     story.tell(&channel(), &Command::ApplyRefund(late));
@@ -280,4 +301,184 @@ fn a_flag_about_one_booking_is_not_taken_back_by_news_about_another() {
     assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
     story.facts_of(first, TicketFacts::Cancelled);
     assert!(!story.flagged(AttentionKind::LiveTicketBehindRefund));
+}
+
+#[test]
+fn a_refund_of_a_called_off_booking_waits_until_its_tickets_are_void() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
+    assert_eq!(story.tickets(), TicketingState::Cancelling);
+    story.applied("S1", RefundSource::Guest);
+    assert_eq!(story.refund(), RefundState::UnderReview);
+    story.facts(TicketFacts::Cancelled);
+    assert_eq!(story.refund(), RefundState::Approved);
+}
+
+#[test]
+fn a_question_answered_with_live_tickets_makes_the_back_end_cancel_again() {
+    for called_off in [false, true] {
+        let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+        if called_off {
+            story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
+        } else {
+            story.applied("S1", RefundSource::CustomerService).approved();
+        }
+        story.facts(TicketFacts::CancelPending);
+        assert!(story.calls(TicketOp::Query));
+        story.facts(issued("T-1"));
+        assert!(story.calls(TicketOp::Cancel));
+        assert_eq!(story.tickets(), TicketingState::Cancelling);
+    }
+}
+
+#[test]
+fn the_surplus_beside_tickets_made_by_hand_is_watched_until_it_is_gone() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() });
+    story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
+    assert!(story.calls(TicketOp::Cancel) && story.calls(TicketOp::Query), "its issue may still be on its way");
+    assert!(story.effects.iter().all(|effect| is_wanted(story.order(), effect)));
+    story.facts(TicketFacts::CancelPending);
+    assert!(story.calls(TicketOp::Query));
+}
+
+#[test]
+fn a_cancellation_that_was_given_up_is_asked_for_again_when_the_refund_goes_ahead_without_it() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved();
+    story.facts(TicketFacts::GivenUp { why: "timeout".to_owned() });
+    let case = story.case_id();
+    let anyway = Command::ApproveRefund { case, fee: None, without_backend: true, reason: None };
+    story.tell(&ops(), &anyway);
+    assert!(story.calls(TicketOp::Cancel));
+    story.facts(TicketFacts::GivenUp { why: "timeout".to_owned() });
+    assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
+}
+
+#[test]
+fn a_call_with_tickets_that_was_closed_during_a_cancellation_is_made_again_when_it_is_refused() {
+    let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
+    story.demanded().facts(issued("T-1")).applied("S1", RefundSource::CustomerService).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    assert!(story.reports("tickets_issued"));
+}
+
+#[test]
+fn tickets_kept_after_a_refused_cancellation_are_asked_for_once_more() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    assert!(story.calls(TicketOp::Query));
+    assert!(story.effects.iter().all(|effect| is_wanted(story.order(), effect)));
+    story.facts(TicketFacts::Cancelled);
+    assert!(story.flagged(AttentionKind::Contradiction), "a lost answer had said so");
+}
+
+#[test]
+fn tickets_that_the_channel_refused_are_flagged_when_its_late_refund_is_withdrawn() {
+    let mut story = Story::overdue(VOUCHER);
+    story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
+    story.reported(ReportOutcome::GivenUp { why: "too late".to_owned() });
+    assert!(!story.flagged(AttentionKind::ReportRefused), "the tickets go with the decision");
+    story.withdrawn();
+    assert!(story.flagged(AttentionKind::ReportRefused));
+}
+
+#[test]
+fn tickets_that_the_channel_refused_are_flagged_when_they_are_kept_after_a_withdrawal() {
+    let mut story = Story::overdue(Terms { refund_rule: false, ..VOUCHER });
+    story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
+    story.reported(ReportOutcome::GivenUp { why: "too late".to_owned() }).approved().withdrawn();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    assert!(story.flagged(AttentionKind::ReportRefused));
+}
+
+#[test]
+fn a_booking_that_ends_after_its_cancellation_was_given_up_asks_once_more() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved();
+    story.facts(TicketFacts::GivenUp { why: "timeout".to_owned() }).withdrawn();
+    story.tell(&ops(), &Command::CancelOrder { reason: "storm".to_owned() });
+    assert!(story.calls(TicketOp::Cancel));
+}
+
+#[test]
+fn tickets_that_are_being_made_void_do_not_take_the_flag_away() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() }).applied("S1", RefundSource::Guest);
+    story.approved().withdrawn().facts(issued("T-1"));
+    assert_eq!(story.tickets(), TicketingState::Cancelling);
+    assert!(story.flagged(AttentionKind::TicketingFailed));
+}
+
+#[test]
+fn a_cancellation_still_at_work_on_tickets_that_are_kept_is_watched() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.facts(TicketFacts::CancelPending);
+    assert!(story.calls(TicketOp::Query));
+    story.facts(TicketFacts::Cancelled);
+    assert!(story.flagged(AttentionKind::Contradiction));
+}
+
+#[test]
+fn tickets_that_replace_void_ones_go_to_the_channel_again() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved().withdrawn().facts(TicketFacts::Cancelled);
+    story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
+    assert_eq!(story.booking().ticketing.handover, Handover::Owed);
+    assert!(story.reports("tickets_issued"));
+}
+
+#[test]
+fn tickets_made_by_hand_under_review_go_out_when_the_refund_is_withdrawn() {
+    let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
+    story.demanded().facts(issued("T-1")).applied("S1", RefundSource::CustomerService).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).facts(TicketFacts::Cancelled);
+    story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
+    assert!(!story.reports("tickets_issued"), "held back");
+    story.withdrawn();
+    assert!(story.reports("tickets_issued"));
+}
+
+#[test]
+fn tickets_reissued_after_a_refused_cancellation_are_asked_for_once_more() {
+    let mut story = Story::overdue(VOUCHER);
+    story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
+    assert_eq!(story.booking().ticketing.handover, Handover::Reissued);
+    assert!(story.calls(TicketOp::Query));
+}
+
+#[test]
+fn a_second_request_for_late_tickets_does_not_wait_for_a_call_that_was_never_made() {
+    let mut story = Story::overdue(VOUCHER);
+    story.applied("S1", RefundSource::TicketsLate).facts(issued("T-1"));
+    assert!(!story.reports("tickets_issued"), "held back");
+    story.applied("S2", RefundSource::TicketsLate);
+    assert!(story.flagged(AttentionKind::RefundWaits));
+}
+
+#[test]
+fn a_second_request_after_a_refused_cancellation_asks_for_tickets_never_seen() {
+    let mut story = Story::booked(VOUCHER);
+    story.facts(TicketFacts::Unknown { why: "timeout".to_owned() }).applied("S1", RefundSource::Guest).approved();
+    story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
+    story.applied("S2", RefundSource::TicketsLate);
+    assert!(story.calls(TicketOp::Query));
+    assert!(story.flagged(AttentionKind::TicketingFailed));
+}
+
+/// The gate's report overtakes the back-end's word that the tickets are void: a rule alone must not refund what was redeemed.
+#[test]
+fn a_guest_who_enters_while_policy_makes_the_tickets_void_is_not_refunded_without_a_person() {
+    let mut story = Story::ticketed(VOUCHER);
+    story.applied("S1", RefundSource::Guest);
+    assert_eq!(story.tickets(), TicketingState::Cancelling);
+    story.at(visit_noon()).guest_entered().facts(TicketFacts::Cancelled);
+    assert_eq!(story.refund(), RefundState::UnderReview);
+    assert!(story.flagged(AttentionKind::RefundWaits));
+    assert!(!story.reports("refund_approved"));
+    story.approved();
+    assert_eq!(story.refund(), RefundState::Approved);
+    assert!(story.flagged(AttentionKind::RedeemedWhileRefunded));
 }

@@ -277,6 +277,10 @@ impl Story {
         story.reported(ReportOutcome::Acknowledged);
         story
     }
+    /// The same, where no tickets are needed.
+    pub(crate) fn ticketed_or_not(terms: Terms) -> Self {
+        if terms.tickets { Self::ticketed(terms) } else { Self::booked(terms) }
+    }
     /// A booking whose ticketing deadline has passed.
     pub(crate) fn overdue(terms: Terms) -> Self {
         let mut story = Self::booked(terms);
@@ -352,6 +356,11 @@ impl Story {
     pub(crate) fn demanded(&mut self) -> &mut Self {
         let target = self.booking().channel_booking_id.clone();
         self.tell(&channel(), &demand(target.as_str(), self.now))
+    }
+    /// The channel demands the tickets, and is answered "not yet".
+    pub(crate) fn deferred(&mut self) -> &mut Self {
+        let target = self.booking().channel_booking_id.clone();
+        self.demanded().tell(&channel(), &Command::AnswerTickets { target, with_tickets: false })
     }
     pub(crate) fn facts(&mut self, facts: TicketFacts) -> &mut Self {
         let booking = self.booking_id();

@@ -1,0 +1,80 @@
+//! What stands around the sales (`contract.md` 7): metrics that tell the present, traces that are passed on; and money for what was called off.
+
+use http::Method;
+use serde_json::json;
+use ticketbridge_core::Millis;
+
+use crate::support::partners::Outcome;
+use crate::support::{Ask, TestBridge, douyin};
+
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The value of a metric, its labels as they are printed.
+async fn metric(bridge: &TestBridge, name: &str) -> Option<f64> {
+    let text = bridge.ask(Ask::new(Method::GET, "/metrics")).await.expect(200).text();
+    text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_to_the_back_end_and_to_the_channel() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    let booking = douyin::booking("R100", "V100", "2026-12-01", 2, bridge.now());
+    bridge.ask(bridge.signed("create-order", &booking).header("traceparent", TRACE)).await.expect(200);
+    bridge.drain().await;
+    let refund = douyin::refund_apply("R100", "k1", 101, 0, bridge.now());
+    bridge.ask(bridge.signed("refund-apply", &refund).header("traceparent", TRACE)).await.expect(200);
+    bridge.drain().await;
+    for part in ["/bridge/reservations", "/cancel", "/trip/refund/audit/"] {
+        let sent = bridge.partners.sent(part);
+        assert!(!sent.is_empty(), "{part}");
+        for call in sent {
+            assert_eq!(call.headers.get("traceparent").and_then(|v| v.to_str().ok()), Some(TRACE), "{}", call.url);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gauge_goes_back_to_nothing_when_there_is_nothing() {
+    // A back-end of its own: the metrics are the process's, and other tests tell theirs.
+    let bridge = TestBridge::start_with(|files| {
+        let gate = files.remove("backends/gate.toml").expect("the back-end of the example");
+        files.insert("backends/turnstile.toml".to_owned(), gate.replace("\"gate\"", "\"turnstile\""));
+        let products = files.get_mut("products/lakeside.toml").expect("the products of the example");
+        *products = products.replace("backend = \"gate\"", "backend = \"turnstile\"");
+    })
+    .await;
+    let pending = "ticketbridge_deliveries{destination=\"backend:turnstile\",state=\"pending\"}";
+    assert_eq!(metric(&bridge, pending).await, Some(0.0));
+    assert_eq!(metric(&bridge, &pending.replace("pending", "dead")).await, Some(0.0));
+    bridge.partners.next("/bridge/reservations", Outcome::NotSent);
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.drain().await;
+    assert_eq!(metric(&bridge, pending).await, Some(1.0));
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    assert_eq!(metric(&bridge, pending).await, Some(0.0));
+    let delivered = "ticketbridge_deliveries_delivered_total{destination=\"backend:turnstile\"}";
+    assert_eq!(metric(&bridge, delivered).await, Some(1.0));
+}
+
+#[tokio::test]
+async fn money_for_an_order_that_was_called_off_is_not_accepted() {
+    let bridge = TestBridge::start_with(|files| {
+        let channel = files.get_mut("channels/douyin-main.toml").expect("the channel of the example");
+        *channel = channel.replace("\"after_payment\"", "\"before_payment\"");
+    })
+    .await;
+    let paid = json!({ "order_id": "V100", "pay_time_unix": bridge.now().seconds() });
+    bridge.sell("V100").await;
+    let called_off = json!({ "order_id": "V100", "cancel_type": 1, "cancel_order_time_unix": bridge.now().seconds() });
+    bridge.douyin("cancel-notify", &called_off).await.expect(200);
+    for _ in 0..2 {
+        let answer = bridge.douyin("pay-notify", &paid).await.expect(200).json();
+        assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+        assert_eq!(answer["data"]["confirm_info"], json!({ "confirm_mode": 1, "confirm_result": 2 }));
+    }
+    let order = bridge.order("V100").await;
+    assert_eq!((&order["state"], &order["attention"]["kind"]), (&json!("cancelled"), &json!("unexpected_payment")));
+}
