@@ -165,8 +165,8 @@ fn tickets_late(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
     let t = &booking.ticketing;
     let available = matches!(t.state, TicketingState::Issued | TicketingState::NotNeeded);
     match t.handover {
-        // The channel has them: it asked at the very moment they came (H6).
-        Handover::Acknowledged | Handover::Reissued if available => {
+        // The channel has them, or lost our answer: they were there in time, and go out once more (H6, H10).
+        Handover::InAnswer | Handover::Acknowledged | Handover::Reissued if available => {
             return Review::Reject("the tickets were delivered");
         }
         // Our call is on its way; what becomes of it decides.
