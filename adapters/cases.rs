@@ -63,6 +63,7 @@ struct Reply {
     why: Option<String>,
     #[serde(default)]
     days: Vec<Day>,
+    left: Option<i64>,
     #[serde(default = "ok")]
     status: u16,
     body: String,
@@ -184,6 +185,9 @@ fn shown(inbound: &Inbound) -> Value {
         Inbound::Query(Query::MaySell(q)) => {
             json!({ "may_sell": { "sale": q.sale, "visit_date": q.visit_date, "visitors": q.visitors } })
         }
+        Inbound::Query(Query::Left { product, date, units }) => {
+            json!({ "left": { "product": product, "date": date, "units": units } })
+        }
         Inbound::Query(Query::OrderStatus { about }) => json!({ "order_status": about }),
         Inbound::Query(Query::Calendar { product, from, to }) => {
             json!({ "calendar": { "product": product, "from": from, "to": to } })
@@ -195,6 +199,9 @@ fn shown(inbound: &Inbound) -> Value {
                 Message::Booking { sale, request } => {
                     json!({ "key": key, "about": about, "sale": sale, "booking": request })
                 }
+                Message::Snapshot(snapshot) => json!({ "key": key, "about": about, "snapshot": snapshot }),
+                Message::Listing(l) => json!({ "key": key, "listing": { "product": l.product, "state": l.state,
+                    "is_open": l.is_open, "since": l.since } }),
                 Message::Act(command) => json!({ "key": key, "about": about, "act": command }),
             }
         }
@@ -278,6 +285,9 @@ fn run_reply(channel: &dyn Channel, case: &Case, read: &Read, reply: &Reply) {
         ("error", Read::Malformed(error)) => Answer::Malformed(error),
         ("accepted", _) => Answer::Accepted(&order),
         ("status", _) => Answer::Status(&order),
+        ("repeated", _) => Answer::Repeated(Some(&order)),
+        ("stale", _) => Answer::Stale(&order),
+        ("left", _) => Answer::Left(reply.left),
         ("refused", _) => Answer::Refused(rejection.as_ref().expect("a refusal says why")),
         ("kept", _) => Answer::Kept,
         ("may_sell", _) => Answer::MaySell,
@@ -359,6 +369,7 @@ fn map<T>(result: CallResult<T>, value: impl FnOnce(T) -> Value) -> CallResult<V
         CallResult::Refused { code, why } => CallResult::Refused { code, why },
         CallResult::Unknown { why } => CallResult::Unknown { why },
         CallResult::Absent => CallResult::Absent,
+        CallResult::Overtaken => CallResult::Overtaken,
         CallResult::TokenRejected => CallResult::TokenRejected,
     }
 }
@@ -370,6 +381,7 @@ fn check_result(expected: &Response, result: CallResult<Value>) {
         CallResult::Refused { code, why } => (format!("refused {code}"), why, None, Value::Null),
         CallResult::Unknown { why } => ("unknown".to_owned(), why.into_owned(), None, Value::Null),
         CallResult::Absent => ("absent".to_owned(), String::new(), None, Value::Null),
+        CallResult::Overtaken => ("overtaken".to_owned(), String::new(), None, Value::Null),
         CallResult::TokenRejected => ("token_rejected".to_owned(), String::new(), None, Value::Null),
     };
     assert_eq!(word, expected.result, "{} {says}", expected.body);

@@ -6,15 +6,18 @@
 
 pub mod code_pool;
 pub mod douyin;
+mod fat_events;
+pub mod kakao;
 pub mod reading;
 pub mod settings;
 pub mod standard_webhooks;
 pub mod ticketing_http;
+pub mod tripstore;
 
 use ticketbridge_core::port::{BackendKind, ChannelKind};
 
 /// Every kind of channel.
-pub static CHANNELS: &[ChannelKind] = &[douyin::KIND];
+pub static CHANNELS: &[ChannelKind] = &[douyin::KIND, kakao::KIND, tripstore::KIND];
 
 /// Every kind of back-end.
 pub static BACKENDS: &[BackendKind] = &[code_pool::KIND, ticketing_http::KIND];

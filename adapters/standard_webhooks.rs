@@ -229,7 +229,7 @@ fn check_timestamp(text: &str, now: UnixMillis) -> Result<(), AuthError> {
     }
     let side = if away < 0 { "in the past" } else { "in the future" };
     let why = format!("{} s {side}, more than {minutes} minutes away; check the clocks", away.unsigned_abs());
-    Err(AuthError::BadTimestamp(Cow::Owned(why)))
+    Err(AuthError::StaleTimestamp { why, now })
 }
 
 #[cfg(test)]

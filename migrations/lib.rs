@@ -5,6 +5,7 @@
 //! run again after a crash.
 
 mod calls;
+mod channels;
 mod codes;
 mod credit;
 mod guest_data;
@@ -44,6 +45,8 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0020_secret", &guest_data::SECRET),
     ("m0021_guest_ref", &guest_data::GUEST_REF),
     ("m0022_guest_erasure", &guest_data::GUEST_ERASURE),
+    ("m0023_listing", &channels::LISTING),
+    ("m0024_live_link", &channels::LIVE_LINK),
 ];
 
 /// All migrations, in order.

@@ -98,7 +98,7 @@ impl Worker {
             }
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => Err(why.into_owned()),
             CallResult::Refused { code, why } => Err(format!("{code}: {why}")),
-            CallResult::Absent => Err("the back-end does not know the product".to_owned()),
+            CallResult::Overtaken | CallResult::Absent => Err("the back-end does not know the product".to_owned()),
             CallResult::TokenRejected => Err("the back-end does not accept the access token".to_owned()),
         }
     }

@@ -12,6 +12,7 @@ pub mod guests;
 mod incoming;
 pub mod replay;
 pub mod settlement;
+pub(crate) mod snapshots;
 
 pub use incoming::{Incoming, Received, content_sha256};
 

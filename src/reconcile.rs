@@ -12,11 +12,12 @@ use ticketbridge_core::command::{Command, RecordRefund, RefundScope, TicketFacts
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::{Booking, Order, OrderState, TicketingState};
-use ticketbridge_core::port::{BackendStep, CallResult, ChannelView, Context};
+use ticketbridge_core::port::{BackendStep, Call, CallResult, ChannelView, Context};
 use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
 use crate::engine::EngineError;
+use crate::registry::RegisteredChannel;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
 
@@ -146,6 +147,9 @@ async fn ask_channel(worker: &Worker, order: &Order, report: &mut Reconciliation
         false => None,
     };
     let cx = context(worker, "reconcile", token.as_deref());
+    if let Ok(call) = channel.channel.read_back(&order.channel_order_id, &cx) {
+        return take_whole(worker, order, &channel, &call, report).await;
+    }
     // A channel without an order query has nothing to compare with.
     let Ok(call) = channel.channel.order_query(order, &cx) else { return Ok(()) };
     let view = match worker.transport.send(&call, limits).await {
@@ -159,6 +163,55 @@ async fn ask_channel(worker: &Worker, order: &Order, report: &mut Reconciliation
                 worker.tokens.reject(&channel.id, &token).await;
             }
             report.unanswered += 1;
+            Ok(())
+        }
+        _ => {
+            report.unanswered += 1;
+            Ok(())
+        }
+    }
+}
+
+/// A channel that tells whole orders is simply asked for this one; what is news in it is taken over.
+async fn take_whole(
+    worker: &Worker,
+    order: &Order,
+    channel: &Arc<RegisteredChannel>,
+    call: &Call,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let partner = order.channel.as_str();
+    let answer = match worker.transport.send(call, limits(worker, None)).await {
+        Ok(response) => channel.channel.read_read_back(&response),
+        Err(_) => CallResult::Unknown { why: "no answer".into() },
+    };
+    match answer {
+        CallResult::Done(snapshot) => {
+            let (ours, theirs) = (order.mirror.as_deref().map_or(0, |m| m.picture.revision), snapshot.picture.revision);
+            let running = worker.engine.running();
+            let taken = match worker.engine.take_read_back(None, running, channel.clone(), snapshot).await {
+                Ok(applied) => applied.changed,
+                Err(EngineError::Rejected(_)) => false,
+                Err(other) => return Err(other),
+            };
+            if taken {
+                report.note(Difference {
+                    ours: ours.to_string(),
+                    theirs: theirs.to_string(),
+                    reason: "a message was lost; the order was taken over as the channel has it".to_owned(),
+                    repaired: true,
+                    ..difference(order, partner, "revision")
+                });
+            }
+            Ok(())
+        }
+        CallResult::Absent => {
+            report.note(Difference {
+                ours: "known".to_owned(),
+                theirs: "unknown".to_owned(),
+                reason: "the channel does not know this order; ask it".to_owned(),
+                ..difference(order, partner, "order")
+            });
             Ok(())
         }
         _ => {

@@ -6,6 +6,7 @@ mod channel_call;
 mod deadlines;
 mod decrypt;
 pub mod lanes;
+mod read_back;
 mod settle;
 pub mod tokens;
 
@@ -164,6 +165,7 @@ impl Worker {
             Effect::CallBackend { backend, booking, op, .. } => self.call_backend(&job, backend, booking, *op).await,
             Effect::TellChannel { report, .. } => self.tell_channel(&job, report).await,
             Effect::DecryptGuests => self.decrypt_guests(&job).await,
+            Effect::ReadBack { channel, about } => self.read_back(&job, channel, about).await,
             Effect::ArmDeadline { .. }
             | Effect::DisarmDeadline { .. }
             | Effect::TakeStock { .. }

@@ -100,6 +100,12 @@ pub(super) fn report(
         // It has no such call, and nothing of its own depends on it.
         Report::NoShow { .. } => return Err(EncodeError::Obsolete("Douyin takes no report of a no-show")),
         Report::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancelling an order")),
+        Report::CancelQuote
+        | Report::CancelWanted { .. }
+        | Report::PaymentReturn { .. }
+        | Report::PaymentLink { .. }
+        | Report::LinkRevoked { .. }
+        | Report::HandOver => return Err(EncodeError::Unsupported("this")),
     };
     Ok(post(settings, path, headers(settings, cx)?, &body))
 }

@@ -69,7 +69,7 @@ fn quantity_of(count: Option<i64>, field: &str) -> Result<u32, DecodeError> {
     u32::try_from(count).ok().filter(|count| *count <= QUANTITY_MAX).ok_or_else(|| {
         let reason = format!("is more than {QUANTITY_MAX}");
         let rejection = Rejection::new(Why::QuantityLimit, reason.clone()).at(field.to_owned());
-        DecodeError { field: field.to_owned(), reason, rejection: Some(rejection) }
+        DecodeError { rejection: Some(rejection), ..DecodeError::new(field, reason) }
     })
 }
 
@@ -168,7 +168,7 @@ impl Mapper<'_> {
             if !is_cipher && clear.chars().count() > PERSON_FIELD_CHARS_MAX {
                 let reason = format!("is longer than {PERSON_FIELD_CHARS_MAX} characters");
                 let rejection = Some(Rejection::new(why, reason.clone()).at(field));
-                return Err(DecodeError { field: field.to_owned(), reason, rejection });
+                return Err(DecodeError { rejection, ..DecodeError::new(field, reason) });
             }
             Ok((!clear.is_empty()).then_some(clear))
         };

@@ -80,12 +80,14 @@ pub(super) fn reply(settings: &Settings, endpoint: &str, inbound: Option<&Inboun
         }
         Answer::TryLater(_) => retry(endpoint),
         Answer::Refused(rejection) => refused(endpoint, rejection),
-        Answer::Accepted(order) => accepted(settings, endpoint, inbound, order),
+        Answer::Accepted(order) | Answer::Stale(order) | Answer::Repeated(Some(order)) => {
+            accepted(settings, endpoint, inbound, order)
+        }
         Answer::Status(order) => status_of(order, inbound),
         Answer::Calendar(days) => calendar(inbound, days),
-        Answer::Kept => kept(endpoint),
+        Answer::Kept | Answer::Repeated(None) => kept(endpoint),
         Answer::NoSuchOrder => no_such_order(endpoint),
-        Answer::MaySell | Answer::Noted => Data::success(),
+        Answer::MaySell | Answer::Left(_) | Answer::Noted => Data::success(),
     };
     data.reply(status)
 }
@@ -144,6 +146,12 @@ fn code_of(why: Why, endpoint: &str) -> i64 {
         | Why::AlreadyDecided
         | Why::TicketsMissing
         | Why::FeeOutOfRange
+        | Why::NoPayment
+        | Why::FeeAboveDefault
+        | Why::RefundExceeds
+        | Why::NotUsed
+        | Why::LinkNotNeeded
+        | Why::NotSupported
         | Why::NotFound
         | Why::Invalid => OTHER,
     }

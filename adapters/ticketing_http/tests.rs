@@ -152,7 +152,7 @@ fn answers_mean_what_the_cases_say() {
             CallResult::Retry { why, after } => ("retry", why.to_string(), None, after.map(|a| a.0)),
             CallResult::Refused { code, why } => ("refused", format!("{code} {why}"), None, None),
             CallResult::Unknown { why } => ("unknown", why.to_string(), None, None),
-            CallResult::Absent => ("absent", String::new(), None, None),
+            CallResult::Overtaken | CallResult::Absent => ("absent", String::new(), None, None),
             CallResult::TokenRejected => ("token_rejected", String::new(), None, None),
         };
         assert_eq!(word, case.result, "{}: {result:?}", case.name);

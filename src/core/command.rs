@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::effect::{DeadlineKind, Report};
 use crate::id::{BookingId, ChannelId, ExternalId, ProductCode, RefundCaseId};
+use crate::mirror::Snapshot;
 use crate::money::{LedgerEntry, PaymentMode};
 use crate::order::{CancelReason, OrderKind, RefundKind, RefundSource, TicketKind, TicketRequest};
 use crate::personal::Person;
@@ -267,6 +268,13 @@ pub enum ReportOutcome {
         /// The last error.
         why: String,
     },
+    /// The channel has no call for it; a person does it there.
+    LeftToPerson {
+        /// What the person has to do.
+        what: String,
+    },
+    /// The order had changed at the channel meanwhile; what it is now has been taken over.
+    Overtaken,
 }
 
 /// What can be asked of an order.
@@ -379,6 +387,60 @@ pub enum Command {
         /// Why.
         reason: String,
     },
+    /// The channel tells the whole order.
+    SyncSnapshot {
+        /// The order.
+        snapshot: Box<Snapshot>,
+        /// Why its product was not for sale when it was booked, if it was not.
+        not_for_sale: Option<String>,
+    },
+    /// The channel has carried out what was asked for, and says no more than that.
+    RecordAgreement {
+        /// What was asked for.
+        report: Report,
+    },
+    /// The channel says what calling the order off would cost.
+    RecordQuote {
+        /// What would be kept, minor units.
+        fee: i64,
+    },
+    /// Ops want the order called off at the channel.
+    AskCancellation {
+        /// What is to be kept, minor units; `None` is the channel's own fee.
+        fee: Option<i64>,
+        /// Why; not shown to the guest.
+        reason: String,
+    },
+    /// Ops return money; the booking stays as it is.
+    ReturnPayments {
+        /// How much, minor units; `None` is all of it.
+        amount: Option<i64>,
+        /// Why.
+        reason: String,
+    },
+    /// Ops send the guest a payment link.
+    SendPaymentLink {
+        /// What it collects, minor units; `None` is the next part that is due.
+        amount: Option<i64>,
+        /// Until when it can be paid.
+        expires_at: UnixMillis,
+    },
+    /// Ops take the live payment link back.
+    RevokePaymentLink,
+    /// The channel has made a payment link.
+    RecordPaymentLink {
+        /// Our name for it.
+        key: String,
+        /// The channel's number.
+        id: String,
+        /// The address.
+        url: Option<String>,
+    },
+    /// A partner's system has its own number for the order.
+    RecordPartnerNumber {
+        /// The number.
+        number: String,
+    },
     /// Somebody of ours was shown guests' data in clear.
     RecordReveal {
         /// Why that person asked.
@@ -452,6 +514,15 @@ impl Command {
             Command::RecordRefund(_) => "record_refund",
             Command::RecordCancellation(_) => "record_cancellation",
             Command::CancelOrder { .. } => "cancel_order",
+            Command::SyncSnapshot { .. } => "sync_snapshot",
+            Command::RecordAgreement { .. } => "record_agreement",
+            Command::RecordQuote { .. } => "record_quote",
+            Command::AskCancellation { .. } => "ask_cancellation",
+            Command::ReturnPayments { .. } => "return_payments",
+            Command::SendPaymentLink { .. } => "send_payment_link",
+            Command::RevokePaymentLink => "revoke_payment_link",
+            Command::RecordPaymentLink { .. } => "record_payment_link",
+            Command::RecordPartnerNumber { .. } => "record_partner_number",
             Command::RecordReveal { .. } => "record_reveal",
             Command::EraseGuests { .. } => "erase_guests",
             Command::RecordReport { .. } => "record_report",
@@ -464,7 +535,9 @@ impl Command {
     pub fn when_unknown(&self) -> WhenUnknown {
         match self {
             Command::PlaceOrder(..) | Command::RequestBooking(_) => WhenUnknown::Create,
-            Command::RequestTickets { .. } | Command::ApplyRefund(_) => WhenUnknown::Remember,
+            Command::RequestTickets { .. } | Command::ApplyRefund(_) | Command::SyncSnapshot { .. } => {
+                WhenUnknown::Remember
+            }
             Command::RecordRefund(_) | Command::RecordCancellation(_) => WhenUnknown::Tombstone,
             Command::RecordPaid { .. } | Command::RecordPayments { .. } => WhenUnknown::TryLater,
             Command::ConfirmBooking
@@ -480,11 +553,38 @@ impl Command {
             | Command::EscalateRefund { .. }
             | Command::WithdrawRefund { .. }
             | Command::CancelOrder { .. }
+            | Command::RecordAgreement { .. }
+            | Command::RecordQuote { .. }
+            | Command::AskCancellation { .. }
+            | Command::ReturnPayments { .. }
+            | Command::SendPaymentLink { .. }
+            | Command::RevokePaymentLink
+            | Command::RecordPaymentLink { .. }
+            | Command::RecordPartnerNumber { .. }
             | Command::RecordReveal { .. }
             | Command::EraseGuests { .. }
             | Command::RecordReport { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => WhenUnknown::NotFound,
+        }
+    }
+
+    /// Whether somebody of ours wants something changed; what partners tell is a fact, whatever we may change.
+    pub fn is_act(&self) -> bool {
+        match self {
+            Command::ConfirmBooking
+            | Command::DeclineBooking { .. }
+            | Command::SupplyTickets { .. }
+            | Command::MarkNoShow { .. }
+            | Command::ApproveRefund { .. }
+            | Command::RejectRefund { .. }
+            | Command::CancelOrder { .. }
+            | Command::AskCancellation { .. }
+            | Command::ReturnPayments { .. }
+            | Command::SendPaymentLink { .. }
+            | Command::RevokePaymentLink => true,
+            Command::Redeem(redeem) => redeem.by == RedeemedBy::Person,
+            _ => false,
         }
     }
 }

@@ -6,6 +6,8 @@
 
 mod booking;
 mod deadlines;
+mod mirror;
+mod payments;
 mod redemption;
 mod refund;
 mod reports;
@@ -68,6 +70,10 @@ pub fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Result<Dec
 
 /// Decides `command` for an order that is known.
 pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Result<Decision, Rejection> {
+    if order.is_read_only() && command.is_act() {
+        let sentence = "this order belongs to a partner's own system; change it there";
+        return Err(Rejection::new(Why::ReadOnlyOrder, sentence));
+    }
     match command {
         Command::PlaceOrder(placed, _) => sale::place_again(order, placed),
         Command::RecordPayments { entries } => sale::record_payments(order, entries),
@@ -100,7 +106,22 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
 
         Command::RecordRefund(refund) => settlement::record_refund(order, refund),
         Command::RecordCancellation(cancellation) => settlement::record_cancellation(order, cancellation),
+        Command::CancelOrder { reason } if order.mirror.is_some() => {
+            mirror::ask_cancellation(order, None, reason, moment)
+        }
         Command::CancelOrder { reason } => settlement::cancel_order(order, reason),
+
+        Command::SyncSnapshot { snapshot, not_for_sale } => {
+            mirror::sync(order, snapshot, not_for_sale.as_deref(), moment)
+        }
+        Command::RecordAgreement { report } => Ok(mirror::record_agreement(order, report, moment)),
+        Command::RecordQuote { fee } => Ok(mirror::record_quote(order, *fee)),
+        Command::AskCancellation { fee, reason } => mirror::ask_cancellation(order, *fee, reason, moment),
+        Command::ReturnPayments { amount, reason } => payments::return_payments(order, *amount, reason, moment),
+        Command::SendPaymentLink { amount, expires_at } => payments::send_link(order, *amount, *expires_at, moment),
+        Command::RevokePaymentLink => payments::revoke_link(order, moment),
+        Command::RecordPaymentLink { key, id, url } => Ok(payments::record_link(order, key, id, url.as_deref())),
+        Command::RecordPartnerNumber { number } => Ok(booking::partner_number(order, number)),
 
         Command::RecordReveal { reason } => {
             Ok(Decision::nothing().event(Event::GuestsRevealed { reason: reason.clone() }))
@@ -164,7 +185,7 @@ pub(crate) fn start_cancel(order: &Order, booking: &Booking) -> Decision {
 /// Units of the visit date go back on sale.
 pub(crate) fn return_date_stock(order: &Order, booking: &Booking) -> Option<Effect> {
     date_stock_key(&order.rules.booking, booking.visit_date)
-        .map(|key| Effect::ReturnStock { key, units: order.quantity })
+        .map(|key| Effect::ReturnStock { key, units: order.live_units() })
 }
 
 /// What stock is kept for a visit date, if it is limited at all.

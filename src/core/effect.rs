@@ -85,6 +85,44 @@ pub enum Report {
         /// Why.
         reason: String,
     },
+    /// What would calling the order off cost, by the channel's own count?
+    CancelQuote,
+    /// The order is to be called off.
+    CancelWanted {
+        /// What is kept, minor units.
+        fee: i64,
+        /// The same as a share, in ten-thousandths.
+        rate_bp: u32,
+        /// What goes back, minor units.
+        refund: i64,
+        /// Why; not shown to the guest.
+        reason: String,
+    },
+    /// Money is to go back; the booking stays as it is.
+    PaymentReturn {
+        /// Our name for the movement.
+        reference: String,
+        /// The channel's number for the payment.
+        payment: String,
+        /// How much, minor units.
+        amount: i64,
+        /// What we believe can still go back of this payment, minor units.
+        left: i64,
+        /// Why.
+        reason: String,
+    },
+    /// The guest is to get a payment link.
+    PaymentLink {
+        /// Our name for it.
+        key: String,
+    },
+    /// A payment link is taken back.
+    LinkRevoked {
+        /// The channel's number for it.
+        id: String,
+    },
+    /// A partner's system is told of the order.
+    HandOver,
 }
 
 impl Report {
@@ -99,6 +137,12 @@ impl Report {
             Report::Redeemed { .. } => "redeemed",
             Report::NoShow { .. } => "no_show",
             Report::OrderCancelled { .. } => "order_cancelled",
+            Report::CancelQuote => "cancel_quote",
+            Report::CancelWanted { .. } => "cancel_wanted",
+            Report::PaymentReturn { .. } => "payment_return",
+            Report::PaymentLink { .. } => "payment_link",
+            Report::LinkRevoked { .. } => "link_revoked",
+            Report::HandOver => "hand_over",
         }
     }
 }
@@ -177,6 +221,13 @@ pub enum Effect {
     },
     /// Have the channel decrypt guests' data.
     DecryptGuests,
+    /// Ask the channel for an order that is not known yet.
+    ReadBack {
+        /// Which channel.
+        channel: crate::id::ChannelId,
+        /// Its number for the order.
+        about: crate::id::ExternalId,
+    },
     /// Arm a deadline; one of each kind per order, the new one replaces the old.
     ArmDeadline {
         /// Which.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::{ParkReason, PlaceOrder, RefundScope};
 use crate::effect::{DeadlineKind, Report};
 use crate::id::{BookingId, OrderId, RefundCaseId};
+use crate::mirror::{Mirror, PaymentLink, Proposal};
 use crate::money::LedgerEntry;
 use crate::order::{AttentionKind, Booking, CancelReason, RefundCase, Ticket, TicketRequest};
 use crate::personal::Person;
@@ -299,6 +300,54 @@ pub enum Event {
         /// Its words.
         why: String,
     },
+    /// The channel told the whole order.
+    PictureTaken {
+        /// The picture, and what is kept beside it.
+        mirror: Box<Mirror>,
+        /// The sale as it is now.
+        sale: Box<crate::command::Sale>,
+        /// First and last day on which it admits.
+        dates: (Option<Date>, Option<Date>),
+    },
+    /// We asked the channel for a change; nothing has changed yet.
+    Proposed {
+        /// What we want.
+        proposal: Proposal,
+    },
+    /// What we asked for came to an end.
+    ProposalEnded {
+        /// Whether the channel agreed.
+        agreed: bool,
+    },
+    /// A payment link was asked for, made, paid, or taken back.
+    PaymentLinkChanged {
+        /// The link as it is now.
+        link: PaymentLink,
+    },
+    /// A partner's system has another number for the order.
+    PartnerNumberChanged {
+        /// The number before.
+        old: Option<String>,
+        /// The number that holds.
+        new: String,
+    },
+    /// A movement of money that we had asked for is told by its own number now, or will not happen.
+    PaymentRetracted {
+        /// Our name for it.
+        reference: String,
+    },
+    /// The channel has no call for this; a person does it there.
+    ReportLeftToPerson {
+        /// What was to be reported.
+        report: Report,
+        /// What the person has to do.
+        what: String,
+    },
+    /// The order had changed at the channel before our call; it is decided again.
+    ReportOvertaken {
+        /// What was to be reported.
+        report: Report,
+    },
     /// Somebody of ours was shown guests' data in clear.
     GuestsRevealed {
         /// Why that person asked.
@@ -393,6 +442,14 @@ impl Event {
             Event::OrderCancelled { .. } => "order_cancelled",
             Event::ReportAcknowledged { .. } => "report_acknowledged",
             Event::ReportRefused { .. } => "report_refused",
+            Event::PictureTaken { .. } => "picture_taken",
+            Event::Proposed { .. } => "proposed",
+            Event::ProposalEnded { .. } => "proposal_ended",
+            Event::PaymentLinkChanged { .. } => "payment_link_changed",
+            Event::PartnerNumberChanged { .. } => "partner_number_changed",
+            Event::PaymentRetracted { .. } => "payment_retracted",
+            Event::ReportLeftToPerson { .. } => "report_left_to_person",
+            Event::ReportOvertaken { .. } => "report_overtaken",
             Event::GuestsRevealed { .. } => "guests_revealed",
             Event::GuestsErased { .. } => "guests_erased",
             Event::TicketingDeadlineNear { .. } => "ticketing_deadline_near",
@@ -417,6 +474,7 @@ impl Event {
             | Event::RefundRejected { reason, .. } => Some(reason),
             Event::RefundApprovalStarted { reason, .. } | Event::RefundApproved { reason, .. } => reason.as_deref(),
             Event::TicketingUnknown { why, .. } | Event::ReportRefused { why, .. } => Some(why),
+            Event::ReportLeftToPerson { what, .. } => Some(what),
             Event::AttentionRaised { sentence, .. } => Some(sentence),
             _ => None,
         }

@@ -1,14 +1,16 @@
 //! What is true after an event. Total, and the only way in which an order changes.
 
+use crate::command::Sale;
 use crate::event::{Event, EventRecord};
 use crate::id::BookingId;
+use crate::mirror::{Mirror, PartnerNumber};
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED};
 use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
     ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
 };
 use crate::personal::{DocumentNumber, Person};
-use crate::time::UnixMillis;
+use crate::time::{Date, UnixMillis};
 
 /// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
 pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
@@ -53,6 +55,7 @@ fn place(id: crate::id::OrderId, placed: &crate::command::PlaceOrder, at: UnixMi
         past_refund_cases: Vec::new(),
         parked_redemption: None,
         attention: Vec::new(),
+        mirror: None,
         is_stub: placed.is_stub,
         placed_at: sale.placed_at,
         created_at: at,
@@ -278,6 +281,26 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::OrderCancelled { reason } => cancel_order(order, *reason),
         Event::ReportAcknowledged { .. } | Event::GuestsRevealed { .. } => {}
         Event::ReportRefused { .. } => {}
+        Event::PictureTaken { mirror, sale, dates } => picture(order, mirror, sale, *dates),
+        Event::Proposed { proposal } => {
+            clear(order, AttentionKind::WaitsForConfirmation);
+            with_mirror(order, |m| m.proposal = Some(proposal.clone()));
+        }
+        Event::ProposalEnded { .. } => {
+            clear(order, AttentionKind::ToDoByHand);
+            with_mirror(order, |m| m.proposal = None);
+        }
+        Event::PaymentLinkChanged { link } => {
+            with_mirror(order, |m| match m.links.iter_mut().find(|l| l.key == link.key) {
+                Some(known) => *known = link.clone(),
+                None => m.links.push(link.clone()),
+            })
+        }
+        Event::PartnerNumberChanged { new, .. } => with_mirror(order, |m| {
+            m.partner_numbers.push(PartnerNumber { number: new.clone(), since: at });
+        }),
+        Event::PaymentRetracted { reference } => order.money.ledger.retain(|entry| &entry.reference != reference),
+        Event::ReportLeftToPerson { .. } | Event::ReportOvertaken { .. } => {}
         Event::TicketingDeadlinePassed { .. } => with_ticketing(order, |t| t.overdue = true),
         Event::ReviewLimitPassed { .. } => with_case(order, |c| c.overdue = true),
         Event::TicketingDeadlineNear { .. }
@@ -288,6 +311,36 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             clear(order, *kind);
             order.attention.push(Attention { kind: *kind, since: at, sentence: sentence.clone() });
         }
+    }
+}
+
+/// The channel's picture replaces the one before; what was sold, to whom and for when is taken from it.
+fn picture(order: &mut Order, mirror: &Mirror, sale: &Sale, (first, last): (Option<Date>, Option<Date>)) {
+    // Who was erased stays so, whatever the channel still tells.
+    let erased = order.mirror.is_some() && order.buyer == Person::default();
+    let buyer = if erased { Person::default() } else { sale.buyer.clone() };
+    let moved = order.mirror.as_ref().is_none_or(|known| known.picture.stage != mirror.picture.stage);
+    if moved {
+        clear(order, AttentionKind::ToDoByHand);
+    }
+    order.mirror = Some(Box::new(mirror.clone()));
+    order.is_stub = false;
+    order.placed_at = sale.placed_at;
+    order.quantity = sale.quantity;
+    order.buyer = buyer.clone();
+    order.money.mode = sale.payment_mode;
+    order.money.gross = sale.gross;
+    order.money.due = sale.due;
+    if let Some(booking) = &mut order.booking {
+        booking.visit_date = first;
+        booking.valid_until = last;
+        booking.contact = Some(buyer);
+    }
+}
+
+fn with_mirror(order: &mut Order, change: impl FnOnce(&mut Mirror)) {
+    if let Some(mirror) = &mut order.mirror {
+        change(mirror);
     }
 }
 

@@ -52,6 +52,10 @@ pub fn violations(order: &Order) -> Vec<&'static str> {
         "no more goes back than came in, unless a person is told",
     );
     must(order.money.ledger.iter().all(|e| e.amount >= 0), "no entry of the ledger is negative");
+    must(
+        order.mirror.as_ref().is_none_or(|m| m.links.iter().filter(|link| link.is_live()).count() <= 1),
+        "an order has at most one live payment link",
+    );
     for b in order.booking.iter().chain(&order.past_bookings) {
         let t = &b.ticketing;
         must(t.state != TicketingState::Issued || !t.tickets.is_empty(), "issued tickets are known");

@@ -15,6 +15,7 @@ pub mod evolve;
 pub mod id;
 pub mod invariants;
 pub mod limits;
+pub mod mirror;
 pub mod money;
 pub mod next_step;
 pub mod order;

@@ -2,8 +2,11 @@
 
 use crate::command::{Command, Redeem, RedeemedBy};
 use crate::event::Actor;
+use crate::mirror::{Mirror, Proposal};
+use crate::money::PaymentMode;
 use crate::order::{
-    Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
+    AttentionKind, Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource,
+    TicketingState,
 };
 use crate::product::{Confirmation, OverduePolicy};
 use crate::rules;
@@ -19,9 +22,37 @@ pub fn next_step(order: &Order, now: UnixMillis) -> Option<(Actor, Command)> {
 fn accept_booking(order: &Order) -> Option<Command> {
     let booking = order.booking.as_ref()?;
     let waits = booking.state == BookingState::Requested;
+    if let Some(mirror) = order.mirror.as_deref() {
+        return answer_request(order, mirror, booking).filter(|_| waits);
+    }
     let auto = order.rules.booking.confirm == Confirmation::Auto;
     (waits && auto && order.case_under_review().is_none()).then_some(Command::ConfirmBooking)
 }
+
+/// A booking whose channel asks us to decide, and then decides itself. What the channel has refused once is left to a person.
+fn answer_request(order: &Order, mirror: &Mirror, booking: &Booking) -> Option<Command> {
+    let asked_before = order.needs(AttentionKind::ReportRefused) || order.needs(AttentionKind::ToDoByHand);
+    let stuck = mirror.picture.read_only || !mirror.picture.needs_decision || asked_before;
+    if stuck || order.case_under_review().is_some() {
+        return None;
+    }
+    if booking.ticketing.state == TicketingState::Failed && mirror.proposal == Some(Proposal::Accept) {
+        return Some(Command::DeclineBooking { reason: SOLD_OUT.to_owned() });
+    }
+    if order.rules.booking.confirm != Confirmation::Auto || mirror.proposal.is_some() {
+        return None;
+    }
+    if let Some(reason) = &mirror.not_for_sale {
+        return Some(Command::DeclineBooking { reason: reason.clone() });
+    }
+    let paid = order.money.received() - order.money.refunded() >= mirror.picture.accept_needs;
+    (paid || order.money.mode != PaymentMode::Ledger).then_some(Command::ConfirmBooking)
+}
+
+/// Reason of policy for declining: the back-end has no ticket, or the date no place. An adapter has the words for the guest.
+pub const SOLD_OUT: &str = "sold_out";
+/// Reason of policy for declining: the product is not on sale.
+pub const CLOSED: &str = "closed";
 
 fn decide_refund(order: &Order) -> Option<Command> {
     let case = order.case_under_review()?;
@@ -60,6 +91,19 @@ enum Review {
 fn review(order: &Order, case: &RefundCase) -> Review {
     if order.state == OrderState::Completed {
         return Review::Reject("already redeemed");
+    }
+    if order.mirror.is_some() {
+        return match (case.intent, order.booking_of(case).map(|b| b.ticketing.state)) {
+            (RefundIntent::WaitsForPerson, _) | (RefundIntent::ApproveOnceVoid, Some(TicketingState::Cancelling)) => {
+                Review::Wait
+            }
+            (
+                RefundIntent::ApproveOnceVoid,
+                None | Some(TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded),
+            ) => Review::Approve,
+            (RefundIntent::ApproveOnceVoid, _) => Review::Person("the back-end refused to cancel the tickets"),
+            (RefundIntent::Undecided, _) => Review::Person("the guest asks to cancel; name the fee, and approve"),
+        };
     }
     let Some(booking) = order.booking_of(case) else {
         return not_booked(order);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, ChannelId, ExternalId, OrderId, ProductCode, RefundCaseId, TicketId};
+use crate::mirror::Mirror;
 use crate::money::{Money, PaymentState};
 use crate::personal::{DocumentNumber, Person};
 use crate::product::RuleSnapshot;
@@ -398,6 +399,10 @@ pub enum AttentionKind {
     UnexpectedPayment,
     /// Facts contradict each other.
     Contradiction,
+    /// The channel has no call for what is to be done there; a person does it by hand.
+    ToDoByHand,
+    /// Used, and not all of it is paid.
+    OpenBalance,
 }
 
 /// A flag that stays until it is cleared by what it waits for.
@@ -459,6 +464,9 @@ pub struct Order {
     pub parked_redemption: Option<ParkedRedemption>,
     /// What a person must look at, most urgent last.
     pub attention: Vec<Attention>,
+    /// The channel's own picture, where it tells the whole order with every message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Box<Mirror>>,
     /// Created from a later message because the sale itself was never told.
     pub is_stub: bool,
     /// When the channel says it was placed.
@@ -541,6 +549,14 @@ impl Order {
     /// Whether a guest has entered on this booking, and the state does not allow to record it yet.
     pub fn parked_for(&self, booking: &Booking) -> bool {
         self.parked_redemption.as_ref().is_some_and(|parked| parked.booking == booking.id)
+    }
+    /// Units that are not called off.
+    pub fn live_units(&self) -> u32 {
+        self.quantity.saturating_sub(self.mirror.as_ref().map_or(0, |mirror| mirror.cancelled_units()))
+    }
+    /// Whether the order is only shown here, and changed elsewhere.
+    pub fn is_read_only(&self) -> bool {
+        self.mirror.as_ref().is_some_and(|mirror| mirror.picture.read_only)
     }
     /// Whether a flag of this kind stands.
     pub fn needs(&self, kind: AttentionKind) -> bool {

@@ -12,6 +12,7 @@ use http::{HeaderMap, Method, StatusCode};
 use crate::command::{Command, RequestBooking, Sale, TicketFacts};
 use crate::effect::{Report, TicketOp};
 use crate::id::{BookingId, ExternalId};
+use crate::mirror::Snapshot;
 use crate::order::{Booking, Order};
 use crate::personal::Person;
 use crate::product::ChannelRules;
@@ -101,9 +102,17 @@ pub enum AuthError {
     /// The signature is not the one that the bytes have.
     #[error("the signature does not match the bytes received")]
     BadSignature,
-    /// The time stamp is not a number of the right length, or too far away.
+    /// The time stamp is not a number of the right length.
     #[error("the time stamp is {0}")]
     BadTimestamp(Cow<'static, str>),
+    /// The time stamp is too far away.
+    #[error("the time stamp is {why}")]
+    StaleTimestamp {
+        /// How far.
+        why: String,
+        /// What our own clock says.
+        now: UnixMillis,
+    },
 }
 
 /// Why a message cannot be read.
@@ -116,12 +125,18 @@ pub struct DecodeError {
     pub reason: String,
     /// The refusal that fits, when the channel has a code of its own for it.
     pub rejection: Option<Rejection>,
+    /// A stable code, where the contract is ours.
+    pub code: Option<&'static str>,
 }
 
 impl DecodeError {
     /// An error at `field`.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into(), rejection: None }
+        Self { field: field.into(), reason: reason.into(), rejection: None, code: None }
+    }
+    /// The same, with a stable code.
+    pub fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 }
 
@@ -147,6 +162,15 @@ pub enum EncodeError {
 pub enum Query {
     /// May this be sold?
     MaySell(Box<SaleQuestion>),
+    /// How many units are left of a product, at most for one date?
+    Left {
+        /// The product.
+        product: crate::id::ProductCode,
+        /// The date.
+        date: Option<Date>,
+        /// Units that are wanted.
+        units: u32,
+    },
     /// How does this order stand?
     OrderStatus {
         /// The channel's number for the sale or the booking.
@@ -186,8 +210,25 @@ pub enum Message {
         /// The booking.
         request: Box<RequestBooking>,
     },
+    /// The whole order, as it stands at the channel.
+    Snapshot(Box<Snapshot>),
+    /// A product went on or off sale at the channel.
+    Listing(Listing),
     /// Anything else about an order that should be known.
     Act(Box<Command>),
+}
+
+/// Whether a product is on sale at a channel, since when, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The product.
+    pub product: crate::id::ProductCode,
+    /// The channel's word for its state.
+    pub state: String,
+    /// Whether new bookings are accepted; those there are go on to their end.
+    pub is_open: bool,
+    /// Since when.
+    pub since: UnixMillis,
 }
 
 /// A message with its identity.
@@ -239,6 +280,12 @@ pub struct CalendarDay {
 pub enum Answer<'a> {
     /// Done, or done before; this is the order now.
     Accepted(&'a Order),
+    /// The same message came before; this is the order now, where there is one.
+    Repeated(Option<&'a Order>),
+    /// Something later has been told already; at most its money was new.
+    Stale(&'a Order),
+    /// So many units are left; `None` is unlimited.
+    Left(Option<i64>),
     /// Kept for later: the order is not known yet.
     Kept,
     /// It may be sold.
@@ -333,8 +380,25 @@ pub enum CallResult<T> {
     },
     /// The partner does not know what was asked about.
     Absent,
+    /// Not carried out: the order had changed at the partner meanwhile, and the answer says how it stands now.
+    Overtaken,
     /// The access token was not accepted: fetch a new one and repeat once.
     TokenRejected,
+}
+
+impl CallResult<()> {
+    /// What a success brings; everything else stays what it is.
+    pub fn and<T>(self, brings: impl FnOnce() -> CallResult<T>) -> CallResult<T> {
+        match self {
+            CallResult::Done(()) => brings(),
+            CallResult::Retry { why, after } => CallResult::Retry { why, after },
+            CallResult::Refused { code, why } => CallResult::Refused { code, why },
+            CallResult::Unknown { why } => CallResult::Unknown { why },
+            CallResult::Absent => CallResult::Absent,
+            CallResult::Overtaken => CallResult::Overtaken,
+            CallResult::TokenRejected => CallResult::TokenRejected,
+        }
+    }
 }
 
 /// An access token.
@@ -439,6 +503,18 @@ pub trait Channel: Send + Sync {
     /// Reads the answer to it.
     fn read_decrypted(&self, _order: &Order, _response: &HttpResponse) -> CallResult<OpenedGuests> {
         CallResult::Refused { code: "unsupported".into(), why: "this channel has no online decryption".into() }
+    }
+    /// What else the answer to a report says: commands for the order, carried out before the outcome is recorded.
+    fn learned(&self, _report: &Report, _order: &Order, _response: &HttpResponse) -> Vec<Command> {
+        Vec::new()
+    }
+    /// The call that asks the channel for a whole order by its number.
+    fn read_back(&self, _about: &ExternalId, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("asking for an order"))
+    }
+    /// Reads the answer to it.
+    fn read_read_back(&self, _response: &HttpResponse) -> CallResult<Box<Snapshot>> {
+        CallResult::Refused { code: "unsupported".into(), why: "this channel cannot be asked for an order".into() }
     }
     /// The call that asks the channel how it sees an order.
     fn order_query(&self, _order: &Order, _cx: &Context<'_>) -> Result<Call, EncodeError> {

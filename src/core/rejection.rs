@@ -93,6 +93,18 @@ whys! {
     TicketsMissing = "tickets_missing",
     /// Negative, or above the channel's.
     FeeOutOfRange = "fee_out_of_range",
+    /// Nothing was paid through the channel.
+    NoPayment = "no_payment",
+    /// A fee may be lowered, never raised.
+    FeeAboveDefault = "fee_above_default",
+    /// More than can still go back.
+    RefundExceeds = "refund_exceeds",
+    /// It was not used yet.
+    NotUsed = "not_used",
+    /// There is nothing to pay by a link.
+    LinkNotNeeded = "link_not_needed",
+    /// The channel has no such thing.
+    NotSupported = "not_supported",
     /// There is no such thing.
     NotFound = "not_found",
     /// A value is not allowed.

@@ -5,6 +5,7 @@
 //! sentence names the rule and never a guest's data.
 
 pub mod booking;
+pub mod cancel_policy;
 pub mod dates;
 pub mod documents;
 pub mod fees;

@@ -1,7 +1,9 @@
 //! Whether an effect that was decided earlier is still wanted when its turn comes. A row that is not is closed without a call.
 
 use crate::effect::{Effect, Report, TicketOp};
-use crate::order::{BookingState, Order, RefundState, TicketingState};
+use crate::mirror::{LinkState, Proposal};
+use crate::money::EntryStatus;
+use crate::order::{BookingState, Order, OrderState, RefundState, TicketingState};
 
 /// Whether `effect` still serves `order` as it is now.
 pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
@@ -45,20 +47,37 @@ pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
                     b.visitors.iter().chain(b.contact.iter()).any(crate::personal::Person::has_remote_cipher)
                 })
         }
-        Effect::ArmDeadline { .. }
+        Effect::ReadBack { .. }
+        | Effect::ArmDeadline { .. }
         | Effect::DisarmDeadline { .. }
         | Effect::TakeStock { .. }
         | Effect::ReturnStock { .. } => true,
     }
 }
 
-fn is_report_wanted(order: &Order, report: &Report) -> bool {
+pub(crate) fn is_report_wanted(order: &Order, report: &Report) -> bool {
     match report {
         Report::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {
             matches!(b.state, BookingState::Confirmed | BookingState::Used)
                 && b.ticketing.handover.is_owed()
                 && matches!(b.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
         }),
+        Report::BookingAccepted { .. } if order.mirror.is_some() => proposed(order, &Proposal::Accept),
+        Report::BookingDeclined { reason, .. } if order.mirror.is_some() => {
+            proposed(order, &Proposal::Decline { reason: reason.clone() })
+        }
+        Report::CancelQuote | Report::CancelWanted { .. } => {
+            let mirror = order.mirror.as_ref();
+            !order.is_over() && mirror.is_some_and(|m| matches!(m.proposal, Some(Proposal::Cancel { .. })))
+        }
+        Report::PaymentReturn { reference, .. } => {
+            order.money.ledger.iter().any(|e| &e.reference == reference && e.status == EntryStatus::Pending)
+        }
+        Report::PaymentLink { key } => {
+            order.mirror.as_ref().is_some_and(|m| m.links.iter().any(|l| &l.key == key && l.state == LinkState::Wanted))
+        }
+        Report::LinkRevoked { .. } => true,
+        Report::HandOver => order.state != OrderState::Cancelled,
         Report::BookingAccepted { booking } => order
             .booking_by_id(booking)
             .is_some_and(|b| matches!(b.state, BookingState::Confirmed | BookingState::Used | BookingState::NoShow)),
@@ -69,6 +88,12 @@ fn is_report_wanted(order: &Order, report: &Report) -> bool {
         | Report::NoShow { .. }
         | Report::OrderCancelled { .. } => true,
     }
+}
+
+/// Whether we still want this, and the booking still waits for it.
+fn proposed(order: &Order, wanted: &Proposal) -> bool {
+    let waits = order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested);
+    waits && order.mirror.as_ref().is_some_and(|m| m.proposal.as_ref() == Some(wanted))
 }
 
 fn case_is(order: &Order, id: &crate::id::RefundCaseId, state: RefundState) -> bool {

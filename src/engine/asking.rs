@@ -1,11 +1,11 @@
 //! Questions that change nothing: may this be sold, how does this order stand, what can be visited.
 
-use ticketbridge_core::command::{Counts, RequestBooking};
+use ticketbridge_core::command::{Counts, ProductRef, RequestBooking};
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, CalendarDay, Query, SaleQuestion};
 use ticketbridge_core::product::{RuleSnapshot, StockFrom};
-use ticketbridge_core::{Date, ExternalId, Rejection, Why, rules};
+use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
 use ticketbridge_store::Tx;
 
 use crate::engine::{Engine, EngineError, counts, credit};
@@ -26,6 +26,8 @@ pub enum Found {
     Order(Box<Order>),
     /// There is no such order.
     NoSuchOrder,
+    /// Units left; `None` is unlimited.
+    Left(Option<i64>),
     /// The dates.
     Calendar(Vec<CalendarDay>),
 }
@@ -35,13 +37,14 @@ impl Found {
     pub fn order(&self) -> Option<&Order> {
         match self {
             Found::Order(order) => Some(order),
-            Found::MaySell | Found::Refused(_) | Found::NoSuchOrder | Found::Calendar(_) => None,
+            Found::MaySell | Found::Left(_) | Found::Refused(_) | Found::NoSuchOrder | Found::Calendar(_) => None,
         }
     }
     /// The answer, and the word for it in metrics.
     pub fn answer(&self) -> (Answer<'_>, &'static str) {
         match self {
             Found::MaySell => (Answer::MaySell, "accepted"),
+            Found::Left(left) => (Answer::Left(*left), "accepted"),
             Found::Refused(rejection) => (Answer::Refused(rejection), "refused"),
             Found::Order(order) => (Answer::Status(order), "accepted"),
             Found::NoSuchOrder => (Answer::NoSuchOrder, "no_such_order"),
@@ -63,6 +66,7 @@ impl Engine {
     ) -> Result<Found, EngineError> {
         match query {
             Query::MaySell(question) => self.may_sell(running, channel, question).await,
+            Query::Left { product, date, units } => self.left(running, channel, product, *date, *units).await,
             Query::OrderStatus { about } => self.status(channel, about).await,
             Query::Calendar { product, from, to } => {
                 match running.config.rule_snapshot(channel.channel.rules(), product) {
@@ -70,6 +74,36 @@ impl Engine {
                     None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
                 }
             }
+        }
+    }
+
+    /// Units left, unless the channel has the product off sale, the date is not open, or too few are left.
+    async fn left(
+        &self,
+        running: &Running,
+        channel: &RegisteredChannel,
+        code: &ProductCode,
+        date: Option<Date>,
+        units: u32,
+    ) -> Result<Found, EngineError> {
+        let product = ProductRef { voucher: None, booking: Some(code.clone()) };
+        let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else {
+            return Ok(Found::Refused(Rejection::new(Why::NotFound, "no such product is configured")));
+        };
+        if self.store.listing(&channel.id, code).await?.is_some_and(|listing| !listing.is_open) {
+            return Ok(Found::Refused(Rejection::new(Why::OffSale, "the product is off sale at the channel")));
+        }
+        let Some(date) = date else { return Ok(Found::Left(None)) };
+        if let Err(refused) = rules::dates::check_date(&rules, date, self.clock.now()) {
+            return Ok(Found::Refused(refused));
+        }
+        let days = self.calendar(&rules, date, date).await?;
+        match days.first().map(|day| day.left) {
+            Some(Some(left)) if left < i64::from(units) => {
+                Ok(Found::Refused(Rejection::new(Why::OutOfStock, "too few units are left on this date")))
+            }
+            Some(left) => Ok(Found::Left(left)),
+            None => Ok(Found::Refused(Rejection::new(Why::DateNotBookable, "the date is not open"))),
         }
     }
 

@@ -24,6 +24,7 @@ pub(crate) fn document_key(tx: &Tx, number: &str) -> String {
 /// Records what an order claims, and releases what it no longer does: a voucher counts for the product's life, a booking
 /// while it lives.
 pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Result<(), StoreError> {
+    follow_link(tx, before, after).await?;
     let opened = before.is_none_or(|order| order.buyer.has_remote_cipher() && !after.buyer.has_remote_cipher());
     if opened
         && let Some(voucher) = &after.rules.voucher
@@ -57,4 +58,20 @@ pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Re
         .map(|(kind, hash, units)| GuestClaim { product: product.clone(), kind, hash, units })
         .collect();
     tx.claim_guests(&after.id, &claims).await
+}
+
+/// One row for the live payment link of an order: whoever made a second one would fail on it, on any database.
+async fn follow_link(tx: &Tx, before: Option<&Order>, after: &Order) -> Result<(), StoreError> {
+    let live = |order: &Order| order.mirror.as_deref().and_then(|m| m.live_link()).map(|link| link.key.clone());
+    let (had, has) = (before.and_then(live), live(after));
+    if had == has {
+        return Ok(());
+    }
+    if had.is_some() {
+        tx.end_live_link(&after.id).await?;
+    }
+    match has {
+        Some(key) => tx.begin_live_link(&after.id, &key).await,
+        None => Ok(()),
+    }
 }

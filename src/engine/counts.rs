@@ -1,11 +1,12 @@
 //! What others have taken already, read under lock inside the transaction that decides.
 
+use ticketbridge_core::Date;
 use ticketbridge_core::ProductCode;
 use ticketbridge_core::command::{Counts, RequestBooking, Sale};
 use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::personal::{Person, Personal};
-use ticketbridge_core::product::{RuleSnapshot, StockFrom};
+use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::rules::guests::guests_of;
 use ticketbridge_store::{ClaimKind, StoreError, Tx};
 
@@ -38,14 +39,8 @@ pub(crate) async fn for_booking(
     request: &RequestBooking,
 ) -> Result<Counts, StoreError> {
     let product = &rules.booking;
-    let mut counts = Counts::default();
-    if let Some(key) = date_stock_key(product, request.visit_date) {
-        let total = request.visit_date.and_then(|date| product.calendar_on(date)).and_then(|range| range.stock);
-        counts.date_left = match product.stock_from {
-            StockFrom::Calendar => tx.stock_left(&key, total).await?,
-            StockFrom::Backend => tx.told_stock_left(&key, total).await?,
-        };
-    }
+    let date_left = date_left(tx, product, request.visit_date).await?;
+    let mut counts = Counts { date_left, ..Counts::default() };
     if product.limits.per_phone.is_some() || product.limits.per_document.is_some() {
         lock_product(tx, &product.code).await?;
     }
@@ -72,6 +67,20 @@ pub(crate) async fn for_booking(
 /// Two buyers with one phone take turns: what the first claims, the second sees. The row that is locked counts no stock.
 async fn lock_product(tx: &Tx, product: &ProductCode) -> Result<(), StoreError> {
     tx.stock_left(&StockKey { product: product.clone(), date: None }, None).await.map(drop)
+}
+
+/// Units left on a date; `None` is unlimited.
+pub(crate) async fn date_left(
+    tx: &Tx,
+    product: &BookingProduct,
+    date: Option<Date>,
+) -> Result<Option<i64>, StoreError> {
+    let Some(key) = date_stock_key(product, date) else { return Ok(None) };
+    let total = date.and_then(|date| product.calendar_on(date)).and_then(|range| range.stock);
+    match product.stock_from {
+        StockFrom::Calendar => tx.stock_left(&key, total).await,
+        StockFrom::Backend => tx.told_stock_left(&key, total).await,
+    }
 }
 
 /// The first phone that is there in clear.

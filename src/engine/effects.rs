@@ -1,7 +1,7 @@
 //! Effects become rows: deliveries, deadlines, stock.
 
 use sha2::{Digest, Sha256};
-use ticketbridge_core::effect::{Effect, TicketOp};
+use ticketbridge_core::effect::{Effect, Report, TicketOp};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{NewJob, Tx};
@@ -14,6 +14,10 @@ const EFFECTS_MAX: u64 = 1_000;
 /// The destination of what is told to a channel.
 pub fn channel_destination(id: &ticketbridge_core::ChannelId) -> String {
     format!("channel:{id}")
+}
+/// The destination of what a partner behind a channel is told, such as an agency's own books.
+pub fn partner_destination(id: &ticketbridge_core::ChannelId) -> String {
+    format!("erp:{id}")
 }
 /// The destination of what is asked of a back-end.
 pub fn backend_destination(id: &ticketbridge_core::BackendId) -> String {
@@ -55,12 +59,18 @@ impl Change<'_> {
                     self.line_up(tx, &job(backend_destination(backend), op.name(), holds_up, *not_before)).await?;
                 }
                 Effect::TellChannel { report, not_before } => {
-                    let destination = channel_destination(&order.channel);
+                    let destination = match report {
+                        Report::HandOver => partner_destination(&order.channel),
+                        _ => channel_destination(&order.channel),
+                    };
                     self.line_up(tx, &job(destination, report.name(), true, *not_before)).await?;
                 }
                 Effect::DecryptGuests => {
                     let destination = channel_destination(&order.channel);
                     self.line_up(tx, &job(destination, "decrypt_guests", false, None)).await?;
+                }
+                Effect::ReadBack { channel, .. } => {
+                    self.line_up(tx, &job(channel_destination(channel), "read_back", false, None)).await?;
                 }
                 Effect::ArmDeadline { kind, due_at, warn_at } => {
                     tx.arm(&order.id, *kind, *due_at, warn_at, self.moment.now).await?;
@@ -69,7 +79,7 @@ impl Change<'_> {
                     tx.disarm(&order.id, *kind).await?;
                 }
                 Effect::TakeStock { key, units } => {
-                    if order.is_stub && key.date.is_none() {
+                    if (order.is_stub && key.date.is_none()) || order.mirror.is_some() {
                         // Sold already, whatever our count says.
                         tx.take_sold_stock(key, *units).await?;
                     } else if !tx.take_stock(key, *units).await? {
@@ -82,6 +92,30 @@ impl Change<'_> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// A row for asking the channel of an order that is not known: it carries the id that the order would get.
+    pub(crate) async fn enqueue_read_back(
+        &self,
+        tx: &Tx,
+        channel: &ticketbridge_core::ChannelId,
+        about: &ticketbridge_core::ExternalId,
+    ) -> Result<(), EngineError> {
+        let order = self.moment.seed.order();
+        tx.enqueue(&NewJob {
+            id: delivery_id(&order, 0, 0),
+            order,
+            destination: channel_destination(channel),
+            call: "read_back".to_owned(),
+            effect: Effect::ReadBack { channel: channel.clone(), about: about.clone() },
+            seq: 0,
+            holds_up: false,
+            due_at: self.moment.now,
+            created_at: self.moment.now,
+            traceparent: self.traceparent.clone(),
+        })
+        .await?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use ticketbridge_core::command::{Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, WhenUnknown};
 use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::{Answering, ExternalId, OrderId, Rejection, UnixMillis, Why};
@@ -14,6 +15,7 @@ use ticketbridge_store::{
 };
 
 use crate::config::Config;
+use crate::engine::snapshots::{self, Synced};
 use crate::engine::{Applied, Change, Engine, EngineError, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
@@ -60,6 +62,10 @@ pub enum Received {
 /// What a message led to, before it is put into the channel's words.
 enum Routed {
     Done(Box<Applied>),
+    /// Taken; something later was known.
+    Stale(Box<Applied>),
+    /// Stored; it is about no order.
+    Noted,
     Kept,
     Refused(Rejection),
     NoSuchOrder,
@@ -151,18 +157,17 @@ impl Engine {
                 _ => None,
             },
         };
-        let answer = match (&order, row.answer) {
+        let answer = match (&order, &row.answer) {
             // A refusal stays one.
             (_, Some(answer)) if row.verdict == Verdict::Refused => {
                 return Ok(Received::Answered {
-                    reply: stored_reply(answer),
+                    reply: stored_reply(answer.clone()),
                     order: None,
                     about: row.order,
                     verdict: Verdict::Repeated,
                 });
             }
-            (Some(order), _) => Answer::Accepted(order),
-            (None, _) => Answer::Kept,
+            (order, _) => Answer::Repeated(order.as_ref()),
         };
         let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &answer);
         let about = order.as_ref().map(|order| order.id.clone());
@@ -295,14 +300,16 @@ pub(crate) async fn take(
     };
     let (answer, verdict) = match &routed {
         Routed::Done(applied) => (Answer::Accepted(&applied.order), Verdict::Accepted),
+        Routed::Stale(applied) => (Answer::Stale(&applied.order), Verdict::Accepted),
+        Routed::Noted => (Answer::Noted, Verdict::Accepted),
         Routed::Kept => (Answer::Kept, Verdict::Parked),
         Routed::Refused(rejection) => (Answer::Refused(rejection), Verdict::Refused),
         Routed::NoSuchOrder => (Answer::NoSuchOrder, Verdict::Refused),
     };
     let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &answer);
     let applied = match routed {
-        Routed::Done(applied) => Some(*applied),
-        Routed::Kept | Routed::Refused(_) | Routed::NoSuchOrder => None,
+        Routed::Done(applied) | Routed::Stale(applied) => Some(*applied),
+        Routed::Noted | Routed::Kept | Routed::Refused(_) | Routed::NoSuchOrder => None,
     };
     let about = match &applied {
         Some(applied) => Some(applied.order.id.clone()),
@@ -325,7 +332,8 @@ pub(crate) struct Taken {
 async fn order_behind(tx: &Tx, incoming: &Incoming, envelope: &Envelope) -> Result<Option<OrderId>, EngineError> {
     let number = match &envelope.message {
         Message::Booking { sale, .. } => &sale.channel_order_id,
-        Message::Sale(_) | Message::Act(_) => &envelope.about,
+        Message::Listing(_) => return Ok(None),
+        Message::Sale(_) | Message::Snapshot(_) | Message::Act(_) => &envelope.about,
     };
     Ok(tx.resolve_ref(&incoming.channel.id, number).await?.and_then(|row| row.order))
 }
@@ -334,13 +342,18 @@ async fn route(tx: &Tx, change: &Change<'_>, incoming: &Incoming, envelope: &Env
     match &envelope.message {
         Message::Sale(sale) => take_sale(tx, change, incoming, sale).await,
         Message::Booking { sale, request } => take_booking(tx, change, incoming, sale, request).await,
+        Message::Snapshot(snapshot) => take_snapshot(tx, change, incoming, snapshot).await,
+        Message::Listing(listing) => {
+            tx.put_listing(&incoming.channel.id, listing).await?;
+            Ok(Routed::Noted)
+        }
         Message::Act(command) => take_act(tx, change, incoming, envelope, command).await,
     }
 }
 
 async fn take_sale(tx: &Tx, change: &Change<'_>, incoming: &Incoming, sale: &Sale) -> Result<Routed, EngineError> {
     let applied = place_or_repeat(tx, change, incoming, sale, Told::ByItself).await?;
-    let applied = apply_remembered(tx, change, incoming, applied, &sale.channel_order_id).await?;
+    let applied = apply_remembered(tx, change, &incoming.channel, applied, &sale.channel_order_id).await?;
     Ok(Routed::Done(Box::new(applied)))
 }
 
@@ -439,20 +452,50 @@ async fn take_booking(
     };
     let booking = applied.order.booking_by_ref(reference).map(|booking| booking.id.clone());
     tx.bind_ref(&incoming.channel.id, reference, &applied.order.id, booking.as_ref()).await?;
-    let applied = apply_remembered(tx, change, incoming, applied, reference).await?;
+    let applied = apply_remembered(tx, change, &incoming.channel, applied, reference).await?;
     Ok(Routed::Done(Box::new(Applied { changed: applied.changed || sale_applied.changed, ..applied })))
 }
 
-/// What came too early is carried out now, in the order in which it came (H1).
-async fn apply_remembered(
+/// A whole order as its channel tells it: taken over, made, or kept until an earlier message or a read-back makes it.
+async fn take_snapshot(
     tx: &Tx,
     change: &Change<'_>,
     incoming: &Incoming,
+    snapshot: &Snapshot,
+) -> Result<Routed, EngineError> {
+    let channel = &incoming.channel;
+    match snapshots::sync(tx, change, channel, snapshot).await? {
+        Synced::Taken(applied) => Ok(Routed::Done(applied)),
+        Synced::Stale(applied) => Ok(Routed::Stale(applied)),
+        Synced::Made(applied) => {
+            let applied = apply_remembered(tx, change, channel, *applied, &snapshot.sale.channel_order_id).await?;
+            Ok(Routed::Done(Box::new(applied)))
+        }
+        Synced::Unknown => {
+            let about = &snapshot.sale.channel_order_id;
+            tracing::warn!(channel = %channel.id, %about, "a message came before its order; kept until the order comes");
+            let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale: None };
+            if tx.remember(&channel.id, about, &command).await? == Remembered::Full {
+                return Err(EngineError::TryLater);
+            }
+            if snapshot.can_read_back {
+                change.enqueue_read_back(tx, &channel.id, about).await?;
+            }
+            Ok(Routed::Kept)
+        }
+    }
+}
+
+/// What came too early is carried out now, in the order in which it came (H1).
+pub(crate) async fn apply_remembered(
+    tx: &Tx,
+    change: &Change<'_>,
+    channel: &RegisteredChannel,
     applied: Applied,
     reference: &ExternalId,
 ) -> Result<Applied, EngineError> {
     let mut current = applied;
-    let remembered: Vec<Command> = tx.take_remembered(&incoming.channel.id, reference).await?;
+    let remembered: Vec<Command> = tx.take_remembered(&channel.id, reference).await?;
     for (index, command) in remembered.iter().enumerate() {
         let later = Change { answering: Answering::Nobody, ..change.next(2 + index as u128) };
         match carry_out_remembered(tx, &later, current.order.clone(), command).await {

@@ -144,7 +144,7 @@ fn unauthenticated(error: &AuthError) -> Problem {
         AuthError::Missing(_) => "missing_signature",
         AuthError::UnknownKey(_) => "unknown_key",
         AuthError::BadSignature => "bad_signature",
-        AuthError::BadTimestamp(_) => "bad_timestamp",
+        AuthError::BadTimestamp(_) | AuthError::StaleTimestamp { .. } => "bad_timestamp",
     };
     Problem::new(StatusCode::UNAUTHORIZED, code, error.to_string())
 }

@@ -80,6 +80,8 @@ pub fn status_of(why: Why) -> StatusCode {
         Why::NotFound => StatusCode::NOT_FOUND,
         Why::Invalid
         | Why::FeeOutOfRange
+        | Why::FeeAboveDefault
+        | Why::NoPayment
         | Why::PhoneMalformed
         | Why::DocumentMalformed
         | Why::NameMalformed

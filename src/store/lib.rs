@@ -18,6 +18,7 @@ mod idempotency;
 mod inbox;
 mod jobs;
 mod leases;
+mod listings;
 mod lists;
 mod orders;
 mod pauses;

@@ -146,7 +146,9 @@ impl Worker {
             CallResult::Absent if state == TicketingState::Cancelled => {
                 Verdict { end: JobEnd::Delivered, facts: None, word: "absent", summary: "nothing there".to_owned() }
             }
-            CallResult::Absent => self.retry(job, None, "the back-end no longer knows the reservation".into(), None),
+            CallResult::Overtaken | CallResult::Absent => {
+                self.retry(job, None, "the back-end no longer knows the reservation".into(), None)
+            }
             CallResult::Refused { code, why } => {
                 let reason = if why.is_empty() { code } else { why };
                 match op {

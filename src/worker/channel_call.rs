@@ -30,15 +30,23 @@ impl Worker {
             return self.refused(job, report, "not_configured".to_owned(), why, None).await;
         };
         let write = |cx: &Context<'_>| channel.channel.report(report, &order, cx);
-        let read = |response: &HttpResponse| channel.channel.read_report(report, response);
+        let read = |response: &HttpResponse| {
+            let learned = channel.channel.learned(report, &order, response);
+            told(channel.channel.read_report(report, response), learned, &order)
+        };
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(EncodeError::Obsolete(why)) => {
                 return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await;
             }
+            // What the channel has no call for is a task for a person, not an error.
+            Err(EncodeError::Unsupported(what)) => {
+                let end = JobEnd::Dropped { reason: format!("left to a person: {what}") };
+                let outcome = ReportOutcome::LeftToPerson { what: what.to_owned() };
+                return self.settle(job, end, None, vec![self.outcome(job, report, outcome)]).await.map(|_| ());
+            }
             Err(error) => {
-                let code = if matches!(error, EncodeError::Unsupported(_)) { "unsupported" } else { "invalid" };
-                return self.refused(job, report, code.to_owned(), error.to_string(), None).await;
+                return self.refused(job, report, "invalid".to_owned(), error.to_string(), None).await;
             }
         };
         self.judge_report(job, report, &order, exchange).await
@@ -49,7 +57,7 @@ impl Worker {
         job: &Job,
         report: &Report,
         order: &Order,
-        exchange: Exchange<()>,
+        exchange: Exchange<Told>,
     ) -> Result<(), EngineError> {
         let attempt = |verdict, summary: String| Attempt {
             at: exchange.at,
@@ -60,10 +68,19 @@ impl Worker {
             summary,
         };
         match exchange.result {
-            CallResult::Done(()) => {
-                let attempt = attempt("done", "acknowledged".to_owned());
-                let command = self.outcome(job, report, ReportOutcome::Acknowledged);
-                self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
+            CallResult::Done(told) => {
+                let (word, outcome, end) = match told.overtaken {
+                    false => ("done", ReportOutcome::Acknowledged, JobEnd::Delivered),
+                    true => {
+                        let reason = "the order had changed at the channel; decided again".to_owned();
+                        ("overtaken", ReportOutcome::Overtaken, JobEnd::Dropped { reason })
+                    }
+                };
+                let attempt = attempt(word, "acknowledged".to_owned());
+                let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
+                let mut commands: Vec<_> = told.learned.into_iter().map(|c| (actor.clone(), c)).collect();
+                commands.push(self.outcome(job, report, outcome));
+                self.settle(job, end, Some(attempt), commands).await.map(|_| ())
             }
             CallResult::Refused { code, why } => {
                 let attempt = attempt("refused", format!("{why} ({code})"));
@@ -87,7 +104,8 @@ impl Worker {
                 let attempt = attempt("unknown", why.to_string());
                 self.later(job, report, None, why.into_owned(), attempt).await
             }
-            CallResult::Absent => {
+            // Judged before: it brings the order with it, or it is a refusal.
+            CallResult::Overtaken | CallResult::Absent => {
                 let why = "the channel does not know the order".to_owned();
                 let attempt = attempt("retry", why.clone());
                 self.later(job, report, None, why, attempt).await
@@ -190,6 +208,35 @@ impl Worker {
         }
         let took = self.engine.clock().monotonic().saturating_sub(started);
         Ok(Exchange { result, status, at, took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)) })
+    }
+}
+
+/// What an answer that counts has told.
+struct Told {
+    /// The order had changed at the channel before: nothing was carried out.
+    overtaken: bool,
+    /// What it says beside the outcome.
+    learned: Vec<Command>,
+}
+
+/// An order that has moved on is no failure if the answer says where to; one that says nothing new would be asked for ever.
+fn told(result: CallResult<()>, learned: Vec<Command>, order: &Order) -> CallResult<Told> {
+    let has_news = learned.iter().any(|command| match command {
+        Command::SyncSnapshot { snapshot, .. } => snapshot.is_news_to(order.mirror.as_deref()),
+        _ => false,
+    });
+    match result {
+        CallResult::Done(()) => CallResult::Done(Told { overtaken: false, learned }),
+        CallResult::Overtaken if has_news => CallResult::Done(Told { overtaken: true, learned }),
+        CallResult::Overtaken => {
+            let why = "the channel says that the order has changed, and tells nothing newer".to_owned();
+            CallResult::Refused { code: "revision_conflict".to_owned(), why }
+        }
+        CallResult::Retry { why, after } => CallResult::Retry { why, after },
+        CallResult::Refused { code, why } => CallResult::Refused { code, why },
+        CallResult::Unknown { why } => CallResult::Unknown { why },
+        CallResult::Absent => CallResult::Absent,
+        CallResult::TokenRejected => CallResult::TokenRejected,
     }
 }
 

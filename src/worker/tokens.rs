@@ -67,7 +67,9 @@ impl Worker {
             }
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => Err(format!("no access token: {why}")),
             CallResult::Refused { code, why } => Err(format!("no access token: {why} ({code})")),
-            CallResult::Absent | CallResult::TokenRejected => Err("no access token: the channel refused".to_owned()),
+            CallResult::Overtaken | CallResult::Absent | CallResult::TokenRejected => {
+                Err("no access token: the channel refused".to_owned())
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ mod idempotency;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod kakao;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;
@@ -50,3 +52,5 @@ mod snapshot;
 mod statements;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tripstore;

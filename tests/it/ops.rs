@@ -220,7 +220,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `contract.md` 6 promises.
-const PROMISED: [&str; 38] = [
+const PROMISED: [&str; 41] = [
     "GET backends",
     "GET channels",
     "GET codes/{pool}",
@@ -253,7 +253,10 @@ const PROMISED: [&str; 38] = [
     "POST orders/{id}/confirm",
     "POST orders/{id}/decline",
     "POST orders/{id}/no-show",
+    "POST orders/{id}/payment-links",
+    "POST orders/{id}/payment-links/revoke",
     "POST orders/{id}/redeem",
+    "POST orders/{id}/return-payment",
     "POST orders/{id}/reveal",
     "POST orders/{id}/tickets",
     "POST reconciliation",

@@ -10,7 +10,9 @@
 //! ```
 
 pub(crate) mod douyin;
+pub(crate) mod kakao;
 pub(crate) mod partners;
+pub(crate) mod tripstore;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

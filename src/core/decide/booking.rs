@@ -4,16 +4,17 @@ use crate::command::RequestBooking;
 use crate::decide::{Decision, backend_of, call_backend, date_stock_key, disarm, return_date_stock, sale};
 use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
 use crate::event::Event;
+use crate::id::ExternalId;
 use crate::money::PaymentMode;
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState, RefundKind,
     RefundState, Ticketing, TicketingState,
 };
 use crate::personal::Person;
-use crate::product::{Acceptance, Confirmation};
+use crate::product::{Acceptance, BookingProduct, Confirmation};
 use crate::rejection::{Rejection, Why};
 use crate::rules;
-use crate::time::Moment;
+use crate::time::{Date, Moment, UnixMillis};
 
 /// A visit date is asked for. All units are booked together (DY-06); a voucher whose booking was cancelled can be booked again.
 pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -> Result<Decision, Rejection> {
@@ -27,30 +28,14 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
     }
 
     let product = &order.rules.booking;
-    let booking = Booking {
-        id: moment.seed.booking(),
-        channel_booking_id: request.channel_booking_id.clone(),
-        state: BookingState::Requested,
-        visit_date: request.visit_date,
-        valid_until: request.visit_date.map(|date| rules::valid_until(product, date)),
+    let booking = Wish {
+        channel_booking_id: &request.channel_booking_id,
+        dates: (request.visit_date, request.visit_date.map(|date| rules::valid_until(product, date))),
         visitors: request.visitors.clone(),
         contact: request.contact.clone(),
         requested_at: request.requested_at,
-        accepted_at: None,
-        used_at: None,
-        ticketing: Ticketing {
-            state: if backend_of(product).is_some() { TicketingState::Queued } else { TicketingState::NotNeeded },
-            backend_ref: None,
-            tickets: Vec::new(),
-            reason: None,
-            deadline: None,
-            overdue: false,
-            asked: false,
-            by_hand: false,
-            handover: Handover::NotAsked,
-            request: None,
-        },
-    };
+    }
+    .booking(product, moment);
     let mut decision = Decision::nothing();
     if order.state == OrderState::Placed && order.kind == OrderKind::Voucher {
         // A channel lets nobody book what is not paid: the payment was told to somebody who did not listen (H11).
@@ -79,6 +64,46 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
     Ok(decision)
 }
 
+/// What is wished for.
+pub(super) struct Wish<'a> {
+    pub(super) channel_booking_id: &'a ExternalId,
+    /// First and last day.
+    pub(super) dates: (Option<Date>, Option<Date>),
+    pub(super) visitors: Vec<Person>,
+    pub(super) contact: Option<Person>,
+    pub(super) requested_at: UnixMillis,
+}
+
+impl Wish<'_> {
+    /// The booking that it begins as.
+    pub(super) fn booking(self, product: &BookingProduct, moment: Moment) -> Booking {
+        Booking {
+            id: moment.seed.booking(),
+            channel_booking_id: self.channel_booking_id.clone(),
+            state: BookingState::Requested,
+            visit_date: self.dates.0,
+            valid_until: self.dates.1,
+            visitors: self.visitors,
+            contact: self.contact,
+            requested_at: self.requested_at,
+            accepted_at: None,
+            used_at: None,
+            ticketing: Ticketing {
+                state: if backend_of(product).is_some() { TicketingState::Queued } else { TicketingState::NotNeeded },
+                backend_ref: None,
+                tickets: Vec::new(),
+                reason: None,
+                deadline: None,
+                overdue: false,
+                asked: false,
+                by_hand: false,
+                handover: Handover::NotAsked,
+                request: None,
+            },
+        }
+    }
+}
+
 fn may_be_booked(order: &Order) -> Result<(), Rejection> {
     if order.case_under_review().is_some() {
         return Err(Rejection::new(Why::RefundUnderReview, "a refund of this order is under review; reject it first"));
@@ -102,6 +127,9 @@ fn may_be_booked(order: &Order) -> Result<(), Rejection> {
 
 /// The booking is accepted, by policy or by a manager: from here the ticketing deadline runs.
 pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejection> {
+    if let Some(mirror) = order.mirror.as_deref() {
+        return super::mirror::accept(order, mirror);
+    }
     let booking = waiting(order)?;
     if order.case_under_review().is_some() {
         return Err(Rejection::new(
@@ -140,7 +168,7 @@ fn told_of_acceptance(order: &Order) -> bool {
 }
 
 /// Asks the back-end for tickets; where the guests are still under the channel's cipher, that is opened first.
-fn start_ticketing(order: &Order, booking: &Booking) -> Decision {
+pub(super) fn start_ticketing(order: &Order, booking: &Booking) -> Decision {
     if has_remote_cipher(order, booking) {
         return Decision::nothing().effect(Effect::DecryptGuests);
     }
@@ -157,6 +185,9 @@ fn has_remote_cipher(order: &Order, booking: &Booking) -> bool {
 
 /// The booking is declined: a voucher becomes bookable again, a direct order is over.
 pub(super) fn decline(order: &Order, reason: &str) -> Result<Decision, Rejection> {
+    if let Some(mirror) = order.mirror.as_deref() {
+        return super::mirror::decline(order, mirror, reason);
+    }
     let booking = waiting(order)?;
     let decision = Decision::nothing()
         .event(Event::BookingDeclined { reason: reason.to_owned() })
@@ -173,7 +204,7 @@ pub(super) fn decline(order: &Order, reason: &str) -> Result<Decision, Rejection
     })
 }
 
-fn waiting(order: &Order) -> Result<&Booking, Rejection> {
+pub(super) fn waiting(order: &Order) -> Result<&Booking, Rejection> {
     match &order.booking {
         Some(booking) if booking.state == BookingState::Requested => Ok(booking),
         Some(booking) if booking.state == BookingState::Confirmed => {
@@ -240,4 +271,14 @@ fn opened_guests_fit(order: &Order, booking: &Booking, moment: Moment) -> Result
     let contact = booking.contact.as_ref();
     rules::guests::check_guests(product, order.quantity, &booking.visitors, contact, today)?;
     rules::limits::check_age_and_sex(&product.limits, &booking.visitors, contact, booking.visit_date)
+}
+
+/// A partner's system gives the order a number of its own, and may change it at any time: history, never a key (TS-07).
+pub(super) fn partner_number(order: &Order, number: &str) -> Decision {
+    let Some(mirror) = order.mirror.as_deref() else { return Decision::nothing() };
+    if mirror.partner_number() == Some(number) {
+        return Decision::nothing();
+    }
+    let old = mirror.partner_number().map(str::to_owned);
+    Decision::nothing().event(Event::PartnerNumberChanged { old, new: number.to_owned() })
 }

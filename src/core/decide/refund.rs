@@ -76,6 +76,10 @@ pub(super) fn approve(
     moment: Moment,
 ) -> Result<Decision, Rejection> {
     let case = under_review(order, id)?;
+    if order.mirror.is_some() && fee.or(case.fee).is_none() {
+        let sentence = "this channel names no fee: say what is kept, 0 for nothing";
+        return Err(Rejection::new(Why::FeeOutOfRange, sentence).at("fee"));
+    }
     let fee = fee.or(case.fee).unwrap_or(case.channel_fee);
     if fee < 0 || fee > case.channel_fee {
         return Err(Rejection::new(
@@ -143,7 +147,9 @@ fn finish_approval(
         Decision::nothing().event(Event::RefundApproved { case: case.id.clone(), fee, by, reason, pending }).effect(
             Effect::TellChannel { report: Report::RefundApproved { case: case.id.clone(), fee }, not_before: None },
         );
-    if let Some(booking) = order.booking_of(case) {
+    // A channel that tells whole orders ends the booking itself, once it agrees.
+    let ended = order.booking_of(case).filter(|_| order.mirror.is_none());
+    if let Some(booking) = ended {
         decision = decision
             .then(ticketing::void(order, booking))
             .event(Event::BookingCancelled { booking: booking.id.clone(), reason: CancelReason::RefundedBeforeUse })

@@ -1,7 +1,7 @@
 //! How calls to the channel ended.
 
 use crate::command::ReportOutcome;
-use crate::decide::Decision;
+use crate::decide::{Decision, mirror};
 use crate::effect::Report;
 use crate::event::Event;
 use crate::order::{AttentionKind, Order, RefundSource};
@@ -19,17 +19,30 @@ pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) ->
         let late = order.case_under_review().is_some_and(|case| case.source == RefundSource::TicketsLate);
         return if acknowledged || late { decision } else { flag(order, report, outcome, decision) };
     }
+    if let ReportOutcome::LeftToPerson { what } = outcome {
+        return Decision::nothing()
+            .event(Event::ReportLeftToPerson { report: report.clone(), what: what.clone() })
+            .attention(
+                order,
+                AttentionKind::ToDoByHand,
+                format!("the channel has no call for this; do it there by hand: {what}"),
+            );
+    }
+    if *outcome == ReportOutcome::Overtaken {
+        return mirror::record_failure(order, report, outcome);
+    }
     match outcome {
         ReportOutcome::Acknowledged => Decision::nothing().event(Event::ReportAcknowledged { report: report.clone() }),
         ReportOutcome::Refused { .. } | ReportOutcome::GivenUp { .. } => {
-            flag(order, report, outcome, Decision::nothing())
+            flag(order, report, outcome, mirror::record_failure(order, report, outcome))
         }
+        ReportOutcome::LeftToPerson { .. } | ReportOutcome::Overtaken => Decision::nothing(),
     }
 }
 
 fn flag(order: &Order, report: &Report, outcome: &ReportOutcome, decision: Decision) -> Decision {
     let (code, why) = match outcome {
-        ReportOutcome::Acknowledged => return decision,
+        ReportOutcome::Acknowledged | ReportOutcome::LeftToPerson { .. } | ReportOutcome::Overtaken => return decision,
         ReportOutcome::Refused { code, why } => (code.clone(), why.clone()),
         ReportOutcome::GivenUp { why } => ("given_up".to_owned(), why.clone()),
     };

@@ -201,6 +201,7 @@ fn take_on(
             by_hand,
         })
         .effect(Effect::DisarmDeadline { kind: DeadlineKind::Ticketing });
+    decision = decision.maybe(super::mirror::after_issue(order));
     let t = &booking.ticketing;
     let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
     // Where an earlier set was made void, the channel holds codes that no longer admit.

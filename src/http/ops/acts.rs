@@ -1,12 +1,15 @@
 //! What ops do with an order. Each act is one command to the core, which alone decides whether the state allows it.
 
-use ticketbridge_core::OrderId;
 use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
+use ticketbridge_core::{Millis, OrderId};
 
 use crate::engine::acts::Act;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::orders::named;
 use crate::http::ops::view;
+
+/// How long a payment link can be paid, when nobody says otherwise.
+const LINK_LIVES: Millis = Millis::hours(72);
 
 /// `POST orders/{id}/confirm`.
 pub(crate) async fn confirm(request: Request) -> Outcome {
@@ -38,7 +41,38 @@ pub(crate) async fn no_show(request: Request) -> Outcome {
 
 /// `POST orders/{id}/cancel`.
 pub(crate) async fn cancel(request: Request) -> Outcome {
-    on_order(request, |request| Command::CancelOrder { reason: request.given.needed("reason") }).await
+    on_order(request, |request| {
+        let reason = request.given.needed("reason");
+        match request.given.amount("fee") {
+            Some(fee) => Command::AskCancellation { fee: Some(fee), reason },
+            None => Command::CancelOrder { reason },
+        }
+    })
+    .await
+}
+
+/// `POST orders/{id}/return-payment`.
+pub(crate) async fn return_payment(request: Request) -> Outcome {
+    on_order(request, |request| Command::ReturnPayments {
+        amount: request.given.amount("amount"),
+        reason: request.given.needed("reason"),
+    })
+    .await
+}
+
+/// `POST orders/{id}/payment-links`.
+pub(crate) async fn send_link(request: Request) -> Outcome {
+    on_order(request, |request| {
+        let usual = request.shared.engine.clock().now() + LINK_LIVES;
+        let expires_at = request.given.time("expires_at").unwrap_or(usual);
+        Command::SendPaymentLink { amount: request.given.amount("amount"), expires_at }
+    })
+    .await
+}
+
+/// `POST orders/{id}/payment-links/revoke`.
+pub(crate) async fn revoke_link(request: Request) -> Outcome {
+    on_order(request, |_| Command::RevokePaymentLink).await
 }
 
 fn at_or_now(request: &Request) -> ticketbridge_core::UnixMillis {

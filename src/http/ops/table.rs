@@ -130,7 +130,23 @@ pub(crate) static CALLS: &[Call] = &[
     ]), Answer::One("order"), acts::tickets),
     call!(Post "/orders/{id}/redeem", "The guest was there.", Operators, &[], A_TIME, Answer::One("order"), acts::redeem),
     call!(Post "/orders/{id}/no-show", "The guest was not there.", Operators, &[], A_TIME, Answer::One("order"), acts::no_show),
-    call!(Post "/orders/{id}/cancel", "Call the order off.", Operators, &[], A_REASON, Answer::One("order"), acts::cancel),
+    call!(Post "/orders/{id}/cancel", "Call the order off.", Operators, &[], Body::Fields(&[
+        REASON,
+        Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "What is kept, in minor units, where the channel lets us lower it." },
+        VERSION,
+    ]), Answer::One("order"), acts::cancel),
+    call!(Post "/orders/{id}/return-payment", "Give money back and leave the booking as it is.", Operators, &[], Body::Fields(&[
+        REASON,
+        Field { name: "amount", kind: FieldKind::Amount, needed: false, about: "In minor units; all that is left when left out." },
+        VERSION,
+    ]), Answer::One("order"), acts::return_payment),
+    call!(Post "/orders/{id}/payment-links", "Send the guest a payment link; it takes the place of one that is live.", Operators, &[], Body::Fields(&[
+        Field { name: "amount", kind: FieldKind::Amount, needed: false, about: "In minor units; the next part that is due when left out." },
+        Field { name: "expires_at", kind: FieldKind::Time, needed: false, about: "Until when it can be paid; three days from now when left out." },
+        VERSION,
+    ]), Answer::One("order"), acts::send_link),
+    call!(Post "/orders/{id}/payment-links/revoke", "Take the live payment link back.", Operators, &[], NOTHING,
+        Answer::One("order"), acts::revoke_link),
     call!(Post "/orders/{id}/reveal", "Guests' data in clear; who asked and why goes into the history.", Operators, &[], A_REASON,
         Answer::One("guests"), reveal::reveal),
     call!(Get "/refunds", "Refund cases, newest first.", Operators, &[

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use ticketbridge_core::mirror::Mirror;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::product::{Currency, Ticketing};
@@ -61,11 +62,41 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
         "booking": order.booking.as_ref().map(|it| booking(order, it)),
         "refund_case": case.map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)),
         "attention": order.attention().map(|it| attention(it, zone)),
+        "attentions": order.attention.iter().map(|it| attention(it, zone)).collect::<Vec<_>>(),
+        "channel_view": order.mirror.as_deref().map(|it| mirror(it, zone)),
         // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
         "rules": order.rules,
         "version": order.version,
         "created_at": order.created_at.rfc3339(zone),
         "updated_at": order.updated_at.rfc3339(zone),
+    })
+}
+
+/// The channel's own picture, where it tells whole orders; and what we have asked of it.
+fn mirror(mirror: &Mirror, zone: TimeZone) -> Value {
+    let picture = &mirror.picture;
+    let links = mirror.links.iter().map(|link| {
+        json!({
+            "id": link.id, "url": link.url, "amount": link.amount, "state": link.state,
+            "expires_at": link.expires_at.rfc3339(zone),
+        })
+    });
+    let numbers = mirror.partner_numbers.iter();
+    json!({
+        "revision": picture.revision,
+        "told_at": picture.at.rfc3339(zone),
+        "read_only": picture.read_only,
+        "lines": picture.lines,
+        "payments": picture.payments.iter().map(|it| json!({
+            "id": it.id, "left": it.left, "at": it.at.rfc3339(zone), "link": it.link,
+        })).collect::<Vec<_>>(),
+        "cancel_until": picture.policy.as_ref().and_then(|policy| policy.until).map(|at| at.rfc3339(zone)),
+        "proposal": mirror.proposal,
+        "not_for_sale": mirror.not_for_sale,
+        "partner_number": mirror.partner_number(),
+        "partner_numbers": numbers.map(|it| json!({ "number": it.number, "since": it.since.rfc3339(zone) })).collect::<Vec<_>>(),
+        "payment_links": links.collect::<Vec<_>>(),
+        "extra": picture.extra,
     })
 }
 

@@ -97,6 +97,10 @@ impl Partners {
 }
 
 fn carry_out(gate: &mut BTreeMap<String, Reservation>, call: &Call, body: &Value) -> HttpResponse {
+    // A platform of bookings takes what it is asked, and tells what came of it by an event.
+    if call.url.contains("/v1/") && call.url.contains(".example") && !call.url.contains("/goodlife/") {
+        return response(202, &json!({}));
+    }
     let Some((_, path)) = call.url.split_once("/bridge") else {
         return response(200, &douyin(&call.url));
     };

@@ -201,7 +201,9 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::ApplyRefund(_)
         | Command::WithdrawRefund { .. }
         | Command::RecordRefund(_)
-        | Command::RecordCancellation(_) => true,
+        | Command::RecordCancellation(_)
+        | Command::SyncSnapshot { .. }
+        | Command::RecordPartnerNumber { .. } => true,
         Command::Redeem(redeem) => redeem.by == RedeemedBy::Gate,
         Command::RecordTicketFacts { facts, .. } => match facts {
             TicketFacts::Redeemed { .. }
@@ -224,6 +226,13 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::RejectRefund { .. }
         | Command::EscalateRefund { .. }
         | Command::CancelOrder { .. }
+        | Command::RecordAgreement { .. }
+        | Command::RecordQuote { .. }
+        | Command::AskCancellation { .. }
+        | Command::ReturnPayments { .. }
+        | Command::SendPaymentLink { .. }
+        | Command::RevokePaymentLink
+        | Command::RecordPaymentLink { .. }
         | Command::RecordReveal { .. }
         | Command::EraseGuests { .. }
         | Command::RecordReport { .. }

@@ -1,0 +1,99 @@
+//! Calls to a platform whose contract is ours (`protocols/korea.md` 6.7), and what its answers mean.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+
+use crate::reading::{partner_text, retry_after};
+use crate::standard_webhooks::Secrets;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Code of an answer that says that the order has changed meanwhile.
+const REVISION_CONFLICT: &str = "revision_conflict";
+
+/// A part of a path, with everything escaped that is not plain.
+pub(crate) fn part(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string()
+}
+
+/// A question.
+pub(crate) fn get(secrets: &Secrets, url: String, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    let mut headers = HeaderMap::new();
+    secrets.sign_into(&mut headers, cx.delivery_id, cx.now, b"")?;
+    Ok(Call { method: Method::GET, url, headers, body: Bytes::new(), timeout: None })
+}
+
+/// A write. Its key is the same on every attempt, so that it is carried out once.
+pub(crate) fn write(
+    secrets: &Secrets,
+    method: Method,
+    url: String,
+    body: &Value,
+    key: &str,
+    cx: &Context<'_>,
+) -> Result<Call, EncodeError> {
+    let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+    let mut headers =
+        HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))]);
+    let key = HeaderValue::from_str(key).map_err(|_| EncodeError::Invalid("the key is no header value".into()))?;
+    headers.insert(IDEMPOTENCY_KEY, key);
+    secrets.sign_into(&mut headers, cx.delivery_id, cx.now, &body)?;
+    Ok(Call { method, url, headers, body, timeout: None })
+}
+
+/// The count of changes that we know of.
+pub(crate) fn revision_of(order: &Order) -> u64 {
+    order.mirror.as_deref().map_or(0, |mirror| mirror.picture.revision)
+}
+
+/// The body of an answer as JSON.
+pub(crate) fn json(response: &HttpResponse) -> Value {
+    serde_json::from_slice(&response.body).unwrap_or(Value::Null)
+}
+
+/// Whether an answer says that what was asked is done; 202 says that it will be told by an event.
+pub(crate) fn is_done(response: &HttpResponse) -> bool {
+    response.status.is_success() && response.status != StatusCode::ACCEPTED
+}
+
+/// What an answer means.
+pub(crate) fn read(response: &HttpResponse) -> CallResult<()> {
+    let status = response.status;
+    let why = |response: &HttpResponse| {
+        let body = json(response);
+        let said = ["/error/message", "/detail", "/message"].iter().find_map(|path| body.pointer(path)?.as_str());
+        said.map_or_else(|| format!("HTTP {}", status.as_u16()), partner_text)
+    };
+    match status.as_u16() {
+        200..=299 => CallResult::Done(()),
+        401 | 403 => CallResult::Retry {
+            why: Cow::Owned(format!(
+                "{}: THE PLATFORM REFUSES OUR SIGNATURE; compare secret and clocks",
+                status.as_u16()
+            )),
+            after: retry_after(&response.headers),
+        },
+        404 => CallResult::Absent,
+        408 | 425 | 429 => CallResult::Retry { why: Cow::Owned(why(response)), after: retry_after(&response.headers) },
+        503 if retry_after(&response.headers).is_some() => {
+            CallResult::Retry { why: Cow::Owned(why(response)), after: retry_after(&response.headers) }
+        }
+        409 if code(response) == REVISION_CONFLICT => CallResult::Overtaken,
+        410 => CallResult::Refused { code: "closed".to_owned(), why: why(response) },
+        400..=499 => CallResult::Refused { code: code(response), why: why(response) },
+        _ => CallResult::Unknown { why: Cow::Owned(why(response)) },
+    }
+}
+
+fn code(response: &HttpResponse) -> String {
+    let body = json(response);
+    let said = ["/error/code", "/code"].iter().find_map(|path| body.pointer(path)?.as_str());
+    said.map_or_else(|| format!("http_{}", response.status.as_u16()), partner_text)
+}

@@ -1,0 +1,39 @@
+//! Cancels of payments (`protocols/korea.md` 7.5): money that goes back, each movement with a number of its own.
+
+use ticketbridge_core::money::EntryStatus;
+use ticketbridge_core::port::DecodeError;
+use ticketbridge_core::time::UnixMillis;
+
+use super::read::At;
+
+/// Turned into credit is done: the guest has it.
+pub(crate) const STATUSES: &[(&str, EntryStatus)] = &[
+    ("PENDING", EntryStatus::Pending),
+    ("DONE", EntryStatus::Done),
+    ("FAILED", EntryStatus::Failed),
+    ("CREDITED", EntryStatus::Done),
+];
+
+/// Money that goes back for a payment.
+#[derive(Clone)]
+pub(crate) struct Cancel {
+    pub(crate) id: String,
+    pub(crate) amount: i64,
+    pub(crate) status: EntryStatus,
+    pub(crate) done_at: Option<UnixMillis>,
+    /// The payment, where it does not stand inside it.
+    pub(crate) payment: Option<String>,
+}
+
+impl Cancel {
+    /// Reads one element of `cancels`.
+    pub(crate) fn read(at: &At<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            id: at.field("cancel_id").id()?,
+            amount: at.field("amount_krw").positive()?,
+            status: at.field("status").word(STATUSES)?,
+            done_at: at.field("done_at").maybe_instant()?,
+            payment: at.field("payment_id").maybe_text()?,
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! What channels share that tell whole orders over Standard Webhooks (`protocols/korea.md` 6; `contract.md` 4): the envelope, its
+//! checks, the answers, and the calls back. It is no partner; each partner's own words stand in its folder.
+//!
+//! What it must never do: believe a body that was not verified, round an amount, or take one event's id for another's.
+
+pub(crate) mod answers;
+pub(crate) mod calls;
+pub(crate) mod cancels;
+pub(crate) mod read;
+pub(crate) mod settings;
+
+use http::header::CONTENT_TYPE;
+use serde_json::Value;
+use ticketbridge_core::port::{AuthError, Context, DecodeError, RawRequest, Verified};
+use ticketbridge_core::time::UnixMillis;
+
+use crate::standard_webhooks::{Secrets, message_id};
+use read::{At, MISSING};
+
+/// Bytes of a body (`protocols/korea.md` 6.1).
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Checks who calls.
+pub(crate) fn verify<'a>(secrets: &Secrets, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
+    let proof = secrets.verify(raw.headers, raw.body, cx.now)?;
+    Ok(Verified::attest(raw, proof.key_index))
+}
+
+/// The body of a verified call, as JSON.
+pub(crate) fn body(request: &Verified<'_>) -> Result<Value, DecodeError> {
+    let raw = request.raw();
+    if raw.body.len() > BODY_BYTES_MAX {
+        let reason = format!("has {} bytes; {BODY_BYTES_MAX} are allowed", raw.body.len());
+        return Err(DecodeError::new("body", reason).coded("too_large"));
+    }
+    // A sender that says nothing of the type is believed to send what was agreed.
+    let kind = raw.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    if !kind.trim().to_ascii_lowercase().starts_with("application/json") {
+        return Err(DecodeError::new("content-type", "is not application/json").coded("unsupported_media_type"));
+    }
+    match serde_json::from_slice(raw.body) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(DecodeError::new("body", "is not an object").coded("malformed_json")),
+        Err(error) => {
+            let reason = format!("is not JSON: line {}, column {}", error.line(), error.column());
+            Err(DecodeError::new("body", reason).coded("malformed_json"))
+        }
+    }
+}
+
+/// What stands around every event (`protocols/korea.md` 7.3).
+pub(crate) struct Envelope<'a> {
+    /// The event's own number, the same on every attempt.
+    pub(crate) id: String,
+    /// What happened.
+    pub(crate) kind: String,
+    /// When it happened there.
+    pub(crate) at: UnixMillis,
+    /// What is particular to it.
+    pub(crate) change: At<'a>,
+    /// The whole.
+    pub(crate) whole: At<'a>,
+}
+
+impl<'a> Envelope<'a> {
+    /// Reads it; the event's number must be the message's.
+    pub(crate) fn read(request: &Verified<'_>, body: &'a Value) -> Result<Self, DecodeError> {
+        let whole = At::root(body);
+        let id = whole.field("event_id").text()?;
+        if message_id(request.raw().headers).is_some_and(|named| named != id) {
+            let reason = "is not the message's webhook-id";
+            return Err(DecodeError::new("event_id", reason).coded("event_id_mismatch"));
+        }
+        whole.field("event_id").id()?;
+        let kind = whole.field("event_type").text()?;
+        Ok(Self { id, kind, at: whole.field("occurred_at").instant()?, change: whole.field("change"), whole })
+    }
+
+    /// The count of changes, which every event about an order has.
+    pub(crate) fn revision(&self) -> Result<u64, DecodeError> {
+        let field = self.whole.field("revision");
+        match field.value().and_then(Value::as_u64) {
+            Some(revision) if revision >= 1 => Ok(revision),
+            Some(_) => Err(field.wrong("must be 1 or more")),
+            None if field.value().is_none() => Err(DecodeError::new("revision", "is missing").coded(MISSING)),
+            None => Err(field.wrong("must be an integer")),
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Reading JSON field by field: what is wrong is named by its path, and an amount is an integer or it is refused.
+
+use serde_json::Value;
+use ticketbridge_core::limits::AMOUNT_MAX;
+use ticketbridge_core::port::DecodeError;
+use ticketbridge_core::time::{Date, UnixMillis};
+
+/// Code of a field that is not there.
+pub(crate) const MISSING: &str = "missing_field";
+/// Code of a field that is not what it should be.
+pub(crate) const INVALID: &str = "invalid_field";
+/// Code of an amount that is no integer of whole won.
+pub(crate) const INVALID_AMOUNT: &str = "invalid_amount";
+/// Code of amounts that do not add up.
+pub(crate) const MISMATCH: &str = "amount_mismatch";
+
+/// Characters of an identifier (`protocols/korea.md` 6.1).
+const ID_CHARS_MAX: usize = 64;
+/// Characters of a free text that is read.
+const TEXT_CHARS_MAX: usize = 500;
+/// Elements of a list.
+const LIST_MAX: usize = 500;
+
+/// A place in a JSON document.
+#[derive(Clone, Debug)]
+pub(crate) struct At<'a> {
+    value: Option<&'a Value>,
+    path: String,
+}
+
+impl<'a> At<'a> {
+    /// The whole document.
+    pub(crate) fn root(value: &'a Value) -> Self {
+        Self { value: Some(value), path: String::new() }
+    }
+    /// The same place under a name of its own: paths below begin anew.
+    pub(crate) fn renamed(&self) -> Self {
+        Self { value: self.value, path: String::new() }
+    }
+    /// A field of an object.
+    pub(crate) fn field(&self, name: &str) -> At<'a> {
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
+        At { value: self.value.and_then(|value| value.get(name)), path }
+    }
+    /// What stands there; `None` also for `null`.
+    pub(crate) fn value(&self) -> Option<&'a Value> {
+        self.value.filter(|value| !value.is_null())
+    }
+    /// Whether something stands there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.value().is_some()
+    }
+    /// An error at this place.
+    pub(crate) fn wrong(&self, reason: impl Into<String>) -> DecodeError {
+        DecodeError::new(self.path.clone(), reason).coded(INVALID)
+    }
+    fn missing(&self) -> DecodeError {
+        DecodeError::new(self.path.clone(), "is missing").coded(MISSING)
+    }
+    /// An error of sums at this place.
+    pub(crate) fn mismatch(&self, reason: impl Into<String>) -> DecodeError {
+        DecodeError::new(self.path.clone(), reason).coded(MISMATCH)
+    }
+
+    /// An object that must be there.
+    pub(crate) fn object(&self) -> Result<At<'a>, DecodeError> {
+        match self.value() {
+            Some(Value::Object(_)) => Ok(self.clone()),
+            Some(_) => Err(self.wrong("must be an object")),
+            None => Err(self.missing()),
+        }
+    }
+    /// The elements of a list; none when it is not there.
+    pub(crate) fn list(&self) -> Result<Vec<At<'a>>, DecodeError> {
+        match self.value() {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) if items.len() <= LIST_MAX => {
+                let at = |(index, value)| At { value: Some(value), path: format!("{}[{index}]", self.path) };
+                Ok(items.iter().enumerate().map(at).collect())
+            }
+            Some(Value::Array(_)) => Err(self.wrong(format!("has more than {LIST_MAX} elements"))),
+            Some(_) => Err(self.wrong("must be a list")),
+        }
+    }
+    /// A text that must be there, and not empty.
+    pub(crate) fn text(&self) -> Result<String, DecodeError> {
+        self.maybe_text()?.ok_or_else(|| self.missing())
+    }
+    /// A text, if it is there.
+    pub(crate) fn maybe_text(&self) -> Result<Option<String>, DecodeError> {
+        match self.value() {
+            None => Ok(None),
+            Some(Value::String(text)) if text.chars().count() > TEXT_CHARS_MAX => {
+                Err(self.wrong(format!("is longer than {TEXT_CHARS_MAX} characters")))
+            }
+            Some(Value::String(text)) => Ok((!text.trim().is_empty()).then(|| text.trim().to_owned())),
+            Some(_) => Err(self.wrong("must be a text")),
+        }
+    }
+    /// An identifier.
+    pub(crate) fn id(&self) -> Result<String, DecodeError> {
+        let text = self.text()?;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if text.len() <= ID_CHARS_MAX && text.chars().all(is_plain) {
+            return Ok(text);
+        }
+        Err(self.wrong("must be 1 to 64 of A-Z a-z 0-9 . _ -"))
+    }
+    /// One of the words that are known.
+    pub(crate) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, DecodeError> {
+        let text = self.text()?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        found.ok_or_else(|| {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(format!("must be one of {}", known.join(", ")))
+        })
+    }
+    /// True or false; false when it is not there.
+    pub(crate) fn flag(&self) -> Result<bool, DecodeError> {
+        match self.value() {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(self.wrong("must be true or false")),
+        }
+    }
+    /// Whole won, zero or more: texts, decimals and exponents are refused.
+    pub(crate) fn amount(&self) -> Result<i64, DecodeError> {
+        self.maybe_amount()?.ok_or_else(|| self.missing())
+    }
+    /// The same, if it is there.
+    pub(crate) fn maybe_amount(&self) -> Result<Option<i64>, DecodeError> {
+        let Some(value) = self.value() else { return Ok(None) };
+        let bad = |reason: &str| DecodeError::new(self.path.clone(), reason).coded(INVALID_AMOUNT);
+        match value.as_i64() {
+            Some(amount) if (0..=AMOUNT_MAX).contains(&amount) => Ok(Some(amount)),
+            Some(_) => Err(bad("must be 0 to 9007199254740991")),
+            None => Err(bad("must be an integer")),
+        }
+    }
+    /// The same, and more than nothing.
+    pub(crate) fn positive(&self) -> Result<i64, DecodeError> {
+        match self.amount()? {
+            0 => Err(self.wrong("must be more than 0")),
+            amount => Ok(amount),
+        }
+    }
+    /// A count.
+    pub(crate) fn count(&self, most: u32) -> Result<u32, DecodeError> {
+        let Some(value) = self.value() else { return Err(self.missing()) };
+        let count = value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count <= most);
+        count.ok_or_else(|| self.wrong(format!("must be an integer from 0 to {most}")))
+    }
+    /// An instant with an offset.
+    pub(crate) fn instant(&self) -> Result<UnixMillis, DecodeError> {
+        self.maybe_instant()?.ok_or_else(|| self.missing())
+    }
+    /// The same, if it is there.
+    pub(crate) fn maybe_instant(&self) -> Result<Option<UnixMillis>, DecodeError> {
+        let Some(text) = self.maybe_text()? else { return Ok(None) };
+        match UnixMillis::parse_rfc3339(&text) {
+            Some(at) => Ok(Some(at)),
+            None => Err(self.wrong("must be an RFC 3339 time with an offset")),
+        }
+    }
+    /// A date, if it is there.
+    pub(crate) fn maybe_date(&self) -> Result<Option<Date>, DecodeError> {
+        let Some(text) = self.maybe_text()? else { return Ok(None) };
+        Date::parse(&text).map(Some).ok_or_else(|| self.wrong("must be a date YYYY-MM-DD"))
+    }
+}

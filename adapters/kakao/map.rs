@@ -1,0 +1,342 @@
+//! What an event means for the order.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use ticketbridge_core::command::{ProductRef, Sale};
+use ticketbridge_core::id::{ExternalId, ProductCode};
+use ticketbridge_core::mirror::{CalledOff, Line, Payment, Picture, Snapshot, Stage};
+use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use ticketbridge_core::order::{CancelReason, OrderKind};
+use ticketbridge_core::personal::{Person, PersonName, Phone};
+use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Listing, Message, Query, Verified};
+use ticketbridge_core::product::Currency;
+use ticketbridge_core::rules::cancel_policy::{CancelPolicy, relative_deadline};
+use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
+
+use super::wire::{CancelKind, Deadline, Policy, Reservation, Status};
+use crate::fat_events::answers::KNOWN_HINT;
+use crate::fat_events::cancels::{Cancel, STATUSES};
+use crate::fat_events::read::At;
+use crate::fat_events::settings::Common;
+use crate::fat_events::{self, Envelope as Wire};
+
+/// Reads a verified call.
+pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+    let body = fat_events::body(request)?;
+    if request.endpoint() == super::AVAILABILITY {
+        return availability(settings.zone(), &At::root(&body));
+    }
+    let wire = Wire::read(request, &body)?;
+    let creates = match wire.kind.as_str() {
+        "reservation.requested" | "reservation.confirmed" => true,
+        "reservation.rejected"
+        | "reservation.canceled"
+        | "reservation.used"
+        | "reservation.no_show"
+        | "payment.canceled"
+        | "payment.refund_updated" => false,
+        "product.status_changed" => return listing(&wire),
+        "inquiry.opened" => return Ok(hint(&wire, format!("{KNOWN_HINT}{}", wire.kind))),
+        _ => return Ok(hint(&wire, wire.kind.clone())),
+    };
+    let revision = wire.revision()?;
+    let reservation = Reservation::read(&wire.whole.field("reservation"))?;
+    let told = Told { revision, at: wire.at, change: Some(&wire.change), creates };
+    let snapshot = snapshot(settings, reservation, &told)?;
+    let about = snapshot.sale.channel_order_id.clone();
+    Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
+}
+
+fn hint(wire: &Wire<'_>, what: String) -> Inbound {
+    Inbound::Hint { key: wire.id.clone(), about: None, what }
+}
+
+/// Whether enough is left; every doubt about the question is answered with no (7.1).
+fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
+    let product = match body.field("product_id") {
+        named if named.is_there() => named.id()?,
+        _ => body.field("product").field("product_id").id()?,
+    };
+    let visit = body.field("use");
+    let given = [body.field("date"), body.field("use_date"), visit.field("date")].into_iter().find(At::is_there);
+    let date = match given {
+        Some(date) => date.maybe_date()?,
+        None => visit.field("from").maybe_instant()?.map(|at| zone.date_of(at)),
+    };
+    let units = match body.field("quantity") {
+        quantity if quantity.is_there() => quantity.count(1_000)?,
+        _ => body
+            .field("lines")
+            .list()?
+            .iter()
+            .try_fold(0, |sum, line| line.field("quantity").count(1_000).map(|quantity| sum + quantity))?,
+    };
+    Ok(Inbound::Query(Query::Left { product: ProductCode::new(product), date, units: units.max(1) }))
+}
+
+/// A product's state (7.7). One in review keeps selling the version that is live.
+fn listing(wire: &Wire<'_>) -> Result<Inbound, DecodeError> {
+    #[derive(Clone, Copy)]
+    enum Sold {
+        Yes,
+        No,
+        AsBefore,
+    }
+    let states = [
+        ("ON_SALE", Sold::Yes),
+        ("DRAFT", Sold::No),
+        ("SCHEDULED", Sold::No),
+        ("SOLD_OUT", Sold::No),
+        ("CLOSED_BY_SELLER", Sold::No),
+        ("CLOSED", Sold::No),
+        ("OFF_SALE", Sold::No),
+        ("SANCTIONED", Sold::No),
+        ("IN_REVIEW", Sold::AsBefore),
+        ("REVIEW_REFUSED", Sold::AsBefore),
+    ];
+    let (to, from) = (wire.change.field("to"), wire.change.field("from"));
+    let word = to.text()?;
+    let product = match wire.change.field("product_id") {
+        named if named.is_there() => named.id()?,
+        _ if wire.whole.field("product_id").is_there() => wire.whole.field("product_id").id()?,
+        _ => wire.whole.field("product").field("product_id").id()?,
+    };
+    let is_open = match to.word(&states)? {
+        Sold::Yes => true,
+        Sold::No => false,
+        Sold::AsBefore => matches!(from.maybe_text()?.as_deref(), Some("ON_SALE")),
+    };
+    let about = ExternalId::new(product.as_str());
+    let listing = Listing { product: ProductCode::new(product), state: word, is_open, since: wire.at };
+    Ok(Inbound::Message(Envelope { key: wire.id.clone(), about, message: Message::Listing(listing) }))
+}
+
+/// What stands around a reservation.
+pub(super) struct Told<'t> {
+    pub(super) revision: u64,
+    pub(super) at: UnixMillis,
+    /// What is particular to the event; `None` in an answer to a question.
+    pub(super) change: Option<&'t At<'t>>,
+    pub(super) creates: bool,
+}
+
+/// A whole reservation.
+pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> Result<Snapshot, DecodeError> {
+    let zone = settings.zone();
+    let visit_date = it.use_date.or(it.use_from.map(|at| zone.date_of(at)));
+    let last = it.valid_until.or(it.use_to).map(|at| zone.date_of(at - Millis(1)));
+    let mut doubts = Vec::new();
+    let policy = policy(&it.policy, it.booked_at, visit_date, zone, &mut doubts);
+    let cancels = cancels(&it, told)?;
+    let entries = entries(&it, &cancels, told.at);
+    let returned: i64 = done(&entries);
+    if entries.iter().any(|e| e.kind == EntryKind::Refund) && returned != it.refunded {
+        doubts.push(format!("the platform counts {} returned, its movements add up to {returned}", it.refunded));
+    }
+    let booker = Person {
+        name: it.booker_name.as_deref().map(PersonName::new),
+        phone: it.booker_phone.as_deref().map(Phone::new),
+        document: None,
+    };
+    let picture = Picture {
+        revision: told.revision,
+        at: told.at,
+        stage: stage(&it),
+        needs_decision: it.by_manager && it.status == Status::Requested,
+        accept_needs: 0,
+        read_only: false,
+        lines: it.lines.iter().map(line).collect(),
+        payments: payments(&it, &cancels),
+        policy: Some(policy),
+        hand_over: false,
+        extra: BTreeMap::new(),
+    };
+    Ok(Snapshot {
+        called_off: called_off(&it, told)?,
+        since: since(told)?,
+        sale: Sale {
+            channel_order_id: ExternalId::new(it.number),
+            kind: OrderKind::Direct,
+            product: ProductRef { voucher: None, booking: Some(ProductCode::new(it.product)) },
+            quantity: it.lines.iter().map(|line| line.quantity).sum(),
+            payment_mode: if it.booking_only { PaymentMode::BookingOnly } else { PaymentMode::Ledger },
+            currency: Currency("KRW".to_owned()),
+            gross: it.gross,
+            due: it.net,
+            paid: false,
+            buyer: booker,
+            placed_at: it.booked_at,
+        },
+        picture,
+        visit_date,
+        valid_until: last.or(visit_date),
+        entries,
+        link: None,
+        partner_number: None,
+        doubts,
+        creates: told.creates,
+        can_read_back: settings.can("read_back"),
+    })
+}
+
+fn stage(it: &Reservation) -> Stage {
+    match (it.status, it.cancel_kind) {
+        (Status::Requested, _) => Stage::Requested,
+        (Status::Confirmed, _) => Stage::Confirmed,
+        (Status::Used, _) => Stage::Used,
+        (Status::NoShow, _) => Stage::NoShow,
+        (Status::Canceled, Some(CancelKind::Rejected)) => Stage::Rejected,
+        (Status::Canceled, _) => Stage::Cancelled,
+    }
+}
+
+/// When the stage was reached: the event's own field for it, or the event's time.
+fn since(told: &Told<'_>) -> Result<UnixMillis, DecodeError> {
+    let Some(change) = told.change else { return Ok(told.at) };
+    for name in ["used_at", "marked_at", "canceled_at", "confirmed_at"] {
+        if let Some(at) = change.field(name).maybe_instant()? {
+            return Ok(at);
+        }
+    }
+    Ok(told.at)
+}
+
+fn line(line: &super::wire::Line) -> Line {
+    Line {
+        detail: line.detail.clone(),
+        label: line.label.clone(),
+        quantity: line.quantity,
+        amount: line.amount,
+        cancelled: line.cancelled,
+        used: line.used,
+    }
+}
+
+fn called_off(it: &Reservation, told: &Told<'_>) -> Result<Option<CalledOff>, DecodeError> {
+    let reason = match it.cancel_kind {
+        None => return Ok(None),
+        Some(CancelKind::Rejected) => CancelReason::Rejected,
+        Some(CancelKind::ByBooker) => CancelReason::RefundedBeforeUse,
+        Some(CancelKind::ByPartner) => CancelReason::ByOps,
+        Some(CancelKind::ByPlatform) => CancelReason::ByChannel,
+        Some(CancelKind::AutoUnused) => CancelReason::Expired,
+    };
+    let words = match told.change {
+        Some(change) => change.field("reason_text").maybe_text()?.or(change.field("reason_code").maybe_text()?),
+        None => None,
+    };
+    // A fee above what was paid keeps all of it, and nothing more.
+    let fee = it.fee.min(it.paid);
+    Ok(Some(CalledOff { reason, ex_officio: it.ex_officio, fee, returns: Some(it.paid - fee), words }))
+}
+
+fn done(entries: &[LedgerEntry]) -> i64 {
+    let is_done = |e: &&LedgerEntry| e.kind == EntryKind::Refund && e.status == EntryStatus::Done;
+    entries.iter().filter(is_done).map(|e| e.amount).sum()
+}
+
+/// Every cancel by its number, with its payment's. The event's own cancels and their news stand beside the snapshot.
+fn cancels(it: &Reservation, told: &Told<'_>) -> Result<Vec<Cancel>, DecodeError> {
+    let inside = it.payments.iter().flat_map(|payment| {
+        payment.cancels.iter().map(|cancel| Cancel { payment: Some(payment.id.clone()), ..cancel.clone() })
+    });
+    let mut cancels: Vec<Cancel> = inside.collect();
+    let Some(change) = told.change else { return Ok(cancels) };
+    for cancel in change.field("cancels").list()? {
+        let cancel = Cancel::read(&cancel)?;
+        match cancels.iter_mut().find(|known| known.id == cancel.id) {
+            Some(known) => known.status = cancel.status,
+            None => cancels.push(cancel),
+        }
+    }
+    if let Some(id) = change.field("cancel_id").maybe_text()? {
+        let status = change.field("status").word(STATUSES)?;
+        cancels.iter_mut().filter(|known| known.id == id).for_each(|known| known.status = status);
+    }
+    Ok(cancels)
+}
+
+/// Every movement of money by its number.
+fn entries(it: &Reservation, cancels: &[Cancel], at: UnixMillis) -> Vec<LedgerEntry> {
+    let charges = it.payments.iter().map(|payment| LedgerEntry {
+        reference: payment.id.clone(),
+        kind: EntryKind::Charge,
+        status: EntryStatus::Done,
+        amount: payment.amount,
+        at: payment.approved_at,
+    });
+    let returns = cancels.iter().map(|cancel| LedgerEntry {
+        reference: cancel.id.clone(),
+        kind: EntryKind::Refund,
+        status: cancel.status,
+        amount: cancel.amount,
+        at: cancel.done_at.unwrap_or(at),
+    });
+    charges.chain(returns).collect()
+}
+
+/// What can still go back of each payment, and by which movements a part of it did.
+fn payments(it: &Reservation, cancels: &[Cancel]) -> Vec<Payment> {
+    let returns = |id: &str| {
+        let of_it = cancels.iter().filter(|cancel| cancel.payment.as_deref() == Some(id));
+        of_it.map(|cancel| cancel.id.clone()).collect()
+    };
+    let one = |payment: &super::wire::Payment| Payment {
+        id: payment.id.clone(),
+        left: payment.left,
+        at: payment.approved_at,
+        returns: returns(&payment.id),
+        link: None,
+    };
+    it.payments.iter().map(one).collect()
+}
+
+/// The policy with its bounds as instants. The platform's own result wins; one that differs from ours is shown to a person.
+fn policy(
+    told: &Policy,
+    booked_at: UnixMillis,
+    visit: Option<Date>,
+    zone: TimeZone,
+    doubts: &mut Vec<String>,
+) -> CancelPolicy {
+    let ours = match (told.deadline, visit) {
+        (Deadline::Fixed(until), _) => Some(until),
+        (Deadline::Relative { days_before, minute }, Some(date)) => {
+            Some(relative_deadline(date, days_before, minute, zone))
+        }
+        (Deadline::Relative { .. }, None) | (Deadline::None, _) => None,
+    };
+    if let (Some(ours), Some(theirs)) = (ours, told.resolved_until)
+        && ours != theirs
+    {
+        let (ours, theirs) = (ours.rfc3339(zone), theirs.rfc3339(zone));
+        doubts.push(format!(
+            "the platform ends free cancellation at {theirs}, its own rule says {ours}; the platform's holds"
+        ));
+    }
+    CancelPolicy {
+        cancelable: told.cancelable,
+        until: told.resolved_until.or(ours),
+        free_until: (told.free_minutes > 0).then(|| booked_at + Millis::minutes(i64::from(told.free_minutes))),
+        tiers: told.tiers.clone(),
+        unused: told.unused,
+        partial_allowed: told.partial_allowed,
+    }
+}
+
+/// A whole reservation in an answer of the platform's.
+pub(super) fn snapshot_in(settings: &Common, body: &Value, revision: u64) -> Option<Snapshot> {
+    let body = At::root(body);
+    let reservation = body.field("reservation");
+    if !reservation.is_there() {
+        return None;
+    }
+    let named = [body.field("revision"), reservation.field("revision")];
+    let revision = named.iter().find_map(|at| at.value()?.as_u64()).unwrap_or(revision);
+    let at =
+        [body.field("occurred_at"), reservation.field("updated_at")].iter().find_map(|at| at.maybe_instant().ok()?);
+    let read = Reservation::read(&reservation).ok()?;
+    let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true };
+    snapshot(settings, read, &told).ok()
+}

@@ -1,0 +1,30 @@
+//! Our answers: results and problems for events, and yes or no for the question of availability, which has no third answer.
+
+use http::StatusCode;
+use serde_json::json;
+use ticketbridge_core::port::{Answer, HttpReply, Inbound};
+use ticketbridge_core::rejection::Why;
+
+use crate::fat_events::answers;
+use crate::fat_events::settings::Common;
+
+pub(super) fn reply(settings: &Common, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
+    let is_question = endpoint == super::AVAILABILITY && !matches!(answer, Answer::Unauthenticated(_));
+    if !is_question {
+        return answers::reply(settings.zone(), "unknown_reservation", inbound, answer);
+    }
+    let no = |reason: &str| json!({ "available": false, "reason": reason });
+    let body = match answer {
+        Answer::Left(left) => match left {
+            Some(left) => json!({ "available": true, "remaining": left }),
+            None => json!({ "available": true }),
+        },
+        Answer::Refused(rejection) => no(match rejection.why {
+            Why::OutOfStock => "sold_out",
+            Why::DateNotBookable | Why::OffSale => "closed",
+            _ => "unknown",
+        }),
+        _ => no("unknown"),
+    };
+    HttpReply::json(StatusCode::OK, &body)
+}

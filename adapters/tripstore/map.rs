@@ -1,0 +1,271 @@
+//! What an event means for the order.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use ticketbridge_core::command::{ProductRef, Sale};
+use ticketbridge_core::id::{ExternalId, ProductCode};
+use ticketbridge_core::mirror::{CalledOff, LinkNews, LinkState, Payment, Picture, Snapshot, Stage};
+use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use ticketbridge_core::order::{CancelReason, OrderKind};
+use ticketbridge_core::personal::{Person, PersonName, Phone};
+use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Message, Verified};
+use ticketbridge_core::product::Currency;
+use ticketbridge_core::time::UnixMillis;
+
+use super::wire::{Booking, PaymentKind, Status};
+use crate::fat_events::read::At;
+use crate::fat_events::settings::Common;
+use crate::fat_events::{self, Envelope as Wire};
+
+/// Names of what the adapter keeps with an order for its calls.
+pub(super) const EVENT: &str = "event_code";
+pub(super) const ADULTS: &str = "adults";
+pub(super) const CHILDREN: &str = "children";
+pub(super) const INFANTS: &str = "infants";
+pub(super) const DEPARTURE: &str = "departure_date";
+
+/// Reads a verified call.
+pub(super) fn decode(settings: &Common, hands_over: bool, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+    let body = fat_events::body(request)?;
+    let wire = Wire::read(request, &body)?;
+    let creates = match wire.kind.as_str() {
+        "booking.received" | "booking.completed" => true,
+        "booking.cancel_requested"
+        | "booking.cancel_withdrawn"
+        | "booking.canceled"
+        | "booking.departed"
+        | "payment.recorded"
+        | "payment.canceled"
+        | "payment_link.updated"
+        | "booking.agency_no_changed" => false,
+        _ => return Ok(Inbound::Hint { key: wire.id.clone(), about: None, what: wire.kind.clone() }),
+    };
+    let revision = wire.revision()?;
+    let booking = Booking::read(&wire.whole.field("booking"))?;
+    let told = Told { revision, at: wire.at, change: Some(&wire.change), creates, hands_over };
+    let snapshot = snapshot(settings, booking, &told)?;
+    let about = snapshot.sale.channel_order_id.clone();
+    Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
+}
+
+/// What stands around a booking.
+pub(super) struct Told<'t> {
+    pub(super) revision: u64,
+    pub(super) at: UnixMillis,
+    /// What is particular to the event; `None` in an answer to a question.
+    pub(super) change: Option<&'t At<'t>>,
+    pub(super) creates: bool,
+    pub(super) hands_over: bool,
+}
+
+/// A whole booking.
+pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Result<Snapshot, DecodeError> {
+    let net = it.total - it.discount;
+    let (entries, payments) = money(&it, told);
+    let doubts = doubts(&it, told, settings, &entries);
+    let stage = stage(&it, told)?;
+    let booker = Person {
+        name: it.booker_name.as_deref().map(PersonName::new),
+        phone: it.booker_phone.as_deref().map(Phone::new),
+        document: None,
+    };
+    let accept_needs = match it.kind {
+        Some(PaymentKind::Full) => net,
+        Some(PaymentKind::Partial) => it.deposit.unwrap_or(0).min(net),
+        // That is what waiting for payment is for.
+        Some(PaymentKind::Link) | None => 0,
+    };
+    let [adults, children, infants] = it.travellers;
+    let extra = BTreeMap::from([
+        (EVENT.to_owned(), it.event.clone()),
+        (ADULTS.to_owned(), adults.to_string()),
+        (CHILDREN.to_owned(), children.to_string()),
+        (INFANTS.to_owned(), infants.to_string()),
+        (DEPARTURE.to_owned(), it.departure.to_string()),
+        ("agency_code".to_owned(), it.agency.clone()),
+    ]);
+    Ok(Snapshot {
+        called_off: called_off(&it, told, net)?,
+        link: link(told)?,
+        since: since(told)?,
+        sale: Sale {
+            channel_order_id: ExternalId::new(it.number),
+            kind: OrderKind::Direct,
+            product: ProductRef { voucher: None, booking: Some(ProductCode::new(it.product)) },
+            quantity: it.travellers.iter().sum(),
+            payment_mode: if it.by_agency { PaymentMode::External } else { PaymentMode::Ledger },
+            currency: Currency("KRW".to_owned()),
+            gross: it.total,
+            due: net,
+            paid: false,
+            buyer: booker,
+            placed_at: it.booked_at,
+        },
+        picture: Picture {
+            revision: told.revision,
+            at: told.at,
+            stage,
+            needs_decision: it.status == Status::Received,
+            accept_needs,
+            read_only: it.by_agency,
+            lines: Vec::new(),
+            payments,
+            policy: None,
+            hand_over: told.hands_over,
+            extra,
+        },
+        visit_date: Some(it.departure),
+        valid_until: it.back.or(Some(it.departure)),
+        entries,
+        partner_number: it.agency_number,
+        doubts,
+        creates: told.creates,
+        can_read_back: settings.can("read_back"),
+    })
+}
+
+fn stage(it: &Booking, told: &Told<'_>) -> Result<Stage, DecodeError> {
+    Ok(match it.status {
+        Status::Received => Stage::Requested,
+        Status::Completed => Stage::Confirmed,
+        Status::CancelRequested => {
+            let from = match told.change {
+                Some(change) => change.field("from_status").maybe_text()?,
+                None => None,
+            };
+            Stage::CancelRequested { confirmed: from.as_deref() == Some("COMPLETED") }
+        }
+        Status::Canceled => Stage::Cancelled,
+        Status::Departed => Stage::Used,
+    })
+}
+
+fn since(told: &Told<'_>) -> Result<UnixMillis, DecodeError> {
+    let Some(change) = told.change else { return Ok(told.at) };
+    for name in ["completed_at", "requested_at", "canceled_at"] {
+        if let Some(at) = change.field(name).maybe_instant()? {
+            return Ok(at);
+        }
+    }
+    Ok(told.at)
+}
+
+/// What was kept of a cancelled booking: the event says so, or else what was not returned.
+fn called_off(it: &Booking, told: &Told<'_>, net: i64) -> Result<Option<CalledOff>, DecodeError> {
+    let words = match told.change {
+        Some(change) => change.field("reason").maybe_text()?,
+        None => None,
+    };
+    if it.status == Status::CancelRequested {
+        let off =
+            CalledOff { reason: CancelReason::RefundedBeforeUse, ex_officio: false, fee: 0, returns: None, words };
+        return Ok(Some(off));
+    }
+    if it.status != Status::Canceled {
+        return Ok(None);
+    }
+    let received: i64 = it.payments.iter().map(|payment| payment.amount).sum();
+    let named = match told.change {
+        Some(change) => (change.field("fee_krw").maybe_amount()?, change.field("refund_krw").maybe_amount()?),
+        None => (None, None),
+    };
+    let fee = named.0.unwrap_or(it.paid).min(received).min(net.max(0));
+    let returns = named.1.unwrap_or(received - fee).min(received);
+    Ok(Some(CalledOff {
+        reason: CancelReason::RefundedBeforeUse,
+        ex_officio: false,
+        fee,
+        returns: Some(returns),
+        words,
+    }))
+}
+
+/// Movements of money by their numbers, and what can still go back of each payment.
+fn money(it: &Booking, told: &Told<'_>) -> (Vec<LedgerEntry>, Vec<Payment>) {
+    let mut entries = Vec::new();
+    let mut payments = Vec::new();
+    for payment in &it.payments {
+        entries.push(LedgerEntry {
+            reference: payment.id.clone(),
+            kind: EntryKind::Charge,
+            status: EntryStatus::Done,
+            amount: payment.amount,
+            at: payment.approved_at,
+        });
+        let mut left = payment.amount;
+        for cancel in &payment.cancels {
+            let status = cancel.status;
+            if status != EntryStatus::Failed {
+                left -= cancel.amount;
+            }
+            let at = cancel.done_at.unwrap_or(told.at);
+            entries.push(LedgerEntry {
+                reference: cancel.id.clone(),
+                kind: EntryKind::Refund,
+                status,
+                amount: cancel.amount,
+                at,
+            });
+        }
+        payments.push(Payment {
+            id: payment.id.clone(),
+            left: left.max(0),
+            at: payment.approved_at,
+            returns: payment.cancels.iter().map(|cancel| cancel.id.clone()).collect(),
+            link: payment.link.clone(),
+        });
+    }
+    (entries, payments)
+}
+
+/// What the marketplace says of itself that does not fit: kept, and shown (8.3; edge 35).
+fn doubts(it: &Booking, told: &Told<'_>, settings: &Common, entries: &[LedgerEntry]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let sum = |kind: EntryKind| -> i64 {
+        entries.iter().filter(|e| e.kind == kind && e.status == EntryStatus::Done).map(|e| e.amount).sum()
+    };
+    let paid = sum(EntryKind::Charge) - sum(EntryKind::Refund);
+    if !it.by_agency && paid != it.paid {
+        doubts.push(format!("amount_mismatch: the marketplace counts {} paid, its payments add up to {paid}", it.paid));
+    }
+    let open = (it.total - it.discount - it.paid).max(0);
+    let is_live = matches!(it.status, Status::Received | Status::Completed | Status::Departed);
+    if !it.by_agency && is_live && it.outstanding != open {
+        doubts.push(format!(
+            "amount_mismatch: the marketplace says {} is outstanding, its amounts say {open}",
+            it.outstanding
+        ));
+    }
+    if it.status == Status::Departed && it.departure > settings.zone().date_of(told.at) {
+        doubts.push(format!("departed before the day of departure, {}", it.departure));
+    }
+    doubts
+}
+
+fn link(told: &Told<'_>) -> Result<Option<LinkNews>, DecodeError> {
+    let Some(change) = told.change.filter(|change| change.field("link_id").is_there()) else { return Ok(None) };
+    let states = [
+        ("SENT", LinkState::Live),
+        ("OPENED", LinkState::Live),
+        ("PAID", LinkState::Paid),
+        ("EXPIRED", LinkState::Expired),
+        ("REVOKED", LinkState::Revoked),
+    ];
+    Ok(Some(LinkNews { id: change.field("link_id").text()?, state: change.field("status").word(&states)? }))
+}
+
+/// A whole booking in an answer of the marketplace's.
+pub(super) fn snapshot_in(settings: &Common, hands_over: bool, body: &Value, revision: u64) -> Option<Snapshot> {
+    let body = At::root(body);
+    let booking = body.field("booking");
+    if !booking.is_there() {
+        return None;
+    }
+    let named = [body.field("revision"), booking.field("revision")];
+    let revision = named.iter().find_map(|at| at.value()?.as_u64()).unwrap_or(revision);
+    let at = booking.field("updated_at").maybe_instant().ok()?;
+    let read = Booking::read(&booking).ok()?;
+    let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true, hands_over };
+    snapshot(settings, read, &told).ok()
+}

@@ -1,0 +1,165 @@
+//! TripStore-style marketplace: package bookings with deposits, payment links and an agency behind them
+//! (`protocols/korea.md` 8; `product.md` TS-01 to TS-08).
+//!
+//! Reading order: `wire` (an event, read and checked), `map` (what it means), `calls` (what we ask of the marketplace), `erp` (the
+//! hand-over to the agency's own books), `label` (the eight names of the guide, derived).
+//!
+//! What it must never do: change a booking that the agency takes the money for, show the agency's books a traveller's phone, or use
+//! the agency's own number as a key.
+
+use serde_json::{Map, Value, json};
+use ticketbridge_core::command::Command;
+use ticketbridge_core::effect::Report;
+use ticketbridge_core::id::ExternalId;
+use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{
+    Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, Context, DecodeError, EncodeError,
+    Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Verified, VerifyStep,
+};
+use ticketbridge_core::product::ChannelRules;
+use ticketbridge_core::time::Millis;
+
+use crate::fat_events::settings::Common;
+use crate::fat_events::{self, answers, calls as outbound};
+use crate::settings::Settings as Reader;
+use crate::standard_webhooks::Secrets;
+
+mod calls;
+mod erp;
+mod label;
+mod map;
+mod wire;
+
+const ENDPOINTS: &[Endpoint] =
+    &[Endpoint { name: "events", budget: Millis(3_000), waits_for_tickets: false, answers_from_state: true }];
+
+/// The settings that are known. `allow_from`, `rate_per_caller` and `commission_bp` are the shell's too.
+const KEYS: &[&str] = &[
+    "secrets",
+    "api_base",
+    "api_secret",
+    "capabilities",
+    "time_zone",
+    "commission_bp",
+    "confirm_limit",
+    "review_limit",
+    "erp",
+    "erp.base_url",
+    "erp.secret",
+    "memo_tail",
+    "allow_from",
+    "rate_per_caller",
+];
+/// The settings that are secrets.
+const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*", "erp.secret", "erp.secret.*"];
+
+/// What a marketplace can do (8.5). `confirm` completes a booking, `cancel` finishes a cancellation.
+const CAPABILITIES: &[&str] = &["confirm", "cancel", "payment_link", "payment_only_cancel", "revision", "read_back"];
+
+/// The adapter, as registered.
+pub const KIND: ChannelKind = ChannelKind { name: "tripstore", settings: KEYS, secrets: SECRETS, build };
+
+/// The agency's own books.
+struct Erp {
+    base_url: String,
+    secret: Secrets,
+}
+
+struct TripStore {
+    settings: Common,
+    erp: Option<Erp>,
+    memo_tail: String,
+    spec: ChannelSpec,
+}
+
+fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
+    let (settings, (erp, memo_tail)) = fat_events::settings::read(settings, CAPABILITIES, |reader| {
+        let erp = read_erp(reader, settings);
+        let memo_tail = match settings.get("memo_tail") {
+            None => erp::MEMO_TAIL.to_owned(),
+            Some(Value::String(text)) if !text.trim().is_empty() => text.trim().to_owned(),
+            Some(_) => {
+                reader.problem("memo_tail", "it is no text", "write the sentence that ends the memo");
+                return None;
+            }
+        };
+        Some((erp, memo_tail))
+    })?;
+    let mut capabilities: Map<String, Value> =
+        CAPABILITIES.iter().map(|word| ((*word).to_owned(), json!(settings.can(word)))).collect();
+    capabilities.insert("hand_over".to_owned(), json!(erp.is_some()));
+    let spec = ChannelSpec {
+        endpoints: ENDPOINTS,
+        capabilities: Value::Object(capabilities),
+        needs_token: false,
+        calls_per_second: None,
+    };
+    Ok(Box::new(TripStore { settings, erp, memo_tail, spec }))
+}
+
+/// The agency's books, if there are any to tell.
+fn read_erp(reader: &mut Reader<'_>, settings: &Value) -> Option<Erp> {
+    let table = settings.get("erp")?;
+    let mut inner = Reader::new(table);
+    let base_url = inner.base_url("base_url");
+    let secret = inner.webhook_secrets("secret");
+    match inner.finish(base_url.zip(secret)) {
+        Ok((base_url, secret)) => Some(Erp { base_url, secret }),
+        Err(problems) => {
+            for problem in problems {
+                reader.problem(format!("erp.{}", problem.key), problem.problem, problem.mend);
+            }
+            None
+        }
+    }
+}
+
+impl Channel for TripStore {
+    fn spec(&self) -> &ChannelSpec {
+        &self.spec
+    }
+    fn rules(&self) -> ChannelRules {
+        self.settings.rules.clone()
+    }
+    fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
+        fat_events::verify(&self.settings.secrets, raw, cx)
+    }
+    fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep> {
+        self.settings.secrets.explain(raw.headers, raw.body, cx.now)
+    }
+    fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+        map::decode(&self.settings, self.erp.is_some(), request)
+    }
+    fn reply(&self, _endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
+        answers::reply(self.settings.zone(), "unknown_booking", inbound, answer)
+    }
+    fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        match (report, &self.erp) {
+            (Report::HandOver, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
+            (Report::HandOver, None) => Err(EncodeError::Obsolete("no books of an agency are configured")),
+            _ => calls::report(&self.settings, report, order, cx),
+        }
+    }
+    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()> {
+        match report {
+            Report::HandOver => erp::read(response),
+            _ => outbound::read(response),
+        }
+    }
+    fn learned(&self, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
+        match report {
+            Report::HandOver => erp::learned(response),
+            _ => calls::learned(&self.settings, self.erp.is_some(), report, order, response),
+        }
+    }
+    fn read_back(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::read_back(&self.settings, about, cx)
+    }
+    fn read_read_back(&self, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
+        calls::read_read_back(&self.settings, self.erp.is_some(), response)
+    }
+    fn label(&self, order: &Order) -> String {
+        label::label(order)
+    }
+}

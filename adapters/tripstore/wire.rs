@@ -1,0 +1,147 @@
+//! A booking as the marketplace tells it (`protocols/korea.md` 8.2), read field by field and checked.
+
+use ticketbridge_core::limits::QUANTITY_MAX;
+use ticketbridge_core::port::DecodeError;
+use ticketbridge_core::time::{Date, UnixMillis};
+
+use crate::fat_events::cancels::Cancel;
+use crate::fat_events::read::{At, MISMATCH};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Received,
+    Completed,
+    CancelRequested,
+    Canceled,
+    Departed,
+}
+
+const STATUSES: &[(&str, Status)] = &[
+    ("RECEIVED", Status::Received),
+    ("COMPLETED", Status::Completed),
+    ("CANCEL_REQUESTED", Status::CancelRequested),
+    ("CANCELED", Status::Canceled),
+    ("DEPARTED", Status::Departed),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PaymentKind {
+    Full,
+    Link,
+    Partial,
+}
+
+pub(super) struct Payment {
+    pub(super) id: String,
+    pub(super) purpose: String,
+    pub(super) amount: i64,
+    pub(super) approved_at: UnixMillis,
+    pub(super) link: Option<String>,
+    pub(super) cancels: Vec<Cancel>,
+}
+
+pub(super) struct Booking {
+    pub(super) number: String,
+    pub(super) agency_number: Option<String>,
+    pub(super) agency: String,
+    pub(super) product: String,
+    pub(super) event: String,
+    pub(super) status: Status,
+    pub(super) by_agency: bool,
+    pub(super) kind: Option<PaymentKind>,
+    pub(super) departure: Date,
+    pub(super) back: Option<Date>,
+    pub(super) travellers: [u32; 3],
+    pub(super) booker_name: Option<String>,
+    pub(super) booker_phone: Option<String>,
+    pub(super) total: i64,
+    pub(super) discount: i64,
+    pub(super) paid: i64,
+    pub(super) outstanding: i64,
+    pub(super) deposit: Option<i64>,
+    pub(super) payments: Vec<Payment>,
+    pub(super) booked_at: UnixMillis,
+}
+
+impl Booking {
+    /// Reads a booking and checks it. Paths of errors begin inside the booking.
+    pub(super) fn read(at: &At<'_>) -> Result<Self, DecodeError> {
+        let at = at.object()?.renamed();
+        let (amounts, booker) = (at.field("amounts").object()?, at.field("booker").object()?);
+        let travellers = at.field("travellers").object()?;
+        let count = |name: &str| match travellers.field(name) {
+            field if field.is_there() => field.count(QUANTITY_MAX),
+            _ => Ok(0),
+        };
+        let kind = at.field("payment_kind");
+        let kinds = [("FULL", PaymentKind::Full), ("LINK", PaymentKind::Link), ("PARTIAL", PaymentKind::Partial)];
+        let departure = at.field("departure_date");
+        let read = Self {
+            number: at.field("booking_no").id()?,
+            agency_number: at.field("agency_booking_no").maybe_text()?,
+            agency: at.field("agency_code").id()?,
+            product: at.field("product_code").id()?,
+            event: at.field("event_code").id()?,
+            status: at.field("status").word(STATUSES)?,
+            by_agency: at.field("payment_owner").word(&[("TRIP", false), ("AGENCY", true)])?,
+            kind: if kind.is_there() { Some(kind.word(&kinds)?) } else { None },
+            departure: departure.maybe_date()?.ok_or_else(|| departure.wrong("is missing"))?,
+            back: at.field("return_date").maybe_date()?,
+            travellers: [count("adult")?, count("child")?, count("infant")?],
+            booker_name: booker.field("name").maybe_text()?,
+            booker_phone: booker.field("phone").maybe_text()?,
+            total: amounts.field("total_sale_krw").amount()?,
+            discount: amounts.field("discount_krw").amount()?,
+            paid: amounts.field("paid_krw").amount()?,
+            outstanding: amounts.field("outstanding_krw").amount()?,
+            deposit: amounts.field("deposit_krw").maybe_amount()?,
+            payments: at.field("payments").list()?.iter().map(payment).collect::<Result<_, _>>()?,
+            booked_at: at.field("booked_at").instant()?,
+        };
+        at.field("balance_due_date").maybe_date()?;
+        read.check(&at, &amounts)?;
+        Ok(read)
+    }
+
+    fn check(&self, at: &At<'_>, amounts: &At<'_>) -> Result<(), DecodeError> {
+        let coupon = at.field("coupon");
+        if self.by_agency && (!self.payments.is_empty() || coupon.is_there()) {
+            return Err(at.field("payments").wrong("must be empty for AGENCY, and there can be no coupon"));
+        }
+        if self.by_agency != self.kind.is_none() {
+            return Err(at.field("payment_kind").wrong("must be null for AGENCY, and only then"));
+        }
+        if coupon.is_there() {
+            if self.kind != Some(PaymentKind::Full) {
+                return Err(coupon.wrong("needs full payment").coded("coupon_needs_full_payment"));
+            }
+            if coupon.field("amount_krw").amount()? > self.discount {
+                return Err(coupon.field("amount_krw").wrong("must not be more than discount_krw").coded(MISMATCH));
+            }
+        }
+        if self.discount > self.total {
+            return Err(amounts.field("discount_krw").mismatch("must not be more than total_sale_krw"));
+        }
+        if self.kind == Some(PaymentKind::Full)
+            && (self.payments.len() > 1 || self.payments.iter().any(|payment| payment.purpose != "FULL"))
+        {
+            return Err(at.field("payments").wrong("must be one at most for FULL, with the purpose FULL"));
+        }
+        if self.travellers.iter().sum::<u32>() == 0 {
+            return Err(at.field("travellers").wrong("must be at least one"));
+        }
+        Ok(())
+    }
+}
+
+fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
+    let purposes = [("FULL", "FULL"), ("DEPOSIT", "DEPOSIT"), ("BALANCE", "BALANCE")];
+    Ok(Payment {
+        id: at.field("payment_id").id()?,
+        purpose: at.field("purpose").word(&purposes)?.to_owned(),
+        amount: at.field("amount_krw").amount()?,
+        approved_at: at.field("approved_at").instant()?,
+        link: at.field("link_id").maybe_text()?,
+        cancels: at.field("cancels").list()?.iter().map(Cancel::read).collect::<Result<_, _>>()?,
+    })
+}

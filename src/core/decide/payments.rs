@@ -1,0 +1,316 @@
+//! Payments one by one, where a channel names them: merged by their numbers, returned alone, collected by link.
+
+use crate::decide::mirror::{Draft, fee_entry};
+use crate::decide::{Decision, sale};
+use crate::effect::{Effect, Report};
+use crate::event::Event;
+use crate::mirror::{CalledOff, LinkState, Mirror, Payment, PaymentLink, Snapshot, Stage};
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
+use crate::order::{AttentionKind, BookingState, Order, OrderState};
+use crate::rejection::{Rejection, Why};
+use crate::time::{Moment, UnixMillis};
+
+/// Movements that we asked for carry this before the payment's number, until the channel gives them one of its own.
+const WANTED: &str = "wanted:";
+
+fn wanted_prefix(payment: &str) -> String {
+    format!("{WANTED}{payment}:")
+}
+
+/// How far a movement has come; what is told late never takes it back.
+fn rank(status: EntryStatus) -> u8 {
+    match status {
+        EntryStatus::Pending => 0,
+        EntryStatus::Failed => 1,
+        EntryStatus::Done => 2,
+    }
+}
+
+/// Adds what is new among the movements. They are a set: the order in which they are told plays no part.
+pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
+    for entry in &snapshot.entries {
+        let known =
+            draft.order.money.ledger.iter().find(|e| e.kind == entry.kind && e.reference == entry.reference).cloned();
+        let recorded = || Decision::nothing().event(Event::PaymentRecorded { entry: entry.clone() });
+        match known {
+            None => {
+                retract_wanted(draft, snapshot, entry);
+                draft.add(recorded());
+            }
+            Some(known) if known.amount != entry.amount => {
+                let sentence =
+                    format!("the movement `{}` was told with another amount; the first one stands", entry.reference);
+                draft.flag(AttentionKind::Contradiction, sentence);
+            }
+            Some(known) if known.status == entry.status => {}
+            Some(known) if is_news || rank(entry.status) > rank(known.status) => draft.add(recorded()),
+            Some(_) => {}
+        }
+    }
+    let part = sale::too_much_back(&draft.order, Decision::nothing());
+    draft.add(part);
+}
+
+/// The channel has given the movement that we asked for its own number.
+fn retract_wanted(draft: &mut Draft, snapshot: &Snapshot, entry: &LedgerEntry) {
+    let Some(payment) = snapshot.picture.payments.iter().find(|p| p.returns.contains(&entry.reference)) else { return };
+    let prefix = wanted_prefix(&payment.id);
+    let wanted = draft.order.money.ledger.iter().find(|e| e.reference.starts_with(&prefix) && e.amount == entry.amount);
+    if let Some(reference) = wanted.map(|e| e.reference.clone()) {
+        draft.add(Decision::nothing().event(Event::PaymentRetracted { reference }));
+    }
+}
+
+/// What is still to go back, and what is kept, once the order is called off.
+pub(super) fn settle_up(draft: &mut Draft, off: Option<&CalledOff>, now: UnixMillis) {
+    let Some(off) = off.filter(|_| draft.order.state == OrderState::Cancelled) else { return };
+    let money = &draft.order.money;
+    if money.mode != PaymentMode::Ledger || money.received() == 0 {
+        return;
+    }
+    let named: i64 =
+        money.ledger.iter().filter(|e| e.kind == EntryKind::Refund && e.reference != PRESUMED).map(|e| e.amount).sum();
+    let presumed = money.ledger.iter().any(|e| e.kind == EntryKind::Refund && e.reference == PRESUMED);
+    let missing = off.returns.unwrap_or(money.received() - off.fee).min(money.received()) - named;
+    let fee = off.fee.min(money.received() - named.max(off.returns.unwrap_or(0).min(money.received()))).max(0);
+    let known_fee = money.fee();
+    if missing > 0 && !presumed {
+        let entry = LedgerEntry {
+            reference: PRESUMED.to_owned(),
+            kind: EntryKind::Refund,
+            status: EntryStatus::Pending,
+            amount: missing,
+            at: now,
+        };
+        draft.add(Decision::nothing().event(Event::PaymentRecorded { entry }));
+    }
+    if fee != known_fee && (fee > 0 || known_fee > 0) {
+        draft.add(Decision::nothing().event(Event::PaymentRecorded { entry: fee_entry(fee, now) }));
+    }
+}
+
+/// Money that nobody expected: for an order that was called off, through a link that was taken back, or more than is due. It is
+/// recorded, shown, and sent back.
+pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot, moment: Moment) {
+    if draft.order.money.mode != PaymentMode::Ledger {
+        return;
+    }
+    let news: Vec<&LedgerEntry> = snapshot
+        .entries
+        .iter()
+        .filter(|e| e.kind == EntryKind::Charge && e.status == EntryStatus::Done && !before.money.knows(e))
+        .collect();
+    let dead_link = |payment: &str| {
+        let link = snapshot.picture.payments.iter().find(|p| p.id == payment).and_then(|p| p.link.as_deref());
+        let links = before.mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
+        links.iter().any(|l| {
+            l.id.as_deref() == link && link.is_some() && matches!(l.state, LinkState::Expired | LinkState::Revoked)
+        })
+    };
+    let mut flagged = false;
+    for (index, entry) in news.iter().enumerate() {
+        if before.mirror.is_some() && (before.state == OrderState::Cancelled || dead_link(&entry.reference)) {
+            flagged = true;
+            want_return(draft, &entry.reference, entry.amount, entry.amount, "unexpected payment", index, moment);
+        }
+    }
+    let money = &draft.order.money;
+    let over = money.received() - money.refunded() - money.refund_pending() - money.due;
+    let newest = news.last().filter(|_| over > 0 && draft.order.state != OrderState::Cancelled);
+    if let Some(newest) = newest {
+        flagged = true;
+        let amount = over.min(newest.amount);
+        want_return(draft, &newest.reference, amount, newest.amount, "overpaid", news.len(), moment);
+    }
+    if flagged {
+        let sentence = "money came that was not due; it is being returned";
+        let part = Decision::nothing().attention(&draft.order, AttentionKind::UnexpectedPayment, sentence);
+        draft.add(part);
+    }
+}
+
+fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &str, index: usize, moment: Moment) {
+    let reference = format!("{}{:x}{index}", wanted_prefix(payment), moment.seed.0);
+    let entry = LedgerEntry {
+        reference: reference.clone(),
+        kind: EntryKind::Refund,
+        status: EntryStatus::Pending,
+        amount,
+        at: moment.now,
+    };
+    let report =
+        Report::PaymentReturn { reference, payment: payment.to_owned(), amount, left, reason: reason.to_owned() };
+    draft.add(
+        Decision::nothing()
+            .event(Event::PaymentRecorded { entry })
+            .effect(Effect::TellChannel { report, not_before: None }),
+    );
+}
+
+/// What of a payment can still go back, with what we have asked for already taken off.
+fn left_of(order: &Order, payment: &Payment) -> i64 {
+    let prefix = wanted_prefix(&payment.id);
+    let asked: i64 = order
+        .money
+        .ledger
+        .iter()
+        .filter(|e| e.reference.starts_with(&prefix) && e.status != EntryStatus::Failed)
+        .map(|e| e.amount)
+        .sum();
+    payment.left - asked
+}
+
+/// Ops return money and leave the booking as it is (KA-03): newest payment first, each within what it has left.
+pub(super) fn return_payments(
+    order: &Order,
+    amount: Option<i64>,
+    reason: &str,
+    moment: Moment,
+) -> Result<Decision, Rejection> {
+    let Some(mirror) = order.mirror.as_deref() else {
+        return Err(Rejection::new(Why::NotSupported, "this channel does not return money without the order"));
+    };
+    if order.money.mode != PaymentMode::Ledger || mirror.picture.payments.is_empty() {
+        return Err(Rejection::new(Why::NoPayment, "nothing was paid for this order through the channel"));
+    }
+    let state = order.booking.as_ref().map(|b| b.state);
+    if matches!(state, Some(BookingState::Requested | BookingState::Confirmed)) {
+        let sentence = "only what has been used, or called off, is paid back alone; mark it used, or cancel it";
+        return Err(Rejection::new(Why::NotUsed, sentence));
+    }
+    let mut payments: Vec<(&Payment, i64)> = mirror.picture.payments.iter().map(|p| (p, left_of(order, p))).collect();
+    payments.sort_by_key(|(payment, _)| std::cmp::Reverse(payment.at));
+    let left: i64 = payments.iter().map(|(_, left)| (*left).max(0)).sum();
+    let mut open = amount.unwrap_or(left);
+    if open <= 0 || open > left {
+        return Err(Rejection::new(Why::RefundExceeds, format!("{left} can still go back")).at("amount"));
+    }
+    let mut draft = Draft::of(order, moment);
+    for (index, (payment, left)) in payments.iter().enumerate() {
+        let part = open.min(*left);
+        if part > 0 {
+            want_return(&mut draft, &payment.id, part, *left, reason, index, moment);
+            open -= part;
+        }
+    }
+    Ok(draft.decision)
+}
+
+/// The channel has paid back what we asked for, and has not named the movement yet.
+pub(super) fn returned(draft: &mut Draft, reference: &str) {
+    let entry = draft.order.money.ledger.iter().find(|e| e.reference == reference && e.status == EntryStatus::Pending);
+    if let Some(entry) = entry.cloned() {
+        let entry = LedgerEntry { status: EntryStatus::Done, ..entry };
+        draft.add(Decision::nothing().event(Event::PaymentRecorded { entry }));
+    }
+}
+
+/// What is still to be paid.
+fn open_balance(order: &Order) -> i64 {
+    order.money.due - order.money.received() + order.money.refunded()
+}
+
+/// Ops send the guest a payment link: one is live at most, and a new one takes the old one back (TS-02).
+pub(super) fn send_link(
+    order: &Order,
+    amount: Option<i64>,
+    expires_at: UnixMillis,
+    moment: Moment,
+) -> Result<Decision, Rejection> {
+    let Some(mirror) = order.mirror.as_deref() else {
+        return Err(Rejection::new(Why::NotSupported, "this channel has no payment links"));
+    };
+    let refuse = |sentence: &'static str| Err(Rejection::new(Why::LinkNotNeeded, sentence));
+    if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
+        return refuse("nothing is to be paid for an order that is called off, or about to be");
+    }
+    if order.booking.as_ref().is_none_or(|b| b.state != BookingState::Confirmed) {
+        return refuse("a link is sent for an accepted booking only; accept it first");
+    }
+    let open = open_balance(order);
+    if order.money.mode != PaymentMode::Ledger || open <= 0 {
+        return refuse("nothing is open");
+    }
+    let first = mirror.picture.accept_needs;
+    let next = if order.money.received() == 0 && (1..open).contains(&first) { first } else { open };
+    let amount = amount.unwrap_or(next);
+    if amount <= 0 || amount > open {
+        return Err(Rejection::new(Why::Invalid, format!("the amount can be 1 to {open}")).at("amount"));
+    }
+    if expires_at <= moment.now {
+        return Err(Rejection::new(Why::Invalid, "the link would be over before it is sent").at("expires_at"));
+    }
+    let mut draft = Draft::of(order, moment);
+    end_live_link(&mut draft, LinkState::Revoked);
+    let key = format!("lnk_{:032x}", moment.seed.0);
+    let link = PaymentLink { key: key.clone(), id: None, url: None, amount, expires_at, state: LinkState::Wanted };
+    draft.add(
+        Decision::nothing()
+            .event(Event::PaymentLinkChanged { link })
+            .effect(Effect::TellChannel { report: Report::PaymentLink { key }, not_before: None }),
+    );
+    Ok(draft.decision)
+}
+
+/// Ops take the live link back.
+pub(super) fn revoke_link(order: &Order, moment: Moment) -> Result<Decision, Rejection> {
+    if order.mirror.as_deref().and_then(Mirror::live_link).is_none() {
+        return Err(Rejection::new(Why::NotFound, "this order has no live payment link"));
+    }
+    let mut draft = Draft::of(order, moment);
+    end_live_link(&mut draft, LinkState::Revoked);
+    Ok(draft.decision)
+}
+
+fn end_live_link(draft: &mut Draft, state: LinkState) {
+    let Some(link) = draft.order.mirror.as_deref().and_then(Mirror::live_link).cloned() else { return };
+    let mut part = Decision::nothing().event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link.clone() } });
+    if let (LinkState::Revoked, Some(id)) = (state, link.id) {
+        part = part.effect(Effect::TellChannel { report: Report::LinkRevoked { id }, not_before: None });
+    }
+    draft.add(part);
+}
+
+/// The channel has made the link. One that was taken back meanwhile is taken back there too.
+pub(super) fn record_link(order: &Order, key: &str, id: &str, url: Option<&str>) -> Decision {
+    let links = order.mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
+    let Some(link) = links.iter().find(|link| link.key == key && link.id.is_none()) else {
+        return Decision::nothing();
+    };
+    let is_wanted = link.state == LinkState::Wanted;
+    let state = if is_wanted { LinkState::Live } else { link.state };
+    let made = PaymentLink { id: Some(id.to_owned()), url: url.map(str::to_owned), state, ..link.clone() };
+    let decision = Decision::nothing().event(Event::PaymentLinkChanged { link: made });
+    if is_wanted {
+        return decision;
+    }
+    let report = Report::LinkRevoked { id: id.to_owned() };
+    decision.effect(Effect::TellChannel { report, not_before: None })
+}
+
+/// The channel did not make the link.
+pub(super) fn link_failed(draft: &mut Draft, key: &str) {
+    let links = draft.order.mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
+    if let Some(link) = links.iter().find(|link| link.key == key && link.state == LinkState::Wanted).cloned() {
+        let link = PaymentLink { state: LinkState::Revoked, ..link };
+        draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link }));
+    }
+}
+
+/// What the picture says of links; and one that has nothing left to collect is taken back.
+pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
+    let links = draft.order.mirror.as_deref().map(|m| m.links.clone()).unwrap_or_default();
+    let paid = |id: &str| snapshot.picture.payments.iter().any(|p| p.link.as_deref() == Some(id));
+    for link in links {
+        let Some(id) = link.id.as_deref() else { continue };
+        let told = snapshot.link.as_ref().filter(|news| news.id == id).map(|news| news.state);
+        let state = told.or((link.is_live() && paid(id)).then_some(LinkState::Paid)).unwrap_or(link.state);
+        if state != link.state {
+            draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link } }));
+        }
+    }
+    let wants_out = matches!(snapshot.picture.stage, Stage::CancelRequested { .. });
+    if wants_out || draft.order.is_over() || open_balance(&draft.order) <= 0 {
+        end_live_link(draft, LinkState::Revoked);
+    }
+}

@@ -1,0 +1,254 @@
+//! The channel's own picture of an order, where a channel tells the whole order with every message and counts its revisions.
+//!
+//! Such a channel is the one that moves the order: what we want is a [`Proposal`] until it agrees. The higher revision wins,
+//! gaps are applied, and what is told late changes nothing but the money, which is a set of numbered movements.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::command::Sale;
+use crate::money::LedgerEntry;
+use crate::order::CancelReason;
+use crate::rules::cancel_policy::CancelPolicy;
+use crate::time::{Date, UnixMillis};
+
+/// Where the channel says that the visit stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Waits for our decision.
+    Requested,
+    /// Accepted.
+    Confirmed,
+    /// The guest wants out, and we decide; the visit had been accepted before, or not.
+    CancelRequested {
+        /// Whether it had been accepted.
+        confirmed: bool,
+    },
+    /// Declined.
+    Rejected,
+    /// Called off.
+    Cancelled,
+    /// The guest was there.
+    Used,
+    /// The guest was not there.
+    NoShow,
+}
+
+/// One line of the order: so many units of one price.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Line {
+    /// The channel's number for the line.
+    pub detail: String,
+    /// Its words for the price.
+    pub label: String,
+    /// Units sold.
+    pub quantity: u32,
+    /// What they cost together, minor units.
+    pub amount: i64,
+    /// Units called off so far.
+    pub cancelled: u32,
+    /// Units used so far.
+    pub used: u32,
+}
+
+/// A payment as the channel holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Payment {
+    /// The channel's number for it.
+    pub id: String,
+    /// What of it can still go back, minor units.
+    pub left: i64,
+    /// When it was made.
+    pub at: UnixMillis,
+    /// Numbers of the movements by which parts of it went back.
+    pub returns: Vec<String>,
+    /// The link that it was made through.
+    pub link: Option<String>,
+}
+
+/// What we have asked the channel for, and it has not agreed to yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "wants", rename_all = "snake_case")]
+pub enum Proposal {
+    /// To accept the booking.
+    Accept,
+    /// To decline it.
+    Decline {
+        /// Written for the guest.
+        reason: String,
+    },
+    /// To call the order off.
+    Cancel {
+        /// The fee that a person named, minor units; `None` is the channel's own.
+        fee: Option<i64>,
+        /// Why; not shown to the guest.
+        reason: String,
+    },
+}
+
+/// Where a payment link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Asked for; the channel has not made it yet.
+    Wanted,
+    /// The guest can pay with it.
+    Live,
+    /// It was paid.
+    Paid,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+}
+
+/// A link by which the guest pays.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PaymentLink {
+    /// Our name for it.
+    pub key: String,
+    /// The channel's number, once made.
+    pub id: Option<String>,
+    /// The address, once made.
+    pub url: Option<String>,
+    /// What it collects, minor units.
+    pub amount: i64,
+    /// Until when it can be paid.
+    pub expires_at: UnixMillis,
+    /// Where it stands.
+    pub state: LinkState,
+}
+
+impl PaymentLink {
+    /// Whether the guest can pay with it, or soon will.
+    pub fn is_live(&self) -> bool {
+        matches!(self.state, LinkState::Wanted | LinkState::Live)
+    }
+}
+
+/// A number that a third party gives the order; it changes, and is never a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PartnerNumber {
+    /// The number.
+    pub number: String,
+    /// Since when it holds.
+    pub since: UnixMillis,
+}
+
+/// What the channel says, apart from money and guests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Picture {
+    /// Its count of changes; grows by one with each.
+    pub revision: u64,
+    /// When it was so.
+    pub at: UnixMillis,
+    /// Where the visit stands.
+    pub stage: Stage,
+    /// Whether acceptance is ours to decide.
+    pub needs_decision: bool,
+    /// What must have come in before we may accept, minor units.
+    pub accept_needs: i64,
+    /// The order belongs to a partner's own system: it is shown, never changed.
+    pub read_only: bool,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// The payments.
+    pub payments: Vec<Payment>,
+    /// What calling off costs, where the channel says.
+    pub policy: Option<CancelPolicy>,
+    /// Whether a partner's system is to be told of the order.
+    pub hand_over: bool,
+    /// What the adapter needs again for its calls; read by it alone.
+    pub extra: BTreeMap<String, String>,
+}
+
+/// The picture, and what we keep beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Mirror {
+    /// The newest picture.
+    pub picture: Picture,
+    /// Why the product was not for sale when it was booked.
+    pub not_for_sale: Option<String>,
+    /// What we have asked for.
+    pub proposal: Option<Proposal>,
+    /// Payment links, oldest first; at most one is live.
+    pub links: Vec<PaymentLink>,
+    /// The partner's numbers, oldest first; the last one holds.
+    pub partner_numbers: Vec<PartnerNumber>,
+}
+
+impl Mirror {
+    /// The link that the guest can pay with.
+    pub fn live_link(&self) -> Option<&PaymentLink> {
+        self.links.iter().find(|link| link.is_live())
+    }
+    /// The partner's number that holds.
+    pub fn partner_number(&self) -> Option<&str> {
+        self.partner_numbers.last().map(|held| held.number.as_str())
+    }
+    /// Units called off so far.
+    pub fn cancelled_units(&self) -> u32 {
+        self.picture.lines.iter().map(|line| line.cancelled).sum()
+    }
+}
+
+/// How an order was called off.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CalledOff {
+    /// Why, in our words.
+    pub reason: CancelReason,
+    /// Against the channel's ordinary rules: only then can it come after use.
+    pub ex_officio: bool,
+    /// What is kept, minor units.
+    pub fee: i64,
+    /// What goes back altogether, minor units, where the channel says.
+    pub returns: Option<i64>,
+    /// For people.
+    pub words: Option<String>,
+}
+
+/// A change of a payment link.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LinkNews {
+    /// The channel's number for the link.
+    pub id: String,
+    /// Where it stands now.
+    pub state: LinkState,
+}
+
+/// The whole order as a channel tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The sale.
+    pub sale: Sale,
+    /// Everything around the visit.
+    pub picture: Picture,
+    /// First day on which it admits.
+    pub visit_date: Option<Date>,
+    /// Last day on which it admits.
+    pub valid_until: Option<Date>,
+    /// When the stage was reached.
+    pub since: UnixMillis,
+    /// How it was called off, if it was.
+    pub called_off: Option<CalledOff>,
+    /// Movements of money by their numbers.
+    pub entries: Vec<LedgerEntry>,
+    /// A payment link that changed.
+    pub link: Option<LinkNews>,
+    /// The partner's number.
+    pub partner_number: Option<String>,
+    /// What the adapter found in it that contradicts itself, for people.
+    pub doubts: Vec<String>,
+    /// Whether an order that is not known may be made of it; otherwise it waits for an earlier message.
+    pub creates: bool,
+    /// Whether the channel can be asked for the whole order.
+    pub can_read_back: bool,
+}
+
+impl Snapshot {
+    /// Whether it says more than what is known.
+    pub fn is_news_to(&self, mirror: Option<&Mirror>) -> bool {
+        mirror.is_none_or(|known| self.picture.revision > known.picture.revision)
+    }
+}

@@ -1,0 +1,132 @@
+//! Whole orders as their channel tells them: taken over where the order is known, and made of them where it is not.
+
+use std::sync::Arc;
+
+use ticketbridge_core::command::{Command, PlaceOrder};
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::mirror::{Snapshot, Stage};
+use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
+use ticketbridge_core::product::RuleSnapshot;
+use ticketbridge_core::{Answering, Rejection, Why};
+use ticketbridge_store::{Job, JobEnd, Tx};
+
+use crate::engine::incoming::apply_remembered;
+use crate::engine::{Applied, Change, Engine, EngineError, counts};
+use crate::live::Running;
+use crate::registry::RegisteredChannel;
+
+/// What became of a whole order.
+pub(crate) enum Synced {
+    /// It is the order now.
+    Taken(Box<Applied>),
+    /// Something later was known; at most its money was new.
+    Stale(Box<Applied>),
+    /// The order was made of it.
+    Made(Box<Applied>),
+    /// The order is not known, and may not be made of it.
+    Unknown,
+}
+
+/// Takes a whole order over, or makes it.
+pub(crate) async fn sync(
+    tx: &Tx,
+    change: &Change<'_>,
+    channel: &RegisteredChannel,
+    snapshot: &Snapshot,
+) -> Result<Synced, EngineError> {
+    let about = &snapshot.sale.channel_order_id;
+    let row = tx.lock_ref(&channel.id, about).await?;
+    if let Some(id) = &row.order {
+        let Some(order) = tx.lock_order(id).await? else { return Err(EngineError::TryLater) };
+        let is_news = snapshot.is_news_to(order.mirror.as_deref());
+        let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale: None };
+        let applied = Box::new(change.on_locked(tx, order, &command).await?);
+        return Ok(if is_news { Synced::Taken(applied) } else { Synced::Stale(applied) });
+    }
+    if !snapshot.creates {
+        return Ok(Synced::Unknown);
+    }
+    let sale = &snapshot.sale;
+    let Some(rules) = change.running.config.rule_snapshot(channel.channel.rules(), &sale.product) else {
+        let code = sale.product.booking.as_ref().map_or("", |code| code.as_str());
+        return Err(Rejection::new(Why::OffSale, format!("no booking product `{code}` is configured"))
+            .at("product")
+            .into());
+    };
+    let not_for_sale = not_for_sale(tx, channel, &rules, snapshot).await?;
+    let placed = PlaceOrder { channel: channel.id.clone(), sale: sale.clone(), rules, is_stub: true };
+    let made = change.place(tx, &Command::PlaceOrder(Box::new(placed), Default::default())).await?;
+    tx.bind_ref(&channel.id, about, &made.order.id, None).await?;
+    let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale };
+    let applied = change.next(1).on_locked(tx, made.order, &command).await?;
+    Ok(Synced::Made(Box::new(Applied { changed: true, ..applied })))
+}
+
+/// Why a new booking that waits for us cannot be accepted by policy: its product was off sale, or its date is full (KA-07).
+async fn not_for_sale(
+    tx: &Tx,
+    channel: &RegisteredChannel,
+    rules: &RuleSnapshot,
+    snapshot: &Snapshot,
+) -> Result<Option<String>, EngineError> {
+    if snapshot.picture.stage != Stage::Requested {
+        return Ok(None);
+    }
+    let listing = tx.listing(&channel.id, &rules.booking.code).await?;
+    if listing.is_some_and(|listing| !listing.is_open && snapshot.sale.placed_at >= listing.since) {
+        return Ok(Some(CLOSED.to_owned()));
+    }
+    if let Some(date) = snapshot.visit_date {
+        if rules.booking.calendar_on(date).is_none() {
+            return Ok(Some(CLOSED.to_owned()));
+        }
+        let left = counts::date_left(tx, &rules.booking, Some(date)).await?;
+        if left.is_some_and(|left| left < i64::from(snapshot.sale.quantity)) {
+            return Ok(Some(SOLD_OUT.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+impl Engine {
+    /// Takes over what the channel answered when it was asked for a whole order, and ends the delivery that asked.
+    ///
+    /// # Errors
+    /// [`EngineError::LeaseLost`]; a rejection when the order cannot be made; store errors.
+    pub(crate) async fn take_read_back(
+        &self,
+        job: Option<&Job>,
+        running: Arc<Running>,
+        channel: Arc<RegisteredChannel>,
+        snapshot: Box<Snapshot>,
+    ) -> Result<Applied, EngineError> {
+        let moment = self.moment();
+        let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+        let work = Arc::new((job.cloned(), running, channel, snapshot, actor));
+        let applied = self
+            .store
+            .write("read_back", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (job, running, channel, snapshot, actor) = &*work;
+                    if let Some(job) = job
+                        && !tx.settle(job, &JobEnd::Delivered, moment.now).await?
+                    {
+                        return Err(EngineError::LeaseLost);
+                    }
+                    let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
+                    match sync(tx, &change, channel, snapshot).await? {
+                        Synced::Made(applied) => {
+                            let about = &snapshot.sale.channel_order_id;
+                            apply_remembered(tx, &change, channel, *applied, about).await
+                        }
+                        Synced::Taken(applied) | Synced::Stale(applied) => Ok(*applied),
+                        Synced::Unknown => Err(EngineError::TryLater),
+                    }
+                })
+            })
+            .await?;
+        self.announce(&applied);
+        Ok(applied)
+    }
+}

@@ -1,0 +1,249 @@
+//! Money that goes back: with the booking, without it, late, failed, as credit; and what is kept.
+
+use serde_json::json;
+use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::{BookingState, CancelReason, OrderState, TicketingState};
+
+use crate::support::TestBridge;
+use crate::support::kakao::{CAN, KAKAO, cancelled, event, reservation, with_cancels};
+use crate::support::partners::Outcome;
+
+async fn used(bridge: &TestBridge) {
+    let booked = reservation("R1", "pd_auto", "CONFIRMED");
+    bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
+    bridge.drain().await;
+    let used = reservation("R1", "pd_auto", "USED");
+    bridge.kakao_is(event("e2", "reservation.used", 2, &used, json!({"by": "CODE"})), "accepted").await;
+}
+
+#[tokio::test]
+async fn edge_07_and_09_a_payment_goes_back_and_the_booking_stays_used() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    used(&bridge).await;
+    let body = json!({"amount": 91_000, "reason": "late start"});
+    bridge.post(&format!("orders/{KAKAO}:R1/return-payment"), &body).await.expect(200);
+    bridge.drain().await;
+    let calls = bridge.partners.sent("/payments/");
+    let sent: Vec<_> =
+        calls.iter().map(|s| (s.url.rsplit('/').nth(1).unwrap().to_owned(), s.body["cancel_krw"].clone())).collect();
+    assert_eq!(
+        sent,
+        [("pay_1".to_owned(), json!(90_000)), ("pay_2".to_owned(), json!(1_000))],
+        "one call for each means"
+    );
+    assert_eq!(calls[1].body["expect_cancelable_krw"], 3_000);
+    assert_eq!(bridge.booked("R1").await.payment(), PaymentState::RefundPending);
+    let back = with_cancels(
+        reservation("R1", "pd_auto", "USED"),
+        &[("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 1_000, "DONE")],
+    );
+    bridge.kakao_is(event("e3", "payment.canceled", 3, &back, json!({})), "accepted").await;
+    let order = bridge.booked("R1").await;
+    assert_eq!(order.state, OrderState::Completed);
+    assert_eq!(order.booking.as_ref().unwrap().state, BookingState::Used);
+    assert_eq!(order.booking.as_ref().unwrap().ticketing.state, TicketingState::Issued);
+    assert_eq!(order.payment(), PaymentState::PartiallyRefunded);
+    assert_eq!(order.money.refunded(), 91_000, "the platform's own numbers replace ours");
+    bridge.drain().await;
+    assert!(bridge.partners.sent("/bridge/reservations").iter().all(|s| !s.url.ends_with("/cancel")));
+}
+
+#[tokio::test]
+async fn payments_told_back_in_the_change_alone_count_too() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    used(&bridge).await;
+    let mut now = reservation("R1", "pd_auto", "USED");
+    now["amounts"]["refunded_krw"] = json!(93_000);
+    now["payments"][0]["cancelable_krw"] = json!(0);
+    now["payments"][1]["cancelable_krw"] = json!(0);
+    let cancel = |payment: &str, id: &str, amount: i64| {
+        json!({"payment_id": payment, "cancel_id": id, "amount_krw": amount, "kind": "PAYMENT_ONLY", "status": "DONE",
+               "done_at": "2026-12-14T11:02:00+09:00"})
+    };
+    let change = json!({"cancels": [cancel("pay_1", "cx_1", 90_000), cancel("pay_2", "cx_2", 3_000)]});
+    bridge.kakao_is(event("e5", "payment.canceled", 5, &now, change), "accepted").await;
+    let order = bridge.booked("R1").await;
+    assert_eq!((order.state, order.payment()), (OrderState::Completed, PaymentState::Refunded));
+    assert!(order.attention.is_empty(), "{:?}", order.attention);
+}
+
+#[tokio::test]
+async fn edge_08_and_29_what_cannot_go_back_is_refused_here() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    used(&bridge).await;
+    let path = format!("orders/{KAKAO}:R1/return-payment");
+    bridge.post(&path, &json!({"amount": 93_001, "reason": "x"})).await.problem(409, "refund_exceeds");
+    bridge.post(&path, &json!({"reason": "x"})).await.expect(200);
+    bridge.post(&path, &json!({"amount": 1, "reason": "x"})).await.problem(409, "refund_exceeds");
+    let mut free = reservation("R2", "pd_plain", "USED");
+    free["payment_mode"] = json!("BOOKING_ONLY");
+    free["payments"] = json!([]);
+    free["amounts"] = json!({"gross_krw": 98000, "discount_krw": 0, "net_krw": 98000, "onsite_krw": 98000, "paid_krw": 0,
+        "refunded_krw": 0, "fee_krw": 0});
+    bridge.kakao_is(event("f1", "reservation.confirmed", 1, &free, json!({})), "accepted").await;
+    assert_eq!(bridge.booked("R2").await.payment(), PaymentState::None);
+    bridge.post(&format!("orders/{KAKAO}:R2/return-payment"), &json!({"reason": "x"})).await.problem(422, "no_payment");
+    let live = reservation("R3", "pd_plain", "CONFIRMED");
+    bridge.kakao_is(event("g1", "reservation.confirmed", 1, &live, json!({})), "accepted").await;
+    bridge.post(&format!("orders/{KAKAO}:R3/return-payment"), &json!({"reason": "x"})).await.problem(409, "not_used");
+}
+
+#[tokio::test]
+async fn a_refused_return_is_taken_off_the_books_and_shown() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    used(&bridge).await;
+    bridge
+        .partners
+        .next("/payments/pay_1", Outcome::Says(409, json!({"error": {"code": "cancelable_changed", "message": "no"}})));
+    bridge.post(&format!("orders/{KAKAO}:R1/return-payment"), &json!({"amount": 500, "reason": "x"})).await.expect(200);
+    bridge.drain().await;
+    let order = bridge.booked("R1").await;
+    assert_eq!(order.payment(), PaymentState::Paid);
+    assert_eq!(bridge.get("deliveries?state=dead").await.json()["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn edge_10_the_money_of_a_guest_who_did_not_come_goes_back_and_nothing_else_moves() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let booked = reservation("R1", "pd_plain", "CONFIRMED");
+    bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
+    let gone = reservation("R1", "pd_plain", "NO_SHOW");
+    bridge
+        .kakao_is(
+            event("e2", "reservation.no_show", 2, &gone, json!({"marked_at": "2026-12-13T13:00:00+09:00"})),
+            "accepted",
+        )
+        .await;
+    let back = with_cancels(gone, &[("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "CREDITED")]);
+    bridge.kakao_is(event("e3", "payment.canceled", 3, &back, json!({})), "accepted").await;
+    let order = bridge.booked("R1").await;
+    assert_eq!(order.booking.as_ref().unwrap().state, BookingState::NoShow);
+    assert_eq!(order.payment(), PaymentState::Refunded, "credit is money returned");
+}
+
+#[tokio::test]
+async fn edge_25_26_27_28_what_is_kept_and_what_goes_back() {
+    use PaymentState::{Paid, RefundFailed, RefundPending, Refunded};
+    let both = |status| vec![("pay_1", "cx_1", 90_000, status), ("pay_2", "cx_2", 3_000, status)];
+    for (name, fee, cancels, payment, kept) in [
+        ("a fee of everything", 93_000, vec![], Paid, 93_000),
+        ("a fee above what was paid", 120_000, vec![], Paid, 93_000),
+        ("all back", 0, both("DONE"), Refunded, 0),
+        ("as credit", 0, both("CREDITED"), Refunded, 0),
+        ("on its way", 0, both("PENDING"), RefundPending, 0),
+        ("promised, no movement told", 0, vec![], RefundPending, 0),
+        ("failed", 0, both("FAILED"), RefundFailed, 0),
+        (
+            "in parts",
+            0,
+            vec![("pay_1", "a", 50_000, "DONE"), ("pay_1", "b", 40_000, "DONE"), ("pay_2", "c", 3_000, "DONE")],
+            Refunded,
+            0,
+        ),
+        ("with a fee", 3_000, vec![("pay_1", "a", 90_000, "DONE")], Refunded, 3_000),
+    ] {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        let booked = reservation("R1", "pd_plain", "CONFIRMED");
+        bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
+        let off = cancelled("R1", "pd_plain", "BY_BOOKER", fee, &cancels);
+        bridge.kakao_is(event("e2", "reservation.canceled", 2, &off, json!({"by": "BOOKER"})), "accepted").await;
+        let order = bridge.booked("R1").await;
+        assert_eq!((order.payment(), order.money.fee()), (payment, kept), "{name}");
+        assert_eq!(order.state, OrderState::Cancelled, "{name}");
+        assert!(order.attention.is_empty(), "{name}: {:?}", order.attention);
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_failed_is_followed_to_its_end() {
+    for end in ["DONE", "CREDITED"] {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        let booked = reservation("R1", "pd_plain", "CONFIRMED");
+        bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
+        for (revision, status, expected) in [
+            (2, "PENDING", PaymentState::RefundPending),
+            (3, "FAILED", PaymentState::RefundFailed),
+            (4, end, PaymentState::Refunded),
+        ] {
+            let off = cancelled("R1", "pd_plain", "BY_BOOKER", 3_000, &[("pay_1", "cx_1", 90_000, status)]);
+            let change = json!({"cancel_id": "cx_1", "status": status});
+            let id = format!("e{revision}");
+            bridge.kakao_is(event(&id, "payment.refund_updated", revision, &off, change), "accepted").await;
+            assert_eq!(bridge.booked("R1").await.payment(), expected, "{status}");
+        }
+        // An old message about the same movement takes nothing back.
+        let old = cancelled("R1", "pd_plain", "BY_BOOKER", 3_000, &[("pay_1", "cx_1", 90_000, "PENDING")]);
+        bridge.kakao_is(event("old", "payment.refund_updated", 2, &old, json!({})), "stale").await;
+        assert_eq!(bridge.booked("R1").await.payment(), PaymentState::Refunded);
+    }
+}
+
+#[tokio::test]
+async fn ops_cancel_by_the_platforms_quote_and_may_lower_the_fee_only() {
+    for (asked, quoted, sent) in
+        [(None, 27_900, 27_900), (Some(10_000), 27_900, 10_000), (Some(0), 27_900, 0), (Some(27_900), 20_000, 20_000)]
+    {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        let booked = reservation("R1", "pd_plain", "CONFIRMED");
+        bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
+        bridge.set_time("2026-12-05T10:00:00+09:00");
+        bridge
+            .partners
+            .next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": quoted, "refund_krw": 93_000 - quoted})));
+        bridge.partners.next("R1/cancel", Outcome::Says(200, json!({})));
+        let mut body = json!({"reason": "guide is ill"});
+        if let Some(fee) = asked {
+            body["fee"] = json!(fee);
+        }
+        bridge
+            .post(&format!("orders/{KAKAO}:R1/cancel"), &json!({"reason": "x", "fee": 27_901}))
+            .await
+            .problem(422, "fee_above_default");
+        bridge.post(&format!("orders/{KAKAO}:R1/cancel"), &body).await.expect(200);
+        bridge.drain().await;
+        let call = bridge.partners.sent("R1/cancel").pop().unwrap();
+        assert_eq!(call.body["fee"]["amount_krw"], sent);
+        assert_eq!(call.body["refund_krw"], 93_000 - sent);
+        assert_eq!((&call.body["expect_paid_krw"], &call.body["expect_refunded_krw"]), (&json!(93_000), &json!(0)));
+        assert_eq!(call.body["internal_reason"], "guide is ill", "edge 31: it stays inside");
+        let order = bridge.booked("R1").await;
+        assert_eq!((order.state, order.cancel_reason), (OrderState::Cancelled, Some(CancelReason::ByOps)));
+        assert_eq!(order.payment(), PaymentState::RefundPending);
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_after_use_needs_the_platforms_authority() {
+    for (ex_officio, state) in [(false, OrderState::Completed), (true, OrderState::Cancelled)] {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        used(&bridge).await;
+        let mut off = cancelled(
+            "R1",
+            "pd_auto",
+            "BY_PARTNER",
+            0,
+            &[("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "DONE")],
+        );
+        off["ex_officio"] = json!(ex_officio);
+        bridge.kakao_is(event("e3", "reservation.canceled", 3, &off, json!({"by": "PARTNER"})), "accepted").await;
+        let order = bridge.booked("R1").await;
+        assert_eq!(order.state, state);
+        assert_eq!(order.payment(), PaymentState::Refunded);
+        assert_eq!(order.attention.is_empty(), ex_officio);
+    }
+}
+
+#[tokio::test]
+async fn a_part_called_off_leaves_the_rest_as_it_is() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let mut part = reservation("R1", "pd_plain", "CONFIRMED");
+    bridge.kakao_is(event("e1", "reservation.confirmed", 1, &part, json!({"by": "AUTO"})), "accepted").await;
+    part["lines"][0]["canceled_quantity"] = json!(1);
+    let part = with_cancels(part, &[("pay_1", "cx_1", 38_000, "DONE")]);
+    let change =
+        json!({"by": "BOOKER", "lines": [{"detail_no": "D1", "quantity": 1}], "fee_krw": 0, "refund_krw": 38_000});
+    bridge.kakao_is(event("e2", "reservation.canceled", 2, &part, change), "accepted").await;
+    let order = bridge.booked("R1").await;
+    assert_eq!((order.state, order.live_units()), (OrderState::Booked, 2));
+    assert_eq!(order.payment(), PaymentState::PartiallyRefunded);
+}

@@ -1,0 +1,444 @@
+//! TripStore-style bookings from outside: events in, calls out, money by parts (`product.md` TS-01 to TS-08; the numbers are those of
+//! `protocols/korea.md` 11).
+
+use serde_json::{Value, json};
+use ticketbridge_core::mirror::LinkState;
+use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundState};
+
+use crate::support::TestBridge;
+use crate::support::partners::Outcome;
+use crate::support::tripstore::{CAN, TRIP, event, kind, paid, returned, trip};
+
+/// A completed booking with its deposit paid.
+fn with_deposit(number: &str) -> Value {
+    paid(trip(number, "COMPLETED"), "tp_1", "DEPOSIT", 300_000, None)
+}
+
+#[tokio::test]
+async fn edge_32_33_43_44_the_eight_names_follow_from_state_and_money() {
+    let full = || kind(trip("T", "COMPLETED"), "FULL");
+    let mut free = full();
+    free["amounts"] = json!({"total_sale_krw": 50_000, "discount_krw": 50_000, "paid_krw": 0, "outstanding_krw": 0, "deposit_krw": null});
+    free["coupon"] = json!({"coupon_id": "c1", "amount_krw": 50_000});
+    let all = |status: &str| paid(kind(trip("T", status), "FULL"), "tp_1", "FULL", 3_180_000, None);
+    let cases: [(&str, Value, &str); 9] = [
+        ("booking.received", trip("T", "RECEIVED"), "예약접수"),
+        ("booking.completed", trip("T", "COMPLETED"), "예약완료·결제대기"),
+        ("booking.completed", with_deposit("T"), "예약완료·결제진행"),
+        ("booking.completed", all("COMPLETED"), "예약완료·결제완료"),
+        ("booking.completed", free, "예약완료·결제완료"),
+        ("booking.completed", trip("T", "CANCEL_REQUESTED"), "취소요청"),
+        ("booking.completed", trip("T", "CANCELED"), "예약취소"),
+        ("booking.completed", returned(all("CANCELED"), "tp_1", "cx", 3_180_000), "예약취소"),
+        ("booking.completed", all("DEPARTED"), "출발완료"),
+    ];
+    for (index, (what, mut booking, label)) in cases.into_iter().enumerate() {
+        let bridge = TestBridge::start_trip(CAN).await;
+        booking["booking_no"] = json!(format!("T{index}"));
+        bridge.trip_is(event("e1", what, 1, &booking, json!({})), "accepted").await;
+        assert_eq!(bridge.trip_label(&format!("T{index}")).await, label);
+    }
+}
+
+#[tokio::test]
+async fn each_kind_of_payment_has_its_own_rule_for_completing() {
+    let received = |name: &str| kind(trip("T1", "RECEIVED"), name);
+    for (name, booking, code) in [
+        ("full, unpaid", received("FULL"), Some("not_paid")),
+        ("full, paid", paid(received("FULL"), "p", "FULL", 3_180_000, None), None),
+        ("partial, unpaid", received("PARTIAL"), Some("not_paid")),
+        ("partial, less than the deposit", paid(received("PARTIAL"), "p", "DEPOSIT", 299_999, None), Some("not_paid")),
+        ("partial, deposit", paid(received("PARTIAL"), "p", "DEPOSIT", 300_000, None), None),
+        ("link, unpaid", received("LINK"), None),
+    ] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        bridge.trip_is(event("e1", "booking.received", 1, &booking, json!({})), "accepted").await;
+        let reply = bridge.post(&format!("orders/{TRIP}:T1/confirm"), &json!({})).await;
+        match code {
+            Some(code) => drop(reply.problem(409, code)),
+            None => drop(reply.expect(200)),
+        }
+        bridge.drain().await;
+        let sent = bridge.partners.sent("/v1/bookings/T1/complete");
+        assert_eq!(sent.len(), usize::from(code.is_none()), "{name}");
+        assert_eq!(bridge.tripped("T1").await.booking.unwrap().state, BookingState::Requested, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn edge_36_37_agency_paid_orders_are_shown_and_never_changed() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let mut booking = trip("T1", "RECEIVED");
+    booking["payment_owner"] = json!("AGENCY");
+    booking["payment_kind"] = json!(null);
+    booking["amounts"]["deposit_krw"] = json!(null);
+    bridge.trip_is(event("e1", "booking.received", 1, &booking, json!({})), "accepted").await;
+    bridge.drain().await;
+    let before = bridge.tripped("T1").await;
+    assert_eq!(before.payment(), PaymentState::External);
+    let acts = [
+        ("confirm", json!({})),
+        ("decline", json!({"reason": "x"})),
+        ("cancel", json!({"reason": "x"})),
+        ("cancel", json!({"reason": "x", "fee": 0})),
+        ("no-show", json!({})),
+        ("redeem", json!({})),
+        ("return-payment", json!({"reason": "x"})),
+        ("payment-links", json!({})),
+        ("payment-links/revoke", json!({})),
+    ];
+    for (act, body) in acts {
+        bridge.post(&format!("orders/{TRIP}:T1/{act}"), &body).await.problem(409, "read_only_order");
+    }
+    bridge.drain().await;
+    assert!(bridge.partners.sent("trip.example").is_empty());
+    assert_eq!(bridge.tripped("T1").await.version, before.version, "no row was made");
+    let told = bridge.partners.sent("erp.example/v1/bookings");
+    assert_eq!(told.len(), 1, "the agency's books hear of it all the same");
+    assert_eq!(
+        (&told[0].body["booker_phone"], &told[0].body["phone_masked"]),
+        (&json!("010-9876-5432"), &json!(false))
+    );
+    assert_eq!((&told[0].body["memo"], &told[0].body["collect_from_customer_krw"]), (&json!(""), &json!(3_180_000)));
+    assert_eq!(bridge.trip_label("T1").await, "예약접수·여행사결제");
+}
+
+#[tokio::test]
+async fn edge_40_41_the_agencys_books_get_a_constant_phone_and_a_memo() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.partners.next("erp.example", Outcome::Says(201, json!({"agency_booking_no": "YB-1"})));
+    bridge.trip_is(event("e1", "booking.received", 1, &trip("TS-88120", "RECEIVED"), json!({})), "accepted").await;
+    bridge.drain().await;
+    let told = bridge.partners.sent("erp.example/v1/bookings");
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].headers["idempotency-key"], "erp-TS-88120");
+    let body = &told[0].body;
+    assert_eq!((&body["booker_phone"], &body["phone_masked"]), (&json!("010-0000-0000"), &json!(true)));
+    assert_eq!(
+        body["memo"],
+        "트립결제 / 트립스토어 / 총 판매금액 3,180,000원 / 상세 예약내용 및 결제내역은 트립파트너스에서 확인"
+    );
+    assert_eq!((&body["collect_from_customer_krw"], &body["total_sale_krw"]), (&json!(0), &json!(3_180_000)));
+    assert_eq!(body["travellers"], json!({"adult": 2, "child": 1, "infant": 0}));
+    assert_eq!(bridge.tripped("TS-88120").await.mirror.unwrap().partner_number(), Some("YB-1"));
+    // A payment changes nothing that the books were told; another day of departure does.
+    bridge
+        .trip_is(
+            event("e2", "payment.recorded", 2, &with_number(with_deposit("TS-88120"), "YB-1"), json!({})),
+            "accepted",
+        )
+        .await;
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("erp.example").len(), 1);
+    let mut moved = with_number(with_deposit("TS-88120"), "YB-1");
+    moved["departure_date"] = json!("2027-02-15");
+    bridge.trip_is(event("e3", "booking.completed", 3, &moved, json!({})), "accepted").await;
+    bridge.drain().await;
+    let told = bridge.partners.sent("erp.example");
+    assert_eq!(told.len(), 2);
+    assert_eq!((told[1].method.as_str(), told[1].url.as_str()), ("PUT", "https://erp.example/v1/bookings/YB-1"));
+}
+
+fn with_number(mut booking: Value, number: &str) -> Value {
+    booking["agency_booking_no"] = json!(number);
+    booking
+}
+
+#[tokio::test]
+async fn edge_16_books_that_know_the_booking_already_count_as_told() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.partners.next(
+        "erp.example",
+        Outcome::Says(409, json!({"error": {"code": "already_exists"}, "agency_booking_no": "YB-7"})),
+    );
+    bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
+    bridge.drain().await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!(order.mirror.as_ref().unwrap().partner_number(), Some("YB-7"));
+    assert!(!order.needs(AttentionKind::ReportRefused));
+}
+
+#[tokio::test]
+async fn edge_42_the_agencys_number_changes_with_history_and_is_never_a_key() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge
+        .trip_is(
+            event("e1", "booking.received", 1, &with_number(kind(trip("T1", "RECEIVED"), "LINK"), "YB-1"), json!({})),
+            "accepted",
+        )
+        .await;
+    let change = json!({"old_no": "YB-1", "new_no": "YB-2"});
+    let now = with_number(kind(trip("T1", "RECEIVED"), "LINK"), "YB-2");
+    bridge.trip_is(event("e2", "booking.agency_no_changed", 2, &now, change), "accepted").await;
+    let other = with_number(trip("T2", "RECEIVED"), "YB-1");
+    bridge.trip_is(event("e3", "booking.received", 1, &other, json!({})), "accepted").await;
+    let order = bridge.tripped("T1").await;
+    assert_ne!(order.id, bridge.tripped("T2").await.id);
+    let numbers: Vec<_> = order.mirror.unwrap().partner_numbers.into_iter().map(|held| held.number).collect();
+    assert_eq!(numbers, ["YB-1", "YB-2"]);
+    bridge.post(&format!("orders/{TRIP}:T1/confirm"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/T1/complete")[0].body["agency_booking_no"], "YB-2", "the newest goes out");
+}
+
+#[tokio::test]
+async fn a_link_is_sent_made_replaced_and_paid() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &trip("T1", "COMPLETED"), json!({})), "accepted").await;
+    let links = format!("orders/{TRIP}:T1/payment-links");
+    for (id, amount) in [("L1", None), ("L2", Some(200_000))] {
+        let made = json!({"link_id": id, "url": format!("https://pay.example/{id}"), "expires_at": "2026-11-24T11:00:00+09:00"});
+        if id == "L2" {
+            // The one that is live is taken back first.
+            bridge.partners.next("/payment-links", Outcome::Says(200, json!({})));
+        }
+        bridge.partners.next("/payment-links", Outcome::Says(201, made));
+        let body = amount.map_or(json!({}), |amount| json!({"amount": amount}));
+        bridge.post(&links, &body).await.expect(200);
+        bridge.drain().await;
+    }
+    let sent = bridge.partners.sent("/T1/payment-links");
+    let calls: Vec<_> =
+        sent.iter().map(|s| (s.method.as_str(), s.body["purpose"].as_str(), s.body["amount_krw"].as_i64())).collect();
+    assert_eq!(calls[0], ("POST", Some("DEPOSIT"), Some(300_000)));
+    assert!(calls.contains(&("DELETE", None, None)), "{calls:?}");
+    assert!(calls.contains(&("POST", Some("DEPOSIT"), Some(200_000))), "{calls:?}");
+    let order = bridge.tripped("T1").await;
+    let states: Vec<_> = order.mirror.unwrap().links.into_iter().map(|link| link.state).collect();
+    assert_eq!(states, [LinkState::Revoked, LinkState::Live]);
+    let done = paid(kind(trip("T1", "COMPLETED"), "LINK"), "tp_9", "FULL", 3_180_000, Some("L2"));
+    bridge.trip_is(event("e2", "payment.recorded", 2, &done, json!({})), "accepted").await;
+    bridge.drain().await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!(order.payment(), PaymentState::Paid);
+    assert_eq!(order.mirror.as_ref().unwrap().links[1].state, LinkState::Paid);
+    assert!(!order.needs(AttentionKind::UnexpectedPayment));
+    bridge.post(&links, &json!({})).await.problem(409, "link_not_needed");
+}
+
+#[tokio::test]
+async fn no_link_goes_where_nothing_is_to_be_paid() {
+    for (name, booking) in [
+        ("not accepted", trip("T1", "RECEIVED")),
+        ("cancelled", trip("T1", "CANCELED")),
+        ("cancel requested", trip("T1", "CANCEL_REQUESTED")),
+        ("paid", paid(kind(trip("T1", "COMPLETED"), "FULL"), "p", "FULL", 3_180_000, None)),
+    ] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        bridge.trip_is(event("e1", "booking.completed", 1, &booking, json!({})), "accepted").await;
+        let reply = bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await;
+        assert!(!reply.problem(409, "link_not_needed").is_empty(), "{name}");
+        bridge.drain().await;
+        assert!(bridge.partners.sent("/payment-links").is_empty(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_request_takes_the_link_back_and_waits_for_the_agency() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+    bridge
+        .partners
+        .next("/payment-links", Outcome::Says(201, json!({"link_id": "L1", "url": "https://pay.example/L1"})));
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    let mut wants = with_deposit("T1");
+    wants["status"] = json!("CANCEL_REQUESTED");
+    let change =
+        json!({"requested_at": "2026-11-21T11:30:00+09:00", "from_status": "COMPLETED", "reason": "plans changed"});
+    bridge.trip_is(event("e2", "booking.cancel_requested", 2, &wants, change), "accepted").await;
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/payment-links/L1").last().unwrap().method, "DELETE");
+    let order = bridge.tripped("T1").await;
+    let case = order.refund_case.clone().unwrap();
+    assert_eq!(case.state, RefundState::UnderReview);
+    let approve = format!("refunds/{}/approve", case.id);
+    bridge.post(&approve, &json!({})).await.problem(422, "fee_out_of_range");
+    bridge.post(&approve, &json!({"fee": 300_001})).await.problem(422, "fee_out_of_range");
+    bridge.post(&approve, &json!({"fee": 100_000})).await.expect(200);
+    bridge.drain().await;
+    let told = bridge.partners.sent("/T1/cancel");
+    assert_eq!(
+        told[0].body,
+        json!({"expected_revision": 2, "fee_krw": 100_000, "refund_krw": 200_000, "expect_paid_krw": 300_000})
+    );
+    assert_eq!(bridge.tripped("T1").await.state, OrderState::Booked, "the marketplace has not agreed yet");
+    let mut off = returned(with_deposit("T1"), "tp_1", "cx_1", 200_000);
+    off["status"] = json!("CANCELED");
+    bridge
+        .trip_is(
+            event("e3", "booking.canceled", 3, &off, json!({"fee_krw": 100_000, "refund_krw": 200_000})),
+            "accepted",
+        )
+        .await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.state, order.money.refunded(), order.money.fee()), (OrderState::Cancelled, 200_000, 100_000));
+    assert_eq!(order.refund_case.unwrap().state, RefundState::Settled);
+}
+
+#[tokio::test]
+async fn a_cancel_request_that_is_taken_back_leaves_the_booking_as_it_was() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+    let mut wants = with_deposit("T1");
+    wants["status"] = json!("CANCEL_REQUESTED");
+    bridge
+        .trip_is(event("e2", "booking.cancel_requested", 2, &wants, json!({"from_status": "COMPLETED"})), "accepted")
+        .await;
+    bridge.trip_is(event("e3", "booking.cancel_withdrawn", 3, &with_deposit("T1"), json!({})), "accepted").await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!(order.refund_case.unwrap().state, RefundState::Withdrawn);
+    assert_eq!(order.booking.unwrap().state, BookingState::Confirmed);
+    assert_eq!(bridge.trip_label("T1").await, "예약완료·결제진행");
+}
+
+#[tokio::test]
+async fn edge_34_money_that_was_not_due_is_recorded_shown_and_sent_back() {
+    // More than is due; on a link that was over; on a cancelled booking.
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+    let over = paid(with_deposit("T1"), "tp_2", "BALANCE", 3_000_000, None);
+    bridge.trip_is(event("e2", "payment.recorded", 2, &over, json!({})), "accepted").await;
+    bridge.drain().await;
+    let order = bridge.tripped("T1").await;
+    assert!(order.needs(AttentionKind::UnexpectedPayment));
+    let back = bridge.partners.sent("/payments/tp_2/cancel");
+    assert_eq!((back.len(), &back[0].body["cancel_krw"]), (1, &json!(120_000)));
+
+    let bridge = TestBridge::start_trip(CAN).await;
+    let mut off = with_deposit("T1");
+    off["status"] = json!("CANCELED");
+    bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+    let gone = json!({"fee_krw": 300_000, "refund_krw": 0});
+    bridge.trip_is(event("e2", "booking.canceled", 2, &off, gone.clone()), "accepted").await;
+    bridge.drain().await;
+    assert!(bridge.partners.sent("/payments/").is_empty());
+    bridge
+        .trip_is(event("e3", "payment.recorded", 3, &paid(off, "tp_2", "BALANCE", 50_000, None), gone), "accepted")
+        .await;
+    bridge.drain().await;
+    let back = bridge.partners.sent("/payments/tp_2/cancel");
+    assert_eq!(
+        (back.len(), &back[0].body["cancel_krw"], &back[0].body["expect_cancelable_krw"]),
+        (1, &json!(50_000), &json!(50_000))
+    );
+    assert!(bridge.tripped("T1").await.needs(AttentionKind::UnexpectedPayment));
+}
+
+#[tokio::test]
+async fn money_on_a_link_that_was_over_is_sent_back() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+    bridge
+        .partners
+        .next("/payment-links", Outcome::Says(201, json!({"link_id": "L1", "url": "https://pay.example/L1"})));
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    let change = json!({"link_id": "L1", "status": "EXPIRED"});
+    bridge.trip_is(event("e2", "payment_link.updated", 2, &with_deposit("T1"), change), "accepted").await;
+    let late = paid(with_deposit("T1"), "tp_2", "BALANCE", 2_880_000, Some("L1"));
+    bridge.trip_is(event("e3", "payment.recorded", 3, &late, json!({})), "accepted").await;
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/payments/tp_2/cancel").len(), 1);
+}
+
+#[tokio::test]
+async fn edge_35_amounts_that_contradict_each_other_are_kept_and_shown() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let mut odd = with_deposit("T1");
+    odd["amounts"]["outstanding_krw"] = json!(1);
+    bridge.trip_is(event("e1", "booking.completed", 1, &odd, json!({})), "accepted").await;
+    let order = bridge.tripped("T1").await;
+    assert!(order.needs(AttentionKind::Contradiction));
+    assert_eq!(order.money.due - order.money.received(), 2_880_000);
+    assert!(bridge.partners.sent("/payment-links").is_empty());
+}
+
+#[tokio::test]
+async fn edge_38_and_the_checks_of_a_booking() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let coupon = json!({"coupon_id": "c1", "amount_krw": 10_000});
+    let cases: [(&str, Value, &str); 6] = [
+        ("/coupon", coupon, "coupon_needs_full_payment"),
+        ("/amounts/paid_krw", json!("300000"), "invalid_amount"),
+        ("/amounts/discount_krw", json!(3_180_001), "amount_mismatch"),
+        ("/payment_kind", json!(null), "invalid_field"),
+        ("/payment_owner", json!("AGENCY"), "invalid_field"),
+        ("/payments/0/purpose", json!("TIP"), "invalid_field"),
+    ];
+    for (pointer, value, code) in cases {
+        let mut booking = with_deposit("T1");
+        *booking.pointer_mut(pointer).expect(pointer) = value;
+        bridge.trip(&event("e1", "booking.completed", 1, &booking, json!({}))).await.problem(422, code);
+    }
+    let mut two = kind(trip("T1", "COMPLETED"), "FULL");
+    two = paid(paid(two, "a", "FULL", 1, None), "b", "FULL", 1, None);
+    bridge.trip(&event("e1", "booking.completed", 1, &two, json!({}))).await.problem(422, "invalid_field");
+}
+
+#[tokio::test]
+async fn edge_45_departed_with_an_open_balance_raises_an_alarm() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+    bridge.set_time("2027-02-14T09:00:00+09:00");
+    let mut gone = with_deposit("T1");
+    gone["status"] = json!("DEPARTED");
+    let mut told = event("e2", "booking.departed", 2, &gone, json!({"departed_on": "2027-02-14"}));
+    told["occurred_at"] = json!("2027-02-14T08:00:00+09:00");
+    bridge.trip_is(told, "accepted").await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.state, order.payment()), (OrderState::Completed, PaymentState::Partial));
+    let shown = bridge.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
+    assert_eq!(shown["attention"]["kind"], "open_balance");
+}
+
+#[tokio::test]
+async fn a_refund_goes_to_the_newest_payment_first() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let mut gone = paid(with_deposit("T1"), "tp_2", "BALANCE", 2_880_000, None);
+    bridge.trip_is(event("e1", "booking.completed", 1, &gone, json!({})), "accepted").await;
+    gone["status"] = json!("DEPARTED");
+    bridge.trip_is(event("e2", "booking.departed", 2, &gone, json!({})), "accepted").await;
+    let body = json!({"amount": 3_000_000, "reason": "hotel closed"});
+    bridge.post(&format!("orders/{TRIP}:T1/return-payment"), &body).await.expect(200);
+    bridge.drain().await;
+    let sent: Vec<_> = bridge
+        .partners
+        .sent("/payments/")
+        .into_iter()
+        .map(|s| (s.url, s.body["cancel_krw"].as_i64().unwrap()))
+        .collect();
+    assert!(sent[0].0.ends_with("/tp_2/cancel") && sent[1].0.ends_with("/tp_1/cancel"), "{sent:?}");
+    assert_eq!((sent[0].1, sent[1].1), (2_880_000, 120_000));
+}
+
+#[tokio::test]
+async fn every_event_of_the_marketplace_may_be_repeated_and_reordered() {
+    let mut wants = with_deposit("T1");
+    wants["status"] = json!("CANCEL_REQUESTED");
+    let full = paid(with_deposit("T1"), "tp_2", "BALANCE", 2_880_000, None);
+    let mut gone = full.clone();
+    gone["status"] = json!("DEPARTED");
+    let events = [
+        event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})),
+        event("e2", "booking.completed", 2, &with_deposit("T1"), json!({})),
+        event("e3", "booking.cancel_requested", 3, &wants, json!({"from_status": "COMPLETED"})),
+        event("e4", "booking.cancel_withdrawn", 4, &with_deposit("T1"), json!({})),
+        event("e5", "payment.recorded", 5, &full, json!({})),
+        event("e6", "booking.departed", 6, &gone, json!({})),
+    ];
+    for order in [[0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [0, 5, 1, 4, 2, 3], [1, 3, 5, 0, 2, 4], [2, 0, 4, 1, 5, 3]] {
+        let bridge = TestBridge::start_trip("").await;
+        for index in order {
+            bridge.trip(&events[index]).await;
+        }
+        for index in order {
+            assert_eq!(bridge.trip(&events[index]).await.expect(200).json()["result"], "duplicate");
+        }
+        let end = bridge.tripped("T1").await;
+        assert_eq!((end.state, end.payment()), (OrderState::Completed, PaymentState::Paid), "{order:?}");
+        assert_eq!(end.money.received(), 3_180_000, "{order:?}");
+        assert!(end.refund_case.is_none_or(|case| !case.is_open()), "{order:?}");
+    }
+}
