@@ -122,6 +122,12 @@ impl Change<'_> {
     /// Adds a delivery. What the order has waiting before it is looked at now: most of that is no longer wanted, and the rest is
     /// better tried a little early than in the way.
     async fn line_up(&self, tx: &Tx, job: &NewJob) -> Result<(), EngineError> {
+        let is_cancel = matches!(&job.effect, Effect::CallBackend { op: TicketOp::Cancel, .. });
+        if is_cancel && tx.is_waiting(job).await? {
+            // A look that finds the tickets alive asks for what is about to be done anyway.
+            tx.hurry(&job.order, &job.destination, self.moment.now).await?;
+            return Ok(());
+        }
         if job.holds_up && job.due_at <= self.moment.now {
             tx.hurry(&job.order, &job.destination, self.moment.now).await?;
         }

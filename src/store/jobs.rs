@@ -216,14 +216,26 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    /// Makes deliveries of an order to one destination due at once, unless one is being tried; how many.
+    /// Whether the same is to be done already, and nobody has begun: a second row would do it twice.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn is_waiting(&self, new: &NewJob) -> Result<bool, StoreError> {
+        let sql = "SELECT id FROM job WHERE order_id = ? AND destination = ? AND state = 'pending' AND call_name = ? \
+                   AND lease_until_ms = 0 AND effect = ?";
+        let effect = serde_json::to_string(&new.effect)?;
+        let all = values![new.order.as_str(), new.destination.as_str(), new.call.as_str(), effect];
+        Ok(self.row(sql, all).await?.is_some())
+    }
+
+    /// Makes deliveries of an order to one destination that hold others up due at once, unless one is being tried; how many.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn hurry(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
         self.execute(
             "UPDATE job SET due_ms = ? WHERE order_id = ? AND destination = ? AND state = 'pending' \
-             AND lease_until_ms = 0 AND due_ms > ?",
+             AND holds_up = 1 AND lease_until_ms = 0 AND due_ms > ?",
             values![now.0, order.as_str(), destination, now.0],
         )
         .await

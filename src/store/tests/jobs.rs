@@ -290,3 +290,22 @@ async fn a_restart_on_sqlite_need_not_wait_for_leases() {
     })
     .await;
 }
+
+/// A look that finds the tickets alive, again and again, once queued a cancellation each time and was itself hurried by it.
+#[tokio::test]
+async fn a_look_is_not_hurried_and_what_waits_already_is_known() {
+    for_each_database(|store| async move {
+        let look = NewJob { holds_up: false, due_at: after(60_000), ..job(1, 1, "backend:gate", 1) };
+        let cancel = NewJob { due_at: after(60_000), call: "cancel".to_owned(), ..job(2, 1, "backend:gate", 2) };
+        enqueue(&store, vec![look, cancel.clone()]).await;
+        let again = NewJob { id: "dlv_0003".to_owned(), seq: 3, ..cancel };
+        let waits = write(&store, work!(tx, again => tx.is_waiting(&again).await)).await;
+        assert!(waits, "the same is to be done already");
+        let order = order_id(1);
+        write(&store, work!(tx, order => tx.hurry(&order, "backend:gate", NOW).await)).await;
+        assert_eq!(ids(&claim(&store, 0, 10).await), ["dlv_0002"], "the look keeps its time");
+        let begun = write(&store, work!(tx, again => tx.is_waiting(&again).await)).await;
+        assert!(!begun, "what has begun may be over too early");
+    })
+    .await;
+}
