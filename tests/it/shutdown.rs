@@ -55,6 +55,13 @@ async fn a_call_that_waits_for_tickets_is_answered_although_the_service_stops_an
     let asked =
         stage.backend.until(PATIENCE, |books| books.calls.iter().any(|call| call.call == "reserve").then_some(()));
     asked.await.expect("the back-end is asked");
+    // The bridge holds Douyin's demand, and its answer is not written yet.
+    let ops = ticketbridge::sandbox::ops::Ops::new(&bridge.url(), "an-ops-token-for-tests");
+    until("the tickets are demanded", async || {
+        let order = ops.order("douyin-main", &sale.order_id).await.ok()??;
+        (order["booking"]["ticketing"]["handover"] == "asked").then_some(())
+    })
+    .await;
     let answered = |books: &ticketbridge::sandbox::douyin::Books| {
         books.calls_about("issue-voucher", &booking.order_id).next().map(|call| (call.status, call.answer.clone()))
     };
