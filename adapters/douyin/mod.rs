@@ -62,7 +62,7 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(PAY_NOTIFY, 3_000),
     tickets(ISSUE_VOUCHER),
     endpoint(CANCEL_NOTIFY, 3_000),
-    endpoint(REFUND_APPLY, 3_000),
+    Endpoint { answers_from_state: true, ..endpoint(REFUND_APPLY, 3_000) },
     endpoint(REFUND_NOTIFY, 3_000),
     endpoint(INFO_SYNC, 3_000),
     Endpoint { answers_from_state: true, ..endpoint(QUERY_ORDER, 3_000) },

@@ -79,20 +79,30 @@ async fn not_booked_and_expired_is_cancelled_for_that_reason() {
     assert_eq!(bridge.order("V100").await["cancel_reason"], "expired");
 }
 
-/// The same message again gets the same answer; what was decided meanwhile is told by a call of ours.
+/// An answer "not yet" that is asked for again later must not hold up a decision that was taken meanwhile.
 #[tokio::test]
-async fn an_application_that_comes_again_is_answered_as_before_and_the_decision_is_told_once() {
+async fn an_application_that_comes_again_hears_what_was_decided_meanwhile() {
     let bridge = with_cancellation("{ kind = \"never\" }").await;
     bridge.ticketed("V100", "R100").await;
     let application = douyin::refund_apply("R100", "B1", 103, 700, bridge.now());
     let again = async || bridge.douyin("refund-apply", &application).await.expect(200).json()["data"].clone();
     assert_eq!(again().await["audit_refund_result"], WAITS);
+    assert_eq!(again().await["audit_refund_result"], WAITS);
     let id = case(&bridge, "V100").await["id"].as_str().expect("an id").to_owned();
     bridge.post(&format!("refunds/{id}/reject"), &json!({ "reason": "not agreed" })).await.expect(200);
-    assert_eq!(again().await["audit_refund_result"], WAITS);
+    assert_eq!(again().await["audit_refund_result"], REJECTED, "told or not, it is decided");
     bridge.drain().await;
-    assert_eq!(again().await["audit_refund_result"], WAITS);
-    assert_eq!(audits(&bridge).len(), 1, "nothing is decided twice");
+    assert_eq!(again().await["audit_refund_result"], REJECTED);
+
+    apply(&bridge, "R100", "B2", 103, 700).await;
+    let id = case(&bridge, "V100").await["id"].as_str().expect("an id").to_owned();
+    bridge.post(&format!("refunds/{id}/approve"), &json!({ "fee": 300 })).await.expect(200);
+    assert_eq!(apply(&bridge, "R100", "B2", 103, 700).await["audit_refund_result"], WAITS, "not void yet");
+    bridge.drain().await;
+    let told = apply(&bridge, "R100", "B2", 103, 700).await;
+    assert_eq!((&told["audit_refund_result"], &told["refund_fee_amount"]), (&json!(APPROVED), &json!(300)));
+    assert_eq!(again().await["audit_refund_result"], REJECTED, "the first one stays as it was");
+    assert_eq!(audits(&bridge).len(), 2, "nothing is decided twice");
 }
 
 #[tokio::test]

@@ -408,7 +408,10 @@ impl Sim {
                 }
             }
         }
-        let is_state = message.to == To::Channel("issue-voucher");
+        // Tickets that have come meanwhile, and a decision that fell after "waiting", are said to whoever asks again.
+        let waited = message.answer.as_ref().is_some_and(|first| first.1["data"]["audit_refund_result"] == 3);
+        let is_state =
+            message.to == To::Channel("issue-voucher") || (message.to == To::Channel("refund-apply") && waited);
         match (&message.answer, &message.to) {
             (Some(first), To::Channel(call)) if !is_state && *first != answer => {
                 let (was, is) = (&first.1, &answer.1);
