@@ -11,7 +11,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::{Answering, ExternalId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{
-    InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, Tx,
+    InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, ToRemember, Tx,
 };
 
 use crate::config::Config;
@@ -293,7 +293,7 @@ pub(crate) async fn take(
     let Inbound::Message(envelope) = &incoming.inbound else {
         return Err(EngineError::TryLater);
     };
-    let routed = match route(tx, change, incoming, envelope).await {
+    let routed = match route(tx, change, incoming, envelope, inbox_id).await {
         Ok(routed) => routed,
         Err(EngineError::Rejected(rejection)) => Routed::Refused(rejection),
         Err(other) => return Err(other),
@@ -338,16 +338,22 @@ async fn order_behind(tx: &Tx, incoming: &Incoming, envelope: &Envelope) -> Resu
     Ok(tx.resolve_ref(&incoming.channel.id, number).await?.and_then(|row| row.order))
 }
 
-async fn route(tx: &Tx, change: &Change<'_>, incoming: &Incoming, envelope: &Envelope) -> Result<Routed, EngineError> {
+async fn route(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    envelope: &Envelope,
+    inbox_id: &str,
+) -> Result<Routed, EngineError> {
     match &envelope.message {
         Message::Sale(sale) => take_sale(tx, change, incoming, sale).await,
         Message::Booking { sale, request } => take_booking(tx, change, incoming, sale, request).await,
-        Message::Snapshot(snapshot) => take_snapshot(tx, change, incoming, snapshot).await,
+        Message::Snapshot(snapshot) => take_snapshot(tx, change, incoming, snapshot, inbox_id).await,
         Message::Listing(listing) => {
             tx.put_listing(&incoming.channel.id, listing).await?;
             Ok(Routed::Noted)
         }
-        Message::Act(command) => take_act(tx, change, incoming, envelope, command).await,
+        Message::Act(command) => take_act(tx, change, incoming, envelope, command, inbox_id).await,
     }
 }
 
@@ -462,6 +468,7 @@ async fn take_snapshot(
     change: &Change<'_>,
     incoming: &Incoming,
     snapshot: &Snapshot,
+    inbox_id: &str,
 ) -> Result<Routed, EngineError> {
     let channel = &incoming.channel;
     match snapshots::sync(tx, change, channel, snapshot).await? {
@@ -475,7 +482,8 @@ async fn take_snapshot(
             let about = &snapshot.sale.channel_order_id;
             tracing::warn!(channel = %channel.id, %about, "a message came before its order; kept until the order comes");
             let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale: None };
-            if tx.remember(&channel.id, about, &command).await? == Remembered::Full {
+            let kept = ToRemember { inbox_id, message: &command, at: change.moment.now };
+            if tx.remember(&channel.id, about, &kept).await? == Remembered::Full {
                 return Err(EngineError::TryLater);
             }
             if snapshot.can_read_back {
@@ -495,7 +503,7 @@ pub(crate) async fn apply_remembered(
     reference: &ExternalId,
 ) -> Result<Applied, EngineError> {
     let mut current = applied;
-    let remembered: Vec<Command> = tx.take_remembered(&channel.id, reference).await?;
+    let remembered: Vec<Command> = tx.take_remembered(&channel.id, reference, &current.order.id).await?;
     for (index, command) in remembered.iter().enumerate() {
         let later = Change { answering: Answering::Nobody, ..change.next(2 + index as u128) };
         match carry_out_remembered(tx, &later, current.order.clone(), command).await {
@@ -529,6 +537,7 @@ async fn take_act(
     incoming: &Incoming,
     envelope: &Envelope,
     command: &Command,
+    inbox_id: &str,
 ) -> Result<Routed, EngineError> {
     let row = tx.lock_ref(&incoming.channel.id, &envelope.about).await?;
     let stamped = stamp(command, change.moment.now);
@@ -545,7 +554,8 @@ async fn take_act(
         WhenUnknown::Remember => {
             tracing::warn!(channel = %incoming.channel.id, call = incoming.endpoint.name, about = %envelope.about,
                 "a message came before its order; kept until the order comes");
-            match tx.remember(&incoming.channel.id, &envelope.about, command).await? {
+            let kept = ToRemember { inbox_id, message: command, at: change.moment.now };
+            match tx.remember(&incoming.channel.id, &envelope.about, &kept).await? {
                 Remembered::Kept => Ok(Routed::Kept),
                 Remembered::Full => Err(EngineError::TryLater),
             }
