@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use ticketbridge_core::command::{Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, WhenUnknown};
+use ticketbridge_core::decide::dates_demanded;
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
@@ -524,6 +525,7 @@ async fn carry_out_remembered(
     order: Order,
     command: &Command,
 ) -> Result<Applied, EngineError> {
+    let command = &counted(tx, &order, command.clone()).await?;
     let applied = change.on_locked(tx, order, command).await?;
     let Command::RequestTickets { target, .. } = command else { return Ok(applied) };
     // Its answer has said "not yet", some time ago.
@@ -543,8 +545,9 @@ async fn take_act(
     let stamped = stamp(command, change.moment.now);
     let command = &stamped;
     if let Some(id) = &row.order {
-        let applied = change.on(tx, id, command, None).await?;
-        return Ok(Routed::Done(Box::new(applied)));
+        let Some(order) = tx.lock_order(id).await? else { return Err(EngineError::TryLater) };
+        let command = counted(tx, &order, command.clone()).await?;
+        return Ok(Routed::Done(Box::new(change.on_locked(tx, order, &command).await?)));
     }
     let is_dead = row.tombstone.is_some();
     match command.when_unknown() {
@@ -567,6 +570,15 @@ async fn take_act(
         WhenUnknown::TryLater => Err(EngineError::TryLater),
         WhenUnknown::Create | WhenUnknown::NotFound => Ok(Routed::NoSuchOrder),
     }
+}
+
+/// A demand for tickets that names the date has to find a place on it, as a booking has.
+async fn counted(tx: &Tx, order: &Order, mut command: Command) -> Result<Command, EngineError> {
+    if let Command::RequestTickets { target, validity, date_left, .. } = &mut command {
+        let dates = order.booking_by_ref(target).and_then(|booking| dates_demanded(order, booking, *validity));
+        *date_left = counts::date_left(tx, &order.rules.booking, dates.map(|(first, _)| first)).await?;
+    }
+    Ok(command)
 }
 
 /// A demand for tickets counts from when it reached us: an adapter has no clock.

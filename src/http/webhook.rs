@@ -343,9 +343,10 @@ impl Arrived<'_> {
     }
 }
 
-/// Whether tickets may still come by themselves, soon.
+/// Whether tickets may still come by themselves, soon. A demand that was not taken waits for a person.
 fn is_on_the_way(booking: &Booking) -> bool {
     booking.state == BookingState::Confirmed
+        && booking.ticketing.request.is_some()
         && matches!(
             booking.ticketing.state,
             TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown

@@ -196,6 +196,10 @@ impl Tx {
             self.row(&lock, values![hash.as_str()]).await?;
             let newer = "SELECT inbox_id FROM remembered WHERE ref_hash = ? AND at_ms >= ?";
             if self.row(newer, values![hash.as_str(), before.0]).await?.is_none() {
+                // Whoever repeats such a message is heard anew: nothing was done about it.
+                let sql =
+                    "UPDATE inbox SET dedupe = id WHERE id IN (SELECT inbox_id FROM remembered WHERE ref_hash = ?)";
+                self.execute(sql, values![hash.as_str()]).await?;
                 self.drop_remembered(&hash).await?;
             }
         }

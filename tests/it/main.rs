@@ -27,6 +27,8 @@ mod init;
 #[cfg(test)]
 mod kakao;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;
@@ -44,6 +46,8 @@ mod reconcile;
 mod redemption;
 #[cfg(test)]
 mod refunds;
+#[cfg(test)]
+mod second_generation;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]

@@ -141,6 +141,10 @@ async fn messages_for_an_order_that_never_comes_are_given_up() {
             async |number: &str| store.resolve_ref(&channel(), &number.into()).await.unwrap().unwrap().has_remembered;
         assert_eq!((waits("V1").await, waits("V2").await), (true, false));
 
+        receive(&store, 3, b"again").await.expect_err("the row of the first time keeps its id");
+        assert_eq!(store.inbox_by_dedupe(&dedupe(3)).await.unwrap(), None, "a repeat is heard anew");
+        assert!(store.inbox_by_dedupe(&dedupe(4)).await.unwrap().is_some());
+
         // The order comes after all: its messages are found with it.
         assert_eq!(
             write(&store, work!(tx => tx.take_remembered::<u32>(&channel(), &"V1".into(), &order_id(1)).await)).await,
