@@ -132,7 +132,7 @@ async fn assemble(directory: &Path) -> Result<Cast, String> {
     let journal = Journal::default();
 
     let app = App { client_key: CLIENT_KEY.to_owned(), client_secret: secrets.douyin.clone() };
-    let products = vec![SimProduct::new("LP-V2|LP-B2", 2)];
+    let products = vec![SimProduct::new("LP-V2|LP-B2", 2, PRICE)];
     let mut options = SimDouyinOptions::usual("douyin-main", app, ACCOUNT, products, time.clone());
     options.journal = journal.clone();
     options.limits.answer_at_least = Millis::seconds(5).to_std();
@@ -152,7 +152,7 @@ async fn assemble(directory: &Path) -> Result<Cast, String> {
     let bridge = app::start(config, parts).await.map_err(|error| crate::worker::chain(&error))?;
     douyin.set_bridge_url(bridge.url());
     backend.set_bridge_url(bridge.url());
-    let stage = Stage::new(&bridge.url(), &secrets.ops_token, douyin, backend, PRICE);
+    let stage = Stage::new(&bridge.url(), &secrets.ops_token, douyin, backend);
     Ok(Cast { bridge, stage, journal, time, ops_token: secrets.ops_token })
 }
 
@@ -164,7 +164,7 @@ async fn show(cast: &Cast, out: &mut (impl Write + Send)) -> std::io::Result<boo
     writeln!(
         out,
         "  a simulated Douyin   {}   (its ten minutes pass in {} s here)",
-        cast.stage.douyin.api_base(),
+        cast.stage.channel.api_base(),
         600.0 / TIME_SCALE
     )?;
     writeln!(out, "  a ticketing system   {}", cast.stage.backend.base_url())?;
@@ -173,7 +173,7 @@ async fn show(cast: &Cast, out: &mut (impl Write + Send)) -> std::io::Result<boo
     writeln!(out, "Below it stands what changed in the bridge's order.")?;
     let mut verdicts = Vec::new();
     for (number, (name, heading)) in PLAYED.iter().enumerate() {
-        let Some(story) = stories::find(name) else { continue };
+        let Some(story) = stories::douyin::STORIES.iter().find(|story| story.name == *name) else { continue };
         writeln!(out, "\n── {}. {heading}\n", number + 1)?;
         let verdict = show_story(cast, story, colour, out).await?;
         writeln!(out, "\n{}", verdict.to_string().trim_end())?;
@@ -187,7 +187,7 @@ async fn show(cast: &Cast, out: &mut (impl Write + Send)) -> std::io::Result<boo
 
 async fn show_story(
     cast: &Cast,
-    story: &Story,
+    story: &Story<SimDouyin>,
     colour: bool,
     out: &mut (impl Write + Send),
 ) -> std::io::Result<Verdict> {
@@ -223,7 +223,7 @@ mod tests {
     #[test]
     fn every_story_that_is_played_exists() {
         for (name, _) in PLAYED {
-            assert!(stories::find(name).is_some(), "{name}");
+            assert!(stories::douyin::STORIES.iter().find(|story| story.name == name).is_some(), "{name}");
         }
     }
 }

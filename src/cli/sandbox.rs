@@ -14,7 +14,7 @@ use crate::config::{Config, Environment};
 use crate::sandbox::douyin::{App, SimProduct};
 use crate::sandbox::timeline::Timeline;
 use crate::sandbox::{
-    Journal, STORIES, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimTime, Stage, play, stories,
+    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimTime, Stage, play, stories,
 };
 
 /// What to play, against whom.
@@ -54,12 +54,14 @@ pub(super) struct SandboxArguments {
 
 pub(super) async fn sandbox(arguments: SandboxArguments) -> ExitCode {
     if arguments.list {
-        for story in STORIES {
+        for story in stories::douyin::STORIES {
             println!("{:<26} {}", story.name, story.about);
         }
         return ExitCode::SUCCESS;
     }
-    if let Some(unknown) = arguments.story.iter().find(|name| stories::find(name).is_none()) {
+    if let Some(unknown) =
+        arguments.story.iter().find(|name| stories::douyin::STORIES.iter().all(|story| story.name != **name))
+    {
         return fail(format!("there is no story `{unknown}`; `ticketbridge sandbox --list` names them"));
     }
     crate::transport::install_tls();
@@ -69,7 +71,7 @@ pub(super) async fn sandbox(arguments: SandboxArguments) -> ExitCode {
     };
     let colour = std::io::stdout().is_terminal();
     let mut failed = 0;
-    let chosen = STORIES
+    let chosen = stories::douyin::STORIES
         .iter()
         .filter(|story| arguments.story.is_empty() || arguments.story.iter().any(|name| name == story.name));
     for story in chosen {
@@ -115,7 +117,7 @@ async fn set_up(arguments: &SandboxArguments) -> Result<(Stage, Journal, SimTime
     let booking = config.booking(&booking.into()).ok_or(format!("no booking product `{booking}` is configured"))?;
     let time = SimTime::new(arguments.time_scale);
     let journal = Journal::default();
-    let products = vec![SimProduct::new(arguments.product.clone(), booking.visitors_per_unit)];
+    let products = vec![SimProduct::new(arguments.product.clone(), booking.visitors_per_unit, voucher.price)];
     let account = text(settings, "/account_id")?;
     let mut options = SimDouyinOptions::usual(&arguments.channel, app, &account, products, time.clone());
     options.journal = journal.clone();
@@ -133,6 +135,6 @@ async fn set_up(arguments: &SandboxArguments) -> Result<(Stage, Journal, SimTime
         .map_err(|error| format!("the simulated ticketing system cannot listen on {}: {error}", arguments.tickets))?;
     println!("simulated Douyin on {} (the channel's api_base)", douyin.api_base());
     println!("simulated ticketing system on {} (the back-end's base_url)", tickets.base_url());
-    let stage = Stage::new(&arguments.against, token.token.expose_secret(), douyin, tickets, voucher.price);
+    let stage = Stage::new(&arguments.against, token.token.expose_secret(), douyin, tickets);
     Ok((stage, journal, time))
 }

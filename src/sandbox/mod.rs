@@ -14,11 +14,12 @@ pub mod ops;
 pub mod stories;
 pub mod time;
 pub mod timeline;
+pub mod webhook;
 
 mod net;
 
 pub use backend::{SimBackend, SimBackendOptions};
 pub use douyin::{SimDouyin, SimDouyinOptions};
 pub use journal::{Journal, Party};
-pub use stories::{STORIES, Stage, Story, Verdict, play};
+pub use stories::{Stage, Story, Verdict, play};
 pub use time::SimTime;

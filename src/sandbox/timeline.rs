@@ -114,6 +114,9 @@ fn who(party: Party) -> &'static str {
         Party::Guest => "the guest",
         Party::Ops => "a member of the staff",
         Party::Douyin => "Douyin",
+        Party::Kakao => "Kakao",
+        Party::Market => "the marketplace",
+        Party::Agency => "the agency",
         Party::Backend => "the back-end",
         Party::Bridge => "the bridge",
     }
