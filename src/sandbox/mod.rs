@@ -10,7 +10,9 @@
 pub mod backend;
 pub mod douyin;
 pub mod journal;
+pub mod kakao;
 pub mod ops;
+pub mod platform;
 pub mod stories;
 pub mod time;
 pub mod timeline;
@@ -21,5 +23,6 @@ mod net;
 pub use backend::{SimBackend, SimBackendOptions};
 pub use douyin::{SimDouyin, SimDouyinOptions};
 pub use journal::{Journal, Party};
+pub use kakao::SimKakao;
 pub use stories::{Stage, Story, Verdict, play};
 pub use time::SimTime;

@@ -5,8 +5,10 @@
 //! [`kakao`], [`tripstore`].
 
 pub mod douyin;
+pub mod kakao;
 
 mod script;
+mod whole;
 
 pub(in crate::sandbox) use script::text_at;
 pub use script::{Broken, Script};
@@ -166,7 +168,7 @@ pub fn listed() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     fn lines<C>(stories: &[Story<C>]) -> Vec<(&'static str, &'static str)> {
         stories.iter().map(|story| (story.name, story.about)).collect()
     }
-    vec![("douyin", lines(douyin::STORIES))]
+    vec![("douyin", lines(douyin::STORIES)), ("kakao", lines(kakao::STORIES))]
 }
 
 #[cfg(test)]
