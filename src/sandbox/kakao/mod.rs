@@ -10,6 +10,9 @@ pub mod policy;
 
 mod calls;
 
+#[cfg(test)]
+mod tests;
+
 pub use books::{Accepts, Reservation, Status};
 pub use guest::Wish;
 pub use policy::Policy;

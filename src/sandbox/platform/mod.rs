@@ -15,6 +15,9 @@ pub mod tell;
 mod gate;
 mod serve;
 
+#[cfg(test)]
+mod tests;
+
 pub use books::{Books, CallRecord, EventRecord, Kept, Violation};
 pub use gate::Gate;
 pub use money::{Cancel, CancelKind, CancelStatus, Payment};

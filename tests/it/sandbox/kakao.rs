@@ -1,5 +1,6 @@
 //! The Kakao-style platform's stories.
 
+use futures_util::future::join_all;
 use serde_json::json;
 use ticketbridge::sandbox::SimKakao;
 use ticketbridge::sandbox::stories::kakao::STORIES;
@@ -37,8 +38,9 @@ async fn a_bridge_that_misbehaves_is_found_out_by_the_books() {
         ),
         ("cancel-in-a-tier", "/confirm", How::Change(|body| body["lines"] = json!(["D1"])), "whole or not at all"),
     ];
-    for (story, ends_with, how, words) in cases {
+    let tried = cases.map(async |(story, ends_with, how, words)| {
         let meddle = Meddle { ends_with, how };
         found_out(kakao(Some(meddle)).await, STORIES, story, words).await;
-    }
+    });
+    join_all(tried).await;
 }
