@@ -47,6 +47,8 @@ mod redemption;
 #[cfg(test)]
 mod refunds;
 #[cfg(test)]
+mod sandbox;
+#[cfg(test)]
 mod second_generation;
 #[cfg(test)]
 mod shutdown;
