@@ -15,7 +15,7 @@ use crate::call_log::CallLog;
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
 use crate::config::{Config, DATA_KEY_BYTES, Environment};
 use crate::engine::{Engine, EngineError};
-use crate::http::{Shared, caller::Callers, router};
+use crate::http::{Shared, door, rate::Callers, router, seats::Room};
 use crate::live::Live;
 use crate::registry::RegistryError;
 use crate::transport::{AddressPolicy, HttpTransport, Transport};
@@ -165,13 +165,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         }
         Work::ByHand => (None, None),
     };
-    let service = router(shared.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let server = tokio::spawn(async move {
-        let served = axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned()).await;
-        if let Err(error) = served {
-            crate::worker::log_trouble("the door has closed by itself", &error);
-        }
-    });
+    let is_proxy = {
+        let engine = shared.engine.clone();
+        move |address| engine.running().config.server.trusted_proxies.iter().any(|network| network.contains(&address))
+    };
+    let server =
+        tokio::spawn(door::serve(listener, router(shared.clone()), Room::of_this_machine(), is_proxy, stopping));
     Ok(Bridge { address, shared, source, server, worker, call_log, schedule, finish })
 }
 

@@ -2,11 +2,14 @@
 
 pub mod backend_events;
 pub mod caller;
+pub mod door;
 pub mod health;
 mod incoming_body;
 pub mod ops;
 pub mod problem;
+pub mod rate;
 pub mod request_id;
+pub mod seats;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -17,7 +20,7 @@ use axum::routing::{any, get, post};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
-use crate::http::caller::Callers;
+use crate::http::rate::Callers;
 use crate::worker::Worker;
 
 /// What every handler shares. Cheap to clone.

@@ -9,6 +9,7 @@ use ticketbridge_core::port::{Backend, Channel, SettingsProblem};
 use ticketbridge_core::{BackendId, ChannelId, Millis};
 
 use crate::config::{Config, Kinds};
+use crate::http::caller::Caller;
 
 /// Why a partner cannot be built of a configuration that was checked.
 #[derive(Debug, thiserror::Error)]
@@ -55,11 +56,14 @@ pub struct RegisteredChannel {
 }
 
 impl RegisteredChannel {
-    /// Whether a caller at this address is accepted.
-    pub fn allows(&self, caller: IpAddr) -> bool {
-        // An IPv4 caller on a socket that speaks both shows as `::ffff:a.b.c.d`.
-        let caller = caller.to_canonical();
-        self.allow_from.is_empty() || self.allow_from.iter().any(|network| network.contains(&caller))
+    /// Whether this caller is accepted; one that is unknown only where there is no list.
+    pub fn allows(&self, caller: Caller) -> bool {
+        let is_listed = |address: IpAddr| self.allow_from.iter().any(|network| network.contains(&address));
+        match caller {
+            _ if self.allow_from.is_empty() => true,
+            Caller::Known(address) => is_listed(address.to_canonical()),
+            Caller::Unknown => false,
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub async fn receive(
             .into_response();
     };
     let (parts, body) = request.into_parts();
-    let caller = caller::address(peer, &parts.headers, &running.config.server.trusted_proxies);
+    let caller = caller::identify(peer, &parts.headers, &running.config.server.trusted_proxies);
     let answer = if shared.stopping.is_cancelled() {
         Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again")
             .after(5))

@@ -24,8 +24,10 @@ mod statements;
 mod table;
 mod view;
 
+use std::net::SocketAddr;
+
 use axum::Router;
-use axum::extract::{RawPathParams, State};
+use axum::extract::{ConnectInfo, RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
@@ -39,7 +41,7 @@ use crate::http::ops::body::Given;
 use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
-use crate::http::{Shared, incoming_body};
+use crate::http::{Shared, caller, incoming_body};
 use crate::live::Running;
 
 /// Bytes of a body that brings codes.
@@ -55,9 +57,12 @@ pub fn routes() -> Router<Shared> {
             Verb::Get => MethodFilter::GET,
             Verb::Post => MethodFilter::POST,
         };
-        let serve = move |State(shared): State<Shared>, path: RawPathParams, request: axum::extract::Request| {
+        let serve = move |State(shared): State<Shared>,
+                          ConnectInfo(peer): ConnectInfo<SocketAddr>,
+                          path: RawPathParams,
+                          request: axum::extract::Request| {
             let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            serve(call, shared, path, request)
+            serve(call, shared, peer, path, request)
         };
         router.route(&format!("{PREFIX}{}", call.path), on(filter, serve))
     })
@@ -67,6 +72,7 @@ pub fn routes() -> Router<Shared> {
 async fn serve(
     call: &'static Call,
     shared: Shared,
+    peer: SocketAddr,
     path: Vec<(String, String)>,
     request: axum::extract::Request,
 ) -> Response {
@@ -74,7 +80,8 @@ async fn serve(
     let running = shared.engine.running();
     let clock = shared.engine.clock().clone();
     let (parts, body) = request.into_parts();
-    let (holder, response) = match auth::holder(&running, &parts.headers) {
+    let caller = caller::identify(peer, &parts.headers, &running.config.server.trusted_proxies);
+    let (holder, response) = match auth::holder(&running, &shared.callers, caller, &parts.headers, started) {
         Err(refusal) => (String::new(), *refusal),
         Ok(holder) => {
             let name = holder.name.clone();

@@ -20,6 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::call_log::InboundCall;
 use crate::engine::{EngineError, Incoming, Received, content_sha256};
+use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, caller, incoming_body};
 
@@ -56,7 +57,7 @@ pub async fn receive(
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "channels' calls are POST");
         return ([(header::ALLOW, "POST")], problem).into_response();
     }
-    let caller = caller::address(peer, request.headers(), &running.config.server.trusted_proxies);
+    let caller = caller::identify(peer, request.headers(), &running.config.server.trusted_proxies);
     let (parts, body) = request.into_parts();
     let traceparent = trace_of(&parts.headers);
     let ended = match admit(&shared, &channel, caller) {
@@ -104,18 +105,20 @@ pub async fn receive(
 }
 
 /// Whether the caller may come in at all; before anything of the message is looked at.
-fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: std::net::IpAddr) -> Option<Problem> {
+fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: Caller) -> Option<Problem> {
     if shared.stopping.is_cancelled() {
         let problem =
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
         return Some(problem.after(5));
     }
     if !channel.allows(caller) {
-        return Some(Problem::new(
-            StatusCode::FORBIDDEN,
-            "caller_not_allowed",
-            "this address is not on the channel's list",
-        ));
+        let sentence = match caller {
+            Caller::Known(_) => "this address is not on the channel's list",
+            Caller::Unknown => {
+                "what the proxy says of your address cannot be read or contradicts itself, and the channel has a list"
+            }
+        };
+        return Some(Problem::new(StatusCode::FORBIDDEN, "caller_not_allowed", sentence));
     }
     if !shared.callers.admit(channel.id.as_str(), caller, channel.rate_per_caller) {
         let problem =

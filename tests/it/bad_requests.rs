@@ -7,7 +7,9 @@ use ticketbridge_adapters::standard_webhooks::Secrets;
 use ticketbridge_core::Millis;
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 
-use crate::support::{Ask, CLIENT_KEY, CLIENT_SECRET, GATE_SECRET, TestBridge, douyin};
+use ticketbridge::http::rate::GUESSES_MAX;
+
+use crate::support::{ADMIN, Ask, CLIENT_KEY, CLIENT_SECRET, GATE_SECRET, OPERATOR, TestBridge, douyin};
 
 /// A call with any bytes, signed with `secret`.
 fn signed_bytes(bridge: &TestBridge, call: &str, secret: &str, body: &[u8]) -> Ask {
@@ -267,4 +269,88 @@ async fn a_pair_that_is_not_one_is_told_from_a_product_that_is_none() {
         assert_eq!(answer["data"]["error_code"], 2, "{answer}");
         assert!(answer["data"]["description"].as_str().is_some_and(|text| text.contains(says)), "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_list_of_callers_cannot_be_walked_around_behind_a_trusted_proxy() {
+    let bridge = TestBridge::start_with(|files| {
+        let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
+        *channel = channel.replace("allow_from = []", "allow_from = [\"198.51.100.0/24\"]");
+        let service = files.get_mut("ticketbridge.toml").expect("the service");
+        *service = service.replace("[server]", "[server]\ntrusted_proxies = [\"203.0.113.9/32\"]");
+    })
+    .await;
+    let sale = douyin::sale("V100", 2, bridge.now());
+    let by = |lines: &[(&'static str, &str)]| {
+        lines.iter().fold(bridge.signed("create-order", &sale), |ask, (name, value)| ask.header(name, value))
+    };
+    for lines in [
+        // The proxy writes one header and passes the other on.
+        &[("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=198.51.100.5")][..],
+        &[("forwarded", "for=192.0.2.1"), ("x-forwarded-for", "198.51.100.5")],
+        &[("x-forwarded-for", "198.51.100.5, garbage")],
+        &[("x-forwarded-for", "198.51.100.5, unknown")],
+        &[("x-forwarded-for", "198.51.100.5, 192.0.2.1")],
+        &[("forwarded", "for=198.51.100.5, for=_hidden")],
+    ] {
+        bridge.ask(by(lines)).await.problem(403, "caller_not_allowed");
+    }
+    assert_eq!(effects(&bridge).await, (0, 0));
+    let good = by(&[("x-forwarded-for", "192.0.2.1, 198.51.100.5")]);
+    assert_eq!(bridge.ask(good).await.expect(200).json()["data"]["error_code"], 0);
+}
+
+#[tokio::test]
+async fn callers_that_nobody_can_tell_apart_share_one_rate() {
+    let bridge = TestBridge::start_with(|files| {
+        let service = files.get_mut("ticketbridge.toml").expect("the service");
+        *service =
+            service.replace("rate_per_caller = 100000", "rate_per_caller = 2\ntrusted_proxies = [\"203.0.113.9/32\"]");
+    })
+    .await;
+    let sale = douyin::sale("V100", 2, bridge.now());
+    let mut turned_away = 0;
+    for n in 0..20 {
+        let by = bridge
+            .signed("create-order", &sale)
+            .header("x-forwarded-for", "192.0.2.1")
+            .header("forwarded", &format!("for=198.51.100.{n}"));
+        turned_away += usize::from(bridge.ask(by).await.status == 429);
+    }
+    assert!(turned_away >= 10, "a new forged header for every call is no new caller: {turned_away}");
+}
+
+#[tokio::test]
+async fn guessing_ops_tokens_is_stopped_and_holders_at_the_same_address_work_on() {
+    let bridge = TestBridge::start().await;
+    let with = |token: &str| Ask::new(Method::GET, "/ops/v1/orders").token(token);
+    bridge.ask(with(ADMIN)).await.expect(200);
+    for _ in 0..GUESSES_MAX {
+        bridge.ask(with("a-guess")).await.problem(401, "unauthenticated");
+    }
+    let stopped = bridge.ask(with("a-guess")).await;
+    stopped.problem(429, "too_many_requests");
+    let wait: i64 = stopped.headers["retry-after"].to_str().expect("text").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    bridge.ask(with(OPERATOR)).await.problem(429, "too_many_requests");
+    bridge.ask(with(ADMIN)).await.expect(200);
+    bridge.advance(Millis::seconds(wait));
+    bridge.ask(with(OPERATOR)).await.expect(200);
+    bridge.ask(with("a-guess")).await.problem(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_ops_interface_has_the_rate_of_every_caller() {
+    let bridge = TestBridge::start_with(|files| {
+        let service = files.get_mut("ticketbridge.toml").expect("the service");
+        *service = service.replace("rate_per_caller = 100000", "rate_per_caller = 2");
+    })
+    .await;
+    let mut answers = Vec::new();
+    for _ in 0..20 {
+        answers.push(bridge.ask(Ask::get("orders")).await);
+    }
+    let turned_away: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert!(turned_away.len() >= 10, "{}", turned_away.len());
+    assert!(turned_away.iter().all(|answer| answer.headers.contains_key("retry-after")));
 }

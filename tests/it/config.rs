@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use ticketbridge::config::check::{report_in, report_on};
 use ticketbridge::config::{Config, Environment, Role};
+use ticketbridge::http::caller::Caller;
 use ticketbridge::registry::Registry;
 use ticketbridge_core::command::ProductRef;
 use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
@@ -254,8 +255,9 @@ fn partners_are_built_with_their_own_limits() {
     for (caller, allowed) in
         [("203.0.113.9", true), ("::ffff:203.0.113.9", true), ("203.0.114.9", false), ("2001:db8::1", false)]
     {
-        assert_eq!(channel.allows(caller.parse().unwrap()), allowed, "{caller}");
+        assert_eq!(channel.allows(Caller::Known(caller.parse().unwrap())), allowed, "{caller}");
     }
+    assert!(!channel.allows(Caller::Unknown));
     let gate = registry.backend(&BackendId::from("gate")).unwrap();
     assert_eq!((gate.adapter, gate.timeout.0), ("ticketing_http", 5_000));
     let pool = registry.backend(&BackendId::from("lp-2026")).unwrap();
@@ -263,7 +265,9 @@ fn partners_are_built_with_their_own_limits() {
 
     let open = Registry::build(&load(&here("config"))).unwrap();
     let channel = open.channel(&ChannelId::from("douyin-main")).unwrap();
-    assert!(channel.allows("198.51.100.1".parse().unwrap()), "an empty list lets everyone in");
+    for caller in [Caller::Known("198.51.100.1".parse().unwrap()), Caller::Unknown] {
+        assert!(channel.allows(caller), "an empty list lets everyone in");
+    }
     assert_eq!(channel.rate_per_caller, 200);
     assert!(open.channel(&ChannelId::from("gate")).is_none());
 }

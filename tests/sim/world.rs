@@ -16,7 +16,7 @@ use ticketbridge::call_log::CallLog;
 use ticketbridge::clock::{Clock as _, TestClock, TestIds};
 use ticketbridge::config::{Config, Environment};
 use ticketbridge::engine::Engine;
-use ticketbridge::http::{Shared, caller::Callers, router};
+use ticketbridge::http::{Shared, rate::Callers, router};
 use ticketbridge::live::Live;
 use ticketbridge::reconcile::LastReport;
 use ticketbridge::worker::Worker;

@@ -1,32 +1,70 @@
 //! Who asks: the holder of a bearer token.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::config::OpsToken;
+use crate::http::caller::Caller;
 use crate::http::ops::call::Call;
 use crate::http::problem::Problem;
+use crate::http::rate::Callers;
 use crate::live::Running;
 
-/// The holder of the token in `Authorization`.
+/// The name under which calls to this interface are counted; no partner can have it.
+const COUNTED_AS: &str = "/ops/v1";
+
+/// The holder of the token in `Authorization`, unless `caller` comes too often or has guessed too often. `now` is monotonic.
 ///
 /// # Errors
-/// The whole answer: 401 and what is wanted.
-pub(crate) fn holder(running: &Running, headers: &HeaderMap) -> Result<OpsToken, Box<Response>> {
+/// The whole answer: 401 and what is wanted, or 429.
+pub(crate) fn holder(
+    running: &Running,
+    callers: &Callers,
+    caller: Caller,
+    headers: &HeaderMap,
+    now: Duration,
+) -> Result<OpsToken, Box<Response>> {
+    if !callers.admit(COUNTED_AS, caller, running.config.server.rate_per_caller) {
+        let problem =
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address");
+        return Err(Box::new(problem.after(1).into_response()));
+    }
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    let holder = token.and_then(|token| running.config.ops_token(token)).cloned();
-    holder.ok_or_else(|| {
-        let sentence = match token {
-            Some(_) => "this token opens nothing; see [ops] tokens of the configuration",
-            None => "send the header Authorization: Bearer with a token of [ops] tokens",
-        };
-        let mut response = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", sentence).into_response();
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        Box::new(response)
-    })
+    let Some(token) = token else {
+        return Err(unauthenticated("send the header Authorization: Bearer with a token of [ops] tokens"));
+    };
+    let holder = running.config.ops_token(token).cloned();
+    let mut guesses = callers.guesses();
+    if let Some(wait) = guesses.wait(caller, holder.as_ref().map(|holder| holder.name.as_str()), now) {
+        return Err(guessed_too_often(wait));
+    }
+    match holder {
+        Some(holder) => {
+            guesses.was_right(caller, &holder.name, now);
+            Ok(holder)
+        }
+        None => {
+            guesses.was_wrong(caller, now);
+            Err(unauthenticated("this token opens nothing; see [ops] tokens of the configuration"))
+        }
+    }
+}
+
+fn unauthenticated(sentence: &str) -> Box<Response> {
+    let mut response = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", sentence).into_response();
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    Box::new(response)
+}
+
+fn guessed_too_often(wait: Duration) -> Box<Response> {
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+    let sentence = format!("too many tokens from this address open nothing; wait {seconds} s");
+    Box::new(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence).after(seconds).into_response())
 }
 
 /// Whether the holder's role may make this call.

@@ -1,0 +1,227 @@
+//! How many connections are open, in all and for each address, and which of them makes room for another.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::caller::Caller;
+
+/// Open connections, however many descriptors the machine allows.
+const CONNECTIONS_MAX: usize = 8_192;
+/// Descriptors that are assumed where the machine does not say.
+const DESCRIPTORS_ASSUMED: u64 = 1_024;
+
+/// How many connections may be open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Altogether.
+    pub in_all: usize,
+    /// From one address that is no trusted proxy; a network of 64 bits counts as one address.
+    pub per_address: usize,
+}
+
+impl Room {
+    /// What this process has descriptors for: half of them, since the database and outbound calls need some as well. The limit is raised
+    /// to what the machine allows first.
+    pub fn of_this_machine() -> Self {
+        Self::for_descriptors(descriptors())
+    }
+
+    fn for_descriptors(descriptors: u64) -> Self {
+        let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
+        let in_all = half.clamp(4, CONNECTIONS_MAX);
+        Self { in_all, per_address: in_all / 4 }
+    }
+}
+
+#[cfg(unix)]
+fn descriptors() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.maximum.is_some() && setrlimit(Resource::Nofile, raised).is_ok() {
+        return limit.maximum.unwrap_or(DESCRIPTORS_ASSUMED);
+    }
+    limit.current.unwrap_or(u64::MAX)
+}
+
+#[cfg(not(unix))]
+fn descriptors() -> u64 {
+    DESCRIPTORS_ASSUMED
+}
+
+/// What happens on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing: the next request has not begun.
+    Idle,
+    /// A request's head is awaited until then.
+    Head(Instant),
+    /// A request is being served.
+    Served,
+}
+
+/// The open connections. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Seats(Arc<Shared>);
+
+struct Shared {
+    room: Room,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    next: u64,
+    in_all: usize,
+    by_address: HashMap<Caller, BTreeMap<u64, Holder>>,
+}
+
+struct Holder {
+    phase: watch::Sender<Phase>,
+    leave: CancellationToken,
+}
+
+/// The right to be connected; given back when dropped.
+pub(crate) struct Seat {
+    seats: Seats,
+    address: Caller,
+    number: u64,
+    phase: watch::Sender<Phase>,
+    leave: CancellationToken,
+}
+
+impl Seats {
+    pub(crate) fn new(room: Room) -> Self {
+        Self(Arc::new(Shared { room, held: Mutex::default() }))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A seat for a newcomer; whoever has waited longest without a request being served leaves, where there is no room. `None`
+    /// when all others are being served.
+    pub(crate) fn take(&self, address: IpAddr, is_proxy: bool) -> Option<Seat> {
+        let address = Caller::Known(address).counted_as();
+        let room = self.0.room;
+        let mut held = self.held();
+        let from_there = held.by_address.get(&address).map_or(0, BTreeMap::len);
+        if !is_proxy && from_there >= room.per_address && !held.make_room(address) {
+            return None;
+        }
+        if held.in_all >= room.in_all {
+            // From where most have come.
+            let mut crowds: Vec<(usize, Caller)> =
+                held.by_address.iter().map(|(address, holders)| (holders.len(), *address)).collect();
+            crowds.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+            if !crowds.into_iter().any(|(_, crowd)| held.make_room(crowd)) {
+                return None;
+            }
+        }
+        let number = held.next;
+        held.next += 1;
+        held.in_all += 1;
+        let (phase, leave) = (watch::Sender::new(Phase::Idle), CancellationToken::new());
+        let holder = Holder { phase: phase.clone(), leave: leave.clone() };
+        held.by_address.entry(address).or_default().insert(number, holder);
+        drop(held);
+        Some(Seat { seats: self.clone(), address, number, phase, leave })
+    }
+}
+
+impl Held {
+    /// Sends away the one of this address that has been connected longest and waits; whether there was one.
+    fn make_room(&mut self, address: Caller) -> bool {
+        let Some(holders) = self.by_address.get(&address) else { return false };
+        let waiting = holders.iter().find(|(_, holder)| *holder.phase.borrow() != Phase::Served);
+        let Some((number, holder)) = waiting else { return false };
+        holder.leave.cancel();
+        let number = *number;
+        self.give_back(address, number);
+        true
+    }
+
+    fn give_back(&mut self, address: Caller, number: u64) {
+        let Some(holders) = self.by_address.get_mut(&address) else { return };
+        if holders.remove(&number).is_some() {
+            self.in_all -= 1;
+        }
+        if holders.is_empty() {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+impl Seat {
+    /// What happens on the connection; whoever serves it keeps it up to date.
+    pub(crate) fn phase(&self) -> &watch::Sender<Phase> {
+        &self.phase
+    }
+
+    /// Returns when somebody else needs the seat.
+    pub(crate) async fn asked_to_leave(&self) {
+        self.leave.cancelled().await;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.seats.held().give_back(self.address, self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn is_sent_away(seat: &Seat) -> bool {
+        seat.leave.is_cancelled()
+    }
+
+    #[test]
+    fn an_address_has_its_share_and_its_oldest_waiting_connection_makes_room() {
+        let seats = Seats::new(Room { in_all: 100, per_address: 2 });
+        let (one, other) = (address("203.0.113.9"), address("203.0.113.10"));
+        let first = seats.take(one, false).unwrap();
+        let second = seats.take(one, false).unwrap();
+        let foreign = seats.take(other, false).unwrap();
+        first.phase().send_replace(Phase::Served);
+        let third = seats.take(one, false).unwrap();
+        assert_eq!([&first, &second, &third, &foreign].map(is_sent_away), [false, true, false, false]);
+        third.phase().send_replace(Phase::Served);
+        assert!(seats.take(one, false).is_none(), "both are being served");
+        drop(first);
+        assert!(seats.take(one, false).is_some());
+        let proxied: Vec<Seat> = (0..50).map(|_| seats.take(one, true).unwrap()).collect();
+        assert!(!proxied.iter().any(is_sent_away), "a proxy brings many callers");
+    }
+
+    #[test]
+    fn the_room_is_shared_and_the_largest_crowd_makes_room_first() {
+        let seats = Seats::new(Room { in_all: 4, per_address: 3 });
+        let crowd: Vec<Seat> = (0..3).map(|_| seats.take(address("203.0.113.9"), false).unwrap()).collect();
+        let alone = seats.take(address("203.0.113.10"), false).unwrap();
+        let newcomer = seats.take(address("203.0.113.11"), false).unwrap();
+        assert_eq!(crowd.iter().map(is_sent_away).collect::<Vec<_>>(), [true, false, false]);
+        assert!(!is_sent_away(&alone) && !is_sent_away(&newcomer));
+        drop((crowd, alone, newcomer));
+        let held = seats.held();
+        assert_eq!((held.in_all, held.by_address.len()), (0, 0));
+    }
+
+    #[test]
+    fn the_room_follows_the_machines_descriptors() {
+        for (descriptors, in_all, per_address) in [(0, 4, 1), (512, 256, 64), (1 << 20, CONNECTIONS_MAX, 2_048)] {
+            assert_eq!(Room::for_descriptors(descriptors), Room { in_all, per_address }, "{descriptors}");
+        }
+    }
+}
