@@ -45,6 +45,8 @@ mod redemption;
 #[cfg(test)]
 mod refunds;
 #[cfg(test)]
+mod sandbox;
+#[cfg(test)]
 mod shutdown;
 #[cfg(test)]
 mod snapshot;
