@@ -33,7 +33,7 @@ pub(super) async fn serve(directory: ConfigDir) -> ExitCode {
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
                 // What was refused is logged, and kept for `GET /ops/v1/config`.
-                let _outcome = reload::reload(bridge.shared());
+                let _outcome = reload::reload(bridge.shared()).await;
             }
         }
     }
