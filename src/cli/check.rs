@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
-use crate::cli::{ConfigDir, fail};
+use ticketbridge_core::TimeZone;
+
+use crate::cli::{ConfigDir, fail, say};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config;
 
 pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
     if let Some(id) = explain {
         return match config::help::explain(id) {
             Some(text) => {
-                println!("{text}");
+                say(&text);
                 ExitCode::SUCCESS
             }
             None => {
@@ -18,7 +21,7 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
             }
         };
     }
-    let report = config::check::report(&config.directory);
-    println!("{report}");
+    let report = config::check::report(&config.directory, TimeZone::SHANGHAI.date_of(SystemClock::new().now()));
+    say(&report);
     if report.is_usable() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

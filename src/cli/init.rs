@@ -4,18 +4,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::fail;
+use crate::cli::{fail, say};
 use crate::demo::directory;
 
 pub(super) fn init(directory: &Path) -> ExitCode {
     match write(directory) {
         Ok(files) => {
             for file in files {
-                println!("{}", file.display());
+                say(file.display());
             }
             let at = directory.display();
-            println!("\nNext: set the four variables named in {at}/ticketbridge.toml, then");
-            println!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}");
+            say(format_args!("\nNext: set the four variables named in {at}/ticketbridge.toml, then"));
+            say(format_args!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}"));
             ExitCode::SUCCESS
         }
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
