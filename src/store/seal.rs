@@ -79,7 +79,7 @@ impl Sealer {
 
     /// What text is like, in SQL, that is sealed with a key of ours that is not among `keys`.
     pub(crate) fn like_without(&self, keys: &[[u8; 32]]) -> Vec<String> {
-        let others: Vec<String> = keys.iter().map(|key| key_id(key)).collect();
+        let others: Vec<String> = keys.iter().map(key_id).collect();
         let ours = self.keys();
         let lost = ours.keys.iter().filter(|key| !others.contains(&key.id));
         lost.map(|key| format!("{VERSION}.{}.%", key.id)).collect()
