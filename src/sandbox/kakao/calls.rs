@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::books::{Accepts, Reservation, Status};
-use super::guest::{call_off, give_back};
+use super::guest::call_off;
 use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::{Cancel, CancelKind, CancelStatus};
+use crate::sandbox::platform::money::{Cancel, CancelKind, CancelStatus, give_back};
 use crate::sandbox::platform::{Asked, Desk, Said, Trade};
 use crate::sandbox::time::Zone;
 

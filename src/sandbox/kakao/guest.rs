@@ -7,7 +7,7 @@ use super::SimKakao;
 use super::books::{Accepts, Line, Reservation, Status};
 use super::policy::Policy;
 use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::{self, Cancel, CancelKind, CancelStatus, Payment};
+use crate::sandbox::platform::money::{self, CancelStatus, Payment, give_back};
 use crate::sandbox::platform::{Desk, Event, Told};
 use crate::sandbox::time::Zone;
 use crate::sandbox::webhook::Answer;
@@ -65,22 +65,6 @@ impl Wish {
             phone: format!("010-0000-{:04}", self.person % 10_000),
             quote: None,
         }
-    }
-}
-
-/// The money of a reservation goes back, `amount` of it, newest payment first; numbers come from `number`.
-pub(super) fn give_back(
-    payments: &mut [Payment],
-    amount: i64,
-    waits: bool,
-    now_ms: i64,
-    mut number: impl FnMut() -> String,
-) {
-    for (index, part) in money::parts(payments, amount) {
-        let Some(payment) = payments.get_mut(index) else { continue };
-        let status = if waits { CancelStatus::Pending } else { CancelStatus::Done };
-        let done_at_ms = (!waits).then_some(now_ms);
-        payment.cancels.push(Cancel { id: number(), amount: part, kind: CancelKind::WithBooking, status, done_at_ms });
     }
 }
 
