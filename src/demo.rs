@@ -121,7 +121,10 @@ fn introduce(cast: &Cast, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "  a ticketing system   {}", cast.douyin.backend.base_url())?;
     writeln!(out, "  the configuration    config/ and examples/korea/; the database is thrown away\n")?;
     writeln!(out, "Each line is a call: when, who → whom, what was asked, what was answered, how long it took.")?;
-    writeln!(out, "Below it stands what changed in the bridge's order.")
+    writeln!(
+        out,
+        "Below it stands what changed in the bridge's order; a `label` is what the channel's own people call its state."
+    )
 }
 
 async fn show_chapters<C: Channel>(

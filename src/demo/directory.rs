@@ -58,12 +58,22 @@ fn changes(at: &Addresses) -> [(&'static str, String); 11] {
     ]
 }
 
+/// Which channels a starter directory has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channels {
+    /// Douyin.
+    Douyin,
+    /// Douyin, a Kakao-style platform and a TripStore-style marketplace.
+    WithKorea,
+}
+
 /// Writes the example as it stands into `directory`; gives the files written.
 ///
 /// # Errors
 /// When a file or folder cannot be made.
-pub(crate) fn write_example(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    FILES.iter().map(|file| write_file(directory.join(file.path), file.text)).collect()
+pub(crate) fn write_example(directory: &Path, channels: Channels) -> io::Result<Vec<PathBuf>> {
+    let beside = if channels == Channels::WithKorea { KOREA } else { &[] };
+    FILES.iter().chain(beside).map(|file| write_file(directory.join(file.path), file.text)).collect()
 }
 
 fn write_file(target: PathBuf, text: &str) -> io::Result<PathBuf> {

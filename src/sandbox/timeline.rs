@@ -56,6 +56,7 @@ fn plain(call: &str) -> &str {
         "reservation.canceled" => "it is called off",
         "reservation.used" => "the guest was there",
         "reservation.no_show" => "the guest was not there",
+        "product.status_changed" => "the product is sold, or not",
         "payment.canceled" => "money went back",
         "payment.refund_updated" => "news of a refund",
         "reservations/confirm" => "yes, accept it",

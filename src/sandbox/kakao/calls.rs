@@ -33,6 +33,18 @@ impl Trade for Reservation {
         }
     }
 
+    fn came_to(asked: &Asked, answer: &Value) -> &'static str {
+        match asked.part(2) {
+            "confirm" => "accepted",
+            "reject" => "declined, money back",
+            "cancel-quote" if answer["fee_krw"] == 0 => "nothing",
+            "cancel-quote" => "a fee",
+            "payments" => "returned",
+            "" => "it stands so",
+            _ => "done",
+        }
+    }
+
     fn told(&self) -> Value {
         Reservation::told(self)
     }

@@ -145,6 +145,14 @@ pub fn give_back(payments: &mut [Payment], amount: i64, waits: bool, now_ms: i64
     }
 }
 
+/// Won as people write them: a comma after every three digits from the right.
+pub fn with_commas(amount: i64) -> String {
+    match amount {
+        0..1_000 => amount.to_string(),
+        _ => format!("{},{:03}", with_commas(amount / 1_000), amount % 1_000),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +177,7 @@ mod tests {
         assert_eq!(lefts(&payments), [90_000, 3_000]);
         find_cancel(&mut payments, "x").unwrap().status = CancelStatus::Credited;
         assert_eq!((lefts(&payments), returned(&payments)), (vec![27_900, 3_000], 62_100));
+        assert_eq!([0, 999, 1_000, 3_180_000].map(with_commas), ["0", "999", "1,000", "3,180,000"]);
         assert_eq!(parts(&payments, 1_000_000), [(1, 3_000), (0, 27_900)], "no more than there is");
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::sandbox::journal::Party;
+use crate::sandbox::platform::money::with_commas;
 use crate::sandbox::platform::{Asked, Desk, Said, Trade};
 
 /// Stands for every traveller whose number the marketplace keeps.
@@ -29,6 +30,13 @@ impl Trade for AgencyBooking {
             "POST" => "bookings/enter",
             "PUT" => "bookings/change",
             _ => "unknown call",
+        }
+    }
+
+    fn came_to(asked: &Asked, _answer: &Value) -> &'static str {
+        match asked.body["phone_masked"].as_bool() {
+            Some(true) => "entered, phone masked",
+            _ => "entered",
         }
     }
 
@@ -97,12 +105,4 @@ fn wrong_in(body: &Value) -> Option<&'static str> {
         format!("트립결제 / 트립스토어 / 총 판매금액 {}원 / ", with_commas(amount("total_sale_krw").unwrap_or(0)));
     let tail = text("memo").strip_prefix(head.as_str()).unwrap_or_default();
     tail.is_empty().then_some("a memo without the channel, the gross amount and where to look")
-}
-
-/// Won as people write them: a comma after every three digits from the right.
-fn with_commas(amount: i64) -> String {
-    match amount {
-        0..1_000 => amount.to_string(),
-        _ => format!("{},{:03}", with_commas(amount / 1_000), amount % 1_000),
-    }
 }

@@ -1,6 +1,6 @@
 //! What the bridge can ask of the marketplace (`protocols/korea.md` 8.5), and what it must not.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::books::{Booking, Link, LinkState, Owner, Status, Way};
 use crate::sandbox::journal::Party;
@@ -25,7 +25,17 @@ impl Trade for Booking {
         }
     }
 
-    fn told(&self) -> serde_json::Value {
+    fn came_to(asked: &Asked, _answer: &Value) -> &'static str {
+        match (asked.part(2), asked.method.as_str()) {
+            ("complete", _) => "completed",
+            ("payment-links", "POST") => "sent to the guest",
+            ("payments", _) => "returned",
+            ("", _) => "it stands so",
+            _ => "done",
+        }
+    }
+
+    fn told(&self) -> Value {
         Booking::told(self)
     }
 

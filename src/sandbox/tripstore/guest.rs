@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::SimTripStore;
 use super::books::{Booking, LinkState, Owner, Status, Way};
 use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::Payment;
+use crate::sandbox::platform::money::{Payment, with_commas};
 use crate::sandbox::platform::{Platform, Told};
 use crate::sandbox::time::Zone;
 
@@ -75,7 +75,7 @@ impl Platform<Booking> {
         let how = match (wish.owner, it.held()) {
             (Owner::Agency, _) => "and will pay the agency".to_owned(),
             (Owner::Market, 0) => "and waits for a payment link".to_owned(),
-            (Owner::Market, paid) => format!("and pays {paid} of {} won", it.total),
+            (Owner::Market, paid) => format!("and pays {} of {} won", with_commas(paid), with_commas(it.total)),
         };
         self.note(Party::Guest, &number, format!("books a trip for three, leaving on {}, {how}", wish.departure));
         let told = self.open(it, &number, "booking.received", json!({})).await;
@@ -85,7 +85,7 @@ impl Platform<Booking> {
     /// The traveller pays, through a link or without one.
     pub async fn pays(&self, number: &str, by: &'static str, amount: i64, link: Option<&str>) -> Option<Told> {
         let through = link.map_or(String::new(), |link| format!(" through the link {link}"));
-        self.note(Party::Guest, number, format!("pays {amount} won{through}"));
+        self.note(Party::Guest, number, format!("pays {} won{through}", with_commas(amount)));
         let (id, now_ms, link) = (self.new_id("tp_"), self.time().now_ms(), link.map(str::to_owned));
         self.happens(number, "payment.recorded", move |it| {
             if let Some(link) = it.links.iter_mut().find(|known| Some(&known.id) == link.as_ref())

@@ -17,7 +17,7 @@ pub(super) async fn finished(s: &mut Script) -> Result<(), Broken> {
     s.there(&number, "the payment link is taken back", |it| it.links.iter().all(|l| l.state == LinkState::Revoked))
         .await?;
     let case = text_at(&order, "refund_case.id").to_owned();
-    market.note(Party::Ops, &number, "keeps 100000 of 300000 won, and finishes the cancellation");
+    market.note(Party::Ops, &number, "keeps 100,000 of 300,000 won, and finishes the cancellation");
     let approved = s.stage.ops.approve(&case, 100_000).await;
     s.check(approved.is_ok(), "the staff can approve it with a fee");
     let sums = |it: &crate::sandbox::tripstore::Booking| it.status == Status::Canceled && it.held() == 100_000;
