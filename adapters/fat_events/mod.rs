@@ -73,16 +73,22 @@ impl<'a> Envelope<'a> {
         }
         whole.field("event_id").id()?;
         let kind = whole.field("event_type").text()?;
-        Ok(Self { id, kind, at: whole.field("occurred_at").instant()?, change: whole.field("change"), whole })
+        Ok(Self {
+            id,
+            kind,
+            at: whole.field("occurred_at").instant()?,
+            change: whole.field("change").maybe_object()?,
+            whole,
+        })
     }
 
     /// The count of changes, which every event about an order has.
     pub(crate) fn revision(&self) -> Result<u64, DecodeError> {
         let field = self.whole.field("revision");
-        match field.value().and_then(Value::as_u64) {
+        let Some(value) = field.value()? else { return Err(DecodeError::new("revision", "is missing").coded(MISSING)) };
+        match value.as_u64() {
             Some(revision) if revision >= 1 => Ok(revision),
             Some(_) => Err(field.wrong("must be 1 or more")),
-            None if field.value().is_none() => Err(DecodeError::new("revision", "is missing").coded(MISSING)),
             None => Err(field.wrong("must be an integer")),
         }
     }

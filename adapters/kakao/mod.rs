@@ -67,7 +67,7 @@ const CAPABILITIES: &[&str] = &[
 ];
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind = ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, build };
+pub const KIND: ChannelKind = ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
 
 struct Kakao {
     settings: Common,

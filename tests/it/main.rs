@@ -27,6 +27,8 @@ mod init;
 #[cfg(test)]
 mod kakao;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;
@@ -46,6 +48,8 @@ mod redemption;
 mod refunds;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod second_generation;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
