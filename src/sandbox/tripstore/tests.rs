@@ -112,7 +112,8 @@ fn handed_over(change: impl FnOnce(&mut Value)) -> Value {
 
 #[tokio::test]
 async fn the_agency_sees_to_it_what_it_is_told() {
-    let cases: [(fn(&mut Value), &str, &str); 5] = [
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str, &str); 5] = [
         (|_| {}, "erp-TS-1", ""),
         (|body| body["booker_phone"] = json!("010-0001-0002"), "erp-TS-1", "a traveller's own number"),
         (
