@@ -50,6 +50,9 @@ enum Command {
         /// A directory that is empty or does not exist yet
         #[arg(value_name = "DIR", default_value = "config")]
         directory: PathBuf,
+        /// With a Kakao-style and a TripStore-style channel beside Douyin
+        #[arg(long)]
+        korea: bool,
     },
     /// Change the key that encrypts guests' data
     #[command(subcommand)]
@@ -96,7 +99,10 @@ pub fn run(arguments: Cli) -> ExitCode {
         }
         Command::Sandbox(arguments) => in_runtime(sandbox::sandbox(arguments)),
         Command::Check { config, explain } => check::check(&config, explain.as_deref()),
-        Command::Init { directory } => init::init(&directory),
+        Command::Init { directory, korea } => {
+            let channels = if korea { demo::directory::Channels::WithKorea } else { demo::directory::Channels::Douyin };
+            init::init(&directory, channels)
+        }
         Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
         Command::Migrate(config) => in_runtime(serve::migrate(config)),
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),

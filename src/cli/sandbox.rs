@@ -16,7 +16,7 @@ use crate::sandbox::platform::PlatformOptions;
 use crate::sandbox::stories::{self, Channel};
 use crate::sandbox::timeline::play_aloud;
 use crate::sandbox::{
-    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, Stage, Story,
+    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, SimTripStore, Stage, Story,
 };
 
 /// What to play, against whom.
@@ -34,12 +34,15 @@ pub(super) struct SandboxArguments {
     /// Which of its back-ends to play
     #[arg(long, value_name = "ID", default_value = "gate")]
     backend: String,
-    /// The product on sale, as the channel names it: LP-V2|LP-B2 for douyin, FOREST for kakao when left out
+    /// The product on sale, as the channel names it: LP-V2|LP-B2, FOREST or DANANG when left out, by the adapter
     #[arg(long, value_name = "PRODUCT")]
     product: Option<String>,
     /// Where the simulated channel listens: `api_base` of the channel
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9101", alias = "douyin")]
     listen: SocketAddr,
+    /// Where the simulated travel agency of a tripstore channel listens: its `erp.base_url`
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9103")]
+    agency: SocketAddr,
     /// Where the simulated ticketing system listens: `base_url` of the back-end
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
     tickets: SocketAddr,
@@ -117,6 +120,13 @@ impl<'a> Setting<'a> {
                 say(format_args!("simulated Kakao on {} (the channel's api_base)", kakao.base_url()));
                 self.play_on(kakao, chosen).await
             }
+            "tripstore" => {
+                let chosen = self.chosen(stories::tripstore::STORIES)?;
+                let trip = self.tripstore().await?;
+                say(format_args!("simulated marketplace on {} (the channel's api_base)", trip.market.base_url()));
+                say(format_args!("simulated travel agency on {} (the channel's erp.base_url)", trip.agency.base_url()));
+                self.play_on(trip, chosen).await
+            }
             other => Err(format!("the sandbox has no stories for channels of the adapter `{other}`")),
         }
     }
@@ -187,6 +197,19 @@ impl<'a> Setting<'a> {
         let options = self.platform("FOREST")?;
         let cannot = |error| format!("the simulated Kakao cannot listen on {}: {error}", self.arguments.listen);
         SimKakao::start(options).await.map_err(cannot)
+    }
+
+    async fn tripstore(&self) -> Result<SimTripStore, String> {
+        let market = self.platform("DANANG")?;
+        let erp = self.channel()?.settings.expose().get("erp").cloned();
+        let erp = erp.ok_or("the stories need an agency that is told: write `erp` into the channel's settings")?;
+        let calls_secret = secret(&erp, "secret")?;
+        let agency = PlatformOptions { calls_secret, listen: self.arguments.agency, ..market.clone() };
+        let cannot = |error| {
+            let (market, agency) = (self.arguments.listen, self.arguments.agency);
+            format!("the simulated marketplace and agency cannot listen on {market} and {agency}: {error}")
+        };
+        SimTripStore::start(market, agency).await.map_err(cannot)
     }
 
     /// What a platform that tells whole orders needs; its product is one that a person accepts.
