@@ -15,6 +15,8 @@ type Limiter = RateLimiter<(String, Caller), DashMapStateStore<(String, Caller)>
 const CALLERS_KEPT: usize = 10_000;
 /// Tokens that open nothing which one caller may present within [`GUESSES_WITHIN`] of the first.
 pub const GUESSES_MAX: u32 = 20;
+/// After so many the right token is refused as well, or guessing on would pay.
+const GUESSES_TO_CLOSE: u32 = 1_000;
 /// See [`GUESSES_MAX`].
 pub const GUESSES_WITHIN: Duration = Duration::from_secs(60);
 /// How long a holder who was let in from an address is not kept waiting for the wrong guesses of others at that address.
@@ -50,8 +52,8 @@ impl Callers {
     }
 }
 
-/// Tokens that opened nothing, by caller. While a caller has had too many, the right token is refused as well, or guessing on would
-/// pay; only holders who have been let in from there before still are. Times are monotonic.
+/// Tokens that opened nothing, by caller. A holder at the same address works on, unless there have been very many and the holder has
+/// not been let in from there before. Times are monotonic.
 #[derive(Debug, Default)]
 pub(crate) struct Guesses {
     wrong: HashMap<Caller, Wrong>,
@@ -68,7 +70,11 @@ impl Guesses {
     /// How long `caller` has to wait, with the token of `holder` or with one that opens nothing; `None` when it need not.
     pub(crate) fn wait(&self, caller: Caller, holder: Option<&str>, now: Duration) -> Option<Duration> {
         let caller = caller.counted_as();
-        let wrong = self.wrong.get(&caller).filter(|wrong| wrong.count >= GUESSES_MAX && wrong.until > now)?;
+        let wrong = self.wrong.get(&caller).filter(|wrong| wrong.until > now)?;
+        let most = if holder.is_some() { GUESSES_TO_CLOSE } else { GUESSES_MAX };
+        if wrong.count < most {
+            return None;
+        }
         let is_trusted = holder.is_some_and(|holder| {
             self.let_in.get(&(caller, holder.to_owned())).is_some_and(|at| now.saturating_sub(*at) < TRUSTED_FOR)
         });
@@ -134,11 +140,12 @@ mod tests {
             guesses.was_wrong(guesser, now);
         }
         assert_eq!(guesses.wait(guesser, None, now), Some(GUESSES_WITHIN));
-        assert_eq!(
-            guesses.wait(guesser, Some("money"), now),
-            Some(GUESSES_WITHIN),
-            "a right guess does not pay either"
-        );
+        assert_eq!(guesses.wait(guesser, Some("money"), now), None, "a neighbour works on");
+        for _ in GUESSES_MAX..GUESSES_TO_CLOSE {
+            guesses.was_wrong(guesser, now);
+        }
+        let closed = guesses.wait(guesser, Some("money"), now);
+        assert_eq!(closed, Some(GUESSES_WITHIN), "a right guess does not pay either");
         assert_eq!(guesses.wait(guesser, Some("ops"), now), None, "who has been let in from there is");
         assert_eq!(guesses.wait(other, None, now), None);
         let later = now + GUESSES_WITHIN;

@@ -40,17 +40,17 @@ pub(crate) fn holder(
     };
     let holder = running.config.ops_token(token).cloned();
     let mut guesses = callers.guesses();
-    if let Some(wait) = guesses.wait(caller, holder.as_ref().map(|holder| holder.name.as_str()), now) {
-        return Err(guessed_too_often(wait));
-    }
-    match holder {
-        Some(holder) => {
+    let wait = guesses.wait(caller, holder.as_ref().map(|holder| holder.name.as_str()), now);
+    match (holder, wait) {
+        (Some(holder), None) => {
             guesses.was_right(caller, &holder.name, now);
             Ok(holder)
         }
-        None => {
+        (Some(_), Some(wait)) => Err(guessed_too_often(wait)),
+        (None, wait) => {
             guesses.was_wrong(caller, now);
-            Err(unauthenticated("this token opens nothing; see [ops] tokens of the configuration"))
+            let sentence = "this token opens nothing; see [ops] tokens of the configuration";
+            Err(wait.map_or_else(|| unauthenticated(sentence), guessed_too_often))
         }
     }
 }
