@@ -39,8 +39,25 @@ fn explain(path: &str, error: &serde_json::Error) -> DecodeError {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
     match message.rsplit_once(", expected ") {
-        Some((_, expected)) => DecodeError::new(field, format!("has the wrong type: expected {expected}")),
+        Some((_, expected)) => DecodeError::new(field, format!("has the wrong type: expected {}", in_json(expected))),
         None => DecodeError::new(field, message),
+    }
+}
+
+/// What is expected, in the words of JSON: serde and the standard library name types of ours.
+fn in_json(expected: &str) -> &str {
+    match expected {
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, 0 or more",
+        "f32" | "f64" => "a number",
+        "bool" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "unit" => "null",
+        _ if expected.starts_with("struct ") || expected.starts_with("internally tagged") => "an object",
+        _ if expected.starts_with("tuple ") || expected.starts_with("an array of") => "a list",
+        _ if expected.contains("string") => "a text",
+        other => other,
     }
 }
 
@@ -211,6 +228,19 @@ mod tests {
             assert_eq!(field(body), Err(named.to_owned()), "{body}");
         }
         assert_eq!(read::<Sale>(br#"{"buyer":[]}"#).unwrap_err().reason, "has the wrong type: expected an object");
+    }
+
+    #[test]
+    fn types_are_named_in_the_words_of_json() {
+        for (body, says) in [
+            (r#"{"buyer":{"age":"x"}}"#, "has the wrong type: expected a whole number, 0 or more"),
+            (r#"{"buyer":{"age":300}}"#, "has the wrong type: expected a whole number, 0 or more"),
+            (r#"{"buyer":{"name":7}}"#, "has the wrong type: expected a text"),
+            (r#"{"guests":{}}"#, "has the wrong type: expected a list"),
+            (r#"{"guests":[7]}"#, "has the wrong type: expected an object"),
+        ] {
+            assert_eq!(read::<Sale>(body.as_bytes()).unwrap_err().reason, says, "{body}");
+        }
     }
 
     #[test]

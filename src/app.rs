@@ -181,12 +181,19 @@ pub(crate) fn address_policy(config: &Config) -> AddressPolicy {
         .iter()
         .map(|channel| channel.settings.expose())
         .chain(config.backends.iter().map(|backend| backend.settings.expose()))
-        .filter_map(|settings| {
-            let url = settings.get("api_base").or_else(|| settings.get("base_url"))?;
-            url.as_str().map(str::to_owned)
-        })
+        .flat_map(|settings| addresses_in(&settings))
         .collect();
     AddressPolicy::for_base_urls(false, urls.iter().map(String::as_str))
+}
+
+/// Every address among a partner's settings, at any depth: an agency's own system stands beside the channel's.
+fn addresses_in(settings: &serde_json::Value) -> Vec<String> {
+    let serde_json::Value::Object(settings) = settings else { return Vec::new() };
+    let one = |(key, value): (&String, &serde_json::Value)| match (key.as_str(), value.as_str()) {
+        ("api_base" | "base_url", Some(url)) => vec![url.to_owned()],
+        _ => addresses_in(value),
+    };
+    settings.iter().flat_map(one).collect()
 }
 
 impl Bridge {

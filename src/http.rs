@@ -5,6 +5,7 @@ pub mod caller;
 pub mod door;
 pub mod health;
 mod incoming_body;
+mod nesting;
 pub mod ops;
 pub mod problem;
 pub mod rate;

@@ -4,7 +4,7 @@
 //! It never follows a redirect, never takes a proxy from the environment, never reads more than the cap, always verifies TLS, and
 //! never calls a private address that ops have not named ([`AddressPolicy`]).
 
-mod address;
+pub mod address;
 
 #[cfg(test)]
 mod tests;
@@ -149,7 +149,7 @@ impl HttpTransport {
     fn check_literal(&self, url: &Url) -> Result<(), TransportError> {
         let host = url.host_str().ok_or_else(|| TransportError::not_sent("the address has no host"))?;
         let refusal = address::literal(host).and_then(|address| self.policy.load().refusal(host, address));
-        refusal.map_or(Ok(()), |what| Err(TransportError::not_sent(forbidden(what))))
+        refusal.map_or(Ok(()), |what| Err(TransportError::not_sent(what)))
     }
 }
 
@@ -161,10 +161,6 @@ impl Transport for HttpTransport {
     fn send<'a>(&'a self, call: &'a Call, limits: CallLimits) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
         Box::pin(self.exchange(call, limits))
     }
-}
-
-fn forbidden(what: &str) -> String {
-    format!("the host is {what}, which may be called only when a partner's configured address names it")
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place where calls leave")]
@@ -227,7 +223,7 @@ impl Resolve for GuardedResolver {
                 }
             }
             match refused {
-                Some(what) if allowed.is_empty() => Err(forbidden(what).into()),
+                Some(what) if allowed.is_empty() => Err(what.into()),
                 _ => Ok(Box::new(allowed.into_iter()) as Addrs),
             }
         })

@@ -15,6 +15,7 @@ use super::finding::{Findings, suggest};
 use super::read::{Table, Value};
 use super::secret::{Secret, SecretUse, Secrets};
 use super::service::RATE_PER_CALLER_MAX;
+use crate::transport::address::{self, Nature};
 
 /// Settings that any channel may have; they are the shell's and reach an adapter only if it lists them.
 const CHANNEL_SETTINGS: [&str; 5] = ["allow_from", "commission_bp", "credit_account", "rate_per_caller", "settle_id"];
@@ -284,7 +285,12 @@ impl<'a, 't> Reading<'a, 't> {
                 let element = |(index, value)| self.to_json(&value, &format!("{path}.{index}"), known, around);
                 Json::Array(elements.map(element).collect())
             }
-            DeValue::String(text) => Json::String(text.to_string()),
+            DeValue::String(text) => {
+                if matches!(path.rsplit('.').next(), Some("api_base" | "base_url")) {
+                    look_at_address(value, text);
+                }
+                Json::String(text.to_string())
+            }
             DeValue::Boolean(boolean) => Json::Bool(*boolean),
             DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
                 Ok(number) => Json::from(number),
@@ -392,5 +398,22 @@ mod tests {
         assert!(!matches("apps.*.client_secret", "apps.0.client_key"));
         assert_eq!(child_of("apps.*.client_key", "apps.3"), Some("client_key"));
         assert_eq!(child_of("apps", "apps.3"), None);
+    }
+}
+
+/// Says what an address of a partner leads to, where that is not the open net.
+fn look_at_address(value: &Value<'_>, text: &str) {
+    match address::nature_of(text) {
+        Nature::Never(what) => {
+            value.wrong::<()>(
+                format_args!("is \"{text}\", {what}: it is never called, since no partner lives there"),
+                "write the partner's own address",
+            );
+        }
+        Nature::Private(what) => value.warn(
+            format_args!("is \"{text}\", {what}: calls go there, into your own network, because you name it"),
+            "leave it if that is meant; a public name is never led to such an address",
+        ),
+        Nature::OwnMachine | Nature::Open => {}
     }
 }

@@ -2,6 +2,8 @@
 
 /// Bytes of an inbound body (`contract.md` 3).
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Lists and objects inside each other in an inbound body.
+pub const NESTING_MAX: usize = 64;
 /// Bytes that are read of an answer to a call of ours.
 pub const RESPONSE_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of a partner's identifier.

@@ -22,7 +22,7 @@ use crate::call_log::InboundCall;
 use crate::engine::backend_event::{Heard, HeardEvent};
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
-use crate::http::{Shared, caller, incoming_body};
+use crate::http::{Shared, caller, incoming_body, nesting};
 use crate::registry::RegisteredBackend;
 
 /// `POST /backends/{backend}/events`.
@@ -98,6 +98,9 @@ async fn hear(
     if !is_json(headers) {
         let what = "an event is JSON: send it as application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", what));
+    }
+    if let Some(reason) = nesting::too_deep(&body) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("the body's {reason}")).at("body"));
     }
     if !serde_json::from_slice::<serde_json::Value>(&body).is_ok_and(|body| body.is_object()) {
         return Err(

@@ -22,7 +22,7 @@ use crate::call_log::InboundCall;
 use crate::engine::{EngineError, Incoming, Received, content_sha256};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
-use crate::http::{Shared, caller, incoming_body};
+use crate::http::{Shared, caller, incoming_body, nesting};
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
 const ANSWER_MARGIN: Millis = Millis(250);
@@ -203,9 +203,10 @@ impl Arrived<'_> {
                 return self.say(None, &Answer::Unauthenticated(&error), "unauthenticated", None);
             }
         };
-        let decoded = match std::str::from_utf8(&self.body) {
-            Ok(_) => self.channel.channel.decode(&verified),
-            Err(_) => Err(DecodeError::new("body", "is not UTF-8")),
+        let decoded = match (std::str::from_utf8(&self.body), nesting::too_deep(verified.body())) {
+            (Ok(_), None) => self.channel.channel.decode(&verified),
+            (Ok(_), Some(reason)) => Err(DecodeError::new("body", reason)),
+            (Err(_), _) => Err(DecodeError::new("body", "is not UTF-8")),
         };
         match decoded {
             Err(error) => self.malformed(&error).await,

@@ -26,18 +26,45 @@ impl AddressPolicy {
     }
 
     /// Why `address`, found for `host`, must not be called; `None` when it may be.
-    pub fn refusal(&self, host: &str, address: IpAddr) -> Option<&'static str> {
+    pub fn refusal(&self, host: &str, address: IpAddr) -> Option<String> {
         match classify(address) {
             Class::Public => None,
-            Class::Never(what) => Some(what),
+            Class::Never(what) => Some(format!("the host is {what}, which is never called")),
             Class::Private(_) if self.allow_private || self.names(host) => None,
-            Class::Private(what) => Some(what),
+            Class::Private(what) => Some(format!(
+                "the host is {what}, which is called only when a partner's configured address is that very host"
+            )),
         }
     }
 
     fn names(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.');
         self.allowed_hosts.iter().any(|allowed| allowed.trim_end_matches('.').eq_ignore_ascii_case(host))
+    }
+}
+
+/// What a configured address leads to, as far as its text tells: a name is looked up only when it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// The open net, or a name.
+    Open,
+    /// This machine.
+    OwnMachine,
+    /// A network of one's own; it is called because it is configured.
+    Private(&'static str),
+    /// It is never called, whatever is configured.
+    Never(&'static str),
+}
+
+/// What the host of a URL is.
+pub fn nature_of(url: &str) -> Nature {
+    let parsed = Url::parse(url).ok();
+    let Some(address) = parsed.as_ref().and_then(Url::host_str).and_then(literal) else { return Nature::Open };
+    match classify(address) {
+        Class::Public => Nature::Open,
+        Class::Private(_) if address.to_canonical().is_loopback() => Nature::OwnMachine,
+        Class::Private(what) => Nature::Private(what),
+        Class::Never(what) => Nature::Never(what),
     }
 }
 
@@ -199,6 +226,31 @@ mod tests {
         }
         for (host, address) in [("127.0.0.2", "127.0.0.2"), ("other", "10.1.2.3"), ("b.internal", "fd12::1")] {
             assert!(refused(&policy, host, address), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_true() {
+        let policy = AddressPolicy::for_base_urls(false, ["https://169.254.169.254/", "https://10.0.0.1/"]);
+        let said = |host: &str| policy.refusal(host, host.parse().unwrap()).unwrap_or_default();
+        assert!(said("169.254.169.254").ends_with("which is never called"), "although it is configured");
+        assert!(said("10.0.0.2").ends_with("only when a partner's configured address is that very host"));
+        assert_eq!(said("10.0.0.1"), "");
+    }
+
+    #[test]
+    fn a_configured_address_is_told_apart_by_its_text() {
+        for (url, nature) in [
+            ("https://open.example/x", Nature::Open),
+            ("https://1.1.1.1", Nature::Open),
+            ("http://127.0.0.1:9101", Nature::OwnMachine),
+            ("http://[::1]:9101", Nature::OwnMachine),
+            ("https://10.0.0.1/bridge", Nature::Private("a private address")),
+            ("https://[fd12::1]", Nature::Private("a unique local address")),
+            ("https://0xa9fea9fe/", Nature::Never("a link-local address, where clouds keep their metadata")),
+            ("https://[fe80::1]/", Nature::Never("a link-local address")),
+        ] {
+            assert_eq!(nature_of(url), nature, "{url}");
         }
     }
 

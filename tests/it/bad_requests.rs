@@ -6,7 +6,7 @@ use ticketbridge::http::rate::GUESSES_MAX;
 use ticketbridge_adapters::douyin::sign::sign;
 use ticketbridge_adapters::standard_webhooks::Secrets;
 use ticketbridge_core::Millis;
-use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::limits::{BODY_BYTES_MAX, NESTING_MAX};
 
 use crate::support::{Ask, CLIENT_KEY, CLIENT_SECRET, GATE_SECRET, OPERATOR, TestBridge, douyin};
 
@@ -396,4 +396,29 @@ async fn the_ops_interface_has_the_rate_of_every_caller() {
     let turned_away: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
     assert!(turned_away.len() >= 10, "{}", turned_away.len());
     assert!(turned_away.iter().all(|answer| answer.headers.contains_key("retry-after")));
+}
+
+#[tokio::test]
+async fn a_body_is_nested_so_deep_and_no_deeper_in_unknown_fields_too() {
+    let bridge = TestBridge::start().await;
+    let with = |body: &Value, depth: usize| {
+        let (text, deep) = (body.to_string(), format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+        format!("{{\"unknown\":{deep},{}", text.strip_prefix('{').expect("an object"))
+    };
+    let sale = douyin::sale("V100", 2, bridge.now());
+    // The object itself is one level.
+    for (depth, is_taken) in [(NESTING_MAX, false), (100_000, false), (NESTING_MAX - 1, true)] {
+        let ask = signed_bytes(&bridge, "create-order", CLIENT_SECRET, with(&sale, depth).as_bytes());
+        let answer = bridge.ask(ask).await.expect(200).json();
+        assert_eq!(answer["data"]["error_code"] == 0, is_taken, "{depth}: {answer}");
+        let says = answer["data"]["description"].as_str().unwrap_or_default();
+        assert!(is_taken || says.contains(&NESTING_MAX.to_string()), "{answer}");
+    }
+    let news = json!({ "type": "something.else", "reservation_id": "bkg_1", "occurred_at": "2026-11-21T10:00:00+08:00", "data": {} });
+    let said = bridge.ask(event(&bridge, with(&news, NESTING_MAX).as_bytes())).await.problem(400, "malformed");
+    assert!(said.contains(&NESTING_MAX.to_string()), "{said}");
+    let act = with(&json!({ "reason": "a test" }), NESTING_MAX);
+    let ask = Ask::post("orders/douyin-main:V100/cancel", &json!({})).body(act);
+    let said = bridge.ask(ask).await.problem(400, "malformed");
+    assert!(said.contains(&NESTING_MAX.to_string()), "{said}");
 }

@@ -62,7 +62,8 @@ fn unauthenticated(sentence: &str) -> Box<Response> {
 }
 
 fn guessed_too_often(wait: Duration) -> Box<Response> {
-    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+    let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let seconds = u32::try_from(whole).unwrap_or(u32::MAX);
     let sentence = format!("too many tokens from this address open nothing; wait {seconds} s");
     Box::new(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence).after(seconds).into_response())
 }

@@ -8,6 +8,7 @@ use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX, TI
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::personal::DocumentNumber;
 
+use crate::http::nesting;
 use crate::http::ops::call::{Field, FieldKind};
 use crate::http::problem::Problem;
 
@@ -27,6 +28,9 @@ pub(crate) fn refused(field: impl Into<String>, sentence: impl Into<String>) -> 
 pub(crate) fn object(raw: &[u8]) -> Result<Map<String, Value>, Problem> {
     if raw.trim_ascii().is_empty() {
         return Ok(Map::new());
+    }
+    if let Some(reason) = nesting::too_deep(raw) {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("the body's {reason}")).at("body"));
     }
     match serde_json::from_slice(raw) {
         Ok(Value::Object(fields)) => Ok(fields),
