@@ -10,7 +10,7 @@ use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
-use ticketbridge_core::{Answering, ExternalId, OrderId, Rejection, UnixMillis, Why};
+use ticketbridge_core::{Answering, ChannelId, ExternalId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{
     InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, ToRemember, Tx,
 };
@@ -299,6 +299,9 @@ pub(crate) async fn take(
         Err(EngineError::Rejected(rejection)) => Routed::Refused(rejection),
         Err(other) => return Err(other),
     };
+    if let Routed::Refused(rejection) = &routed {
+        note_price(&incoming.channel.id, incoming.endpoint.name, rejection);
+    }
     let (answer, verdict) = match &routed {
         Routed::Done(applied) => (Answer::Accepted(&applied.order), Verdict::Accepted),
         Routed::Stale(applied) => (Answer::Stale(&applied.order), Verdict::Accepted),
@@ -319,6 +322,13 @@ pub(crate) async fn take(
     let answer = StoredAnswer { status: reply.status.as_u16(), body: reply.body.to_vec() };
     tx.finish_inbox(inbox_id, verdict, about.as_ref(), Some(&answer)).await?;
     Ok(Taken { applied, reply, verdict, about })
+}
+
+/// Two prices that differ concern whoever keeps the configuration: the sentence names both (DY-03), and nobody's data.
+pub(crate) fn note_price(channel: &ChannelId, call: &str, rejection: &Rejection) {
+    if rejection.why == Why::PriceMismatch {
+        tracing::warn!(%channel, call, "a price is not the configured one: {}", rejection.sentence);
+    }
 }
 
 /// A message that was carried out, with its answer.

@@ -1,4 +1,7 @@
-//! What one phone may buy (DY-09).
+//! What one phone may buy (DY-09), and for which price (DY-03).
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -42,4 +45,37 @@ async fn one_phone_is_counted_together_however_it_is_written() {
     let asked = json!({ "phone": "(86) 13822220001", "reason": "the guest asked" });
     let known = bridge.post("guests/export", &asked).await.expect(200).json();
     assert_eq!(known["orders"].as_array().map(Vec::len), Some(5));
+}
+
+/// A log that a test reads.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("nobody panics with it").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn another_price_is_refused_and_the_log_names_both() {
+    let bridge = TestBridge::start().await;
+    for call in ["can-buy", "create-order"] {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        let mut sale = douyin::sale("V100", 2, bridge.now());
+        sale["amount"] = json!({ "origin_amount": 39_700, "pay_amount": 39_700 });
+        let reply = bridge.douyin(call, &sale).await.expect(200).json();
+        drop(guard);
+        assert_eq!(reply["data"]["error_code"], 23, "{reply}");
+        let written = String::from_utf8(log.0.lock().expect("nobody panics with it").clone()).expect("text");
+        let line = written.lines().find(|line| line.contains("WARN")).unwrap_or_else(|| panic!("{written}"));
+        assert!(line.contains("39700") && line.contains("39800") && line.contains("douyin-main"), "{line}");
+    }
 }
