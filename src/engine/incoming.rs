@@ -454,6 +454,7 @@ async fn take_booking(
     refuse_tombstone(&known)?;
     let sale_applied = place_or_repeat(tx, change, incoming, sale, Told::ByItsBooking).await?;
     let order = sale_applied.order;
+    check_pair(&incoming.channel.id, &order, &sale.product)?;
     if let Some(other) = known.order.filter(|id| id != &order.id) {
         let sentence = format!("this booking belongs to order {other}");
         return Err(Rejection::new(Why::ContentDiffers, sentence).at("source_order_id").into());
@@ -471,6 +472,20 @@ async fn take_booking(
     tx.bind_ref(&incoming.channel.id, reference, &applied.order.id, booking.as_ref()).await?;
     let applied = apply_remembered(tx, change, &incoming.channel, applied, reference).await?;
     Ok(Routed::Done(Box::new(Applied { changed: applied.changed || sale_applied.changed, ..applied })))
+}
+
+/// A voucher is booked as what it was sold as. Its visit may have another name by now: the one that it was sold with holds (DY-18).
+fn check_pair(channel: &ChannelId, order: &Order, named: &ProductRef) -> Result<(), EngineError> {
+    let (Some(sold), Some(voucher)) = (&order.rules.voucher, &named.voucher) else { return Ok(()) };
+    if sold.code != *voucher {
+        let sentence = format!("this order was sold as `{}`, and the booking names `{voucher}`", sold.code);
+        return Err(Rejection::new(Why::OffSale, sentence).at("product_out_id").into());
+    }
+    if let Some(visit) = named.booking.as_ref().filter(|visit| **visit != order.rules.booking.code) {
+        tracing::warn!(%channel, order = %order.id, sold_with = %order.rules.booking.code, named = %visit,
+            "a booking names another visit than the one that its voucher was sold with, which holds");
+    }
+    Ok(())
 }
 
 /// A whole order as its channel tells it: taken over, made, or kept until an earlier message or a read-back makes it.

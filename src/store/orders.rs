@@ -1,6 +1,7 @@
 //! Orders, their history, and the index rows that are kept beside them.
 
 use sea_orm::{QueryResult, Value};
+use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::order::{Attention, RefundCase};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
@@ -188,6 +189,20 @@ impl Tx {
     /// [`StoreError::Statement`].
     pub async fn order_of_case(&self, id: &RefundCaseId) -> Result<Option<OrderId>, StoreError> {
         order_of(self, "refund_case", id.as_str()).await
+    }
+}
+
+impl Tx {
+    /// Orders for a product's date whose booking waits for a decision.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
+    pub async fn orders_waiting_for(&self, key: &StockKey) -> Result<Vec<Order>, StoreError> {
+        let date = key.date.map(|date| date.to_string());
+        let sql = "SELECT id, document FROM orders WHERE visit_date = ? AND booking_state = 'requested'";
+        let rows = self.rows(sql, values![date]).await?;
+        let orders = rows.iter().map(|row| read_order(self.sealer(), row));
+        orders.filter(|order| order.as_ref().map_or(true, |order| order.rules.booking.code == key.product)).collect()
     }
 }
 
