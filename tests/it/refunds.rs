@@ -293,3 +293,74 @@ async fn a_back_end_that_refuses_to_cancel_leaves_the_refund_to_a_person() {
     assert_eq!(order["refund_case"]["state"], "under_review", "{order}");
     assert!(audits(&bridge).is_empty() && !order["attention"].is_null(), "{order}");
 }
+
+/// A gate that answers a question with "issued", "pending" and "refused" only, as `contract.md` 5 has it. The answer to the cancellation was
+/// lost, once through a crash, and "refused" ended the delivery: the refund waited for ever.
+#[tokio::test]
+async fn a_cancellation_whose_answer_is_lost_is_sent_again_to_a_gate_that_then_says_refused() {
+    let bridge = with_cancellation("{ kind = \"anytime\" }").await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.partners.next("/cancel", Outcome::Interrupted);
+    bridge
+        .partners
+        .next("/reservations/bkg_", Outcome::Says(200, json!({ "state": "refused", "reason": "cancelled" })));
+    let application = douyin::refund_apply("R100", "B1", 101, 700, bridge.now());
+    let asked = async || bridge.douyin("refund-apply", &application).await.expect(200).json()["data"].clone();
+    assert_eq!(asked().await["audit_refund_result"], WAITS);
+    bridge.drain().await;
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    let told = bridge.partners.sent("/cancel");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0].headers["idempotency-key"], told[1].headers["idempotency-key"]);
+    assert_eq!(audits(&bridge).iter().map(|audit| &audit["audit_result"]).collect::<Vec<_>>(), [APPROVED]);
+    assert_eq!(asked().await["audit_refund_result"], APPROVED);
+}
+
+/// The same gate works on the cancellation for a while, and the event that tells its end never comes.
+#[tokio::test]
+async fn a_cancellation_that_was_worked_on_is_asked_for_once_more_when_the_gate_says_refused() {
+    let bridge = with_cancellation("{ kind = \"anytime\" }").await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.partners.next("/cancel", Outcome::Says(200, json!({ "state": "pending" })));
+    apply(&bridge, "R100", "B1", 101, 700).await;
+    bridge.drain().await;
+    assert_eq!(audits(&bridge).len(), 0);
+    bridge
+        .partners
+        .next("/reservations/bkg_", Outcome::Says(200, json!({ "state": "refused", "reason": "cancelled" })));
+    bridge.advance(Millis::seconds(31));
+    bridge.drain().await;
+    assert_eq!(cancellations(&bridge), 2);
+    assert_eq!(audits(&bridge).iter().map(|audit| &audit["audit_result"]).collect::<Vec<_>>(), [APPROVED]);
+}
+
+/// However long a gate works on a cancellation, and whatever it says meanwhile: it is asked now and then, and not more and more often.
+#[tokio::test]
+async fn a_gate_that_never_ends_a_cancellation_is_asked_ever_more_seldom() {
+    let refused = json!({ "state": "refused", "reason": "closed" });
+    for stands in [None, Some(refused), Some(json!({ "state": "pending" }))] {
+        let bridge = with_cancellation("{ kind = \"anytime\" }").await;
+        bridge.ticketed("V100", "R100").await;
+        for _ in 0..500 {
+            bridge.partners.next("/cancel", Outcome::Says(200, json!({ "state": "pending" })));
+            if let Some(stands) = &stands {
+                bridge.partners.next("/reservations/bkg_", Outcome::Says(200, stands.clone()));
+            }
+        }
+        apply(&bridge, "R100", "B1", 101, 700).await;
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            for _ in 0..360 {
+                bridge.drain().await;
+                bridge.advance(Millis::seconds(10));
+            }
+            asked.push(bridge.partners.sent("/reservations/bkg_").len());
+        }
+        assert!(
+            asked[2] - asked[1] <= 20,
+            "{asked:?} calls after one, two, three hours to a gate that says {stands:?}"
+        );
+        assert_eq!(case(&bridge, "V100").await["state"], "under_review");
+    }
+}

@@ -314,6 +314,11 @@ fn refused(order: &Order, booking: &Booking, reason: &str) -> Decision {
         {
             Decision::nothing().event(Event::TicketsCancelled { booking: booking.id.clone() })
         }
+        // Void, or only not yet: what was issued and is to be cancelled has no other word in a back-end that knows "issued",
+        // "pending" and "refused". The answer to a cancellation is plain, so it is asked for once more.
+        TicketingState::Cancelling => Decision::nothing()
+            .event(Event::TicketCancelStarted { booking: booking.id.clone() })
+            .maybe(call_backend(order, booking, TicketOp::Cancel, None)),
         TicketingState::Issued if !booking.ticketing.by_hand => Decision::nothing().attention(
             order,
             AttentionKind::Contradiction,

@@ -116,6 +116,22 @@ fn a_withdrawn_refund_leaves_tickets_good_that_the_back_end_kept() {
     assert_eq!(story.order().attention(), None);
 }
 
+/// The word ended the delivery and changed nothing: the refund waited for ever (found by `kill -9` between a cancellation and its answer).
+#[test]
+fn tickets_under_cancellation_that_the_back_end_calls_refused_are_asked_for_once_more() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved();
+    let cancels = |story: &Story| {
+        let is_cancel = |effect: &&Effect| matches!(effect, Effect::CallBackend { op: TicketOp::Cancel, .. });
+        story.effects.iter().filter(is_cancel).count()
+    };
+    let before = cancels(&story);
+    story.facts(TicketFacts::Refused { reason: "cancelled".to_owned() });
+    assert_eq!((story.tickets(), cancels(&story)), (TicketingState::Cancelling, before + 1));
+    story.facts(TicketFacts::Cancelled);
+    assert_eq!((story.tickets(), story.refund()), (TicketingState::Cancelled, RefundState::Approved));
+}
+
 #[test]
 fn tickets_held_back_and_kept_by_the_back_end_go_out_when_the_refund_is_withdrawn() {
     let mut story = Story::booked(VOUCHER);
