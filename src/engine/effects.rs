@@ -6,7 +6,7 @@ use ticketbridge_core::order::{Order, TicketingState};
 use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{NewJob, Tx};
 
-use crate::engine::{Change, EngineError};
+use crate::engine::{Change, EngineError, InReserve};
 
 /// Effects of one command, at most: the place of each within the order's deliveries is `version × this + index`.
 const EFFECTS_MAX: u64 = 1_000;
@@ -29,6 +29,18 @@ pub fn backend_destination(id: &ticketbridge_core::BackendId) -> String {
 fn delivery_id(order: &OrderId, version: u64, index: usize) -> String {
     let digest = Sha256::digest(format!("{order}|{version}|{index}"));
     format!("dlv_{}", &hex::encode(digest)[..32])
+}
+
+/// The deliveries of a command that tell a decision which its answer says as well: they alone wait.
+pub(crate) fn in_reserve(order: &OrderId, version: u64, effects: &[Effect]) -> Vec<InReserve> {
+    let found = effects.iter().enumerate().filter_map(|(index, effect)| match effect {
+        Effect::TellChannel {
+            report: report @ (Report::RefundApproved { .. } | Report::RefundRejected { .. }),
+            not_before: Some(_),
+        } => Some(InReserve { delivery: delivery_id(order, version, index), report: report.clone() }),
+        _ => None,
+    });
+    found.collect()
 }
 
 impl Change<'_> {

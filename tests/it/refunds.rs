@@ -1,10 +1,14 @@
 //! The refund matrix of `product.md`, row by row, through the channel's own calls.
 
 use serde_json::{Value, json};
-use ticketbridge_core::Millis;
+use ticketbridge::engine::{Incoming, Received, content_sha256};
+use ticketbridge_core::command::ApplyRefund;
+use ticketbridge_core::order::{RefundKind, RefundSource};
+use ticketbridge_core::port::{Envelope, Inbound, Message};
+use ticketbridge_core::{ChannelId, Command, Millis};
 
 use crate::support::partners::Outcome;
-use crate::support::{TestBridge, douyin};
+use crate::support::{CHANNEL, TestBridge, douyin};
 
 /// Douyin's words for our decision: approved, rejected, not yet.
 const APPROVED: i64 = 1;
@@ -103,6 +107,66 @@ async fn an_application_that_comes_again_hears_what_was_decided_meanwhile() {
     assert_eq!((&told["audit_refund_result"], &told["refund_fee_amount"]), (&json!(APPROVED), &json!(300)));
     assert_eq!(again().await["audit_refund_result"], REJECTED, "the first one stays as it was");
     assert_eq!(audits(&bridge).len(), 2, "nothing is decided twice");
+}
+
+/// An application that is taken, and whose answer never gets out: the program dies between its commit and the answer.
+async fn applied_and_died(bridge: &TestBridge, number: &str, key: &str) {
+    let engine = bridge.bridge.engine();
+    let running = engine.running();
+    let channel = running.registry.channel(&ChannelId::from(CHANNEL)).expect("the channel of the example");
+    let endpoint = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == "refund-apply");
+    let body = douyin::refund_apply(number, key, 101, 0, bridge.now()).to_string();
+    let application = ApplyRefund {
+        target: number.into(),
+        channel_ref: key.to_owned(),
+        kind: RefundKind::Refund,
+        source: RefundSource::Guest,
+        source_code: Some(101),
+        fee: 0,
+        requested_at: bridge.now(),
+    };
+    let message = Message::Act(Box::new(Command::ApplyRefund(application)));
+    let taken = engine.receive(Incoming {
+        endpoint: *endpoint.expect("Douyin's call"),
+        inbound: Inbound::Message(Envelope { key: format!("refund:{key}"), about: number.into(), message }),
+        content_sha256: content_sha256(body.as_bytes()),
+        body: body.into(),
+        traceparent: None,
+        running: running.clone(),
+        channel: channel.clone(),
+    });
+    assert!(matches!(taken.await, Ok(Received::Answered { .. })));
+}
+
+/// Douyin need not ask again, and would refund after 72 hours whatever we had decided (`protocols/douyin.md` 10, 11).
+#[tokio::test]
+async fn a_decision_whose_answer_did_not_get_out_is_told_by_a_call() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    applied_and_died(&bridge, "V100", "B1").await;
+    bridge.drain().await;
+    assert_eq!(audits(&bridge).len(), 0, "it may still be on its way");
+    let bridge = bridge.restart().await;
+    bridge.advance(Millis::seconds(11));
+    bridge.drain().await;
+    let told = audits(&bridge);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["biz_uniq_key"], &told[0]["audit_result"]), (&json!("B1"), &json!(APPROVED)));
+}
+
+/// The ordinary case: the answer got out, and nothing is said twice.
+#[tokio::test]
+async fn a_decision_that_stands_in_the_answer_is_not_told_by_a_call() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    assert_eq!(apply(&bridge, "V100", "B1", 101, 0).await["audit_refund_result"], APPROVED);
+    bridge.ticketed("V200", "R200").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    bridge.post("orders/douyin-main:V200/redeem", &json!({ "at": "2026-12-01T09:00:00+08:00" })).await.expect(200);
+    assert_eq!(apply(&bridge, "R200", "B2", 101, 0).await["audit_refund_result"], REJECTED);
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    assert_eq!(audits(&bridge).len(), 0);
 }
 
 #[tokio::test]
