@@ -254,7 +254,7 @@ fn partners_are_built_with_their_own_limits() {
     for (caller, allowed) in
         [("203.0.113.9", true), ("::ffff:203.0.113.9", true), ("203.0.114.9", false), ("2001:db8::1", false)]
     {
-        assert_eq!(channel.allows(caller.parse().unwrap()), allowed, "{caller}");
+        assert_eq!(channel.allows(caller.parse().ok()), allowed, "{caller}");
     }
     let gate = registry.backend(&BackendId::from("gate")).unwrap();
     assert_eq!((gate.adapter, gate.timeout.0), ("ticketing_http", 5_000));
@@ -263,7 +263,7 @@ fn partners_are_built_with_their_own_limits() {
 
     let open = Registry::build(&load(&here("config"))).unwrap();
     let channel = open.channel(&ChannelId::from("douyin-main")).unwrap();
-    assert!(channel.allows("198.51.100.1".parse().unwrap()), "an empty list lets everyone in");
+    assert!(channel.allows(None), "an empty list lets everyone in");
     assert_eq!(channel.rate_per_caller, 200);
     assert!(open.channel(&ChannelId::from("gate")).is_none());
 }
