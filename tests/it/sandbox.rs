@@ -1,5 +1,6 @@
 //! The sandbox's stories against a real bridge: each ends as it should, and a bridge that misbehaves is found out by the books.
 
+mod douyin;
 mod kakao;
 mod meddling;
 mod tripstore;
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{NaiveDate, TimeDelta};
 use tempfile::TempDir;
 use ticketbridge::app::{self, Bridge, Parts, Work};
 use ticketbridge::clock::{SystemClock, SystemIds};
@@ -60,7 +62,8 @@ async fn scene<C: Channel>(
     options.journal = journal_of(&channel);
     let backend = SimBackend::start(options).await.expect("the simulated back-end starts");
     let directory = TempDir::new().expect("a temporary directory");
-    write_configuration(directory.path(), addresses, &backend.base_url());
+    let dates = dates_around(channel.today());
+    write_configuration(directory.path(), &[addresses, &dates].concat(), &backend.base_url());
     let environment = environment();
     let config = Config::load(&directory.path().join("config"), &environment)
         .unwrap_or_else(|report| panic!("the configuration of a test: {report}"));
@@ -86,7 +89,19 @@ fn journal_of(channel: &impl Channel) -> Journal {
     channel.journal().clone()
 }
 
-fn write_configuration(directory: &Path, addresses: &[(&str, String)], backend: &str) {
+/// The example's calendars, moved so that every day on which the test may run can be visited.
+fn dates_around(today: NaiveDate) -> [(&'static str, String); 5] {
+    let in_days = |days: i64| (today + TimeDelta::days(days)).to_string();
+    [
+        ("2026-11-01", in_days(-2)),
+        ("2026-12-31", in_days(30)),
+        ("2027-01-01", in_days(31)),
+        ("2027-03-31", in_days(80)),
+        ("2027-12-31", in_days(80)),
+    ]
+}
+
+fn write_configuration(directory: &Path, replaced: &[(&str, String)], backend: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = std::collections::BTreeMap::new();
     read_files(&here.join("config"), "", &mut files);
@@ -98,7 +113,7 @@ fn write_configuration(directory: &Path, addresses: &[(&str, String)], backend: 
             .replace("sqlite://data/", &database)
             .replace("first = \"1s\"", "first = \"100ms\"")
             .replace("https://tickets.example/bridge", backend);
-        for (from, to) in addresses {
+        for (from, to) in replaced {
             text = text.replace(from, to);
         }
         write_file(&directory.join("config").join(&name), &text);
