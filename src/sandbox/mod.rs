@@ -19,6 +19,7 @@ pub mod timeline;
 pub mod tripstore;
 pub mod webhook;
 
+mod machine;
 mod net;
 
 pub use backend::{SimBackend, SimBackendOptions};
