@@ -35,7 +35,7 @@ const TIME_SCALE: f64 = 600.0;
 /// Real time that the bridge has for anything, where it is expected to do it.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The same where it is expected not to.
-const LITTLE_PATIENCE: Duration = Duration::from_millis(1_500);
+const LITTLE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A bridge between a simulated channel and a simulated back-end.
 struct Scene<C> {
