@@ -35,7 +35,7 @@ const TIME_SCALE: f64 = 600.0;
 /// Real time that the bridge has for anything, where it is expected to do it.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The same where it is expected not to.
-const LITTLE_PATIENCE: Duration = Duration::from_secs(3);
+const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A bridge between a simulated channel and a simulated back-end.
 struct Scene<C> {
@@ -81,7 +81,7 @@ async fn scene<C: Channel>(
     meet(&channel, &bridge.url());
     backend.set_bridge_url(bridge.url());
     let mut stage = Stage::new(&bridge.url(), TOKEN, channel, backend);
-    stage.patience = if meddle.is_some() { LITTLE_PATIENCE } else { PATIENCE };
+    stage.patience = PATIENCE;
     Scene { stage, bridge, _directory: directory }
 }
 
@@ -145,11 +145,21 @@ async fn all_pass<C: Channel>(scene: Scene<C>, stories: &[Story<C>]) {
     assert!(problems.is_empty(), "{problems:#?}");
 }
 
-/// The story finds the misbehaviour out, and names it with these words.
-async fn found_out<C: Channel>(scene: Scene<C>, stories: &[Story<C>], story: &str, words: &str) {
-    let story = stories.iter().find(|known| known.name == story).unwrap_or_else(|| panic!("there is no story {story}"));
-    let verdict = play(story, &scene.stage).await;
-    scene.bridge.stop().await;
-    assert!(!verdict.passed, "{}: nobody noticed: {words}", story.name);
-    assert!(verdict.problems.iter().any(|problem| problem.contains(words)), "{words}: {:#?}", verdict.problems);
+/// The story finds the misbehaviour out, and names it with these words. On a machine that is too busy for little patience it is played
+/// again, with more.
+async fn found_out<C: Channel>(make: impl AsyncFn() -> Scene<C>, stories: &[Story<C>], name: &str, words: &str) {
+    let story = stories.iter().find(|known| known.name == name).unwrap_or_else(|| panic!("there is no story {name}"));
+    let mut problems = Vec::new();
+    for patience in [LITTLE_PATIENCE, PATIENCE] {
+        let mut scene = make().await;
+        scene.stage.patience = patience;
+        let verdict = play(story, &scene.stage).await;
+        scene.bridge.stop().await;
+        assert!(!verdict.passed, "{name}: nobody noticed: {words}");
+        if verdict.problems.iter().any(|problem| problem.contains(words)) {
+            return;
+        }
+        problems = verdict.problems;
+    }
+    panic!("{name}: {words}: {problems:#?}");
 }
