@@ -8,6 +8,7 @@ mod sandbox;
 mod serve;
 pub mod verify;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -117,8 +118,18 @@ fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
+/// A line to standard output. Whoever reads may stop reading (`| head`): then there is nobody left to tell, and no reason to stop.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
+}
+
 /// One sentence to standard error, and exit code 1.
 pub(crate) fn fail(sentence: impl std::fmt::Display) -> ExitCode {
-    eprintln!("ticketbridge: {sentence}");
+    warn(format_args!("ticketbridge: {sentence}"));
     ExitCode::from(1)
+}
+
+/// A line to standard error.
+pub(crate) fn warn(line: impl std::fmt::Display) {
+    let _nobody_reads = writeln!(std::io::stderr(), "{line}");
 }

@@ -10,7 +10,7 @@ pub(crate) mod directory;
 use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use crate::cli::fail;
+use crate::cli::{fail, say};
 use crate::sandbox::stories::{self, Channel};
 use crate::sandbox::timeline::play_aloud;
 use crate::sandbox::{Stage, Story};
@@ -71,10 +71,10 @@ pub async fn run(afterwards: Afterwards) -> ExitCode {
         Err(error) => return fail(format!("the timeline cannot be printed: {error}")),
     };
     if afterwards == Afterwards::Stay {
-        println!(
+        say(format_args!(
             "\nIt stays up until you press Ctrl-C. The database is {}",
             directory.path().join("demo.db").display()
-        );
+        ));
         if tokio::signal::ctrl_c().await.is_err() {
             return fail("Ctrl-C cannot be listened to");
         }

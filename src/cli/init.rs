@@ -4,19 +4,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::fail;
+use crate::cli::{fail, say};
 use crate::demo::directory::{self, Channels};
 
 pub(super) fn init(directory: &Path, channels: Channels) -> ExitCode {
     match write(directory, channels) {
         Ok(files) => {
             for file in files {
-                println!("{}", file.display());
+                say(file.display());
             }
             let at = directory.display();
             let beside = if channels == Channels::WithKorea { " and in the channels' files" } else { "" };
-            println!("\nNext: set the variables named in {at}/ticketbridge.toml{beside}, then");
-            println!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}");
+            say(format_args!("\nNext: set the variables named in {at}/ticketbridge.toml{beside}, then"));
+            say(format_args!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}"));
             ExitCode::SUCCESS
         }
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {

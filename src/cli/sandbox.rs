@@ -9,7 +9,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use ticketbridge_core::{BackendId, ChannelId};
 
-use crate::cli::fail;
+use crate::cli::{fail, say};
 use crate::config::{ChannelConfig, Config, Environment};
 use crate::sandbox::douyin::{App, SimProduct};
 use crate::sandbox::platform::PlatformOptions;
@@ -77,9 +77,9 @@ pub(super) async fn sandbox(arguments: SandboxArguments) -> ExitCode {
 /// Every story, grouped by the adapter of the channel that it plays.
 fn list() {
     for (adapter, stories) in stories::listed() {
-        println!("adapter {adapter}");
+        say(format_args!("adapter {adapter}"));
         for (name, about) in stories {
-            println!("  {name:<26} {about}");
+            say(format_args!("  {name:<26} {about}"));
         }
     }
 }
@@ -111,20 +111,20 @@ impl<'a> Setting<'a> {
             "douyin" => {
                 let chosen = self.chosen(stories::douyin::STORIES)?;
                 let douyin = self.douyin().await?;
-                println!("simulated Douyin on {} (the channel's api_base)", douyin.api_base());
+                say(format_args!("simulated Douyin on {} (the channel's api_base)", douyin.api_base()));
                 self.play_on(douyin, chosen).await
             }
             "kakao" => {
                 let chosen = self.chosen(stories::kakao::STORIES)?;
                 let kakao = self.kakao().await?;
-                println!("simulated Kakao on {} (the channel's api_base)", kakao.base_url());
+                say(format_args!("simulated Kakao on {} (the channel's api_base)", kakao.base_url()));
                 self.play_on(kakao, chosen).await
             }
             "tripstore" => {
                 let chosen = self.chosen(stories::tripstore::STORIES)?;
                 let trip = self.tripstore().await?;
-                println!("simulated marketplace on {} (the channel's api_base)", trip.market.base_url());
-                println!("simulated travel agency on {} (the channel's erp.base_url)", trip.agency.base_url());
+                say(format_args!("simulated marketplace on {} (the channel's api_base)", trip.market.base_url()));
+                say(format_args!("simulated travel agency on {} (the channel's erp.base_url)", trip.agency.base_url()));
                 self.play_on(trip, chosen).await
             }
             other => Err(format!("the sandbox has no stories for channels of the adapter `{other}`")),
@@ -144,16 +144,16 @@ impl<'a> Setting<'a> {
 
     async fn play_on<C: Channel>(&self, channel: C, chosen: Vec<&Story<C>>) -> Result<usize, String> {
         let tickets = self.tickets().await?;
-        println!("simulated ticketing system on {} (the back-end's base_url)", tickets.base_url());
+        say(format_args!("simulated ticketing system on {} (the back-end's base_url)", tickets.base_url()));
         let token = self.config.ops_tokens.first().ok_or("no ops token is configured")?;
         let stage = Stage::new(&self.arguments.against, token.token.expose_secret(), channel, tickets);
         let colour = std::io::stdout().is_terminal();
         let mut failed = 0;
         for story in chosen {
-            println!("\n── {}: {}\n", story.name, story.about);
+            say(format_args!("\n── {}: {}\n", story.name, story.about));
             let played = play_aloud(story, &stage, colour, &mut std::io::stdout()).await;
             let verdict = played.map_err(|error| format!("the timeline cannot be printed: {error}"))?;
-            println!("\n{}", verdict.to_string().trim_end());
+            say(format_args!("\n{}", verdict.to_string().trim_end()));
             failed += usize::from(!verdict.passed);
         }
         Ok(failed)

@@ -15,6 +15,7 @@ use super::{Config, read};
 pub struct Report {
     findings: Vec<Finding>,
     summary: String,
+    unwritten: Vec<String>,
 }
 
 impl Report {
@@ -33,7 +34,17 @@ impl Report {
             ),
             _ => format!("{}: {}, {}", directory.display(), plural(problems, "problem"), plural(warnings, "warning")),
         };
-        Self { findings, summary }
+        Self { findings, summary, unwritten: Vec::new() }
+    }
+
+    pub(super) fn leaving_out(self, unwritten: Vec<String>) -> Self {
+        Self { unwritten, ..self }
+    }
+
+    /// The keys of the tables that were read which could stand there and stand nowhere, as `file.table.key`, `*` for any element of a
+    /// list.
+    pub fn unwritten(&self) -> &[String] {
+        &self.unwritten
     }
 
     /// Trouble that shows only when the partners are built from a configuration that reads well.
@@ -46,6 +57,19 @@ impl Report {
             severity: Severity::Problem,
         };
         Self::new(directory, vec![finding], None)
+    }
+
+    /// Data keys that are taken out although `column` still holds text that only they open.
+    pub fn of_missing_data_key(config: &Config, column: &str) -> Self {
+        let place = config.privacy.place.clone();
+        let finding = Finding {
+            file: place.file,
+            line: place.line,
+            problem: format!("`privacy.key` lacks a key under which `{column}` is still sealed"),
+            mend: "put it back behind the new one, run `ticketbridge keys rotate`, then take it out".to_owned(),
+            severity: Severity::Problem,
+        };
+        Self::new(&config.source, vec![finding], None)
     }
 
     /// Whether the configuration can be used: no problems, though perhaps warnings.

@@ -54,6 +54,8 @@ pub struct Database {
 pub struct Privacy {
     /// Keys that encrypt personal data: the first encrypts, all decrypt.
     pub keys: Vec<SecretBox<[u8; DATA_KEY_BYTES]>>,
+    /// Where they stand.
+    pub(super) place: Place,
 }
 
 /// What the holder of an ops token may do.
@@ -120,7 +122,7 @@ pub enum LogFormat {
 }
 
 /// `[log]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// Its form.
     pub format: LogFormat,
@@ -207,7 +209,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
     let mut rate = None;
     if let Some(table) = table {
         public_url = table.opt("public_url", Value::web_address);
-        trusted_proxies = table.opt("trusted_proxies", |value| value.each(Value::network));
+        trusted_proxies = table.opt("trusted_proxies", |value| value.each(proxies));
         rate = table.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
         table.finish();
     }
@@ -286,8 +288,9 @@ fn privacy(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Privacy> {
         }
         false => read_one(value).map(|key| vec![key]),
     });
+    let place = table.place_of("key");
     table.finish();
-    keys.map(|keys| Privacy { keys })
+    keys.map(|keys| Privacy { keys, place })
 }
 
 fn ops_tokens(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Vec<OpsToken>> {
@@ -376,6 +379,15 @@ fn level(value: Value<'_>) -> Option<String> {
         }
     }
     Some(text)
+}
+
+/// Networks whose word on who calls is taken.
+fn proxies(value: Value<'_>) -> Option<IpNet> {
+    let network = value.clone().network()?;
+    if network.prefix_len() == 0 {
+        value.warn("is everybody: any caller could name the address that it comes from", "name the proxies alone");
+    }
+    Some(network)
 }
 
 fn retention(table: Option<&Table<'_>>) -> Retention {

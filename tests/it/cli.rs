@@ -81,19 +81,16 @@ async fn migrate_can_be_repeated_and_a_database_out_of_reach_is_code_1() {
         assert_eq!(code, Some(0), "{err}");
         assert!(out.contains("sqlite") && place.path().join("ticketbridge.db").exists(), "{out}");
     }
-    let nowhere =
-        Place::with_example(|_, text| {
-            // Port 9 of this machine discards; no database answers there.
-            text.lines()
-                .map(|line| {
-                    if line.starts_with("url = \"sqlite") {
-                        "url = \"postgres://a:secret@127.0.0.1:9/b\""
-                    } else {
-                        line
-                    }
-                })
-                .fold(String::new(), |text, line| text + line + "\n")
-        });
+    let nowhere = Place::with_example(|_, text| {
+        // Port 9 of this machine discards; no database answers there. The example's own port may be taken.
+        text.lines()
+            .map(|line| match line.split_whitespace().next() {
+                Some("url") => "url = \"postgres://a:secret@127.0.0.1:9/b\"",
+                Some("listen") => "listen = \"127.0.0.1:0\"",
+                _ => line,
+            })
+            .fold(String::new(), |text, line| text + line + "\n")
+    });
     for command in ["migrate", "serve"] {
         let (code, out, err) = said(nowhere.run(&[command]).await);
         assert_eq!((code, out.as_str()), (Some(1), ""), "{command}: {err}");
