@@ -10,14 +10,14 @@ use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
-use ticketbridge_core::{Answering, ExternalId, OrderId, Rejection, UnixMillis, Why};
+use ticketbridge_core::{Answering, ChannelId, ExternalId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{
     InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, ToRemember, Tx,
 };
 
 use crate::config::Config;
 use crate::engine::snapshots::{self, Synced};
-use crate::engine::{Applied, Change, Engine, EngineError, counts, credit};
+use crate::engine::{Applied, Change, Engine, EngineError, InReserve, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
 
@@ -53,6 +53,8 @@ pub enum Received {
         about: Option<OrderId>,
         /// For metrics and logs.
         verdict: Verdict,
+        /// What is told by a call if this answer does not get out.
+        in_reserve: Vec<InReserve>,
     },
     /// The same key came before with other content.
     ContentDiffers,
@@ -113,8 +115,11 @@ impl Engine {
                 if let Some(applied) = &applied {
                     self.announce(applied);
                 }
-                let order = applied.map(|applied| Box::new(applied.order));
-                Ok(Received::Answered { reply, order, about, verdict })
+                let (order, in_reserve) = match applied {
+                    Some(applied) => (Some(Box::new(applied.order)), applied.in_reserve),
+                    None => (None, Vec::new()),
+                };
+                Ok(Received::Answered { reply, order, about, verdict, in_reserve })
             }
             Err(EngineError::Known) => self.repeat(&work.0, &dedupe).await,
             Err(EngineError::TryLater) => Ok(Received::TryLater),
@@ -144,6 +149,7 @@ impl Engine {
                 order: None,
                 about: row.order,
                 verdict: Verdict::Repeated,
+                in_reserve: Vec::new(),
             }),
             None => Ok(Received::TryLater),
         }
@@ -166,13 +172,15 @@ impl Engine {
                     order: None,
                     about: row.order,
                     verdict: Verdict::Repeated,
+                    in_reserve: Vec::new(),
                 });
             }
             (order, _) => Answer::Repeated(order.as_ref()),
         };
         let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &answer);
         let about = order.as_ref().map(|order| order.id.clone());
-        Ok(Received::Answered { reply, order: order.map(Box::new), about, verdict: Verdict::Repeated })
+        let (order, in_reserve) = (order.map(Box::new), Vec::new());
+        Ok(Received::Answered { reply, order, about, verdict: Verdict::Repeated, in_reserve })
     }
 
     /// The order behind a channel's number, whether a sale's or a booking's.
@@ -244,7 +252,8 @@ impl Engine {
         };
         self.note(&incoming, &key, Verdict::Hint, order.clone()).await?;
         let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &Answer::Noted);
-        Ok(Received::Answered { reply, order: None, about: order, verdict: Verdict::Hint })
+        let in_reserve = Vec::new();
+        Ok(Received::Answered { reply, order: None, about: order, verdict: Verdict::Hint, in_reserve })
     }
 }
 
@@ -299,6 +308,9 @@ pub(crate) async fn take(
         Err(EngineError::Rejected(rejection)) => Routed::Refused(rejection),
         Err(other) => return Err(other),
     };
+    if let Routed::Refused(rejection) = &routed {
+        note_price(&incoming.channel.id, incoming.endpoint.name, rejection);
+    }
     let (answer, verdict) = match &routed {
         Routed::Done(applied) => (Answer::Accepted(&applied.order), Verdict::Accepted),
         Routed::Stale(applied) => (Answer::Stale(&applied.order), Verdict::Accepted),
@@ -319,6 +331,13 @@ pub(crate) async fn take(
     let answer = StoredAnswer { status: reply.status.as_u16(), body: reply.body.to_vec() };
     tx.finish_inbox(inbox_id, verdict, about.as_ref(), Some(&answer)).await?;
     Ok(Taken { applied, reply, verdict, about })
+}
+
+/// Two prices that differ concern whoever keeps the configuration: the sentence names both (DY-03), and nobody's data.
+pub(crate) fn note_price(channel: &ChannelId, call: &str, rejection: &Rejection) {
+    if rejection.why == Why::PriceMismatch {
+        tracing::warn!(%channel, call, "a price is not the configured one: {}", rejection.sentence);
+    }
 }
 
 /// A message that was carried out, with its answer.
@@ -404,7 +423,7 @@ async fn place_or_repeat(
     if let Some(id) = known.order.clone() {
         if told == Told::ByItsBooking {
             return match tx.lock_order(&id).await? {
-                Some(order) => Ok(Applied { order, changed: false }),
+                Some(order) => Ok(Applied { order, changed: false, in_reserve: Vec::new() }),
                 None => Err(EngineError::TryLater),
             };
         }
@@ -444,6 +463,7 @@ async fn take_booking(
     refuse_tombstone(&known)?;
     let sale_applied = place_or_repeat(tx, change, incoming, sale, Told::ByItsBooking).await?;
     let order = sale_applied.order;
+    check_pair(&incoming.channel.id, &order, &sale.product)?;
     if let Some(other) = known.order.filter(|id| id != &order.id) {
         let sentence = format!("this booking belongs to order {other}");
         return Err(Rejection::new(Why::ContentDiffers, sentence).at("source_order_id").into());
@@ -461,6 +481,20 @@ async fn take_booking(
     tx.bind_ref(&incoming.channel.id, reference, &applied.order.id, booking.as_ref()).await?;
     let applied = apply_remembered(tx, change, &incoming.channel, applied, reference).await?;
     Ok(Routed::Done(Box::new(Applied { changed: applied.changed || sale_applied.changed, ..applied })))
+}
+
+/// A voucher is booked as what it was sold as. Its visit may have another name by now: the one that it was sold with holds (DY-18).
+fn check_pair(channel: &ChannelId, order: &Order, named: &ProductRef) -> Result<(), EngineError> {
+    let (Some(sold), Some(voucher)) = (&order.rules.voucher, &named.voucher) else { return Ok(()) };
+    if sold.code != *voucher {
+        let sentence = format!("this order was sold as `{}`, and the booking names `{voucher}`", sold.code);
+        return Err(Rejection::new(Why::OffSale, sentence).at("product_out_id").into());
+    }
+    if let Some(visit) = named.booking.as_ref().filter(|visit| **visit != order.rules.booking.code) {
+        tracing::warn!(%channel, order = %order.id, sold_with = %order.rules.booking.code, named = %visit,
+            "a booking names another visit than the one that its voucher was sold with, which holds");
+    }
+    Ok(())
 }
 
 /// A whole order as its channel tells it: taken over, made, or kept until an earlier message or a read-back makes it.
