@@ -11,6 +11,15 @@ pub(crate) static CREDIT_ACCOUNT: Table = Table {
     indexes: &[],
 };
 
+/// What an account's amounts are in: an amount without its currency is another amount.
+pub(crate) static CREDIT_CURRENCY: Table = Table {
+    name: "credit_currency",
+    columns: &[word("account"), word("currency")],
+    primary: &["account"],
+    unique: &[],
+    indexes: &[],
+};
+
 /// The ledger: append-only. Each entry moves an amount from one book of an account to another.
 pub(crate) static CREDIT_ENTRY: Table = Table {
     name: "credit_entry",

@@ -49,6 +49,8 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0024_live_link", &channels::LIVE_LINK),
     ("m0025_remembered", &inbox::REMEMBERED),
     ("m0026_done_once", &upkeep::DONE_ONCE),
+    ("m0027_credit_currency", &credit::CREDIT_CURRENCY),
+    ("m0028_order_end", &orders::ORDER_END),
 ];
 
 /// All migrations, in order.

@@ -61,6 +61,15 @@ pub(crate) static ORDER_REF: Table = Table {
     indexes: &[&["order_id"], &["reference"]],
 };
 
+/// When an order that is over came to its end. What happens to it afterwards, a look at it for example, changes nothing here.
+pub(crate) static ORDER_END: Table = Table {
+    name: "order_end",
+    columns: &[word("order_id"), whole("ended_ms")],
+    primary: &["order_id"],
+    unique: &[],
+    indexes: &[],
+};
+
 /// The history: append-only, personal data masked.
 pub(crate) static ORDER_EVENT: Table = Table {
     name: "order_event",

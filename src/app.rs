@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call_log::CallLog;
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
 use crate::config::{Config, DATA_KEY_BYTES, Environment};
+use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::engine::{Engine, EngineError};
 use crate::http::{Shared, door, rate::Callers, router, seats::Room};
 use crate::live::Live;
@@ -33,6 +34,9 @@ pub enum StartError {
     /// What an older version stored.
     #[error("the guests of older orders cannot be indexed")]
     Index(#[source] EngineError),
+    /// The configuration does not fit what the database holds.
+    #[error("{0}")]
+    Unfit(crate::config::Report),
     /// A partner.
     #[error("a partner cannot be built from its configuration")]
     Partner(#[source] RegistryError),
@@ -132,6 +136,10 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let address = listener.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
     let store = open_store(&config).await?;
     store.end_leases_of_the_dead().await.map_err(StartError::Database)?;
+    if let Some((account, was)) = in_other_currency(&store, &config).await.map_err(StartError::Database)? {
+        return Err(StartError::Unfit(crate::config::Report::of_changed_currency(&config, account, &was)));
+    }
+    note_currencies(&store, &config).await.map_err(StartError::Database)?;
     let transport = match parts.transport {
         Some(transport) => transport,
         None => Arc::new(

@@ -59,7 +59,14 @@ async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
     let upkeep = Job::new(METRICS_UPKEEP, |_, _| crate::telemetry::metrics().run_upkeep())?;
     scheduler.add(upkeep).await?;
     scheduler.start().await?;
+    // What fell due while nothing ran, night after night perhaps, is made up for.
+    tokio::spawn(async move { at_start(&shared).await });
     Ok(scheduler)
+}
+
+/// What is not left to the clock alone: a service that is started anew every night would never come to it.
+pub async fn at_start(shared: &Shared) {
+    run(shared, Task::ForgetGuests).await;
 }
 
 /// What is done by the clock.
@@ -95,7 +102,7 @@ impl Task {
             Task::Purge => "17 23 * * * *",
             Task::Reconcile => "41 7,37 * * * *",
             Task::CheckCredit => "29 52 * * * *",
-            Task::ForgetGuests => "53 11 3 * * *",
+            Task::ForgetGuests => "53 11 */6 * * *",
             Task::Availability => "5 */10 * * * *",
         }
     }

@@ -8,7 +8,7 @@ use ticketbridge_core::Date;
 use super::finding::{Finding, Severity};
 use super::partner::Kinds;
 use super::secret::{Environment, Purpose};
-use super::{Config, read};
+use super::{Config, CreditAccount, read};
 
 /// The findings about one directory, by file and line.
 #[derive(Clone, Debug)]
@@ -67,6 +67,21 @@ impl Report {
             line: place.line,
             problem: format!("`privacy.key` lacks a key under which `{column}` is still sealed"),
             mend: "put it back behind the new one, run `ticketbridge keys rotate`, then take it out".to_owned(),
+            severity: Severity::Problem,
+        };
+        Self::new(&config.source, vec![finding], None)
+    }
+
+    /// A credit account in another currency than `was`, in which it has entries.
+    pub fn of_changed_currency(config: &Config, account: &CreditAccount, was: &str) -> Self {
+        let finding = Finding {
+            file: account.place.file.clone(),
+            line: account.place.line,
+            problem: format!(
+                "`credit_account.currency` of \"{}\" is \"{}\", and the account has entries in {was}",
+                account.id, account.currency.0
+            ),
+            mend: format!("leave it in {was}, and add an account under another name for {}", account.currency.0),
             severity: Severity::Problem,
         };
         Self::new(&config.source, vec![finding], None)

@@ -135,7 +135,7 @@ pub struct Log {
 pub struct Retention {
     /// Encrypted bodies of messages; their hashes stay for ever.
     pub bodies: Millis,
-    /// Guests' data of an order that is over, since its last change; `None`: until somebody erases it.
+    /// Guests' data of an order, since its end; `None`: until somebody erases it.
     pub guests: Option<Millis>,
 }
 
@@ -148,6 +148,7 @@ pub struct CreditAccount {
     pub currency: Currency,
     /// What the balance may fall below zero by, minor units.
     pub limit: i64,
+    pub(super) place: Place,
 }
 
 /// All of `ticketbridge.toml`.
@@ -415,7 +416,8 @@ fn guests_kept_for(value: Value<'_>) -> Option<Millis> {
 pub(super) fn credit_account(table: &Table<'_>) -> Option<CreditAccount> {
     let id = table.must("id", Value::id);
     let currency = table.must("currency", currency::read);
+    let place = table.place_of("currency");
     let limit = table.must("limit", |value| value.integer(0..=AMOUNT_MAX));
     table.finish();
-    Some(CreditAccount { id: id?, currency: currency?, limit: limit? })
+    Some(CreditAccount { id: id?, currency: currency?, limit: limit?, place })
 }

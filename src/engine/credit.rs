@@ -5,9 +5,9 @@ use ticketbridge_core::command::Sale;
 use ticketbridge_core::money::PaymentMode;
 use ticketbridge_core::order::{Order, OrderState};
 use ticketbridge_core::{ChannelId, Rejection, Why};
-use ticketbridge_store::{CreditEntry, CreditKind, StoreError, Tx};
+use ticketbridge_store::{CreditEntry, CreditKind, Store, StoreError, Tx};
 
-use crate::config::CreditAccount;
+use crate::config::{Config, CreditAccount};
 use crate::engine::EngineError;
 use crate::live::Running;
 
@@ -46,6 +46,45 @@ impl Position {
 fn account_of<'r>(running: &'r Running, channel: &ChannelId) -> Option<&'r CreditAccount> {
     let id = running.config.channel(channel)?.credit_account.as_ref()?;
     running.config.credit_account(id)
+}
+
+/// The first account of a configuration whose entries are in another currency than it says, and in which: its balance would turn into
+/// another amount.
+///
+/// # Errors
+/// Store errors.
+pub(crate) async fn in_other_currency<'c>(
+    store: &Store,
+    config: &'c Config,
+) -> Result<Option<(&'c CreditAccount, String)>, StoreError> {
+    for account in config.credit_accounts.values() {
+        match store.credit_currency(&account.id).await? {
+            Some(currency) if currency != account.currency.0 => return Ok(Some((account, currency))),
+            Some(_) | None => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Notes what the entries of each account are in while this configuration is in force; [`in_other_currency`] was asked before.
+///
+/// # Errors
+/// Store errors.
+pub(crate) async fn note_currencies(store: &Store, config: &Config) -> Result<(), StoreError> {
+    let accounts: Vec<(String, String)> =
+        config.credit_accounts.values().map(|account| (account.id.clone(), account.currency.0.to_string())).collect();
+    let accounts = std::sync::Arc::new(accounts);
+    store
+        .write("note_credit_currencies", move |tx: &Tx| {
+            let accounts = accounts.clone();
+            Box::pin(async move {
+                for (account, currency) in accounts.iter() {
+                    tx.note_credit_currency(account, currency).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// What the channel's account still covers, read under the lock of its row; `None` when it has none.

@@ -125,7 +125,7 @@ impl Engine {
         Ok(result)
     }
 
-    /// Forgets the guests of orders that have not changed for as long as the configuration says; how many orders.
+    /// Forgets the guests of orders that have been over for as long as the configuration says; how many orders.
     ///
     /// # Errors
     /// Store errors.

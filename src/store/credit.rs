@@ -167,6 +167,23 @@ impl Tx {
         Ok(sums)
     }
 
+    /// Notes what an account's entries are in from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn note_credit_currency(&self, account: &str, currency: &str) -> Result<(), StoreError> {
+        let known = self.row("SELECT currency FROM credit_currency WHERE account = ?", values![account]).await?;
+        let sql = match known {
+            Some(row) if get::<String>(&row, "currency")? == currency => return Ok(()),
+            Some(_) => "UPDATE credit_currency SET currency = ? WHERE account = ?".to_owned(),
+            None => format!(
+                "INSERT INTO credit_currency (currency, account) VALUES (?, ?){}",
+                self.dialect().unless_exists("account")
+            ),
+        };
+        self.execute(&sql, values![currency, account]).await.map(drop)
+    }
+
     /// Adds a deposit, once for each reference.
     ///
     /// # Errors
@@ -205,6 +222,27 @@ impl Store {
     pub async fn credit_sums(&self, account: &str) -> Result<CreditSums, StoreError> {
         let row = self.row("SELECT balance, held FROM credit_account WHERE id = ?", values![account]).await?;
         row.map_or(Ok(CreditSums::default()), |row| read_sums(&row))
+    }
+
+    /// What the entries of an account are in; `None` when it has none, or when nobody can tell any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn credit_currency(&self, account: &str) -> Result<Option<String>, StoreError> {
+        if self.row("SELECT kind FROM credit_entry WHERE account = ? LIMIT 1", values![account]).await?.is_none() {
+            return Ok(None);
+        }
+        let noted = "SELECT currency FROM credit_currency WHERE account = ?";
+        let row = match self.row(noted, values![account]).await? {
+            Some(row) => Some(row),
+            // Entries from before currencies were noted: orders know theirs.
+            None => {
+                let of_orders = "SELECT o.currency FROM credit_entry e JOIN orders o ON o.id = e.order_id \
+                                 WHERE e.account = ? LIMIT 1";
+                self.row(of_orders, values![account]).await?
+            }
+        };
+        row.map(|row| get(&row, "currency")).transpose()
     }
 
     /// The entries of an account from `from` until before `to`, oldest first.

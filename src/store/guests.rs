@@ -84,7 +84,7 @@ impl Store {
         rows.iter().map(|row| get(row, "id").map(OrderId)).collect()
     }
 
-    /// Orders that are over and have not changed since `before`, and still know their guests; `limit` at most, those after
+    /// Orders that came to their end before `before`, and still know their guests; `limit` at most, those after
     /// `after` in the order of their ids.
     ///
     /// # Errors
@@ -95,9 +95,11 @@ impl Store {
         after: &str,
         limit: u32,
     ) -> Result<Vec<OrderId>, StoreError> {
+        // Of orders from before ends were noted, the last change is known.
         let sql = "SELECT o.id FROM orders o LEFT JOIN guest_erasure e ON e.order_id = o.id \
-                   WHERE o.state IN ('completed', 'cancelled') AND o.updated_ms < ? AND o.id > ? AND e.order_id IS NULL \
-                   ORDER BY o.id LIMIT ?";
+                   LEFT JOIN order_end n ON n.order_id = o.id \
+                   WHERE o.state IN ('completed', 'cancelled') AND COALESCE(n.ended_ms, o.updated_ms) < ? AND o.id > ? \
+                   AND e.order_id IS NULL ORDER BY o.id LIMIT ?";
         let rows = self.rows(sql, values![before.0, after, i64::from(limit)]).await?;
         rows.iter().map(|row| get(row, "id").map(OrderId)).collect()
     }

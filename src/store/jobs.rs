@@ -103,10 +103,12 @@ pub enum JobEnd {
         /// Why, without personal data.
         error: String,
     },
-    /// It was not tried after all (shutdown, breaker): the attempt does not count.
+    /// It was not tried after all: the attempt does not count.
     PutBack {
         /// When to try.
         due_at: UnixMillis,
+        /// Why, without personal data.
+        why: String,
     },
     /// Given up; a person decides.
     Dead {
@@ -181,7 +183,9 @@ impl Tx {
             JobEnd::Retry { due_at, read_back, error } => {
                 ("due_ms = ?, read_back = ?, last_error = ?", values![due_at.0, flag(*read_back), error.as_str()])
             }
-            JobEnd::PutBack { due_at } => ("due_ms = ?, attempts = attempts - 1", values![due_at.0]),
+            JobEnd::PutBack { due_at, why } => {
+                ("due_ms = ?, last_error = ?, attempts = attempts - 1", values![due_at.0, why.as_str()])
+            }
         };
         all.extend(values![job.id.as_str(), job.token.clone()]);
         let sql = format!(

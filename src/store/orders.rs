@@ -2,7 +2,7 @@
 
 use sea_orm::{QueryResult, Value};
 use ticketbridge_core::effect::StockKey;
-use ticketbridge_core::order::{Attention, RefundCase};
+use ticketbridge_core::order::{Attention, OrderState, RefundCase};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
 
@@ -74,6 +74,7 @@ impl Tx {
         );
         self.execute(&sql, row).await?;
         self.save_index_rows(order).await?;
+        self.note_end(order).await?;
         self.insert_events(&order.id, events).await
     }
 
@@ -95,7 +96,20 @@ impl Tx {
             return Err(StoreError::VersionConflict { order: order.id.clone(), expected: expected_version });
         }
         self.save_index_rows(order).await?;
+        self.note_end(order).await?;
         self.insert_events(&order.id, events).await
+    }
+
+    /// Notes when an order came to its end, once: that is never taken back.
+    async fn note_end(&self, order: &Order) -> Result<(), StoreError> {
+        if !matches!(order.state, OrderState::Completed | OrderState::Cancelled) {
+            return Ok(());
+        }
+        let sql = format!(
+            "INSERT INTO order_end (order_id, ended_ms) VALUES (?, ?){}",
+            self.dialect().unless_exists("order_id")
+        );
+        self.execute(&sql, values![order.id.as_str(), order.updated_at.0]).await.map(drop)
     }
 
     async fn insert_events(&self, order: &OrderId, events: &[EventRecord]) -> Result<(), StoreError> {

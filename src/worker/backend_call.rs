@@ -40,7 +40,7 @@ impl Worker {
             return self.end(job, JobEnd::Dead { error: "the booking is gone".to_owned() }).await;
         };
         let Some(backend) = self.engine.running().registry.backend(id) else {
-            return self.unreachable(job, booking_id, format!("back-end `{id}` is no longer configured")).await;
+            return self.wait_for_partner(job, &format!("back-end `{id}`")).await;
         };
         // After an outcome that is not known, the first thing is to ask.
         let asked = if job.read_back { TicketOp::Query } else { op };

@@ -26,8 +26,7 @@ impl Worker {
     pub(crate) async fn tell_channel(&self, job: &Job, report: &Report) -> Result<(), EngineError> {
         let Some(order) = self.wanted_order(job).await? else { return Ok(()) };
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
-            let why = format!("channel `{}` is no longer configured", order.channel);
-            return self.refused(job, report, "not_configured".to_owned(), why, None).await;
+            return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
         };
         let write = |cx: &Context<'_>| channel.channel.report(report, &order, cx);
         let read = |response: &HttpResponse| {

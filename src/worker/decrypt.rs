@@ -14,7 +14,7 @@ impl Worker {
     pub(crate) async fn decrypt_guests(&self, job: &Job) -> Result<(), EngineError> {
         let Some(order) = self.wanted_order(job).await? else { return Ok(()) };
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
-            return self.end(job, JobEnd::Dead { error: "the channel is no longer configured".to_owned() }).await;
+            return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
         };
         let write = |cx: &Context<'_>| channel.channel.decrypt_call(&order, cx);
         let read = |response: &HttpResponse| channel.channel.read_decrypted(&order, response);

@@ -12,7 +12,7 @@ impl Worker {
     pub(crate) async fn read_back(&self, job: &Job, id: &ChannelId, about: &ExternalId) -> Result<(), EngineError> {
         let running = self.engine.running();
         let Some(channel) = running.registry.channel(id) else {
-            return self.end(job, JobEnd::Dead { error: format!("channel `{id}` is no longer configured") }).await;
+            return self.wait_for_partner(job, &format!("channel `{id}`")).await;
         };
         let known = self.engine.store().resolve_ref(id, about).await?;
         if known.is_some_and(|row| row.order.is_some()) {

@@ -11,6 +11,9 @@ use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
 use crate::engine::{Applied, Change, EngineError};
 use crate::worker::Worker;
 
+/// Gap between two looks whether a partner is configured again.
+const PARTNER_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(2));
+
 /// What one attempt came to.
 pub(crate) struct Attempt {
     /// When it began.
@@ -31,6 +34,16 @@ impl Worker {
     /// Ends an attempt that says nothing about the order.
     pub(crate) async fn end(&self, job: &Job, end: JobEnd) -> Result<(), EngineError> {
         self.settle(job, end, None, Vec::new()).await.map(|_| ())
+    }
+
+    /// The partner is not configured at present. The delivery waits for it to come back, however long that takes: a configuration is
+    /// mended, and what was under way goes on. Half of the time waited so far, within bounds, lies between two looks.
+    pub(crate) async fn wait_for_partner(&self, job: &Job, what: &str) -> Result<(), EngineError> {
+        let now = self.engine.clock().now();
+        let gap = Millis((now - job.created_at).0 / 2).clamp(PARTNER_GAP.0, PARTNER_GAP.1);
+        let why = format!("{what} is no longer configured; this waits until it is again, or is dropped");
+        tracing::error!(delivery = %job.id, order = %job.order, "{why}");
+        self.end(job, JobEnd::PutBack { due_at: now + gap, why }).await
     }
 
     /// Ends an attempt: the row becomes `end`, the order hears `commands`, the call is recorded.

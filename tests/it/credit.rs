@@ -1,6 +1,7 @@
 //! The credit account of a channel (DY-05): held, taken, given back; the last fen goes to one buyer.
 
 use serde_json::{Value, json};
+use ticketbridge::app::{self, Parts, Work};
 use ticketbridge_core::Millis;
 use ticketbridge_store::CreditSums;
 
@@ -162,4 +163,43 @@ async fn operators_see_no_money() {
         bridge.ask(Ask::get(path).token(OPERATOR)).await.problem(403, "forbidden");
         bridge.ask(Ask::get(path).token(SETTLEMENT)).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn an_account_with_entries_stays_in_its_currency() {
+    let bridge = bridge_with(10 * PRICE, "after_payment").await;
+    let credit = bridge.read_config("credit.toml");
+    let in_won = credit.replace("CNY", "KRW");
+    // A distributor in won has no business on a channel in yuan, so the channel lets go of the account.
+    let channel = bridge.read_config("channels/douyin-main.toml");
+    let line = channel.lines().find(|line| line.starts_with("credit_account")).expect("the account of the channel");
+    let without = channel.replace(line, "");
+    bridge.write_config("channels/douyin-main.toml", &without);
+    for text in [&in_won, &credit] {
+        bridge.write_config("credit.toml", text);
+        bridge.post("config/reload", &json!({})).await.expect(200);
+    }
+    bridge.write_config("channels/douyin-main.toml", &channel);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    let deposit = json!({ "amount": 500, "reference": "d1" });
+    bridge.post("credit/acme/deposits", &deposit).await.expect(200);
+
+    bridge.write_config("channels/douyin-main.toml", &without);
+    bridge.write_config("credit.toml", &in_won);
+    let refused = bridge.post("config/reload", &json!({})).await.expect(422).json();
+    let problem = &refused["problems"][0];
+    assert_eq!((&problem["line"], refused["problems"].as_array().map(Vec::len)), (&json!(3), Some(1)), "{refused}");
+    assert!(problem["file"].as_str().is_some_and(|file| file.ends_with("credit.toml")), "{refused}");
+    assert!(problem["problem"].as_str().is_some_and(|text| text.contains("entries in CNY")), "{refused}");
+    assert_eq!(bridge.get("credit/acme").await.expect(200).json()["currency"], "CNY");
+
+    let config = bridge.load_config();
+    let parts = Parts { work: Work::ByHand, ..Parts::system() };
+    let error = app::start(config, parts).await.err().expect("a start is refused as well");
+    assert!(error.to_string().contains("entries in CNY"), "{error}");
+    bridge.write_config(
+        "credit.toml",
+        &format!("{credit}\n[[credit_account]]\nid = \"won\"\ncurrency = \"KRW\"\nlimit = 0\n"),
+    );
+    bridge.post("config/reload", &json!({})).await.expect(200);
 }

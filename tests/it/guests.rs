@@ -372,3 +372,25 @@ async fn guests_that_come_again_with_a_late_message_are_forgotten_again() {
     bridge.advance(Millis::hours(31 * 24));
     assert_eq!((forget().await, bridge.stored("V100").await.knows_guests()), (1, false));
 }
+
+#[tokio::test]
+async fn a_look_at_an_order_that_is_over_does_not_keep_its_guests_longer() {
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            bridge.with_line("ticketbridge.toml", "[retention]\nguests = \"30d\"").await;
+            bridge.used("V100", "R100").await;
+            bridge.advance(Millis::hours(20 * 24));
+            let reason = json!({ "reason": "the guest has asked" });
+            bridge.post("orders/douyin-main:V100/reveal", &reason).await.expect(200);
+            // A service that starts late makes up for what fell due meanwhile.
+            bridge.advance(Millis::hours(10 * 24 - 1));
+            ticketbridge::schedule::at_start(bridge.bridge.shared()).await;
+            assert!(bridge.stored("V100").await.knows_guests());
+            bridge.advance(Millis::hours(2));
+            ticketbridge::schedule::at_start(bridge.bridge.shared()).await;
+            assert!(!bridge.stored("V100").await.knows_guests());
+        },
+    )
+    .await;
+}

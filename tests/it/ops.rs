@@ -527,6 +527,36 @@ async fn a_changed_configuration_applies_as_a_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn what_is_under_way_waits_for_a_partner_that_is_taken_out_and_comes_back() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.issue_too_slow("R100", 2).await;
+    let (product, gate) = (bridge.read_config("products/lakeside.toml"), bridge.read_config("backends/gate.toml"));
+    let ticketing = "{ mode = \"backend\", backend = \"gate\", product = \"P-778\" }";
+    bridge.write_config("products/lakeside.toml", &product.replace(ticketing, "{ mode = \"none\" }"));
+    std::fs::remove_file(bridge.config_directory().join("backends/gate.toml")).expect("the back-end's file");
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    for _ in 0..20 {
+        bridge.drain().await;
+        bridge.advance(Millis::seconds(15));
+    }
+    let list = bridge.get("deliveries?state=pending").await.expect(200).json();
+    let waiting = &list["items"][0];
+    assert_eq!((&waiting["destination"], &waiting["attempts"]), (&json!("backend:gate"), &json!(0)), "{list}");
+    let error = waiting["last_error"].as_str().unwrap_or_default();
+    assert!(error.contains("`gate` is no longer configured"), "{list}");
+    assert_eq!(bridge.get("deliveries?state=dead").await.expect(200).json()["items"], json!([]));
+
+    bridge.write_config("products/lakeside.toml", &product);
+    bridge.write_config("backends/gate.toml", &gate);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    bridge.advance(Millis::minutes(2));
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["booking"]["ticketing"]["state"], "issued");
+}
+
+#[tokio::test]
 async fn a_refused_message_is_carried_out_again_after_what_was_wrong_is_mended() {
     let bridge = TestBridge::start().await;
     let product = bridge.read_config("products/lakeside.toml");

@@ -186,6 +186,11 @@ impl TestBridge {
         write_file(&self.config_directory().join(name), text);
     }
 
+    /// The configuration as its files say now.
+    pub(crate) fn load_config(&self) -> Config {
+        Config::load(&self.config_directory(), &environment()).unwrap_or_else(|report| panic!("{report}"))
+    }
+
     /// One file of the configuration.
     pub(crate) fn read_config(&self, name: &str) -> String {
         std::fs::read_to_string(self.config_directory().join(name)).expect("a file of the configuration")

@@ -97,7 +97,10 @@ async fn ends_of_an_attempt() {
         assert!(claim(&store, 499, 1).await.is_empty());
         let second = claim(&store, 500, 1).await.remove(0);
         assert_eq!((second.attempts, second.read_back, second.last_error.as_deref()), (2, true, Some("no answer")));
-        assert!(settle(&store, &second, JobEnd::PutBack { due_at: after(600) }, 501).await);
+        assert!(
+            settle(&store, &second, JobEnd::PutBack { due_at: after(600), why: "the partner is away".to_owned() }, 501)
+                .await
+        );
         let third = claim(&store, 600, 1).await.remove(0);
         assert_eq!(third.attempts, 2, "what was put back does not count");
         assert!(settle(&store, &third, JobEnd::Dead { error: "gone".to_owned() }, 601).await);
