@@ -189,7 +189,7 @@ pub(crate) fn address_policy(config: &Config) -> AddressPolicy {
         .iter()
         .map(|channel| channel.settings.expose())
         .chain(config.backends.iter().map(|backend| backend.settings.expose()))
-        .flat_map(|settings| addresses_in(&settings))
+        .flat_map(|settings| addresses_in(settings))
         .collect();
     AddressPolicy::for_base_urls(false, urls.iter().map(String::as_str))
 }

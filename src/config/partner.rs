@@ -386,21 +386,6 @@ fn child_of(word: &'static str, path: &str) -> Option<&'static str> {
     matches(&head.join("."), path).then_some(child)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_one_step() {
-        assert!(matches("apps.*.client_secret", "apps.0.client_secret"));
-        assert!(matches("secret", "secret"));
-        assert!(!matches("secrets.*", "secrets"));
-        assert!(!matches("apps.*.client_secret", "apps.0.client_key"));
-        assert_eq!(child_of("apps.*.client_key", "apps.3"), Some("client_key"));
-        assert_eq!(child_of("apps", "apps.3"), None);
-    }
-}
-
 /// Says what an address of a partner leads to, where that is not the open net.
 fn look_at_address(value: &Value<'_>, text: &str) {
     match address::nature_of(text) {
@@ -415,5 +400,20 @@ fn look_at_address(value: &Value<'_>, text: &str) {
             "leave it if that is meant; a public name is never led to such an address",
         ),
         Nature::OwnMachine | Nature::Open => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_one_step() {
+        assert!(matches("apps.*.client_secret", "apps.0.client_secret"));
+        assert!(matches("secret", "secret"));
+        assert!(!matches("secrets.*", "secrets"));
+        assert!(!matches("apps.*.client_secret", "apps.0.client_key"));
+        assert_eq!(child_of("apps.*.client_key", "apps.3"), Some("client_key"));
+        assert_eq!(child_of("apps", "apps.3"), None);
     }
 }
