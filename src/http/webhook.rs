@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use ticketbridge_core::command::Command;
 use ticketbridge_core::event::{Actor, ActorKind};
-use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
     Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
@@ -61,7 +60,7 @@ pub async fn receive(
     let traceparent = trace_of(&parts.headers);
     let ended = match admit(&shared, &channel, caller) {
         Some(problem) => refused(problem),
-        None => match incoming_body::read(body, BODY_BYTES_MAX).await {
+        None => match incoming_body::read(body, channel.channel.spec().body_bytes_max).await {
             Err(problem) => refused(problem),
             Ok(body) => {
                 let call = Arrived {
@@ -113,7 +112,7 @@ fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: 
     if !channel.allows(caller) {
         return Some(Problem::new(
             StatusCode::FORBIDDEN,
-            "caller_not_allowed",
+            "ip_not_registered",
             "this address is not on the channel's list",
         ));
     }
@@ -254,7 +253,13 @@ impl Arrived<'_> {
         let Inbound::Query(query) = inbound else {
             return self.say(Some(inbound), &Answer::NoSuchOrder, "refused", None);
         };
-        match self.shared.engine.ask(&self.running, &self.channel, query).await {
+        let found = self.shared.engine.ask(&self.running, &self.channel, query);
+        let too_late = self.shared.engine.clock().sleep_until(self.started + self.endpoint.budget - ANSWER_MARGIN);
+        let found = tokio::select! {
+            found = found => found,
+            () = too_late => Err(EngineError::TryLater),
+        };
+        match found {
             Ok(found) => {
                 let order = found.order().map(|order| order.id.clone());
                 let (answer, outcome) = found.answer();

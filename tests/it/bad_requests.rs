@@ -189,7 +189,7 @@ async fn unknown_places_foreign_addresses_and_too_many_calls_are_turned_away() {
         *channel = channel.replace("allow_from = []", "allow_from = [\"198.51.100.0/24\"]");
     })
     .await;
-    closed.ask(closed.signed("create-order", &sale)).await.problem(403, "caller_not_allowed");
+    closed.ask(closed.signed("create-order", &sale)).await.problem(403, "ip_not_registered");
     assert_eq!(effects(&closed).await, (0, 0));
 
     let slow = TestBridge::start_with(|files| {

@@ -120,7 +120,8 @@ pub(crate) fn with_cancels(mut it: Value, cancels: &[(&str, &str, i64, &str)]) -
         }
         let payments = it["payments"].as_array_mut().expect("payments");
         let payment = payments.iter_mut().find(|p| p["payment_id"] == *payment).expect("a payment");
-        payment["cancelable_krw"] = json!(payment["cancelable_krw"].as_i64().expect("an amount") - amount);
+        let left = payment["cancelable_krw"].as_i64().expect("an amount");
+        payment["cancelable_krw"] = json!(if *status == "FAILED" { left } else { left - amount });
         payment["cancels"].as_array_mut().expect("cancels").push(json!({
             "cancel_id": id, "amount_krw": amount, "kind": "WITH_BOOKING", "status": status,
             "done_at": (*status == "DONE").then_some("2026-11-22T11:00:00+09:00"),
