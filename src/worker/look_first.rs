@@ -118,9 +118,13 @@ impl Worker {
         order: &Order,
         channel: &RegisteredChannel,
     ) -> Result<bool, EngineError> {
-        let Ok(exchange) = self.ask_how_it_stands(job, report, order, channel).await else { return Ok(false) };
-        let CallResult::Done(checked) = exchange.result else { return Ok(false) };
-        let now = self.take_over(order, channel, checked.learned).await?;
+        // A message may have told it while the call was under way.
+        let mut now = self.engine.store().load_order(&order.id).await?.unwrap_or_else(|| order.clone());
+        if now.version == order.version {
+            let Ok(exchange) = self.ask_how_it_stands(job, report, order, channel).await else { return Ok(false) };
+            let CallResult::Done(checked) = exchange.result else { return Ok(false) };
+            now = self.take_over(order, channel, checked.learned).await?;
+        }
         if now.version == order.version {
             return Ok(false);
         }

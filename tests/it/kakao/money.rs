@@ -188,7 +188,11 @@ async fn a_refund_that_failed_is_followed_to_its_end() {
         // An old message about the same movement takes nothing back.
         let old = cancelled("R1", "pd_plain", "BY_BOOKER", 3_000, &[("pay_1", "cx_1", 90_000, "PENDING")]);
         bridge.kakao_is(event("old", "payment.refund_updated", 2, &old, json!({})), "stale").await;
-        assert_eq!(bridge.booked("R1").await.payment(), PaymentState::PartiallyRefunded, "what is kept is not returned");
+        assert_eq!(
+            bridge.booked("R1").await.payment(),
+            PaymentState::PartiallyRefunded,
+            "what is kept is not returned"
+        );
     }
 }
 

@@ -160,6 +160,28 @@ impl TestBridge {
         .await
     }
 
+    /// The same, with more lines among the channel's settings.
+    pub(crate) async fn start_kakao_also(capabilities: &str, settings: &str) -> Self {
+        let file = format!("{}{settings}\n", channel_file(capabilities));
+        Self::start_with(|files| {
+            files.insert("channels/kakao.toml".to_owned(), file);
+            files.insert("products/kakao.toml".to_owned(), PRODUCTS.to_owned());
+        })
+        .await
+    }
+
+    /// Does what is due while something else happens during the call that `held` holds up; then the call is answered.
+    pub(crate) async fn meanwhile<T>(&self, held: &super::partners::Held, then: impl Future<Output = T>) -> T {
+        let happens = async {
+            held.arrived().await;
+            let result = then.await;
+            held.answer();
+            result
+        };
+        let (_, result) = tokio::join!(self.drain(), happens);
+        result
+    }
+
     /// A signed event of the platform.
     pub(crate) async fn kakao(&self, body: &Value) -> Reply {
         let id = body["event_id"].as_str().expect("an id").to_owned();
