@@ -439,6 +439,82 @@ fn channels_do_what_their_cases_record() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Every object below `value`, as a JSON pointer and as the path that an error names.
+fn objects_below(value: &Value, pointer: &str, path: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            found.push((pointer.to_owned(), path.to_owned()));
+            for (name, value) in fields {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                objects_below(value, &format!("{pointer}/{name}"), &path, found);
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                objects_below(value, &format!("{pointer}/{index}"), &format!("{path}[{index}]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Puts a list in the place of every object of a case's body in turn: it is refused by name, unless nobody reads what stands there.
+fn run_lists_for_objects(kind: &ChannelKind, base: &toml::Table, case: &Case) -> usize {
+    let channel = build(kind, base, &case.settings);
+    let Read::Inbound(whole) = read(channel.as_ref(), case) else { return 0 };
+    if case.headers.is_some() || matches!(*whole, Inbound::Hint { .. } | Inbound::Ping(_)) {
+        return 0;
+    }
+    let body = parse(&case.body, "body");
+    let mut places = Vec::new();
+    objects_below(&body, "", "", &mut places);
+    let mut refused = 0;
+    // One person or a list of them, by its page (`protocols/douyin.md` 7.6).
+    places.retain(|(_, path)| path != "contact");
+    for (pointer, path) in places {
+        for list in [json!([]), json!([null, 1, "x", {}])] {
+            let mut other = body.clone();
+            *other.pointer_mut(&pointer).unwrap() = list;
+            let headers = HeaderMap::new();
+            let (endpoint, body) = (case.endpoint.as_str(), other.to_string());
+            let raw = RawRequest {
+                endpoint,
+                method: &Method::POST,
+                query: &case.query,
+                headers: &headers,
+                body: body.as_bytes(),
+            };
+            match channel.decode(&Verified::attest(raw, 0)) {
+                Ok(inbound) => assert_eq!(shown(&inbound), shown(&whole), "a list was taken for the object `{path}`"),
+                Err(error) => {
+                    // Some errors are named from inside the order.
+                    let is_named = if path.is_empty() { error.field == "body" } else { path.ends_with(&error.field) };
+                    assert!(is_named, "{path}: {error}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    refused
+}
+
+#[test]
+fn a_list_is_never_taken_for_an_object() {
+    let mut failures = Vec::new();
+    for kind in CHANNELS {
+        let mut refused = 0;
+        for path in files(&folder().join(kind.name).join("cases")) {
+            let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            for case in &file.case {
+                let run = std::panic::AssertUnwindSafe(|| refused += run_lists_for_objects(kind, &file.settings, case));
+                failures.extend(named(&path, &case.name, run));
+            }
+        }
+        assert!(refused > 0 || !failures.is_empty(), "{}: nothing was tried", kind.name);
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
 #[test]
 fn every_folder_of_a_partner_is_registered_once() {
     let mut folders: Vec<String> = std::fs::read_dir(folder())

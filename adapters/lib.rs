@@ -8,6 +8,7 @@ pub mod code_pool;
 pub mod douyin;
 mod fat_events;
 pub mod kakao;
+mod objects;
 pub mod reading;
 pub mod settings;
 pub mod standard_webhooks;

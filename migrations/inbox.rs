@@ -23,3 +23,12 @@ pub(crate) static INBOX: Table = Table {
     unique: &[&["dedupe"]],
     indexes: &[&["received_ms", "id"], &["channel", "received_ms"], &["verdict", "received_ms"], &["order_id"]],
 };
+
+/// Which messages wait for an order that is not known yet, and since when. What they say stands in `order_ref.remembered`.
+pub(crate) static REMEMBERED: Table = Table {
+    name: "remembered",
+    columns: &[word("inbox_id"), hash("ref_hash"), whole("at_ms")],
+    primary: &["inbox_id"],
+    unique: &[],
+    indexes: &[&["ref_hash"]],
+};

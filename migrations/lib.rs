@@ -47,6 +47,8 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0022_guest_erasure", &guest_data::GUEST_ERASURE),
     ("m0023_listing", &channels::LISTING),
     ("m0024_live_link", &channels::LIVE_LINK),
+    ("m0025_remembered", &inbox::REMEMBERED),
+    ("m0026_done_once", &upkeep::DONE_ONCE),
 ];
 
 /// All migrations, in order.

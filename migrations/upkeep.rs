@@ -19,3 +19,12 @@ pub(crate) static IDEMPOTENCY: Table = Table {
     unique: &[],
     indexes: &[&["at_ms"]],
 };
+
+/// What was done once for data older than a version, and when.
+pub(crate) static DONE_ONCE: Table = Table {
+    name: "done_once",
+    columns: &[word("name"), whole("at_ms")],
+    primary: &["name"],
+    unique: &[],
+    indexes: &[],
+};

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call_log::CallLog;
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
 use crate::config::{Config, DATA_KEY_BYTES, Environment};
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::http::{Shared, caller::Callers, router};
 use crate::live::Live;
 use crate::registry::RegistryError;
@@ -30,6 +30,9 @@ pub enum StartError {
     /// The database.
     #[error("the database cannot be used")]
     Database(#[source] StoreError),
+    /// What an older version stored.
+    #[error("the guests of older orders cannot be indexed")]
+    Index(#[source] EngineError),
     /// A partner.
     #[error("a partner cannot be built from its configuration")]
     Partner(#[source] RegistryError),
@@ -139,6 +142,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let source = config.source.clone();
     let live = Arc::new(Live::new(config, parts.clock.now()).map_err(StartError::Partner)?);
     let engine = Engine::new(store.clone(), parts.clock, parts.ids.clone(), live);
+    engine.index_old_guests().await.map_err(StartError::Index)?;
     let worker = Worker::new(engine.clone(), transport);
     let (call_log, writer) = CallLog::new();
     let stopping = CancellationToken::new();

@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use ticketbridge_core::command::ProductRef;
 use ticketbridge_core::product::{BookingProduct, ChannelRules, RuleSnapshot, VoucherProduct};
-use ticketbridge_core::{BackendId, ChannelId, ProductCode};
+use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 
 pub use check::Report;
 pub use finding::{Finding, Severity};
@@ -34,7 +34,7 @@ pub use service::{
     Privacy, Retention, Role, Server,
 };
 
-use cross::{Named, Names};
+use cross::{Named, Names, Sold};
 use finding::Findings;
 use partner::Around;
 use read::Table;
@@ -78,7 +78,7 @@ pub struct Config {
 impl Config {
     /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
     pub fn load(directory: &Path, environment: &Environment) -> Result<Config, Report> {
-        let (config, report) = read(directory, environment, Purpose::Serve, Kinds::registered());
+        let (config, report) = read(directory, environment, Purpose::Serve, Kinds::registered(), None);
         match config {
             Some(config) if report.is_usable() => Ok(config),
             _ => Err(report),
@@ -151,7 +151,13 @@ struct Parts<'a> {
 }
 
 /// Reads a directory. The configuration is `None` when something that it cannot do without is missing or wrong.
-fn read(directory: &Path, environment: &Environment, purpose: Purpose, kinds: Kinds<'_>) -> (Option<Config>, Report) {
+fn read(
+    directory: &Path,
+    environment: &Environment,
+    purpose: Purpose,
+    kinds: Kinds<'_>,
+    today: Option<Date>,
+) -> (Option<Config>, Report) {
     let findings = Findings::default();
     let secrets = Secrets::new(environment, directory);
     let sources = source::read_directory(directory, &findings);
@@ -166,7 +172,7 @@ fn read(directory: &Path, environment: &Environment, purpose: Purpose, kinds: Ki
         let around = Around { kinds, secrets: &secrets, findings: &findings };
         read_file(source, file, &mut parts, around, environment);
     }
-    check_across(&parts, &findings);
+    check_across(&parts, today, &findings);
     secrets.report_unset(purpose, &findings);
     let config = assemble(directory, parts);
     let report = Report::new(directory, findings.sorted(), config.as_ref());
@@ -232,16 +238,17 @@ fn named(table: &Table<'_>, key: &str) -> Option<Named> {
     Some(Named { name, place: value.place(), adapter: None })
 }
 
-fn check_across(parts: &Parts<'_>, findings: &Findings) {
+fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
     parts.names.check_duplicates(findings);
     for (channel, file) in &parts.channels {
-        cross::check_channel(channel, file, &parts.names, findings);
+        cross::check_channel(channel, file, &parts.accounts, &parts.names, findings);
     }
     for (booking, table) in &parts.bookings {
         cross::check_booking(booking, table, &parts.names, findings);
     }
+    let around = Sold { bookings: &parts.bookings, channels: &parts.channels, today };
     for (voucher, table) in &parts.vouchers {
-        cross::check_voucher(voucher, table, &parts.bookings, &parts.names, findings);
+        cross::check_voucher(voucher, table, &around, &parts.names, findings);
     }
 }
 

@@ -1,40 +1,26 @@
 //! `ticketbridge demo`: the whole of it on one machine, nothing installed, nothing left behind.
 //!
-//! The service runs on a throw-away SQLite database with the configuration of `config/`, between a simulated Douyin and a simulated
-//! ticketing system. Its day is always the same, so that the example's calendar is always open; ten minutes pass in ten seconds.
+//! The service runs on a throw-away SQLite database with the configuration of `config/` and `examples/korea/`, between simulated
+//! channels and a simulated ticketing system. Its day is always the same, so that the example's calendar is always open; ten minutes
+//! pass in ten seconds.
 
+mod cast;
 pub(crate) mod directory;
 
 use std::io::{IsTerminal as _, Write};
-use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use ticketbridge_core::{Millis, UnixMillis};
-use tokio_util::sync::CancellationToken;
-
-use crate::app::{self, Bridge, Parts, Work};
 use crate::cli::fail;
-use crate::clock::{Clock, Ids as _, ShiftedClock, SystemIds};
-use crate::config::{Config, Environment};
-use crate::sandbox::douyin::{App, SimProduct};
-use crate::sandbox::timeline::Timeline;
-use crate::sandbox::{
-    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimTime, Stage, Story, Verdict, play, stories,
-};
+use crate::sandbox::stories::{self, Channel};
+use crate::sandbox::timeline::play_aloud;
+use crate::sandbox::{Stage, Story};
+use cast::{Cast, TIME_SCALE};
 
-/// How many times as fast stated lengths of time pass.
-const TIME_SCALE: f64 = 60.0;
-/// The demo begins at 09:00 in Shanghai on 1 December 2026, a day on which the example can be visited.
-const BEGINS_AT: UnixMillis = UnixMillis(1_796_086_800_000);
-/// Price of the product on sale, fen.
-const PRICE: i64 = 19_900;
-/// The application that the example names.
-const CLIENT_KEY: &str = "awexampleclientkey";
-/// The merchant that the example names.
-const ACCOUNT: &str = "7123456789";
-/// The stories that are played, with a heading for each.
-const PLAYED: [(&str, &str); 8] = [
+/// A story that is played, with its heading.
+type Chapter = (&'static str, &'static str);
+
+/// What is played of a Douyin guest.
+const DOUYIN: &[Chapter] = &[
     ("purchase-to-gate", "A guest buys a voucher, books today, gets tickets, goes in"),
     ("refund-before-booking", "A voucher is refunded before anything was booked"),
     ("slow-backend", "The ticketing system is slow: Douyin is answered at once, the tickets follow"),
@@ -43,6 +29,14 @@ const PLAYED: [(&str, &str); 8] = [
     ("forced-refund", "Customer service refunds without asking"),
     ("redemption-during-review", "A guest goes in while his refund is under review"),
     ("missed-deadline", "No ticket in ten minutes: the order is flagged, Douyin asks, the money goes back"),
+];
+/// What is played of a guest of the Kakao-style platform.
+const KAKAO: &[Chapter] = &[
+    (
+        "payment-only-cancel",
+        "Kakao: a manager accepts a booking; after the visit the money goes back, and the visit stays used",
+    ),
+    ("cancel-before-confirm", "Kakao: the guest calls a booking off while the manager's yes is on its way"),
 ];
 
 /// Whether the demo stays up after its stories.
@@ -54,45 +48,6 @@ pub enum Afterwards {
     Stay,
 }
 
-/// Secrets made for one run.
-struct Secrets {
-    data_key: String,
-    ops_token: String,
-    douyin: String,
-    gate: String,
-}
-
-impl Secrets {
-    fn new(ids: &SystemIds) -> Self {
-        use base64::Engine as _;
-        let base64 = base64::engine::general_purpose::STANDARD;
-        let bytes = || [ids.nonce(), ids.nonce()].concat();
-        Self {
-            data_key: base64.encode(bytes()),
-            ops_token: hex::encode(ids.nonce()),
-            douyin: hex::encode(ids.nonce()),
-            gate: format!("whsec_{}", base64.encode(bytes())),
-        }
-    }
-    fn environment(&self) -> Environment {
-        Environment::only([
-            ("TICKETBRIDGE_DATA_KEY", self.data_key.as_str()),
-            ("TICKETBRIDGE_OPS_TOKEN", self.ops_token.as_str()),
-            ("DOUYIN_SECRET", self.douyin.as_str()),
-            ("GATE_SECRET", self.gate.as_str()),
-        ])
-    }
-}
-
-/// Everything that plays along.
-struct Cast {
-    bridge: Bridge,
-    stage: Stage,
-    journal: Journal,
-    time: SimTime,
-    ops_token: String,
-}
-
 /// Plays the demo; exit code 0 when every story ended as it should.
 pub async fn run(afterwards: Afterwards) -> ExitCode {
     crate::transport::install_tls();
@@ -100,7 +55,7 @@ pub async fn run(afterwards: Afterwards) -> ExitCode {
         Ok(directory) => directory,
         Err(error) => return fail(format!("a temporary directory cannot be made: {error}")),
     };
-    let cast = match assemble(directory.path()).await {
+    let cast = match cast::assemble(directory.path()).await {
         Ok(cast) => cast,
         Err(problem) => return fail(problem),
     };
@@ -122,86 +77,57 @@ pub async fn run(afterwards: Afterwards) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-/// Starts both simulators, writes the configuration, starts the bridge between them.
-async fn assemble(directory: &Path) -> Result<Cast, String> {
-    let clock = Arc::new(ShiftedClock::starting_at(BEGINS_AT));
-    let ids = SystemIds::new(clock.clone());
-    let secrets = Secrets::new(&ids);
-    let wall = clock.clone();
-    let time = SimTime::with_wall_clock(TIME_SCALE, Arc::new(move || wall.now().0));
-    let journal = Journal::default();
-
-    let app = App { client_key: CLIENT_KEY.to_owned(), client_secret: secrets.douyin.clone() };
-    let products = vec![SimProduct::new("LP-V2|LP-B2", 2)];
-    let mut options = SimDouyinOptions::usual("douyin-main", app, ACCOUNT, products, time.clone());
-    options.journal = journal.clone();
-    options.limits.answer_at_least = Millis::seconds(5).to_std();
-    let douyin =
-        SimDouyin::start(options).await.map_err(|error| format!("the simulated Douyin cannot start: {error}"))?;
-    let mut options = SimBackendOptions::usual("gate", &secrets.gate, time.clone());
-    options.journal = journal.clone();
-    let backend =
-        SimBackend::start(options).await.map_err(|error| format!("the simulated back-end cannot start: {error}"))?;
-
-    directory::write(directory, &douyin.api_base(), &backend.base_url())
-        .map_err(|error| format!("the configuration cannot be written: {error}"))?;
-    let environment = secrets.environment();
-    let config = Config::load(&directory.join("config"), &environment).map_err(|report| report.to_string())?;
-    crate::telemetry::start_logging(&config.log);
-    let parts = Parts { ids: Arc::new(ids), clock, transport: None, environment, work: Work::ByItself };
-    let bridge = app::start(config, parts).await.map_err(|error| crate::worker::chain(&error))?;
-    douyin.set_bridge_url(bridge.url());
-    backend.set_bridge_url(bridge.url());
-    let stage = Stage::new(&bridge.url(), &secrets.ops_token, douyin, backend, PRICE);
-    Ok(Cast { bridge, stage, journal, time, ops_token: secrets.ops_token })
+/// What was played so far.
+#[derive(Default)]
+struct Tally {
+    played: usize,
+    failed: usize,
 }
 
 /// Plays every story, printing its timeline as it goes.
 async fn show(cast: &Cast, out: &mut (impl Write + Send)) -> std::io::Result<bool> {
-    let colour = std::io::stdout().is_terminal();
+    introduce(cast, out)?;
+    let mut tally = Tally::default();
+    show_chapters(&cast.douyin, stories::douyin::STORIES, DOUYIN, &mut tally, out).await?;
+    show_chapters(&cast.kakao, stories::kakao::STORIES, KAKAO, &mut tally, out).await?;
+    writeln!(out, "\n{} of {} stories ended as they should.", tally.played - tally.failed, tally.played)?;
+    where_next(cast, out)?;
+    Ok(tally.failed == 0)
+}
+
+fn introduce(cast: &Cast, out: &mut impl Write) -> std::io::Result<()> {
+    let seconds = 600.0 / TIME_SCALE;
     writeln!(out, "ticketbridge demo")?;
     writeln!(out, "  the bridge           {}", cast.bridge.url())?;
     writeln!(
         out,
-        "  a simulated Douyin   {}   (its ten minutes pass in {} s here)",
-        cast.stage.douyin.api_base(),
-        600.0 / TIME_SCALE
+        "  a simulated Douyin   {}   (its ten minutes pass in {seconds} s here)",
+        cast.douyin.channel.api_base()
     )?;
-    writeln!(out, "  a ticketing system   {}", cast.stage.backend.base_url())?;
-    writeln!(out, "  the configuration    config/ of this repository; the database is thrown away\n")?;
+    writeln!(out, "  a simulated Kakao    {}   (a booking platform)", cast.kakao.channel.base_url())?;
+    writeln!(out, "  a ticketing system   {}", cast.douyin.backend.base_url())?;
+    writeln!(out, "  the configuration    config/ and examples/korea/; the database is thrown away\n")?;
     writeln!(out, "Each line is a call: when, who → whom, what was asked, what was answered, how long it took.")?;
-    writeln!(out, "Below it stands what changed in the bridge's order.")?;
-    let mut verdicts = Vec::new();
-    for (number, (name, heading)) in PLAYED.iter().enumerate() {
-        let Some(story) = stories::find(name) else { continue };
-        writeln!(out, "\n── {}. {heading}\n", number + 1)?;
-        let verdict = show_story(cast, story, colour, out).await?;
-        writeln!(out, "\n{}", verdict.to_string().trim_end())?;
-        verdicts.push(verdict);
-    }
-    let failed = verdicts.iter().filter(|verdict| !verdict.passed).count();
-    writeln!(out, "\n{} of {} stories ended as they should.", verdicts.len() - failed, verdicts.len())?;
-    where_next(cast, out)?;
-    Ok(failed == 0)
+    writeln!(out, "Below it stands what changed in the bridge's order.")
 }
 
-async fn show_story(
-    cast: &Cast,
-    story: &Story,
-    colour: bool,
+async fn show_chapters<C: Channel>(
+    stage: &Stage<C>,
+    stories: &[Story<C>],
+    chapters: &[Chapter],
+    tally: &mut Tally,
     out: &mut (impl Write + Send),
-) -> std::io::Result<Verdict> {
-    let ops = Some(cast.stage.ops.clone());
-    let mut timeline = Timeline::beginning_now(cast.journal.clone(), ops, "douyin-main", cast.time.clone(), colour);
-    let told = CancellationToken::new();
-    let playing = async {
-        let verdict = play(story, &cast.stage).await;
-        told.cancel();
-        verdict
-    };
-    let (verdict, printed) = tokio::join!(playing, timeline.follow(out, told.clone()));
-    printed?;
-    Ok(verdict)
+) -> std::io::Result<()> {
+    let colour = std::io::stdout().is_terminal();
+    for (name, heading) in chapters {
+        let Some(story) = stories.iter().find(|story| story.name == *name) else { continue };
+        tally.played += 1;
+        writeln!(out, "\n── {}. {heading}\n", tally.played)?;
+        let verdict = play_aloud(story, stage, colour, out).await?;
+        writeln!(out, "\n{}", verdict.to_string().trim_end())?;
+        tally.failed += usize::from(!verdict.passed);
+    }
+    Ok(())
 }
 
 fn where_next(cast: &Cast, out: &mut impl Write) -> std::io::Result<()> {
@@ -209,6 +135,10 @@ fn where_next(cast: &Cast, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "  cargo run -- demo --keep      the same, and it stays up; then ask it yourself:")?;
     writeln!(out, "    curl -H 'Authorization: Bearer {}' {}/ops/v1/orders", cast.ops_token, cast.bridge.url())?;
     writeln!(out, "    curl {}/metrics", cast.bridge.url())?;
+    writeln!(
+        out,
+        "  cargo run -- sandbox --list   all the stories, and how to play them against a bridge of your own"
+    )?;
     writeln!(
         out,
         "  config/                       the configuration that was running: `ticketbridge check` explains it"
@@ -222,8 +152,13 @@ mod tests {
 
     #[test]
     fn every_story_that_is_played_exists() {
-        for (name, _) in PLAYED {
-            assert!(stories::find(name).is_some(), "{name}");
+        let listed = stories::listed();
+        for (adapter, chapters) in [("douyin", DOUYIN), ("kakao", KAKAO)] {
+            let known = listed.iter().find(|(name, _)| *name == adapter).map(|(_, stories)| stories.clone());
+            let known = known.unwrap_or_default();
+            for (name, _) in chapters {
+                assert!(known.iter().any(|(known, _)| known == name), "{adapter}: {name}");
+            }
         }
     }
 }

@@ -56,10 +56,10 @@ pub struct RegisteredChannel {
 
 impl RegisteredChannel {
     /// Whether a caller at this address is accepted.
-    pub fn allows(&self, caller: IpAddr) -> bool {
+    pub fn allows(&self, caller: Option<IpAddr>) -> bool {
         // An IPv4 caller on a socket that speaks both shows as `::ffff:a.b.c.d`.
-        let caller = caller.to_canonical();
-        self.allow_from.is_empty() || self.allow_from.iter().any(|network| network.contains(&caller))
+        let is_listed = |caller: IpAddr| self.allow_from.iter().any(|network| network.contains(&caller.to_canonical()));
+        self.allow_from.is_empty() || caller.is_some_and(is_listed)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Each job is a cron expression (a repeated job of the scheduler stops for good after one stall), runs on one instance at a time
 //! behind a lease in the database, and says when it last ran.
 
+use futures_util::future::BoxFuture;
 use ticketbridge_core::Millis;
 use ticketbridge_store::{LeaseToken, StoreError, Tx};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
@@ -172,21 +173,39 @@ async fn run(shared: &Shared, task: Task) {
     }
 }
 
-/// Removes raw bodies that have been kept long enough, and answers to ops that nobody repeats any more.
-async fn purge(shared: &Shared) -> Result<u64, StoreError> {
+/// Removes raw bodies that have been kept long enough, messages for orders that never came, and answers to ops that nobody
+/// repeats any more. What belongs to no order is not forgotten with one: it goes when guests' data is to go, if that is sooner.
+///
+/// # Errors
+/// Store errors.
+pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
     let now = shared.engine.clock().now();
-    let before = now - shared.engine.running().config.retention.bodies;
+    let retention = shared.engine.running().config.retention;
+    let before = now - retention.bodies;
+    let orphans_before = now - retention.guests.map_or(retention.bodies, |guests| guests.min(retention.bodies));
     let mut rows: u64 = shared
         .engine
         .store()
         .write("purge_acts", move |tx: &Tx| Box::pin(async move { tx.purge_acts(now - ACTS_KEPT).await }))
         .await?;
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies(before, PURGE_MAX))).await?;
+    rows +=
+        in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies_without_order(orphans_before, PURGE_MAX))).await?;
+    let given_up = in_parts(shared, move |tx| Box::pin(tx.purge_remembered(orphans_before, PURGE_MAX))).await?;
+    if given_up > 0 {
+        tracing::warn!(numbers = given_up, "messages for orders that never came are given up");
+    }
+    Ok(rows + given_up)
+}
+
+/// Repeats what does [`PURGE_MAX`] at a time until nothing is left; how much that was.
+async fn in_parts<F>(shared: &Shared, part: F) -> Result<u64, StoreError>
+where
+    F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<u64, StoreError>> + Copy + Send + Sync + 'static,
+{
+    let mut rows = 0;
     loop {
-        let tidied: u64 = shared
-            .engine
-            .store()
-            .write("purge", move |tx: &Tx| Box::pin(async move { tx.purge_inbox_bodies(before, PURGE_MAX).await }))
-            .await?;
+        let tidied: u64 = shared.engine.store().write("purge", part).await?;
         rows += tidied;
         if tidied < u64::from(PURGE_MAX) {
             return Ok(rows);

@@ -27,6 +27,15 @@ const CALENDAR_TICKET: i64 = 2;
 /// Nanoseconds in a millisecond: the second generation's validity is in nanoseconds (1.6).
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
+/// Whether a booking names its day.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum VisitDay {
+    /// It does (4.2).
+    Needed,
+    /// It may leave that to the demand for the tickets (7.6).
+    MayFollow,
+}
+
 /// Reads one verified message.
 pub(super) struct Mapper<'a> {
     /// The channel's settings.
@@ -57,7 +66,11 @@ fn seconds(value: Option<i64>, field: &str) -> Result<UnixMillis, DecodeError> {
 }
 
 fn day(value: &Text, field: &str) -> Result<Option<Date>, DecodeError> {
-    let read = |text: &String| Date::parse(text).ok_or_else(|| DecodeError::new(field, "is not a date YYYY-MM-DD"));
+    let wrong = || {
+        let error = DecodeError::new(field, "is not a date YYYY-MM-DD");
+        DecodeError { rejection: Some(Rejection::new(Why::DateNotBookable, "is not a date")), ..error }
+    };
+    let read = |text: &String| Date::parse(text).ok_or_else(wrong);
     value.0.as_ref().map(read).transpose()
 }
 
@@ -140,7 +153,7 @@ impl Mapper<'_> {
         let body = request.body();
         match request.endpoint() {
             super::CAN_BUY => self.can_buy(body),
-            super::CREATE_ORDER => self.create_order(read(body)?),
+            super::CREATE_ORDER => self.create_order(read(body)?, VisitDay::Needed),
             super::V2_CREATE_ORDER => self.second_create_order(body),
             super::PAY_NOTIFY => pay_notify(body),
             super::ISSUE_VOUCHER => self.issue(body, sent_at(request)),
@@ -237,7 +250,7 @@ impl Mapper<'_> {
         })
     }
 
-    fn create_order(&self, mut wire: SaleWire) -> Result<Inbound, DecodeError> {
+    fn create_order(&self, mut wire: SaleWire, visit_day: VisitDay) -> Result<Inbound, DecodeError> {
         let order_id = std::mem::take(&mut wire.order_id).required("order_id")?;
         let source = std::mem::take(&mut wire.source_order_id).or(std::mem::take(&mut wire.coupon_order_id)).0;
         let placed_at = seconds(wire.create_order_time_unix, "create_order_time_unix")?;
@@ -261,10 +274,16 @@ impl Mapper<'_> {
             // Products with one guest for the order may send him as the buyer alone (7.2: "size 1").
             visitors.push(sale.buyer.clone());
         }
+        let visit_date = day(&wire.book_start_day, "book_start_day")?;
+        if visit_date.is_none() && visit_day == VisitDay::Needed {
+            let rejection =
+                Some(Rejection::new(Why::DateNotBookable, "the visit date is missing").at("book_start_day"));
+            return Err(DecodeError { rejection, ..missing("book_start_day") });
+        }
         let request = RequestBooking {
             channel_booking_id: ExternalId(order_id.clone()),
             quantity: sale.quantity,
-            visit_date: day(&wire.book_start_day, "book_start_day")?,
+            visit_date,
             visitors,
             contact: Some(sale.buyer.clone()),
             requested_at: placed_at,
@@ -299,7 +318,7 @@ impl Mapper<'_> {
             book_start_day: wire.book_start_day,
             ..SaleWire::default()
         };
-        self.create_order(first)
+        self.create_order(first, VisitDay::MayFollow)
     }
 
     fn issue(&self, body: &[u8], at: UnixMillis) -> Result<Inbound, DecodeError> {
@@ -325,7 +344,8 @@ impl Mapper<'_> {
             at,
         };
         let validity = validity([(wire.start_time, wire.expire_time)], UnixMillis::from_seconds);
-        let command = Command::RequestTickets { target: ExternalId(order_id.clone()), request, validity };
+        let command =
+            Command::RequestTickets { target: ExternalId(order_id.clone()), request, validity, date_left: None };
         Ok(act(format!("issue:{order_id}"), &order_id, command))
     }
 }
@@ -366,7 +386,7 @@ fn second_issue(body: &[u8], at: UnixMillis) -> Result<Inbound, DecodeError> {
         second_generation: true,
         at,
     };
-    let command = Command::RequestTickets { target: ExternalId(order_id.clone()), request, validity };
+    let command = Command::RequestTickets { target: ExternalId(order_id.clone()), request, validity, date_left: None };
     Ok(act(format!("issue:{order_id}"), &order_id, command))
 }
 

@@ -83,7 +83,7 @@ const fn tickets(name: &'static str) -> Endpoint {
 
 /// Douyin, as registered.
 pub const KIND: ChannelKind =
-    ChannelKind { name: "douyin", settings: settings::KEYS, secrets: settings::SECRETS, build };
+    ChannelKind { name: "douyin", settings: settings::KEYS, secrets: settings::SECRETS, currency: "CNY", build };
 
 /// One merchant's Douyin.
 struct Douyin {

@@ -1,44 +1,17 @@
 //! What Douyin sends, as it stands on the wire. Unknown fields are ignored, empty text counts as absent, numbers of
 //! orders may be text or number, and of fields with two names (D-14) both are read.
 
-use serde::de::{DeserializeOwned, Error, Unexpected, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
 use ticketbridge_core::port::DecodeError;
 
+pub(super) use crate::objects::read;
+
 /// Characters of any text field; encrypted fields are longer than what is in them.
 const TEXT_CHARS_MAX: usize = 2_000;
-
-/// Reads a body; the error names the field and never its value.
-pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
-    // serde would take a list for the fields in their order.
-    if body.trim_ascii_start().starts_with(b"[") {
-        return Err(DecodeError::new("body", "is a list, not an object"));
-    }
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        explain(&path, error.inner())
-    })?;
-    json.end().map_err(|error| explain("body", &error))?;
-    Ok(value)
-}
-
-/// serde's message without the value that it quotes.
-fn explain(path: &str, error: &serde_json::Error) -> DecodeError {
-    let field = if path == "." || path == "?" || path.is_empty() { "body" } else { path };
-    if !error.is_data() {
-        let place = format!("is not JSON (line {}, column {})", error.line(), error.column());
-        return DecodeError::new("body", place);
-    }
-    let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(head, _)| head);
-    match message.rsplit_once(", expected ") {
-        Some((_, expected)) => DecodeError::new(field, format!("has the wrong type: expected {expected}")),
-        None => DecodeError::new(field, message),
-    }
-}
 
 /// A number of somebody's: text, or a whole number (1.6).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,13 +140,32 @@ pub(super) struct SecondSaleWire {
 }
 
 /// The pages show the contact as a list and by a singular name: both shapes are read.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum OneOrMany {
     /// A list.
     Many(Vec<PersonWire>),
     /// One alone.
     One(Box<PersonWire>),
+}
+
+struct OneOrManyVisitor;
+impl<'de> Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object, or a list of them")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, people: A) -> Result<OneOrMany, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(people)).map(OneOrMany::Many)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, person: A) -> Result<OneOrMany, A::Error> {
+        PersonWire::deserialize(MapAccessDeserializer::new(person)).map(|person| OneOrMany::One(Box::new(person)))
+    }
+}
+// An untagged enum would read what is below it by itself, and take a list for a person.
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor)
+    }
 }
 impl OneOrMany {
     /// The first one.

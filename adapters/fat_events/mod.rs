@@ -77,7 +77,13 @@ impl<'a> Envelope<'a> {
         }
         whole.field("event_id").id()?;
         let kind = whole.field("event_type").text()?;
-        Ok(Self { id, kind, at: whole.field("occurred_at").instant()?, change: whole.field("change"), whole })
+        Ok(Self {
+            id,
+            kind,
+            at: whole.field("occurred_at").instant()?,
+            change: whole.field("change").maybe_object()?,
+            whole,
+        })
     }
 
     /// Something that changes nothing here.
@@ -90,13 +96,15 @@ impl<'a> Envelope<'a> {
     /// The count of changes; 0 where the channel does not say that it counts them, and this event brings none.
     pub(crate) fn revision(&self, settings: &Common) -> Result<u64, DecodeError> {
         let field = self.whole.field("revision");
-        if !field.is_there() && !settings.can(REVISION) {
-            return Ok(0);
-        }
-        match field.value().and_then(Value::as_u64) {
+        let Some(value) = field.value()? else {
+            return match settings.can(REVISION) {
+                true => Err(DecodeError::new("revision", "is missing").coded(MISSING)),
+                false => Ok(0),
+            };
+        };
+        match value.as_u64() {
             Some(revision) if revision >= 1 => Ok(revision),
             Some(_) => Err(field.wrong("must be 1 or more")),
-            None if field.value().is_none() => Err(DecodeError::new("revision", "is missing").coded(MISSING)),
             None => Err(field.wrong("must be an integer")),
         }
     }

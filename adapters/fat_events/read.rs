@@ -21,19 +21,21 @@ const TEXT_CHARS_MAX: usize = 500;
 /// Elements of a list.
 const LIST_MAX: usize = 500;
 
-/// A place in a JSON document.
+/// A place in a JSON document. Below what should be an object and is none, nothing can be read: whoever tries is told where.
 #[derive(Clone, Debug)]
 pub(crate) struct At<'a> {
     value: Option<&'a Value>,
     path: String,
     /// The zone of times that are written without an offset; without one they are refused.
     naive: Option<TimeZone>,
+    /// The place above that is no object.
+    no_object: Option<String>,
 }
 
 impl<'a> At<'a> {
     /// The whole document.
     pub(crate) fn root(value: &'a Value) -> Self {
-        Self { value: Some(value), path: String::new(), naive: None }
+        Self { value: Some(value), path: String::new(), naive: None, no_object: None }
     }
     /// The whole document of a sender that writes times without an offset, in this zone.
     pub(crate) fn in_zone(value: &'a Value, naive: Option<TimeZone>) -> Self {
@@ -41,20 +43,27 @@ impl<'a> At<'a> {
     }
     /// The same place under a name of its own: paths below begin anew.
     pub(crate) fn renamed(&self) -> Self {
-        Self { value: self.value, path: String::new(), naive: self.naive }
+        Self { path: String::new(), ..self.clone() }
     }
     /// A field of an object.
     pub(crate) fn field(&self, name: &str) -> At<'a> {
         let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
-        At { value: self.value.and_then(|value| value.get(name)), path, naive: self.naive }
+        let no_object = match self.value {
+            None | Some(Value::Null | Value::Object(_)) => self.no_object.clone(),
+            Some(_) => Some(self.path.clone()),
+        };
+        At { value: self.value.and_then(|value| value.get(name)), path, naive: self.naive, no_object }
     }
     /// What stands there; `None` also for `null`.
-    pub(crate) fn value(&self) -> Option<&'a Value> {
-        self.value.filter(|value| !value.is_null())
+    pub(crate) fn value(&self) -> Result<Option<&'a Value>, DecodeError> {
+        match &self.no_object {
+            Some(above) => Err(DecodeError::new(above.clone(), "must be an object").coded(INVALID)),
+            None => Ok(self.value.filter(|value| !value.is_null())),
+        }
     }
-    /// Whether something stands there.
+    /// Whether something stands there that is to be read, be it to learn that it cannot be.
     pub(crate) fn is_there(&self) -> bool {
-        self.value().is_some()
+        !matches!(self.value(), Ok(None))
     }
     /// An error at this place.
     pub(crate) fn wrong(&self, reason: impl Into<String>) -> DecodeError {
@@ -70,21 +79,26 @@ impl<'a> At<'a> {
 
     /// An object that must be there.
     pub(crate) fn object(&self) -> Result<At<'a>, DecodeError> {
-        match self.value() {
+        match self.value()? {
             Some(Value::Object(_)) => Ok(self.clone()),
             Some(_) => Err(self.wrong("must be an object")),
             None => Err(self.missing()),
         }
     }
+    /// An object that may be left out.
+    pub(crate) fn maybe_object(&self) -> Result<At<'a>, DecodeError> {
+        if self.is_there() { self.object() } else { Ok(self.clone()) }
+    }
     /// The elements of a list; none when it is not there.
     pub(crate) fn list(&self) -> Result<Vec<At<'a>>, DecodeError> {
-        match self.value() {
+        match self.value()? {
             None => Ok(Vec::new()),
             Some(Value::Array(items)) if items.len() <= LIST_MAX => {
                 let at = |(index, value)| At {
                     value: Some(value),
                     path: format!("{}[{index}]", self.path),
                     naive: self.naive,
+                    no_object: None,
                 };
                 Ok(items.iter().enumerate().map(at).collect())
             }
@@ -98,7 +112,7 @@ impl<'a> At<'a> {
     }
     /// A text, if it is there.
     pub(crate) fn maybe_text(&self) -> Result<Option<String>, DecodeError> {
-        match self.value() {
+        match self.value()? {
             None => Ok(None),
             Some(Value::String(text)) if text.chars().count() > TEXT_CHARS_MAX => {
                 Err(self.wrong(format!("is longer than {TEXT_CHARS_MAX} characters")))
@@ -127,7 +141,7 @@ impl<'a> At<'a> {
     }
     /// True or false; false when it is not there.
     pub(crate) fn flag(&self) -> Result<bool, DecodeError> {
-        match self.value() {
+        match self.value()? {
             None => Ok(false),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(_) => Err(self.wrong("must be true or false")),
@@ -139,7 +153,7 @@ impl<'a> At<'a> {
     }
     /// The same, if it is there.
     pub(crate) fn maybe_amount(&self) -> Result<Option<i64>, DecodeError> {
-        let Some(value) = self.value() else { return Ok(None) };
+        let Some(value) = self.value()? else { return Ok(None) };
         let bad = |reason: &str| DecodeError::new(self.path.clone(), reason).coded(INVALID_AMOUNT);
         match value.as_i64() {
             Some(amount) if (0..=AMOUNT_MAX).contains(&amount) => Ok(Some(amount)),
@@ -156,7 +170,7 @@ impl<'a> At<'a> {
     }
     /// A count.
     pub(crate) fn count(&self, most: u32) -> Result<u32, DecodeError> {
-        let Some(value) = self.value() else { return Err(self.missing()) };
+        let Some(value) = self.value()? else { return Err(self.missing()) };
         let count = value.as_u64().and_then(|count| u32::try_from(count).ok()).filter(|count| *count <= most);
         count.ok_or_else(|| self.wrong(format!("must be an integer from 0 to {most}")))
     }

@@ -58,9 +58,9 @@ pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inboun
 fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
     let product = match body.field("product_id") {
         named if named.is_there() => named.id()?,
-        _ => body.field("product").field("product_id").id()?,
+        _ => body.field("product").object()?.field("product_id").id()?,
     };
-    let visit = body.field("use");
+    let visit = body.field("use").maybe_object()?;
     let given = [body.field("date"), body.field("use_date"), visit.field("date")].into_iter().find(At::is_there);
     let from = [visit.field("from"), body.field("from"), body.field("starts_at")].into_iter().find(At::is_there);
     let date = match (given, from) {
@@ -386,7 +386,7 @@ pub(super) fn snapshot_in(settings: &Common, body: &Value, revision: u64) -> Opt
         return None;
     }
     let named = [body.field("revision"), reservation.field("revision")];
-    let revision = named.iter().find_map(|at| at.value()?.as_u64()).unwrap_or(revision);
+    let revision = named.iter().find_map(|at| at.value().ok()??.as_u64()).unwrap_or(revision);
     let at =
         [body.field("occurred_at"), reservation.field("updated_at")].iter().find_map(|at| at.maybe_instant().ok()?);
     let read = Reservation::read(&reservation).ok()?;

@@ -76,7 +76,7 @@ const CAPABILITIES: &[&str] = &[
 const SCHEDULE_ID: &str = "{date}";
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind = ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, build };
+pub const KIND: ChannelKind = ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
 
 struct Kakao {
     settings: Common,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use http::StatusCode;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 use ticketbridge_core::command::{NewTicket, TicketFacts};
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::id::BookingId;
@@ -23,6 +23,7 @@ use super::wire::{
     AvailabilityAnswer, DocumentOut, EventIn, PersonOut, ReasonIn, ReservationAnswer, ReservationRequest, Text,
     TicketIn,
 };
+use crate::objects;
 use crate::reading::{partner_text, retry_after};
 
 /// Days in one answer to the question of availability.
@@ -83,9 +84,9 @@ impl fmt::Display for Unusable {
         write!(f, "{}: {}", self.field, self.why)
     }
 }
-impl From<Unusable> for DecodeError {
-    fn from(unusable: Unusable) -> Self {
-        DecodeError::new(unusable.field, unusable.why)
+impl From<DecodeError> for Unusable {
+    fn from(error: DecodeError) -> Self {
+        Self { field: error.field, why: error.reason }
     }
 }
 
@@ -148,16 +149,9 @@ fn unknown<T>(why: String) -> CallResult<T> {
     CallResult::Unknown { why: Cow::Owned(why) }
 }
 
-fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unusable> {
-    serde_json::from_slice(body).map_err(|error| {
-        // serde's own sentence quotes values.
-        Unusable::new("body", format!("not the JSON expected, at line {} column {}", error.line(), error.column()))
-    })
-}
-
 /// How a reservation stands, out of a body that names its state. The words `refused` and `pending` mean what was asked for.
 fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
-    let answer: ReservationAnswer = json(body)?;
+    let answer: ReservationAnswer = objects::read(body)?;
     let reason = reason(answer.reason.as_deref());
     match (answer.state.as_deref(), op) {
         (Some("issued"), _) => issued(answer.backend_ref, answer.tickets),
@@ -200,7 +194,7 @@ fn issued(backend_ref: Option<Text>, tickets: Option<Vec<TicketIn>>) -> Result<T
 }
 
 fn ticket(index: usize, ticket: TicketIn) -> Result<NewTicket, Unusable> {
-    let at = |field: &str| format!("tickets.{index}.{field}");
+    let at = |field: &str| format!("tickets[{index}].{field}");
     let kind = match ticket.kind.as_deref() {
         None | Some("code") => TicketKind::Code,
         Some("qr") => TicketKind::Qr,
@@ -251,15 +245,15 @@ pub(super) fn availability(response: &HttpResponse) -> CallResult<Vec<CalendarDa
 }
 
 fn days(body: &[u8]) -> Result<Vec<CalendarDay>, Unusable> {
-    let answer: AvailabilityAnswer = json(body)?;
+    let answer: AvailabilityAnswer = objects::read(body)?;
     if answer.days.len() > AVAILABILITY_DAYS_MAX {
         return Err(Unusable::new("days", format!("more than {AVAILABILITY_DAYS_MAX}")));
     }
     let read = answer.days.into_iter().enumerate().map(|(index, day)| {
         let date = Date::parse(&day.date)
-            .ok_or_else(|| Unusable::new(format!("days.{index}.date"), "not a date YYYY-MM-DD"))?;
+            .ok_or_else(|| Unusable::new(format!("days[{index}].date"), "not a date YYYY-MM-DD"))?;
         if !(0..=AMOUNT_MAX).contains(&day.price) {
-            return Err(Unusable::new(format!("days.{index}.price"), "not an amount in minor units"));
+            return Err(Unusable::new(format!("days[{index}].price"), "not an amount in minor units"));
         }
         Ok(CalendarDay { date, left: day.remaining.map(|left| left.max(0)), price: day.price, open: true })
     });
@@ -271,10 +265,12 @@ pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError>
     if key.chars().count() > EXTERNAL_ID_CHARS_MAX {
         return Err(DecodeError::new("webhook-id", format!("longer than {EXTERNAL_ID_CHARS_MAX} characters")));
     }
-    let event: EventIn = json(body)?;
+    let event: EventIn = objects::read(body)?;
+    if !matches!(event.data, Value::Object(_) | Value::Null) {
+        return Err(DecodeError::new("data", "has the wrong type: expected an object"));
+    }
     let why = || -> Result<String, DecodeError> {
-        let data: Option<ReasonIn> = serde_json::from_value(event.data.clone())
-            .map_err(|_| DecodeError::new("data.reason", "it is not a text"))?;
+        let data: Option<ReasonIn> = objects::read_value("data", &event.data)?;
         Ok(reason(data.unwrap_or_default().reason.as_deref()))
     };
     let news = match event.kind.as_str() {
@@ -297,8 +293,7 @@ pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError>
 
 fn issued_event(event: &EventIn) -> Result<TicketFacts, DecodeError> {
     let below_data = |unusable: Unusable| DecodeError::new(format!("data.{}", unusable.field), unusable.why);
-    let answer: ReservationAnswer = serde_json::from_value(event.data.clone())
-        .map_err(|_| DecodeError::new("data", "not the answer of POST reservations"))?;
+    let answer: ReservationAnswer = objects::read_value("data", &event.data)?;
     if answer.state.as_deref().is_some_and(|state| state != "issued") {
         return Err(DecodeError::new("data.state", "it contradicts the type of the event"));
     }

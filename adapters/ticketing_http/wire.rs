@@ -40,6 +40,7 @@ pub(super) struct CancelRequest {
 
 /// Answer to everything about a reservation; also `data` of the event `reservation.issued`.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct ReservationAnswer {
     pub(super) state: Option<String>,
     pub(super) backend_ref: Option<Text>,
@@ -50,6 +51,7 @@ pub(super) struct ReservationAnswer {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct TicketIn {
     pub(super) code: Option<Text>,
     pub(super) kind: Option<String>,
@@ -59,7 +61,7 @@ pub(super) struct TicketIn {
 
 /// A text, which many systems write as a number.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a text")]
 pub(super) enum Text {
     Written(String),
     Number(u64),
@@ -76,11 +78,13 @@ impl Text {
 
 /// Answer to `GET availability`.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct AvailabilityAnswer {
     pub(super) days: Vec<DayIn>,
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct DayIn {
     pub(super) date: String,
     pub(super) remaining: Option<i64>,
@@ -89,6 +93,7 @@ pub(super) struct DayIn {
 
 /// Body of an event.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct EventIn {
     #[serde(rename = "type")]
     pub(super) kind: String,
@@ -101,6 +106,7 @@ pub(super) struct EventIn {
 
 /// `data` of an event that carries a reason.
 #[derive(Default, Deserialize)]
+#[serde(expecting = "an object")]
 pub(super) struct ReasonIn {
     pub(super) reason: Option<String>,
 }

@@ -314,7 +314,7 @@ pub(super) fn snapshot_in(settings: &Common, hands_over: bool, body: &Value, rev
         return None;
     }
     let named = [body.field("revision"), booking.field("revision")];
-    let revision = named.iter().find_map(|at| at.value()?.as_u64()).unwrap_or(revision);
+    let revision = named.iter().find_map(|at| at.value().ok()??.as_u64()).unwrap_or(revision);
     let at = booking.field("updated_at").maybe_instant().ok()?;
     let read = Booking::read(&booking).ok()?;
     let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true, hands_over };

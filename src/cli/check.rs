@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
+use ticketbridge_core::TimeZone;
+
 use crate::cli::{ConfigDir, fail};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config;
 
 pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
@@ -18,7 +21,7 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
             }
         };
     }
-    let report = config::check::report(&config.directory);
+    let report = config::check::report(&config.directory, TimeZone::SHANGHAI.date_of(SystemClock::new().now()));
     println!("{report}");
     if report.is_usable() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

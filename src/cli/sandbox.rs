@@ -1,4 +1,4 @@
-//! `ticketbridge sandbox`: plays the channel and the back-end against a running bridge, story by story, with a verdict for each.
+//! `ticketbridge sandbox`: plays a channel and the back-end against a running bridge, story by story, with a verdict for each.
 
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
@@ -6,38 +6,40 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 use ticketbridge_core::{BackendId, ChannelId};
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::fail;
-use crate::config::{Config, Environment};
+use crate::config::{ChannelConfig, Config, Environment};
 use crate::sandbox::douyin::{App, SimProduct};
-use crate::sandbox::timeline::Timeline;
+use crate::sandbox::platform::PlatformOptions;
+use crate::sandbox::stories::{self, Channel};
+use crate::sandbox::timeline::play_aloud;
 use crate::sandbox::{
-    Journal, STORIES, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimTime, Stage, play, stories,
+    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, Stage, Story,
 };
 
 /// What to play, against whom.
 #[derive(Debug, clap::Args)]
 pub(super) struct SandboxArguments {
-    /// The bridge to play against; its configuration must name the two addresses below
+    /// The bridge to play against; its configuration must name the addresses below
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     against: String,
     /// The configuration of that bridge: secrets, products and the ops token are taken from it
     #[arg(long, value_name = "DIR", default_value = "config")]
     config: PathBuf,
-    /// Which of its channels to play
+    /// Which of its channels to play; its adapter says what is played
     #[arg(long, value_name = "ID", default_value = "douyin-main")]
     channel: String,
     /// Which of its back-ends to play
     #[arg(long, value_name = "ID", default_value = "gate")]
     backend: String,
-    /// The product on sale, as the merchant types it at the channel
-    #[arg(long, value_name = "VOUCHER|BOOKING", default_value = "LP-V2|LP-B2")]
-    product: String,
-    /// Where the simulated Douyin listens: `api_base` of the channel
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9101")]
-    douyin: SocketAddr,
+    /// The product on sale, as the channel names it: LP-V2|LP-B2 for douyin, FOREST for kakao when left out
+    #[arg(long, value_name = "PRODUCT")]
+    product: Option<String>,
+    /// Where the simulated channel listens: `api_base` of the channel
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9101", alias = "douyin")]
+    listen: SocketAddr,
     /// Where the simulated ticketing system listens: `base_url` of the back-end
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
     tickets: SocketAddr,
@@ -54,85 +56,169 @@ pub(super) struct SandboxArguments {
 
 pub(super) async fn sandbox(arguments: SandboxArguments) -> ExitCode {
     if arguments.list {
-        for story in STORIES {
-            println!("{:<26} {}", story.name, story.about);
-        }
+        list();
         return ExitCode::SUCCESS;
     }
-    if let Some(unknown) = arguments.story.iter().find(|name| stories::find(name).is_none()) {
-        return fail(format!("there is no story `{unknown}`; `ticketbridge sandbox --list` names them"));
-    }
     crate::transport::install_tls();
-    let (stage, journal, time) = match set_up(&arguments).await {
-        Ok(parts) => parts,
-        Err(problem) => return fail(problem),
+    let played = match Setting::read(&arguments) {
+        Err(problem) => Err(problem),
+        Ok(setting) => setting.play().await,
     };
-    let colour = std::io::stdout().is_terminal();
-    let mut failed = 0;
-    let chosen = STORIES
-        .iter()
-        .filter(|story| arguments.story.is_empty() || arguments.story.iter().any(|name| name == story.name));
-    for story in chosen {
-        println!("\n── {}: {}\n", story.name, story.about);
-        let ops = Some(stage.ops.clone());
-        let mut timeline = Timeline::beginning_now(journal.clone(), ops, &arguments.channel, time.clone(), colour);
-        let told = CancellationToken::new();
-        let playing = async {
-            let verdict = play(story, &stage).await;
-            told.cancel();
-            verdict
-        };
-        let mut out = std::io::stdout();
-        let (verdict, printed) = tokio::join!(playing, timeline.follow(&mut out, told.clone()));
-        if let Err(error) = printed {
-            return fail(format!("the timeline cannot be printed: {error}"));
-        }
-        println!("\n{}", verdict.to_string().trim_end());
-        failed += usize::from(!verdict.passed);
+    match played {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(failed) => fail(format!("{failed} stories did not end as they should")),
+        Err(problem) => fail(problem),
     }
-    if failed == 0 { ExitCode::SUCCESS } else { fail(format!("{failed} stories did not end as they should")) }
 }
 
-async fn set_up(arguments: &SandboxArguments) -> Result<(Stage, Journal, SimTime), String> {
-    let config = Config::load(&arguments.config, &Environment::Process)
-        .map_err(|report| format!("the configuration cannot be used:\n{report}"))?;
-    let channel = config.channel(&ChannelId::new(&arguments.channel)).ok_or("no such channel is configured")?;
-    let backend = config.backend(&BackendId::new(&arguments.backend)).ok_or("no such back-end is configured")?;
-    let token = config.ops_tokens.first().ok_or("no ops token is configured")?;
-    let text = |settings: &serde_json::Value, path: &str| {
-        settings.pointer(path).and_then(|value| value.as_str()).map(str::to_owned).ok_or(format!("`{path}` is not set"))
-    };
-    let settings = channel.settings.expose();
-    let app = App {
-        client_key: text(settings, "/apps/0/client_key")?,
-        client_secret: text(settings, "/apps/0/client_secret")?,
-    };
-    let secret = backend.settings.expose().pointer("/secret").cloned().ok_or("the back-end has no secret")?;
-    let secret = secret.as_str().or_else(|| secret.get(0)?.as_str()).ok_or("the back-end has no secret")?.to_owned();
+/// Every story, grouped by the adapter of the channel that it plays.
+fn list() {
+    for (adapter, stories) in stories::listed() {
+        println!("adapter {adapter}");
+        for (name, about) in stories {
+            println!("  {name:<26} {about}");
+        }
+    }
+}
 
-    let (voucher, booking) = arguments.product.split_once('|').ok_or("the product is written VOUCHER|BOOKING")?;
-    let voucher = config.voucher(&voucher.into()).ok_or(format!("no voucher product `{voucher}` is configured"))?;
-    let booking = config.booking(&booking.into()).ok_or(format!("no booking product `{booking}` is configured"))?;
-    let time = SimTime::new(arguments.time_scale);
-    let journal = Journal::default();
-    let products = vec![SimProduct::new(arguments.product.clone(), booking.visitors_per_unit)];
-    let account = text(settings, "/account_id")?;
-    let mut options = SimDouyinOptions::usual(&arguments.channel, app, &account, products, time.clone());
-    options.journal = journal.clone();
-    options.bridge_url.clone_from(&arguments.against);
-    options.listen = arguments.douyin;
-    let douyin = SimDouyin::start(options)
-        .await
-        .map_err(|error| format!("the simulated Douyin cannot listen on {}: {error}", arguments.douyin))?;
-    let mut options = SimBackendOptions::usual(&arguments.backend, &secret, time.clone());
-    options.journal = journal.clone();
-    options.bridge_url.clone_from(&arguments.against);
-    options.listen = arguments.tickets;
-    let tickets = SimBackend::start(options)
-        .await
-        .map_err(|error| format!("the simulated ticketing system cannot listen on {}: {error}", arguments.tickets))?;
-    println!("simulated Douyin on {} (the channel's api_base)", douyin.api_base());
-    println!("simulated ticketing system on {} (the back-end's base_url)", tickets.base_url());
-    let stage = Stage::new(&arguments.against, token.token.expose_secret(), douyin, tickets, voucher.price);
-    Ok((stage, journal, time))
+/// What is played, and what it is played with.
+struct Setting<'a> {
+    arguments: &'a SandboxArguments,
+    config: Config,
+    time: SimTime,
+    journal: Journal,
+}
+
+impl<'a> Setting<'a> {
+    fn read(arguments: &'a SandboxArguments) -> Result<Self, String> {
+        let config = Config::load(&arguments.config, &Environment::Process)
+            .map_err(|report| format!("the configuration cannot be used:\n{report}"))?;
+        let (time, journal) = (SimTime::new(arguments.time_scale), Journal::default());
+        Ok(Self { arguments, config, time, journal })
+    }
+
+    fn channel(&self) -> Result<&ChannelConfig, String> {
+        let name = &self.arguments.channel;
+        self.config.channel(&ChannelId::new(name)).ok_or(format!("no channel `{name}` is configured"))
+    }
+
+    /// Plays the chosen stories of the channel's adapter; how many did not end as they should.
+    async fn play(&self) -> Result<usize, String> {
+        match self.channel()?.adapter {
+            "douyin" => {
+                let chosen = self.chosen(stories::douyin::STORIES)?;
+                let douyin = self.douyin().await?;
+                println!("simulated Douyin on {} (the channel's api_base)", douyin.api_base());
+                self.play_on(douyin, chosen).await
+            }
+            "kakao" => {
+                let chosen = self.chosen(stories::kakao::STORIES)?;
+                let kakao = self.kakao().await?;
+                println!("simulated Kakao on {} (the channel's api_base)", kakao.base_url());
+                self.play_on(kakao, chosen).await
+            }
+            other => Err(format!("the sandbox has no stories for channels of the adapter `{other}`")),
+        }
+    }
+
+    /// The stories that were named, or all.
+    fn chosen<C>(&self, stories: &'static [Story<C>]) -> Result<Vec<&'static Story<C>>, String> {
+        let (names, adapter) = (&self.arguments.story, self.channel()?.adapter);
+        if let Some(unknown) = names.iter().find(|name| stories.iter().all(|story| story.name != **name)) {
+            return Err(format!(
+                "there is no story `{unknown}` for the adapter `{adapter}`; `ticketbridge sandbox --list` names them"
+            ));
+        }
+        Ok(stories.iter().filter(|story| names.is_empty() || names.iter().any(|name| name == story.name)).collect())
+    }
+
+    async fn play_on<C: Channel>(&self, channel: C, chosen: Vec<&Story<C>>) -> Result<usize, String> {
+        let tickets = self.tickets().await?;
+        println!("simulated ticketing system on {} (the back-end's base_url)", tickets.base_url());
+        let token = self.config.ops_tokens.first().ok_or("no ops token is configured")?;
+        let stage = Stage::new(&self.arguments.against, token.token.expose_secret(), channel, tickets);
+        let colour = std::io::stdout().is_terminal();
+        let mut failed = 0;
+        for story in chosen {
+            println!("\n── {}: {}\n", story.name, story.about);
+            let played = play_aloud(story, &stage, colour, &mut std::io::stdout()).await;
+            let verdict = played.map_err(|error| format!("the timeline cannot be printed: {error}"))?;
+            println!("\n{}", verdict.to_string().trim_end());
+            failed += usize::from(!verdict.passed);
+        }
+        Ok(failed)
+    }
+
+    async fn tickets(&self) -> Result<SimBackend, String> {
+        let name = &self.arguments.backend;
+        let backend =
+            self.config.backend(&BackendId::new(name)).ok_or(format!("no back-end `{name}` is configured"))?;
+        let secret = secret(backend.settings.expose(), "secret")?;
+        let mut options = SimBackendOptions::usual(name, &secret, self.time.clone());
+        options.journal = self.journal.clone();
+        options.bridge_url.clone_from(&self.arguments.against);
+        options.listen = self.arguments.tickets;
+        let cannot = |error| format!("the simulated ticketing system cannot listen on {}: {error}", options.listen);
+        SimBackend::start(options.clone()).await.map_err(cannot)
+    }
+
+    async fn douyin(&self) -> Result<SimDouyin, String> {
+        let product = self.product("LP-V2|LP-B2");
+        let (voucher, booking) = product.split_once('|').ok_or("the product is written VOUCHER|BOOKING")?;
+        let config = &self.config;
+        let voucher = config.voucher(&voucher.into()).ok_or(format!("no voucher product `{voucher}` is configured"))?;
+        let booking = config.booking(&booking.into()).ok_or(format!("no booking product `{booking}` is configured"))?;
+        let products = vec![SimProduct::new(product.clone(), booking.visitors_per_unit, voucher.price)];
+        let settings = self.channel()?.settings.expose();
+        let app = App {
+            client_key: text(settings, "/apps/0/client_key")?,
+            client_secret: text(settings, "/apps/0/client_secret")?,
+        };
+        let (id, account) = (&self.arguments.channel, text(settings, "/account_id")?);
+        let mut options = SimDouyinOptions::usual(id, app, &account, products, self.time.clone());
+        options.journal = self.journal.clone();
+        options.bridge_url.clone_from(&self.arguments.against);
+        options.listen = self.arguments.listen;
+        let cannot = |error| format!("the simulated Douyin cannot listen on {}: {error}", self.arguments.listen);
+        SimDouyin::start(options).await.map_err(cannot)
+    }
+
+    async fn kakao(&self) -> Result<SimKakao, String> {
+        let options = self.platform("FOREST")?;
+        let cannot = |error| format!("the simulated Kakao cannot listen on {}: {error}", self.arguments.listen);
+        SimKakao::start(options).await.map_err(cannot)
+    }
+
+    /// What a platform that tells whole orders needs; its product is one that a person accepts.
+    fn platform(&self, usual_product: &str) -> Result<PlatformOptions, String> {
+        let product = self.product(usual_product);
+        let booking = self.config.booking(&product.as_str().into());
+        let booking = booking.ok_or(format!("no booking product `{product}` is configured"))?;
+        if booking.confirm != ticketbridge_core::product::Confirmation::Manual {
+            return Err(format!(
+                "the stories need a product that a person accepts: write confirm = \"manual\" for `{product}`"
+            ));
+        }
+        let settings = self.channel()?.settings.expose();
+        let (events, calls) = (secret(settings, "secrets")?, secret(settings, "api_secret")?);
+        let mut options = PlatformOptions::usual(&self.arguments.channel, &events, &calls, &product, self.time.clone());
+        options.journal = self.journal.clone();
+        options.bridge_url.clone_from(&self.arguments.against);
+        options.listen = self.arguments.listen;
+        Ok(options)
+    }
+
+    fn product(&self, usual: &str) -> String {
+        self.arguments.product.clone().unwrap_or_else(|| usual.to_owned())
+    }
+}
+
+fn text(settings: &Value, path: &str) -> Result<String, String> {
+    settings.pointer(path).and_then(Value::as_str).map(str::to_owned).ok_or(format!("`{path}` is not set"))
+}
+
+/// A Standard Webhooks secret: the first of a list, or the only one.
+fn secret(settings: &Value, name: &str) -> Result<String, String> {
+    let found = settings.get(name).and_then(|value| value.as_str().or_else(|| value.get(0)?.as_str()));
+    found.map(str::to_owned).ok_or(format!("`{name}` is not set"))
 }

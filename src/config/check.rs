@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use ticketbridge_core::Date;
+
 use super::finding::{Finding, Severity};
 use super::partner::Kinds;
 use super::secret::{Environment, Purpose};
@@ -82,13 +84,18 @@ fn plural(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
-/// Checks a directory in this process's environment, with the adapters that are registered.
-pub fn report(directory: &Path) -> Report {
-    report_in(directory, &Environment::Process)
+/// Checks a directory in this process's environment, with the adapters that are registered, as on the day `today`.
+pub fn report(directory: &Path, today: Date) -> Report {
+    report_on(directory, &Environment::Process, Some(today))
 }
 
-/// Checks a directory in a given environment.
+/// Checks a directory in a given environment, whatever the day.
 pub fn report_in(directory: &Path, environment: &Environment) -> Report {
-    let (_, report) = read(directory, environment, Purpose::Check, Kinds::registered());
+    report_on(directory, environment, None)
+}
+
+/// Checks a directory in a given environment, as on the day `today`.
+pub fn report_on(directory: &Path, environment: &Environment, today: Option<Date>) -> Report {
+    let (_, report) = read(directory, environment, Purpose::Check, Kinds::registered(), today);
     report
 }

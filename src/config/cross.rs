@@ -1,16 +1,29 @@
 //! Rules between files: names that must exist, names that must not exist twice, dates and prices that must fit together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ticketbridge_core::product::{BookingProduct, DateRange, Ticketing, VoucherProduct};
+use ticketbridge_core::product::{BookingProduct, DateRange, Fee, Ticketing, VoucherProduct};
+use ticketbridge_core::{Date, Millis};
 
 use super::finding::{Findings, Place, suggest};
 use super::partner::ChannelConfig;
 use super::product::days_of;
 use super::read::Table;
+use super::service::CreditAccount;
 
 /// The adapter whose back-ends are pools of codes (`contract.md` 8).
 const CODE_POOL: &str = "code_pool";
+
+/// Time after which the channel of a voucher asks for the money of an order without tickets (`contract.md` 2, DY-11).
+const VOUCHER_TICKETING_MAX: Millis = Millis::minutes(10);
+
+/// What a voucher is sold with, and on which day.
+pub(super) struct Sold<'p, 'a> {
+    pub(super) bookings: &'p [(BookingProduct, Table<'a>)],
+    pub(super) channels: &'p [(ChannelConfig, Table<'a>)],
+    /// `None` where nobody has asked a clock.
+    pub(super) today: Option<Date>,
+}
 
 /// Something with a name, whether or not the rest of it could be read.
 #[derive(Clone)]
@@ -69,19 +82,35 @@ impl Names {
     /// Reports that `name` is not among `list`, unless it may be in a file that could not be read.
     fn missing(&self, findings: &Findings, place: Place, what: &str, name: &str, list: &[Named]) {
         if !self.incomplete {
-            let known: Vec<&str> = list.iter().map(|named| named.name.as_str()).collect();
+            let known: Vec<&str> =
+                list.iter().map(|named| named.name.as_str()).filter(|name| !name.is_empty()).collect();
             findings.problem(place, format!("{what} \"{name}\" is not configured"), suggest(name, known));
         }
     }
 }
 
-/// A channel's orders are charged to an account that must exist (DY-05).
-pub(super) fn check_channel(channel: &ChannelConfig, file: &Table<'_>, names: &Names, findings: &Findings) {
-    if let Some(account) = &channel.credit_account
-        && Names::find(&names.accounts, account).is_none()
+/// A channel's orders are charged to an account that must exist, and count the same money (DY-05).
+pub(super) fn check_channel(
+    channel: &ChannelConfig,
+    file: &Table<'_>,
+    accounts: &[CreditAccount],
+    names: &Names,
+    findings: &Findings,
+) {
+    let Some(wanted) = &channel.credit_account else { return };
+    let place = file.place_of("settings.credit_account");
+    if Names::find(&names.accounts, wanted).is_none() {
+        return names.missing(findings, place, "the credit account", wanted, &names.accounts);
+    }
+    if let Some(account) = accounts.iter().find(|account| account.id == *wanted)
+        && account.currency.0 != channel.currency
     {
-        let place = file.place_of("settings.credit_account");
-        names.missing(findings, place, "the credit account", account, &names.accounts);
+        let (ours, theirs) = (&account.currency.0, channel.currency);
+        findings.problem(
+            place,
+            format!("the credit account \"{wanted}\" is in {ours}, the channel sells in {theirs}: every sale would be refused"),
+            format!("name an account in {theirs} (DY-05)"),
+        );
     }
 }
 
@@ -111,20 +140,81 @@ pub(super) fn check_booking(booking: &BookingProduct, table: &Table<'_>, names: 
 pub(super) fn check_voucher(
     voucher: &VoucherProduct,
     table: &Table<'_>,
-    bookings: &[(BookingProduct, Table<'_>)],
+    around: &Sold<'_, '_>,
     names: &Names,
     findings: &Findings,
 ) {
+    check_currency(voucher, table, around, names, findings);
     let wanted = voucher.booking_product.as_str();
     if Names::find(&names.bookings, wanted).is_none() {
         let place = table.place_of("booking_product");
         return names.missing(findings, place, "the booking product", wanted, &names.bookings);
     }
-    let Some((booking, _)) = bookings.iter().find(|(booking, _)| booking.code == voucher.booking_product) else {
+    let Some((booking, its_table)) =
+        around.bookings.iter().find(|(booking, _)| booking.code == voucher.booking_product)
+    else {
         return;
     };
     check_window(voucher, booking, table, findings);
+    check_window_is_open(voucher, table, around.today, findings);
     check_prices(voucher, booking, table, findings);
+    check_fees(voucher, booking, its_table, findings);
+    if booking.ticketing_deadline > VOUCHER_TICKETING_MAX {
+        findings.warning(
+            its_table.place_of("ticketing_deadline"),
+            "`ticketing_deadline` is longer than ten minutes: the channel of a voucher takes the money back after ten",
+            "write \"10m\" or less (DY-11)",
+        );
+    }
+}
+
+/// A voucher in another currency than any channel's could never be sold.
+fn check_currency(
+    voucher: &VoucherProduct,
+    table: &Table<'_>,
+    around: &Sold<'_, '_>,
+    names: &Names,
+    findings: &Findings,
+) {
+    let all_known = !names.incomplete && names.channels.len() == around.channels.len();
+    let used: BTreeSet<&str> = around.channels.iter().map(|(channel, _)| channel.currency).collect();
+    let ours = voucher.currency.0.as_str();
+    if all_known && !used.is_empty() && !used.contains(ours) {
+        let used = used.into_iter().collect::<Vec<_>>().join(", ");
+        findings.warning(
+            table.place_of("currency"),
+            format!("`currency` is \"{ours}\", and no channel sells in it: every sale would be refused"),
+            format!("write the currency of the channel that sells it: {used} (DY-03)"),
+        );
+    }
+}
+
+/// A window that is over leaves vouchers that nobody can use.
+fn check_window_is_open(voucher: &VoucherProduct, table: &Table<'_>, today: Option<Date>, findings: &Findings) {
+    if let (Some(window), Some(today)) = (voucher.booking_window, today)
+        && window.to < today
+    {
+        findings.warning(
+            table.place_of("booking_window"),
+            format!("`booking_window` ended on {}: what is sold now can never be booked", window.to),
+            "extend the window, or take the voucher out (DY-07)",
+        );
+    }
+}
+
+/// More than everything cannot be kept.
+fn check_fees(voucher: &VoucherProduct, booking: &BookingProduct, table: &Table<'_>, findings: &Findings) {
+    for (index, tier) in booking.refund_rule.iter().flatten().enumerate() {
+        let Fee::Amount(fee) = tier.fee else { continue };
+        if fee > voucher.price {
+            let (price, code) = (voucher.price, &voucher.code);
+            findings.warning(
+                table.place_of(&format!("refund_rule.tiers.{index}.fee")),
+                format!("the refund fee {fee} is above the price of \"{code}\", {price}: all of it would be kept"),
+                "write a fee of the price or less, or a share: `fee_bp` (DY-15)",
+            );
+        }
+    }
 }
 
 fn check_window(voucher: &VoucherProduct, booking: &BookingProduct, table: &Table<'_>, findings: &Findings) {

@@ -59,6 +59,8 @@ pub struct ChannelConfig {
     pub id: ChannelId,
     /// Its adapter.
     pub adapter: &'static str,
+    /// The currency that it sells in.
+    pub currency: &'static str,
     /// What the adapter is told.
     pub settings: Settings,
     /// Callers that are accepted (PA-02); empty: any.
@@ -109,12 +111,12 @@ impl Head {
 
 /// Reads a channel's file.
 pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Option<ChannelConfig>) {
-    let (id, adapter) = (file.must("id", Value::id), file.must("adapter", Value::text));
+    let names = around.kinds.channels.iter().map(|kind| kind.name);
+    let (id, adapter) = (file.must("id", Value::id), adapter(file, names.clone().collect()));
     let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
     let own_rate = file.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
     let settings = settings_table(file);
     file.finish();
-    let names = around.kinds.channels.iter().map(|kind| kind.name);
     let kind = adapter.and_then(|adapter| {
         let kind = around.kinds.channels.iter().find(|kind| kind.name == adapter);
         if kind.is_none() {
@@ -139,6 +141,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let config = ChannelConfig {
         id: ChannelId(id),
         adapter: kind.name,
+        currency: kind.currency,
         settings: Settings(read.json),
         allow_from: allow_from.unwrap_or_default(),
         rate_per_caller: rate.or(own_rate),
@@ -151,11 +154,11 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
 
 /// Reads a back-end's file.
 pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Option<BackendConfig>) {
-    let (id, adapter) = (file.must("id", Value::id), file.must("adapter", Value::text));
+    let names = around.kinds.backends.iter().map(|kind| kind.name);
+    let (id, adapter) = (file.must("id", Value::id), adapter(file, names.clone().collect()));
     let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
     let settings = settings_table(file);
     file.finish();
-    let names = around.kinds.backends.iter().map(|kind| kind.name);
     let kind = adapter.and_then(|adapter| {
         let kind = around.kinds.backends.iter().find(|kind| kind.name == adapter);
         if kind.is_none() {
@@ -174,6 +177,17 @@ pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
 
 fn settings_table<'a>(file: &Table<'a>) -> Option<Table<'a>> {
     file.opt("settings", Value::table)
+}
+
+/// The word after `adapter =`; a file without one is told which there are.
+fn adapter(file: &Table<'_>, names: Vec<&str>) -> Option<String> {
+    if file.has("adapter") {
+        return file.get("adapter").and_then(Value::text);
+    }
+    file.expect_key("adapter");
+    let mend = format!("add `adapter = \"…\"`, one of {}", names.join(", "));
+    file.findings().problem(file.place(), "`adapter` is missing", mend);
+    None
 }
 
 fn unknown_adapter(file: &Table<'_>, adapter: &str, what: &str, names: Vec<&'static str>) {
@@ -255,7 +269,7 @@ impl<'a, 't> Reading<'a, 't> {
         let is_secret = |path: &str| known.secrets.iter().any(|secret| matches(secret, path));
         // Where one secret or a list of them may stand, the elements of a list are the secrets.
         if is_secret(path) && !(value.raw().is_array() && is_secret(&format!("{path}.0"))) {
-            return match around.secrets.read(value, SecretUse::Partner) {
+            return match around.secrets.read(value, partner_secret(path)) {
                 Some(Secret::Known(secret)) => Json::String(secret.expose_secret().to_owned()),
                 other => {
                     self.said.borrow_mut().push(path.to_owned());
@@ -272,9 +286,17 @@ impl<'a, 't> Reading<'a, 't> {
             }
             DeValue::String(text) => Json::String(text.to_string()),
             DeValue::Boolean(boolean) => Json::Bool(*boolean),
-            DeValue::Integer(integer) => {
-                i64::from_str_radix(integer.as_str(), integer.radix()).map_or(Json::Null, Json::from)
-            }
+            DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
+                Ok(number) => Json::from(number),
+                Err(_) => {
+                    self.said.borrow_mut().push(path.to_owned());
+                    value.wrong::<()>(
+                        format_args!("is {integer}, which no number here can be"),
+                        "write a smaller number",
+                    );
+                    Json::Null
+                }
+            },
             DeValue::Float(float) => float.as_str().parse::<f64>().map_or(Json::Null, Json::from),
             DeValue::Datetime(datetime) => Json::String(datetime.to_string()),
         }
@@ -325,6 +347,11 @@ impl<'a, 't> Reading<'a, 't> {
         }
         None
     }
+}
+
+/// Some partners give a secret out themselves; with the others one is agreed upon.
+fn partner_secret(path: &str) -> SecretUse {
+    if path.rsplit('.').next() == Some("client_secret") { SecretUse::Issued } else { SecretUse::Partner }
 }
 
 /// The first step of a dotted path.

@@ -1,6 +1,6 @@
 //! `products/*.toml`: vouchers and visits. What concerns one product alone is checked here, the rest in `cross.rs`.
 
-use ticketbridge_core::limits::{AMOUNT_MAX, QUANTITY_MAX, VISITORS_MAX};
+use ticketbridge_core::limits::{AMOUNT_MAX, BOOKING_DAYS_AHEAD_MAX, QUANTITY_MAX, VISITORS_MAX};
 use ticketbridge_core::personal::DocumentType;
 use ticketbridge_core::product::{
     AdvanceRule, BookingLimits, BookingProduct, CalendarRange, Cancellation, Confirmation, DateRange, Fee, FeeTier,
@@ -20,6 +20,8 @@ const CALENDAR_ENTRIES_MAX: usize = 1_000;
 /// Days of an advance rule, and of a cancellation rule.
 const DAYS_BEFORE_MAX: u32 = 365;
 const AGE_MAX: u32 = 150;
+/// An upper limit of age that lets everybody in.
+const AGE_OF_ALL: u32 = 120;
 /// Minutes from the booking until tickets must exist, unless configured (DY-11).
 const DEFAULT_DEADLINE: Millis = Millis::minutes(10);
 const DEFAULT_WARNING: Millis = Millis::minutes(5);
@@ -124,6 +126,15 @@ pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
     let calendar = table.must("calendar", calendar);
     let policies =
         [("manual", OverduePolicy::Manual), ("reissue", OverduePolicy::Reissue), ("approve", OverduePolicy::Approve)];
+    check_uncheckable(table, guests.as_ref(), limits.as_ref());
+    let never = cancellation == Some(Cancellation::Never) || !table.has("cancellation");
+    if refund_rule.is_some() && never {
+        table.findings().warning(
+            table.place_of("refund_rule"),
+            "`refund_rule` has no effect: the product cannot be cancelled",
+            "write `cancellation = { kind = \"anytime\" }` or \"until\", or take `refund_rule` out (DY-15)",
+        );
+    }
     let overdue_policy = table.opt("overdue_policy", |value| value.word(&policies));
     let sources = [("calendar", StockFrom::Calendar), ("backend", StockFrom::Backend)];
     let stock_from = table.opt("stock_from", |value| {
@@ -216,6 +227,38 @@ fn deadline(table: &Table<'_>) -> (Millis, Millis) {
     (deadline, before)
 }
 
+/// Limits that nothing which guests are asked for could check would let everybody in (DY-09).
+fn check_uncheckable(table: &Table<'_>, guests: Option<&GuestRule>, limits: Option<&BookingLimits>) {
+    let Some(limits) = limits else { return };
+    let asked = guests.cloned().unwrap_or_else(one_guest);
+    let wants_documents = asked.fields.contains(&GuestField::Document);
+    if wants_documents && asked.documents.is_empty() {
+        return;
+    }
+    let has_age = wants_documents && asked.documents.contains(&DocumentType::ResidentId);
+    // Zero and a very old age are the limits of everybody.
+    let ages = [
+        ("min_age", limits.min_age.is_some_and(|age| age > 0)),
+        ("max_age", limits.max_age.is_some_and(|age| age < AGE_OF_ALL)),
+    ];
+    for (key, matters) in ages.into_iter().chain([("sex", limits.sex.is_some())]) {
+        if matters && !has_age {
+            table.findings().warning(
+                table.place_of(&format!("limits.{key}")),
+                format!("`limits.{key}` can never be checked: it is read from the resident ID card, which no guest is asked for"),
+                "add \"document\" to `guests.fields`, and \"resident_id\" to `guests.documents` (DY-09)",
+            );
+        }
+    }
+    if limits.per_document.is_some() && !wants_documents {
+        table.findings().warning(
+            table.place_of("limits.per_document"),
+            "`limits.per_document` can never be checked: no guest is asked for a document",
+            "add \"document\" to `guests.fields` (DY-09)",
+        );
+    }
+}
+
 fn one_guest() -> GuestRule {
     GuestRule { who: GuestsWho::One, fields: vec![GuestField::Name, GuestField::Phone], documents: Vec::new() }
 }
@@ -260,7 +303,15 @@ fn document_type(value: Value<'_>) -> Option<DocumentType> {
 
 fn advance(value: Value<'_>) -> Option<AdvanceRule> {
     let table = value.table()?;
-    let days = table.opt("days", |value| value.count(0, DAYS_BEFORE_MAX));
+    let days = table.opt("days", |value| match value.clone().count(0, DAYS_BEFORE_MAX)? {
+        days if i64::from(days) > BOOKING_DAYS_AHEAD_MAX => value.wrong(
+            format_args!(
+                "is {days}, and nothing is booked more than {BOOKING_DAYS_AHEAD_MAX} days ahead: no day could be booked"
+            ),
+            format!("write {BOOKING_DAYS_AHEAD_MAX} or less (DY-07)"),
+        ),
+        days => Some(days),
+    });
     let before_minute = table.opt("before", Value::minute_of_day);
     table.finish();
     Some(AdvanceRule { days: days.unwrap_or(0), before_minute: before_minute.unwrap_or(1_440) })
@@ -313,9 +364,25 @@ fn refund_rule(value: Value<'_>) -> Option<Vec<FeeTier>> {
                 "order the tiers from the longest time before the visit to the shortest, each time once",
             );
         }
+        if let Some(last) = read.last()
+            && falls(last.fee, tier.fee)
+        {
+            value.warn(
+                "costs less than the tier before it, although the visit is nearer",
+                "let the fees rise towards the visit (DY-15)",
+            );
+        }
         read.push(tier);
     }
     Some(read)
+}
+
+fn falls(before: Fee, after: Fee) -> bool {
+    match (before, after) {
+        (Fee::Share(before), Fee::Share(after)) => after < before,
+        (Fee::Amount(before), Fee::Amount(after)) => after < before,
+        (Fee::Share(_), Fee::Amount(_)) | (Fee::Amount(_), Fee::Share(_)) => false,
+    }
 }
 
 fn tier(value: Value<'_>) -> Option<FeeTier> {

@@ -15,11 +15,11 @@ use super::source::Source;
 
 /// What to write for a key that must be there and is not.
 const EXAMPLES: [(&str, &str); 21] = [
-    ("adapter", "\"ticketing_http\""),
     ("at", "\"18:00\""),
     ("backend", "\"gate\""),
     ("before_visit", "\"48h\""),
     ("booking_product", "\"LP-B2\""),
+    ("booking_product.code", "\"LP-B2\""),
     ("calendar", "[{ from = \"2026-11-01\", to = \"2027-03-31\" }]"),
     ("code", "\"LP-V2\""),
     ("currency", "\"CNY\""),
@@ -112,7 +112,9 @@ impl<'a> Table<'a> {
             Some(value) => read(value),
             None => {
                 let within = if self.name.is_empty() { String::new() } else { format!(" in `{}`", self.name) };
-                let example = EXAMPLES.iter().find(|(name, _)| *name == key).map_or("…", |(_, example)| example);
+                let whole = format!("{}.{key}", self.name);
+                let of = |wanted: &str| EXAMPLES.iter().find(|(name, _)| *name == wanted).map(|(_, example)| *example);
+                let example = of(&whole).or_else(|| of(key)).unwrap_or("…");
                 let mend = format!("add `{key} = {example}`");
                 self.findings.problem(self.place(), format!("`{key}` is missing{within}"), mend);
                 None

@@ -19,6 +19,8 @@ const OPS_TOKEN_CHARS_MIN: usize = 16;
 const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
 /// Different characters below which a secret is called uniform.
 const VARIETY_MIN: usize = 6;
+/// What stands in examples, and is tried by whoever knows them.
+const PLACEHOLDERS: [&str; 4] = ["changeme", "change-me", "change_me", "password"];
 /// What precedes the base64 of a Standard Webhooks secret (`contract.md` 4).
 const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
 /// Stands for a secret that is not set where a configuration is only checked, so that the rest can be checked too.
@@ -67,6 +69,8 @@ pub(super) enum SecretUse {
     OpsToken,
     /// Shared with a partner.
     Partner,
+    /// Given out by a partner for an application of ours.
+    Issued,
     /// Holds the database's password.
     DatabaseUrl,
 }
@@ -79,6 +83,9 @@ impl SecretUse {
                 "run: export {name}='…' with the secret that the partner gave you (to make a Standard Webhooks secret \
                  for both sides: export {name}=whsec_$(openssl rand -base64 32))"
             ),
+            SecretUse::Issued => {
+                format!("run: export {name}='…' with the secret that the partner's console shows for the application")
+            }
             SecretUse::DatabaseUrl => format!("run: export {name}='postgres://user:password@host/name'"),
         }
     }
@@ -158,7 +165,11 @@ impl<'a> Secrets<'a> {
         };
         self.found.set(self.found.get() + 1);
         if let Some(weakness) = weakness(&secret, usage) {
-            value.warn(format_args!("is a weak secret: {weakness}"), "make a new one: openssl rand -base64 32");
+            let mend = match usage {
+                SecretUse::Issued => "let the partner's console make a new one",
+                _ => "make a new one: openssl rand -base64 32",
+            };
+            value.warn(format_args!("is a weak secret: {weakness}"), mend);
         }
         Some(Secret::Known(secret.into()))
     }
@@ -207,7 +218,7 @@ fn weakness(secret: &str, usage: SecretUse) -> Option<String> {
         SecretUse::OpsToken if secret.chars().count() < OPS_TOKEN_CHARS_MIN => {
             return Some(format!("shorter than {OPS_TOKEN_CHARS_MIN} characters"));
         }
-        SecretUse::DataKey | SecretUse::OpsToken | SecretUse::Partner => {}
+        SecretUse::DataKey | SecretUse::OpsToken | SecretUse::Partner | SecretUse::Issued => {}
     }
     let body = secret.strip_prefix(WEBHOOK_SECRET_PREFIX).unwrap_or(secret);
     let bytes = if body.len() == secret.len() { None } else { STANDARD.decode(body).ok() };
@@ -215,7 +226,14 @@ fn weakness(secret: &str, usage: SecretUse) -> Option<String> {
         return Some(format!("shorter than {WEBHOOK_SECRET_BYTES_MIN} bytes"));
     }
     let variety = body.chars().collect::<BTreeSet<_>>().len();
-    (variety < VARIETY_MIN).then(|| format!("fewer than {VARIETY_MIN} different characters"))
+    if variety < VARIETY_MIN {
+        return Some(format!("fewer than {VARIETY_MIN} different characters"));
+    }
+    let plain = body.to_ascii_lowercase();
+    PLACEHOLDERS
+        .iter()
+        .find(|word| plain.contains(**word))
+        .map(|word| format!("`{word}` is what everybody tries first"))
 }
 
 /// The data key that `secret` spells in base64.

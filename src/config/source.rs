@@ -102,10 +102,15 @@ pub(super) fn read_directory(directory: &Path, findings: &Findings) -> Vec<Sourc
 }
 
 fn read(part: Part, path: &Path, findings: &Findings) -> Option<Source> {
-    let problem = match std::fs::metadata(path).map(|about| about.len()) {
-        Ok(bytes) if bytes > FILE_BYTES_MAX => format!("the file has {bytes} bytes, at most {FILE_BYTES_MAX} are read"),
+    let problem = match std::fs::metadata(path) {
+        // A pipe would keep whoever opens it waiting for ever.
+        Ok(about) if !about.is_file() => "this is no file".to_owned(),
+        Ok(about) if about.len() > FILE_BYTES_MAX => {
+            format!("the file has {} bytes, at most {FILE_BYTES_MAX} are read", about.len())
+        }
         Ok(_) => match std::fs::read_to_string(path) {
             Ok(text) => return Some(Source { part, shown: path.display().to_string(), text }),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => "the file is not UTF-8".to_owned(),
             Err(error) => format!("the file cannot be read ({})", error.kind()),
         },
         Err(error) => format!("the file cannot be read ({})", error.kind()),

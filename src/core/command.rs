@@ -319,6 +319,9 @@ pub enum Command {
         request: TicketRequest,
         /// First and last instant of validity, where the channel names the dates only here.
         validity: Option<(UnixMillis, UnixMillis)>,
+        /// Units left on the date that these name; `None` is no limit.
+        #[serde(default)]
+        date_left: Option<i64>,
     },
     /// The answer to that demand is being written now.
     AnswerTickets {

@@ -15,6 +15,8 @@ mod sale;
 mod settlement;
 mod ticketing;
 
+pub use ticketing::dates_demanded;
+
 use crate::command::{Command, Counts, PlaceOrder};
 use crate::effect::{DeadlineKind, Effect, StockKey, TicketOp};
 use crate::event::{Actor, Event};
@@ -86,8 +88,8 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
             booking::supply_guests(order, buyer, visitors, contact.as_ref(), moment)
         }
 
-        Command::RequestTickets { target, request, validity } => {
-            ticketing::request_tickets(order, target, request, *validity)
+        Command::RequestTickets { target, request, validity, date_left } => {
+            ticketing::request_tickets(order, target, request, *validity, *date_left)
         }
         Command::AnswerTickets { target, with_tickets } => Ok(ticketing::answer_tickets(order, target, *with_tickets)),
         Command::RecordTicketFacts { booking, facts } => ticketing::record_facts(order, booking, facts, actor, moment),

@@ -1,4 +1,5 @@
-//! The example configuration, as it stands in `config/`, with the simulators' addresses and a pace that a person can watch.
+//! The example configuration, as it stands in `config/` and `examples/korea/`, with the simulators' addresses and a pace that a person can
+//! watch.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,14 @@ struct File {
 }
 
 macro_rules! files {
-    ($($path:literal),+ $(,)?) => {
-        [$(File { path: $path, text: include_str!(concat!("../../config/", $path)) }),+]
+    ($folder:literal: $($path:literal),+ $(,)?) => {
+        &[$(File { path: $path, text: include_str!(concat!("../../", $folder, "/", $path)) }),+]
     };
 }
 
-const FILES: [File; 6] = files![
+/// What `init` writes.
+const FILES: &[File] = files![
+    "config":
     "ticketbridge.toml",
     "credit.toml",
     "channels/douyin-main.toml",
@@ -24,8 +27,19 @@ const FILES: [File; 6] = files![
     "products/lakeside.toml",
 ];
 
+/// What the demo has beside it.
+const KOREA: &[File] = files!["examples/korea": "channels/kakao-jeju.toml", "products/jeju.toml"];
+
+/// Where the simulators listen.
+pub(super) struct Addresses {
+    pub(super) douyin: String,
+    pub(super) kakao: String,
+    pub(super) backend: String,
+}
+
 /// What the demo changes: everything else is the example as it stands.
-fn changes(douyin: &str, backend: &str) -> [(&'static str, String); 8] {
+fn changes(at: &Addresses) -> [(&'static str, String); 9] {
+    let Addresses { douyin, kakao, backend } = at;
     [
         ("\"127.0.0.1:8080\"", "\"127.0.0.1:0\"".to_owned()),
         ("\"sqlite://data/ticketbridge.db\"", "\"sqlite://DIRECTORY/demo.db\"".to_owned()),
@@ -33,6 +47,7 @@ fn changes(douyin: &str, backend: &str) -> [(&'static str, String); 8] {
         ("level  = \"info\"", "level  = \"error\"".to_owned()),
         ("\"https://open.douyin.com\"", format!("\"{douyin}\"")),
         ("\"https://tickets.example/bridge\"", format!("\"{backend}\"")),
+        ("\"https://kakao.example\"", format!("\"{kakao}\"")),
         // Ten minutes pass in ten seconds.
         ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
         ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),
@@ -56,18 +71,19 @@ fn write_file(target: PathBuf, text: &str) -> io::Result<PathBuf> {
 }
 
 /// Writes the configuration into `directory/config`.
-pub(super) fn write(directory: &Path, douyin: &str, backend: &str) -> io::Result<()> {
+pub(super) fn write(directory: &Path, at: &Addresses) -> io::Result<()> {
     let place = directory.display().to_string();
-    for (path, text) in texts(douyin, backend) {
+    for (path, text) in texts(at) {
         write_file(directory.join("config").join(path), &text.replace("DIRECTORY", &place))?;
     }
     Ok(())
 }
 
-fn texts(douyin: &str, backend: &str) -> Vec<(&'static str, String)> {
-    let changes = changes(douyin, backend);
+fn texts(at: &Addresses) -> Vec<(&'static str, String)> {
+    let changes = changes(at);
     FILES
         .iter()
+        .chain(KOREA)
         .map(|file| (file.path, changes.iter().fold(file.text.to_owned(), |text, (from, to)| text.replace(from, to))))
         .collect()
 }
@@ -78,9 +94,10 @@ mod tests {
 
     #[test]
     fn every_change_finds_what_it_changes() {
-        let all: String = FILES.iter().map(|file| file.text).collect();
-        for (from, _) in changes("http://127.0.0.1:1", "http://127.0.0.1:2") {
-            assert!(all.contains(from), "config/ no longer says {from}");
+        let all: String = FILES.iter().chain(KOREA).map(|file| file.text).collect();
+        let nowhere = || "http://127.0.0.1:1".to_owned();
+        for (from, _) in changes(&Addresses { douyin: nowhere(), kakao: nowhere(), backend: nowhere() }) {
+            assert!(all.contains(from), "the example no longer says {from}");
         }
     }
 }

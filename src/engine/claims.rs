@@ -5,10 +5,26 @@ use ticketbridge_store::{ClaimKind, GuestClaim, StoreError, Tx};
 
 use crate::engine::counts::phone_of;
 
-/// The digits of a phone, so that spaces and dashes make no second person.
+/// Digits of a phone of the mainland, and of Korea with its leading zero; and the codes of the two countries.
+const MAINLAND: (&str, usize) = ("86", 11);
+const KOREA: (&str, std::ops::RangeInclusive<usize>) = ("82", 10..=12);
+
+/// The digits of a phone as they are dialled at home, so that spaces, dashes, brackets and a country's code make no second person.
 pub(crate) fn phone_digits(phone: &str) -> String {
     let digits: String = phone.chars().filter(char::is_ascii_digit).collect();
-    digits.strip_prefix("86").filter(|rest| rest.len() == 11).map(str::to_owned).unwrap_or(digits)
+    let abroad = digits.strip_prefix("00").unwrap_or(&digits);
+    if let Some(home) = abroad.strip_prefix(MAINLAND.0)
+        && home.len() == MAINLAND.1
+    {
+        return home.to_owned();
+    }
+    if let Some(home) = abroad.strip_prefix(KOREA.0) {
+        let home = format!("0{}", home.trim_start_matches('0'));
+        if KOREA.1.contains(&home.len()) {
+            return home;
+        }
+    }
+    abroad.to_owned()
 }
 
 /// A phone, hashed with a key.
@@ -73,5 +89,29 @@ async fn follow_link(tx: &Tx, before: Option<&Order>, after: &Order) -> Result<(
     match has {
         Some(key) => tx.begin_live_link(&after.id, &key).await,
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::phone_digits;
+
+    #[test]
+    fn one_phone_is_one_phone_however_it_is_written() {
+        for (written, is) in [
+            ("13800000001", "13800000001"),
+            ("+86 138-0000-0001", "13800000001"),
+            ("0086 138 0000 0001", "13800000001"),
+            ("008613800000001", "13800000001"),
+            ("(86)13800000001", "13800000001"),
+            ("010-1234-5678", "01012345678"),
+            ("+82 10-1234-5678", "01012345678"),
+            ("+82 (0)10 1234 5678", "01012345678"),
+            ("0082 10 1234 5678", "01012345678"),
+            ("+1 212 555 0100", "12125550100"),
+            ("", ""),
+        ] {
+            assert_eq!(phone_digits(written), is, "{written}");
+        }
     }
 }

@@ -16,6 +16,8 @@ use crate::engine::{Change, Engine, EngineError};
 
 /// Orders that one look takes up.
 const BATCH_MAX: u32 = 200;
+/// The name of the look through orders that are older than the index of guests.
+const INDEX: &str = "index_guests";
 
 /// The phones in clear that an order knows, as keyed hashes.
 fn phones(tx: &Tx, order: &Order) -> BTreeSet<String> {
@@ -59,6 +61,49 @@ impl Engine {
     /// Whether this person's phone is the one that is asked about.
     pub fn is_phone(person: &ticketbridge_core::personal::Person, phone: &str) -> bool {
         person.phone.as_ref().is_some_and(|known| phone_digits(known.reveal()) == phone_digits(phone))
+    }
+
+    /// Makes what an older version stored findable and mortal: notes the phones of orders that were placed before phones were noted,
+    /// and since when messages wait that were kept before their time was. Done once, at the start of the service.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn index_old_guests(&self) -> Result<(), EngineError> {
+        if self.store.is_done_once(INDEX).await? {
+            return Ok(());
+        }
+        let (now, mut after, mut orders) = (self.clock.now(), String::new(), 0_u64);
+        loop {
+            let ids = Arc::new(self.store.orders_with_guests(&after, BATCH_MAX).await?);
+            let Some(last) = ids.last() else { break };
+            (after, orders) = (last.to_string(), orders + ids.len() as u64);
+            self.store
+                .write("index_guests", move |tx: &Tx| {
+                    let ids = ids.clone();
+                    Box::pin(async move {
+                        for id in ids.iter() {
+                            if let Some(order) = tx.lock_order(id).await? {
+                                follow(tx, None, &order).await?;
+                            }
+                        }
+                        Ok::<_, EngineError>(())
+                    })
+                })
+                .await?;
+        }
+        self.store
+            .write("index_guests", move |tx: &Tx| {
+                Box::pin(async move {
+                    tx.date_remembered(now).await?;
+                    tx.note_done_once(INDEX, now).await
+                })
+            })
+            .await
+            .map_err(EngineError::Store)?;
+        if orders > 0 {
+            tracing::info!(orders, "the guests of older orders can be found by their phones");
+        }
+        Ok(())
     }
 
     /// Forgets a guest in every order that is over.

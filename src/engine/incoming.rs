@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use ticketbridge_core::command::{Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, WhenUnknown};
+use ticketbridge_core::decide::dates_demanded;
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::{Answering, ExternalId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{
-    InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, Tx,
+    InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, ToRemember, Tx,
 };
 
 use crate::config::Config;
@@ -293,7 +294,7 @@ pub(crate) async fn take(
     let Inbound::Message(envelope) = &incoming.inbound else {
         return Err(EngineError::TryLater);
     };
-    let routed = match route(tx, change, incoming, envelope).await {
+    let routed = match route(tx, change, incoming, envelope, inbox_id).await {
         Ok(routed) => routed,
         Err(EngineError::Rejected(rejection)) => Routed::Refused(rejection),
         Err(other) => return Err(other),
@@ -338,11 +339,17 @@ async fn order_behind(tx: &Tx, incoming: &Incoming, envelope: &Envelope) -> Resu
     Ok(tx.resolve_ref(&incoming.channel.id, number).await?.and_then(|row| row.order))
 }
 
-async fn route(tx: &Tx, change: &Change<'_>, incoming: &Incoming, envelope: &Envelope) -> Result<Routed, EngineError> {
+async fn route(
+    tx: &Tx,
+    change: &Change<'_>,
+    incoming: &Incoming,
+    envelope: &Envelope,
+    inbox_id: &str,
+) -> Result<Routed, EngineError> {
     match &envelope.message {
         Message::Sale(sale) => take_sale(tx, change, incoming, sale).await,
         Message::Booking { sale, request } => take_booking(tx, change, incoming, sale, request).await,
-        Message::Snapshot(snapshot) => take_snapshot(tx, change, incoming, snapshot).await,
+        Message::Snapshot(snapshot) => take_snapshot(tx, change, incoming, snapshot, inbox_id).await,
         Message::Listing(listing) => {
             tx.put_listing(&incoming.channel.id, listing).await?;
             Ok(Routed::Noted(Verdict::Accepted))
@@ -355,7 +362,7 @@ async fn route(tx: &Tx, change: &Change<'_>, incoming: &Incoming, envelope: &Env
                 "a message of a kind that nobody knows is kept, and changes nothing; replay it once it is known");
             Ok(Routed::Noted(Verdict::Unrouted))
         }
-        Message::Act(command) => take_act(tx, change, incoming, envelope, command).await,
+        Message::Act(command) => take_act(tx, change, incoming, envelope, command, inbox_id).await,
     }
 }
 
@@ -470,6 +477,7 @@ async fn take_snapshot(
     change: &Change<'_>,
     incoming: &Incoming,
     snapshot: &Snapshot,
+    inbox_id: &str,
 ) -> Result<Routed, EngineError> {
     let channel = &incoming.channel;
     match snapshots::sync(tx, change, channel, snapshot).await? {
@@ -483,7 +491,8 @@ async fn take_snapshot(
             let about = &snapshot.sale.channel_order_id;
             tracing::warn!(channel = %channel.id, %about, "a message came before its order; kept until the order comes");
             let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale: None };
-            if tx.remember(&channel.id, about, &command).await? == Remembered::Full {
+            let kept = ToRemember { inbox_id, message: &command, at: change.moment.now };
+            if tx.remember(&channel.id, about, &kept).await? == Remembered::Full {
                 return Err(EngineError::TryLater);
             }
             if snapshot.can_read_back {
@@ -503,7 +512,7 @@ pub(crate) async fn apply_remembered(
     reference: &ExternalId,
 ) -> Result<Applied, EngineError> {
     let mut current = applied;
-    let remembered: Vec<Command> = tx.take_remembered(&channel.id, reference).await?;
+    let remembered: Vec<Command> = tx.take_remembered(&channel.id, reference, &current.order.id).await?;
     for (index, command) in remembered.iter().enumerate() {
         let later = Change { answering: Answering::Nobody, ..change.next(2 + index as u128) };
         match carry_out_remembered(tx, &later, current.order.clone(), command).await {
@@ -524,6 +533,7 @@ async fn carry_out_remembered(
     order: Order,
     command: &Command,
 ) -> Result<Applied, EngineError> {
+    let command = &counted(tx, &order, command.clone()).await?;
     let applied = change.on_locked(tx, order, command).await?;
     let Command::RequestTickets { target, .. } = command else { return Ok(applied) };
     // Its answer has said "not yet", some time ago.
@@ -537,13 +547,15 @@ async fn take_act(
     incoming: &Incoming,
     envelope: &Envelope,
     command: &Command,
+    inbox_id: &str,
 ) -> Result<Routed, EngineError> {
     let row = tx.lock_ref(&incoming.channel.id, &envelope.about).await?;
     let stamped = stamp(command, change.moment.now);
     let command = &stamped;
     if let Some(id) = &row.order {
-        let applied = change.on(tx, id, command, None).await?;
-        return Ok(Routed::Done(Box::new(applied)));
+        let Some(order) = tx.lock_order(id).await? else { return Err(EngineError::TryLater) };
+        let command = counted(tx, &order, command.clone()).await?;
+        return Ok(Routed::Done(Box::new(change.on_locked(tx, order, &command).await?)));
     }
     let is_dead = row.tombstone.is_some();
     match command.when_unknown() {
@@ -553,7 +565,8 @@ async fn take_act(
         WhenUnknown::Remember => {
             tracing::warn!(channel = %incoming.channel.id, call = incoming.endpoint.name, about = %envelope.about,
                 "a message came before its order; kept until the order comes");
-            match tx.remember(&incoming.channel.id, &envelope.about, command).await? {
+            let kept = ToRemember { inbox_id, message: command, at: change.moment.now };
+            match tx.remember(&incoming.channel.id, &envelope.about, &kept).await? {
                 Remembered::Kept => Ok(Routed::Kept),
                 Remembered::Full => Err(EngineError::TryLater),
             }
@@ -565,6 +578,15 @@ async fn take_act(
         WhenUnknown::TryLater => Err(EngineError::TryLater),
         WhenUnknown::Create | WhenUnknown::NotFound => Ok(Routed::NoSuchOrder),
     }
+}
+
+/// A demand for tickets that names the date has to find a place on it, as a booking has.
+async fn counted(tx: &Tx, order: &Order, mut command: Command) -> Result<Command, EngineError> {
+    if let Command::RequestTickets { target, validity, date_left, .. } = &mut command {
+        let dates = order.booking_by_ref(target).and_then(|booking| dates_demanded(order, booking, *validity));
+        *date_left = counts::date_left(tx, &order.rules.booking, dates.map(|(first, _)| first)).await?;
+    }
+    Ok(command)
 }
 
 /// A demand for tickets counts from when it reached us: an adapter has no clock.

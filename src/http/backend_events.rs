@@ -39,11 +39,11 @@ pub async fn receive(
             .into_response();
     };
     let (parts, body) = request.into_parts();
-    let caller = caller::address(peer, &parts.headers, &running.config.server.trusted_proxies);
+    let caller = caller::of(peer, &parts.headers, &running.config.server.trusted_proxies);
     let answer = if shared.stopping.is_cancelled() {
         Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again")
             .after(5))
-    } else if !shared.callers.admit(backend.id.as_str(), caller, running.config.server.rate_per_caller) {
+    } else if !shared.callers.admit(backend.id.as_str(), caller.counted, running.config.server.rate_per_caller) {
         Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address")
             .after(1))
     } else {

@@ -24,8 +24,10 @@ mod statements;
 mod table;
 mod view;
 
+use std::net::SocketAddr;
+
 use axum::Router;
-use axum::extract::{RawPathParams, State};
+use axum::extract::{ConnectInfo, RawPathParams, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
@@ -39,11 +41,14 @@ use crate::http::ops::body::Given;
 use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
-use crate::http::{Shared, incoming_body};
+use crate::http::{Shared, caller, incoming_body};
 use crate::live::Running;
 
 /// Bytes of a body that brings codes.
 const CODES_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+
+/// Wrong tokens a second from one caller: guessing is slow.
+const WRONG_TOKENS_PER_SECOND: u32 = 50;
 
 /// Where the interface begins.
 pub const PREFIX: &str = "/ops/v1";
@@ -75,6 +80,8 @@ async fn serve(
     let clock = shared.engine.clock().clone();
     let (parts, body) = request.into_parts();
     let (holder, response) = match auth::holder(&running, &parts.headers) {
+        _ if !may_ask(&shared, &running, &parts) => (String::new(), too_many()),
+        Err(_) if !may_guess(&shared, &running, &parts) => (String::new(), too_many()),
         Err(refusal) => (String::new(), *refusal),
         Ok(holder) => {
             let name = holder.name.clone();
@@ -87,6 +94,31 @@ async fn serve(
     metrics::counter!("ticketbridge_ops_calls_total", "call" => call.path, "status" => status.to_string()).increment(1);
     tracing::info!(call = call.path, status, by = %holder, duration_ms = took.as_millis() as u64, "ops call answered");
     response
+}
+
+/// Whether this caller may ask once more in this second.
+fn may_ask(shared: &Shared, running: &Running, parts: &Parts) -> bool {
+    let rate = running.config.server.rate_per_caller;
+    counted(running, parts).is_none_or(|caller| shared.callers.admit("ops", caller, rate))
+}
+
+/// Whether this caller may come with one more token that opens nothing.
+fn may_guess(shared: &Shared, running: &Running, parts: &Parts) -> bool {
+    if !parts.headers.contains_key(header::AUTHORIZATION) {
+        return true;
+    }
+    let rate = running.config.server.rate_per_caller.min(WRONG_TOKENS_PER_SECOND);
+    counted(running, parts).is_none_or(|caller| shared.callers.admit("ops tokens", caller, rate))
+}
+
+fn counted(running: &Running, parts: &Parts) -> Option<std::net::IpAddr> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(caller::of(*peer, &parts.headers, &running.config.server.trusted_proxies).counted)
+}
+
+fn too_many() -> Response {
+    let sentence = "too many requests from this address";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence).after(1).into_response()
 }
 
 /// A request whose sender is known.

@@ -55,7 +55,7 @@ pub async fn receive(
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "channels' calls are POST");
         return ([(header::ALLOW, "POST")], problem).into_response();
     }
-    let caller = caller::address(peer, request.headers(), &running.config.server.trusted_proxies);
+    let caller = caller::of(peer, request.headers(), &running.config.server.trusted_proxies);
     let (parts, body) = request.into_parts();
     let traceparent = trace_of(&parts.headers);
     let ended = match admit(&shared, &channel, caller) {
@@ -103,20 +103,20 @@ pub async fn receive(
 }
 
 /// Whether the caller may come in at all; before anything of the message is looked at.
-fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: std::net::IpAddr) -> Option<Problem> {
+fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: caller::Caller) -> Option<Problem> {
     if shared.stopping.is_cancelled() {
         let problem =
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
         return Some(problem.after(5));
     }
-    if !channel.allows(caller) {
+    if !channel.allows(caller.address) {
         return Some(Problem::new(
             StatusCode::FORBIDDEN,
             "ip_not_registered",
             "this address is not on the channel's list",
         ));
     }
-    if !shared.callers.admit(channel.id.as_str(), caller, channel.rate_per_caller) {
+    if !shared.callers.admit(channel.id.as_str(), caller.counted, channel.rate_per_caller) {
         let problem =
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address");
         return Some(problem.after(1));
@@ -348,9 +348,10 @@ impl Arrived<'_> {
     }
 }
 
-/// Whether tickets may still come by themselves, soon.
+/// Whether tickets may still come by themselves, soon. A demand that was not taken waits for a person.
 fn is_on_the_way(booking: &Booking) -> bool {
     booking.state == BookingState::Confirmed
+        && booking.ticketing.request.is_some()
         && matches!(
             booking.ticketing.state,
             TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown

@@ -8,8 +8,14 @@ use tokio::sync::watch;
 /// Who speaks or is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Party {
-    /// The simulated channel.
+    /// The simulated Douyin.
     Douyin,
+    /// The simulated Kakao-style booking platform.
+    Kakao,
+    /// The simulated TripStore-style marketplace.
+    Market,
+    /// The travel agency's own books behind the marketplace.
+    Agency,
     /// The bridge under trial.
     Bridge,
     /// The simulated ticketing back-end.
@@ -24,6 +30,9 @@ impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Party::Douyin => "Douyin",
+            Party::Kakao => "Kakao",
+            Party::Market => "market",
+            Party::Agency => "agency",
             Party::Bridge => "bridge",
             Party::Backend => "back-end",
             Party::Guest => "guest",

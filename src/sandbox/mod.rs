@@ -10,15 +10,19 @@
 pub mod backend;
 pub mod douyin;
 pub mod journal;
+pub mod kakao;
 pub mod ops;
+pub mod platform;
 pub mod stories;
 pub mod time;
 pub mod timeline;
+pub mod webhook;
 
 mod net;
 
 pub use backend::{SimBackend, SimBackendOptions};
 pub use douyin::{SimDouyin, SimDouyinOptions};
 pub use journal::{Journal, Party};
-pub use stories::{STORIES, Stage, Story, Verdict, play};
+pub use kakao::SimKakao;
+pub use stories::{Stage, Story, Verdict, play};
 pub use time::SimTime;

@@ -1,6 +1,8 @@
 //! The sandbox's sockets: the one HTTP client and the one way to serve.
 
 use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::Response;
 use reqwest::Client;
 use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::TcpListener;
@@ -27,6 +29,14 @@ pub(super) async fn listen(on: SocketAddr) -> std::io::Result<(TcpListener, Sock
     let listener = TcpListener::bind(on).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
+}
+
+/// An answer that breaks off: the caller cannot know whether the call was carried out.
+pub(super) fn broken_answer() -> Response<Body> {
+    let broken = futures_util::stream::once(async {
+        Err::<Bytes, std::io::Error>(std::io::Error::other("the sandbox loses this answer"))
+    });
+    Response::new(Body::from_stream(broken))
 }
 
 /// The background work of one simulator.

@@ -9,8 +9,33 @@ use tokio::time::Instant;
 /// Says what o'clock it is: milliseconds since 1970-01-01T00:00:00Z.
 pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
-/// Seconds by which Shanghai is ahead of Greenwich; China keeps no summer time.
-const SHANGHAI_OFFSET_S: i32 = 8 * 3_600;
+/// A place whose clocks never change: seconds by which it is ahead of Greenwich.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Zone(i32);
+
+impl Zone {
+    /// Where Douyin's days are counted (`protocols/douyin.md` 1.6).
+    pub const SHANGHAI: Self = Self(8 * 3_600);
+    /// Where the Korean platforms' days are counted (`protocols/korea.md` 6.1).
+    pub const SEOUL: Self = Self(9 * 3_600);
+
+    fn offset(self) -> FixedOffset {
+        FixedOffset::east_opt(self.0).expect("some hours are an offset")
+    }
+    /// The date there at `unix_s`.
+    pub fn date(self, unix_s: i64) -> NaiveDate {
+        DateTime::from_timestamp(unix_s, 0).map(|t| t.with_timezone(&self.offset()).date_naive()).unwrap_or_default()
+    }
+    /// The instant at which `date` begins there, seconds since 1970.
+    pub fn midnight_s(self, date: NaiveDate) -> i64 {
+        date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() - i64::from(self.0)
+    }
+    /// An instant as people there write it, RFC 3339 with milliseconds where there are any.
+    pub fn written(self, unix_ms: i64) -> String {
+        let at = DateTime::from_timestamp_millis(unix_ms).unwrap_or_default().with_timezone(&self.offset());
+        at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
+    }
+}
 
 /// The one time of both simulators. Lengths of time are given as the protocol states them and pass `scale` times as
 /// fast; dates and timestamps are those of the wall clock and are never scaled.
@@ -68,9 +93,9 @@ impl SimTime {
         self.now_ms().div_euclid(1_000)
     }
 
-    /// Today in Shanghai, where Douyin's days are counted (`protocols/douyin.md` 1.6).
-    pub fn today(&self) -> NaiveDate {
-        shanghai_date(self.now_s())
+    /// Today in this zone.
+    pub fn today(&self, zone: Zone) -> NaiveDate {
+        zone.date(self.now_s())
     }
 
     /// Lets `stated` pass, as the protocol counts.
@@ -83,17 +108,6 @@ impl SimTime {
     pub async fn pass_really(&self, length: Duration) {
         tokio::time::sleep(length).await;
     }
-}
-
-/// The date in Shanghai at `unix_s`.
-pub fn shanghai_date(unix_s: i64) -> NaiveDate {
-    let zone = FixedOffset::east_opt(SHANGHAI_OFFSET_S).expect("eight hours is an offset");
-    DateTime::from_timestamp(unix_s, 0).map(|t| t.with_timezone(&zone).date_naive()).unwrap_or_default()
-}
-
-/// The instant at which `date` begins in Shanghai, seconds since 1970.
-pub fn shanghai_midnight_s(date: NaiveDate) -> i64 {
-    date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() - i64::from(SHANGHAI_OFFSET_S)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the sandbox is the outside world and has a clock of its own")]
@@ -116,8 +130,8 @@ mod tests {
     #[test]
     fn a_day_in_shanghai_begins_at_sixteen_hours_utc() {
         let date = NaiveDate::from_ymd_opt(2026, 12, 1).unwrap();
-        let midnight = shanghai_midnight_s(date);
-        assert_eq!(shanghai_date(midnight), date);
-        assert_eq!(shanghai_date(midnight - 1), NaiveDate::from_ymd_opt(2026, 11, 30).unwrap());
+        let midnight = Zone::SHANGHAI.midnight_s(date);
+        assert_eq!(Zone::SHANGHAI.date(midnight), date);
+        assert_eq!(Zone::SHANGHAI.date(midnight - 1), NaiveDate::from_ymd_opt(2026, 11, 30).unwrap());
     }
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::{Ending, Entry, Journal, Party};
 use super::ops::Ops;
-use super::stories::text_at;
+use super::stories::{Channel, Stage, Story, Verdict, play, text_at};
 use super::time::SimTime;
 
 /// Columns of a line, at most.
@@ -44,12 +44,28 @@ fn plain(call: &str) -> &str {
         "reserve" => "please issue tickets",
         "read" => "what became of it?",
         "cancel" => "please make the tickets void",
-        "availability" => "what is left?",
+        "availability" => "is enough left?",
         "reservation.issued" => "the tickets are made",
         "reservation.refused" => "there will be no tickets",
         "reservation.cancelled" => "the tickets are void",
         "reservation.cancel_refused" => "the tickets stay",
-        "ticket.redeemed" => "a guest went through the gate",
+        "ticket.redeemed" => "a guest went in at the gate",
+        "reservation.requested" => "a request to book",
+        "reservation.confirmed" => "it is accepted",
+        "reservation.rejected" => "it is declined",
+        "reservation.canceled" => "it is called off",
+        "reservation.used" => "the guest was there",
+        "reservation.no_show" => "the guest was not there",
+        "payment.canceled" => "money went back",
+        "payment.refund_updated" => "news of a refund",
+        "reservations/confirm" => "yes, accept it",
+        "reservations/reject" => "no, decline it",
+        "reservations/cancel-quote" => "what does its end cost?",
+        "reservations/cancel" => "please call it off",
+        "reservations/use" => "the guest was there",
+        "reservations/no-show" => "the guest was not there",
+        "reservations/read" => "how do you see it?",
+        "payments/cancel" => "return this payment",
         other => other,
     }
 }
@@ -114,6 +130,9 @@ fn who(party: Party) -> &'static str {
         Party::Guest => "the guest",
         Party::Ops => "a member of the staff",
         Party::Douyin => "Douyin",
+        Party::Kakao => "Kakao",
+        Party::Market => "the marketplace",
+        Party::Agency => "the agency",
         Party::Backend => "the back-end",
         Party::Bridge => "the bridge",
     }
@@ -248,6 +267,30 @@ impl Timeline {
         let before = self.seen.insert(sale, now.clone()).unwrap_or_default();
         now.changes_since(&before, self.time.now_ms())
     }
+}
+
+/// Plays a story and prints its timeline as it goes.
+///
+/// # Errors
+/// When the timeline cannot be printed.
+pub async fn play_aloud<C: Channel>(
+    story: &Story<C>,
+    stage: &Stage<C>,
+    colour: bool,
+    out: &mut (impl Write + Send),
+) -> io::Result<Verdict> {
+    let (journal, time) = (stage.channel.journal().clone(), stage.channel.time().clone());
+    let ops = Some(stage.ops.clone());
+    let mut timeline = Timeline::beginning_now(journal, ops, stage.channel.id(), time, colour);
+    let told = CancellationToken::new();
+    let playing = async {
+        let verdict = play(story, stage).await;
+        told.cancel();
+        verdict
+    };
+    let (verdict, printed) = tokio::join!(playing, timeline.follow(out, told.clone()));
+    printed?;
+    Ok(verdict)
 }
 
 #[cfg(test)]

@@ -65,6 +65,17 @@ impl Store {
         rows.iter().map(|row| get(row, "order_id").map(OrderId)).collect()
     }
 
+    /// Orders that may know their guests, whatever became of them; `limit` at most, those after `after` in the order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn orders_with_guests(&self, after: &str, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        let sql = "SELECT o.id FROM orders o LEFT JOIN guest_erasure e ON e.order_id = o.id \
+                   WHERE o.id > ? AND e.order_id IS NULL ORDER BY o.id LIMIT ?";
+        let rows = self.rows(sql, values![after, i64::from(limit)]).await?;
+        rows.iter().map(|row| get(row, "id").map(OrderId)).collect()
+    }
+
     /// Orders that are over and have not changed since `before`, and still know their guests; `limit` at most, those after
     /// `after` in the order of their ids.
     ///

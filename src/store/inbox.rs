@@ -177,6 +177,19 @@ impl Tx {
         .await
     }
 
+    /// The same for messages that no order is known for, so that nothing else will ever forget the guests in them.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn purge_inbox_bodies_without_order(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        self.execute(
+            "UPDATE inbox SET body = NULL WHERE id IN (SELECT id FROM (SELECT id FROM inbox \
+             WHERE received_ms < ? AND order_id IS NULL AND body IS NOT NULL ORDER BY received_ms LIMIT ?) AS old)",
+            values![before.0, i64::from(limit)],
+        )
+        .await
+    }
+
     /// A message by the key that makes it count once.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod jobs;
 mod leases;
 mod listings;
 mod lists;
+mod once;
 mod orders;
 mod pauses;
 mod refs;
@@ -48,7 +49,7 @@ pub use lists::{
     CallFilter, DeadlineFilter, InboxFilter, JobFilter, OrderFilter, Page, PageRequest, RefundFilter, RefundRow,
 };
 pub use orders::{EventRow, event_id};
-pub use refs::{OrderRefRow, Remembered};
+pub use refs::{OrderRefRow, Remembered, ToRemember};
 pub use rotation::{Resealed, SealedColumn};
 pub use seal::Sealer;
 pub use statements::{LineKind, SettleTerms, StatementLine};

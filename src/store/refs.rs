@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ticketbridge_core::limits::REMEMBERED_MAX;
 use ticketbridge_core::personal::in_clear;
-use ticketbridge_core::{BookingId, ChannelId, ExternalId, OrderId};
+use ticketbridge_core::{BookingId, ChannelId, ExternalId, OrderId, UnixMillis};
 
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_flag, values};
@@ -37,6 +37,17 @@ pub enum Remembered {
     Kept,
     /// There are [`REMEMBERED_MAX`] already.
     Full,
+}
+
+/// A message to be kept until its order is known.
+#[derive(Clone, Copy, Debug)]
+pub struct ToRemember<'a, T> {
+    /// The message as it came.
+    pub inbox_id: &'a str,
+    /// What it asks for.
+    pub message: &'a T,
+    /// When.
+    pub at: UnixMillis,
 }
 
 /// The hash under which a channel's number is known.
@@ -122,7 +133,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps a message, sealed and in clear inside, until the order it speaks of is known.
+    /// Keeps a message, sealed and in clear inside, until the order it speaks of is known. One that is kept already is not kept twice.
     ///
     /// # Errors
     /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
@@ -130,21 +141,27 @@ impl Tx {
         &self,
         channel: &ChannelId,
         reference: &ExternalId,
-        message: &T,
+        kept: &ToRemember<'_, T>,
     ) -> Result<Remembered, StoreError> {
         self.lock_ref(channel, reference).await?;
         let hash = ref_hash(channel, reference);
-        let mut kept: Vec<serde_json::Value> = self.remembered(&hash).await?;
-        if kept.len() >= REMEMBERED_MAX {
+        let sql = "SELECT inbox_id FROM remembered WHERE inbox_id = ?";
+        if self.row(sql, values![kept.inbox_id]).await?.is_some() {
+            return Ok(Remembered::Kept);
+        }
+        let mut all: Vec<serde_json::Value> = self.remembered(&hash).await?;
+        if all.len() >= REMEMBERED_MAX {
             return Ok(Remembered::Full);
         }
-        kept.push(in_clear(|| serde_json::to_value(message))?);
-        let sealed = self.sealer().seal(&remembered_row(&hash), &serde_json::to_vec(&kept)?);
-        self.execute("UPDATE order_ref SET remembered = ? WHERE ref_hash = ?", values![sealed, hash]).await?;
+        all.push(in_clear(|| serde_json::to_value(kept.message))?);
+        let sealed = self.sealer().seal(&remembered_row(&hash), &serde_json::to_vec(&all)?);
+        self.execute("UPDATE order_ref SET remembered = ? WHERE ref_hash = ?", values![sealed, hash.as_str()]).await?;
+        let sql = "INSERT INTO remembered (inbox_id, ref_hash, at_ms) VALUES (?, ?, ?)";
+        self.execute(sql, values![kept.inbox_id, hash, kept.at.0]).await?;
         Ok(Remembered::Kept)
     }
 
-    /// Takes out the messages kept for a number, oldest first.
+    /// Takes out the messages kept for a number, oldest first; the messages as they came are `order`'s from now on.
     ///
     /// # Errors
     /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
@@ -152,13 +169,58 @@ impl Tx {
         &self,
         channel: &ChannelId,
         reference: &ExternalId,
+        order: &OrderId,
     ) -> Result<Vec<T>, StoreError> {
         let hash = ref_hash(channel, reference);
         let kept = self.remembered(&hash).await?;
         if !kept.is_empty() {
-            self.execute("UPDATE order_ref SET remembered = NULL WHERE ref_hash = ?", values![hash]).await?;
+            let sql = "UPDATE inbox SET order_id = ? \
+                       WHERE id IN (SELECT inbox_id FROM remembered WHERE ref_hash = ?) AND order_id IS NULL";
+            self.execute(sql, values![order.as_str(), hash.as_str()]).await?;
+            self.drop_remembered(&hash).await?;
         }
         kept.into_iter().map(|message| Ok(serde_json::from_value(message)?)).collect()
+    }
+
+    /// Gives up the messages for numbers of which nothing has been heard since `before`, of `limit` numbers at most; of how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn purge_remembered(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        let sql = "SELECT ref_hash FROM remembered GROUP BY ref_hash HAVING MAX(at_ms) < ? ORDER BY ref_hash LIMIT ?";
+        let old = self.rows(sql, values![before.0, i64::from(limit)]).await?;
+        for row in &old {
+            let hash: String = get(row, "ref_hash")?;
+            // Another message, or the order itself, may come at this moment.
+            let lock = format!("SELECT ref_hash FROM order_ref WHERE ref_hash = ?{}", self.dialect().for_update());
+            self.row(&lock, values![hash.as_str()]).await?;
+            let newer = "SELECT inbox_id FROM remembered WHERE ref_hash = ? AND at_ms >= ?";
+            if self.row(newer, values![hash.as_str(), before.0]).await?.is_none() {
+                // Whoever repeats such a message is heard anew: nothing was done about it.
+                let sql =
+                    "UPDATE inbox SET dedupe = id WHERE id IN (SELECT inbox_id FROM remembered WHERE ref_hash = ?)";
+                self.execute(sql, values![hash.as_str()]).await?;
+                self.drop_remembered(&hash).await?;
+            }
+        }
+        Ok(old.len() as u64)
+    }
+
+    /// Lets the messages that were kept before their time was written down wait from `now` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn date_remembered(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        // Which messages they are is not known any more: the number stands for all of its own.
+        let sql = "INSERT INTO remembered (inbox_id, ref_hash, at_ms) SELECT r.ref_hash, r.ref_hash, ? FROM order_ref r \
+                   WHERE r.remembered IS NOT NULL AND NOT EXISTS (SELECT 1 FROM remembered k WHERE k.ref_hash = r.ref_hash)";
+        self.execute(sql, values![now.0]).await
+    }
+
+    async fn drop_remembered(&self, hash: &str) -> Result<(), StoreError> {
+        self.execute("UPDATE order_ref SET remembered = NULL WHERE ref_hash = ?", values![hash]).await?;
+        self.execute("DELETE FROM remembered WHERE ref_hash = ?", values![hash]).await?;
+        Ok(())
     }
 
     async fn remembered(&self, hash: &str) -> Result<Vec<serde_json::Value>, StoreError> {

@@ -207,6 +207,53 @@ async fn unknown_places_foreign_addresses_and_too_many_calls_are_turned_away() {
     turned_away[0].problem(429, "too_many_requests");
 }
 
+#[tokio::test]
+async fn a_list_of_addresses_is_not_walked_around_behind_a_proxy() {
+    let bridge = TestBridge::start_with(|files| {
+        let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
+        *channel = channel.replace("allow_from = []", "allow_from = [\"198.51.100.0/24\"]");
+        let service = files.get_mut("ticketbridge.toml").expect("the service");
+        // Every call of these tests comes from there.
+        *service = service.replace("[server]", "[server]\ntrusted_proxies = [\"203.0.113.9\"]");
+    })
+    .await;
+    let sale = douyin::sale("V100", 2, bridge.now());
+    for (forwarded, x_forwarded_for, expected) in [
+        (None, Some("198.51.100.1"), 200),
+        (Some("for=198.51.100.1"), None, 200),
+        (Some("for=198.51.100.1"), Some("198.51.100.1"), 200),
+        // The proxy writes one header and hands the caller's other one on.
+        (Some("for=198.51.100.1"), Some("192.0.2.7"), 403),
+        (Some("for=192.0.2.7"), Some("198.51.100.1"), 403),
+        (None, Some("198.51.100.1, unknown"), 403),
+        (None, None, 403),
+    ] {
+        let mut ask = bridge.signed("create-order", &sale);
+        for (name, value) in [("forwarded", forwarded), ("x-forwarded-for", x_forwarded_for)] {
+            ask = value.into_iter().fold(ask, |ask, value| ask.header(name, value));
+        }
+        assert_eq!(bridge.ask(ask).await.status, expected, "{forwarded:?} {x_forwarded_for:?}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_not_guessed_by_the_thousand() {
+    let bridge = TestBridge::start().await;
+    let mut statuses = Vec::new();
+    for number in 0..300 {
+        let ask = Ask::new(Method::GET, "/ops/v1/orders").token(&format!("guess-{number}"));
+        statuses.push(bridge.ask(ask).await.status.as_u16());
+    }
+    let (wrong, turned_away) = (count(&statuses, 401), count(&statuses, 429));
+    assert!(wrong + turned_away == 300 && turned_away >= 100, "{statuses:?}");
+    // Whoever has a token works on.
+    bridge.get("orders").await.expect(200);
+}
+
+fn count(statuses: &[u16], wanted: u16) -> usize {
+    statuses.iter().filter(|status| **status == wanted).count()
+}
+
 /// An event with any bytes, signed.
 fn event(bridge: &TestBridge, body: &[u8]) -> Ask {
     let (mut headers, secrets) = (http::HeaderMap::new(), Secrets::parse([GATE_SECRET]).expect("a secret"));

@@ -53,32 +53,32 @@ async fn while_a_back_end_hangs_every_demand_is_answered_in_time_and_the_tickets
     const SALES: usize = 30;
     let (stage, place) = set_the_stage(1.0, SALES).await;
     let bridge = place.serve(ANY_PORT).await;
-    stage.douyin.set_bridge_url(bridge.url());
+    stage.channel.set_bridge_url(bridge.url());
     stage.backend.set_bridge_url(bridge.url());
     stage.backend.set_issue_mode(IssueMode::Hang);
     let bookings = join_all((0..SALES).map(async |_| {
-        let sale = stage.douyin.buy(&stage.purchase(1)).await;
-        stage.douyin.reserve(&sale.order_id, stage.in_days(7), &stage.visitors(1)).await
+        let sale = stage.channel.buy(&stage.purchase(1)).await;
+        stage.channel.reserve(&sale.order_id, stage.in_days(7), &stage.visitors(1)).await
     }))
     .await;
     assert!(bookings.iter().all(|booking| booking.is_good()), "{bookings:?}");
-    let answered = stage.douyin.until(PATIENCE, |books| {
+    let answered = stage.channel.until(PATIENCE, |books| {
         let answers = books.calls.iter().filter(|call| call.call == "issue-voucher");
         let said: Vec<_> = answers.map(|call| (call.status, call.answer["data"]["result"].as_i64())).collect();
         (said.len() >= SALES).then_some(said)
     });
     let said = answered.await.expect("every demand is answered");
     assert!(said.iter().all(|answer| *answer == (200, Some(0))), "{said:?}");
-    let took = stage.douyin.journal().entries().into_iter().filter(|entry| entry.call == "issue-voucher");
+    let took = stage.channel.journal().entries().into_iter().filter(|entry| entry.call == "issue-voucher");
     let longest = took.map(|entry| entry.took).max().expect("there were calls");
     assert!(longest < Duration::from_millis(3_500), "Douyin waited for {longest:?}");
     stage.backend.set_issue_mode(IssueMode::Immediate);
     for booking in bookings {
         let find = |books: &ticketbridge::sandbox::douyin::Books| books.reservations[&booking.order_id].codes.clone();
-        let codes = stage.douyin.until(PATIENCE * 2, find).await.expect("the tickets follow");
+        let codes = stage.channel.until(PATIENCE * 2, find).await.expect("the tickets follow");
         assert_eq!(codes.path, Path::Callback);
     }
     assert!(stage.backend.books().reservations.values().all(|reservation| reservation.issues == 1));
-    assert!(stage.douyin.books().violations.is_empty());
+    assert!(stage.channel.books().violations.is_empty());
     assert_eq!(bridge.terminate().await.code(), Some(0));
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tempfile::TempDir;
-use ticketbridge::config::check::report_in;
+use ticketbridge::config::check::{report_in, report_on};
 use ticketbridge::config::{Config, Environment, Role};
 use ticketbridge::registry::Registry;
 use ticketbridge_core::command::ProductRef;
-use ticketbridge_core::{BackendId, ChannelId, ProductCode};
+use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 
 /// One planted mistake: what is changed in the example, and what the check must then say.
 #[derive(Debug, Deserialize)]
@@ -254,7 +254,7 @@ fn partners_are_built_with_their_own_limits() {
     for (caller, allowed) in
         [("203.0.113.9", true), ("::ffff:203.0.113.9", true), ("203.0.114.9", false), ("2001:db8::1", false)]
     {
-        assert_eq!(channel.allows(caller.parse().unwrap()), allowed, "{caller}");
+        assert_eq!(channel.allows(caller.parse().ok()), allowed, "{caller}");
     }
     let gate = registry.backend(&BackendId::from("gate")).unwrap();
     assert_eq!((gate.adapter, gate.timeout.0), ("ticketing_http", 5_000));
@@ -263,7 +263,7 @@ fn partners_are_built_with_their_own_limits() {
 
     let open = Registry::build(&load(&here("config"))).unwrap();
     let channel = open.channel(&ChannelId::from("douyin-main")).unwrap();
-    assert!(channel.allows("198.51.100.1".parse().unwrap()), "an empty list lets everyone in");
+    assert!(channel.allows(None), "an empty list lets everyone in");
     assert_eq!(channel.rate_per_caller, 200);
     assert!(open.channel(&ChannelId::from("gate")).is_none());
 }
@@ -274,4 +274,34 @@ fn a_directory_that_is_not_there_is_one_problem() {
     let report = report_in(&directory.path().join("nowhere"), &all_set());
     assert_eq!(report.problems().count(), 1, "{report}");
     assert!(report.to_string().contains("--config DIR"), "{report}");
+}
+
+#[test]
+fn a_window_that_is_over_is_told_from_the_day_after() {
+    let directory = write(&files(&here("config")));
+    let on = |day: &str| {
+        let report = report_on(directory.path(), &all_set(), Date::parse(day));
+        report.findings().iter().map(|finding| (finding.line, finding.problem.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(on("2027-03-31"), []);
+    let over = "`booking_window` ended on 2027-03-31: what is sold now can never be booked".to_owned();
+    assert_eq!(on("2027-04-01"), [(13, over.clone()), (54, over)]);
+}
+
+#[test]
+fn what_cannot_be_read_as_text_is_told_and_keeps_nobody_waiting() {
+    let directory = write(&files(&here("config")));
+    let products = directory.path().join("products");
+    std::fs::create_dir(products.join("folder.toml")).unwrap();
+    std::os::unix::net::UnixListener::bind(products.join("socket.toml")).unwrap();
+    std::fs::write(products.join("utf16.toml"), b"\xff\xfe[\0").unwrap();
+    let mend = "give it as UTF-8 text that this user may read";
+    assert_eq!(
+        said(&directory, &all_set()),
+        [
+            format!("products/folder.toml: this is no file; {mend}"),
+            format!("products/socket.toml: this is no file; {mend}"),
+            format!("products/utf16.toml: the file is not UTF-8; {mend}"),
+        ]
+    );
 }

@@ -71,7 +71,7 @@ fn seed() -> u64 {
 
 /// One guest's story; the sale's number.
 async fn live(stage: &Stage, fate: Fate) -> String {
-    let douyin = &stage.douyin;
+    let douyin = &stage.channel;
     let sale = douyin.buy(&stage.purchase(1)).await;
     assert!(sale.is_good(), "{fate:?}: the purchase: {:?}", sale.outcome);
     let sale = sale.order_id;
@@ -106,21 +106,21 @@ async fn live(stage: &Stage, fate: Fate) -> String {
 
 /// Books a visit and waits for the codes.
 async fn ticketed(stage: &Stage, sale: &str, in_days: u64) -> Reservation {
-    let booked = stage.douyin.reserve(sale, stage.in_days(in_days), &stage.visitors(1)).await;
+    let booked = stage.channel.reserve(sale, stage.in_days(in_days), &stage.visitors(1)).await;
     assert!(booked.is_good(), "the booking of {sale}: {:?}", booked.outcome);
     reach(stage, &booked.order_id, |r| r.codes.is_some()).await
 }
 
 async fn reach(stage: &Stage, id: &str, look: impl Fn(&Reservation) -> bool) -> Reservation {
     let find = |books: &Books| books.reservations.get(id).filter(|r| look(r)).cloned();
-    let found = stage.douyin.until(PATIENCE * 2, find).await;
-    found.unwrap_or_else(|| panic!("in vain: {:#?}", stage.douyin.books().reservations.get(id)))
+    let found = stage.channel.until(PATIENCE * 2, find).await;
+    found.unwrap_or_else(|| panic!("in vain: {:#?}", stage.channel.books().reservations.get(id)))
 }
 
 /// Asks for a refund, again and again where an answer is lost, until all that follows from it was told.
 async fn call_off(stage: &Stage, reservation: &str, kind: AfterSale) {
     let request = RefundRequest { order_id: reservation.to_owned(), source: SOURCE_CONSUMER, kind, fee: 0 };
-    let douyin = &stage.douyin;
+    let douyin = &stage.channel;
     // Douyin itself would ask again after an hour, which is a minute here.
     let asked = tokio::time::timeout(Duration::from_secs(6), douyin.apply_refund(request)).await;
     if let Ok(asked) = asked {
@@ -156,7 +156,7 @@ async fn two_hundred_sales_end_right_however_often_the_program_is_killed() {
     let mut random = Random(seed());
     let (stage, place) = set_the_stage(TIME_SCALE, SALES).await;
     let mut bridge = place.serve(ANY_PORT).await;
-    stage.douyin.set_bridge_url(bridge.url());
+    stage.channel.set_bridge_url(bridge.url());
     stage.backend.set_bridge_url(bridge.url());
     let sales = join_all((0..SALES).map(async |number| (live(&stage, Fate::of(number)).await, Fate::of(number))));
     let kills = async {
@@ -178,7 +178,7 @@ async fn two_hundred_sales_end_right_however_often_the_program_is_killed() {
     .await;
     assert!(bridge.terminate().await.success(), "it stops well: {}", place.log());
     assert_eq!(fates.len(), SALES);
-    judge_douyin(&stage.douyin.books(), &fates);
+    judge_douyin(&stage.channel.books(), &fates);
     judge_backend(&stage, &fates);
     judge_bridge(&store, &stage, &fates).await;
     store.close().await.expect("connections can be closed");
@@ -227,7 +227,7 @@ fn judge_douyin(books: &Books, fates: &BTreeMap<String, Fate>) {
 }
 
 fn judge_backend(stage: &Stage, fates: &BTreeMap<String, Fate>) {
-    let (books, douyin) = (stage.backend.books(), stage.douyin.books());
+    let (books, douyin) = (stage.backend.books(), stage.channel.books());
     assert!(books.violations.is_empty(), "the back-end holds against the bridge: {:#?}", books.violations);
     let mut keys: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for call in books.calls.iter().filter(|call| matches!(call.call.as_str(), "reserve" | "cancel")) {
@@ -259,7 +259,7 @@ fn judge_backend(stage: &Stage, fates: &BTreeMap<String, Fate>) {
 async fn judge_bridge(store: &Store, stage: &Stage, fates: &BTreeMap<String, Fate>) {
     let orders = all_orders(store).await;
     assert_eq!(orders.len(), SALES, "nothing is lost, and nothing is there twice");
-    let douyin = stage.douyin.books();
+    let douyin = stage.channel.books();
     for order in &orders {
         ticketbridge_core::invariants::check(order);
         let fate = fates[order.channel_order_id.as_str()];

@@ -1,14 +1,18 @@
 //! Guests' data: under a new key while the service runs, found by phone, forgotten when it is no longer needed.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use ticketbridge::app;
 use ticketbridge::cli::keys::rotate_all;
 use ticketbridge::config::Config;
+use ticketbridge::schedule;
 use ticketbridge_core::Millis;
 use ticketbridge_core::order::OrderState;
-use ticketbridge_store::{InboxFilter, PageRequest, SealedColumn};
+use ticketbridge_store::test_support::as_an_older_version_left_it;
+use ticketbridge_store::{InboxFilter, InboxVerdict, PageRequest, SealedColumn};
 
-use crate::support::{Ask, OPERATOR, TestBridge};
+use crate::support::{Ask, CHANNEL, OPERATOR, TestBridge, douyin, on_each_database};
 
 const OLD_KEY: &str = "key = { env = \"TICKETBRIDGE_DATA_KEY\" }";
 const NEW_KEY: &str = "YW5vdGhlciBrZXkgZm9yIHRlc3RzLCAzMiBieXRlcy4=";
@@ -100,89 +104,198 @@ async fn a_rotation_goes_on_where_it_was_broken_off_and_misses_no_key() {
 
 #[tokio::test]
 async fn guests_are_forgotten_so_long_after_the_end_and_the_books_stay() {
-    let bridge = TestBridge::start().await;
-    bridge.with_line("ticketbridge.toml", "[retention]\nguests = \"30d\"");
-    bridge.used("V100", "R100").await;
-    bridge.sell("V200").await;
-    let forget = async || bridge.bridge.engine().forget_old_guests().await.expect("a database that answers");
-    bridge.advance(Millis::hours(30 * 24 - 1));
-    assert_eq!(forget().await, 0);
-    bridge.advance(Millis::hours(2));
-    assert_eq!((forget().await, forget().await), (1, 0));
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            bridge.with_line("ticketbridge.toml", "[retention]\nguests = \"30d\"");
+            bridge.used("V100", "R100").await;
+            bridge.sell("V200").await;
+            let forget = async || bridge.bridge.engine().forget_old_guests().await.expect("a database that answers");
+            bridge.advance(Millis::hours(30 * 24 - 1));
+            assert_eq!(forget().await, 0);
+            bridge.advance(Millis::hours(2));
+            assert_eq!((forget().await, forget().await), (1, 0));
 
-    let order = bridge.stored("V100").await;
-    assert!(!order.knows_guests());
-    let booking = order.booking.as_ref().expect("a booking");
-    assert_eq!((order.state, booking.visitors.len(), order.money.received()), (OrderState::Completed, 4, 39_800));
-    assert_eq!(booking.ticketing.tickets.len(), 2);
-    let engine = bridge.bridge.engine();
-    assert_eq!(engine.orders_of_guest(PHONE).await.expect("a database that answers"), []);
-    let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
-    let last = events["items"].as_array().and_then(|items| items.first()).expect("an event").clone();
-    assert_eq!((&last["kind"], &last["actor"]["kind"]), (&json!("guests_erased"), &json!("policy")));
-    let filter = InboxFilter { order: Some(order.id.clone()), ..InboxFilter::default() };
-    let page = PageRequest { limit: 200, cursor: None };
-    let messages = engine.store().list_inbox(&filter, &page).await.expect("a database that answers").items;
-    assert!(messages.len() >= 3);
-    for message in messages {
-        assert_eq!(engine.store().inbox_body(&message.id).await.expect("a database that answers"), None);
-    }
-    // An order that lives keeps its guests.
-    assert!(bridge.stored("V200").await.knows_guests());
-    bridge.order("V100").await;
+            let order = bridge.stored("V100").await;
+            assert!(!order.knows_guests());
+            let booking = order.booking.as_ref().expect("a booking");
+            assert_eq!(
+                (order.state, booking.visitors.len(), order.money.received()),
+                (OrderState::Completed, 4, 39_800)
+            );
+            assert_eq!(booking.ticketing.tickets.len(), 2);
+            let engine = bridge.bridge.engine();
+            assert_eq!(engine.orders_of_guest(PHONE).await.expect("a database that answers"), []);
+            let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
+            let last = events["items"].as_array().and_then(|items| items.first()).expect("an event").clone();
+            assert_eq!((&last["kind"], &last["actor"]["kind"]), (&json!("guests_erased"), &json!("policy")));
+            let filter = InboxFilter { order: Some(order.id.clone()), ..InboxFilter::default() };
+            let page = PageRequest { limit: 200, cursor: None };
+            let messages = engine.store().list_inbox(&filter, &page).await.expect("a database that answers").items;
+            assert!(messages.len() >= 3);
+            for message in messages {
+                assert_eq!(engine.store().inbox_body(&message.id).await.expect("a database that answers"), None);
+            }
+            // An order that lives keeps its guests.
+            assert!(bridge.stored("V200").await.knows_guests());
+            bridge.order("V100").await;
+        },
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn everything_known_of_a_guest_is_exported_on_the_record() {
-    let bridge = TestBridge::start().await;
-    bridge.ticketed("V100", "R100").await;
-    let ask = json!({ "phone": "+86 138-0000-0100", "reason": "the guest asked by letter" });
-    let known = bridge.post("guests/export", &ask).await.expect(200).json();
-    assert_eq!(known["orders"].as_array().map(Vec::len), Some(1));
-    let order = &known["orders"][0];
-    assert_eq!((&order["channel_order_id"], &order["total"]), (&json!("V100"), &json!(39_800)));
-    assert_eq!(
-        order["records"][0],
-        json!({ "as": "buyer", "person": { "name": null, "phone": PHONE, "document": null } })
-    );
-    let text = known.to_string();
-    assert!(text.contains("Ada Example"), "he is the contact of the booking, too");
-    assert!(!text.contains("13900000001"), "other visitors are no concern of his");
-    let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
-    let last = events["items"].as_array().and_then(|items| items.first()).expect("an event").clone();
-    assert_eq!((&last["kind"], &last["actor"]["name"]), (&json!("guests_revealed"), &json!("ada")));
-    // A visitor is found as well as a buyer.
-    let visitor = json!({ "phone": "13900000001", "reason": "the guest asked" });
-    assert_eq!(
-        bridge.post("guests/export", &visitor).await.expect(200).json()["orders"][0]["records"][0]["as"],
-        "visitor"
-    );
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            bridge.ticketed("V100", "R100").await;
+            let ask = json!({ "phone": "+86 138-0000-0100", "reason": "the guest asked by letter" });
+            let known = bridge.post("guests/export", &ask).await.expect(200).json();
+            assert_eq!(known["orders"].as_array().map(Vec::len), Some(1));
+            let order = &known["orders"][0];
+            assert_eq!((&order["channel_order_id"], &order["total"]), (&json!("V100"), &json!(39_800)));
+            assert_eq!(
+                order["records"][0],
+                json!({ "as": "buyer", "person": { "name": null, "phone": PHONE, "document": null } })
+            );
+            let text = known.to_string();
+            assert!(text.contains("Ada Example"), "he is the contact of the booking, too");
+            assert!(!text.contains("13900000001"), "other visitors are no concern of his");
+            let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
+            let last = events["items"].as_array().and_then(|items| items.first()).expect("an event").clone();
+            assert_eq!((&last["kind"], &last["actor"]["name"]), (&json!("guests_revealed"), &json!("ada")));
+            // A visitor is found as well as a buyer.
+            let visitor = json!({ "phone": "13900000001", "reason": "the guest asked" });
+            assert_eq!(
+                bridge.post("guests/export", &visitor).await.expect(200).json()["orders"][0]["records"][0]["as"],
+                "visitor"
+            );
 
-    let nobody = json!({ "phone": "13899999999", "reason": "the guest asked" });
-    assert_eq!(bridge.post("guests/export", &nobody).await.expect(200).json()["orders"], json!([]));
-    bridge.post("guests/export", &json!({ "phone": PHONE })).await.problem(422, "invalid");
-    bridge.post("guests/export", &json!({ "phone": "138", "reason": "x" })).await.problem(422, "invalid");
-    for path in ["guests/export", "guests/erase"] {
-        bridge.ask(Ask::post(path, &ask).token(OPERATOR)).await.problem(403, "forbidden");
-    }
+            let nobody = json!({ "phone": "13899999999", "reason": "the guest asked" });
+            assert_eq!(bridge.post("guests/export", &nobody).await.expect(200).json()["orders"], json!([]));
+            bridge.post("guests/export", &json!({ "phone": PHONE })).await.problem(422, "invalid");
+            bridge.post("guests/export", &json!({ "phone": "138", "reason": "x" })).await.problem(422, "invalid");
+            for path in ["guests/export", "guests/erase"] {
+                bridge.ask(Ask::post(path, &ask).token(OPERATOR)).await.problem(403, "forbidden");
+            }
+        },
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_guest_is_erased_where_the_order_is_over_and_told_where_not() {
-    let bridge = TestBridge::start().await;
-    bridge.used("V100", "R100").await;
-    let wish = json!({ "phone": PHONE, "reason": "the guest asked" });
-    let done = bridge.post("guests/erase", &wish).await.expect(200).json();
-    let id = bridge.stored("V100").await.id;
-    assert_eq!(done, json!({ "phone": "138****0100", "erased": [id], "kept": [] }));
-    assert!(!bridge.stored("V100").await.knows_guests());
-    assert_eq!(bridge.post("guests/erase", &wish).await.expect(200).json()["erased"], json!([]));
-    // A visitor with the same phone in an order that is still open.
-    bridge.sell("V200").await;
-    let open =
-        bridge.post("guests/erase", &json!({ "phone": "13800000200", "reason": "he asked" })).await.expect(200).json();
-    assert_eq!((&open["erased"], open["kept"].as_array().map(Vec::len)), (&json!([]), Some(1)), "{open}");
-    assert!(bridge.stored("V200").await.knows_guests());
-    let repeated = bridge.issue("R100", 2).await;
-    assert!(repeated["data"]["error_code"].is_i64(), "a late repeat is answered: {repeated}");
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            bridge.used("V100", "R100").await;
+            let wish = json!({ "phone": PHONE, "reason": "the guest asked" });
+            let done = bridge.post("guests/erase", &wish).await.expect(200).json();
+            let id = bridge.stored("V100").await.id;
+            assert_eq!(done, json!({ "phone": "138****0100", "erased": [id], "kept": [] }));
+            assert!(!bridge.stored("V100").await.knows_guests());
+            assert_eq!(bridge.post("guests/erase", &wish).await.expect(200).json()["erased"], json!([]));
+            // A visitor with the same phone in an order that is still open.
+            bridge.sell("V200").await;
+            let open = bridge
+                .post("guests/erase", &json!({ "phone": "13800000200", "reason": "he asked" }))
+                .await
+                .expect(200)
+                .json();
+            assert_eq!((&open["erased"], open["kept"].as_array().map(Vec::len)), (&json!([]), Some(1)), "{open}");
+            assert!(bridge.stored("V200").await.knows_guests());
+            let repeated = bridge.issue("R100", 2).await;
+            assert!(repeated["data"]["error_code"].is_i64(), "a late repeat is answered: {repeated}");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn messages_for_an_order_that_never_comes_do_not_outlive_the_guests() {
+    let edit = |files: &mut BTreeMap<String, String>| {
+        files.entry("ticketbridge.toml".to_owned()).or_default().push_str("\n[retention]\nguests = \"30d\"\n");
+    };
+    on_each_database(edit, async |bridge| {
+        bridge.douyin("issue-voucher", &douyin::issue("R100", 2)).await.expect(200);
+        bridge.douyin("create-order", &json!({ "order_id": "V300", "order_type": 7 })).await.expect(200);
+        bridge.sell("V200").await;
+        bridge.advance(Millis::hours(30 * 24 - 1));
+        bridge.douyin("issue-voucher", &douyin::issue("R200", 2)).await.expect(200);
+        let engine = bridge.bridge.engine();
+        let purge = async || schedule::purge(bridge.bridge.shared()).await.expect("a database that answers");
+        let waits = async |number: &str| {
+            let row =
+                engine.store().resolve_ref(&CHANNEL.into(), &number.into()).await.expect("a database that answers");
+            row.is_some_and(|row| row.has_remembered)
+        };
+        assert_eq!((purge().await, waits("R100").await), (0, true));
+        bridge.advance(Millis::hours(2));
+        assert_eq!(purge().await, 3, "what R100 waited for, its body, and the body that nobody could read");
+        assert_eq!((waits("R100").await, waits("R200").await), (false, true));
+        let rows = engine.store().list_inbox(&InboxFilter::default(), &PageRequest { limit: 10, cursor: None }).await;
+        for row in rows.expect("a database that answers").items {
+            let body = engine.store().inbox_body(&row.id).await.expect("a database that answers");
+            assert_eq!(
+                body.is_some(),
+                row.order.is_some() || row.received_at > bridge.now() - Millis::hours(24),
+                "{row:?}"
+            );
+        }
+        // The order comes after all, and is served as if nobody had asked before.
+        bridge.sell("V100").await;
+        bridge.book("R100", "V100", "2027-01-04").await;
+        assert_eq!(bridge.issue("R100", 2).await["data"]["result"], 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_message_that_had_waited_is_forgotten_with_its_order() {
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            bridge.douyin("issue-voucher", &douyin::issue("R100", 2)).await.expect(200);
+            bridge.sell("V100").await;
+            bridge.book("R100", "V100", "2026-12-01").await;
+            let engine = bridge.bridge.engine();
+            let filter = InboxFilter { verdict: Some(InboxVerdict::Parked), ..InboxFilter::default() };
+            let rows = engine.store().list_inbox(&filter, &PageRequest { limit: 10, cursor: None }).await;
+            let waited = rows.expect("a database that answers").items;
+            assert_eq!(
+                waited.iter().map(|row| row.order.clone()).collect::<Vec<_>>(),
+                [Some(bridge.stored("V100").await.id)]
+            );
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn guests_of_older_orders_are_found_as_well() {
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            bridge.ticketed("V100", "R100").await;
+            bridge.sell("V200").await;
+            bridge.douyin("issue-voucher", &douyin::issue("R300", 2)).await.expect(200);
+            let engine = bridge.bridge.engine();
+            as_an_older_version_left_it(engine.store()).await;
+            let find = async |phone: &str| engine.orders_of_guest(phone).await.expect("a database that answers");
+            assert!(find(PHONE).await.is_empty());
+            for _ in 0..2 {
+                engine.index_old_guests().await.expect("a database that answers");
+                assert_eq!(find(PHONE).await, [bridge.stored("V100").await.id]);
+                assert_eq!(find("13900000001").await, [bridge.stored("V100").await.id], "a visitor");
+                assert_eq!(find("13800000200").await, [bridge.stored("V200").await.id]);
+            }
+            bridge.advance(Millis::hours(91 * 24));
+            schedule::purge(bridge.bridge.shared()).await.expect("a database that answers");
+            let waiting =
+                engine.store().resolve_ref(&CHANNEL.into(), &"R300".into()).await.expect("a database that answers");
+            assert!(!waiting.expect("a number").has_remembered);
+        },
+    )
+    .await;
 }

@@ -29,6 +29,8 @@ mod kakao;
 mod korea_edges;
 mod korea_orders;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;
@@ -46,6 +48,10 @@ mod reconcile;
 mod redemption;
 #[cfg(test)]
 mod refunds;
+#[cfg(test)]
+mod sandbox;
+#[cfg(test)]
+mod second_generation;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]

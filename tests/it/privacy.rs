@@ -44,11 +44,11 @@ async fn neither_the_log_nor_the_database_shows_a_guest() {
     let text = std::fs::read_to_string(&products).expect("the products' file");
     std::fs::write(&products, text.replace("[\"resident_id\"]", "[\"resident_id\", \"passport\"]")).expect("a file");
     let bridge = place.serve(ANY_PORT).await;
-    stage.douyin.set_bridge_url(bridge.url());
+    stage.channel.set_bridge_url(bridge.url());
     stage.backend.set_bridge_url(bridge.url());
 
     // A whole life with its people in clear, as an application without encryption sends them …
-    let now = stage.douyin.time().now_s();
+    let now = stage.channel.time().now_s();
     let amount = json!({ "origin_amount": 19_900, "pay_amount": 19_900 });
     let day = stage.in_days(7).to_string();
     let sale = json!({
@@ -85,28 +85,28 @@ async fn neither_the_log_nor_the_database_shows_a_guest() {
         ("info-sync", &early),
     ];
     for (call, body) in messages {
-        let (status, answer) = stage.douyin.raw(call, body.to_string().as_bytes()).await.expect("an answer");
+        let (status, answer) = stage.channel.raw(call, body.to_string().as_bytes()).await.expect("an answer");
         assert_eq!(status, 200, "{call}");
         let is_good = serde_json::from_slice::<Value>(&answer).expect("an envelope")["data"]["error_code"] == 0;
         let should = std::ptr::eq(body, &sale) || std::ptr::eq(body, &booking) || std::ptr::eq(body, &issue);
         assert!(is_good || !should, "{call}: {}", String::from_utf8_lossy(&answer));
     }
-    stage.douyin.raw_tampered("create-order", booking.to_string().as_bytes()).await.expect("an answer");
-    stage.douyin.raw("create-order", &booking.to_string().as_bytes()[..300]).await.expect("an answer");
+    stage.channel.raw_tampered("create-order", booking.to_string().as_bytes()).await.expect("an answer");
+    stage.channel.raw("create-order", &booking.to_string().as_bytes()[..300]).await.expect("an answer");
 
     // … and one as Douyin encrypts them, refunded in the end.
-    let bought = stage.douyin.buy(&stage.purchase(1)).await;
-    let booked = stage.douyin.reserve(&bought.order_id, stage.in_days(7), &stage.visitors(1)).await;
+    let bought = stage.channel.buy(&stage.purchase(1)).await;
+    let booked = stage.channel.reserve(&bought.order_id, stage.in_days(7), &stage.visitors(1)).await;
     let ticketed = |books: &ticketbridge::sandbox::douyin::Books| books.reservations[&booked.order_id].codes.clone();
-    stage.douyin.until(PATIENCE, ticketed).await.expect("tickets");
+    stage.channel.until(PATIENCE, ticketed).await.expect("tickets");
     let request =
         RefundRequest { order_id: booked.order_id.clone(), source: SOURCE_CONSUMER, kind: AfterSale::Refund, fee: 0 };
-    let refund = stage.douyin.apply_refund(request).await.expect("Douyin takes it");
+    let refund = stage.channel.apply_refund(request).await.expect("Douyin takes it");
     let settled = |books: &ticketbridge::sandbox::douyin::Books| books.refunds[&refund.key].settled.then_some(());
-    stage.douyin.until(PATIENCE, settled).await.expect("the refund is settled");
+    stage.channel.until(PATIENCE, settled).await.expect("the refund is settled");
     assert_eq!(bridge.terminate().await.code(), Some(0));
 
-    let people = stage.douyin.books().reservations[&booked.order_id].visitors.clone();
+    let people = stage.channel.books().reservations[&booked.order_id].visitors.clone();
     let planted: Vec<String> = [NAME, LATIN]
         .into_iter()
         .chain(PHONES)

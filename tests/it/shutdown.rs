@@ -46,11 +46,11 @@ async fn a_call_that_waits_for_tickets_is_answered_although_the_service_stops_an
     let (stage, place) = set_the_stage(1.0, 10).await;
     let bridge = place.serve(ANY_PORT).await;
     let address = bridge.address;
-    stage.douyin.set_bridge_url(bridge.url());
+    stage.channel.set_bridge_url(bridge.url());
     stage.backend.set_bridge_url(bridge.url());
     stage.backend.set_issue_mode(IssueMode::Hang);
-    let sale = stage.douyin.buy(&stage.purchase(1)).await;
-    let booking = stage.douyin.reserve(&sale.order_id, stage.in_days(7), &stage.visitors(1)).await;
+    let sale = stage.channel.buy(&stage.purchase(1)).await;
+    let booking = stage.channel.reserve(&sale.order_id, stage.in_days(7), &stage.visitors(1)).await;
     assert!(booking.is_good(), "{:?}", booking.outcome);
     let asked =
         stage.backend.until(PATIENCE, |books| books.calls.iter().any(|call| call.call == "reserve").then_some(()));
@@ -65,16 +65,16 @@ async fn a_call_that_waits_for_tickets_is_answered_although_the_service_stops_an
     let answered = |books: &ticketbridge::sandbox::douyin::Books| {
         books.calls_about("issue-voucher", &booking.order_id).next().map(|call| (call.status, call.answer.clone()))
     };
-    assert_eq!(answered(&stage.douyin.books()), None, "Douyin waits for its answer");
+    assert_eq!(answered(&stage.channel.books()), None, "Douyin waits for its answer");
 
     assert_eq!(bridge.terminate().await.code(), Some(0), "{}", place.log());
-    let (status, answer) = stage.douyin.until(PATIENCE, answered).await.expect("Douyin has its answer");
+    let (status, answer) = stage.channel.until(PATIENCE, answered).await.expect("Douyin has its answer");
     assert_eq!((status, &answer["data"]["result"]), (200, &serde_json::json!(0)), "{answer}");
 
     stage.backend.set_issue_mode(IssueMode::Immediate);
     let bridge = place.serve(address).await;
     let find = |books: &ticketbridge::sandbox::douyin::Books| books.reservations[&booking.order_id].codes.clone();
-    let codes = stage.douyin.until(PATIENCE, find).await.expect("the tickets follow");
+    let codes = stage.channel.until(PATIENCE, find).await.expect("the tickets follow");
     assert_eq!(codes.path, Path::Callback);
     assert!(stage.backend.books().reservations.values().all(|reservation| reservation.issues == 1));
     assert_eq!(bridge.terminate().await.code(), Some(0), "{}", place.log());

@@ -258,9 +258,14 @@ impl TestBridge {
 
     /// Douyin demands the tickets; the worker runs meanwhile, so that tickets that come at once are in the answer.
     pub(crate) async fn issue(&self, number: &str, copies: u32) -> Value {
+        self.issue_with("issue-voucher", &douyin::issue(number, copies)).await
+    }
+
+    /// The same by any demand.
+    pub(crate) async fn issue_with(&self, call: &str, demand: &Value) -> Value {
         let answered = AtomicBool::new(false);
         let call = async {
-            let reply = self.douyin("issue-voucher", &douyin::issue(number, copies)).await;
+            let reply = self.douyin(call, demand).await;
             answered.store(true, Ordering::Release);
             reply
         };

@@ -167,12 +167,14 @@ fn told_of_acceptance(order: &Order) -> bool {
     order.rules.channel.acceptance == Acceptance::Async || order.rules.booking.confirm == Confirmation::Manual
 }
 
-/// Asks the back-end for tickets; where the guests are still under the channel's cipher, that is opened first.
+/// Asks the back-end for tickets; where the guests are still under the channel's cipher, that is opened first. A booking without a
+/// date waits for the channel's demand, which brings one.
 pub(super) fn start_ticketing(order: &Order, booking: &Booking) -> Decision {
     if has_remote_cipher(order, booking) {
         return Decision::nothing().effect(Effect::DecryptGuests);
     }
-    if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked {
+    let waits_for_date = order.mirror.is_none() && booking.visit_date.is_none() && booking.ticketing.request.is_none();
+    if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked || waits_for_date {
         return Decision::nothing();
     }
     Decision::nothing().event(Event::TicketingStarted).maybe(call_backend(order, booking, TicketOp::Issue, None))

@@ -18,6 +18,7 @@ const PAID_IN_FULL: &str = "paid";
 pub(super) fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Result<Decision, Rejection> {
     let sale = &placed.sale;
     if !placed.is_stub {
+        rules::sale::check_phone_is_there(&placed.rules, sale)?;
         rules::check_sale(&placed.rules, sale, counts)?;
     }
     let mut decision = Decision::nothing()

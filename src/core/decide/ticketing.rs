@@ -1,16 +1,19 @@
 //! Tickets: demanded by the channel, made by a back-end or a person, handed over.
 
 use crate::command::{NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};
+use crate::decide::booking::start_ticketing;
 use crate::decide::{Decision, call_backend, date_stock_key, redemption, start_cancel};
 use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
 use crate::event::{Actor, Event};
 use crate::id::{BookingId, ExternalId};
 use crate::limits;
 use crate::order::{
-    AttentionKind, Booking, BookingState, Handover, Order, RefundIntent, Ticket, TicketRequest, TicketingState,
+    AttentionKind, Booking, BookingState, Handover, Order, OrderKind, RefundIntent, Ticket, TicketRequest,
+    TicketingState,
 };
 use crate::rejection::{Rejection, Why};
-use crate::time::{Millis, Moment, UnixMillis};
+use crate::rules;
+use crate::time::{Date, Millis, Moment, UnixMillis};
 
 /// A call of ours waits this long, so that tickets which still make it into the answer do not go out twice.
 const ANSWER_GRACE: Millis = Millis::seconds(10);
@@ -27,6 +30,7 @@ pub(super) fn request_tickets(
     target: &ExternalId,
     request: &TicketRequest,
     validity: Option<(UnixMillis, UnixMillis)>,
+    date_left: Option<i64>,
 ) -> Result<Decision, Rejection> {
     let Some(booking) = order.booking_by_ref(target) else {
         return Ok(Decision::nothing().attention(
@@ -41,11 +45,14 @@ pub(super) fn request_tickets(
     if booking.ticketing.request.is_some() {
         return Ok(Decision::nothing());
     }
-    let zone = order.rules.channel.time_zone;
-    let dates = match (booking.visit_date, validity) {
-        (None, Some((first, last))) => Some((zone.date_of(first), zone.date_of(last))),
-        _ => None,
-    };
+    let dates = dates_demanded(order, booking, validity);
+    if let Some((first, _)) = dates
+        && let Err(rejection) = date_fits(order, booking, first, date_left, request.at)
+    {
+        // The channel has said yes to the guest already, and would refund at once what we refuse: a person has until the deadline.
+        let sentence = format!("the date that the tickets are demanded for cannot be booked: {}", rejection.sentence);
+        return Ok(Decision::nothing().attention(order, AttentionKind::Contradiction, sentence));
+    }
     let day = dates.and_then(|(first, _)| date_stock_key(&order.rules.booking, Some(first)));
     let decision = Decision::nothing()
         .event(Event::TicketsRequested { request: request.clone(), dates })
@@ -53,7 +60,44 @@ pub(super) fn request_tickets(
     if is_available(booking) {
         return Ok(decision.effect(hand_over(booking, Some(request.at + ANSWER_GRACE))));
     }
-    Ok(decision)
+    if booking.visit_date.is_some() || booking.state != BookingState::Confirmed {
+        return Ok(decision);
+    }
+    // Only now is it known what is to be issued.
+    let mut dated = booking.clone();
+    dated.visit_date = dates.map(|(first, _)| first);
+    dated.ticketing.request = Some(request.clone());
+    Ok(decision.then(start_ticketing(order, &dated)))
+}
+
+/// The first and the last day, where the demand is what names them.
+pub fn dates_demanded(
+    order: &Order,
+    booking: &Booking,
+    validity: Option<(UnixMillis, UnixMillis)>,
+) -> Option<(Date, Date)> {
+    let zone = order.rules.channel.time_zone;
+    match (booking.visit_date, validity) {
+        (None, Some((first, last))) => Some((zone.date_of(first), zone.date_of(last))),
+        _ => None,
+    }
+}
+
+/// What is checked when a booking names its date, for one that did not.
+fn date_fits(
+    order: &Order,
+    booking: &Booking,
+    date: Date,
+    left: Option<i64>,
+    now: UnixMillis,
+) -> Result<(), Rejection> {
+    rules::dates::check_date(&order.rules, date, now)?;
+    let limits = &order.rules.booking.limits;
+    rules::limits::check_age_and_sex(limits, &booking.visitors, booking.contact.as_ref(), Some(date))?;
+    if order.kind == OrderKind::Direct {
+        rules::check_direct_price(&order.rules, order.quantity, order.money.gross, Some(date))?;
+    }
+    rules::booking::check_left(order.quantity, left)
 }
 
 /// The answer is being written: tickets that exist go into it, or it says "not yet" and they follow by a call.

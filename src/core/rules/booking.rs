@@ -29,13 +29,14 @@ pub fn check_booking(
     guests::check_guests(product, order_quantity, &request.visitors, contact, today)?;
     limits::check_age_and_sex(&product.limits, &request.visitors, contact, request.visit_date)?;
     limits::check_shares(&product.limits, order_quantity, &request.visitors, contact, &request.counts)?;
-    check_left(request)
+    check_left(request.quantity, request.counts.date_left)
 }
 
-fn check_left(request: &RequestBooking) -> Result<(), Rejection> {
-    match request.counts.date_left {
-        Some(left) if left < i64::from(request.quantity) => {
-            let sentence = format!("{} units are left on this date, {} are wanted", left.max(0), request.quantity);
+/// Checks that the date has places for `quantity` units; `None` is no limit.
+pub(crate) fn check_left(quantity: u32, left: Option<i64>) -> Result<(), Rejection> {
+    match left {
+        Some(left) if left < i64::from(quantity) => {
+            let sentence = format!("{} units are left on this date, {quantity} are wanted", left.max(0));
             Err(Rejection::new(Why::OutOfStock, sentence).at("visit_date"))
         }
         _ => Ok(()),

@@ -77,6 +77,17 @@ fn check_price(quantity: u32, gross: i64, price: i64) -> Result<(), Rejection> {
     Err(Rejection::new(Why::PriceMismatch, sentence).at("gross"))
 }
 
+/// Refuses a sale whose buyer gives no phone, where the product counts what a phone buys. A question before the sale may come
+/// without (`protocols/douyin.md` 3: the buyer is optional there, and needed in 4.3).
+pub(crate) fn check_phone_is_there(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejection> {
+    let counts = rules.voucher.as_ref().is_some_and(|voucher| voucher.per_phone.is_some());
+    if counts && sale.buyer.phone.as_ref().is_none_or(|phone| phone.is_empty()) {
+        let sentence = "the product may be bought so many times by one phone; the buyer's phone is needed";
+        return Err(Rejection::new(Why::PhoneMissing, sentence).at("buyer.phone"));
+    }
+    Ok(())
+}
+
 fn check_phone(sale: &Sale) -> Result<(), Rejection> {
     match &sale.buyer.phone {
         Some(number) if !number.is_empty() => phone::check(number, "buyer.phone"),

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 
+use super::SimBackend;
 use super::books::{CallRecord, ReservationState};
-use super::{SimBackend, webhook};
 use crate::sandbox::journal::{Ending, Entry, Party};
+use crate::sandbox::webhook::{self, Answer, Message};
 
 /// How long an answer to an event is waited for, real time.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -27,47 +28,31 @@ pub struct Event {
     pub data: Value,
 }
 
-/// What the bridge said to an event.
-#[derive(Clone, Debug)]
-pub struct EventAnswer {
-    /// HTTP status; 0 when there was no answer.
-    pub status: u16,
-    /// Body.
-    pub body: Value,
-}
-
-impl EventAnswer {
-    /// The `result` of the answer: `accepted`, `duplicate`, `stale`, `ignored` or `parked`.
-    pub fn result(&self) -> &str {
-        self.body.get("result").and_then(Value::as_str).unwrap_or_default()
-    }
-}
-
 impl SimBackend {
     /// Issues what is pending, and tells. Without a pending reservation nothing is told and the status is 0.
-    pub async fn issue_now(&self, reservation_id: &str) -> EventAnswer {
+    pub async fn issue_now(&self, reservation_id: &str) -> Answer {
         if self.make_tickets(reservation_id).is_none() {
-            return EventAnswer { status: 0, body: Value::Null };
+            return Answer::NONE;
         }
         let data = self.answer_about(reservation_id);
         self.tell("reservation.issued", reservation_id, self.time().now_ms(), data).await
     }
 
     /// Refuses what is pending, and tells.
-    pub async fn refuse(&self, reservation_id: &str, reason: &str) -> EventAnswer {
+    pub async fn refuse(&self, reservation_id: &str, reason: &str) -> Answer {
         self.set_state(reservation_id, ReservationState::Refused(reason.to_owned()));
         let data = json!({ "reason": reason });
         self.tell("reservation.refused", reservation_id, self.time().now_ms(), data).await
     }
 
     /// Makes the tickets void, and tells.
-    pub async fn cancelled(&self, reservation_id: &str) -> EventAnswer {
+    pub async fn cancelled(&self, reservation_id: &str) -> Answer {
         self.set_state(reservation_id, ReservationState::Cancelled);
         self.tell("reservation.cancelled", reservation_id, self.time().now_ms(), json!({})).await
     }
 
     /// Will not make the tickets void after all, and tells.
-    pub async fn cancel_refused(&self, reservation_id: &str, reason: &str) -> EventAnswer {
+    pub async fn cancel_refused(&self, reservation_id: &str, reason: &str) -> Answer {
         let end = if reason == "used" { ReservationState::Used } else { ReservationState::Issued };
         self.set_state(reservation_id, end);
         let data = json!({ "reason": reason });
@@ -75,12 +60,12 @@ impl SimBackend {
     }
 
     /// A guest goes through the gate now, and it is told.
-    pub async fn redeem(&self, reservation_id: &str) -> EventAnswer {
+    pub async fn redeem(&self, reservation_id: &str) -> Answer {
         self.redeem_at(reservation_id, self.time().now_ms()).await
     }
 
     /// A guest went through the gate at `occurred_at_ms`, and it is told now.
-    pub async fn redeem_at(&self, reservation_id: &str, occurred_at_ms: i64) -> EventAnswer {
+    pub async fn redeem_at(&self, reservation_id: &str, occurred_at_ms: i64) -> Answer {
         self.mark_used(reservation_id);
         self.tell("ticket.redeemed", reservation_id, occurred_at_ms, json!({})).await
     }
@@ -91,18 +76,12 @@ impl SimBackend {
     }
 
     /// Sends an event once more, byte for byte the same: the bridge must recognise it.
-    pub async fn repeat(&self, event: &Event) -> EventAnswer {
+    pub async fn repeat(&self, event: &Event) -> Answer {
         self.send_event(event, 2).await
     }
 
     /// Sends an event until it is taken (any 2xx) or the attempts are used up; the last answer.
-    pub async fn tell(
-        &self,
-        kind: &'static str,
-        reservation_id: &str,
-        occurred_at_ms: i64,
-        data: Value,
-    ) -> EventAnswer {
+    pub async fn tell(&self, kind: &'static str, reservation_id: &str, occurred_at_ms: i64, data: Value) -> Answer {
         let event = self.event(kind, reservation_id, occurred_at_ms, data);
         let mut answer = self.send_event(&event, 1).await;
         for (gap, attempt) in GAPS_S.into_iter().zip(2..) {
@@ -134,7 +113,7 @@ impl SimBackend {
     }
 
     /// Signs and sends an event once.
-    pub async fn send_event(&self, event: &Event, attempt: u32) -> EventAnswer {
+    pub async fn send_event(&self, event: &Event, attempt: u32) -> Answer {
         let at = self.time().elapsed();
         let occurred_at = chrono::DateTime::from_timestamp_millis(event.occurred_at_ms)
             .map(|t| t.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
@@ -142,33 +121,18 @@ impl SimBackend {
         let body = json!({ "type": event.kind, "reservation_id": event.reservation_id, "occurred_at": occurred_at,
                            "data": event.data });
         let bytes = body.to_string().into_bytes();
-        let now_s = self.time().now_s();
-        // A secret that cannot be read signs nothing; the bridge then refuses, which is what the books shall show.
-        let signature = webhook::sign(&self.core.options.secret, &event.id, now_s, &bytes).unwrap_or_default();
         let base = self.state().bridge_url.trim_end_matches('/').to_owned();
         let url = format!("{base}/backends/{}/events", self.core.options.backend_id);
-        let headers = [
-            ("content-type", "application/json".to_owned()),
-            ("webhook-id", event.id.clone()),
-            ("webhook-timestamp", now_s.to_string()),
-            ("webhook-signature", signature),
-        ];
-        let mut request = self.core.client.post(url).timeout(ANSWER_LIMIT).body(bytes);
-        for (name, value) in &headers {
-            request = request.header(*name, value);
-        }
-        let answer = match request.send().await {
-            Err(_) => EventAnswer { status: 0, body: Value::Null },
-            Ok(response) => {
-                let status = response.status().as_u16();
-                EventAnswer { status, body: response.json().await.unwrap_or(Value::Null) }
-            }
-        };
+        let now_s = self.time().now_s();
+        let message = Message { url: &url, id: &event.id, body: &bytes, now_s, limit: ANSWER_LIMIT };
+        let secret = &self.core.options.secret;
+        let headers = webhook::headers(secret, &message);
+        let answer = webhook::send(&self.core.client, secret, message).await;
         let record = CallRecord {
             at,
             call: event.kind.to_owned(),
             reservation_id: Some(event.reservation_id.clone()),
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            headers,
             body,
             status: answer.status,
             answer: answer.body.clone(),
@@ -178,7 +142,7 @@ impl SimBackend {
         answer
     }
 
-    fn note_event(&self, event: &Event, at: Duration, attempt: u32, answer: &EventAnswer) {
+    fn note_event(&self, event: &Event, at: Duration, attempt: u32, answer: &Answer) {
         let code = answer.body.get("code").and_then(Value::as_str).unwrap_or_default();
         let (ending, outcome) = match answer.status {
             0 => (Ending::Failed, "not reached".to_owned()),

@@ -2,7 +2,6 @@
 //! all, as it is told, and keeps books of what it really did.
 
 pub mod books;
-pub mod webhook;
 
 mod events;
 mod serve;
@@ -11,7 +10,7 @@ mod serve;
 mod tests;
 
 pub use books::{Books, Reservation, ReservationState};
-pub use events::{Event, EventAnswer};
+pub use events::Event;
 
 use std::fmt;
 use std::net::SocketAddr;

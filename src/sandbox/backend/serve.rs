@@ -10,9 +10,10 @@ use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
 use super::books::{CallRecord, Reservation, ReservationState};
-use super::{CancelMode, IssueMode, SimBackend, webhook};
-use crate::sandbox::douyin::api::broken_answer;
+use super::{CancelMode, IssueMode, SimBackend};
 use crate::sandbox::journal::{Ending, Entry, Party};
+use crate::sandbox::net::broken_answer;
+use crate::sandbox::webhook;
 
 /// How long a call hangs when the mode says so, real time: longer than any caller waits.
 const HANG: Duration = Duration::from_secs(120);
@@ -244,18 +245,12 @@ type Problem = (StatusCode, Value);
 impl SimBackend {
     /// Verifies the signature, and that an idempotency key is not used for two things.
     fn admit(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let (id, stamp, presented) = (text("webhook-id"), text("webhook-timestamp"), text("webhook-signature"));
-        let unbelieved = if id.is_empty() || stamp.is_empty() || presented.is_empty() {
-            Some(webhook::Unbelieved::Missing)
-        } else {
-            webhook::verify(&self.core.options.secret, id, stamp, presented, body, self.time().now_s()).err()
-        };
+        let unbelieved = webhook::admit(&self.core.options.secret, headers, body, self.time().now_s()).err();
         if let Some(why) = unbelieved {
             self.violation("", format!("a call that is not believed: {why}"));
             return Err((StatusCode::UNAUTHORIZED, json!({ "code": "unauthenticated", "detail": why.to_string() })));
         }
-        let key = text("idempotency-key");
+        let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok()).unwrap_or_default();
         if body.is_empty() || key.is_empty() {
             return Ok(());
         }

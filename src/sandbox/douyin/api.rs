@@ -12,6 +12,7 @@ use super::books::{CallRecord, Direction};
 use super::tokens::{LIFETIME, TOKEN_EXPIRED, TOKEN_INVALID, Tokens};
 use super::{App, SimDouyin};
 use crate::sandbox::journal::{Ending, Entry, Party};
+use crate::sandbox::net::broken_answer;
 
 /// Code of a bad parameter on the OpenAPI (2.1).
 pub(super) const BAD_PARAMETER: i64 = 2_100_005;
@@ -123,14 +124,6 @@ fn respond(status: StatusCode, answer: &Value) -> Response<Body> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
-}
-
-/// An answer that breaks off: the caller cannot know whether the call was carried out.
-pub(in crate::sandbox) fn broken_answer() -> Response<Body> {
-    let broken = futures_util::stream::once(async {
-        Err::<Bytes, std::io::Error>(std::io::Error::other("the sandbox loses this answer"))
-    });
-    Response::new(Body::from_stream(broken))
 }
 
 impl SimDouyin {

@@ -9,6 +9,7 @@ use super::options::{Generation, Reorder};
 use super::refunds::{Decision, Taken};
 use super::sale::CANCEL_AFTER_PAYMENT;
 use super::{Rule, SimDouyin};
+use crate::sandbox::time::Zone;
 
 /// Texts that one call of online decryption may hold (1.8).
 const DECRYPT_BATCH_MAX: usize = 50;
@@ -211,7 +212,7 @@ impl SimDouyin {
 
     fn may_verify(&self, reservation: &Reservation, verify_time_s: Option<i64>) -> Result<(), (Rule, String)> {
         let state = self.state();
-        let today = self.time().today();
+        let today = self.time().today(Zone::SHANGHAI);
         if state.books.waiting_refund(&reservation.id).is_some() {
             return Err((Rule::VerifyDuringRefund, "a refund is pending".to_owned()));
         }
@@ -221,7 +222,7 @@ impl SimDouyin {
         if reservation.codes.is_none() {
             return Err((Rule::Uncalled, "use reported of an order without codes".to_owned()));
         }
-        let day = verify_time_s.map_or(today, crate::sandbox::time::shanghai_date);
+        let day = verify_time_s.map_or(today, |s| Zone::SHANGHAI.date(s));
         if day < reservation.visit_date || today < reservation.visit_date {
             return Err((Rule::VerifyTooEarly, format!("the visit is on {}", reservation.visit_date)));
         }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::books::{AfterSale, Refund, Reservation, Visitor, Voucher};
 use super::{SimDouyin, SimProduct};
-use crate::sandbox::time::shanghai_midnight_s;
+use crate::sandbox::time::Zone;
 
 /// Nanoseconds in a second: the second generation counts validity in them.
 const NANOS: i64 = 1_000_000_000;
@@ -266,6 +266,6 @@ fn amount_block(amount: i64) -> Value {
 
 /// Validity of a visit: the day itself, seconds.
 fn validity(date: NaiveDate) -> (i64, i64) {
-    let start = shanghai_midnight_s(date);
+    let start = Zone::SHANGHAI.midnight_s(date);
     (start, start + 86_399)
 }

@@ -228,7 +228,7 @@ impl SimDouyin {
     fn product(&self, product_out_id: &str) -> SimProduct {
         let products = &self.core.options.products;
         let known = products.iter().find(|p| p.product_out_id == product_out_id).or_else(|| products.first());
-        let mut product = known.cloned().unwrap_or_else(|| SimProduct::new(product_out_id, 1));
+        let mut product = known.cloned().unwrap_or_else(|| SimProduct::new(product_out_id, 1, 0));
         product.product_out_id = product_out_id.to_owned();
         product
     }

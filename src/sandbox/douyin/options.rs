@@ -60,6 +60,8 @@ pub struct SimProduct {
     pub sku_id: String,
     /// Visitors that one copy admits.
     pub visitors_per_copy: u32,
+    /// Price of one copy, fen.
+    pub price: i64,
     /// Credential kinds that may be shown: 1 ID card, 2 code, 3 QR, 6 URL (A.5).
     pub code_sending_info: Vec<i64>,
     /// Cancellation rule: 2 never, 4 limited, 5 any time while unused (A.6).
@@ -68,12 +70,13 @@ pub struct SimProduct {
 
 impl SimProduct {
     /// A product for two visitors a copy that shows codes and QR codes and can be cancelled while unused.
-    pub fn new(product_out_id: impl Into<String>, visitors_per_copy: u32) -> Self {
+    pub fn new(product_out_id: impl Into<String>, visitors_per_copy: u32, price: i64) -> Self {
         Self {
             product_out_id: product_out_id.into(),
             product_id: "7400000000000000001".to_owned(),
             sku_id: "7400000000000000002".to_owned(),
             visitors_per_copy,
+            price,
             code_sending_info: vec![1, 2, 3],
             cancel_type: 5,
         }

@@ -3,6 +3,7 @@
 use super::api::path;
 use super::refunds::{SOURCE_CONSUMER, SOURCE_NO_CODES};
 use super::*;
+use crate::sandbox::time::Zone;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path as UrlPath, RawQuery, State as Extract};
@@ -80,7 +81,7 @@ async fn scene(
     let (listener, address) = net::listen(net::ANY_PORT).await.unwrap();
     let router = Router::new().route("/channels/{channel}/{call}", post(answer)).with_state(bridge.clone());
     tasks.serve(listener, router);
-    let product = SimProduct::new("LP-V2|LP-B2", 2);
+    let product = SimProduct::new("LP-V2|LP-B2", 2, 19_900);
     let usual = app("awsynthetic0000001", SECRET);
     let mut options = SimDouyinOptions::usual("douyin-main", usual, "7123456789", vec![product], SimTime::new(scale));
     options.bridge_url = format!("http://{address}");
@@ -133,7 +134,7 @@ impl Scene {
     /// Buys one copy and books it for today.
     async fn booked(&self) -> (String, String) {
         let sale = self.douyin.buy(&wish(1)).await;
-        let today = self.douyin.time().today();
+        let today = self.douyin.time().today(Zone::SHANGHAI);
         let booking = self.douyin.reserve(&sale.order_id, today, &visitors()).await;
         assert!(booking.is_good(), "{booking:?}");
         (sale.order_id, booking.order_id)
@@ -208,7 +209,7 @@ async fn a_creation_is_sent_thirteen_times_and_then_given_up() {
     )
     .await;
     let sale = s.douyin.buy(&wish(1)).await;
-    let booking = s.douyin.reserve(&sale.order_id, s.douyin.time().today(), &visitors()).await;
+    let booking = s.douyin.reserve(&sale.order_id, s.douyin.time().today(Zone::SHANGHAI), &visitors()).await;
     assert_eq!(booking.outcome, Outcome::Unanswered);
     s.called("cancel-notify", 1).await;
     let sent = s.bridge.calls("create-order");
@@ -432,7 +433,7 @@ async fn use_is_verified_by_the_rules_of_chapter_14() {
     assert_eq!(s.broken(), [Rule::VerifyVoucherOrder, Rule::VerifyPartial, Rule::VerifyDuringRefund, Rule::VerifyTime]);
 
     let mut timed = verify(&id);
-    timed["verify_time"] = json!(crate::sandbox::time::shanghai_midnight_s(s.douyin.time().today()));
+    timed["verify_time"] = json!(Zone::SHANGHAI.midnight_s(s.douyin.time().today(Zone::SHANGHAI)));
     assert_eq!(s.api(path::VERIFY, timed.clone()).await, 0);
     assert_eq!(s.api(path::VERIFY, timed).await, 0, "a repeated token gets the same answer");
     let books = s.douyin.books();
@@ -446,7 +447,7 @@ async fn use_is_verified_by_the_rules_of_chapter_14() {
 async fn use_before_the_visit_date_is_refused() {
     let s = scene(100.0, |_| {}, |call, _, _| if call == "issue-voucher" { issued(&["A"]) } else { accepted() }).await;
     let sale = s.douyin.buy(&wish(1)).await;
-    let tomorrow = s.douyin.time().today().succ_opt().unwrap();
+    let tomorrow = s.douyin.time().today(Zone::SHANGHAI).succ_opt().unwrap();
     let id = s.douyin.reserve(&sale.order_id, tomorrow, &visitors()).await.order_id;
     s.until(&id, |r| r.codes.is_some()).await;
     assert_ne!(s.api(path::VERIFY, json!({ "order_id": id, "verify_token": "v" })).await, 0);
@@ -559,7 +560,7 @@ async fn the_second_generation_checks_certificates() {
     )
     .await;
     let sale = s.douyin.buy(&wish(1)).await;
-    let today = s.douyin.time().today();
+    let today = s.douyin.time().today(Zone::SHANGHAI);
     let booking = s.douyin.reserve_v2(&sale.order_id, today, &visitors()).await;
     let reservation = s.until(&booking.order_id, |r| r.codes.is_some()).await;
     assert_eq!(reservation.codes.unwrap().codes, ["A"]);

@@ -65,6 +65,23 @@ pub async fn for_each_database_url(test: impl AsyncFn(String)) {
     }
 }
 
+/// Takes away what versions before the index of guests and the times of waiting messages did not store.
+///
+/// # Panics
+/// When the database fails.
+pub async fn as_an_older_version_left_it(store: &Store) {
+    for table in ["guest_ref", "remembered", "done_once"] {
+        let sql = format!("DELETE FROM {table}");
+        let removed: Result<u64, crate::StoreError> = store
+            .write("test", move |tx: &crate::Tx| {
+                let sql = sql.clone();
+                Box::pin(async move { tx.execute(&sql, Vec::new()).await })
+            })
+            .await;
+        removed.expect("the tables are there");
+    }
+}
+
 async fn run(what: &str, test: impl Future<Output = ()>) {
     if let Err(panic) = AssertUnwindSafe(test).catch_unwind().await {
         eprintln!("failed on {}", what.split("://").next().unwrap_or(what));

@@ -1,6 +1,9 @@
 use super::*;
+use crate::dialect::values;
 use crate::test_support::for_each_database;
-use crate::{CallFilter, CallRecord, Direction, InboxVerdict, NewInbox, PageRequest, StoredAnswer};
+use crate::{
+    CallFilter, CallRecord, Direction, InboxVerdict, NewInbox, PageRequest, Remembered, StoredAnswer, ToRemember,
+};
 
 fn dedupe(n: u32) -> String {
     format!("{n:064x}")
@@ -89,6 +92,82 @@ async fn bodies_are_purged_by_age_and_the_rest_stays() {
         assert_eq!(store.inbox_body("inb_3").await.unwrap(), None);
         assert!(store.inbox_body("inb_4").await.unwrap().is_some());
         assert!(store.inbox_row("inb_3").await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn bodies_that_belong_to_no_order_can_be_purged_alone() {
+    for_each_database(|store| async move {
+        for n in 1..=3 {
+            receive(&store, n, b"body").await.unwrap();
+        }
+        write(&store, work!(tx => tx.finish_inbox("inb_2", InboxVerdict::Accepted, Some(&order_id(1)), None).await))
+            .await;
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_bodies_without_order(after(3), 9).await)).await, 1);
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_bodies_without_order(after(3), 9).await)).await, 0);
+        let body = async |n: u32| store.inbox_body(&format!("inb_{n}")).await.unwrap();
+        assert_eq!((body(1).await, body(2).await.is_some(), body(3).await.is_some()), (None, true, true));
+    })
+    .await;
+}
+
+/// Keeps message `n` for a number until its order comes.
+async fn remember(store: &Store, n: u32, number: &'static str) {
+    receive(store, n, b"body").await.unwrap();
+    assert_eq!(
+        write(
+            store,
+            work!(tx => {
+                let kept = ToRemember { inbox_id: &format!("inb_{n}"), message: &n, at: after(i64::from(n)) };
+                tx.remember(&channel(), &number.into(), &kept).await
+            })
+        )
+        .await,
+        Remembered::Kept
+    );
+}
+
+#[tokio::test]
+async fn messages_for_an_order_that_never_comes_are_given_up() {
+    for_each_database(|store| async move {
+        for (n, number) in [(1, "V1"), (2, "V1"), (3, "V2"), (4, "V1")] {
+            remember(&store, n, number).await;
+        }
+        assert_eq!(write(&store, work!(tx => tx.purge_remembered(after(3), 9).await)).await, 0);
+        assert_eq!(write(&store, work!(tx => tx.purge_remembered(after(4), 9).await)).await, 1);
+        assert_eq!(write(&store, work!(tx => tx.purge_remembered(after(4), 9).await)).await, 0);
+        let waits =
+            async |number: &str| store.resolve_ref(&channel(), &number.into()).await.unwrap().unwrap().has_remembered;
+        assert_eq!((waits("V1").await, waits("V2").await), (true, false));
+
+        receive(&store, 3, b"again").await.expect_err("the row of the first time keeps its id");
+        assert_eq!(store.inbox_by_dedupe(&dedupe(3)).await.unwrap(), None, "a repeat is heard anew");
+        assert!(store.inbox_by_dedupe(&dedupe(4)).await.unwrap().is_some());
+
+        // The order comes after all: its messages are found with it.
+        assert_eq!(
+            write(&store, work!(tx => tx.take_remembered::<u32>(&channel(), &"V1".into(), &order_id(1)).await)).await,
+            [1, 2, 4]
+        );
+        for (n, order) in [(1, Some(order_id(1))), (3, None), (4, Some(order_id(1)))] {
+            assert_eq!(store.inbox_row(&format!("inb_{n}")).await.unwrap().unwrap().order, order);
+        }
+        assert_eq!(write(&store, work!(tx => tx.purge_remembered(after(9), 9).await)).await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn messages_of_which_no_time_is_known_wait_from_now_on() {
+    for_each_database(|store| async move {
+        remember(&store, 1, "V1").await;
+        let older = "DELETE FROM remembered";
+        write(&store, work!(tx => tx.execute(older, values![]).await)).await;
+        assert_eq!(write(&store, work!(tx => tx.date_remembered(after(10)).await)).await, 1);
+        assert_eq!(write(&store, work!(tx => tx.date_remembered(after(11)).await)).await, 0);
+        assert_eq!(write(&store, work!(tx => tx.purge_remembered(after(10), 9).await)).await, 0);
+        assert_eq!(write(&store, work!(tx => tx.purge_remembered(after(11), 9).await)).await, 1);
     })
     .await;
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::dialect::{Query as _, get, values};
 use crate::test_support::for_each_database;
-use crate::{Remembered, event_id};
+use crate::{Remembered, ToRemember, event_id};
 use ticketbridge_core::BookingId;
 use ticketbridge_core::limits::REMEMBERED_MAX;
 use ticketbridge_core::order::{Attention, AttentionKind};
@@ -206,10 +206,15 @@ async fn messages_wait_sealed_for_their_order_up_to_the_limit() {
         write(
             &store,
             work!(tx, number => {
-                for _ in 0..REMEMBERED_MAX {
-                    assert_eq!(tx.remember(&channel(), &number, &guest()).await?, Remembered::Kept);
+                for n in 0..REMEMBERED_MAX {
+                    let kept = ToRemember { inbox_id: &format!("inb_{n}"), message: &guest(), at: NOW };
+                    // A message that a person replays is the same one.
+                    for _ in 0..2 {
+                        assert_eq!(tx.remember(&channel(), &number, &kept).await?, Remembered::Kept);
+                    }
                 }
-                assert_eq!(tx.remember(&channel(), &number, &guest()).await?, Remembered::Full);
+                let kept = ToRemember { inbox_id: "inb_more", message: &guest(), at: NOW };
+                assert_eq!(tx.remember(&channel(), &number, &kept).await?, Remembered::Full);
                 Ok(())
             }),
         )
@@ -218,9 +223,11 @@ async fn messages_wait_sealed_for_their_order_up_to_the_limit() {
         assert!(!get::<String>(&rows[0], "remembered").unwrap().contains("13800000001"));
         assert!(store.resolve_ref(&channel(), &number).await.unwrap().unwrap().has_remembered);
 
-        let kept: Vec<Person> = write(&store, work!(tx, number => tx.take_remembered(&channel(), &number).await)).await;
+        let kept: Vec<Person> =
+            write(&store, work!(tx, number => tx.take_remembered(&channel(), &number, &order_id(1)).await)).await;
         assert_eq!(kept, vec![guest(); REMEMBERED_MAX]);
-        let kept: Vec<Person> = write(&store, work!(tx, number => tx.take_remembered(&channel(), &number).await)).await;
+        let kept: Vec<Person> =
+            write(&store, work!(tx, number => tx.take_remembered(&channel(), &number, &order_id(1)).await)).await;
         assert!(kept.is_empty());
     })
     .await;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::dialect::{Query as _, get, values};
 use crate::test_support::{TEST_KEY, for_each_database};
-use crate::{InboxVerdict, KnownAct, NewInbox, SealedColumn, StoredAnswer};
+use crate::{InboxVerdict, KnownAct, NewInbox, SealedColumn, StoredAnswer, ToRemember};
 use std::collections::BTreeSet;
 use ticketbridge_core::order::TicketKind;
 
@@ -18,7 +18,8 @@ async fn seed(store: &Store, n: u128) {
             };
             tx.insert_inbox(&new).await?;
             tx.finish_inbox(&id, InboxVerdict::Accepted, None, Some(&answer)).await?;
-            tx.remember(&channel(), &ExternalId(format!("X{n}")), &"message").await?;
+            let kept = ToRemember { inbox_id: &id, message: &"message", at: NOW };
+            tx.remember(&channel(), &ExternalId(format!("X{n}")), &kept).await?;
             tx.import_codes("pool", TicketKind::Code, &[format!("code {n}")]).await?;
             tx.put_act(&hash, &KnownAct { request_hash: hash.clone(), status: 200, body: b"{}".to_vec() }, NOW).await
         }),
@@ -62,8 +63,9 @@ async fn everything_sealed_is_sealed_anew_and_opens_without_the_old_key() {
         assert_eq!(store.inbox_body("inb_3").await.unwrap().as_deref(), Some(&b"body"[..]));
         assert!(store.inbox_row("inb_3").await.unwrap().unwrap().answer.is_some());
         assert!(store.known_act(&format!("{:064x}", 3)).await.unwrap().is_some());
+        let number = ExternalId::from("X3");
         let kept: Vec<String> =
-            write(&store, work!(tx => tx.take_remembered(&channel(), &ExternalId("X3".to_owned())).await)).await;
+            write(&store, work!(tx, number => tx.take_remembered(&channel(), &number, &order_id(3)).await)).await;
         assert_eq!(kept, ["message"]);
         assert_eq!(store.sealer().keyed_hash("phone", "1"), hash);
         store.migrate().await.expect("the key of hashes opens, too");

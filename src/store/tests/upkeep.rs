@@ -55,3 +55,16 @@ async fn an_act_is_kept_once_with_its_answer_and_forgotten_by_age() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_done_once_is_noted_once() {
+    for_each_database(|store| async move {
+        assert!(!store.is_done_once("index").await.unwrap());
+        for at in [1, 2] {
+            write(&store, work!(tx => tx.note_done_once("index", after(at)).await)).await;
+        }
+        assert!(store.is_done_once("index").await.unwrap());
+        assert!(!store.is_done_once("other").await.unwrap());
+    })
+    .await;
+}

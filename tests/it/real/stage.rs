@@ -18,7 +18,7 @@ const TICKETING: Duration = Duration::from_secs(120);
 pub(crate) async fn set_the_stage(time_scale: f64, stock: usize) -> (Stage, Place) {
     let time = SimTime::new(time_scale);
     let app = App { client_key: CLIENT_KEY.to_owned(), client_secret: CLIENT_SECRET.to_owned() };
-    let products = vec![SimProduct::new("LP-V2|LP-B2", 2)];
+    let products = vec![SimProduct::new("LP-V2|LP-B2", 2, PRICE)];
     let mut options = SimDouyinOptions::usual(CHANNEL, app, "7123456789", products, time.clone());
     options.limits.answer_at_least = Duration::from_secs(5);
     // Missed deadlines are other tests' concern.
@@ -26,7 +26,10 @@ pub(crate) async fn set_the_stage(time_scale: f64, stock: usize) -> (Stage, Plac
     let douyin = SimDouyin::start(options).await.expect("the simulated Douyin starts");
     let backend = SimBackend::start(SimBackendOptions::usual("gate", GATE_SECRET, time)).await;
     let backend = backend.expect("the simulated back-end starts");
-    let (from, to) = (douyin.time().today() - Days::new(2), douyin.time().today() + Days::new(60));
+    let (from, to) = (
+        douyin.time().today(ticketbridge::sandbox::time::Zone::SHANGHAI) - Days::new(2),
+        douyin.time().today(ticketbridge::sandbox::time::Zone::SHANGHAI) + Days::new(60),
+    );
     let place = Place::with_example(|name, text| match name {
         "ticketbridge.toml" => text
             .replace("first = \"1s\"", "first = \"200ms\"")
@@ -38,7 +41,7 @@ pub(crate) async fn set_the_stage(time_scale: f64, stock: usize) -> (Stage, Plac
         "products/lakeside.toml" => product(&from.to_string(), &to.to_string(), stock),
         _ => text,
     });
-    (Stage::new("", "an-ops-token-for-tests", douyin, backend, PRICE), place)
+    (Stage::new("", "an-ops-token-for-tests", douyin, backend), place)
 }
 
 /// A product that can be visited on every day of the test, whenever that is, `stock` times.

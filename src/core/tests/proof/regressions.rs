@@ -229,19 +229,49 @@ fn a_second_look_that_fails_for_good_is_flagged() {
     assert!(story.flagged(AttentionKind::LiveTicketBehindRefund));
 }
 
-#[test]
-fn a_date_told_with_the_demand_is_taken_from_stock_then() {
+/// A paid voucher whose booking names no date.
+fn undated() -> Story {
     let mut story = Story::paid(VOUCHER);
     let Command::RequestBooking(mut request) = booking(FIRST) else { unreachable!("it is a booking") };
     request.visit_date = None;
     story.tell(&channel(), &Command::RequestBooking(request));
-    assert!(!story.effects.iter().any(|e| matches!(e, Effect::TakeStock { .. })));
+    story
+}
+
+/// The demand that names the date, with so many units left on it.
+fn dated_demand(story: &Story, at: UnixMillis, left: Option<i64>) -> Command {
     let Command::RequestTickets { target, request, .. } = demand(FIRST, story.now) else {
         unreachable!("it is a demand")
     };
-    let validity = Some((visit_noon(), visit_noon()));
-    story.tell(&channel(), &Command::RequestTickets { target, request, validity });
+    Command::RequestTickets { target, request, validity: Some((at, at)), date_left: left }
+}
+
+#[test]
+fn a_date_told_with_the_demand_is_taken_from_stock_then() {
+    let mut story = undated();
+    assert!(!story.effects.iter().any(|e| matches!(e, Effect::TakeStock { .. })));
+    assert!(!story.calls(TicketOp::Issue), "nobody knows yet for which day");
+    story.tell(&channel(), &dated_demand(&story, visit_noon(), Some(1)));
     assert!(story.effects.iter().any(|e| matches!(e, Effect::TakeStock { key, .. } if key.date == Some(visit_date()))));
+    assert!(story.calls(TicketOp::Issue));
+    assert_eq!(story.booking().visit_date, Some(visit_date()));
+}
+
+#[test]
+fn a_date_told_with_the_demand_must_be_open_and_have_a_place() {
+    let closed = visit_noon() + Millis::hours(100 * 24);
+    for (at, left, says) in [(visit_noon(), Some(0), "0 units are left"), (closed, None, "more than 90 days")] {
+        let mut story = undated();
+        story.tell(&channel(), &dated_demand(&story, at, left));
+        assert!(story.flagged(AttentionKind::Contradiction), "{says}");
+        assert!(story.order().attention.iter().any(|a| a.sentence.contains(says)), "{:?}", story.order().attention);
+        assert!(story.effects.is_empty(), "{:?}", story.effects);
+        assert_eq!((story.tickets(), story.booking().visit_date), (TicketingState::Queued, None));
+        assert_eq!(story.booking().ticketing.handover, Handover::NotAsked);
+        // A day that is open is taken when it is told after all.
+        story.tell(&channel(), &dated_demand(&story, visit_noon(), Some(1)));
+        assert!(story.calls(TicketOp::Issue));
+    }
 }
 
 #[test]

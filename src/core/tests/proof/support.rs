@@ -183,6 +183,7 @@ pub(crate) fn demand(reference: &str, at: UnixMillis) -> Command {
             at,
         },
         validity: None,
+        date_left: None,
     }
 }
 

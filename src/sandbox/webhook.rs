@@ -1,9 +1,12 @@
 //! Standard Webhooks, written from the specification a second time and apart from the bridge's (`contract.md` 4).
 
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
 use sha2::Sha256;
+use std::time::Duration;
 use thiserror::Error;
 
 /// How far a timestamp may be from the clock, seconds.
@@ -63,6 +66,80 @@ pub fn verify(
         }
     }
     Err(Unbelieved::Signature)
+}
+
+/// Checks a call as it was received.
+pub fn admit(secret: &str, headers: &HeaderMap, body: &[u8], now_s: i64) -> Result<(), Unbelieved> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (id, stamp, presented) = (text("webhook-id"), text("webhook-timestamp"), text("webhook-signature"));
+    if id.is_empty() || stamp.is_empty() || presented.is_empty() {
+        return Err(Unbelieved::Missing);
+    }
+    verify(secret, id, stamp, presented, body, now_s)
+}
+
+/// A message before it is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Where to.
+    pub url: &'a str,
+    /// `webhook-id`: the same on every attempt.
+    pub id: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+    /// The time of the attempt, seconds since 1970.
+    pub now_s: i64,
+    /// How long an answer is waited for, real time.
+    pub limit: Duration,
+}
+
+/// What was said to a message.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status; 0 when there was no answer.
+    pub status: u16,
+    /// Body.
+    pub body: Value,
+}
+
+impl Answer {
+    /// Nobody answered.
+    pub const NONE: Self = Self { status: 0, body: Value::Null };
+
+    /// The `result` of the answer: `accepted`, `duplicate`, `stale`, `ignored` or `parked`.
+    pub fn result(&self) -> &str {
+        self.body.get("result").and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// The headers of a message. A secret that cannot be read signs nothing; the bridge then refuses, which is what the books shall show.
+pub fn headers(secret: &str, message: &Message<'_>) -> Vec<(String, String)> {
+    let signature = sign(secret, message.id, message.now_s, message.body).unwrap_or_default();
+    let headers = [
+        ("content-type", "application/json".to_owned()),
+        ("webhook-id", message.id.to_owned()),
+        ("webhook-timestamp", message.now_s.to_string()),
+        ("webhook-signature", signature),
+    ];
+    headers.map(|(name, value)| (name.to_owned(), value)).to_vec()
+}
+
+/// Signs a message and sends it once.
+pub async fn send(client: &reqwest::Client, secret: &str, message: Message<'_>) -> Answer {
+    let mut request = client.post(message.url).timeout(message.limit).body(message.body.to_vec());
+    for (name, value) in headers(secret, &message) {
+        request = request.header(name, value);
+    }
+    match request.send().await {
+        Err(_) => Answer::NONE,
+        Ok(response) => {
+            let status = response.status().as_u16();
+            match response.bytes().await {
+                Ok(bytes) => Answer { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) },
+                Err(_) => Answer::NONE,
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The ordering hazards of `protocols/douyin.md` chapter 20, one story each. H7, H8 and H9 are among the refunds.
 
-use super::{Broken, Script};
+use super::super::Broken;
+use super::Script;
 use crate::sandbox::backend::{IssueMode, ReservationState as AtBackend};
 use crate::sandbox::douyin::sale::{CANCEL_AFTER_PAYMENT, CANCEL_CREATION_FAILED};
 use crate::sandbox::douyin::{AfterSale, Outcome, RefundState, Reorder, ReservationState, Spi};
 
 pub(super) async fn issue_first(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(1).await?;
-    s.stage.douyin.set_faults(|f| f.reorder = Some(Reorder::IssueFirst));
+    s.stage.channel.set_faults(|f| f.reorder = Some(Reorder::IssueFirst));
     let later = s.stage.in_days(7);
     let reservation = s.reserve(&voucher, later).await?;
     s.codes_at_douyin(&reservation).await?;
@@ -24,12 +25,12 @@ pub(super) async fn unknown_voucher(s: &mut Script) -> Result<(), Broken> {
 
 pub(super) async fn repeated_create(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(1).await?;
-    s.stage.douyin.set_faults(|f| {
+    s.stage.channel.set_faults(|f| {
         f.drop_answers.insert(Spi::CreateOrder, 1);
     });
     let later = s.stage.in_days(7);
     let reservation = s.reserve(&voucher, later).await?;
-    let sent = s.stage.douyin.books().calls_about("create-order", &reservation).count();
+    let sent = s.stage.channel.books().calls_about("create-order", &reservation).count();
     s.check(sent >= 2, "the creation was sent again");
     s.codes_at_douyin(&reservation).await?;
     issued_once(s, &voucher).await
@@ -56,7 +57,7 @@ async fn nothing_lives(s: &mut Script, voucher: &str) -> Result<(), Broken> {
 pub(super) async fn cancel_after_create(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(7);
     let (voucher, reservation) = s.ticketed(1, later).await?;
-    let told = s.stage.douyin.cancel(&reservation, CANCEL_CREATION_FAILED).await;
+    let told = s.stage.channel.cancel(&reservation, CANCEL_CREATION_FAILED).await;
     s.check(told.code() == Some(0), "the cancellation is taken");
     nothing_lives(s, &voucher).await?;
     s.order_is(&voucher, "state", "awaiting_booking").await?;
@@ -65,7 +66,7 @@ pub(super) async fn cancel_after_create(s: &mut Script) -> Result<(), Broken> {
 
 pub(super) async fn cancel_first(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(1).await?;
-    s.stage.douyin.set_faults(|f| f.reorder = Some(Reorder::CancelFirst));
+    s.stage.channel.set_faults(|f| f.reorder = Some(Reorder::CancelFirst));
     let later = s.stage.in_days(7);
     let booking = s.try_reserve(&voucher, later).await;
     let refused = matches!(booking.outcome, Outcome::Refused { .. });
@@ -83,23 +84,23 @@ pub(super) async fn crossing(s: &mut Script) -> Result<(), Broken> {
     let id = s.asked_at_backend(&voucher).await?;
     let patience = s.stage.patience;
     s.told_to_wait(&reservation).await?;
-    s.stage.douyin.set_faults(|f| f.reorder = Some(Reorder::ExpiryCrossesCallback));
+    s.stage.channel.set_faults(|f| f.reorder = Some(Reorder::ExpiryCrossesCallback));
     s.stage.backend.issue_now(&id).await;
     s.codes_at_douyin(&reservation).await?;
     s.at_douyin(&reservation, "its application crossed the tickets", patience, |r| !r.refunds.is_empty()).await?;
-    let key = s.stage.douyin.books().last_refund(&reservation).map(|r| r.key.clone()).unwrap_or_default();
+    let key = s.stage.channel.books().last_refund(&reservation).map(|r| r.key.clone()).unwrap_or_default();
     s.decide(&voucher, &key, RefundState::Rejected).await?;
     s.at_douyin(&reservation, "the guest keeps the tickets", patience, |r| r.state == ReservationState::Issued).await?;
     Ok(())
 }
 
 pub(super) async fn repeated_issue(s: &mut Script) -> Result<(), Broken> {
-    s.stage.douyin.set_faults(|f| {
+    s.stage.channel.set_faults(|f| {
         f.drop_answers.insert(Spi::IssueVoucher, 1);
     });
     let later = s.stage.in_days(7);
     let (voucher, reservation) = s.ticketed(1, later).await?;
-    let asked = s.stage.douyin.books().calls_about("issue-voucher", &reservation).count();
+    let asked = s.stage.channel.books().calls_about("issue-voucher", &reservation).count();
     s.check(asked >= 1, "tickets were asked for");
     issued_once(s, &voucher).await
 }
@@ -108,8 +109,8 @@ pub(super) async fn unknown_payment(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy_untold(1);
     // One attempt is enough to judge the answer: created and accepted, or "call again".
     let body =
-        serde_json::json!({ "order_id": voucher, "order_out_id": "", "pay_time_unix": s.stage.douyin.time().now_s() });
-    let answer = s.stage.douyin.raw("pay-notify", body.to_string().as_bytes()).await;
+        serde_json::json!({ "order_id": voucher, "order_out_id": "", "pay_time_unix": s.stage.channel.time().now_s() });
+    let answer = s.stage.channel.raw("pay-notify", body.to_string().as_bytes()).await;
     let (status, bytes) = answer.map_err(|failure| Broken(format!("pay-notify: {failure}")))?;
     let code =
         serde_json::from_slice::<serde_json::Value>(&bytes).ok().and_then(|v| v.pointer("/data/error_code")?.as_i64());
@@ -122,12 +123,12 @@ pub(super) async fn repeated_info_sync(s: &mut Script) -> Result<(), Broken> {
     let (voucher, reservation) = s.ticketed(1, later).await?;
     let id = s.booking_id(&voucher).await?;
     for _ in 0..2 {
-        let told = s.stage.douyin.info_sync(&reservation, AfterSale::Refund, None).await;
+        let told = s.stage.channel.info_sync(&reservation, AfterSale::Refund, None).await;
         s.check(told.code() == Some(0), "the decision that was not the bridge's is taken");
     }
-    s.stage.douyin.cancel(&reservation, CANCEL_AFTER_PAYMENT).await;
+    s.stage.channel.cancel(&reservation, CANCEL_AFTER_PAYMENT).await;
     s.backend_is(&id, AtBackend::Cancelled).await?;
-    s.stage.douyin.refund_voucher(&voucher).await;
+    s.stage.channel.refund_voucher(&voucher).await;
     s.order_is(&voucher, "payment.state", "refunded").await?;
     Ok(())
 }
@@ -138,7 +139,7 @@ pub(super) async fn query_in_ticketing(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(7);
     let reservation = s.reserve(&voucher, later).await?;
     let id = s.asked_at_backend(&voucher).await?;
-    let answer = s.stage.douyin.query_order(&reservation).await;
+    let answer = s.stage.channel.query_order(&reservation).await;
     let (used, total) = (answer.number("used_voucher_quantity"), answer.number("total_voucher_quantity"));
     s.check(used == Some(0) && total == Some(2), format!("none of two is used (it says {used:?} of {total:?})"));
     s.stage.backend.issue_now(&id).await;
@@ -147,7 +148,7 @@ pub(super) async fn query_in_ticketing(s: &mut Script) -> Result<(), Broken> {
 }
 
 pub(super) async fn twice_at_once(s: &mut Script) -> Result<(), Broken> {
-    s.stage.douyin.set_faults(|f| f.duplicate_delivery = true);
+    s.stage.channel.set_faults(|f| f.duplicate_delivery = true);
     let later = s.stage.in_days(7);
     let (voucher, _) = s.ticketed(2, later).await?;
     issued_once(s, &voucher).await

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use super::script::text_at;
-use super::{Broken, Script};
+use super::super::Broken;
+use super::super::script::text_at;
+use super::Script;
 use crate::sandbox::backend::{IssueMode, ReservationState as AtBackend};
 use crate::sandbox::douyin::api::path::AUDIT;
 use crate::sandbox::douyin::refunds::{SOURCE_CONSUMER, SOURCE_NO_CODES};
 use crate::sandbox::douyin::{AfterSale, ForcedBy, Path, RefundState, ReservationState};
-use crate::sandbox::time::shanghai_date;
+use crate::sandbox::time::Zone;
 
 pub(super) async fn before_booking(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(1).await?;
-    let told = s.stage.douyin.refund_voucher(&voucher).await;
+    let told = s.stage.channel.refund_voucher(&voucher).await;
     s.check(told.code() == Some(0), "the notice of the refund is taken");
     s.order_is(&voucher, "payment.state", "refunded").await?;
     s.order_is(&voucher, "state", "cancelled").await?;
@@ -25,7 +26,7 @@ pub(super) async fn after_ticketing(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(7);
     let (voucher, reservation) = s.ticketed(1, later).await?;
     let id = s.booking_id(&voucher).await?;
-    let from = s.stage.douyin.journal().entries().len();
+    let from = s.stage.channel.journal().entries().len();
     let refund = s.apply(&reservation, SOURCE_CONSUMER, AfterSale::Refund).await?;
     s.decide(&voucher, &refund.key, RefundState::Accepted).await?;
     s.backend_is(&id, AtBackend::Cancelled).await?;
@@ -68,9 +69,9 @@ pub(super) async fn missed_deadline(s: &mut Script) -> Result<(), Broken> {
 
 /// Waits for the application that Douyin makes by itself when no codes came.
 async fn application_of_tenth_minute(s: &mut Script, reservation: &str) -> Result<String, Broken> {
-    let patience = s.past_deadline();
+    let patience = s.longest_wait();
     s.at_douyin(reservation, "ten minutes pass without tickets", patience, |r| !r.refunds.is_empty()).await?;
-    let refund = s.stage.douyin.books().last_refund(reservation).cloned();
+    let refund = s.stage.channel.books().last_refund(reservation).cloned();
     let refund = refund.ok_or_else(|| Broken("Douyin's application is not in its books".to_owned()))?;
     s.check(refund.source == SOURCE_NO_CODES, "Douyin asks because no tickets came");
     Ok(refund.key)
@@ -96,7 +97,7 @@ pub(super) async fn forced(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(7);
     let (voucher, reservation) = s.ticketed(1, later).await?;
     let id = s.booking_id(&voucher).await?;
-    s.stage.douyin.force_refund(&reservation, ForcedBy::Service).await;
+    s.stage.channel.force_refund(&reservation, ForcedBy::Service).await;
     s.backend_is(&id, AtBackend::Cancelled).await?;
     s.order_is(&voucher, "payment.state", "refunded").await?;
     s.order_is(&voucher, "state", "cancelled").await?;
@@ -119,7 +120,7 @@ pub(super) async fn redeemed_in_review(s: &mut Script) -> Result<(), Broken> {
     let used = s.at_douyin(&reservation, "redeemed", patience, |r| r.state == ReservationState::Redeemed).await?;
     let told_time = used.redeemed.and_then(|r| r.verify_time_s).unwrap_or_default();
     s.check(told_time < refund.applied_at_s, "Douyin was told the time at which the guest really went in");
-    s.check(shanghai_date(told_time) == today, "which is on the day of the visit");
+    s.check(Zone::SHANGHAI.date(told_time) == today, "which is on the day of the visit");
     s.order_is(&voucher, "state", "completed").await?;
     Ok(())
 }
@@ -143,5 +144,5 @@ pub(super) async fn used_before_void(s: &mut Script) -> Result<(), Broken> {
 
 /// Timestamps are whole seconds: what is to lie before must lie a second before.
 async fn one_second_later(s: &Script) {
-    s.stage.douyin.time().pass_really(Duration::from_millis(1_100)).await;
+    s.stage.channel.time().pass_really(Duration::from_millis(1_100)).await;
 }

@@ -1,6 +1,7 @@
 //! Stories in which the guest gets what was bought, whatever the machines do meanwhile.
 
-use super::{Broken, Script};
+use super::super::Broken;
+use super::Script;
 use crate::sandbox::backend::IssueMode;
 use crate::sandbox::douyin::{Path, ReservationState};
 
@@ -63,7 +64,7 @@ pub(super) async fn hiccups(s: &mut Script) -> Result<(), Broken> {
     let id = s.asked_at_backend(&voucher).await?;
     let patience = s.stage.patience;
     s.told_to_wait(&reservation).await?;
-    s.stage.douyin.set_faults(|f| {
+    s.stage.channel.set_faults(|f| {
         f.api_5xx_times = 1;
         f.fail_token_once = true;
         f.api_drop_answers = 1;
@@ -81,7 +82,7 @@ pub(super) async fn second_generation(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(7);
     let reservation = s.reserve_v2(&voucher, later).await?;
     s.codes_at_douyin(&reservation).await?;
-    let asked = s.stage.douyin.books().calls_about("v2-issue-voucher", &reservation).count();
+    let asked = s.stage.channel.books().calls_about("v2-issue-voucher", &reservation).count();
     s.check(asked >= 1, "the second generation's issue call was used");
     Ok(())
 }

@@ -1,0 +1,134 @@
+//! Everybody who plays in the demo: the bridge, the simulated channels, and the ticketing system between which it stands.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ticketbridge_core::{Millis, UnixMillis};
+
+use super::directory::{self, Addresses};
+use crate::app::{self, Bridge, Parts, Work};
+use crate::clock::{Clock, Ids as _, ShiftedClock, SystemIds};
+use crate::config::{Config, Environment};
+use crate::sandbox::douyin::{App, SimProduct};
+use crate::sandbox::platform::PlatformOptions;
+use crate::sandbox::{Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, Stage};
+
+/// How many times as fast stated lengths of time pass.
+pub(super) const TIME_SCALE: f64 = 60.0;
+/// The demo begins at 09:00 in Shanghai on 1 December 2026, a day on which the example can be visited.
+const BEGINS_AT: UnixMillis = UnixMillis(1_796_086_800_000);
+/// Price of the Douyin product on sale, fen.
+const PRICE: i64 = 19_900;
+/// The application that the example names.
+const CLIENT_KEY: &str = "awexampleclientkey";
+/// The merchant that the example names.
+const ACCOUNT: &str = "7123456789";
+
+/// Everybody.
+pub(super) struct Cast {
+    pub(super) bridge: Bridge,
+    pub(super) douyin: Stage<SimDouyin>,
+    pub(super) kakao: Stage<SimKakao>,
+    pub(super) ops_token: String,
+}
+
+/// Secrets made for one run.
+struct Secrets {
+    data_key: String,
+    ops_token: String,
+    douyin: String,
+    gate: String,
+    kakao_events: String,
+    kakao_calls: String,
+}
+
+impl Secrets {
+    fn new(ids: &SystemIds) -> Self {
+        use base64::Engine as _;
+        let base64 = base64::engine::general_purpose::STANDARD;
+        let bytes = || [ids.nonce(), ids.nonce()].concat();
+        let webhook = || format!("whsec_{}", base64.encode(bytes()));
+        Self {
+            data_key: base64.encode(bytes()),
+            ops_token: hex::encode(ids.nonce()),
+            douyin: hex::encode(ids.nonce()),
+            gate: webhook(),
+            kakao_events: webhook(),
+            kakao_calls: webhook(),
+        }
+    }
+    fn environment(&self) -> Environment {
+        Environment::only([
+            ("TICKETBRIDGE_DATA_KEY", self.data_key.as_str()),
+            ("TICKETBRIDGE_OPS_TOKEN", self.ops_token.as_str()),
+            ("DOUYIN_SECRET", self.douyin.as_str()),
+            ("GATE_SECRET", self.gate.as_str()),
+            ("KAKAO_WEBHOOK_SECRET", self.kakao_events.as_str()),
+            ("KAKAO_API_SECRET", self.kakao_calls.as_str()),
+        ])
+    }
+}
+
+/// The simulators, before there is a bridge.
+struct Partners {
+    douyin: SimDouyin,
+    kakao: SimKakao,
+    backend: SimBackend,
+}
+
+impl Partners {
+    async fn start(secrets: &Secrets, time: &SimTime) -> std::io::Result<Self> {
+        let journal = Journal::default();
+        let app = App { client_key: CLIENT_KEY.to_owned(), client_secret: secrets.douyin.clone() };
+        let products = vec![SimProduct::new("LP-V2|LP-B2", 2, PRICE)];
+        let mut douyin = SimDouyinOptions::usual("douyin-main", app, ACCOUNT, products, time.clone());
+        douyin.journal = journal.clone();
+        douyin.limits.answer_at_least = Millis::seconds(5).to_std();
+        let (events, calls) = (&secrets.kakao_events, &secrets.kakao_calls);
+        let mut kakao = PlatformOptions::usual("kakao-jeju", events, calls, "FOREST", time.clone());
+        kakao.journal = journal.clone();
+        let mut backend = SimBackendOptions::usual("gate", &secrets.gate, time.clone());
+        backend.journal = journal;
+        Ok(Self {
+            douyin: SimDouyin::start(douyin).await?,
+            kakao: SimKakao::start(kakao).await?,
+            backend: SimBackend::start(backend).await?,
+        })
+    }
+
+    fn meet(&self, bridge: &Bridge) {
+        self.douyin.set_bridge_url(bridge.url());
+        self.kakao.set_bridge_url(bridge.url());
+        self.backend.set_bridge_url(bridge.url());
+    }
+}
+
+/// Starts the simulators, writes the configuration, starts the bridge between them.
+pub(super) async fn assemble(directory: &Path) -> Result<Cast, String> {
+    let clock = Arc::new(ShiftedClock::starting_at(BEGINS_AT));
+    let ids = SystemIds::new(clock.clone());
+    let secrets = Secrets::new(&ids);
+    let wall = clock.clone();
+    let time = SimTime::with_wall_clock(TIME_SCALE, Arc::new(move || wall.now().0));
+    let partners =
+        Partners::start(&secrets, &time).await.map_err(|error| format!("a simulator cannot start: {error}"))?;
+    let addresses = Addresses {
+        douyin: partners.douyin.api_base(),
+        kakao: partners.kakao.base_url(),
+        backend: partners.backend.base_url(),
+    };
+    directory::write(directory, &addresses).map_err(|error| format!("the configuration cannot be written: {error}"))?;
+    let environment = secrets.environment();
+    let config = Config::load(&directory.join("config"), &environment).map_err(|report| report.to_string())?;
+    crate::telemetry::start_logging(&config.log);
+    let parts = Parts { ids: Arc::new(ids), clock, transport: None, environment, work: Work::ByItself };
+    let bridge = app::start(config, parts).await.map_err(|error| crate::worker::chain(&error))?;
+    partners.meet(&bridge);
+    let (url, token) = (bridge.url(), secrets.ops_token);
+    Ok(Cast {
+        douyin: Stage::new(&url, &token, partners.douyin, partners.backend.clone()),
+        kakao: Stage::new(&url, &token, partners.kakao, partners.backend),
+        bridge,
+        ops_token: token,
+    })
+}

@@ -1,0 +1,58 @@
+//! Stories in which a booking is called off, and what happens to the money.
+
+use serde_json::json;
+
+use super::super::Broken;
+use super::Script;
+use crate::sandbox::backend::ReservationState as AtBackend;
+use crate::sandbox::kakao::{Accepts, Status};
+use crate::sandbox::platform::{Answering, CancelStatus};
+
+pub(super) async fn cancel_in_a_tier(s: &mut Script) -> Result<(), Broken> {
+    let later = s.stage.in_days(10);
+    let kakao = s.stage.channel.clone();
+    let before = kakao.left(later, 1).await;
+    let number = s.accepted(&s.stage.wish(Accepts::Manager, later)).await?;
+    let id = s.booking_id(&number).await?;
+    let told = kakao.guest_cancels(&number).await;
+    s.taken(told.as_ref(), "accepted");
+    s.backend_is(&id, AtBackend::Cancelled).await?;
+    let order = s.order_is(&number, "state", "cancelled").await?;
+    s.check(order["payment"]["fee"] == 27_900, format!("30 % of 93000 won are kept ({})", order["payment"]["fee"]));
+    s.check(order["payment"]["refunded"] == 65_100, "the rest went back");
+    s.check(kakao.left(later, 1).await == before, "the places are free again");
+    Ok(())
+}
+
+pub(super) async fn cancel_by_partner(s: &mut Script) -> Result<(), Broken> {
+    let later = s.stage.in_days(10);
+    let number = s.accepted(&s.stage.wish(Accepts::Manager, later)).await?;
+    let reason = "the road is closed";
+    s.staff_cannot(&number, "cancel", json!({ "reason": reason, "fee": 27_901 }), "fee_above_default").await;
+    s.stage.channel.set_faults(|faults| faults.answering = Answering::Later);
+    let wanted = json!({ "reason": reason, "fee": 10_000 });
+    s.staff(&number, "calls it off for 10000 won: the road is closed", "cancel", wanted).await?;
+    s.there(&number, "it is called off", |it| it.status == Status::Canceled("BY_PARTNER")).await?;
+    s.called("reservations/cancel-quote", &number, 1).await?;
+    s.called("reservations/cancel", &number, 1).await?;
+    let order = s.order_is(&number, "state", "cancelled").await?;
+    s.check(order["payment"]["fee"] == 10_000, "10000 won are kept");
+    Ok(())
+}
+
+pub(super) async fn refund_fails(s: &mut Script) -> Result<(), Broken> {
+    let later = s.stage.in_days(20);
+    let kakao = s.stage.channel.clone();
+    let number = s.accepted(&s.stage.wish(Accepts::Manager, later)).await?;
+    kakao.set_faults(|faults| faults.refunds_wait = true);
+    kakao.guest_cancels(&number).await;
+    s.order_is(&number, "state", "cancelled").await?;
+    s.order_is(&number, "payment.state", "refund_pending").await?;
+    kakao.refunds_end(&number, CancelStatus::Failed).await;
+    s.order_is(&number, "payment.state", "refund_failed").await?;
+    s.order_is(&number, "state", "cancelled").await?;
+    kakao.refunds_end(&number, CancelStatus::Credited).await;
+    let order = s.order_is(&number, "payment.state", "refunded").await?;
+    s.check(order["payment"]["refunded"] == 93_000, "the guest has all of it, as credit");
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! The sandbox's stories against a real bridge: each ends as it should, and a bridge that misbehaves is found out by the books.
+
+mod kakao;
+mod meddling;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use ticketbridge::app::{self, Bridge, Parts, Work};
+use ticketbridge::clock::{SystemClock, SystemIds};
+use ticketbridge::config::{Config, Environment};
+use ticketbridge::sandbox::platform::PlatformOptions;
+use ticketbridge::sandbox::stories::{Channel, play};
+use ticketbridge::sandbox::{Journal, SimBackend, SimBackendOptions, SimTime, Stage, Story, Verdict};
+use ticketbridge::transport::{AddressPolicy, HttpTransport};
+use ticketbridge_core::Millis;
+
+use meddling::{Meddle, Meddling};
+
+use crate::support::{GATE_SECRET, read_files, write_file};
+
+/// Secret of the platforms' events.
+const EVENTS_SECRET: &str = "whsec_ZXZlbnRzLW9mLXRoZS1zYW5kYm94LWZvci10ZXN0cw==";
+/// Secret of the bridge's calls.
+const CALLS_SECRET: &str = "whsec_Y2FsbHMtdG8tdGhlLXNhbmRib3gtZm9yLXRlc3Rz";
+/// The ops token.
+const TOKEN: &str = "an-ops-token-for-tests";
+/// How many times as fast stated times pass: a minute in a tenth of a second.
+const TIME_SCALE: f64 = 600.0;
+/// Real time that the bridge has for anything, where it is expected to do it.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// The same where it is expected not to.
+const LITTLE_PATIENCE: Duration = Duration::from_millis(1_500);
+
+/// A bridge between a simulated channel and a simulated back-end.
+struct Scene<C> {
+    stage: Stage<C>,
+    bridge: Bridge,
+    _directory: TempDir,
+}
+
+/// What a simulated platform is told when it starts.
+fn platform_options(channel: &str, product: &str) -> PlatformOptions {
+    let mut options = PlatformOptions::usual(channel, EVENTS_SECRET, CALLS_SECRET, product, SimTime::new(TIME_SCALE));
+    options.limits.answer_at_least = Duration::from_secs(3);
+    options
+}
+
+/// Starts a bridge with the example configuration, in which `addresses` are replaced; its calls go through `meddle`.
+async fn scene<C: Channel>(
+    channel: C,
+    addresses: &[(&str, String)],
+    meddle: Option<Meddle>,
+    meet: impl FnOnce(&C, &str),
+) -> Scene<C> {
+    let mut options = SimBackendOptions::usual("gate", GATE_SECRET, channel.time().clone());
+    options.journal = journal_of(&channel);
+    let backend = SimBackend::start(options).await.expect("the simulated back-end starts");
+    let directory = TempDir::new().expect("a temporary directory");
+    write_configuration(directory.path(), addresses, &backend.base_url());
+    let environment = environment();
+    let config = Config::load(&directory.path().join("config"), &environment)
+        .unwrap_or_else(|report| panic!("the configuration of a test: {report}"));
+    let clock = Arc::new(SystemClock::new());
+    let policy = AddressPolicy::for_base_urls(true, []);
+    let http = HttpTransport::new(Millis::seconds(3), policy).expect("a way out");
+    let parts = Parts {
+        ids: Arc::new(SystemIds::new(clock.clone())),
+        clock,
+        transport: Some(Arc::new(Meddling::new(http, meddle))),
+        environment,
+        work: Work::ByItself,
+    };
+    let bridge = app::start(config, parts).await.unwrap_or_else(|error| panic!("the bridge of a test: {error:?}"));
+    meet(&channel, &bridge.url());
+    backend.set_bridge_url(bridge.url());
+    let mut stage = Stage::new(&bridge.url(), TOKEN, channel, backend);
+    stage.patience = if meddle.is_some() { LITTLE_PATIENCE } else { PATIENCE };
+    Scene { stage, bridge, _directory: directory }
+}
+
+fn journal_of(channel: &impl Channel) -> Journal {
+    channel.journal().clone()
+}
+
+fn write_configuration(directory: &Path, addresses: &[(&str, String)], backend: &str) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = std::collections::BTreeMap::new();
+    read_files(&here.join("config"), "", &mut files);
+    read_files(&here.join("examples/korea"), "", &mut files);
+    let database = format!("sqlite://{}/", directory.display());
+    for (name, text) in files {
+        let mut text = text
+            .replace("127.0.0.1:8080", "127.0.0.1:0")
+            .replace("sqlite://data/", &database)
+            .replace("first = \"1s\"", "first = \"100ms\"")
+            .replace("https://tickets.example/bridge", backend);
+        for (from, to) in addresses {
+            text = text.replace(from, to);
+        }
+        write_file(&directory.join("config").join(&name), &text);
+    }
+}
+
+fn environment() -> Environment {
+    Environment::only([
+        ("TICKETBRIDGE_DATA_KEY", "VGhpcyBpcyBhIGtleSBmb3IgdGVzdHMsIDMyIGJ5dGU="),
+        ("TICKETBRIDGE_OPS_TOKEN", TOKEN),
+        ("DOUYIN_SECRET", crate::support::CLIENT_SECRET),
+        ("GATE_SECRET", GATE_SECRET),
+        ("KAKAO_WEBHOOK_SECRET", EVENTS_SECRET),
+        ("KAKAO_API_SECRET", CALLS_SECRET),
+    ])
+}
+
+/// Every story ends as it should.
+async fn all_pass<C: Channel>(scene: Scene<C>, stories: &[Story<C>]) {
+    let mut problems = Vec::new();
+    for story in stories {
+        let Verdict { name, problems: found, .. } = play(story, &scene.stage).await;
+        problems.extend(found.into_iter().map(|problem| format!("{name}: {problem}")));
+    }
+    scene.bridge.stop().await;
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+/// The story finds the misbehaviour out, and names it with these words.
+async fn found_out<C: Channel>(scene: Scene<C>, stories: &[Story<C>], story: &str, words: &str) {
+    let story = stories.iter().find(|known| known.name == story).unwrap_or_else(|| panic!("there is no story {story}"));
+    let verdict = play(story, &scene.stage).await;
+    scene.bridge.stop().await;
+    assert!(!verdict.passed, "{}: nobody noticed: {words}", story.name);
+    assert!(verdict.problems.iter().any(|problem| problem.contains(words)), "{words}: {:#?}", verdict.problems);
+}
