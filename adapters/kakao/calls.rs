@@ -139,21 +139,49 @@ fn refusal(reason: &str) -> (&'static str, &str) {
     }
 }
 
+/// Whether the platform has no quotes: then ours counts (7.6).
+fn has_no_quotes(response: &HttpResponse) -> bool {
+    matches!(response.status.as_u16(), 404 | 405 | 501)
+}
+
+/// What an answer to a report means.
+pub(super) fn read_report(report: &Report, response: &HttpResponse) -> CallResult<()> {
+    match report {
+        Report::CancelQuote if has_no_quotes(response) => CallResult::Done(()),
+        _ => calls::read(response),
+    }
+}
+
+/// What we would quote ourselves, at the time at which it was asked for: of all of it, or of the price of the wanted units.
+fn our_quote(order: &Order) -> Option<Command> {
+    let mirror = order.mirror.as_deref()?;
+    let held = order.money.received() - order.money.refunded();
+    let gross: i64 = mirror
+        .wanted_parts()
+        .iter()
+        .filter_map(|part| {
+            let line = mirror.picture.lines.iter().find(|line| line.detail == part.detail)?;
+            Some(line.amount / i64::from(line.quantity.max(1)) * i64::from(part.units))
+        })
+        .sum();
+    let base = if mirror.wanted_parts().is_empty() { order.money.due } else { gross.min(order.money.due) };
+    let fee = mirror.picture.policy.as_ref()?.fee(base, held, false, order.updated_at);
+    Some(Command::RecordQuote { fee, refund: None })
+}
+
 /// What else an answer says: the whole reservation, or at least that it was done.
 pub(super) fn learned(settings: &Common, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
     let body = json(response);
     if let Some(snapshot) = snapshot_in(settings, &body, next_revision(order)) {
         return vec![Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None }];
     }
-    if !is_done(response) {
-        return Vec::new();
-    }
     match report {
-        Report::CancelQuote => {
+        Report::CancelQuote if has_no_quotes(response) || response.status.is_success() => {
             let amount = |name: &str| body.get(name).and_then(Value::as_i64);
-            let refund = amount("refund_krw");
-            amount("fee_krw").map(|fee| Command::RecordQuote { fee, refund }).into_iter().collect()
+            let quoted = amount("fee_krw").map(|fee| Command::RecordQuote { fee, refund: amount("refund_krw") });
+            quoted.or_else(|| our_quote(order)).into_iter().collect()
         }
+        _ if !is_done(response) => Vec::new(),
         _ => vec![Command::RecordAgreement { report: report.clone() }],
     }
 }

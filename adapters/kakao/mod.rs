@@ -151,8 +151,8 @@ impl Channel for Kakao {
     fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::report(&self.settings, report, order, cx)
     }
-    fn read_report(&self, _report: &Report, response: &HttpResponse) -> CallResult<()> {
-        outbound::read(response)
+    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()> {
+        calls::read_report(report, response)
     }
     fn learned(&self, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
         calls::learned(&self.settings, report, order, response)

@@ -30,9 +30,14 @@ pub(super) async fn sweep(
     let mut cursor: Option<String> = None;
     for _ in 0..PAGES_MAX {
         let Some(answer) = page(worker, channel, (from, now), cursor.as_deref()).await else { return Ok(()) };
-        let CallResult::Done(changes) = answer else {
-            report.unanswered += 1;
-            return Ok(());
+        let changes = match answer {
+            CallResult::Done(changes) => changes,
+            // It has no such list after all; its orders are asked for one by one.
+            CallResult::Absent => return Ok(()),
+            _ => {
+                report.unanswered += 1;
+                return Ok(());
+            }
         };
         if changes.unread > 0 {
             tracing::warn!(channel = %channel.id, unread = changes.unread, "orders of the channel's list cannot be read");

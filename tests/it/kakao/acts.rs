@@ -265,3 +265,25 @@ async fn a_request_older_than_half_its_limit_warns_and_after_it_the_platform_is_
     assert!(bridge.partners.sent("/confirm").is_empty(), "the platform had called it off by itself");
     assert_eq!(bridge.booked("R1").await.state, OrderState::Cancelled);
 }
+
+#[tokio::test]
+async fn where_the_platform_quotes_nothing_our_own_count_of_its_policy_holds() {
+    for (answer, when, fee) in [
+        (Outcome::Says(404, json!({})), "2026-11-25T10:00:00+09:00", 0),
+        (Outcome::Says(200, json!({})), "2026-12-05T10:00:00+09:00", 27_900),
+        (Outcome::Says(405, json!({})), "2026-12-11T00:00:00+09:00", 93_000),
+    ] {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        booked(&bridge, "pd_plain").await;
+        bridge.set_time(when);
+        bridge.partners.next("/cancel-quote", answer);
+        bridge.post(&format!("orders/{KAKAO}:R1/cancel"), &json!({"reason": "x"})).await.expect(200);
+        bridge.drain().await;
+        let call = bridge.partners.sent("R1/cancel").into_iter().find(|s| s.method == "POST").expect("a call");
+        assert_eq!(
+            (&call.body["fee"]["amount_krw"], &call.body["refund_krw"]),
+            (&json!(fee), &json!(93_000 - fee)),
+            "{when}"
+        );
+    }
+}
