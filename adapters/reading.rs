@@ -2,12 +2,11 @@
 
 use http::{HeaderMap, header};
 use ticketbridge_core::limits::TEXT_CHARS_MAX;
+use ticketbridge_core::quoted::without_numbers;
 use ticketbridge_core::time::Millis;
 
 /// The longest wait that a partner can ask for; the schedule of attempts clamps it further.
 const RETRY_AFTER_MAX: Millis = Millis::hours(24);
-/// Digits in a row that may be a phone or a document number.
-const DIGITS_SHOWN_MAX: usize = 6;
 
 /// When the partner says to come again: `Retry-After` in seconds, or as a date against the answer's own `Date`.
 pub fn retry_after(headers: &HeaderMap) -> Option<Millis> {
@@ -29,26 +28,8 @@ fn http_date(text: &str) -> Option<i64> {
 /// A partner's free text, as we may keep and show it: cut, without control characters, and with every long row of digits masked,
 /// because partners quote phone and document numbers in their reasons.
 pub fn partner_text(text: &str) -> String {
-    let mut shown = String::new();
-    let mut digits = String::new();
-    let flush = |digits: &mut String, shown: &mut String| {
-        if digits.chars().count() > DIGITS_SHOWN_MAX {
-            shown.push_str("***");
-        } else {
-            shown.push_str(digits);
-        }
-        digits.clear();
-    };
-    for c in text.trim().chars().take(TEXT_CHARS_MAX) {
-        if c.is_numeric() {
-            digits.push(c);
-            continue;
-        }
-        flush(&mut digits, &mut shown);
-        shown.push(if c.is_control() { ' ' } else { c });
-    }
-    flush(&mut digits, &mut shown);
-    shown
+    let cut = text.trim().chars().take(TEXT_CHARS_MAX);
+    without_numbers(&cut.map(|c| if c.is_control() { ' ' } else { c }).collect::<String>())
 }
 
 #[cfg(test)]

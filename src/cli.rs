@@ -8,6 +8,7 @@ mod sandbox;
 mod serve;
 pub mod verify;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,6 +50,9 @@ enum Command {
         /// A directory that is empty or does not exist yet
         #[arg(value_name = "DIR", default_value = "config")]
         directory: PathBuf,
+        /// With a Kakao-style and a TripStore-style channel beside Douyin
+        #[arg(long)]
+        korea: bool,
     },
     /// Change the key that encrypts guests' data
     #[command(subcommand)]
@@ -95,7 +99,10 @@ pub fn run(arguments: Cli) -> ExitCode {
         }
         Command::Sandbox(arguments) => in_runtime(sandbox::sandbox(arguments)),
         Command::Check { config, explain } => check::check(&config, explain.as_deref()),
-        Command::Init { directory } => init::init(&directory),
+        Command::Init { directory, korea } => {
+            let channels = if korea { demo::directory::Channels::WithKorea } else { demo::directory::Channels::Douyin };
+            init::init(&directory, channels)
+        }
         Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
         Command::Migrate(config) => in_runtime(serve::migrate(config)),
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
@@ -111,8 +118,18 @@ fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
+/// A line to standard output. Whoever reads may stop reading (`| head`): then there is nobody left to tell, and no reason to stop.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
+}
+
 /// One sentence to standard error, and exit code 1.
 pub(crate) fn fail(sentence: impl std::fmt::Display) -> ExitCode {
-    eprintln!("ticketbridge: {sentence}");
+    warn(format_args!("ticketbridge: {sentence}"));
     ExitCode::from(1)
+}
+
+/// A line to standard error.
+pub(crate) fn warn(line: impl std::fmt::Display) {
+    let _nobody_reads = writeln!(std::io::stderr(), "{line}");
 }

@@ -10,7 +10,7 @@ pub(crate) mod directory;
 use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use crate::cli::fail;
+use crate::cli::{fail, say};
 use crate::sandbox::stories::{self, Channel};
 use crate::sandbox::timeline::play_aloud;
 use crate::sandbox::{Stage, Story};
@@ -39,6 +39,12 @@ const KAKAO: &[Chapter] = &[
     ("cancel-before-confirm", "Kakao: the guest calls a booking off while the manager's yes is on its way"),
 ];
 
+/// What is played of a traveller at the TripStore-style marketplace.
+const TRIPSTORE: &[Chapter] = &[
+    ("part-payment", "TripStore: a deposit, then the balance by link, then departure; the agency is told all along"),
+    ("overpayment", "TripStore: the balance is paid twice, and one of the two goes back"),
+];
+
 /// Whether the demo stays up after its stories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Afterwards {
@@ -65,10 +71,10 @@ pub async fn run(afterwards: Afterwards) -> ExitCode {
         Err(error) => return fail(format!("the timeline cannot be printed: {error}")),
     };
     if afterwards == Afterwards::Stay {
-        println!(
+        say(format_args!(
             "\nIt stays up until you press Ctrl-C. The database is {}",
             directory.path().join("demo.db").display()
-        );
+        ));
         if tokio::signal::ctrl_c().await.is_err() {
             return fail("Ctrl-C cannot be listened to");
         }
@@ -90,6 +96,7 @@ async fn show(cast: &Cast, out: &mut (impl Write + Send)) -> std::io::Result<boo
     let mut tally = Tally::default();
     show_chapters(&cast.douyin, stories::douyin::STORIES, DOUYIN, &mut tally, out).await?;
     show_chapters(&cast.kakao, stories::kakao::STORIES, KAKAO, &mut tally, out).await?;
+    show_chapters(&cast.trip, stories::tripstore::STORIES, TRIPSTORE, &mut tally, out).await?;
     writeln!(out, "\n{} of {} stories ended as they should.", tally.played - tally.failed, tally.played)?;
     where_next(cast, out)?;
     Ok(tally.failed == 0)
@@ -105,10 +112,19 @@ fn introduce(cast: &Cast, out: &mut impl Write) -> std::io::Result<()> {
         cast.douyin.channel.api_base()
     )?;
     writeln!(out, "  a simulated Kakao    {}   (a booking platform)", cast.kakao.channel.base_url())?;
+    writeln!(
+        out,
+        "  a simulated market   {}   (TripStore-style; the travel agency behind it: {})",
+        cast.trip.channel.market.base_url(),
+        cast.trip.channel.agency.base_url()
+    )?;
     writeln!(out, "  a ticketing system   {}", cast.douyin.backend.base_url())?;
     writeln!(out, "  the configuration    config/ and examples/korea/; the database is thrown away\n")?;
     writeln!(out, "Each line is a call: when, who → whom, what was asked, what was answered, how long it took.")?;
-    writeln!(out, "Below it stands what changed in the bridge's order.")
+    writeln!(
+        out,
+        "Below it stands what changed in the bridge's order; a `label` is what the channel's own people call its state."
+    )
 }
 
 async fn show_chapters<C: Channel>(
@@ -153,7 +169,7 @@ mod tests {
     #[test]
     fn every_story_that_is_played_exists() {
         let listed = stories::listed();
-        for (adapter, chapters) in [("douyin", DOUYIN), ("kakao", KAKAO)] {
+        for (adapter, chapters) in [("douyin", DOUYIN), ("kakao", KAKAO), ("tripstore", TRIPSTORE)] {
             let known = listed.iter().find(|(name, _)| *name == adapter).map(|(_, stories)| stories.clone());
             let known = known.unwrap_or_default();
             for (name, _) in chapters {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use secrecy::ExposeSecret as _;
 use ticketbridge_core::UnixMillis;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::config::Config;
 use crate::registry::{Registry, RegistryError};
@@ -29,8 +31,11 @@ pub struct RefusedChange {
 
 /// The configuration in force; replaced as a whole, or not at all.
 pub struct Live {
+    /// The one that the process began with.
+    started: Arc<Running>,
     running: ArcSwap<Running>,
     refused: ArcSwap<Option<RefusedChange>>,
+    changing: Mutex<()>,
 }
 
 impl Live {
@@ -41,10 +46,29 @@ impl Live {
     pub fn new(mut config: Config, now: UnixMillis) -> Result<Self, RegistryError> {
         config.version = 1;
         let registry = Registry::build(&config)?;
+        let started = Arc::new(Running { config, registry, applied_at: now });
         Ok(Self {
-            running: ArcSwap::from_pointee(Running { config, registry, applied_at: now }),
+            running: ArcSwap::new(started.clone()),
+            started,
             refused: ArcSwap::from_pointee(None),
+            changing: Mutex::new(()),
         })
+    }
+
+    /// Held by whoever changes the configuration: two changes do not overtake each other.
+    pub async fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().await
+    }
+
+    /// Settings that are read at the start only, and are other than they were then.
+    pub fn needs_restart(&self) -> Vec<&'static str> {
+        let (now, then) = (&self.now().config, &self.started.config);
+        let changed = [
+            ("server.listen", now.server.listen != then.server.listen),
+            ("database.url", now.database.url.expose_secret() != then.database.url.expose_secret()),
+            ("log", now.log != then.log),
+        ];
+        changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()
     }
 
     /// What is in force.
@@ -52,7 +76,7 @@ impl Live {
         self.running.load_full()
     }
 
-    /// Puts `config` into force, as the next version. Listening address and database stay those of the start.
+    /// Puts `config` into force, as the next version. Some settings stay those of the start ([`Live::needs_restart`]).
     ///
     /// # Errors
     /// When a partner cannot be built from it; then nothing changes.

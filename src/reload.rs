@@ -4,39 +4,48 @@ use crate::config::{Config, Report};
 use crate::http::Shared;
 use crate::live::RefusedChange;
 
-/// Reads the directory that the running configuration came from, and puts it into force if nothing is wrong with it.
+/// Reads the directory that the running configuration came from, and puts it into force if nothing is wrong with it. Changes that come
+/// together are made one after the other.
 ///
 /// # Errors
 /// Everything that is wrong; the running configuration stays.
-pub fn reload(shared: &Shared) -> Result<u64, Report> {
-    let now = shared.engine.clock().now();
-    let running = shared.engine.running();
+pub async fn reload(shared: &Shared) -> Result<u64, Report> {
     let live = shared.engine.live();
-    let config = match Config::load(&running.config.source, &shared.environment) {
-        Ok(config) => config,
+    let _one_at_a_time = live.changing().await;
+    match change(shared).await {
+        Ok(version) => {
+            tracing::info!(version, "a changed configuration is in force");
+            let restart = live.needs_restart();
+            if !restart.is_empty() {
+                tracing::warn!(settings = restart.join(", "), "changed, and in force only after a restart");
+            }
+            Ok(version)
+        }
         Err(report) => {
             tracing::error!(
                 problems = report.problems().count(),
                 "the changed configuration is refused; the running one stays"
             );
-            live.refuse(RefusedChange { at: now, findings: report.findings().to_vec() });
-            return Err(report);
-        }
-    };
-    let policy = crate::app::address_policy(&config);
-    let keys = crate::app::data_keys(&config);
-    match live.replace(config, now) {
-        Ok(version) => {
-            shared.worker.transport().allow(policy);
-            shared.engine.store().sealer().replace(&keys);
-            tracing::info!(version, "a changed configuration is in force");
-            Ok(version)
-        }
-        Err(error) => {
-            crate::worker::log_trouble("the changed configuration is refused; the running one stays", &error);
-            let report = Report::of_trouble(&running.config.source, &error.to_string());
-            live.refuse(RefusedChange { at: now, findings: report.findings().to_vec() });
+            let at = shared.engine.clock().now();
+            live.refuse(RefusedChange { at, findings: report.findings().to_vec() });
             Err(report)
         }
     }
+}
+
+async fn change(shared: &Shared) -> Result<u64, Report> {
+    let running = shared.engine.running();
+    let config = Config::load(&running.config.source, &shared.environment)?;
+    let (policy, keys) = (crate::app::address_policy(&config), crate::app::data_keys(&config));
+    let trouble =
+        |error: &dyn std::error::Error| Report::of_trouble(&running.config.source, &crate::worker::chain(error));
+    match shared.engine.store().sealed_beyond(&keys).await {
+        Ok(None) => {}
+        Ok(Some(column)) => return Err(Report::of_missing_data_key(&config, &column.name())),
+        Err(error) => return Err(trouble(&error)),
+    }
+    let version = shared.engine.live().replace(config, shared.engine.clock().now()).map_err(|error| trouble(&error))?;
+    shared.worker.transport().allow(policy);
+    shared.engine.store().sealer().replace(&keys);
+    Ok(version)
 }

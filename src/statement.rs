@@ -168,10 +168,13 @@ impl Statement {
             ("sales", self.total("sale")),
             ("commission", self.total("commission")),
             ("refunds", self.total("refund")),
-            ("fees", self.total("fee")),
         ];
-        if let Whose::Account { opening, .. } = self.whose {
-            totals.extend([("opening", opening), ("deposits", self.total("deposit"))]);
+        match self.whose {
+            Whose::SettleId(_) => totals.push(("fees", self.total("fee"))),
+            // What was kept is what its refunds did not give back.
+            Whose::Account { opening, .. } => {
+                totals.extend([("opening", opening), ("deposits", self.total("deposit"))]);
+            }
         }
         totals.push(("balance", self.balance()));
         totals

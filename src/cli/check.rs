@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use ticketbridge_core::TimeZone;
 
-use crate::cli::{ConfigDir, fail};
+use crate::cli::{ConfigDir, fail, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config;
 
@@ -12,7 +12,7 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
     if let Some(id) = explain {
         return match config::help::explain(id) {
             Some(text) => {
-                println!("{text}");
+                say(&text);
                 ExitCode::SUCCESS
             }
             None => {
@@ -22,6 +22,6 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
         };
     }
     let report = config::check::report(&config.directory, TimeZone::SHANGHAI.date_of(SystemClock::new().now()));
-    println!("{report}");
+    say(&report);
     if report.is_usable() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }

@@ -4,18 +4,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::fail;
-use crate::demo::directory;
+use crate::cli::{fail, say};
+use crate::demo::directory::{self, Channels};
 
-pub(super) fn init(directory: &Path) -> ExitCode {
-    match write(directory) {
+pub(super) fn init(directory: &Path, channels: Channels) -> ExitCode {
+    match write(directory, channels) {
         Ok(files) => {
             for file in files {
-                println!("{}", file.display());
+                say(file.display());
             }
             let at = directory.display();
-            println!("\nNext: set the four variables named in {at}/ticketbridge.toml, then");
-            println!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}");
+            let beside = if channels == Channels::WithKorea { " and in the channels' files" } else { "" };
+            say(format_args!("\nNext: set the variables named in {at}/ticketbridge.toml{beside}, then"));
+            say(format_args!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}"));
             ExitCode::SUCCESS
         }
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
@@ -26,10 +27,10 @@ pub(super) fn init(directory: &Path) -> ExitCode {
 }
 
 /// Writes the example; gives the files written.
-fn write(directory: &Path) -> io::Result<Vec<PathBuf>> {
+fn write(directory: &Path, channels: Channels) -> io::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(directory)?;
     if std::fs::read_dir(directory)?.next().is_some() {
         return Err(io::ErrorKind::DirectoryNotEmpty.into());
     }
-    directory::write_example(directory)
+    directory::write_example(directory, channels)
 }

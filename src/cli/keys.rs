@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use ticketbridge_store::{Resealed, SealedColumn, Store, StoreError, Tx};
 
 use crate::app;
-use crate::cli::{ConfigDir, fail, serve};
+use crate::cli::{ConfigDir, fail, say, serve};
 
 /// Rows of one transaction: short enough for the service beside it.
 const BATCH_MAX: u32 = 100;
@@ -18,17 +18,17 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
         Err(code) => return code,
     };
     if config.privacy.keys.len() < 2 {
-        println!("[privacy] key holds one key only: nothing but that key can open what is there");
+        say("[privacy] key holds one key only: nothing but that key can open what is there");
     }
     let store = match app::open_store(&config).await {
         Ok(store) => store,
         Err(error) => return fail(crate::worker::chain(&error)),
     };
-    let left = rotate_all(&store, |line| println!("{line}")).await;
+    let left = rotate_all(&store, |line| say(&line)).await;
     let closed = store.close().await;
     match (left, closed) {
         (Ok(0), Ok(())) => {
-            println!("nothing is left under an older key: it can be taken out of [privacy] key");
+            say("nothing is left under an older key: it can be taken out of [privacy] key");
             ExitCode::SUCCESS
         }
         (Ok(left), Ok(())) => fail(format!(

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 
-use crate::cli::fail;
+use crate::cli::{fail, say};
 use ask::Client;
 
 /// What ops do from a shell.
@@ -363,7 +363,7 @@ pub struct Guest {
 pub async fn run(command: OpsCommand) -> ExitCode {
     match answer(command).await {
         Ok(text) => {
-            println!("{}", text.trim_end());
+            say(text.trim_end());
             ExitCode::SUCCESS
         }
         Err(sentence) => fail(sentence),

@@ -9,14 +9,14 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use ticketbridge_core::{BackendId, ChannelId};
 
-use crate::cli::fail;
+use crate::cli::{fail, say};
 use crate::config::{ChannelConfig, Config, Environment};
 use crate::sandbox::douyin::{App, SimProduct};
 use crate::sandbox::platform::PlatformOptions;
 use crate::sandbox::stories::{self, Channel};
 use crate::sandbox::timeline::play_aloud;
 use crate::sandbox::{
-    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, Stage, Story,
+    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, SimTripStore, Stage, Story,
 };
 
 /// What to play, against whom.
@@ -34,12 +34,15 @@ pub(super) struct SandboxArguments {
     /// Which of its back-ends to play
     #[arg(long, value_name = "ID", default_value = "gate")]
     backend: String,
-    /// The product on sale, as the channel names it: LP-V2|LP-B2 for douyin, FOREST for kakao when left out
+    /// The product on sale, as the channel names it: LP-V2|LP-B2, FOREST or DANANG when left out, by the adapter
     #[arg(long, value_name = "PRODUCT")]
     product: Option<String>,
     /// Where the simulated channel listens: `api_base` of the channel
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9101", alias = "douyin")]
     listen: SocketAddr,
+    /// Where the simulated travel agency of a tripstore channel listens: its `erp.base_url`
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9103")]
+    agency: SocketAddr,
     /// Where the simulated ticketing system listens: `base_url` of the back-end
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
     tickets: SocketAddr,
@@ -74,9 +77,9 @@ pub(super) async fn sandbox(arguments: SandboxArguments) -> ExitCode {
 /// Every story, grouped by the adapter of the channel that it plays.
 fn list() {
     for (adapter, stories) in stories::listed() {
-        println!("adapter {adapter}");
+        say(format_args!("adapter {adapter}"));
         for (name, about) in stories {
-            println!("  {name:<26} {about}");
+            say(format_args!("  {name:<26} {about}"));
         }
     }
 }
@@ -108,14 +111,21 @@ impl<'a> Setting<'a> {
             "douyin" => {
                 let chosen = self.chosen(stories::douyin::STORIES)?;
                 let douyin = self.douyin().await?;
-                println!("simulated Douyin on {} (the channel's api_base)", douyin.api_base());
+                say(format_args!("simulated Douyin on {} (the channel's api_base)", douyin.api_base()));
                 self.play_on(douyin, chosen).await
             }
             "kakao" => {
                 let chosen = self.chosen(stories::kakao::STORIES)?;
                 let kakao = self.kakao().await?;
-                println!("simulated Kakao on {} (the channel's api_base)", kakao.base_url());
+                say(format_args!("simulated Kakao on {} (the channel's api_base)", kakao.base_url()));
                 self.play_on(kakao, chosen).await
+            }
+            "tripstore" => {
+                let chosen = self.chosen(stories::tripstore::STORIES)?;
+                let trip = self.tripstore().await?;
+                say(format_args!("simulated marketplace on {} (the channel's api_base)", trip.market.base_url()));
+                say(format_args!("simulated travel agency on {} (the channel's erp.base_url)", trip.agency.base_url()));
+                self.play_on(trip, chosen).await
             }
             other => Err(format!("the sandbox has no stories for channels of the adapter `{other}`")),
         }
@@ -134,16 +144,16 @@ impl<'a> Setting<'a> {
 
     async fn play_on<C: Channel>(&self, channel: C, chosen: Vec<&Story<C>>) -> Result<usize, String> {
         let tickets = self.tickets().await?;
-        println!("simulated ticketing system on {} (the back-end's base_url)", tickets.base_url());
+        say(format_args!("simulated ticketing system on {} (the back-end's base_url)", tickets.base_url()));
         let token = self.config.ops_tokens.first().ok_or("no ops token is configured")?;
         let stage = Stage::new(&self.arguments.against, token.token.expose_secret(), channel, tickets);
         let colour = std::io::stdout().is_terminal();
         let mut failed = 0;
         for story in chosen {
-            println!("\n── {}: {}\n", story.name, story.about);
+            say(format_args!("\n── {}: {}\n", story.name, story.about));
             let played = play_aloud(story, &stage, colour, &mut std::io::stdout()).await;
             let verdict = played.map_err(|error| format!("the timeline cannot be printed: {error}"))?;
-            println!("\n{}", verdict.to_string().trim_end());
+            say(format_args!("\n{}", verdict.to_string().trim_end()));
             failed += usize::from(!verdict.passed);
         }
         Ok(failed)
@@ -187,6 +197,19 @@ impl<'a> Setting<'a> {
         let options = self.platform("FOREST")?;
         let cannot = |error| format!("the simulated Kakao cannot listen on {}: {error}", self.arguments.listen);
         SimKakao::start(options).await.map_err(cannot)
+    }
+
+    async fn tripstore(&self) -> Result<SimTripStore, String> {
+        let market = self.platform("DANANG")?;
+        let erp = self.channel()?.settings.expose().get("erp").cloned();
+        let erp = erp.ok_or("the stories need an agency that is told: write `erp` into the channel's settings")?;
+        let calls_secret = secret(&erp, "secret")?;
+        let agency = PlatformOptions { calls_secret, listen: self.arguments.agency, ..market.clone() };
+        let cannot = |error| {
+            let (market, agency) = (self.arguments.listen, self.arguments.agency);
+            format!("the simulated marketplace and agency cannot listen on {market} and {agency}: {error}")
+        };
+        SimTripStore::start(market, agency).await.map_err(cannot)
     }
 
     /// What a platform that tells whole orders needs; its product is one that a person accepts.

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{self, Parts};
-use crate::cli::{ConfigDir, fail};
+use crate::cli::{ConfigDir, fail, say, warn};
 use crate::config::{Config, Environment};
 use crate::reload;
 
@@ -26,14 +26,14 @@ pub(super) async fn serve(directory: ConfigDir) -> ExitCode {
         Ok(bridge) => bridge,
         Err(error) => return fail(crate::worker::chain(&error)),
     };
-    println!("ticketbridge listens on {}", bridge.url());
+    say(format_args!("ticketbridge listens on {}", bridge.url()));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
                 // What was refused is logged, and kept for `GET /ops/v1/config`.
-                let _outcome = reload::reload(bridge.shared());
+                let _outcome = reload::reload(bridge.shared()).await;
             }
         }
     }
@@ -50,7 +50,7 @@ pub(super) async fn migrate(directory: ConfigDir) -> ExitCode {
     crate::telemetry::start_logging(&config.log);
     match app::open_store(&config).await {
         Ok(store) => {
-            println!("the schema of {} is up to date", kind_of(config.database.url.expose_secret()));
+            say(format_args!("the schema of {} is up to date", kind_of(config.database.url.expose_secret())));
             match store.close().await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(crate::worker::chain(&error)),
@@ -66,7 +66,7 @@ fn kind_of(url: &str) -> &str {
 
 pub(super) fn load(directory: &ConfigDir) -> Result<Config, ExitCode> {
     Config::load(&directory.directory, &Environment::Process).map_err(|report| {
-        eprintln!("{report}");
+        warn(&report);
         fail("the configuration cannot be used; every problem is listed above")
     })
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ticketbridge_core::ChannelId;
 use ticketbridge_core::port::{Context, RawRequest};
 
-use crate::cli::{ConfigDir, fail};
+use crate::cli::{ConfigDir, fail, say, warn};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Environment};
 use crate::registry::Registry;
@@ -24,7 +24,7 @@ pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode
     let config = match Config::load(&config.directory, &Environment::Process) {
         Ok(config) => config,
         Err(report) => {
-            eprintln!("{report}");
+            warn(&report);
             return fail("the configuration cannot be used; every problem is listed above");
         }
     };
@@ -38,21 +38,21 @@ pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode
     };
     let raw = captured.raw();
     let cx = Context { now: SystemClock::new().now(), nonce: [0; 16], delivery_id: "", access_token: None, attempt: 1 };
-    println!("{} {}{}", raw.method, captured.path, if captured.query.is_empty() { "" } else { "?…" });
+    say(format_args!("{} {}{}", raw.method, captured.path, if captured.query.is_empty() { "" } else { "?…" }));
     for step in channel.channel.explain_verify(raw, &cx) {
         let mark = match step.ok {
             Some(true) => "ok  ",
             Some(false) => "FAIL",
             None => "    ",
         };
-        println!("{mark} {}: {}", step.what, step.found);
+        say(format_args!("{mark} {}: {}", step.what, step.found));
     }
     match channel.channel.verify(raw, &cx) {
         Ok(verified) => {
-            println!("verified: application or key number {}", verified.key_index() + 1);
+            say(format_args!("verified: application or key number {}", verified.key_index() + 1));
             match channel.channel.decode(&verified) {
-                Ok(_) => println!("the body can be read"),
-                Err(error) => println!("the body cannot be read: {error}"),
+                Ok(_) => say("the body can be read"),
+                Err(error) => say(format_args!("the body cannot be read: {error}")),
             }
             ExitCode::SUCCESS
         }

@@ -48,6 +48,19 @@ impl Report {
         Self::new(directory, vec![finding], None)
     }
 
+    /// Data keys that are taken out although `column` still holds text that only they open.
+    pub fn of_missing_data_key(config: &Config, column: &str) -> Self {
+        let place = config.privacy.place.clone();
+        let finding = Finding {
+            file: place.file,
+            line: place.line,
+            problem: format!("`privacy.key` lacks a key under which `{column}` is still sealed"),
+            mend: "put it back behind the new one, run `ticketbridge keys rotate`, then take it out".to_owned(),
+            severity: Severity::Problem,
+        };
+        Self::new(&config.source, vec![finding], None)
+    }
+
     /// Whether the configuration can be used: no problems, though perhaps warnings.
     pub fn is_usable(&self) -> bool {
         self.problems().next().is_none()

@@ -54,6 +54,8 @@ pub struct Database {
 pub struct Privacy {
     /// Keys that encrypt personal data: the first encrypts, all decrypt.
     pub keys: Vec<SecretBox<[u8; DATA_KEY_BYTES]>>,
+    /// Where they stand.
+    pub(super) place: Place,
 }
 
 /// What the holder of an ops token may do.
@@ -120,7 +122,7 @@ pub enum LogFormat {
 }
 
 /// `[log]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// Its form.
     pub format: LogFormat,
@@ -286,8 +288,9 @@ fn privacy(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Privacy> {
         }
         false => read_one(value).map(|key| vec![key]),
     });
+    let place = table.place_of("key");
     table.finish();
-    keys.map(|keys| Privacy { keys })
+    keys.map(|keys| Privacy { keys, place })
 }
 
 fn ops_tokens(table: &Table<'_>, around: &Surroundings<'_>) -> Option<Vec<OpsToken>> {

@@ -21,6 +21,7 @@ use crate::command::{Command, Counts, PlaceOrder};
 use crate::effect::{DeadlineKind, Effect, StockKey, TicketOp};
 use crate::event::{Actor, Event};
 use crate::id::BackendId;
+use crate::money::{EntryKind, PRESUMED};
 use crate::order::{AttentionKind, Booking, Order, TicketingState};
 use crate::product::{BookingProduct, StockFrom, Ticketing as TicketSource};
 use crate::rejection::{Rejection, Why};
@@ -76,6 +77,31 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
         let sentence = "this order belongs to a partner's own system; change it there";
         return Err(Rejection::new(Why::ReadOnlyOrder, sentence));
     }
+    answer(order, command, actor, moment).map(|decision| retract_presumed(order, decision))
+}
+
+/// What a refund with a number of its own replaces is said aloud, so that the history alone adds up.
+fn retract_presumed(order: &Order, decision: Decision) -> Decision {
+    let mut is_presumed = order.money.presumes_refund();
+    let mut events = Vec::with_capacity(decision.events.len());
+    for event in decision.events {
+        match &event {
+            Event::PaymentRecorded { entry } if entry.kind == EntryKind::Refund && entry.reference == PRESUMED => {
+                is_presumed = true;
+            }
+            Event::PaymentRecorded { entry } if entry.kind == EntryKind::Refund && is_presumed => {
+                events.push(Event::PaymentRetracted { reference: PRESUMED.to_owned() });
+                is_presumed = false;
+            }
+            Event::RefundApproved { pending: Some(_), .. } => is_presumed = true,
+            _ => {}
+        }
+        events.push(event);
+    }
+    Decision { events, ..decision }
+}
+
+fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Result<Decision, Rejection> {
     match command {
         Command::PlaceOrder(placed, _) => sale::place_again(order, placed),
         Command::RecordPayments { entries } => sale::record_payments(order, entries),

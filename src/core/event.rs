@@ -285,6 +285,9 @@ pub enum Event {
     OrderCancelled {
         /// Why.
         reason: CancelReason,
+        /// What the person says who called it off.
+        #[serde(default)]
+        why: Option<String>,
     },
     /// The channel took a report.
     ReportAcknowledged {
@@ -472,7 +475,9 @@ impl Event {
             | Event::GuestsRevealed { reason }
             | Event::GuestsErased { reason }
             | Event::RefundRejected { reason, .. } => Some(reason),
-            Event::RefundApprovalStarted { reason, .. } | Event::RefundApproved { reason, .. } => reason.as_deref(),
+            Event::RefundApprovalStarted { reason, .. }
+            | Event::RefundApproved { reason, .. }
+            | Event::OrderCancelled { why: reason, .. } => reason.as_deref(),
             Event::TicketingUnknown { why, .. } | Event::ReportRefused { why, .. } => Some(why),
             Event::ReportLeftToPerson { what, .. } => Some(what),
             Event::AttentionRaised { sentence, .. } => Some(sentence),

@@ -130,7 +130,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }),
         Event::TicketsIssued { booking, backend_ref, tickets, by_hand } => {
             of(order, booking, |t| {
-                if t.state == TicketingState::Cancelled && t.handover != Handover::NotAsked {
+                if t.channel_holds_void() && t.request.is_some() {
                     t.handover = Handover::Owed;
                 }
                 t.tickets = tickets.clone();
@@ -278,7 +278,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }
         Event::RefundForced { .. } => {}
         Event::BookingCancelled { .. } => end_booking(order, BookingState::Cancelled),
-        Event::OrderCancelled { reason } => cancel_order(order, *reason),
+        Event::OrderCancelled { reason, .. } => cancel_order(order, *reason),
         Event::ReportAcknowledged { .. } | Event::GuestsRevealed { .. } => {}
         Event::ReportRefused { .. } => {}
         Event::PictureTaken { mirror, sale, dates } => picture(order, mirror, sale, *dates),

@@ -22,6 +22,7 @@ pub mod order;
 pub mod personal;
 pub mod port;
 pub mod product;
+pub mod quoted;
 pub mod rejection;
 pub mod retry;
 pub mod rules;

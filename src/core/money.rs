@@ -172,6 +172,10 @@ impl Money {
             None => self.ledger.push(entry),
         }
     }
+    /// Whether a refund stands here that the channel has given no number yet.
+    pub fn presumes_refund(&self) -> bool {
+        self.ledger.iter().any(|e| e.kind == EntryKind::Refund && e.reference == PRESUMED)
+    }
     /// Whether this very movement is already recorded.
     pub fn knows(&self, entry: &LedgerEntry) -> bool {
         self.ledger.iter().any(|e| {

@@ -215,6 +215,10 @@ impl Ticketing {
             | TicketingState::CancelRefused => true,
         }
     }
+    /// Whether the channel was given an earlier set of tickets, and those were made void.
+    pub fn channel_holds_void(&self) -> bool {
+        self.state == TicketingState::Cancelled && self.handover != Handover::NotAsked
+    }
 }
 
 /// The reservation of a visit date.

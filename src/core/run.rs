@@ -42,7 +42,7 @@ pub fn run(
     let first = match (order, command) {
         (None, Command::PlaceOrder(placed, counts)) => place(placed, counts, moment)?,
         (None, _) => return Err(Rejection::new(Why::NotFound, "there is no such order")),
-        (Some(order), _) => decide(order, command, actor, moment)?,
+        (Some(order), _) => decide(order, &command.without_guests(order), actor, moment)?,
     };
     let mut events = Vec::new();
     let mut effects = Vec::new();

@@ -11,7 +11,9 @@ use crate::clock::{Clock, Ids as _, ShiftedClock, SystemIds};
 use crate::config::{Config, Environment};
 use crate::sandbox::douyin::{App, SimProduct};
 use crate::sandbox::platform::PlatformOptions;
-use crate::sandbox::{Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, Stage};
+use crate::sandbox::{
+    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, SimTripStore, Stage,
+};
 
 /// How many times as fast stated lengths of time pass.
 pub(super) const TIME_SCALE: f64 = 60.0;
@@ -29,6 +31,7 @@ pub(super) struct Cast {
     pub(super) bridge: Bridge,
     pub(super) douyin: Stage<SimDouyin>,
     pub(super) kakao: Stage<SimKakao>,
+    pub(super) trip: Stage<SimTripStore>,
     pub(super) ops_token: String,
 }
 
@@ -40,6 +43,9 @@ struct Secrets {
     gate: String,
     kakao_events: String,
     kakao_calls: String,
+    trip_events: String,
+    trip_calls: String,
+    agency: String,
 }
 
 impl Secrets {
@@ -55,6 +61,9 @@ impl Secrets {
             gate: webhook(),
             kakao_events: webhook(),
             kakao_calls: webhook(),
+            trip_events: webhook(),
+            trip_calls: webhook(),
+            agency: webhook(),
         }
     }
     fn environment(&self) -> Environment {
@@ -65,6 +74,9 @@ impl Secrets {
             ("GATE_SECRET", self.gate.as_str()),
             ("KAKAO_WEBHOOK_SECRET", self.kakao_events.as_str()),
             ("KAKAO_API_SECRET", self.kakao_calls.as_str()),
+            ("TRIPSTORE_WEBHOOK_SECRET", self.trip_events.as_str()),
+            ("TRIPSTORE_API_SECRET", self.trip_calls.as_str()),
+            ("ERP_SECRET", self.agency.as_str()),
         ])
     }
 }
@@ -73,6 +85,7 @@ impl Secrets {
 struct Partners {
     douyin: SimDouyin,
     kakao: SimKakao,
+    trip: SimTripStore,
     backend: SimBackend,
 }
 
@@ -84,14 +97,19 @@ impl Partners {
         let mut douyin = SimDouyinOptions::usual("douyin-main", app, ACCOUNT, products, time.clone());
         douyin.journal = journal.clone();
         douyin.limits.answer_at_least = Millis::seconds(5).to_std();
-        let (events, calls) = (&secrets.kakao_events, &secrets.kakao_calls);
-        let mut kakao = PlatformOptions::usual("kakao-jeju", events, calls, "FOREST", time.clone());
-        kakao.journal = journal.clone();
+        let platform = |channel: &str, events: &str, calls: &str, product: &str| {
+            let usual = PlatformOptions::usual(channel, events, calls, product, time.clone());
+            PlatformOptions { journal: journal.clone(), ..usual }
+        };
+        let kakao = platform("kakao-jeju", &secrets.kakao_events, &secrets.kakao_calls, "FOREST");
+        let market = platform("trip", &secrets.trip_events, &secrets.trip_calls, "DANANG");
+        let agency = platform("trip", "", &secrets.agency, "DANANG");
         let mut backend = SimBackendOptions::usual("gate", &secrets.gate, time.clone());
-        backend.journal = journal;
+        backend.journal = journal.clone();
         Ok(Self {
             douyin: SimDouyin::start(douyin).await?,
             kakao: SimKakao::start(kakao).await?,
+            trip: SimTripStore::start(market, agency).await?,
             backend: SimBackend::start(backend).await?,
         })
     }
@@ -99,6 +117,7 @@ impl Partners {
     fn meet(&self, bridge: &Bridge) {
         self.douyin.set_bridge_url(bridge.url());
         self.kakao.set_bridge_url(bridge.url());
+        self.trip.market.set_bridge_url(bridge.url());
         self.backend.set_bridge_url(bridge.url());
     }
 }
@@ -115,6 +134,8 @@ pub(super) async fn assemble(directory: &Path) -> Result<Cast, String> {
     let addresses = Addresses {
         douyin: partners.douyin.api_base(),
         kakao: partners.kakao.base_url(),
+        market: partners.trip.market.base_url(),
+        agency: partners.trip.agency.base_url(),
         backend: partners.backend.base_url(),
     };
     directory::write(directory, &addresses).map_err(|error| format!("the configuration cannot be written: {error}"))?;
@@ -127,7 +148,8 @@ pub(super) async fn assemble(directory: &Path) -> Result<Cast, String> {
     let (url, token) = (bridge.url(), secrets.ops_token);
     Ok(Cast {
         douyin: Stage::new(&url, &token, partners.douyin, partners.backend.clone()),
-        kakao: Stage::new(&url, &token, partners.kakao, partners.backend),
+        kakao: Stage::new(&url, &token, partners.kakao, partners.backend.clone()),
+        trip: Stage::new(&url, &token, partners.trip, partners.backend),
         bridge,
         ops_token: token,
     })

@@ -28,18 +28,20 @@ const FILES: &[File] = files![
 ];
 
 /// What the demo has beside it.
-const KOREA: &[File] = files!["examples/korea": "channels/kakao-jeju.toml", "products/jeju.toml"];
+const KOREA: &[File] = files!["examples/korea": "channels/kakao-jeju.toml", "channels/trip.toml", "products/jeju.toml", "products/danang.toml"];
 
 /// Where the simulators listen.
 pub(super) struct Addresses {
     pub(super) douyin: String,
     pub(super) kakao: String,
+    pub(super) market: String,
+    pub(super) agency: String,
     pub(super) backend: String,
 }
 
 /// What the demo changes: everything else is the example as it stands.
-fn changes(at: &Addresses) -> [(&'static str, String); 9] {
-    let Addresses { douyin, kakao, backend } = at;
+fn changes(at: &Addresses) -> [(&'static str, String); 11] {
+    let Addresses { douyin, kakao, market, agency, backend } = at;
     [
         ("\"127.0.0.1:8080\"", "\"127.0.0.1:0\"".to_owned()),
         ("\"sqlite://data/ticketbridge.db\"", "\"sqlite://DIRECTORY/demo.db\"".to_owned()),
@@ -48,18 +50,30 @@ fn changes(at: &Addresses) -> [(&'static str, String); 9] {
         ("\"https://open.douyin.com\"", format!("\"{douyin}\"")),
         ("\"https://tickets.example/bridge\"", format!("\"{backend}\"")),
         ("\"https://kakao.example\"", format!("\"{kakao}\"")),
+        ("\"https://marketplace.example\"", format!("\"{market}\"")),
+        ("\"https://erp.example\"", format!("\"{agency}\"")),
         // Ten minutes pass in ten seconds.
         ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
         ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),
     ]
 }
 
+/// Which channels a starter directory has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channels {
+    /// Douyin.
+    Douyin,
+    /// Douyin, a Kakao-style platform and a TripStore-style marketplace.
+    WithKorea,
+}
+
 /// Writes the example as it stands into `directory`; gives the files written.
 ///
 /// # Errors
 /// When a file or folder cannot be made.
-pub(crate) fn write_example(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    FILES.iter().map(|file| write_file(directory.join(file.path), file.text)).collect()
+pub(crate) fn write_example(directory: &Path, channels: Channels) -> io::Result<Vec<PathBuf>> {
+    let beside = if channels == Channels::WithKorea { KOREA } else { &[] };
+    FILES.iter().chain(beside).map(|file| write_file(directory.join(file.path), file.text)).collect()
 }
 
 fn write_file(target: PathBuf, text: &str) -> io::Result<PathBuf> {
@@ -96,7 +110,8 @@ mod tests {
     fn every_change_finds_what_it_changes() {
         let all: String = FILES.iter().chain(KOREA).map(|file| file.text).collect();
         let nowhere = || "http://127.0.0.1:1".to_owned();
-        for (from, _) in changes(&Addresses { douyin: nowhere(), kakao: nowhere(), backend: nowhere() }) {
+        let (douyin, kakao, market, agency, backend) = (nowhere(), nowhere(), nowhere(), nowhere(), nowhere());
+        for (from, _) in changes(&Addresses { douyin, kakao, market, agency, backend }) {
             assert!(all.contains(from), "the example no longer says {from}");
         }
     }

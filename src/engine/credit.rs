@@ -16,8 +16,10 @@ use crate::live::Running;
 struct Position {
     /// Kept back until it is paid.
     held: i64,
-    /// Taken.
-    charged: i64,
+    /// Taken for what was sold.
+    taken: i64,
+    /// Given back of that.
+    returned: i64,
 }
 
 impl Position {
@@ -29,9 +31,12 @@ impl Position {
         let (received, refunded) = (money.received(), money.refunded());
         match order.state {
             // What a refund left behind is the distributor's cost; everything else goes back.
-            OrderState::Cancelled => Self { held: 0, charged: money.fee().min(received - refunded).max(0) },
+            OrderState::Cancelled => {
+                let kept = money.fee().min(received - refunded).max(0);
+                Self { held: 0, taken: received, returned: received - kept }
+            }
             OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked | OrderState::Completed => {
-                Self { held: (money.due - received).max(0), charged: (received - refunded).max(0) }
+                Self { held: (money.due - received).max(0), taken: received, returned: refunded.min(received) }
             }
         }
     }
@@ -93,21 +98,21 @@ pub(crate) async fn follow(
     }
 }
 
-/// The entries between two positions. The first hold is written even when it is zero: it says which account the order is on.
+/// The entries between two positions. The first hold is written even when it is zero: it says which account the order is on. What
+/// turns out to be less than was told before is a negative entry of the same kind: a sale stays what was sold.
 fn entries(first: bool, was: Position, is: Position, order: &Order) -> Vec<CreditEntry> {
-    let captured = (is.charged - was.charged).max(0);
-    let refunded = (was.charged - is.charged).max(0);
+    let captured = is.taken - was.taken;
     // What is captured leaves the hold; what it cannot cover is held first.
     let to_hold = is.held - was.held + captured;
     let moves = [
         (CreditKind::Hold, to_hold.max(0), first),
         (CreditKind::Capture, captured, false),
         (CreditKind::Release, (-to_hold).max(0), false),
-        (CreditKind::Refund, refunded, false),
+        (CreditKind::Refund, is.returned - was.returned, false),
     ];
     moves
         .into_iter()
-        .filter(|(_, amount, always)| *amount > 0 || *always)
+        .filter(|(_, amount, always)| *amount != 0 || *always)
         .map(|(kind, amount, _)| CreditEntry {
             kind,
             amount,

@@ -16,6 +16,7 @@ pub mod platform;
 pub mod stories;
 pub mod time;
 pub mod timeline;
+pub mod tripstore;
 pub mod webhook;
 
 mod net;
@@ -26,3 +27,4 @@ pub use journal::{Journal, Party};
 pub use kakao::SimKakao;
 pub use stories::{Stage, Story, Verdict, play};
 pub use time::SimTime;
+pub use tripstore::SimTripStore;

@@ -56,6 +56,7 @@ fn plain(call: &str) -> &str {
         "reservation.canceled" => "it is called off",
         "reservation.used" => "the guest was there",
         "reservation.no_show" => "the guest was not there",
+        "product.status_changed" => "the product is sold, or not",
         "payment.canceled" => "money went back",
         "payment.refund_updated" => "news of a refund",
         "reservations/confirm" => "yes, accept it",
@@ -65,6 +66,22 @@ fn plain(call: &str) -> &str {
         "reservations/use" => "the guest was there",
         "reservations/no-show" => "the guest was not there",
         "reservations/read" => "how do you see it?",
+        "booking.received" => "a request to book",
+        "booking.completed" => "it is completed",
+        "booking.cancel_requested" => "the guest wants out",
+        "booking.cancel_withdrawn" => "the guest comes after all",
+        "booking.canceled" => "it is called off",
+        "booking.departed" => "they have departed",
+        "booking.agency_no_changed" => "another number",
+        "payment.recorded" => "money came in",
+        "payment_link.updated" => "news of a link",
+        "bookings/complete" => "yes, complete it",
+        "bookings/cancel" => "please call it off",
+        "bookings/read" => "how do you see it?",
+        "bookings/enter" => "a booking for your books",
+        "bookings/change" => "a booking has changed",
+        "payment-links/send" => "send a payment link",
+        "payment-links/revoke" => "take the link back",
         "payments/cancel" => "return this payment",
         other => other,
     }
@@ -156,7 +173,11 @@ impl Axes {
             ("refund", "refund_case.state"),
             ("attention", "attention.kind"),
         ];
-        let values = FIELDS.into_iter().map(|(axis, field)| (axis, text_at(order, field).to_owned())).collect();
+        let shown = FIELDS.into_iter().map(|(axis, field)| (axis, text_at(order, field).to_owned()));
+        // Where the channel tells whole orders, its own people's name for the state follows from all the others.
+        let is_told_whole = order.get("channel_view").is_some_and(Value::is_object);
+        let label = is_told_whole.then(|| ("label", text_at(order, "label").to_owned()));
+        let values = shown.chain(label).collect();
         let waits = !matches!(text_at(order, "booking.ticketing.state"), "issued" | "cancelled" | "not_needed" | "");
         let deadline = chrono::DateTime::parse_from_rfc3339(text_at(order, "booking.ticketing.deadline")).ok();
         Self { values, deadline_ms: deadline.filter(|_| waits).map(|t| t.timestamp_millis()) }

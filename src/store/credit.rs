@@ -79,7 +79,7 @@ pub struct CreditSums {
 pub struct CreditEntry {
     /// What moved it.
     pub kind: CreditKind,
-    /// How much, minor units, zero or more.
+    /// How much, minor units; negative where it takes back a part of what was written before.
     pub amount: i64,
     /// The same kind and reference is the same movement.
     pub reference: String,
@@ -140,7 +140,7 @@ impl Tx {
         for entry in entries {
             let ((from, to), change) = (entry.kind.books(), entry.kind.changes(entry.amount));
             sums = CreditSums { balance: sums.balance + change.balance, held: sums.held + change.held };
-            if sums.held < 0 || entry.amount < 0 {
+            if sums.held < 0 {
                 return Err(StoreError::Column("credit_account.held"));
             }
             self.execute(

@@ -105,4 +105,21 @@ impl Store {
         let row = self.row(&sql, values![self.sealer().current_like()]).await?;
         row.map_or(Ok(0), |row| get_count(&row, "many"))
     }
+
+    /// A column with text that could not be opened any more under `keys` alone; `None` when every key that is left out is done with.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn sealed_beyond(&self, keys: &[[u8; 32]]) -> Result<Option<&'static SealedColumn>, StoreError> {
+        for like in self.sealer().like_without(keys) {
+            for column in SealedColumn::ALL {
+                let SealedColumn { table, column: name, .. } = *column;
+                let sql = format!("SELECT 1 AS found FROM {table} WHERE {name} LIKE ? LIMIT 1");
+                if self.row(&sql, values![like.as_str()]).await?.is_some() {
+                    return Ok(Some(column));
+                }
+            }
+        }
+        Ok(None)
+    }
 }

@@ -77,6 +77,14 @@ impl Sealer {
         self.0.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What text is like, in SQL, that is sealed with a key of ours that is not among `keys`.
+    pub(crate) fn like_without(&self, keys: &[[u8; 32]]) -> Vec<String> {
+        let others: Vec<String> = keys.iter().map(key_id).collect();
+        let ours = self.keys();
+        let lost = ours.keys.iter().filter(|key| !others.contains(&key.id));
+        lost.map(|key| format!("{VERSION}.{}.%", key.id)).collect()
+    }
+
     /// What text that is sealed with the current key is like, in SQL.
     pub(crate) fn current_like(&self) -> String {
         format!("{VERSION}.{}.%", self.keys().current().id)

@@ -69,6 +69,7 @@ impl Worker {
                 }
             }
         };
+        let result = result.without_guests(&order);
         let now = self.engine.clock().now();
         match &result {
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => {

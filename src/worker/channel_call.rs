@@ -39,7 +39,7 @@ impl Worker {
         let write = |cx: &Context<'_>| channel.channel.report(report, &order, cx);
         let read = |response: &HttpResponse| {
             let learned = channel.channel.learned(report, &order, response);
-            told(channel.channel.read_report(report, response), learned, &order)
+            told(channel.channel.read_report(report, response), learned, &order).without_guests(&order)
         };
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,

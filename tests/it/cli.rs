@@ -50,6 +50,30 @@ async fn check_prints_its_findings_on_standard_output() {
 }
 
 #[tokio::test]
+async fn the_sandbox_lists_its_stories_by_adapter_and_refuses_what_it_cannot_play() {
+    let place = place();
+    let (code, out, _) = said(place.run_bare(&["sandbox", "--list"]).await);
+    assert_eq!(code, Some(0));
+    for (adapter, story) in
+        [("douyin", "purchase-to-gate"), ("kakao", "payment-only-cancel"), ("tripstore", "part-payment")]
+    {
+        let (_, of_adapter) = out.split_once(&format!("adapter {adapter}\n")).unwrap_or_else(|| panic!("{out}"));
+        let of_adapter = of_adapter.split("adapter ").next().unwrap_or_default();
+        assert!(of_adapter.contains(&format!("  {story} ")), "{adapter}: {out}");
+    }
+    let cases: [(&[&str], &str); 3] = [
+        (&["--channel", "nowhere"], "no channel `nowhere` is configured"),
+        (&["--story", "payment-only-cancel"], "no story `payment-only-cancel` for the adapter `douyin`"),
+        (&["--product", "LP-V2"], "VOUCHER|BOOKING"),
+    ];
+    for (arguments, words) in cases {
+        let (code, _, err) = said(place.run(&[&["sandbox"], arguments].concat()).await);
+        assert_eq!(code, Some(1), "{arguments:?}");
+        assert!(err.contains(words), "{arguments:?}: {err}");
+    }
+}
+
+#[tokio::test]
 async fn migrate_can_be_repeated_and_a_database_out_of_reach_is_code_1() {
     let place = place();
     for _ in 0..2 {
@@ -57,19 +81,16 @@ async fn migrate_can_be_repeated_and_a_database_out_of_reach_is_code_1() {
         assert_eq!(code, Some(0), "{err}");
         assert!(out.contains("sqlite") && place.path().join("ticketbridge.db").exists(), "{out}");
     }
-    let nowhere =
-        Place::with_example(|_, text| {
-            // Port 9 of this machine discards; no database answers there.
-            text.lines()
-                .map(|line| {
-                    if line.starts_with("url = \"sqlite") {
-                        "url = \"postgres://a:secret@127.0.0.1:9/b\""
-                    } else {
-                        line
-                    }
-                })
-                .fold(String::new(), |text, line| text + line + "\n")
-        });
+    let nowhere = Place::with_example(|_, text| {
+        // Port 9 of this machine discards; no database answers there. The example's own port may be taken.
+        text.lines()
+            .map(|line| match line.split_whitespace().next() {
+                Some("url") => "url = \"postgres://a:secret@127.0.0.1:9/b\"",
+                Some("listen") => "listen = \"127.0.0.1:0\"",
+                _ => line,
+            })
+            .fold(String::new(), |text, line| text + line + "\n")
+    });
     for command in ["migrate", "serve"] {
         let (code, out, err) = said(nowhere.run(&[command]).await);
         assert_eq!((code, out.as_str()), (Some(1), ""), "{command}: {err}");

@@ -12,6 +12,7 @@ use ticketbridge_core::order::OrderState;
 use ticketbridge_store::test_support::as_an_older_version_left_it;
 use ticketbridge_store::{InboxFilter, InboxVerdict, PageRequest, SealedColumn};
 
+use crate::support::partners::Outcome;
 use crate::support::{Ask, CHANNEL, OPERATOR, TestBridge, douyin, on_each_database};
 
 const OLD_KEY: &str = "key = { env = \"TICKETBRIDGE_DATA_KEY\" }";
@@ -20,16 +21,16 @@ const NEW_KEY: &str = "YW5vdGhlciBrZXkgZm9yIHRlc3RzLCAzMiBieXRlcy4=";
 const PHONE: &str = "13800000100";
 
 impl TestBridge {
-    fn change_keys(&self, keys: &str) {
+    async fn change_keys(&self, keys: &str) {
         let text = self.read_config("ticketbridge.toml");
         let line = text.lines().find(|line| line.starts_with("key = ")).expect("the key of the data");
         self.write_config("ticketbridge.toml", &text.replace(line, keys));
-        ticketbridge::reload::reload(self.bridge.shared()).unwrap_or_else(|report| panic!("{report}"));
+        ticketbridge::reload::reload(self.bridge.shared()).await.unwrap_or_else(|report| panic!("{report}"));
     }
 
-    fn with_line(&self, file: &str, lines: &str) {
+    async fn with_line(&self, file: &str, lines: &str) {
         self.write_config(file, &format!("{}\n{lines}\n", self.read_config(file)));
-        ticketbridge::reload::reload(self.bridge.shared()).unwrap_or_else(|report| panic!("{report}"));
+        ticketbridge::reload::reload(self.bridge.shared()).await.unwrap_or_else(|report| panic!("{report}"));
     }
 
     /// What `ticketbridge keys rotate` does, over a connection of its own.
@@ -62,7 +63,7 @@ impl TestBridge {
 async fn a_key_is_rotated_under_load_and_the_old_one_can_go() {
     let bridge = TestBridge::start().await;
     bridge.ticketed("V100", "R100").await;
-    bridge.change_keys(&format!("key = [\"{NEW_KEY}\", {{ env = \"TICKETBRIDGE_DATA_KEY\" }}]"));
+    bridge.change_keys(&format!("key = [\"{NEW_KEY}\", {{ env = \"TICKETBRIDGE_DATA_KEY\" }}]")).await;
     assert!(bridge.under_old_keys().await > 3);
     let load = async {
         for number in 2..30 {
@@ -72,7 +73,7 @@ async fn a_key_is_rotated_under_load_and_the_old_one_can_go() {
     let (left, ()) = tokio::join!(bridge.rotate(), load);
     assert_eq!((left, bridge.under_old_keys().await), (0, 0));
 
-    bridge.change_keys(&format!("key = \"{NEW_KEY}\""));
+    bridge.change_keys(&format!("key = \"{NEW_KEY}\"")).await;
     let bridge = bridge.restart().await;
     assert_eq!(bridge.stored("V100").await.buyer.phone.expect("a phone").reveal(), PHONE);
     let found = bridge.bridge.engine().orders_of_guest(PHONE).await.expect("a database that answers");
@@ -85,12 +86,13 @@ async fn a_key_is_rotated_under_load_and_the_old_one_can_go() {
 async fn a_rotation_goes_on_where_it_was_broken_off_and_misses_no_key() {
     let bridge = TestBridge::start().await;
     bridge.sell("V100").await;
-    bridge.change_keys(&format!("key = \"{NEW_KEY}\""));
+    let right = bridge.read_config("ticketbridge.toml");
+    bridge.write_config("ticketbridge.toml", &right.replace(OLD_KEY, &format!("key = \"{NEW_KEY}\"")));
     let config = Config::load(&bridge.config_directory(), &bridge.bridge.shared().environment).expect("right");
     assert!(app::open_store(&config).await.is_err(), "a database is not opened without any of its keys");
-    bridge.change_keys(OLD_KEY);
+    bridge.write_config("ticketbridge.toml", &right);
     bridge.sell("V200").await;
-    bridge.change_keys(&format!("key = [\"{NEW_KEY}\", {{ env = \"TICKETBRIDGE_DATA_KEY\" }}]"));
+    bridge.change_keys(&format!("key = [\"{NEW_KEY}\", {{ env = \"TICKETBRIDGE_DATA_KEY\" }}]")).await;
     let store = bridge.bridge.engine().store();
     let first: ticketbridge_store::Resealed = store
         .write("test", |tx| Box::pin(async move { tx.reseal(&SealedColumn::ALL[1], None, 1).await }))
@@ -107,7 +109,7 @@ async fn guests_are_forgotten_so_long_after_the_end_and_the_books_stay() {
     on_each_database(
         |_| {},
         async |bridge| {
-            bridge.with_line("ticketbridge.toml", "[retention]\nguests = \"30d\"");
+            bridge.with_line("ticketbridge.toml", "[retention]\nguests = \"30d\"").await;
             bridge.used("V100", "R100").await;
             bridge.sell("V200").await;
             let forget = async || bridge.bridge.engine().forget_old_guests().await.expect("a database that answers");
@@ -142,6 +144,56 @@ async fn guests_are_forgotten_so_long_after_the_end_and_the_books_stay() {
         },
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_still_needed_cannot_be_taken_out() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    let text = bridge.read_config("ticketbridge.toml");
+    bridge.write_config("ticketbridge.toml", &text.replace(OLD_KEY, &format!("key = \"{NEW_KEY}\"")));
+    let line = 1 + text.lines().position(|line| line.starts_with("key = ")).expect("the key of the data");
+    let refused = bridge.post("config/reload", &json!({})).await.expect(422).json();
+    let problem = &refused["problems"][0];
+    assert_eq!(problem["line"], line, "{refused}");
+    assert!(problem["problem"].as_str().expect("a sentence").contains("`secret.sealed`"), "{refused}");
+    // Nothing has changed: guests are read, and new ones are sealed as before.
+    bridge.sell("V200").await;
+    bridge.get("orders/douyin-main:V200").await.expect(200);
+    assert_eq!(bridge.get("config").await.expect(200).json()["version"], 1);
+}
+
+/// Back-ends and colleagues quote guests in their own words.
+#[tokio::test]
+async fn a_guest_who_is_named_in_free_text_is_masked_there() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    let quoting = json!({ "state": "refused", "reason": "Ada Example (phone 13800000100) is blocked" });
+    bridge.partners.next("/bridge/reservations", Outcome::Says(200, quoting));
+    bridge.drain().await;
+    let reason = json!({ "reason": "Ada Example called from 13800000100" });
+    bridge.post("orders/douyin-main:V100/cancel", &reason).await.expect(200);
+    bridge.sell("V200").await;
+    bridge.book("R200", "V200", "2026-12-01").await;
+    bridge.partners.next("/bridge/reservations", Outcome::Says(422, json!({ "reason": "Ada Example" })));
+    bridge.drain().await;
+    for path in ["", "/events", "/calls"] {
+        for sale in ["V100", "V200"] {
+            let shown = bridge.get(&format!("orders/douyin-main:{sale}{path}")).await.expect(200).text();
+            assert!(!shown.contains("Ada Example") && !shown.contains("13800000100"), "{shown}");
+        }
+    }
+    for path in ["deliveries", "backends"] {
+        let shown = bridge.get(path).await.expect(200).text();
+        assert!(!shown.contains("Ada Example"), "{shown}");
+    }
+    let events = bridge.get("orders/douyin-main:V100/events").await.expect(200).json();
+    let reasons: Vec<&str> =
+        events["items"].as_array().expect("a list").iter().filter_map(|event| event["reason"].as_str()).collect();
+    for expected in ["A******** (phone ***) is blocked", "A******** called from 138****0100"] {
+        assert!(reasons.contains(&expected), "{expected}: {reasons:?}");
+    }
 }
 
 #[tokio::test]

@@ -30,7 +30,23 @@ fn a_starter_directory_passes_the_check_and_is_never_overwritten() {
 fn the_starter_directory_is_the_whole_example() {
     let place = tempfile::TempDir::new().expect("a temporary directory");
     assert!(run(&["init", "."], place.path()).status.success());
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    is_written_whole(&place, "config");
+    assert!(!place.path().join("channels/trip.toml").exists(), "Korea is for those who ask for it");
+}
+
+#[test]
+fn with_korea_it_has_the_korean_channels_beside_the_example() {
+    let place = tempfile::TempDir::new().expect("a temporary directory");
+    assert!(run(&["init", ".", "--korea"], place.path()).status.success());
+    is_written_whole(&place, "config");
+    is_written_whole(&place, "examples/korea");
+    let checked = run(&["check", "--config", "."], place.path());
+    assert!(checked.status.success(), "{checked:?}");
+}
+
+/// Every file of a folder of the repository stands in `place`, as it is.
+fn is_written_whole(place: &tempfile::TempDir, folder: &str) {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut folders = vec![example.clone()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder") {

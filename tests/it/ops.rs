@@ -517,6 +517,11 @@ async fn a_changed_configuration_applies_as_a_whole_or_not_at_all() {
     bridge.post("config/reload", &json!({ "expected_version": 7 })).await.problem(409, "version_conflict");
     let applied = bridge.post("config/reload", &json!({ "expected_version": 1 })).await.expect(200).json();
     assert_eq!((&applied["version"], &applied["refused"]), (&json!(2), &Value::Null));
+    assert_eq!(applied["needs_restart"], json!([]));
+    let service = bridge.read_config("ticketbridge.toml");
+    bridge.write_config("ticketbridge.toml", &format!("{service}\n[log]\nformat = \"json\"\n"));
+    let applied = bridge.post("config/reload", &json!({})).await.expect(200).json();
+    assert_eq!(applied["needs_restart"], json!(["log"]), "what a reload cannot bring about is said");
     let reply = bridge.douyin("create-order", &douyin::sale("V100", 2, bridge.now())).await.json();
     assert_ne!(reply["data"]["error_code"], 0, "two units of one: {reply}");
 }

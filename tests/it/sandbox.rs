@@ -2,6 +2,7 @@
 
 mod kakao;
 mod meddling;
+mod tripstore;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -112,6 +113,9 @@ fn environment() -> Environment {
         ("GATE_SECRET", GATE_SECRET),
         ("KAKAO_WEBHOOK_SECRET", EVENTS_SECRET),
         ("KAKAO_API_SECRET", CALLS_SECRET),
+        ("TRIPSTORE_WEBHOOK_SECRET", EVENTS_SECRET),
+        ("TRIPSTORE_API_SECRET", CALLS_SECRET),
+        ("ERP_SECRET", CALLS_SECRET),
     ])
 }
 

@@ -10,14 +10,14 @@ const PRODUCTS: &str = "products/lakeside.toml";
 const DATE_NOT_BOOKABLE: i64 = 4;
 
 impl TestBridge {
-    fn change_products(&self, changes: &[(&str, &str)]) {
+    async fn change_products(&self, changes: &[(&str, &str)]) {
         let mut text = self.read_config(PRODUCTS);
         for (from, to) in changes {
             assert!(text.contains(from), "the example no longer says {from}");
             text = text.replacen(from, to, 1);
         }
         self.write_config(PRODUCTS, &text);
-        ticketbridge::reload::reload(self.bridge.shared()).expect("the configuration is right");
+        ticketbridge::reload::reload(self.bridge.shared()).await.expect("the configuration is right");
     }
 
     async fn book_for(&self, number: &str, sale: &str, date: &str) -> i64 {
@@ -34,15 +34,17 @@ async fn a_reload_touches_only_orders_placed_afterwards() {
     let before = bridge.order("V100").await["rules"].clone();
     assert_eq!(before["config_version"], 1);
     assert_eq!(before["voucher"]["price"], 19_900);
-    bridge.change_products(&[
-        // Fewer dates, another refund fee, another deadline.
-        (
-            "booking_window = { from = \"2026-11-01\", to = \"2027-03-31\" }",
-            "booking_window = { from = \"2026-11-01\", to = \"2026-12-15\" }",
-        ),
-        ("{ before_visit = \"48h\", fee_bp = 0 }", "{ before_visit = \"48h\", fee_bp = 5000 }"),
-        ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"20m\""),
-    ]);
+    bridge
+        .change_products(&[
+            // Fewer dates, another refund fee, another deadline.
+            (
+                "booking_window = { from = \"2026-11-01\", to = \"2027-03-31\" }",
+                "booking_window = { from = \"2026-11-01\", to = \"2026-12-15\" }",
+            ),
+            ("{ before_visit = \"48h\", fee_bp = 0 }", "{ before_visit = \"48h\", fee_bp = 5000 }"),
+            ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"20m\""),
+        ])
+        .await;
     bridge.sell("V200").await;
     assert_eq!(bridge.order("V100").await["rules"], before);
     let after = bridge.order("V200").await["rules"].clone();
@@ -78,7 +80,7 @@ async fn a_product_that_left_the_configuration_is_still_good_for_those_who_bough
     let products = bridge.read_config(PRODUCTS);
     let (_, others) = products.split_once("# ── LP-V1|LP-B1").expect("a heading of the example");
     bridge.write_config(PRODUCTS, &format!("# {others}"));
-    ticketbridge::reload::reload(bridge.bridge.shared()).expect("the configuration is right");
+    ticketbridge::reload::reload(bridge.bridge.shared()).await.expect("the configuration is right");
     let refused = bridge.douyin("create-order", &douyin::sale("V200", 2, bridge.now())).await.expect(200).json();
     assert_ne!(refused["data"]["error_code"], 0, "it is no longer sold");
     assert_eq!(bridge.book_for("R100", "V100", "2026-12-20").await, 0);

@@ -5,7 +5,7 @@ use ticketbridge::statement::Statement;
 use ticketbridge_core::product::{Currency, DateRange};
 use ticketbridge_core::{Date, Millis, TimeZone};
 
-use crate::support::{Ask, CHANNEL, SETTLEMENT, TestBridge};
+use crate::support::{Ask, CHANNEL, SETTLEMENT, TestBridge, kakao};
 
 const COMMISSION_BP: i64 = 333;
 const PRICE: i64 = 39_800;
@@ -42,7 +42,15 @@ impl TestBridge {
         let order = self.stored(number).await;
         let events = self.bridge.engine().store().events(&order.id, 0, 200).await.expect("a history");
         let mut entries: Vec<(String, String, i64)> = Vec::new();
-        for event in events.iter().filter(|event| event.kind == "payment_recorded") {
+        for event in &events {
+            match event.kind.as_str() {
+                "payment_recorded" => {}
+                "payment_retracted" => {
+                    entries.retain(|(_, reference, _)| event.data["reference"] != *reference);
+                    continue;
+                }
+                _ => continue,
+            }
             let entry = &event.data["entry"];
             if entry["status"] != "done" {
                 continue;
@@ -50,8 +58,6 @@ impl TestBridge {
             let text = |key: &str| entry[key].as_str().expect("a word").to_owned();
             let (kind, reference, amount) =
                 (text("kind"), text("reference"), entry["amount"].as_i64().expect("an amount"));
-            // A refund with a number replaces what was presumed of it.
-            entries.retain(|(k, r, _)| !(k == "refund" && kind == "refund" && r == "presumed"));
             entries.retain(|(k, r, _)| !(*k == kind && *r == reference));
             entries.push((kind, reference, amount));
         }
@@ -75,6 +81,10 @@ async fn a_statement_is_what_the_histories_add_up_to() {
     bridge.refund("V300", "A3", 1, PRICE - 7_961).await;
     bridge.refund("V400", "A4", 3, 1).await;
     bridge.refund("V400", "A5", 3, 12_345).await;
+    // Douyin settles a sale without an amount first, and names it afterwards.
+    let synced = json!({ "order_id": "V500", "after_sale_id": "A6", "after_sale_type": 1, "notice_list": [] });
+    bridge.douyin("info-sync", &synced).await.expect(200);
+    bridge.refund("V500", "A7", 1, PRICE - 1_000).await;
     let statement = bridge.statement(days("2026-11-21", "2026-11-21")).await;
 
     let (mut sales, mut refunds, mut commission, mut fees) = (0, 0, 0, 0);
@@ -87,8 +97,9 @@ async fn a_statement_is_what_the_histories_add_up_to() {
             lines.map(|line| line.amount).sum()
         };
         fees += of_order("fee");
-        if number == "V300" {
-            assert_eq!(of_order("fee"), 7_961);
+        let fees_kept = [("V300", 7_961), ("V500", 1_000)];
+        if let Some((_, expected)) = fees_kept.iter().find(|(of, _)| of == number) {
+            assert_eq!(of_order("fee"), *expected, "{number}");
         }
         assert!(of_order("fee") <= received - refunded, "what was kept is no more than what is left");
         assert_eq!(
@@ -98,7 +109,7 @@ async fn a_statement_is_what_the_histories_add_up_to() {
         );
     }
     assert_eq!(sales, 6 * PRICE);
-    assert_eq!(refunds, PRICE + (PRICE - 7_961) + 12_346);
+    assert_eq!(refunds, PRICE + (PRICE - 7_961) + 12_346 + (PRICE - 1_000));
     let shown = statement.json();
     assert_eq!(shown["totals"]["sales"], sales);
     assert_eq!(shown["totals"]["refunds"], refunds);
@@ -164,6 +175,42 @@ async fn an_accounts_statement_begins_where_the_last_one_ended() {
     let kinds: Vec<Value> =
         second.json()["lines"].as_array().expect("lines").iter().map(|l| l["kind"].clone()).collect();
     assert_eq!(kinds, ["sale", "refund"]);
+}
+
+#[tokio::test]
+async fn what_a_called_off_order_keeps_after_all_is_less_refund_not_a_second_sale() {
+    let bridge = bridge().await;
+    bridge.sell("V100").await;
+    let off = json!({ "order_id": "V100", "cancel_type": 2, "cancel_order_time_unix": bridge.now().seconds() });
+    bridge.douyin("cancel-notify", &off).await.expect(200);
+    bridge.advance(Millis::seconds(1));
+    bridge.refund("V100", "A1", 1, PRICE - 4_000).await;
+    let shown = bridge.get("statements?account=acme&from=2026-11-21&to=2026-11-21").await.expect(200).json();
+    let totals = &shown["totals"];
+    assert_eq!(
+        (&totals["sales"], &totals["refunds"], &totals["balance"]),
+        (&json!(PRICE), &json!(PRICE - 4_000), &json!(-4_000)),
+        "{shown}"
+    );
+    assert_eq!(bridge.bridge.engine().store().credit_differences().await.expect("a database that answers"), []);
+}
+
+#[tokio::test]
+async fn the_days_of_an_account_are_those_of_the_channels_that_it_pays_for() {
+    let bridge = TestBridge::start_with(|files| {
+        let file = kakao::channel_file(kakao::CAN);
+        files.insert("channels/kakao-jeju.toml".to_owned(), file);
+    })
+    .await;
+    // Still the 21st in UTC.
+    bridge.set_time("2026-11-22T00:20:00+08:00");
+    bridge.sell("V100").await;
+    for (day, sales) in [("2026-11-21", 0), ("2026-11-22", PRICE)] {
+        for whose in ["account=acme", "settle_id=douyin-main"] {
+            let shown = bridge.get(&format!("statements?{whose}&from={day}&to={day}")).await.expect(200).json();
+            assert_eq!(shown["totals"]["sales"], sales, "{shown}");
+        }
+    }
 }
 
 #[tokio::test]

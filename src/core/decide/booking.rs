@@ -202,7 +202,7 @@ pub(super) fn decline(order: &Order, reason: &str) -> Result<Decision, Rejection
     let decision = disarm(decision, &[DeadlineKind::Acceptance]);
     Ok(match order.kind {
         OrderKind::Voucher => decision,
-        OrderKind::Direct => decision.event(Event::OrderCancelled { reason: CancelReason::Rejected }),
+        OrderKind::Direct => decision.event(Event::OrderCancelled { reason: CancelReason::Rejected, why: None }),
     })
 }
 

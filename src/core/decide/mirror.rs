@@ -323,7 +323,7 @@ fn declined(draft: &mut Draft, off: Option<&CalledOff>) {
         .event(Event::BookingDeclined { reason })
         .maybe(give_back(draft))
         .then(settle_case(order))
-        .event(Event::OrderCancelled { reason: CancelReason::Rejected });
+        .event(Event::OrderCancelled { reason: CancelReason::Rejected, why: None });
     draft.add(disarm(part, &[DeadlineKind::Acceptance, DeadlineKind::Ticketing, DeadlineKind::VisitDay]));
 }
 
@@ -340,7 +340,7 @@ fn called_off(draft: &mut Draft, reason: CancelReason) {
         let sentence = "the booking was called off although the guest had entered; settle it with the channel";
         part = part.attention(order, AttentionKind::RedeemedWhileRefunded, sentence);
     }
-    let part = part.then(settle_case(order)).event(Event::OrderCancelled { reason });
+    let part = part.then(settle_case(order)).event(Event::OrderCancelled { reason, why: None });
     draft.add(disarm(part, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]));
 }
 

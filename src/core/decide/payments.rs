@@ -70,11 +70,10 @@ pub(super) fn settle_up(draft: &mut Draft, off: Option<&CalledOff>, now: UnixMil
     }
     let named: i64 =
         money.ledger.iter().filter(|e| e.kind == EntryKind::Refund && e.reference != PRESUMED).map(|e| e.amount).sum();
-    let presumed = money.ledger.iter().any(|e| e.kind == EntryKind::Refund && e.reference == PRESUMED);
     let missing = off.returns.unwrap_or(money.received() - off.fee).min(money.received()) - named;
     let fee = off.fee.min(money.received() - named.max(off.returns.unwrap_or(0).min(money.received()))).max(0);
     let known_fee = money.fee();
-    if missing > 0 && !presumed {
+    if missing > 0 && !money.presumes_refund() {
         let entry = LedgerEntry {
             reference: PRESUMED.to_owned(),
             kind: EntryKind::Refund,

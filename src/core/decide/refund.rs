@@ -164,7 +164,7 @@ fn finish_approval(
         }
         decision = disarm(decision, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);
         if order.kind == OrderKind::Direct {
-            decision = decision.event(Event::OrderCancelled { reason: CancelReason::RefundedBeforeUse });
+            decision = decision.event(Event::OrderCancelled { reason: CancelReason::RefundedBeforeUse, why: None });
         }
     }
     disarm(decision, &[DeadlineKind::Review])

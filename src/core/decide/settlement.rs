@@ -61,7 +61,7 @@ fn whole_order(order: &Order, refund: &RecordRefund) -> Decision {
     } else {
         forced(order, refund)
     };
-    told.then(money).then(settle_case(order, refund.amount)).then(end_of_order(order, reason))
+    told.then(money).then(settle_case(order, refund.amount)).then(end_of_order(order, reason, None))
 }
 
 /// What the fact says about money, unless it is recorded already. Where the channel names no amount, what is left is presumed.
@@ -194,13 +194,13 @@ fn end_of_booking(order: &Order, booking: &Booking, reason: CancelReason) -> Dec
 }
 
 /// The order ends, and with it an active booking.
-fn end_of_order(order: &Order, reason: CancelReason) -> Decision {
+fn end_of_order(order: &Order, reason: CancelReason, why: Option<&str>) -> Decision {
     let decision = match order.active_booking() {
         Some(booking) => end_of_booking(order, booking, reason),
         None => Decision::nothing(),
     };
     let decision = decision
-        .event(Event::OrderCancelled { reason })
+        .event(Event::OrderCancelled { reason, why: why.map(str::to_owned) })
         .maybe(voucher_stock_key(&order.rules).map(|key| Effect::ReturnStock { key, units: order.quantity }));
     disarm(decision, &[DeadlineKind::BookingWindow])
 }
@@ -216,7 +216,7 @@ pub(super) fn record_cancellation(order: &Order, cancellation: &RecordCancellati
         OrderState::Cancelled => settle_case(order, None),
         OrderState::Completed => dispute(order),
         OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => {
-            settle_case(order, None).then(end_of_order(order, cancellation.reason))
+            settle_case(order, None).then(end_of_order(order, cancellation.reason, None))
         }
     })
 }
@@ -230,7 +230,13 @@ fn booking_off(order: &Order, cancellation: &RecordCancellation, told: Decision)
         BookingState::Rejected => return Decision::nothing(),
         BookingState::Cancelled => {
             let open = order.refund_case.as_ref().filter(|case| case.is_open() && case.target == cancellation.target);
-            return open.map_or_else(Decision::nothing, |case| settle_booking_case(order, case.kind, cancellation.at));
+            let Some(case) = open else { return Decision::nothing() };
+            // With the money of the whole order ends what was booked in its place meanwhile.
+            let instead = order.active_booking().filter(|_| case.kind == RefundKind::Refund);
+            let decision = instead.map_or_else(Decision::nothing, |booking| {
+                end_of_booking(order, booking, CancelReason::RefundedBeforeUse)
+            });
+            return decision.then(settle_booking_case(order, case.kind, cancellation.at));
         }
         BookingState::Requested | BookingState::Confirmed => {}
     }
@@ -283,7 +289,7 @@ fn end_of_direct(order: &Order, reason: CancelReason) -> Decision {
         return Decision::nothing();
     }
     let decision = Decision::nothing()
-        .event(Event::OrderCancelled { reason })
+        .event(Event::OrderCancelled { reason, why: None })
         .maybe(voucher_stock_key(&order.rules).map(|key| Effect::ReturnStock { key, units: order.quantity }));
     disarm(decision, &[DeadlineKind::BookingWindow])
 }
@@ -306,6 +312,6 @@ pub(super) fn cancel_order(order: &Order, reason: &str) -> Result<Decision, Reje
     if order.case_under_review().is_some() {
         return Err(Rejection::new(Why::RefundUnderReview, "a refund is under review; decide it first"));
     }
-    Ok(end_of_order(order, CancelReason::ByOps)
+    Ok(end_of_order(order, CancelReason::ByOps, Some(reason))
         .effect(Effect::TellChannel { report: Report::OrderCancelled { reason: reason.to_owned() }, not_before: None }))
 }

@@ -248,8 +248,15 @@ fn take_on(
     decision = decision.maybe(super::mirror::after_issue(order));
     let t = &booking.ticketing;
     let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
-    // Where an earlier set was made void, the channel holds codes that no longer admit.
-    let replaces = t.state == TicketingState::Cancelled && t.handover != Handover::NotAsked;
+    let replaces = t.channel_holds_void();
+    if replaces && t.request.is_none() {
+        // They went out with the rejection of a refund only, and nothing else can carry others.
+        return Ok(decision.attention(
+            order,
+            AttentionKind::ToDoByHand,
+            "the channel never asked for tickets, and those that it was given are void; hand the new ones over in its console",
+        ));
+    }
     if usable && (t.handover.is_owed() || replaces) && order.case_under_review().is_none() {
         // While the answer is being written they may still go into it.
         let being_answered = t.request.as_ref().filter(|_| t.handover == Handover::Asked);

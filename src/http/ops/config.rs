@@ -17,12 +17,13 @@ pub(crate) async fn show(request: Request) -> Outcome {
 
 fn shown(request: &Request, running: &Running) -> Value {
     let zone = common_zone(running);
-    let refused = request.shared.engine.live().refused();
+    let live = request.shared.engine.live();
     json!({
         "version": running.config.version,
         "applied_at": running.applied_at.rfc3339(zone),
         "source": running.config.source.display().to_string(),
-        "refused": refused.map(|change| json!({
+        "needs_restart": live.needs_restart(),
+        "refused": live.refused().map(|change| json!({
             "at": change.at.rfc3339(zone),
             "problems": problems(&change.findings),
         })),
@@ -37,7 +38,7 @@ fn problems(findings: &[Finding]) -> Value {
 /// `POST config/reload`: all of the changed files, or none.
 pub(crate) async fn reload(request: Request) -> Outcome {
     check_version(&request)?;
-    match crate::reload::reload(&request.shared) {
+    match crate::reload::reload(&request.shared).await {
         Ok(_) => show(request).await,
         Err(report) => {
             let sentence = "the changed configuration has problems; the running one stays in force";

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::books::{Accepts, Reservation, Status};
-use super::guest::{call_off, give_back};
+use super::guest::call_off;
 use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::{Cancel, CancelKind, CancelStatus};
+use crate::sandbox::platform::money::{Cancel, CancelKind, CancelStatus, give_back};
 use crate::sandbox::platform::{Asked, Desk, Said, Trade};
 use crate::sandbox::time::Zone;
 
@@ -30,6 +30,18 @@ impl Trade for Reservation {
             ("POST", "payments", "cancel") => "payments/cancel",
             ("GET", "", "") => "reservations/read",
             _ => "unknown call",
+        }
+    }
+
+    fn came_to(asked: &Asked, answer: &Value) -> &'static str {
+        match asked.part(2) {
+            "confirm" => "accepted",
+            "reject" => "declined, money back",
+            "cancel-quote" if answer["fee_krw"] == 0 => "nothing",
+            "cancel-quote" => "a fee",
+            "payments" => "returned",
+            "" => "it stands so",
+            _ => "done",
         }
     }
 

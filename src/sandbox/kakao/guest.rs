@@ -7,7 +7,7 @@ use super::SimKakao;
 use super::books::{Accepts, Line, Reservation, Status};
 use super::policy::Policy;
 use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::{self, Cancel, CancelKind, CancelStatus, Payment};
+use crate::sandbox::platform::money::{self, CancelStatus, Payment, give_back, with_commas};
 use crate::sandbox::platform::{Desk, Event, Told};
 use crate::sandbox::time::Zone;
 use crate::sandbox::webhook::Answer;
@@ -68,22 +68,6 @@ impl Wish {
     }
 }
 
-/// The money of a reservation goes back, `amount` of it, newest payment first; numbers come from `number`.
-pub(super) fn give_back(
-    payments: &mut [Payment],
-    amount: i64,
-    waits: bool,
-    now_ms: i64,
-    mut number: impl FnMut() -> String,
-) {
-    for (index, part) in money::parts(payments, amount) {
-        let Some(payment) = payments.get_mut(index) else { continue };
-        let status = if waits { CancelStatus::Pending } else { CancelStatus::Done };
-        let done_at_ms = (!waits).then_some(now_ms);
-        payment.cancels.push(Cancel { id: number(), amount: part, kind: CancelKind::WithBooking, status, done_at_ms });
-    }
-}
-
 /// Calls a reservation off; gives what is told of it.
 pub(super) fn call_off(desk: &mut Desk<'_, Reservation>, number: &str, kind: &'static str, by: &str, fee: i64) {
     let (waits, now_ms) = (desk.faults.refunds_wait, desk.now_ms);
@@ -112,7 +96,11 @@ impl SimKakao {
     pub async fn book(&self, wish: &Wish) -> (String, Told) {
         let number = self.new_number();
         let it = wish.reservation(&number, &self.options().product, self.time().now_ms());
-        let how = if wish.paid { format!("and pays {} won", it.net()) } else { "and pays nothing yet".to_owned() };
+        let how = if wish.paid {
+            format!("and pays {} won", with_commas(it.net()))
+        } else {
+            "and pays nothing yet".to_owned()
+        };
         self.note(Party::Guest, &number, format!("books {} units for {} {how}", it.units(), wish.visit));
         let (kind, change) = match wish.accepts {
             Accepts::Manager => ("reservation.requested", json!({})),
@@ -143,7 +131,7 @@ impl SimKakao {
     pub fn guest_cancels_quietly(&self, number: &str) -> Option<Event> {
         let (now_ms, waits) = (self.time().now_ms(), self.faults().refunds_wait);
         let fee = self.kept(number)?.it.quote(now_ms).fee;
-        self.note(Party::Guest, number, format!("calls it off; the policy keeps {fee} won"));
+        self.note(Party::Guest, number, format!("calls it off; the policy keeps {} won", with_commas(fee)));
         let mut ids = vec![self.new_id("cx_"), self.new_id("cx_")];
         self.note_change(number, "reservation.canceled", |it| {
             let refund = it.held() - fee;
@@ -171,6 +159,13 @@ impl SimKakao {
             json!({ "by": "AUTO_NEXT_DAY", "used_at": used_at })
         })
         .await
+    }
+
+    /// The product's state changes (7.7).
+    pub async fn product_is(&self, from: &str, to: &str, cause: &str) -> Answer {
+        let product = &self.options().product;
+        let change = json!({ "product_id": product, "from": from, "to": to, "cause": cause });
+        self.tell_beside("product.status_changed", change).await
     }
 
     /// Ends every refund that was on its way.

@@ -134,3 +134,50 @@ pub fn parts(payments: &[Payment], amount: i64) -> Vec<(usize, i64)> {
     }
     parts
 }
+
+/// `amount` goes back with the order, newest payment first; numbers come from `number`. It waits, or is there at once.
+pub fn give_back(payments: &mut [Payment], amount: i64, waits: bool, now_ms: i64, mut number: impl FnMut() -> String) {
+    for (index, part) in parts(payments, amount) {
+        let Some(payment) = payments.get_mut(index) else { continue };
+        let status = if waits { CancelStatus::Pending } else { CancelStatus::Done };
+        let done_at_ms = (!waits).then_some(now_ms);
+        payment.cancels.push(Cancel { id: number(), amount: part, kind: CancelKind::WithBooking, status, done_at_ms });
+    }
+}
+
+/// Won as people write them: a comma after every three digits from the right.
+pub fn with_commas(amount: i64) -> String {
+    match amount {
+        0..1_000 => amount.to_string(),
+        _ => format!("{},{:03}", with_commas(amount / 1_000), amount % 1_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_goes_back_newest_first_and_what_failed_is_left_again() {
+        let payment = |id: &str, amount| Payment {
+            id: id.to_owned(),
+            by: "CARD",
+            amount,
+            at_ms: 0,
+            link: None,
+            cancels: Vec::new(),
+        };
+        let mut payments = vec![payment("a", 90_000), payment("b", 3_000)];
+        give_back(&mut payments, 65_100, true, 7, || "x".to_owned());
+        let lefts = |payments: &[Payment]| payments.iter().map(Payment::left).collect::<Vec<_>>();
+        assert_eq!((lefts(&payments), returned(&payments), paid(&payments)), (vec![27_900, 0], 0, 93_000));
+        for payment in &mut payments {
+            payment.cancels[0].status = CancelStatus::Failed;
+        }
+        assert_eq!(lefts(&payments), [90_000, 3_000]);
+        find_cancel(&mut payments, "x").unwrap().status = CancelStatus::Credited;
+        assert_eq!((lefts(&payments), returned(&payments)), (vec![27_900, 3_000], 62_100));
+        assert_eq!([0, 999, 1_000, 3_180_000].map(with_commas), ["0", "999", "1,000", "3,180,000"]);
+        assert_eq!(parts(&payments, 1_000_000), [(1, 3_000), (0, 27_900)], "no more than there is");
+    }
+}

@@ -219,12 +219,11 @@ impl<T: Trade> Platform<T> {
         let (ending, outcome) = match status {
             0 => (Ending::Failed, "the answer is lost".to_owned()),
             202 => (Ending::Waiting, "will be told".to_owned()),
-            200..=299 => (Ending::Done, "done".to_owned()),
+            200..=299 => (Ending::Done, T::came_to(asked, answer).to_owned()),
             409 => (Ending::Refused, "no: it has changed".to_owned()),
             500..=599 => (Ending::Failed, format!("HTTP {status}")),
             _ => (Ending::Refused, format!("no: {code}")),
         };
-        let outcome = if asked.is_question() && status == 200 { "it stands so".to_owned() } else { outcome };
         let record = CallRecord {
             at,
             call,

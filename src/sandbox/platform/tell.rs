@@ -113,6 +113,17 @@ impl<T: Trade> Platform<T> {
         })
     }
 
+    /// Tells of something that is no trade, until it is taken.
+    pub async fn tell_beside(&self, kind: &'static str, change: Value) -> Answer {
+        let body = json!({
+            "event_id": self.new_id("evt_"), "event_type": kind, "schema_version": "1",
+            "occurred_at": Zone::SEOUL.written(self.time().now_ms()), "partner_id": "p_77", "place_id": "pl_5", "change": change,
+        });
+        let id = body["event_id"].as_str().unwrap_or_default().to_owned();
+        let event = Event { id, kind, number: String::new(), revision: 0, body: body.to_string().into_bytes() };
+        self.deliver(&event).await
+    }
+
     /// Sends an event once more, byte for byte the same: the bridge must recognise it.
     pub async fn repeat(&self, event: &Event) -> Answer {
         self.send(event, 2).await
@@ -228,7 +239,8 @@ impl<T: Trade> Platform<T> {
             (200, result) => (Ending::Done, result.to_owned()),
             (status, _) => (Ending::Refused, format!("HTTP {status} {code}")),
         };
-        self.note_call(event.kind, Some(event.number.clone()), at, attempt, ending, outcome);
+        let sale = Some(event.number.clone()).filter(|number| !number.is_empty());
+        self.note_call(event.kind, sale, at, attempt, ending, outcome);
     }
 
     fn note_call(&self, call: &str, sale: Option<String>, at: Duration, attempt: u32, ending: Ending, outcome: String) {

@@ -6,6 +6,7 @@
 
 pub mod douyin;
 pub mod kakao;
+pub mod tripstore;
 
 mod script;
 mod whole;
@@ -168,7 +169,7 @@ pub fn listed() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     fn lines<C>(stories: &[Story<C>]) -> Vec<(&'static str, &'static str)> {
         stories.iter().map(|story| (story.name, story.about)).collect()
     }
-    vec![("douyin", lines(douyin::STORIES)), ("kakao", lines(kakao::STORIES))]
+    vec![("douyin", lines(douyin::STORIES)), ("kakao", lines(kakao::STORIES)), ("tripstore", lines(tripstore::STORIES))]
 }
 
 #[cfg(test)]

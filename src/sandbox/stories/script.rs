@@ -165,9 +165,9 @@ pub(in crate::sandbox) fn text_at<'v>(value: &'v Value, field: &str) -> &'v str 
     field.split('.').try_fold(value, |inner, name| inner.get(name)).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The same for any plain value, written as text.
+/// The same for any plain value, written as text; a number leads into a list.
 fn value_at(value: &Value, field: &str) -> String {
-    match field.split('.').try_fold(value, |inner, name| inner.get(name)) {
+    match value.pointer(&format!("/{}", field.replace('.', "/"))) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),

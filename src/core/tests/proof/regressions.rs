@@ -6,6 +6,7 @@ use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState
 use ticketbridge_core::order::{
     AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
 };
+use ticketbridge_core::product::OverduePolicy;
 use ticketbridge_core::wanted::is_wanted;
 use ticketbridge_core::{Actor, Command, Effect, Millis, Report, UnixMillis, Why};
 
@@ -511,4 +512,28 @@ fn a_guest_who_enters_while_policy_makes_the_tickets_void_is_not_refunded_withou
     story.approved();
     assert_eq!(story.refund(), RefundState::Approved);
     assert!(story.flagged(AttentionKind::RedeemedWhileRefunded));
+}
+
+#[test]
+fn tickets_made_by_hand_for_a_channel_that_was_given_void_ones_and_never_asked_are_left_to_a_person() {
+    let mut story = Story::booked(Terms { overdue: OverduePolicy::Reissue, ..VOUCHER });
+    story.applied("S1", RefundSource::TicketsLate).facts(issued("T-1"));
+    assert_eq!(story.booking().ticketing.handover, Handover::Reissued);
+    story.facts(TicketFacts::Cancelled).tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
+    assert!(story.flagged(AttentionKind::ToDoByHand));
+    assert!(!story.reports("tickets_issued"));
+}
+
+#[test]
+fn a_refund_settled_by_a_booking_that_was_called_off_ends_the_one_in_its_place_too() {
+    let mut story = Story::booked(Terms { tickets: false, refund_rule: false, ..VOUCHER });
+    let first = story.booking().channel_booking_id.clone();
+    let called_off = |now| Command::RecordCancellation(cancellation(first.as_str(), now));
+    let now = story.now;
+    story.tell(&channel(), &called_off(now)).tell(&channel(), &booking("R-2"));
+    let asked = application("S1", first.as_str(), RefundSource::Guest, now);
+    story.tell(&channel(), &Command::ApplyRefund(asked)).tell(&channel(), &called_off(now));
+    assert_eq!(story.order().state, OrderState::Cancelled);
+    assert_eq!(story.booking().state, BookingState::Cancelled);
+    assert_eq!(story.order().money.state(), PaymentState::Refunded);
 }

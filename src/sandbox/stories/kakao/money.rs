@@ -31,7 +31,7 @@ pub(super) async fn cancel_by_partner(s: &mut Script) -> Result<(), Broken> {
     s.staff_cannot(&number, "cancel", json!({ "reason": reason, "fee": 27_901 }), "fee_above_default").await;
     s.stage.channel.set_faults(|faults| faults.answering = Answering::Later);
     let wanted = json!({ "reason": reason, "fee": 10_000 });
-    s.staff(&number, "calls it off for 10000 won: the road is closed", "cancel", wanted).await?;
+    s.staff(&number, "calls it off for 10,000 won: the road is closed", "cancel", wanted).await?;
     s.there(&number, "it is called off", |it| it.status == Status::Canceled("BY_PARTNER")).await?;
     s.called("reservations/cancel-quote", &number, 1).await?;
     s.called("reservations/cancel", &number, 1).await?;

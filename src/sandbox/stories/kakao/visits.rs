@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::super::Broken;
+use super::super::script::text_at;
 use super::Script;
 use crate::sandbox::backend::ReservationState as AtBackend;
 use crate::sandbox::kakao::{Accepts, Status};
@@ -26,7 +27,7 @@ pub(super) async fn payment_only_cancel(s: &mut Script) -> Result<(), Broken> {
     let kakao = s.stage.channel.clone();
     let from = kakao.journal().entries().len();
     let number = s.accepted(&s.stage.wish(Accepts::Manager, today)).await?;
-    let (held, told) = (s.position("reserve", "tickets", from), s.position("reservations/confirm", "done", from));
+    let (held, told) = (s.position("reserve", "tickets", from), s.position("reservations/confirm", "accepted", from));
     s.check(held.is_some() && held < told, "tickets were held at the back-end before the platform was told yes");
     s.goes_in(&number).await?;
     let id = s.booking_id(&number).await?;
@@ -76,7 +77,7 @@ pub(super) async fn no_show(s: &mut Script) -> Result<(), Broken> {
     s.there(&number, "the guest did not come", |it| it.status == Status::NoShow).await?;
     s.order_is(&number, "booking.state", "no_show").await?;
     let half = json!({ "amount": 43_000, "reason": "as a favour" });
-    s.staff(&number, "returns 43000 won as a favour", "return-payment", half).await?;
+    s.staff(&number, "returns 43,000 won as a favour", "return-payment", half).await?;
     s.there(&number, "43000 won went back", |it| it.held() == it.net() - 43_000).await?;
     s.order_is(&number, "payment.state", "partially_refunded").await?;
     // The platform's own night run knows less than we do.
@@ -86,4 +87,25 @@ pub(super) async fn no_show(s: &mut Script) -> Result<(), Broken> {
     // Its books and ours differ here on purpose: our information is the richer one.
     s.orders.retain(|known| *known != number);
     Ok(())
+}
+
+pub(super) async fn product_closed(s: &mut Script) -> Result<(), Broken> {
+    let (today, kakao) = (s.stage.today(), s.stage.channel.clone());
+    let before = s.booked(&s.stage.wish(Accepts::Manager, today)).await;
+    s.attention_is(&before, "waits_for_confirmation").await?;
+    let closed = kakao.product_is("ON_SALE", "CLOSED_BY_SELLER", "SELLER").await;
+    s.check(closed.status == 200, format!("the product's new state is taken (HTTP {})", closed.status));
+    s.check(kakao.left(today, 1).await.is_none(), "the bridge says that nothing is left");
+    let after = s.booked(&s.stage.wish(Accepts::Manager, today)).await;
+    let asked = s.attention_is(&after, "waits_for_confirmation").await?;
+    let says_so = text_at(&asked, "sentence").contains("not for sale");
+    s.check(says_so, "whoever decides on the new booking reads that the product is closed");
+    s.staff(&before, "accepts the earlier booking", "confirm", json!({})).await?;
+    s.order_is(&before, "booking.state", "confirmed").await?;
+    s.staff(&after, "declines the later one: the product is closed", "decline", json!({ "reason": "마감되었습니다" }))
+        .await?;
+    s.order_is(&after, "booking.state", "rejected").await?;
+    kakao.product_is("CLOSED_BY_SELLER", "ON_SALE", "SELLER").await;
+    s.check(kakao.left(today, 1).await.is_some(), "places can be had again");
+    s.goes_in(&before).await
 }
