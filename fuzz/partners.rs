@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use ticketbridge_adapters::standard_webhooks::Secrets;
-use ticketbridge_adapters::{douyin, ticketing_http};
+use ticketbridge_adapters::{douyin, kakao, ticketing_http, tripstore};
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::port::{Answer, Backend, Channel, Context, HttpResponse, RawRequest, Verified};
@@ -111,4 +111,33 @@ pub(crate) fn ticketing_http_decode(bytes: &[u8]) {
     let raw = RawRequest { endpoint: "events", method: &Method::POST, query: "", headers: &headers, body };
     let _ = backend.decode(&Verified::attest(raw, 0));
     assert!(backend.verify(raw, &context()).is_err());
+}
+
+/// Channels that tell whole orders, by the name of their adapter.
+fn whole_orders(adapter: &str) -> Box<dyn Channel> {
+    let settings = json!({
+        "secrets": [SECRET], "api_base": "https://platform.example", "api_secret": SECRET,
+        "capabilities": ["confirm", "cancel", "read_back"],
+    });
+    let kind = if adapter == "tripstore" { tripstore::KIND } else { kakao::KIND };
+    (kind.build)("whole", &settings).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+/// A message of a channel that tells whole orders, whose signature is right: adapter and call on the first line.
+pub(crate) fn whole_orders_decode(bytes: &[u8]) {
+    let (head, body) = split(bytes);
+    let (adapter, endpoint) = head.split_once(' ').unwrap_or((head, "events"));
+    let channel = whole_orders(adapter);
+    let headers = HeaderMap::new();
+    let raw = RawRequest { endpoint, method: &Method::POST, query: "", headers: &headers, body };
+    match channel.decode(&Verified::attest(raw, 0)) {
+        Ok(inbound) => {
+            channel.reply(endpoint, Some(&inbound), &Answer::Kept);
+        }
+        Err(error) => {
+            assert!(!error.field.is_empty(), "what is wrong has a name");
+            channel.reply(endpoint, None, &Answer::Malformed(&error));
+        }
+    }
+    assert!(channel.verify(raw, &context()).is_err(), "somebody is believed who does not know the secret");
 }

@@ -1,15 +1,18 @@
 //! What is left of a date, as its back-end knows it: for products that say `stock_from = "backend"`, asked every ten minutes and
 //! whenever a reservation was refused, and kept in the stock table, from which bookings and calendars are answered.
 //!
-//! Between two looks our own bookings are counted on top. What the back-end says is added to what was taken before it was asked: a
-//! booking that comes meanwhile is counted twice rather than not at all, until the next look.
+//! Between two looks our own bookings are counted on top. What the back-end says is added to what was taken before it was asked, less
+//! what it could not know of: a booking whose tickets are still to be made has its place there, too. A booking that comes meanwhile is
+//! counted twice rather than not at all, until the next look.
+
+use std::collections::BTreeMap;
 
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::limits::BOOKING_DAYS_AHEAD_MAX;
 use ticketbridge_core::port::{CallResult, Context};
 use ticketbridge_core::product::{BookingProduct, StockFrom, Ticketing};
 use ticketbridge_core::{Date, Millis, ProductCode, TimeZone};
-use ticketbridge_store::{StoreError, Tx};
+use ticketbridge_store::{StoreError, ToldStock, Tx};
 
 use crate::registry::RegisteredBackend;
 use crate::transport::CallLimits;
@@ -58,6 +61,7 @@ impl Worker {
         let (Some(first), Some(last)) = (dates.first().copied(), dates.last().copied()) else { return Ok(0) };
         let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(0) };
         let taken = self.engine.store().stock_taken(&product.code, first, last).await?;
+        let not_there_yet = self.not_there_yet(product, first, last).await?;
         let days = match self.ask_availability(&backend, name, first, last).await {
             Ok(days) => days,
             Err(why) => {
@@ -68,12 +72,30 @@ impl Worker {
             }
         };
         // A date that the back-end does not name has nothing left there.
-        let left = dates.iter().map(|date| {
-            let remaining = days.iter().find(|(day, _)| day == date).map_or(Some(0), |(_, left)| *left);
-            (*date, remaining.map(|left| left.max(0).saturating_add(taken.get(date).copied().unwrap_or(0))))
+        let told = dates.iter().map(|date| {
+            let of = |counts: &BTreeMap<Date, i64>| counts.get(date).copied().unwrap_or(0);
+            let left = days.iter().find(|(day, _)| day == date).map_or(Some(0), |(_, left)| *left);
+            (*date, ToldStock { left, taken_before: of(&taken), not_there_yet: of(&not_there_yet) })
         });
-        self.keep_stock(product.code.clone(), left.collect()).await?;
+        self.keep_stock(product.code.clone(), told.collect()).await?;
         Ok(dates.len() as u64)
+    }
+
+    /// Units for each date that the back-end has still to make tickets for.
+    async fn not_there_yet(
+        &self,
+        product: &BookingProduct,
+        from: Date,
+        to: Date,
+    ) -> Result<BTreeMap<Date, i64>, StoreError> {
+        let mut units = BTreeMap::new();
+        for order in self.engine.store().orders_without_tickets(from, to).await? {
+            let date = order.booking.as_ref().and_then(|booking| booking.visit_date);
+            if let Some(date) = date.filter(|_| order.rules.booking.code == product.code) {
+                *units.entry(date).or_insert(0) += i64::from(order.live_units());
+            }
+        }
+        Ok(units)
     }
 
     async fn ask_availability(
@@ -103,16 +125,16 @@ impl Worker {
         }
     }
 
-    async fn keep_stock(&self, product: ProductCode, totals: Vec<(Date, Option<i64>)>) -> Result<(), StoreError> {
-        let work = std::sync::Arc::new((product, totals));
+    async fn keep_stock(&self, product: ProductCode, told: Vec<(Date, ToldStock)>) -> Result<(), StoreError> {
+        let work = std::sync::Arc::new((product, told));
         self.engine
             .store()
             .write("refresh_stock", move |tx: &Tx| {
                 let work = work.clone();
                 Box::pin(async move {
-                    let (product, totals) = &*work;
-                    for (date, total) in totals {
-                        tx.set_stock(&StockKey { product: product.clone(), date: Some(*date) }, *total).await?;
+                    let (product, told) = &*work;
+                    for (date, told) in told {
+                        tx.set_told_stock(&StockKey { product: product.clone(), date: Some(*date) }, *told).await?;
                     }
                     Ok(())
                 })

@@ -175,7 +175,8 @@ fn read(
     check_across(&parts, today, &findings);
     secrets.report_unset(purpose, &findings);
     let config = assemble(directory, parts);
-    let report = Report::new(directory, findings.sorted(), config.as_ref());
+    let unwritten = findings.unwritten();
+    let report = Report::new(directory, findings.sorted(), config.as_ref()).leaving_out(unwritten);
     (config, report)
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod credit;
 pub mod effects;
 pub mod guests;
 mod incoming;
+mod places;
 pub mod replay;
 pub mod settlement;
 pub(crate) mod snapshots;

@@ -15,6 +15,7 @@ use super::{Config, read};
 pub struct Report {
     findings: Vec<Finding>,
     summary: String,
+    unwritten: Vec<String>,
 }
 
 impl Report {
@@ -33,7 +34,17 @@ impl Report {
             ),
             _ => format!("{}: {}, {}", directory.display(), plural(problems, "problem"), plural(warnings, "warning")),
         };
-        Self { findings, summary }
+        Self { findings, summary, unwritten: Vec::new() }
+    }
+
+    pub(super) fn leaving_out(self, unwritten: Vec<String>) -> Self {
+        Self { unwritten, ..self }
+    }
+
+    /// The keys of the tables that were read which could stand there and stand nowhere, as `file.table.key`, `*` for any element of a
+    /// list.
+    pub fn unwritten(&self) -> &[String] {
+        &self.unwritten
     }
 
     /// Trouble that shows only when the partners are built from a configuration that reads well.

@@ -1,6 +1,7 @@
 //! What is wrong with the configuration: one finding for each thing, with its place and its mend.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -61,11 +62,23 @@ impl fmt::Display for Place {
 
 /// Findings as they are made; shared by all readers, so that none of them stops at its first.
 #[derive(Debug, Default)]
-pub(super) struct Findings(RefCell<Vec<Finding>>);
+pub(super) struct Findings {
+    found: RefCell<Vec<Finding>>,
+    /// Every key that something was looked up under, and whether it stood there anywhere.
+    asked: RefCell<BTreeMap<String, bool>>,
+}
 
 impl Findings {
+    /// Notes that a key was asked for.
+    pub(super) fn asked(&self, key: String, is_there: bool) {
+        *self.asked.borrow_mut().entry(key).or_insert(false) |= is_there;
+    }
+    /// The keys that could have been written and were not, anywhere.
+    pub(super) fn unwritten(&self) -> Vec<String> {
+        self.asked.borrow().iter().filter(|(_, is_there)| !**is_there).map(|(key, _)| key.clone()).collect()
+    }
     fn add(&self, severity: Severity, place: Place, problem: String, mend: String) {
-        self.0.borrow_mut().push(Finding { file: place.file, line: place.line, problem, mend, severity });
+        self.found.borrow_mut().push(Finding { file: place.file, line: place.line, problem, mend, severity });
     }
     /// Something that stops the configuration from being used.
     pub(super) fn problem(&self, place: Place, problem: impl Into<String>, mend: impl Into<String>) {
@@ -77,7 +90,7 @@ impl Findings {
     }
     /// All of them, by file and line; each once.
     pub(super) fn sorted(self) -> Vec<Finding> {
-        let mut all = self.0.into_inner();
+        let mut all = self.found.into_inner();
         all.sort_by(|a, b| (&a.file, a.line, a.severity).cmp(&(&b.file, b.line, b.severity)));
         all.dedup();
         all

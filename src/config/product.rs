@@ -169,7 +169,7 @@ pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
     })
 }
 
-/// Sightseeing on the mainland, and nothing else (DY-01).
+/// Sightseeing on the mainland, and nothing else (DY-01). There is one value of each, so that none of them is kept.
 fn check_kind(table: &Table<'_>) {
     for (key, allowed, refused) in [
         ("category", "sightseeing", "only sightseeing can be sold as a voucher with a later booking (DY-01)"),

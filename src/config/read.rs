@@ -130,6 +130,9 @@ impl<'a> Table<'a> {
     /// Reports every key that nobody asked for.
     pub(super) fn finish(&self) {
         let known = self.known.borrow();
+        for key in known.iter() {
+            self.findings.asked(self.general_name(key), self.has(key));
+        }
         for key in self.table.keys() {
             let word: &str = key.get_ref();
             if !known.contains(&word) {
@@ -141,6 +144,13 @@ impl<'a> Table<'a> {
                 );
             }
         }
+    }
+
+    /// A key under the name of its table, whichever element of a list that is.
+    fn general_name(&self, key: &str) -> String {
+        let steps = self.name.split('.').filter(|step| !step.is_empty());
+        let steps = steps.map(|step| if step.bytes().all(|b| b.is_ascii_digit()) { "*" } else { step });
+        std::iter::once(self.source.part.word()).chain(steps).chain([key]).collect::<Vec<_>>().join(".")
     }
 
     /// The place of the value at a dotted path, or of its nearest ancestor that exists.

@@ -142,6 +142,10 @@ impl<'a> Secrets<'a> {
             let (env, file) = (table.opt("env", Value::text), table.opt("file", Value::text));
             table.finish();
             match (env, file) {
+                (Some(variable), None) if !is_variable(&variable) => {
+                    // It may be the secret itself, which is not to be shown.
+                    return value.wrong("does not name a variable", "write `{ env = \"NAME\" }`, of A-Z, 0-9 and _");
+                }
                 (Some(variable), None) => match self.environment.get(&variable) {
                     Some(secret) => secret.trim().to_owned(),
                     None => {
@@ -209,6 +213,12 @@ impl<'a> Secrets<'a> {
             }
         }
     }
+}
+
+/// Whether the environment can have a variable of this name.
+fn is_variable(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Why a secret is easy to guess; `None` when it is not.

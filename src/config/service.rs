@@ -209,7 +209,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
     let mut rate = None;
     if let Some(table) = table {
         public_url = table.opt("public_url", Value::web_address);
-        trusted_proxies = table.opt("trusted_proxies", |value| value.each(Value::network));
+        trusted_proxies = table.opt("trusted_proxies", |value| value.each(proxies));
         rate = table.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
         table.finish();
     }
@@ -379,6 +379,15 @@ fn level(value: Value<'_>) -> Option<String> {
         }
     }
     Some(text)
+}
+
+/// Networks whose word on who calls is taken.
+fn proxies(value: Value<'_>) -> Option<IpNet> {
+    let network = value.clone().network()?;
+    if network.prefix_len() == 0 {
+        value.warn("is everybody: any caller could name the address that it comes from", "name the proxies alone");
+    }
+    Some(network)
 }
 
 fn retention(table: Option<&Table<'_>>) -> Retention {

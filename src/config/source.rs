@@ -24,6 +24,19 @@ pub(super) enum Part {
     Products,
 }
 
+impl Part {
+    /// The file or the folder.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Part::Service => "ticketbridge",
+            Part::Credit => "credit",
+            Part::Channels => "channels",
+            Part::Backends => "backends",
+            Part::Products => "products",
+        }
+    }
+}
+
 const FILES: [(&str, Part); 2] = [("ticketbridge.toml", Part::Service), ("credit.toml", Part::Credit)];
 const FOLDERS: [(&str, Part); 3] =
     [("channels", Part::Channels), ("backends", Part::Backends), ("products", Part::Products)];

@@ -8,6 +8,7 @@ use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
 use ticketbridge_store::Tx;
 
+use crate::engine::incoming::note_price;
 use crate::engine::{Engine, EngineError, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
@@ -138,7 +139,10 @@ impl Engine {
             .await;
         match verdict {
             Ok(()) => Ok(Found::MaySell),
-            Err(EngineError::Rejected(rejection)) => Ok(Found::Refused(rejection)),
+            Err(EngineError::Rejected(rejection)) => {
+                note_price(&channel.id, "may_sell", &rejection);
+                Ok(Found::Refused(rejection))
+            }
             Err(other) => Err(other),
         }
     }

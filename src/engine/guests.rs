@@ -34,6 +34,9 @@ pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Re
     if before.is_some_and(|order| order.people().eq(after.people())) {
         return Ok(());
     }
+    if after.is_over() && before.is_some_and(|order| !order.knows_guests()) {
+        tx.note_known_again(&after.id).await?;
+    }
     let known = before.map(|order| phones(tx, order)).unwrap_or_default();
     let new: Vec<String> = phones(tx, after).difference(&known).cloned().collect();
     tx.note_guests(&after.id, &new).await

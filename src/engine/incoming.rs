@@ -10,7 +10,7 @@ use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message};
-use ticketbridge_core::{Answering, ExternalId, OrderId, Rejection, UnixMillis, Why};
+use ticketbridge_core::{Answering, ChannelId, ExternalId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{
     InboxRow, InboxVerdict as Verdict, NewInbox, OrderRefRow, Remembered, StoreError, StoredAnswer, ToRemember, Tx,
 };
@@ -299,6 +299,9 @@ pub(crate) async fn take(
         Err(EngineError::Rejected(rejection)) => Routed::Refused(rejection),
         Err(other) => return Err(other),
     };
+    if let Routed::Refused(rejection) = &routed {
+        note_price(&incoming.channel.id, incoming.endpoint.name, rejection);
+    }
     let (answer, verdict) = match &routed {
         Routed::Done(applied) => (Answer::Accepted(&applied.order), Verdict::Accepted),
         Routed::Stale(applied) => (Answer::Stale(&applied.order), Verdict::Accepted),
@@ -319,6 +322,13 @@ pub(crate) async fn take(
     let answer = StoredAnswer { status: reply.status.as_u16(), body: reply.body.to_vec() };
     tx.finish_inbox(inbox_id, verdict, about.as_ref(), Some(&answer)).await?;
     Ok(Taken { applied, reply, verdict, about })
+}
+
+/// Two prices that differ concern whoever keeps the configuration: the sentence names both (DY-03), and nobody's data.
+pub(crate) fn note_price(channel: &ChannelId, call: &str, rejection: &Rejection) {
+    if rejection.why == Why::PriceMismatch {
+        tracing::warn!(%channel, call, "a price is not the configured one: {}", rejection.sentence);
+    }
 }
 
 /// A message that was carried out, with its answer.
@@ -452,6 +462,7 @@ async fn take_booking(
     refuse_tombstone(&known)?;
     let sale_applied = place_or_repeat(tx, change, incoming, sale, Told::ByItsBooking).await?;
     let order = sale_applied.order;
+    check_pair(&incoming.channel.id, &order, &sale.product)?;
     if let Some(other) = known.order.filter(|id| id != &order.id) {
         let sentence = format!("this booking belongs to order {other}");
         return Err(Rejection::new(Why::ContentDiffers, sentence).at("source_order_id").into());
@@ -469,6 +480,20 @@ async fn take_booking(
     tx.bind_ref(&incoming.channel.id, reference, &applied.order.id, booking.as_ref()).await?;
     let applied = apply_remembered(tx, change, &incoming.channel, applied, reference).await?;
     Ok(Routed::Done(Box::new(Applied { changed: applied.changed || sale_applied.changed, ..applied })))
+}
+
+/// A voucher is booked as what it was sold as. Its visit may have another name by now: the one that it was sold with holds (DY-18).
+fn check_pair(channel: &ChannelId, order: &Order, named: &ProductRef) -> Result<(), EngineError> {
+    let (Some(sold), Some(voucher)) = (&order.rules.voucher, &named.voucher) else { return Ok(()) };
+    if sold.code != *voucher {
+        let sentence = format!("this order was sold as `{}`, and the booking names `{voucher}`", sold.code);
+        return Err(Rejection::new(Why::OffSale, sentence).at("product_out_id").into());
+    }
+    if let Some(visit) = named.booking.as_ref().filter(|visit| **visit != order.rules.booking.code) {
+        tracing::warn!(%channel, order = %order.id, sold_with = %order.rules.booking.code, named = %visit,
+            "a booking names another visit than the one that its voucher was sold with, which holds");
+    }
+    Ok(())
 }
 
 /// A whole order as its channel tells it: taken over, made, or kept until an earlier message or a read-back makes it.

@@ -28,6 +28,14 @@ impl Tx {
         Ok(())
     }
 
+    /// Notes that an order has learnt of guests after its guests were erased: they are to be erased, too.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn note_known_again(&self, order: &OrderId) -> Result<(), StoreError> {
+        self.execute("DELETE FROM guest_erasure WHERE order_id = ?", values![order.as_str()]).await.map(drop)
+    }
+
     /// Removes what is kept beside an order whose guests were erased: the hashes of their phones, released claims, the bodies
     /// of messages about it, and the answers to the calls of these names. Hashes that a purchase limit still counts stay.
     ///

@@ -53,4 +53,5 @@ pub use refs::{OrderRefRow, Remembered, ToRemember};
 pub use rotation::{Resealed, SealedColumn};
 pub use seal::Sealer;
 pub use statements::{LineKind, SettleTerms, StatementLine};
+pub use stock::ToldStock;
 pub use tx::{CONFLICT_RUNS_MAX, CommitFault, CommitFaults, GROUP_COMMIT_MAX, Tx, WRITE_QUEUE_MAX};

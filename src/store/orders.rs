@@ -1,9 +1,10 @@
 //! Orders, their history, and the index rows that are kept beside them.
 
 use sea_orm::{QueryResult, Value};
+use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::order::{Attention, RefundCase};
 use ticketbridge_core::personal::in_clear;
-use ticketbridge_core::{Actor, BookingId, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
+use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
 
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_count, get_word, marks, rows_of_marks, values, whole, word};
@@ -191,6 +192,20 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Orders for a product's date whose booking waits for a decision.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
+    pub async fn orders_waiting_for(&self, key: &StockKey) -> Result<Vec<Order>, StoreError> {
+        let date = key.date.map(|date| date.to_string());
+        let sql = "SELECT id, document FROM orders WHERE visit_date = ? AND booking_state = 'requested'";
+        let rows = self.rows(sql, values![date]).await?;
+        let orders = rows.iter().map(|row| read_order(self.sealer(), row));
+        orders.filter(|order| order.as_ref().map_or(true, |order| order.rules.booking.code == key.product)).collect()
+    }
+}
+
 impl Store {
     /// Loads an order without locking it.
     ///
@@ -199,6 +214,17 @@ impl Store {
     pub async fn load_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         let row = self.row("SELECT id, document FROM orders WHERE id = ?", values![id.as_str()]).await?;
         row.map(|row| read_order(self.sealer(), &row)).transpose()
+    }
+
+    /// Orders for visits from `from` to `to` whose tickets a back-end has still to make, or has not confirmed.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
+    pub async fn orders_without_tickets(&self, from: Date, to: Date) -> Result<Vec<Order>, StoreError> {
+        let sql = "SELECT id, document FROM orders WHERE visit_date >= ? AND visit_date <= ? \
+                   AND booking_state IN ('requested', 'confirmed') AND ticketing_state IN ('queued', 'requested', 'unknown')";
+        let rows = self.rows(sql, values![from.to_string(), to.to_string()]).await?;
+        rows.iter().map(|row| read_order(self.sealer(), row)).collect()
     }
 
     /// The history of an order after event number `after_seq` (0 for all), oldest first, `limit` events at most.

@@ -9,6 +9,17 @@ use crate::dialect::{Query, get, values};
 use crate::error::StoreError;
 use crate::tx::Tx;
 
+/// What a back-end says is left, and what it could know when it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ToldStock {
+    /// Units that it has left; `None` is no limit.
+    pub left: Option<i64>,
+    /// Units that were taken here before it was asked.
+    pub taken_before: i64,
+    /// Those among them that it had not been asked for yet, or had not answered: it may still count them as left.
+    pub not_there_yet: i64,
+}
+
 fn date_column(key: &StockKey) -> String {
     key.date.map(|date| date.to_string()).unwrap_or_default()
 }
@@ -42,7 +53,7 @@ impl Tx {
         Ok(total.map(|total| total - taken))
     }
 
-    /// The same for a key whose total a back-end tells ([`Tx::set_stock`]): `first` is what counts until it has.
+    /// The same for a key whose total a back-end tells ([`Tx::set_told_stock`]): `first` is what counts until it has.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -61,18 +72,21 @@ impl Tx {
         Ok(get::<Option<i64>>(&row, "total")?.map(|total| total - taken))
     }
 
-    /// Sets how many units there are, those taken included; `None` is no limit.
+    /// Sets how many units there are by what a back-end says is left.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub async fn set_stock(&self, key: &StockKey, total: Option<i64>) -> Result<(), StoreError> {
-        self.make_stock(key, total).await?;
-        self.execute(
-            "UPDATE stock SET total = ? WHERE product = ? AND visit_date = ?",
-            values![total, key.product.as_str(), date_column(key)],
-        )
-        .await
-        .map(drop)
+    pub async fn set_told_stock(&self, key: &StockKey, told: ToldStock) -> Result<(), StoreError> {
+        let (product, date) = (key.product.as_str(), date_column(key));
+        self.make_stock(key, None).await?;
+        let sql =
+            format!("SELECT taken FROM stock WHERE product = ? AND visit_date = ?{}", self.dialect().for_update());
+        let row = self.row(&sql, values![product, date.as_str()]).await?.ok_or(StoreError::Column("stock.product"))?;
+        // What was given back since may be in what is left already.
+        let known_there = get::<i64>(&row, "taken")?.min(told.taken_before) - told.not_there_yet;
+        let total = told.left.map(|left| left.max(0).saturating_add(known_there));
+        let sql = "UPDATE stock SET total = ? WHERE product = ? AND visit_date = ?";
+        self.execute(sql, values![total, product, date]).await.map(drop)
     }
 
     async fn make_stock(&self, key: &StockKey, total: Option<i64>) -> Result<(), StoreError> {

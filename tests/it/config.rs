@@ -159,6 +159,49 @@ fn every_documented_key_is_accepted() {
     assert_eq!(report.findings(), [], "{report}");
 }
 
+/// A key that the service learns must be written there too, so that it is known to pass the check.
+#[test]
+fn the_directory_of_every_key_has_every_key() {
+    let report = report_in(&here("tests/it/config/every-key"), &all_set());
+    // A secret stands in the environment or in a file; and what a voucher may not ask for is read to say so (DY-02).
+    let refused =
+        ["documents", "fields", "guests", "visitors_per_unit"].map(|key| format!("products.voucher_product.{key}"));
+    let missing: Vec<_> =
+        report.unwritten().iter().filter(|key| !key.ends_with(".file") && !refused.contains(key)).collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+/// The same for the settings of each adapter, those inside tables among them.
+#[test]
+fn the_directory_of_every_key_has_every_setting_of_every_adapter() {
+    let files = files(&here("tests/it/config/every-key"));
+    let tables: Vec<toml::Table> = files
+        .iter()
+        .filter(|(name, _)| name.starts_with("channels/") || name.starts_with("backends/"))
+        .map(|(_, text)| toml::from_str(text).unwrap())
+        .collect();
+    let kinds = ticketbridge_adapters::CHANNELS.iter().map(|kind| (kind.name, kind.settings));
+    let kinds = kinds.chain(ticketbridge_adapters::BACKENDS.iter().map(|kind| (kind.name, kind.settings)));
+    for (adapter, settings) in kinds {
+        for path in settings {
+            let has = |table: &toml::Table| {
+                table["adapter"].as_str() == Some(adapter) && is_written(&table["settings"], path)
+            };
+            assert!(tables.iter().any(has), "{adapter}: `{path}` is nowhere in tests/it/config/every-key");
+        }
+    }
+}
+
+/// Whether something stands at a path, `*` being any element of a list.
+fn is_written(value: &toml::Value, path: &str) -> bool {
+    let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
+    let below = |value: &toml::Value| rest.is_none_or(|rest| is_written(value, rest));
+    match step {
+        "*" => value.as_array().is_some_and(|list| list.iter().any(below)),
+        _ => value.get(step).is_some_and(below),
+    }
+}
+
 /// The byte ranges of the keys in a TOML text: words before ` =`, outside comments and texts.
 fn keys(text: &str) -> Vec<(usize, std::ops::Range<usize>)> {
     let mut found = Vec::new();

@@ -351,3 +351,24 @@ async fn guests_of_older_orders_are_found_as_well() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn guests_that_come_again_with_a_late_message_are_forgotten_again() {
+    let bridge = TestBridge::start().await;
+    bridge.with_line("ticketbridge.toml", "[retention]\nguests = \"30d\"").await;
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.drain().await;
+    bridge.set_time("2026-12-01T10:00:00+08:00");
+    let at = json!({ "at": "2026-12-01T09:00:00+08:00" });
+    bridge.post("orders/douyin-main:V100/redeem", &at).await.expect(200);
+    let forget = async || bridge.bridge.engine().forget_old_guests().await.expect("a database that answers");
+    bridge.advance(Millis::hours(31 * 24));
+    assert_eq!((forget().await, bridge.stored("V100").await.knows_guests()), (1, false));
+    let mut late = douyin::issue("R100", 2);
+    late["tourists"] = douyin::visitors("R100", 4);
+    bridge.douyin("issue-voucher", &late).await.expect(200);
+    assert!(bridge.stored("V100").await.knows_guests());
+    bridge.advance(Millis::hours(31 * 24));
+    assert_eq!((forget().await, bridge.stored("V100").await.knows_guests()), (1, false));
+}

@@ -275,6 +275,37 @@ async fn a_full_date_declines_and_a_cancelled_booking_opens_it_again() {
 }
 
 #[tokio::test]
+async fn nobody_confirms_a_booking_for_which_there_is_no_place() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    for index in 0..5 {
+        let asked = reservation(&format!("R{index}"), "pd_manual", "REQUESTED");
+        bridge.kakao_is(event(&format!("e{index}"), "reservation.requested", 1, &asked, json!({})), "accepted").await;
+    }
+    bridge.drain().await;
+    let confirm = async |number: &str| bridge.post(&format!("orders/{KAKAO}:{number}/confirm"), &json!({})).await;
+    // Three units each, of ten: the first three came while there was a place.
+    confirm("R0").await.expect(200);
+    let refused = confirm("R3").await;
+    refused.problem(409, "out_of_stock");
+    assert!(
+        refused.json()["detail"].as_str().is_some_and(|text| text.contains("raise the stock")),
+        "{}",
+        refused.json()
+    );
+    let products = bridge.read_config("products/kakao.toml");
+    let more = products.replace("stock = 10", "stock = 12");
+    bridge.write_config("products/kakao.toml", &more);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    confirm("R3").await.expect(200);
+    confirm("R4").await.problem(409, "out_of_stock");
+    confirm("R1").await.expect(200);
+    bridge.drain().await;
+    let told =
+        ["R0", "R1", "R2", "R3", "R4"].map(|n| bridge.partners.sent(&format!("/v1/reservations/{n}/confirm")).len());
+    assert_eq!(told, [1, 1, 0, 1, 0]);
+}
+
+#[tokio::test]
 async fn availability_answers_yes_only_when_it_knows() {
     let bridge = TestBridge::start_kakao(CAN).await;
     let ask = |body: serde_json::Value| {

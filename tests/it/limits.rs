@@ -1,6 +1,10 @@
-//! What one phone may buy (DY-09).
+//! What one phone may buy (DY-09), for which price (DY-03), and as what it is booked.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use ticketbridge_core::order::AttentionKind;
 
 use crate::support::{TestBridge, douyin};
 
@@ -42,4 +46,68 @@ async fn one_phone_is_counted_together_however_it_is_written() {
     let asked = json!({ "phone": "(86) 13822220001", "reason": "the guest asked" });
     let known = bridge.post("guests/export", &asked).await.expect(200).json();
     assert_eq!(known["orders"].as_array().map(Vec::len), Some(5));
+}
+
+#[tokio::test]
+async fn a_voucher_is_booked_as_what_it_was_sold_as() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    let mut other = douyin::booking("R100", "V100", "2026-12-01", 2, bridge.now());
+    other["product_out_id"] = json!("LP-V1|LP-B1");
+    let reply = bridge.douyin("create-order", &other).await.expect(200).json();
+    assert_eq!(reply["data"]["error_code"], 2, "{reply}");
+    assert!(bridge.stored("V100").await.booking.is_none());
+    bridge.book("R101", "V100", "2026-12-01").await;
+}
+
+#[tokio::test]
+async fn a_sale_first_told_by_its_booking_shows_what_is_wrong_with_it() {
+    let bridge = TestBridge::start().await;
+    for (number, count, amount, says) in [
+        ("V100", 2, 2, Some("the channel's price for 2 units is 2, ours is 39800")),
+        ("V200", 6, 6 * 19_900, Some("an order has 1 to 5 units; this one has 6")),
+        ("V300", 2, 2 * 19_900, None),
+    ] {
+        let mut booking = douyin::booking(&format!("R{number}"), number, "2026-12-01", count, bridge.now());
+        booking["amount"] = json!({ "origin_amount": amount, "pay_amount": amount });
+        bridge.douyin("create-order", &booking).await.expect(200);
+        let order = bridge.stored(number).await;
+        assert!(order.is_stub);
+        let doubt = order.attention.iter().find(|a| a.kind == AttentionKind::Contradiction);
+        assert_eq!(doubt.is_some(), says.is_some(), "{:?}", order.attention);
+        assert!(doubt.is_none_or(|doubt| doubt.sentence.contains(says.unwrap_or_default())), "{doubt:?}");
+    }
+}
+
+/// A log that a test reads.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("nobody panics with it").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn another_price_is_refused_and_the_log_names_both() {
+    let bridge = TestBridge::start().await;
+    for call in ["can-buy", "create-order"] {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        let mut sale = douyin::sale("V100", 2, bridge.now());
+        sale["amount"] = json!({ "origin_amount": 39_700, "pay_amount": 39_700 });
+        let reply = bridge.douyin(call, &sale).await.expect(200).json();
+        drop(guard);
+        assert_eq!(reply["data"]["error_code"], 23, "{reply}");
+        let written = String::from_utf8(log.0.lock().expect("nobody panics with it").clone()).expect("text");
+        let line = written.lines().find(|line| line.contains("WARN")).unwrap_or_else(|| panic!("{written}"));
+        assert!(line.contains("39700") && line.contains("39800") && line.contains("douyin-main"), "{line}");
+    }
 }

@@ -17,6 +17,8 @@ mod crash;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
+mod databases;
+#[cfg(test)]
 mod deadlines;
 #[cfg(test)]
 mod guests;

@@ -69,6 +69,7 @@ fn run(target: &str, cases: u32, feed: fn(&[u8])) {
 #[test]
 fn any_message_of_a_channel_is_read_or_refused() {
     run("douyin_decode", 3_000, partners::douyin_decode);
+    run("whole_orders_decode", 3_000, partners::whole_orders_decode);
 }
 
 #[test]

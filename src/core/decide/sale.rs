@@ -17,6 +17,7 @@ const PAID_IN_FULL: &str = "paid";
 /// A sale that is not known yet. A stub is taken as it is: the channel has sold it, and refusing would not undo that.
 pub(super) fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Result<Decision, Rejection> {
     let sale = &placed.sale;
+    let doubt = if placed.is_stub { rules::sale::check_terms(&placed.rules, sale).err() } else { None };
     if !placed.is_stub {
         rules::sale::check_phone_is_there(&placed.rules, sale)?;
         rules::check_sale(&placed.rules, sale, counts)?;
@@ -25,6 +26,10 @@ pub(super) fn place(placed: &PlaceOrder, counts: &Counts, moment: Moment) -> Res
         .event(Event::OrderPlaced { id: moment.seed.order(), sale: Box::new(placed.clone()) })
         .maybe(voucher_stock_key(&placed.rules).map(|key| Effect::TakeStock { key, units: sale.quantity }))
         .maybe(booking_window(&placed.rules));
+    if let Some(doubt) = doubt {
+        let sentence = format!("the channel sold what would have been refused: {}", doubt.sentence);
+        decision = decision.event(Event::AttentionRaised { kind: AttentionKind::Contradiction, sentence });
+    }
     if sale.paid && sale.payment_mode == PaymentMode::Ledger {
         decision = decision.event(charge(sale.due, sale.placed_at));
     }

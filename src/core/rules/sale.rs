@@ -19,6 +19,13 @@ pub fn check_sale(rules: &RuleSnapshot, sale: &Sale, counts: &Counts) -> Result<
     check_credit(sale, counts)
 }
 
+/// What can be said of a sale that another has made already: its quantity and its price.
+pub(crate) fn check_terms(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejection> {
+    check_quantity(rules, sale.quantity)?;
+    check_amounts(sale)?;
+    check_voucher_price(rules, sale)
+}
+
 /// The price check of a direct order (DY-03): `gross`, its price before discounts in minor units, must be the calendar's
 /// price of the visit date times the units. Nothing is refused where the check is off, the date is not known yet, or the
 /// calendar names no price.

@@ -232,3 +232,25 @@ async fn messages_wait_sealed_for_their_order_up_to_the_limit() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn orders_whose_tickets_are_still_to_come_are_found_by_their_dates() {
+    for_each_database(|store| async move {
+        for (n, state) in [(1, TicketingState::Queued), (2, TicketingState::Issued), (3, TicketingState::Unknown)] {
+            let mut order = order(n);
+            let mut its = booking(n + 10);
+            (its.visit_date, its.ticketing.state) = (Date::parse(&format!("2026-12-{n:02}")), state);
+            order.booking = Some(its);
+            insert(&store, &order).await;
+        }
+        let day = |day: &str| Date::parse(day).unwrap();
+        let found = async |from: &str, to: &str| {
+            let found = store.orders_without_tickets(day(from), day(to)).await.unwrap();
+            found.into_iter().map(|order| order.id).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(found("2026-12-01", "2026-12-03").await, [order_id(1), order_id(3)].into());
+        assert_eq!(found("2026-12-02", "2026-12-03").await, [order_id(3)].into());
+        assert_eq!(found("2026-12-04", "2026-12-31").await, [].into());
+    })
+    .await;
+}

@@ -1,7 +1,7 @@
 use super::*;
 use crate::dialect::{Query as _, get, values};
 use crate::test_support::for_each_database;
-use crate::{ClaimKind, GuestClaim, Imported, PoolCode, PoolCounts};
+use crate::{ClaimKind, GuestClaim, Imported, PoolCode, PoolCounts, ToldStock};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use ticketbridge_core::BookingId;
@@ -58,6 +58,40 @@ async fn a_changed_total_counts_from_then_on_and_no_total_is_no_limit() {
         )
         .await;
         assert_eq!(store.stock_left(&voucher(), Some(2_000)).await.unwrap(), Some(994));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_back_end_has_left_counts_with_what_it_could_not_know() {
+    for_each_database(|store| async move {
+        let key = day("2026-12-01");
+        let told = |left, taken_before, not_there_yet| ToldStock { left: Some(left), taken_before, not_there_yet };
+        // (taken since it was asked, what it said) → left
+        let cases = [
+            (0, told(5, 3, 0), 5),
+            (0, told(5, 3, 2), 3),
+            (0, told(1, 3, 3), -2),
+            (2, told(5, 3, 0), 3),
+            (-1, told(5, 3, 0), 5),
+            (-1, told(-7, 3, 0), 0),
+        ];
+        for (since, told, left) in cases {
+            let key = key.clone();
+            write(
+                &store,
+                work!(tx, key => {
+                    tx.give_back_stock(&key, u32::MAX).await?;
+                    tx.take_sold_stock(&key, u32::try_from(told.taken_before + since).unwrap()).await?;
+                    tx.set_told_stock(&key, told).await
+                }),
+            )
+            .await;
+            assert_eq!(store.told_stock_left(&key, None).await.unwrap(), Some(left), "{since} {told:?}");
+        }
+        let no_limit = ToldStock { left: None, taken_before: 3, not_there_yet: 1 };
+        write(&store, work!(tx, key => tx.set_told_stock(&key, no_limit).await)).await;
+        assert_eq!(store.told_stock_left(&key, Some(1)).await.unwrap(), None);
     })
     .await;
 }
