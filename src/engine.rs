@@ -20,7 +20,7 @@ pub use incoming::{Incoming, Received, content_sha256};
 use std::sync::Arc;
 
 use ticketbridge_core::order::Order;
-use ticketbridge_core::{Actor, Answering, Command, Event, Moment, OrderId, Rejection, Seed, Why, run};
+use ticketbridge_core::{Actor, Answering, Command, Event, Moment, OrderId, Rejection, Report, Seed, Why, run};
 use ticketbridge_store::{Store, StoreError, Tx};
 use tokio::sync::{Notify, broadcast};
 
@@ -68,6 +68,17 @@ pub struct Applied {
     pub order: Order,
     /// Whether anything happened.
     pub changed: bool,
+    /// Deliveries that are kept in reserve: they tell what the answer that is about to go out says as well.
+    pub in_reserve: Vec<InReserve>,
+}
+
+/// A delivery that is called off when the answer gets out.
+#[derive(Clone, Debug)]
+pub struct InReserve {
+    /// `dlv_…`.
+    pub delivery: String,
+    /// What it tells.
+    pub report: Report,
 }
 
 /// The engine. Cheap to clone.
@@ -159,6 +170,26 @@ impl Engine {
         Ok(applied)
     }
 
+    /// The answer goes out: what was kept in case it does not is called off. That this fails is no harm, the same is told twice then.
+    pub async fn call_off(&self, in_reserve: Vec<InReserve>) {
+        if in_reserve.is_empty() {
+            return;
+        }
+        let (in_reserve, now) = (Arc::new(in_reserve), self.clock.now());
+        let dropped = self.store.write("call_off_reserve", move |tx: &Tx| {
+            let in_reserve = in_reserve.clone();
+            Box::pin(async move {
+                for delivery in in_reserve.iter() {
+                    tx.drop_job(&delivery.delivery, "it is in the answer", now).await?;
+                }
+                Ok::<(), StoreError>(())
+            })
+        });
+        if let Err(error) = dropped.await {
+            tracing::warn!("what the answer says is told by a call as well: {error}");
+        }
+    }
+
     /// Tells those who wait that an order has changed. Only after the commit.
     pub(crate) fn announce(&self, applied: &Applied) {
         if applied.changed {
@@ -202,7 +233,7 @@ impl Change<'_> {
         ticketbridge_core::invariants::check(&before);
         let outcome = run(Some(&before), command, self.actor, self.moment, self.answering)?;
         if outcome.events.is_empty() {
-            return Ok(Applied { order: before, changed: false });
+            return Ok(Applied { order: before, changed: false, in_reserve: Vec::new() });
         }
         tx.save_order(&outcome.order, before.version, &outcome.events).await?;
         self.enqueue(tx, &outcome.order, before.version, &outcome.effects).await?;
@@ -214,7 +245,8 @@ impl Change<'_> {
         credit::follow(tx, self.running, Some(&before), &outcome.order).await?;
         settlement::follow(tx, self.running, Some(&before), &outcome.order).await?;
         guests::follow(tx, Some(&before), &outcome.order).await?;
-        Ok(Applied { order: outcome.order, changed: true })
+        let in_reserve = effects::in_reserve(&before.id, before.version, &outcome.effects);
+        Ok(Applied { order: outcome.order, changed: true, in_reserve })
     }
 
     /// Takes a sale on that is not known yet.
@@ -226,7 +258,7 @@ impl Change<'_> {
         credit::follow(tx, self.running, None, &outcome.order).await?;
         settlement::follow(tx, self.running, None, &outcome.order).await?;
         guests::follow(tx, None, &outcome.order).await?;
-        Ok(Applied { order: outcome.order, changed: true })
+        Ok(Applied { order: outcome.order, changed: true, in_reserve: Vec::new() })
     }
 
     /// A change that follows in the same transaction needs identifiers of its own.

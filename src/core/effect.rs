@@ -264,3 +264,17 @@ pub enum Effect {
         units: u32,
     },
 }
+
+impl Effect {
+    /// Whether both ask the same back-end for the same thing, be it at different times.
+    #[must_use]
+    pub fn is_same_call(&self, other: &Effect) -> bool {
+        match (self, other) {
+            (
+                Effect::CallBackend { backend, booking, op, not_before: _ },
+                Effect::CallBackend { backend: other_backend, booking: other_booking, op: other_op, not_before: _ },
+            ) => (backend, booking, op) == (other_backend, other_booking, other_op),
+            _ => false,
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! A limit on everything, with a name.
 
+use crate::time::Millis;
+
 /// Bytes of an inbound body (`contract.md` 3).
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes that are read of an answer to a call of ours.
@@ -26,3 +28,5 @@ pub const BOOKING_DAYS_AHEAD_MAX: i64 = 90;
 pub const POLICY_STEPS_MAX: usize = 12;
 /// Messages remembered for one order that is not known yet.
 pub const REMEMBERED_MAX: usize = 16;
+/// A call of ours waits this long where the channel's own call is being answered, so that what makes it into the answer does not go out twice.
+pub const ANSWER_GRACE: Millis = Millis::seconds(10);

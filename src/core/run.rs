@@ -5,7 +5,8 @@ use crate::decide::{Decision, decide, place};
 use crate::effect::{Effect, Report};
 use crate::event::{Actor, EventRecord};
 use crate::evolve::evolve;
-use crate::limits::POLICY_STEPS_MAX;
+use crate::id::RefundCaseId;
+use crate::limits::{ANSWER_GRACE, POLICY_STEPS_MAX};
 use crate::next_step::next_step;
 use crate::order::Order;
 use crate::rejection::{Rejection, Why};
@@ -22,10 +23,11 @@ pub struct Outcome {
     pub effects: Vec<Effect>,
 }
 
-/// Whether the channel waits for an answer in which a decision on its refund request can stand.
+/// Whether the channel waits for an answer in which a decision on its refund request can stand. Only the answer to that very request
+/// has a place for it; what falls while another message is answered is told by a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answering {
-    /// It does: a decision that falls now goes into the answer and needs no call.
+    /// It does: a decision that falls now goes into the answer, and its call is kept in reserve.
     InAnswer,
     /// Nobody waits.
     Nobody,
@@ -70,8 +72,12 @@ pub fn run(
     }
     // Not between the command and policy's answer to it: a refund asked for after use stands open just that long.
     crate::invariants::check(&current);
-    if answering == Answering::InAnswer {
-        effects.retain(|effect| !is_decision(effect));
+    if let (Answering::InAnswer, Command::ApplyRefund(application)) = (answering, command) {
+        let case = current.case_by_ref(&application.channel_ref).map(|case| case.id.clone());
+        for effect in effects.iter_mut().filter(|effect| decides_on(effect).is_some_and(|id| Some(id) == case.as_ref()))
+        {
+            put_in_reserve(effect, moment);
+        }
     }
     assert!(effects.is_empty() || !events.is_empty(), "an effect needs an event that explains it");
     Ok(Outcome { order: current, events, effects })
@@ -103,6 +109,20 @@ fn leave_to_person(command: &Command, rejection: &Rejection) -> Option<Command> 
     }
 }
 
-fn is_decision(effect: &Effect) -> bool {
-    matches!(effect, Effect::TellChannel { report: Report::RefundApproved { .. } | Report::RefundRejected { .. }, .. })
+/// The refund case of which a report tells the decision.
+fn decides_on(effect: &Effect) -> Option<&RefundCaseId> {
+    match effect {
+        Effect::TellChannel {
+            report: Report::RefundApproved { case, .. } | Report::RefundRejected { case, .. },
+            ..
+        } => Some(case),
+        _ => None,
+    }
+}
+
+/// The answer says it. Only if that does not get out, which the shell knows, does the call go.
+fn put_in_reserve(effect: &mut Effect, moment: Moment) {
+    if let Effect::TellChannel { not_before, .. } = effect {
+        *not_before = Some(moment.now + ANSWER_GRACE);
+    }
 }

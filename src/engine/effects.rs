@@ -2,11 +2,11 @@
 
 use sha2::{Digest, Sha256};
 use ticketbridge_core::effect::{Effect, Report, StockKey, TicketOp};
-use ticketbridge_core::order::Order;
+use ticketbridge_core::order::{Order, TicketingState};
 use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{NewJob, Tx};
 
-use crate::engine::{Change, EngineError};
+use crate::engine::{Change, EngineError, InReserve};
 
 /// Effects of one command, at most: the place of each within the order's deliveries is `version × this + index`.
 const EFFECTS_MAX: u64 = 1_000;
@@ -36,6 +36,18 @@ fn delivery_id(order: &OrderId, version: u64, index: usize) -> String {
     format!("dlv_{}", &hex::encode(digest)[..32])
 }
 
+/// The deliveries of a command that tell a decision which its answer says as well: they alone wait.
+pub(crate) fn in_reserve(order: &OrderId, version: u64, effects: &[Effect]) -> Vec<InReserve> {
+    let found = effects.iter().enumerate().filter_map(|(index, effect)| match effect {
+        Effect::TellChannel {
+            report: report @ (Report::RefundApproved { .. } | Report::RefundRejected { .. }),
+            not_before: Some(_),
+        } => Some(InReserve { delivery: delivery_id(order, version, index), report: report.clone() }),
+        _ => None,
+    });
+    found.collect()
+}
+
 impl Change<'_> {
     /// Makes a row of every effect.
     pub(crate) async fn enqueue(
@@ -59,9 +71,18 @@ impl Change<'_> {
                 traceparent: self.traceparent.clone(),
             };
             match effect {
-                Effect::CallBackend { backend, op, not_before, .. } => {
-                    let holds_up = *op != TicketOp::Query;
-                    self.line_up(tx, &job(backend_destination(backend), op.name(), holds_up, *not_before)).await?;
+                Effect::CallBackend { backend, booking, op, not_before } => {
+                    let new = job(backend_destination(backend), op.name(), *op != TicketOp::Query, *not_before);
+                    let state = order.booking_by_id(booking).map(|b| b.ticketing.state);
+                    let once = match op {
+                        TicketOp::Issue => false,
+                        TicketOp::Cancel => true,
+                        // One look watches a cancellation. Looks in other states each have their own time.
+                        TicketOp::Query => state == Some(TicketingState::Cancelling),
+                    };
+                    if !once || !self.is_lined_up(tx, &new).await? {
+                        self.line_up(tx, &new).await?;
+                    }
                 }
                 Effect::TellChannel { report, not_before } => {
                     let destination = match report {
@@ -165,15 +186,22 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Whether the same waits already. What changes something is then due no later than the new one would be; a look keeps its time,
+    /// or the cancellation that it asks for would bring the next look forward, for ever.
+    async fn is_lined_up(&self, tx: &Tx, job: &NewJob) -> Result<bool, EngineError> {
+        let Some(id) = tx.waiting(job).await? else { return Ok(false) };
+        if job.holds_up {
+            tx.bring_forward(&id, job.due_at).await?;
+            if job.due_at <= self.moment.now {
+                tx.hurry(&job.order, &job.destination, self.moment.now).await?;
+            }
+        }
+        Ok(true)
+    }
+
     /// Adds a delivery. What the order has waiting before it is looked at now: most of that is no longer wanted, and the rest is
     /// better tried a little early than in the way.
     async fn line_up(&self, tx: &Tx, job: &NewJob) -> Result<(), EngineError> {
-        let is_cancel = matches!(&job.effect, Effect::CallBackend { op: TicketOp::Cancel, .. });
-        if is_cancel && tx.is_waiting(job).await? {
-            // A look that finds the tickets alive asks for what is about to be done anyway.
-            tx.hurry(&job.order, &job.destination, self.moment.now).await?;
-            return Ok(());
-        }
         if job.holds_up && job.due_at <= self.moment.now {
             tx.hurry(&job.order, &job.destination, self.moment.now).await?;
         }

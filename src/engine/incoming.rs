@@ -17,7 +17,7 @@ use ticketbridge_store::{
 
 use crate::config::Config;
 use crate::engine::snapshots::{self, Synced};
-use crate::engine::{Applied, Change, Engine, EngineError, counts, credit};
+use crate::engine::{Applied, Change, Engine, EngineError, InReserve, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;
 
@@ -53,6 +53,8 @@ pub enum Received {
         about: Option<OrderId>,
         /// For metrics and logs.
         verdict: Verdict,
+        /// What is told by a call if this answer does not get out.
+        in_reserve: Vec<InReserve>,
     },
     /// The same key came before with other content.
     ContentDiffers,
@@ -113,8 +115,11 @@ impl Engine {
                 if let Some(applied) = &applied {
                     self.announce(applied);
                 }
-                let order = applied.map(|applied| Box::new(applied.order));
-                Ok(Received::Answered { reply, order, about, verdict })
+                let (order, in_reserve) = match applied {
+                    Some(applied) => (Some(Box::new(applied.order)), applied.in_reserve),
+                    None => (None, Vec::new()),
+                };
+                Ok(Received::Answered { reply, order, about, verdict, in_reserve })
             }
             Err(EngineError::Known) => self.repeat(&work.0, &dedupe).await,
             Err(EngineError::TryLater) => Ok(Received::TryLater),
@@ -144,6 +149,7 @@ impl Engine {
                 order: None,
                 about: row.order,
                 verdict: Verdict::Repeated,
+                in_reserve: Vec::new(),
             }),
             None => Ok(Received::TryLater),
         }
@@ -166,13 +172,15 @@ impl Engine {
                     order: None,
                     about: row.order,
                     verdict: Verdict::Repeated,
+                    in_reserve: Vec::new(),
                 });
             }
             (order, _) => Answer::Repeated(order.as_ref()),
         };
         let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &answer);
         let about = order.as_ref().map(|order| order.id.clone());
-        Ok(Received::Answered { reply, order: order.map(Box::new), about, verdict: Verdict::Repeated })
+        let (order, in_reserve) = (order.map(Box::new), Vec::new());
+        Ok(Received::Answered { reply, order, about, verdict: Verdict::Repeated, in_reserve })
     }
 
     /// The order behind a channel's number, whether a sale's or a booking's.
@@ -244,7 +252,8 @@ impl Engine {
         };
         self.note(&incoming, &key, Verdict::Hint, order.clone()).await?;
         let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &Answer::Noted);
-        Ok(Received::Answered { reply, order: None, about: order, verdict: Verdict::Hint })
+        let in_reserve = Vec::new();
+        Ok(Received::Answered { reply, order: None, about: order, verdict: Verdict::Hint, in_reserve })
     }
 }
 
@@ -422,7 +431,7 @@ async fn place_or_repeat(
     if let Some(id) = known.order.clone() {
         if told == Told::ByItsBooking {
             return match tx.lock_order(&id).await? {
-                Some(order) => Ok(Applied { order, changed: false }),
+                Some(order) => Ok(Applied { order, changed: false, in_reserve: Vec::new() }),
                 None => Err(EngineError::TryLater),
             };
         }

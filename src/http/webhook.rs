@@ -18,7 +18,7 @@ use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::call_log::InboundCall;
-use crate::engine::{EngineError, Incoming, Received, content_sha256};
+use crate::engine::{EngineError, InReserve, Incoming, Received, content_sha256};
 use crate::http::problem::Problem;
 use crate::http::{Shared, caller, incoming_body};
 
@@ -277,16 +277,31 @@ impl Arrived<'_> {
         match received {
             Received::ContentDiffers => self.say(Some(&inbound), &Answer::ContentDiffers, "conflict", None),
             Received::TryLater => self.say(Some(&inbound), &Answer::TryLater(COME_AGAIN), "try_later", None),
-            Received::Answered { reply, order, about, verdict } => {
+            Received::Answered { reply, order, about, verdict, in_reserve } => {
                 let ready = match (&order, &inbound) {
                     (Some(order), Inbound::Message(envelope)) if self.endpoint.waits_for_tickets => {
                         self.with_tickets(&inbound, envelope, order).await
                     }
                     _ => None,
                 };
+                if let Some(order) = &order {
+                    self.call_off(order, in_reserve).await;
+                }
                 ended(ready.unwrap_or(reply), verdict.word(), about)
             }
         }
+    }
+
+    /// The decision stands in the answer, so no call need tell it. What cannot be put into the channel's words does not stand there either:
+    /// its call is left to fail where a person sees it.
+    async fn call_off(&self, order: &Order, mut in_reserve: Vec<InReserve>) {
+        in_reserve.retain(|kept| self.can_be_said(order, &kept.report));
+        self.shared.engine.call_off(in_reserve).await;
+    }
+
+    fn can_be_said(&self, order: &Order, report: &ticketbridge_core::Report) -> bool {
+        let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+        self.channel.channel.report(report, order, &cx).is_ok()
     }
 
     /// Tickets that come inside the budget go into the answer; otherwise the answer says "not yet", and a call follows.

@@ -216,16 +216,31 @@ impl Tx {
         Ok(changed == 1)
     }
 
-    /// Whether the same is to be done already, and nobody has begun: a second row would do it twice.
+    /// The delivery that does the same already, sooner or later, if nobody has begun it: a second row would do it twice.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Document`].
+    pub async fn waiting(&self, new: &NewJob) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT id, effect FROM job WHERE order_id = ? AND destination = ? AND state = 'pending' \
+                   AND call_name = ? AND lease_until_ms = 0";
+        let all = values![new.order.as_str(), new.destination.as_str(), new.call.as_str()];
+        for row in self.rows(sql, all).await? {
+            let effect: Effect = serde_json::from_str(&get::<String>(&row, "effect")?)?;
+            if effect.is_same_call(&new.effect) {
+                return Ok(Some(get(&row, "id")?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes one delivery due at `due_at` at the latest, unless it is being tried.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub async fn is_waiting(&self, new: &NewJob) -> Result<bool, StoreError> {
-        let sql = "SELECT id FROM job WHERE order_id = ? AND destination = ? AND state = 'pending' AND call_name = ? \
-                   AND lease_until_ms = 0 AND effect = ?";
-        let effect = serde_json::to_string(&new.effect)?;
-        let all = values![new.order.as_str(), new.destination.as_str(), new.call.as_str(), effect];
-        Ok(self.row(sql, all).await?.is_some())
+    pub async fn bring_forward(&self, id: &str, due_at: UnixMillis) -> Result<(), StoreError> {
+        let sql = "UPDATE job SET due_ms = ? WHERE id = ? AND state = 'pending' AND lease_until_ms = 0 AND due_ms > ?";
+        self.execute(sql, values![due_at.0, id, due_at.0]).await?;
+        Ok(())
     }
 
     /// Makes deliveries of an order to one destination that hold others up due at once, unless one is being tried; how many.

@@ -115,7 +115,9 @@ impl Worker {
         result: CallResult<TicketFacts>,
     ) -> Verdict {
         let now = self.engine.clock().now();
-        let state = order.booking_by_id(booking).map_or(TicketingState::NotNeeded, |b| b.ticketing.state);
+        let ticketing = order.booking_by_id(booking).map(|b| &b.ticketing);
+        let state = ticketing.map_or(TicketingState::NotNeeded, |t| t.state);
+        let was_issued = ticketing.is_some_and(|t| !t.tickets.is_empty());
         let done = |facts: TicketFacts, word, summary: &str| Verdict {
             end: JobEnd::Delivered,
             facts: Some(facts),
@@ -134,6 +136,12 @@ impl Worker {
                 if op == TicketOp::Cancel && asked == TicketOp::Query =>
             {
                 send_again("the cancellation had not arrived")
+            }
+            // A back-end without a word of its own for what was cancelled; the repeat, under the same key, has a plain answer.
+            CallResult::Done(TicketFacts::Refused { .. })
+                if op == TicketOp::Cancel && asked == TicketOp::Query && was_issued =>
+            {
+                send_again("the back-end no longer calls the tickets issued; the cancellation's own answer counts")
             }
             CallResult::Done(facts) if op == TicketOp::Query => self.looked(job, state, facts, now),
             CallResult::Done(facts) => {
@@ -183,8 +191,8 @@ impl Worker {
     fn looked(&self, job: &Job, state: TicketingState, facts: TicketFacts, now: UnixMillis) -> Verdict {
         let is_final = match (&facts, state) {
             (TicketFacts::Pending { .. } | TicketFacts::CancelPending, _) => state == TicketingState::Cancelled,
-            // The cancellation is under way; that the tickets still stand is no news.
-            (TicketFacts::Issued { .. }, TicketingState::Cancelling) => false,
+            // The cancellation is under way; that the tickets still stand is no news, and "refused" may mean either end of it.
+            (TicketFacts::Issued { .. } | TicketFacts::Refused { .. }, TicketingState::Cancelling) => false,
             _ => true,
         };
         let summary = word_for(&facts).to_owned();
@@ -198,7 +206,7 @@ impl Worker {
             return Verdict { end: JobEnd::Dead { error: why.clone() }, facts, word: "given_up", summary: why };
         }
         let gap = Millis(waited.0 / 2).clamp(LOOK_GAP.0, LOOK_GAP.1);
-        let facts = matches!(facts, TicketFacts::Issued { .. }).then_some(facts);
+        let facts = matches!(facts, TicketFacts::Issued { .. } | TicketFacts::Refused { .. }).then_some(facts);
         Verdict {
             end: JobEnd::Retry { due_at: now + gap, read_back: false, error: summary.clone() },
             facts,

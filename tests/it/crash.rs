@@ -127,7 +127,7 @@ async fn call_off(stage: &Stage, reservation: &str, kind: AfterSale) {
         asked.expect("Douyin takes the application");
     }
     let key = douyin.books().last_refund(reservation).expect("the application is on the books").key.clone();
-    until("the refund is decided and carried out", async || {
+    until(&format!("the refund {key} of {reservation} is decided and carried out"), async || {
         let refund = douyin.books().refunds.get(&key).cloned().expect("it stays on the books");
         if refund.state == RefundState::Waiting {
             drop(douyin.repeat_application(&key).await);

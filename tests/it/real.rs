@@ -14,6 +14,8 @@ use tokio::process::{Child, Command};
 
 /// Longest real time in which the program starts, ends, or shows what a test waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+/// Set to anything, it leaves the directory of every [`Place`] where it is, and says where: for looking into a failure.
+const KEEP: &str = "TICKETBRIDGE_TEST_KEEP";
 /// Pause between two looks at something outside this process.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -51,7 +53,12 @@ pub(crate) struct Place(Arc<TempDir>);
 impl Place {
     /// The example of `config/`, each file changed by `edit(name, text)`.
     pub(crate) fn with_example(edit: impl Fn(&str, String) -> String) -> Self {
-        let directory = Arc::new(TempDir::new().expect("a temporary directory"));
+        let keep = std::env::var_os(KEEP).is_some();
+        let directory = tempfile::Builder::new().disable_cleanup(keep).tempdir();
+        let directory = Arc::new(directory.expect("a temporary directory"));
+        if keep {
+            eprintln!("kept: {}", directory.path().display());
+        }
         let mut files = std::collections::BTreeMap::new();
         super::support::read_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), "", &mut files);
         for (name, text) in files {

@@ -1,10 +1,14 @@
 //! The refund matrix of `product.md`, row by row, through the channel's own calls.
 
 use serde_json::{Value, json};
-use ticketbridge_core::Millis;
+use ticketbridge::engine::{Incoming, Received, content_sha256};
+use ticketbridge_core::command::ApplyRefund;
+use ticketbridge_core::order::{RefundKind, RefundSource};
+use ticketbridge_core::port::{Envelope, Inbound, Message};
+use ticketbridge_core::{ChannelId, Command, Millis};
 
 use crate::support::partners::Outcome;
-use crate::support::{TestBridge, douyin};
+use crate::support::{CHANNEL, TestBridge, douyin};
 
 /// Douyin's words for our decision: approved, rejected, not yet.
 const APPROVED: i64 = 1;
@@ -103,6 +107,66 @@ async fn an_application_that_comes_again_hears_what_was_decided_meanwhile() {
     assert_eq!((&told["audit_refund_result"], &told["refund_fee_amount"]), (&json!(APPROVED), &json!(300)));
     assert_eq!(again().await["audit_refund_result"], REJECTED, "the first one stays as it was");
     assert_eq!(audits(&bridge).len(), 2, "nothing is decided twice");
+}
+
+/// An application that is taken, and whose answer never gets out: the program dies between its commit and the answer.
+async fn applied_and_died(bridge: &TestBridge, number: &str, key: &str) {
+    let engine = bridge.bridge.engine();
+    let running = engine.running();
+    let channel = running.registry.channel(&ChannelId::from(CHANNEL)).expect("the channel of the example");
+    let endpoint = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == "refund-apply");
+    let body = douyin::refund_apply(number, key, 101, 0, bridge.now()).to_string();
+    let application = ApplyRefund {
+        target: number.into(),
+        channel_ref: key.to_owned(),
+        kind: RefundKind::Refund,
+        source: RefundSource::Guest,
+        source_code: Some(101),
+        fee: 0,
+        requested_at: bridge.now(),
+    };
+    let message = Message::Act(Box::new(Command::ApplyRefund(application)));
+    let taken = engine.receive(Incoming {
+        endpoint: *endpoint.expect("Douyin's call"),
+        inbound: Inbound::Message(Envelope { key: format!("refund:{key}"), about: number.into(), message }),
+        content_sha256: content_sha256(body.as_bytes()),
+        body: body.into(),
+        traceparent: None,
+        running: running.clone(),
+        channel: channel.clone(),
+    });
+    assert!(matches!(taken.await, Ok(Received::Answered { .. })));
+}
+
+/// Douyin need not ask again, and would refund after 72 hours whatever we had decided (`protocols/douyin.md` 10, 11).
+#[tokio::test]
+async fn a_decision_whose_answer_did_not_get_out_is_told_by_a_call() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    applied_and_died(&bridge, "V100", "B1").await;
+    bridge.drain().await;
+    assert_eq!(audits(&bridge).len(), 0, "it may still be on its way");
+    let bridge = bridge.restart().await;
+    bridge.advance(Millis::seconds(11));
+    bridge.drain().await;
+    let told = audits(&bridge);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["biz_uniq_key"], &told[0]["audit_result"]), (&json!("B1"), &json!(APPROVED)));
+}
+
+/// The ordinary case: the answer got out, and nothing is said twice.
+#[tokio::test]
+async fn a_decision_that_stands_in_the_answer_is_not_told_by_a_call() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    assert_eq!(apply(&bridge, "V100", "B1", 101, 0).await["audit_refund_result"], APPROVED);
+    bridge.ticketed("V200", "R200").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    bridge.post("orders/douyin-main:V200/redeem", &json!({ "at": "2026-12-01T09:00:00+08:00" })).await.expect(200);
+    assert_eq!(apply(&bridge, "R200", "B2", 101, 0).await["audit_refund_result"], REJECTED);
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    assert_eq!(audits(&bridge).len(), 0);
 }
 
 #[tokio::test]
@@ -292,4 +356,75 @@ async fn a_back_end_that_refuses_to_cancel_leaves_the_refund_to_a_person() {
     let order = bridge.order("V100").await;
     assert_eq!(order["refund_case"]["state"], "under_review", "{order}");
     assert!(audits(&bridge).is_empty() && !order["attention"].is_null(), "{order}");
+}
+
+/// A gate that answers a question with "issued", "pending" and "refused" only, as `contract.md` 5 has it. The answer to the cancellation was
+/// lost, once through a crash, and "refused" ended the delivery: the refund waited for ever.
+#[tokio::test]
+async fn a_cancellation_whose_answer_is_lost_is_sent_again_to_a_gate_that_then_says_refused() {
+    let bridge = with_cancellation("{ kind = \"anytime\" }").await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.partners.next("/cancel", Outcome::Interrupted);
+    bridge
+        .partners
+        .next("/reservations/bkg_", Outcome::Says(200, json!({ "state": "refused", "reason": "cancelled" })));
+    let application = douyin::refund_apply("R100", "B1", 101, 700, bridge.now());
+    let asked = async || bridge.douyin("refund-apply", &application).await.expect(200).json()["data"].clone();
+    assert_eq!(asked().await["audit_refund_result"], WAITS);
+    bridge.drain().await;
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    let told = bridge.partners.sent("/cancel");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0].headers["idempotency-key"], told[1].headers["idempotency-key"]);
+    assert_eq!(audits(&bridge).iter().map(|audit| &audit["audit_result"]).collect::<Vec<_>>(), [APPROVED]);
+    assert_eq!(asked().await["audit_refund_result"], APPROVED);
+}
+
+/// The same gate works on the cancellation for a while, and the event that tells its end never comes.
+#[tokio::test]
+async fn a_cancellation_that_was_worked_on_is_asked_for_once_more_when_the_gate_says_refused() {
+    let bridge = with_cancellation("{ kind = \"anytime\" }").await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.partners.next("/cancel", Outcome::Says(200, json!({ "state": "pending" })));
+    apply(&bridge, "R100", "B1", 101, 700).await;
+    bridge.drain().await;
+    assert_eq!(audits(&bridge).len(), 0);
+    bridge
+        .partners
+        .next("/reservations/bkg_", Outcome::Says(200, json!({ "state": "refused", "reason": "cancelled" })));
+    bridge.advance(Millis::seconds(31));
+    bridge.drain().await;
+    assert_eq!(cancellations(&bridge), 2);
+    assert_eq!(audits(&bridge).iter().map(|audit| &audit["audit_result"]).collect::<Vec<_>>(), [APPROVED]);
+}
+
+/// However long a gate works on a cancellation, and whatever it says meanwhile: it is asked now and then, and not more and more often.
+#[tokio::test]
+async fn a_gate_that_never_ends_a_cancellation_is_asked_ever_more_seldom() {
+    let refused = json!({ "state": "refused", "reason": "closed" });
+    for stands in [None, Some(refused), Some(json!({ "state": "pending" }))] {
+        let bridge = with_cancellation("{ kind = \"anytime\" }").await;
+        bridge.ticketed("V100", "R100").await;
+        for _ in 0..500 {
+            bridge.partners.next("/cancel", Outcome::Says(200, json!({ "state": "pending" })));
+            if let Some(stands) = &stands {
+                bridge.partners.next("/reservations/bkg_", Outcome::Says(200, stands.clone()));
+            }
+        }
+        apply(&bridge, "R100", "B1", 101, 700).await;
+        let mut asked = Vec::new();
+        for _ in 0..3 {
+            for _ in 0..360 {
+                bridge.drain().await;
+                bridge.advance(Millis::seconds(10));
+            }
+            asked.push(bridge.partners.sent("/reservations/bkg_").len());
+        }
+        assert!(
+            asked[2] - asked[1] <= 20,
+            "{asked:?} calls after one, two, three hours to a gate that says {stands:?}"
+        );
+        assert_eq!(case(&bridge, "V100").await["state"], "under_review");
+    }
 }

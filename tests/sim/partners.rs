@@ -70,6 +70,8 @@ pub(crate) struct Reservation {
     pub(crate) visit_date: String,
     pub(crate) used_at: Option<UnixMillis>,
     codes: Vec<String>,
+    /// Its gate answers a question with the three words of `contract.md` 5 only.
+    plain: bool,
 }
 
 impl Reservation {
@@ -286,6 +288,7 @@ impl State {
                 visit_date: body["visit_date"].as_str().unwrap_or_default().to_owned(),
                 used_at: None,
                 codes: (1..=many).map(|copy| format!("GATE-{number}-{copy}")).collect(),
+                plain: number % 3 == 1,
             };
             self.made.push(id.to_owned());
             self.gate.insert(id.to_owned(), reservation);
@@ -393,6 +396,8 @@ fn stands(reservation: &Reservation) -> Value {
     let word = match reservation.state {
         GateState::Pending => "pending",
         GateState::Issued | GateState::Used => "issued",
+        GateState::CancelPending if reservation.plain => "issued",
+        GateState::Cancelled if reservation.plain => return json!({ "state": "refused", "reason": "cancelled" }),
         GateState::Refused => return json!({ "state": "refused", "reason": "sold out" }),
         GateState::CancelPending => "cancel_pending",
         GateState::Cancelled => "cancelled",

@@ -6,7 +6,7 @@ use crate::decide::{Decision, call_backend, date_stock_key, redemption, start_ca
 use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
 use crate::event::{Actor, Event};
 use crate::id::{BookingId, ExternalId};
-use crate::limits;
+use crate::limits::{self, ANSWER_GRACE};
 use crate::order::{
     AttentionKind, Booking, BookingState, Handover, Order, OrderKind, RefundIntent, Ticket, TicketRequest,
     TicketingState,
@@ -15,8 +15,6 @@ use crate::rejection::{Rejection, Why};
 use crate::rules;
 use crate::time::{Date, Millis, Moment, UnixMillis};
 
-/// A call of ours waits this long, so that tickets which still make it into the answer do not go out twice.
-const ANSWER_GRACE: Millis = Millis::seconds(10);
 /// A back-end that works on something is asked how it stands after this time.
 const FIRST_LOOK_AFTER: Millis = Millis::seconds(30);
 /// The longer it works, the longer the next question waits, up to this time.
@@ -321,6 +319,11 @@ fn refused(order: &Order, booking: &Booking, reason: &str) -> Decision {
         {
             Decision::nothing().event(Event::TicketsCancelled { booking: booking.id.clone() })
         }
+        // Void, or only not yet: what was issued and is to be cancelled has no other word in a back-end that knows "issued",
+        // "pending" and "refused". The answer to a cancellation is plain, so it is asked for once more.
+        TicketingState::Cancelling => Decision::nothing()
+            .event(Event::TicketCancelStarted { booking: booking.id.clone() })
+            .maybe(call_backend(order, booking, TicketOp::Cancel, None)),
         TicketingState::Issued if !booking.ticketing.by_hand => Decision::nothing().attention(
             order,
             AttentionKind::Contradiction,

@@ -4,6 +4,7 @@ use crate::{Job, JobEnd, JobState, NewJob};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use ticketbridge_core::Effect;
+use ticketbridge_core::effect::TicketOp;
 
 const LEASE: Millis = Millis(15_000);
 
@@ -295,17 +296,31 @@ async fn a_restart_on_sqlite_need_not_wait_for_leases() {
 #[tokio::test]
 async fn a_look_is_not_hurried_and_what_waits_already_is_known() {
     for_each_database(|store| async move {
-        let look = NewJob { holds_up: false, due_at: after(60_000), ..job(1, 1, "backend:gate", 1) };
-        let cancel = NewJob { due_at: after(60_000), call: "cancel".to_owned(), ..job(2, 1, "backend:gate", 2) };
+        let call = |op: TicketOp, not_before| Effect::CallBackend {
+            backend: "gate".into(),
+            booking: "bkg_1".into(),
+            op,
+            not_before,
+        };
+        let due_at = after(60_000);
+        let look = NewJob { holds_up: false, due_at, ..job(1, 1, "backend:gate", 1) };
+        let effect = call(TicketOp::Cancel, Some(due_at));
+        let cancel = NewJob { due_at, call: "cancel".to_owned(), effect, ..job(2, 1, "backend:gate", 2) };
         enqueue(&store, vec![look, cancel.clone()]).await;
-        let again = NewJob { id: "dlv_0003".to_owned(), seq: 3, ..cancel };
-        let waits = write(&store, work!(tx, again => tx.is_waiting(&again).await)).await;
-        assert!(waits, "the same is to be done already");
+        let again = NewJob { id: "dlv_0003".to_owned(), seq: 3, effect: call(TicketOp::Cancel, None), ..cancel };
+        let waits = write(&store, work!(tx, again => tx.waiting(&again).await)).await;
+        assert_eq!(waits.as_deref(), Some("dlv_0002"), "the same is to be done already, at whatever time");
+        let other = NewJob { effect: call(TicketOp::Query, None), ..again.clone() };
+        assert_eq!(write(&store, work!(tx, other => tx.waiting(&other).await)).await, None);
+        write(&store, work!(tx => tx.bring_forward("dlv_0002", after(90_000)).await)).await;
+        assert_eq!(store.next_job_due(&[]).await.expect("a time"), Some(due_at), "not later than it was");
+        write(&store, work!(tx => tx.bring_forward("dlv_0002", after(30_000)).await)).await;
+        assert_eq!(store.next_job_due(&[]).await.expect("a time"), Some(after(30_000)));
         let order = order_id(1);
         write(&store, work!(tx, order => tx.hurry(&order, "backend:gate", NOW).await)).await;
         assert_eq!(ids(&claim(&store, 0, 10).await), ["dlv_0002"], "the look keeps its time");
-        let begun = write(&store, work!(tx, again => tx.is_waiting(&again).await)).await;
-        assert!(!begun, "what has begun may be over too early");
+        let begun = write(&store, work!(tx, again => tx.waiting(&again).await)).await;
+        assert_eq!(begun, None, "what has begun may be over too early");
     })
     .await;
 }

@@ -206,12 +206,10 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::RecordPartnerNumber { .. } => true,
         Command::Redeem(redeem) => redeem.by == RedeemedBy::Gate,
         Command::RecordTicketFacts { facts, .. } => match facts {
-            TicketFacts::Redeemed { .. }
-            | TicketFacts::Refused { .. }
-            | TicketFacts::CancelRefused { .. }
-            | TicketFacts::Unknown { .. } => true,
+            TicketFacts::Redeemed { .. } | TicketFacts::CancelRefused { .. } | TicketFacts::Unknown { .. } => true,
             // While a cancellation runs, each of these makes the back-end be asked again.
             TicketFacts::Issued { .. }
+            | TicketFacts::Refused { .. }
             | TicketFacts::Cancelled
             | TicketFacts::Pending { .. }
             | TicketFacts::CancelPending

@@ -117,6 +117,18 @@ fn a_withdrawn_refund_leaves_tickets_good_that_the_back_end_kept() {
     assert_eq!(story.order().attention(), None);
 }
 
+/// The word ended the delivery and changed nothing: the refund waited for ever (found by `kill -9` between a cancellation and its answer).
+#[test]
+fn tickets_under_cancellation_that_the_back_end_calls_refused_are_asked_for_once_more() {
+    let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
+    story.applied("S1", RefundSource::CustomerService).approved();
+    story.facts(TicketFacts::Refused { reason: "cancelled".to_owned() });
+    assert!(story.calls(TicketOp::Cancel), "{:?}", story.effects);
+    assert_eq!(story.tickets(), TicketingState::Cancelling);
+    story.facts(TicketFacts::Cancelled);
+    assert_eq!((story.tickets(), story.refund()), (TicketingState::Cancelled, RefundState::Approved));
+}
+
 #[test]
 fn tickets_held_back_and_kept_by_the_back_end_go_out_when_the_refund_is_withdrawn() {
     let mut story = Story::booked(VOUCHER);
