@@ -1,11 +1,11 @@
-//! The other side of the wire: a simulated Douyin and a simulated ticketing back-end.
+//! The other side of the wire: simulated channels and a simulated ticketing back-end.
 //!
-//! Both are programs of their own that happen to live in this one: they speak HTTP with a bridge and know nothing
+//! All are programs of their own that happen to live in this one: they speak HTTP with a bridge and know nothing
 //! about its inside. `ticketbridge demo` and `ticketbridge sandbox` show them to people, tests judge a bridge by the
 //! books they keep. They play the outside world, so they run on real time, made faster by a scale ([`SimTime`]).
 //!
-//! Reading order: [`douyin`] (the channel), [`backend`] (the ticketing system), [`journal`] (what crossed the wire),
-//! [`stories`] (what happens to a guest, and the verdict), [`timeline`] (a journal for a person to read).
+//! Reading order: [`backend`] (the ticketing system), [`douyin`], [`platform`] and on it [`kakao`] and [`tripstore`] (the channels),
+//! [`journal`] (what crossed the wire), [`stories`] (what happens to a guest, and the verdict), [`timeline`] (a journal for a person to read).
 
 pub mod backend;
 pub mod douyin;
@@ -19,6 +19,7 @@ pub mod timeline;
 pub mod tripstore;
 pub mod webhook;
 
+mod machine;
 mod net;
 
 pub use backend::{SimBackend, SimBackendOptions};

@@ -122,12 +122,12 @@ impl SimBackend {
                            "data": event.data });
         let bytes = body.to_string().into_bytes();
         let base = self.state().bridge_url.trim_end_matches('/').to_owned();
-        let url = format!("{base}/backends/{}/events", self.core.options.backend_id);
+        let url = format!("{base}/backends/{}/events", self.machine.options().backend_id);
         let now_s = self.time().now_s();
         let message = Message { url: &url, id: &event.id, body: &bytes, now_s, limit: ANSWER_LIMIT };
-        let secret = &self.core.options.secret;
+        let secret = &self.machine.options().secret;
         let headers = webhook::headers(secret, &message);
-        let answer = webhook::send(&self.core.client, secret, message).await;
+        let answer = webhook::send(self.machine.client(), secret, message).await;
         let record = CallRecord {
             at,
             call: event.kind.to_owned(),

@@ -13,12 +13,11 @@ pub use books::{Books, Reservation, ReservationState};
 pub use events::Event;
 
 use std::fmt;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
-use tokio::sync::watch;
 
-use crate::sandbox::net::{self, StopOnDrop, Tasks};
+use crate::sandbox::machine::Machine;
+use crate::sandbox::net;
 use crate::sandbox::{Journal, SimTime};
 
 /// How reservations are answered.
@@ -111,17 +110,7 @@ impl fmt::Debug for SimBackendOptions {
 /// A running back-end. Clones are handles to the same one; it stops when the last handle is dropped.
 #[derive(Clone)]
 pub struct SimBackend {
-    core: Arc<Core>,
-    _alive: Option<Arc<StopOnDrop>>,
-}
-
-struct Core {
-    options: SimBackendOptions,
-    client: reqwest::Client,
-    tasks: Tasks,
-    address: SocketAddr,
-    state: Mutex<State>,
-    changed: watch::Sender<u64>,
+    machine: Machine<SimBackendOptions, State>,
 }
 
 struct State {
@@ -134,15 +123,13 @@ struct State {
 
 impl fmt::Debug for SimBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimBackend").field("address", &self.core.address).finish_non_exhaustive()
+        f.debug_struct("SimBackend").field("machine", &self.machine).finish_non_exhaustive()
     }
 }
 
 impl SimBackend {
     /// Starts it on a free port of this machine. Fails when no port can be had.
     pub async fn start(options: SimBackendOptions) -> std::io::Result<Self> {
-        let tasks = Tasks::new();
-        let (listener, address) = net::listen(options.listen).await?;
         let state = State {
             bridge_url: options.bridge_url.clone(),
             issue: options.issue.clone(),
@@ -150,23 +137,15 @@ impl SimBackend {
             books: Books::default(),
             next_number: 0,
         };
-        let alive = Arc::new(tasks.stop_on_drop());
-        let core = Core {
-            client: net::client(),
-            tasks,
-            address,
-            state: Mutex::new(state),
-            changed: watch::Sender::new(0),
-            options,
-        };
-        let backend = Self { core: Arc::new(core), _alive: Some(alive) };
-        backend.core.tasks.serve(listener, serve::router(backend.inside()));
+        let (machine, listener) = Machine::open(options.listen, options, state).await?;
+        let backend = Self { machine };
+        backend.machine.serve(listener, serve::router(backend.inside()));
         Ok(backend)
     }
 
     /// The address to configure at the bridge as `base_url`.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.core.address)
+        self.machine.base_url()
     }
 
     /// Says where the bridge is: its address without a path.
@@ -191,38 +170,26 @@ impl SimBackend {
 
     /// Its time.
     pub fn time(&self) -> &SimTime {
-        &self.core.options.time
+        &self.machine.options().time
     }
 
     /// What crossed the wire.
     pub fn journal(&self) -> &Journal {
-        &self.core.options.journal
+        &self.machine.options().journal
     }
 
     /// Waits until `look` finds something in the books, for `patience` of real time at most.
     pub async fn until<T>(&self, patience: Duration, mut look: impl FnMut(&Books) -> Option<T>) -> Option<T> {
-        let mut changed = self.core.changed.subscribe();
-        let search = async {
-            loop {
-                changed.borrow_and_update();
-                if let Some(found) = look(&self.state().books) {
-                    return Some(found);
-                }
-                if changed.changed().await.is_err() {
-                    return None;
-                }
-            }
-        };
-        tokio::time::timeout(patience, search).await.ok().flatten()
+        self.machine.until(patience, |state| look(&state.books)).await
     }
 
     /// Stops serving and ends all timers.
     pub async fn stop(&self) {
-        self.core.tasks.stop().await;
+        self.machine.stop().await;
     }
 
     fn inside(&self) -> Self {
-        Self { core: self.core.clone(), _alive: None }
+        Self { machine: self.machine.inside() }
     }
 
     fn meanwhile<F, Work>(&self, work: F)
@@ -230,17 +197,15 @@ impl SimBackend {
         F: FnOnce(Self) -> Work,
         Work: Future<Output = ()> + Send + 'static,
     {
-        self.core.tasks.spawn(work(self.inside()));
+        self.machine.spawn(work(self.inside()));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.core.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.machine.state()
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let result = change(&mut self.state());
-        self.core.changed.send_modify(|n| *n = n.wrapping_add(1));
-        result
+        self.machine.change(change)
     }
 
     fn violation(&self, reservation_id: &str, sentence: impl Into<String>) {

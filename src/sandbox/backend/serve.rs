@@ -245,7 +245,7 @@ type Problem = (StatusCode, Value);
 impl SimBackend {
     /// Verifies the signature, and that an idempotency key is not used for two things.
     fn admit(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
-        let unbelieved = webhook::admit(&self.core.options.secret, headers, body, self.time().now_s()).err();
+        let unbelieved = webhook::admit(&self.machine.options().secret, headers, body, self.time().now_s()).err();
         if let Some(why) = unbelieved {
             self.violation("", format!("a call that is not believed: {why}"));
             return Err((StatusCode::UNAUTHORIZED, json!({ "code": "unauthenticated", "detail": why.to_string() })));

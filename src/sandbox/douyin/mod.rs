@@ -36,12 +36,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
-use tokio::sync::watch;
 
-use crate::sandbox::net::{self, StopOnDrop, Tasks};
+use crate::sandbox::machine::Machine;
 use crate::sandbox::{Journal, SimTime};
 use books::Violation;
 use tokens::Tokens;
@@ -49,18 +47,7 @@ use tokens::Tokens;
 /// A running Douyin. Clones are handles to the same one; it stops when the last handle is dropped.
 #[derive(Clone)]
 pub struct SimDouyin {
-    core: Arc<Core>,
-    /// `None` in handles that its own background work holds.
-    _alive: Option<Arc<StopOnDrop>>,
-}
-
-struct Core {
-    options: SimDouyinOptions,
-    client: reqwest::Client,
-    tasks: Tasks,
-    address: SocketAddr,
-    state: Mutex<State>,
-    changed: watch::Sender<u64>,
+    machine: Machine<SimDouyinOptions, State>,
 }
 
 /// All that changes.
@@ -76,15 +63,13 @@ struct State {
 
 impl fmt::Debug for SimDouyin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimDouyin").field("address", &self.core.address).finish_non_exhaustive()
+        f.debug_struct("SimDouyin").field("machine", &self.machine).finish_non_exhaustive()
     }
 }
 
 impl SimDouyin {
     /// Starts it on a free port of this machine. Fails when no port can be had.
     pub async fn start(options: SimDouyinOptions) -> std::io::Result<Self> {
-        let tasks = Tasks::new();
-        let (listener, address) = net::listen(options.listen).await?;
         let state = State {
             bridge_url: options.bridge_url.clone(),
             faults: options.faults.clone(),
@@ -93,23 +78,15 @@ impl SimDouyin {
             sealed: HashMap::new(),
             next_number: 0,
         };
-        let alive = Arc::new(tasks.stop_on_drop());
-        let core = Arc::new(Core {
-            client: net::client(),
-            tasks,
-            address,
-            state: Mutex::new(state),
-            changed: watch::Sender::new(0),
-            options,
-        });
-        let douyin = Self { core, _alive: Some(alive) };
-        douyin.core.tasks.serve(listener, api::router(douyin.inside()));
+        let (machine, listener) = Machine::open(options.listen, options, state).await?;
+        let douyin = Self { machine };
+        douyin.machine.serve(listener, api::router(douyin.inside()));
         Ok(douyin)
     }
 
     /// The address to configure at the bridge as `api_base`.
     pub fn api_base(&self) -> String {
-        format!("http://{}", self.core.address)
+        self.machine.base_url()
     }
 
     /// Says where the bridge is: its address without a path.
@@ -119,17 +96,17 @@ impl SimDouyin {
 
     /// What it was started with.
     pub fn options(&self) -> &SimDouyinOptions {
-        &self.core.options
+        self.machine.options()
     }
 
     /// Its time.
     pub fn time(&self) -> &SimTime {
-        &self.core.options.time
+        &self.machine.options().time
     }
 
     /// What crossed the wire.
     pub fn journal(&self) -> &Journal {
-        &self.core.options.journal
+        &self.machine.options().journal
     }
 
     /// A copy of the books.
@@ -154,29 +131,17 @@ impl SimDouyin {
 
     /// Waits until `look` finds something in the books, for `patience` of real time at most.
     pub async fn until<T>(&self, patience: Duration, mut look: impl FnMut(&Books) -> Option<T>) -> Option<T> {
-        let mut changed = self.core.changed.subscribe();
-        let search = async {
-            loop {
-                changed.borrow_and_update();
-                if let Some(found) = look(&self.state().books) {
-                    return Some(found);
-                }
-                if changed.changed().await.is_err() {
-                    return None;
-                }
-            }
-        };
-        tokio::time::timeout(patience, search).await.ok().flatten()
+        self.machine.until(patience, |state| look(&state.books)).await
     }
 
     /// Stops serving and ends all timers.
     pub async fn stop(&self) {
-        self.core.tasks.stop().await;
+        self.machine.stop().await;
     }
 
     /// A handle for background work, which must not keep the simulator alive.
     fn inside(&self) -> Self {
-        Self { core: self.core.clone(), _alive: None }
+        Self { machine: self.machine.inside() }
     }
 
     /// Does `work` in the background with a handle of its own.
@@ -185,18 +150,16 @@ impl SimDouyin {
         F: FnOnce(Self) -> Work,
         Work: Future<Output = ()> + Send + 'static,
     {
-        self.core.tasks.spawn(work(self.inside()));
+        self.machine.spawn(work(self.inside()));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.core.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.machine.state()
     }
 
     /// Changes the state and wakes whoever waits for it.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let result = change(&mut self.state());
-        self.core.changed.send_modify(|n| *n = n.wrapping_add(1));
-        result
+        self.machine.change(change)
     }
 
     /// A new number of 19 digits, as Douyin's are.
@@ -216,7 +179,7 @@ impl SimDouyin {
     /// Seals a name or a phone for the wire (1.7, or 1.8 when the switch says so).
     fn seal(&self, text: &str) -> String {
         if !self.state().faults.enc_values {
-            return wire::encrypt_field(&self.core.options.app.client_secret, text);
+            return wire::encrypt_field(&self.machine.options().app.client_secret, text);
         }
         self.change(|state| {
             let sealed = format!("Enc.{}", BASE64.encode(format!("sandbox-{:08}", state.sealed.len())));
@@ -226,7 +189,7 @@ impl SimDouyin {
     }
 
     fn product(&self, product_out_id: &str) -> SimProduct {
-        let products = &self.core.options.products;
+        let products = &self.machine.options().products;
         let known = products.iter().find(|p| p.product_out_id == product_out_id).or_else(|| products.first());
         let mut product = known.cloned().unwrap_or_else(|| SimProduct::new(product_out_id, 1, 0));
         product.product_out_id = product_out_id.to_owned();

@@ -143,6 +143,13 @@ impl SimDouyin {
         self.deliver(Spi::InfoSync, &body, Some(order_id), usize::MAX).await
     }
 
+    /// Tells the last such decision about an order once more, byte for byte the same (H12).
+    pub async fn info_sync_again(&self, order_id: &str) -> Option<Answer> {
+        let last =
+            self.state().books.calls_about(Spi::InfoSync.path(), order_id).last().map(|call| call.body.clone())?;
+        Some(self.deliver(Spi::InfoSync, &last, Some(order_id), usize::MAX).await)
+    }
+
     /// Gives money back and tells the bridge (chapter 12: about the voucher order).
     pub(super) async fn refund_money(&self, voucher_id: &str, key: &str, fee: i64, scene: i64) -> Answer {
         let (amount, copies) = self.change(|state| match state.books.vouchers.get_mut(voucher_id) {

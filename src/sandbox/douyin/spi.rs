@@ -322,7 +322,7 @@ impl SimDouyin {
         limit: Duration,
     ) -> (Answer, u16, Value) {
         let url = self.url(path, query);
-        let mut request = self.core.client.post(url).body(body).timeout(limit);
+        let mut request = self.machine.client().post(url).body(body).timeout(limit);
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -391,7 +391,7 @@ impl SimDouyin {
         body: &[u8],
     ) -> Result<(u16, Vec<u8>), Failure> {
         let mut request =
-            self.core.client.post(self.url(path, query)).body(body.to_vec()).timeout(Duration::from_secs(10));
+            self.machine.client().post(self.url(path, query)).body(body.to_vec()).timeout(Duration::from_secs(10));
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -3,6 +3,7 @@
 use super::api::path;
 use super::refunds::{SOURCE_CONSUMER, SOURCE_NO_CODES};
 use super::*;
+use crate::sandbox::net::{self, StopOnDrop, Tasks};
 use crate::sandbox::time::Zone;
 use axum::Router;
 use axum::body::Bytes;
@@ -10,6 +11,7 @@ use axum::extract::{Path as UrlPath, RawQuery, State as Extract};
 use axum::http::HeaderMap;
 use axum::routing::post;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 
 const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";

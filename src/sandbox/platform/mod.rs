@@ -28,12 +28,10 @@ pub use tell::{Event, Told};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
-use tokio::sync::watch;
 
-use super::net::{self, StopOnDrop, Tasks};
+use super::machine::Machine;
 use super::{Journal, Party, SimTime};
 
 /// What a platform sells or keeps, one of it: how it is told, and what its calls do with it.
@@ -106,18 +104,7 @@ fn numbered(prefix: &str, now_ms: i64, number: u64) -> String {
 
 /// A running platform. Clones are handles to the same one; it stops when the last handle is dropped.
 pub struct Platform<T: Trade> {
-    core: Arc<Core<T>>,
-    /// `None` in handles that its own background work holds.
-    _alive: Option<Arc<StopOnDrop>>,
-}
-
-struct Core<T: Trade> {
-    options: PlatformOptions,
-    client: reqwest::Client,
-    tasks: Tasks,
-    address: SocketAddr,
-    state: Mutex<State<T>>,
-    changed: watch::Sender<u64>,
+    machine: Machine<PlatformOptions, State<T>>,
 }
 
 /// All that changes.
@@ -135,16 +122,13 @@ struct State<T> {
 
 impl<T: Trade> Clone for Platform<T> {
     fn clone(&self) -> Self {
-        Self { core: self.core.clone(), _alive: self._alive.clone() }
+        Self { machine: self.machine.clone() }
     }
 }
 
 impl<T: Trade> fmt::Debug for Platform<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Platform")
-            .field("party", &T::PARTY)
-            .field("address", &self.core.address)
-            .finish_non_exhaustive()
+        f.debug_struct("Platform").field("party", &T::PARTY).field("machine", &self.machine).finish_non_exhaustive()
     }
 }
 
@@ -154,8 +138,6 @@ impl<T: Trade> Platform<T> {
     /// # Errors
     /// When the address cannot be had.
     pub async fn start(options: PlatformOptions) -> std::io::Result<Self> {
-        let tasks = Tasks::new();
-        let (listener, address) = net::listen(options.listen).await?;
         let state = State {
             bridge_url: options.bridge_url.clone(),
             faults: Faults::default(),
@@ -165,23 +147,15 @@ impl<T: Trade> Platform<T> {
             keys: BTreeMap::new(),
             next_number: 0,
         };
-        let alive = Arc::new(tasks.stop_on_drop());
-        let core = Core {
-            client: net::client(),
-            tasks,
-            address,
-            state: Mutex::new(state),
-            changed: watch::Sender::new(0),
-            options,
-        };
-        let platform = Self { core: Arc::new(core), _alive: Some(alive) };
-        platform.core.tasks.serve(listener, serve::router(platform.inside()));
+        let (machine, listener) = Machine::open(options.listen, options, state).await?;
+        let platform = Self { machine };
+        platform.machine.serve(listener, serve::router(platform.inside()));
         Ok(platform)
     }
 
     /// The address to configure at the bridge.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.core.address)
+        self.machine.base_url()
     }
 
     /// Says where the bridge is: its address without a path.
@@ -191,17 +165,17 @@ impl<T: Trade> Platform<T> {
 
     /// What it was started with.
     pub fn options(&self) -> &PlatformOptions {
-        &self.core.options
+        self.machine.options()
     }
 
     /// Its time.
     pub fn time(&self) -> &SimTime {
-        &self.core.options.time
+        &self.machine.options().time
     }
 
     /// What crossed the wire.
     pub fn journal(&self) -> &Journal {
-        &self.core.options.journal
+        &self.machine.options().journal
     }
 
     /// A copy of the books.
@@ -245,24 +219,12 @@ impl<T: Trade> Platform<T> {
 
     /// Waits until `look` finds something in the books, for `patience` of real time at most.
     pub async fn until<F>(&self, patience: Duration, mut look: impl FnMut(&Books<T>) -> Option<F>) -> Option<F> {
-        let mut changed = self.core.changed.subscribe();
-        let search = async {
-            loop {
-                changed.borrow_and_update();
-                if let Some(found) = look(&self.state().books) {
-                    return Some(found);
-                }
-                if changed.changed().await.is_err() {
-                    return None;
-                }
-            }
-        };
-        tokio::time::timeout(patience, search).await.ok().flatten()
+        self.machine.until(patience, |state| look(&state.books)).await
     }
 
     /// Stops serving and ends all timers.
     pub async fn stop(&self) {
-        self.core.tasks.stop().await;
+        self.machine.stop().await;
     }
 
     /// The switches as they stand.
@@ -295,22 +257,20 @@ impl<T: Trade> Platform<T> {
         F: FnOnce(Self) -> Work,
         Work: Future<Output = ()> + Send + 'static,
     {
-        self.core.tasks.spawn(work(self.inside()));
+        self.machine.spawn(work(self.inside()));
     }
 
     /// A handle for background work, which must not keep the platform alive.
     fn inside(&self) -> Self {
-        Self { core: self.core.clone(), _alive: None }
+        Self { machine: self.machine.inside() }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.core.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.machine.state()
     }
 
     /// Changes the state and wakes whoever waits for it.
     fn change<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> R {
-        let result = change(&mut self.state());
-        self.core.changed.send_modify(|n| *n = n.wrapping_add(1));
-        result
+        self.machine.change(change)
     }
 }

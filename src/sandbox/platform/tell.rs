@@ -205,7 +205,7 @@ impl<T: Trade> Platform<T> {
         };
         let limit = self.time().scaled(limit).max(options.limits.answer_at_least.min(limit));
         let message = Message { url: &url, id, body, now_s: self.time().now_s(), limit };
-        webhook::send(&self.core.client, &options.events_secret, message).await
+        webhook::send(self.machine.client(), &options.events_secret, message).await
     }
 
     /// Every answer is one of those of `contract.md` 4, and an event as the contract has it is not refused.

@@ -40,7 +40,7 @@ async fn a_bridge_that_misbehaves_is_found_out_by_the_books() {
     ];
     let tried = cases.map(async |(story, ends_with, how, words)| {
         let meddle = Meddle { ends_with, how };
-        found_out(kakao(Some(meddle)).await, STORIES, story, words).await;
+        found_out(async || kakao(Some(meddle)).await, STORIES, story, words).await;
     });
     join_all(tried).await;
 }

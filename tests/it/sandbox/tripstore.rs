@@ -51,7 +51,7 @@ async fn a_bridge_that_misbehaves_is_found_out_by_the_books() {
     ];
     let tried = cases.map(async |(story, ends_with, how, words)| {
         let meddle = Meddle { ends_with, how };
-        found_out(trip(Some(meddle)).await, STORIES, story, words).await;
+        found_out(async || trip(Some(meddle)).await, STORIES, story, words).await;
     });
     join_all(tried).await;
 }

@@ -124,8 +124,14 @@ pub const STORIES: &[Story<SimKakao>] = &[
         "a manager accepts; after the visit the money goes back, and the visit stays used",
         visits::payment_only_cancel
     ),
+    story!("booking-only", "nothing is paid with the booking, so nothing can go back", visits::booking_only),
     story!("declined", "a manager declines, with a reason for the guest", visits::declined),
     story!("no-show", "the guest does not come, and is paid back a part all the same", visits::no_show),
+    story!(
+        "cancel-in-free-hour",
+        "the guest thinks better of it within the hour: nothing is kept",
+        money::cancel_in_free_hour
+    ),
     story!("product-closed", "the seller closes the product: only new bookings stop", visits::product_closed),
     story!("cancel-in-a-tier", "the guest calls it off ten days before, and a fee is kept", money::cancel_in_a_tier),
     story!("cancel-by-partner", "the partner calls it off for less than the policy's fee", money::cancel_by_partner),

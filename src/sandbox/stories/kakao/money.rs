@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::Broken;
 use super::Script;
 use crate::sandbox::backend::ReservationState as AtBackend;
-use crate::sandbox::kakao::{Accepts, Status};
+use crate::sandbox::kakao::{Accepts, Status, Wish};
 use crate::sandbox::platform::{Answering, CancelStatus};
 
 pub(super) async fn cancel_in_a_tier(s: &mut Script) -> Result<(), Broken> {
@@ -21,6 +21,18 @@ pub(super) async fn cancel_in_a_tier(s: &mut Script) -> Result<(), Broken> {
     s.check(order["payment"]["fee"] == 27_900, format!("30 % of 93000 won are kept ({})", order["payment"]["fee"]));
     s.check(order["payment"]["refunded"] == 65_100, "the rest went back");
     s.check(kakao.left(later, 1).await == before, "the places are free again");
+    Ok(())
+}
+
+pub(super) async fn cancel_in_free_hour(s: &mut Script) -> Result<(), Broken> {
+    // The ladder alone would keep a half of it.
+    let tomorrow = s.stage.in_days(1);
+    let wish = Wish { free_minutes: 60, ..s.stage.wish(Accepts::Manager, tomorrow) };
+    let number = s.accepted(&wish).await?;
+    let told = s.stage.channel.guest_cancels(&number).await;
+    s.taken(told.as_ref(), "accepted");
+    let order = s.order_is(&number, "payment.state", "refunded").await?;
+    s.check(order["payment"]["fee"] == 0 && order["payment"]["refunded"] == 93_000, "all of it went back");
     Ok(())
 }
 

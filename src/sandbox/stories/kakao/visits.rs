@@ -6,7 +6,8 @@ use super::super::Broken;
 use super::super::script::text_at;
 use super::Script;
 use crate::sandbox::backend::ReservationState as AtBackend;
-use crate::sandbox::kakao::{Accepts, Status};
+use crate::sandbox::kakao::{Accepts, Status, Wish};
+use crate::sandbox::platform::Answering;
 
 pub(super) async fn booked_and_used(s: &mut Script) -> Result<(), Broken> {
     let today = s.stage.today();
@@ -53,6 +54,7 @@ pub(super) async fn declined(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(7);
     let number = s.booked(&s.stage.wish(Accepts::Manager, later)).await;
     s.attention_is(&number, "waits_for_confirmation").await?;
+    s.stage.channel.set_faults(|faults| faults.answering = Answering::Plain);
     let reason = "비 예보로 수업을 진행하지 않습니다";
     s.staff(&number, "declines the booking: rain is forecast", "decline", json!({ "reason": reason })).await?;
     let is_off = |status: Status| status == Status::Canceled("REJECTED");
@@ -108,4 +110,14 @@ pub(super) async fn product_closed(s: &mut Script) -> Result<(), Broken> {
     kakao.product_is("CLOSED_BY_SELLER", "ON_SALE", "SELLER").await;
     s.check(kakao.left(today, 1).await.is_some(), "places can be had again");
     s.goes_in(&before).await
+}
+
+pub(super) async fn booking_only(s: &mut Script) -> Result<(), Broken> {
+    let today = s.stage.today();
+    let wish = Wish { paid: false, ..s.stage.wish(Accepts::Manager, today) };
+    let number = s.accepted(&wish).await?;
+    s.order_is(&number, "payment.state", "none").await?;
+    s.goes_in(&number).await?;
+    s.staff_cannot(&number, "return-payment", json!({ "reason": "as a favour" }), "no_payment").await;
+    s.called("payments/cancel", &number, 0).await
 }

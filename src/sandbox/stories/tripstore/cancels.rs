@@ -4,6 +4,7 @@ use super::super::Broken;
 use super::super::script::text_at;
 use super::Script;
 use crate::sandbox::journal::Party;
+use crate::sandbox::platform::Answering;
 use crate::sandbox::tripstore::{LinkState, Status, Way};
 
 pub(super) async fn finished(s: &mut Script) -> Result<(), Broken> {
@@ -17,6 +18,7 @@ pub(super) async fn finished(s: &mut Script) -> Result<(), Broken> {
     s.there(&number, "the payment link is taken back", |it| it.links.iter().all(|l| l.state == LinkState::Revoked))
         .await?;
     let case = text_at(&order, "refund_case.id").to_owned();
+    market.set_faults(|faults| faults.answering = Answering::Later);
     market.note(Party::Ops, &number, "keeps 100,000 of 300,000 won, and finishes the cancellation");
     let approved = s.stage.ops.approve(&case, 100_000).await;
     s.check(approved.is_ok(), "the staff can approve it with a fee");
