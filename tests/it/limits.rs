@@ -29,6 +29,25 @@ async fn a_buyer_without_a_phone_buys_nothing_that_is_counted_by_phone() {
 }
 
 #[tokio::test]
+async fn a_booking_without_a_phone_is_not_made_where_it_is_counted_by_phone() {
+    let bridge = TestBridge::start_with(|files| {
+        let products = files.get_mut("products/lakeside.toml").expect("the products");
+        // Only the visit counts.
+        *products = products.replacen("limits   = { per_phone = 5 }", "", 1);
+    })
+    .await;
+    assert_eq!(bridge.sold_to("create-order", "V100", &json!({})).await, 0);
+    let mut booking = douyin::booking("R100", "V100", "2026-12-01", 1, bridge.now());
+    booking["buyer"] = json!({ "name": "Ada Example" });
+    let reply = bridge.douyin("create-order", &booking).await.expect(200).json();
+    assert_eq!(reply["data"]["error_code"], 12, "{reply}");
+    booking["order_id"] = json!("R101");
+    booking["buyer"] = json!({ "name": "Ada Example", "phone": "13800000100" });
+    let reply = bridge.douyin("create-order", &booking).await.expect(200).json();
+    assert_eq!(reply["data"]["error_code"], 0, "{reply}");
+}
+
+#[tokio::test]
 async fn one_phone_is_counted_together_however_it_is_written() {
     let bridge = TestBridge::start().await;
     let written = [

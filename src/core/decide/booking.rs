@@ -22,6 +22,7 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
         return Ok(Decision::nothing());
     }
     may_be_booked(order)?;
+    check_phone_is_there(order, request)?;
     rules::check_booking(&order.rules, order.quantity, request, moment.now)?;
     if order.kind == OrderKind::Direct {
         rules::check_direct_price(&order.rules, order.quantity, order.money.gross, request.visit_date)?;
@@ -62,6 +63,17 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
             );
     }
     Ok(decision)
+}
+
+/// Where a phone's bookings are counted, there must be one to count them by: the contact's, or the buyer's.
+fn check_phone_is_there(order: &Order, request: &RequestBooking) -> Result<(), Rejection> {
+    let has_phone = |person: &Person| person.phone.as_ref().is_some_and(|phone| !phone.is_empty());
+    let counts = order.rules.booking.limits.per_phone.is_some();
+    if counts && !request.contact.iter().chain([&order.buyer]).any(has_phone) {
+        let sentence = "the visit may be booked so many times by one phone; the contact's phone is needed";
+        return Err(Rejection::new(Why::PhoneMissing, sentence).at("contact.phone"));
+    }
+    Ok(())
 }
 
 /// What is wished for.
