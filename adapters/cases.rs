@@ -200,6 +200,7 @@ fn shown(inbound: &Inbound) -> Value {
                     json!({ "key": key, "about": about, "sale": sale, "booking": request })
                 }
                 Message::Snapshot(snapshot) => json!({ "key": key, "about": about, "snapshot": snapshot }),
+                Message::Note { what, known } => json!({ "key": key, "note": { "what": what, "known": known } }),
                 Message::Listing(l) => json!({ "key": key, "listing": { "product": l.product, "state": l.state,
                     "is_open": l.is_open, "since": l.since } }),
                 Message::Act(command) => json!({ "key": key, "about": about, "act": command }),

@@ -3,6 +3,8 @@
 //! What is certain is repaired through the same commands as always, so the history shows it; everything else is listed with its
 //! reason. Nothing is decided here on a channel's state numbers, which are not documented (`protocols/douyin.md` 22, U-22).
 
+mod sweep;
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::{Booking, Order, OrderState, TicketingState};
 use ticketbridge_core::port::{BackendStep, Call, CallResult, ChannelView, Context};
-use ticketbridge_core::{ChannelId, Millis, UnixMillis};
+use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
 use crate::engine::EngineError;
@@ -25,6 +27,8 @@ use crate::worker::Worker;
 pub const QUESTIONS_PER_SECOND: u32 = 20;
 /// Orders read from the database at once.
 const PAGE: u32 = 100;
+/// Orders that have come to their end are looked at for this long: a late refund, a use that is told the next morning.
+const CLOSED_FOR: Millis = Millis::hours(72);
 /// Differences that one report lists; more are counted.
 const DIFFERENCES_MAX: usize = 1_000;
 
@@ -79,29 +83,52 @@ impl Reconciliation {
     }
 }
 
-/// Compares every open order of a channel (of all, when none is named) with its channel and its back-end.
+/// Which books are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Open orders of this channel, or of all.
+    Open(Option<ChannelId>),
+    /// Open orders of the channels that can be asked for whole orders.
+    Followed,
+    /// Orders of these channels that came to their end in the last days.
+    Closed,
+}
+
+/// The channels of a scope.
+fn channels(worker: &Worker, scope: &Scope) -> Vec<Arc<RegisteredChannel>> {
+    let cx = context(worker, "reconcile", None);
+    let running = worker.engine.running();
+    let is_in = |channel: &&Arc<RegisteredChannel>| match scope {
+        Scope::Open(named) => named.as_ref().is_none_or(|id| id == &channel.id),
+        Scope::Followed | Scope::Closed => channel.channel.read_back(&ExternalId::new(""), &cx).is_ok(),
+    };
+    running.registry.channels().filter(is_in).cloned().collect()
+}
+
+/// Compares the orders of a scope with their channels and back-ends, and the channels' own lists with ours.
 ///
 /// # Errors
 /// Store errors. A partner that does not answer is counted, not an error.
-pub async fn reconcile(worker: &Worker, channel: Option<ChannelId>) -> Result<Reconciliation, EngineError> {
+pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, EngineError> {
     let mut report = Reconciliation { started_ms: worker.engine.clock().now().0, ..Reconciliation::default() };
-    let rate = NonZeroU32::new(QUESTIONS_PER_SECOND).unwrap_or(NonZeroU32::MIN);
-    let pace = RateLimiter::direct(Quota::per_second(rate));
-    for state in [OrderState::Placed, OrderState::AwaitingBooking, OrderState::Booked] {
-        let filter = OrderFilter { channel: channel.clone(), state: Some(state), ..OrderFilter::default() };
-        let mut page = PageRequest { limit: PAGE, cursor: None };
-        loop {
-            let found = worker.engine.store().list_orders(&filter, &page).await?;
-            for order in &found.items {
-                report.orders += 1;
-                pace.until_ready().await;
-                ask_channel(worker, order, &mut report).await?;
-                ask_backend(worker, order, &mut report).await?;
-            }
-            match found.next_cursor {
-                Some(cursor) => page.cursor = Some(cursor),
-                None => break,
-            }
+    let open = [OrderState::Placed, OrderState::AwaitingBooking, OrderState::Booked];
+    let (states, updated_since) = match scope {
+        Scope::Open(_) | Scope::Followed => (open.as_slice(), None),
+        Scope::Closed => {
+            let since = worker.engine.clock().now() - CLOSED_FOR;
+            ([OrderState::Completed, OrderState::Cancelled].as_slice(), Some(since))
+        }
+    };
+    for channel in channels(worker, &scope) {
+        sweep::sweep(worker, &channel, &mut report).await?;
+        for state in states {
+            let filter = OrderFilter {
+                channel: Some(channel.id.clone()),
+                state: Some(*state),
+                updated_since,
+                ..OrderFilter::default()
+            };
+            compare_orders(worker, &filter, &mut report).await?;
         }
     }
     report.ended_ms = worker.engine.clock().now().0;
@@ -118,6 +145,25 @@ pub async fn reconcile(worker: &Worker, channel: Option<ChannelId>) -> Result<Re
             "the books differ: {}", difference.reason);
     }
     Ok(report)
+}
+
+async fn compare_orders(worker: &Worker, filter: &OrderFilter, report: &mut Reconciliation) -> Result<(), EngineError> {
+    let rate = NonZeroU32::new(QUESTIONS_PER_SECOND).unwrap_or(NonZeroU32::MIN);
+    let pace = RateLimiter::direct(Quota::per_second(rate));
+    let mut page = PageRequest { limit: PAGE, cursor: None };
+    loop {
+        let found = worker.engine.store().list_orders(filter, &page).await?;
+        for order in &found.items {
+            report.orders += 1;
+            pace.until_ready().await;
+            ask_channel(worker, order, report).await?;
+            ask_backend(worker, order, report).await?;
+        }
+        match found.next_cursor {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => return Ok(()),
+        }
+    }
 }
 
 fn difference(order: &Order, partner: &str, field: &'static str) -> Difference {

@@ -6,16 +6,19 @@ mod channel_call;
 mod deadlines;
 mod decrypt;
 pub mod lanes;
+mod look_first;
 mod read_back;
 mod settle;
+mod stock;
 pub mod tokens;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use ticketbridge_core::effect::Effect;
 use ticketbridge_core::port::Call;
 use ticketbridge_core::wanted::is_wanted;
-use ticketbridge_core::{Millis, UnixMillis};
+use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -43,13 +46,33 @@ pub struct Worker {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) lanes: Arc<Lanes>,
+    pub(crate) swept: Arc<Swept>,
+}
+
+/// Until when each channel's list of changes was read; of this process alone, since a list may be read twice.
+#[derive(Debug, Default)]
+pub(crate) struct Swept(Mutex<BTreeMap<ChannelId, UnixMillis>>);
+
+impl Swept {
+    fn map(&self) -> std::sync::MutexGuard<'_, BTreeMap<ChannelId, UnixMillis>> {
+        // What another thread left behind is a time or no time: both serve.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+    /// When the channel was read last.
+    pub(crate) fn since(&self, channel: &ChannelId) -> Option<UnixMillis> {
+        self.map().get(channel).copied()
+    }
+    /// It was read up to `at`.
+    pub(crate) fn note(&self, channel: &ChannelId, at: UnixMillis) {
+        self.map().insert(channel.clone(), at);
+    }
 }
 
 impl Worker {
     /// A worker over an engine.
     pub fn new(engine: Engine, transport: Arc<dyn Transport>) -> Self {
         let lanes = Arc::new(Lanes::new());
-        Self { engine, transport, tokens: Arc::new(Tokens::default()), lanes }
+        Self { engine, transport, tokens: Arc::new(Tokens::default()), lanes, swept: Arc::default() }
     }
 
     /// The state of the destinations.
@@ -166,6 +189,7 @@ impl Worker {
             Effect::TellChannel { report, .. } => self.tell_channel(&job, report).await,
             Effect::DecryptGuests => self.decrypt_guests(&job).await,
             Effect::ReadBack { channel, about } => self.read_back(&job, channel, about).await,
+            Effect::TellStock { channel, key } => self.tell_stock(&job, channel, key).await,
             Effect::ArmDeadline { .. }
             | Effect::DisarmDeadline { .. }
             | Effect::TakeStock { .. }

@@ -29,6 +29,10 @@ fn cancelled(order: &Order, payment: PaymentState) -> &'static str {
         PaymentState::RefundPending => return "退款中",
         PaymentState::RefundFailed => return "退款失败",
         PaymentState::Refunded => return "已退款",
+        // What was kept as the fee was never to be returned.
+        PaymentState::PartiallyRefunded if order.money.refunded() + order.money.fee() >= order.money.received() => {
+            return "已退款";
+        }
         PaymentState::PartiallyRefunded => return "已部分退款",
         _ => {}
     }

@@ -9,6 +9,7 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::effect::Report;
+use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
@@ -103,7 +104,14 @@ fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
         "read_back": true,
         "order_queries_per_second": ORDER_QUERIES_PER_SECOND,
     });
-    let spec = ChannelSpec { endpoints: ENDPOINTS, capabilities, needs_token: true, calls_per_second: None };
+    let spec = ChannelSpec {
+        endpoints: ENDPOINTS,
+        capabilities,
+        body_bytes_max: BODY_BYTES_MAX,
+        takes_stock: false,
+        needs_token: true,
+        calls_per_second: None,
+    };
     Ok(Box::new(Douyin { settings, spec }))
 }
 

@@ -149,6 +149,7 @@ fn code_of(why: Why, endpoint: &str) -> i64 {
         | Why::NoPayment
         | Why::FeeAboveDefault
         | Why::RefundExceeds
+        | Why::PartialNotAllowed
         | Why::NotUsed
         | Why::LinkNotNeeded
         | Why::NotSupported

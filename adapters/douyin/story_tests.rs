@@ -68,7 +68,7 @@ impl Story {
                 self.apply(&Command::RequestBooking(request.clone()), ActorKind::Channel);
             }
             Message::Act(command) => self.apply(command, ActorKind::Channel),
-            Message::Snapshot(_) | Message::Listing(_) => panic!("Douyin tells no whole orders"),
+            Message::Snapshot(_) | Message::Listing(_) | Message::Note { .. } => panic!("Douyin tells no whole orders"),
         }
         let answer = Answer::Accepted(self.order.as_ref().unwrap());
         let reply = self.channel.reply(endpoint, Some(&inbound), &answer);

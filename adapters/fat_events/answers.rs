@@ -8,9 +8,6 @@ use ticketbridge_core::port::{Answer, AuthError, DecodeError, HttpReply, Inbound
 use ticketbridge_core::rejection::{Rejection, Why};
 use ticketbridge_core::time::TimeZone;
 
-/// A hint that is one of the channel's own events, though it changes nothing here.
-pub(crate) const KNOWN_HINT: &str = "known:";
-
 /// Puts an answer to an event into words. `unknown` is the reason under which an event waits for its order.
 pub(crate) fn reply(zone: TimeZone, unknown: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
     let id = match inbound {
@@ -27,7 +24,9 @@ pub(crate) fn reply(zone: TimeZone, unknown: &str, inbound: Option<&Inbound>, an
         Answer::Repeated(None) => result("duplicate", id, None),
         Answer::Kept => parked(id, unknown),
         Answer::Noted => match inbound {
-            Some(Inbound::Hint { what, .. }) if !what.starts_with(KNOWN_HINT) => result("ignored", id, None),
+            Some(Inbound::Message(envelope)) if matches!(envelope.message, Message::Note { known: false, .. }) => {
+                result("ignored", id, None)
+            }
             _ => result("accepted", id, None),
         },
         Answer::NoSuchOrder => problem(StatusCode::NOT_FOUND, "not_found", "there is no such order", None),

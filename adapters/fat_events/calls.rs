@@ -48,6 +48,27 @@ pub(crate) fn write(
     Ok(Call { method, url, headers, body, timeout: None })
 }
 
+/// A question with parameters.
+pub(crate) fn query(url: &str, parameters: &[(&str, String)]) -> String {
+    let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", part(value))).collect();
+    format!("{url}?{}", pairs.join("&"))
+}
+
+/// The elements of a list in an answer, and where it goes on.
+pub(crate) fn list<'b>(body: &'b Value, names: &[&str]) -> Option<(&'b [Value], Option<String>)> {
+    let items = names.iter().find_map(|name| body.get(name)?.as_array())?;
+    let next = ["next_cursor", "cursor"].iter().find_map(|name| body.get(name)?.as_str());
+    Some((items, next.filter(|cursor| !cursor.is_empty()).map(str::to_owned)))
+}
+
+/// The count of changes after a change that we know to have happened; 0 where none are counted.
+pub(crate) fn next_revision(order: &Order) -> u64 {
+    match revision_of(order) {
+        0 => 0,
+        known => known + 1,
+    }
+}
+
 /// The count of changes that we know of.
 pub(crate) fn revision_of(order: &Order) -> u64 {
     order.mirror.as_deref().map_or(0, |mirror| mirror.picture.revision)

@@ -11,14 +11,18 @@ pub(crate) mod settings;
 
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
-use ticketbridge_core::port::{AuthError, Context, DecodeError, RawRequest, Verified};
+use ticketbridge_core::id::ExternalId;
+use ticketbridge_core::port::{AuthError, Context, DecodeError, Inbound, Message, RawRequest, Verified};
 use ticketbridge_core::time::UnixMillis;
 
 use crate::standard_webhooks::{Secrets, message_id};
 use read::{At, MISSING};
+use settings::Common;
 
+/// The capability of counting changes.
+pub(crate) const REVISION: &str = "revision";
 /// Bytes of a body (`protocols/korea.md` 6.1).
-const BODY_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Checks who calls.
 pub(crate) fn verify<'a>(secrets: &Secrets, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
@@ -64,8 +68,8 @@ pub(crate) struct Envelope<'a> {
 
 impl<'a> Envelope<'a> {
     /// Reads it; the event's number must be the message's.
-    pub(crate) fn read(request: &Verified<'_>, body: &'a Value) -> Result<Self, DecodeError> {
-        let whole = At::root(body);
+    pub(crate) fn read(settings: &Common, request: &Verified<'_>, body: &'a Value) -> Result<Self, DecodeError> {
+        let whole = At::in_zone(body, settings.naive_zone);
         let id = whole.field("event_id").text()?;
         if message_id(request.raw().headers).is_some_and(|named| named != id) {
             let reason = "is not the message's webhook-id";
@@ -82,10 +86,22 @@ impl<'a> Envelope<'a> {
         })
     }
 
-    /// The count of changes, which every event about an order has.
-    pub(crate) fn revision(&self) -> Result<u64, DecodeError> {
+    /// Something that changes nothing here.
+    pub(crate) fn note(&self, known: bool) -> Inbound {
+        let about = ExternalId::new(self.id.clone());
+        let message = Message::Note { what: self.kind.clone(), known };
+        Inbound::Message(ticketbridge_core::port::Envelope { key: self.id.clone(), about, message })
+    }
+
+    /// The count of changes; 0 where the channel does not say that it counts them, and this event brings none.
+    pub(crate) fn revision(&self, settings: &Common) -> Result<u64, DecodeError> {
         let field = self.whole.field("revision");
-        let Some(value) = field.value()? else { return Err(DecodeError::new("revision", "is missing").coded(MISSING)) };
+        let Some(value) = field.value()? else {
+            return match settings.can(REVISION) {
+                true => Err(DecodeError::new("revision", "is missing").coded(MISSING)),
+                false => Ok(0),
+            };
+        };
         match value.as_u64() {
             Some(revision) if revision >= 1 => Ok(revision),
             Some(_) => Err(field.wrong("must be 1 or more")),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::port::DecodeError;
-use ticketbridge_core::time::{Date, UnixMillis};
+use ticketbridge_core::time::{Date, TimeZone, UnixMillis};
 
 /// Code of a field that is not there.
 pub(crate) const MISSING: &str = "missing_field";
@@ -26,6 +26,8 @@ const LIST_MAX: usize = 500;
 pub(crate) struct At<'a> {
     value: Option<&'a Value>,
     path: String,
+    /// The zone of times that are written without an offset; without one they are refused.
+    naive: Option<TimeZone>,
     /// The place above that is no object.
     no_object: Option<String>,
 }
@@ -33,7 +35,11 @@ pub(crate) struct At<'a> {
 impl<'a> At<'a> {
     /// The whole document.
     pub(crate) fn root(value: &'a Value) -> Self {
-        Self { value: Some(value), path: String::new(), no_object: None }
+        Self { value: Some(value), path: String::new(), naive: None, no_object: None }
+    }
+    /// The whole document of a sender that writes times without an offset, in this zone.
+    pub(crate) fn in_zone(value: &'a Value, naive: Option<TimeZone>) -> Self {
+        Self { naive, ..Self::root(value) }
     }
     /// The same place under a name of its own: paths below begin anew.
     pub(crate) fn renamed(&self) -> Self {
@@ -46,7 +52,7 @@ impl<'a> At<'a> {
             None | Some(Value::Null | Value::Object(_)) => self.no_object.clone(),
             Some(_) => Some(self.path.clone()),
         };
-        At { value: self.value.and_then(|value| value.get(name)), path, no_object }
+        At { value: self.value.and_then(|value| value.get(name)), path, naive: self.naive, no_object }
     }
     /// What stands there; `None` also for `null`.
     pub(crate) fn value(&self) -> Result<Option<&'a Value>, DecodeError> {
@@ -91,6 +97,7 @@ impl<'a> At<'a> {
                 let at = |(index, value)| At {
                     value: Some(value),
                     path: format!("{}[{index}]", self.path),
+                    naive: self.naive,
                     no_object: None,
                 };
                 Ok(items.iter().enumerate().map(at).collect())
@@ -174,7 +181,7 @@ impl<'a> At<'a> {
     /// The same, if it is there.
     pub(crate) fn maybe_instant(&self) -> Result<Option<UnixMillis>, DecodeError> {
         let Some(text) = self.maybe_text()? else { return Ok(None) };
-        match UnixMillis::parse_rfc3339(&text) {
+        match UnixMillis::parse_rfc3339(&text).or_else(|| without_offset(&text, self.naive?)) {
             Some(at) => Ok(Some(at)),
             None => Err(self.wrong("must be an RFC 3339 time with an offset")),
         }
@@ -183,5 +190,41 @@ impl<'a> At<'a> {
     pub(crate) fn maybe_date(&self) -> Result<Option<Date>, DecodeError> {
         let Some(text) = self.maybe_text()? else { return Ok(None) };
         Date::parse(&text).map(Some).ok_or_else(|| self.wrong("must be a date YYYY-MM-DD"))
+    }
+}
+
+/// The number that stands for travellers whose own is kept elsewhere (`protocols/korea.md` 3.3): never a key, never a recipient.
+pub(crate) const NOBODYS_PHONE: &str = "010-0000-0000";
+
+/// A booker's phone, unless it is masked or nobody's: such a number would make one guest of many.
+pub(crate) fn real_phone(booker: &At<'_>) -> Result<Option<String>, DecodeError> {
+    let masked = booker.field("masked").flag()?;
+    let told = booker.field("phone").maybe_text()?;
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let is_real = |text: &String| !masked && !text.contains('*') && digits(text) != digits(NOBODYS_PHONE);
+    Ok(told.filter(is_real))
+}
+
+/// A time of the clock on the wall in `zone`.
+fn without_offset(text: &str, zone: TimeZone) -> Option<UnixMillis> {
+    let as_if_utc = UnixMillis::parse_rfc3339(&format!("{text}Z"))?;
+    let date = Date::parse(text.get(..10)?)?;
+    let minute = text.get(11..13)?.parse::<u32>().ok()? * 60 + text.get(14..16)?.parse::<u32>().ok()?;
+    Some(as_if_utc + (zone.instant(date, minute) - TimeZone::UTC.instant(date, minute)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn edge_05_06_a_time_keeps_its_offset_and_without_one_needs_a_named_zone() {
+        let body = json!({ "utc": "2026-11-21T02:00:00Z", "naive": "2026-11-21T11:00:00.250" });
+        let noon = UnixMillis::parse_rfc3339("2026-11-21T11:00:00+09:00").unwrap();
+        let seoul = At::in_zone(&body, Some(TimeZone::SEOUL));
+        assert_eq!(seoul.field("utc").instant().unwrap(), noon, "an offset wins over every setting");
+        assert_eq!(seoul.field("naive").instant().unwrap().0, noon.0 + 250);
+        assert!(At::root(&body).field("naive").instant().is_err(), "there is no default");
     }
 }

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use ticketbridge_core::command::Command;
 use ticketbridge_core::effect::Report;
 use ticketbridge_core::id::ExternalId;
-use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::mirror::{Mirror, Part, Snapshot};
 use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
-use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+use ticketbridge_core::order::{BookingState, Order};
+use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft};
+use ticketbridge_core::time::UnixMillis;
 
-use super::map::snapshot_in;
-use crate::fat_events::calls::{self, get, is_done, json, part, revision_of};
+use super::map::{changes_in, snapshot_in};
+use crate::fat_events::calls::{self, get, is_done, json, next_revision, part, query, revision_of};
 use crate::fat_events::settings::Common;
 
 /// Characters of a reason that is written for the guest.
@@ -50,11 +51,15 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
         }
         Report::CancelQuote => {
             by(settings, "cancel", "cancel the booking")?;
-            return get(&settings.api_secret, format!("{base}/cancel-quote"), cx);
+            let url = format!("{base}/cancel-quote");
+            let parts = wanted_parts(settings, order)?;
+            let named: Vec<String> = parts.iter().map(|part| format!("{}:{}", part.detail, part.units)).collect();
+            let url = if named.is_empty() { url } else { query(&url, &[("lines", named.join(","))]) };
+            return get(&settings.api_secret, url, cx);
         }
         Report::CancelWanted { fee, rate_bp, refund, reason } => {
             by(settings, "cancel", "cancel the booking")?;
-            let body = json!({
+            let mut body = json!({
                 "expected_revision": revision,
                 "fee": { "rate_bp": rate_bp, "amount_krw": fee },
                 "refund_krw": refund,
@@ -62,7 +67,19 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
                 "expect_refunded_krw": order.money.refunded(),
                 "internal_reason": reason,
             });
+            let parts = wanted_parts(settings, order)?.iter();
+            let lines: Vec<Value> =
+                parts.map(|part| json!({ "detail_no": part.detail, "quantity": part.units })).collect();
+            if !lines.is_empty() {
+                body["lines"] = Value::from(lines);
+            }
             ("/cancel".to_owned(), body)
+        }
+        Report::Redeemed { .. } if is_told_as_no_show(settings, order) => {
+            return Err(EncodeError::Obsolete("the platform knows that the guest did not come"));
+        }
+        Report::Redeemed { .. } if unused(order).is_empty() => {
+            return Err(EncodeError::Obsolete("every unit is used there, or called off"));
         }
         Report::Redeemed { at, .. } => {
             let body = json!({ "lines": unused(order), "used_at": at.rfc3339(zone), "method": "MANUAL" });
@@ -90,6 +107,20 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
     calls::write(&settings.api_secret, Method::POST, format!("{base}{path}"), &body, cx.delivery_id, cx)
 }
 
+/// The units that are to be called off where they are not all; that takes a capability of its own.
+fn wanted_parts<'o>(settings: &Common, order: &'o Order) -> Result<&'o [Part], EncodeError> {
+    let parts = order.mirror.as_deref().map(Mirror::wanted_parts).unwrap_or_default();
+    if !parts.is_empty() {
+        by(settings, "partial_cancel", "call off a part of the booking")?;
+    }
+    Ok(parts)
+}
+
+/// Where the platform keeps no-shows, it has been told; elsewhere the booking counts as used before its money goes back (edge 10).
+fn is_told_as_no_show(settings: &Common, order: &Order) -> bool {
+    settings.can("no_show") && order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::NoShow)
+}
+
 /// The units that were neither used nor called off, line by line.
 fn unused(order: &Order) -> Vec<Value> {
     let lines = order.mirror.as_deref().map(|m| m.picture.lines.as_slice()).unwrap_or_default();
@@ -108,20 +139,49 @@ fn refusal(reason: &str) -> (&'static str, &str) {
     }
 }
 
+/// Whether the platform has no quotes: then ours counts (7.6).
+fn has_no_quotes(response: &HttpResponse) -> bool {
+    matches!(response.status.as_u16(), 404 | 405 | 501)
+}
+
+/// What an answer to a report means.
+pub(super) fn read_report(report: &Report, response: &HttpResponse) -> CallResult<()> {
+    match report {
+        Report::CancelQuote if has_no_quotes(response) => CallResult::Done(()),
+        _ => calls::read(response),
+    }
+}
+
+/// What we would quote ourselves, at the time at which it was asked for: of all of it, or of the price of the wanted units.
+fn our_quote(order: &Order) -> Option<Command> {
+    let mirror = order.mirror.as_deref()?;
+    let held = order.money.received() - order.money.refunded();
+    let gross: i64 = mirror
+        .wanted_parts()
+        .iter()
+        .filter_map(|part| {
+            let line = mirror.picture.lines.iter().find(|line| line.detail == part.detail)?;
+            Some(line.amount / i64::from(line.quantity.max(1)) * i64::from(part.units))
+        })
+        .sum();
+    let base = if mirror.wanted_parts().is_empty() { order.money.due } else { gross.min(order.money.due) };
+    let fee = mirror.picture.policy.as_ref()?.fee(base, held, false, order.updated_at);
+    Some(Command::RecordQuote { fee, refund: None })
+}
+
 /// What else an answer says: the whole reservation, or at least that it was done.
 pub(super) fn learned(settings: &Common, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
     let body = json(response);
-    if let Some(snapshot) = snapshot_in(settings, &body, revision_of(order) + 1) {
+    if let Some(snapshot) = snapshot_in(settings, &body, next_revision(order)) {
         return vec![Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None }];
     }
-    if !is_done(response) {
-        return Vec::new();
-    }
     match report {
-        Report::CancelQuote => {
-            let fee = body.get("fee_krw").and_then(Value::as_i64);
-            fee.map(|fee| Command::RecordQuote { fee }).into_iter().collect()
+        Report::CancelQuote if has_no_quotes(response) || response.status.is_success() => {
+            let amount = |name: &str| body.get(name).and_then(Value::as_i64);
+            let quoted = amount("fee_krw").map(|fee| Command::RecordQuote { fee, refund: amount("refund_krw") });
+            quoted.or_else(|| our_quote(order)).into_iter().collect()
         }
+        _ if !is_done(response) => Vec::new(),
         _ => vec![Command::RecordAgreement { report: report.clone() }],
     }
 }
@@ -134,8 +194,59 @@ pub(super) fn read_back(settings: &Common, about: &ExternalId, cx: &Context<'_>)
 
 /// Reads the answer.
 pub(super) fn read_read_back(settings: &Common, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
-    calls::read(response).and(|| match snapshot_in(settings, &json(response), 1) {
+    calls::read(response).and(|| match snapshot_in(settings, &json(response), 0) {
         Some(snapshot) => CallResult::Done(Box::new(snapshot)),
         None => CallResult::Unknown { why: "the answer holds no reservation that can be read".into() },
     })
+}
+
+/// Asks which reservations have changed.
+pub(super) fn list_changes(
+    settings: &Common,
+    (from, to): (UnixMillis, UnixMillis),
+    cursor: Option<&str>,
+    cx: &Context<'_>,
+) -> Result<Call, EncodeError> {
+    by(settings, "read_back", "list what has changed")?;
+    let zone = settings.zone();
+    let mut parameters = vec![("changed_from", from.rfc3339(zone)), ("changed_to", to.rfc3339(zone))];
+    parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+    get(&settings.api_secret, query(&format!("{}/v1/reservations", settings.api_base), &parameters), cx)
+}
+
+/// Reads the answer.
+pub(super) fn read_changes(settings: &Common, response: &HttpResponse) -> CallResult<Changes> {
+    calls::read(response).and(|| match changes_in(settings, &json(response)) {
+        Some(changes) => CallResult::Done(changes),
+        None => CallResult::Unknown { why: "the answer holds no list of reservations".into() },
+    })
+}
+
+/// States in which the platform takes no stock (7.7); one in review takes it for the version that is live.
+const WITHOUT_STOCK: &[&str] = &["DRAFT", "OFF_SALE", "SANCTIONED", "임시저장", "예약불가", "운영제재"];
+/// States in review.
+const IN_REVIEW: &[&str] = &["IN_REVIEW", "REVIEW_REFUSED", "심사중", "심사반려"];
+
+/// Says what is left of a date.
+pub(super) fn stock(
+    settings: &Common,
+    schedule_id: &str,
+    stock: &StockLeft<'_>,
+    cx: &Context<'_>,
+) -> Result<Call, EncodeError> {
+    by(settings, "stock", "say what is left of a date")?;
+    if let Some(listing) = stock.listing {
+        let never_live = IN_REVIEW.contains(&listing.state.as_str()) && listing.is_open == Some(false);
+        if never_live || WITHOUT_STOCK.contains(&listing.state.as_str()) {
+            return Err(EncodeError::Obsolete("the platform takes no stock of this product in its present state"));
+        }
+    }
+    let product = stock.product.as_str();
+    let schedule = schedule_id.replace("{product}", product).replace("{date}", &stock.date.to_string());
+    let as_of = stock.as_of.rfc3339(settings.zone());
+    let url = format!("{}/v1/products/{}/schedules/{}/stock", settings.api_base, part(product), part(&schedule));
+    let body = json!({ "remaining": stock.left, "as_of": as_of });
+    // Counted anew for each attempt, and so another message each time.
+    let key = format!("{}-{}", cx.delivery_id, stock.as_of.0);
+    calls::write(&settings.api_secret, Method::PUT, url, &body, &key, cx)
 }

@@ -9,13 +9,14 @@ use ticketbridge_core::mirror::{CalledOff, Line, Payment, Picture, Snapshot, Sta
 use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
-use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Listing, Message, Query, Verified};
+use ticketbridge_core::port::{Changes, DecodeError, Envelope, Inbound, Listing, Message, Query, Verified};
 use ticketbridge_core::product::Currency;
-use ticketbridge_core::rules::cancel_policy::{CancelPolicy, relative_deadline};
+use ticketbridge_core::rules::cancel_policy::{CancelPolicy, PolicyTier, exclusive, relative_deadline};
 use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
+use super::legacy;
 use super::wire::{CancelKind, Deadline, Policy, Reservation, Status};
-use crate::fat_events::answers::KNOWN_HINT;
+use crate::fat_events::calls::list;
 use crate::fat_events::cancels::{Cancel, STATUSES};
 use crate::fat_events::read::At;
 use crate::fat_events::settings::Common;
@@ -23,11 +24,16 @@ use crate::fat_events::{self, Envelope as Wire};
 
 /// Reads a verified call.
 pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+    if request.endpoint() == super::CHANNEL {
+        return Ok(legacy::decode(request));
+    }
     let body = fat_events::body(request)?;
     if request.endpoint() == super::AVAILABILITY {
-        return availability(settings.zone(), &At::root(&body));
+        let body = At::in_zone(&body, settings.naive_zone);
+        let nested = body.field("reservation");
+        return availability(settings.zone(), if nested.is_there() { &nested } else { &body });
     }
-    let wire = Wire::read(request, &body)?;
+    let wire = Wire::read(settings, request, &body)?;
     let creates = match wire.kind.as_str() {
         "reservation.requested" | "reservation.confirmed" => true,
         "reservation.rejected"
@@ -37,19 +43,15 @@ pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inboun
         | "payment.canceled"
         | "payment.refund_updated" => false,
         "product.status_changed" => return listing(&wire),
-        "inquiry.opened" => return Ok(hint(&wire, format!("{KNOWN_HINT}{}", wire.kind))),
-        _ => return Ok(hint(&wire, wire.kind.clone())),
+        "inquiry.opened" => return Ok(wire.note(true)),
+        _ => return Ok(wire.note(false)),
     };
-    let revision = wire.revision()?;
+    let revision = wire.revision(settings)?;
     let reservation = Reservation::read(&wire.whole.field("reservation"))?;
     let told = Told { revision, at: wire.at, change: Some(&wire.change), creates };
     let snapshot = snapshot(settings, reservation, &told)?;
     let about = snapshot.sale.channel_order_id.clone();
     Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
-}
-
-fn hint(wire: &Wire<'_>, what: String) -> Inbound {
-    Inbound::Hint { key: wire.id.clone(), about: None, what }
 }
 
 /// Whether enough is left; every doubt about the question is answered with no (7.1).
@@ -60,9 +62,11 @@ fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
     };
     let visit = body.field("use").maybe_object()?;
     let given = [body.field("date"), body.field("use_date"), visit.field("date")].into_iter().find(At::is_there);
-    let date = match given {
-        Some(date) => date.maybe_date()?,
-        None => visit.field("from").maybe_instant()?.map(|at| zone.date_of(at)),
+    let from = [visit.field("from"), body.field("from"), body.field("starts_at")].into_iter().find(At::is_there);
+    let date = match (given, from) {
+        (Some(date), _) => date.maybe_date()?,
+        (None, Some(from)) => from.maybe_instant()?.map(|at| zone.date_of(at)),
+        (None, None) => None,
     };
     let units = match body.field("quantity") {
         quantity if quantity.is_there() => quantity.count(1_000)?,
@@ -75,37 +79,58 @@ fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
     Ok(Inbound::Query(Query::Left { product: ProductCode::new(product), date, units: units.max(1) }))
 }
 
+/// Whether a product is sold in a state (7.7).
+#[derive(Clone, Copy)]
+enum Sold {
+    Yes,
+    No,
+    /// A version in review changes nothing of the one that is live.
+    AsBefore,
+}
+
+/// The states, in our words and in those of the partner centre.
+const LISTINGS: &[(&str, Sold)] = &[
+    ("ON_SALE", Sold::Yes),
+    ("DRAFT", Sold::No),
+    ("SCHEDULED", Sold::No),
+    ("SOLD_OUT", Sold::No),
+    ("CLOSED_BY_SELLER", Sold::No),
+    ("CLOSED", Sold::No),
+    ("OFF_SALE", Sold::No),
+    ("SANCTIONED", Sold::No),
+    ("IN_REVIEW", Sold::AsBefore),
+    ("REVIEW_REFUSED", Sold::AsBefore),
+    ("예약가능", Sold::Yes),
+    ("임시저장", Sold::No),
+    ("판매예정", Sold::No),
+    ("예약마감", Sold::No),
+    ("예약불가", Sold::No),
+    ("운영제재", Sold::No),
+    ("심사중", Sold::AsBefore),
+    ("심사반려", Sold::AsBefore),
+];
+
 /// A product's state (7.7). One in review keeps selling the version that is live.
 fn listing(wire: &Wire<'_>) -> Result<Inbound, DecodeError> {
-    #[derive(Clone, Copy)]
-    enum Sold {
-        Yes,
-        No,
-        AsBefore,
-    }
-    let states = [
-        ("ON_SALE", Sold::Yes),
-        ("DRAFT", Sold::No),
-        ("SCHEDULED", Sold::No),
-        ("SOLD_OUT", Sold::No),
-        ("CLOSED_BY_SELLER", Sold::No),
-        ("CLOSED", Sold::No),
-        ("OFF_SALE", Sold::No),
-        ("SANCTIONED", Sold::No),
-        ("IN_REVIEW", Sold::AsBefore),
-        ("REVIEW_REFUSED", Sold::AsBefore),
-    ];
     let (to, from) = (wire.change.field("to"), wire.change.field("from"));
     let word = to.text()?;
-    let product = match wire.change.field("product_id") {
-        named if named.is_there() => named.id()?,
-        _ if wire.whole.field("product_id").is_there() => wire.whole.field("product_id").id()?,
-        _ => wire.whole.field("product").field("product_id").id()?,
-    };
-    let is_open = match to.word(&states)? {
-        Sold::Yes => true,
-        Sold::No => false,
-        Sold::AsBefore => matches!(from.maybe_text()?.as_deref(), Some("ON_SALE")),
+    let places = [
+        wire.change.field("product_id"),
+        wire.whole.field("product_id"),
+        wire.whole.field("product").field("product_id"),
+        wire.change.field("product").field("product_id"),
+    ];
+    let [first, ..] = &places;
+    let product = places.iter().find(|place| place.is_there()).unwrap_or(first).id()?;
+    let is_open = match (to.word(LISTINGS)?, from.maybe_text()?) {
+        (Sold::Yes, _) => Some(true),
+        (Sold::No, _) => Some(false),
+        (Sold::AsBefore, None) => None,
+        (Sold::AsBefore, Some(_)) => match from.word(LISTINGS)? {
+            Sold::Yes => Some(true),
+            Sold::No => Some(false),
+            Sold::AsBefore => None,
+        },
     };
     let about = ExternalId::new(product.as_str());
     let listing = Listing { product: ProductCode::new(product), state: word, is_open, since: wire.at };
@@ -143,7 +168,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         revision: told.revision,
         at: told.at,
         stage: stage(&it),
-        needs_decision: it.by_manager && it.status == Status::Requested,
+        needs_decision: it.by_manager,
         accept_needs: 0,
         read_only: false,
         lines: it.lines.iter().map(line).collect(),
@@ -151,6 +176,8 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         policy: Some(policy),
         hand_over: false,
         extra: BTreeMap::new(),
+        pays_by: None,
+        notes: notes(&it, told)?,
     };
     Ok(Snapshot {
         called_off: called_off(&it, told)?,
@@ -177,7 +204,31 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         doubts,
         creates: told.creates,
         can_read_back: settings.can("read_back"),
+        asked: told.change.is_none(),
     })
+}
+
+/// What people may want to know besides: who did it, and whether against the rules (직권취소).
+fn notes(it: &Reservation, told: &Told<'_>) -> Result<BTreeMap<String, String>, DecodeError> {
+    let mut notes = BTreeMap::from([
+        ("product_name".to_owned(), it.product_name.clone()),
+        ("confirm_mode".to_owned(), if it.by_manager { "manager" } else { "auto" }.to_owned()),
+        ("discount".to_owned(), it.discount.to_string()),
+    ]);
+    if it.onsite > 0 {
+        // Shown for information; it is no amount due to the platform.
+        notes.insert("onsite".to_owned(), it.onsite.to_string());
+    }
+    if it.ex_officio {
+        notes.insert("ex_officio".to_owned(), "true".to_owned());
+    }
+    let Some(change) = told.change else { return Ok(notes) };
+    for name in ["by", "reason_code", "reason_text"] {
+        if let Some(text) = change.field(name).maybe_text()? {
+            notes.insert(name.to_owned(), text);
+        }
+    }
+    Ok(notes)
 }
 
 fn stage(it: &Reservation) -> Stage {
@@ -301,13 +352,14 @@ fn policy(
     doubts: &mut Vec<String>,
 ) -> CancelPolicy {
     let ours = match (told.deadline, visit) {
-        (Deadline::Fixed(until), _) => Some(until),
+        (Deadline::Fixed(until), _) => Some(exclusive(until, zone)),
         (Deadline::Relative { days_before, minute }, Some(date)) => {
-            Some(relative_deadline(date, days_before, minute, zone))
+            Some(exclusive(relative_deadline(date, days_before, minute, zone), zone))
         }
         (Deadline::Relative { .. }, None) | (Deadline::None, _) => None,
     };
-    if let (Some(ours), Some(theirs)) = (ours, told.resolved_until)
+    let resolved = told.resolved_until.map(|until| exclusive(until, zone));
+    if let (Some(ours), Some(theirs)) = (ours, resolved)
         && ours != theirs
     {
         let (ours, theirs) = (ours.rfc3339(zone), theirs.rfc3339(zone));
@@ -317,19 +369,20 @@ fn policy(
     }
     CancelPolicy {
         cancelable: told.cancelable,
-        until: told.resolved_until.or(ours),
+        until: resolved.or(ours),
         free_until: (told.free_minutes > 0).then(|| booked_at + Millis::minutes(i64::from(told.free_minutes))),
-        tiers: told.tiers.clone(),
+        tiers: told.tiers.iter().map(|tier| PolicyTier { until: exclusive(tier.until, zone), ..*tier }).collect(),
         unused: told.unused,
         partial_allowed: told.partial_allowed,
     }
 }
 
-/// A whole reservation in an answer of the platform's.
+/// A whole reservation in an answer of the platform's; `revision` is meant where it names none.
 pub(super) fn snapshot_in(settings: &Common, body: &Value, revision: u64) -> Option<Snapshot> {
-    let body = At::root(body);
-    let reservation = body.field("reservation");
-    if !reservation.is_there() {
+    let body = At::in_zone(body, settings.naive_zone);
+    let inside = body.field("reservation");
+    let reservation = if inside.is_there() { inside } else { body.renamed() };
+    if !reservation.field("reservation_no").is_there() {
         return None;
     }
     let named = [body.field("revision"), reservation.field("revision")];
@@ -339,4 +392,11 @@ pub(super) fn snapshot_in(settings: &Common, body: &Value, revision: u64) -> Opt
     let read = Reservation::read(&reservation).ok()?;
     let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true };
     snapshot(settings, read, &told).ok()
+}
+
+/// The reservations of a list (7.9).
+pub(super) fn changes_in(settings: &Common, body: &Value) -> Option<Changes> {
+    let (items, next) = list(body, &["reservations", "items", "data"])?;
+    let orders: Vec<Snapshot> = items.iter().filter_map(|item| snapshot_in(settings, item, 0)).collect();
+    Some(Changes { unread: items.len() - orders.len(), orders, next })
 }

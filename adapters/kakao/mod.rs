@@ -2,7 +2,7 @@
 //! (`protocols/korea.md` 7; `product.md` KA-01 to KA-08).
 //!
 //! Reading order: `wire` (an event, read and checked), `map` (what it means), `reply` (our answer), `calls` (what we ask of the
-//! platform). `README.md` says what was chosen.
+//! platform), `legacy` (its older, unsigned webhooks). `README.md` says what was chosen.
 //!
 //! What it must never do: confirm or decline a part of a booking, raise a fee above the platform's, or answer the question of
 //! availability with yes when it does not know.
@@ -14,25 +14,28 @@ use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
-    Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, Context, DecodeError, EncodeError,
-    Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Verified, VerifyStep,
+    Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Context, DecodeError,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, StockLeft, Verified, VerifyStep,
 };
 use ticketbridge_core::product::ChannelRules;
-use ticketbridge_core::time::Millis;
+use ticketbridge_core::time::{Millis, UnixMillis};
 
 use crate::fat_events::{self, calls as outbound, settings::Common};
+use crate::settings::Settings as Reader;
 
 mod calls;
 mod label;
+mod legacy;
 mod map;
 mod reply;
 mod wire;
 
 const EVENTS: &str = "events";
 const AVAILABILITY: &str = "availability";
+const CHANNEL: &str = "channel";
 
 /// Kakao's own limit for an answer is 3 s, and 2 s for the question of availability (7.1).
-const ENDPOINTS: &[Endpoint] = &[endpoint(EVENTS, 3_000), endpoint(AVAILABILITY, 2_000)];
+const ENDPOINTS: &[Endpoint] = &[endpoint(EVENTS, 3_000), endpoint(AVAILABILITY, 2_000), endpoint(CHANNEL, 3_000)];
 
 const fn endpoint(name: &'static str, budget: i64) -> Endpoint {
     Endpoint { name, budget: Millis(budget), waits_for_tickets: false, answers_from_state: true }
@@ -47,13 +50,16 @@ const KEYS: &[&str] = &[
     "time_zone",
     "commission_bp",
     "confirm_limit",
+    "naive_timezone",
+    "admin_key",
+    "schedule_id",
     "allow_from",
     "rate_per_caller",
 ];
 /// The settings that are secrets.
-const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*"];
+const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*", "admin_key"];
 
-/// What a platform can do (7.9).
+/// The capabilities that mean something here (7.9). What is not listed in the settings is a person's task.
 const CAPABILITIES: &[&str] = &[
     "confirm",
     "reject",
@@ -64,27 +70,60 @@ const CAPABILITIES: &[&str] = &[
     "use_code",
     "revision",
     "read_back",
+    "stock",
 ];
+/// A schedule is a slot at a price (1.4); we keep what is left by date.
+const SCHEDULE_ID: &str = "{date}";
 
 /// The adapter, as registered.
 pub const KIND: ChannelKind = ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
 
 struct Kakao {
     settings: Common,
+    own: Own,
     spec: ChannelSpec,
 }
 
+/// Settings of this adapter alone.
+struct Own {
+    /// The key of the platform's older webhooks, if they are taken.
+    admin_key: Option<String>,
+    /// How the platform names the schedule of a date.
+    schedule_id: String,
+}
+
 fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
-    let (settings, ()) = fat_events::settings::read(settings, CAPABILITIES, |_| Some(()))?;
+    let (settings, own) = fat_events::settings::read(settings, &[], |reader| read_own(reader, settings))?;
     let capabilities: Map<String, Value> =
         CAPABILITIES.iter().map(|word| ((*word).to_owned(), json!(settings.can(word)))).collect();
     let spec = ChannelSpec {
         endpoints: ENDPOINTS,
         capabilities: Value::Object(capabilities),
+        body_bytes_max: fat_events::BODY_BYTES_MAX,
+        takes_stock: settings.can("stock"),
         needs_token: false,
         calls_per_second: None,
     };
-    Ok(Box::new(Kakao { settings, spec }))
+    Ok(Box::new(Kakao { settings, own, spec }))
+}
+
+fn read_own(reader: &mut Reader<'_>, table: &Value) -> Option<Own> {
+    let mut text = |key: &str, mend: &str| match table.get(key) {
+        None => None,
+        Some(Value::String(text)) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Some(_) => {
+            reader.problem(key, "it is no text", mend);
+            None
+        }
+    };
+    let admin_key = text("admin_key", "write { env = \"KAKAO_ADMIN_KEY\" }");
+    let schedule_id = text("schedule_id", "write how the platform names a schedule, for example \"{product}-{date}\"");
+    let listed = table.get("allow_from").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+    if admin_key.is_some() && !listed {
+        let why = "bodies under a fixed key are not signed, so their callers must be listed";
+        reader.problem("admin_key", why, "list the platform's addresses in allow_from");
+    }
+    Some(Own { admin_key, schedule_id: schedule_id.unwrap_or_else(|| SCHEDULE_ID.to_owned()) })
 }
 
 impl Channel for Kakao {
@@ -95,6 +134,9 @@ impl Channel for Kakao {
         self.settings.rules.clone()
     }
     fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
+        if raw.endpoint == CHANNEL {
+            return legacy::verify(self.own.admin_key.as_deref(), raw);
+        }
         fat_events::verify(&self.settings.secrets, raw, cx)
     }
     fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep> {
@@ -109,8 +151,8 @@ impl Channel for Kakao {
     fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::report(&self.settings, report, order, cx)
     }
-    fn read_report(&self, _report: &Report, response: &HttpResponse) -> CallResult<()> {
-        outbound::read(response)
+    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()> {
+        calls::read_report(report, response)
     }
     fn learned(&self, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
         calls::learned(&self.settings, report, order, response)
@@ -120,6 +162,24 @@ impl Channel for Kakao {
     }
     fn read_read_back(&self, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
         calls::read_read_back(&self.settings, response)
+    }
+    fn list_changes(
+        &self,
+        from: UnixMillis,
+        to: UnixMillis,
+        cursor: Option<&str>,
+        cx: &Context<'_>,
+    ) -> Result<Call, EncodeError> {
+        calls::list_changes(&self.settings, (from, to), cursor, cx)
+    }
+    fn read_changes(&self, response: &HttpResponse) -> CallResult<Changes> {
+        calls::read_changes(&self.settings, response)
+    }
+    fn stock_call(&self, stock: &StockLeft<'_>, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::stock(&self.settings, &self.own.schedule_id, stock, cx)
+    }
+    fn read_stock(&self, response: &HttpResponse) -> CallResult<()> {
+        outbound::read(response)
     }
     fn label(&self, order: &Order) -> String {
         label::label(order).to_owned()

@@ -8,7 +8,7 @@ use ticketbridge_core::rules::cancel_policy::{PolicyTier, UnusedAction};
 use ticketbridge_core::time::{Date, UnixMillis};
 
 use crate::fat_events::cancels::Cancel;
-use crate::fat_events::read::At;
+use crate::fat_events::read::{At, real_phone};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
@@ -86,14 +86,18 @@ pub(super) struct Reservation {
     pub(super) booking_only: bool,
     pub(super) booked_at: UnixMillis,
     pub(super) product: String,
+    pub(super) product_name: String,
     pub(super) use_from: Option<UnixMillis>,
     pub(super) use_to: Option<UnixMillis>,
     pub(super) use_date: Option<Date>,
     pub(super) valid_until: Option<UnixMillis>,
     pub(super) booker_name: Option<String>,
+    /// Only where it is a real one: a masked number is nobody's key.
     pub(super) booker_phone: Option<String>,
     pub(super) lines: Vec<Line>,
     pub(super) gross: i64,
+    pub(super) discount: i64,
+    pub(super) onsite: i64,
     pub(super) net: i64,
     pub(super) paid: i64,
     pub(super) refunded: i64,
@@ -124,14 +128,17 @@ impl Reservation {
             booking_only: at.field("payment_mode").word(&[("PAY_WITH_BOOKING", false), ("BOOKING_ONLY", true)])?,
             booked_at: at.field("booked_at").instant()?,
             product: product.field("product_id").id()?,
+            product_name: product.field("name").maybe_text()?.unwrap_or_default(),
             use_from: visit.field("from").maybe_instant()?,
             use_to: visit.field("to").maybe_instant()?,
             use_date: visit.field("date").maybe_date()?,
             valid_until: visit.field("valid_until").maybe_instant()?,
             booker_name: booker.field("name").maybe_text()?,
-            booker_phone: booker.field("phone").maybe_text()?,
+            booker_phone: real_phone(&booker)?,
             lines,
             gross: amounts.field("gross_krw").amount()?,
+            discount: amounts.field("discount_krw").amount()?,
+            onsite: amounts.field("onsite_krw").maybe_amount()?.unwrap_or(0),
             net: amounts.field("net_krw").amount()?,
             paid: amounts.field("paid_krw").amount()?,
             refunded: amounts.field("refunded_krw").amount()?,
@@ -139,17 +146,16 @@ impl Reservation {
             payments,
             policy: policy(&at.field("cancel_policy").object()?)?,
         };
-        amounts.field("onsite_krw").maybe_amount()?;
-        read.check(&at, &amounts, amounts.field("discount_krw").amount()?)?;
+        read.check(&at, &amounts)?;
         Ok(read)
     }
 
-    fn check(&self, at: &At<'_>, amounts: &At<'_>, discount: i64) -> Result<(), DecodeError> {
+    fn check(&self, at: &At<'_>, amounts: &At<'_>) -> Result<(), DecodeError> {
         let sum: i128 = self.lines.iter().map(|line| i128::from(line.amount)).sum();
         if sum != i128::from(self.gross) {
             return Err(amounts.field("gross_krw").mismatch("must be the sum of the lines' amount_krw"));
         }
-        if self.gross - discount != self.net {
+        if self.gross - self.discount != self.net {
             return Err(amounts.field("net_krw").mismatch("must be gross_krw less discount_krw"));
         }
         if self.paid > self.net {

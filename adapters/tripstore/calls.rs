@@ -7,10 +7,11 @@ use ticketbridge_core::effect::Report;
 use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse};
+use ticketbridge_core::time::UnixMillis;
 
-use super::map::snapshot_in;
-use crate::fat_events::calls::{self, get, is_done, json, part, revision_of};
+use super::map::{changes_in, snapshot_in};
+use crate::fat_events::calls::{self, get, is_done, json, next_revision, part, query, revision_of};
 use crate::fat_events::settings::Common;
 
 fn by(settings: &Common, capability: &str, what: &'static str) -> Result<(), EncodeError> {
@@ -50,7 +51,6 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
             (format!("/payments/{}/cancel", part(payment)), body)
         }
         Report::PaymentLink { key } => {
-            by(settings, "payment_link", "send the payment link")?;
             let link = mirror.links.iter().find(|link| &link.key == key).ok_or(EncodeError::Missing("payment link"))?;
             let open = order.money.due - held;
             let purpose = match (held, link.amount) {
@@ -60,12 +60,12 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
             };
             let body = json!({
                 "purpose": purpose, "amount_krw": link.amount, "expires_at": link.expires_at.rfc3339(zone),
-                "send": "ALIMTALK",
+                // Without a number of the guest's own there is nobody to send it to.
+                "send": if order.buyer.phone.is_some() { "ALIMTALK" } else { "NONE" },
             });
             ("/payment-links".to_owned(), body)
         }
         Report::LinkRevoked { id } => {
-            by(settings, "payment_link", "take the payment link back")?;
             let url = format!("{base}/payment-links/{}", part(id));
             return calls::write(&settings.api_secret, Method::DELETE, url, &Value::Null, cx.delivery_id, cx);
         }
@@ -97,7 +97,7 @@ pub(super) fn learned(
         let url = body.get("url").and_then(Value::as_str).map(str::to_owned);
         learned.push(Command::RecordPaymentLink { key: key.clone(), id: id.to_owned(), url });
     }
-    if let Some(snapshot) = snapshot_in(settings, hands_over, &body, revision_of(order) + 1) {
+    if let Some(snapshot) = snapshot_in(settings, hands_over, &body, next_revision(order)) {
         learned.push(Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None });
     } else if is_done(response) {
         learned.push(Command::RecordAgreement { report: report.clone() });
@@ -117,8 +117,30 @@ pub(super) fn read_read_back(
     hands_over: bool,
     response: &HttpResponse,
 ) -> CallResult<Box<Snapshot>> {
-    calls::read(response).and(|| match snapshot_in(settings, hands_over, &json(response), 1) {
+    calls::read(response).and(|| match snapshot_in(settings, hands_over, &json(response), 0) {
         Some(snapshot) => CallResult::Done(Box::new(snapshot)),
         None => CallResult::Unknown { why: "the answer holds no booking that can be read".into() },
+    })
+}
+
+/// Asks which bookings have changed.
+pub(super) fn list_changes(
+    settings: &Common,
+    (from, to): (UnixMillis, UnixMillis),
+    cursor: Option<&str>,
+    cx: &Context<'_>,
+) -> Result<Call, EncodeError> {
+    by(settings, "read_back", "list what has changed")?;
+    let zone = settings.zone();
+    let mut parameters = vec![("updated_from", from.rfc3339(zone)), ("updated_to", to.rfc3339(zone))];
+    parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+    get(&settings.api_secret, query(&format!("{}/v1/bookings", settings.api_base), &parameters), cx)
+}
+
+/// Reads the answer.
+pub(super) fn read_changes(settings: &Common, hands_over: bool, response: &HttpResponse) -> CallResult<Changes> {
+    calls::read(response).and(|| match changes_in(settings, hands_over, &json(response)) {
+        Some(changes) => CallResult::Done(changes),
+        None => CallResult::Unknown { why: "the answer holds no list of bookings".into() },
     })
 }

@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 use ticketbridge_core::command::Command;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
-use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+use ticketbridge_core::port::{Call, CallResult, Checked, Context, EncodeError, HttpResponse};
 
 use super::{Erp, map};
 use crate::fat_events::calls::{self, json, part};
+use crate::fat_events::read::NOBODYS_PHONE;
 
-/// Stands for every traveller whose number the marketplace keeps: never a key, never a recipient.
-const MASKED_PHONE: &str = "010-0000-0000";
 /// The end of the memo, unless the settings say otherwise.
 pub(super) const MEMO_TAIL: &str = "상세 예약내용 및 결제내역은 트립파트너스에서 확인";
 
@@ -26,7 +25,7 @@ pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) 
     let count = |name: &str| extra(name).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
     let phone = match by_agency {
         true => order.buyer.phone.as_ref().map(Personal::reveal),
-        false => Some(MASKED_PHONE),
+        false => Some(NOBODYS_PHONE),
     };
     let memo = match by_agency {
         true => String::new(),
@@ -70,22 +69,48 @@ fn thousands(amount: i64) -> String {
     out
 }
 
-/// What the answer means: what exists already was handed over before.
+/// What the answer means: what exists already was handed over before. Under which number is asked for, where the answer does not say.
 pub(super) fn read(response: &HttpResponse) -> CallResult<()> {
-    let exists = response.status == StatusCode::CONFLICT && agency_number(response).is_some();
+    if response.status == StatusCode::CONFLICT && agency_number(&json(response)).is_some() {
+        return CallResult::Done(());
+    }
     match calls::read(response) {
-        CallResult::Refused { code, .. } if exists || code == "already_exists" => CallResult::Done(()),
+        CallResult::Refused { code, .. } if code == "already_exists" => {
+            CallResult::Unknown { why: "the agency's books know the booking already; its number is asked for".into() }
+        }
         other => other,
     }
 }
 
-/// The agency's own number.
-pub(super) fn learned(response: &HttpResponse) -> Vec<Command> {
-    agency_number(response).map(|number| Command::RecordPartnerNumber { number }).into_iter().collect()
+/// Asks whether the books know the booking, by the marketplace's number.
+pub(super) fn look_up(erp: &Erp, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    let number = order.channel_order_id.as_str().to_owned();
+    calls::get(&erp.secret, calls::query(&format!("{}/v1/bookings", erp.base_url), &[("external_no", number)]), cx)
 }
 
-fn agency_number(response: &HttpResponse) -> Option<String> {
-    json(response).get("agency_booking_no").and_then(Value::as_str).map(str::to_owned)
+/// Reads the answer: what is found there was handed over.
+pub(super) fn read_look_up(order: &Order, response: &HttpResponse) -> CallResult<Checked> {
+    calls::read(response).and(|| {
+        let body = json(response);
+        let ours = |it: &&Value| {
+            it.get("external_no").and_then(Value::as_str).is_none_or(|no| no == order.channel_order_id.as_str())
+        };
+        let found = match calls::list(&body, &["bookings", "items", "data"]) {
+            Some((items, _)) => items.iter().find(ours).and_then(agency_number),
+            None => agency_number(body.get("booking").unwrap_or(&body)),
+        };
+        let learned = found.clone().map(|number| Command::RecordPartnerNumber { number }).into_iter().collect();
+        CallResult::Done(Checked { learned, done: found.is_some() })
+    })
+}
+
+/// The agency's own number.
+pub(super) fn learned(response: &HttpResponse) -> Vec<Command> {
+    agency_number(&json(response)).map(|number| Command::RecordPartnerNumber { number }).into_iter().collect()
+}
+
+fn agency_number(body: &Value) -> Option<String> {
+    body.get("agency_booking_no").and_then(Value::as_str).map(str::to_owned)
 }
 
 #[cfg(test)]

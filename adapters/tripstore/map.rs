@@ -9,11 +9,13 @@ use ticketbridge_core::mirror::{CalledOff, LinkNews, LinkState, Payment, Picture
 use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
-use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Message, Verified};
+use ticketbridge_core::port::{Changes, DecodeError, Envelope, Inbound, Message, Verified};
 use ticketbridge_core::product::Currency;
 use ticketbridge_core::time::UnixMillis;
 
-use super::wire::{Booking, PaymentKind, Status};
+use super::wire::{Booking, PaymentKind, Status, payment};
+use crate::fat_events::calls::list;
+use crate::fat_events::cancels::Cancel;
 use crate::fat_events::read::At;
 use crate::fat_events::settings::Common;
 use crate::fat_events::{self, Envelope as Wire};
@@ -24,11 +26,13 @@ pub(super) const ADULTS: &str = "adults";
 pub(super) const CHILDREN: &str = "children";
 pub(super) const INFANTS: &str = "infants";
 pub(super) const DEPARTURE: &str = "departure_date";
+/// How it is paid.
+pub(super) const KIND: &str = "payment_kind";
 
 /// Reads a verified call.
 pub(super) fn decode(settings: &Common, hands_over: bool, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
     let body = fat_events::body(request)?;
-    let wire = Wire::read(request, &body)?;
+    let wire = Wire::read(settings, request, &body)?;
     let creates = match wire.kind.as_str() {
         "booking.received" | "booking.completed" => true,
         "booking.cancel_requested"
@@ -39,14 +43,38 @@ pub(super) fn decode(settings: &Common, hands_over: bool, request: &Verified<'_>
         | "payment.canceled"
         | "payment_link.updated"
         | "booking.agency_no_changed" => false,
-        _ => return Ok(Inbound::Hint { key: wire.id.clone(), about: None, what: wire.kind.clone() }),
+        _ => return Ok(wire.note(false)),
     };
-    let revision = wire.revision()?;
-    let booking = Booking::read(&wire.whole.field("booking"))?;
+    let revision = wire.revision(settings)?;
+    let mut booking = Booking::read(&wire.whole.field("booking"))?;
+    told_beside(&mut booking, &wire.change)?;
     let told = Told { revision, at: wire.at, change: Some(&wire.change), creates, hands_over };
     let snapshot = snapshot(settings, booking, &told)?;
     let about = snapshot.sale.channel_order_id.clone();
     Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
+}
+
+/// What an event says beside the booking, where the booking does not hold it yet.
+fn told_beside(booking: &mut Booking, change: &At<'_>) -> Result<(), DecodeError> {
+    if change.field("payment").is_there() && !booking.by_agency {
+        let payment = payment(&change.field("payment").object()?)?;
+        if booking.payments.iter().all(|known| known.id != payment.id) {
+            booking.payments.push(payment);
+        }
+    }
+    if change.field("cancel").is_there() {
+        let cancel = Cancel::read(&change.field("cancel").object()?)?;
+        let known = booking.payments.iter().any(|payment| payment.cancels.iter().any(|it| it.id == cancel.id));
+        let named = |payment: &&mut super::wire::Payment| cancel.payment.as_ref().is_none_or(|id| id == &payment.id);
+        // Without a number, it is the newest payment's.
+        if let Some(payment) = booking.payments.iter_mut().rev().find(named).filter(|_| !known) {
+            payment.cancels.push(cancel);
+        }
+    }
+    if let Some(number) = change.field("new_no").maybe_text()? {
+        booking.agency_number = Some(number);
+    }
+    Ok(())
 }
 
 /// What stands around a booking.
@@ -84,7 +112,9 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         (INFANTS.to_owned(), infants.to_string()),
         (DEPARTURE.to_owned(), it.departure.to_string()),
         ("agency_code".to_owned(), it.agency.clone()),
+        (KIND.to_owned(), it.kind.map_or("AGENCY", PaymentKind::word).to_owned()),
     ]);
+    let notes = notes(&it);
     Ok(Snapshot {
         called_off: called_off(&it, told, net)?,
         link: link(told)?,
@@ -106,7 +136,8 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
             revision: told.revision,
             at: told.at,
             stage,
-            needs_decision: it.status == Status::Received,
+            // It is always the agency that completes a booking.
+            needs_decision: true,
             accept_needs,
             read_only: it.by_agency,
             lines: Vec::new(),
@@ -114,6 +145,8 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
             policy: None,
             hand_over: told.hands_over,
             extra,
+            pays_by: it.kind.map(|kind| kind.word().to_owned()),
+            notes,
         },
         visit_date: Some(it.departure),
         valid_until: it.back.or(Some(it.departure)),
@@ -122,7 +155,24 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         doubts,
         creates: told.creates,
         can_read_back: settings.can("read_back"),
+        asked: told.change.is_none(),
     })
+}
+
+/// What the marketplace says of the money, for people: what it reports stands beside what follows from its amounts (edge 35).
+fn notes(it: &Booking) -> BTreeMap<String, String> {
+    let mut notes = BTreeMap::from([
+        ("reported_paid".to_owned(), it.paid.to_string()),
+        ("reported_outstanding".to_owned(), it.outstanding.to_string()),
+        ("discount".to_owned(), it.discount.to_string()),
+    ]);
+    let more = [
+        ("deposit", it.deposit.map(|amount| amount.to_string())),
+        ("balance_due", it.balance_due.map(|date| date.to_string())),
+        ("coupon", it.coupon.clone()),
+    ];
+    notes.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    notes
 }
 
 fn stage(it: &Booking, told: &Told<'_>) -> Result<Stage, DecodeError> {
@@ -257,9 +307,10 @@ fn link(told: &Told<'_>) -> Result<Option<LinkNews>, DecodeError> {
 
 /// A whole booking in an answer of the marketplace's.
 pub(super) fn snapshot_in(settings: &Common, hands_over: bool, body: &Value, revision: u64) -> Option<Snapshot> {
-    let body = At::root(body);
-    let booking = body.field("booking");
-    if !booking.is_there() {
+    let body = At::in_zone(body, settings.naive_zone);
+    let inside = body.field("booking");
+    let booking = if inside.is_there() { inside } else { body.renamed() };
+    if !booking.field("booking_no").is_there() {
         return None;
     }
     let named = [body.field("revision"), booking.field("revision")];
@@ -268,4 +319,11 @@ pub(super) fn snapshot_in(settings: &Common, hands_over: bool, body: &Value, rev
     let read = Booking::read(&booking).ok()?;
     let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true, hands_over };
     snapshot(settings, read, &told).ok()
+}
+
+/// The bookings of a list (8.5).
+pub(super) fn changes_in(settings: &Common, hands_over: bool, body: &Value) -> Option<Changes> {
+    let (items, next) = list(body, &["bookings", "items", "data"])?;
+    let orders: Vec<Snapshot> = items.iter().filter_map(|item| snapshot_in(settings, hands_over, item, 0)).collect();
+    Some(Changes { unread: items.len() - orders.len(), orders, next })
 }

@@ -14,11 +14,11 @@ use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
-    Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, Context, DecodeError, EncodeError,
-    Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Verified, VerifyStep,
+    Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Checked, Context,
+    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Verified, VerifyStep,
 };
 use ticketbridge_core::product::ChannelRules;
-use ticketbridge_core::time::Millis;
+use ticketbridge_core::time::{Millis, UnixMillis};
 
 use crate::fat_events::settings::Common;
 use crate::fat_events::{self, answers, calls as outbound};
@@ -44,6 +44,7 @@ const KEYS: &[&str] = &[
     "commission_bp",
     "confirm_limit",
     "review_limit",
+    "naive_timezone",
     "erp",
     "erp.base_url",
     "erp.secret",
@@ -54,8 +55,9 @@ const KEYS: &[&str] = &[
 /// The settings that are secrets.
 const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*", "erp.secret", "erp.secret.*"];
 
-/// What a marketplace can do (8.5). `confirm` completes a booking, `cancel` finishes a cancellation.
-const CAPABILITIES: &[&str] = &["confirm", "cancel", "payment_link", "payment_only_cancel", "revision", "read_back"];
+/// The capabilities that mean something here (8.5), all there where none are listed: `confirm` completes a booking, `cancel` finishes a
+/// cancellation, `payment_only_cancel` returns a payment. Payment links are what a marketplace of this kind always has.
+const CAPABILITIES: &[&str] = &["confirm", "cancel", "payment_only_cancel", "read_back"];
 
 /// The adapter, as registered.
 pub const KIND: ChannelKind =
@@ -89,10 +91,14 @@ fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
     })?;
     let mut capabilities: Map<String, Value> =
         CAPABILITIES.iter().map(|word| ((*word).to_owned(), json!(settings.can(word)))).collect();
+    capabilities.insert("revision".to_owned(), json!(settings.can(fat_events::REVISION)));
+    capabilities.insert("payment_link".to_owned(), json!(true));
     capabilities.insert("hand_over".to_owned(), json!(erp.is_some()));
     let spec = ChannelSpec {
         endpoints: ENDPOINTS,
         capabilities: Value::Object(capabilities),
+        body_bytes_max: fat_events::BODY_BYTES_MAX,
+        takes_stock: false,
         needs_token: false,
         calls_per_second: None,
     };
@@ -159,6 +165,34 @@ impl Channel for TripStore {
     }
     fn read_read_back(&self, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
         calls::read_read_back(&self.settings, self.erp.is_some(), response)
+    }
+    fn check(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        match (report, &self.erp) {
+            (Report::HandOver, Some(erp)) => erp::look_up(erp, order, cx),
+            _ => self.read_back(&order.channel_order_id, cx),
+        }
+    }
+    fn read_check(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
+        match (report, self.read_read_back(response)) {
+            (Report::HandOver, _) => erp::read_look_up(order, response),
+            (_, CallResult::Done(snapshot)) => {
+                let learned = vec![Command::SyncSnapshot { snapshot, not_for_sale: None }];
+                CallResult::Done(Checked { learned, done: false })
+            }
+            (_, other) => other.unread(),
+        }
+    }
+    fn list_changes(
+        &self,
+        from: UnixMillis,
+        to: UnixMillis,
+        cursor: Option<&str>,
+        cx: &Context<'_>,
+    ) -> Result<Call, EncodeError> {
+        calls::list_changes(&self.settings, (from, to), cursor, cx)
+    }
+    fn read_changes(&self, response: &HttpResponse) -> CallResult<Changes> {
+        calls::read_changes(&self.settings, self.erp.is_some(), response)
     }
     fn label(&self, order: &Order) -> String {
         label::label(order)

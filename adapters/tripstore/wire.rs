@@ -5,7 +5,7 @@ use ticketbridge_core::port::DecodeError;
 use ticketbridge_core::time::{Date, UnixMillis};
 
 use crate::fat_events::cancels::Cancel;
-use crate::fat_events::read::{At, MISMATCH};
+use crate::fat_events::read::{At, MISMATCH, real_phone};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
@@ -31,6 +31,17 @@ pub(super) enum PaymentKind {
     Partial,
 }
 
+impl PaymentKind {
+    /// The marketplace's word.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            PaymentKind::Full => "FULL",
+            PaymentKind::Link => "LINK",
+            PaymentKind::Partial => "PARTIAL",
+        }
+    }
+}
+
 pub(super) struct Payment {
     pub(super) id: String,
     pub(super) purpose: String,
@@ -53,12 +64,15 @@ pub(super) struct Booking {
     pub(super) back: Option<Date>,
     pub(super) travellers: [u32; 3],
     pub(super) booker_name: Option<String>,
+    /// Only where it is a real one: a masked number is nobody's key.
     pub(super) booker_phone: Option<String>,
     pub(super) total: i64,
     pub(super) discount: i64,
     pub(super) paid: i64,
     pub(super) outstanding: i64,
     pub(super) deposit: Option<i64>,
+    pub(super) balance_due: Option<Date>,
+    pub(super) coupon: Option<String>,
     pub(super) payments: Vec<Payment>,
     pub(super) booked_at: UnixMillis,
 }
@@ -89,16 +103,17 @@ impl Booking {
             back: at.field("return_date").maybe_date()?,
             travellers: [count("adult")?, count("child")?, count("infant")?],
             booker_name: booker.field("name").maybe_text()?,
-            booker_phone: booker.field("phone").maybe_text()?,
+            booker_phone: real_phone(&booker)?,
             total: amounts.field("total_sale_krw").amount()?,
             discount: amounts.field("discount_krw").amount()?,
             paid: amounts.field("paid_krw").amount()?,
             outstanding: amounts.field("outstanding_krw").amount()?,
             deposit: amounts.field("deposit_krw").maybe_amount()?,
+            balance_due: at.field("balance_due_date").maybe_date()?,
+            coupon: at.field("coupon").field("coupon_id").maybe_text()?,
             payments: at.field("payments").list()?.iter().map(payment).collect::<Result<_, _>>()?,
             booked_at: at.field("booked_at").instant()?,
         };
-        at.field("balance_due_date").maybe_date()?;
         read.check(&at, &amounts)?;
         Ok(read)
     }
@@ -134,7 +149,8 @@ impl Booking {
     }
 }
 
-fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
+/// Reads one payment.
+pub(super) fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
     let purposes = [("FULL", "FULL"), ("DEPOSIT", "DEPOSIT"), ("BALANCE", "BALANCE")];
     Ok(Payment {
         id: at.field("payment_id").id()?,

@@ -157,19 +157,65 @@ pub enum Orders {
         #[arg(long)]
         at: Option<String>,
     },
-    /// Call the order off
+    /// Call the order off, or a part of it where the channel allows that
     Cancel {
         #[command(flatten)]
         one: One,
         #[command(flatten)]
         reason: Reason,
+        /// What is kept, in minor units, where the channel lets us lower it; its own fee when left out
+        #[arg(long, allow_negative_numbers = true)]
+        fee: Option<i64>,
+        /// Only so many units of a line, as the channel numbers its lines; may be repeated
+        #[arg(long = "line", value_name = "DETAIL:UNITS", value_parser = line)]
+        lines: Vec<(String, u32)>,
     },
+    /// Give money back and leave the booking as it is
+    ReturnPayment {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        reason: Reason,
+        /// In minor units; all that is left when left out
+        #[arg(long, allow_negative_numbers = true)]
+        amount: Option<i64>,
+    },
+    /// Send the guest a payment link, or take it back
+    #[command(subcommand)]
+    PaymentLinks(PaymentLinks),
     /// Compare open orders with their channel and back-end, repair what is certain, list every other difference
     Reconcile {
         /// Of this channel; of all when left out
         #[arg(long)]
         channel: Option<String>,
     },
+}
+
+/// `orders payment-links …`.
+#[derive(Debug, Subcommand)]
+pub enum PaymentLinks {
+    /// Send one; it takes the place of one that is live
+    Send {
+        #[command(flatten)]
+        one: One,
+        /// In minor units; the next part that is due when left out
+        #[arg(long, allow_negative_numbers = true)]
+        amount: Option<i64>,
+        /// Until when it can be paid, for example 2026-12-01T09:00:00+09:00; three days from now when left out
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
+    },
+    /// Take the live one back
+    Revoke(One),
+}
+
+/// `D1:2`.
+fn line(text: &str) -> Result<(String, u32), String> {
+    let parts = text.rsplit_once(':').and_then(|(detail, units)| Some((detail.trim(), units.trim().parse().ok()?)));
+    match parts {
+        Some((detail, units)) if !detail.is_empty() && units > 0 => Ok((detail.to_owned(), units)),
+        _ => Err("write the number of the line and how many units, for example D1:2".to_owned()),
+    }
 }
 
 /// `refunds …`.

@@ -406,13 +406,17 @@ pub enum Command {
     RecordQuote {
         /// What would be kept, minor units.
         fee: i64,
+        /// What would go back, minor units, where the channel says.
+        refund: Option<i64>,
     },
-    /// Ops want the order called off at the channel.
+    /// The order, or a part of it, is to be called off at the channel.
     AskCancellation {
         /// What is to be kept, minor units; `None` is the channel's own fee.
         fee: Option<i64>,
         /// Why; not shown to the guest.
         reason: String,
+        /// Units by line, as the channel numbers its lines; none are all.
+        parts: Vec<(String, u32)>,
     },
     /// Ops return money; the booking stays as it is.
     ReturnPayments {

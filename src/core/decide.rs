@@ -135,7 +135,7 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
         Command::RecordRefund(refund) => settlement::record_refund(order, refund),
         Command::RecordCancellation(cancellation) => settlement::record_cancellation(order, cancellation),
         Command::CancelOrder { reason } if order.mirror.is_some() => {
-            mirror::ask_cancellation(order, None, reason, moment)
+            mirror::ask_cancellation(order, &mirror::Wish { fee: None, reason, parts: &[] }, moment)
         }
         Command::CancelOrder { reason } => settlement::cancel_order(order, reason),
 
@@ -143,8 +143,10 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
             mirror::sync(order, snapshot, not_for_sale.as_deref(), moment)
         }
         Command::RecordAgreement { report } => Ok(mirror::record_agreement(order, report, moment)),
-        Command::RecordQuote { fee } => Ok(mirror::record_quote(order, *fee)),
-        Command::AskCancellation { fee, reason } => mirror::ask_cancellation(order, *fee, reason, moment),
+        Command::RecordQuote { fee, refund } => Ok(mirror::record_quote(order, *fee, *refund)),
+        Command::AskCancellation { fee, reason, parts } => {
+            mirror::ask_cancellation(order, &mirror::Wish { fee: *fee, reason, parts }, moment)
+        }
         Command::ReturnPayments { amount, reason } => payments::return_payments(order, *amount, reason, moment),
         Command::SendPaymentLink { amount, expires_at } => payments::send_link(order, *amount, *expires_at, moment),
         Command::RevokePaymentLink => payments::revoke_link(order, moment),

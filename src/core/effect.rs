@@ -228,6 +228,13 @@ pub enum Effect {
         /// Its number for the order.
         about: crate::id::ExternalId,
     },
+    /// Tell a channel what is left of a date.
+    TellStock {
+        /// Which channel.
+        channel: crate::id::ChannelId,
+        /// Of what.
+        key: StockKey,
+    },
     /// Arm a deadline; one of each kind per order, the new one replaces the old.
     ArmDeadline {
         /// Which.

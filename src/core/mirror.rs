@@ -35,6 +35,27 @@ pub enum Stage {
     NoShow,
 }
 
+impl Stage {
+    /// How far it is: where a channel does not count its changes and two were told for one instant, the farther one holds.
+    fn rank(self) -> u8 {
+        match self {
+            Stage::Requested => 0,
+            Stage::Confirmed => 1,
+            Stage::CancelRequested { .. } => 2,
+            Stage::Used | Stage::NoShow => 3,
+            Stage::Rejected | Stage::Cancelled => 4,
+        }
+    }
+    /// Declined or called off: never left again.
+    pub fn is_off(self) -> bool {
+        matches!(self, Stage::Rejected | Stage::Cancelled)
+    }
+    /// The visit is still to come.
+    pub fn is_ahead(self) -> bool {
+        matches!(self, Stage::Requested | Stage::Confirmed | Stage::CancelRequested { .. })
+    }
+}
+
 /// One line of the order: so many units of one price.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Line {
@@ -78,13 +99,27 @@ pub enum Proposal {
         /// Written for the guest.
         reason: String,
     },
-    /// To call the order off.
+    /// To call the order off, or a part of it.
     Cancel {
         /// The fee that a person named, minor units; `None` is the channel's own.
         fee: Option<i64>,
         /// Why; not shown to the guest.
         reason: String,
+        /// The units that are to be called off; none are all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<Part>,
     },
+}
+
+/// Units of one line that are to be called off.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Part {
+    /// The channel's number for the line.
+    pub detail: String,
+    /// Units.
+    pub units: u32,
+    /// Units of the line that were called off when this was asked for.
+    pub before: u32,
 }
 
 /// Where a payment link stands.
@@ -139,7 +174,7 @@ pub struct PartnerNumber {
 /// What the channel says, apart from money and guests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Picture {
-    /// Its count of changes; grows by one with each.
+    /// Its count of changes; grows by one with each. 0 where the channel does not count them.
     pub revision: u64,
     /// When it was so.
     pub at: UnixMillis,
@@ -161,6 +196,12 @@ pub struct Picture {
     pub hand_over: bool,
     /// What the adapter needs again for its calls; read by it alone.
     pub extra: BTreeMap<String, String>,
+    /// How it is paid, in the channel's words. Another way for an order that is paid is another booking.
+    #[serde(default)]
+    pub pays_by: Option<String>,
+    /// What the channel says besides, for people.
+    #[serde(default)]
+    pub notes: BTreeMap<String, String>,
 }
 
 /// The picture, and what we keep beside it.
@@ -190,6 +231,20 @@ impl Mirror {
     /// Units called off so far.
     pub fn cancelled_units(&self) -> u32 {
         self.picture.lines.iter().map(|line| line.cancelled).sum()
+    }
+    /// The units that are to be called off by our wish, where they are not all of them.
+    pub fn wanted_parts(&self) -> &[Part] {
+        match &self.proposal {
+            Some(Proposal::Cancel { parts, .. }) => parts,
+            Some(Proposal::Accept | Proposal::Decline { .. }) | None => &[],
+        }
+    }
+    /// Whether the channel says of every one of them that it is called off.
+    pub fn parts_are_off(&self, parts: &[Part]) -> bool {
+        parts.iter().all(|part| {
+            let line = self.picture.lines.iter().find(|line| line.detail == part.detail);
+            line.is_none_or(|line| line.cancelled >= part.before + part.units)
+        })
     }
 }
 
@@ -244,11 +299,32 @@ pub struct Snapshot {
     pub creates: bool,
     /// Whether the channel can be asked for the whole order.
     pub can_read_back: bool,
+    /// Told in answer to a question of ours: it is how things stand now.
+    #[serde(default)]
+    pub asked: bool,
 }
 
 impl Snapshot {
-    /// Whether it says more than what is known.
+    /// Whether it says more than what is known: by the channel's own count; where there is none, by time and then by stage
+    /// (`protocols/korea.md` 6.6).
     pub fn is_news_to(&self, mirror: Option<&Mirror>) -> bool {
-        mirror.is_none_or(|known| self.picture.revision > known.picture.revision)
+        let Some(known) = mirror.map(|mirror| &mirror.picture) else { return true };
+        let told = &self.picture;
+        if told.revision > 0 && known.revision > 0 {
+            return told.revision > known.revision;
+        }
+        if self.asked {
+            return (told.stage, &told.lines, &told.payments) != (known.stage, &known.lines, &known.payments);
+        }
+        (told.at, told.stage.rank()) > (known.at, known.stage.rank())
+    }
+
+    /// Whether it contradicts what is known, and only the channel can say which of the two holds: it does not count its changes, and
+    /// one of the two says that the order is off.
+    pub fn is_contested_by(&self, mirror: Option<&Mirror>) -> bool {
+        let Some(known) = mirror.map(|mirror| &mirror.picture) else { return false };
+        let uncounted = self.picture.revision == 0 || known.revision == 0;
+        let differs = self.picture.stage.is_off() != known.stage.is_off();
+        uncounted && !self.asked && differs && known.stage.is_off() == self.is_news_to(mirror)
     }
 }

@@ -77,7 +77,7 @@ pub enum PaymentState {
     RefundPending,
     /// A part was returned.
     PartiallyRefunded,
-    /// All that was received and not kept as a fee was returned.
+    /// All that was received was returned.
     Refunded,
     /// A return did not work.
     RefundFailed,
@@ -119,7 +119,7 @@ impl Money {
     pub fn fee(&self) -> i64 {
         self.sum(EntryKind::Fee, EntryStatus::Done)
     }
-    /// Whether any refund is on its way.
+    /// Whether there is any entry of `kind` that is `status`.
     fn any(&self, kind: EntryKind, status: EntryStatus) -> bool {
         self.ledger.iter().any(|e| e.kind == kind && e.status == status)
     }
@@ -132,13 +132,13 @@ impl Money {
             PaymentMode::Ledger => {}
         }
         let (received, refunded) = (self.received(), self.refunded());
-        if self.any(EntryKind::Refund, EntryStatus::Failed) {
+        if self.has_open_failure() {
             PaymentState::RefundFailed
         } else if self.any(EntryKind::Refund, EntryStatus::Pending) {
             PaymentState::RefundPending
         } else if received == 0 {
             if self.due == 0 { PaymentState::Paid } else { PaymentState::Unpaid }
-        } else if refunded > 0 && refunded + self.fee() >= received {
+        } else if refunded >= received {
             PaymentState::Refunded
         } else if refunded > 0 {
             PaymentState::PartiallyRefunded
@@ -147,6 +147,17 @@ impl Money {
         } else {
             PaymentState::Partial
         }
+    }
+
+    /// Whether a return did not work and was not made again: by a later one of the same amount, or because nothing is left of it.
+    fn has_open_failure(&self) -> bool {
+        let left = self.received() - self.refunded() - self.refund_pending() - self.fee();
+        let refunds = || self.ledger.iter().filter(|e| e.kind == EntryKind::Refund);
+        refunds().filter(|e| e.status == EntryStatus::Failed).any(|failed| {
+            let again =
+                |e: &&LedgerEntry| e.status != EntryStatus::Failed && e.amount == failed.amount && e.at >= failed.at;
+            failed.amount <= left && refunds().find(again).is_none()
+        })
     }
 
     /// Adds an entry, or replaces the one with the same reference and kind.

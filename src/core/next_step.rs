@@ -14,8 +14,10 @@ use crate::time::UnixMillis;
 
 /// The next command that policy gives, or `None` when there is nothing to do but wait.
 pub fn next_step(order: &Order, now: UnixMillis) -> Option<(Actor, Command)> {
-    let command =
-        accept_booking(order).or_else(|| decide_refund(order)).or_else(|| apply_parked_redemption(order, now))?;
+    let command = accept_booking(order)
+        .or_else(|| call_off_without_tickets(order))
+        .or_else(|| decide_refund(order))
+        .or_else(|| apply_parked_redemption(order, now))?;
     Some((Actor::policy(), command))
 }
 
@@ -31,8 +33,7 @@ fn accept_booking(order: &Order) -> Option<Command> {
 
 /// A booking whose channel asks us to decide, and then decides itself. What the channel has refused once is left to a person.
 fn answer_request(order: &Order, mirror: &Mirror, booking: &Booking) -> Option<Command> {
-    let asked_before = order.needs(AttentionKind::ReportRefused) || order.needs(AttentionKind::ToDoByHand);
-    let stuck = mirror.picture.read_only || !mirror.picture.needs_decision || asked_before;
+    let stuck = mirror.picture.read_only || !mirror.picture.needs_decision || asked_before(order);
     if stuck || order.case_under_review().is_some() {
         return None;
     }
@@ -47,6 +48,25 @@ fn answer_request(order: &Order, mirror: &Mirror, booking: &Booking) -> Option<C
     }
     let paid = order.money.received() - order.money.refunded() >= mirror.picture.accept_needs;
     (paid || order.money.mode != PaymentMode::Ledger).then_some(Command::ConfirmBooking)
+}
+
+/// What the channel has refused, or has no call for, is not asked for again.
+fn asked_before(order: &Order) -> bool {
+    order.needs(AttentionKind::ReportRefused) || order.needs(AttentionKind::ToDoByHand)
+}
+
+/// The channel accepted by itself, and the back-end has no ticket: nobody keeps money for a visit that cannot be
+/// (`protocols/korea.md` 9.1).
+fn call_off_without_tickets(order: &Order) -> Option<Command> {
+    let (mirror, booking) = (order.mirror.as_deref()?, order.booking.as_ref()?);
+    let by_itself = !mirror.picture.needs_decision && !mirror.picture.read_only;
+    let hopeless = booking.state == BookingState::Confirmed && booking.ticketing.state == TicketingState::Failed;
+    let is_open = mirror.proposal.is_none() && order.case_under_review().is_none() && !asked_before(order);
+    (by_itself && hopeless && is_open).then(|| Command::AskCancellation {
+        fee: Some(0),
+        reason: SOLD_OUT.to_owned(),
+        parts: Vec::new(),
+    })
 }
 
 /// Reason of policy for declining: the back-end has no ticket, or the date no place. An adapter has the words for the guest.
@@ -91,6 +111,10 @@ enum Review {
 fn review(order: &Order, case: &RefundCase) -> Review {
     if order.state == OrderState::Completed {
         return Review::Reject("already redeemed");
+    }
+    if order.is_read_only() {
+        // It is decided in the system that it belongs to.
+        return Review::Wait;
     }
     if order.mirror.is_some() {
         return match (case.intent, order.booking_of(case).map(|b| b.ticketing.state)) {

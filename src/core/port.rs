@@ -216,6 +216,13 @@ pub enum Message {
     Listing(Listing),
     /// Anything else about an order that should be known.
     Act(Box<Command>),
+    /// Something that changes nothing here. It is kept, and taken once as any other message.
+    Note {
+        /// The channel's word for it.
+        what: String,
+        /// Whether the adapter knows the word; what it does not know is shown to a person.
+        known: bool,
+    },
 }
 
 /// Whether a product is on sale at a channel, since when, and why.
@@ -225,8 +232,9 @@ pub struct Listing {
     pub product: crate::id::ProductCode,
     /// The channel's word for its state.
     pub state: String,
-    /// Whether new bookings are accepted; those there are go on to their end.
-    pub is_open: bool,
+    /// Whether new bookings are accepted; those there are go on to their end. `None`: as before, since a version is sold that the
+    /// change does not touch.
+    pub is_open: Option<bool>,
     /// Since when.
     pub since: UnixMillis,
 }
@@ -386,17 +394,27 @@ pub enum CallResult<T> {
     TokenRejected,
 }
 
-impl CallResult<()> {
-    /// What a success brings; everything else stays what it is.
-    pub fn and<T>(self, brings: impl FnOnce() -> CallResult<T>) -> CallResult<T> {
+impl<T> CallResult<T> {
+    /// The same without a value, for an answer that brought none.
+    pub fn unread<U>(self) -> CallResult<U> {
         match self {
-            CallResult::Done(()) => brings(),
+            CallResult::Done(_) => CallResult::Unknown { why: "the answer holds nothing that can be read".into() },
             CallResult::Retry { why, after } => CallResult::Retry { why, after },
             CallResult::Refused { code, why } => CallResult::Refused { code, why },
             CallResult::Unknown { why } => CallResult::Unknown { why },
             CallResult::Absent => CallResult::Absent,
             CallResult::Overtaken => CallResult::Overtaken,
             CallResult::TokenRejected => CallResult::TokenRejected,
+        }
+    }
+}
+
+impl CallResult<()> {
+    /// What a success brings; everything else stays what it is.
+    pub fn and<T>(self, brings: impl FnOnce() -> CallResult<T>) -> CallResult<T> {
+        match self {
+            CallResult::Done(()) => brings(),
+            other => other.unread(),
         }
     }
 }
@@ -435,6 +453,10 @@ pub struct ChannelSpec {
     pub endpoints: &'static [Endpoint],
     /// What it can do, for `GET /ops/v1/channels`.
     pub capabilities: serde_json::Value,
+    /// Bytes of a message at most.
+    pub body_bytes_max: usize,
+    /// Whether it is told what is left of a date.
+    pub takes_stock: bool,
     /// Whether its calls need an access token.
     pub needs_token: bool,
     /// Most calls a second towards it; `None` is unlimited.
@@ -465,6 +487,41 @@ pub struct ChannelView {
     pub refunded: Option<i64>,
     /// Units.
     pub quantity: Option<u32>,
+}
+
+/// What a look says before a report is made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Commands for the order.
+    pub learned: Vec<Command>,
+    /// The report was carried out.
+    pub done: bool,
+}
+
+/// Orders that have changed at a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// The orders, whole.
+    pub orders: Vec<Snapshot>,
+    /// Orders of the list that could not be read.
+    pub unread: usize,
+    /// Where the list goes on.
+    pub next: Option<String>,
+}
+
+/// What is left of a product on a date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockLeft<'a> {
+    /// The product.
+    pub product: &'a crate::id::ProductCode,
+    /// The date.
+    pub date: Date,
+    /// Units.
+    pub left: i64,
+    /// When it was counted.
+    pub as_of: UnixMillis,
+    /// What the channel said last of the product, if it ever did.
+    pub listing: Option<&'a Listing>,
 }
 
 /// A place that sells.
@@ -515,6 +572,42 @@ pub trait Channel: Send + Sync {
     /// Reads the answer to it.
     fn read_read_back(&self, _response: &HttpResponse) -> CallResult<Box<Snapshot>> {
         CallResult::Refused { code: "unsupported".into(), why: "this channel cannot be asked for an order".into() }
+    }
+    /// The call that asks whether a report was carried out, before it is made again: by default, how the order stands.
+    fn check(&self, _report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        self.read_back(&order.channel_order_id, cx)
+    }
+    /// Reads the answer to it.
+    fn read_check(&self, _report: &Report, _order: &Order, response: &HttpResponse) -> CallResult<Checked> {
+        match self.read_read_back(response) {
+            CallResult::Done(snapshot) => CallResult::Done(Checked {
+                learned: vec![Command::SyncSnapshot { snapshot, not_for_sale: None }],
+                done: false,
+            }),
+            other => other.unread(),
+        }
+    }
+    /// The call that lists the orders which changed between two times, page by page.
+    fn list_changes(
+        &self,
+        _from: UnixMillis,
+        _to: UnixMillis,
+        _cursor: Option<&str>,
+        _cx: &Context<'_>,
+    ) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("a list of changes"))
+    }
+    /// Reads the answer to it.
+    fn read_changes(&self, _response: &HttpResponse) -> CallResult<Changes> {
+        CallResult::Refused { code: "unsupported".into(), why: "this channel lists no changes".into() }
+    }
+    /// The call that says what is left of a date. `listing` is what the channel said last of the product.
+    fn stock_call(&self, _stock: &StockLeft<'_>, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("stock"))
+    }
+    /// Reads the answer to it.
+    fn read_stock(&self, _response: &HttpResponse) -> CallResult<()> {
+        CallResult::Refused { code: "unsupported".into(), why: "this channel is not told of stock".into() }
     }
     /// The call that asks the channel how it sees an order.
     fn order_query(&self, _order: &Order, _cx: &Context<'_>) -> Result<Call, EncodeError> {

@@ -99,6 +99,8 @@ whys! {
     FeeAboveDefault = "fee_above_default",
     /// More than can still go back.
     RefundExceeds = "refund_exceeds",
+    /// The channel lets nobody call off a part.
+    PartialNotAllowed = "partial_not_allowed",
     /// It was not used yet.
     NotUsed = "not_used",
     /// There is nothing to pay by a link.

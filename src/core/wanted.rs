@@ -48,6 +48,7 @@ pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
                 })
         }
         Effect::ReadBack { .. }
+        | Effect::TellStock { .. }
         | Effect::ArmDeadline { .. }
         | Effect::DisarmDeadline { .. }
         | Effect::TakeStock { .. }
@@ -83,10 +84,11 @@ pub(crate) fn is_report_wanted(order: &Order, report: &Report) -> bool {
             .is_some_and(|b| matches!(b.state, BookingState::Confirmed | BookingState::Used | BookingState::NoShow)),
         Report::RefundApproved { case, .. } => case_is(order, case, RefundState::Approved),
         Report::RefundRejected { case, .. } => case_is(order, case, RefundState::Rejected),
-        Report::BookingDeclined { .. }
-        | Report::Redeemed { .. }
-        | Report::NoShow { .. }
-        | Report::OrderCancelled { .. } => true,
+        // A channel that has told it by itself meanwhile knows it.
+        Report::Redeemed { .. } | Report::NoShow { .. } => {
+            order.mirror.as_ref().is_none_or(|mirror| mirror.picture.stage.is_ahead())
+        }
+        Report::BookingDeclined { .. } | Report::OrderCancelled { .. } => true,
     }
 }
 

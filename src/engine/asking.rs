@@ -4,7 +4,7 @@ use ticketbridge_core::command::{Counts, ProductRef, RequestBooking};
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, CalendarDay, Query, SaleQuestion};
-use ticketbridge_core::product::{RuleSnapshot, StockFrom};
+use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
 use ticketbridge_store::Tx;
 
@@ -91,7 +91,7 @@ impl Engine {
         let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else {
             return Ok(Found::Refused(Rejection::new(Why::NotFound, "no such product is configured")));
         };
-        if self.store.listing(&channel.id, code).await?.is_some_and(|listing| !listing.is_open) {
+        if self.store.listing(&channel.id, code).await?.is_some_and(|listing| listing.is_open == Some(false)) {
             return Ok(Found::Refused(Rejection::new(Why::OffSale, "the product is off sale at the channel")));
         }
         let Some(date) = date else { return Ok(Found::Left(None)) };
@@ -147,6 +147,19 @@ impl Engine {
         }
     }
 
+    /// What is left on a date, from our own tables; `None` has no limit, or is not open at all.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn date_left(&self, product: &BookingProduct, date: Date) -> Result<Option<i64>, EngineError> {
+        let Some(range) = product.calendar_on(date) else { return Ok(None) };
+        let key = StockKey { product: product.code.clone(), date: Some(date) };
+        Ok(match product.stock_from {
+            StockFrom::Calendar => self.store.stock_left(&key, range.stock).await?,
+            StockFrom::Backend => self.store.told_stock_left(&key, range.stock).await?,
+        })
+    }
+
     /// What is left on each date, from our own tables.
     async fn calendar(&self, rules: &RuleSnapshot, from: Date, to: Date) -> Result<Vec<CalendarDay>, EngineError> {
         let product = &rules.booking;
@@ -154,11 +167,7 @@ impl Engine {
         for offset in 0..=to.days_since(from).clamp(0, CALENDAR_DAYS_MAX - 1) {
             let date = from.plus_days(offset);
             let Some(range) = product.calendar_on(date) else { continue };
-            let key = StockKey { product: product.code.clone(), date: Some(date) };
-            let left = match product.stock_from {
-                StockFrom::Calendar => self.store.stock_left(&key, range.stock).await?,
-                StockFrom::Backend => self.store.told_stock_left(&key, range.stock).await?,
-            };
+            let left = self.date_left(product, date).await?;
             let price = range.price.or(rules.voucher.as_ref().map(|v| v.price)).unwrap_or(0);
             days.push(CalendarDay { date, left, price, open: left.is_none_or(|left| left > 0) });
         }

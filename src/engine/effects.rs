@@ -1,7 +1,7 @@
 //! Effects become rows: deliveries, deadlines, stock.
 
 use sha2::{Digest, Sha256};
-use ticketbridge_core::effect::{Effect, Report, TicketOp};
+use ticketbridge_core::effect::{Effect, Report, StockKey, TicketOp};
 use ticketbridge_core::order::{Order, TicketingState};
 use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{NewJob, Tx};
@@ -10,6 +10,11 @@ use crate::engine::{Change, EngineError, InReserve};
 
 /// Effects of one command, at most: the place of each within the order's deliveries is `version × this + index`.
 const EFFECTS_MAX: u64 = 1_000;
+
+/// Where the places of what follows from moved stock begin among them.
+const STOCK_FROM: usize = 500;
+/// Name of the call that tells a channel what is left.
+const TELL_STOCK: &str = "tell_stock";
 
 /// The destination of what is told to a channel.
 pub fn channel_destination(id: &ticketbridge_core::ChannelId) -> String {
@@ -90,6 +95,9 @@ impl Change<'_> {
                     let destination = channel_destination(&order.channel);
                     self.line_up(tx, &job(destination, "decrypt_guests", false, None)).await?;
                 }
+                Effect::TellStock { channel, .. } => {
+                    self.line_up(tx, &job(channel_destination(channel), TELL_STOCK, false, None)).await?;
+                }
                 Effect::ReadBack { channel, .. } => {
                     self.line_up(tx, &job(channel_destination(channel), "read_back", false, None)).await?;
                 }
@@ -107,11 +115,49 @@ impl Change<'_> {
                         // The row was locked when it was counted; somebody who gets here has counted another row.
                         return Err(Rejection::new(Why::OutOfStock, "the last unit has just been taken").into());
                     }
+                    self.tell_stock(tx, order, version, index, key).await?;
                 }
                 Effect::ReturnStock { key, units } => {
                     tx.give_back_stock(key, *units).await?;
+                    self.tell_stock(tx, order, version, index, key).await?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Every channel that sells the product and takes stock hears what is left of the date.
+    async fn tell_stock(
+        &self,
+        tx: &Tx,
+        order: &Order,
+        version: u64,
+        index: usize,
+        key: &StockKey,
+    ) -> Result<(), EngineError> {
+        if key.date.is_none() {
+            return Ok(());
+        }
+        let channels: Vec<_> = self.running.registry.channels().filter(|c| c.channel.spec().takes_stock).collect();
+        for (place, channel) in channels.iter().enumerate() {
+            if channel.id != order.channel && tx.listing(&channel.id, &key.product).await?.is_none() {
+                continue;
+            }
+            let index = STOCK_FROM + index * channels.len() + place;
+            let seq = version * EFFECTS_MAX + index as u64;
+            tx.enqueue(&NewJob {
+                id: delivery_id(&order.id, version, index),
+                order: order.id.clone(),
+                destination: channel_destination(&channel.id),
+                call: TELL_STOCK.to_owned(),
+                effect: Effect::TellStock { channel: channel.id.clone(), key: key.clone() },
+                seq,
+                holds_up: false,
+                due_at: self.moment.now,
+                created_at: self.moment.now,
+                traceparent: self.traceparent.clone(),
+            })
+            .await?;
         }
         Ok(())
     }

@@ -68,7 +68,7 @@ enum Routed {
     /// Taken; something later was known.
     Stale(Box<Applied>),
     /// Stored; it is about no order.
-    Noted,
+    Noted(Verdict),
     Kept,
     Refused(Rejection),
     NoSuchOrder,
@@ -314,7 +314,7 @@ pub(crate) async fn take(
     let (answer, verdict) = match &routed {
         Routed::Done(applied) => (Answer::Accepted(&applied.order), Verdict::Accepted),
         Routed::Stale(applied) => (Answer::Stale(&applied.order), Verdict::Accepted),
-        Routed::Noted => (Answer::Noted, Verdict::Accepted),
+        Routed::Noted(verdict) => (Answer::Noted, *verdict),
         Routed::Kept => (Answer::Kept, Verdict::Parked),
         Routed::Refused(rejection) => (Answer::Refused(rejection), Verdict::Refused),
         Routed::NoSuchOrder => (Answer::NoSuchOrder, Verdict::Refused),
@@ -322,7 +322,7 @@ pub(crate) async fn take(
     let reply = incoming.channel.channel.reply(incoming.endpoint.name, Some(&incoming.inbound), &answer);
     let applied = match routed {
         Routed::Done(applied) | Routed::Stale(applied) => Some(*applied),
-        Routed::Noted | Routed::Kept | Routed::Refused(_) | Routed::NoSuchOrder => None,
+        Routed::Noted(_) | Routed::Kept | Routed::Refused(_) | Routed::NoSuchOrder => None,
     };
     let about = match &applied {
         Some(applied) => Some(applied.order.id.clone()),
@@ -353,7 +353,7 @@ async fn order_behind(tx: &Tx, incoming: &Incoming, envelope: &Envelope) -> Resu
     let number = match &envelope.message {
         Message::Booking { sale, .. } => &sale.channel_order_id,
         Message::Listing(_) => return Ok(None),
-        Message::Sale(_) | Message::Snapshot(_) | Message::Act(_) => &envelope.about,
+        Message::Sale(_) | Message::Snapshot(_) | Message::Act(_) | Message::Note { .. } => &envelope.about,
     };
     Ok(tx.resolve_ref(&incoming.channel.id, number).await?.and_then(|row| row.order))
 }
@@ -371,7 +371,15 @@ async fn route(
         Message::Snapshot(snapshot) => take_snapshot(tx, change, incoming, snapshot, inbox_id).await,
         Message::Listing(listing) => {
             tx.put_listing(&incoming.channel.id, listing).await?;
-            Ok(Routed::Noted)
+            Ok(Routed::Noted(Verdict::Accepted))
+        }
+        Message::Note { known: true, .. } => Ok(Routed::Noted(Verdict::Accepted)),
+        Message::Note { what, known: false } => {
+            metrics::counter!("ticketbridge_unrouted_messages_total", "channel" => incoming.channel.id.to_string())
+                .increment(1);
+            tracing::warn!(channel = %incoming.channel.id, what, key = %envelope.key,
+                "a message of a kind that nobody knows is kept, and changes nothing; replay it once it is known");
+            Ok(Routed::Noted(Verdict::Unrouted))
         }
         Message::Act(command) => take_act(tx, change, incoming, envelope, command, inbox_id).await,
     }

@@ -73,7 +73,7 @@ async fn not_for_sale(
         return Ok(None);
     }
     let listing = tx.listing(&channel.id, &rules.booking.code).await?;
-    if listing.is_some_and(|listing| !listing.is_open && snapshot.sale.placed_at >= listing.since) {
+    if listing.is_some_and(|listing| listing.is_open == Some(false) && snapshot.sale.placed_at >= listing.since) {
         return Ok(Some(CLOSED.to_owned()));
     }
     if let Some(date) = snapshot.visit_date {

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use ticketbridge_core::command::Command;
 use ticketbridge_core::event::{Actor, ActorKind};
-use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
     Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
@@ -62,7 +61,7 @@ pub async fn receive(
     let traceparent = trace_of(&parts.headers);
     let ended = match admit(&shared, &channel, caller) {
         Some(problem) => refused(problem),
-        None => match incoming_body::read(body, BODY_BYTES_MAX).await {
+        None => match incoming_body::read(body, channel.channel.spec().body_bytes_max).await {
             Err(problem) => refused(problem),
             Ok(body) => {
                 let call = Arrived {
@@ -118,7 +117,7 @@ fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: 
                 "what the proxy says of your address cannot be read or contradicts itself, and the channel has a list"
             }
         };
-        return Some(Problem::new(StatusCode::FORBIDDEN, "caller_not_allowed", sentence));
+        return Some(Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence));
     }
     if !shared.callers.admit(channel.id.as_str(), caller, channel.rate_per_caller) {
         let problem =
@@ -258,7 +257,13 @@ impl Arrived<'_> {
         let Inbound::Query(query) = inbound else {
             return self.say(Some(inbound), &Answer::NoSuchOrder, "refused", None);
         };
-        match self.shared.engine.ask(&self.running, &self.channel, query).await {
+        let found = self.shared.engine.ask(&self.running, &self.channel, query);
+        let too_late = self.shared.engine.clock().sleep_until(self.started + self.endpoint.budget - ANSWER_MARGIN);
+        let found = tokio::select! {
+            found = found => found,
+            () = too_late => Err(EngineError::TryLater),
+        };
+        match found {
             Ok(found) => {
                 let order = found.order().map(|order| order.id.clone());
                 let (answer, outcome) = found.answer();

@@ -20,14 +20,18 @@ impl Tx {
             self.dialect().unless_exists("product")
         );
         let mut row = key.clone();
-        row.extend(values![listing.state.as_str(), flag(listing.is_open), listing.since.0]);
+        // A product of which nothing was said is sold.
+        row.extend(values![listing.state.as_str(), flag(listing.is_open.unwrap_or(true)), listing.since.0]);
         self.execute(&insert, row).await?;
-        let mut row = values![listing.state.as_str(), flag(listing.is_open), listing.since.0];
+        let (mut set, mut row) = ("state = ?, since_ms = ?", values![listing.state.as_str(), listing.since.0]);
+        if let Some(is_open) = listing.is_open {
+            set = "state = ?, since_ms = ?, is_open = ?";
+            row.extend(values![flag(is_open)]);
+        }
         row.extend(key);
         row.extend(values![listing.since.0]);
-        let update = "UPDATE listing SET state = ?, is_open = ?, since_ms = ? \
-            WHERE channel = ? AND product = ? AND since_ms <= ?";
-        self.execute(update, row).await?;
+        let update = format!("UPDATE listing SET {set} WHERE channel = ? AND product = ? AND since_ms <= ?");
+        self.execute(&update, row).await?;
         Ok(())
     }
 
@@ -78,7 +82,7 @@ async fn listing(
         Ok(Listing {
             product: product.clone(),
             state: get(&row, "state")?,
-            is_open: get_flag(&row, "is_open")?,
+            is_open: Some(get_flag(&row, "is_open")?),
             since: UnixMillis(get(&row, "since_ms")?),
         })
     })

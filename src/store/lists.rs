@@ -55,6 +55,8 @@ pub struct OrderFilter {
     pub visit_date: Option<Date>,
     /// An identifier: ours of an order, booking or refund case, or the channel's of an order or booking.
     pub q: Option<String>,
+    /// Changed at this time or later.
+    pub updated_since: Option<UnixMillis>,
 }
 
 /// Which refund cases.
@@ -149,6 +151,9 @@ impl Store {
         wanted.equals("payment_state", filter.payment.as_ref().map(word));
         wanted.equals("refund_state", filter.refund.as_ref().map(word));
         wanted.equals("visit_date", filter.visit_date.map(|d| d.to_string()));
+        if let Some(since) = filter.updated_since {
+            wanted.and("updated_ms >= ?", values![since.0]);
+        }
         if let Some(q) = filter.q.as_deref() {
             wanted.and(
                 "(id = ? OR id IN (SELECT order_id FROM order_ref WHERE reference = ? AND order_id IS NOT NULL) \

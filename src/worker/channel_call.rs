@@ -11,6 +11,7 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
 use crate::registry::RegisteredChannel;
+use crate::worker::look_first::{Looked, doubt};
 use crate::worker::settle::{Attempt, partner};
 use crate::worker::{Worker, pass_trace_on};
 
@@ -24,10 +25,16 @@ pub(crate) struct Exchange<T> {
 
 impl Worker {
     pub(crate) async fn tell_channel(&self, job: &Job, report: &Report) -> Result<(), EngineError> {
-        let Some(order) = self.wanted_order(job).await? else { return Ok(()) };
+        let Some(mut order) = self.wanted_order(job).await? else { return Ok(()) };
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
             return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
         };
+        if let Some(doubt) = doubt(job, report, &order, self.engine.clock().now()) {
+            match self.look_first(job, report, &order, &channel, doubt).await? {
+                Looked::GoOn(now) => order = *now,
+                Looked::Settled => return Ok(()),
+            }
+        }
         let write = |cx: &Context<'_>| channel.channel.report(report, &order, cx);
         let read = |response: &HttpResponse| {
             let learned = channel.channel.learned(report, &order, response);
@@ -48,7 +55,10 @@ impl Worker {
                 return self.refused(job, report, "invalid".to_owned(), error.to_string(), None).await;
             }
         };
-        self.judge_report(job, report, &order, exchange).await
+        if says_that_it_changed(&exchange) && self.explained_by_look(job, report, &order, &channel).await? {
+            return Ok(());
+        }
+        self.judge_report(job, report, &order, &channel, exchange).await
     }
 
     async fn judge_report(
@@ -56,6 +66,7 @@ impl Worker {
         job: &Job,
         report: &Report,
         order: &Order,
+        channel: &RegisteredChannel,
         exchange: Exchange<Told>,
     ) -> Result<(), EngineError> {
         let attempt = |verdict, summary: String| Attempt {
@@ -77,7 +88,9 @@ impl Worker {
                 };
                 let attempt = attempt(word, "acknowledged".to_owned());
                 let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
-                let mut commands: Vec<_> = told.learned.into_iter().map(|c| (actor.clone(), c)).collect();
+                let knows = told.learned.iter().any(|command| matches!(command, Command::SyncSnapshot { .. }));
+                let seen = if knows { Vec::new() } else { self.look_afterwards(job, report, order, channel).await };
+                let mut commands: Vec<_> = told.learned.into_iter().chain(seen).map(|c| (actor.clone(), c)).collect();
                 commands.push(self.outcome(job, report, outcome));
                 self.settle(job, end, Some(attempt), commands).await.map(|_| ())
             }
@@ -96,43 +109,45 @@ impl Worker {
             }
             CallResult::Retry { why, after } => {
                 let attempt = attempt("retry", why.to_string());
-                self.later(job, report, after, why.into_owned(), attempt).await
+                self.later(job, report, after, why.into_owned(), Some(attempt)).await
             }
-            // A report says the same however often it is made.
+            // A report says the same however often it is made; where the channel can be asked, it is asked first.
             CallResult::Unknown { why } => {
                 let attempt = attempt("unknown", why.to_string());
-                self.later(job, report, None, why.into_owned(), attempt).await
+                let mut doubtful = job.clone();
+                doubtful.read_back = true;
+                self.later(&doubtful, report, None, why.into_owned(), Some(attempt)).await
             }
             // Judged before: it brings the order with it, or it is a refusal.
             CallResult::Overtaken | CallResult::Absent => {
                 let why = "the channel does not know the order".to_owned();
                 let attempt = attempt("retry", why.clone());
-                self.later(job, report, None, why, attempt).await
+                self.later(job, report, None, why, Some(attempt)).await
             }
             CallResult::TokenRejected => {
                 let why = "the access token was refused twice".to_owned();
                 let attempt = attempt("retry", why.clone());
-                self.later(job, report, None, why, attempt).await
+                self.later(job, report, None, why, Some(attempt)).await
             }
         }
     }
 
-    async fn later(
+    pub(crate) async fn later(
         &self,
         job: &Job,
         report: &Report,
         after: Option<Millis>,
         why: String,
-        attempt: Attempt,
+        attempt: Option<Attempt>,
     ) -> Result<(), EngineError> {
         match self.again(job, after) {
             Next::At(due_at) => {
-                let end = JobEnd::Retry { due_at, read_back: false, error: why };
-                self.settle(job, end, Some(attempt), Vec::new()).await.map(|_| ())
+                let end = JobEnd::Retry { due_at, read_back: job.read_back, error: why };
+                self.settle(job, end, attempt, Vec::new()).await.map(|_| ())
             }
             Next::GiveUp => {
                 let command = self.outcome(job, report, ReportOutcome::GivenUp { why: why.clone() });
-                self.settle(job, JobEnd::Dead { error: why }, Some(attempt), vec![command]).await.map(|_| ())
+                self.settle(job, JobEnd::Dead { error: why }, attempt, vec![command]).await.map(|_| ())
             }
         }
     }
@@ -150,7 +165,7 @@ impl Worker {
         self.settle(job, JobEnd::Dead { error }, attempt, vec![command]).await.map(|_| ())
     }
 
-    fn outcome(&self, job: &Job, report: &Report, outcome: ReportOutcome) -> (Actor, Command) {
+    pub(crate) fn outcome(&self, job: &Job, report: &Report, outcome: ReportOutcome) -> (Actor, Command) {
         let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
         (actor, Command::RecordReport { report: report.clone(), outcome })
     }
@@ -237,6 +252,11 @@ fn told(result: CallResult<()>, learned: Vec<Command>, order: &Order) -> CallRes
         CallResult::Absent => CallResult::Absent,
         CallResult::TokenRejected => CallResult::TokenRejected,
     }
+}
+
+/// The channel says no because something is not as we think, and does not say how it is.
+fn says_that_it_changed(exchange: &Exchange<Told>) -> bool {
+    matches!(exchange.result, CallResult::Refused { .. }) && matches!(exchange.status, Some(409 | 410))
 }
 
 fn is_overtaken(report: &Report, order: &Order) -> bool {

@@ -1,4 +1,5 @@
-//! One question to a channel: how does an order stand that we know of by a later message only?
+//! One question to a channel: how does an order stand that we know of by a later message only, or whose messages contradict
+//! each other?
 
 use ticketbridge_core::port::CallResult;
 use ticketbridge_core::retry::Next;
@@ -14,8 +15,9 @@ impl Worker {
         let Some(channel) = running.registry.channel(id) else {
             return self.wait_for_partner(job, &format!("channel `{id}`")).await;
         };
-        let known = self.engine.store().resolve_ref(id, about).await?;
-        if known.is_some_and(|row| row.order.is_some()) {
+        // One that was asked for because its messages contradict each other is known under this delivery's own order.
+        let known = self.engine.store().resolve_ref(id, about).await?.and_then(|row| row.order);
+        if known.is_some_and(|order| order != job.order) {
             return self.end(job, JobEnd::Dropped { reason: "the order is known by now".to_owned() }).await;
         }
         let write = |cx: &ticketbridge_core::port::Context<'_>| channel.channel.read_back(about, cx);

@@ -190,7 +190,7 @@ async fn unknown_places_foreign_addresses_and_too_many_calls_are_turned_away() {
         *channel = channel.replace("allow_from = []", "allow_from = [\"198.51.100.0/24\"]");
     })
     .await;
-    closed.ask(closed.signed("create-order", &sale)).await.problem(403, "caller_not_allowed");
+    closed.ask(closed.signed("create-order", &sale)).await.problem(403, "ip_not_registered");
     assert_eq!(effects(&closed).await, (0, 0));
 
     let slow = TestBridge::start_with(|files| {
@@ -339,7 +339,7 @@ async fn a_list_of_callers_cannot_be_walked_around_behind_a_trusted_proxy() {
         &[("x-forwarded-for", "198.51.100.5, 192.0.2.1")],
         &[("forwarded", "for=198.51.100.5, for=_hidden")],
     ] {
-        bridge.ask(by(lines)).await.problem(403, "caller_not_allowed");
+        bridge.ask(by(lines)).await.problem(403, "ip_not_registered");
     }
     assert_eq!(effects(&bridge).await, (0, 0));
     let good = by(&[("x-forwarded-for", "192.0.2.1, 198.51.100.5")]);

@@ -1,7 +1,9 @@
 //! Kakao-style booking from outside: events in, calls out, and the order between them (`product.md` KA-01 to KA-08; the numbers
 //! are those of `protocols/korea.md` 11).
 
-mod crossing;
+mod acts;
+pub(crate) mod crossing;
+mod inflight;
 mod money;
 mod wire;
 

@@ -28,6 +28,8 @@ mod idempotency;
 mod init;
 #[cfg(test)]
 mod kakao;
+mod korea_edges;
+mod korea_orders;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{OPERATOR, TestBridge, douyin};
+use crate::support::{OPERATOR, TestBridge, douyin, kakao, tripstore};
 
 /// What a run of the program printed.
 struct Ran {
@@ -77,6 +77,36 @@ async fn refunds_deliveries_and_codes_have_commands() {
     assert!(pool.out.contains("available  2"), "{}", pool.out);
     let missing = run(&bridge, &["codes", "import", "lp-2026", "no-such-file"]).await;
     assert!(missing.code == 1 && missing.err.contains("no-such-file"), "{}", missing.err);
+}
+
+#[tokio::test]
+async fn acts_of_the_korean_channels_have_commands() {
+    let bridge = TestBridge::start_kakao(&format!("{}, \"partial_cancel\"", kakao::CAN)).await;
+    let one = format!("{}:R1", kakao::KAKAO);
+    let mut it = kakao::reservation("R1", "pd_plain", "CONFIRMED");
+    it["cancel_policy"]["partial_allowed"] = json!(true);
+    bridge.kakao_is(kakao::event("e1", "reservation.confirmed", 1, &it, json!({})), "accepted").await;
+    let dear = run(&bridge, &["orders", "cancel", &one, "--reason", "x", "--fee", "999999"]).await;
+    assert!(dear.code == 1 && dear.err.contains("fee_above_default"), "{}", dear.err);
+    let part = ["orders", "cancel", &one, "--reason", "one fell ill", "--fee", "0", "--line", "D1:1"];
+    let asked = json_of(&bridge, &part).await;
+    assert_eq!(asked["channel_view"]["proposal"]["parts"][0]["detail"], "D1", "{asked}");
+    let used = kakao::reservation("R2", "pd_plain", "USED");
+    bridge.kakao_is(kakao::event("f1", "reservation.confirmed", 1, &used, json!({})), "accepted").await;
+    let two = format!("{}:R2", kakao::KAKAO);
+    let back = json_of(&bridge, &["orders", "return-payment", &two, "--reason", "late", "--amount", "1000"]).await;
+    assert_eq!(back["payment"]["state"], "refund_pending");
+
+    let bridge = TestBridge::start_trip(tripstore::CAN).await;
+    let booking = tripstore::trip("T1", "COMPLETED");
+    bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &booking, json!({})), "accepted").await;
+    let one = format!("{}:T1", tripstore::TRIP);
+    let sent = json_of(&bridge, &["orders", "payment-links", "send", &one, "--amount", "200000"]).await;
+    assert_eq!(sent["channel_view"]["payment_links"][0]["amount"], 200_000);
+    json_of(&bridge, &["orders", "payment-links", "revoke", &one]).await;
+    let none = run(&bridge, &["orders", "payment-links", "revoke", &one]).await;
+    assert!(none.code == 1 && none.err.contains("not_found"), "{}", none.err);
+    assert_eq!(run(&bridge, &["orders", "cancel", &one, "--reason", "x", "--line", "D1"]).await.code, 2);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use ticketbridge_core::Millis;
 use ticketbridge_core::port::Call;
 
 use super::show::Shape;
-use super::{Access, Codes, Credit, Deliveries, Guests, Orders, Part, Refunds, Tickets};
+use super::{Access, Codes, Credit, Deliveries, Guests, Orders, Part, PaymentLinks, Refunds, Tickets};
 use crate::config::{Config, Environment, Role};
 use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
 
@@ -77,8 +77,26 @@ pub(super) fn orders(command: Orders) -> Question {
         }
         Orders::Redeem { one, at } => act(path(&one.order, "/redeem"), vec![("at", at.map(Value::from))], Shape::One),
         Orders::NoShow { one, at } => act(path(&one.order, "/no-show"), vec![("at", at.map(Value::from))], Shape::One),
-        Orders::Cancel { one, reason } => {
-            act(path(&one.order, "/cancel"), vec![("reason", Some(json!(reason.reason)))], Shape::One)
+        Orders::Cancel { one, reason, fee, lines } => {
+            let lines: Vec<Value> =
+                lines.iter().map(|(detail, units)| json!({ "detail": detail, "quantity": units })).collect();
+            let fields = vec![
+                ("reason", Some(json!(reason.reason))),
+                ("fee", fee.map(Value::from)),
+                ("lines", (!lines.is_empty()).then(|| json!(lines))),
+            ];
+            act(path(&one.order, "/cancel"), fields, Shape::One)
+        }
+        Orders::ReturnPayment { one, reason, amount } => {
+            let fields = vec![("reason", Some(json!(reason.reason))), ("amount", amount.map(Value::from))];
+            act(path(&one.order, "/return-payment"), fields, Shape::One)
+        }
+        Orders::PaymentLinks(PaymentLinks::Send { one, amount, expires_at }) => {
+            let fields = vec![("amount", amount.map(Value::from)), ("expires_at", expires_at.map(Value::from))];
+            act(path(&one.order, "/payment-links"), fields, Shape::One)
+        }
+        Orders::PaymentLinks(PaymentLinks::Revoke(one)) => {
+            act(path(&one.order, "/payment-links/revoke"), Vec::new(), Shape::One)
         }
         Orders::Reconcile { channel } => {
             let of = channel.map(|channel| format!("?channel={}", escape(&channel))).unwrap_or_default();

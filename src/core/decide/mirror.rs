@@ -8,7 +8,7 @@ use crate::decide::{Decision, date_stock_key, disarm, payments, ticketing};
 use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::{Actor, Event, EventRecord};
 use crate::evolve::evolve;
-use crate::mirror::{CalledOff, Mirror, Proposal, Snapshot, Stage};
+use crate::mirror::{CalledOff, Mirror, Part, Proposal, Snapshot, Stage};
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use crate::order::{
     AttentionKind, BookingState, CancelReason, Order, OrderState, RefundCase, RefundIntent, RefundKind, RefundSource,
@@ -63,7 +63,17 @@ pub(super) fn sync(
     let is_news = snapshot.is_news_to(order.mirror.as_deref());
     let mut draft = Draft::of(order, moment);
     if is_news {
-        draft.add(take_picture(order, snapshot, not_for_sale));
+        draft.add(take_picture(order, snapshot, not_for_sale, moment));
+        if pays_otherwise(order, snapshot) {
+            draft.flag(
+                AttentionKind::Contradiction,
+                "the way of paying of a paid order was changed; that is a new booking",
+            );
+        }
+    }
+    if snapshot.can_read_back && snapshot.is_contested_by(order.mirror.as_deref()) {
+        let about = order.channel_order_id.clone();
+        draft.decision.effects.push(Effect::ReadBack { channel: order.channel.clone(), about });
     }
     payments::merge(&mut draft, snapshot, is_news);
     if is_news {
@@ -83,10 +93,23 @@ pub(super) fn sync(
     Ok(decision)
 }
 
-fn take_picture(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>) -> Decision {
+/// TS-06: money that came in one way does not become money of another.
+fn pays_otherwise(before: &Order, snapshot: &Snapshot) -> bool {
+    let known = before.mirror.as_deref().and_then(|m| m.picture.pays_by.as_ref());
+    let told = snapshot.picture.pays_by.as_ref();
+    before.money.received() > 0 && known.is_some() && told.is_some() && known != told
+}
+
+fn take_picture(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, moment: Moment) -> Decision {
     let known = order.mirror.as_deref();
+    let mut picture = snapshot.picture.clone();
+    if snapshot.asked && picture.revision == 0 {
+        // An answer that counts nothing is how things stand now.
+        picture.at = moment.now;
+        picture.revision = known.map_or(0, |m| m.picture.revision);
+    }
     let mirror = Mirror {
-        picture: snapshot.picture.clone(),
+        picture,
         not_for_sale: known.map_or_else(|| not_for_sale.map(str::to_owned), |m| m.not_for_sale.clone()),
         proposal: known.and_then(|m| m.proposal.clone()),
         links: known.map(|m| m.links.clone()).unwrap_or_default(),
@@ -363,6 +386,10 @@ fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&CalledOff>, mome
     if order.rules.channel.review_limit.0 > 0 {
         part = part.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at: review_by, warn_at });
     }
+    // What was not sent yet is not sent any more; the request decides first.
+    if order.mirror.as_deref().is_some_and(|m| m.proposal.is_some()) {
+        part = part.event(Event::ProposalEnded { agreed: false });
+    }
     draft.add(part);
 }
 
@@ -392,7 +419,12 @@ fn end_proposal(draft: &mut Draft) {
     let (Some(mirror), Some(booking)) = (draft.order.mirror.as_deref(), &draft.order.booking) else { return };
     let agreed = match (&mirror.proposal, booking.state) {
         (None, _) | (Some(Proposal::Accept | Proposal::Decline { .. }), BookingState::Requested) => return,
-        (Some(Proposal::Cancel { .. }), BookingState::Requested | BookingState::Confirmed) => return,
+        (Some(Proposal::Cancel { parts, .. }), BookingState::Requested | BookingState::Confirmed) => {
+            if parts.is_empty() || !mirror.parts_are_off(parts) {
+                return;
+            }
+            true
+        }
         (Some(Proposal::Accept), state) => {
             matches!(state, BookingState::Confirmed | BookingState::Used | BookingState::NoShow)
         }
@@ -492,15 +524,22 @@ pub(super) fn decline(order: &Order, mirror: &Mirror, reason: &str) -> Result<De
     Ok(disarm(decision, &[DeadlineKind::Acceptance]))
 }
 
-/// Ops want the order called off: the channel's own fee is asked for first.
-pub(super) fn ask_cancellation(
-    order: &Order,
-    fee: Option<i64>,
-    reason: &str,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
+/// What of an order is to be called off, and on what terms.
+pub(super) struct Wish<'a> {
+    /// What is to be kept; `None` is the channel's own fee.
+    pub(super) fee: Option<i64>,
+    pub(super) reason: &'a str,
+    /// Units by line; none are all.
+    pub(super) parts: &'a [(String, u32)],
+}
+
+/// The order, or a part of it, is to be called off: the channel's own fee is asked for first.
+pub(super) fn ask_cancellation(order: &Order, wish: &Wish<'_>, moment: Moment) -> Result<Decision, Rejection> {
     let Some(mirror) = order.mirror.as_deref() else {
-        return Err(Rejection::new(Why::NotSupported, "this channel's orders are called off without a fee of ours"));
+        return Err(Rejection::new(
+            Why::NotSupported,
+            "this channel's orders are called off whole, without a fee of ours",
+        ));
     };
     match order.state {
         OrderState::Cancelled => return Err(Rejection::new(Why::AlreadyCancelled, "this order is cancelled already")),
@@ -512,39 +551,96 @@ pub(super) fn ask_cancellation(
     if order.case_under_review().is_some() {
         return Err(Rejection::new(Why::RefundUnderReview, "the guest asks for it already; decide that request"));
     }
+    let parts = wanted_parts(mirror, wish.parts)?;
     match &mirror.proposal {
-        Some(Proposal::Cancel { .. }) => return Ok(Decision::nothing()),
+        Some(Proposal::Cancel { parts: before, .. }) if *before == parts => return Ok(Decision::nothing()),
+        Some(Proposal::Cancel { .. }) => {
+            return Err(Rejection::new(
+                Why::AlreadyDecided,
+                "the channel has been asked to call something off; wait for it",
+            ));
+        }
         // A request is declined, not called off; one that is being accepted may be.
         Some(Proposal::Decline { .. }) => {
             return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked to decline it already"));
         }
         Some(Proposal::Accept) | None => {}
     }
-    if let (Some(fee), Some(policy)) = (fee, &mirror.picture.policy) {
+    if let (Some(fee), Some(policy)) = (wish.fee, &mirror.picture.policy) {
         let held = order.money.received() - order.money.refunded();
-        let most = policy.fee(order.money.due, held, false, moment.now);
+        let most = policy.fee(price_of(order, mirror, &parts), held, false, moment.now);
         if fee < 0 || fee > most {
             let sentence = format!("the fee can be 0 to {most}: it may be lowered, never raised");
             return Err(Rejection::new(Why::FeeAboveDefault, sentence).at("fee"));
         }
     }
+    let proposal = Proposal::Cancel { fee: wish.fee, reason: wish.reason.to_owned(), parts };
     Ok(Decision::nothing()
-        .event(Event::Proposed { proposal: Proposal::Cancel { fee, reason: reason.to_owned() } })
+        .event(Event::Proposed { proposal })
         .effect(Effect::TellChannel { report: Report::CancelQuote, not_before: None }))
 }
 
+/// The units that are to be called off, line by line; none where that is all that is left of the order.
+fn wanted_parts(mirror: &Mirror, wish: &[(String, u32)]) -> Result<Vec<Part>, Rejection> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (detail, units) in wish {
+        let invalid = |sentence: String| Err(Rejection::new(Why::Invalid, sentence).at("lines"));
+        let Some(line) = mirror.picture.lines.iter().find(|line| &line.detail == detail) else {
+            return invalid(format!("this order has no line `{detail}`"));
+        };
+        let left = line.quantity.saturating_sub(line.cancelled + line.used);
+        if *units == 0 || *units > left || parts.iter().any(|part| &part.detail == detail) {
+            return invalid(format!("of line `{detail}`, 1 to {left} units can be called off, named once"));
+        }
+        parts.push(Part { detail: detail.clone(), units: *units, before: line.cancelled });
+    }
+    let wanted: u32 = parts.iter().map(|part| part.units).sum();
+    let left: u32 = mirror.picture.lines.iter().map(|line| line.quantity.saturating_sub(line.cancelled)).sum();
+    if wanted == left {
+        return Ok(Vec::new());
+    }
+    if !parts.is_empty() && mirror.picture.policy.as_ref().is_some_and(|policy| !policy.partial_allowed) {
+        let sentence = "this product is called off whole or not at all";
+        return Err(Rejection::new(Why::PartialNotAllowed, sentence).at("lines"));
+    }
+    Ok(parts)
+}
+
+/// What the units cost that are to be called off: all of the order, or their share after discount.
+fn price_of(order: &Order, mirror: &Mirror, parts: &[Part]) -> i64 {
+    if parts.is_empty() {
+        return order.money.due;
+    }
+    let gross: i128 = parts
+        .iter()
+        .filter_map(|part| {
+            let line = mirror.picture.lines.iter().find(|line| line.detail == part.detail)?;
+            Some(i128::from(line.amount) * i128::from(part.units) / i128::from(line.quantity.max(1)))
+        })
+        .sum();
+    let net = gross * i128::from(order.money.due) / i128::from(order.money.gross.max(1));
+    i64::try_from(net).unwrap_or(order.money.due).min(order.money.due)
+}
+
 /// The channel says what it would keep; its number wins over ours, and ours may only be lower.
-pub(super) fn record_quote(order: &Order, quoted: i64) -> Decision {
-    let Some(Proposal::Cancel { fee, reason }) = order.mirror.as_deref().and_then(|m| m.proposal.clone()) else {
+pub(super) fn record_quote(order: &Order, quoted: i64, returns: Option<i64>) -> Decision {
+    let Some(mirror) = order.mirror.as_deref() else { return Decision::nothing() };
+    let Some(Proposal::Cancel { fee, reason, parts }) = mirror.proposal.clone() else {
         return Decision::nothing();
     };
     let held = (order.money.received() - order.money.refunded()).max(0);
-    let fee = fee.unwrap_or(quoted).min(quoted).clamp(0, held);
-    let rate_bp = match order.money.due {
+    // A part costs what the channel counts for it, or its share of the price.
+    let price = match (parts.is_empty(), returns) {
+        (true, _) => held,
+        (false, Some(returns)) => (quoted.max(0) + returns.max(0)).min(held),
+        (false, None) => price_of(order, mirror, &parts).min(held),
+    };
+    let fee = fee.unwrap_or(quoted).min(quoted).clamp(0, price);
+    let rate_bp = match price_of(order, mirror, &parts) {
         due if due > 0 => u32::try_from(i128::from(fee) * 10_000 / i128::from(due)).unwrap_or(10_000).min(10_000),
         _ => 0,
     };
-    let report = Report::CancelWanted { fee, rate_bp, refund: held - fee, reason };
+    let report = Report::CancelWanted { fee, rate_bp, refund: price - fee, reason };
     Decision::nothing()
         .event(Event::ReportAcknowledged { report: Report::CancelQuote })
         .effect(Effect::TellChannel { report, not_before: None })
@@ -565,6 +661,10 @@ pub(super) fn record_agreement(order: &Order, report: &Report, moment: Moment) -
         Report::BookingAccepted { .. } if wanted => (Stage::Confirmed, None),
         Report::BookingDeclined { reason, .. } if wanted => {
             (Stage::Rejected, Some(off(CancelReason::Rejected, 0, Some(reason.clone()))))
+        }
+        // Of a part, only the channel's picture says how the lines stand.
+        Report::CancelWanted { .. } if order.mirror.as_deref().is_some_and(|m| !m.wanted_parts().is_empty()) => {
+            return Decision::nothing();
         }
         Report::CancelWanted { fee, .. } if wanted => (Stage::Cancelled, Some(off(CancelReason::ByOps, *fee, None))),
         Report::RefundApproved { fee, .. } if wanted && order.active_booking().is_some() => {

@@ -99,16 +99,18 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
         .iter()
         .filter(|e| e.kind == EntryKind::Charge && e.status == EntryStatus::Done && !before.money.knows(e))
         .collect();
-    let dead_link = |payment: &str| {
-        let link = snapshot.picture.payments.iter().find(|p| p.id == payment).and_then(|p| p.link.as_deref());
+    let dead_link = |entry: &LedgerEntry| {
+        let payment = snapshot.picture.payments.iter().find(|p| p.id == entry.reference);
+        let Some(link) = payment.and_then(|p| p.link.as_deref()) else { return false };
         let links = before.mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
-        links.iter().any(|l| {
-            l.id.as_deref() == link && link.is_some() && matches!(l.state, LinkState::Expired | LinkState::Revoked)
-        })
+        links
+            .iter()
+            .filter(|l| l.id.as_deref() == Some(link))
+            .any(|l| matches!(l.state, LinkState::Expired | LinkState::Revoked) || entry.at >= l.expires_at)
     };
     let mut flagged = false;
     for (index, entry) in news.iter().enumerate() {
-        if before.mirror.is_some() && (before.state == OrderState::Cancelled || dead_link(&entry.reference)) {
+        if before.mirror.is_some() && (before.state == OrderState::Cancelled || dead_link(entry)) {
             flagged = true;
             want_return(draft, &entry.reference, entry.amount, entry.amount, "unexpected payment", index, moment);
         }
@@ -185,6 +187,13 @@ pub(super) fn return_payments(
         return Err(Rejection::new(Why::RefundExceeds, format!("{left} can still go back")).at("amount"));
     }
     let mut draft = Draft::of(order, moment);
+    // Money goes back alone only for what counts as used there; a channel without no-shows still waits for the guest.
+    if let Some(booking) = order.booking.as_ref().filter(|b| b.state == BookingState::NoShow)
+        && mirror.picture.stage.is_ahead()
+    {
+        let report = Report::Redeemed { booking: booking.id.clone(), at: moment.now };
+        draft.add(Decision::nothing().effect(Effect::TellChannel { report, not_before: None }));
+    }
     for (index, (payment, left)) in payments.iter().enumerate() {
         let part = open.min(*left);
         if part > 0 {

@@ -52,9 +52,11 @@ pub fn relative_deadline(visit: Date, days_before: u32, minute: u32, zone: TimeZ
     zone.instant(visit.plus_days(-i64::from(days_before)), minute)
 }
 
-/// A bound that still belongs to the time before it, as other systems write `23:59:59`, as an exclusive one.
-pub fn exclusive_of_inclusive_second(last: UnixMillis) -> UnixMillis {
-    last + Millis::seconds(1)
+/// A bound as an exclusive one: the last minute of a day, as people type it and other systems write it (`23:59`, `23:59:59`), is the
+/// midnight that follows it (KA-04). Every other instant stays what it is.
+pub fn exclusive(bound: UnixMillis, zone: TimeZone) -> UnixMillis {
+    let midnight = zone.end_of(zone.date_of(bound));
+    if midnight - bound <= Millis::minutes(1) { midnight } else { bound }
 }
 
 /// Whole days from `now` to the visit, in the zone's own days.
@@ -116,7 +118,12 @@ mod tests {
 
     #[test]
     fn edge_02_an_inclusive_second_and_an_exclusive_midnight_are_the_same_bound() {
-        assert_eq!(exclusive_of_inclusive_second(at("2025-11-20T23:59:59+09:00")), at("2025-11-21T00:00:00+09:00"));
+        for bound in ["2025-11-20T23:59:59+09:00", "2025-11-20T23:59:00+09:00", "2025-11-21T00:00:00+09:00"] {
+            assert_eq!(exclusive(at(bound), TimeZone::SEOUL), at("2025-11-20T15:00:00Z"), "{bound}");
+        }
+        for bound in ["2025-11-20T23:58:59.999+09:00", "2025-11-20T18:00:00+09:00", "2025-11-21T00:00:00.001+09:00"] {
+            assert_eq!(exclusive(at(bound), TimeZone::SEOUL), at(bound));
+        }
     }
 
     #[test]

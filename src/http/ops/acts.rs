@@ -1,9 +1,13 @@
 //! What ops do with an order. Each act is one command to the core, which alone decides whether the state allows it.
 
 use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
+use ticketbridge_core::effect::Report;
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{Context, EncodeError};
 use ticketbridge_core::{Millis, OrderId};
 
 use crate::engine::acts::Act;
+use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::orders::named;
 use crate::http::ops::view;
@@ -18,7 +22,23 @@ pub(crate) async fn confirm(request: Request) -> Outcome {
 
 /// `POST orders/{id}/decline`.
 pub(crate) async fn decline(request: Request) -> Outcome {
+    let order = named(&request.shared, request.in_path("id")).await?;
+    can_be_told(&request, &order)?;
     on_order(request, |request| Command::DeclineBooking { reason: request.given.needed("reason") }).await
+}
+
+/// The reason goes to the guest through the channel: what the channel would not take is refused here, before anything is decided.
+fn can_be_told(request: &Request, order: &Order) -> Result<(), Failure> {
+    let (Some(channel), Some(booking)) = (request.running.registry.channel(&order.channel), &order.booking) else {
+        return Ok(());
+    };
+    let report = Report::BookingDeclined { booking: booking.id.clone(), reason: request.given.needed("reason") };
+    let now = request.shared.engine.clock().now();
+    let cx = Context { now, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+    match channel.channel.report(&report, order, &cx) {
+        Err(EncodeError::Invalid(sentence)) => Err(refused("reason", sentence).into()),
+        _ => Ok(()),
+    }
 }
 
 /// `POST orders/{id}/tickets`.
@@ -43,9 +63,9 @@ pub(crate) async fn no_show(request: Request) -> Outcome {
 pub(crate) async fn cancel(request: Request) -> Outcome {
     on_order(request, |request| {
         let reason = request.given.needed("reason");
-        match request.given.amount("fee") {
-            Some(fee) => Command::AskCancellation { fee: Some(fee), reason },
-            None => Command::CancelOrder { reason },
+        match (request.given.amount("fee"), request.given.lines()) {
+            (None, parts) if parts.is_empty() => Command::CancelOrder { reason },
+            (fee, parts) => Command::AskCancellation { fee, reason, parts },
         }
     })
     .await

@@ -12,6 +12,9 @@ use crate::http::nesting;
 use crate::http::ops::call::{Field, FieldKind};
 use crate::http::problem::Problem;
 
+/// Lines that one act names.
+pub(crate) const LINES_MAX: usize = 500;
+
 /// Fields that were checked against the table.
 #[derive(Debug, Default)]
 pub(crate) struct Given(Map<String, Value>);
@@ -101,6 +104,11 @@ impl Given {
     pub(crate) fn expected_version(&self) -> Option<u64> {
         self.0.get("expected_version").and_then(Value::as_u64)
     }
+    /// Units by line.
+    pub(crate) fn lines(&self) -> Vec<(String, u32)> {
+        let listed = self.0.get("lines").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        listed.iter().enumerate().filter_map(|(index, value)| line(index, value).ok()).collect()
+    }
     /// The tickets.
     pub(crate) fn tickets(&self) -> Vec<NewTicket> {
         let listed = self.0.get("tickets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -123,6 +131,7 @@ fn check(field: &Field, value: &Value) -> Result<(), Problem> {
     let is_right = match field.kind {
         FieldKind::Text => return check_text(name, value),
         FieldKind::Tickets => return check_tickets(value),
+        FieldKind::Lines => return check_lines(value),
         FieldKind::Amount => value.is_i64(),
         FieldKind::Version => value.is_u64(),
         FieldKind::Flag => value.is_boolean(),
@@ -140,6 +149,7 @@ pub(crate) fn form_of(kind: FieldKind) -> &'static str {
         FieldKind::Flag => "true or false",
         FieldKind::Time => "a time with an offset, for example 2026-12-01T09:00:00+08:00",
         FieldKind::Tickets => "a list of tickets",
+        FieldKind::Lines => "a list of lines",
     }
 }
 
@@ -151,6 +161,28 @@ fn check_text(name: &str, value: &Value) -> Result<(), Problem> {
             Err(refused(name, format!("`{name}` has at most {TEXT_CHARS_MAX} characters")))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_lines(value: &Value) -> Result<(), Problem> {
+    let Some(listed) = value.as_array() else { return Err(refused("lines", "`lines` is a list")) };
+    if listed.is_empty() || listed.len() > LINES_MAX {
+        return Err(refused("lines", format!("`lines` has 1 to {LINES_MAX} entries")));
+    }
+    listed.iter().enumerate().try_for_each(|(index, value)| line(index, value).map(drop))
+}
+
+/// A line by the channel's number for it (`detail`, or `detail_no` as the channel writes it), and how many units of it.
+fn line(index: usize, value: &Value) -> Result<(String, u32), Problem> {
+    let path = format!("lines[{index}]");
+    let Some(fields) = value.as_object() else { return Err(refused(path.as_str(), format!("`{path}` is an object"))) };
+    unknown(fields, &format!("{path}."), &["detail", "detail_no", "quantity"])?;
+    let detail = ["detail", "detail_no"].iter().find_map(|name| fields.get(*name)?.as_str());
+    let quantity = fields.get("quantity").and_then(Value::as_u64).and_then(|units| u32::try_from(units).ok());
+    match (detail.filter(|text| !text.trim().is_empty()), quantity.filter(|units| *units > 0)) {
+        (Some(detail), Some(units)) => Ok((detail.trim().to_owned(), units)),
+        (None, _) => Err(refused(format!("{path}.detail"), format!("`{path}.detail` is the number of a line"))),
+        (_, None) => Err(refused(format!("{path}.quantity"), format!("`{path}.quantity` is 1 or more"))),
     }
 }
 

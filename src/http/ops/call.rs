@@ -142,6 +142,8 @@ pub(crate) enum FieldKind {
     Time,
     /// A list of tickets.
     Tickets,
+    /// Units by line of the order.
+    Lines,
 }
 
 /// What is answered, by the name of its schema.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::http::ops::body::LINES_MAX;
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb};
 use crate::http::ops::query::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::http::ops::{PREFIX, table};
@@ -130,6 +131,12 @@ fn property(field: &Field) -> Value {
         FieldKind::Version => json!({ "type": "integer", "minimum": 0 }),
         FieldKind::Flag => json!({ "type": "boolean", "default": false }),
         FieldKind::Time => json!({ "type": "string", "format": "date-time" }),
+        FieldKind::Lines => json!({
+            "type": "array", "minItems": 1, "maxItems": LINES_MAX, "items": {
+                "type": "object", "required": ["detail", "quantity"], "additionalProperties": false,
+                "properties": { "detail": { "type": "string" }, "quantity": { "type": "integer", "minimum": 1 } },
+            },
+        }),
         FieldKind::Tickets => json!({
             "type": "array", "minItems": 1, "maxItems": ticketbridge_core::limits::TICKETS_MAX, "items": reference("new_ticket"),
         }),

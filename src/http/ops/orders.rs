@@ -23,6 +23,7 @@ pub(crate) async fn list(request: Request) -> Outcome {
         refund: query.word("refund"),
         visit_date: query.date("visit_date"),
         q: query.text("q").map(str::to_owned),
+        updated_since: None,
     };
     let page = request.shared.engine.store().list_orders(&filter, &query.page()).await?;
     Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))

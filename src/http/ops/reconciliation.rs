@@ -7,7 +7,7 @@ use ticketbridge_core::{ChannelId, TimeZone, UnixMillis};
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::view;
 use crate::http::problem::Problem;
-use crate::reconcile::{Reconciliation, reconcile};
+use crate::reconcile::{Reconciliation, Scope, reconcile};
 
 fn shown(report: &Reconciliation, zone: TimeZone) -> Value {
     json!({
@@ -37,7 +37,7 @@ pub(crate) async fn show(request: Request) -> Outcome {
 /// `POST reconciliation`.
 pub(crate) async fn compare(request: Request) -> Outcome {
     let channel = request.query.text("channel").map(ChannelId::new);
-    let report = reconcile(&request.shared.worker, channel).await?;
+    let report = reconcile(&request.shared.worker, Scope::Open(channel)).await?;
     let said = Said::ok(&shown(&report, view::common_zone(&request.running)));
     request.shared.reconciliation.keep(report);
     Ok(said)

@@ -130,8 +130,9 @@ pub(crate) static CALLS: &[Call] = &[
     ]), Answer::One("order"), acts::tickets),
     call!(Post "/orders/{id}/redeem", "The guest was there.", Operators, &[], A_TIME, Answer::One("order"), acts::redeem),
     call!(Post "/orders/{id}/no-show", "The guest was not there.", Operators, &[], A_TIME, Answer::One("order"), acts::no_show),
-    call!(Post "/orders/{id}/cancel", "Call the order off.", Operators, &[], Body::Fields(&[
+    call!(Post "/orders/{id}/cancel", "Call the order off, or a part of it where the channel allows that.", Operators, &[], Body::Fields(&[
         REASON,
+        Field { name: "lines", kind: FieldKind::Lines, needed: false, about: "Only these units; all of them when left out." },
         Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "What is kept, in minor units, where the channel lets us lower it." },
         VERSION,
     ]), Answer::One("order"), acts::cancel),

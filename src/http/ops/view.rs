@@ -97,6 +97,8 @@ fn mirror(mirror: &Mirror, zone: TimeZone) -> Value {
         "partner_numbers": numbers.map(|it| json!({ "number": it.number, "since": it.since.rfc3339(zone) })).collect::<Vec<_>>(),
         "payment_links": links.collect::<Vec<_>>(),
         "extra": picture.extra,
+        "pays_by": picture.pays_by,
+        "notes": picture.notes,
     })
 }
 

@@ -10,7 +10,7 @@ use crate::support::kakao::{CAN, KAKAO, cancelled, event, reservation, with_canc
 use crate::support::partners::Outcome;
 
 /// What must be the same however messages came: everything but times, versions and the back-end's names.
-fn essence(order: &Order) -> Value {
+pub(crate) fn essence(order: &Order) -> Value {
     let booking = order.booking.as_ref().expect("a booking");
     let mut ledger: Vec<_> = order
         .money

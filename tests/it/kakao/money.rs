@@ -123,7 +123,7 @@ async fn edge_10_the_money_of_a_guest_who_did_not_come_goes_back_and_nothing_els
 
 #[tokio::test]
 async fn edge_25_26_27_28_what_is_kept_and_what_goes_back() {
-    use PaymentState::{Paid, RefundFailed, RefundPending, Refunded};
+    use PaymentState::{Paid, PartiallyRefunded, RefundFailed, RefundPending, Refunded};
     let both = |status| vec![("pay_1", "cx_1", 90_000, status), ("pay_2", "cx_2", 3_000, status)];
     for (name, fee, cancels, payment, kept) in [
         ("a fee of everything", 93_000, vec![], Paid, 93_000),
@@ -140,7 +140,21 @@ async fn edge_25_26_27_28_what_is_kept_and_what_goes_back() {
             Refunded,
             0,
         ),
-        ("with a fee", 3_000, vec![("pay_1", "a", 90_000, "DONE")], Refunded, 3_000),
+        ("with a fee", 3_000, vec![("pay_1", "a", 90_000, "DONE")], PartiallyRefunded, 3_000),
+        (
+            "failed, and made again",
+            0,
+            vec![("pay_1", "a", 90_000, "FAILED"), ("pay_1", "b", 90_000, "DONE"), ("pay_2", "c", 3_000, "DONE")],
+            Refunded,
+            0,
+        ),
+        (
+            "failed, and not made again",
+            0,
+            vec![("pay_1", "a", 90_000, "FAILED"), ("pay_2", "c", 3_000, "DONE")],
+            RefundFailed,
+            0,
+        ),
     ] {
         let bridge = TestBridge::start_kakao(CAN).await;
         let booked = reservation("R1", "pd_plain", "CONFIRMED");
@@ -163,7 +177,7 @@ async fn a_refund_that_failed_is_followed_to_its_end() {
         for (revision, status, expected) in [
             (2, "PENDING", PaymentState::RefundPending),
             (3, "FAILED", PaymentState::RefundFailed),
-            (4, end, PaymentState::Refunded),
+            (4, end, PaymentState::PartiallyRefunded),
         ] {
             let off = cancelled("R1", "pd_plain", "BY_BOOKER", 3_000, &[("pay_1", "cx_1", 90_000, status)]);
             let change = json!({"cancel_id": "cx_1", "status": status});
@@ -174,7 +188,11 @@ async fn a_refund_that_failed_is_followed_to_its_end() {
         // An old message about the same movement takes nothing back.
         let old = cancelled("R1", "pd_plain", "BY_BOOKER", 3_000, &[("pay_1", "cx_1", 90_000, "PENDING")]);
         bridge.kakao_is(event("old", "payment.refund_updated", 2, &old, json!({})), "stale").await;
-        assert_eq!(bridge.booked("R1").await.payment(), PaymentState::Refunded);
+        assert_eq!(
+            bridge.booked("R1").await.payment(),
+            PaymentState::PartiallyRefunded,
+            "what is kept is not returned"
+        );
     }
 }
 

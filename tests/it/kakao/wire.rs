@@ -141,7 +141,14 @@ async fn what_nobody_knows_is_kept_and_said_to_be_ignored() {
     let inquiry = json!({"event_id": "i1", "event_type": "inquiry.opened", "schema_version": "1",
         "occurred_at": "2026-11-21T11:00:00+09:00", "change": {"inquiry_id": "q1", "subject": "PRODUCT"}});
     assert_eq!(bridge.kakao(&inquiry).await.expect(200).json()["result"], "accepted");
+    assert_eq!(bridge.kakao(&new).await.expect(200).json()["result"], "duplicate");
+    assert_eq!(bridge.kakao(&inquiry).await.expect(200).json()["result"], "duplicate");
+    new["change"] = json!({"other": 1});
+    bridge.kakao(&new).await.problem(409, "event_id_reused");
+    let kept = bridge.get("inbox?verdict=unrouted").await.expect(200).json();
+    assert_eq!(kept["items"].as_array().map(Vec::len), Some(1), "a person can see it, and replay it");
     let mut unknown = sample();
+    unknown["event_id"] = json!("e2");
     unknown["reservation"]["product"]["product_id"] = json!("pd_nobody");
     bridge.kakao(&unknown).await.problem(422, "unknown_product");
 }

@@ -120,7 +120,8 @@ pub(crate) fn with_cancels(mut it: Value, cancels: &[(&str, &str, i64, &str)]) -
         }
         let payments = it["payments"].as_array_mut().expect("payments");
         let payment = payments.iter_mut().find(|p| p["payment_id"] == *payment).expect("a payment");
-        payment["cancelable_krw"] = json!(payment["cancelable_krw"].as_i64().expect("an amount") - amount);
+        let left = payment["cancelable_krw"].as_i64().expect("an amount");
+        payment["cancelable_krw"] = json!(if *status == "FAILED" { left } else { left - amount });
         payment["cancels"].as_array_mut().expect("cancels").push(json!({
             "cancel_id": id, "amount_krw": amount, "kind": "WITH_BOOKING", "status": status,
             "done_at": (*status == "DONE").then_some("2026-11-22T11:00:00+09:00"),
@@ -157,6 +158,28 @@ impl TestBridge {
             files.insert("products/kakao.toml".to_owned(), PRODUCTS.to_owned());
         })
         .await
+    }
+
+    /// The same, with more lines among the channel's settings.
+    pub(crate) async fn start_kakao_also(capabilities: &str, settings: &str) -> Self {
+        let file = format!("{}{settings}\n", channel_file(capabilities));
+        Self::start_with(|files| {
+            files.insert("channels/kakao.toml".to_owned(), file);
+            files.insert("products/kakao.toml".to_owned(), PRODUCTS.to_owned());
+        })
+        .await
+    }
+
+    /// Does what is due while something else happens during the call that `held` holds up; then the call is answered.
+    pub(crate) async fn meanwhile<T>(&self, held: &super::partners::Held, then: impl Future<Output = T>) -> T {
+        let happens = async {
+            held.arrived().await;
+            let result = then.await;
+            held.answer();
+            result
+        };
+        let (_, result) = tokio::join!(self.drain(), happens);
+        result
     }
 
     /// A signed event of the platform.

@@ -2,7 +2,7 @@
 //! should go otherwise is said beforehand ([`Partners::next`]), and everything that was sent can be looked at ([`Partners::sent`]).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use ticketbridge::transport::{CallLimits, Transport, TransportError};
 use ticketbridge_core::port::{Call, HttpResponse};
+use tokio::sync::Notify;
 
 /// A call that was made.
 #[derive(Clone, Debug)]
@@ -38,9 +39,29 @@ enum Reservation {
     Cancelled,
 }
 
+/// A call that was sent and waits for its answer; a test may do something else meanwhile.
+#[derive(Clone, Default)]
+pub(crate) struct Held {
+    arrived: Arc<Notify>,
+    answered: Arc<Notify>,
+}
+
+impl Held {
+    /// Completes once the call has been sent.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+    /// Lets the partner answer.
+    pub(crate) fn answer(&self) {
+        self.answered.notify_one();
+    }
+}
+
 #[derive(Default)]
 struct State {
     sent: Vec<Sent>,
+    /// By a part of the address.
+    held: Vec<(String, Held)>,
     /// By a part of the address.
     next: Vec<(String, VecDeque<Outcome>)>,
     gate: BTreeMap<String, Reservation>,
@@ -66,6 +87,20 @@ impl Partners {
             Some((_, outcomes)) => outcomes.push_back(outcome),
             None => state.next.push((part.to_owned(), VecDeque::from([outcome]))),
         }
+    }
+
+    /// The next call whose address holds `part` waits for its answer until the test lets it have one.
+    pub(crate) fn hold(&self, part: &str) -> Held {
+        let held = Held::default();
+        self.state().held.push((part.to_owned(), held.clone()));
+        held
+    }
+
+    /// What holds this call up, used up.
+    fn held(&self, url: &str) -> Option<Held> {
+        let mut state = self.state();
+        let place = state.held.iter().position(|(part, _)| url.contains(part.as_str()))?;
+        Some(state.held.remove(place).1)
     }
 
     /// The calls whose address holds `part`, oldest first.
@@ -153,6 +188,13 @@ fn response(status: u16, body: &Value) -> HttpResponse {
 impl Transport for Partners {
     fn send<'a>(&'a self, call: &'a Call, _limits: CallLimits) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
         let answer = self.answer(call);
-        Box::pin(async move { answer })
+        let held = self.held(&call.url);
+        Box::pin(async move {
+            if let Some(held) = held {
+                held.arrived.notify_one();
+                held.answered.notified().await;
+            }
+            answer
+        })
     }
 }

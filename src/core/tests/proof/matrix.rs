@@ -62,6 +62,7 @@ fn effect_name(effect: &Effect) -> String {
         Effect::TellChannel { report, .. } => format!("channel: {}", report.name()),
         Effect::DecryptGuests => "channel: decrypt".to_owned(),
         Effect::ReadBack { .. } => "channel: read back".to_owned(),
+        Effect::TellStock { .. } => "channel: stock".to_owned(),
         Effect::ArmDeadline { kind, .. } => format!("arm {}", kind.name()),
         Effect::DisarmDeadline { kind } => format!("disarm {}", kind.name()),
         Effect::TakeStock { key, .. } => format!("take {}", if key.date.is_some() { "date" } else { "voucher" }),

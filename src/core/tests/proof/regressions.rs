@@ -65,7 +65,7 @@ fn the_fee_is_what_the_channel_kept_and_not_what_was_expected() {
     told.amount = Some(PRICE - 400);
     story.tell(&channel(), &Command::RecordRefund(told));
     let money = &story.order().money;
-    assert_eq!((money.refunded(), money.fee(), money.state()), (PRICE - 400, 400, PaymentState::Refunded));
+    assert_eq!((money.refunded(), money.fee(), money.state()), (PRICE - 400, 400, PaymentState::PartiallyRefunded));
     assert_eq!(story.case().settled_amount, Some(PRICE - 400));
 }
 
