@@ -16,7 +16,12 @@ use crate::clock::{Clock, Ids, SystemClock, SystemIds};
 use crate::config::{Config, DATA_KEY_BYTES, Environment};
 use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::engine::{Engine, EngineError};
-use crate::http::{Shared, door, rate::Callers, router, seats::Room};
+use crate::http::{
+    Shared, door,
+    rate::Callers,
+    router,
+    seats::{Room, raise_descriptors},
+};
 use crate::live::Live;
 use crate::registry::RegistryError;
 use crate::transport::{AddressPolicy, HttpTransport, Transport};
@@ -173,12 +178,12 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         }
         Work::ByHand => (None, None),
     };
+    raise_descriptors();
     let is_proxy = {
         let engine = shared.engine.clone();
         move |address| engine.running().config.server.trusted_proxies.iter().any(|network| network.contains(&address))
     };
-    let server =
-        tokio::spawn(door::serve(listener, router(shared.clone()), Room::of_this_machine(), is_proxy, stopping));
+    let server = tokio::spawn(door::serve(listener, router(shared.clone()), Room::of_this_machine, is_proxy, stopping));
     Ok(Bridge { address, shared, source, server, worker, call_log, schedule, finish })
 }
 
@@ -189,7 +194,7 @@ pub(crate) fn address_policy(config: &Config) -> AddressPolicy {
         .iter()
         .map(|channel| channel.settings.expose())
         .chain(config.backends.iter().map(|backend| backend.settings.expose()))
-        .flat_map(|settings| addresses_in(settings))
+        .flat_map(addresses_in)
         .collect();
     AddressPolicy::for_base_urls(false, urls.iter().map(String::as_str))
 }

@@ -28,16 +28,16 @@ pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// A connection without a request is closed after this: longer than proxies keep theirs, so that they do not write into a closed one.
 pub const IDLE_FOR: Duration = Duration::from_secs(75);
 
-/// Takes connections until `stopping`, then lets requests under way end. `is_proxy` tells trusted proxies, which bring many callers:
-/// they may fill the whole room.
+/// Takes connections until `stopping`, then lets requests under way end. `room` is asked for every newcomer. `is_proxy` tells trusted
+/// proxies, which bring many callers: they may fill the whole room.
 pub async fn serve(
     mut listener: TcpListener,
     router: Router,
-    room: Room,
+    room: impl Fn() -> Room,
     is_proxy: impl Fn(IpAddr) -> bool,
     stopping: CancellationToken,
 ) {
-    let seats = Seats::new(room);
+    let seats = Seats::default();
     let mut connections = JoinSet::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -47,7 +47,7 @@ pub async fn serve(
         };
         while connections.try_join_next().is_some() {}
         let address = peer.ip().to_canonical();
-        let Some(seat) = seats.take(address, is_proxy(address)) else {
+        let Some(seat) = seats.take(address, is_proxy(address), room()) else {
             metrics::counter!("ticketbridge_connections_refused_total").increment(1);
             continue;
         };
@@ -177,13 +177,9 @@ mod tests {
     fn connect(seats: &Seats, stopping: &CancellationToken) -> (DuplexStream, JoinHandle<()>) {
         let (visitor, stream) = tokio::io::duplex(64 * 1024);
         let peer: SocketAddr = ([203, 0, 113, 9], 4711).into();
-        let seat = seats.take(peer.ip(), false).unwrap();
+        let seat = seats.take(peer.ip(), false, Room { in_all: 4, per_address: 2 }).unwrap();
         let router = Router::new().route("/", get(|| async { "good" }));
         (visitor, tokio::spawn(attend(stream, peer, router, seat, stopping.clone())))
-    }
-
-    fn seats() -> Seats {
-        Seats::new(Room { in_all: 4, per_address: 2 })
     }
 
     async fn answer(visitor: &mut DuplexStream) -> String {
@@ -202,7 +198,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_head_that_does_not_come_is_not_waited_for() {
         for beginning in [&b""[..], b"G", b"GET / HTTP/1.1\r\nhost: x\r\nx-slow: 1\r\n"] {
-            let (mut visitor, attended) = connect(&seats(), &CancellationToken::new());
+            let (mut visitor, attended) = connect(&Seats::default(), &CancellationToken::new());
             visitor.write_all(beginning).await.unwrap();
             let began = Instant::now();
             assert_eq!(visitor.read_to_end(&mut Vec::new()).await.unwrap(), 0);
@@ -213,7 +209,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_drips_has_the_same_time_also_as_the_second_of_a_connection() {
-        let (mut visitor, _attended) = connect(&seats(), &CancellationToken::new());
+        let (mut visitor, _attended) = connect(&Seats::default(), &CancellationToken::new());
         visitor.write_all(REQUEST).await.unwrap();
         answer(&mut visitor).await;
         let began = Instant::now();
@@ -231,7 +227,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_is_kept_for_proxies_and_then_closed() {
-        let (mut visitor, attended) = connect(&seats(), &CancellationToken::new());
+        let (mut visitor, attended) = connect(&Seats::default(), &CancellationToken::new());
         for _ in 0..2 {
             visitor.write_all(REQUEST).await.unwrap();
             assert!(answer(&mut visitor).await.starts_with("HTTP/1.1 200"));
@@ -245,7 +241,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_has_waited_longest_makes_room() {
-        let (seats, stopping) = (seats(), CancellationToken::new());
+        let (seats, stopping) = (Seats::default(), CancellationToken::new());
         let (mut slow, _a) = connect(&seats, &stopping);
         slow.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
         let (mut other, _b) = connect(&seats, &stopping);
@@ -261,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_closes_idle_connections_at_once() {
-        let (seats, stopping) = (seats(), CancellationToken::new());
+        let (seats, stopping) = (Seats::default(), CancellationToken::new());
         let (mut visitor, attended) = connect(&seats, &stopping);
         visitor.write_all(REQUEST).await.unwrap();
         answer(&mut visitor).await;

@@ -12,8 +12,6 @@ use crate::http::caller::Caller;
 
 /// Open connections, however many descriptors the machine allows.
 const CONNECTIONS_MAX: usize = 8_192;
-/// Descriptors that are assumed where the machine does not say.
-const DESCRIPTORS_ASSUMED: u64 = 1_024;
 
 /// How many connections may be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +23,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// What this process has descriptors for: half of them, since the database and outbound calls need some as well. The limit is raised
-    /// to what the machine allows first.
+    /// What this process has descriptors for at this moment: half of them, since the database and outbound calls need some as well.
     pub fn of_this_machine() -> Self {
         Self::for_descriptors(descriptors())
     }
@@ -38,20 +35,30 @@ impl Room {
     }
 }
 
+/// Raises the limit of descriptors to what the machine allows this process. Where it may not, the limit stays.
 #[cfg(unix)]
-fn descriptors() -> u64 {
+pub fn raise_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if limit.maximum.is_some() && setrlimit(Resource::Nofile, raised).is_ok() {
-        return limit.maximum.unwrap_or(DESCRIPTORS_ASSUMED);
+    let most = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
     }
-    limit.current.unwrap_or(u64::MAX)
 }
 
+/// Raises the limit of descriptors to what the machine allows this process; there is none here.
+#[cfg(not(unix))]
+pub fn raise_descriptors() {}
+
+#[cfg(unix)]
+fn descriptors() -> u64 {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Descriptors that are assumed where the machine does not say.
 #[cfg(not(unix))]
 fn descriptors() -> u64 {
-    DESCRIPTORS_ASSUMED
+    1_024
 }
 
 /// What happens on a connection.
@@ -66,13 +73,8 @@ pub(crate) enum Phase {
 }
 
 /// The open connections. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Seats(Arc<Shared>);
-
-struct Shared {
-    room: Room,
-    held: Mutex<Held>,
-}
+#[derive(Clone, Default)]
+pub(crate) struct Seats(Arc<Mutex<Held>>);
 
 #[derive(Default)]
 struct Held {
@@ -96,19 +98,14 @@ pub(crate) struct Seat {
 }
 
 impl Seats {
-    pub(crate) fn new(room: Room) -> Self {
-        Self(Arc::new(Shared { room, held: Mutex::default() }))
-    }
-
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat for a newcomer; whoever has waited longest without a request being served leaves, where there is no room. `None`
+    /// A seat for a newcomer in this room; whoever has waited longest without a request being served leaves, where there is no room. `None`
     /// when all others are being served.
-    pub(crate) fn take(&self, address: IpAddr, is_proxy: bool) -> Option<Seat> {
+    pub(crate) fn take(&self, address: IpAddr, is_proxy: bool, room: Room) -> Option<Seat> {
         let address = Caller::Known(address).counted_as();
-        let room = self.0.room;
         let mut held = self.held();
         let from_there = held.by_address.get(&address).map_or(0, BTreeMap::len);
         if !is_proxy && from_there >= room.per_address && !held.make_room(address) {
@@ -189,28 +186,28 @@ mod tests {
 
     #[test]
     fn an_address_has_its_share_and_its_oldest_waiting_connection_makes_room() {
-        let seats = Seats::new(Room { in_all: 100, per_address: 2 });
+        let (seats, room) = (Seats::default(), Room { in_all: 100, per_address: 2 });
         let (one, other) = (address("203.0.113.9"), address("203.0.113.10"));
-        let first = seats.take(one, false).unwrap();
-        let second = seats.take(one, false).unwrap();
-        let foreign = seats.take(other, false).unwrap();
+        let first = seats.take(one, false, room).unwrap();
+        let second = seats.take(one, false, room).unwrap();
+        let foreign = seats.take(other, false, room).unwrap();
         first.phase().send_replace(Phase::Served);
-        let third = seats.take(one, false).unwrap();
+        let third = seats.take(one, false, room).unwrap();
         assert_eq!([&first, &second, &third, &foreign].map(is_sent_away), [false, true, false, false]);
         third.phase().send_replace(Phase::Served);
-        assert!(seats.take(one, false).is_none(), "both are being served");
+        assert!(seats.take(one, false, room).is_none(), "both are being served");
         drop(first);
-        assert!(seats.take(one, false).is_some());
-        let proxied: Vec<Seat> = (0..50).map(|_| seats.take(one, true).unwrap()).collect();
+        assert!(seats.take(one, false, room).is_some());
+        let proxied: Vec<Seat> = (0..50).map(|_| seats.take(one, true, room).unwrap()).collect();
         assert!(!proxied.iter().any(is_sent_away), "a proxy brings many callers");
     }
 
     #[test]
     fn the_room_is_shared_and_the_largest_crowd_makes_room_first() {
-        let seats = Seats::new(Room { in_all: 4, per_address: 3 });
-        let crowd: Vec<Seat> = (0..3).map(|_| seats.take(address("203.0.113.9"), false).unwrap()).collect();
-        let alone = seats.take(address("203.0.113.10"), false).unwrap();
-        let newcomer = seats.take(address("203.0.113.11"), false).unwrap();
+        let (seats, room) = (Seats::default(), Room { in_all: 4, per_address: 3 });
+        let crowd: Vec<Seat> = (0..3).map(|_| seats.take(address("203.0.113.9"), false, room).unwrap()).collect();
+        let alone = seats.take(address("203.0.113.10"), false, room).unwrap();
+        let newcomer = seats.take(address("203.0.113.11"), false, room).unwrap();
         assert_eq!(crowd.iter().map(is_sent_away).collect::<Vec<_>>(), [true, false, false]);
         assert!(!is_sent_away(&alone) && !is_sent_away(&newcomer));
         drop((crowd, alone, newcomer));
