@@ -28,7 +28,12 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 4] = [
 ];
 
 /// Waits until `look` finds something, for [`PATIENCE`] at most: another process tells nobody when it is done.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same, for `length` at most.
+pub(crate) async fn until_within<T>(length: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let search = async {
         loop {
             if let Some(found) = look().await {
@@ -37,7 +42,7 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
             pause(LOOK_EVERY).await;
         }
     };
-    tokio::time::timeout(PATIENCE, search).await.unwrap_or_else(|_| panic!("in vain: {what}"))
+    tokio::time::timeout(length, search).await.unwrap_or_else(|_| panic!("in vain: {what}"))
 }
 
 /// Lets real time pass: what is tested here is another process, which lives by the machine's clock.

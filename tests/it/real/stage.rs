@@ -12,7 +12,7 @@ use crate::support::{CHANNEL, CLIENT_KEY, CLIENT_SECRET, GATE_SECRET};
 /// Price of the product on sale, fen.
 const PRICE: i64 = 19_900;
 /// Real time for tickets, on both sides.
-const TICKETING: Duration = Duration::from_secs(120);
+pub(crate) const TICKETING: Duration = Duration::from_secs(120);
 
 /// The simulators, whose stated times pass `time_scale` times as fast, and a configuration that names them, with `stock` units on sale.
 pub(crate) async fn set_the_stage(time_scale: f64, stock: usize) -> (Stage, Place) {
