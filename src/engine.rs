@@ -5,17 +5,21 @@ pub mod acts;
 mod asking;
 pub mod backend_event;
 mod claims;
+mod content;
 mod counts;
 pub(crate) mod credit;
 pub mod effects;
 pub mod guests;
 mod incoming;
 mod places;
+mod remembered;
 pub mod replay;
+mod routing;
 pub mod settlement;
 pub(crate) mod snapshots;
 
-pub use incoming::{Incoming, Received, content_sha256};
+pub use content::content_sha256;
+pub use incoming::{Incoming, Received};
 
 use std::sync::Arc;
 

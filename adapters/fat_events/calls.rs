@@ -69,8 +69,13 @@ pub(crate) fn next_revision(order: &Order) -> u64 {
     }
 }
 
+/// The count of changes that a call of ours builds on; none where none are counted.
+pub(crate) fn expected_revision(order: &Order) -> Option<u64> {
+    Some(revision_of(order)).filter(|revision| *revision > 0)
+}
+
 /// The count of changes that we know of.
-pub(crate) fn revision_of(order: &Order) -> u64 {
+fn revision_of(order: &Order) -> u64 {
     order.mirror.as_deref().map_or(0, |mirror| mirror.picture.revision)
 }
 

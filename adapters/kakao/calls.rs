@@ -12,7 +12,7 @@ use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, H
 use ticketbridge_core::time::UnixMillis;
 
 use super::map::{changes_in, snapshot_in};
-use crate::fat_events::calls::{self, get, is_done, json, next_revision, part, query, revision_of};
+use crate::fat_events::calls::{self, expected_revision, get, is_done, json, next_revision, part, query};
 use crate::fat_events::settings::Common;
 
 /// Characters of a reason that is written for the guest.
@@ -30,7 +30,7 @@ fn by(settings: &Common, capability: &str, what: &'static str) -> Result<(), Enc
 pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
     let base = reservation(settings, order.channel_order_id.as_str());
     let zone = settings.zone();
-    let revision = revision_of(order);
+    let revision = expected_revision(order);
     // The same on every attempt: the order changes when somebody says something new, and then it is another call.
     let decided_at = order.updated_at.rfc3339(zone);
     let (path, body) = match report {
@@ -51,11 +51,7 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
         }
         Report::CancelQuote => {
             by(settings, "cancel", "cancel the booking")?;
-            let url = format!("{base}/cancel-quote");
-            let parts = wanted_parts(settings, order)?;
-            let named: Vec<String> = parts.iter().map(|part| format!("{}:{}", part.detail, part.units)).collect();
-            let url = if named.is_empty() { url } else { query(&url, &[("lines", named.join(","))]) };
-            return get(&settings.api_secret, url, cx);
+            return get(&settings.api_secret, quote_url(settings, &base, order)?, cx);
         }
         Report::CancelWanted { fee, rate_bp, refund, reason } => {
             by(settings, "cancel", "cancel the booking")?;
@@ -67,11 +63,8 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
                 "expect_refunded_krw": order.money.refunded(),
                 "internal_reason": reason,
             });
-            let parts = wanted_parts(settings, order)?.iter();
-            let lines: Vec<Value> =
-                parts.map(|part| json!({ "detail_no": part.detail, "quantity": part.units })).collect();
-            if !lines.is_empty() {
-                body["lines"] = Value::from(lines);
+            if let Some(lines) = wanted_lines(settings, order)? {
+                body["lines"] = lines;
             }
             ("/cancel".to_owned(), body)
         }
@@ -114,6 +107,21 @@ fn wanted_parts<'o>(settings: &Common, order: &'o Order) -> Result<&'o [Part], E
         by(settings, "partial_cancel", "call off a part of the booking")?;
     }
     Ok(parts)
+}
+
+/// The same as the platform writes lines; `None` is the whole booking.
+fn wanted_lines(settings: &Common, order: &Order) -> Result<Option<Value>, EncodeError> {
+    let parts = wanted_parts(settings, order)?.iter();
+    let lines: Vec<Value> = parts.map(|part| json!({ "detail_no": part.detail, "quantity": part.units })).collect();
+    Ok((!lines.is_empty()).then(|| Value::from(lines)))
+}
+
+/// Where the platform says what calling off would cost.
+fn quote_url(settings: &Common, base: &str, order: &Order) -> Result<String, EncodeError> {
+    let url = format!("{base}/cancel-quote");
+    let parts = wanted_parts(settings, order)?;
+    let named: Vec<String> = parts.iter().map(|part| format!("{}:{}", part.detail, part.units)).collect();
+    Ok(if named.is_empty() { url } else { query(&url, &[("lines", named.join(","))]) })
 }
 
 /// Where the platform keeps no-shows, it has been told; elsewhere the booking counts as used before its money goes back (edge 10).

@@ -11,7 +11,7 @@ use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, H
 use ticketbridge_core::time::UnixMillis;
 
 use super::map::{changes_in, snapshot_in};
-use crate::fat_events::calls::{self, get, is_done, json, next_revision, part, query, revision_of};
+use crate::fat_events::calls::{self, expected_revision, get, is_done, json, next_revision, part, query};
 use crate::fat_events::settings::Common;
 
 fn by(settings: &Common, capability: &str, what: &'static str) -> Result<(), EncodeError> {
@@ -26,7 +26,7 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
     let base = format!("{}/v1/bookings/{}", settings.api_base, part(order.channel_order_id.as_str()));
     let mirror = order.mirror.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
     let zone = settings.zone();
-    let revision = revision_of(order);
+    let revision = expected_revision(order);
     let held = order.money.received() - order.money.refunded();
     let (path, body) = match report {
         Report::BookingAccepted { .. } => {

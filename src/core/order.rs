@@ -143,6 +143,22 @@ pub struct TicketRequest {
     pub at: UnixMillis,
 }
 
+impl TicketingState {
+    /// Whether tickets are still to come, from the back-end or from a person.
+    pub fn is_awaited(self) -> bool {
+        match self {
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
+                true
+            }
+            TicketingState::NotNeeded
+            | TicketingState::Issued
+            | TicketingState::Cancelling
+            | TicketingState::Cancelled
+            | TicketingState::CancelRefused => false,
+        }
+    }
+}
+
 /// Where the handing over of tickets to the channel stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -11,20 +11,7 @@ pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
         Effect::CallBackend { booking, op, .. } => order.booking_by_id(booking).is_some_and(|b| {
             let t = &b.ticketing;
             match op {
-                TicketOp::Issue => {
-                    b.is_active()
-                        && match t.state {
-                            TicketingState::Queued
-                            | TicketingState::Requested
-                            | TicketingState::Unknown
-                            | TicketingState::Failed => true,
-                            TicketingState::NotNeeded
-                            | TicketingState::Issued
-                            | TicketingState::Cancelling
-                            | TicketingState::Cancelled
-                            | TicketingState::CancelRefused => false,
-                        }
-                }
+                TicketOp::Issue => b.is_active() && t.state.is_awaited(),
                 TicketOp::Cancel => {
                     t.by_hand || matches!(t.state, TicketingState::Cancelling | TicketingState::CancelRefused)
                 }

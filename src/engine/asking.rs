@@ -8,7 +8,7 @@ use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
 use ticketbridge_store::Tx;
 
-use crate::engine::incoming::note_price;
+use crate::engine::routing::note_price;
 use crate::engine::{Engine, EngineError, counts, credit};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;

@@ -10,7 +10,7 @@ use ticketbridge_core::port::BackendEvent;
 use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
 use ticketbridge_store::{InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
 
-use crate::engine::incoming::sha256_hex;
+use crate::engine::content::sha256_hex;
 use crate::engine::{Applied, Change, Engine, EngineError};
 
 /// An event that was verified and read.

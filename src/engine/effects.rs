@@ -48,6 +48,18 @@ pub(crate) fn in_reserve(order: &OrderId, version: u64, effects: &[Effect]) -> V
     found.collect()
 }
 
+async fn take_stock(tx: &Tx, order: &Order, key: &StockKey, units: u32) -> Result<(), EngineError> {
+    if (order.is_stub && key.date.is_none()) || order.mirror.is_some() {
+        // Sold already, whatever our count says.
+        return Ok(tx.take_sold_stock(key, units).await?);
+    }
+    match tx.take_stock(key, units).await? {
+        true => Ok(()),
+        // The row was locked when it was counted; somebody who gets here has counted another row.
+        false => Err(Rejection::new(Why::OutOfStock, "the last unit has just been taken").into()),
+    }
+}
+
 impl Change<'_> {
     /// Makes a row of every effect.
     pub(crate) async fn enqueue(
@@ -108,13 +120,7 @@ impl Change<'_> {
                     tx.disarm(&order.id, *kind).await?;
                 }
                 Effect::TakeStock { key, units } => {
-                    if (order.is_stub && key.date.is_none()) || order.mirror.is_some() {
-                        // Sold already, whatever our count says.
-                        tx.take_sold_stock(key, *units).await?;
-                    } else if !tx.take_stock(key, *units).await? {
-                        // The row was locked when it was counted; somebody who gets here has counted another row.
-                        return Err(Rejection::new(Why::OutOfStock, "the last unit has just been taken").into());
-                    }
+                    take_stock(tx, order, key, *units).await?;
                     self.tell_stock(tx, order, version, index, key).await?;
                 }
                 Effect::ReturnStock { key, units } => {

@@ -7,7 +7,8 @@ use ticketbridge_core::port::Inbound;
 use ticketbridge_core::{Answering, OrderId};
 use ticketbridge_store::{InboxVerdict, Tx};
 
-use crate::engine::incoming::{Incoming, Taken, take};
+use crate::engine::incoming::Incoming;
+use crate::engine::routing::{Taken, take};
 use crate::engine::{Change, Engine, EngineError};
 
 /// What came of it.

@@ -10,7 +10,7 @@ use ticketbridge_core::product::RuleSnapshot;
 use ticketbridge_core::{Answering, Rejection, Why};
 use ticketbridge_store::{Job, JobEnd, Tx};
 
-use crate::engine::incoming::apply_remembered;
+use crate::engine::remembered::apply_remembered;
 use crate::engine::{Applied, Change, Engine, EngineError, counts};
 use crate::live::Running;
 use crate::registry::RegisteredChannel;

@@ -8,13 +8,13 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Checked, Context, EncodeError, HttpResponse};
 use ticketbridge_core::wanted::is_wanted;
 use ticketbridge_core::{Millis, UnixMillis};
-use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
+use ticketbridge_store::{Job, JobEnd, Tx};
 
 use crate::engine::EngineError;
 use crate::registry::RegisteredChannel;
 use crate::worker::Worker;
 use crate::worker::channel_call::Exchange;
-use crate::worker::settle::{Attempt, partner};
+use crate::worker::settle::Attempt;
 
 /// Why the channel is asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,19 +183,7 @@ impl Worker {
 
     /// Keeps a call that ends no delivery; a record that is lost costs nothing else.
     async fn note_call(&self, job: &Job, attempt: Attempt) {
-        let record = CallRecord {
-            id: format!("cal_{:032x}", self.engine.ids().seed().0),
-            order: Some(job.order.clone()),
-            direction: Direction::Out,
-            partner: partner(&job.destination).to_owned(),
-            call: attempt.call,
-            at: attempt.at,
-            duration: attempt.took,
-            attempt: job.attempts,
-            status: attempt.status,
-            verdict: attempt.verdict.to_owned(),
-            summary: attempt.summary,
-        };
+        let record = self.record_of(job, attempt);
         let noted: Result<(), ticketbridge_store::StoreError> = self
             .engine
             .store()

@@ -55,19 +55,7 @@ impl Worker {
         commands: Vec<(Actor, Command)>,
     ) -> Result<Option<Applied>, EngineError> {
         let moment = self.engine.moment();
-        let record = attempt.map(|attempt| CallRecord {
-            id: format!("cal_{:032x}", self.engine.ids().seed().0),
-            order: Some(job.order.clone()),
-            direction: Direction::Out,
-            partner: partner(&job.destination).to_owned(),
-            call: attempt.call,
-            at: attempt.at,
-            duration: attempt.took,
-            attempt: job.attempts,
-            status: attempt.status,
-            verdict: attempt.verdict.to_owned(),
-            summary: attempt.summary,
-        });
+        let record = attempt.map(|attempt| self.record_of(job, attempt));
         let delivered = matches!(end, JobEnd::Delivered);
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
         let applied = self
@@ -115,6 +103,23 @@ impl Worker {
         // The next delivery of the same order may have waited for this one.
         self.engine.work().notify_one();
         Ok(applied)
+    }
+
+    /// An attempt as it is kept among the order's calls.
+    pub(crate) fn record_of(&self, job: &Job, attempt: Attempt) -> CallRecord {
+        CallRecord {
+            id: format!("cal_{:032x}", self.engine.ids().seed().0),
+            order: Some(job.order.clone()),
+            direction: Direction::Out,
+            partner: partner(&job.destination).to_owned(),
+            call: attempt.call,
+            at: attempt.at,
+            duration: attempt.took,
+            attempt: job.attempts,
+            status: attempt.status,
+            verdict: attempt.verdict.to_owned(),
+            summary: attempt.summary,
+        }
     }
 
     /// When to try again, or that it is given up.

@@ -3,7 +3,7 @@
 use crate::decide::Decision;
 use crate::effect::DeadlineKind;
 use crate::event::Event;
-use crate::order::{AttentionKind, BookingState, Order, OrderState, TicketingState};
+use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::time::UnixMillis;
 
 pub(super) fn warn(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> Decision {
@@ -49,18 +49,7 @@ fn matters(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> bool {
     match kind {
         DeadlineKind::Ticketing => order.active_booking().is_some_and(|b| {
             let t = &b.ticketing;
-            t.deadline == Some(due_at)
-                && match t.state {
-                    TicketingState::Queued
-                    | TicketingState::Requested
-                    | TicketingState::Unknown
-                    | TicketingState::Failed => true,
-                    TicketingState::NotNeeded
-                    | TicketingState::Issued
-                    | TicketingState::Cancelling
-                    | TicketingState::Cancelled
-                    | TicketingState::CancelRefused => false,
-                }
+            t.deadline == Some(due_at) && t.state.is_awaited()
         }),
         DeadlineKind::Review => order.case_under_review().is_some_and(|case| case.review_by == due_at),
         DeadlineKind::Acceptance => order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested),
