@@ -1,6 +1,6 @@
 //! Calls to the marketplace (`protocols/korea.md` 8.5), each by its capability.
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use ticketbridge_core::command::Command;
 use ticketbridge_core::effect::Report;
@@ -79,6 +79,14 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
         }
     };
     calls::write(&settings.api_secret, Method::POST, format!("{base}{path}"), &body, cx.delivery_id, cx)
+}
+
+/// What an answer to taking a link back means: one that the marketplace does not know any more is taken back (6.7).
+pub(super) fn read_revoked(response: &HttpResponse) -> CallResult<()> {
+    match response.status {
+        StatusCode::NOT_FOUND | StatusCode::GONE => CallResult::Done(()),
+        _ => calls::read(response),
+    }
 }
 
 /// What else an answer says: the whole booking, the link, or at least that it was done.

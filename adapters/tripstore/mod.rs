@@ -151,6 +151,7 @@ impl Channel for TripStore {
     fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()> {
         match report {
             Report::HandOver => erp::read(response),
+            Report::LinkRevoked { .. } => calls::read_revoked(response),
             _ => outbound::read(response),
         }
     }

@@ -485,3 +485,24 @@ async fn every_event_of_the_marketplace_may_be_repeated_and_reordered() {
         assert!(end.refund_case.is_none_or(|case| !case.is_open()), "{order:?}");
     }
 }
+
+#[tokio::test]
+async fn a_link_that_the_marketplace_no_longer_knows_is_taken_back() {
+    for status in [404, 410] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        bridge.trip_is(event("e1", "booking.completed", 1, &trip("T1", "COMPLETED"), json!({})), "accepted").await;
+        let made = json!({"link_id": "L1", "url": "https://pay.example/L1"});
+        bridge.partners.next("/payment-links", Outcome::Says(201, made));
+        bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+        bridge.drain().await;
+        bridge.partners.next("/payment-links/L1", Outcome::Says(status, json!({})));
+        bridge.post(&format!("orders/{TRIP}:T1/payment-links/revoke"), &json!({})).await.expect(200);
+        bridge.drain().await;
+        let deletes = bridge.partners.sent("/payment-links/L1");
+        assert_eq!(deletes.len(), 1);
+        let order = bridge.tripped("T1").await;
+        assert!(order.attention.is_empty(), "{status}: {:?}", order.attention);
+        assert_eq!(order.mirror.unwrap().links[0].state, LinkState::Revoked);
+        assert!(bridge.get("deliveries?state=dead").await.expect(200).json()["items"].as_array().unwrap().is_empty());
+    }
+}
