@@ -160,7 +160,7 @@ pub(super) fn read_report(report: &Report, response: &HttpResponse) -> CallResul
     }
 }
 
-/// What we would quote ourselves, at the time at which it was asked for: of all of it, or of the price of the wanted units.
+/// What we would quote ourselves, at the time at which it was asked for: of all of it, or of the wanted units' share of it.
 fn our_quote(order: &Order) -> Option<Command> {
     let mirror = order.mirror.as_deref()?;
     let held = order.money.received() - order.money.refunded();
@@ -172,7 +172,9 @@ fn our_quote(order: &Order) -> Option<Command> {
             Some(line.amount / i64::from(line.quantity.max(1)) * i64::from(part.units))
         })
         .sum();
-    let base = if mirror.wanted_parts().is_empty() { order.money.due } else { gross.min(order.money.due) };
+    let (due, whole) = (order.money.due, order.money.gross.max(1));
+    let net = i64::try_from(i128::from(gross) * i128::from(due) / i128::from(whole)).unwrap_or(due).min(due);
+    let base = if mirror.wanted_parts().is_empty() { due } else { net };
     let fee = mirror.picture.policy.as_ref()?.fee(base, held, false, order.updated_at);
     Some(Command::RecordQuote { fee, refund: None })
 }
@@ -254,7 +256,8 @@ pub(super) fn stock(
     let as_of = stock.as_of.rfc3339(settings.zone());
     let url = format!("{}/v1/products/{}/schedules/{}/stock", settings.api_base, part(product), part(&schedule));
     let body = json!({ "remaining": stock.left, "as_of": as_of });
-    // Counted anew for each attempt, and so another message each time.
-    let key = format!("{}-{}", cx.delivery_id, stock.as_of.0);
-    calls::write(&settings.api_secret, Method::PUT, url, &body, &key, cx)
+    // Counted anew for each attempt, and so another message each time: it has an id of its own, which is its key too.
+    let id = format!("{}-{}", cx.delivery_id, stock.as_of.0);
+    let cx = Context { delivery_id: &id, ..*cx };
+    calls::write(&settings.api_secret, Method::PUT, url, &body, &id, &cx)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use ticketbridge_core::command::{ProductRef, Sale};
 use ticketbridge_core::id::{ExternalId, ProductCode};
-use ticketbridge_core::mirror::{CalledOff, Line, Payment, Picture, Snapshot, Stage};
+use ticketbridge_core::mirror::{CalledOff, Line, Payment, Picture, ReturnNews, Snapshot, Stage};
 use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
@@ -199,6 +199,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         visit_date,
         valid_until: last.or(visit_date),
         entries,
+        return_news: return_news(told)?,
         link: None,
         partner_number: None,
         doubts,
@@ -301,11 +302,17 @@ fn cancels(it: &Reservation, told: &Told<'_>) -> Result<Vec<Cancel>, DecodeError
             None => cancels.push(cancel),
         }
     }
-    if let Some(id) = change.field("cancel_id").maybe_text()? {
-        let status = change.field("status").word(STATUSES)?;
-        cancels.iter_mut().filter(|known| known.id == id).for_each(|known| known.status = status);
+    for news in return_news(told)? {
+        cancels.iter_mut().filter(|known| known.id == news.reference).for_each(|known| known.status = news.status);
     }
     Ok(cancels)
+}
+
+/// How far one cancel has come, where the event says it; the snapshot need not repeat the cancel (7.2).
+fn return_news(told: &Told<'_>) -> Result<Vec<ReturnNews>, DecodeError> {
+    let Some(change) = told.change else { return Ok(Vec::new()) };
+    let Some(reference) = change.field("cancel_id").maybe_text()? else { return Ok(Vec::new()) };
+    Ok(vec![ReturnNews { reference, status: change.field("status").word(STATUSES)? }])
 }
 
 /// Every movement of money by its number.

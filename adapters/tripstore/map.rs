@@ -151,6 +151,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         visit_date: Some(it.departure),
         valid_until: it.back.or(Some(it.departure)),
         entries,
+        return_news: Vec::new(),
         partner_number: it.agency_number,
         doubts,
         creates: told.creates,

@@ -5,7 +5,7 @@ use crate::effect::Report;
 use crate::event::{Event, EventRecord};
 use crate::id::BookingId;
 use crate::mirror::{Mirror, PartnerNumber};
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED};
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentState};
 use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
     ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
@@ -77,6 +77,9 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }
         Event::PaymentRecorded { entry } => {
             order.money.record(entry.clone());
+            if order.payment() != PaymentState::RefundFailed {
+                clear(order, AttentionKind::RefundFailed);
+            }
             if order.state != OrderState::Cancelled && order.money.refunded() <= order.money.received() {
                 clear(order, AttentionKind::UnexpectedPayment);
             }

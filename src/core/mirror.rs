@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::command::Sale;
-use crate::money::LedgerEntry;
+use crate::money::{EntryStatus, LedgerEntry};
 use crate::order::CancelReason;
 use crate::rules::cancel_policy::CancelPolicy;
 use crate::time::{Date, UnixMillis};
@@ -242,6 +242,20 @@ impl Mirror {
             Some(Proposal::Accept | Proposal::Decline { .. }) | None => &[],
         }
     }
+    /// The units that were used, line by line.
+    pub fn used_parts(&self) -> Vec<Part> {
+        let used = self.picture.lines.iter().filter(|line| line.used > 0);
+        used.map(|line| Part { detail: line.detail.clone(), units: line.used, before: line.cancelled }).collect()
+    }
+    /// The units by line that were neither used nor called off, where others of the order were used; none where none were.
+    pub fn unused_beside_used(&self) -> Vec<(String, u32)> {
+        if self.used_parts().is_empty() {
+            return Vec::new();
+        }
+        let left =
+            self.picture.lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
+        left.filter(|(_, units)| *units > 0).map(|(line, units)| (line.detail.clone(), units)).collect()
+    }
     /// Whether the channel says of every one of them that it is called off.
     pub fn parts_are_off(&self, parts: &[Part]) -> bool {
         parts.iter().all(|part| {
@@ -275,6 +289,15 @@ pub struct LinkNews {
     pub state: LinkState,
 }
 
+/// How far a return of money has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReturnNews {
+    /// The channel's number for the movement.
+    pub reference: String,
+    /// How far it is now.
+    pub status: EntryStatus,
+}
+
 /// The whole order as a channel tells it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -292,6 +315,9 @@ pub struct Snapshot {
     pub called_off: Option<CalledOff>,
     /// Movements of money by their numbers.
     pub entries: Vec<LedgerEntry>,
+    /// How far returns have come that are told by their numbers alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub return_news: Vec<ReturnNews>,
     /// A payment link that changed.
     pub link: Option<LinkNews>,
     /// The partner's number.

@@ -423,6 +423,8 @@ pub enum AttentionKind {
     ToDoByHand,
     /// Used, and not all of it is paid.
     OpenBalance,
+    /// Money that was to go back did not.
+    RefundFailed,
 }
 
 /// A flag that stays until it is cleared by what it waits for.

@@ -62,14 +62,17 @@ pub(crate) async fn sync(
     Ok(Synced::Made(Box::new(Applied { changed: true, ..applied })))
 }
 
-/// Why a new booking that waits for us cannot be accepted by policy: its product was off sale, or its date is full (KA-07).
+/// Why a new booking should not be: its product was off sale, or its date is full (KA-07). One that waits for us is not accepted by
+/// policy then; one that the channel accepted by itself is shown to a person.
 async fn not_for_sale(
     tx: &Tx,
     channel: &RegisteredChannel,
     rules: &RuleSnapshot,
     snapshot: &Snapshot,
 ) -> Result<Option<String>, EngineError> {
-    if snapshot.picture.stage != Stage::Requested {
+    let picture = &snapshot.picture;
+    let by_itself = picture.stage == Stage::Confirmed && !picture.needs_decision && !picture.read_only;
+    if picture.stage != Stage::Requested && !by_itself {
         return Ok(None);
     }
     let listing = tx.listing(&channel.id, &rules.booking.code).await?;

@@ -64,6 +64,12 @@ pub(super) fn sync(
     let mut draft = Draft::of(order, moment);
     if is_news {
         draft.add(take_picture(order, snapshot, not_for_sale, moment));
+        if let (None, Stage::Confirmed, Some(why)) = (&order.mirror, snapshot.picture.stage, not_for_sale) {
+            draft.flag(
+                AttentionKind::Contradiction,
+                format!("the channel accepted this booking by itself although its product is not for sale ({why})"),
+            );
+        }
         if pays_otherwise(order, snapshot) {
             draft.flag(
                 AttentionKind::Contradiction,
@@ -89,6 +95,7 @@ pub(super) fn sync(
         }
     }
     payments::unexpected(&mut draft, order, snapshot, moment);
+    payments::flag_failure(&mut draft);
     let decision = std::mem::take(&mut draft.decision);
     Ok(decision)
 }
@@ -584,7 +591,9 @@ pub(super) fn ask_cancellation(order: &Order, wish: &Wish<'_>, moment: Moment) -
 /// The units that are to be called off, line by line; none where that is all that is left of the order.
 fn wanted_parts(mirror: &Mirror, wish: &[(String, u32)]) -> Result<Vec<Part>, Rejection> {
     let mut parts: Vec<Part> = Vec::new();
-    for (detail, units) in wish {
+    // What was used is never called off with the rest.
+    let unused = if wish.is_empty() { mirror.unused_beside_used() } else { Vec::new() };
+    for (detail, units) in wish.iter().chain(&unused) {
         let invalid = |sentence: String| Err(Rejection::new(Why::Invalid, sentence).at("lines"));
         let Some(line) = mirror.picture.lines.iter().find(|line| &line.detail == detail) else {
             return invalid(format!("this order has no line `{detail}`"));
@@ -597,6 +606,9 @@ fn wanted_parts(mirror: &Mirror, wish: &[(String, u32)]) -> Result<Vec<Part>, Re
     }
     let wanted: u32 = parts.iter().map(|part| part.units).sum();
     let left: u32 = mirror.picture.lines.iter().map(|line| line.quantity.saturating_sub(line.cancelled)).sum();
+    if parts.is_empty() && !mirror.used_parts().is_empty() {
+        return Err(Rejection::new(Why::AlreadyRedeemed, "every unit of this order has been used, or called off"));
+    }
     if wanted == left {
         return Ok(Vec::new());
     }
@@ -630,6 +642,10 @@ pub(super) fn record_quote(order: &Order, quoted: i64, returns: Option<i64>) -> 
         return Decision::nothing();
     };
     let held = (order.money.received() - order.money.refunded()).max(0);
+    // Money for used units stays, whatever is quoted.
+    let used: Vec<Part> = mirror.used_parts();
+    let kept = if used.is_empty() { 0 } else { price_of(order, mirror, &used) };
+    let held = (held - kept).max(0);
     // A part costs what the channel counts for it, or its share of the price.
     let price = match (parts.is_empty(), returns) {
         (true, _) => held,
@@ -710,6 +726,7 @@ pub(super) fn record_failure(order: &Order, report: &Report, outcome: &ReportOut
         }
         Report::PaymentReturn { reference, .. } => {
             draft.add(Decision::nothing().event(Event::PaymentRetracted { reference: reference.clone() }));
+            payments::flag_failure(&mut draft);
         }
         Report::PaymentLink { key } => payments::link_failed(&mut draft, key),
         _ => {}

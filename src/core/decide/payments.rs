@@ -5,7 +5,7 @@ use crate::decide::{Decision, sale};
 use crate::effect::{Effect, Report};
 use crate::event::Event;
 use crate::mirror::{CalledOff, LinkState, Mirror, Payment, PaymentLink, Snapshot, Stage};
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode, PaymentState};
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Moment, UnixMillis};
@@ -28,7 +28,7 @@ fn rank(status: EntryStatus) -> u8 {
 
 /// Adds what is new among the movements. They are a set: the order in which they are told plays no part.
 pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
-    for entry in &snapshot.entries {
+    for entry in snapshot.entries.iter().chain(&told_by_number(&draft.order, snapshot)) {
         let known =
             draft.order.money.ledger.iter().find(|e| e.kind == entry.kind && e.reference == entry.reference).cloned();
         let recorded = || Decision::nothing().event(Event::PaymentRecorded { entry: entry.clone() });
@@ -49,6 +49,25 @@ pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
     }
     let part = sale::too_much_back(&draft.order, Decision::nothing());
     draft.add(part);
+}
+
+/// Returns that we know, as the channel tells of them by their numbers alone.
+fn told_by_number(order: &Order, snapshot: &Snapshot) -> Vec<LedgerEntry> {
+    let known = |reference: &str| {
+        order.money.ledger.iter().find(|e| e.kind == EntryKind::Refund && e.reference == reference).cloned()
+    };
+    let news = snapshot.return_news.iter();
+    news.filter_map(|news| Some(LedgerEntry { status: news.status, ..known(&news.reference)? })).collect()
+}
+
+/// A return that did not work is shown to a person until it is made good.
+pub(super) fn flag_failure(draft: &mut Draft) {
+    if draft.order.payment() == PaymentState::RefundFailed {
+        draft.flag(
+            AttentionKind::RefundFailed,
+            "money did not go back to the guest; return it again, or settle it there",
+        );
+    }
 }
 
 /// The channel has given the movement that we asked for its own number.

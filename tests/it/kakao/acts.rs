@@ -287,3 +287,81 @@ async fn where_the_platform_quotes_nothing_our_own_count_of_its_policy_holds() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_was_used_is_never_called_off_with_the_rest() {
+    let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
+    booked(&bridge, "pd_plain").await;
+    let path = format!("orders/{KAKAO}:R1/cancel");
+    let used = |units: [u32; 2]| {
+        let mut it = may_be_parted(reservation("R1", "pd_plain", "CONFIRMED"));
+        it["lines"][0]["used_quantity"] = json!(units[0]);
+        it["lines"][1]["used_quantity"] = json!(units[1]);
+        it
+    };
+    bridge.kakao_is(event("e2", "reservation.used", 2, &used([1, 0]), json!({"by": "CODE"})), "accepted").await;
+    // The platform's own quote speaks of all of the money.
+    bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": 0, "refund_krw": 93_000})));
+    bridge.post(&path, &json!({"reason": "rain"})).await.expect(200);
+    bridge.drain().await;
+    assert!(bridge.partners.sent("/cancel-quote")[0].url.ends_with("?lines=D1%3A1%2CD2%3A1"));
+    let call = bridge.partners.sent("R1/cancel").into_iter().find(|s| s.method == "POST").expect("a call");
+    let lines = json!([{"detail_no": "D1", "quantity": 1}, {"detail_no": "D2", "quantity": 1}]);
+    assert_eq!(call.body["lines"], lines);
+    assert_eq!(call.body["refund_krw"], 93_000 - 36_061, "38,000 of 98,000, after discount, was used");
+
+    let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
+    booked(&bridge, "pd_plain").await;
+    bridge.kakao_is(event("e2", "reservation.used", 2, &used([2, 1]), json!({"by": "CODE"})), "accepted").await;
+    bridge.post(&path, &json!({"reason": "rain"})).await.problem(409, "already_redeemed");
+    let mut whole = used([1, 0]);
+    whole["cancel_policy"]["partial_allowed"] = json!(false);
+    bridge.kakao_is(event("e3", "reservation.used", 3, &whole, json!({"by": "CODE"})), "accepted").await;
+    bridge.post(&path, &json!({"reason": "rain"})).await.problem(409, "partial_not_allowed");
+}
+
+#[tokio::test]
+async fn stock_counted_anew_is_a_message_of_its_own() {
+    let bridge = TestBridge::start_kakao_also(&format!("{CAN}, \"stock\""), "schedule_id = \"S-{date}\"").await;
+    bridge.partners.next("/stock", Outcome::Says(500, json!({})));
+    booked(&bridge, "pd_plain").await;
+    bridge.advance(Millis::minutes(5));
+    bridge.drain().await;
+    let sent = bridge.partners.sent("/stock");
+    assert_eq!(sent.len(), 2);
+    for call in &sent {
+        assert_eq!(call.headers["webhook-id"], call.headers["idempotency-key"], "one message, one key");
+    }
+    assert_ne!(sent[0].body, sent[1].body);
+    assert_ne!(sent[0].headers["webhook-id"], sent[1].headers["webhook-id"]);
+}
+
+#[tokio::test]
+async fn what_the_platform_accepts_by_itself_and_is_not_for_sale_is_shown_to_a_person() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let auto = |number: &str, product: &str, adults: u32| {
+        let mut it = reservation(number, product, "CONFIRMED");
+        it["confirm_mode"] = json!("AUTO");
+        it["lines"][0]["quantity"] = json!(adults);
+        it["lines"][0]["unit_price_krw"] = json!(1_000);
+        it["lines"][0]["amount_krw"] = json!(adults * 1_000);
+        for name in ["unit_price_krw", "amount_krw"] {
+            it["lines"][1][name] = json!(98_000 - adults * 1_000);
+        }
+        it
+    };
+    let off = json!({"event_id": "p1", "event_type": "product.status_changed", "schema_version": "1",
+        "occurred_at": "2026-11-21T10:10:00+09:00", "change": {"product_id": "pd_auto", "from": "ON_SALE", "to": "OFF_SALE"}});
+    bridge.kakao_is(off, "accepted").await;
+    for (number, product, adults, why) in
+        [("R1", "pd_plain", 4, None), ("R2", "pd_plain", 5, Some("(sold_out)")), ("R3", "pd_auto", 1, Some("(closed)"))]
+    {
+        let it = auto(number, product, adults);
+        bridge.kakao_is(event(number, "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
+        let order = bridge.booked(number).await;
+        assert_eq!(order.state, OrderState::Booked, "{number}");
+        let said: Vec<_> = order.attention.iter().map(|flag| flag.sentence.as_str()).collect();
+        assert_eq!(said.len(), usize::from(why.is_some()), "{number}: {said:?}");
+        assert!(why.is_none_or(|why| said[0].ends_with(why)), "{said:?}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use ticketbridge_core::money::PaymentState;
-use ticketbridge_core::order::{BookingState, CancelReason, OrderState, TicketingState};
+use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, TicketingState};
 
 use crate::support::TestBridge;
 use crate::support::kakao::{CAN, KAKAO, cancelled, event, reservation, with_cancels};
@@ -164,7 +164,9 @@ async fn edge_25_26_27_28_what_is_kept_and_what_goes_back() {
         let order = bridge.booked("R1").await;
         assert_eq!((order.payment(), order.money.fee()), (payment, kept), "{name}");
         assert_eq!(order.state, OrderState::Cancelled, "{name}");
-        assert!(order.attention.is_empty(), "{name}: {:?}", order.attention);
+        let kinds: Vec<_> = order.attention.iter().map(|flag| flag.kind).collect();
+        let shown: &[_] = if payment == RefundFailed { &[AttentionKind::RefundFailed] } else { &[] };
+        assert_eq!(kinds, shown, "{name}");
     }
 }
 
@@ -264,4 +266,39 @@ async fn a_part_called_off_leaves_the_rest_as_it_is() {
     let order = bridge.booked("R1").await;
     assert_eq!((order.state, order.live_units()), (OrderState::Booked, 2));
     assert_eq!(order.payment(), PaymentState::PartiallyRefunded);
+}
+
+#[tokio::test]
+async fn a_return_told_by_its_number_alone_is_followed_to_its_end_and_a_failed_one_is_shown_until_made_good() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    used(&bridge).await;
+    let now = reservation("R1", "pd_auto", "USED");
+    let cancel = json!({"payment_id": "pay_2", "cancel_id": "cx_1", "amount_krw": 3_000, "kind": "PAYMENT_ONLY", "status": "PENDING"});
+    let told = |status: &str| json!({"cancel_id": "cx_1", "status": status});
+    bridge.kakao_is(event("e3", "payment.canceled", 3, &now, json!({"cancels": [cancel]})), "accepted").await;
+    assert_eq!(bridge.booked("R1").await.payment(), PaymentState::RefundPending);
+    bridge.kakao_is(event("e4", "payment.refund_updated", 4, &now, told("FAILED")), "accepted").await;
+    let order = bridge.booked("R1").await;
+    assert_eq!(order.payment(), PaymentState::RefundFailed);
+    assert!(order.needs(AttentionKind::RefundFailed), "{:?}", order.attention);
+    bridge.kakao_is(event("e5", "payment.refund_updated", 5, &now, told("CREDITED")), "accepted").await;
+    let order = bridge.booked("R1").await;
+    assert_eq!((order.payment(), order.money.refunded()), (PaymentState::PartiallyRefunded, 3_000));
+    assert!(order.attention.is_empty(), "{:?}", order.attention);
+}
+
+#[tokio::test]
+async fn a_failed_return_is_shown_again_when_its_repetition_is_refused() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    used(&bridge).await;
+    let failed = with_cancels(reservation("R1", "pd_auto", "USED"), &[("pay_2", "cx_1", 3_000, "FAILED")]);
+    bridge.kakao_is(event("e3", "payment.canceled", 3, &failed, json!({})), "accepted").await;
+    let path = format!("orders/{KAKAO}:R1/return-payment");
+    assert!(bridge.booked("R1").await.needs(AttentionKind::RefundFailed));
+    bridge.partners.next("/payments/", Outcome::Says(409, json!({"error": {"code": "cancelable_changed"}})));
+    bridge.advance(ticketbridge_core::Millis::minutes(1));
+    bridge.post(&path, &json!({"amount": 3_000, "reason": "x"})).await.expect(200);
+    assert!(!bridge.booked("R1").await.needs(AttentionKind::RefundFailed), "it is on its way");
+    bridge.drain().await;
+    assert!(bridge.booked("R1").await.needs(AttentionKind::RefundFailed));
 }
