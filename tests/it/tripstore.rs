@@ -327,6 +327,25 @@ async fn edge_34_money_that_was_not_due_is_recorded_shown_and_sent_back() {
 }
 
 #[tokio::test]
+async fn money_for_a_cancelled_booking_is_no_concern_once_it_went_back() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let mut off = kind(trip("T1", "COMPLETED"), "LINK");
+    bridge.trip_is(event("e1", "booking.completed", 1, &off, json!({})), "accepted").await;
+    off["status"] = json!("CANCELED");
+    let free = json!({"fee_krw": 0, "refund_krw": 0});
+    bridge.trip_is(event("e2", "booking.canceled", 2, &off, free), "accepted").await;
+    let late = paid(off, "tp_1", "FULL", 3_180_000, None);
+    bridge.trip_is(event("e3", "payment.recorded", 3, &late, json!({})), "accepted").await;
+    assert!(bridge.tripped("T1").await.needs(AttentionKind::UnexpectedPayment));
+    let back = returned(late, "tp_1", "cx_1", 3_180_000);
+    bridge.partners.next("/payments/tp_1/cancel", Outcome::Says(200, json!({"booking": back, "revision": 4})));
+    bridge.drain().await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.payment(), order.money.fee()), (PaymentState::Refunded, 0));
+    assert!(!order.needs(AttentionKind::UnexpectedPayment));
+}
+
+#[tokio::test]
 async fn money_on_a_link_that_was_over_is_sent_back() {
     let bridge = TestBridge::start_trip(CAN).await;
     bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
@@ -391,6 +410,10 @@ async fn edge_45_departed_with_an_open_balance_raises_an_alarm() {
     assert_eq!((order.state, order.payment()), (OrderState::Completed, PaymentState::Partial));
     let shown = bridge.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
     assert_eq!(shown["attention"]["kind"], "open_balance");
+    let settled = paid(gone, "tp_2", "BALANCE", 2_880_000, None);
+    bridge.trip_is(event("e3", "payment.recorded", 3, &settled, json!({})), "accepted").await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.payment(), order.needs(AttentionKind::OpenBalance)), (PaymentState::Paid, false));
 }
 
 #[tokio::test]
