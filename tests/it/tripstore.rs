@@ -346,6 +346,31 @@ async fn money_for_a_cancelled_booking_is_no_concern_once_it_went_back() {
 }
 
 #[tokio::test]
+async fn edge_34_a_price_that_falls_below_what_is_paid_is_left_to_a_person() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let full = paid(kind(trip("T1", "COMPLETED"), "FULL"), "tp_1", "FULL", 3_180_000, None);
+    bridge.trip_is(event("e1", "booking.completed", 1, &full, json!({})), "accepted").await;
+    let give = format!("orders/{TRIP}:T1/return-payment");
+    bridge.post(&give, &json!({"reason": "x"})).await.problem(409, "not_used");
+    let mut less = full.clone();
+    less["amounts"]["discount_krw"] = json!(180_000);
+    bridge.trip_is(event("e2", "booking.completed", 2, &less, json!({})), "accepted").await;
+    bridge.drain().await;
+    assert!(bridge.tripped("T1").await.needs(AttentionKind::UnexpectedPayment));
+    assert_eq!(bridge.trip_label("T1").await, "예약완료·결제완료");
+    assert!(bridge.partners.sent("/payments/").is_empty(), "the marketplace may return it by itself");
+    bridge.post(&give, &json!({"amount": 180_001, "reason": "x"})).await.problem(409, "refund_exceeds");
+    let back = returned(less, "tp_1", "cx_1", 180_000);
+    bridge.partners.next("/payments/tp_1/cancel", Outcome::Says(200, json!({"booking": back, "revision": 3})));
+    bridge.post(&give, &json!({"reason": "cheaper"})).await.expect(200);
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/payments/tp_1/cancel")[0].body["cancel_krw"], 180_000);
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.state, order.money.refunded()), (OrderState::Booked, 180_000));
+    assert!(!order.needs(AttentionKind::UnexpectedPayment));
+}
+
+#[tokio::test]
 async fn money_on_a_link_that_was_over_is_sent_back() {
     let bridge = TestBridge::start_trip(CAN).await;
     bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
