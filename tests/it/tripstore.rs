@@ -371,6 +371,29 @@ async fn edge_34_a_price_that_falls_below_what_is_paid_is_left_to_a_person() {
 }
 
 #[tokio::test]
+async fn money_on_a_link_that_is_over_leaves_the_live_one_alone() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let it = kind(trip("T1", "COMPLETED"), "LINK");
+    bridge.trip_is(event("e1", "booking.completed", 1, &it, json!({})), "accepted").await;
+    for id in ["L1", "L2"] {
+        if id == "L2" {
+            bridge.partners.next("/payment-links", Outcome::Says(200, json!({})));
+        }
+        let made = json!({"link_id": id, "url": format!("https://pay.example/{id}")});
+        bridge.partners.next("/payment-links", Outcome::Says(201, made));
+        bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+        bridge.drain().await;
+    }
+    let late = paid(it, "tp_1", "FULL", 3_180_000, Some("L1"));
+    bridge.trip_is(event("e2", "payment.recorded", 2, &late, json!({})), "accepted").await;
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/payments/tp_1/cancel").len(), 1);
+    let states: Vec<_> = bridge.tripped("T1").await.mirror.unwrap().links.into_iter().map(|link| link.state).collect();
+    assert_eq!(states, [LinkState::Revoked, LinkState::Live]);
+    assert!(bridge.partners.sent("/payment-links/L2").is_empty());
+}
+
+#[tokio::test]
 async fn money_on_a_link_that_was_over_is_sent_back() {
     let bridge = TestBridge::start_trip(CAN).await;
     bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;

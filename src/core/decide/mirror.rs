@@ -82,13 +82,15 @@ pub(super) fn sync(
         reach(&mut draft, snapshot.picture.stage, snapshot.since, snapshot.called_off.as_ref(), moment);
         end_proposal(&mut draft);
         payments::settle_up(&mut draft, snapshot.called_off.as_ref(), moment.now);
-        payments::follow_links(&mut draft, snapshot);
         hand_over(&mut draft, order);
         for doubt in &snapshot.doubts {
             draft.flag(AttentionKind::Contradiction, doubt.clone());
         }
     }
     payments::unexpected(&mut draft, order, snapshot, moment);
+    if is_news {
+        payments::follow_links(&mut draft, snapshot);
+    }
     let decision = std::mem::take(&mut draft.decision);
     Ok(decision)
 }

@@ -333,7 +333,9 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
         }
     }
     let wants_out = matches!(snapshot.picture.stage, Stage::CancelRequested { .. });
-    if wants_out || draft.order.is_over() || open_balance(&draft.order) <= 0 {
+    // Money that is being sent back pays for nothing: the link that is live still has something to collect.
+    let open = open_balance(&draft.order) + draft.order.money.refund_pending();
+    if wants_out || draft.order.is_over() || open <= 0 {
         end_live_link(draft, LinkState::Revoked);
     }
 }
