@@ -294,6 +294,25 @@ async fn a_cancel_request_that_is_taken_back_leaves_the_booking_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_cancel_request_that_is_parked_keeps_where_it_came_from() {
+    for (from, state) in [("COMPLETED", BookingState::Confirmed), ("RECEIVED", BookingState::Requested)] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        let mut wants = with_deposit("T1");
+        wants["status"] = json!("CANCEL_REQUESTED");
+        bridge
+            .partners
+            .next("trip.example/v1/bookings/T1", Outcome::Says(200, json!({"booking": wants, "revision": 4})));
+        let told = event("e1", "booking.cancel_requested", 4, &wants, json!({"from_status": from}));
+        bridge.trip_is(told, "parked").await;
+        bridge.drain().await;
+        let order = bridge.tripped("T1").await;
+        assert_eq!(order.booking.as_ref().unwrap().state, state, "{from}");
+        assert_eq!(order.refund_case.as_ref().unwrap().state, RefundState::UnderReview, "{from}");
+        assert_eq!(bridge.trip_label("T1").await, "취소요청");
+    }
+}
+
+#[tokio::test]
 async fn edge_34_money_that_was_not_due_is_recorded_shown_and_sent_back() {
     // More than is due; on a link that was over; on a cancelled booking.
     let bridge = TestBridge::start_trip(CAN).await;
