@@ -16,7 +16,7 @@ use crate::fat_events::read::NOBODYS_PHONE;
 /// The end of the memo, unless the settings say otherwise.
 pub(super) const MEMO_TAIL: &str = "상세 예약내용 및 결제내역은 트립파트너스에서 확인";
 
-/// A new booking, or a changed one that the agency has a number for.
+/// A new booking; or a changed one, once the books have taken it.
 pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
     let mirror = order.mirror.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
     let number = order.channel_order_id.as_str();
@@ -45,7 +45,8 @@ pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) 
         "collect_from_customer_krw": if by_agency { order.money.due } else { 0 },
         "memo": memo,
     });
-    let known = mirror.partner_number();
+    // The marketplace may know the agency's number before the agency's books know the booking.
+    let known = mirror.partner_number().filter(|_| mirror.handed_over);
     let (method, url, key) = match known {
         Some(agency_number) => {
             let url = format!("{}/v1/bookings/{}", erp.base_url, part(agency_number));

@@ -266,6 +266,8 @@ fn money(it: &Booking, told: &Told<'_>) -> (Vec<LedgerEntry>, Vec<Payment>) {
             link: payment.link.clone(),
         });
     }
+    // Newest first, also of two that were approved in the same second: the balance goes back before the deposit (8.5).
+    payments.reverse();
     (entries, payments)
 }
 

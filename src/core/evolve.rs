@@ -1,6 +1,7 @@
 //! What is true after an event. Total, and the only way in which an order changes.
 
 use crate::command::Sale;
+use crate::effect::Report;
 use crate::event::{Event, EventRecord};
 use crate::id::BookingId;
 use crate::mirror::{Mirror, PartnerNumber};
@@ -277,6 +278,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::RefundForced { .. } => {}
         Event::BookingCancelled { .. } => end_booking(order, BookingState::Cancelled),
         Event::OrderCancelled { reason, .. } => cancel_order(order, *reason),
+        Event::ReportAcknowledged { report: Report::HandOver } => with_mirror(order, |m| m.handed_over = true),
         Event::ReportAcknowledged { .. } | Event::GuestsRevealed { .. } => {}
         Event::ReportRefused { .. } => {}
         Event::PictureTaken { mirror, sale, dates } => picture(order, mirror, sale, *dates),

@@ -217,6 +217,9 @@ pub struct Mirror {
     pub links: Vec<PaymentLink>,
     /// The partner's numbers, oldest first; the last one holds.
     pub partner_numbers: Vec<PartnerNumber>,
+    /// Whether the partner's own books have taken the order: a later hand-over is a change of what they know.
+    #[serde(default)]
+    pub handed_over: bool,
 }
 
 impl Mirror {

@@ -2,6 +2,7 @@
 //! `protocols/korea.md` 11).
 
 use serde_json::{Value, json};
+use ticketbridge_core::Millis;
 use ticketbridge_core::mirror::LinkState;
 use ticketbridge_core::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundState};
@@ -138,6 +139,35 @@ async fn edge_40_41_the_agencys_books_get_a_constant_phone_and_a_memo() {
     let told = bridge.partners.sent("erp.example");
     assert_eq!(told.len(), 2);
     assert_eq!((told[1].method.as_str(), told[1].url.as_str()), ("PUT", "https://erp.example/v1/bookings/YB-1"));
+}
+
+/// The marketplace may know the agency's number before the agency's books have heard of the booking.
+#[tokio::test]
+async fn a_booking_that_comes_with_a_number_is_handed_over_as_a_new_one() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.partners.next("erp.example", Outcome::NotSent);
+    let booked = with_number(trip("T1", "RECEIVED"), "YB-1");
+    bridge.trip_is(event("e1", "booking.received", 1, &booked, json!({})), "accepted").await;
+    bridge.drain().await;
+    bridge.partners.next("erp.example", Outcome::Says(201, json!({"agency_booking_no": "YB-1"})));
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    let mut moved = booked;
+    moved["departure_date"] = json!("2027-02-15");
+    bridge.trip_is(event("e2", "booking.completed", 2, &moved, json!({})), "accepted").await;
+    bridge.drain().await;
+    let told: Vec<(String, String)> = bridge
+        .partners
+        .sent("erp.example/v1/bookings")
+        .iter()
+        .filter(|call| call.method != "GET")
+        .map(|call| {
+            let key = call.headers["idempotency-key"].to_str().expect("text").to_owned();
+            (call.method.to_string(), key.split('_').next().unwrap_or_default().to_owned())
+        })
+        .collect();
+    let told: Vec<(&str, &str)> = told.iter().map(|(method, key)| (method.as_str(), key.as_str())).collect();
+    assert_eq!(told, [("POST", "erp-T1"), ("POST", "erp-T1"), ("PUT", "dlv")]);
 }
 
 fn with_number(mut booking: Value, number: &str) -> Value {
@@ -501,6 +531,19 @@ async fn a_refund_goes_to_the_newest_payment_first() {
         .collect();
     assert!(sent[0].0.ends_with("/tp_2/cancel") && sent[1].0.ends_with("/tp_1/cancel"), "{sent:?}");
     assert_eq!((sent[0].1, sent[1].1), (2_880_000, 120_000));
+    // Also where both were approved in the same second.
+    let mut gone = paid(with_deposit("T2"), "tp_4", "BALANCE", 2_880_000, None);
+    gone["payments"][1]["approved_at"] = gone["payments"][0]["approved_at"].clone();
+    bridge.trip_is(event("e3", "booking.completed", 1, &gone, json!({})), "accepted").await;
+    gone["status"] = json!("DEPARTED");
+    bridge.trip_is(event("e4", "booking.departed", 2, &gone, json!({})), "accepted").await;
+    bridge
+        .post(&format!("orders/{TRIP}:T2/return-payment"), &json!({"amount": 1_000, "reason": "late bus"}))
+        .await
+        .expect(200);
+    bridge.drain().await;
+    let sent = bridge.partners.sent("/payments/");
+    assert!(sent[2].url.ends_with("/tp_4/cancel"), "{}", sent[2].url);
 }
 
 #[tokio::test]

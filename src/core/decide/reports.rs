@@ -41,14 +41,15 @@ pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) ->
 }
 
 fn flag(order: &Order, report: &Report, outcome: &ReportOutcome, decision: Decision) -> Decision {
-    let (code, why) = match outcome {
+    let (code, why, said) = match outcome {
         ReportOutcome::Acknowledged | ReportOutcome::LeftToPerson { .. } | ReportOutcome::Overtaken => return decision,
-        ReportOutcome::Refused { code, why } => (code.clone(), why.clone()),
-        ReportOutcome::GivenUp { why } => ("given_up".to_owned(), why.clone()),
+        ReportOutcome::Refused { code, why } => (code.clone(), why, format!("{why} ({code})")),
+        ReportOutcome::GivenUp { why } => ("given_up".to_owned(), why, why.clone()),
     };
+    let whom = if *report == Report::HandOver { "the partner's own books" } else { "the channel" };
     decision.event(Event::ReportRefused { report: report.clone(), code, why: why.clone() }).attention(
         order,
         AttentionKind::ReportRefused,
-        format!("the channel could not be told `{}`: {why}", report.name()),
+        format!("{whom} could not be told `{}`: {said}", report.name()),
     )
 }
