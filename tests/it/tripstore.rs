@@ -357,6 +357,29 @@ async fn edge_34_money_that_was_not_due_is_recorded_shown_and_sent_back() {
 }
 
 #[tokio::test]
+async fn edge_34_money_that_is_too_much_since_the_price_fell_is_shown_and_can_be_returned() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let full = paid(kind(trip("T1", "COMPLETED"), "FULL"), "tp_1", "FULL", 3_180_000, None);
+    bridge.trip_is(event("e1", "booking.completed", 1, &full, json!({})), "accepted").await;
+    let back = |amount: i64| json!({ "amount": amount, "reason": "the price has fallen" });
+    let path = format!("orders/{TRIP}:T1/return-payment");
+    bridge.post(&path, &back(1_000)).await.problem(409, "not_used");
+    let mut cheaper = full;
+    cheaper["amounts"]["total_sale_krw"] = json!(3_000_000);
+    cheaper["amounts"]["outstanding_krw"] = json!(0);
+    bridge.trip_is(event("e2", "booking.completed", 2, &cheaper, json!({})), "accepted").await;
+    bridge.drain().await;
+    let shown = bridge.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
+    assert_eq!(shown["attention"]["kind"], "unexpected_payment", "{shown}");
+    assert!(bridge.partners.sent("/payments/").is_empty(), "a price may still move: a person returns it");
+    bridge.post(&path, &back(180_001)).await.problem(409, "refund_exceeds");
+    bridge.post(&path, &back(180_000)).await.expect(200);
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/payments/tp_1/cancel")[0].body["cancel_krw"], 180_000);
+    bridge.post(&path, &back(1)).await.problem(409, "not_used");
+}
+
+#[tokio::test]
 async fn money_on_a_link_that_was_over_is_sent_back() {
     let bridge = TestBridge::start_trip(CAN).await;
     bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;

@@ -115,9 +115,13 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
             want_return(draft, &entry.reference, entry.amount, entry.amount, "unexpected payment", index, moment);
         }
     }
-    let money = &draft.order.money;
-    let over = money.received() - money.refunded() - money.refund_pending() - money.due;
-    let newest = news.last().filter(|_| over > 0 && draft.order.state != OrderState::Cancelled);
+    let over = overpaid(&draft.order);
+    let newest = news.last().filter(|_| over > 0);
+    if over > overpaid(before).max(0) && newest.is_none() {
+        let sentence =
+            format!("{over} more was received than is due now: the price has fallen; return it with `return-payment`");
+        draft.flag(AttentionKind::UnexpectedPayment, sentence);
+    }
     if let Some(newest) = newest {
         flagged = true;
         let amount = over.min(newest.amount);
@@ -127,6 +131,15 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
         let sentence = "money came that was not due; it is being returned";
         let part = Decision::nothing().attention(&draft.order, AttentionKind::UnexpectedPayment, sentence);
         draft.add(part);
+    }
+}
+
+/// What was received beyond what is due, and is not on its way back; of an order that was called off nothing is due by its price.
+fn overpaid(order: &Order) -> i64 {
+    let money = &order.money;
+    match order.state {
+        OrderState::Cancelled => 0,
+        _ => money.received() - money.refunded() - money.refund_pending() - money.due,
     }
 }
 
@@ -175,13 +188,16 @@ pub(super) fn return_payments(
         return Err(Rejection::new(Why::NoPayment, "nothing was paid for this order through the channel"));
     }
     let state = order.booking.as_ref().map(|b| b.state);
-    if matches!(state, Some(BookingState::Requested | BookingState::Confirmed)) {
-        let sentence = "only what has been used, or called off, is paid back alone; mark it used, or cancel it";
+    let is_to_come = matches!(state, Some(BookingState::Requested | BookingState::Confirmed));
+    if is_to_come && overpaid(order) <= 0 {
+        let sentence =
+            "only what has been used, called off or paid too much is paid back alone; mark it used, or cancel it";
         return Err(Rejection::new(Why::NotUsed, sentence));
     }
     let mut payments: Vec<(&Payment, i64)> = mirror.picture.payments.iter().map(|p| (p, left_of(order, p))).collect();
     payments.sort_by_key(|(payment, _)| std::cmp::Reverse(payment.at));
     let left: i64 = payments.iter().map(|(_, left)| (*left).max(0)).sum();
+    let left = if is_to_come { left.min(overpaid(order)) } else { left };
     let mut open = amount.unwrap_or(left);
     if open <= 0 || open > left {
         return Err(Rejection::new(Why::RefundExceeds, format!("{left} can still go back")).at("amount"));
