@@ -77,9 +77,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }
         Event::PaymentRecorded { entry } => {
             order.money.record(entry.clone());
-            if order.state != OrderState::Cancelled && order.money.refunded() <= order.money.received() {
-                clear(order, AttentionKind::UnexpectedPayment);
-            }
+            settle_alarms(order);
         }
         Event::BookingOpened => order.state = OrderState::AwaitingBooking,
         Event::BookingRequested { booking } => {
@@ -325,6 +323,7 @@ fn picture(order: &mut Order, mirror: &Mirror, sale: &Sale, (first, last): (Opti
     if moved {
         clear(order, AttentionKind::ToDoByHand);
     }
+    let moved_price = order.money.due != sale.due;
     order.mirror = Some(Box::new(mirror.clone()));
     order.is_stub = false;
     order.placed_at = sale.placed_at;
@@ -333,6 +332,9 @@ fn picture(order: &mut Order, mirror: &Mirror, sale: &Sale, (first, last): (Opti
     order.money.mode = sale.payment_mode;
     order.money.gross = sale.gross;
     order.money.due = sale.due;
+    if moved_price {
+        settle_alarms(order);
+    }
     if let Some(booking) = &mut order.booking {
         booking.visit_date = first;
         booking.valid_until = last;
@@ -363,6 +365,24 @@ fn erase_guests(order: &mut Order) {
 
 fn clear(order: &mut Order, kind: AttentionKind) {
     order.attention.retain(|a| a.kind != kind);
+}
+
+/// Alarms about money end when the money is right: nothing that was not due is left here, and nothing that is due is missing.
+fn settle_alarms(order: &mut Order) {
+    let money = &order.money;
+    let held = money.received() - money.refunded();
+    let is_even = match order.state {
+        OrderState::Cancelled => held >= 0 && held == money.fee(),
+        // Only a channel that tells its orders whole says what is due now.
+        _ => held >= 0 && (order.mirror.is_none() || held <= money.due),
+    };
+    let is_paid = money.received() >= money.due;
+    if is_even {
+        clear(order, AttentionKind::UnexpectedPayment);
+    }
+    if is_paid {
+        clear(order, AttentionKind::OpenBalance);
+    }
 }
 
 fn case_is_over(order: &mut Order) {
@@ -439,6 +459,7 @@ fn end_booking(order: &mut Order, state: BookingState) {
 fn cancel_order(order: &mut Order, reason: CancelReason) {
     order.state = OrderState::Cancelled;
     order.cancel_reason = Some(reason);
+    clear(order, AttentionKind::OpenBalance);
     // What was expected to come back, and never will be mentioned again, stays as it is: only the channel's word settles money.
     if order.money.received() == 0 {
         order.money.ledger.retain(|e: &LedgerEntry| {

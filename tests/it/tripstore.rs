@@ -324,6 +324,25 @@ async fn a_cancel_request_that_is_taken_back_leaves_the_booking_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_cancel_request_that_is_parked_keeps_where_it_came_from() {
+    for (from, state) in [("COMPLETED", BookingState::Confirmed), ("RECEIVED", BookingState::Requested)] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        let mut wants = with_deposit("T1");
+        wants["status"] = json!("CANCEL_REQUESTED");
+        bridge
+            .partners
+            .next("trip.example/v1/bookings/T1", Outcome::Says(200, json!({"booking": wants, "revision": 4})));
+        let told = event("e1", "booking.cancel_requested", 4, &wants, json!({"from_status": from}));
+        bridge.trip_is(told, "parked").await;
+        bridge.drain().await;
+        let order = bridge.tripped("T1").await;
+        assert_eq!(order.booking.as_ref().unwrap().state, state, "{from}");
+        assert_eq!(order.refund_case.as_ref().unwrap().state, RefundState::UnderReview, "{from}");
+        assert_eq!(bridge.trip_label("T1").await, "취소요청");
+    }
+}
+
+#[tokio::test]
 async fn edge_34_money_that_was_not_due_is_recorded_shown_and_sent_back() {
     // More than is due; on a link that was over; on a cancelled booking.
     let bridge = TestBridge::start_trip(CAN).await;
@@ -357,26 +376,70 @@ async fn edge_34_money_that_was_not_due_is_recorded_shown_and_sent_back() {
 }
 
 #[tokio::test]
-async fn edge_34_money_that_is_too_much_since_the_price_fell_is_shown_and_can_be_returned() {
+async fn money_for_a_cancelled_booking_is_no_concern_once_it_went_back() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let mut off = kind(trip("T1", "COMPLETED"), "LINK");
+    bridge.trip_is(event("e1", "booking.completed", 1, &off, json!({})), "accepted").await;
+    off["status"] = json!("CANCELED");
+    let free = json!({"fee_krw": 0, "refund_krw": 0});
+    bridge.trip_is(event("e2", "booking.canceled", 2, &off, free), "accepted").await;
+    let late = paid(off, "tp_1", "FULL", 3_180_000, None);
+    bridge.trip_is(event("e3", "payment.recorded", 3, &late, json!({})), "accepted").await;
+    assert!(bridge.tripped("T1").await.needs(AttentionKind::UnexpectedPayment));
+    let back = returned(late, "tp_1", "cx_1", 3_180_000);
+    bridge.partners.next("/payments/tp_1/cancel", Outcome::Says(200, json!({"booking": back, "revision": 4})));
+    bridge.drain().await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.payment(), order.money.fee()), (PaymentState::Refunded, 0));
+    assert!(!order.needs(AttentionKind::UnexpectedPayment));
+}
+
+#[tokio::test]
+async fn edge_34_a_price_that_falls_below_what_is_paid_is_left_to_a_person() {
     let bridge = TestBridge::start_trip(CAN).await;
     let full = paid(kind(trip("T1", "COMPLETED"), "FULL"), "tp_1", "FULL", 3_180_000, None);
     bridge.trip_is(event("e1", "booking.completed", 1, &full, json!({})), "accepted").await;
-    let back = |amount: i64| json!({ "amount": amount, "reason": "the price has fallen" });
-    let path = format!("orders/{TRIP}:T1/return-payment");
-    bridge.post(&path, &back(1_000)).await.problem(409, "not_used");
-    let mut cheaper = full;
-    cheaper["amounts"]["total_sale_krw"] = json!(3_000_000);
-    cheaper["amounts"]["outstanding_krw"] = json!(0);
-    bridge.trip_is(event("e2", "booking.completed", 2, &cheaper, json!({})), "accepted").await;
+    let give = format!("orders/{TRIP}:T1/return-payment");
+    bridge.post(&give, &json!({"reason": "x"})).await.problem(409, "not_used");
+    let mut less = full.clone();
+    less["amounts"]["discount_krw"] = json!(180_000);
+    bridge.trip_is(event("e2", "booking.completed", 2, &less, json!({})), "accepted").await;
     bridge.drain().await;
-    let shown = bridge.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
-    assert_eq!(shown["attention"]["kind"], "unexpected_payment", "{shown}");
-    assert!(bridge.partners.sent("/payments/").is_empty(), "a price may still move: a person returns it");
-    bridge.post(&path, &back(180_001)).await.problem(409, "refund_exceeds");
-    bridge.post(&path, &back(180_000)).await.expect(200);
+    assert!(bridge.tripped("T1").await.needs(AttentionKind::UnexpectedPayment));
+    assert_eq!(bridge.trip_label("T1").await, "예약완료·결제완료");
+    assert!(bridge.partners.sent("/payments/").is_empty(), "the marketplace may return it by itself");
+    bridge.post(&give, &json!({"amount": 180_001, "reason": "x"})).await.problem(409, "refund_exceeds");
+    let back = returned(less, "tp_1", "cx_1", 180_000);
+    bridge.partners.next("/payments/tp_1/cancel", Outcome::Says(200, json!({"booking": back, "revision": 3})));
+    bridge.post(&give, &json!({"reason": "cheaper"})).await.expect(200);
     bridge.drain().await;
     assert_eq!(bridge.partners.sent("/payments/tp_1/cancel")[0].body["cancel_krw"], 180_000);
-    bridge.post(&path, &back(1)).await.problem(409, "not_used");
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.state, order.money.refunded()), (OrderState::Booked, 180_000));
+    assert!(!order.needs(AttentionKind::UnexpectedPayment));
+}
+
+#[tokio::test]
+async fn money_on_a_link_that_is_over_leaves_the_live_one_alone() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let it = kind(trip("T1", "COMPLETED"), "LINK");
+    bridge.trip_is(event("e1", "booking.completed", 1, &it, json!({})), "accepted").await;
+    for id in ["L1", "L2"] {
+        if id == "L2" {
+            bridge.partners.next("/payment-links", Outcome::Says(200, json!({})));
+        }
+        let made = json!({"link_id": id, "url": format!("https://pay.example/{id}")});
+        bridge.partners.next("/payment-links", Outcome::Says(201, made));
+        bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+        bridge.drain().await;
+    }
+    let late = paid(it, "tp_1", "FULL", 3_180_000, Some("L1"));
+    bridge.trip_is(event("e2", "payment.recorded", 2, &late, json!({})), "accepted").await;
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/payments/tp_1/cancel").len(), 1);
+    let states: Vec<_> = bridge.tripped("T1").await.mirror.unwrap().links.into_iter().map(|link| link.state).collect();
+    assert_eq!(states, [LinkState::Revoked, LinkState::Live]);
+    assert!(bridge.partners.sent("/payment-links/L2").is_empty());
 }
 
 #[tokio::test]
@@ -444,6 +507,10 @@ async fn edge_45_departed_with_an_open_balance_raises_an_alarm() {
     assert_eq!((order.state, order.payment()), (OrderState::Completed, PaymentState::Partial));
     let shown = bridge.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
     assert_eq!(shown["attention"]["kind"], "open_balance");
+    let settled = paid(gone, "tp_2", "BALANCE", 2_880_000, None);
+    bridge.trip_is(event("e3", "payment.recorded", 3, &settled, json!({})), "accepted").await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.payment(), order.needs(AttentionKind::OpenBalance)), (PaymentState::Paid, false));
 }
 
 #[tokio::test]

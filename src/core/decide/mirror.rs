@@ -82,15 +82,27 @@ pub(super) fn sync(
         reach(&mut draft, snapshot.picture.stage, snapshot.since, snapshot.called_off.as_ref(), moment);
         end_proposal(&mut draft);
         payments::settle_up(&mut draft, snapshot.called_off.as_ref(), moment.now);
-        payments::follow_links(&mut draft, snapshot);
         hand_over(&mut draft, order);
         for doubt in &snapshot.doubts {
             draft.flag(AttentionKind::Contradiction, doubt.clone());
         }
+    } else if tells_of_confirmation(order, snapshot) {
+        confirmed(&mut draft, moment);
     }
     payments::unexpected(&mut draft, order, snapshot, moment);
+    if is_news {
+        payments::follow_links(&mut draft, snapshot);
+    }
     let decision = std::mem::take(&mut draft.decision);
     Ok(decision)
+}
+
+/// A request to cancel names where it came from; the same picture when it is read back does not (`protocols/korea.md` 9.1).
+fn tells_of_confirmation(order: &Order, snapshot: &Snapshot) -> bool {
+    let Some(known) = order.mirror.as_deref().map(|mirror| &mirror.picture) else { return false };
+    snapshot.picture.revision > 0
+        && known.stage == Stage::CancelRequested { confirmed: false }
+        && snapshot.picture.stage == Stage::CancelRequested { confirmed: true }
 }
 
 /// TS-06: money that came in one way does not become money of another.

@@ -116,13 +116,7 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
         }
     }
     let over = overpaid(&draft.order);
-    let newest = news.last().filter(|_| over > 0);
-    if over > overpaid(before).max(0) && newest.is_none() {
-        let sentence =
-            format!("{over} more was received than is due now: the price has fallen; return it with `return-payment`");
-        draft.flag(AttentionKind::UnexpectedPayment, sentence);
-    }
-    if let Some(newest) = newest {
+    if let Some(newest) = news.last().filter(|_| over > 0) {
         flagged = true;
         let amount = over.min(newest.amount);
         want_return(draft, &newest.reference, amount, newest.amount, "overpaid", news.len(), moment);
@@ -131,16 +125,20 @@ pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot,
         let sentence = "money came that was not due; it is being returned";
         let part = Decision::nothing().attention(&draft.order, AttentionKind::UnexpectedPayment, sentence);
         draft.add(part);
+    } else if over > 0 {
+        // The price fell. The channel may return the rest by itself, so that a person decides.
+        let sentence = format!("{over} more is paid than is due now; return it, unless the channel does");
+        draft.flag(AttentionKind::UnexpectedPayment, sentence);
     }
 }
 
-/// What was received beyond what is due, and is not on its way back; of an order that was called off nothing is due by its price.
+/// What is held of a live order above its price, and is not on its way back.
 fn overpaid(order: &Order) -> i64 {
     let money = &order.money;
-    match order.state {
-        OrderState::Cancelled => 0,
-        _ => money.received() - money.refunded() - money.refund_pending() - money.due,
+    if order.state == OrderState::Cancelled || money.mode != PaymentMode::Ledger {
+        return 0;
     }
+    (money.received() - money.refunded() - money.refund_pending() - money.due).max(0)
 }
 
 fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &str, index: usize, moment: Moment) {
@@ -188,16 +186,17 @@ pub(super) fn return_payments(
         return Err(Rejection::new(Why::NoPayment, "nothing was paid for this order through the channel"));
     }
     let state = order.booking.as_ref().map(|b| b.state);
-    let is_to_come = matches!(state, Some(BookingState::Requested | BookingState::Confirmed));
-    if is_to_come && overpaid(order) <= 0 {
-        let sentence =
-            "only what has been used, called off or paid too much is paid back alone; mark it used, or cancel it";
+    let is_ahead = matches!(state, Some(BookingState::Requested | BookingState::Confirmed));
+    let over = overpaid(order);
+    if is_ahead && over == 0 {
+        let sentence = "only what has been used, or called off, is paid back alone; mark it used, or cancel it";
         return Err(Rejection::new(Why::NotUsed, sentence));
     }
     let mut payments: Vec<(&Payment, i64)> = mirror.picture.payments.iter().map(|p| (p, left_of(order, p))).collect();
     payments.sort_by_key(|(payment, _)| std::cmp::Reverse(payment.at));
     let left: i64 = payments.iter().map(|(_, left)| (*left).max(0)).sum();
-    let left = if is_to_come { left.min(overpaid(order)) } else { left };
+    // What is still ahead keeps its price.
+    let left = if is_ahead { left.min(over) } else { left };
     let mut open = amount.unwrap_or(left);
     if open <= 0 || open > left {
         return Err(Rejection::new(Why::RefundExceeds, format!("{left} can still go back")).at("amount"));
@@ -334,7 +333,9 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
         }
     }
     let wants_out = matches!(snapshot.picture.stage, Stage::CancelRequested { .. });
-    if wants_out || draft.order.is_over() || open_balance(&draft.order) <= 0 {
+    // Money that is being sent back pays for nothing: the link that is live still has something to collect.
+    let open = open_balance(&draft.order) + draft.order.money.refund_pending();
+    if wants_out || draft.order.is_over() || open <= 0 {
         end_live_link(draft, LinkState::Revoked);
     }
 }
