@@ -158,7 +158,12 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             RefundIntent::ApproveOnceVoid,
             TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
         ) => {
-            return Review::Approve;
+            // The approval makes the tickets of a called-off booking void too; what its back-end keeps is not asked for again.
+            return match order.called_off_and_live().map(|other| other.ticketing.state) {
+                Some(TicketingState::Cancelling) => Review::Wait,
+                Some(TicketingState::CancelRefused) => Review::Person(OTHER_TICKET),
+                _ => Review::Approve,
+            };
         }
         (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => return Review::Wait,
         (_, TicketingState::CancelRefused) if order.parked_for(booking) => {
@@ -187,12 +192,14 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     }
 }
 
+const OTHER_TICKET: &str = "a ticket of the called-off booking may still admit somebody";
+
 /// Not booked, or no longer: approved as soon as no ticket of a called-off booking can admit anybody.
 fn not_booked(order: &Order) -> Review {
     match order.called_off_and_live().map(|booking| booking.ticketing.state) {
         None => Review::Approve,
         Some(TicketingState::Cancelling) => Review::Wait,
-        Some(_) => Review::Person("a ticket of the called-off booking may still admit somebody"),
+        Some(_) => Review::Person(OTHER_TICKET),
     }
 }
 
