@@ -86,6 +86,7 @@ pub(crate) fn order() -> Order {
         past_refund_cases: Vec::new(),
         parked_redemption: None,
         attention: Vec::new(),
+        unheard: Vec::new(),
         mirror: None,
         is_stub: false,
         placed_at: NOW,

@@ -66,7 +66,7 @@ pub async fn run(afterwards: Afterwards) -> ExitCode {
         Err(problem) => return fail(problem),
     };
     let mut out = std::io::stdout();
-    let passed = match show(&cast, &mut out).await {
+    let passed = match show(&cast, afterwards, &mut out).await {
         Ok(passed) => passed,
         Err(error) => return fail(format!("the timeline cannot be printed: {error}")),
     };
@@ -91,14 +91,14 @@ struct Tally {
 }
 
 /// Plays every story, printing its timeline as it goes.
-async fn show(cast: &Cast, out: &mut (impl Write + Send)) -> std::io::Result<bool> {
+async fn show(cast: &Cast, afterwards: Afterwards, out: &mut (impl Write + Send)) -> std::io::Result<bool> {
     introduce(cast, out)?;
     let mut tally = Tally::default();
     show_chapters(&cast.douyin, stories::douyin::STORIES, DOUYIN, &mut tally, out).await?;
     show_chapters(&cast.kakao, stories::kakao::STORIES, KAKAO, &mut tally, out).await?;
     show_chapters(&cast.trip, stories::tripstore::STORIES, TRIPSTORE, &mut tally, out).await?;
     writeln!(out, "\n{} of {} stories ended as they should.", tally.played - tally.failed, tally.played)?;
-    where_next(cast, out)?;
+    where_next(cast, afterwards, out)?;
     Ok(tally.failed == 0)
 }
 
@@ -146,11 +146,18 @@ async fn show_chapters<C: Channel>(
     Ok(())
 }
 
-fn where_next(cast: &Cast, out: &mut impl Write) -> std::io::Result<()> {
+fn where_next(cast: &Cast, afterwards: Afterwards, out: &mut impl Write) -> std::io::Result<()> {
     writeln!(out, "\nWhere to look next")?;
-    writeln!(out, "  cargo run -- demo --keep      the same, and it stays up; then ask it yourself:")?;
-    writeln!(out, "    curl -H 'Authorization: Bearer {}' {}/ops/v1/orders", cast.ops_token, cast.bridge.url())?;
-    writeln!(out, "    curl {}/metrics", cast.bridge.url())?;
+    match afterwards {
+        Afterwards::Leave => {
+            writeln!(out, "  cargo run -- demo --keep      the same, and it stays up and tells you what to ask it")?;
+        }
+        Afterwards::Stay => {
+            let (token, url) = (&cast.ops_token, cast.bridge.url());
+            writeln!(out, "  curl -H 'Authorization: Bearer {token}' {url}/ops/v1/orders")?;
+            writeln!(out, "  curl {url}/metrics")?;
+        }
+    }
     writeln!(
         out,
         "  cargo run -- sandbox --list   all the stories, and how to play them against a bridge of your own"

@@ -275,6 +275,8 @@ pub enum ReportOutcome {
     },
     /// The order had changed at the channel meanwhile; what it is now has been taken over.
     Overtaken,
+    /// Ops have taken the call out: nobody is to look at it any more.
+    Dropped,
 }
 
 /// What can be asked of an order.

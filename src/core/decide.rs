@@ -94,6 +94,7 @@ fn retract_presumed(order: &Order, decision: Decision) -> Decision {
                 is_presumed = false;
             }
             Event::RefundApproved { pending: Some(_), .. } => is_presumed = true,
+            Event::PaymentRetracted { reference } if reference == PRESUMED => is_presumed = false,
             _ => {}
         }
         events.push(event);

@@ -346,6 +346,16 @@ pub enum Event {
         /// What the person has to do.
         what: String,
     },
+    /// Ops have taken out what the channel could not be told.
+    ReportDropped {
+        /// What was to be reported.
+        report: Report,
+    },
+    /// The channel does not do what was approved: the case is to be decided again, and the money is not on its way.
+    RefundReopened {
+        /// Which case.
+        case: RefundCaseId,
+    },
     /// The order had changed at the channel before our call; it is decided again.
     ReportOvertaken {
         /// What was to be reported.
@@ -452,6 +462,8 @@ impl Event {
             Event::PartnerNumberChanged { .. } => "partner_number_changed",
             Event::PaymentRetracted { .. } => "payment_retracted",
             Event::ReportLeftToPerson { .. } => "report_left_to_person",
+            Event::ReportDropped { .. } => "report_dropped",
+            Event::RefundReopened { .. } => "refund_reopened",
             Event::ReportOvertaken { .. } => "report_overtaken",
             Event::GuestsRevealed { .. } => "guests_revealed",
             Event::GuestsErased { .. } => "guests_erased",

@@ -12,6 +12,7 @@ use crate::order::{
 };
 use crate::personal::{DocumentNumber, Person};
 use crate::time::{Date, UnixMillis};
+use crate::unheard::{UNHEARD, Unheard, is_missed, makes_up_for};
 
 /// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
 pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
@@ -20,7 +21,9 @@ pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
         (None, _) => return None,
         (Some(order), _) => order,
     };
+    let flagged = UNHEARD.map(|kind| (kind, order.misses_any(kind)));
     apply(&mut order, &record.event, record.at);
+    forget_unheard(&mut order, flagged);
     order.version = record.seq;
     order.updated_at = record.at;
     Some(order)
@@ -56,6 +59,7 @@ fn place(id: crate::id::OrderId, placed: &crate::command::PlaceOrder, at: UnixMi
         past_refund_cases: Vec::new(),
         parked_redemption: None,
         attention: Vec::new(),
+        unheard: Vec::new(),
         mirror: None,
         is_stub: placed.is_stub,
         placed_at: sale.placed_at,
@@ -278,9 +282,27 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::RefundForced { .. } => {}
         Event::BookingCancelled { .. } => end_booking(order, BookingState::Cancelled),
         Event::OrderCancelled { reason, .. } => cancel_order(order, *reason),
-        Event::ReportAcknowledged { report: Report::HandOver } => with_mirror(order, |m| m.handed_over = true),
-        Event::ReportAcknowledged { .. } | Event::GuestsRevealed { .. } => {}
-        Event::ReportRefused { .. } => {}
+        Event::ReportAcknowledged { report } => {
+            if *report == Report::HandOver {
+                with_mirror(order, |m| m.handed_over = true);
+            }
+            order.unheard.retain(|unheard| !makes_up_for(report, &unheard.report));
+        }
+        Event::GuestsRevealed { .. } => {}
+        Event::ReportRefused { report, .. } => not_heard(order, report, AttentionKind::ReportRefused),
+        Event::ReportLeftToPerson { report, .. } => not_heard(order, report, AttentionKind::ToDoByHand),
+        Event::ReportDropped { report } => {
+            for unheard in order.unheard.iter_mut().filter(|unheard| unheard.report == *report) {
+                unheard.is_put_aside = true;
+            }
+        }
+        Event::RefundReopened { .. } => with_case(order, |c| {
+            c.state = RefundState::UnderReview;
+            c.intent = RefundIntent::Undecided;
+            c.fee = None;
+            c.decided_by = None;
+            c.decided_at = None;
+        }),
         Event::PictureTaken { mirror, sale, dates } => picture(order, mirror, sale, *dates),
         Event::Proposed { proposal } => {
             clear(order, AttentionKind::WaitsForConfirmation);
@@ -300,7 +322,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             m.partner_numbers.push(PartnerNumber { number: new.clone(), since: at });
         }),
         Event::PaymentRetracted { reference } => order.money.ledger.retain(|entry| &entry.reference != reference),
-        Event::ReportLeftToPerson { .. } | Event::ReportOvertaken { .. } => {}
+        Event::ReportOvertaken { .. } => {}
         Event::TicketingDeadlinePassed { .. } => with_ticketing(order, |t| t.overdue = true),
         Event::ReviewLimitPassed { .. } => with_case(order, |c| c.overdue = true),
         Event::TicketingDeadlineNear { .. }
@@ -365,6 +387,22 @@ fn erase_guests(order: &mut Order) {
 
 fn clear(order: &mut Order, kind: AttentionKind) {
     order.attention.retain(|a| a.kind != kind);
+}
+
+fn not_heard(order: &mut Order, report: &Report, kind: AttentionKind) {
+    order.unheard.retain(|unheard| unheard.report != *report);
+    order.unheard.push(Unheard { report: report.clone(), kind, is_put_aside: false });
+}
+
+/// What the channel has heard since, or nobody needs any more, is no longer a person's task; nor is what ops have put aside.
+fn forget_unheard(order: &mut Order, flagged: [(AttentionKind, bool); 2]) {
+    let known = std::mem::take(&mut order.unheard);
+    order.unheard = known.into_iter().filter(|unheard| is_missed(order, &unheard.report, unheard.kind)).collect();
+    for (kind, was_flagged) in flagged {
+        if was_flagged && !order.misses_any(kind) {
+            clear(order, kind);
+        }
+    }
 }
 
 /// Alarms about money end when the money is right: nothing that was not due is left here, and nothing that is due is missing.

@@ -28,6 +28,7 @@ pub mod retry;
 pub mod rules;
 pub mod run;
 pub mod time;
+pub mod unheard;
 pub mod wanted;
 
 pub use command::Command;

@@ -1,12 +1,12 @@
 //! What policy does by itself, given an order and the time: the one place where a decision falls without a person.
 
 use crate::command::{Command, Redeem, RedeemedBy};
+use crate::effect::Report;
 use crate::event::Actor;
 use crate::mirror::{Mirror, Proposal};
 use crate::money::PaymentMode;
 use crate::order::{
-    AttentionKind, Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource,
-    TicketingState,
+    Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
 };
 use crate::product::{Confirmation, OverduePolicy};
 use crate::rules;
@@ -33,26 +33,33 @@ fn accept_booking(order: &Order) -> Option<Command> {
 
 /// A booking whose channel asks us to decide, and then decides itself. What the channel has refused once is left to a person.
 fn answer_request(order: &Order, mirror: &Mirror, booking: &Booking) -> Option<Command> {
-    let stuck = mirror.picture.read_only || !mirror.picture.needs_decision || asked_before(order);
+    let stuck = mirror.picture.read_only || !mirror.picture.needs_decision;
     if stuck || order.case_under_review().is_some() {
         return None;
     }
     if booking.ticketing.state == TicketingState::Failed && mirror.proposal == Some(Proposal::Accept) {
-        return Some(Command::DeclineBooking { reason: SOLD_OUT.to_owned() });
+        return decline_unless_refused(order, booking, SOLD_OUT);
     }
-    if order.rules.booking.confirm != Confirmation::Auto || mirror.proposal.is_some() {
+    let hopeless = booking.ticketing.state == TicketingState::Failed;
+    if order.rules.booking.confirm != Confirmation::Auto || mirror.proposal.is_some() || hopeless {
         return None;
     }
     if let Some(reason) = &mirror.not_for_sale {
-        return Some(Command::DeclineBooking { reason: reason.clone() });
+        return decline_unless_refused(order, booking, reason);
     }
     let paid = order.money.received() - order.money.refunded() >= mirror.picture.accept_needs;
-    (paid || order.money.mode != PaymentMode::Ledger).then_some(Command::ConfirmBooking)
+    // Nor does policy accept what somebody wanted declined.
+    let answered_before =
+        order.was_unheard(|report| matches!(report, Report::BookingAccepted { .. } | Report::BookingDeclined { .. }));
+    let may = (paid || order.money.mode != PaymentMode::Ledger) && !answered_before;
+    may.then_some(Command::ConfirmBooking)
 }
 
 /// What the channel has refused, or has no call for, is not asked for again.
-fn asked_before(order: &Order) -> bool {
-    order.needs(AttentionKind::ReportRefused) || order.needs(AttentionKind::ToDoByHand)
+fn decline_unless_refused(order: &Order, booking: &Booking, reason: &str) -> Option<Command> {
+    let declined = Report::BookingDeclined { booking: booking.id.clone(), reason: reason.to_owned() };
+    let asked_before = order.was_unheard(|report| *report == declined);
+    (!asked_before).then(|| Command::DeclineBooking { reason: reason.to_owned() })
 }
 
 /// The channel accepted by itself, and the back-end has no ticket: nobody keeps money for a visit that cannot be
@@ -61,7 +68,12 @@ fn call_off_without_tickets(order: &Order) -> Option<Command> {
     let (mirror, booking) = (order.mirror.as_deref()?, order.booking.as_ref()?);
     let by_itself = !mirror.picture.needs_decision && !mirror.picture.read_only;
     let hopeless = booking.state == BookingState::Confirmed && booking.ticketing.state == TicketingState::Failed;
-    let is_open = mirror.proposal.is_none() && order.case_under_review().is_none() && !asked_before(order);
+    let asked_before = order.was_unheard(|report| match report {
+        Report::CancelQuote => true,
+        Report::CancelWanted { reason, .. } => reason == SOLD_OUT,
+        _ => false,
+    });
+    let is_open = mirror.proposal.is_none() && order.case_under_review().is_none() && !asked_before;
     (by_itself && hopeless && is_open).then(|| Command::AskCancellation {
         fee: Some(0),
         reason: SOLD_OUT.to_owned(),
@@ -146,7 +158,12 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             RefundIntent::ApproveOnceVoid,
             TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
         ) => {
-            return Review::Approve;
+            // The approval makes the tickets of a called-off booking void too; what its back-end keeps is not asked for again.
+            return match order.called_off_and_live().map(|other| other.ticketing.state) {
+                Some(TicketingState::Cancelling) => Review::Wait,
+                Some(TicketingState::CancelRefused) => Review::Person(OTHER_TICKET),
+                _ => Review::Approve,
+            };
         }
         (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => return Review::Wait,
         (_, TicketingState::CancelRefused) if order.parked_for(booking) => {
@@ -175,12 +192,14 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     }
 }
 
+const OTHER_TICKET: &str = "a ticket of the called-off booking may still admit somebody";
+
 /// Not booked, or no longer: approved as soon as no ticket of a called-off booking can admit anybody.
 fn not_booked(order: &Order) -> Review {
     match order.called_off_and_live().map(|booking| booking.ticketing.state) {
         None => Review::Approve,
         Some(TicketingState::Cancelling) => Review::Wait,
-        Some(_) => Review::Person("a ticket of the called-off booking may still admit somebody"),
+        Some(_) => Review::Person(OTHER_TICKET),
     }
 }
 

@@ -486,6 +486,9 @@ pub struct Order {
     pub parked_redemption: Option<ParkedRedemption>,
     /// What a person must look at, most urgent last.
     pub attention: Vec<Attention>,
+    /// What the channel was to hear and has not, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheard: Vec<crate::unheard::Unheard>,
     /// The channel's own picture, where it tells the whole order with every message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Box<Mirror>>,

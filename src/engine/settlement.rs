@@ -2,7 +2,8 @@
 //! and after, in the same commit.
 //!
 //! The commission is a share of what stays of an order after refunds, rounded to the nearest minor unit, halves up, once for each
-//! order: what was written before is corrected by the difference, so that the lines of an order always add up to that one rounding.
+//! detail number of the channel's (KA-02), or for the order where there is none: what was written before is corrected by the
+//! difference, so that the lines of an order always add up to these roundings.
 
 use ticketbridge_core::money::PaymentMode;
 use ticketbridge_core::order::Order;
@@ -18,6 +19,18 @@ pub fn commission(amount: i64, share_bp: u32) -> i64 {
     i64::try_from((exact + whole / 2) / whole).unwrap_or(i64::MAX)
 }
 
+/// `net` dealt over the order's details in proportion to their prices, what does not divide to the last one.
+fn dealt(order: &Order, net: i64) -> Vec<i64> {
+    let lines = order.mirror.as_deref().map(|mirror| mirror.picture.lines.as_slice()).unwrap_or_default();
+    let prices: Vec<i64> = lines.iter().map(|line| line.amount.max(0)).filter(|price| *price > 0).collect();
+    let all: i128 = prices.iter().copied().map(i128::from).sum();
+    let Some((_, others)) = prices.split_last() else { return vec![net] };
+    let share = |price: &i64| i64::try_from(i128::from(net) * i128::from(*price) / all).unwrap_or(net);
+    let mut shares: Vec<i64> = others.iter().map(share).collect();
+    shares.push(net - shares.iter().sum::<i64>());
+    shares
+}
+
 /// The amounts of an order, each in its line's own direction.
 fn amounts(order: &Order, share_bp: u32) -> [(LineKind, i64); 4] {
     let money = &order.money;
@@ -31,7 +44,7 @@ fn amounts(order: &Order, share_bp: u32) -> [(LineKind, i64); 4] {
     };
     [
         (LineKind::Sale, received),
-        (LineKind::Commission, commission(received - refunded, share_bp)),
+        (LineKind::Commission, dealt(order, received - refunded).iter().map(|part| commission(*part, share_bp)).sum()),
         (LineKind::Refund, refunded),
         (LineKind::Fee, fee),
     ]

@@ -217,6 +217,30 @@ async fn edge_06_a_time_without_offset_needs_a_named_zone() {
     }
 }
 
+/// KA-02: each detail number is rounded by itself, so that the platform's statement and ours agree to the last won.
+#[tokio::test]
+async fn commission_is_rounded_for_each_detail_number() {
+    for (details, price, commission) in [(3, 50, 6), (5, 16, 0), (5, 17, 5)] {
+        let bridge = TestBridge::start_kakao(CAN).await;
+        let mut it = reservation("R1", "pd_plain", "CONFIRMED");
+        let line = |number: i64| {
+            json!({ "detail_no": format!("D{number}"), "price_id": "adult", "label": "성인", "quantity": 1,
+                "unit_price_krw": price, "amount_krw": price, "canceled_quantity": 0, "used_quantity": 0 })
+        };
+        it["lines"] = (1..=details).map(line).collect();
+        let all = details * price;
+        for (name, amount) in [("gross_krw", all), ("discount_krw", 0), ("net_krw", all), ("paid_krw", all)] {
+            it["amounts"][name] = json!(amount);
+        }
+        it["payments"] = json!([{ "payment_id": "pay_1", "method": "CARD", "amount_krw": all,
+            "approved_at": "2026-11-21T10:59:57+09:00", "cancelable_krw": all, "cancels": [] }]);
+        bridge.kakao_is(event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
+        let path = format!("statements?settle_id={KAKAO}&from=2026-11-01&to=2026-11-30");
+        let shown = bridge.get(&path).await.expect(200).json();
+        assert_eq!(shown["totals"]["commission"], commission, "{details} of {price}: {shown}");
+    }
+}
+
 #[tokio::test]
 async fn edge_11_a_refund_after_the_settlement_is_an_entry_of_the_next_statement() {
     let bridge = TestBridge::start_kakao(CAN).await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use ticketbridge_core::Millis;
 use ticketbridge_core::mirror::LinkState;
 use ticketbridge_core::money::PaymentState;
-use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundState};
+use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState};
 
 use crate::support::TestBridge;
 use crate::support::partners::Outcome;
@@ -321,6 +321,62 @@ async fn a_cancel_request_that_is_taken_back_leaves_the_booking_as_it_was() {
     assert_eq!(order.refund_case.unwrap().state, RefundState::Withdrawn);
     assert_eq!(order.booking.unwrap().state, BookingState::Confirmed);
     assert_eq!(bridge.trip_label("T1").await, "예약완료·결제진행");
+}
+
+/// A booking with its deposit, whose guest asks for the cancellation; its refund case.
+async fn wants_out(bridge: &TestBridge) -> RefundCase {
+    bridge.trip_is(event("e1", "booking.completed", 1, &with_deposit("T1"), json!({})), "accepted").await;
+    let mut wants = with_deposit("T1");
+    wants["status"] = json!("CANCEL_REQUESTED");
+    let change = json!({"from_status": "COMPLETED"});
+    bridge.trip_is(event("e2", "booking.cancel_requested", 2, &wants, change), "accepted").await;
+    bridge.drain().await;
+    bridge.tripped("T1").await.refund_case.expect("a case")
+}
+
+#[tokio::test]
+async fn a_cancellation_that_a_withdrawal_overtakes_leaves_no_refund_behind() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let case = wants_out(&bridge).await;
+    bridge.post(&format!("refunds/{}/approve", case.id), &json!({"fee": 0})).await.expect(200);
+    assert_eq!(bridge.tripped("T1").await.payment(), PaymentState::RefundPending);
+    let newer = json!({"error": {"code": "revision_conflict"}, "booking": with_deposit("T1"), "revision": 3});
+    bridge.partners.next("/T1/cancel", Outcome::Says(409, newer));
+    let held = bridge.partners.hold("/T1/cancel");
+    let withdrawn = event("e3", "booking.cancel_withdrawn", 3, &with_deposit("T1"), json!({}));
+    let during = async {
+        held.arrived().await;
+        bridge.trip_is(withdrawn, "accepted").await;
+        held.answer();
+    };
+    tokio::join!(bridge.drain(), during);
+    let order = bridge.tripped("T1").await;
+    assert_eq!(order.refund_case.as_ref().unwrap().state, RefundState::Withdrawn);
+    assert_eq!((order.payment(), order.money.refund_pending()), (PaymentState::Partial, 0));
+    let all = paid(with_deposit("T1"), "tp_2", "BALANCE", 2_880_000, None);
+    bridge.trip_is(event("e4", "payment.recorded", 4, &all, json!({})), "accepted").await;
+    assert_eq!(bridge.tripped("T1").await.payment(), PaymentState::Paid);
+}
+
+#[tokio::test]
+async fn an_approved_cancellation_that_the_marketplace_refuses_is_decided_again() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    let case = wants_out(&bridge).await;
+    let approve = format!("refunds/{}/approve", case.id);
+    bridge.partners.next("/T1/cancel", Outcome::Says(422, json!({"error": {"code": "fee_too_low"}})));
+    bridge.post(&approve, &json!({"fee": 0})).await.expect(200);
+    bridge.drain().await;
+    let order = bridge.tripped("T1").await;
+    assert_eq!(order.refund_case.as_ref().unwrap().state, RefundState::UnderReview);
+    assert_eq!((order.payment(), order.money.refund_pending()), (PaymentState::Partial, 0));
+    assert!(order.needs(AttentionKind::ReportRefused) && order.needs(AttentionKind::RefundWaits));
+    bridge.partners.next("/T1/cancel", Outcome::Says(200, json!({})));
+    bridge.post(&approve, &json!({"fee": 100_000})).await.expect(200);
+    bridge.drain().await;
+    let told = bridge.partners.sent("/T1/cancel");
+    assert_eq!((told.len(), &told[1].body["fee_krw"]), (2, &json!(100_000)));
+    let order = bridge.tripped("T1").await;
+    assert_eq!((order.state, order.attention), (OrderState::Cancelled, Vec::new()));
 }
 
 #[tokio::test]

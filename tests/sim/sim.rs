@@ -819,10 +819,27 @@ impl Sim {
         check::all(self).await
     }
 
+    /// Carries out everything that is due; a delivery that makes itself due again, at once and for ever, is a fault.
+    async fn work_now(&mut self) -> Result<(), Failure> {
+        for _ in 0..ROUNDS_MAX {
+            if self.work(0, 50).await? == 0 {
+                return Ok(());
+            }
+        }
+        Err(Failure(format!("deliveries are due at once again and again: {:?}", self.first_left().await)))
+    }
+
+    /// What is left to deliver, and why it did not get out.
+    async fn first_left(&self) -> Option<(String, Option<String>)> {
+        let filter = JobFilter { state: Some(JobState::Pending), ..JobFilter::default() };
+        let left = self.world.store().list_jobs(&filter, &PageRequest { limit: 1, cursor: None }).await;
+        left.ok().and_then(|page| page.items.into_iter().next()).map(|job| (job.call, job.last_error))
+    }
+
     async fn work_off(&mut self) -> Result<(), Failure> {
         for _ in 0..ROUNDS_MAX {
             self.deadlines(0).await?;
-            while self.work(0, 50).await? > 0 {}
+            self.work_now().await?;
             let due = self.world.store().next_job_due(&[]).await;
             let due = due.map_err(|error| Failure(format!("the next delivery cannot be found: {error}")))?;
             let Some(due) = due else { return Ok(()) };
@@ -830,9 +847,6 @@ impl Sim {
             let wait = (due - self.world.now()).max(Millis::seconds(1));
             self.world.advance(wait);
         }
-        let filter = JobFilter { state: Some(JobState::Pending), ..JobFilter::default() };
-        let left = self.world.store().list_jobs(&filter, &PageRequest { limit: 1, cursor: None }).await;
-        let left = left.ok().and_then(|page| page.items.into_iter().next()).map(|job| (job.call, job.last_error));
-        Err(Failure(format!("a delivery never ends: {left:?}")))
+        Err(Failure(format!("a delivery never ends: {:?}", self.first_left().await)))
     }
 }

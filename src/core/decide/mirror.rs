@@ -9,7 +9,7 @@ use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::{Actor, Event, EventRecord};
 use crate::evolve::evolve;
 use crate::mirror::{CalledOff, Mirror, Part, Proposal, Snapshot, Stage};
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
     AttentionKind, BookingState, CancelReason, Order, OrderState, RefundCase, RefundIntent, RefundKind, RefundSource,
     RefundState, TicketingState,
@@ -415,8 +415,28 @@ fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&CalledOff>, mome
 
 fn withdraw_case(draft: &mut Draft) {
     if let Some(case) = draft.order.refund_case.as_ref().filter(|case| case.is_open()) {
-        let part = Decision::nothing().event(Event::RefundWithdrawn { case: case.id.clone() });
+        let part = nothing_comes_back(&draft.order).event(Event::RefundWithdrawn { case: case.id.clone() });
         draft.add(disarm(part, &[DeadlineKind::Review]));
+    }
+}
+
+/// What was approved does not happen: the money that was expected back is not on its way.
+fn nothing_comes_back(order: &Order) -> Decision {
+    let is_expected =
+        |e: &LedgerEntry| e.kind == EntryKind::Refund && e.status == EntryStatus::Pending && e.reference == PRESUMED;
+    if order.money.ledger.iter().any(is_expected) {
+        Decision::nothing().event(Event::PaymentRetracted { reference: PRESUMED.to_owned() })
+    } else {
+        Decision::nothing()
+    }
+}
+
+/// The channel does not do what was approved: somebody decides again, perhaps on other terms.
+fn reopen_case(order: &Order) -> Decision {
+    let part = nothing_comes_back(order);
+    match &order.refund_case {
+        Some(case) => part.event(Event::RefundReopened { case: case.id.clone() }),
+        None => part,
     }
 }
 
@@ -741,6 +761,12 @@ pub(super) fn record_failure(order: &Order, report: &Report, outcome: &ReportOut
             payments::flag_failure(&mut draft);
         }
         Report::PaymentLink { key } => payments::link_failed(&mut draft, key),
+        Report::RefundApproved { case, .. } if order.mirror.is_some() => {
+            let stands = |c: &&RefundCase| c.id == *case && c.state == RefundState::Approved;
+            if !order.is_over() && order.refund_case.as_ref().filter(stands).is_some() {
+                draft.add(reopen_case(order));
+            }
+        }
         _ => {}
     }
     draft.decision

@@ -5,9 +5,14 @@ use crate::decide::{Decision, mirror};
 use crate::effect::Report;
 use crate::event::Event;
 use crate::order::{AttentionKind, Order, RefundSource};
+use crate::unheard::is_missed;
 
 /// The channel took a report, or did not.
 pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
+    if *outcome == ReportOutcome::Dropped {
+        let dropped = Event::ReportDropped { report: report.clone() };
+        return if order.misses(report) { Decision::nothing().event(dropped) } else { Decision::nothing() };
+    }
     if let Report::TicketsIssued { booking } = report {
         let owed = order.booking.as_ref().is_some_and(|b| &b.id == booking && b.ticketing.handover.is_owed());
         if !owed {
@@ -36,18 +41,25 @@ pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) ->
         ReportOutcome::Refused { .. } | ReportOutcome::GivenUp { .. } => {
             flag(order, report, outcome, mirror::record_failure(order, report, outcome))
         }
-        ReportOutcome::LeftToPerson { .. } | ReportOutcome::Overtaken => Decision::nothing(),
+        ReportOutcome::LeftToPerson { .. } | ReportOutcome::Overtaken | ReportOutcome::Dropped => Decision::nothing(),
     }
 }
 
 fn flag(order: &Order, report: &Report, outcome: &ReportOutcome, decision: Decision) -> Decision {
     let (code, why, said) = match outcome {
-        ReportOutcome::Acknowledged | ReportOutcome::LeftToPerson { .. } | ReportOutcome::Overtaken => return decision,
+        ReportOutcome::Acknowledged
+        | ReportOutcome::LeftToPerson { .. }
+        | ReportOutcome::Overtaken
+        | ReportOutcome::Dropped => return decision,
         ReportOutcome::Refused { code, why } => (code.clone(), why, format!("{why} ({code})")),
         ReportOutcome::GivenUp { why } => ("given_up".to_owned(), why, why.clone()),
     };
     let whom = if *report == Report::HandOver { "the partner's own books" } else { "the channel" };
-    decision.event(Event::ReportRefused { report: report.clone(), code, why: why.clone() }).attention(
+    let decision = decision.event(Event::ReportRefused { report: report.clone(), code, why: why.clone() });
+    if !is_missed(order, report, AttentionKind::ReportRefused) {
+        return decision;
+    }
+    decision.attention(
         order,
         AttentionKind::ReportRefused,
         format!("{whom} could not be told `{}`: {said}", report.name()),

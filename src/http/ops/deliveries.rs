@@ -1,12 +1,13 @@
 //! The outbox: what partners are yet to be told, what could not be told, and what to do about it.
 
 use http::StatusCode;
+use ticketbridge_core::command::ReportOutcome;
 use ticketbridge_core::wanted::is_wanted;
-use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
+use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
-use crate::engine::EngineError;
 use crate::engine::acts::keep;
+use crate::engine::{self, EngineError};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
@@ -36,7 +37,7 @@ pub(crate) async fn retry(request: Request) -> Outcome {
     change(request, Change::Retry).await
 }
 
-/// `POST deliveries/{id}/drop`: the row is taken out; the order stays as it is.
+/// `POST deliveries/{id}/drop`: the row is taken out; the order stays as it is, but no longer asks for a person because of it.
 pub(crate) async fn drop(request: Request) -> Outcome {
     let reason = format!("{}: {}", request.holder.name, request.given.needed("reason"));
     change(request, Change::Drop(reason)).await
@@ -54,13 +55,27 @@ async fn change(request: Request, change: Change) -> Outcome {
     };
     let now = engine.clock().now();
     refuse(&request, &job, &change, now).await?;
+    let dropped = match (&change, &job.effect) {
+        (Change::Drop(_), Effect::TellChannel { report, .. }) => {
+            Some(Command::RecordReport { report: report.clone(), outcome: ReportOutcome::Dropped })
+        }
+        _ => None,
+    };
+    let (order, actor, moment) = (job.order.clone(), request.actor(), engine.moment());
     let work = std::sync::Arc::new((id, change, request.once.clone(), request.running.clone()));
+    let dropped = std::sync::Arc::new((order, dropped, actor));
     let body = engine
         .store()
         .write("change_delivery", move |tx: &Tx| {
-            let work = work.clone();
+            let (work, dropped) = (work.clone(), dropped.clone());
             Box::pin(async move {
                 let (id, change, once, running) = &*work;
+                // The order is locked first, as everywhere: nobody has to look at what ops have put aside.
+                if let (order, Some(command), actor) = &*dropped {
+                    let answering = Answering::Nobody;
+                    let put_aside = engine::Change { running, actor, moment, answering, traceparent: None };
+                    put_aside.on(tx, order, command, None).await?;
+                }
                 let is_changed = match change {
                     Change::Retry => tx.retry_job(id, now).await?,
                     Change::Drop(reason) => tx.drop_job(id, reason, now).await?,

@@ -129,6 +129,7 @@ fn order(n: u128) -> Order {
         past_refund_cases: vec![],
         parked_redemption: None,
         attention: vec![],
+        unheard: vec![],
         mirror: None,
         is_stub: false,
         placed_at: NOW,

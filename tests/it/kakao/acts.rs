@@ -96,6 +96,98 @@ async fn what_the_platform_accepted_by_itself_and_the_gate_refuses_is_called_off
     }
 }
 
+/// Whether a person is asked to look at a report that was refused.
+async fn is_flagged(bridge: &TestBridge) -> bool {
+    bridge.booked("R1").await.needs(AttentionKind::ReportRefused)
+}
+
+fn refused() -> Outcome {
+    Outcome::Says(422, json!({"error": {"code": "not_now"}}))
+}
+
+async fn act(bridge: &TestBridge, name: &str, body: &serde_json::Value) {
+    bridge.post(&format!("orders/{KAKAO}:R1/{name}"), body).await.expect(200);
+    bridge.drain().await;
+}
+
+async fn is_asked(bridge: &TestBridge, product: &str) {
+    let asked = reservation("R1", product, "REQUESTED");
+    bridge.kakao_is(event("e1", "reservation.requested", 1, &asked, json!({})), "accepted").await;
+    bridge.drain().await;
+}
+
+#[tokio::test]
+async fn a_refused_report_is_forgotten_when_it_is_taken_after_all() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    booked(&bridge, "pd_plain").await;
+    let reason = json!({"reason": "guide is ill"});
+    bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": 0, "refund_krw": 93_000})));
+    bridge.partners.next("R1/cancel", refused());
+    act(&bridge, "cancel", &reason).await;
+    assert!(is_flagged(&bridge).await);
+    bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": 0, "refund_krw": 93_000})));
+    bridge.partners.next("R1/cancel", Outcome::Says(200, json!({})));
+    act(&bridge, "cancel", &reason).await;
+    assert!(!is_flagged(&bridge).await);
+}
+
+#[tokio::test]
+async fn a_refused_return_is_forgotten_when_the_money_goes_back_after_all() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    booked(&bridge, "pd_plain").await;
+    let used = reservation("R1", "pd_plain", "USED");
+    bridge.kakao_is(event("e2", "reservation.used", 2, &used, json!({"by": "CODE"})), "accepted").await;
+    let part = json!({"amount": 500, "reason": "late start"});
+    bridge.partners.next("/payments/", refused());
+    act(&bridge, "return-payment", &part).await;
+    assert!(is_flagged(&bridge).await);
+    bridge.partners.next("/payments/", Outcome::Says(200, json!({})));
+    act(&bridge, "return-payment", &part).await;
+    assert!(!is_flagged(&bridge).await);
+}
+
+#[tokio::test]
+async fn a_refused_report_is_forgotten_when_the_booking_has_moved_on() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    is_asked(&bridge, "pd_plain").await;
+    bridge.partners.next("/confirm", refused());
+    act(&bridge, "confirm", &json!({})).await;
+    assert!(is_flagged(&bridge).await);
+    bridge.partners.next("/reject", Outcome::Says(200, json!({})));
+    act(&bridge, "decline", &json!({"reason": "full"})).await;
+    let order = bridge.booked("R1").await;
+    assert_eq!((order.state, order.attention), (OrderState::Cancelled, Vec::new()));
+}
+
+#[tokio::test]
+async fn a_refused_report_that_ops_drop_asks_for_nobody_and_is_not_sent_again() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    bridge.partners.next("/confirm", refused());
+    is_asked(&bridge, "pd_auto").await;
+    assert!(is_flagged(&bridge).await);
+    let dead = bridge.get("deliveries?state=dead").await.expect(200).json();
+    let id = dead["items"][0]["id"].as_str().expect("an id").to_owned();
+    bridge.post(&format!("deliveries/{id}/drop"), &json!({"reason": "told them by phone"})).await.expect(200);
+    bridge.drain().await;
+    assert!(!is_flagged(&bridge).await);
+    assert_eq!(bridge.partners.sent("/confirm").len(), 1, "policy does not insist");
+}
+
+/// An earlier refusal of something else stands in nobody's way (`protocols/korea.md` 9.1).
+#[tokio::test]
+async fn a_back_end_without_a_ticket_declines_although_something_else_was_refused_before() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    is_asked(&bridge, "pd_manual").await;
+    bridge.partners.next("/reject", refused());
+    act(&bridge, "decline", &json!({"reason": "rain"})).await;
+    assert!(is_flagged(&bridge).await);
+    bridge.partners.next("/bridge/reservations", Outcome::Says(200, json!({"state": "refused", "reason": "full"})));
+    bridge.partners.next("/reject", refused());
+    act(&bridge, "confirm", &json!({})).await;
+    assert!(bridge.partners.sent("/confirm").is_empty());
+    assert_eq!(bridge.partners.sent("/reject").len(), 2, "once by the person, once for want of a ticket, and no more");
+}
+
 #[tokio::test]
 async fn edge_10_on_a_platform_without_no_shows_the_booking_counts_as_used_before_its_money_goes_back() {
     for (capabilities, calls) in [

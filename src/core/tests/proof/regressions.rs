@@ -549,3 +549,19 @@ fn a_refund_settled_by_a_booking_that_was_called_off_ends_the_one_in_its_place_t
     assert_eq!(story.booking().state, BookingState::Cancelled);
     assert_eq!(story.order().money.state(), PaymentState::Refunded);
 }
+
+/// The booking in question is void, and a ticket of an earlier one is not: the gate says that it was used. Policy does not ask for ever.
+#[test]
+fn a_refund_is_left_to_a_person_when_the_gate_keeps_a_ticket_of_a_called_off_booking() {
+    let mut story = Story::ticketed(VOUCHER);
+    let first = story.booking();
+    let (first_id, first_ref) = (first.id.clone(), first.channel_booking_id.clone());
+    let now = story.now;
+    story.tell(&channel(), &Command::RecordCancellation(cancellation(first_ref.as_str(), now)));
+    story.tell(&channel(), &booking("R-2")).facts(issued("T-2")).applied("S1", RefundSource::Guest);
+    story.facts(TicketFacts::Cancelled);
+    assert_eq!(story.refund(), RefundState::UnderReview, "the ticket of the first booking may still admit somebody");
+    story.facts_of(first_id, TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
+    assert!(story.flagged(AttentionKind::RefundWaits), "{:?}", story.events);
+    assert!(!story.calls(TicketOp::Cancel));
+}
