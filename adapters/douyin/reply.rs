@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use ticketbridge_core::command::{ApplyRefund, Command, ProductRef};
 use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::order::{
-    BookingState, Order, OrderState, RefundSource, RefundState, TicketRequest, TicketingState,
+    Booking, BookingState, Order, OrderState, RefundCase, RefundSource, RefundState, TicketRequest, TicketingState,
 };
 use ticketbridge_core::port::{Answer, CalendarDay, DecodeError, Envelope, HttpReply, Inbound, Message, Query};
 use ticketbridge_core::product::{Acceptance, Confirmation};
@@ -332,14 +332,23 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
             if !case.reissue && case.source != RefundSource::TicketsLate {
                 return rejected;
             }
-            let booking = order.booking_named_by(case);
-            match booking.map(|b| vouchers::deal(order, b, b.ticketing.request.as_ref())) {
+            match decided_about(order, case).map(|b| vouchers::deal(order, b, b.ticketing.request.as_ref())) {
                 Some(Ok(dealt)) => rejected.with("vouchers", vouchers::first_generation(&dealt)),
                 // Without the vouchers the rejection would be void (10.2).
                 _ => waiting,
             }
         }
     }
+}
+
+/// The booking that a decided case was about, also when another one has taken its place since: a repeat is answered as the first time.
+fn decided_about<'o>(order: &'o Order, case: &RefundCase) -> Option<&'o Booking> {
+    let in_place_then = || {
+        let bookings = order.past_bookings.iter().chain(&order.booking);
+        bookings.filter(|booking| booking.requested_at <= case.requested_at).last()
+    };
+    let of_sale = || in_place_then().filter(|_| case.target == order.channel_order_id);
+    order.booking_by_ref(&case.target).or_else(of_sale).or_else(|| order.booking_named_by(case))
 }
 
 fn status_of(order: &Order, inbound: Option<&Inbound>) -> Data {

@@ -428,3 +428,20 @@ async fn a_gate_that_never_ends_a_cancellation_is_asked_ever_more_seldom() {
         assert_eq!(case(&bridge, "V100").await["state"], "under_review");
     }
 }
+
+/// The answer was lost, and Douyin has called the booking off and booked anew before it repeats the application.
+#[tokio::test]
+async fn a_rejection_is_repeated_with_its_vouchers_after_the_booking_was_replaced() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.advance(Millis::minutes(11));
+    let late = douyin::refund_apply("V100", "K1", 301, 0, bridge.now());
+    let first = bridge.douyin("refund-apply", &late).await.expect(200).json();
+    assert_eq!(first["data"]["audit_refund_result"], REJECTED, "{first}");
+    let off = json!({ "order_id": "R100", "cancel_type": 2, "cancel_order_time_unix": bridge.now().seconds() });
+    bridge.douyin("cancel-notify", &off).await.expect(200);
+    bridge.drain().await;
+    bridge.advance(Millis::minutes(1));
+    bridge.book("R200", "V100", "2026-12-02").await;
+    assert_eq!(bridge.douyin("refund-apply", &late).await.expect(200).json(), first);
+}
