@@ -345,7 +345,7 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
 fn decided_about<'o>(order: &'o Order, case: &RefundCase) -> Option<&'o Booking> {
     let in_place_then = || {
         let bookings = order.past_bookings.iter().chain(&order.booking);
-        bookings.filter(|booking| booking.requested_at <= case.requested_at).last()
+        bookings.rev().find(|booking| booking.requested_at <= case.requested_at)
     };
     let of_sale = || in_place_then().filter(|_| case.target == order.channel_order_id);
     order.booking_by_ref(&case.target).or_else(of_sale).or_else(|| order.booking_named_by(case))
