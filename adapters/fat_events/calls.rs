@@ -9,7 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+use ticketbridge_core::time::UnixMillis;
 
+use crate::fat_events::settings::Common;
 use crate::reading::{partner_text, retry_after};
 use crate::standard_webhooks::Secrets;
 
@@ -52,6 +54,26 @@ pub(crate) fn write(
 pub(crate) fn query(url: &str, parameters: &[(&str, String)]) -> String {
     let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", part(value))).collect();
     format!("{url}?{}", pairs.join("&"))
+}
+
+/// Goes on where the platform has this capability; where it has not, a person does `what`.
+pub(crate) fn by(settings: &Common, capability: &str, what: &'static str) -> Result<(), EncodeError> {
+    if settings.can(capability) { Ok(()) } else { Err(EncodeError::Unsupported(what)) }
+}
+
+/// Asks which of the platform's `things` have changed between two times, each given under the platform's name for it.
+pub(crate) fn list_changes(
+    settings: &Common,
+    things: &str,
+    between: [(&str, UnixMillis); 2],
+    cursor: Option<&str>,
+    cx: &Context<'_>,
+) -> Result<Call, EncodeError> {
+    by(settings, "read_back", "list what has changed")?;
+    let zone = settings.zone();
+    let mut parameters: Vec<_> = between.map(|(name, at)| (name, at.rfc3339(zone))).into();
+    parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+    get(&settings.api_secret, query(&format!("{}/v1/{things}", settings.api_base), &parameters), cx)
 }
 
 /// The elements of a list in an answer, and where it goes on.

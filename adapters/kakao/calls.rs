@@ -12,7 +12,7 @@ use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, H
 use ticketbridge_core::time::UnixMillis;
 
 use super::map::{changes_in, snapshot_in};
-use crate::fat_events::calls::{self, expected_revision, get, is_done, json, next_revision, part, query};
+use crate::fat_events::calls::{self, by, expected_revision, get, is_done, json, next_revision, part, query};
 use crate::fat_events::settings::Common;
 
 /// Characters of a reason that is written for the guest.
@@ -20,10 +20,6 @@ const REASON_CHARS_MAX: usize = 200;
 
 fn reservation(settings: &Common, number: &str) -> String {
     format!("{}/v1/reservations/{}", settings.api_base, part(number))
-}
-
-fn by(settings: &Common, capability: &str, what: &'static str) -> Result<(), EncodeError> {
-    if settings.can(capability) { Ok(()) } else { Err(EncodeError::Unsupported(what)) }
 }
 
 /// Writes a report.
@@ -217,11 +213,7 @@ pub(super) fn list_changes(
     cursor: Option<&str>,
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
-    by(settings, "read_back", "list what has changed")?;
-    let zone = settings.zone();
-    let mut parameters = vec![("changed_from", from.rfc3339(zone)), ("changed_to", to.rfc3339(zone))];
-    parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
-    get(&settings.api_secret, query(&format!("{}/v1/reservations", settings.api_base), &parameters), cx)
+    calls::list_changes(settings, "reservations", [("changed_from", from), ("changed_to", to)], cursor, cx)
 }
 
 /// Reads the answer.

@@ -11,12 +11,8 @@ use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, H
 use ticketbridge_core::time::UnixMillis;
 
 use super::map::{changes_in, snapshot_in};
-use crate::fat_events::calls::{self, expected_revision, get, is_done, json, next_revision, part, query};
+use crate::fat_events::calls::{self, by, expected_revision, get, is_done, json, next_revision, part};
 use crate::fat_events::settings::Common;
-
-fn by(settings: &Common, capability: &str, what: &'static str) -> Result<(), EncodeError> {
-    if settings.can(capability) { Ok(()) } else { Err(EncodeError::Unsupported(what)) }
-}
 
 /// Writes a report.
 pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
@@ -138,11 +134,7 @@ pub(super) fn list_changes(
     cursor: Option<&str>,
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
-    by(settings, "read_back", "list what has changed")?;
-    let zone = settings.zone();
-    let mut parameters = vec![("updated_from", from.rfc3339(zone)), ("updated_to", to.rfc3339(zone))];
-    parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
-    get(&settings.api_secret, query(&format!("{}/v1/bookings", settings.api_base), &parameters), cx)
+    calls::list_changes(settings, "bookings", [("updated_from", from), ("updated_to", to)], cursor, cx)
 }
 
 /// Reads the answer.
