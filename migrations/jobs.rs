@@ -1,5 +1,6 @@
 //! What must be done: calls to partners, and times that pass.
 
+use crate::alter::Alteration;
 use crate::table::{Table, flag, short, text, whole, word};
 
 /// The outbox. `id` is also the idempotency key towards the partner.
@@ -36,6 +37,26 @@ pub(crate) static JOB: Table = Table {
         &["destination", "state"],
     ],
 };
+
+/// When a delivery can be handed out is a column, so that handing out reads one index from its beginning and needs no statistics:
+/// `ready_ms` is the due time of one that nothing stands before, the end of its lease of one that is handed out, and NULL otherwise.
+/// `failed_last` (NULL: written by an older version, to be taken over) keeps deliveries apart whose last attempt failed; `followed`
+/// says that others wait for the end of this one; `urgent_ms` is the deadline that it serves.
+pub(crate) static JOB_READY: Alteration = Alteration {
+    table: "job",
+    columns: &[
+        flag("failed_last").null(),
+        flag("followed").null(),
+        whole("ready_ms").null(),
+        whole("urgent_ms").null(),
+    ],
+    indexes: &[&["destination", "failed_last", "ready_ms"], &["state", "failed_last", "destination"]],
+    without: &[&["state", "due_ms"], &["state", "lease_until_ms"], &["lease_token"], &["destination", "state"]],
+};
+
+/// Claimed rows are found by their ids.
+pub(crate) static DEADLINE_CLAIMS: Alteration =
+    Alteration { table: "deadline", columns: &[], indexes: &[], without: &[&["lease_token"]] };
 
 /// One row per order and kind of deadline. `next_ms` is the next warning, or the deadline itself.
 pub(crate) static DEADLINE: Table = Table {

@@ -1,9 +1,10 @@
 //! The database schema, in portable DDL: SQLite, PostgreSQL, MySQL and MariaDB.
 //!
-//! Migrations are append-only: a released one is never changed. Each is one table, written once as data ([`table`]) and
+//! Migrations are append-only: a released one is never changed. Each is one table, or an addition to one, written once as data ([`table`], [`alter`]) and
 //! rendered for the database at hand. MySQL cannot roll DDL back, so every migration is one statement there and can be
 //! run again after a crash.
 
+mod alter;
 mod calls;
 mod channels;
 mod codes;
@@ -18,6 +19,7 @@ mod stock;
 mod table;
 mod upkeep;
 
+use alter::{AlterTable, Alteration};
 use sea_orm_migration::prelude::*;
 use table::{CreateTable, Table};
 
@@ -53,11 +55,17 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0028_order_end", &orders::ORDER_END),
 ];
 
+/// What tables got later, in order.
+const ALTERATIONS: &[(&str, &Alteration)] =
+    &[("m0101_job_ready", &jobs::JOB_READY), ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS)];
+
 /// All migrations, in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        STEPS.iter().map(|&(name, table)| Box::new(CreateTable(name, table)) as Box<dyn MigrationTrait>).collect()
+        let tables = STEPS.iter().map(|&(name, table)| Box::new(CreateTable(name, table)) as Box<dyn MigrationTrait>);
+        let later = ALTERATIONS.iter().map(|&(name, it)| Box::new(AlterTable(name, it)) as Box<dyn MigrationTrait>);
+        tables.chain(later).collect()
     }
 }

@@ -31,6 +31,10 @@ impl Column {
     pub(crate) const fn null(self) -> Self {
         Self { nullable: true, ..self }
     }
+    /// Its name.
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
 }
 
 /// Short text of at most `max` characters.
@@ -83,7 +87,7 @@ impl Table {
         let keys = self.unique.iter().map(|c| ("UNIQUE ", *c)).chain(self.indexes.iter().map(|c| ("", *c)));
         let mut after = Vec::new();
         for (unique, columns) in keys {
-            let (name, list) = (format!("ix_{}_{}", self.name, columns.join("_")), columns.join(", "));
+            let (name, list) = (index_name(self.name, columns), columns.join(", "));
             if inline {
                 lines.push(format!("{unique}KEY {name} ({list})"));
             } else {
@@ -96,7 +100,13 @@ impl Table {
     }
 }
 
-fn column(column: &Column, database: DbBackend) -> String {
+/// What an index on these columns is called.
+pub(crate) fn index_name(table: &str, columns: Columns) -> String {
+    format!("ix_{table}_{}", columns.join("_"))
+}
+
+/// A column as DDL writes it.
+pub(crate) fn column(column: &Column, database: DbBackend) -> String {
     let kind = match column.kind {
         Kind::Short(max) => format!("VARCHAR({max})"),
         // MySQL's TEXT ends at 64 KiB; a sealed body can have 1.4 MiB.
@@ -163,7 +173,14 @@ mod tests {
         for (name, table) in crate::STEPS {
             assert!(name.len() <= 63);
             for columns in table.unique.iter().chain(table.indexes) {
-                let name = format!("ix_{}_{}", table.name, columns.join("_"));
+                let name = index_name(table.name, columns);
+                assert!(name.len() <= 63, "{name}");
+            }
+        }
+        for (name, alteration) in crate::ALTERATIONS {
+            assert!(name.len() <= 63);
+            for columns in alteration.indexes {
+                let name = index_name(alteration.table, columns);
                 assert!(name.len() <= 63, "{name}");
             }
         }

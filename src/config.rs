@@ -27,11 +27,11 @@ use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 
 pub use check::Report;
 pub use finding::{Finding, Severity};
-pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Settings};
+pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Settings};
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
-    Backoff, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, Log, LogFormat, OpsToken,
-    Privacy, Retention, Role, Server,
+    Backoff, CALL_TIMEOUT_MAX, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, LaneLimits,
+    Log, LogFormat, OpsToken, Privacy, Retention, Role, Server,
 };
 
 use cross::{Named, Names, Sold};

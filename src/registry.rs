@@ -8,7 +8,8 @@ use ipnet::IpNet;
 use ticketbridge_core::port::{Backend, Channel, SettingsProblem};
 use ticketbridge_core::{BackendId, ChannelId, Millis};
 
-use crate::config::{Config, Kinds};
+use crate::config::{Config, Kinds, LaneLimits};
+use crate::engine::effects::{backend_destination, channel_destination, partner_destination};
 use crate::http::caller::Caller;
 
 /// Why a partner cannot be built of a configuration that was checked.
@@ -53,6 +54,8 @@ pub struct RegisteredChannel {
     pub credit_account: Option<String>,
     /// Commission in ten-thousandths, for statements.
     pub commission_bp: Option<u32>,
+    /// What it is sent at once and in a second.
+    pub lane: LaneLimits,
 }
 
 impl RegisteredChannel {
@@ -77,6 +80,8 @@ pub struct RegisteredBackend {
     pub backend: Box<dyn Backend>,
     /// Time for a whole call.
     pub timeout: Millis,
+    /// What it is sent at once and in a second.
+    pub lane: LaneLimits,
 }
 
 /// Every partner of one configuration.
@@ -108,6 +113,7 @@ impl Registry {
                 rate_per_caller: channel.rate_per_caller.unwrap_or(config.server.rate_per_caller),
                 credit_account: channel.credit_account.clone(),
                 commission_bp: channel.commission_bp,
+                lane: channel.pace.or(config.delivery.lane),
             };
             registry.channels.insert(channel.id.clone(), Arc::new(registered));
         }
@@ -121,6 +127,7 @@ impl Registry {
                 adapter: backend.adapter,
                 backend: built,
                 timeout: backend.timeout.unwrap_or(config.delivery.timeout),
+                lane: backend.pace.or(config.delivery.lane),
             };
             registry.backends.insert(backend.id.clone(), Arc::new(registered));
         }
@@ -135,6 +142,15 @@ impl Registry {
     /// The back-end with this name.
     pub fn backend(&self, id: &BackendId) -> Option<Arc<RegisteredBackend>> {
         self.backends.get(id).cloned()
+    }
+
+    /// Every destination of deliveries, and what it takes.
+    pub fn lanes(&self) -> Vec<(String, LaneLimits)> {
+        let channels = self.channels().flat_map(|channel| {
+            [channel_destination(&channel.id), partner_destination(&channel.id)].map(|name| (name, channel.lane))
+        });
+        let backends = self.backends().map(|backend| (backend_destination(&backend.id), backend.lane));
+        channels.chain(backends).collect()
     }
 
     /// Every channel, by name.

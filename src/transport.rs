@@ -72,6 +72,13 @@ impl TransportError {
     fn interrupted(why: impl Into<String>) -> Self {
         Self::Interrupted { why: why.into() }
     }
+    /// Whether the partner has seen anything of the call.
+    pub(crate) fn reached(&self) -> crate::worker::Reached {
+        match self {
+            Self::NotSent { .. } => crate::worker::Reached::No,
+            Self::Interrupted { .. } => crate::worker::Reached::Perhaps,
+        }
+    }
     /// What it means for the delivery.
     pub fn into_result<T>(self) -> CallResult<T> {
         match self {

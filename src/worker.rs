@@ -2,42 +2,36 @@
 //! due, and now and then; all of its state is in rows, so that another instance, or the next start, goes on where it stopped.
 
 mod backend_call;
+mod breaker;
 mod channel_call;
 mod deadlines;
 mod decrypt;
 pub mod lanes;
 mod look_first;
 mod read_back;
+mod rounds;
 mod settle;
 mod stock;
 pub mod tokens;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ticketbridge_core::effect::Effect;
-use ticketbridge_core::port::Call;
+use ticketbridge_core::port::{Call, CallResult};
 use ticketbridge_core::wanted::is_wanted;
-use ticketbridge_core::{ChannelId, Millis, UnixMillis};
+use ticketbridge_core::{ChannelId, Millis, Order, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
+use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::{Engine, EngineError};
 use crate::transport::Transport;
-use crate::worker::lanes::Lanes;
+use crate::worker::lanes::{Fault, Lanes};
+use crate::worker::rounds::Held;
 use crate::worker::tokens::Tokens;
 
-/// How long a delivery is ours. A crash costs at most this much of a ticketing deadline.
+/// How long a delivery is ours; prolonged while it is under way. A crash costs at most this much of a ticketing deadline.
 pub const LEASE: Millis = Millis::seconds(15);
-/// The part of the lease that is left for settling what a call brought.
-const SETTLE_MARGIN: Millis = Millis::seconds(3);
-/// Deliveries handed out at once.
-const CLAIM_MAX: u32 = 32;
-/// Deliveries under way at once, over all destinations.
-const IN_FLIGHT_MAX: usize = 128;
-/// Longest wait between two looks at the database.
-const LOOK_AT_LEAST_EVERY: Millis = Millis::seconds(2);
 
 /// The worker. Cheap to clone.
 #[derive(Clone)]
@@ -47,32 +41,43 @@ pub struct Worker {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) swept: Arc<Swept>,
+    held: Arc<Held>,
+    strays: Arc<Mutex<Vec<String>>>,
 }
 
 /// Until when each channel's list of changes was read; of this process alone, since a list may be read twice.
 #[derive(Debug, Default)]
 pub(crate) struct Swept(Mutex<BTreeMap<ChannelId, UnixMillis>>);
 
+/// What another thread left behind is whole: each of these is one value put into a collection.
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Swept {
-    fn map(&self) -> std::sync::MutexGuard<'_, BTreeMap<ChannelId, UnixMillis>> {
-        // What another thread left behind is a time or no time: both serve.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
     /// When the channel was read last.
     pub(crate) fn since(&self, channel: &ChannelId) -> Option<UnixMillis> {
-        self.map().get(channel).copied()
+        locked(&self.0).get(channel).copied()
     }
     /// It was read up to `at`.
     pub(crate) fn note(&self, channel: &ChannelId, at: UnixMillis) {
-        self.map().insert(channel.clone(), at);
+        locked(&self.0).insert(channel.clone(), at);
     }
 }
 
 impl Worker {
     /// A worker over an engine.
     pub fn new(engine: Engine, transport: Arc<dyn Transport>) -> Self {
-        let lanes = Arc::new(Lanes::new());
-        Self { engine, transport, tokens: Arc::new(Tokens::default()), lanes, swept: Arc::default() }
+        let lanes = Arc::new(Lanes::new(engine.work().clone()));
+        Self {
+            engine,
+            transport,
+            tokens: Arc::new(Tokens::default()),
+            lanes,
+            swept: Arc::default(),
+            held: Arc::default(),
+            strays: Arc::default(),
+        }
     }
 
     /// The state of the destinations.
@@ -88,106 +93,19 @@ impl Worker {
         &self.transport
     }
 
-    /// Works until `stop`; then finishes what it holds.
-    pub async fn run(self, stop: CancellationToken) {
-        let mut under_way = JoinSet::new();
-        while !stop.is_cancelled() {
-            // Interest is registered before looking, so that nothing enqueued meanwhile is slept through.
-            let work = self.engine.work().clone();
-            let notified = work.notified();
-            tokio::pin!(notified);
-            notified.as_mut().enable();
-            let found = match self.look(&mut under_way).await {
-                Ok(found) => found,
-                Err(error) => {
-                    log_trouble("the worker cannot look for work", &error);
-                    0
-                }
-            };
-            while under_way.try_join_next().is_some() {}
-            if found > 0 {
-                continue;
-            }
-            let until = self.next_look().await;
-            tokio::select! {
-                () = notified => {}
-                () = self.engine.clock().sleep_until(until) => {}
-                Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
-                () = stop.cancelled() => {}
-            }
-        }
-        while under_way.join_next().await.is_some() {}
-    }
-
-    /// Hands out what is due; how much that was.
-    async fn look(&self, under_way: &mut JoinSet<()>) -> Result<usize, EngineError> {
-        let deadlines = self.pass_due_deadlines().await?;
-        let room = IN_FLIGHT_MAX.saturating_sub(under_way.len());
-        if room == 0 {
-            return Ok(deadlines);
-        }
-        let now = self.engine.clock().now();
-        let limit = CLAIM_MAX.min(u32::try_from(room).unwrap_or(CLAIM_MAX));
-        let jobs = self.engine.store().claim(now, limit, LEASE, self.lanes.room(now)).await?;
-        let found = jobs.len();
-        for job in jobs {
-            let worker = self.clone();
-            let seat = self.lanes.enter(&job.destination);
-            under_way.spawn(async move {
-                worker.carry_out(job).await;
-                drop(seat);
-            });
-        }
-        Ok(found + deadlines)
-    }
-
-    /// When to look again, if nobody wakes the worker before.
-    async fn next_look(&self) -> UnixMillis {
-        let now = self.engine.clock().now();
-        let full: Vec<String> = self.lanes.full(now);
-        let store = self.engine.store();
-        let due = store.next_job_due(&full).await.ok().flatten();
-        let deadline = store.next_deadline_due().await.ok().flatten();
-        let reopen = self.lanes.next_opening(now);
-        let latest = now + LOOK_AT_LEAST_EVERY;
-        // A row that is due and was not handed out is blocked by something that ends in its own time.
-        let soonest = now + Millis(20);
-        due.into_iter()
-            .chain(deadline)
-            .chain(reopen)
-            .map(|at| at.max(soonest))
-            .min()
-            .map_or(latest, |at| at.min(latest))
-    }
-
-    /// Does everything that is due now, and what follows from it, one by one; for tests, which own the clock.
-    ///
-    /// # Errors
-    /// Store errors.
-    pub async fn drain(&self) -> Result<usize, EngineError> {
-        let mut done = 0;
-        loop {
-            let deadlines = self.pass_due_deadlines().await?;
-            let now = self.engine.clock().now();
-            let jobs = self.engine.store().claim(now, CLAIM_MAX, LEASE, self.lanes.room(now)).await?;
-            if jobs.is_empty() && deadlines == 0 {
-                return Ok(done);
-            }
-            done += jobs.len() + deadlines;
-            for job in jobs {
-                let seat = self.lanes.enter(&job.destination);
-                self.carry_out(job).await;
-                drop(seat);
-            }
-        }
-    }
-
     /// Carries one delivery out, from the order as it is now to the row as it ends.
     pub async fn carry_out(&self, job: Job) {
+        self.carry_out_for(job, None).await;
+    }
+
+    /// The same with the order as it was loaded a moment ago.
+    pub(crate) async fn carry_out_for(&self, job: Job, order: Option<Order>) {
         let result = match &job.effect {
-            Effect::CallBackend { backend, booking, op, .. } => self.call_backend(&job, backend, booking, *op).await,
-            Effect::TellChannel { report, .. } => self.tell_channel(&job, report).await,
-            Effect::DecryptGuests => self.decrypt_guests(&job).await,
+            Effect::CallBackend { backend, booking, op, .. } => {
+                self.call_backend(&job, order, backend, booking, *op).await
+            }
+            Effect::TellChannel { report, .. } => self.tell_channel(&job, order, report).await,
+            Effect::DecryptGuests => self.decrypt_guests(&job, order).await,
             Effect::ReadBack { channel, about } => self.read_back(&job, channel, about).await,
             Effect::TellStock { channel, key } => self.tell_stock(&job, channel, key).await,
             Effect::ArmDeadline { .. }
@@ -207,23 +125,63 @@ impl Worker {
     }
 
     /// The order of a delivery, if the delivery still serves it; otherwise the row is closed.
-    async fn wanted_order(&self, job: &Job) -> Result<Option<ticketbridge_core::Order>, EngineError> {
-        let Some(order) = self.engine.store().load_order(&job.order).await? else {
+    async fn wanted_order(&self, job: &Job, loaded: Option<Order>) -> Result<Option<Order>, EngineError> {
+        let order = match loaded {
+            Some(order) => Some(order),
+            None => self.engine.store().load_order(&job.order).await?,
+        };
+        let Some(order) = order else {
             self.end(job, JobEnd::Dead { error: "the order is gone".to_owned() }).await?;
             return Ok(None);
         };
         if is_wanted(&order, &job.effect) {
             return Ok(Some(order));
         }
-        self.end(job, JobEnd::Dropped { reason: "no longer wanted".to_owned() }).await?;
+        self.end(job, JobEnd::Dropped { reason: "not needed any more: the order has moved on".to_owned() }).await?;
         Ok(None)
     }
 
-    /// Time for a call: what is configured, and never more than the lease leaves.
-    fn call_timeout(&self, job: &Job) -> crate::transport::CallLimits {
-        let now = self.engine.clock().now();
-        let left = Millis((job.lease_until - now).0 - SETTLE_MARGIN.0).max(Millis(1));
-        crate::transport::CallLimits { timeout: self.engine.running().config.delivery.timeout, at_most: left }
+    /// Time for a call: what is configured. The lease is prolonged meanwhile.
+    fn call_timeout(&self) -> crate::transport::CallLimits {
+        crate::transport::CallLimits {
+            timeout: self.engine.running().config.delivery.timeout,
+            at_most: CALL_TIMEOUT_MAX,
+        }
+    }
+
+    /// What a call told of its destination and of the order. `reached` says whether the partner has seen anything of it.
+    pub(crate) fn note_result<T>(&self, job: &Job, result: &CallResult<T>, status: Option<u16>, reached: Reached) {
+        let clock = self.engine.clock();
+        match result {
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
+                self.lanes.failed(job, fault_of(status, reached), why, clock.monotonic());
+            }
+            CallResult::TokenRejected => {
+                self.lanes.failed(job, Fault::OfPartner, "the access token is refused", clock.monotonic());
+            }
+            CallResult::Done(_) | CallResult::Refused { .. } | CallResult::Absent | CallResult::Overtaken => {
+                self.lanes.succeeded(job, clock.now());
+            }
+        }
+    }
+}
+
+/// Whether the partner has seen anything of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// Perhaps, or certainly.
+    Perhaps,
+    /// Certainly not.
+    No,
+}
+
+/// Whose fault it is that a call did not go well. A partner that answers is there: what it says of one order is that order's trouble, unless
+/// it says that it is itself in trouble, or is called too often.
+fn fault_of(status: Option<u16>, reached: Reached) -> Fault {
+    match (status, reached) {
+        (None, Reached::No) => Fault::OfPartner,
+        (None, Reached::Perhaps) | (Some(429 | 500..), _) => Fault::OfEither,
+        (Some(_), _) => Fault::OfOrder,
     }
 }
 

@@ -14,11 +14,14 @@ use super::cross::Named;
 use super::finding::{Findings, suggest};
 use super::read::{Table, Value};
 use super::secret::{Secret, SecretUse, Secrets};
-use super::service::RATE_PER_CALLER_MAX;
+use super::service::{LaneLimits, RATE_PER_CALLER_MAX, at_once, per_second, timeout};
 use crate::transport::address::{self, Nature};
 
 /// Settings that any channel may have; they are the shell's and reach an adapter only if it lists them.
-const CHANNEL_SETTINGS: [&str; 5] = ["allow_from", "commission_bp", "credit_account", "rate_per_caller", "settle_id"];
+const CHANNEL_SETTINGS: [&str; 7] =
+    ["allow_from", "at_once", "commission_bp", "credit_account", "per_second", "rate_per_caller", "settle_id"];
+/// The same for any back-end.
+const PACE_SETTINGS: [&str; 2] = ["at_once", "per_second"];
 /// Ten-thousandths in a whole.
 pub const BASIS_POINTS: u32 = 10_000;
 
@@ -74,6 +77,39 @@ pub struct ChannelConfig {
     pub commission_bp: Option<u32>,
     /// Who its orders are settled with; the channel itself when it names nobody.
     pub settle_id: Option<String>,
+    /// What it is sent at once and in a second, where that differs from the service's.
+    pub pace: Pace,
+}
+
+/// What a partner is sent, where its file says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Calls at once.
+    pub at_once: Option<u32>,
+    /// Calls in a second.
+    pub per_second: Option<u32>,
+}
+
+impl Pace {
+    /// With what the service says, where the partner says nothing.
+    pub fn or(self, service: LaneLimits) -> LaneLimits {
+        LaneLimits {
+            at_once: self.at_once.unwrap_or(service.at_once),
+            per_second: self.per_second.unwrap_or(service.per_second),
+        }
+    }
+
+    /// Beside `[settings]`, or among them.
+    fn read(file: &Table<'_>) -> Self {
+        Self { at_once: file.opt("at_once", at_once), per_second: file.opt("per_second", per_second) }
+    }
+
+    fn or_in(self, settings: &Reading<'_, '_>) -> Self {
+        Self {
+            at_once: settings.opt("at_once", at_once).or(self.at_once),
+            per_second: settings.opt("per_second", per_second).or(self.per_second),
+        }
+    }
 }
 
 /// A configured back-end.
@@ -87,6 +123,8 @@ pub struct BackendConfig {
     pub settings: Settings,
     /// Time for a whole call, where it differs from the service's.
     pub timeout: Option<Millis>,
+    /// What it is sent at once and in a second, where that differs from the service's.
+    pub pace: Pace,
 }
 
 /// What the reader of a partner's file needs.
@@ -116,6 +154,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let (id, adapter) = (file.must("id", Value::id), adapter(file, names.clone().collect()));
     let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
     let own_rate = file.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
+    let pace = Pace::read(file);
     let settings = settings_table(file);
     file.finish();
     let kind = adapter.and_then(|adapter| {
@@ -133,6 +172,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let credit_account = read.opt("credit_account", Value::text);
     let commission_bp = read.opt("commission_bp", |value| value.count(0, BASIS_POINTS));
     let settle_id = read.opt("settle_id", Value::id);
+    let pace = pace.or_in(&read);
     read.opt("review_limit", Value::millis);
     read.opt("review_warn_before", |value| value.each(Value::millis));
     let built = read.built((kind.build)(&id, &read.json), file);
@@ -149,6 +189,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         credit_account,
         commission_bp,
         settle_id,
+        pace,
     };
     (head, Some(config))
 }
@@ -158,6 +199,7 @@ pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let names = around.kinds.backends.iter().map(|kind| kind.name);
     let (id, adapter) = (file.must("id", Value::id), adapter(file, names.clone().collect()));
     let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
+    let pace = Pace::read(file);
     let settings = settings_table(file);
     file.finish();
     let kind = adapter.and_then(|adapter| {
@@ -168,12 +210,13 @@ pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         kind
     });
     let (Some(id), Some(kind)) = (id, kind) else { return (head, None) };
-    let known = Known { settings: kind.settings, secrets: kind.secrets, shared: &[] };
+    let known = Known { settings: kind.settings, secrets: kind.secrets, shared: &PACE_SETTINGS };
     let read = Reading::read(settings.as_ref(), &known, around);
-    let timeout = read.opt("timeout", Value::millis);
+    let timeout = read.opt("timeout", timeout);
+    let pace = pace.or_in(&read);
     let _: Option<Box<dyn Backend>> = read.built((kind.build)(&id, &read.json), file);
     let (adapter, settings) = (kind.name, Settings(read.json));
-    (head, Some(BackendConfig { id: BackendId(id), adapter, settings, timeout }))
+    (head, Some(BackendConfig { id: BackendId(id), adapter, settings, timeout, pace }))
 }
 
 fn settings_table<'a>(file: &Table<'a>) -> Option<Table<'a>> {

@@ -19,6 +19,12 @@ pub const LISTEN_VARIABLE: &str = "TICKETBRIDGE_LISTEN";
 pub const DATABASE_URL_VARIABLE: &str = "TICKETBRIDGE_DATABASE_URL";
 /// Attempts of one delivery, whatever is configured.
 const ATTEMPTS_MAX: u32 = 1_000;
+/// Calls to one partner at once, whatever is configured.
+const AT_ONCE_MAX: u32 = 10_000;
+/// Calls to one partner in a second, whatever is configured.
+const PER_SECOND_MAX: u32 = 1_000_000;
+/// Longest time that a call waits for its answer, whatever is configured.
+pub const CALL_TIMEOUT_MAX: Millis = Millis::minutes(2);
 /// Shortest time for which guests' data is kept after an order has ended.
 const GUESTS_KEPT_MIN: Millis = Millis::hours(24);
 /// Requests a second that one caller may be allowed.
@@ -99,6 +105,15 @@ pub struct Backoff {
     pub jitter: f64,
 }
 
+/// What one partner is sent at once and in a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LaneLimits {
+    /// Calls at once.
+    pub at_once: u32,
+    /// Calls in a second; 0: as many as there are.
+    pub per_second: u32,
+}
+
 /// `[delivery]`: outbound calls.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Delivery {
@@ -110,6 +125,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// Waits between them.
     pub backoff: Backoff,
+    /// What a partner is sent whose own file says nothing else.
+    pub lane: LaneLimits,
 }
 
 /// Form of the log.
@@ -337,10 +354,13 @@ fn delivery(table: Option<&Table<'_>>) -> Delivery {
         timeout: Millis::seconds(10),
         attempts: 12,
         backoff: Backoff { first: Millis::seconds(1), factor: 2.0, max: Millis::minutes(10), jitter: 0.2 },
+        lane: LaneLimits { at_once: 64, per_second: 0 },
     };
     let Some(table) = table else { return delivery };
     delivery.connect_timeout = table.opt("connect_timeout", Value::millis).unwrap_or(delivery.connect_timeout);
-    delivery.timeout = table.opt("timeout", Value::millis).unwrap_or(delivery.timeout);
+    delivery.timeout = table.opt("timeout", timeout).unwrap_or(delivery.timeout);
+    delivery.lane.at_once = table.opt("at_once", at_once).unwrap_or(delivery.lane.at_once);
+    delivery.lane.per_second = table.opt("per_second", per_second).unwrap_or(delivery.lane.per_second);
     delivery.attempts = table.opt("attempts", |value| value.count(1, ATTEMPTS_MAX)).unwrap_or(delivery.attempts);
     if let Some(value) = table.get("backoff")
         && let Some(table) = value.clone().table()
@@ -357,6 +377,28 @@ fn delivery(table: Option<&Table<'_>>) -> Delivery {
     }
     table.finish();
     delivery
+}
+
+/// Calls at once.
+pub(super) fn at_once(value: Value<'_>) -> Option<u32> {
+    value.count(1, AT_ONCE_MAX)
+}
+
+/// Calls in a second.
+pub(super) fn per_second(value: Value<'_>) -> Option<u32> {
+    value.count(0, PER_SECOND_MAX)
+}
+
+/// Time for a whole call. One that could never be used up is said to be so.
+pub(super) fn timeout(value: Value<'_>) -> Option<Millis> {
+    let time = value.clone().millis()?;
+    if time > CALL_TIMEOUT_MAX {
+        value.warn(
+            format_args!("is {} s, and no call waits longer than {} s", time.0 / 1_000, CALL_TIMEOUT_MAX.0 / 1_000),
+            "write a shorter time: what has not been answered by then is asked for",
+        );
+    }
+    Some(time)
 }
 
 fn log(table: Option<&Table<'_>>) -> Log {

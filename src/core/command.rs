@@ -277,6 +277,8 @@ pub enum ReportOutcome {
     Overtaken,
     /// Ops have taken the call out: nobody is to look at it any more.
     Dropped,
+    /// Ops have it made again.
+    Repeated,
 }
 
 /// What can be asked of an order.

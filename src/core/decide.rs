@@ -158,7 +158,7 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
             Ok(Decision::nothing().event(Event::GuestsRevealed { reason: reason.clone() }))
         }
         Command::EraseGuests { reason } => erase_guests(order, reason),
-        Command::RecordReport { report, outcome } => Ok(reports::record(order, report, outcome)),
+        Command::RecordReport { report, outcome } => reports::record(order, report, outcome, actor, moment),
         Command::WarnDeadline { kind, due_at } => Ok(deadlines::warn(order, *kind, *due_at)),
         Command::PassDeadline { kind, due_at } => Ok(deadlines::pass(order, *kind, *due_at)),
     }

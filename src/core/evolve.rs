@@ -306,11 +306,14 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::PictureTaken { mirror, sale, dates } => picture(order, mirror, sale, *dates),
         Event::Proposed { proposal } => {
             clear(order, AttentionKind::WaitsForConfirmation);
-            with_mirror(order, |m| m.proposal = Some(proposal.clone()));
+            with_mirror(order, |m| {
+                m.proposal = Some(proposal.clone());
+                m.refused = None;
+            });
         }
-        Event::ProposalEnded { .. } => {
+        Event::ProposalEnded { agreed } => {
             clear(order, AttentionKind::ToDoByHand);
-            with_mirror(order, |m| m.proposal = None);
+            with_mirror(order, |m| m.refused = m.proposal.take().filter(|_| !agreed));
         }
         Event::PaymentLinkChanged { link } => {
             with_mirror(order, |m| match m.links.iter_mut().find(|l| l.key == link.key) {

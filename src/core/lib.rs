@@ -24,6 +24,7 @@ pub mod port;
 pub mod product;
 pub mod quoted;
 pub mod rejection;
+pub mod repeat;
 pub mod retry;
 pub mod rules;
 pub mod run;

@@ -220,6 +220,9 @@ pub struct Mirror {
     /// Whether the partner's own books have taken the order: a later hand-over is a change of what they know.
     #[serde(default)]
     pub handed_over: bool,
+    /// What we last asked for in vain: ops may have it asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Proposal>,
 }
 
 impl Mirror {

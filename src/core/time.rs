@@ -52,6 +52,10 @@ impl Millis {
     pub fn to_std(self) -> std::time::Duration {
         std::time::Duration::from_millis(u64::try_from(self.0).unwrap_or(0))
     }
+    /// A duration in whole milliseconds.
+    pub fn from_std(duration: std::time::Duration) -> Self {
+        Self(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+    }
 }
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.

@@ -48,6 +48,21 @@ pub(crate) fn in_reserve(order: &OrderId, version: u64, effects: &[Effect]) -> V
     found.collect()
 }
 
+/// The deadline that an effect serves: of many that wait, the nearest goes first.
+fn urgent_at(order: &Order, effect: &Effect) -> Option<UnixMillis> {
+    let deadline_of = |id| order.booking_by_id(id).and_then(|booking| booking.ticketing.deadline);
+    match effect {
+        Effect::CallBackend { booking, op: TicketOp::Issue | TicketOp::Query, .. }
+        | Effect::TellChannel { report: Report::TicketsIssued { booking }, .. } => deadline_of(booking),
+        Effect::TellChannel {
+            report: Report::RefundApproved { case, .. } | Report::RefundRejected { case, .. },
+            ..
+        } => order.refund_case.as_ref().filter(|open| open.id == *case).map(|open| open.review_by),
+        Effect::CallBackend { op: TicketOp::Cancel, .. } => order.refund_case.as_ref().map(|open| open.review_by),
+        _ => None,
+    }
+}
+
 async fn take_stock(tx: &Tx, order: &Order, key: &StockKey, units: u32) -> Result<(), EngineError> {
     if (order.is_stub && key.date.is_none()) || order.mirror.is_some() {
         // Sold already, whatever our count says.
@@ -81,6 +96,7 @@ impl Change<'_> {
                 due_at: not_before.unwrap_or(self.moment.now).max(self.moment.now),
                 created_at: self.moment.now,
                 traceparent: self.traceparent.clone(),
+                urgent_at: urgent_at(order, effect),
             };
             match effect {
                 Effect::CallBackend { backend, booking, op, not_before } => {
@@ -93,7 +109,7 @@ impl Change<'_> {
                         TicketOp::Query => state == Some(TicketingState::Cancelling),
                     };
                     if !once || !self.is_lined_up(tx, &new).await? {
-                        self.line_up(tx, &new).await?;
+                        tx.enqueue(&new).await?;
                     }
                 }
                 Effect::TellChannel { report, not_before } => {
@@ -101,17 +117,17 @@ impl Change<'_> {
                         Report::HandOver => partner_destination(&order.channel),
                         _ => channel_destination(&order.channel),
                     };
-                    self.line_up(tx, &job(destination, report.name(), true, *not_before)).await?;
+                    tx.enqueue(&job(destination, report.name(), true, *not_before)).await?;
                 }
                 Effect::DecryptGuests => {
                     let destination = channel_destination(&order.channel);
-                    self.line_up(tx, &job(destination, "decrypt_guests", false, None)).await?;
+                    tx.enqueue(&job(destination, "decrypt_guests", false, None)).await?;
                 }
                 Effect::TellStock { channel, .. } => {
-                    self.line_up(tx, &job(channel_destination(channel), TELL_STOCK, false, None)).await?;
+                    tx.enqueue(&job(channel_destination(channel), TELL_STOCK, false, None)).await?;
                 }
                 Effect::ReadBack { channel, .. } => {
-                    self.line_up(tx, &job(channel_destination(channel), "read_back", false, None)).await?;
+                    tx.enqueue(&job(channel_destination(channel), "read_back", false, None)).await?;
                 }
                 Effect::ArmDeadline { kind, due_at, warn_at } => {
                     tx.arm(&order.id, *kind, *due_at, warn_at, self.moment.now).await?;
@@ -162,6 +178,7 @@ impl Change<'_> {
                 due_at: self.moment.now,
                 created_at: self.moment.now,
                 traceparent: self.traceparent.clone(),
+                urgent_at: None,
             })
             .await?;
         }
@@ -187,6 +204,7 @@ impl Change<'_> {
             due_at: self.moment.now,
             created_at: self.moment.now,
             traceparent: self.traceparent.clone(),
+            urgent_at: None,
         })
         .await?;
         Ok(())
@@ -203,14 +221,5 @@ impl Change<'_> {
             }
         }
         Ok(true)
-    }
-
-    /// Adds a delivery. What the order has waiting before it is looked at now: most of that is no longer wanted, and the rest is
-    /// better tried a little early than in the way.
-    async fn line_up(&self, tx: &Tx, job: &NewJob) -> Result<(), EngineError> {
-        if job.holds_up && job.due_at <= self.moment.now {
-            tx.hurry(&job.order, &job.destination, self.moment.now).await?;
-        }
-        Ok(tx.enqueue(job).await?)
     }
 }

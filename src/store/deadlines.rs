@@ -156,33 +156,39 @@ impl Tx {
 
     async fn claim_due_rows(
         &self,
+        found: &[String],
         now: UnixMillis,
-        limit: u32,
         lease: Millis,
     ) -> Result<Vec<ClaimedDeadline>, StoreError> {
-        let sql = format!(
-            "SELECT id FROM deadline WHERE state = 'armed' AND next_ms <= ? AND lease_until_ms <= ? \
-             ORDER BY next_ms LIMIT ?{}",
-            self.dialect().for_update_skip_locked()
-        );
-        let rows = self.rows(&sql, values![now.0, now.0, i64::from(limit)]).await?;
-        if rows.is_empty() {
+        let (token, until) = (random_token(), now + lease);
+        let ids = || found.iter().map(|id| Value::from(id.as_str()));
+        let mut mine: Vec<Value> = ids().collect();
+        if self.dialect().shares_with_others() {
+            let sql = format!(
+                "SELECT id FROM deadline WHERE id IN ({}) AND next_ms <= ? ORDER BY id{}",
+                marks(found.len()),
+                self.dialect().for_update_skip_locked()
+            );
+            let rows = self.rows(&sql, ids().chain(values![now.0]).collect()).await?;
+            mine = rows.iter().map(|row| Ok(get::<String>(row, "id")?.into())).collect::<Result<_, StoreError>>()?;
+        }
+        if mine.is_empty() {
             return Ok(Vec::new());
         }
-        let token = random_token();
-        let mut all = values![token.as_str(), (now + lease).0];
-        for row in &rows {
-            all.push(get::<String>(row, "id")?.into());
-        }
-        all.push(now.0.into());
+        // While it is handed out, what comes next is the end of the lease.
+        let list = marks(mine.len());
         let sql = format!(
-            "UPDATE deadline SET lease_token = ?, lease_until_ms = ? \
-             WHERE id IN ({}) AND state = 'armed' AND lease_until_ms <= ?",
-            marks(rows.len())
+            "UPDATE deadline SET lease_token = ?, lease_until_ms = ?, next_ms = ? \
+             WHERE id IN ({list}) AND state = 'armed' AND lease_until_ms <= ? AND next_ms <= ?"
         );
+        let mut all = values![token.as_str(), until.0, until.0];
+        all.extend(mine.iter().cloned());
+        all.extend(values![now.0, now.0]);
         self.execute(&sql, all).await?;
-        let sql = format!("SELECT {COLUMNS} FROM deadline WHERE lease_token = ? ORDER BY next_ms, id");
-        let rows = self.rows(&sql, values![token.as_str()]).await?;
+        let sql =
+            format!("SELECT {COLUMNS} FROM deadline WHERE id IN ({list}) AND lease_token = ? ORDER BY due_ms, id");
+        mine.push(token.as_str().into());
+        let rows = self.rows(&sql, mine).await?;
         rows.iter().map(|row| Ok(ClaimedDeadline { row: read(row)?, token: token.clone() })).collect()
     }
 }
@@ -198,7 +204,18 @@ impl Store {
         limit: u32,
         lease: Millis,
     ) -> Result<Vec<ClaimedDeadline>, StoreError> {
-        self.write("claim_deadlines", move |tx| Box::pin(tx.claim_due_rows(now, limit, lease))).await
+        // A look first: claiming is a write, and most of the time there is nothing to claim.
+        let sql = "SELECT id FROM deadline WHERE state = 'armed' AND next_ms <= ? ORDER BY next_ms LIMIT ?";
+        let rows = self.rows(sql, values![now.0, i64::from(limit)]).await?;
+        let found: Vec<String> = rows.iter().map(|row| get(row, "id")).collect::<Result<_, _>>()?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write("claim_deadlines", move |tx| {
+            let found = found.clone();
+            Box::pin(async move { tx.claim_due_rows(&found, now, lease).await })
+        })
+        .await
     }
 
     /// When the next warning or passing is due; for those handed out, when their lease runs out.
@@ -206,17 +223,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn next_deadline_due(&self) -> Result<Option<UnixMillis>, StoreError> {
-        let mut earliest: Option<i64> = None;
-        for (column, held) in [("next_ms", "= 0"), ("lease_until_ms", "> 0")] {
-            let sql =
-                format!("SELECT MIN({column}) AS at_ms FROM deadline WHERE state = 'armed' AND lease_until_ms {held}");
-            let at = match self.row(&sql, values![]).await? {
-                Some(row) => get::<Option<i64>>(&row, "at_ms")?,
-                None => None,
-            };
-            earliest = earliest.into_iter().chain(at).min();
-        }
-        Ok(earliest.map(UnixMillis))
+        let row = self.row("SELECT MIN(next_ms) AS at_ms FROM deadline WHERE state = 'armed'", values![]).await?;
+        let at = row.map(|row| get::<Option<i64>>(&row, "at_ms")).transpose()?.flatten();
+        Ok(at.map(UnixMillis))
     }
 
     /// The deadlines of an order.

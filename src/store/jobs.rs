@@ -1,16 +1,19 @@
 //! The outbox: what partners must be told, at least once, in order for each order and partner.
 //!
-//! A row is handed out under a lease with a fencing token. Claiming is a compare-and-set; skipping locked rows only
-//! makes it faster. Whoever settles with a token that is no longer the row's has lost the lease and changes nothing.
+//! A row is handed out under a lease with a fencing token (`handout.rs`). Whoever settles with a token that is no longer the row's has
+//! lost the lease and changes nothing.
+//!
+//! What may be handed out is kept, not searched: `ready_ms` is the due time of a pending row that no earlier one stands before, the end
+//! of the lease of one that is handed out, and NULL otherwise. Whoever adds a row marks the rows before it as `followed`, which locks
+//! them; whoever ends a row that is followed lets the next ones go. So neither misses the other.
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{DbBackend, QueryResult, Value};
 use serde::{Deserialize, Serialize};
-use ticketbridge_core::{Effect, Millis, OrderId, UnixMillis};
+use ticketbridge_core::{Effect, OrderId, UnixMillis};
 
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, marks, values, whole, word};
 use crate::error::StoreError;
-use crate::seal::random_token;
 use crate::tx::Tx;
 
 /// Where a delivery stands.
@@ -50,6 +53,8 @@ pub struct NewJob {
     pub created_at: UnixMillis,
     /// The trace it belongs to.
     pub traceparent: Option<String>,
+    /// The deadline that it serves: where many wait, the nearest go first.
+    pub urgent_at: Option<UnixMillis>,
 }
 
 /// A delivery.
@@ -81,12 +86,21 @@ pub struct Job {
     pub last_error: Option<String>,
     /// The trace it belongs to.
     pub traceparent: Option<String>,
+    /// Its last attempt failed, and not because the partner could not be reached at all.
+    pub failed_last: bool,
     /// Since when.
     pub created_at: UnixMillis,
     /// When it was delivered, given up or dropped.
     pub done_at: Option<UnixMillis>,
     /// The fencing token under which it was handed out.
-    token: Option<String>,
+    pub(crate) token: Option<String>,
+}
+
+impl Job {
+    /// Its id and the token of its lease, while it is handed out.
+    pub fn lease(&self) -> Option<(String, String)> {
+        self.token.clone().map(|token| (self.id.clone(), token))
+    }
 }
 
 /// How an attempt ended.
@@ -136,24 +150,23 @@ pub struct JobCount {
 }
 
 pub(crate) const COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, due_ms, lease_until_ms, \
-    lease_token, attempts, read_back, last_error, traceparent, created_ms, done_ms";
+    lease_token, attempts, read_back, last_error, traceparent, failed_last, created_ms, done_ms";
 
-/// A row may be claimed only when no earlier one of the same order and destination that holds others up is pending, and
-/// its partner is not paused.
-const UNBLOCKED: &str = "NOT EXISTS (SELECT 1 FROM job e WHERE e.order_id = j.order_id \
-    AND e.destination = j.destination AND e.state = 'pending' AND e.holds_up = 1 AND e.seq < j.seq) \
-    AND NOT EXISTS (SELECT 1 FROM partner_pause p WHERE p.partner = j.destination AND p.paused = 1)";
+/// When a row that nothing stands before can be handed out.
+const READY: &str = "CASE WHEN lease_until_ms > 0 THEN lease_until_ms ELSE due_ms END";
 
 impl Tx {
-    /// Adds a delivery.
+    /// Adds a delivery. Earlier ones of the order that it has to wait for are due at once when it is: most of them are no longer
+    /// wanted, and the rest is better tried a little early than in the way.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when its id is known: ids are made from an order's events, so that is a mistake.
     pub async fn enqueue(&self, new: &NewJob) -> Result<(), StoreError> {
+        let ready = if self.line_up_behind(new).await? { None } else { Some(new.due_at.0) };
         self.execute(
             "INSERT INTO job (id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, \
-             lease_until_ms, attempts, read_back, traceparent, created_ms) \
-             VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, 0, ?, ?)",
+             lease_until_ms, attempts, read_back, traceparent, created_ms, failed_last, followed, ready_ms, urgent_ms) \
+             VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, 0, ?, ?, 0, 0, ?, ?)",
             values![
                 new.id.as_str(),
                 new.order.as_str(),
@@ -165,13 +178,56 @@ impl Tx {
                 new.due_at.0,
                 new.traceparent.clone(),
                 new.created_at.0,
+                ready,
+                new.urgent_at.map(|at| at.0),
             ],
         )
         .await?;
         Ok(())
     }
 
-    /// Ends an attempt; `false` when the lease was lost, and then nothing was changed.
+    /// Marks, and so locks, what must end before `new`; whether there is anything.
+    async fn line_up_behind(&self, new: &NewJob) -> Result<bool, StoreError> {
+        let seq = whole(new.seq);
+        let (of, mut all) = (
+            "WHERE order_id = ? AND destination = ? AND state = 'pending' AND holds_up = 1 AND seq < ?",
+            values![new.order.as_str(), new.destination.as_str(), seq],
+        );
+        let found = if new.holds_up && new.due_at <= new.created_at {
+            let (sql, now) = (hurried("followed = 1, "), new.due_at.0);
+            all.splice(0..0, values![now, now, now, now]);
+            self.execute(&format!("{sql} {of}"), all).await?
+        } else {
+            self.execute(&format!("UPDATE job SET followed = 1 {of}"), all).await?
+        };
+        Ok(found > 0)
+    }
+
+    /// What comes after a row that has ended is handed out from now on, up to the next row that holds others up.
+    async fn let_follow(&self, order: &str, destination: &str) -> Result<(), StoreError> {
+        let sql = "SELECT id, holds_up, ready_ms FROM job \
+                   WHERE order_id = ? AND destination = ? AND state = 'pending' ORDER BY seq, id";
+        let mut free: Vec<Value> = Vec::new();
+        for row in self.rows(sql, values![order, destination]).await? {
+            if get::<Option<i64>>(&row, "ready_ms")?.is_none() {
+                free.push(get::<String>(&row, "id")?.into());
+            }
+            if get_flag(&row, "holds_up")? {
+                break;
+            }
+        }
+        if !free.is_empty() {
+            let sql = format!(
+                "UPDATE job SET ready_ms = {READY} WHERE id IN ({}) AND state = 'pending' AND ready_ms IS NULL",
+                marks(free.len())
+            );
+            self.execute(&sql, free).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends an attempt; `false` when the lease was lost, and then nothing was changed. One that is to be repeated is kept with
+    /// [`Job::failed_last`] as `job` has it.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -180,28 +236,48 @@ impl Tx {
             JobEnd::Delivered => done(JobState::Delivered, None, now),
             JobEnd::Dead { error } => done(JobState::Dead, Some(error), now),
             JobEnd::Dropped { reason } => done(JobState::Dropped, Some(reason), now),
-            JobEnd::Retry { due_at, read_back, error } => {
-                ("due_ms = ?, read_back = ?, last_error = ?", values![due_at.0, flag(*read_back), error.as_str()])
-            }
-            JobEnd::PutBack { due_at, why } => {
-                ("due_ms = ?, last_error = ?, attempts = attempts - 1", values![due_at.0, why.as_str()])
-            }
+            JobEnd::Retry { due_at, read_back, error } => (
+                "due_ms = ?, ready_ms = ?, read_back = ?, last_error = ?, failed_last = ?",
+                values![due_at.0, due_at.0, flag(*read_back), error.as_str(), flag(job.failed_last)],
+            ),
+            JobEnd::PutBack { due_at, why } => (
+                "due_ms = ?, ready_ms = ?, last_error = ?, attempts = attempts - 1",
+                values![due_at.0, due_at.0, why.as_str()],
+            ),
         };
         all.extend(values![job.id.as_str(), job.token.clone()]);
         let sql = format!(
             "UPDATE job SET {set}, lease_token = NULL, lease_until_ms = 0 \
              WHERE id = ? AND lease_token = ? AND state = 'pending'"
         );
-        Ok(self.execute(&sql, all).await? == 1)
+        let is_over = match end {
+            JobEnd::Delivered | JobEnd::Dead { .. } | JobEnd::Dropped { .. } => true,
+            JobEnd::Retry { .. } | JobEnd::PutBack { .. } => false,
+        };
+        if !is_over {
+            return Ok(self.execute(&sql, all).await? == 1);
+        }
+        self.end_row(&sql, all, &job.id).await
     }
 
-    /// Prolongs a lease; `false` when it was lost.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn renew(&self, job: &Job, until: UnixMillis) -> Result<bool, StoreError> {
-        let sql = "UPDATE job SET lease_until_ms = ? WHERE id = ? AND lease_token = ? AND state = 'pending'";
-        Ok(self.execute(sql, values![until.0, job.id.as_str(), job.token.clone()]).await? == 1)
+    /// Runs an update that ends the row `id`, and lets go what waited for it; whether the row was there.
+    async fn end_row(&self, update: &str, all: Vec<Value>, id: &str) -> Result<bool, StoreError> {
+        const KNOWN: &str = "order_id, destination, followed";
+        let row = match self.dialect().0 {
+            DbBackend::MySql => {
+                if self.execute(update, all).await? != 1 {
+                    return Ok(false);
+                }
+                self.row(&format!("SELECT {KNOWN} FROM job WHERE id = ?"), values![id]).await?
+            }
+            _ => self.row(&format!("{update} RETURNING {KNOWN}"), all).await?,
+        };
+        let Some(row) = row else { return Ok(false) };
+        // NULL: an older version wrote it and did not look.
+        if get::<Option<i16>>(&row, "followed")? != Some(0) {
+            self.let_follow(&get::<String>(&row, "order_id")?, &get::<String>(&row, "destination")?).await?;
+        }
+        Ok(true)
     }
 
     /// Has a delivery that is dead, or waits for its next attempt, tried at once and as often as a new one; `false`
@@ -210,14 +286,36 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn retry_job(&self, id: &str, now: UnixMillis) -> Result<bool, StoreError> {
-        let changed = self
+        let known = format!("SELECT order_id, destination, seq, holds_up FROM job WHERE id = ?{}", self.for_update());
+        let Some(row) = self.row(&known, values![id]).await? else { return Ok(false) };
+        let (order, destination): (String, String) = (get(&row, "order_id")?, get(&row, "destination")?);
+        let seq: i64 = get(&row, "seq")?;
+        let lane = "order_id = ? AND destination = ? AND state = 'pending'";
+        let before = self
             .execute(
-                "UPDATE job SET state = 'pending', due_ms = ?, attempts = 0, done_ms = NULL, lease_token = NULL, \
-                 lease_until_ms = 0 WHERE id = ? AND state IN ('pending', 'dead') AND lease_until_ms <= ?",
-                values![now.0, id, now.0],
+                &format!("UPDATE job SET followed = 1 WHERE {lane} AND holds_up = 1 AND seq < ?"),
+                values![order.as_str(), destination.as_str(), seq],
             )
             .await?;
+        let ready = (before == 0).then_some(now.0);
+        let changed = self
+            .execute(
+                "UPDATE job SET state = 'pending', due_ms = ?, ready_ms = ?, attempts = 0, failed_last = 0, followed = 1, \
+                 done_ms = NULL, lease_token = NULL, lease_until_ms = 0 \
+                 WHERE id = ? AND state IN ('pending', 'dead') AND lease_until_ms <= ?",
+                values![now.0, ready, id, now.0],
+            )
+            .await?;
+        if changed == 1 && get_flag(&row, "holds_up")? {
+            // Those behind it wait again, unless they are under way.
+            let sql = format!("UPDATE job SET ready_ms = NULL WHERE {lane} AND seq > ? AND lease_until_ms = 0");
+            self.execute(&sql, values![order, destination, seq]).await?;
+        }
         Ok(changed == 1)
+    }
+
+    fn for_update(&self) -> &'static str {
+        self.dialect().for_update()
     }
 
     /// The delivery that does the same already, sooner or later, if nobody has begun it: a second row would do it twice.
@@ -242,22 +340,24 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn bring_forward(&self, id: &str, due_at: UnixMillis) -> Result<(), StoreError> {
-        let sql = "UPDATE job SET due_ms = ? WHERE id = ? AND state = 'pending' AND lease_until_ms = 0 AND due_ms > ?";
-        self.execute(sql, values![due_at.0, id, due_at.0]).await?;
+        let sql = "UPDATE job SET ready_ms = CASE WHEN ready_ms IS NULL THEN NULL ELSE ? END, due_ms = ? \
+                   WHERE id = ? AND state = 'pending' AND lease_until_ms = 0 AND due_ms > ?";
+        self.execute(sql, values![due_at.0, due_at.0, id, due_at.0]).await?;
         Ok(())
     }
 
-    /// Makes deliveries of an order to one destination that hold others up due at once, unless one is being tried; how many.
+    /// Makes deliveries of an order to one destination that hold others up due at once, unless one is being tried; how many
+    /// there are.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn hurry(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
-        self.execute(
-            "UPDATE job SET due_ms = ? WHERE order_id = ? AND destination = ? AND state = 'pending' \
-             AND holds_up = 1 AND lease_until_ms = 0 AND due_ms > ?",
-            values![now.0, order.as_str(), destination, now.0],
-        )
-        .await
+        let sql = format!(
+            "{} WHERE order_id = ? AND destination = ? AND state = 'pending' AND holds_up = 1 AND lease_until_ms = 0 \
+             AND due_ms > ?",
+            hurried("")
+        );
+        self.execute(&sql, values![now.0, now.0, now.0, now.0, order.as_str(), destination, now.0]).await
     }
 
     /// Takes out a delivery that is pending or dead. One that is being tried loses its lease.
@@ -271,7 +371,7 @@ impl Tx {
             "UPDATE job SET {set}, lease_token = NULL, lease_until_ms = 0 \
              WHERE id = ? AND state IN ('pending', 'dead')"
         );
-        Ok(self.execute(&sql, all).await? == 1)
+        self.end_row(&sql, all, id).await
     }
 
     /// A delivery by its id.
@@ -282,149 +382,29 @@ impl Tx {
         job(self, id).await
     }
 
-    async fn claim_rows(
-        &self,
-        now: UnixMillis,
-        limit: u32,
-        lease: Millis,
-        lanes: &[(String, u32)],
-    ) -> Result<Vec<Job>, StoreError> {
-        let token = random_token();
-        let mut lanes = lanes.to_vec();
-        let mut chosen: Vec<String> = Vec::new();
-        // Each further round is owed to a lane that filled up and kept others from being seen.
-        loop {
-            let room = limit.saturating_sub(u32::try_from(chosen.len()).unwrap_or(u32::MAX));
-            let candidates = self.claimable(now, room, &lanes, &chosen).await?;
-            let (found, before) = (candidates.len(), chosen.len());
-            for (id, destination) in candidates {
-                match lanes.iter_mut().find(|(name, _)| *name == destination) {
-                    Some((_, 0)) => continue,
-                    Some((_, left)) => *left -= 1,
-                    None => {}
-                }
-                chosen.push(id);
-            }
-            let passed_over = found - (chosen.len() - before);
-            if passed_over == 0 || chosen.len() as u64 >= u64::from(limit) {
-                break;
-            }
+    /// Takes over what an older version has written and is not ready to be handed out; how many orders that concerned, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn take_over_jobs(&self, limit: u32) -> Result<usize, StoreError> {
+        let sql = "SELECT order_id, destination FROM job WHERE state = 'pending' AND failed_last IS NULL LIMIT ?";
+        let rows = self.rows(sql, values![i64::from(limit)]).await?;
+        for row in &rows {
+            let (order, destination): (String, String) = (get(row, "order_id")?, get(row, "destination")?);
+            self.execute(
+                "UPDATE job SET failed_last = CASE WHEN attempts > 0 THEN 1 ELSE 0 END, followed = 1 \
+                 WHERE order_id = ? AND destination = ? AND state = 'pending' AND failed_last IS NULL",
+                values![order.as_str(), destination.as_str()],
+            )
+            .await?;
+            self.let_follow(&order, &destination).await?;
         }
-        self.lease_rows(&token, &chosen, now, lease).await
-    }
-
-    /// Ids and destinations of rows that may be claimed, the longest due first.
-    async fn claimable(
-        &self,
-        now: UnixMillis,
-        limit: u32,
-        lanes: &[(String, u32)],
-        chosen: &[String],
-    ) -> Result<Vec<(String, String)>, StoreError> {
-        let full: Vec<&str> = lanes.iter().filter(|(_, left)| *left == 0).map(|(name, _)| name.as_str()).collect();
-        let mut all = values![now.0, now.0];
-        all.extend(full.iter().map(|name| Value::from(*name)));
-        all.extend(chosen.iter().map(|id| Value::from(id.as_str())));
-        all.push(i64::from(limit).into());
-        let sql = format!(
-            "SELECT j.id, j.destination FROM job j WHERE j.state = 'pending' AND j.due_ms <= ? \
-             AND j.lease_until_ms <= ?{}{} AND {UNBLOCKED} ORDER BY j.due_ms, j.seq LIMIT ?{}",
-            not_in("j.destination", full.len()),
-            not_in("j.id", chosen.len()),
-            self.dialect().for_update_skip_locked()
-        );
-        self.rows(&sql, all).await?.iter().map(|row| Ok((get(row, "id")?, get(row, "destination")?))).collect()
-    }
-
-    async fn lease_rows(
-        &self,
-        token: &str,
-        chosen: &[String],
-        now: UnixMillis,
-        lease: Millis,
-    ) -> Result<Vec<Job>, StoreError> {
-        if chosen.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut all = values![token, (now + lease).0];
-        all.extend(chosen.iter().map(|id| Value::from(id.as_str())));
-        all.push(now.0.into());
-        // A lease that ran out belonged to somebody who crashed, perhaps after sending: its outcome is not known.
-        let sql = format!(
-            "UPDATE job SET read_back = CASE WHEN lease_until_ms > 0 THEN 1 ELSE read_back END, \
-             lease_token = ?, lease_until_ms = ?, attempts = attempts + 1 \
-             WHERE id IN ({}) AND state = 'pending' AND lease_until_ms <= ?",
-            marks(chosen.len())
-        );
-        self.execute(&sql, all).await?;
-        let sql = format!("SELECT {COLUMNS} FROM job WHERE lease_token = ? ORDER BY due_ms, seq");
-        self.rows(&sql, values![token]).await?.iter().map(read).collect()
+        Ok(rows.len())
     }
 }
 
 impl Store {
-    /// Hands out up to `limit` deliveries that are due, each for `lease`. `lanes` names destinations with limited
-    /// room and how many more they take (0: none); others are unlimited.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`], [`StoreError::Document`], [`StoreError::Commit`].
-    pub async fn claim(
-        &self,
-        now: UnixMillis,
-        limit: u32,
-        lease: Millis,
-        lanes: Vec<(String, u32)>,
-    ) -> Result<Vec<Job>, StoreError> {
-        self.write("claim_jobs", move |tx| {
-            let lanes = lanes.clone();
-            Box::pin(async move { tx.claim_rows(now, limit, lease, &lanes).await })
-        })
-        .await
-    }
-
-    /// Ends the leases of whoever ran before, on a database that only one instance uses: SQLite. What they held is
-    /// tried again at once; whether it was carried out is asked first. Elsewhere leases run out by themselves.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`], [`StoreError::Commit`].
-    pub async fn end_leases_of_the_dead(&self) -> Result<(), StoreError> {
-        if self.dialect().shares_with_others() {
-            return Ok(());
-        }
-        self.write("end_leases", |tx| {
-            Box::pin(async move {
-                for table in ["job", "deadline"] {
-                    let sql = format!("UPDATE {table} SET lease_until_ms = 1 WHERE lease_until_ms > 0");
-                    tx.execute(&sql, values![]).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
-    }
-
-    /// When the next delivery can be claimed, or a lease runs out; perhaps in the past. Destinations in `full` are
-    /// left out, and so is what waits for an earlier delivery.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn next_job_due(&self, full: &[String]) -> Result<Option<UnixMillis>, StoreError> {
-        let mut all = values![];
-        all.extend(full.iter().map(|name| Value::from(name.as_str())));
-        let sql = format!(
-            "SELECT j.due_ms FROM job j WHERE j.state = 'pending' AND j.lease_until_ms = 0{} AND {UNBLOCKED} \
-             ORDER BY j.due_ms LIMIT 1",
-            not_in("j.destination", full.len())
-        );
-        let due: Option<i64> = self.row(&sql, all).await?.map(|row| get(&row, "due_ms")).transpose()?;
-        let sql = "SELECT MIN(lease_until_ms) AS due_ms FROM job WHERE state = 'pending' AND lease_until_ms > 0";
-        let lapse: Option<i64> = match self.row(sql, values![]).await? {
-            Some(row) => get(&row, "due_ms")?,
-            None => None,
-        };
-        Ok(due.into_iter().chain(lapse).min().map(UnixMillis))
-    }
-
     /// A delivery by its id.
     ///
     /// # Errors
@@ -465,13 +445,19 @@ async fn job(query: &impl Query, id: &str) -> Result<Option<Job>, StoreError> {
 
 fn done(state: JobState, error: Option<&str>, now: UnixMillis) -> (&'static str, Vec<Value>) {
     match error {
-        Some(error) => ("state = ?, done_ms = ?, last_error = ?", values![word(&state), now.0, error]),
-        None => ("state = ?, done_ms = ?", values![word(&state), now.0]),
+        Some(error) => ("state = ?, done_ms = ?, ready_ms = NULL, last_error = ?", values![word(&state), now.0, error]),
+        None => ("state = ?, done_ms = ?, ready_ms = NULL", values![word(&state), now.0]),
     }
 }
 
-fn not_in(column: &str, count: usize) -> String {
-    if count == 0 { String::new() } else { format!(" AND {column} NOT IN ({})", marks(count)) }
+/// The beginning of an update that makes rows due now, unless they are due or under way; it takes the present four times. MySQL sees the
+/// columns that stand further left as changed already: `due_ms` comes last.
+fn hurried(set: &str) -> String {
+    let later = "lease_until_ms = 0 AND due_ms > ?";
+    format!(
+        "UPDATE job SET {set}ready_ms = CASE WHEN ready_ms IS NOT NULL AND {later} THEN ? ELSE ready_ms END, \
+         due_ms = CASE WHEN {later} THEN ? ELSE due_ms END"
+    )
 }
 
 /// Reads a delivery from [`COLUMNS`].
@@ -488,6 +474,7 @@ pub(crate) fn read(row: &QueryResult) -> Result<Job, StoreError> {
         lease_until: UnixMillis(get(row, "lease_until_ms")?),
         attempts: get_count(row, "attempts")?,
         read_back: get_flag(row, "read_back")?,
+        failed_last: get::<Option<i16>>(row, "failed_last")? == Some(1),
         last_error: get(row, "last_error")?,
         traceparent: get(row, "traceparent")?,
         created_at: UnixMillis(get(row, "created_ms")?),

@@ -230,6 +230,19 @@ impl Store {
         row.map(|row| read_order(self.sealer(), &row)).transpose()
     }
 
+    /// Loads orders without locking them, those that there are, in one statement.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
+    pub async fn load_orders(&self, ids: &[OrderId]) -> Result<Vec<Order>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = format!("SELECT id, document FROM orders WHERE id IN ({})", crate::dialect::marks(ids.len()));
+        let all = ids.iter().map(|id| id.as_str().into()).collect();
+        self.rows(&sql, all).await?.iter().map(|row| read_order(self.sealer(), row)).collect()
+    }
+
     /// Orders for visits from `from` to `to` whose tickets a back-end has still to make, or has not confirmed.
     ///
     /// # Errors

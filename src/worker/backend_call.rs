@@ -12,7 +12,7 @@ use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
 use crate::engine::EngineError;
 use crate::registry::RegisteredBackend;
 use crate::worker::settle::Attempt;
-use crate::worker::{Worker, pass_trace_on};
+use crate::worker::{Reached, Worker, pass_trace_on};
 
 /// Gap between two looks at a back-end that works on something: half of the time waited so far, within these bounds.
 const LOOK_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(10));
@@ -31,11 +31,12 @@ impl Worker {
     pub(crate) async fn call_backend(
         &self,
         job: &Job,
+        loaded: Option<Order>,
         id: &BackendId,
         booking_id: &BookingId,
         op: TicketOp,
     ) -> Result<(), EngineError> {
-        let Some(order) = self.wanted_order(job).await? else { return Ok(()) };
+        let Some(order) = self.wanted_order(job, loaded).await? else { return Ok(()) };
         let Some(booking) = order.booking_by_id(booking_id) else {
             return self.end(job, JobEnd::Dead { error: "the booking is gone".to_owned() }).await;
         };
@@ -61,22 +62,23 @@ impl Worker {
             }
             BackendStep::Call(mut call) => {
                 pass_trace_on(job, &mut call);
-                let mut limits = self.call_timeout(job);
+                let mut limits = self.call_timeout();
                 limits.timeout = backend.timeout;
-                match self.transport.send(&call, limits).await {
-                    Ok(response) => (backend.backend.read(asked, &response), Some(response.status.as_u16())),
-                    Err(error) => (error.into_result(), None),
-                }
+                let (result, status, reached) = match self.transport.send(&call, limits).await {
+                    Ok(response) => {
+                        let status = response.status.as_u16();
+                        (backend.backend.read(asked, &response), Some(status), Reached::Perhaps)
+                    }
+                    Err(error) => {
+                        let reached = error.reached();
+                        (error.into_result(), None, reached)
+                    }
+                };
+                self.note_result(job, &result, status, reached);
+                (result, status)
             }
         };
         let result = result.without_guests(&order);
-        let now = self.engine.clock().now();
-        match &result {
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
-                self.lanes.failed(&job.destination, why, now);
-            }
-            _ => self.lanes.succeeded(&job.destination, now),
-        }
         let verdict = self.judge(job, &backend, &order, booking_id, op, asked, result);
         let took = self.engine.clock().monotonic().saturating_sub(started.1);
         let attempt = Attempt {

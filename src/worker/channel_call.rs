@@ -13,7 +13,7 @@ use crate::engine::EngineError;
 use crate::registry::RegisteredChannel;
 use crate::worker::look_first::{Looked, doubt};
 use crate::worker::settle::{Attempt, partner};
-use crate::worker::{Worker, pass_trace_on};
+use crate::worker::{Reached, Worker, pass_trace_on};
 
 /// An exchange with a channel, however it ended.
 pub(crate) struct Exchange<T> {
@@ -24,8 +24,13 @@ pub(crate) struct Exchange<T> {
 }
 
 impl Worker {
-    pub(crate) async fn tell_channel(&self, job: &Job, report: &Report) -> Result<(), EngineError> {
-        let Some(mut order) = self.wanted_order(job).await? else { return Ok(()) };
+    pub(crate) async fn tell_channel(
+        &self,
+        job: &Job,
+        loaded: Option<Order>,
+        report: &Report,
+    ) -> Result<(), EngineError> {
+        let Some(mut order) = self.wanted_order(job, loaded).await? else { return Ok(()) };
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
             return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
         };
@@ -179,11 +184,11 @@ impl Worker {
         read: &(dyn Fn(&HttpResponse) -> CallResult<T> + Sync),
     ) -> Result<Exchange<T>, EncodeError> {
         let (at, started) = (self.engine.clock().now(), self.engine.clock().monotonic());
-        let mut status = None;
+        let (mut status, mut reached) = (None, Reached::No);
         let mut result = CallResult::TokenRejected;
         for _ in 0..2 {
             let token = match channel.channel.spec().needs_token {
-                true => match self.token(channel, self.call_timeout(job)).await {
+                true => match self.token(channel, self.call_timeout()).await {
                     Ok(token) => Some(token),
                     Err(why) => {
                         result = CallResult::Retry { why: why.into(), after: None };
@@ -201,25 +206,22 @@ impl Worker {
             };
             let mut call = write(&cx)?;
             pass_trace_on(job, &mut call);
-            result = match self.transport.send(&call, self.call_timeout(job)).await {
+            result = match self.transport.send(&call, self.call_timeout()).await {
                 Ok(response) => {
-                    status = Some(response.status.as_u16());
+                    (status, reached) = (Some(response.status.as_u16()), Reached::Perhaps);
                     read(&response)
                 }
-                Err(error) => error.into_result(),
+                Err(error) => {
+                    (status, reached) = (None, error.reached());
+                    error.into_result()
+                }
             };
             match (&result, &token) {
                 (CallResult::TokenRejected, Some(token)) => self.tokens.reject(&channel.id, token).await,
                 _ => break,
             }
         }
-        let now = self.engine.clock().now();
-        match &result {
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } if status != Some(200) => {
-                self.lanes.failed(&job.destination, why, now);
-            }
-            _ => self.lanes.succeeded(&job.destination, now),
-        }
+        self.note_result(job, &result, status, reached);
         let took = self.engine.clock().monotonic().saturating_sub(started);
         Ok(Exchange { result, status, at, took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)) })
     }

@@ -7,35 +7,83 @@ use ticketbridge_core::event::Actor;
 use ticketbridge_core::{Answering, Moment};
 use ticketbridge_store::{ClaimedDeadline, Tx};
 
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
 use crate::engine::{Applied, Change, EngineError};
-use crate::worker::{LEASE, Worker};
+use crate::worker::{LEASE, Worker, log_trouble};
 
 /// Deadlines handed out at once.
-const CLAIM_MAX: u32 = 64;
+const CLAIM_MAX: u32 = 256;
+/// Of these, carried out at the same time: the write path makes batches of them, and others are to get their turn between.
+const AT_ONCE: usize = 32;
+/// Pause after a failure of the database.
+const AFTER_TROUBLE: ticketbridge_core::Millis = ticketbridge_core::Millis::seconds(1);
 
 impl Worker {
-    /// Passes what is due; how many that were.
+    /// Passes deadlines as they fall due, until `stop`: a task of its own, so that however many are due, deliveries go on. `next` is when
+    /// the nearest is due, as far as is known.
+    pub(super) async fn keep_deadlines(
+        self,
+        mut next: watch::Receiver<Option<ticketbridge_core::UnixMillis>>,
+        stop: CancellationToken,
+    ) {
+        let clock = self.engine.clock().clone();
+        while !stop.is_cancelled() {
+            let due = *next.borrow_and_update();
+            if due.is_some_and(|at| at <= clock.now()) {
+                match self.pass_due_deadlines().await {
+                    Ok(found) if found > 0 => continue,
+                    Ok(_) => {}
+                    Err(error) => {
+                        log_trouble("deadlines cannot be looked for", &error);
+                        tokio::select! {
+                            () = clock.sleep_until(clock.now() + AFTER_TROUBLE) => continue,
+                            () = stop.cancelled() => return,
+                        }
+                    }
+                }
+            }
+            // What is due by now was done; the next one is told.
+            let wakes = due.filter(|at| *at > clock.now());
+            let sleep = async {
+                match wakes {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = next.changed() => if changed.is_err() { return },
+                () = sleep => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Passes what is due, up to [`CLAIM_MAX`]; how many that were.
     ///
     /// # Errors
     /// Store errors.
     pub async fn pass_due_deadlines(&self) -> Result<usize, EngineError> {
-        let store = self.engine.store();
-        let now = self.engine.clock().now();
-        // A look first: claiming is a write, and most of the time there is nothing to claim.
-        if store.next_deadline_due().await?.is_none_or(|at| at > now) {
-            return Ok(0);
-        }
-        let claimed = store.claim_due(now, CLAIM_MAX, LEASE).await?;
+        let claimed = self.engine.store().claim_due(self.engine.clock().now(), CLAIM_MAX, LEASE).await?;
         let found = claimed.len();
-        for deadline in claimed {
-            match self.pass(deadline).await {
-                Ok(()) | Err(EngineError::LeaseLost) => {}
-                Err(error) => {
-                    crate::worker::log_trouble("a deadline could not be carried out; it is tried again", &error)
-                }
+        let mut claimed = claimed.into_iter();
+        loop {
+            let part: Vec<_> = claimed.by_ref().take(AT_ONCE).map(|deadline| self.pass_one(deadline)).collect();
+            if part.is_empty() {
+                break;
             }
+            join_all(part).await;
         }
         Ok(found)
+    }
+
+    async fn pass_one(&self, claimed: ClaimedDeadline) {
+        match self.pass(claimed).await {
+            Ok(()) | Err(EngineError::LeaseLost) => {}
+            Err(error) => log_trouble("a deadline could not be carried out; it is tried again", &error),
+        }
     }
 
     async fn pass(&self, claimed: ClaimedDeadline) -> Result<(), EngineError> {

@@ -11,8 +11,12 @@ use crate::worker::Worker;
 use crate::worker::settle::Attempt;
 
 impl Worker {
-    pub(crate) async fn decrypt_guests(&self, job: &Job) -> Result<(), EngineError> {
-        let Some(order) = self.wanted_order(job).await? else { return Ok(()) };
+    pub(crate) async fn decrypt_guests(
+        &self,
+        job: &Job,
+        loaded: Option<ticketbridge_core::Order>,
+    ) -> Result<(), EngineError> {
+        let Some(order) = self.wanted_order(job, loaded).await? else { return Ok(()) };
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
             return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
         };

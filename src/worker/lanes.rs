@@ -1,88 +1,88 @@
-//! Lanes: how much goes to one destination at once, and whether it goes at all.
+//! Lanes: how much goes to one destination at once and in a second, and whether it goes at all.
 //!
-//! A destination that fails several times in a row is left alone for a while (its breaker is open), then tried with one call.
+//! An order whose last call failed is sick. Sick orders take a share of a lane's places at most, which grows while they recover; the
+//! others go first. Whether a destination is tried at all is its breaker's business. All times are monotonic: a clock that is moved costs
+//! nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use ticketbridge_core::{Millis, UnixMillis};
+use ticketbridge_core::{OrderId, UnixMillis};
+use ticketbridge_store::{Job, LaneRoom};
+use tokio::sync::Notify;
 
-/// Calls to one destination at once.
-pub const CALLS_AT_ONCE: u32 = 16;
-/// Failures in a row that open a breaker.
-pub const FAILURES_TO_OPEN: u32 = 5;
-/// How long a breaker stays open the first time; twice as long each time it opens again, up to [`OPEN_MAX`].
-const OPEN_FIRST: Millis = Millis::seconds(2);
-/// Longest time a breaker stays open.
-const OPEN_MAX: Millis = Millis::seconds(30);
+use crate::config::LaneLimits;
+use crate::worker::breaker::Breaker;
+pub use crate::worker::breaker::{FAILURES_TO_OPEN, Fault};
 
-/// Whether calls go to a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Breaker {
-    /// They do.
-    Closed,
-    /// They do not, until this time.
-    Open(UnixMillis),
-    /// One does, to see.
-    HalfOpen,
-}
+/// Sick orders that are remembered for one destination; beyond that the oldest count as healthy again.
+const SICK_MAX: usize = 10_000;
+/// The share of a lane's places for sick orders, and the share that is always kept free of them: one in so many.
+const SHARE: u32 = 4;
 
-impl Breaker {
-    /// The word for it in the ops interface.
-    pub fn word(self) -> &'static str {
-        match self {
-            Breaker::Closed => "closed",
-            Breaker::Open(_) => "open",
-            Breaker::HalfOpen => "half_open",
-        }
-    }
-}
-
-/// How one destination fares.
+/// How one destination fares, for people.
 #[derive(Clone, Debug)]
-pub struct Lane {
+pub struct LaneState {
     /// Calls under way.
     pub in_flight: u32,
-    /// Its breaker.
-    pub breaker: Breaker,
+    /// `closed`, `open`, or `half_open` while one that is open is tried.
+    pub breaker: &'static str,
     /// When it last answered as it should.
     pub last_ok_at: Option<UnixMillis>,
     /// What it last did wrong.
     pub last_error: Option<String>,
-    failures: u32,
-    openings: u32,
 }
 
-impl Default for Lane {
-    fn default() -> Self {
-        Self { in_flight: 0, breaker: Breaker::Closed, last_ok_at: None, last_error: None, failures: 0, openings: 0 }
-    }
+#[derive(Default)]
+struct Lane {
+    in_flight: u32,
+    failed_in_flight: u32,
+    breaker: Breaker,
+    sick: BTreeSet<OrderId>,
+    sick_since: VecDeque<OrderId>,
+    /// Places for sick orders beyond their share, while they recover.
+    eased: u32,
+    /// What is left of this second's calls, in thousandths, as of `counted_at`.
+    allowance: u64,
+    counted_at: Option<Duration>,
+    per_second: u32,
+    last_ok_at: Option<UnixMillis>,
+    last_error: Option<String>,
+    /// More was due than there was room for.
+    has_more: bool,
 }
 
 /// The lanes of this instance.
 #[derive(Default)]
 pub struct Lanes {
     lanes: Mutex<HashMap<String, Lane>>,
+    freed: Arc<Notify>,
 }
 
 /// A place in a lane, given back when dropped.
 pub struct Seat {
     lanes: Arc<Lanes>,
     destination: String,
+    failed_last: bool,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
         if let Some(lane) = self.lanes.all().get_mut(&self.destination) {
             lane.in_flight = lane.in_flight.saturating_sub(1);
+            lane.failed_in_flight = lane.failed_in_flight.saturating_sub(u32::from(self.failed_last));
+            if lane.has_more {
+                self.lanes.freed.notify_one();
+            }
         }
     }
 }
 
 impl Lanes {
-    /// No lanes yet; each begins with the first call.
-    pub fn new() -> Self {
-        Self::default()
+    /// No lanes yet; each begins with the first call. `freed` is signalled when there is room again where there was none.
+    pub fn new(freed: Arc<Notify>) -> Self {
+        Self { lanes: Mutex::default(), freed }
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Lane>> {
@@ -90,110 +90,150 @@ impl Lanes {
     }
 
     /// How one destination fares.
-    pub fn lane(&self, destination: &str) -> Lane {
-        self.all().get(destination).cloned().unwrap_or_default()
+    pub fn lane(&self, destination: &str) -> LaneState {
+        let all = self.all();
+        let breaker = |lane: &Lane| match (lane.breaker.is_open(), lane.in_flight) {
+            (false, _) => "closed",
+            (true, 0) => "open",
+            (true, _) => "half_open",
+        };
+        let lane = all.get(destination);
+        LaneState {
+            in_flight: lane.map_or(0, |lane| lane.in_flight),
+            breaker: lane.map_or("closed", breaker),
+            last_ok_at: lane.and_then(|lane| lane.last_ok_at),
+            last_error: lane.and_then(|lane| lane.last_error.clone()),
+        }
     }
 
-    /// Destinations with limited room, and how many more calls each takes. Others take [`CALLS_AT_ONCE`].
-    pub fn room(&self, now: UnixMillis) -> Vec<(String, u32)> {
-        self.all().iter().map(|(name, lane)| (name.clone(), lane.room(now))).collect()
+    /// How much more each of these destinations takes now.
+    pub fn room(&self, limits: &[(String, LaneLimits)], now: Duration) -> Vec<LaneRoom> {
+        let mut all = self.all();
+        let mut rooms = Vec::with_capacity(limits.len());
+        for (destination, limits) in limits {
+            let lane = all.entry(destination.clone()).or_default();
+            let (total, failed) = lane.room(*limits, now);
+            rooms.push(LaneRoom { destination: destination.clone(), total, failed });
+        }
+        rooms
     }
 
-    /// Destinations that take nothing now.
-    pub fn full(&self, now: UnixMillis) -> Vec<String> {
-        self.room(now).into_iter().filter(|(_, room)| *room == 0).map(|(name, _)| name).collect()
+    /// What was handed out of what there was room for: a lane that was filled may have more.
+    pub(crate) fn handed_out(&self, rooms: &[LaneRoom], jobs: &[Job]) {
+        let mut all = self.all();
+        for room in rooms {
+            let of_lane = || jobs.iter().filter(|job| job.destination == room.destination);
+            let (taken, failed) = (of_lane().count(), of_lane().filter(|job| job.failed_last).count());
+            if let Some(lane) = all.get_mut(&room.destination) {
+                lane.has_more = taken >= room.total as usize || failed >= room.failed as usize;
+            }
+        }
     }
 
-    /// When the next breaker may be tried.
-    pub fn next_opening(&self, now: UnixMillis) -> Option<UnixMillis> {
-        let lanes = self.all();
-        let times = lanes.values().filter_map(|lane| match lane.breaker {
-            Breaker::Open(until) if until > now => Some(until),
-            Breaker::Open(_) | Breaker::Closed | Breaker::HalfOpen => None,
-        });
-        times.min()
+    /// When the next lane that takes nothing now takes something again by itself: a breaker's next trial, or the next part of a second.
+    pub fn next_opening(&self, now: Duration) -> Option<Duration> {
+        self.all().values().filter_map(|lane| lane.next_opening(now)).min()
     }
 
     /// Takes a place.
-    pub fn enter(self: &Arc<Self>, destination: &str) -> Seat {
-        let mut lanes = self.all();
-        let lane = lanes.entry(destination.to_owned()).or_default();
+    pub fn enter(self: &Arc<Self>, job: &Job, now: Duration) -> Seat {
+        let mut all = self.all();
+        let lane = all.entry(job.destination.clone()).or_default();
         lane.in_flight += 1;
-        if let Breaker::Open(_) = lane.breaker {
-            lane.breaker = Breaker::HalfOpen;
-        }
-        Seat { lanes: self.clone(), destination: destination.to_owned() }
+        lane.failed_in_flight += u32::from(job.failed_last);
+        lane.allowance = lane.allowance.saturating_sub(1_000);
+        lane.breaker.begins(job.failed_last, now);
+        Seat { lanes: self.clone(), destination: job.destination.clone(), failed_last: job.failed_last }
     }
 
     /// The destination answered as it should, even if the answer was a refusal.
-    pub fn succeeded(&self, destination: &str, now: UnixMillis) {
-        let mut lanes = self.all();
-        let lane = lanes.entry(destination.to_owned()).or_default();
-        lane.breaker = Breaker::Closed;
-        lane.failures = 0;
-        lane.openings = 0;
-        lane.last_ok_at = Some(now);
+    pub fn succeeded(&self, job: &Job, at: UnixMillis) {
+        let mut all = self.all();
+        let lane = all.entry(job.destination.clone()).or_default();
+        if lane.breaker.is_open() {
+            tracing::info!(destination = %job.destination, "the breaker closes: a call went well");
+        }
+        lane.breaker.succeeded();
+        lane.last_ok_at = Some(at);
+        if lane.sick.remove(&job.order) || job.failed_last {
+            lane.eased = lane.eased.saturating_mul(2).max(1);
+        }
     }
 
     /// The destination did not answer, or not as it should.
-    pub fn failed(&self, destination: &str, why: &str, now: UnixMillis) {
-        let mut lanes = self.all();
-        let lane = lanes.entry(destination.to_owned()).or_default();
-        lane.failures += 1;
+    pub fn failed(&self, job: &Job, fault: Fault, why: &str, now: Duration) {
+        let mut all = self.all();
+        let lane = all.entry(job.destination.clone()).or_default();
         lane.last_error = Some(why.to_owned());
-        // Calls that were under way when it opened tell nothing new: only a trial may prolong it.
-        if matches!(lane.breaker, Breaker::Open(until) if until > now) {
-            return;
+        let was_known = match fault {
+            Fault::OfOrder | Fault::OfEither => !lane.falls_sick(&job.order),
+            // Nothing is known of the order by that.
+            Fault::OfPartner => false,
+        };
+        if lane.breaker.failed(&job.order, fault, was_known, now) {
+            tracing::warn!(destination = %job.destination, "the breaker opens, several orders failed in a row: {why}");
         }
-        if lane.failures >= FAILURES_TO_OPEN || lane.breaker == Breaker::HalfOpen {
-            let length = Millis(OPEN_FIRST.0 << lane.openings.min(8)).min(OPEN_MAX);
-            lane.openings += 1;
-            lane.breaker = Breaker::Open(now + length);
-            tracing::warn!(destination, failures = lane.failures, open_ms = length.0, "the breaker opens: {why}");
-        }
+    }
+
+    /// Whether the order's last call to this destination failed, as far as this instance knows.
+    pub fn is_sick(&self, job: &Job) -> bool {
+        self.all().get(&job.destination).is_some_and(|lane| lane.sick.contains(&job.order))
     }
 }
 
 impl Lane {
-    fn room(&self, now: UnixMillis) -> u32 {
-        match self.breaker {
-            Breaker::Closed => CALLS_AT_ONCE.saturating_sub(self.in_flight),
-            Breaker::Open(until) if until > now => 0,
-            Breaker::Open(_) | Breaker::HalfOpen => 1_u32.saturating_sub(self.in_flight),
+    /// Notes that an order's call failed; whether that is new.
+    fn falls_sick(&mut self, order: &OrderId) -> bool {
+        self.eased = 0;
+        if !self.sick.insert(order.clone()) {
+            return false;
+        }
+        self.sick_since.push_back(order.clone());
+        while self.sick_since.len() > SICK_MAX {
+            if let Some(oldest) = self.sick_since.pop_front() {
+                self.sick.remove(&oldest);
+            }
+        }
+        true
+    }
+
+    fn room(&mut self, limits: LaneLimits, now: Duration) -> (u32, u32) {
+        let places = limits.at_once.saturating_sub(self.in_flight).min(self.allowed(limits.per_second, now));
+        match self.breaker.trials(now) {
+            Some(trials) => (trials.total.min(places), trials.failed.min(places)),
+            None => {
+                let share = (limits.at_once / SHARE).max(1);
+                let most = limits.at_once.saturating_sub(share).max(share);
+                let failed = share.saturating_add(self.eased).min(most).saturating_sub(self.failed_in_flight);
+                (places, failed.min(places))
+            }
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// How many calls the pace allows now: those of a second are saved up, no more.
+    fn allowed(&mut self, per_second: u32, now: Duration) -> u32 {
+        self.per_second = per_second;
+        if per_second == 0 {
+            return u32::MAX;
+        }
+        let full = u64::from(per_second) * 1_000;
+        let since = self.counted_at.map_or(Duration::from_secs(1), |at| now.saturating_sub(at));
+        let gained = u64::try_from(since.as_millis()).unwrap_or(u64::MAX).saturating_mul(u64::from(per_second));
+        // At the beginning a single call goes at once, and the others after it in their pace.
+        let most = if self.counted_at.is_none() { 1_000 } else { full };
+        self.allowance = self.allowance.saturating_add(gained).min(most);
+        self.counted_at = Some(now);
+        u32::try_from(self.allowance / 1_000).unwrap_or(u32::MAX)
+    }
 
-    #[test]
-    fn a_breaker_opens_after_failures_in_a_row_and_lets_one_call_try() {
-        let lanes = Arc::new(Lanes::new());
-        let now = UnixMillis(1_000);
-        for _ in 0..FAILURES_TO_OPEN - 1 {
-            lanes.failed("backend:gate", "hangs", now);
+    fn next_opening(&self, now: Duration) -> Option<Duration> {
+        if self.breaker.is_open() {
+            return self.breaker.next_trial(now);
         }
-        assert_eq!(lanes.lane("backend:gate").breaker, Breaker::Closed);
-        lanes.failed("backend:gate", "hangs", now);
-        assert_eq!(lanes.full(now), ["backend:gate"]);
-        for _ in 0..CALLS_AT_ONCE {
-            lanes.failed("backend:gate", "hangs", now);
+        if self.per_second == 0 || self.allowance >= 1_000 {
+            return None;
         }
-        assert_eq!(
-            lanes.lane("backend:gate").breaker,
-            Breaker::Open(now + OPEN_FIRST),
-            "what was under way counts once"
-        );
-        let later = now + OPEN_FIRST;
-        assert_eq!(lanes.room(later), [("backend:gate".to_owned(), 1)]);
-        let seat = lanes.enter("backend:gate");
-        assert_eq!(lanes.room(later), [("backend:gate".to_owned(), 0)], "one call tries, no second");
-        lanes.failed("backend:gate", "hangs", later);
-        drop(seat);
-        assert_eq!(lanes.lane("backend:gate").breaker, Breaker::Open(later + Millis(OPEN_FIRST.0 * 2)));
-        lanes.succeeded("backend:gate", later);
-        assert_eq!(lanes.lane("backend:gate").breaker, Breaker::Closed);
+        let wait = (1_000 - self.allowance).div_ceil(u64::from(self.per_second));
+        Some(now + Duration::from_millis(wait.max(1)))
     }
 }

@@ -55,6 +55,10 @@ impl Worker {
         commands: Vec<(Actor, Command)>,
     ) -> Result<Option<Applied>, EngineError> {
         let moment = self.engine.moment();
+        // What is to be repeated waits among those that failed, unless the failure was not the order's.
+        let mut job = job.clone();
+        job.failed_last = self.lanes.is_sick(&job);
+        let job = &job;
         let record = attempt.map(|attempt| self.record_of(job, attempt));
         let delivered = matches!(end, JobEnd::Delivered);
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
@@ -65,9 +69,6 @@ impl Worker {
                 let work = work.clone();
                 Box::pin(async move {
                     let (job, end, record, commands, running) = &*work;
-                    if !tx.settle(job, end, moment.now).await? {
-                        return Err(EngineError::LeaseLost);
-                    }
                     if let Some(record) = record {
                         tx.log_call(record).await?;
                     }
@@ -88,6 +89,10 @@ impl Worker {
                             }
                             Err(other) => return Err(other),
                         }
+                    }
+                    // The order is locked before the delivery, as everywhere.
+                    if !tx.settle(job, end, moment.now).await? {
+                        return Err(EngineError::LeaseLost);
                     }
                     Ok(applied)
                 })

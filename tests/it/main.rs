@@ -19,6 +19,8 @@ mod credit;
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
 mod deadlines;
 #[cfg(test)]
 mod guests;
@@ -56,6 +58,8 @@ mod sandbox;
 mod second_generation;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod sick_orders;
 #[cfg(test)]
 mod snapshot;
 #[cfg(test)]

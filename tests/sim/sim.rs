@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 
 use serde_json::{Value, json};
+use ticketbridge::clock::Clock as _;
 use ticketbridge::engine::EngineError;
-use ticketbridge::worker::LEASE;
 use ticketbridge_core::command::{Command, NewTicket, Redeem, RedeemedBy};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::{BookingState, Order, TicketKind, TicketingState};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::{ExternalId, Millis, TimeZone, invariants};
-use ticketbridge_store::{CommitFault, JobFilter, JobState, PageRequest, StoreError, Tx};
+use ticketbridge_store::{CommitFault, JobFilter, JobState, LaneRoom, PageRequest, StoreError, Tx};
 
 use crate::check;
 use crate::op::{Act, Census, Op, Post};
@@ -748,13 +748,12 @@ impl Sim {
         let mut done = 0;
         for _ in 0..many {
             let worker = self.world.worker(instance).clone();
-            let now = self.world.now();
-            let claimed = self.world.store().claim(now, 1, LEASE, worker.lanes().room(now)).await;
-            let claimed = Self::tolerate(claimed.map_err(EngineError::Store), "deliveries cannot be claimed")?;
+            let claimed = Self::tolerate(worker.claim(1).await, "deliveries cannot be claimed")?;
             let Some(job) = claimed.unwrap_or_default().into_iter().next() else { break };
             done += 1;
+            let clock = self.world.clock.clone();
             let carry_out = async move {
-                let seat = worker.lanes().enter(&job.destination);
+                let seat = worker.lanes().enter(&job, clock.monotonic());
                 worker.carry_out(job).await;
                 drop(seat);
             };
@@ -840,8 +839,11 @@ impl Sim {
         for _ in 0..ROUNDS_MAX {
             self.deadlines(0).await?;
             self.work_now().await?;
-            let due = self.world.store().next_job_due(&[]).await;
-            let due = due.map_err(|error| Failure(format!("the next delivery cannot be found: {error}")))?;
+            let lanes = self.world.store().waiting_destinations().await;
+            let lanes = lanes.map_err(|error| Failure(format!("deliveries cannot be looked for: {error}")))?;
+            let lanes: Vec<_> = lanes.into_iter().map(LaneRoom::unlimited).collect();
+            let due = self.world.store().look_ahead(&lanes).await;
+            let due = due.map_err(|error| Failure(format!("the next delivery cannot be found: {error}")))?.job;
             let Some(due) = due else { return Ok(()) };
             // A breaker may hold back what is due.
             let wait = (due - self.world.now()).max(Millis::seconds(1));

@@ -134,6 +134,7 @@ fn take_picture(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, 
         links: known.map(|m| m.links.clone()).unwrap_or_default(),
         partner_numbers: known.map(|m| m.partner_numbers.clone()).unwrap_or_default(),
         handed_over: known.is_some_and(|m| m.handed_over),
+        refused: known.and_then(|m| m.refused.clone()),
     };
     let held = mirror.partner_number().map(str::to_owned);
     let decision = Decision::nothing().event(Event::PictureTaken {

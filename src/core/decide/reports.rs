@@ -3,12 +3,30 @@
 use crate::command::ReportOutcome;
 use crate::decide::{Decision, mirror};
 use crate::effect::Report;
-use crate::event::Event;
+use crate::event::{Actor, Event};
 use crate::order::{AttentionKind, Order, RefundSource};
+use crate::rejection::{Rejection, Why};
+use crate::repeat::repeat_report;
+use crate::time::Moment;
 use crate::unheard::is_missed;
 
 /// The channel took a report, or did not.
-pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
+pub(super) fn record(
+    order: &Order,
+    report: &Report,
+    outcome: &ReportOutcome,
+    actor: &Actor,
+    moment: Moment,
+) -> Result<Decision, Rejection> {
+    if *outcome == ReportOutcome::Repeated {
+        let events = repeat_report(order, report, &actor.name, moment.now)
+            .map_err(|how| Rejection::new(Why::VersionConflict, format!("the order has moved on: {how}")))?;
+        return Ok(events.into_iter().fold(Decision::nothing(), Decision::event));
+    }
+    Ok(heard(order, report, outcome))
+}
+
+fn heard(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
     if *outcome == ReportOutcome::Dropped {
         let dropped = Event::ReportDropped { report: report.clone() };
         return if order.misses(report) { Decision::nothing().event(dropped) } else { Decision::nothing() };
@@ -41,7 +59,10 @@ pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) ->
         ReportOutcome::Refused { .. } | ReportOutcome::GivenUp { .. } => {
             flag(order, report, outcome, mirror::record_failure(order, report, outcome))
         }
-        ReportOutcome::LeftToPerson { .. } | ReportOutcome::Overtaken | ReportOutcome::Dropped => Decision::nothing(),
+        ReportOutcome::LeftToPerson { .. }
+        | ReportOutcome::Overtaken
+        | ReportOutcome::Dropped
+        | ReportOutcome::Repeated => Decision::nothing(),
     }
 }
 
@@ -50,7 +71,8 @@ fn flag(order: &Order, report: &Report, outcome: &ReportOutcome, decision: Decis
         ReportOutcome::Acknowledged
         | ReportOutcome::LeftToPerson { .. }
         | ReportOutcome::Overtaken
-        | ReportOutcome::Dropped => return decision,
+        | ReportOutcome::Dropped
+        | ReportOutcome::Repeated => return decision,
         ReportOutcome::Refused { code, why } => (code.clone(), why, format!("{why} ({code})")),
         ReportOutcome::GivenUp { why } => ("given_up".to_owned(), why, why.clone()),
     };

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use ticketbridge_core::command::ReportOutcome;
-use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::repeat::repeat;
 use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
@@ -55,23 +55,35 @@ async fn change(request: Request, change: Change) -> Outcome {
     };
     let now = engine.clock().now();
     refuse(&request, &job, &change, now).await?;
-    let dropped = match (&change, &job.effect) {
-        (Change::Drop(_), Effect::TellChannel { report, .. }) => {
-            Some(Command::RecordReport { report: report.clone(), outcome: ReportOutcome::Dropped })
+    let told = match &job.effect {
+        Effect::TellChannel { report, .. } => {
+            let outcome = match change {
+                Change::Retry => ReportOutcome::Repeated,
+                Change::Drop(_) => ReportOutcome::Dropped,
+            };
+            Some(Command::RecordReport { report: report.clone(), outcome })
         }
-        _ => None,
+        Effect::CallBackend { .. }
+        | Effect::DecryptGuests
+        | Effect::ReadBack { .. }
+        | Effect::TellStock { .. }
+        | Effect::ArmDeadline { .. }
+        | Effect::DisarmDeadline { .. }
+        | Effect::TakeStock { .. }
+        | Effect::ReturnStock { .. } => None,
     };
     let (order, actor, moment) = (job.order.clone(), request.actor(), engine.moment());
     let work = std::sync::Arc::new((id, change, request.once.clone(), request.running.clone()));
-    let dropped = std::sync::Arc::new((order, dropped, actor));
+    let told = std::sync::Arc::new((order, told, actor));
     let body = engine
         .store()
         .write("change_delivery", move |tx: &Tx| {
-            let (work, dropped) = (work.clone(), dropped.clone());
+            let (work, told) = (work.clone(), told.clone());
             Box::pin(async move {
                 let (id, change, once, running) = &*work;
-                // The order is locked first, as everywhere: nobody has to look at what ops have put aside.
-                if let (order, Some(command), actor) = &*dropped {
+                // The order is locked first, as everywhere: nobody has to look at what ops have put aside, and what is to be told again
+                // is what the order wants again.
+                if let (order, Some(command), actor) = &*told {
                     let answering = Answering::Nobody;
                     let put_aside = engine::Change { running, actor, moment, answering, traceparent: None };
                     put_aside.on(tx, order, command, None).await?;
@@ -117,8 +129,17 @@ async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) 
     if job.lease_until > now {
         return Err(conflict("in_progress", "it is being tried at this moment; look again in a few seconds"));
     }
-    if !order.is_some_and(|order| is_wanted(&order, &job.effect)) {
-        return Err(conflict("no_longer_wanted", "the order has moved on, and this call would be wrong now; drop it"));
+    // A question about an order that is not known yet has none.
+    let moved_on = match (&order, &job.effect) {
+        (_, Effect::ReadBack { .. } | Effect::TellStock { .. }) => None,
+        (Some(order), effect) => repeat(order, effect, &request.holder.name, now).err(),
+        (None, _) => Some("the order is gone".to_owned()),
+    };
+    match moved_on {
+        Some(how) => Err(conflict(
+            "no_longer_wanted",
+            &format!("the order has moved on, and this call would be wrong now: {how}; drop the delivery"),
+        )),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -83,7 +83,7 @@ fn shown(request: &Request, partner: &Partner, known: &Known) -> Value {
         "adapter": partner.adapter,
         "state": if known.paused.contains(&partner.destination) { "paused" } else { "running" },
         "capabilities": partner.capabilities,
-        "breaker": lane.breaker.word(),
+        "breaker": lane.breaker,
         "in_flight": lane.in_flight,
         "pending": count(JobState::Pending),
         "dead": count(JobState::Dead),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::test_support::for_each_database;
-use crate::{Job, JobEnd, JobState, NewJob};
+use crate::{Job, JobEnd, JobState, LaneRoom, NewJob};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use ticketbridge_core::Effect;
@@ -20,6 +20,7 @@ fn job(id: u32, order: u128, destination: &str, seq: u64) -> NewJob {
         due_at: NOW,
         created_at: NOW,
         traceparent: Some("00-trace".to_owned()),
+        urgent_at: None,
     }
 }
 
@@ -37,8 +38,18 @@ pub(super) async fn enqueue(store: &Store, jobs: Vec<NewJob>) {
     .await;
 }
 
+/// Every destination for which something waits, without limits.
+async fn lanes(store: &Store) -> Vec<LaneRoom> {
+    store.waiting_destinations().await.unwrap().into_iter().map(LaneRoom::unlimited).collect()
+}
+
 async fn claim(store: &Store, at: i64, limit: u32) -> Vec<Job> {
-    store.claim(after(at), limit, LEASE, vec![]).await.unwrap()
+    store.claim(after(at), limit, LEASE, lanes(store).await).await.unwrap()
+}
+
+/// When something can be handed out next.
+async fn next_due(store: &Store) -> Option<UnixMillis> {
+    store.look_ahead(&lanes(store).await).await.unwrap().job
 }
 
 fn ids(jobs: &[Job]) -> Vec<&str> {
@@ -75,12 +86,12 @@ async fn who_lost_the_lease_changes_nothing() {
         enqueue(&store, vec![job(1, 1, "backend:gate", 1)]).await;
         let slow = claim(&store, 0, 1).await.remove(0);
         let renewed = slow.clone();
-        assert!(write(&store, work!(tx, renewed => tx.renew(&renewed, after(20_000)).await)).await);
+        assert_eq!(store.renew_leases(vec![renewed.lease().unwrap()], after(20_000)).await.unwrap(), 1);
         assert!(claim(&store, 15_001, 1).await.is_empty(), "the lease was prolonged");
         let quick = claim(&store, 20_000, 1).await.remove(0);
         assert_eq!(quick.attempts, 2);
         let late = slow.clone();
-        assert!(!write(&store, work!(tx, late => tx.renew(&late, after(90_000)).await)).await);
+        assert_eq!(store.renew_leases(vec![late.lease().unwrap()], after(90_000)).await.unwrap(), 0);
         assert!(!settle(&store, &slow, JobEnd::Dead { error: "late".to_owned() }, 20_001).await);
         assert!(settle(&store, &quick, JobEnd::Delivered, 20_002).await);
     })
@@ -162,11 +173,12 @@ async fn a_full_lane_is_left_alone_and_does_not_hide_the_others() {
         let mut quick: Vec<NewJob> = (31..=34).map(|n| job(n, u128::from(n), "backend:quick", 1)).collect();
         quick.iter_mut().for_each(|job| job.due_at = after(5));
         enqueue(&store, slow.chain(quick).collect()).await;
-        let lanes = vec![("backend:slow".to_owned(), 2)];
+        let lane = |total| LaneRoom { destination: "backend:slow".to_owned(), total, failed: total };
+        let lanes = vec![lane(2), LaneRoom::unlimited("backend:quick")];
         let got = store.claim(after(10), 5, LEASE, lanes).await.unwrap();
         assert_eq!(got.iter().filter(|job| job.destination == "backend:slow").count(), 2);
         assert_eq!(got.len(), 5);
-        let lanes = vec![("backend:slow".to_owned(), 0)];
+        let lanes = vec![lane(0), LaneRoom::unlimited("backend:quick")];
         assert_eq!(store.claim(after(11), 5, LEASE, lanes).await.unwrap().len(), 1);
     })
     .await;
@@ -180,7 +192,7 @@ async fn a_paused_partner_keeps_its_deliveries() {
         write(&store, work!(tx => tx.pause("backend:gate", "ops", NOW).await)).await;
         assert_eq!(store.paused().await.unwrap(), ["backend:gate"]);
         assert!(claim(&store, 0, 10).await.is_empty());
-        assert_eq!(store.next_job_due(&[]).await.unwrap(), None);
+        assert_eq!(next_due(&store).await, None);
         write(&store, work!(tx => tx.resume("backend:gate", "ops", NOW).await)).await;
         assert!(store.paused().await.unwrap().is_empty());
         assert_eq!(claim(&store, 0, 10).await.len(), 1);
@@ -191,16 +203,17 @@ async fn a_paused_partner_keeps_its_deliveries() {
 #[tokio::test]
 async fn the_next_due_time_is_one_at_which_something_can_be_done() {
     for_each_database(|store| async move {
-        assert_eq!(store.next_job_due(&[]).await.unwrap(), None);
+        assert_eq!(next_due(&store).await, None);
         let mut later = job(3, 2, "backend:gate", 1);
         later.due_at = after(900);
         enqueue(&store, vec![job(1, 1, "channel:c", 1), job(2, 1, "channel:c", 2), later]).await;
-        assert_eq!(store.next_job_due(&[]).await.unwrap(), Some(NOW));
-        assert_eq!(store.next_job_due(&["channel:c".to_owned()]).await.unwrap(), Some(after(900)));
+        assert_eq!(next_due(&store).await, Some(NOW));
+        let gate = [LaneRoom::unlimited("backend:gate")];
+        assert_eq!(store.look_ahead(&gate).await.unwrap().job, Some(after(900)));
         claim(&store, 0, 1).await;
-        assert_eq!(store.next_job_due(&[]).await.unwrap(), Some(after(900)), "number 2 is blocked");
+        assert_eq!(next_due(&store).await, Some(after(900)), "number 2 is blocked");
         assert_eq!(claim(&store, 900, 10).await.len(), 1);
-        assert_eq!(store.next_job_due(&[]).await.unwrap(), Some(NOW + LEASE), "a lease may run out");
+        assert_eq!(next_due(&store).await, Some(NOW + LEASE), "a lease may run out");
     })
     .await;
 }
@@ -237,7 +250,7 @@ async fn eight_claimers_get_five_hundred_deliveries_and_none_twice() {
                     if got.len() > 500 {
                         return got; // More than there are: the test fails below.
                     }
-                    if part.is_empty() && store.next_job_due(&[]).await.unwrap() != Some(NOW) {
+                    if part.is_empty() && next_due(&store).await != Some(NOW) {
                         return got;
                     }
                     got.extend(part.into_iter().map(|job| job.id));
@@ -316,14 +329,133 @@ async fn a_look_is_not_hurried_and_what_waits_already_is_known() {
         let other = NewJob { effect: call(TicketOp::Query, None), ..again.clone() };
         assert_eq!(write(&store, work!(tx, other => tx.waiting(&other).await)).await, None);
         write(&store, work!(tx => tx.bring_forward("dlv_0002", after(90_000)).await)).await;
-        assert_eq!(store.next_job_due(&[]).await.expect("a time"), Some(due_at), "not later than it was");
+        assert_eq!(next_due(&store).await, Some(due_at), "not later than it was");
         write(&store, work!(tx => tx.bring_forward("dlv_0002", after(30_000)).await)).await;
-        assert_eq!(store.next_job_due(&[]).await.expect("a time"), Some(after(30_000)));
+        assert_eq!(next_due(&store).await, Some(after(30_000)));
         let order = order_id(1);
         write(&store, work!(tx, order => tx.hurry(&order, "backend:gate", NOW).await)).await;
         assert_eq!(ids(&claim(&store, 0, 10).await), ["dlv_0002"], "the look keeps its time");
         let begun = write(&store, work!(tx, again => tx.waiting(&again).await)).await;
         assert_eq!(begun, None, "what has begun may be over too early");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_failed_last_takes_a_share_and_what_did_not_goes_first() {
+    for_each_database(|store| async move {
+        enqueue(&store, (1..=6).map(|n| job(n, u128::from(n), "backend:gate", 1)).collect()).await;
+        let mut tried = claim(&store, 0, 6).await;
+        tried.sort_by(|a, b| a.id.cmp(&b.id));
+        for job in &mut tried[..4] {
+            job.failed_last = true;
+            let again = JobEnd::Retry { due_at: after(1), read_back: false, error: "500".to_owned() };
+            assert!(settle(&store, job, again, 1).await);
+        }
+        for job in &tried[4..] {
+            let not_reached = JobEnd::Retry { due_at: after(5), read_back: false, error: "no connection".to_owned() };
+            assert!(settle(&store, job, not_reached, 1).await);
+        }
+        let room = |total, failed| vec![LaneRoom { destination: "backend:gate".to_owned(), total, failed }];
+        let got = store.claim(after(10), 10, LEASE, room(3, 2)).await.unwrap();
+        assert_eq!(ids(&got)[..2], ["dlv_0005", "dlv_0006"], "{got:?}");
+        assert_eq!(got.iter().map(|job| job.failed_last).collect::<Vec<_>>(), [false, false, true]);
+        assert_eq!(store.claim(after(11), 10, LEASE, room(9, 1)).await.unwrap().len(), 1, "its share");
+        assert_eq!(store.look_ahead(&room(9, 0)).await.unwrap().job, Some(after(10) + LEASE), "a lease may run out");
+        assert_eq!(store.look_ahead(&room(9, 1)).await.unwrap().job, Some(after(1)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_nearest_deadline_goes_first_when_many_wait() {
+    for_each_database(|store| async move {
+        let of = |n: u32, urgent: Option<i64>| NewJob {
+            urgent_at: urgent.map(after),
+            due_at: after(i64::from(n) - 100),
+            ..job(n, u128::from(n), "backend:gate", 1)
+        };
+        enqueue(&store, vec![of(1, None), of(2, Some(900)), of(3, Some(100)), of(4, Some(500))]).await;
+        let room = || vec![LaneRoom { destination: "backend:gate".to_owned(), total: 1, failed: 1 }];
+        let mut order = Vec::new();
+        for at in 0..4 {
+            order.extend(store.claim(after(at), 10, LEASE, room()).await.unwrap().into_iter().map(|job| job.id));
+        }
+        assert_eq!(order, ["dlv_0003", "dlv_0004", "dlv_0002", "dlv_0001"]);
+    })
+    .await;
+}
+
+/// Whoever adds a delivery while the one before it ends either sees it end or is seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_delivery_that_is_added_while_the_one_before_ends_is_never_forgotten() {
+    for_each_database(|store| async move {
+        for round in 0..40_u32 {
+            let order = u128::from(round) + 1;
+            enqueue(&store, vec![job(round * 2, order, "channel:c", 1)]).await;
+            let first = claim(&store, 0, 10).await.remove(0);
+            let next = vec![job(round * 2 + 1, order, "channel:c", 2)];
+            let (adds, ends) = (store.clone(), store.clone());
+            let adding = tokio::spawn(async move { enqueue(&adds, next).await });
+            let ending = tokio::spawn(async move { settle(&ends, &first, JobEnd::Delivered, 1).await });
+            adding.await.unwrap();
+            assert!(ending.await.unwrap());
+            let second = claim(&store, 2, 10).await;
+            assert_eq!(ids(&second), [format!("dlv_{:04}", round * 2 + 1)], "round {round}");
+            assert!(settle(&store, &second[0], JobEnd::Delivered, 3).await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dead_one_that_is_tried_again_goes_before_what_comes_after_it() {
+    for_each_database(|store| async move {
+        enqueue(&store, vec![job(1, 1, "channel:c", 1), job(2, 1, "channel:c", 2), job(3, 1, "channel:c", 3)]).await;
+        let first = claim(&store, 0, 10).await.remove(0);
+        assert!(settle(&store, &first, JobEnd::Dead { error: "x".to_owned() }, 1).await);
+        assert_eq!(next_due(&store).await, Some(NOW), "the second may go");
+        assert!(write(&store, work!(tx => tx.retry_job("dlv_0001", after(2)).await)).await);
+        assert_eq!(ids(&claim(&store, 3, 10).await), ["dlv_0001"]);
+        assert!(write(&store, work!(tx => tx.drop_job("dlv_0001", "by hand", after(4)).await)).await);
+        assert_eq!(ids(&claim(&store, 5, 10).await), ["dlv_0002"]);
+        assert!(write(&store, work!(tx => tx.drop_job("dlv_0003", "by hand", after(6)).await)).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rows_of_an_older_version_are_taken_over() {
+    for_each_database(|store| async move {
+        enqueue(&store, vec![job(1, 1, "channel:c", 1), job(2, 1, "channel:c", 2), job(3, 2, "backend:gate", 1)]).await;
+        let forget = "UPDATE job SET failed_last = NULL, followed = NULL, ready_ms = NULL, urgent_ms = NULL";
+        write(&store, work!(tx => tx.execute(forget, crate::dialect::values![]).await)).await;
+        assert!(claim(&store, 0, 10).await.is_empty());
+        assert!(write(&store, work!(tx => tx.take_over_jobs(10).await)).await > 0);
+        assert_eq!(write(&store, work!(tx => tx.take_over_jobs(10).await)).await, 0);
+        let mine = claim(&store, 0, 10).await;
+        assert_eq!(mine.len(), 2, "{mine:?}");
+        let first = mine.iter().find(|job| job.id == "dlv_0001").unwrap();
+        assert!(settle(&store, first, JobEnd::Delivered, 1).await);
+        // An older instance has ended the second and said nothing.
+        let ended = "UPDATE job SET state = 'delivered' WHERE id = 'dlv_0002'";
+        write(&store, work!(tx => tx.execute(ended, crate::dialect::values![]).await)).await;
+        assert!(claim(&store, 2, 10).await.is_empty());
+        assert_eq!(next_due(&store).await, Some(NOW + LEASE), "only the gate's lease is left");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn leases_of_what_is_under_way_are_renewed_together() {
+    for_each_database(|store| async move {
+        enqueue(&store, (1..=3).map(|n| job(n, u128::from(n), "backend:gate", 1)).collect()).await;
+        let mine = claim(&store, 0, 10).await;
+        assert!(settle(&store, &mine[2], JobEnd::Delivered, 1).await);
+        let held: Vec<_> = mine.iter().map(|job| job.lease().unwrap()).collect();
+        assert_eq!(store.renew_leases(held, after(40_000)).await.unwrap(), 2);
+        assert!(claim(&store, LEASE.0 + 1, 10).await.is_empty());
+        assert_eq!(claim(&store, 40_000, 10).await.len(), 2);
     })
     .await;
 }

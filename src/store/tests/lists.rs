@@ -151,6 +151,7 @@ async fn deliveries_are_listed_by_state_destination_and_order() {
             due_at: NOW,
             created_at: after(i64::from(n)),
             traceparent: None,
+            urgent_at: None,
         });
         super::jobs::enqueue(&store, jobs.collect()).await;
         assert!(write(&store, work!(tx => tx.drop_job("dlv_1", "x", NOW).await)).await);

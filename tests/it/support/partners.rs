@@ -12,6 +12,9 @@ use ticketbridge::transport::{CallLimits, Transport, TransportError};
 use ticketbridge_core::port::{Call, HttpResponse};
 use tokio::sync::Notify;
 
+/// Marks a call that never ends.
+const HANGS: &str = "hangs";
+
 /// A call that was made.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
@@ -30,6 +33,10 @@ pub(crate) enum Outcome {
     NotSent,
     /// Carried out, but the answer is lost.
     Interrupted,
+    /// There is no answer, as long as the test lasts.
+    Hangs,
+    /// An answer that nobody can read.
+    Garbage(u16),
 }
 
 /// What `gate` holds.
@@ -64,6 +71,8 @@ struct State {
     held: Vec<(String, Held)>,
     /// By a part of the address.
     next: Vec<(String, VecDeque<Outcome>)>,
+    /// By a part of the address or of the body, for every call.
+    sick: Vec<(String, Outcome)>,
     gate: BTreeMap<String, Reservation>,
 }
 
@@ -87,6 +96,16 @@ impl Partners {
             Some((_, outcomes)) => outcomes.push_back(outcome),
             None => state.next.push((part.to_owned(), VecDeque::from([outcome]))),
         }
+    }
+
+    /// Every call whose address or body holds `part` goes this way from now on.
+    pub(crate) fn always(&self, part: &str, outcome: Outcome) {
+        self.state().sick.push((part.to_owned(), outcome));
+    }
+
+    /// Everything goes well from now on.
+    pub(crate) fn recover(&self) {
+        self.state().sick.clear();
     }
 
     /// The next call whose address holds `part` waits for its answer until the test lets it have one.
@@ -119,7 +138,16 @@ impl Partners {
         });
         let scripted =
             state.next.iter_mut().filter(|(part, _)| call.url.contains(part)).find_map(|(_, next)| next.pop_front());
-        match scripted {
+        let text = body.to_string();
+        let sick = || state.sick.iter().find(|(part, _)| call.url.contains(part) || text.contains(part));
+        match scripted.or_else(|| sick().map(|(_, outcome)| outcome.clone())) {
+            // The future that asked never looks at it.
+            Some(Outcome::Hangs) => Err(TransportError::Interrupted { why: HANGS.to_owned() }),
+            Some(Outcome::Garbage(status)) => Ok(HttpResponse {
+                status: StatusCode::from_u16(status).expect("a status"),
+                headers: HeaderMap::new(),
+                body: Bytes::from_static(b"<html>down for maintenance"),
+            }),
             Some(Outcome::Says(status, said)) => Ok(response(status, &said)),
             Some(Outcome::NotSent) => Err(TransportError::NotSent { why: "connection refused".to_owned() }),
             Some(Outcome::Interrupted) => {
@@ -190,6 +218,9 @@ impl Transport for Partners {
         let answer = self.answer(call);
         let held = self.held(&call.url);
         Box::pin(async move {
+            if matches!(&answer, Err(TransportError::Interrupted { why }) if why == HANGS) {
+                return std::future::pending().await;
+            }
             if let Some(held) = held {
                 held.arrived.notify_one();
                 held.answered.notified().await;

@@ -1,0 +1,228 @@
+//! Making a call again that was given up or refused, because ops ask for it. What its failure changed about the order is taken back, so that
+//! the call says the same as before, under the same key. It is refused only where the order has moved on, and then the sentence says how.
+
+use crate::effect::{Effect, Report, TicketOp};
+use crate::event::Event;
+use crate::id::{BookingId, RefundCaseId};
+use crate::mirror::{LinkState, Mirror, PaymentLink, Proposal, Stage};
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
+use crate::order::{BookingState, Handover, Order, OrderState, RefundKind, RefundState, TicketingState};
+use crate::time::UnixMillis;
+use crate::wanted::{is_report_wanted, is_wanted};
+
+/// What makes the call of `effect` wanted again, decided by `by` at `now`: nothing, where it is.
+///
+/// # Errors
+/// How the order has moved on, as a sentence.
+pub fn repeat(order: &Order, effect: &Effect, by: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
+    match effect {
+        Effect::CallBackend { booking, op, .. } => match is_wanted(order, effect) {
+            true => Ok(Vec::new()),
+            false => Err(ticketing_moved_on(order, booking, *op)),
+        },
+        Effect::TellChannel { report, .. } => repeat_report(order, report, by, now),
+        Effect::DecryptGuests if is_wanted(order, effect) => Ok(Vec::new()),
+        Effect::DecryptGuests => Err("the guests' data is open already".to_owned()),
+        Effect::ReadBack { .. } | Effect::TellStock { .. } => Ok(Vec::new()),
+        Effect::ArmDeadline { .. }
+        | Effect::DisarmDeadline { .. }
+        | Effect::TakeStock { .. }
+        | Effect::ReturnStock { .. } => Err("it is not a call".to_owned()),
+    }
+}
+
+fn ticketing_moved_on(order: &Order, booking: &BookingId, op: TicketOp) -> String {
+    let Some(booking) = order.booking_by_id(booking) else { return "the booking is gone".to_owned() };
+    if op == TicketOp::Issue && !booking.is_active() {
+        return "the booking is over, and no tickets are to be made for it".to_owned();
+    }
+    let stands = match booking.ticketing.state {
+        TicketingState::NotNeeded => "no tickets are needed",
+        TicketingState::Queued | TicketingState::Requested => "tickets are being asked for",
+        TicketingState::Issued => "the tickets are there",
+        TicketingState::Unknown => "the back-end is being asked how it stands",
+        TicketingState::Failed => {
+            "the back-end has refused to make tickets; issue them by hand, or call the booking off"
+        }
+        TicketingState::Cancelling => "the tickets are being cancelled",
+        TicketingState::Cancelled => "the tickets are cancelled",
+        TicketingState::CancelRefused => "the back-end has refused to cancel the tickets",
+    };
+    stands.to_owned()
+}
+
+pub(crate) fn repeat_report(order: &Order, report: &Report, by: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
+    if is_report_wanted(order, report) {
+        return Ok(Vec::new());
+    }
+    match report {
+        Report::TicketsIssued { booking } => tickets(order, booking),
+        Report::BookingAccepted { .. } if order.mirror.is_some() => propose(order, Proposal::Accept),
+        Report::BookingDeclined { reason, .. } if order.mirror.is_some() => {
+            propose(order, Proposal::Decline { reason: reason.clone() })
+        }
+        Report::BookingAccepted { .. } | Report::BookingDeclined { .. } => Err(booking_stands(order)),
+        Report::CancelQuote | Report::CancelWanted { .. } => cancellation(order),
+        Report::PaymentReturn { reference, amount, .. } => payment(order, reference, *amount, now),
+        Report::PaymentLink { key } => link(order, key, now),
+        Report::RefundApproved { case, fee } => approval(order, case, *fee, by, now),
+        Report::RefundRejected { case, .. } => Err(case_stands(order, case)),
+        Report::Redeemed { .. } | Report::NoShow { .. } => {
+            Err("the channel says by itself by now how the visit ended".to_owned())
+        }
+        Report::HandOver => Err("the order is called off, and that is told with it".to_owned()),
+        // Wanted whatever has happened since.
+        Report::LinkRevoked { .. } | Report::OrderCancelled { .. } => Ok(Vec::new()),
+    }
+}
+
+fn tickets(order: &Order, id: &BookingId) -> Result<Vec<Event>, String> {
+    let Some(booking) = order.booking.as_ref().filter(|booking| booking.id == *id) else {
+        return Err("the booking is over, and another may have taken its place".to_owned());
+    };
+    let t = &booking.ticketing;
+    let hands_over = matches!(booking.state, BookingState::Confirmed | BookingState::Used)
+        && matches!(t.state, TicketingState::Issued | TicketingState::NotNeeded);
+    match t.handover {
+        Handover::Refused if hands_over => Ok(vec![Event::TicketsDeferred]),
+        Handover::Refused | Handover::Asked | Handover::Owed => Err("the booking has no valid tickets now".to_owned()),
+        Handover::NotAsked => Err("the channel has not asked for the tickets".to_owned()),
+        Handover::InAnswer => Err("the channel has got the tickets in an answer".to_owned()),
+        Handover::Acknowledged => Err("the channel has taken the tickets".to_owned()),
+        Handover::Reissued => Err("the tickets have gone out with the rejection of a refund".to_owned()),
+    }
+}
+
+fn booking_stands(order: &Order) -> String {
+    let state = order.booking.as_ref().map(|booking| booking.state);
+    let stands = match state {
+        None => "there is no booking any more",
+        Some(BookingState::Requested) => "the booking waits for a decision; confirm or decline it",
+        Some(BookingState::Confirmed) => "the booking is confirmed by now",
+        Some(BookingState::Used) => "the booking has been used",
+        Some(BookingState::NoShow) => "the guest did not come",
+        Some(BookingState::Rejected) => "the booking is declined by now",
+        Some(BookingState::Cancelled) => "the booking is called off by now",
+    };
+    stands.to_owned()
+}
+
+/// Nothing else may be under way.
+fn no_other_wish(mirror: &Mirror) -> Result<(), String> {
+    let other = match &mirror.proposal {
+        None => return Ok(()),
+        Some(Proposal::Accept) => "to confirm the booking",
+        Some(Proposal::Decline { .. }) => "to decline the booking",
+        Some(Proposal::Cancel { .. }) => "to call the order off",
+    };
+    Err(format!("the channel is being asked {other} since; that ends first"))
+}
+
+fn propose(order: &Order, wish: Proposal) -> Result<Vec<Event>, String> {
+    let waits = order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Requested);
+    let Some(mirror) = order.mirror.as_deref().filter(|_| waits) else { return Err(booking_stands(order)) };
+    no_other_wish(mirror)?;
+    Ok(vec![Event::Proposed { proposal: wish }])
+}
+
+fn cancellation(order: &Order) -> Result<Vec<Event>, String> {
+    let Some(mirror) = order.mirror.as_deref() else { return Err("the channel tells no whole orders".to_owned()) };
+    if order.is_over() {
+        return Err(over(order));
+    }
+    no_other_wish(mirror)?;
+    match &mirror.refused {
+        Some(wish @ Proposal::Cancel { .. }) => Ok(vec![Event::Proposed { proposal: wish.clone() }]),
+        Some(Proposal::Accept | Proposal::Decline { .. }) | None => {
+            Err("another decision was taken since; call the order off anew".to_owned())
+        }
+    }
+}
+
+fn over(order: &Order) -> String {
+    let how = match order.state {
+        OrderState::Cancelled => "called off",
+        OrderState::Completed => "completed",
+        OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => "over",
+    };
+    format!("the order is {how} by now")
+}
+
+fn payment(order: &Order, reference: &str, amount: i64, now: UnixMillis) -> Result<Vec<Event>, String> {
+    let money = &order.money;
+    if money.ledger.iter().any(|entry| entry.reference == reference && entry.status == EntryStatus::Done) {
+        return Err("the money has gone back".to_owned());
+    }
+    let left = money.received() - money.refunded() - money.refund_pending();
+    if amount > left {
+        return Err(format!(
+            "{left} is left of what was paid, and {amount} was to go back: the rest has gone back since"
+        ));
+    }
+    let (reference, kind, status) = (reference.to_owned(), EntryKind::Refund, EntryStatus::Pending);
+    Ok(vec![Event::PaymentRecorded { entry: LedgerEntry { reference, kind, status, amount, at: now } }])
+}
+
+fn link(order: &Order, key: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
+    let links = order.mirror.as_deref().map(|mirror| mirror.links.as_slice()).unwrap_or_default();
+    let Some(link) = links.iter().find(|link| link.key == key) else {
+        return Err("the link is not known any more; send a new one".to_owned());
+    };
+    match link.state {
+        LinkState::Revoked if link.id.is_none() => {}
+        LinkState::Revoked => return Err("the link was taken back; send a new one".to_owned()),
+        LinkState::Wanted | LinkState::Live => return Err("the guest has the link".to_owned()),
+        LinkState::Paid => return Err("the link has been paid".to_owned()),
+        LinkState::Expired => return Err("the link has expired; send a new one".to_owned()),
+    }
+    let money = &order.money;
+    if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
+        return Err("nothing is to be paid any more: the order is called off, or about to be".to_owned());
+    }
+    if money.due - money.received() + money.refunded() <= 0 {
+        return Err("everything is paid by now".to_owned());
+    }
+    if links.iter().any(PaymentLink::is_live) {
+        return Err("another link was sent since".to_owned());
+    }
+    if link.expires_at <= now {
+        return Err("the time of the link is over; send a new one".to_owned());
+    }
+    Ok(vec![Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Wanted, ..link.clone() } }])
+}
+
+/// A channel that tells whole orders did not do what was approved, and the case was opened again: the same approval stands again.
+fn approval(order: &Order, id: &RefundCaseId, fee: i64, by: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
+    let open = order.refund_case.as_ref().filter(|case| case.id == *id && case.state == RefundState::UnderReview);
+    let waits = |mirror: &Mirror| matches!(mirror.picture.stage, Stage::CancelRequested { .. });
+    let (Some(case), true) = (open, order.mirror.as_deref().is_some_and(waits) && !order.is_over()) else {
+        return Err(case_stands(order, id));
+    };
+    let money = &order.money;
+    let returns = money.received() - money.refunded() - money.fee();
+    let goes_back = case.kind == RefundKind::Refund
+        && money.mode == PaymentMode::Ledger
+        && returns > fee
+        && money.refund_pending() == 0;
+    let pending = goes_back.then(|| LedgerEntry {
+        reference: PRESUMED.to_owned(),
+        kind: EntryKind::Refund,
+        status: EntryStatus::Pending,
+        amount: returns - fee,
+        at: now,
+    });
+    Ok(vec![Event::RefundApproved { case: id.clone(), fee, by: by.to_owned(), reason: case.reason.clone(), pending }])
+}
+
+fn case_stands(order: &Order, id: &RefundCaseId) -> String {
+    let case = order.refund_case.iter().chain(&order.past_refund_cases).find(|case| case.id == *id);
+    let stands = match case.map(|case| case.state) {
+        None => "the refund case is gone",
+        Some(RefundState::UnderReview) => "the refund case is under review again; decide it anew",
+        Some(RefundState::Approved) => "the refund is approved by now",
+        Some(RefundState::Rejected) => "the refund is rejected by now",
+        Some(RefundState::Settled) => "the refund is settled by now",
+        Some(RefundState::Withdrawn) => "the refund is no longer asked for",
+    };
+    stands.to_owned()
+}
