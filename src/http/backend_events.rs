@@ -20,7 +20,7 @@ use ticketbridge_store::Direction;
 
 use crate::call_log::InboundCall;
 use crate::engine::backend_event::{Heard, HeardEvent};
-use crate::http::belief::{Believed, Terms, TurnedAway, as_told};
+use crate::http::belief::{Believed, Terms, TurnedAway};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
@@ -129,7 +129,7 @@ impl Head<'_> {
             Err(TurnedAway::Problem(problem)) => return Err(Unheard::Unverified(problem)),
             Err(TurnedAway::NotBelieved(error)) => {
                 tracing::warn!(backend = %self.backend.id, "a back-end's caller is not believed: {error}");
-                return Err(Unheard::Unverified(unauthenticated(&as_told(error))));
+                return Err(Unheard::Unverified(unauthenticated(&error)));
             }
         };
         let Some(heard) = self.read(believed)? else { return Ok((Heard::Ignored, None)) };

@@ -85,15 +85,8 @@ fn is_of_the_head(error: &AuthError) -> bool {
         | AuthError::UnknownKey(_)
         | AuthError::BadTimestamp(_)
         | AuthError::StaleTimestamp { .. } => true,
-        AuthError::BadSignature => false,
-    }
-}
-
-/// What a stranger is told: not which keys exist.
-pub(crate) fn as_told(error: AuthError) -> AuthError {
-    match error {
-        AuthError::UnknownKey(_) | AuthError::BadSignature => AuthError::BadSignature,
-        known @ (AuthError::Missing(_) | AuthError::BadTimestamp(_) | AuthError::StaleTimestamp { .. }) => known,
+        // A reading that depends on the body is looked at with the body.
+        AuthError::BadSignature | AuthError::Ambiguous(_) => false,
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::call_log::InboundCall;
 use crate::engine::{EngineError, InReserve, Incoming, Received, content_sha256};
-use crate::http::belief::{Terms, TurnedAway, as_told};
+use crate::http::belief::{Terms, TurnedAway};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, nesting};
@@ -230,7 +230,7 @@ impl Head {
             Err(TurnedAway::NotBelieved(error)) => {
                 tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = self.log_id(),
                     "a caller is not believed: {error}");
-                let answer = Answer::Unauthenticated(&as_told(error));
+                let answer = Answer::Unauthenticated(&error);
                 let reply = self.channel.channel.reply(self.endpoint.name, None, &answer);
                 Ended { sender: Sender::Anybody, ..ended(reply, "unauthenticated", None) }
             }
