@@ -94,11 +94,13 @@ impl Breaker {
     pub(crate) fn begins(&mut self, failed_last: bool, now: Duration) {
         let Some(open) = &mut self.open else { return };
         let round_max = if open.unreachable { LEFT_ALONE_MAX } else { ROUND_MAX };
-        if now >= open.next_round {
+        let is_round = now >= open.next_round;
+        if is_round {
             open.next_round = now + doubled(ROUND_FIRST, open.rounds, round_max);
             open.rounds += 1;
         }
-        if failed_last && now >= open.next_repeat {
+        // One that has not failed may have taken the place of a repeat.
+        if now >= open.next_repeat && (failed_last || !is_round) {
             open.next_repeat = now + doubled(ROUND_FIRST * 2, open.repeats, LEFT_ALONE_MAX);
             open.repeats += 1;
         }
@@ -197,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_partner_that_is_down_is_left_alone() {
-        for (fault, most) in [(Fault::OfEither, 90), (Fault::OfPartner, 25)] {
+        for (fault, most) in [(Fault::OfEither, 90), (Fault::OfPartner, 30)] {
             let (mut breaker, mut calls) = (Breaker::default(), 0);
             // Two new orders a second for two minutes, and all that failed wait to be repeated.
             for tenth in 0..1_200_u64 {

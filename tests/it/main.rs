@@ -23,6 +23,8 @@ mod dead_letters;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
+mod forgery;
+#[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod idempotency;
@@ -66,5 +68,7 @@ mod snapshot;
 mod statements;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod time_limits;
 #[cfg(test)]
 mod tripstore;

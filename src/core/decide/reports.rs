@@ -37,7 +37,11 @@ fn heard(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
             return Decision::nothing();
         }
         let acknowledged = *outcome == ReportOutcome::Acknowledged;
-        let decision = Decision::nothing().event(Event::TicketsHandedOver { acknowledged });
+        let mut decision = Decision::nothing().event(Event::TicketsHandedOver { acknowledged });
+        if acknowledged && order.misses(report) {
+            // It was refused before, and made again by ops.
+            decision = decision.event(Event::ReportAcknowledged { report: report.clone() });
+        }
         // While the channel's refund request for late tickets is open, that is where the tickets go; no other flag is needed.
         let late = order.case_under_review().is_some_and(|case| case.source == RefundSource::TicketsLate);
         return if acknowledged || late { decision } else { flag(order, report, outcome, decision) };
