@@ -158,13 +158,14 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         ),
     };
     let source = config.source.clone();
-    let live = Arc::new(Live::new(config, parts.clock.now()).map_err(StartError::Partner)?);
-    let engine = Engine::new(store.clone(), parts.clock, parts.ids.clone(), live);
+    let finish = CancellationToken::new();
+    let clock = crate::timekeeping::agreed(&store, parts.clock, finish.clone()).await.map_err(StartError::Database)?;
+    let live = Arc::new(Live::new(config, clock.now()).map_err(StartError::Partner)?);
+    let engine = Engine::new(store.clone(), clock, parts.ids.clone(), live);
     engine.index_old_guests().await.map_err(StartError::Index)?;
     let worker = Worker::new(engine.clone(), transport);
     let (call_log, writer) = CallLog::new();
     let stopping = CancellationToken::new();
-    let finish = CancellationToken::new();
     let shared = Shared {
         engine,
         worker: worker.clone(),

@@ -1,5 +1,7 @@
 //! Time and randomness: the only place that reads either. Everything else takes a [`Clock`] and [`Ids`], so that tests own both.
 
+mod agreed;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -9,6 +11,8 @@ use ticketbridge_core::id::Seed;
 use ticketbridge_core::time::{Millis, UnixMillis};
 use tokio::sync::watch;
 use uuid::{ContextV7, Timestamp, Uuid};
+
+pub use agreed::AgreedClock;
 
 /// The longest uninterrupted nap of [`SystemClock::sleep_until`]: a machine's clock that is put right is noticed within it.
 const NAP_MAX: Duration = Duration::from_secs(30);
@@ -21,6 +25,10 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Duration;
     /// Completes once [`Clock::now`] is `at` or later. Dropping it is free of consequences.
     fn sleep_until(&self, at: UnixMillis) -> BoxFuture<'static, ()>;
+    /// Whether this is the clock of the machine, which anybody may move, and not one that is shown on purpose.
+    fn is_machines(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's clock.
@@ -52,6 +60,10 @@ impl Clock for SystemClock {
 
     fn monotonic(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    fn is_machines(&self) -> bool {
+        true
     }
 
     fn sleep_until(&self, at: UnixMillis) -> BoxFuture<'static, ()> {

@@ -17,5 +17,6 @@ pub mod sandbox;
 pub mod schedule;
 pub mod statement;
 pub mod telemetry;
+mod timekeeping;
 pub mod transport;
 pub mod worker;

@@ -16,6 +16,8 @@ use crate::reconcile::{Scope, reconcile};
 const LEASE: Millis = Millis::minutes(10);
 /// How long the answers to acts under an `Idempotency-Key` are kept for repeats; some hold guests' data.
 const ACTS_KEPT: Millis = Millis::hours(24);
+/// How long records of calls, and deliveries that were made or taken out, are kept after they were written.
+const CALLS_KEPT: Millis = Millis::hours(180 * 24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
 
@@ -196,6 +198,8 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
         .write("purge_acts", move |tx: &Tx| Box::pin(async move { tx.purge_acts(now - ACTS_KEPT).await }))
         .await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies(before, PURGE_MAX))).await?;
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_calls(now - CALLS_KEPT, PURGE_MAX))).await?;
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_deliveries(now - CALLS_KEPT, PURGE_MAX))).await?;
     rows +=
         in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies_without_order(orphans_before, PURGE_MAX))).await?;
     let given_up = in_parts(shared, move |tx| Box::pin(tx.purge_remembered(orphans_before, PURGE_MAX))).await?;

@@ -80,37 +80,7 @@ impl Store {
 
     /// Ids of rows that may be taken.
     async fn claimable(&self, now: UnixMillis, limit: u32, lanes: &[LaneRoom]) -> Result<Vec<String>, StoreError> {
-        let mut all: Vec<Value> = Vec::new();
-        let mut parts = Vec::new();
-        for (n, lane) in lanes.iter().filter(|lane| lane.total > 0).enumerate() {
-            let total = lane.total.min(limit);
-            let window = total.saturating_mul(CANDIDATES_PER_PLACE).max(CANDIDATES_MIN);
-            let part = |failed: u8| {
-                format!(
-                    "SELECT * FROM (SELECT id, failed_last, urgent_ms, ready_ms FROM job \
-                     WHERE destination = ? AND failed_last = {failed} AND ready_ms <= ? \
-                     AND NOT EXISTS (SELECT 1 FROM partner_pause WHERE partner = ? AND paused = 1) \
-                     ORDER BY ready_ms LIMIT ?) p{n}_{failed}"
-                )
-            };
-            parts.push(format!(
-                "SELECT * FROM (SELECT id, failed_last, ready_ms FROM ({} UNION ALL {}) w{n} \
-                 ORDER BY failed_last, COALESCE(urgent_ms, {NEVER_MS}), ready_ms LIMIT ?) l{n}",
-                part(0),
-                part(1)
-            ));
-            for most in [window, lane.failed] {
-                let of = lane.destination.as_str();
-                all.extend(values![of, now.0, of, i64::from(most)]);
-            }
-            all.push(i64::from(total).into());
-        }
-        if parts.is_empty() {
-            return Ok(Vec::new());
-        }
-        all.push(i64::from(limit).into());
-        let sql =
-            format!("SELECT id FROM ({}) found ORDER BY failed_last, ready_ms LIMIT ?", parts.join(" UNION ALL "));
+        let Some((sql, all)) = claimable(now, limit, lanes) else { return Ok(Vec::new()) };
         self.rows(&sql, all).await?.iter().map(|row| get(row, "id")).collect()
     }
 
@@ -202,6 +172,41 @@ impl Store {
         })
         .await
     }
+}
+
+/// The statement that finds what may be taken: for each lane two short ranges of one index. `None` when no lane has room.
+pub(crate) fn claimable(now: UnixMillis, limit: u32, lanes: &[LaneRoom]) -> Option<(String, Vec<Value>)> {
+    let mut all: Vec<Value> = Vec::new();
+    let mut parts = Vec::new();
+    for (n, lane) in lanes.iter().filter(|lane| lane.total > 0).enumerate() {
+        let total = lane.total.min(limit);
+        let window = total.saturating_mul(CANDIDATES_PER_PLACE).max(CANDIDATES_MIN);
+        let part = |failed: u8| {
+            format!(
+                "SELECT * FROM (SELECT id, failed_last, urgent_ms, ready_ms FROM job \
+                 WHERE destination = ? AND failed_last = {failed} AND ready_ms <= ? \
+                 AND NOT EXISTS (SELECT 1 FROM partner_pause WHERE partner = ? AND paused = 1) \
+                 ORDER BY ready_ms LIMIT ?) p{n}_{failed}"
+            )
+        };
+        parts.push(format!(
+            "SELECT * FROM (SELECT id, failed_last, ready_ms FROM ({} UNION ALL {}) w{n} \
+             ORDER BY failed_last, COALESCE(urgent_ms, {NEVER_MS}), ready_ms LIMIT ?) l{n}",
+            part(0),
+            part(1)
+        ));
+        for most in [window, lane.failed] {
+            let of = lane.destination.as_str();
+            all.extend(values![of, now.0, of, i64::from(most)]);
+        }
+        all.push(i64::from(total).into());
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    all.push(i64::from(limit).into());
+    let sql = format!("SELECT id FROM ({}) found ORDER BY failed_last, ready_ms LIMIT ?", parts.join(" UNION ALL "));
+    Some((sql, all))
 }
 
 impl Tx {

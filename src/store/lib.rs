@@ -1,9 +1,8 @@
 //! Persistence: the one place that speaks SQL.
 //!
 //! [`Store`] reads; [`Store::write`] is the only way to a transaction, and what it hands out, [`Tx`], changes rows.
-//! Each subject has a module with the methods of both. The store never reads a clock: callers pass the present. So
-//! leases are judged by the callers' clocks (and by a test's own), not by the database's; instances that share a
-//! database must agree on the time to well below the length of a lease.
+//! Each subject has a module with the methods of both. The store never reads a clock: callers pass the present.
+//! Instances that share a server database agree on it by asking for the database's time ([`Store::database_time`]).
 
 mod calls;
 mod claims;
@@ -13,6 +12,7 @@ mod credit;
 mod deadlines;
 mod dialect;
 mod error;
+mod growth;
 mod guests;
 mod handout;
 mod idempotency;
@@ -27,6 +27,7 @@ mod pauses;
 mod refs;
 mod rotation;
 mod seal;
+mod secrets;
 mod statements;
 mod stock;
 #[cfg(any(test, feature = "test-support"))]
@@ -42,6 +43,7 @@ pub use connect::{Durability, Store, StoreOptions};
 pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSums, Deposited};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
 pub use error::{SealError, StoreError};
+pub use growth::{Growth, TABLES};
 pub use handout::{Ahead, LaneRoom};
 pub use idempotency::KnownAct;
 pub use inbox::{InboxRow, InboxVerdict, NewInbox, StoredAnswer};

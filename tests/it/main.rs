@@ -71,4 +71,6 @@ mod support;
 #[cfg(test)]
 mod time_limits;
 #[cfg(test)]
+mod tokens;
+#[cfg(test)]
 mod tripstore;

@@ -459,3 +459,39 @@ async fn leases_of_what_is_under_way_are_renewed_together() {
     })
     .await;
 }
+
+/// 20,000 deliveries wait and PostgreSQL has no statistics of them: the plan reads the beginning of one index all the same.
+#[tokio::test]
+async fn handing_out_reads_one_index_whatever_the_statistics_say() {
+    for_each_database(|store| async move {
+        let query = crate::dialect::Query::dialect(&store);
+        if query.0 != sea_orm::DbBackend::Postgres {
+            return; // The others have no plans that follow statistics which are old.
+        }
+        for (many, offset) in [(2_000, 0), (18_000, 2_000)] {
+            let fill = format!(
+                "INSERT INTO job (id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, lease_until_ms, \
+                 attempts, read_back, created_ms, failed_last, followed, ready_ms) \
+                 SELECT 'dlv_' || n, 'ord_' || n, 'backend:gate', 'issue', '{{\"effect\":\"decrypt_guests\"}}', 'pending', 1, 1, \
+                 {now}, 0, 0, 0, {now}, n % 2, 0, {now} FROM generate_series({offset} + 1, {offset} + {many}) AS n",
+                now = NOW.0
+            );
+            write(&store, work!(tx, fill => tx.execute(&fill, crate::dialect::values![]).await)).await;
+            let room = vec![LaneRoom { destination: "backend:gate".to_owned(), total: 64, failed: 16 }];
+            let (sql, all) = crate::handout::claimable(after(1), 256, &room).expect("room");
+            let explain = format!("EXPLAIN (ANALYZE, COSTS OFF) {sql}");
+            let plan = crate::dialect::Query::rows(&store, &explain, all).await.unwrap();
+            let plan: Vec<String> =
+                plan.iter().map(|row| crate::dialect::get(row, "QUERY PLAN").unwrap()).collect();
+            let text = plan.join("\n");
+            assert!(text.contains("ix_job_destination_failed_last_ready_ms"), "{text}");
+            assert!(!text.contains("Seq Scan on job"), "{text}");
+            let took = plan.iter().find_map(|line| line.trim().strip_prefix("Execution Time: ")).expect("a time");
+            let took: f64 = took.trim_end_matches(" ms").parse().unwrap();
+            eprintln!("a claim at a backlog of {} rows without statistics: {took} ms", offset + many);
+            assert!(took < 200.0, "{text}");
+            assert_eq!(store.claim(after(1), 256, LEASE, room).await.unwrap().len(), 64);
+        }
+    })
+    .await;
+}

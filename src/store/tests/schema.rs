@@ -101,3 +101,25 @@ async fn other_addresses_are_refused_without_being_repeated() {
         assert!(!error.to_string().contains("secret"));
     }
 }
+
+#[tokio::test]
+async fn every_table_has_somebody_who_ends_its_growth() {
+    for_each_database(|store| async move {
+        let sql = match store.dialect().0 {
+            DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+            DbBackend::Postgres => {
+                "SELECT CAST(tablename AS TEXT) AS name FROM pg_tables WHERE schemaname = current_schema()"
+            }
+            _ => {
+                "SELECT CAST(table_name AS CHAR) AS name FROM information_schema.tables WHERE table_schema = DATABASE()"
+            }
+        };
+        let rows = store.rows(sql, values![]).await.unwrap();
+        let mut there: Vec<String> = rows.iter().map(|row| get(row, "name").unwrap()).collect();
+        there.sort();
+        let mut ruled: Vec<String> = crate::TABLES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        ruled.sort();
+        assert_eq!(there, ruled, "say in growth.rs what bounds it, and see to it in housekeeping");
+    })
+    .await;
+}

@@ -74,6 +74,32 @@ struct State {
     /// By a part of the address or of the body, for every call.
     sick: Vec<(String, Outcome)>,
     gate: BTreeMap<String, Reservation>,
+    tokens: DouyinTokens,
+}
+
+/// Douyin's access tokens: the newest is the one that is accepted.
+#[derive(Default)]
+struct DouyinTokens {
+    given: usize,
+    refused: usize,
+    is_void: bool,
+}
+
+impl DouyinTokens {
+    fn newest(&self) -> String {
+        if self.given <= 1 { "clt.a-token-for-tests".to_owned() } else { format!("clt.token-{}", self.given) }
+    }
+
+    /// What it says to a call with this token, if it does not take it.
+    fn refusal(&mut self, call: &Call) -> Option<HttpResponse> {
+        let token = call.headers.get("access-token")?;
+        if !self.is_void && token.to_str().is_ok_and(|token| token == self.newest()) {
+            return None;
+        }
+        self.refused += 1;
+        let data = json!({ "error_code": 2_190_002, "description": "access token is invalid" });
+        Some(response(200, &json!({ "data": data, "extra": { "error_code": 2_190_002 } })))
+    }
 }
 
 /// The partners.
@@ -101,6 +127,19 @@ impl Partners {
     /// Every call whose address or body holds `part` goes this way from now on.
     pub(crate) fn always(&self, part: &str, outcome: Outcome) {
         self.state().sick.push((part.to_owned(), outcome));
+    }
+
+    /// How many access tokens Douyin has given out.
+    pub(crate) fn tokens_given(&self) -> usize {
+        self.state().tokens.given
+    }
+    /// How many calls came with one that is void.
+    pub(crate) fn tokens_refused(&self) -> usize {
+        self.state().tokens.refused
+    }
+    /// The token that was given out last is void.
+    pub(crate) fn forget_token(&self) {
+        self.state().tokens.is_void = true;
     }
 
     /// Everything goes well from now on.
@@ -151,21 +190,32 @@ impl Partners {
             Some(Outcome::Says(status, said)) => Ok(response(status, &said)),
             Some(Outcome::NotSent) => Err(TransportError::NotSent { why: "connection refused".to_owned() }),
             Some(Outcome::Interrupted) => {
-                carry_out(&mut state.gate, call, &body);
+                let newest = state.tokens.newest();
+                carry_out(&mut state.gate, call, &body, &newest);
                 Err(TransportError::Interrupted { why: "connection reset".to_owned() })
             }
-            None => Ok(carry_out(&mut state.gate, call, &body)),
+            None => {
+                if call.url.contains("/oauth/client_token/") {
+                    state.tokens.given += 1;
+                    state.tokens.is_void = false;
+                }
+                if let Some(refusal) = state.tokens.refusal(call) {
+                    return Ok(refusal);
+                }
+                let newest = state.tokens.newest();
+                Ok(carry_out(&mut state.gate, call, &body, &newest))
+            }
         }
     }
 }
 
-fn carry_out(gate: &mut BTreeMap<String, Reservation>, call: &Call, body: &Value) -> HttpResponse {
+fn carry_out(gate: &mut BTreeMap<String, Reservation>, call: &Call, body: &Value, token: &str) -> HttpResponse {
     // A platform of bookings takes what it is asked, and tells what came of it by an event.
     if call.url.contains("/v1/") && call.url.contains(".example") && !call.url.contains("/goodlife/") {
         return response(202, &json!({}));
     }
     let Some((_, path)) = call.url.split_once("/bridge") else {
-        return response(200, &douyin(&call.url));
+        return response(200, &douyin(&call.url, token));
     };
     let id = path.split('/').nth(2).unwrap_or_default();
     if path.ends_with("/cancel") {
@@ -196,10 +246,10 @@ fn issued(id: &str, body: &Value) -> Value {
     json!({ "state": "issued", "backend_ref": format!("G-{short}"), "tickets": tickets })
 }
 
-fn douyin(url: &str) -> Value {
+fn douyin(url: &str, token: &str) -> Value {
     let mut data = json!({ "error_code": 0, "description": "success" });
     if url.contains("/oauth/client_token/") {
-        data["access_token"] = json!("clt.a-token-for-tests");
+        data["access_token"] = json!(token);
         data["expires_in"] = json!(7200);
     }
     json!({ "data": data, "extra": { "error_code": 0 } })

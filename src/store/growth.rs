@@ -1,0 +1,92 @@
+//! Which rows end, and by whom: a table that nobody ends grows until the disk is full. Each table of the schema has its rule here; a test
+//! compares the list with the real schema.
+
+use sea_orm::Value;
+use ticketbridge_core::UnixMillis;
+
+use crate::dialect::{Query, get, marks, values};
+use crate::error::StoreError;
+use crate::tx::Tx;
+
+/// What bounds a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// It grows with the orders, and is the record of them: kept for ever, a few rows for each.
+    WithOrders,
+    /// It grows with what partners send; what may hold guests' data in it goes with the retention of bodies, the key and the hash stay, since
+    /// by them a repeat is recognised.
+    KeepsKeys,
+    /// Housekeeping deletes its rows some time after their end.
+    Purged,
+    /// It has as many rows as the configuration has things.
+    WithConfiguration,
+}
+
+/// Every table, and what bounds it.
+pub const TABLES: &[(&str, Growth)] = &[
+    ("booking", Growth::WithOrders),
+    ("call_log", Growth::Purged),
+    ("code", Growth::WithOrders),
+    ("code_pool", Growth::WithConfiguration),
+    ("credit_account", Growth::WithConfiguration),
+    ("credit_currency", Growth::WithConfiguration),
+    ("credit_entry", Growth::WithOrders),
+    ("deadline", Growth::WithOrders),
+    ("done_once", Growth::WithConfiguration),
+    ("guest_claim", Growth::WithOrders),
+    ("guest_erasure", Growth::WithOrders),
+    ("guest_ref", Growth::WithOrders),
+    ("idempotency", Growth::Purged),
+    ("inbox", Growth::KeepsKeys),
+    ("job", Growth::Purged),
+    ("lease", Growth::WithConfiguration),
+    ("listing", Growth::WithConfiguration),
+    ("live_link", Growth::WithOrders),
+    ("order_end", Growth::WithOrders),
+    ("order_event", Growth::WithOrders),
+    ("order_ref", Growth::WithOrders),
+    ("orders", Growth::WithOrders),
+    ("partner_pause", Growth::WithConfiguration),
+    ("refund_case", Growth::WithOrders),
+    ("remembered", Growth::Purged),
+    ("secret", Growth::WithConfiguration),
+    ("seaql_migrations", Growth::WithConfiguration),
+    ("statement_line", Growth::WithOrders),
+    ("stock", Growth::WithConfiguration),
+];
+
+impl Tx {
+    /// Deletes records of calls from before `before`, `limit` at most; how many that were.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn purge_calls(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        let sql = "SELECT id FROM call_log WHERE at_ms < ? ORDER BY at_ms LIMIT ?";
+        self.delete_found("call_log", sql, values![before.0, i64::from(limit)]).await
+    }
+
+    /// Deletes deliveries that were made or taken out and were enqueued before `before`, `limit` at most; how many that were. Dead letters stay
+    /// until somebody has looked at them.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn purge_deliveries(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        let mut gone = 0;
+        for state in ["delivered", "dropped"] {
+            let sql = "SELECT id FROM job WHERE state = ? AND created_ms < ? ORDER BY created_ms LIMIT ?";
+            let left = i64::from(limit).saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX));
+            gone += self.delete_found("job", sql, values![state, before.0, left.max(0)]).await?;
+        }
+        Ok(gone)
+    }
+
+    async fn delete_found(&self, table: &str, find: &str, all: Vec<Value>) -> Result<u64, StoreError> {
+        let rows = self.rows(find, all).await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let ids: Vec<Value> =
+            rows.iter().map(|row| Ok(get::<String>(row, "id")?.into())).collect::<Result<_, StoreError>>()?;
+        self.execute(&format!("DELETE FROM {table} WHERE id IN ({})", marks(ids.len())), ids).await
+    }
+}

@@ -1,0 +1,48 @@
+//! Access tokens of several instances on one database: one is fetched, all use it, and one that is refused is replaced once.
+
+use std::sync::Arc;
+
+use ticketbridge::transport::Transport;
+use ticketbridge::worker::Worker;
+
+use crate::support::{TestBridge, on_each_database};
+
+async fn redeemed(bridge: &TestBridge, n: u32) {
+    bridge.post(&format!("orders/douyin-main:V{n}/redeem"), &serde_json::json!({})).await.expect(200);
+}
+
+#[tokio::test]
+async fn three_instances_share_one_token_and_replace_a_refused_one_once() {
+    on_each_database(
+        |files| {
+            let products = files.get_mut("products/lakeside.toml").expect("the example's products");
+            *products = products.lines().filter(|line| !line.starts_with("limits")).map(|l| format!("{l}\n")).collect();
+        },
+        async |bridge| {
+            for n in 1..=9 {
+                bridge.ticketed(&format!("V{n}"), &format!("R{n}")).await;
+            }
+            bridge.set_time("2026-12-01T09:00:00+08:00");
+            let transport: Arc<dyn Transport> = bridge.partners.clone();
+            let workers: Vec<_> =
+                (0..3).map(|_| Worker::new(bridge.bridge.engine().clone(), transport.clone())).collect();
+            let before = bridge.partners.tokens_given();
+            for (n, worker) in (1..=6).zip(workers.iter().cycle()) {
+                redeemed(bridge, n).await;
+                worker.drain().await.expect("a worker");
+            }
+            assert!(bridge.partners.tokens_given() <= before + 1, "one for all");
+            assert_eq!(bridge.partners.tokens_refused(), 0);
+            // Somebody with the same credentials fetches one elsewhere.
+            bridge.partners.forget_token();
+            for (n, worker) in (7..=9).zip(&workers) {
+                redeemed(bridge, n).await;
+                worker.drain().await.expect("a worker");
+            }
+            assert!(bridge.partners.tokens_given() <= before + 2, "it is replaced once");
+            assert!(bridge.partners.tokens_refused() <= 3, "each has found out for itself");
+            assert_eq!(bridge.partners.sent("/certificate/verify/").len(), 9 + bridge.partners.tokens_refused());
+        },
+    )
+    .await;
+}
