@@ -21,7 +21,7 @@ mod upkeep;
 
 use alter::{AlterTable, Alteration};
 use sea_orm_migration::prelude::*;
-use table::{CreateTable, Table};
+use table::{AddColumn, Column, CreateTable, Table};
 
 /// Every migration there is, in order: its name for ever, and its table.
 const STEPS: &[(&str, &Table)] = &[
@@ -59,6 +59,10 @@ const STEPS: &[(&str, &Table)] = &[
 const ALTERATIONS: &[(&str, &Alteration)] =
     &[("m0101_job_ready", &jobs::JOB_READY), ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS)];
 
+/// Columns that a released table got later, in order: name for ever, table, column. They come after all tables, and may be NULL, since
+/// older rows have nothing in them.
+const WIDENED: &[(&str, &str, Column)] = &[("w0001_inbox_content_sha256", "inbox", inbox::CONTENT_SHA256)];
+
 /// All migrations, in order.
 pub struct Migrator;
 
@@ -66,6 +70,9 @@ impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         let tables = STEPS.iter().map(|&(name, table)| Box::new(CreateTable(name, table)) as Box<dyn MigrationTrait>);
         let later = ALTERATIONS.iter().map(|&(name, it)| Box::new(AlterTable(name, it)) as Box<dyn MigrationTrait>);
-        tables.chain(later).collect()
+        let columns = WIDENED
+            .iter()
+            .map(|&(name, table, column)| Box::new(AddColumn { name, table, column }) as Box<dyn MigrationTrait>);
+        tables.chain(columns).chain(later).collect()
     }
 }
