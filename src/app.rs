@@ -140,6 +140,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
     let address = listener.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
     let store = open_store(&config).await?;
+    store.be_alone().map_err(StartError::Database)?;
+    store.look_after();
     store.end_leases_of_the_dead().await.map_err(StartError::Database)?;
     if let Some((account, was)) = in_other_currency(&store, &config).await.map_err(StartError::Database)? {
         return Err(StartError::Unfit(crate::config::Report::of_changed_currency(&config, account, &was)));

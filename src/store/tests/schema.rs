@@ -61,7 +61,7 @@ async fn an_sqlite_file_and_its_folder_are_made_and_its_settings_hold() {
     let url = format!("sqlite://{}/a/b/c.db", folder.path().display());
     let store = Store::connect(&url, options()).await.unwrap();
     assert!(folder.path().join("a/b/c.db").is_file());
-    for (pragma, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5_000)] {
+    for (pragma, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 1_000)] {
         let sql = format!("SELECT {0} AS setting FROM pragma_{0}", pragma).replace("busy_timeout AS", "timeout AS");
         let set = write(
             &store,
