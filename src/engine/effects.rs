@@ -208,7 +208,9 @@ impl Change<'_> {
     /// Adds a delivery. What the order has waiting before it is looked at now: most of that is no longer wanted, and the rest is
     /// better tried a little early than in the way.
     async fn line_up(&self, tx: &Tx, job: &NewJob) -> Result<(), EngineError> {
-        if job.holds_up && job.due_at <= self.moment.now {
+        // The first deliveries of a new order have none before them.
+        let is_first = job.seq < EFFECTS_MAX;
+        if job.holds_up && job.due_at <= self.moment.now && !is_first {
             tx.hurry(&job.order, &job.destination, self.moment.now).await?;
         }
         Ok(tx.enqueue(job).await?)

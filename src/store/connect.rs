@@ -308,6 +308,11 @@ impl Store {
         Ok(())
     }
 
+    /// Statements that this store has put to the database so far, begins and commits among them.
+    pub fn statements(&self) -> u64 {
+        self.0.state.statements()
+    }
+
     /// The file of an SQLite database.
     pub fn file(&self) -> Option<&Path> {
         self.0.address.file()

@@ -7,6 +7,7 @@ use sea_orm::{QueryResult, Value};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{Effect, Millis, OrderId, UnixMillis};
 
+use crate::buffer::JOB;
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, marks, values, whole, word};
 use crate::error::StoreError;
@@ -150,25 +151,25 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Duplicate`] when its id is known: ids are made from an order's events, so that is a mistake.
     pub async fn enqueue(&self, new: &NewJob) -> Result<(), StoreError> {
-        self.execute(
-            "INSERT INTO job (id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, \
-             lease_until_ms, attempts, read_back, traceparent, created_ms) \
-             VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, 0, ?, ?)",
+        self.keep(
+            &JOB,
             values![
                 new.id.as_str(),
                 new.order.as_str(),
                 new.destination.as_str(),
                 new.call.as_str(),
                 serde_json::to_string(&new.effect)?,
+                word(&JobState::Pending),
                 whole(new.seq),
                 flag(new.holds_up),
                 new.due_at.0,
+                0_i64,
+                0_i64,
+                0_i16,
                 new.traceparent.clone(),
                 new.created_at.0,
             ],
         )
-        .await?;
-        Ok(())
     }
 
     /// Ends an attempt; `false` when the lease was lost, and then nothing was changed.

@@ -21,7 +21,7 @@ use crate::connection::{Address, Connection};
 use crate::error::StoreError;
 use crate::seal::Sealer;
 use crate::state::State;
-use crate::tx::{Health, Step, Tx};
+use crate::tx::{Company, Health, Step, Tx};
 
 /// Pieces of work that one commit carries at most.
 pub const GROUP_COMMIT_MAX: usize = 128;
@@ -29,6 +29,8 @@ pub const GROUP_COMMIT_MAX: usize = 128;
 pub const WRITE_QUEUE_MAX: usize = 1_024;
 /// Runs of one piece of work at most, when conflicts with others undo it.
 pub const CONFLICT_RUNS_MAX: u32 = 8;
+/// Runs of one piece of work at most, when a row that it adds is there already.
+const SPOILT_RUNS_MAX: u32 = 3;
 /// Longest wait before the first repetition, milliseconds; doubled for each further one.
 const CONFLICT_WAIT_MS: u64 = 8;
 /// A connection that rested longer may be gone: the first failure on it is no failure of the work.
@@ -231,10 +233,22 @@ enum Ended {
     Refused,
     /// Undone by a conflict with somebody else.
     Conflict(StoreError),
+    /// A member spoilt it for all; each half of them may do better.
+    Spoilt(StoreError),
     /// The connection was gone before anything began.
     Gone(StoreError),
     /// It came to nothing, or nobody knows.
     Failed(StoreError),
+}
+
+/// What became of a group.
+enum Done {
+    /// Each member has its result.
+    Over,
+    /// All come to nothing.
+    Failed(StoreError),
+    /// It is tried again in parts.
+    Cut,
 }
 
 impl Lane {
@@ -255,34 +269,56 @@ impl Lane {
         }
     }
 
-    /// Carries a group out and hands out the results.
-    async fn commit(&mut self, mut group: Vec<Box<dyn Member>>) {
-        metrics::histogram!("ticketbridge_group_commit_members").record(group.len() as f64);
+    /// Carries a group out and hands out the results. One that a member spoilt is cut in halves, so that in the end the bad one fails
+    /// alone.
+    async fn commit(&mut self, group: Vec<Box<dyn Member>>) {
+        let mut parts = vec![group];
+        while let Some(mut group) = parts.pop() {
+            metrics::histogram!("ticketbridge_batch_works").record(group.len() as f64);
+            let failure = match self.run_until_done(&mut group).await {
+                Done::Over => None,
+                Done::Failed(error) => Some(error),
+                Done::Cut if group.len() > 1 => {
+                    let half = group.split_off(group.len() / 2);
+                    parts.push(half);
+                    parts.push(group);
+                    continue;
+                }
+                Done::Cut => Some(StoreError::Doomed),
+            };
+            for member in group {
+                member.finish(failure.clone());
+            }
+        }
+    }
+
+    async fn run_until_done(&mut self, group: &mut [Box<dyn Member>]) -> Done {
         let mut run = 1;
-        let failure = loop {
-            match self.run(&mut group).await {
+        loop {
+            match self.run(group).await {
                 Ended::Committed => {
                     self.shared.state.committed();
-                    break None;
+                    return Done::Over;
                 }
-                Ended::Refused => break None,
-                Ended::Conflict(error) | Ended::Gone(error) => {
+                Ended::Refused => return Done::Over,
+                Ended::Spoilt(_) if group.len() > 1 => return Done::Cut,
+                // Somebody else wrote the same row first: it is seen when the work is run again.
+                Ended::Spoilt(error) if run >= SPOILT_RUNS_MAX => return Done::Failed(error),
+                Ended::Conflict(_) if group.len() > 1 && run >= 2 => return Done::Cut,
+                Ended::Spoilt(error) | Ended::Conflict(error) | Ended::Gone(error) => {
                     let in_time = group.iter().any(|member| Instant::now() < member.deadline());
                     if run == CONFLICT_RUNS_MAX || !in_time {
-                        break Some(error);
+                        return Done::Failed(error);
                     }
                 }
                 Ended::Failed(error) => {
                     self.shared.state.broke(&chain(&error));
-                    break Some(error);
+                    return Done::Failed(error);
                 }
             }
             metrics::counter!("ticketbridge_batches_repeated_total").increment(1);
             wait_before_run(run).await;
             run += 1;
-        };
-        for member in group {
-            member.finish(failure.clone());
         }
     }
 
@@ -300,8 +336,9 @@ impl Lane {
             Err(error) => return Ended::Failed(error),
         };
         let shared = &self.shared;
+        let company = if group.len() == 1 { Company::Alone } else { Company::Others };
         let (dialect, limits) = (shared.address.dialect(), *shared.address.limits());
-        let tx = Tx::on(connection, dialect, shared.sealer.clone(), limits, shared.state.clone());
+        let tx = Tx::on(connection, dialect, shared.sealer.clone(), limits, shared.state.clone(), company);
         let ended = match tx.control(Step::Begin).await {
             Ok(()) => self.carry_out(&tx, group).await,
             Err(error) if tx.health() == Health::Conflict => Ended::Conflict(error),
@@ -311,10 +348,11 @@ impl Lane {
         let keep = match &ended {
             Ended::Committed | Ended::Refused => tx.health() == Health::Sound,
             Ended::Conflict(_) => tx.health() == Health::Conflict && tx.control(Step::Rollback).await.is_ok(),
+            Ended::Spoilt(_) => tx.health() <= Health::Doomed && tx.control(Step::Rollback).await.is_ok(),
             Ended::Gone(_) | Ended::Failed(_) => false,
         };
         let (connection, statements) = tx.into_parts();
-        metrics::counter!("ticketbridge_statements_total", "of" => "writers").increment(statements);
+        self.shared.state.count("writers", statements);
         if keep {
             self.connection = Some((connection, Instant::now()));
         } else {
@@ -333,39 +371,55 @@ impl Lane {
     }
 
     async fn try_carry_out(&self, tx: &Tx, group: &mut [Box<dyn Member>]) -> Result<Ended, StoreError> {
+        let begun = Instant::now();
         let alone = group.len() == 1;
         for member in group.iter_mut() {
-            if !alone {
-                tx.control(Step::Mark).await?;
-            }
             let keep = member.run(tx).await;
             match tx.health() {
                 Health::Sound | Health::Doomed => {}
                 Health::Conflict => return Ok(Ended::Conflict(StoreError::TryLater)),
                 Health::Broken => {
-                    return Ok(Ended::Failed(StoreError::Commit(DbErr::Custom("the connection broke".to_owned()))));
+                    let broke = DbErr::Custom("the connection broke".to_owned());
+                    return Ok(Ended::Failed(StoreError::Commit(broke)));
                 }
+            }
+            if tx.is_spoilt() {
+                return Ok(Ended::Spoilt(StoreError::Duplicate));
             }
             if alone && !keep {
                 tx.control(Step::Rollback).await?;
-                tx.heal();
+                tx.forget();
                 return Ok(Ended::Refused);
             }
-            if !alone && keep {
-                tx.control(Step::KeepMark).await?;
-            } else if !alone {
-                tx.control(Step::BackToMark).await?;
-                tx.heal();
+            if keep { tx.accept().await? } else { tx.refuse().await? }
+            if tx.is_spoilt() {
+                return Ok(Ended::Spoilt(StoreError::Doomed));
             }
         }
+        let (asking, carried_out) = (tx.time_asking(), begun.elapsed());
+        phase("read", asking);
+        phase("carry_out", carried_out.saturating_sub(asking));
+        if let Err(error) = tx.write_all().await {
+            return match tx.health() {
+                Health::Sound | Health::Doomed => Ok(Ended::Spoilt(error)),
+                Health::Conflict | Health::Broken => Err(error),
+            };
+        }
+        let written = begun.elapsed();
+        phase("write", written.saturating_sub(carried_out));
         let fault = self.shared.faults.as_ref().and_then(CommitFaults::take);
         if fault == Some(CommitFault::Before) {
             tx.control(Step::Rollback).await?;
             return Err(CommitFaults::error());
         }
         tx.control(Step::Commit).await?;
+        phase("commit", begun.elapsed().saturating_sub(written));
         if fault.is_some() { Err(CommitFaults::error()) } else { Ok(Ended::Committed) }
     }
+}
+
+fn phase(name: &'static str, took: Duration) {
+    metrics::histogram!("ticketbridge_batch_seconds", "phase" => name).record(took.as_secs_f64());
 }
 
 fn chain(error: &StoreError) -> String {

@@ -5,6 +5,7 @@
 //! leases are judged by the callers' clocks (and by a test's own), not by the database's; instances that share a
 //! database must agree on the time to well below the length of a lease.
 
+mod buffer;
 mod calls;
 mod claims;
 mod codes;

@@ -90,7 +90,7 @@ impl Readers {
         sql: &str,
         values: Vec<Value>,
     ) -> Result<Vec<QueryResult>, (StoreError, Lost)> {
-        metrics::counter!("ticketbridge_statements_total", "of" => "readers").increment(1);
+        self.0.state.count("readers", 1);
         let asked = timeout(self.0.address.limits().patience(), connection.rows(sql, values)).await;
         let error = match asked {
             Ok(Ok(rows)) => {

@@ -1,6 +1,6 @@
 //! What is known of the database's state: whether it takes commits, and whether it is whole.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use sea_orm::sqlx;
@@ -15,6 +15,7 @@ pub(crate) struct State {
     /// What says that the database is damaged.
     damaged: Mutex<Option<String>>,
     closed: AtomicBool,
+    statements: AtomicU64,
 }
 
 fn read(slot: &Mutex<Option<String>>) -> Option<String> {
@@ -71,6 +72,16 @@ impl State {
 
     pub(crate) fn damage(&self) -> Option<String> {
         read(&self.damaged)
+    }
+
+    /// Statements were run; `of` says on whose connections.
+    pub(crate) fn count(&self, of: &'static str, statements: u64) {
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+        metrics::counter!("ticketbridge_statements_total", "of" => of).increment(statements);
+    }
+
+    pub(crate) fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     pub(crate) fn close(&self) {

@@ -7,11 +7,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sea_orm::{QueryResult, Value, sqlx};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use crate::buffer::{Buffer, Kept, Marked, Write};
 use crate::connection::{Connection, executing};
 use crate::dialect::{Dialect, Query};
 use crate::error::{StoreError, Trouble, trouble};
@@ -53,6 +55,24 @@ pub struct Tx {
     state: Arc<State>,
     health: AtomicU8,
     statements: AtomicU64,
+    /// Time spent on asking, nanoseconds.
+    asking: AtomicU64,
+    /// New rows that are still to be written.
+    buffer: std::sync::Mutex<Buffer>,
+    /// Whether other works share this transaction, so that what one does must be undone alone.
+    shared: Company,
+    marked: AtomicBool,
+    /// Whether something failed that concerns works before the one at hand: all of them come to nothing.
+    spoilt: AtomicBool,
+}
+
+/// Whether a work has the transaction for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// It has.
+    Alone,
+    /// Other works are in it.
+    Others,
 }
 
 impl Tx {
@@ -62,6 +82,7 @@ impl Tx {
         sealer: Sealer,
         limits: TimeLimits,
         state: Arc<State>,
+        shared: Company,
     ) -> Self {
         Self {
             connection: Mutex::new(connection),
@@ -71,7 +92,151 @@ impl Tx {
             state,
             health: AtomicU8::new(Health::Sound as u8),
             statements: AtomicU64::new(0),
+            asking: AtomicU64::new(0),
+            buffer: std::sync::Mutex::default(),
+            shared,
+            marked: AtomicBool::new(false),
+            spoilt: AtomicBool::new(false),
         }
+    }
+
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a new row back until the end.
+    pub(crate) fn keep(&self, of: &'static Kept, row: Vec<Value>) -> Result<(), StoreError> {
+        self.check()?;
+        let is_new = self.buffer().put(of, row);
+        if is_new { Ok(()) } else { Err(self.duplicate()) }
+    }
+
+    /// A row with this key exists: the work at hand can only be refused.
+    pub(crate) fn duplicate(&self) -> StoreError {
+        self.health.fetch_max(Health::Doomed as u8, Ordering::Relaxed);
+        StoreError::Duplicate
+    }
+
+    /// Looks at the row of this key, if the work at hand has made it and it is kept back; may change it.
+    pub(crate) fn with_kept<T>(&self, of: &'static Kept, key: &str, see: impl FnOnce(&mut Vec<Value>) -> T) -> Option<T> {
+        self.buffer().find(of, key).map(see)
+    }
+
+    /// The same by the value of a column.
+    pub(crate) fn with_kept_where<T>(
+        &self,
+        of: &'static Kept,
+        column: &str,
+        value: &str,
+        see: impl FnOnce(&mut Vec<Value>) -> T,
+    ) -> Option<T> {
+        self.buffer().find_where(of, column, value).map(see)
+    }
+
+    /// Whether a work before this one, in the same transaction, has made a row of this key that is kept back.
+    pub(crate) fn is_kept_by_others(&self, of: &'static Kept, key: &str) -> bool {
+        self.buffer().is_under(of, key)
+    }
+
+    /// Writes what `sql` must find in the database, and sets a mark before what may have to be undone alone.
+    async fn prepare(&self, sql: &str, kind: Kind) -> Result<(), StoreError> {
+        let marked = if self.marked.load(Ordering::Relaxed) { Marked::Yes } else { Marked::No };
+        let (under, over) = {
+            let mut buffer = self.buffer();
+            if buffer.named(sql) {
+                (buffer.take_under(self.dialect, sql, marked), buffer.take_over(self.dialect, sql))
+            } else {
+                (Vec::new(), Vec::new())
+            }
+        };
+        self.write_or_spoil(under).await?;
+        if self.shared == Company::Others && marked == Marked::No && (kind == Kind::Changes || !over.is_empty()) {
+            self.control(Step::Mark).await?;
+            self.marked.store(true, Ordering::Relaxed);
+        }
+        self.write_or_spoil(over).await
+    }
+
+    /// A row that somebody else wrote meanwhile concerns whoever kept its like back, not the statement that needs it now: all is run
+    /// again, and finds that row.
+    async fn write_or_spoil(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        let written = self.write_kept(writes).await;
+        if written.is_err() {
+            self.spoilt.store(true, Ordering::Relaxed);
+        }
+        written
+    }
+
+    async fn write_kept(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        for Write { sql, values } in writes {
+            let mut connection = self.connection.lock().await;
+            self.guarded(connection.execute(&sql, values)).await.map_err(StoreError::statement)?;
+        }
+        Ok(())
+    }
+
+    /// Writes everything that is kept back, at the end of the transaction.
+    pub(crate) async fn write_all(&self) -> Result<(), StoreError> {
+        self.check()?;
+        let all = self.buffer().take_all(self.dialect);
+        self.write_kept(all).await
+    }
+
+    /// The work at hand succeeded: what it did is part of the transaction.
+    pub(crate) async fn accept(&self) -> Result<(), StoreError> {
+        if self.marked.swap(false, Ordering::Relaxed) {
+            self.control(Step::KeepMark).await?;
+        }
+        self.buffer().merge();
+        Ok(())
+    }
+
+    /// The work at hand came to nothing: what it did is undone, and nothing else.
+    pub(crate) async fn refuse(&self) -> Result<(), StoreError> {
+        let marked = self.marked.swap(false, Ordering::Relaxed);
+        if marked {
+            self.control(Step::BackToMark).await?;
+        }
+        self.buffer().drop_over();
+        let harmless = marked || self.dialect.0 == sea_orm::DbBackend::Sqlite;
+        if self.health() == Health::Doomed {
+            if harmless {
+                self.health.store(Health::Sound as u8, Ordering::Relaxed);
+            } else {
+                // PostgreSQL goes on with nothing after a failed statement.
+                self.spoilt.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole transaction was rolled back: nothing of it is left, and nothing stands against another one.
+    pub(crate) fn forget(&self) {
+        self.buffer().drop_over();
+        if self.health() == Health::Doomed {
+            self.health.store(Health::Sound as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the transaction as a whole can only be given up.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.spoilt.load(Ordering::Relaxed)
+    }
+
+    /// How long the database was asked things.
+    pub(crate) fn time_asking(&self) -> Duration {
+        Duration::from_nanos(self.asking.load(Ordering::Relaxed))
+    }
+
+    /// All rows of a SELECT, which need not see what is kept back.
+    pub(crate) async fn rows_stored(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+        self.check()?;
+        let begun = Instant::now();
+        let mut connection = self.connection.lock().await;
+        let rows = self.guarded(connection.rows(sql, values)).await.map_err(StoreError::statement);
+        let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.asking.fetch_add(took, Ordering::Relaxed);
+        rows
     }
 
     /// The connection, and how many statements were run on it.
@@ -87,6 +252,7 @@ impl Tx {
     /// Runs a statement that changes rows; how many it found.
     pub(crate) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
         self.check()?;
+        self.prepare(sql, Kind::Changes).await?;
         let mut connection = self.connection.lock().await;
         self.guarded(connection.execute(sql, values)).await.map_err(StoreError::statement)
     }
@@ -135,13 +301,6 @@ impl Tx {
         Health::of(self.health.load(Ordering::Relaxed))
     }
 
-    /// A rollback to before the failed statement makes the transaction sound again; nothing else does.
-    pub(crate) fn heal(&self) {
-        if self.health() == Health::Doomed {
-            self.health.store(Health::Sound as u8, Ordering::Relaxed);
-        }
-    }
-
     fn check(&self) -> Result<(), StoreError> {
         if self.health() == Health::Sound { Ok(()) } else { Err(StoreError::Doomed) }
     }
@@ -158,6 +317,13 @@ impl Tx {
             Ok(Err(error)) => Err(error),
         }
     }
+}
+
+/// Whether a statement changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Reads,
+    Changes,
 }
 
 /// What is done to a transaction as a whole.
@@ -186,7 +352,7 @@ impl Query for Tx {
     }
     async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
         self.check()?;
-        let mut connection = self.connection.lock().await;
-        self.guarded(connection.rows(sql, values)).await.map_err(StoreError::statement)
+        self.prepare(sql, Kind::Reads).await?;
+        self.rows_stored(sql, values).await
     }
 }
