@@ -227,8 +227,7 @@ impl Layer {
     /// Adds a row; `false` when its key is known and must not be.
     fn put(&mut self, of: &'static Kept, row: Row) -> bool {
         debug_assert_eq!(row.len(), of.columns.len(), "{}", of.name);
-        let rows =
-            self.0.entry(of.place).or_insert_with(|| Rows { of, rows: Vec::new(), places: BTreeMap::new() });
+        let rows = self.0.entry(of.place).or_insert_with(|| Rows { of, rows: Vec::new(), places: BTreeMap::new() });
         let key = key_of(of, &row);
         match (rows.places.get(&key), of.known) {
             (Some(_), Known::Fails) => return false,

@@ -281,7 +281,7 @@ impl Connection {
                 proven(&rows, |row| row.try_get::<bool>("", "fresh").is_ok_and(|fresh| fresh))
             }
             Connection::MySql(_, Flavour::MariaDb) => {
-                let rows = self.control("SELECT @@in_transaction AS inside; START TRANSACTION").await?;
+                let rows = self.control("SELECT CAST(@@in_transaction AS SIGNED) AS inside; START TRANSACTION").await?;
                 proven(&rows, |row| row.try_get::<i64>("", "inside").is_ok_and(|inside| inside == 0))
             }
             Connection::MySql(_, Flavour::MySql) => self.control("START TRANSACTION").await.map(drop),
@@ -296,7 +296,7 @@ impl Connection {
             // COMMIT alone turns into a rollback without an error when a statement has failed; SELECT fails then.
             Connection::Postgres(_) => self.control("SELECT 1; COMMIT").await.map(drop),
             Connection::MySql(_, Flavour::MariaDb) => {
-                let rows = self.control("SELECT @@in_transaction AS inside; COMMIT").await?;
+                let rows = self.control("SELECT CAST(@@in_transaction AS SIGNED) AS inside; COMMIT").await?;
                 proven(&rows, |row| row.try_get::<i64>("", "inside").is_ok_and(|inside| inside == 1))
             }
             Connection::MySql(_, Flavour::MySql) => self.control("COMMIT").await.map(drop),

@@ -391,7 +391,11 @@ impl Lane {
                 tx.forget();
                 return Ok(Ended::Refused);
             }
-            if keep { tx.accept().await? } else { tx.refuse().await? }
+            if keep {
+                tx.accept().await?
+            } else {
+                tx.refuse().await?
+            }
             if tx.is_spoilt() {
                 return Ok(Ended::Spoilt(StoreError::Doomed));
             }

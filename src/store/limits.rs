@@ -27,7 +27,8 @@ impl Default for TimeLimits {
         Self {
             connect: Duration::from_secs(2),
             acquire: Duration::from_millis(1_500),
-            lock: Duration::from_millis(1_000),
+            // Above the second after which PostgreSQL looks for deadlocks: one of two is ended then, not both.
+            lock: Duration::from_millis(1_500),
             statement: Duration::from_secs(5),
             work: Duration::from_millis(7_500),
             ready: Duration::from_millis(1_500),

@@ -118,7 +118,12 @@ impl Tx {
     }
 
     /// Looks at the row of this key, if the work at hand has made it and it is kept back; may change it.
-    pub(crate) fn with_kept<T>(&self, of: &'static Kept, key: &str, see: impl FnOnce(&mut Vec<Value>) -> T) -> Option<T> {
+    pub(crate) fn with_kept<T>(
+        &self,
+        of: &'static Kept,
+        key: &str,
+        see: impl FnOnce(&mut Vec<Value>) -> T,
+    ) -> Option<T> {
         self.buffer().find(of, key).map(see)
     }
 

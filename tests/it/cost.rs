@@ -14,17 +14,20 @@ async fn cost(bridge: &TestBridge, act: impl AsyncFnOnce(&TestBridge)) -> u64 {
 
 #[tokio::test]
 async fn a_message_costs_few_statements() {
-    on_each_database(|_: &mut BTreeMap<String, String>| {}, async |bridge| {
-        // The first of each kind makes rows that the others find.
-        bridge.sell("V0").await;
-        let sale = cost(bridge, async |bridge| drop(bridge.sell("V1").await)).await;
-        let repeat = cost(bridge, async |bridge| drop(bridge.sell("V1").await)).await;
-        bridge.book("R0", "V0", "2026-12-01").await;
-        let booking = cost(bridge, async |bridge| drop(bridge.book("R1", "V1", "2026-12-01").await)).await;
-        eprintln!("statements: sale {sale}, its repeat {repeat}, booking {booking}");
-        assert!(sale <= 18, "a sale: {sale}");
-        assert!(repeat <= 4, "a repeat: {repeat}");
-        assert!(booking <= 34, "a booking: {booking}");
-    })
+    on_each_database(
+        |_: &mut BTreeMap<String, String>| {},
+        async |bridge| {
+            // The first of each kind makes rows that the others find.
+            bridge.sell("V0").await;
+            let sale = cost(bridge, async |bridge| drop(bridge.sell("V1").await)).await;
+            let repeat = cost(bridge, async |bridge| drop(bridge.sell("V1").await)).await;
+            bridge.book("R0", "V0", "2026-12-01").await;
+            let booking = cost(bridge, async |bridge| drop(bridge.book("R1", "V1", "2026-12-01").await)).await;
+            eprintln!("statements: sale {sale}, its repeat {repeat}, booking {booking}");
+            assert!(sale <= 18, "a sale: {sale}");
+            assert!(repeat <= 4, "a repeat: {repeat}");
+            assert!(booking <= 34, "a booking: {booking}");
+        },
+    )
     .await;
 }

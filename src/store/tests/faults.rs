@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 async fn add(tx: &Tx, name: &str) -> Result<(), StoreError> {
     let sql = "INSERT INTO lease (name, holder, token, until_ms) VALUES (?, ?, '', 0)";
-    tx.execute(sql, values![name, "h".repeat(200)]).await.map(drop)
+    tx.execute(sql, values![name, "h".repeat(120)]).await.map(drop)
 }
 
 async fn try_add(store: &Store, name: String) -> Result<(), StoreError> {
@@ -289,7 +289,7 @@ async fn damage_in_a_table_is_noticed() {
     store.ready().await.unwrap();
     store.close().await.unwrap();
     let mut bytes = std::fs::read(&file).unwrap();
-    let at = bytes.windows(200).rposition(|part| part.iter().all(|byte| *byte == b'h')).unwrap();
+    let at = bytes.windows(100).rposition(|part| part.iter().all(|byte| *byte == b'h')).unwrap();
     let page = at / 4_096 * 4_096;
     bytes[page..page + 2_048].fill(0xa5);
     std::fs::write(&file, bytes).unwrap();
