@@ -31,7 +31,7 @@ impl Default for TimeLimits {
             lock: Duration::from_millis(1_500),
             statement: Duration::from_secs(5),
             work: Duration::from_millis(7_500),
-            ready: Duration::from_millis(1_500),
+            ready: Duration::from_millis(1_300),
             close: Duration::from_secs(5),
         }
     }
