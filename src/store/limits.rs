@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Longest times. The defaults lie well inside the shortest time that a partner waits for an answer (2 seconds), where that helps, and
-/// inside the longest (8 seconds) everywhere.
+/// Longest times. Whoever must answer sooner says so with [`crate::Store::write_within`], or stops listening: the work goes on, and
+/// what it stored is found by the repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeLimits {
     /// For a connection to be made.
@@ -30,8 +30,8 @@ impl Default for TimeLimits {
             // Above the second after which PostgreSQL looks for deadlocks: one of two is ended then, not both.
             lock: Duration::from_millis(1_500),
             statement: Duration::from_secs(5),
-            work: Duration::from_millis(7_500),
-            ready: Duration::from_millis(1_300),
+            work: Duration::from_secs(15),
+            ready: Duration::from_secs(2),
             close: Duration::from_secs(5),
         }
     }

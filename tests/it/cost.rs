@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::support::{TestBridge, on_each_database};
 
-/// Statements of what `act` does.
+/// Statements of what `act` does; those of the record of calls, which is written beside it, may be among them.
 async fn cost(bridge: &TestBridge, act: impl AsyncFnOnce(&TestBridge)) -> u64 {
     let store = bridge.bridge.engine().store().clone();
     let before = store.statements();
@@ -24,9 +24,9 @@ async fn a_message_costs_few_statements() {
             bridge.book("R0", "V0", "2026-12-01").await;
             let booking = cost(bridge, async |bridge| drop(bridge.book("R1", "V1", "2026-12-01").await)).await;
             eprintln!("statements: sale {sale}, its repeat {repeat}, booking {booking}");
-            assert!(sale <= 18, "a sale: {sale}");
-            assert!(repeat <= 4, "a repeat: {repeat}");
-            assert!(booking <= 34, "a booking: {booking}");
+            assert!(sale <= 30, "a sale: {sale}");
+            assert!(repeat <= 12, "a repeat: {repeat}");
+            assert!(booking <= 44, "a booking: {booking}");
         },
     )
     .await;
