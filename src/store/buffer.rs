@@ -84,6 +84,7 @@ pub(crate) static INBOX: Kept = Kept {
         "msg_key",
         "received_ms",
         "body_sha256",
+        "content_sha256",
         "body",
         "verdict",
         "order_id",

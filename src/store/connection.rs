@@ -122,7 +122,12 @@ impl Address {
 
     /// Connects, within the time limit.
     pub(crate) async fn open(&self) -> Result<Connection, StoreError> {
-        match tokio::time::timeout(self.limits.connect, self.try_open()).await {
+        // A file has no network between; a busy machine opens it late, but does.
+        let limit = match self.options {
+            Options::Sqlite(_) => self.limits.connect.max(self.limits.patience()),
+            Options::Postgres(_) | Options::MySql(_) => self.limits.connect,
+        };
+        match tokio::time::timeout(limit, self.try_open()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(self.unreachable(self.likely_reason(&error), Some(error))),
             Err(_) => {
