@@ -127,9 +127,11 @@ pub fn sealer(config: &Config) -> Sealer {
 /// # Errors
 /// [`StartError::Database`].
 pub async fn open_store(config: &Config) -> Result<Store, StartError> {
-    let store = Store::connect(config.database.url.expose_secret(), StoreOptions::new(sealer(config)))
-        .await
-        .map_err(StartError::Database)?;
+    let mut options = StoreOptions::new(sealer(config));
+    if let Some(lanes) = config.server.lanes {
+        options.lanes = usize::try_from(lanes).unwrap_or(options.lanes);
+    }
+    let store = Store::connect(config.database.url.expose_secret(), options).await.map_err(StartError::Database)?;
     store.migrate().await.map_err(StartError::Database)?;
     Ok(store)
 }
@@ -145,10 +147,13 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         None => None,
     };
     let store = open_store(&config).await?;
-    store.end_leases_of_the_dead().await.map_err(StartError::Database)?;
     if let Some((account, was)) = in_other_currency(&store, &config).await.map_err(StartError::Database)? {
         return Err(StartError::Unfit(crate::config::Report::of_changed_currency(&config, account, &was)));
     }
+    // Before anything is changed: on SQLite another service may be at work.
+    store.be_alone().map_err(StartError::Database)?;
+    store.look_after();
+    store.end_leases_of_the_dead().await.map_err(StartError::Database)?;
     note_currencies(&store, &config).await.map_err(StartError::Database)?;
     let transport = match parts.transport {
         Some(transport) => transport,

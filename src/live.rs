@@ -65,6 +65,7 @@ impl Live {
         let (now, then) = (&self.now().config, &self.started.config);
         let changed = [
             ("server.listen", now.server.listen != then.server.listen),
+            ("server.lanes", now.server.lanes != then.server.lanes),
             ("database.url", now.database.url.expose_secret() != then.database.url.expose_secret()),
             ("metrics.listen", now.metrics.listen != then.metrics.listen),
             ("log", now.log != then.log),

@@ -30,6 +30,8 @@ const GUESTS_KEPT_MIN: Millis = Millis::hours(24);
 /// Requests a second that one caller may be allowed.
 pub(super) const RATE_PER_CALLER_MAX: u32 = 1_000_000;
 
+/// Lanes at most: database servers take some hundreds of connections in all.
+const LANES_MAX: u32 = 256;
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_DATABASE_URL: &str = "sqlite://data/ticketbridge.db";
 /// What one gateway of a platform sends in a large sale, with room to spare.
@@ -58,6 +60,8 @@ pub struct Server {
     pub connections_per_address: Option<u32>,
     /// Time from the request to stop until the process has ended, whatever hangs.
     pub stop_within: Millis,
+    /// Connections that write to a database server, each with one transaction at a time; SQLite has one.
+    pub lanes: Option<u32>,
 }
 
 /// `[metrics]`: who may read them, and where.
@@ -249,6 +253,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
     let mut public_url = None;
     let mut trusted_proxies = None;
     let (mut rate, mut connections, mut connections_per_address, mut stop_within) = (None, None, None, None);
+    let mut lanes = None;
     if let Some(table) = table {
         public_url = table.opt("public_url", Value::web_address);
         trusted_proxies = table.opt("trusted_proxies", |value| value.each(proxies));
@@ -256,6 +261,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
         connections = table.opt("connections", |value| value.count(1, CONNECTIONS_MAX));
         connections_per_address = table.opt("connections_per_address", |value| value.count(1, CONNECTIONS_MAX));
         stop_within = table.opt("stop_within", Value::millis);
+        lanes = table.opt("lanes", |value| value.count(1, LANES_MAX));
         table.finish();
         let nobody_is_named = trusted_proxies.as_ref().is_none_or(Vec::is_empty);
         if nobody_is_named && public_url.as_ref().is_some_and(|url: &String| url.starts_with("https://")) {
@@ -271,6 +277,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
         connections,
         connections_per_address,
         stop_within: stop_within.unwrap_or(DEFAULT_STOP_WITHIN),
+        lanes,
     })
 }
 

@@ -70,7 +70,11 @@ pub(crate) async fn follow(
     if before.map_or(after.money.ledger.is_empty(), |order| order.money == after.money) {
         return Ok(());
     }
-    let terms = tx.settle_terms(&after.id).await?.unwrap_or_else(|| terms_now(running, after));
+    let known = match before {
+        Some(_) => tx.settle_terms(&after.id).await?,
+        None => None,
+    };
+    let terms = known.unwrap_or_else(|| terms_now(running, after));
     let was = before.map(|order| amounts(order, terms.commission_bp));
     let is = amounts(after, terms.commission_bp);
     let lines: Vec<StatementLine> = is

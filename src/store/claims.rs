@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{OrderId, ProductCode};
 
+use crate::buffer::GUEST_CLAIM;
 use crate::dialect::{Query, get_count, marks, values, word};
 use crate::error::StoreError;
 use crate::tx::Tx;
@@ -41,26 +42,17 @@ impl Tx {
     /// [`StoreError::Statement`].
     pub async fn claim_guests(&self, order: &OrderId, claims: &[GuestClaim]) -> Result<(), StoreError> {
         for claim in claims {
-            let units = i64::from(claim.units);
-            let key = values![order.as_str(), claim.product.as_str(), word(&claim.kind), claim.hash.as_str()];
-            let mut all = values![units];
-            all.extend(key.clone());
-            let changed = self
-                .execute(
-                    "UPDATE guest_claim SET units = ?, live = 1 \
-                     WHERE order_id = ? AND product = ? AND kind = ? AND hash = ?",
-                    all,
-                )
-                .await?;
-            if changed == 0 {
-                let mut all = key;
-                all.extend(values![units]);
-                self.execute(
-                    "INSERT INTO guest_claim (order_id, product, kind, hash, units, live) VALUES (?, ?, ?, ?, ?, 1)",
-                    all,
-                )
-                .await?;
-            }
+            self.keep(
+                &GUEST_CLAIM,
+                values![
+                    order.as_str(),
+                    claim.product.as_str(),
+                    word(&claim.kind),
+                    claim.hash.as_str(),
+                    i64::from(claim.units),
+                    1_i16,
+                ],
+            )?;
         }
         Ok(())
     }

@@ -1,41 +1,49 @@
 //! Connecting, and bringing the schema up to date.
 
-use sea_orm::sqlx::Executor as _;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::SqliteSynchronous;
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     QueryResult, TransactionTrait as _, Value,
 };
 use sea_orm_migration::MigratorTrait as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_migrations::Migrator;
 
 use futures_util::future::BoxFuture;
 
+use crate::connection::Address;
 use crate::dialect::{Dialect, Query, get, values};
 use crate::error::StoreError;
+use crate::files::{self, Alone};
+use crate::lane::{CommitFaults, GROUP_COMMIT_MAX, Lanes, Shared};
+use crate::limits::TimeLimits;
+use crate::readers::Readers;
 use crate::seal::Sealer;
-use crate::tx::{CommitFaults, Tx, Writer};
+use crate::state::State;
+use crate::tx::Tx;
 
-/// How long SQLite waits for another process's lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Name of the lock under which instances apply migrations one after the other.
 const MIGRATION_LOCK: i64 = 7_246_190_155;
+/// Longest wait for another instance that applies migrations.
+const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 
 /// What a store needs beside the address.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
     /// Seals personal data.
     pub sealer: Sealer,
-    /// Connections at most; on SQLite those that read, beside the one that writes.
+    /// Connections that read, at most.
     pub connections_max: u32,
-    /// How long an operation waits for a free connection.
-    pub acquire_timeout: Duration,
+    /// Lanes that write, each with a connection of its own; SQLite has one, whatever is said here.
+    pub lanes: usize,
+    /// How long anything may take.
+    pub limits: TimeLimits,
     /// What SQLite does to keep a commit through a power failure; other databases have settings of their own.
     pub durability: Durability,
-    /// Makes commits of SQLite fail on request, for tests of what is lost then.
+    /// Makes commits fail on request, for tests of what is lost then.
     pub commit_faults: Option<CommitFaults>,
 }
 
@@ -49,75 +57,135 @@ pub enum Durability {
 }
 
 impl StoreOptions {
-    /// Options for a service of usual size: 16 connections, 5 seconds, and nothing lost with the power.
+    /// Options for a service of usual size, and nothing lost with the power.
     pub fn new(sealer: Sealer) -> Self {
         Self {
             sealer,
-            connections_max: 16,
-            acquire_timeout: Duration::from_secs(5),
+            connections_max: 8,
+            lanes: 12,
+            limits: TimeLimits::default(),
             durability: Durability::PowerFailure,
             commit_faults: None,
         }
     }
 }
 
-struct Inner {
-    reader: DatabaseConnection,
-    /// The same as `reader`, except on SQLite.
-    writing: DatabaseConnection,
-    writer: Writer,
-    dialect: Dialect,
+pub(crate) struct Inner {
+    url: String,
+    pub(crate) address: Address,
+    pub(crate) readers: Readers,
+    lanes: Lanes,
+    pub(crate) state: Arc<State>,
     sealer: Sealer,
+    durability: Durability,
+    /// Held while a service runs on an SQLite file.
+    alone: Mutex<Option<Alone>>,
 }
 
 /// A database. Cheap to clone.
 #[derive(Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Store(pub(crate) Arc<Inner>);
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Store({:?})", self.0.dialect.0)
+        write!(f, "Store({:?})", self.dialect().0)
     }
 }
 
 impl Store {
     /// Connects. `sqlite://path` is relative to the working directory, `sqlite:///path` absolute; the file and its
-    /// folder are made when missing. `postgres://` and `mysql://` (MariaDB too) address a database that exists.
+    /// folder are made when missing, for nobody else to read. `postgres://` and `mysql://` (MariaDB too) address a database that
+    /// exists.
     ///
     /// # Errors
-    /// [`StoreError::Address`], [`StoreError::Folder`], [`StoreError::Connect`].
+    /// [`StoreError::Address`], [`StoreError::Folder`], [`StoreError::DiskFull`], [`StoreError::Unreachable`].
     pub async fn connect(url: &str, options: StoreOptions) -> Result<Store, StoreError> {
-        let backend = backend(url).ok_or(StoreError::Address)?;
-        let (dialect, sealer) = (Dialect(backend), options.sealer.clone());
-        if backend == DbBackend::Sqlite {
-            make_folder(url)?;
-            let writing = open(sqlite(url, &options, 1)).await?;
-            let reader = open(sqlite(url, &options, options.connections_max)).await?;
-            let writer = Writer::grouped(writing.clone(), dialect, sealer.clone(), options.commit_faults);
-            return Ok(Store(Arc::new(Inner { reader, writing, writer, dialect, sealer })));
+        let address = Address::parse(url, options.durability, options.limits)?;
+        if let Some(file) = address.file() {
+            files::make(file)?;
         }
-        let reader = open(server(url, &options)).await?;
-        let writer = Writer::Single(reader.clone(), dialect, sealer.clone());
-        Ok(Store(Arc::new(Inner { writing: reader.clone(), reader, writer, dialect, sealer })))
+        let state = Arc::new(State::default());
+        let readers = Readers::new(address.clone(), state.clone(), options.connections_max);
+        readers.open_one().await?;
+        let is_sqlite = address.dialect().0 == DbBackend::Sqlite;
+        let shared = Shared {
+            address: address.clone(),
+            sealer: options.sealer.clone(),
+            state: state.clone(),
+            faults: options.commit_faults,
+            batch_max: if is_sqlite { GROUP_COMMIT_MAX } else { 1 },
+        };
+        let lanes = Lanes::start(&shared, if is_sqlite { 1 } else { options.lanes });
+        Ok(Store(Arc::new(Inner {
+            url: url.to_owned(),
+            address,
+            readers,
+            lanes,
+            state,
+            sealer: options.sealer,
+            durability: options.durability,
+            alone: Mutex::default(),
+        })))
+    }
+
+    /// Makes sure that no other service uses this database, where only one may: SQLite. From now on no other one can, until this
+    /// process ends or the store is closed.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`], [`StoreError::Folder`], [`StoreError::DiskFull`].
+    pub fn be_alone(&self) -> Result<(), StoreError> {
+        let Some(file) = self.0.address.file() else { return Ok(()) };
+        let mut alone = self.0.alone.lock().unwrap_or_else(PoisonError::into_inner);
+        if alone.is_none() {
+            *alone = Some(files::take(file)?);
+        }
+        Ok(())
     }
 
     /// Brings the schema up to date, and takes the database's own key of hashes into use. Instances that start together do so
     /// one after the other.
     ///
     /// # Errors
-    /// [`StoreError::Migrate`]; [`StoreError::Sealed`] when none of the data keys is one of this database.
+    /// [`StoreError::Migrate`], [`StoreError::DiskFull`]; [`StoreError::Sealed`] when none of the data keys is one of this database.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        let lock = self.migration_lock().await.map_err(StoreError::Migrate)?;
-        let done = Migrator::up(&self.0.writing, None).await.map_err(StoreError::Migrate);
+        let connection = self.migrating().await.map_err(|e| self.migrating_failed(e))?;
+        let done = self.migrate_on(&connection).await;
+        drop(tokio::time::timeout(self.0.address.limits().close, connection.close_by_ref()).await);
+        done?;
+        self.load_hash_key().await
+    }
+
+    async fn migrate_on(&self, connection: &DatabaseConnection) -> Result<(), StoreError> {
+        let lock = self.migration_lock(connection).await.map_err(StoreError::Migrate)?;
+        let done = Migrator::up(connection, None).await.map_err(|e| self.migrating_failed(e));
         if let Some(transaction) = lock {
-            if self.0.dialect.0 == DbBackend::MySql {
+            if self.dialect().0 == DbBackend::MySql {
                 let release = format!("DO RELEASE_LOCK('ticketbridge{MIGRATION_LOCK}')");
                 transaction.execute_unprepared(&release).await.map_err(StoreError::Migrate)?;
             }
             transaction.commit().await.map_err(StoreError::Migrate)?;
         }
-        done?;
-        self.load_hash_key().await
+        done
+    }
+
+    fn migrating_failed(&self, error: DbErr) -> StoreError {
+        let full = self.0.address.file().filter(|file| files::unwritable(file).is_some_and(|why| why.contains("full")));
+        full.map_or(StoreError::Migrate(error), |file| StoreError::DiskFull { file: file.to_owned() })
+    }
+
+    /// Connections for migrations: statements of those may take long.
+    async fn migrating(&self) -> Result<DatabaseConnection, DbErr> {
+        // sqlx knows MariaDB under MySQL's name only.
+        let url = self.0.url.strip_prefix("mariadb://").map_or(self.0.url.clone(), |rest| format!("mysql://{rest}"));
+        let mut options = ConnectOptions::new(url);
+        options.max_connections(2).acquire_timeout(MIGRATION_WAIT).sqlx_logging(false).record_stmt_in_spans(false);
+        let synchronous = match self.0.durability {
+            Durability::PowerFailure => SqliteSynchronous::Full,
+            Durability::ProcessEnd => SqliteSynchronous::Off,
+        };
+        options.map_sqlx_sqlite_opts(move |sqlite| sqlite.synchronous(synchronous).busy_timeout(MIGRATION_WAIT));
+        options.set_application_name("ticketbridge migrate");
+        Database::connect(options).await
     }
 
     /// The key of hashes is made once, and from then on kept sealed in the database.
@@ -149,41 +217,50 @@ impl Store {
 
     /// Takes the lock, on a connection of its own. SQLite has one instance only.
     #[expect(clippy::disallowed_methods, reason = "the lock is no transaction of the domain: it changes no row")]
-    async fn migration_lock(&self) -> Result<Option<DatabaseTransaction>, DbErr> {
-        let take = match self.0.dialect.0 {
-            DbBackend::Postgres => format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"),
-            DbBackend::MySql => format!("DO GET_LOCK('ticketbridge{MIGRATION_LOCK}', 60)"),
+    async fn migration_lock(&self, connection: &DatabaseConnection) -> Result<Option<DatabaseTransaction>, DbErr> {
+        let wait = MIGRATION_WAIT.as_secs();
+        let take = match self.dialect().0 {
+            DbBackend::Postgres => {
+                format!("SET LOCAL lock_timeout = '{wait}s'; SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+            }
+            DbBackend::MySql => format!("DO GET_LOCK('ticketbridge{MIGRATION_LOCK}', {wait})"),
             _ => return Ok(None),
         };
-        let transaction = self.0.writing.begin().await?;
+        let transaction = connection.begin().await?;
         transaction.execute_unprepared(&take).await?;
         Ok(Some(transaction))
-    }
-
-    /// Whether the database answers and has this program's schema.
-    ///
-    /// # Errors
-    /// [`StoreError::Connect`], [`StoreError::Schema`].
-    pub async fn ready(&self) -> Result<(), StoreError> {
-        self.0.reader.ping().await.map_err(StoreError::Connect)?;
-        let pending = Migrator::get_pending_migrations_read_only(&self.0.reader).await.map_err(StoreError::Connect)?;
-        if pending.is_empty() { Ok(()) } else { Err(StoreError::Schema { pending: pending.len() }) }
     }
 
     /// Runs `work` in a transaction, which is committed when it returns `Ok` and rolled back otherwise. The result is
     /// handed out after the commit. `work` may be run several times, and never waits for anything but the database;
     /// after a failed statement (a [`StoreError::Duplicate`], for example) it can only return an error. `name` names
-    /// the transaction in metrics.
+    /// the transaction in metrics. The transaction is not the caller's: one who goes away leaves it to its end.
     ///
     /// # Errors
-    /// Those of `work`; [`StoreError::Commit`], [`StoreError::Doomed`], [`StoreError::Panicked`], [`StoreError::Closed`].
+    /// Those of `work`; [`StoreError::TryLater`] when its time was up before it began, [`StoreError::NotKnown`] when it was up
+    /// before it was over; [`StoreError::Commit`], [`StoreError::Doomed`], [`StoreError::Panicked`], [`StoreError::Closed`],
+    /// [`StoreError::Unreachable`].
     pub async fn write<T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.0.writer.write(name, work).await
+        self.write_within(self.0.address.limits().work, name, work).await
+    }
+
+    /// The same for somebody who must have an answer within `limit`. An error [`StoreError::TryLater`] means that nothing was done
+    /// and nothing will be; [`StoreError::NotKnown`] that it was begun and may take effect: what is stored tells.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn write_within<T, E, F>(&self, limit: Duration, name: &'static str, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.0.lanes.write(name, limit, work).await
     }
 
     /// The sealer, for hashing phones and documents.
@@ -191,95 +268,65 @@ impl Store {
         &self.0.sealer
     }
 
-    /// Closes all connections; whatever is asked afterwards fails. Waits for what is under way.
+    /// The time by the database's own clock: the one clock that all instances share. On SQLite it is this machine's.
     ///
     /// # Errors
-    /// [`StoreError::Connect`].
+    /// [`StoreError::Statement`], [`StoreError::TryLater`], [`StoreError::Unreachable`].
+    pub async fn database_now(&self) -> Result<UnixMillis, StoreError> {
+        let sql = match self.dialect().0 {
+            DbBackend::Postgres => "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT AS now_ms",
+            DbBackend::MySql => "SELECT CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) AS now_ms",
+            _ => "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now_ms",
+        };
+        let row = self.row(sql, values![]).await?;
+        get(&row.ok_or(StoreError::Column("now_ms"))?, "now_ms").map(UnixMillis)
+    }
+
+    /// By how much the database's clock is ahead of `local`, which must be the present by the caller's. Add it to the caller's time
+    /// to judge leases by the clock that all instances share.
+    ///
+    /// # Errors
+    /// As [`Store::database_now`].
+    pub async fn clock_offset(&self, local: impl Fn() -> UnixMillis + Send) -> Result<Millis, StoreError> {
+        let before = local();
+        let shared = self.database_now().await?;
+        let after = local();
+        // Asked about the middle of the question's way.
+        Ok(shared - (before + Millis((after - before).0 / 2)))
+    }
+
+    /// Closes all connections; whatever is asked afterwards fails. Waits for what is under way, but not for ever.
+    ///
+    /// # Errors
+    /// None at present; whatever hangs is left to the database.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.0.reader.close_by_ref().await.map_err(StoreError::Connect)?;
-        self.0.writing.close_by_ref().await.map_err(StoreError::Connect)
+        let limit = self.0.address.limits().close;
+        self.0.state.close();
+        self.0.lanes.close(limit).await;
+        drop(tokio::time::timeout(limit, self.0.readers.close()).await);
+        drop(self.0.alone.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Ok(())
+    }
+
+    /// Statements that this store has put to the database so far, begins and commits among them.
+    pub fn statements(&self) -> u64 {
+        self.0.state.statements()
+    }
+
+    /// The file of an SQLite database.
+    pub fn file(&self) -> Option<&Path> {
+        self.0.address.file()
     }
 }
 
 impl Query for Store {
     fn dialect(&self) -> Dialect {
-        self.0.dialect
+        self.0.address.dialect()
     }
     fn sealer(&self) -> &Sealer {
         &self.0.sealer
     }
     async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
-        let statement = self.0.dialect.statement(sql, values);
-        self.0.reader.query_all_raw(statement).await.map_err(StoreError::Statement)
+        self.0.readers.rows(sql, values).await
     }
-}
-
-fn backend(url: &str) -> Option<DbBackend> {
-    let (scheme, _) = url.split_once("://")?;
-    match scheme {
-        "sqlite" => Some(DbBackend::Sqlite),
-        "postgres" | "postgresql" => Some(DbBackend::Postgres),
-        "mysql" | "mariadb" => Some(DbBackend::MySql),
-        _ => None,
-    }
-}
-
-fn make_folder(url: &str) -> Result<(), StoreError> {
-    let path = url.trim_start_matches("sqlite://");
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
-    match Path::new(path).parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => {
-            std::fs::create_dir_all(folder).map_err(|e| StoreError::Folder(Arc::new(e)))
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn open(options: ConnectOptions) -> Result<DatabaseConnection, StoreError> {
-    Database::connect(options).await.map_err(StoreError::Connect)
-}
-
-fn common(url: &str, options: &StoreOptions) -> ConnectOptions {
-    let mut connect = ConnectOptions::new(url);
-    connect.acquire_timeout(options.acquire_timeout);
-    connect.sqlx_logging(false).record_stmt_in_spans(false);
-    connect
-}
-
-fn sqlite(url: &str, options: &StoreOptions, connections_max: u32) -> ConnectOptions {
-    let mut connect = common(url, options);
-    connect.max_connections(connections_max).test_before_acquire(false);
-    // A connection to a file is never stale.
-    connect.idle_timeout(None).max_lifetime(None);
-    let synchronous = match options.durability {
-        Durability::PowerFailure => SqliteSynchronous::Full,
-        Durability::ProcessEnd => SqliteSynchronous::Off,
-    };
-    connect.map_sqlx_sqlite_opts(move |sqlite| {
-        sqlite
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(synchronous)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-    });
-    connect
-}
-
-fn server(url: &str, options: &StoreOptions) -> ConnectOptions {
-    // sqlx knows MariaDB under MySQL's name only.
-    let url = url.strip_prefix("mariadb://").map_or(url.to_owned(), |rest| format!("mysql://{rest}"));
-    let mut connect = common(&url, options);
-    connect.max_connections(options.connections_max);
-    connect.test_before_acquire_if_idle_for(Duration::from_secs(10));
-    connect.map_sqlx_mysql_pool_opts(|pool| {
-        pool.after_connect(|connection, _| {
-            Box::pin(async move {
-                // Its default, REPEATABLE READ, locks gaps and reads stale counts.
-                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
-                Ok(())
-            })
-        })
-    });
-    connect
 }

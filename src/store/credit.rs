@@ -7,6 +7,7 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{OrderId, UnixMillis};
 
+use crate::buffer::CREDIT_ENTRY;
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_word, values, word};
 use crate::error::StoreError;
@@ -143,9 +144,8 @@ impl Tx {
             if sums.held < 0 {
                 return Err(StoreError::Column("credit_account.held"));
             }
-            self.execute(
-                "INSERT INTO credit_entry (account, kind, reference, from_book, to_book, order_id, amount, at_ms) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            self.keep(
+                &CREDIT_ENTRY,
                 values![
                     account,
                     word(&entry.kind),
@@ -156,8 +156,7 @@ impl Tx {
                     entry.amount,
                     entry.at.0,
                 ],
-            )
-            .await?;
+            )?;
         }
         self.execute(
             "UPDATE credit_account SET balance = ?, held = ? WHERE id = ?",

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::effect::DeadlineKind;
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 
+use crate::buffer::DEADLINE;
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, marks, values};
+use crate::dialect::{Query, get, get_count, get_word, marks, values, word};
 use crate::error::StoreError;
 use crate::seal::random_token;
 use crate::tx::Tx;
@@ -99,22 +100,22 @@ impl Tx {
         let id = row_id(order, kind);
         let next_at = next_after(now, warn_at, due_at);
         let warnings = serde_json::to_string(warn_at)?;
-        let changed = self
-            .execute(
-                "UPDATE deadline SET state = 'armed', due_ms = ?, next_ms = ?, warn_at = ?, warned_ms = NULL, \
-                 passed_ms = NULL, lease_until_ms = 0, lease_token = NULL WHERE id = ?",
-                values![due_at.0, next_at.0, warnings.as_str(), id.as_str()],
-            )
-            .await?;
-        if changed == 0 {
-            self.execute(
-                "INSERT INTO deadline (id, order_id, kind, state, due_ms, next_ms, warn_at, lease_until_ms) \
-                 VALUES (?, ?, ?, 'armed', ?, ?, ?, 0)",
-                values![id, order.as_str(), kind.name(), due_at.0, next_at.0, warnings],
-            )
-            .await?;
-        }
-        Ok(())
+        self.keep(
+            &DEADLINE,
+            values![
+                id,
+                order.as_str(),
+                kind.name(),
+                word(&DeadlineState::Armed),
+                due_at.0,
+                next_at.0,
+                warnings,
+                None::<i64>,
+                None::<i64>,
+                0_i64,
+                None::<String>,
+            ],
+        )
     }
 
     /// Disarms a deadline, armed or passed; whether there was one. Who holds it loses the lease.

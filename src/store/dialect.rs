@@ -2,7 +2,7 @@
 //!
 //! Statements are written once, with `?` for each value.
 
-use sea_orm::{DbBackend, QueryResult, Statement, TryGetable, Value};
+use sea_orm::{DbBackend, QueryResult, TryGetable, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
@@ -16,13 +16,12 @@ use crate::seal::Sealer;
 pub(crate) struct Dialect(pub(crate) DbBackend);
 
 impl Dialect {
-    /// Makes a statement of `sql`, in which every `?` stands for the next value.
-    pub(crate) fn statement(self, sql: &str, values: Vec<Value>) -> Statement {
-        let sql = match self.0 {
+    /// `sql`, in which every `?` stands for the next value, as this database wants it.
+    pub(crate) fn sql(self, sql: &str) -> Cow<'_, str> {
+        match self.0 {
             DbBackend::Postgres => Cow::Owned(numbered(sql)),
             _ => Cow::Borrowed(sql),
-        };
-        Statement::from_sql_and_values(self.0, sql, values)
+        }
     }
 
     /// Whether several instances may work on the same database.
@@ -185,7 +184,7 @@ mod tests {
     fn placeholders_are_numbered_where_needed() {
         let sql = "SELECT 1 WHERE a = ? AND b IN (?, ?)";
         assert_eq!(numbered(sql), "SELECT 1 WHERE a = $1 AND b IN ($2, $3)");
-        assert_eq!(Dialect(DbBackend::MySql).statement(sql, values![1, 2, 3]).sql, sql);
+        assert_eq!(Dialect(DbBackend::MySql).sql(sql), sql);
         assert_eq!(rows_of_marks(2, 3), "(?, ?, ?), (?, ?, ?)");
     }
 

@@ -1,7 +1,8 @@
 //! What can go wrong with a database, by operation.
 
 use sea_orm::sqlx;
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::{DbErr, SqlErr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use ticketbridge_core::OrderId;
 
@@ -15,8 +16,42 @@ pub enum StoreError {
     #[error("the folder of the database file cannot be made")]
     Folder(#[source] Arc<std::io::Error>),
     /// No connection.
-    #[error("the database cannot be reached")]
-    Connect(#[source] DbErr),
+    #[error("the database cannot be reached: {why} ({place})")]
+    Unreachable {
+        /// Host, port and database, or the file.
+        place: String,
+        /// What is likely to be the matter.
+        why: String,
+        /// What the driver said.
+        #[source]
+        source: DbErr,
+    },
+    /// The disk of an SQLite file has no room.
+    #[error("the disk is full: nothing can be written to {}", file.display())]
+    DiskFull {
+        /// What was to be written.
+        file: PathBuf,
+    },
+    /// Another service uses this SQLite file.
+    #[error("{} is in use by another service{}; stop that one first", file.display(), by(*pid))]
+    InUse {
+        /// The file.
+        file: PathBuf,
+        /// The process that holds it, as far as it said.
+        pid: Option<u32>,
+    },
+    /// The database is damaged.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// The database takes no commits at present.
+    #[error("the database takes no commits: {0}")]
+    NoCommits(String),
+    /// Its time was up before it was begun: nothing was done, and it can be tried again.
+    #[error("the database is busy; nothing was done, try again")]
+    TryLater,
+    /// Its time was up before it was over. Whether it took effect will be seen when it is repeated.
+    #[error("the database did not answer in time; whether this was done is not known yet")]
+    NotKnown,
     /// The schema could not be brought up to date.
     #[error("the database schema cannot be brought up to date")]
     Migrate(#[source] DbErr),
@@ -110,19 +145,94 @@ impl StoreError {
     }
 }
 
-/// Whether the database chose this transaction as the victim of a conflict, so that running it again may succeed:
-/// serialization failures and deadlocks (PostgreSQL 40001, 40P01, 55P03; MySQL 1213, 1205, and 1020 of MariaDB's
-/// snapshot isolation).
-pub(crate) fn is_conflict(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(source))
-    | DbErr::Query(RuntimeErr::SqlxError(source))
-    | DbErr::Conn(RuntimeErr::SqlxError(source))) = error
-    else {
-        return false;
-    };
-    let sqlx::Error::Database(database) = source.as_ref() else { return false };
+fn by(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(", process {pid}")).unwrap_or_default()
+}
+
+/// What an error of a statement means for its transaction and its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The statement did nothing; what came before it still stands, and the connection is good after a rollback.
+    Clean,
+    /// The database chose this transaction as the victim of a conflict: running it again may succeed.
+    Conflict,
+    /// Nobody knows what the connection is in the middle of.
+    Broken,
+    /// The database says that it is damaged.
+    Damaged,
+}
+
+/// Sorts an error. What is not known is [`Trouble::Broken`].
+pub(crate) fn trouble(error: &sqlx::Error) -> Trouble {
+    let sqlx::Error::Database(database) = error else { return Trouble::Broken };
     if let Some(mysql) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
-        return matches!(mysql.number(), 1213 | 1205 | 1020);
+        return of_mysql(mysql.number());
     }
-    matches!(database.code().as_deref(), Some("40001" | "40P01" | "55P03"))
+    let code = database.code().unwrap_or_default();
+    if database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        return of_sqlite(code.parse().unwrap_or(0));
+    }
+    of_postgres(&code)
+}
+
+/// 1213 deadlock, 1205 lock wait, 1020 MariaDB's snapshot isolation; duplicates, checks and syntax leave the transaction as it was. 1034,
+/// 1194, 1195, 1712 and 1877 speak of a table that is not whole.
+fn of_mysql(number: u16) -> Trouble {
+    match number {
+        1213 | 1205 | 1020 => Trouble::Conflict,
+        1022 | 1048 | 1054 | 1062 | 1064 | 1136 | 1146 | 1264 | 1265 | 1364 | 1366 | 1406 | 1451 | 1452 | 1586
+        | 1690 | 4025 => Trouble::Clean,
+        1034 | 1194 | 1195 | 1712 | 1877 => Trouble::Damaged,
+        _ => Trouble::Broken,
+    }
+}
+
+/// By primary code: after ERROR, TOOBIG, CONSTRAINT, MISMATCH and RANGE the transaction is as it was before the statement; after all
+/// others, FULL and IOERR among them, SQLite may have rolled it back by itself.
+fn of_sqlite(code: i32) -> Trouble {
+    match code & 0xff {
+        1 | 18 | 19 | 20 | 25 => Trouble::Clean,
+        5 => Trouble::Conflict,
+        11 | 26 => Trouble::Damaged,
+        _ => Trouble::Broken,
+    }
+}
+
+/// 40001 serialization, 40P01 deadlock, 55P03 lock not available; classes of plain refusals: 21, 22, 23, 42, 44. XX001 and XX002 speak of
+/// damaged data.
+fn of_postgres(code: &str) -> Trouble {
+    match (code, code.get(..2).unwrap_or("")) {
+        ("40001" | "40P01" | "55P03", _) => Trouble::Conflict,
+        ("XX001" | "XX002", _) => Trouble::Damaged,
+        (_, "21" | "22" | "23" | "42" | "44") => Trouble::Clean,
+        _ => Trouble::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_ended_a_transaction_is_never_taken_for_harmless() {
+        // FULL, IOERR and its kinds, NOMEM, INTERRUPT, CANTOPEN, PROTOCOL, READONLY.
+        for code in [13, 10, 778, 1034, 4874, 7, 9, 14, 15, 8] {
+            assert_eq!(of_sqlite(code), Trouble::Broken, "{code}");
+        }
+        for code in [2067, 1555, 1299] {
+            assert_eq!(of_sqlite(code), Trouble::Clean, "{code}");
+        }
+        assert_eq!(
+            (of_sqlite(11), of_sqlite(26), of_sqlite(5), of_sqlite(517)),
+            (Trouble::Damaged, Trouble::Damaged, Trouble::Conflict, Trouble::Conflict)
+        );
+        for code in ["57014", "57P01", "25P03", "25P02", "53100", "58030", "08006", ""] {
+            assert_eq!(of_postgres(code), Trouble::Broken, "{code}");
+        }
+        assert_eq!((of_postgres("23505"), of_postgres("40P01")), (Trouble::Clean, Trouble::Conflict));
+        for number in [1021, 1026, 1030, 1114, 1053, 1317, 1927, 1969, 2013] {
+            assert_eq!(of_mysql(number), Trouble::Broken, "{number}");
+        }
+        assert_eq!((of_mysql(1062), of_mysql(1213)), (Trouble::Clean, Trouble::Conflict));
+    }
 }

@@ -2,13 +2,11 @@
 
 use ticketbridge_core::{OrderId, UnixMillis};
 
+use crate::buffer::GUEST_REF;
 use crate::connect::Store;
-use crate::dialect::{Query, get, marks, rows_of_marks, values};
+use crate::dialect::{Query, get, marks, values};
 use crate::error::StoreError;
 use crate::tx::Tx;
-
-/// Phones that one statement notes at most.
-const PHONES_PER_INSERT: usize = 200;
 
 impl Tx {
     /// Notes that an order knows these phones, by their keyed hashes.
@@ -16,14 +14,8 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn note_guests(&self, order: &OrderId, hashes: &[String]) -> Result<(), StoreError> {
-        for part in hashes.chunks(PHONES_PER_INSERT) {
-            let all = part.iter().flat_map(|hash| values![hash.as_str(), order.as_str()]).collect();
-            let sql = format!(
-                "INSERT INTO guest_ref (hash, order_id) VALUES {}{}",
-                rows_of_marks(part.len(), 2),
-                self.dialect().unless_exists("hash")
-            );
-            self.execute(&sql, all).await?;
+        for hash in hashes {
+            self.keep(&GUEST_REF, values![hash.as_str(), order.as_str()])?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{OrderId, UnixMillis};
 
+use crate::buffer::INBOX;
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_word, values, word};
 use crate::error::StoreError;
@@ -116,29 +117,35 @@ pub struct InboxRow {
 pub(crate) const COLUMNS: &str = "id, channel, call_name, msg_key, received_ms, verdict, order_id, body_sha256, content_sha256, answer_status, answer";
 
 impl Tx {
-    /// Stores a message. To be done first: the unique key decides which of two equal messages counts.
+    /// Stores a message. To be done first: one that is known goes no further. Of two equal messages at the same moment the unique key
+    /// decides which one counts, when the transaction is written; the other is run again, and finds it.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when its key is known; read the stored answer after rolling back.
     pub async fn insert_inbox(&self, new: &NewInbox<'_>) -> Result<(), StoreError> {
-        self.execute(
-            "INSERT INTO inbox (id, dedupe, channel, call_name, msg_key, received_ms, verdict, body_sha256, content_sha256, \
-             body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        let known = self.with_kept(&INBOX, new.dedupe, |_| ()).is_some() || self.is_kept_by_others(&INBOX, new.dedupe);
+        if known || !self.rows_stored("SELECT id FROM inbox WHERE dedupe = ?", values![new.dedupe]).await?.is_empty() {
+            return Err(self.duplicate());
+        }
+        // Written once, with its answer.
+        self.keep(
+            &INBOX,
             values![
-                new.id,
                 new.dedupe,
+                new.id,
                 new.channel,
                 new.call,
                 new.key,
                 new.received_at.0,
-                word(&InboxVerdict::Received),
                 new.body_sha256,
                 new.content_sha256,
                 self.sealer().seal(&body_row(new.id), new.body),
+                word(&InboxVerdict::Received),
+                None::<String>,
+                None::<i64>,
+                None::<String>,
             ],
         )
-        .await?;
-        Ok(())
     }
 
     /// Notes what became of a message, and its answer (`None` when there is none yet).
@@ -152,18 +159,22 @@ impl Tx {
         order: Option<&OrderId>,
         answer: Option<&StoredAnswer>,
     ) -> Result<(), StoreError> {
-        let changed = self
-            .execute(
-                "UPDATE inbox SET verdict = ?, order_id = ?, answer_status = ?, answer = ? WHERE id = ?",
-                values![
-                    word(&verdict),
-                    order.map(|o| o.0.clone()),
-                    answer.map(|a| i64::from(a.status)),
-                    answer.map(|a| self.sealer().seal(&answer_row(id), &a.body)),
-                    id,
-                ],
-            )
-            .await?;
+        let mut found = values![
+            word(&verdict),
+            order.map(|o| o.0.clone()),
+            answer.map(|a| i64::from(a.status)),
+            answer.map(|a| self.sealer().seal(&answer_row(id), &a.body)),
+        ];
+        let kept = self.with_kept_where(&INBOX, "id", id, |row| {
+            let end = row.len() - found.len();
+            row.splice(end.., found.clone());
+        });
+        if kept.is_some() {
+            return Ok(());
+        }
+        found.push(id.into());
+        let sql = "UPDATE inbox SET verdict = ?, order_id = ?, answer_status = ?, answer = ? WHERE id = ?";
+        let changed = self.execute(sql, found).await?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Column("inbox.id")) }
     }
 

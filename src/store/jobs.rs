@@ -11,6 +11,7 @@ use sea_orm::{DbBackend, QueryResult, Value};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{Effect, OrderId, UnixMillis};
 
+use crate::buffer::{JOB, ORDERS};
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, marks, values, whole, word};
 use crate::error::StoreError;
@@ -162,28 +163,40 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Duplicate`] when its id is known: ids are made from an order's events, so that is a mistake.
     pub async fn enqueue(&self, new: &NewJob) -> Result<(), StoreError> {
-        let ready = if self.line_up_behind(new).await? { None } else { Some(new.due_at.0) };
-        self.execute(
-            "INSERT INTO job (id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, \
-             lease_until_ms, attempts, read_back, traceparent, created_ms, failed_last, followed, ready_ms, urgent_ms) \
-             VALUES (?, ?, ?, ?, ?, 'pending', ?, ?, ?, 0, 0, 0, ?, ?, 0, 0, ?, ?)",
+        let ready = if self.has_before(new).await? { None } else { Some(new.due_at.0) };
+        self.keep(
+            &JOB,
             values![
                 new.id.as_str(),
                 new.order.as_str(),
                 new.destination.as_str(),
                 new.call.as_str(),
                 serde_json::to_string(&new.effect)?,
+                word(&JobState::Pending),
                 whole(new.seq),
                 flag(new.holds_up),
                 new.due_at.0,
+                0_i64,
+                0_i64,
+                0_i16,
                 new.traceparent.clone(),
                 new.created_at.0,
+                flag(false),
+                flag(false),
                 ready,
                 new.urgent_at.map(|at| at.0),
             ],
         )
-        .await?;
-        Ok(())
+    }
+
+    /// Whether something must end before `new`. An order that this very transaction makes has nothing in the database yet.
+    async fn has_before(&self, new: &NewJob) -> Result<bool, StoreError> {
+        let order = new.order.as_str();
+        let is_new = self.with_kept(&ORDERS, order, |_| ()).is_some();
+        if is_new && self.with_kept_where(&JOB, "order_id", order, |_| ()).is_none() {
+            return Ok(false);
+        }
+        self.line_up_behind(new).await
     }
 
     /// Marks, and so locks, what must end before `new`; whether there is anything.

@@ -4,30 +4,38 @@
 //! Each subject has a module with the methods of both. The store never reads a clock: callers pass the present.
 //! Instances that share a server database agree on it by asking for the database's time ([`Store::database_time`]).
 
+mod buffer;
 mod calls;
 mod claims;
 mod codes;
 mod connect;
+mod connection;
 mod credit;
 mod deadlines;
 mod dialect;
 mod error;
+mod files;
 mod growth;
 mod guests;
 mod handout;
+mod health;
 mod idempotency;
 mod inbox;
 mod jobs;
+mod lane;
 mod leases;
+mod limits;
 mod listings;
 mod lists;
 mod once;
 mod orders;
 mod pauses;
+mod readers;
 mod refs;
 mod rotation;
 mod seal;
 mod secrets;
+mod state;
 mod statements;
 mod stock;
 #[cfg(any(test, feature = "test-support"))]
@@ -48,7 +56,9 @@ pub use handout::{Ahead, LaneRoom};
 pub use idempotency::KnownAct;
 pub use inbox::{InboxRow, InboxVerdict, NewInbox, StoredAnswer};
 pub use jobs::{Job, JobCount, JobEnd, JobState, NewJob};
+pub use lane::{CONFLICT_RUNS_MAX, CommitFault, CommitFaults, GROUP_COMMIT_MAX, WRITE_QUEUE_MAX};
 pub use leases::LeaseToken;
+pub use limits::TimeLimits;
 pub use lists::{
     CallFilter, DeadlineFilter, InboxFilter, JobFilter, OrderFilter, Page, PageRequest, RefundFilter, RefundRow,
 };
@@ -58,4 +68,4 @@ pub use rotation::{Resealed, SealedColumn};
 pub use seal::Sealer;
 pub use statements::{LineKind, SettleTerms, StatementLine};
 pub use stock::ToldStock;
-pub use tx::{CONFLICT_RUNS_MAX, CommitFault, CommitFaults, GROUP_COMMIT_MAX, Tx, WRITE_QUEUE_MAX};
+pub use tx::Tx;

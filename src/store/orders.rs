@@ -2,19 +2,17 @@
 
 use sea_orm::{QueryResult, Value};
 use ticketbridge_core::effect::StockKey;
-use ticketbridge_core::order::{Attention, OrderState, RefundCase};
+use ticketbridge_core::order::{Attention, OrderState};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
 
+use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, marks, rows_of_marks, values, whole, word};
+use crate::dialect::{Query, get, get_count, get_word, values, whole, word};
 use crate::error::StoreError;
 use crate::refs::ref_hash;
 use crate::seal::{Sealer, sha256_hex};
 use crate::tx::Tx;
-
-/// Events that one statement inserts at most.
-const EVENTS_PER_INSERT: usize = 100;
 
 /// An event as the history keeps it: personal data masked.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,15 +65,10 @@ impl Tx {
             order.created_at.0,
         ];
         row.extend(changing_columns(order, self.sealer())?);
-        let sql = format!(
-            "INSERT INTO orders (id, channel, channel_order_id, ref_hash, kind, created_ms, {}) VALUES ({})",
-            CHANGING_COLUMNS.join(", "),
-            marks(row.len())
-        );
-        self.execute(&sql, row).await?;
-        self.save_index_rows(order).await?;
-        self.note_end(order).await?;
-        self.insert_events(&order.id, events).await
+        self.keep(&ORDERS, row)?;
+        self.save_index_rows(order)?;
+        self.note_end(order)?;
+        self.insert_events(&order.id, events)
     }
 
     /// Saves an order that was at `expected_version`, and appends what happened.
@@ -95,28 +88,24 @@ impl Tx {
         if self.execute(&sql, row).await? != 1 {
             return Err(StoreError::VersionConflict { order: order.id.clone(), expected: expected_version });
         }
-        self.save_index_rows(order).await?;
-        self.note_end(order).await?;
-        self.insert_events(&order.id, events).await
+        self.save_index_rows(order)?;
+        self.note_end(order)?;
+        self.insert_events(&order.id, events)
     }
 
     /// Notes when an order came to its end, once: that is never taken back.
-    async fn note_end(&self, order: &Order) -> Result<(), StoreError> {
+    fn note_end(&self, order: &Order) -> Result<(), StoreError> {
         if !matches!(order.state, OrderState::Completed | OrderState::Cancelled) {
             return Ok(());
         }
-        let sql = format!(
-            "INSERT INTO order_end (order_id, ended_ms) VALUES (?, ?){}",
-            self.dialect().unless_exists("order_id")
-        );
-        self.execute(&sql, values![order.id.as_str(), order.updated_at.0]).await.map(drop)
+        self.keep(&ORDER_END, values![order.id.as_str(), order.updated_at.0])
     }
 
-    async fn insert_events(&self, order: &OrderId, events: &[EventRecord]) -> Result<(), StoreError> {
-        for part in events.chunks(EVENTS_PER_INSERT) {
-            let mut all = Vec::with_capacity(part.len() * 9);
-            for record in part {
-                all.extend(values![
+    fn insert_events(&self, order: &OrderId, events: &[EventRecord]) -> Result<(), StoreError> {
+        for record in events {
+            self.keep(
+                &ORDER_EVENT,
+                values![
                     order.as_str(),
                     whole(record.seq),
                     event_id(order, record.seq, record.at),
@@ -126,65 +115,31 @@ impl Tx {
                     record.actor.name.as_str(),
                     record.event.reason().map(str::to_owned),
                     serde_json::to_string(&record.event)?,
-                ]);
-            }
-            let sql = format!(
-                "INSERT INTO order_event (order_id, seq, id, at_ms, kind, actor_kind, actor_name, reason, body) \
-                 VALUES {}",
-                rows_of_marks(part.len(), 9)
-            );
-            self.execute(&sql, all).await?;
+                ],
+            )?;
         }
         Ok(())
     }
 
     /// Bookings and refund cases by their own ids. The order's lock keeps others away meanwhile.
-    async fn save_index_rows(&self, order: &Order) -> Result<(), StoreError> {
+    fn save_index_rows(&self, order: &Order) -> Result<(), StoreError> {
         for booking in order.past_bookings.iter().chain(&order.booking) {
             let (state, date) = (word(&booking.state), booking.visit_date.map(|d| d.to_string()));
-            let changed = self
-                .execute(
-                    "UPDATE booking SET state = ?, visit_date = ? WHERE id = ?",
-                    values![state.as_str(), date.clone(), booking.id.as_str()],
-                )
-                .await?;
-            if changed == 0 {
-                self.execute(
-                    "INSERT INTO booking (id, order_id, state, visit_date) VALUES (?, ?, ?, ?)",
-                    values![booking.id.as_str(), order.id.as_str(), state, date],
-                )
-                .await?;
-            }
+            self.keep(&BOOKING, values![booking.id.as_str(), order.id.as_str(), state, date])?;
         }
         for case in order.past_refund_cases.iter().chain(&order.refund_case) {
-            self.save_refund_case(order, case).await?;
-        }
-        Ok(())
-    }
-
-    async fn save_refund_case(&self, order: &Order, case: &RefundCase) -> Result<(), StoreError> {
-        let state = word(&case.state);
-        let changed = self
-            .execute(
-                "UPDATE refund_case SET state = ?, review_by_ms = ? WHERE id = ?",
-                values![state.as_str(), case.review_by.0, case.id.as_str()],
-            )
-            .await?;
-        if changed == 0 {
-            self.execute(
-                "INSERT INTO refund_case (id, order_id, channel, state, channel_ref, requested_ms, review_by_ms) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            self.keep(
+                &REFUND_CASE,
                 values![
                     case.id.as_str(),
                     order.id.as_str(),
                     order.channel.as_str(),
-                    state,
+                    word(&case.state),
                     case.channel_ref.as_str(),
                     case.requested_at.0,
                     case.review_by.0,
                 ],
-            )
-            .await?;
+            )?;
         }
         Ok(())
     }

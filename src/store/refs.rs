@@ -2,17 +2,18 @@
 //!
 //! A number is known by a hash of channel and number, so that length, case and collation play no part. The row of a
 //! number exists from the first message that names it; locking it puts messages for the same number one after the
-//! other before there is an order to lock.
+//! other. Of two first messages at the same moment one finds, when it writes, that the row is there, and is run again.
 
-use sea_orm::QueryResult;
+use sea_orm::{QueryResult, Value};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ticketbridge_core::limits::REMEMBERED_MAX;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{BookingId, ChannelId, ExternalId, OrderId, UnixMillis};
 
+use crate::buffer::ORDER_REF;
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_flag, values};
+use crate::dialect::{Query, flag, get, get_flag, values};
 use crate::error::StoreError;
 use crate::seal::sha256_hex;
 use crate::tx::Tx;
@@ -55,6 +56,12 @@ pub(crate) fn ref_hash(channel: &ChannelId, reference: &ExternalId) -> String {
     sha256_hex(&[channel.as_str().as_bytes(), &[0], reference.as_str().as_bytes()])
 }
 
+/// Places among the columns of [`ORDER_REF`].
+const ORDER_ID: usize = 3;
+const BOOKING_ID: usize = 4;
+const TOMBSTONE: usize = 5;
+const TOMBSTONE_REASON: usize = 6;
+
 const SELECT: &str = "SELECT order_id, booking_id, tombstone, tombstone_reason, \
     CASE WHEN remembered IS NULL THEN 0 ELSE 1 END AS has_remembered FROM order_ref WHERE ref_hash = ?";
 
@@ -68,7 +75,27 @@ impl Tx {
         channel: &ChannelId,
         reference: &ExternalId,
     ) -> Result<Option<OrderRefRow>, StoreError> {
+        if let Some(row) = self.kept_ref(&ref_hash(channel, reference)) {
+            return Ok(Some(row));
+        }
         resolve(self, channel, reference).await
+    }
+
+    /// The row of a number that this work has made.
+    fn kept_ref(&self, hash: &str) -> Option<OrderRefRow> {
+        let text = |value: Option<&Value>| match value {
+            Some(Value::String(text)) => text.clone(),
+            _ => None,
+        };
+        self.with_kept(&ORDER_REF, hash, |row| OrderRefRow {
+            order: text(row.get(ORDER_ID)).map(OrderId),
+            booking: text(row.get(BOOKING_ID)).map(BookingId),
+            tombstone: match row.get(TOMBSTONE) {
+                Some(Value::SmallInt(Some(1))) => Some(text(row.get(TOMBSTONE_REASON)).unwrap_or_default()),
+                _ => None,
+            },
+            has_remembered: false,
+        })
     }
 
     /// What is known of a number; its row is made when missing, and locked until the end of the transaction.
@@ -77,17 +104,24 @@ impl Tx {
     /// [`StoreError::Statement`].
     pub async fn lock_ref(&self, channel: &ChannelId, reference: &ExternalId) -> Result<OrderRefRow, StoreError> {
         let hash = ref_hash(channel, reference);
-        let select = format!("{SELECT}{}", self.dialect().for_update());
-        if let Some(row) = self.row(&select, values![hash.as_str()]).await? {
-            return read(&row);
+        if let Some(row) = self.kept_ref(&hash) {
+            return Ok(row);
         }
-        let sql = format!(
-            "INSERT INTO order_ref (ref_hash, channel, reference, tombstone) VALUES (?, ?, ?, 0){}",
-            self.dialect().unless_exists("ref_hash")
-        );
-        self.execute(&sql, values![hash.as_str(), channel.as_str(), reference.as_str()]).await?;
-        let row = self.row(&select, values![hash]).await?;
-        read(&row.ok_or(StoreError::Column("ref_hash"))?)
+        let select = format!("{SELECT}{}", self.dialect().for_update());
+        let found = if self.is_kept_by_others(&ORDER_REF, &hash) {
+            self.rows(&select, values![hash.as_str()]).await?
+        } else {
+            self.rows_stored(&select, values![hash.as_str()]).await?
+        };
+        if let Some(row) = found.first() {
+            return read(row);
+        }
+        let (order, booking, reason) = (None::<String>, None::<String>, None::<String>);
+        self.keep(
+            &ORDER_REF,
+            values![hash, channel.as_str(), reference.as_str(), order, booking, flag(false), reason],
+        )?;
+        Ok(OrderRefRow { order: None, booking: None, tombstone: None, has_remembered: false })
     }
 
     /// Makes a number stand for an order, and for one of its bookings when it is a booking's.
@@ -106,6 +140,13 @@ impl Tx {
             return Err(StoreError::RefTaken { order: other });
         }
         let booking = booking.or(known.booking.as_ref()).map(|id| id.0.clone());
+        let kept = self.with_kept(&ORDER_REF, &ref_hash(channel, reference), |row| {
+            row[ORDER_ID] = order.as_str().into();
+            row[BOOKING_ID] = booking.clone().into();
+        });
+        if kept.is_some() {
+            return Ok(());
+        }
         self.execute(
             "UPDATE order_ref SET order_id = ?, booking_id = ? WHERE ref_hash = ?",
             values![order.as_str(), booking, ref_hash(channel, reference)],
@@ -125,6 +166,15 @@ impl Tx {
         reason: &str,
     ) -> Result<(), StoreError> {
         self.lock_ref(channel, reference).await?;
+        let kept = self.with_kept(&ORDER_REF, &ref_hash(channel, reference), |row| {
+            if matches!(row[ORDER_ID], Value::String(None)) {
+                row[TOMBSTONE] = flag(true).into();
+                row[TOMBSTONE_REASON] = reason.into();
+            }
+        });
+        if kept.is_some() {
+            return Ok(());
+        }
         self.execute(
             "UPDATE order_ref SET tombstone = 1, tombstone_reason = ? WHERE ref_hash = ? AND order_id IS NULL",
             values![reason, ref_hash(channel, reference)],
@@ -172,6 +222,10 @@ impl Tx {
         order: &OrderId,
     ) -> Result<Vec<T>, StoreError> {
         let hash = ref_hash(channel, reference);
+        if self.kept_ref(&hash).is_some() {
+            // Nobody has spoken of this number before.
+            return Ok(Vec::new());
+        }
         let kept = self.remembered(&hash).await?;
         if !kept.is_empty() {
             let sql = "UPDATE inbox SET order_id = ? \

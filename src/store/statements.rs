@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::product::Currency;
 use ticketbridge_core::{ChannelId, OrderId, UnixMillis};
 
+use crate::buffer::STATEMENT_LINE;
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_count, get_word, values, whole, word};
 use crate::error::StoreError;
@@ -69,10 +70,8 @@ impl Tx {
     /// [`StoreError::Duplicate`] when the order has a line of this kind at this version.
     pub async fn add_statement_lines(&self, terms: &SettleTerms, lines: &[StatementLine]) -> Result<(), StoreError> {
         for line in lines {
-            self.execute(
-                "INSERT INTO statement_line \
-                 (order_id, version, kind, settle_id, channel, currency, amount, commission_bp, at_ms) \
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self.keep(
+                &STATEMENT_LINE,
                 values![
                     line.order.as_str(),
                     whole(line.version),
@@ -84,8 +83,7 @@ impl Tx {
                     i64::from(terms.commission_bp),
                     line.at.0,
                 ],
-            )
-            .await?;
+            )?;
         }
         Ok(())
     }

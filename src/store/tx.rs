@@ -1,91 +1,252 @@
-//! The write path: the only way to a transaction.
-//!
-//! SQLite: all writers pass through one task. It takes what is waiting, runs each piece of work in a savepoint of its
-//! own, commits once, and only then hands out the results (`architecture.md` 8.4). PostgreSQL and MySQL: each piece of
-//! work has its own transaction, which is run again when the database made it the victim of a conflict.
+//! A transaction, as the work inside it sees it.
 //!
 //! A failed statement dooms the piece of work it belongs to, on every database alike: PostgreSQL would refuse the next
 //! statement and turn COMMIT into a rollback, MySQL would go on without the transaction after a deadlock.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use sea_orm::{
-    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbErr, QueryResult, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait as _, Value,
-};
+use sea_orm::{QueryResult, Value, sqlx};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 
+use crate::buffer::{Buffer, Kept, Marked, Write};
+use crate::connection::{Connection, executing};
 use crate::dialect::{Dialect, Query};
-use crate::error::{StoreError, is_conflict};
+use crate::error::{StoreError, Trouble, trouble};
+use crate::limits::TimeLimits;
 use crate::seal::Sealer;
+use crate::state::State;
 
-/// Pieces of work that one commit of SQLite carries at most.
-pub const GROUP_COMMIT_MAX: usize = 128;
-/// Pieces of work that wait for SQLite's writer at most; more wait to be let in.
-pub const WRITE_QUEUE_MAX: usize = 1_024;
-/// Runs of one piece of work at most, when conflicts with others undo it.
-pub const CONFLICT_RUNS_MAX: u32 = 8;
-/// Longest wait before the first repetition, milliseconds; doubled for each further one.
-const CONFLICT_WAIT_MS: u64 = 8;
-
-const SOUND: u8 = 0;
-const DOOMED: u8 = 1;
-const CONFLICT: u8 = 2;
-
-/// How the next commit of SQLite fails, when a test asks for it; clones are the same switch. It fails once.
-#[derive(Clone, Debug, Default)]
-pub struct CommitFaults(Arc<AtomicU8>);
-
-/// A commit that fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommitFault {
-    /// Before it took effect: everything is rolled back.
-    Before,
-    /// After it took effect: everything is kept, and nobody hears of it.
-    After,
+/// How the work inside a transaction fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Health {
+    /// All is well.
+    Sound,
+    /// A statement of the present work failed, and did nothing.
+    Doomed,
+    /// The transaction was chosen as the victim of a conflict.
+    Conflict,
+    /// A statement is under way, or nobody knows what became of one: this connection ends here, and whatever it carried.
+    Broken,
 }
 
-impl CommitFaults {
-    /// The next commit fails this way.
-    pub fn next(&self, fault: CommitFault) {
-        self.0.store(1 + fault as u8, Ordering::Relaxed);
-    }
-    /// Whether the fault that was asked for is still to come; it does not come any more.
-    pub fn clear(&self) -> bool {
-        self.take().is_some()
-    }
-    fn take(&self) -> Option<CommitFault> {
-        match self.0.swap(0, Ordering::Relaxed) {
-            0 => None,
-            1 => Some(CommitFault::Before),
-            _ => Some(CommitFault::After),
+impl Health {
+    fn of(raw: u8) -> Self {
+        match raw {
+            0 => Health::Sound,
+            1 => Health::Doomed,
+            2 => Health::Conflict,
+            _ => Health::Broken,
         }
-    }
-    fn error() -> StoreError {
-        StoreError::Commit(DbErr::Custom("a test wanted this commit to fail".to_owned()))
     }
 }
 
 /// A transaction, inside [`crate::Store::write`].
 pub struct Tx {
-    transaction: DatabaseTransaction,
+    connection: Mutex<Connection>,
     dialect: Dialect,
     sealer: Sealer,
+    limits: TimeLimits,
+    state: Arc<State>,
     health: AtomicU8,
+    statements: AtomicU64,
+    /// Time spent on asking, nanoseconds.
+    asking: AtomicU64,
+    /// New rows that are still to be written.
+    buffer: std::sync::Mutex<Buffer>,
+    /// Whether other works share this transaction, so that what one does must be undone alone.
+    shared: Company,
+    marked: AtomicBool,
+    /// Whether something failed that concerns works before the one at hand: all of them come to nothing.
+    spoilt: AtomicBool,
+}
+
+/// Whether a work has the transaction for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// It has.
+    Alone,
+    /// Other works are in it.
+    Others,
 }
 
 impl Tx {
-    async fn begin(connection: &DatabaseConnection, dialect: Dialect, sealer: Sealer) -> Result<Self, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
+    pub(crate) fn on(
+        connection: Connection,
+        dialect: Dialect,
+        sealer: Sealer,
+        limits: TimeLimits,
+        state: Arc<State>,
+        shared: Company,
+    ) -> Self {
+        Self {
+            connection: Mutex::new(connection),
+            dialect,
+            sealer,
+            limits,
+            state,
+            health: AtomicU8::new(Health::Sound as u8),
+            statements: AtomicU64::new(0),
+            asking: AtomicU64::new(0),
+            buffer: std::sync::Mutex::default(),
+            shared,
+            marked: AtomicBool::new(false),
+            spoilt: AtomicBool::new(false),
+        }
+    }
+
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a new row back until the end.
+    pub(crate) fn keep(&self, of: &'static Kept, row: Vec<Value>) -> Result<(), StoreError> {
+        self.check()?;
+        let is_new = self.buffer().put(of, row);
+        if is_new { Ok(()) } else { Err(self.duplicate()) }
+    }
+
+    /// A row with this key exists: the work at hand can only be refused.
+    pub(crate) fn duplicate(&self) -> StoreError {
+        self.health.fetch_max(Health::Doomed as u8, Ordering::Relaxed);
+        StoreError::Duplicate
+    }
+
+    /// Looks at the row of this key, if the work at hand has made it and it is kept back; may change it.
+    pub(crate) fn with_kept<T>(
+        &self,
+        of: &'static Kept,
+        key: &str,
+        see: impl FnOnce(&mut Vec<Value>) -> T,
+    ) -> Option<T> {
+        self.buffer().find(of, key).map(see)
+    }
+
+    /// The same by the value of a column.
+    pub(crate) fn with_kept_where<T>(
+        &self,
+        of: &'static Kept,
+        column: &str,
+        value: &str,
+        see: impl FnOnce(&mut Vec<Value>) -> T,
+    ) -> Option<T> {
+        self.buffer().find_where(of, column, value).map(see)
+    }
+
+    /// Whether a work before this one, in the same transaction, has made a row of this key that is kept back.
+    pub(crate) fn is_kept_by_others(&self, of: &'static Kept, key: &str) -> bool {
+        self.buffer().is_under(of, key)
+    }
+
+    /// Writes what `sql` must find in the database, and sets a mark before what may have to be undone alone.
+    async fn prepare(&self, sql: &str, kind: Kind) -> Result<(), StoreError> {
+        let marked = if self.marked.load(Ordering::Relaxed) { Marked::Yes } else { Marked::No };
+        let (under, over) = {
+            let mut buffer = self.buffer();
+            if buffer.named(sql) {
+                (buffer.take_under(self.dialect, sql, marked), buffer.take_over(self.dialect, sql))
+            } else {
+                (Vec::new(), Vec::new())
+            }
         };
-        let transaction = connection.begin_with_options(options).await?;
-        Ok(Self { transaction, dialect, sealer, health: AtomicU8::new(SOUND) })
+        self.write_or_spoil(under).await?;
+        if self.shared == Company::Others && marked == Marked::No && (kind == Kind::Changes || !over.is_empty()) {
+            self.control(Step::Mark).await?;
+            self.marked.store(true, Ordering::Relaxed);
+        }
+        self.write_or_spoil(over).await
+    }
+
+    /// A row that somebody else wrote meanwhile concerns whoever kept its like back, not the statement that needs it now: all is run
+    /// again, and finds that row.
+    async fn write_or_spoil(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        let written = self.write_kept(writes).await;
+        if written.is_err() {
+            self.spoilt.store(true, Ordering::Relaxed);
+        }
+        written
+    }
+
+    async fn write_kept(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        for Write { sql, values } in writes {
+            let mut connection = self.connection.lock().await;
+            self.guarded(connection.execute(&sql, values)).await.map_err(StoreError::statement)?;
+        }
+        Ok(())
+    }
+
+    /// Writes everything that is kept back, at the end of the transaction.
+    pub(crate) async fn write_all(&self) -> Result<(), StoreError> {
+        self.check()?;
+        let all = self.buffer().take_all(self.dialect);
+        self.write_kept(all).await
+    }
+
+    /// The work at hand succeeded: what it did is part of the transaction.
+    pub(crate) async fn accept(&self) -> Result<(), StoreError> {
+        if self.marked.swap(false, Ordering::Relaxed) {
+            self.control(Step::KeepMark).await?;
+        }
+        self.buffer().merge();
+        Ok(())
+    }
+
+    /// The work at hand came to nothing: what it did is undone, and nothing else.
+    pub(crate) async fn refuse(&self) -> Result<(), StoreError> {
+        let marked = self.marked.swap(false, Ordering::Relaxed);
+        if marked {
+            self.control(Step::BackToMark).await?;
+        }
+        self.buffer().drop_over();
+        let harmless = marked || self.dialect.0 == sea_orm::DbBackend::Sqlite;
+        if self.health() == Health::Doomed {
+            if harmless {
+                self.health.store(Health::Sound as u8, Ordering::Relaxed);
+            } else {
+                // PostgreSQL goes on with nothing after a failed statement.
+                self.spoilt.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// The whole transaction was rolled back: nothing of it is left, and nothing stands against another one.
+    pub(crate) fn forget(&self) {
+        self.buffer().drop_over();
+        if self.health() == Health::Doomed {
+            self.health.store(Health::Sound as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the transaction as a whole can only be given up.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.spoilt.load(Ordering::Relaxed)
+    }
+
+    /// How long the database was asked things.
+    pub(crate) fn time_asking(&self) -> Duration {
+        Duration::from_nanos(self.asking.load(Ordering::Relaxed))
+    }
+
+    /// All rows of a SELECT, which need not see what is kept back.
+    pub(crate) async fn rows_stored(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+        self.check()?;
+        let begun = Instant::now();
+        let mut connection = self.connection.lock().await;
+        let rows = self.guarded(connection.rows(sql, values)).await.map_err(StoreError::statement);
+        let took = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.asking.fetch_add(took, Ordering::Relaxed);
+        rows
+    }
+
+    /// The connection, and how many statements were run on it.
+    pub(crate) fn into_parts(self) -> (Connection, u64) {
+        (self.connection.into_inner(), self.statements.into_inner())
     }
 
     /// A keyed hash of `text`; see [`Sealer::keyed_hash`].
@@ -96,30 +257,64 @@ impl Tx {
     /// Runs a statement that changes rows; how many it found.
     pub(crate) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
         self.check()?;
-        let statement = self.dialect.statement(sql, values);
-        let done = self.transaction.execute_raw(statement).await.map_err(|e| self.doom(e))?;
-        Ok(done.rows_affected())
+        self.prepare(sql, Kind::Changes).await?;
+        let mut connection = self.connection.lock().await;
+        self.guarded(connection.execute(sql, values)).await.map_err(StoreError::statement)
     }
 
-    async fn control(&self, sql: &str) -> Result<(), StoreError> {
-        self.transaction.execute_unprepared(sql).await.map(drop).map_err(StoreError::Commit)
+    /// Begins, commits, or sets a mark.
+    pub(crate) async fn control(&self, step: Step) -> Result<(), StoreError> {
+        let mut connection = self.connection.lock().await;
+        let done = self.guarded(async {
+            match step {
+                Step::Begin => connection.begin().await,
+                Step::Commit => connection.commit().await,
+                Step::Rollback => connection.rollback().await,
+                Step::Mark => connection.control("SAVEPOINT member").await.map(drop),
+                Step::BackToMark => {
+                    connection.control("ROLLBACK TO SAVEPOINT member; RELEASE SAVEPOINT member").await.map(drop)
+                }
+                Step::KeepMark => connection.control("RELEASE SAVEPOINT member").await.map(drop),
+            }
+        });
+        done.await.map_err(StoreError::Commit)
+    }
+
+    /// Awaits a statement. While it is under way, and when it is never heard of again, the connection counts as broken.
+    async fn guarded<T>(&self, statement: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sea_orm::DbErr> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        let before = self.health.swap(Health::Broken as u8, Ordering::Relaxed);
+        let error = match timeout(self.limits.patience(), statement).await {
+            Ok(Ok(value)) => {
+                self.health.store(before, Ordering::Relaxed);
+                return Ok(value);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
+        };
+        self.state.note(&error);
+        let health = match trouble(&error) {
+            Trouble::Clean => Health::Doomed,
+            Trouble::Conflict => Health::Conflict,
+            Trouble::Broken | Trouble::Damaged => Health::Broken,
+        };
+        self.health.store((health as u8).max(before), Ordering::Relaxed);
+        Err(executing(error))
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        Health::of(self.health.load(Ordering::Relaxed))
     }
 
     fn check(&self) -> Result<(), StoreError> {
-        if self.health.load(Ordering::Relaxed) == SOUND { Ok(()) } else { Err(StoreError::Doomed) }
-    }
-
-    fn doom(&self, error: DbErr) -> StoreError {
-        self.health.store(if is_conflict(&error) { CONFLICT } else { DOOMED }, Ordering::Relaxed);
-        StoreError::statement(error)
+        if self.health() == Health::Sound { Ok(()) } else { Err(StoreError::Doomed) }
     }
 
     /// Carries `work` out; a panic and a failed statement that `work` passed over become errors.
-    async fn carry_out<T, E: From<StoreError>>(
+    pub(crate) async fn carry_out<T, E: From<StoreError>>(
         &self,
         work: &(impl for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Sync),
     ) -> Result<T, E> {
-        self.health.store(SOUND, Ordering::Relaxed);
         let result = AssertUnwindSafe(async { work(self).await }).catch_unwind().await;
         match result {
             Err(_panic) => Err(StoreError::Panicked.into()),
@@ -127,6 +322,30 @@ impl Tx {
             Ok(Err(error)) => Err(error),
         }
     }
+}
+
+/// Whether a statement changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Reads,
+    Changes,
+}
+
+/// What is done to a transaction as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Begin it.
+    Begin,
+    /// Commit it.
+    Commit,
+    /// Give it up.
+    Rollback,
+    /// Set a mark before a piece of work.
+    Mark,
+    /// Undo what came after the mark.
+    BackToMark,
+    /// Keep what came after the mark.
+    KeepMark,
 }
 
 impl Query for Tx {
@@ -138,185 +357,7 @@ impl Query for Tx {
     }
     async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
         self.check()?;
-        let statement = self.dialect.statement(sql, values);
-        self.transaction.query_all_raw(statement).await.map_err(|e| self.doom(e))
+        self.prepare(sql, Kind::Reads).await?;
+        self.rows_stored(sql, values).await
     }
-}
-
-/// How transactions are made: depends on the kind of database.
-#[derive(Clone)]
-pub(crate) enum Writer {
-    /// Through the one task.
-    Grouped(mpsc::Sender<Box<dyn Member>>),
-    /// Each for itself.
-    Single(DatabaseConnection, Dialect, Sealer),
-}
-
-impl Writer {
-    /// The writer of an SQLite database; its task ends with the last sender.
-    pub(crate) fn grouped(
-        connection: DatabaseConnection,
-        dialect: Dialect,
-        sealer: Sealer,
-        faults: Option<CommitFaults>,
-    ) -> Self {
-        let (sender, receiver) = mpsc::channel(WRITE_QUEUE_MAX);
-        tokio::spawn(commit_groups(receiver, connection, dialect, sealer, faults));
-        Self::Grouped(sender)
-    }
-
-    /// Runs `work` in a transaction named `name`.
-    #[expect(clippy::disallowed_methods, reason = "measures how long a transaction takes; nothing is decided by it")]
-    pub(crate) async fn write<T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
-    where
-        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        let begun = Instant::now();
-        let result = match self {
-            Writer::Grouped(sender) => write_grouped(sender, work).await,
-            Writer::Single(connection, dialect, sealer) => write_single(connection, *dialect, sealer, name, work).await,
-        };
-        let outcome = if result.is_ok() { "committed" } else { "rolled_back" };
-        metrics::counter!("ticketbridge_transactions_total", "name" => name, "outcome" => outcome).increment(1);
-        metrics::histogram!("ticketbridge_transaction_seconds", "name" => name).record(begun.elapsed().as_secs_f64());
-        result
-    }
-}
-
-/// A piece of work on its way through SQLite's writer.
-pub(crate) trait Member: Send {
-    /// Runs it; whether what it did is to be kept.
-    fn run<'m>(&'m mut self, tx: &'m Tx) -> BoxFuture<'m, bool>;
-    /// Hands out its result, or `failure` when the commit that carried it failed.
-    fn finish(self: Box<Self>, failure: Option<StoreError>);
-}
-
-struct Waiting<T, E, F> {
-    work: F,
-    result: Option<Result<T, E>>,
-    reply: oneshot::Sender<Result<T, E>>,
-}
-
-impl<T, E, F> Member for Waiting<T, E, F>
-where
-    F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
-    T: Send,
-    E: From<StoreError> + Send,
-{
-    fn run<'m>(&'m mut self, tx: &'m Tx) -> BoxFuture<'m, bool> {
-        Box::pin(async move {
-            let result = tx.carry_out(&self.work).await;
-            let keep = result.is_ok();
-            self.result = Some(result);
-            keep
-        })
-    }
-    fn finish(self: Box<Self>, failure: Option<StoreError>) {
-        let result = match failure {
-            Some(error) => Err(error.into()),
-            None => self.result.unwrap_or_else(|| Err(StoreError::Closed.into())),
-        };
-        // Who asked may have gone away; what was committed stays.
-        drop(self.reply.send(result));
-    }
-}
-
-async fn write_grouped<T, E, F>(sender: &mpsc::Sender<Box<dyn Member>>, work: F) -> Result<T, E>
-where
-    F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-{
-    let (reply, result) = oneshot::channel();
-    let member = Box::new(Waiting { work, result: None, reply });
-    sender.send(member).await.map_err(|_| StoreError::Closed)?;
-    result.await.map_err(|_| StoreError::Closed)?
-}
-
-async fn commit_groups(
-    mut waiting: mpsc::Receiver<Box<dyn Member>>,
-    connection: DatabaseConnection,
-    dialect: Dialect,
-    sealer: Sealer,
-    faults: Option<CommitFaults>,
-) {
-    let mut group = Vec::with_capacity(GROUP_COMMIT_MAX);
-    while waiting.recv_many(&mut group, GROUP_COMMIT_MAX).await > 0 {
-        metrics::histogram!("ticketbridge_group_commit_members").record(group.len() as f64);
-        let failure = commit_group(&mut group, &connection, dialect, &sealer, faults.as_ref()).await.err();
-        for member in group.drain(..) {
-            member.finish(failure.clone());
-        }
-    }
-}
-
-async fn commit_group(
-    group: &mut [Box<dyn Member>],
-    connection: &DatabaseConnection,
-    dialect: Dialect,
-    sealer: &Sealer,
-    faults: Option<&CommitFaults>,
-) -> Result<(), StoreError> {
-    let tx = Tx::begin(connection, dialect, sealer.clone()).await.map_err(StoreError::Commit)?;
-    for member in group {
-        tx.control("SAVEPOINT member").await?;
-        if !member.run(&tx).await {
-            tx.control("ROLLBACK TO SAVEPOINT member").await?;
-        }
-        tx.control("RELEASE SAVEPOINT member").await?;
-    }
-    let fault = faults.and_then(CommitFaults::take);
-    if fault == Some(CommitFault::Before) {
-        tx.transaction.rollback().await.map_err(StoreError::Commit)?;
-        return Err(CommitFaults::error());
-    }
-    tx.transaction.commit().await.map_err(StoreError::Commit)?;
-    if fault.is_some() { Err(CommitFaults::error()) } else { Ok(()) }
-}
-
-async fn write_single<T, E, F>(
-    connection: &DatabaseConnection,
-    dialect: Dialect,
-    sealer: &Sealer,
-    name: &'static str,
-    work: F,
-) -> Result<T, E>
-where
-    F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
-    E: From<StoreError>,
-{
-    let mut run = 1;
-    loop {
-        let tx = Tx::begin(connection, dialect, sealer.clone()).await.map_err(StoreError::Commit)?;
-        let result = tx.carry_out(&work).await;
-        let conflict = tx.health.load(Ordering::Relaxed) == CONFLICT;
-        let (result, conflict) = match result {
-            Ok(value) => match tx.transaction.commit().await {
-                Ok(()) => return Ok(value),
-                Err(error) => (Err(StoreError::Commit(error.clone()).into()), is_conflict(&error)),
-            },
-            Err(error) => {
-                // A connection that cannot even roll back is thrown away by the pool, and with it the transaction.
-                drop(tx.transaction.rollback().await);
-                (Err(error), conflict)
-            }
-        };
-        if !conflict || run == CONFLICT_RUNS_MAX {
-            return result;
-        }
-        metrics::counter!("ticketbridge_transactions_total", "name" => name, "outcome" => "repeated").increment(1);
-        wait_before_run(run).await;
-        run += 1;
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "losers of a conflict must not meet again at once; no state depends on it"
-)]
-async fn wait_before_run(run: u32) {
-    let longest = CONFLICT_WAIT_MS << run.min(6);
-    tokio::time::sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
 }

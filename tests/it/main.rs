@@ -13,6 +13,8 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod credit;

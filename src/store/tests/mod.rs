@@ -2,6 +2,7 @@
 
 mod credit;
 mod deadlines;
+mod faults;
 mod jobs;
 mod lists;
 mod messages;
@@ -30,7 +31,7 @@ use ticketbridge_core::{
     id::Seed,
 };
 
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, StoreOptions, Tx};
 
 /// The present of most tests.
 const NOW: UnixMillis = UnixMillis(1_796_000_000_000);

@@ -1,0 +1,135 @@
+//! The files of an SQLite database: for nobody else to read, and for one service to use.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::StoreError;
+
+/// What is written to find out whether there is room, bytes.
+const PROBE_BYTES: usize = 64 * 1_024;
+
+/// Makes folder and file where they are missing, readable by nobody else; SQLite gives its log the rights of the file.
+pub(crate) fn make(file: &Path) -> Result<(), StoreError> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        make_folder(folder).map_err(|e| StoreError::Folder(Arc::new(e)))?;
+    }
+    let made = ours(OpenOptions::new().write(true).create_new(true)).open(file);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            close_to_others(file);
+            for suffix in ["-wal", "-shm"] {
+                close_to_others(&beside(file, suffix));
+            }
+            Ok(())
+        }
+        Err(error) if is_full(&error) => Err(StoreError::DiskFull { file: file.to_owned() }),
+        Err(error) => Err(StoreError::Folder(Arc::new(error))),
+    }
+}
+
+/// A file beside the database: `beside(db, "-wal")`.
+pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// Why nothing can be written beside `file`, in a sentence; `None` when it can, or when nobody knows.
+pub(crate) fn unwritable(file: &Path) -> Option<String> {
+    let probe = beside(file, ".probe");
+    let written = ours(OpenOptions::new().write(true).create(true).truncate(true))
+        .open(&probe)
+        .and_then(|mut open| open.write_all(&[0; PROBE_BYTES]).and_then(|()| open.sync_all()));
+    drop(std::fs::remove_file(&probe));
+    let folder = file.parent().unwrap_or(file).display();
+    let error = written.err()?;
+    Some(match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("the disk that holds {folder} is full; free some space there")
+        }
+        ErrorKind::ReadOnlyFilesystem => format!("the disk that holds {folder} can only be read"),
+        ErrorKind::PermissionDenied => format!("this user may not write in {folder}"),
+        _ => return None,
+    })
+}
+
+/// Proof that no other service uses this database. Ends with the process, however that ends.
+#[derive(Debug)]
+pub(crate) struct Alone(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+
+/// Takes the lock beside `file`, and writes down who holds it. The operating system gives the lock back when the process ends, so
+/// a file that is left behind means nothing, and neither does a process that has got the same number since.
+pub(crate) fn take(file: &Path) -> Result<Alone, StoreError> {
+    let path = beside(file, ".lock");
+    let refused = |error: std::io::Error| {
+        if is_full(&error) { StoreError::DiskFull { file: path.clone() } } else { StoreError::Folder(Arc::new(error)) }
+    };
+    let mut lock =
+        ours(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(&path).map_err(refused)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            drop(lock.read_to_string(&mut holder));
+            return Err(StoreError::InUse { file: file.to_owned(), pid: holder.trim().parse().ok() });
+        }
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
+            tracing::warn!(file = %path.display(), "this file system has no locks; a second service would not be noticed");
+        }
+        Err(TryLockError::Error(error)) => return Err(refused(error)),
+    }
+    lock.set_len(0)
+        .and_then(|()| lock.rewind())
+        .and_then(|()| writeln!(lock, "{}", std::process::id()))
+        .and_then(|()| lock.flush())
+        .map_err(refused)?;
+    Ok(Alone(lock))
+}
+
+#[cfg(unix)]
+fn ours(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn ours(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+#[cfg(unix)]
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)
+}
+
+/// Takes away what others may do with a file that was made by an older version.
+#[cfg(unix)]
+fn close_to_others(file: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Ok(found) = std::fs::metadata(file) else { return };
+    let mode = found.permissions().mode();
+    if mode & 0o077 == 0 || !found.is_file() {
+        return;
+    }
+    match std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode & 0o700)) {
+        Ok(()) => tracing::warn!(file = %file.display(), "others could read this file; now they cannot"),
+        Err(error) => tracing::warn!(file = %file.display(), "others can read this file: {error}"),
+    }
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_file: &Path) {}

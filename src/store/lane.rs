@@ -1,0 +1,447 @@
+//! The write path: the only way to a transaction.
+//!
+//! A lane is a task that owns one connection. Works reach it by a bounded queue; who asked waits for the result on a channel, and
+//! may go away at any moment: then an ear is gone, never a transaction. SQLite has one lane, which takes what is waiting, runs each
+//! piece of work behind a mark of its own, commits once, and only then hands out the results. PostgreSQL and MySQL have several, and
+//! each piece of work has its own transaction, which is run again when the database made it the victim of a conflict.
+//!
+//! After every begin, mark, rollback or commit that failed, or whose end is not known, the connection is closed and a new one made. A
+//! result is handed out only after a commit that the database has confirmed.
+
+use futures_util::future::BoxFuture;
+use sea_orm::DbErr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::connection::{Address, Connection};
+use crate::error::StoreError;
+use crate::seal::Sealer;
+use crate::state::State;
+use crate::tx::{Company, Health, Step, Tx};
+
+/// Pieces of work that one commit carries at most.
+pub const GROUP_COMMIT_MAX: usize = 128;
+/// Pieces of work that wait for a lane at most; more wait to be let in.
+pub const WRITE_QUEUE_MAX: usize = 1_024;
+/// Runs of one piece of work at most, when conflicts with others undo it.
+pub const CONFLICT_RUNS_MAX: u32 = 8;
+/// Runs of one piece of work at most, when a row that it adds is there already.
+const SPOILT_RUNS_MAX: u32 = 3;
+/// Longest wait before the first repetition, milliseconds; doubled for each further one.
+const CONFLICT_WAIT_MS: u64 = 8;
+/// A connection that rested longer may be gone: the first failure on it is no failure of the work.
+const TRUSTED_FOR: Duration = Duration::from_secs(5);
+
+/// How the next commit fails, when a test asks for it; clones are the same switch. It fails once.
+#[derive(Clone, Debug, Default)]
+pub struct CommitFaults(Arc<AtomicU8>);
+
+/// A commit that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitFault {
+    /// Before it took effect: everything is rolled back.
+    Before,
+    /// After it took effect: everything is kept, and nobody hears of it.
+    After,
+}
+
+impl CommitFaults {
+    /// The next commit fails this way.
+    pub fn next(&self, fault: CommitFault) {
+        self.0.store(1 + fault as u8, Ordering::Relaxed);
+    }
+    /// Whether the fault that was asked for is still to come; it does not come any more.
+    pub fn clear(&self) -> bool {
+        self.take().is_some()
+    }
+    fn take(&self) -> Option<CommitFault> {
+        match self.0.swap(0, Ordering::Relaxed) {
+            0 => None,
+            1 => Some(CommitFault::Before),
+            _ => Some(CommitFault::After),
+        }
+    }
+    fn error() -> StoreError {
+        StoreError::Commit(DbErr::Custom("a test wanted this commit to fail".to_owned()))
+    }
+}
+
+const WAITS: u8 = 0;
+const BEGUN: u8 = 1;
+const GIVEN_UP: u8 = 2;
+
+/// A piece of work on its way.
+pub(crate) trait Member: Send {
+    /// Whether it is still to be done; from now on it counts as begun. One whose time is up, or that nobody waits for any more, is
+    /// not begun.
+    fn begin(&self) -> bool;
+    /// Until when its result is waited for.
+    fn deadline(&self) -> Instant;
+    /// Runs it; whether what it did is to be kept.
+    fn run<'m>(&'m mut self, tx: &'m Tx) -> BoxFuture<'m, bool>;
+    /// Hands out its result, or `failure` when its transaction came to nothing.
+    fn finish(self: Box<Self>, failure: Option<StoreError>);
+}
+
+struct Waiting<T, E, F> {
+    work: F,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+    stage: Arc<AtomicU8>,
+    deadline: Instant,
+}
+
+impl<T, E, F> Member for Waiting<T, E, F>
+where
+    F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn begin(&self) -> bool {
+        !self.reply.is_closed()
+            && Instant::now() < self.deadline
+            && self.stage.compare_exchange(WAITS, BEGUN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+    fn run<'m>(&'m mut self, tx: &'m Tx) -> BoxFuture<'m, bool> {
+        Box::pin(async move {
+            let result = tx.carry_out(&self.work).await;
+            let keep = result.is_ok();
+            self.result = Some(result);
+            keep
+        })
+    }
+    fn finish(self: Box<Self>, failure: Option<StoreError>) {
+        let result = match (self.result, failure) {
+            // A refusal stays what it is, whatever became of its neighbours.
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(error)) => Err(error.into()),
+            (Some(Ok(value)), None) => Ok(value),
+            (None, None) => Err(StoreError::Closed.into()),
+        };
+        // Who asked may have gone away; what was committed stays.
+        drop(self.reply.send(result));
+    }
+}
+
+/// What all lanes of a store share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) address: Address,
+    pub(crate) sealer: Sealer,
+    pub(crate) state: Arc<State>,
+    pub(crate) faults: Option<CommitFaults>,
+    /// Pieces of work that share a transaction at most.
+    pub(crate) batch_max: usize,
+}
+
+type Queue = Arc<Mutex<mpsc::Receiver<Box<dyn Member>>>>;
+
+/// The lanes of a store.
+pub(crate) struct Lanes {
+    queue: std::sync::Mutex<Option<mpsc::Sender<Box<dyn Member>>>>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Lanes {
+    /// Starts `many` lanes; their connections are made when they are first needed.
+    pub(crate) fn start(shared: &Shared, many: usize) -> Self {
+        let (sender, receiver) = mpsc::channel(WRITE_QUEUE_MAX);
+        let queue: Queue = Arc::new(Mutex::new(receiver));
+        let mut tasks = JoinSet::new();
+        for _ in 0..many.max(1) {
+            tasks.spawn(Lane { shared: shared.clone(), connection: None }.work(queue.clone()));
+        }
+        Self { queue: std::sync::Mutex::new(Some(sender)), tasks: Mutex::new(tasks) }
+    }
+
+    fn sender(&self) -> Option<mpsc::Sender<Box<dyn Member>>> {
+        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Runs `work` in a transaction named `name`; an answer comes within `limit`.
+    pub(crate) async fn write<T, E, F>(&self, name: &'static str, limit: Duration, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let begun = Instant::now();
+        let result = self.hand_over(begun + limit, work).await;
+        let outcome = if result.is_ok() { "committed" } else { "rolled_back" };
+        metrics::counter!("ticketbridge_transactions_total", "name" => name, "outcome" => outcome).increment(1);
+        metrics::histogram!("ticketbridge_transaction_seconds", "name" => name).record(begun.elapsed().as_secs_f64());
+        result
+    }
+
+    async fn hand_over<T, E, F>(&self, deadline: Instant, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let sender = self.sender().ok_or(StoreError::Closed)?;
+        let (reply, result) = oneshot::channel();
+        let stage = Arc::new(AtomicU8::new(WAITS));
+        let member = Waiting { work, result: None, reply, stage: stage.clone(), deadline };
+        match timeout_at(deadline, sender.send(Box::new(member))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(StoreError::Closed.into()),
+            Err(_) => return Err(StoreError::TryLater.into()),
+        }
+        drop(sender);
+        match timeout_at(deadline, result).await {
+            Ok(Ok(result)) => result,
+            // The lane did not begin it, or ended with the store.
+            Ok(Err(_)) if stage.load(Ordering::Acquire) == BEGUN => Err(StoreError::Closed.into()),
+            Ok(Err(_)) => Err(StoreError::TryLater.into()),
+            Err(_) => {
+                let waited = stage.compare_exchange(WAITS, GIVEN_UP, Ordering::AcqRel, Ordering::Acquire).is_ok();
+                Err(if waited { StoreError::TryLater } else { StoreError::NotKnown }.into())
+            }
+        }
+    }
+
+    /// Takes nothing new, finishes what waits, and ends within `limit` whatever hangs.
+    pub(crate) async fn close(&self, limit: Duration) {
+        drop(self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        let mut tasks = self.tasks.lock().await;
+        let ended = timeout(limit, async { while tasks.join_next().await.is_some() {} }).await;
+        if ended.is_err() {
+            tracing::warn!("a transaction did not end in time; the database rolls it back");
+            tasks.shutdown().await;
+        }
+    }
+}
+
+struct Lane {
+    shared: Shared,
+    connection: Option<(Connection, Instant)>,
+}
+
+/// How one run of a batch ended.
+enum Ended {
+    /// Committed; each member has its result.
+    Committed,
+    /// Its only member was refused, and what it did is rolled back.
+    Refused,
+    /// Undone by a conflict with somebody else.
+    Conflict(StoreError),
+    /// A member spoilt it for all; each half of them may do better.
+    Spoilt(StoreError),
+    /// The connection was gone before anything began.
+    Gone(StoreError),
+    /// It came to nothing, or nobody knows.
+    Failed(StoreError),
+}
+
+/// What became of a group.
+enum Done {
+    /// Each member has its result.
+    Over,
+    /// All come to nothing.
+    Failed(StoreError),
+    /// It is tried again in parts.
+    Cut,
+}
+
+impl Lane {
+    async fn work(mut self, queue: Queue) {
+        let mut group = Vec::with_capacity(self.shared.batch_max);
+        loop {
+            let many = queue.lock().await.recv_many(&mut group, self.shared.batch_max).await;
+            if many == 0 {
+                break;
+            }
+            group.retain(|member| member.begin());
+            if !group.is_empty() {
+                self.commit(std::mem::take(&mut group)).await;
+            }
+        }
+        if let Some((connection, _)) = self.connection.take() {
+            connection.close().await;
+        }
+    }
+
+    /// Carries a group out and hands out the results. One that a member spoilt is cut in halves, so that in the end the bad one fails
+    /// alone.
+    async fn commit(&mut self, group: Vec<Box<dyn Member>>) {
+        let mut parts = vec![group];
+        while let Some(mut group) = parts.pop() {
+            metrics::histogram!("ticketbridge_batch_works").record(group.len() as f64);
+            let failure = match self.run_until_done(&mut group).await {
+                Done::Over => None,
+                Done::Failed(error) => Some(error),
+                Done::Cut if group.len() > 1 => {
+                    let half = group.split_off(group.len() / 2);
+                    parts.push(half);
+                    parts.push(group);
+                    continue;
+                }
+                Done::Cut => Some(StoreError::Doomed),
+            };
+            for member in group {
+                member.finish(failure.clone());
+            }
+        }
+    }
+
+    async fn run_until_done(&mut self, group: &mut [Box<dyn Member>]) -> Done {
+        let mut run = 1;
+        loop {
+            match self.run(group).await {
+                Ended::Committed => {
+                    self.shared.state.committed();
+                    return Done::Over;
+                }
+                Ended::Refused => return Done::Over,
+                Ended::Spoilt(_) if group.len() > 1 => return Done::Cut,
+                // Somebody else wrote the same row first: it is seen when the work is run again.
+                Ended::Spoilt(error) if run >= SPOILT_RUNS_MAX => return Done::Failed(error),
+                Ended::Conflict(_) if group.len() > 1 && run >= 2 => return Done::Cut,
+                Ended::Spoilt(error) | Ended::Conflict(error) | Ended::Gone(error) => {
+                    let in_time = group.iter().any(|member| Instant::now() < member.deadline());
+                    if run == CONFLICT_RUNS_MAX || !in_time {
+                        return Done::Failed(error);
+                    }
+                }
+                Ended::Failed(error) => {
+                    self.shared.state.broke(&chain(&error));
+                    return Done::Failed(error);
+                }
+            }
+            metrics::counter!("ticketbridge_batches_repeated_total").increment(1);
+            wait_before_run(run).await;
+            run += 1;
+        }
+    }
+
+    /// A connection, and whether it rested for so long that it may be gone.
+    async fn connection(&mut self) -> Result<(Connection, bool), StoreError> {
+        match self.connection.take() {
+            Some((connection, since)) => Ok((connection, since.elapsed() > TRUSTED_FOR)),
+            None => Ok((self.shared.address.open().await?, false)),
+        }
+    }
+
+    async fn run(&mut self, group: &mut [Box<dyn Member>]) -> Ended {
+        let (connection, rested) = match self.connection().await {
+            Ok(found) => found,
+            Err(error) => return Ended::Failed(error),
+        };
+        let shared = &self.shared;
+        let company = if group.len() == 1 { Company::Alone } else { Company::Others };
+        let (dialect, limits) = (shared.address.dialect(), *shared.address.limits());
+        let tx = Tx::on(connection, dialect, shared.sealer.clone(), limits, shared.state.clone(), company);
+        let ended = match tx.control(Step::Begin).await {
+            Ok(()) => self.carry_out(&tx, group).await,
+            Err(error) if tx.health() == Health::Conflict => Ended::Conflict(error),
+            Err(error) if rested => Ended::Gone(error),
+            Err(error) => Ended::Failed(error),
+        };
+        let keep = match &ended {
+            Ended::Committed | Ended::Refused => tx.health() == Health::Sound,
+            Ended::Conflict(_) => tx.health() == Health::Conflict && tx.control(Step::Rollback).await.is_ok(),
+            Ended::Spoilt(_) => tx.health() <= Health::Doomed && tx.control(Step::Rollback).await.is_ok(),
+            Ended::Gone(_) | Ended::Failed(_) => false,
+        };
+        let (connection, statements) = tx.into_parts();
+        self.shared.state.count("writers", statements);
+        if keep {
+            self.connection = Some((connection, Instant::now()));
+        } else {
+            metrics::counter!("ticketbridge_connections_discarded_total").increment(1);
+            connection.close().await;
+        }
+        ended
+    }
+
+    async fn carry_out(&self, tx: &Tx, group: &mut [Box<dyn Member>]) -> Ended {
+        match self.try_carry_out(tx, group).await {
+            Ok(ended) => ended,
+            Err(error) if tx.health() == Health::Conflict => Ended::Conflict(error),
+            Err(error) => Ended::Failed(error),
+        }
+    }
+
+    async fn try_carry_out(&self, tx: &Tx, group: &mut [Box<dyn Member>]) -> Result<Ended, StoreError> {
+        let begun = Instant::now();
+        let alone = group.len() == 1;
+        for member in group.iter_mut() {
+            let keep = member.run(tx).await;
+            match tx.health() {
+                Health::Sound | Health::Doomed => {}
+                Health::Conflict => return Ok(Ended::Conflict(StoreError::TryLater)),
+                Health::Broken => {
+                    let broke = DbErr::Custom("the connection broke".to_owned());
+                    return Ok(Ended::Failed(StoreError::Commit(broke)));
+                }
+            }
+            if tx.is_spoilt() {
+                return Ok(Ended::Spoilt(StoreError::Duplicate));
+            }
+            if alone && !keep {
+                tx.control(Step::Rollback).await?;
+                tx.forget();
+                return Ok(Ended::Refused);
+            }
+            if keep {
+                tx.accept().await?
+            } else {
+                tx.refuse().await?
+            }
+            if tx.is_spoilt() {
+                return Ok(Ended::Spoilt(StoreError::Doomed));
+            }
+        }
+        let (asking, carried_out) = (tx.time_asking(), begun.elapsed());
+        phase("read", asking);
+        phase("carry_out", carried_out.saturating_sub(asking));
+        if let Err(error) = tx.write_all().await {
+            return match tx.health() {
+                Health::Sound | Health::Doomed => Ok(Ended::Spoilt(error)),
+                Health::Conflict | Health::Broken => Err(error),
+            };
+        }
+        let written = begun.elapsed();
+        phase("write", written.saturating_sub(carried_out));
+        let fault = self.shared.faults.as_ref().and_then(CommitFaults::take);
+        if fault == Some(CommitFault::Before) {
+            tx.control(Step::Rollback).await?;
+            return Err(CommitFaults::error());
+        }
+        tx.control(Step::Commit).await?;
+        phase("commit", begun.elapsed().saturating_sub(written));
+        if fault.is_some() { Err(CommitFaults::error()) } else { Ok(Ended::Committed) }
+    }
+}
+
+fn phase(name: &'static str, took: Duration) {
+    metrics::histogram!("ticketbridge_batch_seconds", "phase" => name).record(took.as_secs_f64());
+}
+
+fn chain(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    text
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "losers of a conflict must not meet again at once; no state depends on it"
+)]
+async fn wait_before_run(run: u32) {
+    let longest = CONFLICT_WAIT_MS << run.min(6);
+    tokio::time::sleep(Duration::from_millis(rand::random_range(0..=longest))).await;
+}

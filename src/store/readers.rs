@@ -1,0 +1,145 @@
+//! Connections that read. Each question runs in a task of its own: who asked may go away at any moment, and the connection is
+//! never put back in the middle of something.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sea_orm::{QueryResult, Value};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
+
+use crate::connection::{Address, Connection, executing};
+use crate::error::{StoreError, Trouble, trouble};
+use crate::state::State;
+
+/// A connection that rested longer is tried before it is trusted: the database may have gone away meanwhile.
+const TRUSTED_FOR: std::time::Duration = std::time::Duration::from_secs(5);
+
+struct Resting {
+    connection: Connection,
+    since: Instant,
+}
+
+struct Inner {
+    address: Address,
+    state: Arc<State>,
+    /// One permit for each connection that there may be.
+    room: Arc<Semaphore>,
+    /// The one that rested the shortest is taken first, so that few are open when little is asked.
+    resting: Mutex<Vec<Resting>>,
+}
+
+/// The connections that read. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Readers(Arc<Inner>);
+
+impl Readers {
+    /// Readers of an address, `most` at a time.
+    pub(crate) fn new(address: Address, state: Arc<State>, most: u32) -> Self {
+        let room = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1).max(1)));
+        Self(Arc::new(Inner { address, state, room, resting: Mutex::default() }))
+    }
+
+    fn resting(&self) -> std::sync::MutexGuard<'_, Vec<Resting>> {
+        self.0.resting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All rows of a SELECT.
+    pub(crate) async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+        let (readers, sql) = (self.clone(), sql.to_owned());
+        let asking = tokio::spawn(async move { readers.ask(&sql, values).await });
+        asking.await.map_err(|_| StoreError::Panicked)?
+    }
+
+    /// Makes sure that a connection can be had, and keeps it.
+    pub(crate) async fn open_one(&self) -> Result<(), StoreError> {
+        let connection = self.0.address.open().await?;
+        self.resting().push(Resting { connection, since: Instant::now() });
+        Ok(())
+    }
+
+    async fn ask(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+        let room = match timeout(self.0.address.limits().acquire, self.0.room.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => permit,
+            Ok(Err(_)) => return Err(StoreError::Closed),
+            Err(_) => return Err(StoreError::TryLater),
+        };
+        let rested = self.resting().pop();
+        let result = match rested {
+            // A statement that only reads can be put twice.
+            Some(Resting { connection, since }) if since.elapsed() > TRUSTED_FOR => {
+                match self.on(connection, sql, values.clone()).await {
+                    Err((_, Lost::Gone)) => self.on_new(sql, values).await,
+                    other => other.map_err(|(error, _)| error),
+                }
+            }
+            Some(Resting { connection, .. }) => self.on(connection, sql, values).await.map_err(|(error, _)| error),
+            None => self.on_new(sql, values).await,
+        };
+        drop(room);
+        result
+    }
+
+    async fn on_new(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+        let connection = self.0.address.open().await?;
+        self.on(connection, sql, values).await.map_err(|(error, _)| error)
+    }
+
+    async fn on(
+        &self,
+        mut connection: Connection,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> Result<Vec<QueryResult>, (StoreError, Lost)> {
+        self.0.state.count("readers", 1);
+        let asked = timeout(self.0.address.limits().patience(), connection.rows(sql, values)).await;
+        let error = match asked {
+            Ok(Ok(rows)) => {
+                self.put_back(connection).await;
+                return Ok(rows);
+            }
+            Ok(Err(error)) => error,
+            Err(_) => {
+                // Dropped, not closed: it would not answer to that either.
+                drop(connection);
+                return Err((StoreError::TryLater, Lost::Hangs));
+            }
+        };
+        self.0.state.note(&error);
+        match trouble(&error) {
+            Trouble::Clean => self.put_back(connection).await,
+            Trouble::Conflict | Trouble::Broken | Trouble::Damaged => {
+                let gone = !matches!(error, sea_orm::sqlx::Error::Database(_));
+                connection.close().await;
+                let lost = if gone { Lost::Gone } else { Lost::Refused };
+                return Err((StoreError::Statement(executing(error)), lost));
+            }
+        }
+        Err((StoreError::Statement(executing(error)), Lost::Refused))
+    }
+
+    async fn put_back(&self, connection: Connection) {
+        if self.0.state.is_closed() {
+            return connection.close().await;
+        }
+        self.resting().push(Resting { connection, since: Instant::now() });
+    }
+
+    /// Closes what rests; what is under way is closed when it comes back.
+    pub(crate) async fn close(&self) {
+        self.0.room.close();
+        let all: Vec<Resting> = self.resting().drain(..).collect();
+        for resting in all {
+            resting.connection.close().await;
+        }
+    }
+}
+
+/// How a question was lost.
+enum Lost {
+    /// The connection is gone: it may have been gone before the question.
+    Gone,
+    /// It does not answer.
+    Hangs,
+    /// The database said no.
+    Refused,
+}

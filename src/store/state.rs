@@ -1,0 +1,94 @@
+//! What is known of the database's state: whether it takes commits, and whether it is whole.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use sea_orm::sqlx;
+
+use crate::error::{Trouble, trouble};
+
+/// Shared by all connections of a store.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Why the last transaction could not be begun or committed.
+    broken: Mutex<Option<String>>,
+    /// What says that the database is damaged.
+    damaged: Mutex<Option<String>>,
+    closed: AtomicBool,
+    statements: AtomicU64,
+}
+
+fn read(slot: &Mutex<Option<String>>) -> Option<String> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn put(slot: &Mutex<Option<String>>, value: Option<String>) {
+    *slot.lock().unwrap_or_else(PoisonError::into_inner) = value;
+}
+
+impl State {
+    /// A commit was confirmed: the database takes them.
+    pub(crate) fn committed(&self) {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        if broken.take().is_some() {
+            tracing::info!("the database takes commits again");
+            metrics::gauge!("ticketbridge_writer_broken").set(0.0);
+        }
+    }
+
+    /// A transaction could not be begun or committed.
+    pub(crate) fn broke(&self, why: &str) {
+        let was = self.writer_trouble();
+        put(&self.broken, Some(why.to_owned()));
+        metrics::gauge!("ticketbridge_writer_broken").set(1.0);
+        if was.is_none() {
+            tracing::error!("the database takes no commits; senders are asked to come again: {why}");
+        }
+    }
+
+    /// Why the database takes no commits, as far as is known.
+    pub(crate) fn writer_trouble(&self) -> Option<String> {
+        read(&self.broken)
+    }
+
+    /// Looks whether an error says that the database is damaged.
+    pub(crate) fn note(&self, error: &sqlx::Error) {
+        if trouble(error) == Trouble::Damaged {
+            let was = read(&self.damaged);
+            put(&self.damaged, Some(error.to_string()));
+            if was.is_none() {
+                tracing::error!("the database is damaged; restore it from a copy: {error}");
+            }
+        }
+    }
+
+    /// What a look at the whole database has shown.
+    pub(crate) fn looked(&self, damage: Option<String>) {
+        if let Some(damage) = &damage {
+            tracing::error!("the database is damaged; restore it from a copy: {damage}");
+        }
+        put(&self.damaged, damage);
+    }
+
+    pub(crate) fn damage(&self) -> Option<String> {
+        read(&self.damaged)
+    }
+
+    /// Statements were run; `of` says on whose connections.
+    pub(crate) fn count(&self, of: &'static str, statements: u64) {
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+        metrics::counter!("ticketbridge_statements_total", "of" => of).increment(statements);
+    }
+
+    pub(crate) fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
