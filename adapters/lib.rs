@@ -10,6 +10,7 @@ mod fat_events;
 pub mod kakao;
 mod objects;
 pub mod reading;
+mod rewrites;
 pub mod settings;
 pub mod standard_webhooks;
 pub mod ticketing_http;

@@ -34,6 +34,9 @@ const SIGNATURES_MAX: usize = 16;
 
 const SECRET_PREFIX: &str = "whsec_";
 const VERSION_PREFIX: &str = "v1,";
+const VERSION: &str = "v1";
+/// Characters of a version's name.
+const VERSION_CHARS_MAX: usize = 4;
 /// Both spellings of base64 occur in secrets, with and without padding.
 const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
@@ -62,11 +65,25 @@ pub enum SecretError {
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// Reads `whsec_<base64>`.
+    /// Reads `whsec_<base64>`, in either alphabet of base64; a byte order mark, blanks around it and the version in front, which come
+    /// along when it is copied, are left out.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let text = text.strip_prefix(VERSION_PREFIX).unwrap_or(text);
         let encoded = text.strip_prefix(SECRET_PREFIX).ok_or(SecretError::Prefix)?;
-        let key = ANY_PADDING.decode(encoded).map_err(|_| SecretError::Base64)?;
+        let key = decode(encoded).ok_or(SecretError::Base64)?;
         if key.is_empty() { Err(SecretError::Empty) } else { Ok(Self(key)) }
+    }
+
+    /// The keys of a signer who does not decode the text, with and without what stands before it.
+    fn taken_as_text(&self) -> Vec<Secret> {
+        let padded = STANDARD.encode(&self.0);
+        let bare = padded.trim_end_matches('=').to_owned();
+        [padded, bare]
+            .into_iter()
+            .flat_map(|text| [format!("{SECRET_PREFIX}{text}"), text])
+            .map(|text| Secret(text.into_bytes()))
+            .collect()
     }
 
     /// The signature's 32 bytes.
@@ -127,15 +144,16 @@ impl Secrets {
     pub fn verify<'h>(&self, headers: &'h HeaderMap, body: &[u8], now: UnixMillis) -> Result<Proof<'h>, AuthError> {
         let id = header(headers, &ID, "the header webhook-id")?;
         let timestamp = header(headers, &TIMESTAMP, "the header webhook-timestamp")?;
-        let signatures = header(headers, &SIGNATURE, "the header webhook-signature")?;
+        header(headers, &SIGNATURE, "the header webhook-signature")?;
+        once(headers)?;
         check_timestamp(timestamp, now)?;
-        let key_index = self.matching(id, timestamp, body, signatures).ok_or(AuthError::BadSignature)?;
+        let key_index = self.matching(id, timestamp, body, headers).ok_or(AuthError::BadSignature)?;
         Ok(Proof { id, key_index })
     }
 
-    /// The secret that made one of `signatures`.
-    fn matching(&self, id: &str, timestamp: &str, body: &[u8], signatures: &str) -> Option<usize> {
-        let offered: Vec<Vec<u8>> = offered(signatures).filter_map(|text| ANY_PADDING.decode(text).ok()).collect();
+    /// The secret that made one of the signatures.
+    fn matching(&self, id: &str, timestamp: &str, body: &[u8], headers: &HeaderMap) -> Option<usize> {
+        let offered: Vec<Vec<u8>> = offered(headers).into_iter().filter_map(decode).collect();
         let mut found = None;
         for (index, secret) in self.0.iter().enumerate() {
             let expected = secret.tag(id, timestamp, body);
@@ -164,28 +182,50 @@ impl Secrets {
                 Err(error) => steps.push(step(words, error.to_string(), false)),
             }
         }
-        let [Ok(id), Ok(timestamp), Ok(signatures)] = names.map(|(name, words)| header(headers, name, words)) else {
+        let [Ok(id), Ok(timestamp), Ok(_)] = names.map(|(name, words)| header(headers, name, words)) else {
             return steps;
         };
+        if let Err(error) = once(headers) {
+            steps.push(step("headers once", error.to_string(), false));
+        }
         match check_timestamp(timestamp, now) {
             Ok(()) => steps.push(step("time", "within 300 s of now".into(), true)),
             Err(error) => steps.push(step("time", error.to_string(), false)),
         }
         let signed = format!("{id}.{timestamp}.<{} bytes of body>", body.len());
         steps.push(VerifyStep { what: "what is signed".into(), found: signed, ok: None });
-        let count = offered(signatures).count();
+        let count = offered(headers).len();
         steps.push(step("signatures of version v1", count.to_string(), count > 0));
-        match self.matching(id, timestamp, body, signatures) {
+        match self.matching(id, timestamp, body, headers) {
             Some(index) => {
                 steps.push(step("signature", format!("made with secret {} of {}", index + 1, self.0.len()), true))
             }
-            None => steps.push(step(
-                "signature",
-                format!("made with none of the {} secrets configured", self.0.len()),
-                false,
-            )),
+            None => {
+                let found = format!("made with none of the {} secrets configured", self.0.len());
+                steps.push(step("signature", found, false));
+                steps.push(step("where it differs", self.mistake(id, timestamp, body, headers).to_owned(), false));
+            }
         }
         steps
+    }
+
+    /// Which of the known mistakes of signers would have given one of the signatures.
+    fn mistake(&self, id: &str, timestamp: &str, body: &[u8], headers: &HeaderMap) -> &'static str {
+        let offered: Vec<Vec<u8>> = offered(headers).into_iter().filter_map(decode).collect();
+        let fits = |secret: &Secret, body: &[u8]| {
+            let tag = secret.tag(id, timestamp, body);
+            offered.iter().any(|signature| bool::from(signature.as_slice().ct_eq(&tag)))
+        };
+        let any = |body: &[u8]| self.0.iter().any(|secret| fits(secret, body));
+        if any(body.trim_ascii()) || any(&[body, b"\n"].concat()) {
+            "the body has a line end or blanks more or less than when it was signed"
+        } else if crate::rewrites::of(body).iter().any(|body| any(body)) {
+            "the body was written anew: blanks, escapes or the order of keys differ from what was signed"
+        } else if self.0.iter().flat_map(Secret::taken_as_text).any(|secret| fits(&secret, body)) {
+            "the signer took the secret's text for the key; the key is what follows whsec_, decoded from base64"
+        } else {
+            "none of the known mistakes: the secret, the id, the time stamp or the body is another one"
+        }
     }
 }
 
@@ -208,9 +248,40 @@ fn header<'h>(headers: &'h HeaderMap, name: &HeaderName, words: &'static str) ->
     value.ok_or(AuthError::Missing(words))
 }
 
-/// The signatures of our version, without its name.
-fn offered(signatures: &str) -> impl Iterator<Item = &str> {
-    signatures.split_ascii_whitespace().take(SIGNATURES_MAX).filter_map(|one| one.strip_prefix(VERSION_PREFIX))
+/// The signatures of our version, without its name. A header may stand on several lines, and proxies join them by commas, which also
+/// stand between a version and its signature.
+fn offered(headers: &HeaderMap) -> Vec<&str> {
+    let mut found = Vec::new();
+    for line in headers.get_all(SIGNATURE).iter().filter_map(|value| value.to_str().ok()) {
+        let mut is_ours = false;
+        for part in line.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|part| !part.is_empty()) {
+            if is_version(part) {
+                is_ours = part == VERSION;
+            } else if std::mem::take(&mut is_ours) {
+                found.push(part);
+            }
+        }
+    }
+    found.truncate(SIGNATURES_MAX);
+    found
+}
+
+/// Whether a part of the header names a version: `v1`, `v2`, `v1a`.
+fn is_version(part: &str) -> bool {
+    part.len() <= VERSION_CHARS_MAX && part.starts_with('v') && part[1..].starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Base64 in either of its alphabets, with and without padding.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    ANY_PADDING.decode(text.replace('-', "+").replace('_', "/")).ok()
+}
+
+/// An id or a time that comes twice could be read in two ways.
+fn once(headers: &HeaderMap) -> Result<(), AuthError> {
+    match [&ID, &TIMESTAMP].into_iter().any(|name| headers.get_all(name).iter().count() > 1) {
+        true => Err(AuthError::Ambiguous(Cow::Borrowed("the id or the time stamp comes twice"))),
+        false => Ok(()),
+    }
 }
 
 fn check_timestamp(text: &str, now: UnixMillis) -> Result<(), AuthError> {
@@ -307,6 +378,60 @@ mod tests {
     }
 
     #[test]
+    fn the_signatures_may_stand_on_lines_and_between_commas() {
+        let (secret, id, at, body, good) = PUBLISHED[0];
+        let secrets = Secrets::parse([secret]).unwrap();
+        let url_safe = good[3..].replace('+', "-").replace('/', "_");
+        let other = "v1,bm9ldHU=";
+        for lines in [
+            vec![other.to_owned(), good.to_owned()],
+            vec![format!("{other},{good}")],
+            vec![format!("{good}, {other}")],
+            vec![format!("v1, {good}")],
+            vec![format!("v2,{} {good}", &good[3..])],
+            vec![format!("v1,{url_safe}")],
+            vec![format!("v1,{}", good[3..].trim_end_matches('='))],
+        ] {
+            let mut headers = message(id, &at.to_string(), &lines[0]);
+            for line in &lines[1..] {
+                headers.append(SIGNATURE, line.parse().unwrap());
+            }
+            let proof = secrets.verify(&headers, body.as_bytes(), UnixMillis::from_seconds(at));
+            assert!(proof.is_ok(), "{lines:?}: {proof:?}");
+        }
+        let mut headers = message(id, &at.to_string(), good);
+        headers.append(ID, "msg_other".parse().unwrap());
+        let twice = secrets.verify(&headers, body.as_bytes(), UnixMillis::from_seconds(at));
+        assert!(matches!(twice, Err(AuthError::Ambiguous(_))), "{twice:?}");
+    }
+
+    #[test]
+    fn the_explanation_names_the_mistake() {
+        let (secret, id, at, _, _) = PUBLISHED[0];
+        let secrets = Secrets::parse([secret]).unwrap();
+        let body = r#"{"b":"é","a":[1,2]}"#;
+        let signed = |key: &[u8], body: &str| {
+            format!("v1,{}", STANDARD.encode(Secret(key.to_vec()).tag(id, &at.to_string(), body.as_bytes())))
+        };
+        let key = secrets.0[0].0.clone();
+        for (signature, words) in [
+            (signed(&key, "{\"a\":[1,2],\"b\":\"é\"}"), "written anew"),
+            (signed(&key, "{\"b\": \"é\", \"a\": [1, 2]}"), "written anew"),
+            (signed(&key, "{\"b\":\"\\u00e9\",\"a\":[1,2]}"), "written anew"),
+            (signed(&key, &format!("{body}\n")), "line end"),
+            (signed(secret.as_bytes(), body), "the secret's text"),
+            (signed(secret.trim_start_matches("whsec_").as_bytes(), body), "the secret's text"),
+            (signed(b"another", body), "none of the known"),
+        ] {
+            let headers = message(id, &at.to_string(), &signature);
+            let steps = secrets.explain(&headers, body.as_bytes(), UnixMillis::from_seconds(at));
+            let told = &steps.last().unwrap().found;
+            assert!(told.contains(words), "{words}: {told}");
+            assert!(steps.iter().all(|step| !step.found.contains(&secret[6..])));
+        }
+    }
+
+    #[test]
     fn anything_changed_is_refused() {
         let (secret, _, at, body, good) = PUBLISHED[0];
         let time = at.to_string();
@@ -371,6 +496,10 @@ mod tests {
         assert_eq!(Secret::parse("whsec_not base64!"), Err(SecretError::Base64));
         assert_eq!(Secret::parse("whsec_"), Err(SecretError::Empty));
         assert_eq!(Secret::parse("whsec_QUI"), Secret::parse("whsec_QUI="));
+        for copied in ["\u{feff}whsec_QUI=", " whsec_QUI=\n", "v1,whsec_QUI=", "\u{feff}v1,whsec_QUI"] {
+            assert_eq!(Secret::parse(copied), Secret::parse("whsec_QUI="), "{copied:?}");
+        }
+        assert_eq!(Secret::parse("whsec_-_8"), Secret::parse("whsec_+/8="));
         let text = PUBLISHED[0].0;
         assert_eq!(Secrets::parse([text; SECRETS_MAX]).map(|s| s.0.len()), Ok(SECRETS_MAX));
         assert_eq!(Secrets::parse([text; SECRETS_MAX + 1]), Err(SecretError::Count));
@@ -387,7 +516,7 @@ mod tests {
         assert!(steps.iter().all(|s| s.ok != Some(false)), "{steps:?}");
         let steps = secrets.explain(&message(id, "1614265330000", good), body.as_bytes(), now);
         let wrong: Vec<_> = steps.iter().filter(|s| s.ok == Some(false)).map(|s| s.what.as_str()).collect();
-        assert_eq!(wrong, ["time", "signature"]);
+        assert_eq!(wrong, ["time", "signature", "where it differs"]);
         assert_eq!(secrets.explain(&HeaderMap::new(), b"", now).len(), 3);
     }
 }

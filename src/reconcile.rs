@@ -267,6 +267,20 @@ async fn take_whole(
     }
 }
 
+/// Compares one order with what its channel has just said of it; what differs is repaired or logged.
+///
+/// # Errors
+/// Store errors.
+pub(crate) async fn compare_one(worker: &Worker, order: &Order, view: &ChannelView) -> Result<(), EngineError> {
+    let mut report = Reconciliation::default();
+    compare_channel(worker, order, view, &mut report).await?;
+    for difference in report.differences.iter().filter(|difference| !difference.repaired) {
+        tracing::warn!(order = %difference.order_id, partner = %difference.partner, field = difference.field,
+            "the books differ: {}", difference.reason);
+    }
+    Ok(())
+}
+
 async fn compare_channel(
     worker: &Worker,
     order: &Order,

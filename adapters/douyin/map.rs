@@ -7,7 +7,9 @@ use ticketbridge_core::command::{
     RequestBooking, Sale,
 };
 use ticketbridge_core::id::{ExternalId, ProductCode};
-use ticketbridge_core::limits::{AMOUNT_MAX, BOOKING_DAYS_AHEAD_MAX, QUANTITY_MAX, VISITORS_MAX};
+use ticketbridge_core::limits::{
+    AMOUNT_MAX, BOOKING_DAYS_AHEAD_MAX, EXTERNAL_ID_CHARS_MAX, QUANTITY_MAX, VISITORS_MAX,
+};
 use ticketbridge_core::money::PaymentMode;
 use ticketbridge_core::order::{CancelReason, OrderKind, RefundKind, RefundSource, TicketKind, TicketRequest};
 use ticketbridge_core::personal::{Document, DocumentNumber, DocumentType, Person, PersonName, Phone};
@@ -228,6 +230,10 @@ impl Mapper<'_> {
     }
 
     fn sale(&self, wire: &SaleWire, id: String, kind: OrderKind, placed_at: UnixMillis) -> Result<Sale, DecodeError> {
+        // Several merchants may share an application: what is another one's is not sold here.
+        if wire.account_id.0.as_ref().is_some_and(|account| *account != self.settings.account_id) {
+            return Err(DecodeError::new("account_id", "is another merchant's, not the configured one"));
+        }
         let none = Amount::default();
         let amount = wire.amount.as_ref().unwrap_or(&none);
         let gross = amount_of(amount.origin_amount.or(amount.pay_amount), "amount.origin_amount")?;
@@ -526,6 +532,35 @@ fn pull_calendar(body: &[u8]) -> Result<Inbound, DecodeError> {
     Ok(Inbound::Query(Query::Calendar { product, from, to }))
 }
 
+/// How deep a pushed message is searched for the order that it is about.
+const PUSH_DEPTH_MAX: usize = 6;
+
+fn number_of(id: &Value) -> Option<ExternalId> {
+    match id {
+        Value::String(text) if (1..=EXTERNAL_ID_CHARS_MAX).contains(&text.chars().count()) => {
+            Some(ExternalId(text.clone()))
+        }
+        Value::Number(number) => Some(ExternalId(number.to_string())),
+        _ => None,
+    }
+}
+
+/// The first order named anywhere in a message: those about certificates name it inside their lists (17.2).
+fn order_in(content: &Value, depth: usize) -> Option<ExternalId> {
+    let deeper = depth.checked_sub(1)?;
+    match content {
+        Value::Object(map) => {
+            map.get("order_id").and_then(number_of).or_else(|| map.values().find_map(|value| order_in(value, deeper)))
+        }
+        Value::Array(items) => items.iter().find_map(|value| order_in(value, deeper)),
+        // Some are JSON as text once more.
+        Value::String(text) if text.starts_with(['{', '[']) => {
+            serde_json::from_str::<Value>(text).ok().and_then(|inner| order_in(&inner, deeper))
+        }
+        _ => None,
+    }
+}
+
 fn webhook(request: &Verified<'_>) -> Result<Inbound, DecodeError> {
     let wire: wire::WebhookWire = read(request.body())?;
     // Text in practice, an object on one copy of the page (D-11).
@@ -538,11 +573,7 @@ fn webhook(request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         let challenge = content.get("challenge").ok_or_else(|| missing("content.challenge"))?;
         return Ok(Inbound::Ping(HttpReply::json(StatusCode::OK, &json!({ "challenge": challenge }))));
     }
-    let about = content.pointer("/order/order_id").and_then(|id| match id {
-        Value::String(text) if !text.is_empty() => Some(ExternalId(text.clone())),
-        Value::Number(number) => Some(ExternalId(number.to_string())),
-        _ => None,
-    });
+    let about = content.pointer("/order/order_id").and_then(number_of).or_else(|| order_in(&content, PUSH_DEPTH_MAX));
     let named = request.raw().headers.get("msg-id").and_then(|value| value.to_str().ok()).filter(|id| !id.is_empty());
     // A message without a number is its own content.
     let key =

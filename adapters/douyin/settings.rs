@@ -37,6 +37,9 @@ const ACCEPTANCE_LIMIT: Millis = Millis::minutes(10);
 /// Time for the decision on a refund (`protocols/douyin.md` 11).
 const REVIEW_LIMIT: Millis = Millis::hours(72);
 
+/// Warnings before it, unless the settings say otherwise. One official page says 24 hours where the others say 72: the first warning
+/// comes four hours before the shorter limit would be over.
+const REVIEW_WARN_BEFORE: [Millis; 3] = [Millis::hours(52), Millis::hours(24), Millis::hours(4)];
 /// How old a signed call may be, unless the settings say otherwise: far longer than the platform repeats one, which it does for
 /// minutes, and for refunds by the hour.
 const SIGNATURE_AGE_MAX: Millis = Millis::hours(7 * 24);
@@ -176,7 +179,9 @@ impl Reader<'_> {
     }
 
     fn review_warnings(&mut self, limit: Millis) -> Vec<Millis> {
-        let Some(value) = self.table.get("review_warn_before") else { return Vec::new() };
+        let Some(value) = self.table.get("review_warn_before") else {
+            return REVIEW_WARN_BEFORE.into_iter().filter(|before| *before < limit).collect();
+        };
         let Some(listed) = value.as_array().filter(|listed| listed.len() <= WARNINGS_MAX) else {
             let problem = format!("is not a list of at most {WARNINGS_MAX} lengths of time");
             self.problem("review_warn_before", problem, "write for example [\"24h\", \"4h\"]");

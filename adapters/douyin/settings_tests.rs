@@ -47,6 +47,7 @@ fn what_is_left_out_has_the_platforms_value() {
     assert_eq!(settings.api_base, "https://open.douyin.com");
     assert_eq!(settings.creation, Creation::AfterPayment);
     assert_eq!(settings.rules.review_limit, Millis::hours(72));
+    assert_eq!(settings.rules.review_warn_before, [Millis::hours(52), Millis::hours(24), Millis::hours(4)]);
     assert_eq!(settings.signature_age_max, Millis::hours(7 * 24));
     assert_eq!(settings.rules.time_zone, TimeZone::SHANGHAI);
     assert!(!settings.rules.price_check);

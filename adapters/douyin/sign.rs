@@ -6,6 +6,9 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -196,6 +199,26 @@ fn explain_push(settings: &Settings, raw: RawRequest<'_>, step: &mut impl FnMut(
         let computed = sign_webhook(&app.client_secret, raw.body);
         let ok = presented.is_some_and(|p| same(p, &computed));
         step(&format!("SHA-1 with the secret of {}", app.client_key), computed, Some(ok));
+        if let (false, Some(presented)) = (ok, presented) {
+            step("where it differs", push_mistakes(app, presented, raw.body).to_owned(), Some(false));
+        }
+    }
+}
+
+/// The same for a pushed message.
+fn push_mistakes(app: &App, presented: &str, body: &[u8]) -> &'static str {
+    let by = |key: &[u8], body: &[u8]| {
+        same(presented, &hex::encode(sha1::Sha1::new_with_prefix(key).chain_update(body).finalize()))
+    };
+    let secret = app.client_secret.as_bytes();
+    if by(secret, body.trim_ascii()) || by(secret, &[body, b"\n"].concat()) {
+        "the body has a line end or blanks more or less than when it was signed"
+    } else if crate::rewrites::of(body).iter().any(|body| by(secret, body)) {
+        "the body was written anew: blanks, escapes or the order of keys differ from what was signed"
+    } else if derived_keys(&app.client_secret).iter().any(|key| by(key, body)) {
+        "the signer made a key of the secret's text; the text itself is the key"
+    } else {
+        "none of the known mistakes: the secret or the body is another one"
     }
 }
 
@@ -244,6 +267,30 @@ fn explain_call(
     }
 }
 
+/// What a signer may have made of the secret's text: decoded, hashed, in other letters, with a line end.
+fn derived_keys(secret: &str) -> Vec<Vec<u8>> {
+    let hashed = [Sha256::digest(secret).to_vec(), md5::Md5::digest(secret).to_vec()];
+    let mut keys = vec![
+        secret.to_ascii_uppercase().into_bytes(),
+        secret.to_ascii_lowercase().into_bytes(),
+        format!("{secret}\n").into_bytes(),
+        format!("{secret}&").into_bytes(),
+    ];
+    keys.extend(hashed.iter().map(|digest| hex::encode(digest).into_bytes()));
+    keys.extend(hashed);
+    keys.extend(hex::decode(secret));
+    keys.extend(STANDARD.decode(secret));
+    keys.extend(URL_SAFE.decode(secret));
+    keys.retain(|key| key != secret.as_bytes());
+    keys
+}
+
+fn hmac_hex(secret: &str, part: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(part);
+    hex::encode(mac.finalize().into_bytes())
+}
+
 /// The known mistakes of integrators: which of them would have given the presented signature.
 fn mistakes(
     app: &App,
@@ -265,11 +312,18 @@ fn mistakes(
         .collect();
     let undecoded: Vec<(&str, &str)> =
         raw.query.split('&').map(|segment| segment.split_once('=').unwrap_or((segment, ""))).collect();
-    let compact = serde_json::from_slice::<serde_json::Value>(raw.body).map(|v| v.to_string()).unwrap_or_default();
+    let part = signed_part(pairs, raw.body);
+    let by = |key: &[u8]| same(presented, &hex::encode(Sha256::new_with_prefix(key).chain_update(&part).finalize()));
     if fits(&signed_part(pairs, trimmed)) || fits(&signed_part(pairs, &with_newline)) {
         "the body has a line end or blanks more or less than when it was signed"
-    } else if fits(&signed_part(pairs, compact.as_bytes())) {
-        "the body was written anew: blanks or escapes differ from what was signed"
+    } else if crate::rewrites::of(raw.body).iter().any(|body| fits(&signed_part(pairs, body))) {
+        "the body was written anew: blanks, escapes or the order of keys differ from what was signed"
+    } else if derived_keys(&app.client_secret).iter().any(|key| by(key)) {
+        "the signer made a key of the secret's text; the text itself is the key"
+    } else if same(presented, &hmac_hex(&app.client_secret, &part)) {
+        "the signer used HMAC; the secret is only put in front"
+    } else if same(presented, &md5_hex(&app.client_secret, &part)) {
+        "the header bears the MD5 of the address; it bears SHA-256"
     } else if fits(&[b"&".as_slice(), &signed_part(pairs, raw.body)].concat()) {
         "the signer put two & behind the secret; there is one"
     } else if fits(&signed_part(&from_header, raw.body)) {

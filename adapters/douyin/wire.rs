@@ -104,6 +104,7 @@ pub(super) struct PersonWire {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
 pub(super) struct SaleWire {
+    pub(super) account_id: Id,
     pub(super) order_id: Id,
     pub(super) source_order_id: Id,
     pub(super) coupon_order_id: Id,

@@ -1,10 +1,12 @@
 //! `ticketbridge verify`: a captured request, checked step by step.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ticketbridge_core::ChannelId;
+use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::port::{Context, RawRequest};
 
 use crate::cli::{ConfigDir, fail, say, warn};
@@ -13,7 +15,13 @@ use crate::config::{Config, Environment};
 use crate::registry::Registry;
 
 pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode {
-    let bytes = match std::fs::read(file) {
+    let bytes = match read_capped(file) {
+        Ok(bytes) if bytes.len() as u64 > REQUEST_BYTES_MAX => {
+            return fail(format!(
+                "{} is no captured request: it is longer than {REQUEST_BYTES_MAX} bytes",
+                file.display()
+            ));
+        }
         Ok(bytes) => bytes,
         Err(error) => return fail(format!("{} cannot be read: {error}", file.display())),
     };
@@ -58,6 +66,16 @@ pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode
         }
         Err(error) => fail(format!("not verified: {error}")),
     }
+}
+
+/// Bytes of a captured request: the largest body that is taken, its headers, and what a proxy writes around them.
+const REQUEST_BYTES_MAX: u64 = 2 * BODY_BYTES_MAX as u64;
+
+/// One byte more than is allowed at most: what never ends is not read to its end.
+fn read_capped(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(file)?.take(REQUEST_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// A plain HTTP/1.1 message: request line, headers, an empty line, the body.

@@ -210,6 +210,32 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// A hint is a reason to read: the channel is asked at once how this order stands. However many hints come, one question waits.
+    pub(crate) async fn follow_up(
+        &self,
+        tx: &Tx,
+        order: &OrderId,
+        channel: &ticketbridge_core::ChannelId,
+        about: &ticketbridge_core::ExternalId,
+    ) -> Result<(), EngineError> {
+        let question = NewJob {
+            id: delivery_id(&self.moment.seed.order(), 0, 0),
+            order: order.clone(),
+            destination: channel_destination(channel),
+            call: "read_back".to_owned(),
+            effect: Effect::ReadBack { channel: channel.clone(), about: about.clone() },
+            seq: 0,
+            holds_up: false,
+            due_at: self.moment.now,
+            created_at: self.moment.now,
+            traceparent: self.traceparent.clone(),
+        };
+        if !self.is_lined_up(tx, &question).await? {
+            self.line_up(tx, &question).await?;
+        }
+        Ok(())
+    }
+
     /// Whether the same waits already. What changes something is then due no later than the new one would be; a look keeps its time,
     /// or the cancellation that it asks for would bring the next look forward, for ever.
     async fn is_lined_up(&self, tx: &Tx, job: &NewJob) -> Result<bool, EngineError> {

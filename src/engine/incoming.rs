@@ -255,6 +255,14 @@ impl Engine {
         verdict: Verdict,
         order_id: Option<OrderId>,
     ) -> Result<(), EngineError> {
+        let moment = self.moment();
+        let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
+        let about = match &incoming.inbound {
+            Inbound::Hint { about, .. } => about.clone(),
+            Inbound::Ping(_) | Inbound::Query(_) | Inbound::Message(_) => None,
+        };
+        let around = Arc::new((incoming.running.clone(), actor, incoming.channel.id.clone(), about));
+        let traceparent = incoming.traceparent.clone();
         let meaning = self.meaning(incoming);
         let content = meaning.clone().unwrap_or_else(|| body_sha256(&incoming.body));
         let parts = [incoming.channel.id.as_str(), incoming.endpoint.name, key, &content, "noted"];
@@ -263,16 +271,27 @@ impl Engine {
             .store
             .write("note", move |tx: &Tx| {
                 let (new, order_id) = (new.clone(), order_id.clone());
+                let (around, traceparent) = (around.clone(), traceparent.clone());
                 Box::pin(async move {
                     tx.insert_inbox(&new.row()).await?;
-                    tx.finish_inbox(&new.id, verdict, order_id.as_ref(), None).await
+                    tx.finish_inbox(&new.id, verdict, order_id.as_ref(), None).await?;
+                    let (running, actor, channel, about) = &*around;
+                    if let (Some(order), Some(about)) = (&order_id, about) {
+                        let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent };
+                        change.follow_up(tx, order, channel, about).await?;
+                    }
+                    Ok(())
                 })
             })
             .await;
         match result {
+            Ok(()) => {
+                self.work.notify_one();
+                Ok(())
+            }
             // Noted before: nothing is lost.
-            Ok(()) | Err(StoreError::Duplicate) => Ok(()),
-            Err(other) => Err(other.into()),
+            Err(EngineError::Store(StoreError::Duplicate)) => Ok(()),
+            Err(other) => Err(other),
         }
     }
 

@@ -34,6 +34,9 @@ const NOTING_MARGIN: Millis = Millis::seconds(1);
 /// When the service cannot take a message, the sender may come again after this.
 const COME_AGAIN: Millis = Millis::seconds(10);
 
+/// Characters of a stranger's word that the log shows.
+const WORD_CHARS_SHOWN_MAX: usize = 64;
+
 /// How a call ended, for the log, the metrics and the record of calls.
 struct Ended {
     reply: Response,
@@ -66,6 +69,7 @@ pub async fn receive(
             .into_response();
     };
     let Some(endpoint) = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == call).copied() else {
+        note_unknown(&shared, &channel, shared.caller(peer, request.headers(), &running), &call);
         return Problem::new(StatusCode::NOT_FOUND, "unknown_call", "this channel has no such call").into_response();
     };
     if request.method() != Method::POST {
@@ -123,6 +127,17 @@ pub async fn receive(
         );
     }
     ended.reply
+}
+
+/// A call that nobody answers: an address that was typed wrongly into a console, or one that is new. It leaves a trace, so that it is found;
+/// not more of them than its caller may make calls.
+fn note_unknown(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: Caller, call: &str) {
+    metrics::counter!("ticketbridge_unknown_calls_total", "channel" => channel.id.to_string()).increment(1);
+    if shared.callers.may_fail(caller, channel.rate_per_caller) {
+        let named: String = call.chars().take(WORD_CHARS_SHOWN_MAX).collect();
+        tracing::warn!(channel = %channel.id, call = %named.escape_debug(),
+            "the channel has no such call; is its address in the console right?");
+    }
 }
 
 /// Whether the caller may come in at all; before anything of the message is looked at.

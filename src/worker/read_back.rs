@@ -1,12 +1,14 @@
 //! One question to a channel: how does an order stand that we know of by a later message only, or whose messages contradict
 //! each other?
 
-use ticketbridge_core::port::CallResult;
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{CallResult, Context, HttpResponse};
 use ticketbridge_core::retry::Next;
 use ticketbridge_core::{ChannelId, ExternalId};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
+use crate::registry::RegisteredChannel;
 use crate::worker::Worker;
 
 impl Worker {
@@ -17,8 +19,14 @@ impl Worker {
         };
         // One that was asked for because its messages contradict each other is known under this delivery's own order.
         let known = self.engine.store().resolve_ref(id, about).await?.and_then(|row| row.order);
-        if known.is_some_and(|order| order != job.order) {
+        if known.as_ref().is_some_and(|order| *order != job.order) {
             return self.end(job, JobEnd::Dropped { reason: "the order is known by now".to_owned() }).await;
+        }
+        if known.is_some()
+            && let Some(order) = self.engine.store().load_order(&job.order).await?
+            && self.can_only_be_queried(&channel, &order)
+        {
+            return self.compare_with_channel(job, &channel, &order).await;
         }
         let write = |cx: &ticketbridge_core::port::Context<'_>| channel.channel.read_back(about, cx);
         let read = |response: &ticketbridge_core::port::HttpResponse| channel.channel.read_read_back(response);
@@ -44,9 +52,49 @@ impl Worker {
             CallResult::Absent => "the channel does not know the order".to_owned(),
             CallResult::Overtaken | CallResult::TokenRejected => "no answer to a question".to_owned(),
         };
+        self.ask_again(job, error).await
+    }
+
+    async fn ask_again(&self, job: &Job, error: String) -> Result<(), EngineError> {
         match self.again(job, None) {
             Next::At(due_at) => self.end(job, JobEnd::Retry { due_at, read_back: false, error }).await,
             Next::GiveUp => self.end(job, JobEnd::Dead { error }).await,
         }
+    }
+
+    /// Whether the channel tells how it sees an order, and not the whole of it.
+    fn can_only_be_queried(&self, channel: &RegisteredChannel, order: &Order) -> bool {
+        let now = self.engine.clock().now();
+        let cx = Context { now, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+        channel.channel.read_back(&order.channel_order_id, &cx).is_err()
+            && channel.channel.order_query(order, &cx).is_ok()
+    }
+
+    /// Compares one order with how its channel sees it, as the nightly comparison does.
+    async fn compare_with_channel(
+        &self,
+        job: &Job,
+        channel: &RegisteredChannel,
+        order: &Order,
+    ) -> Result<(), EngineError> {
+        let write = |cx: &Context<'_>| channel.channel.order_query(order, cx);
+        let read = |response: &HttpResponse| channel.channel.read_order_query(order, response);
+        let exchange = match self.exchange(job, channel, &write, &read).await {
+            Ok(exchange) => exchange,
+            Err(error) => return self.end(job, JobEnd::Dropped { reason: error.to_string() }).await,
+        };
+        let error = match exchange.result {
+            CallResult::Done(view) => {
+                crate::reconcile::compare_one(self, order, &view).await?;
+                return self.end(job, JobEnd::Delivered).await;
+            }
+            CallResult::Refused { code, why } => {
+                return self.end(job, JobEnd::Dead { error: format!("{why} ({code})") }).await;
+            }
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => why.into_owned(),
+            CallResult::Absent => "the channel does not know the order".to_owned(),
+            CallResult::Overtaken | CallResult::TokenRejected => "no answer to a question".to_owned(),
+        };
+        self.ask_again(job, error).await
     }
 }

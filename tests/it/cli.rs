@@ -144,6 +144,9 @@ async fn verify_says_of_a_captured_request_whether_it_is_believed_and_never_the_
         assert!(out.contains(CLIENT_KEY) && out.contains(words), "it says which application, and what is wrong: {out}");
         assert!(!format!("{out}{err}").contains(CLIENT_SECRET), "the secret is shown: {out}{err}");
     }
+    let endless = said(place.run(&["verify", "--channel", "douyin-main", "--request", "/dev/zero"]).await);
+    assert_eq!(endless.0, Some(1));
+    assert!(endless.2.contains("no captured request"), "{}", endless.2);
     let (code, _, err) = said(place.run(&["verify", "--channel", "douyin-main", "--request", "no-such-file"]).await);
     assert_eq!(code, Some(1));
     assert!(err.contains("no-such-file"), "{err}");

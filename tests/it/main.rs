@@ -39,6 +39,8 @@ mod korea_orders;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod offers;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;
