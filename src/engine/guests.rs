@@ -72,6 +72,7 @@ impl Engine {
     /// # Errors
     /// Store errors.
     pub async fn index_old_guests(&self) -> Result<(), EngineError> {
+        self.store.seal_what_was_clear(self.clock.now()).await?;
         if self.store.is_done_once(INDEX).await? {
             return Ok(());
         }

@@ -7,6 +7,7 @@
 
 mod calls;
 mod claims;
+mod clear;
 mod codes;
 mod connect;
 mod credit;

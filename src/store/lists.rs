@@ -17,6 +17,7 @@ use crate::error::StoreError;
 use crate::inbox::{self, InboxRow, InboxVerdict};
 use crate::jobs::{self, Job, JobState};
 use crate::orders::read_order;
+use crate::refs::REFERENCE;
 
 /// Which part of a list is wanted.
 #[derive(Clone, Debug)]
@@ -156,10 +157,11 @@ impl Store {
         }
         if let Some(q) = filter.q.as_deref() {
             wanted.and(
-                "(id = ? OR id IN (SELECT order_id FROM order_ref WHERE reference = ? AND order_id IS NOT NULL) \
+                "(id = ? OR id IN (SELECT order_id FROM order_ref WHERE reference IN (?, ?) AND order_id IS NOT NULL) \
                  OR id IN (SELECT order_id FROM booking WHERE id = ?) \
                  OR id IN (SELECT order_id FROM refund_case WHERE id = ?))",
-                values![q, q, q, q],
+                // An older version kept the numbers themselves.
+                values![q, self.sealer().keyed_hash(REFERENCE, q), q, q, q],
             );
         }
         let listing = Listing {
@@ -212,7 +214,7 @@ impl Store {
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
         let listing =
             Listing { table: "job", columns: jobs::COLUMNS, time: "created_ms", direction: Direction::NewestFirst };
-        self.list(&listing, wanted, page, jobs::read).await
+        self.list(&listing, wanted, page, |row| jobs::read(self.sealer(), row)).await
     }
 
     /// Deadlines, nearest first.

@@ -50,6 +50,9 @@ pub struct ToRemember<'a, T> {
     pub at: UnixMillis,
 }
 
+/// What keeps hashes of numbers apart from hashes of other things.
+pub(crate) const REFERENCE: &str = "reference";
+
 /// The hash under which a channel's number is known.
 pub(crate) fn ref_hash(channel: &ChannelId, reference: &ExternalId) -> String {
     sha256_hex(&[channel.as_str().as_bytes(), &[0], reference.as_str().as_bytes()])
@@ -85,7 +88,9 @@ impl Tx {
             "INSERT INTO order_ref (ref_hash, channel, reference, tombstone) VALUES (?, ?, ?, 0){}",
             self.dialect().unless_exists("ref_hash")
         );
-        self.execute(&sql, values![hash.as_str(), channel.as_str(), reference.as_str()]).await?;
+        // A partner may write anything into a number, and this column is searched: what stands here is a keyed hash.
+        let searched = self.sealer().keyed_hash(REFERENCE, reference.as_str());
+        self.execute(&sql, values![hash.as_str(), channel.as_str(), searched]).await?;
         let row = self.row(&select, values![hash]).await?;
         read(&row.ok_or(StoreError::Column("ref_hash"))?)
     }
