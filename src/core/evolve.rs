@@ -376,7 +376,7 @@ fn erase_guests(order: &mut Order) {
     // What partners and colleagues have written about them goes with them, numbers too that hold a guest's own.
     let guests = Guests::of(order);
     if let Ok(mut document) = in_clear(|| serde_json::to_value(&*order)) {
-        guests.json(&mut document);
+        guests.forget(&mut document);
         // A document whose texts were changed reads as it did: only texts were, and none that means something to us.
         if let Ok(scrubbed) = serde_json::from_value(document) {
             *order = scrubbed;

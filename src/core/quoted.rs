@@ -20,7 +20,7 @@ use crate::personal::{Document, Mask, Person, Personal};
 use strangers::Strictness;
 use writing::Writing;
 
-pub use strangers::without_numbers;
+pub use strangers::{without_numbers, without_persons};
 
 /// A name of one character stands in too many words to be looked for.
 const NAME_CHARS_MIN: usize = 2;
@@ -34,27 +34,11 @@ const CHARS_MAX: usize = 2_000;
 /// What stands for text of which nothing can be shown.
 const NOTHING: &str = "***";
 
-/// Keys under which a sentence stands. Under every other one stands a word, a number, an identifier.
-const SENTENCES: [&str; 16] = [
-    "reason",
-    "why",
-    "sentence",
-    "words",
-    "label",
-    "name",
-    "notes",
-    "what",
-    "doubts",
-    "not_for_sale",
-    "summary",
-    "last_error",
-    "error",
-    "pays_by",
-    "message",
-    "title",
-];
-/// Keys below which nothing is a partner's: our configuration, our colleagues.
-const OURS: [&str; 6] = ["rules", "by", "decided_by", "told_by", "product", "channel"];
+/// Keys under which partners' prose stands, in which every long number may be a person's. Sentences of ours name amounts, and what stands
+/// under other keys are words, numbers, identifiers: of those only what looks like a person's is masked.
+const PROSE: [&str; 10] = ["label", "name", "notes", "words", "what", "why", "doubts", "pays_by", "message", "title"];
+/// Keys below which nothing is a partner's: our configuration.
+const OURS: [&str; 3] = ["rules", "product", "channel"];
 
 /// Text of an outsider in a form that anybody may see. Nothing else goes into a column in clear, an answer or a log.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -102,7 +86,7 @@ impl From<Quoted> for String {
 }
 
 /// One thing that is known of somebody, and what stands for it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 struct Known {
     /// As it is compared: without spaces, dashes and case.
     sought: Vec<char>,
@@ -119,7 +103,7 @@ enum KnownKind {
 }
 
 /// The people of an order, to be masked in what is said about it.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Guests {
     known: Vec<Known>,
 }
@@ -195,14 +179,21 @@ impl Guests {
     /// Masks every text of a document, whatever it is called: a field that is added tomorrow is masked too. What stands under a name of
     /// [`OURS`] is left alone.
     pub fn json(&self, value: &mut Value) {
-        self.walk(value, Strictness::Identifier);
+        self.walk(value, Some(Strictness::Identifier));
     }
 
-    fn walk(&self, value: &mut Value, strictness: Strictness) {
+    /// Takes out of a document what is known of these people, and what may be somebody's out of prose. Numbers that only look like a
+    /// stranger's stay: partners know the order by them.
+    pub fn forget(&self, value: &mut Value) {
+        self.walk(value, None);
+    }
+
+    fn walk(&self, value: &mut Value, strictness: Option<Strictness>) {
         match value {
             Value::String(text) => {
                 if !is_ours(text) {
-                    *text = self.masked(text, strictness);
+                    *text =
+                        strictness.map_or_else(|| self.without_known(text), |strictness| self.masked(text, strictness));
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, strictness)),
@@ -212,7 +203,7 @@ impl Guests {
                     match (value, key.as_str()) {
                         (_, key) if OURS.contains(&key) => {}
                         (Value::String(text), "code") if is_ticket => *text = self.without_known(text),
-                        (value, key) if SENTENCES.contains(&key) => self.walk(value, Strictness::Sentence),
+                        (value, key) if PROSE.contains(&key) => self.walk(value, Some(Strictness::Sentence)),
                         (value, _) => self.walk(value, strictness),
                     }
                 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
+use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{Actor, Answering, Command, OrderId};
 use ticketbridge_store::{StoreError, Tx};
 
@@ -161,6 +162,8 @@ impl Engine {
                 Box::pin(async move {
                     let (running, id, command, actor) = &*work;
                     let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
+                    // Afterwards nobody knows any more whom partners and colleagues have named in their own words.
+                    let named = tx.lock_order(id).await?.as_ref().map(Guests::of).unwrap_or_default();
                     let applied = change.on(tx, id, command, None).await?;
                     // Where a repeat is answered from the present state, the kept answer may hold guests' documents.
                     let channel = running.registry.channel(&applied.order.channel);
@@ -168,7 +171,7 @@ impl Engine {
                         let endpoints = channel.channel.spec().endpoints.iter();
                         endpoints.filter(|endpoint| endpoint.answers_from_state).map(|endpoint| endpoint.name).collect()
                     });
-                    tx.forget_guests(id, &calls, moment.now).await?;
+                    tx.forget_guests(id, &named, &calls, moment.now).await?;
                     Ok::<_, EngineError>(applied)
                 })
             })

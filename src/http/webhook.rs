@@ -13,6 +13,7 @@ use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
     Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
 };
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
@@ -89,7 +90,7 @@ pub async fn receive(
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
     tracing::info!(channel = %channel.id, call = endpoint.name, outcome = ended.outcome, status = ended.status,
         order = ended.order.as_ref().map_or("", |id| id.as_str()), duration_ms = took_ms,
-        partner_log_id = log_id(&parts.headers), "call answered");
+        partner_log_id = %log_id(&parts.headers), "call answered");
     shared.call_log.record(InboundCall {
         order: ended.order,
         direction: Direction::In,
@@ -159,9 +160,9 @@ pub(crate) fn trace_of(headers: &HeaderMap) -> Option<String> {
 }
 
 /// The partner's own number for the request: its support asks for it.
-fn log_id(headers: &HeaderMap) -> &str {
+fn log_id(headers: &HeaderMap) -> Quoted {
     let value = headers.get("x-bytedance-logid").and_then(|value| value.to_str().ok()).unwrap_or("");
-    value.get(..value.len().min(64)).unwrap_or("")
+    Quoted::code(value.get(..value.len().min(64)).unwrap_or(""))
 }
 
 /// A call that was let in, with its bytes.
@@ -197,7 +198,7 @@ impl Arrived<'_> {
         let verified = match self.channel.channel.verify(raw, &cx) {
             Ok(verified) => verified,
             Err(error) => {
-                tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = log_id(self.headers),
+                tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = %log_id(self.headers),
                     "a caller is not believed: {error}");
                 return self.say(None, &Answer::Unauthenticated(&error), "unauthenticated", None);
             }
@@ -239,7 +240,7 @@ impl Arrived<'_> {
 
     /// A message that cannot be read is kept all the same: a person can see what a partner has sent.
     async fn malformed(&self, error: &DecodeError) -> Ended {
-        tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {error}");
+        tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {}", Quoted::text(&error.to_string()));
         let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".to_owned() });
         let key = format!("malformed:{}", incoming.content_sha256.get(..16).unwrap_or(""));
         match self.shared.engine.note(&incoming, &key, InboxVerdict::Malformed, None).await {

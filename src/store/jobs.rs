@@ -479,7 +479,7 @@ pub(crate) fn effect_row(id: &str) -> String {
 }
 
 /// What is to be done may quote guests: a reason, a number of the partner's. An older version kept it in clear.
-fn read_effect(sealer: &Sealer, id: &str, kept: &str) -> Result<Effect, StoreError> {
+pub(crate) fn read_effect(sealer: &Sealer, id: &str, kept: &str) -> Result<Effect, StoreError> {
     match kept.starts_with('{') {
         true => Ok(serde_json::from_str(kept)?),
         false => Ok(serde_json::from_slice(&sealer.open(&effect_row(id), kept)?)?),

@@ -29,6 +29,12 @@ pub fn without_numbers(text: &str) -> String {
     masked(text, Strictness::Sentence)
 }
 
+/// `text` without what has the form of a person's number or address: a log's line, a problem's sentence, in which there are other long
+/// numbers too.
+pub fn without_persons(text: &str) -> String {
+    masked(text, Strictness::Identifier)
+}
+
 pub(super) fn masked(text: &str, strictness: Strictness) -> String {
     let text = without_addresses(text);
     let groups = groups(&text);

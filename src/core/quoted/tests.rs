@@ -82,7 +82,7 @@ fn a_stranger_is_masked_by_the_looks_of_his_numbers() {
         "+8613800000001",
         "+86 (138) 0000-0001",
         "8613800000001",
-        "１３８００００００００１",
+        "１３８０００００００１",
         "01012345678",
         "010-1234-5678",
         "+82-10-1234-5678",
@@ -159,14 +159,14 @@ fn a_code_is_a_word_for_machines_or_it_is_not_shown() {
 fn every_text_of_a_document_is_masked_whatever_it_is_called() {
     let known = guests(&[person("홍길동", "01012345678", "M12345678")]);
     let mut document = serde_json::json!({
-        "id": "ord_0194f5a0000000000000138123456780", "anything": ["홍길동"], "deep": { "reason": "call 1234567", "ref": "1234567" },
+        "id": "ord_0194f5a0000000000000138123456780", "anything": ["홍길동"], "deep": { "why": "call 1234567", "ref": "1234567" },
         "tickets": [{ "code": "13800000001", "kind": "code", "name": "홍길동" }], "rules": { "name": "홍길동" }, "n": 13_800_000_001_i64,
     });
     known.json(&mut document);
     assert_eq!(
         document,
         serde_json::json!({
-            "id": "ord_0194f5a0000000000000138123456780", "anything": ["홍**"], "deep": { "reason": "call ***", "ref": "1234567" },
+            "id": "ord_0194f5a0000000000000138123456780", "anything": ["홍**"], "deep": { "why": "call ***", "ref": "1234567" },
             "tickets": [{ "code": "13800000001", "kind": "code", "name": "홍**" }], "rules": { "name": "홍길동" }, "n": 13_800_000_001_i64,
         })
     );
