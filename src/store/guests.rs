@@ -40,6 +40,18 @@ impl Tx {
         self.execute("DELETE FROM guest_erasure WHERE order_id = ?", values![order.as_str()]).await.map(drop)
     }
 
+    /// Notes that an order's guests are to be erased as soon as it is over, and who asked for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn wish_erasure(&self, order: &OrderId, asked_by: &str, now: UnixMillis) -> Result<(), StoreError> {
+        let sql = format!(
+            "INSERT INTO erasure_wish (order_id, asked_by, at_ms) VALUES (?, ?, ?){}",
+            self.dialect().unless_exists("order_id")
+        );
+        self.execute(&sql, values![order.as_str(), asked_by, now.0]).await.map(drop)
+    }
+
     /// Removes what is kept beside an order whose guests were erased: the hashes of their phones, released claims, the bodies
     /// of messages about it, the answers to the calls of these names, and what anybody has written of `named` in the order's history,
     /// deliveries, calls and answers. Hashes that a purchase limit still counts stay.
@@ -68,6 +80,7 @@ impl Tx {
                 format!("UPDATE inbox SET answer = NULL WHERE order_id = ? AND call_name IN ({})", marks(calls.len()));
             self.execute(&sql, all).await?;
         }
+        self.execute("DELETE FROM erasure_wish WHERE order_id = ?", values![id]).await?;
         let sql = format!(
             "INSERT INTO guest_erasure (order_id, at_ms) VALUES (?, ?){}",
             self.dialect().unless_exists("order_id")
@@ -162,6 +175,18 @@ impl Store {
         let sql = "SELECT order_id FROM guest_ref WHERE hash = ? ORDER BY order_id";
         let rows = self.rows(sql, values![hash]).await?;
         rows.iter().map(|row| get(row, "order_id").map(OrderId)).collect()
+    }
+
+    /// Orders that are over and whose guests asked to be forgotten, with who noted it; `limit` at most, those after `after` in the
+    /// order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn wished_erasures(&self, after: &str, limit: u32) -> Result<Vec<(OrderId, String)>, StoreError> {
+        let sql = "SELECT w.order_id, w.asked_by FROM erasure_wish w JOIN orders o ON o.id = w.order_id \
+                   WHERE o.state IN ('completed', 'cancelled') AND w.order_id > ? ORDER BY w.order_id LIMIT ?";
+        let rows = self.rows(sql, values![after, i64::from(limit)]).await?;
+        rows.iter().map(|row| Ok((OrderId(get(row, "order_id")?), get(row, "asked_by")?))).collect()
     }
 
     /// Orders that may know their guests, whatever became of them; `limit` at most, those after `after` in the order of their ids.

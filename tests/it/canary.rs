@@ -14,22 +14,45 @@ use ticketbridge_store::{InboxFilter, JobFilter, OrderFilter, PageRequest};
 use crate::support::partners::Outcome;
 use crate::support::{Ask, Reply, TestBridge, douyin, kakao, tripstore};
 
-/// The guest of every order. Nobody is called so.
-const NAME: &str = "홍길동카나";
-const PHONE: &str = "010-2345-6789";
-/// What may not be found, written without spaces and dashes: the guest's own name and number, and what looks like anybody's.
-const NEEDLES: [&str; 4] = ["홍길동카나", "1023456789", "110101198003074532", "zebediah"];
-/// Of these, what is known to be the guest's.
-const KNOWN: [&str; 2] = ["홍길동카나", "1023456789"];
-/// What partners write into their texts.
-const WRITINGS: [&str; 6] = [
-    "홍길동카나 010-2345-6789",
-    "(홍 길동카나) +82 10 2345 6789",
-    "０１０－２３４５－６７８９님",
-    "821023456789/110101198003074532",
-    "zebediah@plainview.example, 홍-길동카나님께",
-    "card 110101 19800307 4532; tel. (010)23456789",
-];
+/// Whom a partner's messages are about. Nobody is called so.
+#[derive(Clone, Copy)]
+struct Guest {
+    name: &'static str,
+    phone: &'static str,
+    /// What may not be found, written without spaces and dashes: the name, the national number; and what looks like anybody's.
+    needles: [&'static str; 4],
+    /// What partners write into their texts.
+    writings: [&'static str; 6],
+}
+
+const KOREAN: Guest = Guest {
+    name: "홍길동카나",
+    phone: "010-2345-6789",
+    needles: ["홍길동카나", "1023456789", CARD, MAIL],
+    writings: [
+        "홍길동카나 010-2345-6789",
+        "(홍 길동카나) +82 10 2345 6789",
+        "０１０－２３４５－６７８９님",
+        "821023456789/110101198003074532",
+        "zebediah@plainview.example, 홍-길동카나님께",
+        "card 110101 19800307 4532; tel. (010)23456789",
+    ],
+};
+const CHINESE: Guest = Guest {
+    name: "欧阳密文卡",
+    phone: "13912345098",
+    needles: ["欧阳密文卡", "13912345098", CARD, MAIL],
+    writings: [
+        "欧阳密文卡 13912345098",
+        "(欧阳 密文卡) +86 139 1234 5098",
+        "１３９－１２３４－５０９８号",
+        "8613912345098/110101198003074532",
+        "zebediah@plainview.example, 欧-阳密文卡先生",
+        "card 110101 19800307 4532; tel. (139)12345098",
+    ],
+};
+const CARD: &str = "110101198003074532";
+const MAIL: &str = "zebediah";
 
 /// Letters and digits alone, full-width ones as plain ones.
 fn plain(text: &str) -> String {
@@ -64,12 +87,12 @@ fn texts(value: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 /// The document once for each of its texts, with the guest written into that one: behind what stands there, or instead of it.
-fn planted(document: &Value) -> Vec<Value> {
+fn planted(guest: &Guest, document: &Value) -> Vec<Value> {
     let mut places = Vec::new();
     texts(document, "", &mut places);
     let mut all = Vec::new();
     for (index, place) in places.iter().enumerate() {
-        let writing = WRITINGS[index % WRITINGS.len()];
+        let writing = guest.writings[index % guest.writings.len()];
         for is_added in [true, false] {
             let mut changed = document.clone();
             let text = changed.pointer_mut(place).expect("a place in the document");
@@ -154,22 +177,27 @@ impl TestBridge {
     }
 
     /// No text that was planted can be read anywhere, before the guest is forgotten and after; afterwards nor in what is sealed.
-    async fn shows_no_guest(&self, log: &Caught) {
+    async fn shows_no_guest(&self, guest: &Guest, log: &Caught) {
         let before = self.everything_shown().await;
-        let mut leaked: Vec<String> = before.iter().filter_map(|(place, text)| leaks(place, text, &NEEDLES)).collect();
+        let mut leaked: Vec<String> =
+            before.iter().filter_map(|(place, text)| leaks(place, text, &guest.needles)).collect();
         let log = log.0.lock().expect("no test panics here").clone();
-        leaked.extend(String::from_utf8_lossy(&log).lines().filter_map(|line| leaks("log", line, &NEEDLES)));
+        leaked.extend(String::from_utf8_lossy(&log).lines().filter_map(|line| leaks("log", line, &guest.needles)));
         leaked.sort();
         leaked.dedup();
         assert!(leaked.is_empty(), "{} places show the guest:\n{}", leaked.len(), leaked.join("\n"));
 
-        let erased = self.post("guests/erase", &json!({ "phone": PHONE, "reason": "asked for it" })).await.expect(200);
+        let erased =
+            self.post("guests/erase", &json!({ "phone": guest.phone, "reason": "asked for it" })).await.expect(200);
         let erased = erased.json()["erased"].as_array().expect("a list").clone();
-        assert!(!erased.is_empty());
+        assert!(erased.len() >= 10, "only {} of the orders are over", erased.len());
         let mut after = self.everything_shown().await;
         after.extend(self.everything_sealed(&erased).await);
-        let mut leaked: Vec<String> = after.iter().filter_map(|(place, text)| leaks(place, text, &NEEDLES)).collect();
-        leaked.retain(|leak| KNOWN.iter().any(|known| leak.contains(known)) || !leak.starts_with("sealed"));
+        let mut leaked: Vec<String> =
+            after.iter().filter_map(|(place, text)| leaks(place, text, &guest.needles)).collect();
+        // What is sealed may still hold numbers of strangers in what partners call an order by.
+        leaked
+            .retain(|leak| guest.needles[..2].iter().any(|known| leak.contains(known)) || !leak.starts_with("sealed"));
         assert!(leaked.is_empty(), "{} places show the guest after all:\n{}", leaked.len(), leaked.join("\n"));
     }
 
@@ -201,30 +229,41 @@ impl TestBridge {
     }
 }
 
-/// A message of a channel whose contract is ours, under a `webhook-id` of its own.
-async fn send(bridge: &TestBridge, path: &str, secret: &str, id: &str, body: &Value) -> Reply {
-    bridge.ask(kakao::signed(bridge, path, secret, id, body.to_string().as_bytes())).await
+/// A message of a channel whose contract is ours, under the `webhook-id` that its body repeats; under another one where a header cannot hold
+/// that.
+async fn send(bridge: &TestBridge, path: &str, secret: &str, other: &str, body: &Value) -> Reply {
+    let own = body["event_id"].as_str().filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()));
+    bridge.ask(kakao::signed(bridge, path, secret, own.unwrap_or(other), body.to_string().as_bytes())).await
+}
+
+/// The key of a message; every other one holds the guest's phone.
+fn key(number: usize) -> String {
+    if number.is_multiple_of(2) { format!("off-{number}-01023456789") } else { format!("off-{number}") }
 }
 
 #[tokio::test]
 async fn no_text_of_a_kakao_style_platform_shows_a_guest() {
     let (log, _guard) = Caught::start();
-    let bridge = TestBridge::start_kakao(kakao::CAN).await;
+    let bridge = TestBridge::start_with(|files| {
+        files.insert("channels/kakao.toml".to_owned(), kakao::channel_file(kakao::CAN));
+        files.insert("products/kakao.toml".to_owned(), kakao::PRODUCTS.replace("stock = 10", "stock = 100000"));
+    })
+    .await;
     let path = format!("/channels/{}/events", kakao::KAKAO);
     let mut number = 0;
-    let change = json!({ "by": "MANAGER", "reason_code": "OTHER", "reason_text": "rain", "account": "acc_1" });
+    let change = json!({ "by": "MANAGER", "reason_code": "OTHER", "reason_text": "rain" });
     let mut template =
         kakao::event("E", "reservation.requested", 1, &kakao::reservation("R", "pd_plain", "REQUESTED"), change);
     (template["reservation"]["booker"]["name"], template["reservation"]["booker"]["phone"]) =
-        (json!(NAME), json!(PHONE));
-    for mut body in planted(&template) {
+        (json!(KOREAN.name), json!(KOREAN.phone));
+    for mut body in std::iter::once(template.clone()).chain(planted(&KOREAN, &template)) {
         number += 1;
         for (place, plain) in [("/event_id", "E"), ("/reservation/reservation_no", "R")] {
             let text = body.pointer_mut(place).expect("a text");
             *text = json!(text.as_str().expect("a text").replacen(plain, &format!("{plain}{number}"), 1));
         }
         let told = body["reservation"]["reservation_no"].clone();
-        let refusal = WRITINGS[number % WRITINGS.len()];
+        let refusal = KOREAN.writings[number % KOREAN.writings.len()];
         let said = json!({ "code": refusal, "message": refusal, "detail": refusal, "title": refusal, "error": { "code": refusal } });
         bridge.partners.next("/v1/reservations", Outcome::Says([409, 422, 500][number % 3], said));
         send(&bridge, &path, kakao::SECRET, &format!("evt-{number}"), &body).await;
@@ -237,13 +276,17 @@ async fn no_text_of_a_kakao_style_platform_shows_a_guest() {
             0,
             &[("pay_1", "c_1", 90_000, "DONE"), ("pay_2", "c_2", 3_000, "DONE")],
         );
-        (off["booker"]["name"], off["booker"]["phone"]) = (json!(NAME), json!(PHONE));
-        let off = kakao::event(&format!("X{number}-{refusal}"), "reservation.canceled", 5, &off, why);
+        (off["booker"]["name"], off["booker"]["phone"]) = (json!(KOREAN.name), json!(KOREAN.phone));
+        let off = kakao::event(&key(number), "reservation.canceled", 5, &off, why);
         send(&bridge, &path, kakao::SECRET, &format!("off-{number}"), &off).await;
         bridge.drain().await;
+        assert!(
+            number > 1 || bridge.booked(told.as_str().expect("a text")).await.is_over(),
+            "the first one is plain enough"
+        );
     }
     for body in recorded("kakao/cases/events.toml", "case") {
-        for body in planted(&body) {
+        for body in planted(&KOREAN, &body) {
             number += 1;
             send(&bridge, &path, kakao::SECRET, &format!("rec-{number}-zebediah@plainview.example-01023456789"), &body)
                 .await;
@@ -252,7 +295,7 @@ async fn no_text_of_a_kakao_style_platform_shows_a_guest() {
     let page = PageRequest { limit: 200, cursor: None };
     let orders = bridge.bridge.engine().store().list_orders(&OrderFilter::default(), &page).await;
     assert!(orders.expect("a database that answers").items.len() > 20, "most of them are orders");
-    bridge.shows_no_guest(&log).await;
+    bridge.shows_no_guest(&KOREAN, &log).await;
 }
 
 #[tokio::test]
@@ -263,7 +306,7 @@ async fn no_text_of_a_marketplace_shows_a_guest() {
     let mut number = 0;
     let change = json!({ "reason": "rain", "by_account": "acc_3", "requested_by": "x", "before": "x", "after": "x" });
     let mut booking = tripstore::kind(tripstore::trip("T", "RECEIVED"), "FULL");
-    (booking["booker"]["name"], booking["booker"]["phone"]) = (json!(NAME), json!(PHONE));
+    (booking["booker"]["name"], booking["booker"]["phone"]) = (json!(KOREAN.name), json!(KOREAN.phone));
     (booking["agency_booking_no"], booking["coupon"]) =
         (json!("YB-1"), json!({ "coupon_id": "C1", "name": "spring", "discount_krw": 0 }));
     let paid = tripstore::paid(booking.clone(), "tp_1", "FULL", 3_180_000, None);
@@ -272,38 +315,33 @@ async fn no_text_of_a_marketplace_shows_a_guest() {
         if kind == "booking.completed" {
             template["booking"]["status"] = json!("COMPLETED");
         }
-        for mut body in planted(&template) {
+        for mut body in std::iter::once(template.clone()).chain(planted(&KOREAN, &template)) {
             number += 1;
             for (place, plain) in [("/event_id", "E"), ("/booking/booking_no", "T")] {
                 let text = body.pointer_mut(place).expect("a text");
                 *text = json!(text.as_str().expect("a text").replacen(plain, &format!("{plain}{number}"), 1));
             }
             let told = body["booking"]["booking_no"].clone();
-            let refusal = WRITINGS[number % WRITINGS.len()];
+            let refusal = KOREAN.writings[number % KOREAN.writings.len()];
             let said = json!({ "code": refusal, "message": refusal, "detail": refusal, "agency_booking_no": refusal });
             bridge.partners.next("erp.example", Outcome::Says([200, 422, 500][number % 3], said));
             send(&bridge, &path, tripstore::SECRET, &format!("evt-{number}"), &body).await;
             bridge.drain().await;
             let mut off = booking.clone();
             (off["booking_no"], off["status"], off["payments"]) = (told, json!("CANCELED"), json!([]));
-            let off = tripstore::event(
-                &format!("X{number}-{refusal}"),
-                "booking.canceled",
-                5,
-                &off,
-                json!({ "reason": refusal }),
-            );
+            let off = tripstore::event(&key(number), "booking.canceled", 5, &off, json!({ "reason": refusal }));
             send(&bridge, &path, tripstore::SECRET, &format!("off-{number}"), &off).await;
             bridge.drain().await;
+            assert!(number > 1 || bridge.tripped("T1").await.is_over(), "the first one is plain enough");
         }
     }
     for body in recorded("tripstore/cases/events.toml", "case") {
-        for body in planted(&body) {
+        for body in planted(&KOREAN, &body) {
             number += 1;
             send(&bridge, &path, tripstore::SECRET, &format!("rec-{number}-zebediah@plainview.example"), &body).await;
         }
     }
-    bridge.shows_no_guest(&log).await;
+    bridge.shows_no_guest(&KOREAN, &log).await;
 }
 
 /// Both generations of Douyin's calls, and the back-end behind them.
@@ -322,12 +360,12 @@ async fn no_text_of_douyin_or_a_back_end_shows_a_guest() {
         number += 1;
         number
     };
-    let buyer = json!({ "name": NAME, "phone": PHONE });
+    let buyer = json!({ "name": CHINESE.name, "phone": CHINESE.phone });
     let mut sale = douyin::sale("V", 1, bridge.now());
     (sale["buyer"], sale["sku_id"], sale["remark_info"]) = (buyer.clone(), json!("19"), json!({ "remark": "x" }));
     let mut booking = douyin::booking("R", "V", "2026-12-01", 1, bridge.now());
     booking["buyer"] = buyer.clone();
-    booking["tourists"][0]["name"] = json!(NAME);
+    booking["tourists"][0]["name"] = json!(CHINESE.name);
     let calls = [
         ("create-order", &sale),
         ("can-buy", &sale),
@@ -346,7 +384,7 @@ async fn no_text_of_douyin_or_a_back_end_shows_a_guest() {
         ("query-order", &json!({ "order_id": "R" })),
     ];
     for (call, template) in calls {
-        for mut body in planted(template) {
+        for mut body in planted(&CHINESE, template) {
             let number = next();
             for (place, plain) in
                 [("/order_id", template["order_id"].as_str().expect("a number")), ("/source_order_id", "V")]
@@ -365,8 +403,11 @@ async fn no_text_of_douyin_or_a_back_end_shows_a_guest() {
         }
     }
     for file in ["sale", "booking", "issue", "refunds", "notices", "second_generation"] {
-        for (call, body) in recorded_calls(file) {
-            for body in planted(&body) {
+        for (call, mut body) in recorded_calls(file) {
+            if body.get("buyer").is_some() {
+                body["buyer"] = buyer.clone();
+            }
+            for body in planted(&CHINESE, &body) {
                 next();
                 let answering = bridge.douyin(&call, &body);
                 let moving = async {
@@ -379,7 +420,7 @@ async fn no_text_of_douyin_or_a_back_end_shows_a_guest() {
     }
     bridge.drain().await;
     gate(&bridge).await;
-    bridge.shows_no_guest(&log).await;
+    bridge.shows_no_guest(&CHINESE, &log).await;
 }
 
 fn recorded_calls(file: &str) -> Vec<(String, Value)> {
@@ -396,15 +437,15 @@ fn recorded_calls(file: &str) -> Vec<(String, Value)> {
 async fn gate(bridge: &TestBridge) {
     let mut number = 50_000;
     let answers = recorded("ticketing_http/cases/answers.toml", "answer");
-    for (index, answer) in answers.iter().flat_map(planted).enumerate() {
+    for (index, answer) in answers.iter().flat_map(|answer| planted(&CHINESE, answer)).enumerate() {
         number += 1;
-        let refusal = WRITINGS[index % WRITINGS.len()];
+        let refusal = CHINESE.writings[index % CHINESE.writings.len()];
         let (sale, booked) = (format!("V{number}"), format!("R{number}"));
         let mut body = douyin::sale(&sale, 1, bridge.now());
-        body["buyer"] = json!({ "name": NAME, "phone": PHONE });
+        body["buyer"] = json!({ "name": CHINESE.name, "phone": CHINESE.phone });
         bridge.douyin("create-order", &body).await;
         let mut body = douyin::booking(&booked, &sale, "2026-12-01", 1, bridge.now());
-        body["buyer"] = json!({ "name": NAME, "phone": PHONE });
+        body["buyer"] = json!({ "name": CHINESE.name, "phone": CHINESE.phone });
         bridge.partners.next("/bridge/reservations", Outcome::Says([200, 201, 422, 409, 503][index % 5], answer));
         let said = json!({ "data": { "error_code": 7, "description": refusal }, "extra": { "error_code": 7, "description": refusal, "sub_description": refusal, "logid": refusal } });
         bridge.partners.next("/goodlife/", Outcome::Says(200, said));
@@ -415,9 +456,9 @@ async fn gate(bridge: &TestBridge) {
         let events = recorded("ticketing_http/cases/events.toml", "event");
         let mut event = events[index % events.len()].clone();
         event["reservation_id"] = json!(held.id);
-        let planted = planted(&event);
+        let planted = planted(&CHINESE, &event);
         let event = &planted[index % planted.len()];
-        bridge.backend_event("gate", &format!("evt-{number}-zebediah@plainview.example-01023456789"), event).await;
+        bridge.backend_event("gate", &format!("evt-{number}-zebediah@plainview.example-13912345098"), event).await;
         bridge.post(&format!("orders/{}/cancel", order.id), &json!({ "reason": refusal })).await;
         bridge.drain().await;
     }

@@ -22,6 +22,8 @@ pub(super) enum Strictness {
     Sentence,
     /// A number, a code: only what has the form of a person's.
     Identifier,
+    /// What is read out to a guest: any row of digits may be it, unless it is a document's number.
+    Ticket,
 }
 
 /// `text` with every long row of digits masked, and whatever else looks like a person's number or address.
@@ -45,7 +47,7 @@ pub(super) fn masked(text: &str, strictness: Strictness) -> String {
             at = next;
             continue;
         }
-        match longest_number(&text, &groups, at) {
+        match longest_number(&text, &groups, at, strictness) {
             Some(last) => {
                 let end = groups.get(last).map_or(group.end, |last| last.end);
                 places.push(group.start..end);
@@ -133,7 +135,7 @@ fn is_day(year: &str, month: &str, day: &str) -> bool {
 }
 
 /// The last group of the longest number of a person's that begins with this one.
-fn longest_number(text: &str, groups: &[Group], at: usize) -> Option<usize> {
+fn longest_number(text: &str, groups: &[Group], at: usize, strictness: Strictness) -> Option<usize> {
     let (mut digits, mut found) = (String::new(), None);
     for (index, group) in groups.iter().enumerate().skip(at) {
         if group.is_hex || (index > at && group.after.is_none()) {
@@ -144,7 +146,8 @@ fn longest_number(text: &str, groups: &[Group], at: usize) -> Option<usize> {
             break;
         }
         let whole = groups.get(at).map_or(0, |first| first.start)..group.end;
-        if is_phone(text, &digits, &whole, index > at) || is_document(text, &digits, &whole, groups.get(at..=index)) {
+        let is_phone = strictness != Strictness::Ticket && is_phone(text, &digits, &whole, index > at);
+        if is_phone || is_document(text, &digits, &whole, groups.get(at..=index)) {
             found = Some(index);
         }
     }

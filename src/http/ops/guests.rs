@@ -82,13 +82,14 @@ fn known_of(order: &Order, phone: &Phone) -> Value {
     })
 }
 
-/// `POST guests/erase`: in every order that is over; the others are named.
+/// `POST guests/erase`: in every order that is over; the others are named, and follow by themselves when they are.
 pub(crate) async fn erase(request: Request) -> Outcome {
     let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
     let reason = request.given.needed("reason");
     let result = engine.forget_guest(phone.reveal(), &reason, &request.actor()).await?;
     tracing::info!(erased = result.erased.len(), kept = result.kept.len(), by = %request.holder.name,
         "a guest's data was erased on request");
-    let kept: Vec<Value> = result.kept.iter().map(|(order, why)| json!({ "order_id": order, "reason": why })).collect();
+    let kept: Vec<Value> =
+        result.kept.iter().map(|(order, why)| json!({ "order_id": order, "reason": why, "noted": true })).collect();
     Ok(Said::ok(&json!({ "phone": phone, "erased": result.erased, "kept": kept })))
 }

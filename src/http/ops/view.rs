@@ -278,7 +278,7 @@ pub(crate) fn delivery(running: &Running, job: &Job) -> Value {
     };
     json!({
         "id": job.id,
-        "order_id": job.order,
+        "order_id": Some(&job.order).filter(|order| !order.as_str().is_empty()),
         "destination": job.destination,
         "call": job.call,
         "state": job.state,
