@@ -308,7 +308,7 @@ async fn no_text_of_a_marketplace_shows_a_guest() {
     let mut booking = tripstore::kind(tripstore::trip("T", "RECEIVED"), "FULL");
     (booking["booker"]["name"], booking["booker"]["phone"]) = (json!(KOREAN.name), json!(KOREAN.phone));
     (booking["agency_booking_no"], booking["coupon"]) =
-        (json!("YB-1"), json!({ "coupon_id": "C1", "name": "spring", "discount_krw": 0 }));
+        (json!("YB-1"), json!({ "coupon_id": "C1", "name": "spring", "amount_krw": 0 }));
     let paid = tripstore::paid(booking.clone(), "tp_1", "FULL", 3_180_000, None);
     for (kind, booking) in [("booking.received", booking), ("booking.completed", paid)] {
         let mut template = tripstore::event("E", kind, 1, &booking, change.clone());
