@@ -21,7 +21,8 @@ use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::call_log::InboundCall;
-use crate::engine::{EngineError, InReserve, Incoming, Received, content_sha256};
+use crate::engine::content::body_sha256;
+use crate::engine::{EngineError, InReserve, Incoming, Received};
 use crate::http::belief::{Terms, TurnedAway};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
@@ -175,8 +176,8 @@ pub(crate) fn trace_of(headers: &HeaderMap) -> Option<String> {
     }
 }
 
-fn content_key(content_sha256: &str) -> String {
-    format!("malformed:{}", content_sha256.get(..16).unwrap_or(""))
+fn content_key(body_sha256: &str) -> String {
+    format!("malformed:{}", body_sha256.get(..16).unwrap_or(""))
 }
 
 /// The partner's own number for the request: its support asks for it.
@@ -312,7 +313,6 @@ impl Arrived {
             endpoint: self.endpoint,
             inbound,
             body: self.body.clone(),
-            content_sha256: content_sha256(&self.body),
             traceparent: self.traceparent.clone(),
         }
     }
@@ -322,9 +322,9 @@ impl Arrived {
         tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {}",
             Quoted::text(&error.to_string()));
         let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".to_owned() });
-        // What the sender calls it, where our own contract asks for a name; otherwise its content.
+        // What the sender calls it, where our own contract asks for a name; otherwise its bytes.
         let own = self.headers.get("webhook-id").and_then(|id| id.to_str().ok()).filter(|id| !id.trim().is_empty());
-        let key = own.map_or_else(|| content_key(&incoming.content_sha256), str::to_owned);
+        let key = own.map_or_else(|| content_key(&body_sha256(&self.body)), str::to_owned);
         let engine = self.shared.engine.clone();
         let noted = async move { engine.note(&incoming, &key, InboxVerdict::Malformed, None).await };
         match self.in_time(noted).await {
