@@ -627,6 +627,8 @@ impl Command {
             | Command::EscalateRefund { .. }
             | Command::WithdrawRefund { .. }
             | Command::RecordRefund(_)
+            | Command::RecordRejection(_)
+            | Command::RecordDoubt { .. }
             | Command::RecordCancellation(_)
             | Command::SyncSnapshot { .. }
             | Command::RecordAgreement { .. }

@@ -44,6 +44,7 @@ impl Command {
             | Command::ReturnPayments { reason, .. }
             | Command::RecordReveal { reason }
             | Command::EraseGuests { reason } => vec![(reason, TEXT)],
+            Command::RecordDoubt { sentence } => vec![(sentence, TEXT)],
             Command::ApproveRefund { reason, .. } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
             Command::RecordTicketFacts { facts, .. } => words_of_facts(facts),
             Command::RecordReport { outcome, .. } => words_of_outcome(outcome),
@@ -58,6 +59,7 @@ impl Command {
             | Command::ApplyRefund(_)
             | Command::WithdrawRefund { .. }
             | Command::RecordRefund(_)
+            | Command::RecordRejection(_)
             | Command::RecordCancellation(_)
             | Command::RecordPayments { .. }
             | Command::RecordPaymentLink { .. }
