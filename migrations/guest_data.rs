@@ -15,6 +15,15 @@ pub(crate) static GUEST_REF: Table = Table {
     indexes: &[&["order_id"]],
 };
 
+/// Orders whose guests are to be erased as soon as they are over, because one of them asked for it.
+pub(crate) static ERASURE_WISH: Table = Table {
+    name: "erasure_wish",
+    columns: &[word("order_id"), word("asked_by"), whole("at_ms")],
+    primary: &["order_id"],
+    unique: &[],
+    indexes: &[],
+};
+
 /// Orders whose guests' data was erased.
 pub(crate) static GUEST_ERASURE: Table = Table {
     name: "guest_erasure",

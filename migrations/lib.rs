@@ -53,6 +53,7 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0026_done_once", &upkeep::DONE_ONCE),
     ("m0027_credit_currency", &credit::CREDIT_CURRENCY),
     ("m0028_order_end", &orders::ORDER_END),
+    ("m0029_erasure_wish", &guest_data::ERASURE_WISH),
 ];
 
 /// What tables got later, in order.

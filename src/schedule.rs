@@ -121,7 +121,7 @@ impl Task {
             // 11:00 in Seoul: before 10:00 yesterday's uses may be missing there (`protocols/korea.md` 6.7).
             Task::FollowClosed => "0 0 2 * * *",
             Task::CheckCredit => "29 52 * * * *",
-            Task::ForgetGuests => "53 11 */6 * * *",
+            Task::ForgetGuests => "53 11 * * * *",
             Task::Availability => "5 */10 * * * *",
         }
     }
@@ -138,7 +138,9 @@ impl Task {
             Task::Follow => Ok(reconcile(&shared.worker, Scope::Followed).await?.orders),
             Task::FollowClosed => Ok(reconcile(&shared.worker, Scope::Closed).await?.orders),
             Task::CheckCredit => check_credit(shared).await,
-            Task::ForgetGuests => shared.engine.forget_old_guests().await,
+            Task::ForgetGuests => {
+                Ok(shared.engine.forget_as_wished().await? + shared.engine.forget_old_guests().await?)
+            }
             Task::Availability => Ok(shared.worker.refresh_availability().await?),
         }
     }

@@ -6,6 +6,7 @@ use ticketbridge_store::{Resealed, SealedColumn, Store, StoreError, Tx};
 
 use crate::app;
 use crate::cli::{ConfigDir, fail, say, serve};
+use crate::clock::{Clock as _, SystemClock};
 
 /// Rows of one transaction: short enough for the service beside it.
 const BATCH_MAX: u32 = 100;
@@ -24,7 +25,11 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
         Ok(store) => store,
         Err(error) => return fail(crate::worker::chain(&error)),
     };
-    let left = rotate_all(&store, |line| say(&line)).await;
+    let sealed = store.seal_what_was_clear(SystemClock::new().now()).await;
+    let left = match sealed {
+        Ok(()) => rotate_all(&store, |line| say(&line)).await,
+        Err(error) => Err(error),
+    };
     let closed = store.close().await;
     match (left, closed) {
         (Ok(0), Ok(())) => {

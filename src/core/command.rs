@@ -617,7 +617,31 @@ impl Command {
             | Command::SendPaymentLink { .. }
             | Command::RevokePaymentLink => true,
             Command::Redeem(redeem) => redeem.by == RedeemedBy::Person,
-            _ => false,
+            Command::PlaceOrder(..)
+            | Command::RecordPayments { .. }
+            | Command::RecordPaid { .. }
+            | Command::RequestBooking(_)
+            | Command::SupplyGuests { .. }
+            | Command::RequestTickets { .. }
+            | Command::AnswerTickets { .. }
+            | Command::RecordTicketFacts { .. }
+            | Command::ApplyRefund(_)
+            | Command::EscalateRefund { .. }
+            | Command::WithdrawRefund { .. }
+            | Command::RecordRefund(_)
+            | Command::RecordRejection(_)
+            | Command::RecordDoubt { .. }
+            | Command::RecordCancellation(_)
+            | Command::SyncSnapshot { .. }
+            | Command::RecordAgreement { .. }
+            | Command::RecordQuote { .. }
+            | Command::RecordPaymentLink { .. }
+            | Command::RecordPartnerNumber { .. }
+            | Command::RecordReveal { .. }
+            | Command::EraseGuests { .. }
+            | Command::RecordReport { .. }
+            | Command::WarnDeadline { .. }
+            | Command::PassDeadline { .. } => false,
         }
     }
 }

@@ -274,7 +274,18 @@ impl Effect {
                 Effect::CallBackend { backend, booking, op, not_before: _ },
                 Effect::CallBackend { backend: other_backend, booking: other_booking, op: other_op, not_before: _ },
             ) => (backend, booking, op) == (other_backend, other_booking, other_op),
-            _ => false,
+            (
+                Effect::CallBackend { .. }
+                | Effect::TellChannel { .. }
+                | Effect::DecryptGuests
+                | Effect::ReadBack { .. }
+                | Effect::TellStock { .. }
+                | Effect::ArmDeadline { .. }
+                | Effect::DisarmDeadline { .. }
+                | Effect::TakeStock { .. }
+                | Effect::ReturnStock { .. },
+                _,
+            ) => false,
         }
     }
 }

@@ -493,7 +493,48 @@ impl Event {
             Event::TicketingUnknown { why, .. } | Event::ReportRefused { why, .. } => Some(why),
             Event::ReportLeftToPerson { what, .. } => Some(what),
             Event::AttentionRaised { sentence, .. } => Some(sentence),
-            _ => None,
+            Event::OrderPlaced { .. }
+            | Event::StubFilled { .. }
+            | Event::PaymentRecorded { .. }
+            | Event::BookingOpened
+            | Event::BookingRequested { .. }
+            | Event::BookingConfirmed { .. }
+            | Event::GuestsSupplied { .. }
+            | Event::TicketingStarted
+            | Event::TicketsRequested { .. }
+            | Event::TicketsPending { .. }
+            | Event::TicketsIssued { .. }
+            | Event::LateTicketsIssued { .. }
+            | Event::TicketsAnswered
+            | Event::TicketsDeferred
+            | Event::TicketsHandedOver { .. }
+            | Event::TicketCancelStarted { .. }
+            | Event::TicketCancelPending { .. }
+            | Event::TicketsCancelled { .. }
+            | Event::Redeemed { .. }
+            | Event::RedemptionParked { .. }
+            | Event::NoShowMarked { .. }
+            | Event::RefundApplied { .. }
+            | Event::RefundWithdrawn { .. }
+            | Event::RefundSettled { .. }
+            | Event::RefundForced { .. }
+            | Event::BookingCancelled { .. }
+            | Event::ReportAcknowledged { .. }
+            | Event::PictureTaken { .. }
+            | Event::Proposed { .. }
+            | Event::ProposalEnded { .. }
+            | Event::PaymentLinkChanged { .. }
+            | Event::PartnerNumberChanged { .. }
+            | Event::PaymentRetracted { .. }
+            | Event::ReportDropped { .. }
+            | Event::RefundReopened { .. }
+            | Event::ReportOvertaken { .. }
+            | Event::TicketingDeadlineNear { .. }
+            | Event::TicketingDeadlinePassed { .. }
+            | Event::ReviewLimitNear { .. }
+            | Event::ReviewLimitPassed { .. }
+            | Event::DeadlineNear { .. }
+            | Event::DeadlinePassed { .. } => None,
         }
     }
 }

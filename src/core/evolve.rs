@@ -10,7 +10,8 @@ use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
     ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
 };
-use crate::personal::{DocumentNumber, Person};
+use crate::personal::{DocumentNumber, Person, in_clear};
+use crate::quoted::Guests;
 use crate::time::{Date, UnixMillis};
 use crate::unheard::{UNHEARD, Unheard, is_missed, makes_up_for};
 
@@ -375,6 +376,15 @@ fn with_mirror(order: &mut Order, change: impl FnOnce(&mut Mirror)) {
 
 /// People become nobody; how many they were stays.
 fn erase_guests(order: &mut Order) {
+    // What partners and colleagues have written about them goes with them, numbers too that hold a guest's own.
+    let guests = Guests::of(order);
+    if let Ok(mut document) = in_clear(|| serde_json::to_value(&*order)) {
+        guests.forget(&mut document);
+        // A document whose texts were changed reads as it did: only texts were, and none that means something to us.
+        if let Ok(scrubbed) = serde_json::from_value(document) {
+            *order = scrubbed;
+        }
+    }
     order.buyer = Person::default();
     for booking in order.booking.iter_mut().chain(&mut order.past_bookings) {
         booking.visitors.fill(Person::default());

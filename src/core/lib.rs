@@ -31,6 +31,7 @@ pub mod run;
 pub mod time;
 pub mod unheard;
 pub mod wanted;
+pub mod words;
 
 pub use command::Command;
 pub use effect::{Effect, Report};

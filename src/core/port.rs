@@ -97,7 +97,7 @@ pub enum AuthError {
     #[error("{0} is missing")]
     Missing(&'static str),
     /// No configured application or key has this name.
-    #[error("no key is configured for the caller `{}`", .0.escape_debug())]
+    #[error("no key is configured for the caller `{}`", crate::quoted::Quoted::code(.0))]
     UnknownKey(String),
     /// The signature is not the one that the bytes have.
     #[error("the signature does not match the bytes received")]

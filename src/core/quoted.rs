@@ -1,148 +1,300 @@
-//! Free text quotes people: a back-end refuses "the card of so-and-so", a colleague writes whom she has called. What such text says of
-//! an order's own guests is masked before it becomes an event, an error or a line in a list (`product.md`, rule 8).
+//! Free text quotes people: a back-end refuses "the card of so-and-so", a channel writes a phone into an error code, a colleague notes
+//! whom she has called. Nothing of that is ours to publish (`product.md`, rule 8).
+//!
+//! What outsiders write is kept in sealed places only: the order's document, its history, the deliveries. Wherever it leaves those (a
+//! column in clear, an answer, a log line, a metric) it goes through this module. [`Guests`] knows an order's own people and masks them in any
+//! writing; [`Quoted`] is text that has been masked, and what places in clear accept. What may be a phone, a document or an e-mail
+//! address of somebody that nobody knows is masked by its looks ([`strangers`]).
 
-use std::borrow::Cow;
+mod commands;
+mod strangers;
+mod writing;
 
-use crate::command::{Command, ReportOutcome, TicketFacts};
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
 use crate::order::Order;
-use crate::personal::{Mask, Person, Personal};
-use crate::port::CallResult;
+use crate::personal::{Document, Mask, Person, Personal};
+use strangers::Strictness;
+use writing::Writing;
+
+pub use strangers::{without_numbers, without_persons};
 
 /// A name of one character stands in too many words to be looked for.
-const CHARS_MIN: usize = 2;
-/// Digits in a row that may be a phone or a document number.
-const DIGITS_SHOWN_MAX: usize = 6;
+const NAME_CHARS_MIN: usize = 2;
+/// Fewer digits stand in too many numbers.
+const NUMBER_CHARS_MIN: usize = 5;
+/// Latin names shorter than this are words of the language ("an", "do"): they are looked for exactly as they are written.
+const LATIN_CHARS_MIN: usize = 4;
+/// The most text that one value may bring; the rest is of no use to a reader.
+const CHARS_MAX: usize = 2_000;
 
-/// `text` with every long row of digits masked: people and partners write phone and document numbers into their reasons.
-pub fn without_numbers(text: &str) -> String {
-    let mut shown = String::new();
-    let mut digits = String::new();
-    let flush = |digits: &mut String, shown: &mut String| {
-        if digits.chars().count() > DIGITS_SHOWN_MAX {
-            shown.push_str("***");
-        } else {
-            shown.push_str(digits);
-        }
-        digits.clear();
-    };
-    for c in text.chars() {
-        if c.is_numeric() {
-            digits.push(c);
-            continue;
-        }
-        flush(&mut digits, &mut shown);
-        shown.push(c);
+/// What stands for text of which nothing can be shown.
+const NOTHING: &str = "***";
+
+/// Keys under which partners' prose stands, in which every long number may be a person's. Sentences of ours name amounts, and what stands
+/// under other keys are words, numbers, identifiers: of those only what looks like a person's is masked.
+const PROSE: [&str; 10] = ["label", "name", "notes", "words", "what", "why", "doubts", "pays_by", "message", "title"];
+/// Keys below which nothing is a partner's: our configuration.
+const OURS: [&str; 3] = ["rules", "product", "channel"];
+
+/// Text of an outsider in a form that anybody may see. Nothing else goes into a column in clear, an answer or a log.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Quoted(String);
+
+impl Quoted {
+    /// A sentence of somebody of whom nothing is known.
+    pub fn text(text: &str) -> Self {
+        Guests::nobody().text(text)
     }
-    flush(&mut digits, &mut shown);
-    shown
+    /// A code, a key or a number of somebody of whom nothing is known.
+    pub fn code(text: &str) -> Self {
+        Guests::nobody().code(text)
+    }
+    /// What anybody may see.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+impl fmt::Display for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl fmt::Debug for Quoted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+impl Serialize for Quoted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+impl From<&'static str> for Quoted {
+    /// Words of our own.
+    fn from(ours: &'static str) -> Self {
+        Self(ours.to_owned())
+    }
+}
+impl From<Quoted> for String {
+    fn from(quoted: Quoted) -> Self {
+        quoted.0
+    }
+}
+
+/// One thing that is known of somebody, and what stands for it.
+#[derive(Clone, PartialEq, Eq)]
+struct Known {
+    /// As it is compared: without spaces, dashes and case.
+    sought: Vec<char>,
+    shown: String,
+    kind: KnownKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KnownKind {
+    Name,
+    /// Latin and short: to be found exactly.
+    ShortName,
+    Number,
+}
+
+/// The people of an order, to be masked in what is said about it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Guests {
+    known: Vec<Known>,
+}
+
+impl fmt::Debug for Guests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Guests({} known)", self.known.len())
+    }
+}
+
+impl Guests {
+    /// Nobody: only looks count.
+    pub fn nobody() -> Self {
+        Self::default()
+    }
+
+    /// Everybody of whom the order knows something.
+    pub fn of(order: &Order) -> Self {
+        let mut guests = Self::nobody();
+        guests.learn(order.people().map(|(_, person)| person));
+        guests
+    }
+
+    /// Knows these people, too.
+    pub fn learn<'p>(&mut self, people: impl IntoIterator<Item = &'p Person>) {
+        for person in people {
+            self.known.extend(known_of(person));
+        }
+        // A long name first: it may hold a shorter one.
+        self.known.sort_by_key(|known| std::cmp::Reverse(known.sought.len()));
+        self.known.dedup_by(|a, b| a.sought == b.sought);
+    }
+
+    /// Whether nobody is known.
+    pub fn is_nobody(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// A sentence, fit to be shown.
+    pub fn text(&self, text: &str) -> Quoted {
+        Quoted(self.masked(text, Strictness::Sentence))
+    }
+
+    /// An identifier, fit to be shown: long numbers are what identifiers are made of, so only what looks like a person's is masked.
+    pub fn id(&self, text: &str) -> Quoted {
+        Quoted(self.masked(text, Strictness::Identifier))
+    }
+
+    /// A code, a kind of message, a key: a word for machines. What is not fit for one is not shown.
+    pub fn code(&self, text: &str) -> Quoted {
+        let is_plain = |c: char| {
+            c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '|' | '+' | '=' | '#' | '*' | '~')
+        };
+        if text.chars().any(char::is_whitespace) {
+            return Quoted(NOTHING.to_owned());
+        }
+        let mut plain = String::new();
+        for c in self.masked(text, Strictness::Identifier).chars() {
+            match is_plain(c) {
+                true => plain.push(c),
+                false if plain.ends_with(NOTHING) => {}
+                false => plain.push_str(NOTHING),
+            }
+        }
+        Quoted(plain)
+    }
+
+    /// A ticket's code, which is read out to its guest as it is.
+    pub fn ticket(&self, code: &str) -> Quoted {
+        Quoted(self.masked(code, Strictness::Ticket))
+    }
+
+    /// Masks every text of a document, whatever it is called: a field that is added tomorrow is masked too. What stands under a name of
+    /// [`OURS`] is left alone.
+    pub fn json(&self, value: &mut Value) {
+        self.walk(value, Some(Strictness::Identifier));
+    }
+
+    /// Takes out of a document what is known of these people, and what may be somebody's out of prose. Numbers that only look like a
+    /// stranger's stay: partners know the order by them.
+    pub fn forget(&self, value: &mut Value) {
+        self.walk(value, None);
+    }
+
+    fn walk(&self, value: &mut Value, strictness: Option<Strictness>) {
+        match value {
+            Value::String(text) => {
+                if !is_ours(text) {
+                    *text =
+                        strictness.map_or_else(|| self.without_known(text), |strictness| self.masked(text, strictness));
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, strictness)),
+            Value::Object(fields) => {
+                let is_ticket = fields.contains_key("code") && fields.contains_key("kind");
+                for (key, value) in fields.iter_mut() {
+                    match (value, key.as_str()) {
+                        (_, key) if OURS.contains(&key) => {}
+                        (Value::String(text), "code") if is_ticket => *text = self.ticket(text).into(),
+                        (value, key) if PROSE.contains(&key) => self.walk(value, Some(Strictness::Sentence)),
+                        (value, _) => self.walk(value, strictness),
+                    }
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn masked(&self, text: &str, strictness: Strictness) -> String {
+        let cut = match text.char_indices().nth(CHARS_MAX) {
+            Some((end, _)) => text.get(..end).unwrap_or_default(),
+            None => text,
+        };
+        strangers::masked(&self.without_known(cut), strictness)
+    }
+
+    fn without_known(&self, text: &str) -> String {
+        let mut shown = text.to_owned();
+        for known in &self.known {
+            let writing = Writing::of(&shown);
+            let found = match known.kind {
+                KnownKind::Name => writing.find_name(&known.sought),
+                KnownKind::ShortName => writing.find_word(&known.sought),
+                KnownKind::Number => writing.find_number(&known.sought),
+            };
+            if !found.is_empty() {
+                shown = writing::replaced(&shown, &found, &known.shown);
+            }
+        }
+        shown
+    }
+}
+
+/// Identifiers that we make: hex digits may by chance look like a phone.
+fn is_ours(text: &str) -> bool {
+    const PREFIXES: [&str; 8] = ["ord_", "bkg_", "rfc_", "tkt_", "evt_", "dlv_", "inb_", "cal_"];
+    PREFIXES.iter().any(|prefix| {
+        text.strip_prefix(prefix).is_some_and(|rest| rest.len() >= 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+    })
+}
+
+/// Everything known of a person.
+fn known_of(person: &Person) -> Vec<Known> {
+    fn clear<M: Mask>(data: Option<&Personal<M>>) -> Option<(&str, String)> {
+        let data = data.filter(|data| !data.is_remote_cipher())?;
+        Some((data.reveal().trim(), data.masked()))
+    }
+    let mut known = Vec::new();
+    if let Some((name, shown)) = clear(person.name.as_ref()) {
+        known.extend(names(name, &shown));
+    }
+    if let Some((phone, shown)) = clear(person.phone.as_ref()) {
+        let sought = writing::national(&writing::digits(phone));
+        known.extend((sought.len() >= NUMBER_CHARS_MIN).then(|| Known { sought, shown, kind: KnownKind::Number }));
+    }
+    let number = person.document.as_ref().map(|Document { number, .. }| number);
+    if let Some((number, shown)) = clear(number) {
+        let sought = writing::compared(number);
+        known.extend((sought.len() >= NUMBER_CHARS_MIN).then(|| Known { sought, shown, kind: KnownKind::Number }));
+    }
+    known
+}
+
+/// A name as it is written, and, where it has several parts, the other way round.
+fn names(name: &str, shown: &str) -> Vec<Known> {
+    let mut parts: Vec<&str> = name.split_whitespace().collect();
+    let straight = writing::compared(&parts.concat());
+    parts.reverse();
+    let turned = writing::compared(&parts.concat());
+    let mut all = vec![straight];
+    if all.first() != Some(&turned) {
+        all.push(turned);
+    }
+    let long_enough = all.into_iter().filter(|sought| sought.len() >= NAME_CHARS_MIN);
+    long_enough
+        .map(|sought| {
+            let is_short = sought.len() < LATIN_CHARS_MIN && sought.iter().all(char::is_ascii);
+            match is_short {
+                true => Known { sought: name.chars().collect(), shown: shown.to_owned(), kind: KnownKind::ShortName },
+                false => Known { sought, shown: shown.to_owned(), kind: KnownKind::Name },
+            }
+        })
+        .collect()
 }
 
 impl Order {
     /// `text` with every name, phone and document number of this order's people masked, and whatever else may be such a number.
     pub fn without_guests(&self, text: &str) -> String {
-        let mut shown = text.to_owned();
-        for (_, person) in self.people() {
-            for (clear, masked) in known_of(person) {
-                if let Some(replaced) = replace_word(&shown, &clear, &masked) {
-                    shown = replaced;
-                }
-            }
-        }
-        without_numbers(&shown)
+        Guests::of(self).text(text).into()
     }
-}
-
-impl Command {
-    /// The command with what its free text says of the order's guests masked.
-    pub fn without_guests(&self, order: &Order) -> Cow<'_, Command> {
-        let mut command = self.clone();
-        let Some(text) = command.free_text() else { return Cow::Borrowed(self) };
-        *text = order.without_guests(text);
-        Cow::Owned(command)
-    }
-
-    /// What partners and people say in their own words.
-    fn free_text(&mut self) -> Option<&mut String> {
-        match self {
-            Command::DeclineBooking { reason }
-            | Command::RejectRefund { reason, .. }
-            | Command::EscalateRefund { reason, .. }
-            | Command::CancelOrder { reason }
-            | Command::AskCancellation { reason, .. }
-            | Command::ReturnPayments { reason, .. }
-            | Command::RecordReveal { reason }
-            | Command::EraseGuests { reason }
-            | Command::RecordTicketFacts {
-                facts: TicketFacts::Refused { reason } | TicketFacts::CancelRefused { reason, .. },
-                ..
-            } => Some(reason),
-            Command::ApproveRefund { reason, .. } => reason.as_mut(),
-            Command::RecordTicketFacts {
-                facts: TicketFacts::Unknown { why } | TicketFacts::GivenUp { why }, ..
-            }
-            | Command::RecordReport {
-                outcome: ReportOutcome::Refused { why, .. } | ReportOutcome::GivenUp { why },
-                ..
-            } => Some(why),
-            _ => None,
-        }
-    }
-}
-
-impl<T> CallResult<T> {
-    /// The result with what the partner says of the order's guests masked.
-    pub fn without_guests(self, order: &Order) -> Self {
-        let masked = |why: Cow<'static, str>| Cow::Owned(order.without_guests(&why));
-        match self {
-            CallResult::Retry { why, after } => CallResult::Retry { why: masked(why), after },
-            CallResult::Refused { code, why } => CallResult::Refused { code, why: order.without_guests(&why) },
-            CallResult::Unknown { why } => CallResult::Unknown { why: masked(why) },
-            CallResult::Done(_) | CallResult::Absent | CallResult::Overtaken | CallResult::TokenRejected => self,
-        }
-    }
-}
-
-/// Everything known of a person, in clear and masked.
-fn known_of(person: &Person) -> impl Iterator<Item = (String, String)> {
-    fn both<M: Mask>(data: &Personal<M>) -> Option<(String, String)> {
-        let clear = data.reveal().trim();
-        let is_known = clear.chars().count() >= CHARS_MIN && !data.is_remote_cipher();
-        is_known.then(|| (clear.to_owned(), data.masked()))
-    }
-    let number = person.document.as_ref().and_then(|document| both(&document.number));
-    [person.name.as_ref().and_then(both), person.phone.as_ref().and_then(both), number].into_iter().flatten()
-}
-
-/// `text` with every `word` replaced, unless it is only a part of a longer word of Latin letters or digits.
-fn replace_word(text: &str, word: &str, by: &str) -> Option<String> {
-    let runs_on = |inside: Option<char>, outside: Option<char>| {
-        inside.is_some_and(|c| c.is_ascii_alphanumeric()) && outside.is_some_and(|c| c.is_ascii_alphanumeric())
-    };
-    let mut shown = String::new();
-    let mut taken = 0;
-    for (at, found) in text.match_indices(word) {
-        let (before, after) = (text[..at].chars().next_back(), text[at + found.len()..].chars().next());
-        if runs_on(word.chars().next(), before) || runs_on(word.chars().next_back(), after) {
-            continue;
-        }
-        shown.push_str(&text[taken..at]);
-        shown.push_str(by);
-        taken = at + found.len();
-    }
-    (taken > 0).then(|| shown + &text[taken..])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_is_masked_wherever_it_stands_alone() {
-        let masked = |text: &str| replace_word(text, "Li", "L*").unwrap_or_else(|| text.to_owned());
-        assert_eq!(masked("Li asked; the Limit of Li, not of Ali"), "L* asked; the Limit of L*, not of Ali");
-        assert_eq!(masked("票Li已用"), "票L*已用");
-        let masked = |text: &str| replace_word(text, "王小明", "王**");
-        assert_eq!(masked("因王小明的证件无效").as_deref(), Some("因王**的证件无效"));
-        assert_eq!(masked("因证件无效"), None);
-    }
-}
+mod tests;

@@ -36,6 +36,34 @@ pub struct Act {
     pub expected_version: Option<u64>,
     /// At most once under this key.
     pub once: Option<Once>,
+    /// What is kept for a repeat.
+    pub keep: Keep,
+}
+
+/// What is kept of an answer for a repeat of its act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The answer.
+    Answer,
+    /// That the act was done. The answer shows guests' data in clear: a repeat is answered from what is known then, which may be nothing.
+    Receipt,
+}
+
+/// What stands in the place of an answer that is not kept.
+const RECEIPT: &[u8] = b"receipt";
+
+/// Whether the act was done, and its answer is to be made anew.
+pub fn is_receipt(known: &KnownAct) -> bool {
+    known.body == RECEIPT
+}
+
+impl Keep {
+    fn of(self, body: &[u8]) -> Vec<u8> {
+        match self {
+            Keep::Answer => body.to_vec(),
+            Keep::Receipt => RECEIPT.to_vec(),
+        }
+    }
 }
 
 impl Engine {
@@ -64,7 +92,7 @@ impl Engine {
                     let applied = change.on(tx, &act.order, &act.command, act.expected_version).await?;
                     let body = answer(&applied.order);
                     if let Some(once) = &act.once {
-                        keep(tx, once, 200, body.clone(), moment.now).await?;
+                        keep(tx, once, 200, act.keep.of(&body), moment.now).await?;
                     }
                     Ok::<_, EngineError>((applied, body))
                 })
@@ -74,12 +102,12 @@ impl Engine {
         Ok(body)
     }
 
-    /// Keeps the answer to an act that had no order, or that was refused.
+    /// Keeps the answer to an act that had no order, or that was refused; or only that it was done.
     ///
     /// # Errors
     /// [`EngineError::Known`] when somebody acted under the same key meanwhile; store errors.
-    pub async fn keep_answer(&self, once: &Once, status: u16, body: Vec<u8>) -> Result<(), EngineError> {
-        let (once, now) = (once.clone(), self.clock.now());
+    pub async fn keep_answer(&self, once: &Once, status: u16, body: &[u8], kept: Keep) -> Result<(), EngineError> {
+        let (once, now, body) = (once.clone(), self.clock.now(), kept.of(body));
         self.store
             .write("keep_answer", move |tx: &Tx| {
                 let (once, body) = (once.clone(), body.clone());

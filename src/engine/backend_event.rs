@@ -8,6 +8,7 @@ use ticketbridge_core::command::Command;
 use ticketbridge_core::event::Actor;
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::{BackendEvent, RawRequest, Verified};
+use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
 use ticketbridge_store::{InboxRow, InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
 
@@ -99,6 +100,10 @@ impl Engine {
                     };
                     let answer = StoredAnswer { status: 200, body: Vec::new() };
                     tx.finish_inbox(inbox_id, verdict, Some(&id), Some(&answer)).await?;
+                    let key = Guests::of(&applied.order).code(&heard.event.key);
+                    if key != Quoted::code(&heard.event.key) {
+                        tx.quote_inbox_key(inbox_id, &key).await?;
+                    }
                     Ok((applied, what))
                 })
             })

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
-use ticketbridge_core::{Actor, Answering, Command, OrderId};
+use ticketbridge_core::quoted::Guests;
+use ticketbridge_core::{Actor, ActorKind, Answering, Command, OrderId};
 use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::claims::{phone_digits, phone_key};
@@ -72,6 +73,7 @@ impl Engine {
     /// # Errors
     /// Store errors.
     pub async fn index_old_guests(&self) -> Result<(), EngineError> {
+        self.store.seal_what_was_clear(self.clock.now()).await?;
         if self.store.is_done_once(INDEX).await? {
             return Ok(());
         }
@@ -109,7 +111,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Forgets a guest in every order that is over.
+    /// Forgets a guest in every order that is over. In the others that is noted, and done when they are.
     ///
     /// # Errors
     /// Store errors.
@@ -118,11 +120,45 @@ impl Engine {
         for id in self.orders_of_guest(phone).await? {
             match self.forget_order(&id, reason, actor).await {
                 Ok(()) => result.erased.push(id),
-                Err(EngineError::Rejected(rejection)) => result.kept.push((id, rejection.sentence.into_owned())),
+                Err(EngineError::Rejected(rejection)) => {
+                    self.note_wish(&id, actor).await?;
+                    result.kept.push((id, rejection.sentence.into_owned()));
+                }
                 Err(other) => return Err(other),
             }
         }
         Ok(result)
+    }
+
+    async fn note_wish(&self, id: &OrderId, actor: &Actor) -> Result<(), EngineError> {
+        let (wish, now) = (Arc::new((id.clone(), actor.name.clone())), self.clock.now());
+        let noted = self.store.write("wish_erasure", move |tx: &Tx| {
+            let wish = wish.clone();
+            Box::pin(async move { tx.wish_erasure(&wish.0, &wish.1, now).await })
+        });
+        Ok(noted.await?)
+    }
+
+    /// Forgets the guests who asked for it while their order was not over, and now it is; in how many orders.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn forget_as_wished(&self) -> Result<u64, EngineError> {
+        let (mut after, mut forgotten) = (String::new(), 0);
+        loop {
+            let wishes = self.store.wished_erasures(&after, BATCH_MAX).await?;
+            let Some((last, _)) = wishes.last() else { return Ok(forgotten) };
+            after = last.to_string();
+            for (id, asked_by) in &wishes {
+                let actor = Actor::new(ActorKind::Ops, asked_by.as_str());
+                match self.forget_order(id, "asked for while the order was not over", &actor).await {
+                    Ok(()) => forgotten += 1,
+                    // A refund that is not settled yet, for example: the next turn looks again.
+                    Err(EngineError::Rejected(_)) => {}
+                    Err(other) => return Err(other),
+                }
+            }
+        }
     }
 
     /// Forgets the guests of orders that have been over for as long as the configuration says; how many orders.
@@ -160,6 +196,8 @@ impl Engine {
                 Box::pin(async move {
                     let (running, id, command, actor) = &*work;
                     let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
+                    // Afterwards nobody knows any more whom partners and colleagues have named in their own words.
+                    let named = tx.lock_order(id).await?.as_ref().map(Guests::of).unwrap_or_default();
                     let applied = change.on(tx, id, command, None).await?;
                     // Where a repeat is answered from the present state, the kept answer may hold guests' documents.
                     let channel = running.registry.channel(&applied.order.channel);
@@ -167,7 +205,7 @@ impl Engine {
                         let endpoints = channel.channel.spec().endpoints.iter();
                         endpoints.filter(|endpoint| endpoint.answers_from_state).map(|endpoint| endpoint.name).collect()
                     });
-                    tx.forget_guests(id, &calls, moment.now).await?;
+                    tx.forget_guests(id, &named, &calls, moment.now).await?;
                     Ok::<_, EngineError>(applied)
                 })
             })

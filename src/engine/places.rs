@@ -35,8 +35,8 @@ pub(crate) async fn check(tx: &Tx, running: &Running, order: &Order, command: &C
         return Ok(());
     }
     let sentence = format!(
-        "{} units are wanted and {} are left on {date}: decline the booking, or raise the stock of the day first",
-        order.live_units(),
+        "{} wanted, left on {date}: {}; decline the booking, or raise the stock of the day first",
+        ticketbridge_core::words::units_are(order.live_units()),
         (left + held + i64::from(order.live_units())).max(0)
     );
     Err(Rejection::new(Why::OutOfStock, sentence).at("visit_date").into())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::port::Inbound;
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{Answering, OrderId};
 use ticketbridge_store::{InboxVerdict, Tx};
 
@@ -56,7 +57,7 @@ impl Engine {
         if let Some(applied) = &applied {
             self.announce(applied);
         }
-        tracing::info!(inbox = inbox_id, key = %key, verdict = verdict.word(), "a message was carried out again");
+        tracing::info!(inbox = inbox_id, key = %Quoted::code(&key), verdict = verdict.word(), "a message was carried out again");
         Ok(Replayed {
             verdict,
             changed: applied.as_ref().is_some_and(|applied| applied.changed),

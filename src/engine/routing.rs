@@ -5,6 +5,7 @@ use ticketbridge_core::decide::dates_demanded;
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
+use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{InboxVerdict as Verdict, OrderRefRow, Remembered, StoredAnswer, ToRemember, Tx};
 
@@ -63,6 +64,12 @@ pub(crate) async fn take(
     };
     let answer = StoredAnswer { status: reply.status.as_u16(), body: reply.body.to_vec() };
     tx.finish_inbox(inbox_id, verdict, about.as_ref(), Some(&answer)).await?;
+    if let Some(applied) = &applied {
+        let key = Guests::of(&applied.order).code(&envelope.key);
+        if key != Quoted::code(&envelope.key) {
+            tx.quote_inbox_key(inbox_id, &key).await?;
+        }
+    }
     Ok(Taken { applied, reply, verdict, about })
 }
 
@@ -110,7 +117,7 @@ async fn route(
         Message::Note { what, known: false } => {
             metrics::counter!("ticketbridge_unrouted_messages_total", "channel" => incoming.channel.id.to_string())
                 .increment(1);
-            tracing::warn!(channel = %incoming.channel.id, what, key = %envelope.key,
+            tracing::warn!(channel = %incoming.channel.id, what = %Quoted::code(what), key = %Quoted::code(&envelope.key),
                 "a message of a kind that nobody knows is kept, and changes nothing; replay it once it is known");
             Ok(Routed::Noted(Verdict::Unrouted))
         }
@@ -232,7 +239,7 @@ fn check_pair(channel: &ChannelId, order: &Order, named: &ProductRef) -> Result<
         return Err(Rejection::new(Why::OffSale, sentence).at("product_out_id").into());
     }
     if let Some(visit) = named.booking.as_ref().filter(|visit| **visit != order.rules.booking.code) {
-        tracing::warn!(%channel, order = %order.id, sold_with = %order.rules.booking.code, named = %visit,
+        tracing::warn!(%channel, order = %order.id, sold_with = %order.rules.booking.code, named = %Quoted::code(visit.as_str()),
             "a booking names another visit than the one that its voucher was sold with, which holds");
     }
     Ok(())
@@ -256,7 +263,7 @@ async fn take_snapshot(
         }
         Synced::Unknown => {
             let about = &snapshot.sale.channel_order_id;
-            tracing::warn!(channel = %channel.id, %about, "a message came before its order; kept until the order comes");
+            tracing::warn!(channel = %channel.id, about = %Quoted::code(about.as_str()), "a message came before its order; kept until the order comes");
             let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale: None };
             let kept = ToRemember { inbox_id, message: &command, at: change.moment.now };
             if tx.remember(&channel.id, about, &kept).await? == Remembered::Full {
@@ -292,7 +299,7 @@ async fn take_act(
             Err(Rejection::new(Why::Tombstoned, "this order was called off before it was told to us").into())
         }
         WhenUnknown::Remember => {
-            tracing::warn!(channel = %incoming.channel.id, call = incoming.endpoint.name, about = %envelope.about,
+            tracing::warn!(channel = %incoming.channel.id, call = incoming.endpoint.name, about = %Quoted::code(envelope.about.as_str()),
                 "a message came before its order; kept until the order comes");
             let kept = ToRemember { inbox_id, message: command, at: change.moment.now };
             match tx.remember(&incoming.channel.id, &envelope.about, &kept).await? {

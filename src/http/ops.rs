@@ -37,9 +37,9 @@ use http::{StatusCode, header};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 
 use crate::engine::EngineError;
-use crate::engine::acts::Once;
+use crate::engine::acts::{Keep, Once, is_receipt};
 use crate::http::ops::body::Given;
-use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Verb};
+use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Turn, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
@@ -166,10 +166,14 @@ impl Gate {
             Verb::Get => None,
             Verb::Post => once::of(&parts.headers, &holder, "POST", parts.uri.path(), &raw)?,
         };
-        if let Some(once) = &once
-            && let Some(known) = shared.engine.store().known_act(&once.key_hash).await?
+        let (mut once, mut turn) = (once, Turn::First);
+        if let Some(key) = &once
+            && let Some(known) = shared.engine.store().known_act(&key.key_hash).await?
         {
-            return Ok(Checked::Again(Box::new(once::again(once, known))));
+            if !(is_receipt(&known) && known.request_hash == key.request_hash) {
+                return Ok(Checked::Again(Box::new(once::again(&shared, key, known).await)));
+            }
+            (once, turn) = (None, Turn::Again);
         }
         let (is_csv, wants_csv) = (is_csv(&parts, header::CONTENT_TYPE), is_csv(&parts, header::ACCEPT));
         let given = match call.body {
@@ -178,7 +182,7 @@ impl Gate {
             Body::Codes if is_csv => Given::default(),
             Body::Codes => Given::version_of(&raw)?,
         };
-        let request = Request { shared, running, holder, path, query, given, raw, is_csv, wants_csv, once };
+        let request = Request { shared, running, holder, path, query, given, raw, is_csv, wants_csv, once, turn };
         Ok(Checked::Go(call, Box::new(request)))
     }
 }
@@ -229,8 +233,8 @@ async fn read_body(call: &Call, body: axum::body::Body) -> Result<Bytes, Problem
 
 /// Turns an outcome into an answer; under a key the answer is kept first, if it was not kept with the act itself.
 async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Response {
-    let (status, kind, body, is_kept) = match outcome {
-        Ok(said) => (said.status, said.kind, said.body, said.is_kept),
+    let (status, kind, body, keep) = match outcome {
+        Ok(said) => (said.status, said.kind, said.body, said.keep),
         Err(Failure::Overtaken) => return overtaken(shared, once).await,
         Err(Failure::Problem(problem)) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -238,11 +242,11 @@ async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Resp
             if status.is_server_error() {
                 return problem.into_response();
             }
-            (status, JSON, serde_json::to_vec(&problem).unwrap_or_default(), false)
+            (status, JSON, serde_json::to_vec(&problem).unwrap_or_default(), Some(Keep::Answer))
         }
     };
-    if let (Some(once), false) = (&once, is_kept) {
-        match shared.engine.keep_answer(once, status.as_u16(), body.clone()).await {
+    if let (Some(once), Some(keep)) = (&once, keep) {
+        match shared.engine.keep_answer(once, status.as_u16(), &body, keep).await {
             Ok(()) => {}
             Err(EngineError::Known) => return overtaken(shared, Some(once.clone())).await,
             Err(error) => return Problem::from(error).into_response(),
@@ -255,7 +259,9 @@ async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Resp
 async fn overtaken(shared: &Shared, once: Option<Once>) -> Response {
     let Some(once) = once else { return Problem::trouble().into_response() };
     match shared.engine.store().known_act(&once.key_hash).await {
-        Ok(Some(known)) => once::again(&once, known),
+        // The other one is being answered at this moment, from what is known.
+        Ok(Some(known)) if is_receipt(&known) => Problem::trouble().into_response(),
+        Ok(Some(known)) => once::again(shared, &once, known).await,
         Ok(None) => Problem::trouble().into_response(),
         Err(error) => Problem::from(error).into_response(),
     }

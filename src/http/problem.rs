@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
+use ticketbridge_core::quoted::without_persons;
 use ticketbridge_core::{Rejection, Why};
 
 use crate::engine::EngineError;
@@ -52,7 +53,8 @@ impl Problem {
         Self {
             code: code.into(),
             status: status.as_u16(),
-            detail: detail.into(),
+            // A sentence may repeat what was asked.
+            detail: without_persons(&detail.into()),
             field: None,
             problems: None,
             retry_after: None,

@@ -4,6 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use ticketbridge_core::quoted::Quoted;
 use tracing::Instrument as _;
 
 use crate::http::Shared;
@@ -18,7 +19,7 @@ pub async fn carry(State(shared): State<Shared>, request: Request, next: Next) -
     let id = of_caller(request.headers())
         .map_or_else(|| format!("req_{:032x}", shared.engine.ids().seed().0), str::to_owned);
     // At level error, so that the id stands on a warning even where nothing milder is logged.
-    let span = tracing::error_span!("request", request_id = %id);
+    let span = tracing::error_span!("request", request_id = %Quoted::code(&id));
     let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HEADER, value);

@@ -15,6 +15,7 @@ use ticketbridge_core::port::{
     Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, Query, RawRequest,
     Verified,
 };
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
@@ -122,7 +123,7 @@ pub async fn receive(
             status = record.status,
             order = record.order.as_ref().map_or("", |id| id.as_str()),
             duration_ms = took_ms,
-            partner_log_id = head.log_id(),
+            partner_log_id = %head.log_id(),
             "call answered"
         );
     }
@@ -190,10 +191,14 @@ pub(crate) fn trace_of(headers: &HeaderMap) -> Option<String> {
     }
 }
 
+fn content_key(body_sha256: &str) -> String {
+    format!("malformed:{}", body_sha256.get(..16).unwrap_or(""))
+}
+
 /// The partner's own number for the request: its support asks for it.
-fn log_id(headers: &HeaderMap) -> &str {
+fn log_id(headers: &HeaderMap) -> Quoted {
     let value = headers.get("x-bytedance-logid").and_then(|value| value.to_str().ok()).unwrap_or("");
-    value.get(..value.len().min(64)).unwrap_or("")
+    Quoted::code(value.get(..value.len().min(64)).unwrap_or(""))
 }
 
 /// A call without its body.
@@ -209,7 +214,7 @@ struct Head {
 }
 
 impl Head {
-    fn log_id(&self) -> &str {
+    fn log_id(&self) -> Quoted {
         log_id(&self.headers)
     }
 
@@ -244,7 +249,7 @@ impl Head {
             Ok(believed) => Arrived::new(self.clone(), believed.body).answer(believed.key_index).await,
             Err(TurnedAway::Problem(problem)) => refused(problem),
             Err(TurnedAway::NotBelieved(error)) => {
-                tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = self.log_id(),
+                tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = %self.log_id(),
                     "a caller is not believed: {error}");
                 let answer = Answer::Unauthenticated(&error);
                 let reply = self.channel.channel.reply(self.endpoint.name, None, &answer);
@@ -329,10 +334,12 @@ impl Arrived {
 
     /// A message that cannot be read is kept all the same: a person can see what a partner has sent.
     async fn malformed(self: Arc<Self>, error: &DecodeError) -> Ended {
-        tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {error}");
+        tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {}",
+            Quoted::text(&error.to_string()));
         let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".to_owned() });
-        let digest = body_sha256(&self.body);
-        let key = format!("malformed:{}", digest.get(..16).unwrap_or(""));
+        // What the sender calls it, where our own contract asks for a name; otherwise its bytes.
+        let own = self.headers.get("webhook-id").and_then(|id| id.to_str().ok()).filter(|id| !id.trim().is_empty());
+        let key = own.map_or_else(|| content_key(&body_sha256(&self.body)), str::to_owned);
         let engine = self.shared.engine.clone();
         let noted = async move { engine.note(&incoming, &key, InboxVerdict::Malformed, None).await };
         match self.in_time(noted).await {

@@ -261,7 +261,7 @@ impl Tx {
         if rows.len() < found.len() {
             self.correct_ready(found, now).await?;
         }
-        rows.iter().map(read).collect()
+        rows.iter().map(|row| read(self.sealer(), row)).collect()
     }
 
     /// An instance of an older version, which knows nothing of `ready_ms`, may have ended or taken some of what was found.

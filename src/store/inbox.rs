@@ -2,6 +2,7 @@
 
 use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{OrderId, UnixMillis};
 
 use crate::buffer::INBOX;
@@ -135,7 +136,7 @@ impl Tx {
                 new.id,
                 new.channel,
                 new.call,
-                new.key,
+                Quoted::code(new.key).as_str(),
                 new.received_at.0,
                 new.body_sha256,
                 new.content_sha256,
@@ -176,6 +177,14 @@ impl Tx {
         let sql = "UPDATE inbox SET verdict = ?, order_id = ?, answer_status = ?, answer = ? WHERE id = ?";
         let changed = self.execute(sql, found).await?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Column("inbox.id")) }
+    }
+
+    /// Shows a message's key without the guests of the order that it turned out to be about.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn quote_inbox_key(&self, id: &str, key: &Quoted) -> Result<(), StoreError> {
+        self.execute("UPDATE inbox SET msg_key = ? WHERE id = ?", values![key.as_str(), id]).await.map(drop)
     }
 
     /// Removes raw bodies received before `before`, `limit` at most; how many were removed. Hashes and answers stay.
@@ -275,6 +284,6 @@ fn body_row(id: &str) -> String {
     format!("inbox.body/{id}")
 }
 
-fn answer_row(id: &str) -> String {
+pub(crate) fn answer_row(id: &str) -> String {
     format!("inbox.answer/{id}")
 }

@@ -15,6 +15,7 @@ use crate::buffer::{JOB, ORDERS};
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, marks, values, whole, word};
 use crate::error::StoreError;
+use crate::seal::Sealer;
 use crate::tx::Tx;
 
 /// Where a delivery stands.
@@ -171,7 +172,7 @@ impl Tx {
                 new.order.as_str(),
                 new.destination.as_str(),
                 new.call.as_str(),
-                serde_json::to_string(&new.effect)?,
+                self.sealer().seal(&effect_row(&new.id), &serde_json::to_vec(&new.effect)?),
                 word(&JobState::Pending),
                 whole(new.seq),
                 flag(new.holds_up),
@@ -340,9 +341,9 @@ impl Tx {
                    AND call_name = ? AND lease_until_ms = 0";
         let all = values![new.order.as_str(), new.destination.as_str(), new.call.as_str()];
         for row in self.rows(sql, all).await? {
-            let effect: Effect = serde_json::from_str(&get::<String>(&row, "effect")?)?;
-            if effect.is_same_call(&new.effect) {
-                return Ok(Some(get(&row, "id")?));
+            let id: String = get(&row, "id")?;
+            if read_effect(self.sealer(), &id, &get::<String>(&row, "effect")?)?.is_same_call(&new.effect) {
+                return Ok(Some(id));
             }
         }
         Ok(None)
@@ -453,7 +454,7 @@ impl Store {
 
 async fn job(query: &impl Query, id: &str) -> Result<Option<Job>, StoreError> {
     let row = query.row(&format!("SELECT {COLUMNS} FROM job WHERE id = ?"), values![id]).await?;
-    row.map(|row| read(&row)).transpose()
+    row.map(|row| read(query.sealer(), &row)).transpose()
 }
 
 fn done(state: JobState, error: Option<&str>, now: UnixMillis) -> (&'static str, Vec<Value>) {
@@ -473,14 +474,27 @@ fn hurried(set: &str) -> String {
     )
 }
 
+pub(crate) fn effect_row(id: &str) -> String {
+    format!("job/{id}")
+}
+
+/// What is to be done may quote guests: a reason, a number of the partner's. An older version kept it in clear.
+pub(crate) fn read_effect(sealer: &Sealer, id: &str, kept: &str) -> Result<Effect, StoreError> {
+    match kept.starts_with('{') {
+        true => Ok(serde_json::from_str(kept)?),
+        false => Ok(serde_json::from_slice(&sealer.open(&effect_row(id), kept)?)?),
+    }
+}
+
 /// Reads a delivery from [`COLUMNS`].
-pub(crate) fn read(row: &QueryResult) -> Result<Job, StoreError> {
+pub(crate) fn read(sealer: &Sealer, row: &QueryResult) -> Result<Job, StoreError> {
+    let id: String = get(row, "id")?;
     Ok(Job {
-        id: get(row, "id")?,
         order: OrderId(get(row, "order_id")?),
         destination: get(row, "destination")?,
         call: get(row, "call_name")?,
-        effect: serde_json::from_str(&get::<String>(row, "effect")?)?,
+        effect: read_effect(sealer, &id, &get::<String>(row, "effect")?)?,
+        id,
         state: get_word(row, "state")?,
         seq: get_count(row, "seq")?,
         due_at: UnixMillis(get(row, "due_ms")?),

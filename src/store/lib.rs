@@ -7,6 +7,7 @@
 mod buffer;
 mod calls;
 mod claims;
+mod clear;
 mod codes;
 mod connect;
 mod connection;

@@ -7,6 +7,7 @@ use sea_orm::QueryResult;
 use ticketbridge_core::money::PaymentState;
 use ticketbridge_core::order::{BookingState, OrderState, RefundCase, RefundState, TicketingState};
 use ticketbridge_core::product::Currency;
+use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, Date, Order, OrderId, RefundCaseId, UnixMillis};
 
 use crate::calls::{self, CallRecord};
@@ -17,6 +18,7 @@ use crate::error::StoreError;
 use crate::inbox::{self, InboxRow, InboxVerdict};
 use crate::jobs::{self, Job, JobState};
 use crate::orders::read_order;
+use crate::refs::REFERENCE;
 
 /// Which part of a list is wanted.
 #[derive(Clone, Debug)]
@@ -79,6 +81,8 @@ pub struct RefundRow {
     pub currency: Currency,
     /// The case.
     pub case: RefundCase,
+    /// Who is not to be named when it is shown.
+    pub guests: Guests,
 }
 
 /// Which deliveries.
@@ -156,10 +160,11 @@ impl Store {
         }
         if let Some(q) = filter.q.as_deref() {
             wanted.and(
-                "(id = ? OR id IN (SELECT order_id FROM order_ref WHERE reference = ? AND order_id IS NOT NULL) \
+                "(id = ? OR id IN (SELECT order_id FROM order_ref WHERE reference IN (?, ?) AND order_id IS NOT NULL) \
                  OR id IN (SELECT order_id FROM booking WHERE id = ?) \
                  OR id IN (SELECT order_id FROM refund_case WHERE id = ?))",
-                values![q, q, q, q],
+                // An older version kept the numbers themselves.
+                values![q, self.sealer().keyed_hash(REFERENCE, q), q, q, q],
             );
         }
         let listing = Listing {
@@ -198,7 +203,14 @@ impl Store {
     async fn refund(&self, id: &RefundCaseId, order: &OrderId) -> Result<Option<RefundRow>, StoreError> {
         let Some(order) = self.load_order(order).await? else { return Ok(None) };
         let case = order.past_refund_cases.iter().chain(&order.refund_case).find(|case| case.id == *id).cloned();
-        Ok(case.map(|case| RefundRow { order: order.id, channel: order.channel, currency: order.money.currency, case }))
+        let guests = Guests::of(&order);
+        Ok(case.map(|case| RefundRow {
+            order: order.id,
+            channel: order.channel,
+            currency: order.money.currency,
+            case,
+            guests,
+        }))
     }
 
     /// Deliveries, newest first.
@@ -212,7 +224,7 @@ impl Store {
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
         let listing =
             Listing { table: "job", columns: jobs::COLUMNS, time: "created_ms", direction: Direction::NewestFirst };
-        self.list(&listing, wanted, page, jobs::read).await
+        self.list(&listing, wanted, page, |row| jobs::read(self.sealer(), row)).await
     }
 
     /// Deadlines, nearest first.
@@ -249,7 +261,7 @@ impl Store {
         let mut wanted = Where::new();
         wanted.equals("channel", filter.channel.as_deref());
         wanted.equals("call_name", filter.call.as_deref());
-        wanted.equals("msg_key", filter.key.as_deref());
+        wanted.equals("msg_key", filter.key.as_deref().map(|key| Quoted::code(key).to_string()));
         wanted.equals("verdict", filter.verdict.as_ref().map(word));
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
         let listing =

@@ -1,6 +1,7 @@
 //! Orders, their history, and the index rows that are kept beside them.
 
 use sea_orm::{QueryResult, Value};
+use serde::{Deserialize, Serialize};
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::order::{Attention, OrderState};
 use ticketbridge_core::personal::in_clear;
@@ -10,7 +11,7 @@ use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE};
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_count, get_word, values, whole, word};
 use crate::error::StoreError;
-use crate::refs::ref_hash;
+use crate::refs::{REFERENCE, ref_hash};
 use crate::seal::{Sealer, sha256_hex};
 use crate::tx::Tx;
 
@@ -59,7 +60,7 @@ impl Tx {
         let mut row = values![
             order.id.as_str(),
             order.channel.as_str(),
-            order.channel_order_id.as_str(),
+            self.sealer().keyed_hash(REFERENCE, order.channel_order_id.as_str()),
             ref_hash(&order.channel, &order.channel_order_id),
             word(&order.kind),
             order.created_at.0,
@@ -103,6 +104,7 @@ impl Tx {
 
     fn insert_events(&self, order: &OrderId, events: &[EventRecord]) -> Result<(), StoreError> {
         for record in events {
+            let kept = KeptEvent { reason: record.event.reason().map(str::to_owned), event: &record.event };
             self.keep(
                 &ORDER_EVENT,
                 values![
@@ -113,8 +115,8 @@ impl Tx {
                     record.event.name(),
                     word(&record.actor.kind),
                     record.actor.name.as_str(),
-                    record.event.reason().map(str::to_owned),
-                    serde_json::to_string(&record.event)?,
+                    None::<String>,
+                    seal_kept(self.sealer(), order, record.seq, &kept)?,
                 ],
             )?;
         }
@@ -135,7 +137,7 @@ impl Tx {
                     order.id.as_str(),
                     order.channel.as_str(),
                     word(&case.state),
-                    case.channel_ref.as_str(),
+                    self.sealer().keyed_hash(REFERENCE, &case.channel_ref),
                     case.requested_at.0,
                     case.review_by.0,
                 ],
@@ -221,7 +223,7 @@ impl Store {
                 values![order.as_str(), whole(after_seq), i64::from(limit)],
             )
             .await?;
-        rows.iter().map(read_event).collect()
+        rows.iter().map(|row| read_event(self.sealer(), row)).collect()
     }
 
     /// The history of an order before event number `before_seq` (`None` for all), newest first, `limit` events at most.
@@ -241,7 +243,7 @@ impl Store {
                 values![order.as_str(), before_seq.map_or(i64::MAX, whole), i64::from(limit)],
             )
             .await?;
-        rows.iter().map(read_event).collect()
+        rows.iter().map(|row| read_event(self.sealer(), row)).collect()
     }
 
     /// Whose booking this is, current or past.
@@ -321,16 +323,45 @@ pub(crate) fn read_order(sealer: &Sealer, row: &QueryResult) -> Result<Order, St
     Ok(serde_json::from_slice(&sealer.open(&document_row(&id), &document)?)?)
 }
 
-fn read_event(row: &QueryResult) -> Result<EventRow, StoreError> {
+fn event_row(order: &OrderId, seq: u64) -> String {
+    format!("order_event/{order}/{seq}")
+}
+
+/// An event as it is kept. Guests' data in it is masked already, but partners quote guests in their own words, and may do so before
+/// we know whom they mean: so all of it is sealed, and what it says is masked when it is shown.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeptEvent<E> {
+    pub(crate) reason: Option<String>,
+    pub(crate) event: E,
+}
+
+/// Seals an event for its place in the history.
+pub(crate) fn seal_kept<E: Serialize>(
+    sealer: &Sealer,
+    order: &OrderId,
+    seq: u64,
+    kept: &KeptEvent<E>,
+) -> Result<String, StoreError> {
+    Ok(sealer.seal(&event_row(order, seq), &serde_json::to_vec(kept)?))
+}
+
+/// Reads an event from its columns; an older version kept it in clear.
+pub(crate) fn read_event(sealer: &Sealer, row: &QueryResult) -> Result<EventRow, StoreError> {
+    let (order, seq) = (OrderId(get(row, "order_id")?), get_count(row, "seq")?);
+    let body: String = get(row, "body")?;
+    let kept: KeptEvent<serde_json::Value> = match body.starts_with('{') {
+        true => KeptEvent { reason: get(row, "reason")?, event: serde_json::from_str(&body)? },
+        false => serde_json::from_slice(&sealer.open(&event_row(&order, seq), &body)?)?,
+    };
     Ok(EventRow {
         id: get(row, "id")?,
-        order: OrderId(get(row, "order_id")?),
-        seq: get_count(row, "seq")?,
+        order,
+        seq,
         at: UnixMillis(get(row, "at_ms")?),
         kind: get(row, "kind")?,
         actor: Actor { kind: get_word(row, "actor_kind")?, name: get(row, "actor_name")? },
-        reason: get(row, "reason")?,
-        data: serde_json::from_str(&get::<String>(row, "body")?)?,
+        reason: kept.reason,
+        data: kept.event,
     })
 }
 

@@ -51,6 +51,9 @@ pub struct ToRemember<'a, T> {
     pub at: UnixMillis,
 }
 
+/// What keeps hashes of numbers apart from hashes of other things.
+pub(crate) const REFERENCE: &str = "reference";
+
 /// The hash under which a channel's number is known.
 pub(crate) fn ref_hash(channel: &ChannelId, reference: &ExternalId) -> String {
     sha256_hex(&[channel.as_str().as_bytes(), &[0], reference.as_str().as_bytes()])
@@ -117,10 +120,9 @@ impl Tx {
             return read(row);
         }
         let (order, booking, reason) = (None::<String>, None::<String>, None::<String>);
-        self.keep(
-            &ORDER_REF,
-            values![hash, channel.as_str(), reference.as_str(), order, booking, flag(false), reason],
-        )?;
+        // A partner may write anything into a number, and this column is searched: what stands here is a keyed hash.
+        let searched = self.sealer().keyed_hash(REFERENCE, reference.as_str());
+        self.keep(&ORDER_REF, values![hash, channel.as_str(), searched, order, booking, flag(false), reason])?;
         Ok(OrderRefRow { order: None, booking: None, tombstone: None, has_remembered: false })
     }
 

@@ -1,6 +1,6 @@
 //! Rotating the data key: everything sealed with an older key is sealed anew with the current one, in batches, while the service runs.
 
-use sea_orm::Value;
+use sea_orm::{QueryResult, Value};
 
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_count, marks, values};
@@ -12,8 +12,10 @@ use crate::tx::Tx;
 pub struct SealedColumn {
     table: &'static str,
     column: &'static str,
-    /// The columns of the table's primary key, all of them text.
+    /// The columns of the table's primary key.
     key: &'static [&'static str],
+    /// Those of them that are whole numbers; the others are text.
+    whole: &'static [&'static str],
     /// What comes before the key in the name of the row.
     row: &'static str,
 }
@@ -24,15 +26,36 @@ impl SealedColumn {
         format!("{}.{}", self.table, self.column)
     }
 
+    fn key_part(&self, row: &QueryResult, part: &'static str) -> Result<String, StoreError> {
+        if self.whole.contains(&part) { get::<i64>(row, part).map(|whole| whole.to_string()) } else { get(row, part) }
+    }
+
+    fn key_values(&self, at: &[String]) -> Result<Vec<Value>, StoreError> {
+        let parts = self.key.iter().zip(at);
+        let values = parts.map(|(name, part)| match self.whole.contains(name) {
+            true => part.parse::<i64>().map(Value::from).map_err(|_| StoreError::Column(name)),
+            false => Ok(Value::from(part.as_str())),
+        });
+        values.collect()
+    }
+
     /// Every one there is; a test looks into all tables for others.
     pub const ALL: &'static [SealedColumn] = &[
-        SealedColumn { table: "secret", column: "sealed", key: &["name"], row: "secret" },
-        SealedColumn { table: "orders", column: "document", key: &["id"], row: "orders" },
-        SealedColumn { table: "order_ref", column: "remembered", key: &["ref_hash"], row: "order_ref" },
-        SealedColumn { table: "inbox", column: "body", key: &["id"], row: "inbox.body" },
-        SealedColumn { table: "inbox", column: "answer", key: &["id"], row: "inbox.answer" },
-        SealedColumn { table: "code", column: "code", key: &["pool", "code_hash"], row: "code" },
-        SealedColumn { table: "idempotency", column: "body", key: &["key_hash"], row: "idempotency" },
+        SealedColumn { table: "secret", column: "sealed", key: &["name"], whole: &[], row: "secret" },
+        SealedColumn { table: "orders", column: "document", key: &["id"], whole: &[], row: "orders" },
+        SealedColumn { table: "order_ref", column: "remembered", key: &["ref_hash"], whole: &[], row: "order_ref" },
+        SealedColumn { table: "inbox", column: "body", key: &["id"], whole: &[], row: "inbox.body" },
+        SealedColumn { table: "inbox", column: "answer", key: &["id"], whole: &[], row: "inbox.answer" },
+        SealedColumn { table: "code", column: "code", key: &["pool", "code_hash"], whole: &[], row: "code" },
+        SealedColumn { table: "idempotency", column: "body", key: &["key_hash"], whole: &[], row: "idempotency" },
+        SealedColumn {
+            table: "order_event",
+            column: "body",
+            key: &["order_id", "seq"],
+            whole: &["seq"],
+            row: "order_event",
+        },
+        SealedColumn { table: "job", column: "effect", key: &["id"], whole: &[], row: "job" },
     ];
 }
 
@@ -57,12 +80,12 @@ impl Tx {
         after: Option<&[String]>,
         limit: u32,
     ) -> Result<Resealed, StoreError> {
-        let SealedColumn { table, column: name, key, row } = *column;
+        let SealedColumn { table, column: name, key, row, .. } = *column;
         let keys = key.join(", ");
         let mut all = values![self.sealer().current_like()];
         let beyond = match after {
             Some(after) => {
-                all.extend(after.iter().map(|part| Value::from(part.as_str())));
+                all.extend(column.key_values(after)?);
                 format!(" AND ({keys}) > ({})", marks(key.len()))
             }
             None => String::new(),
@@ -76,12 +99,12 @@ impl Tx {
         let found = self.rows(&sql, all).await?;
         let mut done = Resealed::default();
         for found in &found {
-            let at: Vec<String> = key.iter().map(|part| get(found, part)).collect::<Result<_, _>>()?;
+            let at: Vec<String> = key.iter().map(|part| column.key_part(found, part)).collect::<Result<_, _>>()?;
             let (old, place): (String, String) = (get(found, "sealed")?, format!("{row}/{}", at.join("/")));
             let new = self.sealer().seal(&place, &self.sealer().open(&place, &old)?);
             let wanted: Vec<String> = key.iter().map(|part| format!("{part} = ?")).collect();
             let mut all = values![new];
-            all.extend(at.iter().map(|part| Value::from(part.as_str())));
+            all.extend(column.key_values(&at)?);
             all.push(old.into());
             let sql = format!("UPDATE {table} SET {name} = ? WHERE {} AND {name} = ?", wanted.join(" AND "));
             done.rows += self.execute(&sql, all).await?;

@@ -290,11 +290,15 @@ impl Worker {
                 let facts = TicketFacts::Issued { backend_ref: None, tickets };
                 let command = Command::RecordTicketFacts { booking: booking.clone(), facts };
                 let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
-                let attempt = attempt("done", format!("{count} codes drawn"));
+                let attempt =
+                    attempt("done", format!("{} drawn", ticketbridge_core::words::counted(count, "code", "codes")));
                 self.settle(job, JobEnd::Delivered, Some(attempt), vec![(actor, command)]).await.map(|_| ())
             }
             None => {
-                let why = format!("code pool `{pool}` has no {count} codes left; import some");
+                let why = format!(
+                    "code pool `{pool}` has not enough codes left for {}; import some",
+                    ticketbridge_core::words::units(count)
+                );
                 tracing::error!(pool, count, "a code pool is empty: import codes");
                 let verdict = self.retry(job, None, why.clone(), None);
                 let facts = verdict

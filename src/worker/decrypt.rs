@@ -37,7 +37,7 @@ impl Worker {
             verdict,
             summary,
         };
-        let (why, after) = match exchange.result {
+        let (why, after) = match exchange.result.without_guests(&order) {
             CallResult::Done(guests) => {
                 let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
                 let command =

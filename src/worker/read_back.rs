@@ -1,8 +1,11 @@
 //! One question to a channel: how does an order stand that we know of by a later message only, or whose messages contradict
 //! each other?
 
+use std::borrow::Cow;
+
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Context, HttpResponse};
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::retry::Next;
 use ticketbridge_core::{ChannelId, ExternalId};
 use ticketbridge_store::{Job, JobEnd};
@@ -46,9 +49,18 @@ impl Worker {
                 };
             }
             CallResult::Refused { code, why } => {
-                return self.end(job, JobEnd::Dead { error: format!("{why} ({code})") }).await;
+                // Of an order that is not known here nobody can tell whom the channel names in its own words: they are not kept.
+                drop(why);
+                let error = format!("the channel refuses the question ({})", Quoted::code(&code));
+                return self.end(job, JobEnd::Dead { error }).await;
             }
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } => why.into_owned(),
+            CallResult::Retry { why: Cow::Borrowed(ours), .. } | CallResult::Unknown { why: Cow::Borrowed(ours) } => {
+                ours.to_owned()
+            }
+            CallResult::Retry { .. } | CallResult::Unknown { .. } => match exchange.status {
+                Some(status) => format!("the channel answers the question with status {status}, and not as it should"),
+                None => "the channel could not be asked".to_owned(),
+            },
             CallResult::Absent => "the channel does not know the order".to_owned(),
             CallResult::Overtaken | CallResult::TokenRejected => "no answer to a question".to_owned(),
         };
@@ -83,7 +95,7 @@ impl Worker {
             Ok(exchange) => exchange,
             Err(error) => return self.end(job, JobEnd::Dropped { reason: error.to_string() }).await,
         };
-        let error = match exchange.result {
+        let error = match exchange.result.without_guests(order) {
             CallResult::Done(view) => {
                 crate::reconcile::compare_one(self, order, &view).await?;
                 return self.end(job, JobEnd::Delivered).await;

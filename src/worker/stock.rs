@@ -4,6 +4,7 @@
 use ticketbridge_core::ChannelId;
 use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse, StockLeft};
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::retry::Next;
 use ticketbridge_store::{Job, JobEnd};
 
@@ -37,7 +38,7 @@ impl Worker {
         let (end, verdict, summary) = match exchange.result {
             CallResult::Done(()) => (JobEnd::Delivered, "done", format!("{} left on {date}", left.max(0))),
             CallResult::Refused { code, why } => {
-                let error = format!("{why} ({code})");
+                let error = format!("{} ({})", Quoted::text(&why), Quoted::code(&code));
                 (JobEnd::Dead { error: error.clone() }, "refused", error)
             }
             CallResult::Absent => {

@@ -394,3 +394,28 @@ async fn a_look_at_an_order_that_is_over_does_not_keep_its_guests_longer() {
     )
     .await;
 }
+
+/// Who asks to be forgotten while the order lives is forgotten when it is over, without asking again.
+#[tokio::test]
+async fn a_wish_to_be_forgotten_is_carried_out_when_the_order_is_over() {
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            bridge.sell("V100").await;
+            let ask = json!({ "phone": PHONE, "reason": "asked for it" });
+            let said = bridge.post("guests/erase", &ask).await.expect(200).json();
+            assert_eq!((&said["erased"], &said["kept"][0]["noted"]), (&json!([]), &json!(true)), "{said}");
+            let engine = bridge.bridge.engine();
+            assert_eq!(engine.forget_as_wished().await.expect("a database that answers"), 0);
+            assert!(bridge.stored("V100").await.knows_guests());
+            bridge.post("orders/douyin-main:V100/cancel", &json!({ "reason": "x" })).await.expect(200);
+            bridge.drain().await;
+            assert_eq!(engine.forget_as_wished().await.expect("a database that answers"), 1);
+            assert!(!bridge.stored("V100").await.knows_guests());
+            assert_eq!(engine.forget_as_wished().await.expect("a database that answers"), 0);
+            let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).json();
+            assert_eq!(events["items"][0]["actor"], json!({ "kind": "ops", "name": "ada" }));
+        },
+    )
+    .await;
+}

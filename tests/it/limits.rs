@@ -84,7 +84,7 @@ async fn a_sale_first_told_by_its_booking_shows_what_is_wrong_with_it() {
     let bridge = TestBridge::start().await;
     for (number, count, amount, says) in [
         ("V100", 2, 2, Some("the channel's price for 2 units is 2, ours is 39800")),
-        ("V200", 6, 6 * 19_900, Some("an order has 1 to 5 units; this one has 6")),
+        ("V200", 6, 6 * 19_900, Some("an order has at least 1 unit and at most 5; this one has 6")),
         ("V300", 2, 2 * 19_900, None),
     ] {
         let mut booking = douyin::booking(&format!("R{number}"), number, "2026-12-01", count, bridge.now());

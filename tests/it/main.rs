@@ -9,6 +9,8 @@ mod bad_requests;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;

@@ -202,8 +202,10 @@ fn units_changed(draft: &mut Draft, before: &Order) {
     draft.add(part);
     let has_tickets = booking.ticketing.may_be_live();
     if has_tickets && gone > 0 && draft.order.live_units() > 0 {
-        let sentence =
-            format!("{gone} units were called off, and the back-end cannot void a part: stop them at the gate");
+        let sentence = format!(
+            "called off: {}; the back-end cannot void a part: stop them at the gate",
+            crate::words::units(gone)
+        );
         draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
     }
     if has_tickets && added > 0 {
@@ -364,6 +366,12 @@ fn declined(draft: &mut Draft, off: Option<&CalledOff>) {
 fn called_off(draft: &mut Draft, reason: CancelReason) {
     let order = &draft.order;
     let Some(booking) = &order.booking else { return };
+    // A channel calls it ours, whoever of us it was: what policy has granted to the guest was no decision of ops.
+    let by_policy = order.refund_case.as_ref().is_some_and(|case| case.decided_by.as_deref() == Some("policy"));
+    let reason = match reason {
+        CancelReason::ByOps if by_policy => CancelReason::RefundedBeforeUse,
+        other => other,
+    };
     let was_used = !booking.is_active();
     let mut part = if was_used { Decision::nothing() } else { ticketing::void(order, booking) };
     part = part.event(Event::BookingCancelled { booking: booking.id.clone(), reason });

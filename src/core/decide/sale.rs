@@ -60,7 +60,7 @@ pub(super) fn place_again(order: &Order, placed: &PlaceOrder) -> Result<Decision
     if placed.sale.quantity != order.quantity {
         return Err(Rejection::new(
             Why::ContentDiffers,
-            format!("this order is known with {} units, not {}", order.quantity, placed.sale.quantity),
+            format!("this order is known with {}, not {}", crate::words::units(order.quantity), placed.sale.quantity),
         )
         .at("count"));
     }

@@ -524,7 +524,10 @@ pub(super) fn supply_tickets(order: &Order, new: &[NewTicket], moment: Moment) -
     if count != 1 && !count.is_multiple_of(order.quantity) {
         return Err(Rejection::new(
             Why::Invalid,
-            format!("{} units need one ticket each, a multiple of that, or one for all", order.quantity),
+            format!(
+                "one ticket for each of {}, a multiple of that, or one for all is needed",
+                crate::words::units(order.quantity)
+            ),
         )
         .at("tickets"));
     }

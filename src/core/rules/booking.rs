@@ -5,6 +5,7 @@ use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules::{dates, guests, limits};
 use crate::time::UnixMillis;
+use crate::words::{units, units_are};
 
 /// Checks a wish for a visit date against the rules the order was placed under (DY-06 to DY-09). `order_quantity` is the
 /// units of the order: they are booked together. Field paths count visitors from 0, as JSON does.
@@ -16,10 +17,8 @@ pub fn check_booking(
 ) -> Result<(), Rejection> {
     let (product, contact) = (&rules.booking, request.contact.as_ref());
     if request.quantity != order_quantity {
-        let sentence = format!(
-            "the order has {order_quantity} units and all of them are booked together; {} are wanted",
-            request.quantity
-        );
+        let sentence =
+            format!("the order has {}, which are booked together; wanted: {}", units(order_quantity), request.quantity);
         return Err(Rejection::new(Why::QuantityLimit, sentence).at("quantity"));
     }
     if let Some(date) = request.visit_date {
@@ -36,7 +35,7 @@ pub fn check_booking(
 pub(crate) fn check_left(quantity: u32, left: Option<i64>) -> Result<(), Rejection> {
     match left {
         Some(left) if left < i64::from(quantity) => {
-            let sentence = format!("{} units are left on this date, {quantity} are wanted", left.max(0));
+            let sentence = format!("{} left on this date, wanted: {quantity}", units_are(left.max(0)));
             Err(Rejection::new(Why::OutOfStock, sentence).at("visit_date"))
         }
         _ => Ok(()),

@@ -56,7 +56,7 @@ fn the_date_and_what_is_left_of_it() {
         assert_eq!(why(|_, request| request.counts.date_left = left), expected, "{left:?}");
     }
     let (rules, mut request) = (samples::rules(), samples::request(2, 4));
-    for (left, says) in [(1, "1 units are left"), (-1, "0 units are left")] {
+    for (left, says) in [(1, "1 unit is left"), (-1, "0 units are left")] {
         request.counts.date_left = Some(left);
         let refusal = check_booking(&rules, 2, &request, at("2026-11-21T10:00:00+08:00")).unwrap_err();
         assert!(refusal.sentence.contains(says), "{}", refusal.sentence);

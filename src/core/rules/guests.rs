@@ -9,6 +9,7 @@ use crate::product::{BookingProduct, GuestField, GuestRule, GuestsWho};
 use crate::rejection::{Rejection, Why};
 use crate::rules::{documents, phone};
 use crate::time::Date;
+use crate::words::units;
 
 /// Characters of a name.
 pub const NAME_CHARS_MAX: usize = 100;
@@ -66,11 +67,12 @@ fn check_number(
     let refuse = |sentence: String| Err(Rejection::new(Why::VisitorsMismatch, sentence).at("visitors"));
     match product.guests.who {
         _ if visitors.len() > VISITORS_MAX => refuse(format!("a booking names at most {VISITORS_MAX} visitors")),
-        GuestsWho::Each if named != admitted => {
-            refuse(format!("{quantity} units admit {admitted} visitors, each of them is to be named; {named} are"))
-        }
+        GuestsWho::Each if named != admitted => refuse(format!(
+            "visitors admitted by {}: {admitted}, each of them is to be named; named: {named}",
+            units(quantity)
+        )),
         GuestsWho::One if named > admitted => {
-            refuse(format!("{quantity} units admit {admitted} visitors; {named} are named"))
+            refuse(format!("visitors admitted by {}: {admitted}; named: {named}", units(quantity)))
         }
         GuestsWho::One if guests.is_empty() && !product.guests.fields.is_empty() => {
             refuse("one guest is to be named for the order".to_owned())

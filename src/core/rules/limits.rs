@@ -6,6 +6,7 @@ use crate::product::{BookingLimits, Sex};
 use crate::rejection::{Rejection, Why};
 use crate::rules::{documents, guests};
 use crate::time::Date;
+use crate::words::units;
 
 /// Checks what the phone and the documents of a booking have used up.
 pub fn check_shares(
@@ -20,7 +21,7 @@ pub fn check_shares(
     {
         let booked = counts.phone_units;
         let sentence =
-            format!("one phone may hold bookings for {limit} units; {booked} are booked, {quantity} more are wanted");
+            format!("one phone may hold bookings for {}; booked: {booked}, wanted: {quantity} more", units(limit));
         return Err(Rejection::new(Why::PhoneLimit, sentence).at("buyer.phone"));
     }
     let Some(limit) = limits.per_document else { return Ok(()) };

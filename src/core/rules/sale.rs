@@ -6,6 +6,7 @@ use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules::phone;
 use crate::time::Date;
+use crate::words::{units, units_are};
 
 /// Checks a sale against the rules in force and against what is left. The price of a direct order depends on its date:
 /// see [`check_direct_price`].
@@ -47,7 +48,7 @@ fn check_quantity(rules: &RuleSnapshot, quantity: u32) -> Result<(), Rejection> 
     if (1..=per_order).contains(&quantity) {
         return Ok(());
     }
-    let sentence = format!("an order has 1 to {per_order} units; this one has {quantity}");
+    let sentence = format!("an order has at least 1 unit and at most {per_order}; this one has {quantity}");
     Err(Rejection::new(Why::QuantityLimit, sentence).at("quantity"))
 }
 
@@ -79,7 +80,8 @@ fn check_price(quantity: u32, gross: i64, price: i64) -> Result<(), Rejection> {
         return Ok(());
     }
     let sentence = format!(
-        "the channel's price for {quantity} units is {gross}, ours is {ours} ({price} each), in minor units; make the two equal"
+        "the channel's price for {} is {gross}, ours is {ours} ({price} each), in minor units; make the two equal",
+        units(quantity)
     );
     Err(Rejection::new(Why::PriceMismatch, sentence).at("gross"))
 }
@@ -105,7 +107,7 @@ fn check_phone(sale: &Sale) -> Result<(), Rejection> {
 fn check_stock(quantity: u32, counts: &Counts) -> Result<(), Rejection> {
     match counts.voucher_left {
         Some(left) if left < i64::from(quantity) => {
-            let sentence = format!("{} units are left, {quantity} are wanted", left.max(0));
+            let sentence = format!("{} left, wanted: {quantity}", units_are(left.max(0)));
             Err(Rejection::new(Why::OutOfStock, sentence).at("quantity"))
         }
         _ => Ok(()),
@@ -116,7 +118,8 @@ fn check_phone_share(rules: &RuleSnapshot, quantity: u32, counts: &Counts) -> Re
     match rules.voucher.as_ref().and_then(|v| v.per_phone) {
         Some(limit) if counts.phone_units.saturating_add(quantity) > limit => {
             let sentence = format!(
-                "one phone may buy {limit} units of this product; {} are bought, {quantity} more are wanted",
+                "one phone may buy {} of this product; bought: {}, wanted: {quantity} more",
+                units(limit),
                 counts.phone_units
             );
             Err(Rejection::new(Why::PhoneLimit, sentence).at("buyer.phone"))
@@ -239,7 +242,7 @@ mod tests {
             let found = why(|_, _, c| *c = counts.clone());
             assert_eq!(found, expected, "{counts:?}");
         }
-        for (left, says) in [(1, "1 units are left"), (-3, "0 units are left")] {
+        for (left, says) in [(1, "1 unit is left"), (-3, "0 units are left")] {
             let refusal = check_stock(2, &Counts { voucher_left: Some(left), ..Counts::default() }).unwrap_err();
             assert!(refusal.sentence.contains(says), "{}", refusal.sentence);
         }

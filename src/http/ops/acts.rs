@@ -6,7 +6,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Context, EncodeError};
 use ticketbridge_core::{Millis, OrderId};
 
-use crate::engine::acts::Act;
+use crate::engine::acts::{Act, Keep};
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::orders::named;
@@ -103,7 +103,7 @@ async fn on_order(request: Request, command: impl FnOnce(&Request) -> Command) -
     let order = named(&request.shared, request.in_path("id")).await?.id;
     let command = command(&request);
     let running = request.running.clone();
-    let body = carry_out(request, order, command, move |order| view::order(&running, order)).await?;
+    let body = carry_out(request, order, command, Keep::Answer, move |order| view::order(&running, order)).await?;
     Ok(Said::kept(body))
 }
 
@@ -112,6 +112,7 @@ pub(crate) async fn carry_out(
     request: Request,
     order: OrderId,
     command: Command,
+    keep: Keep,
     view: impl Fn(&ticketbridge_core::Order) -> serde_json::Value + Send + Sync + 'static,
 ) -> Result<Vec<u8>, Failure> {
     let act = Act {
@@ -120,6 +121,7 @@ pub(crate) async fn carry_out(
         actor: request.actor(),
         expected_version: request.given.expected_version(),
         once: request.once,
+        keep,
     };
     Ok(request.shared.engine.act(act, move |order| view(order).to_string().into_bytes()).await?)
 }

@@ -9,7 +9,7 @@ use ticketbridge_core::event::{Actor, ActorKind};
 
 use crate::config::{OpsToken, Role};
 use crate::engine::EngineError;
-use crate::engine::acts::Once;
+use crate::engine::acts::{Keep, Once};
 use crate::http::Shared;
 use crate::http::ops::body::Given;
 use crate::http::ops::query::Asked;
@@ -177,6 +177,17 @@ pub(crate) struct Request {
     pub(crate) wants_csv: bool,
     /// Under which key, if any.
     pub(crate) once: Option<Once>,
+    /// Whether it was carried out before.
+    pub(crate) turn: Turn,
+}
+
+/// Whether a request is carried out, or only answered again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It is new.
+    First,
+    /// It was carried out under its key, and its answer was not kept: nothing is done, and what is known now is the answer.
+    Again,
 }
 
 impl Request {
@@ -202,22 +213,31 @@ pub(crate) struct Said {
     pub(crate) body: Vec<u8>,
     /// Its content type.
     pub(crate) kind: &'static str,
-    /// Whether the answer was kept for repeats in the transaction of the act.
-    pub(crate) is_kept: bool,
+    /// What is still to be kept for repeats; nothing when that was done in the transaction of the act.
+    pub(crate) keep: Option<Keep>,
 }
 
 impl Said {
     /// 200 with this.
     pub(crate) fn ok(body: &serde_json::Value) -> Self {
-        Self { status: StatusCode::OK, body: body.to_string().into_bytes(), kind: JSON, is_kept: false }
+        Self { status: StatusCode::OK, body: body.to_string().into_bytes(), kind: JSON, keep: Some(Keep::Answer) }
     }
     /// 200 with this table.
     pub(crate) fn csv(body: String) -> Self {
-        Self { status: StatusCode::OK, body: body.into_bytes(), kind: "text/csv; charset=utf-8", is_kept: false }
+        Self {
+            status: StatusCode::OK,
+            body: body.into_bytes(),
+            kind: "text/csv; charset=utf-8",
+            keep: Some(Keep::Answer),
+        }
     }
     /// 200 with this, which is kept already if a key was given.
     pub(crate) fn kept(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, body, kind: JSON, is_kept: true }
+        Self { status: StatusCode::OK, body, kind: JSON, keep: None }
+    }
+    /// 200 with this, which shows guests' data: a repeat is answered from what is known then.
+    pub(crate) fn in_clear(body: &serde_json::Value) -> Self {
+        Self { keep: Some(Keep::Receipt), ..Self::ok(body) }
     }
 }
 

@@ -7,7 +7,7 @@ use ticketbridge_core::personal::{Phone, in_clear};
 
 use crate::engine::Engine;
 use crate::http::ops::body::refused;
-use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::call::{Failure, Outcome, Request, Said, Turn};
 use crate::http::ops::view;
 
 /// Digits of a phone, at least: fewer are a slip of the hand.
@@ -29,12 +29,21 @@ pub(crate) async fn export(request: Request) -> Outcome {
     let reason = format!("export of a guest's data: {}", request.given.needed("reason"));
     let mut orders = Vec::new();
     for id in engine.orders_of_guest(phone.reveal()).await? {
-        let command = Command::RecordReveal { reason: reason.clone() };
-        let order = engine.apply(&id, command, request.actor()).await?.order;
+        let order = match request.turn {
+            Turn::First => {
+                let command = Command::RecordReveal { reason: reason.clone() };
+                engine.apply(&id, command, request.actor()).await?.order
+            }
+            // It is in the histories already. What was erased since is not told again.
+            Turn::Again => match engine.store().load_order(&id).await? {
+                Some(order) => order,
+                None => continue,
+            },
+        };
         orders.push(known_of(&order, &phone));
     }
     tracing::info!(orders = orders.len(), by = %request.holder.name, "a guest's data was exported");
-    Ok(Said::ok(&json!({ "phone": phone, "orders": orders })))
+    Ok(Said::in_clear(&json!({ "phone": phone, "orders": orders })))
 }
 
 /// What an order knows of the guest; others in it are no concern of his.
@@ -73,13 +82,14 @@ fn known_of(order: &Order, phone: &Phone) -> Value {
     })
 }
 
-/// `POST guests/erase`: in every order that is over; the others are named.
+/// `POST guests/erase`: in every order that is over; the others are named, and follow by themselves when they are.
 pub(crate) async fn erase(request: Request) -> Outcome {
     let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
     let reason = request.given.needed("reason");
     let result = engine.forget_guest(phone.reveal(), &reason, &request.actor()).await?;
     tracing::info!(erased = result.erased.len(), kept = result.kept.len(), by = %request.holder.name,
         "a guest's data was erased on request");
-    let kept: Vec<Value> = result.kept.iter().map(|(order, why)| json!({ "order_id": order, "reason": why })).collect();
+    let kept: Vec<Value> =
+        result.kept.iter().map(|(order, why)| json!({ "order_id": order, "reason": why, "noted": true })).collect();
     Ok(Said::ok(&json!({ "phone": phone, "erased": result.erased, "kept": kept })))
 }

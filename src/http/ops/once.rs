@@ -2,11 +2,14 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use ticketbridge_store::KnownAct;
+use ticketbridge_core::OrderId;
+use ticketbridge_store::{KnownAct, StoreError};
 
 use crate::config::OpsToken;
 use crate::engine::acts::Once;
+use crate::http::Shared;
 use crate::http::ops::call::JSON;
 use crate::http::problem::Problem;
 
@@ -47,8 +50,8 @@ pub(crate) fn of(
     }))
 }
 
-/// The answer to a repeat.
-pub(crate) fn again(once: &Once, known: KnownAct) -> Response {
+/// The answer to a repeat. Where its order has forgotten its guests since, so has the answer.
+pub(crate) async fn again(shared: &Shared, once: &Once, known: KnownAct) -> Response {
     if known.request_hash != once.request_hash {
         let sentence = "this key stands for another act or another body; take a new key";
         return Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", sentence)
@@ -56,7 +59,34 @@ pub(crate) fn again(once: &Once, known: KnownAct) -> Response {
             .into_response();
     }
     let status = StatusCode::from_u16(known.status).unwrap_or(StatusCode::OK);
-    answer(status, JSON, known.body)
+    match without_forgotten(shared, known.body).await {
+        Ok(body) => answer(status, JSON, body),
+        Err(error) => Problem::from(error).into_response(),
+    }
+}
+
+async fn without_forgotten(shared: &Shared, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let Ok(mut said) = serde_json::from_slice::<Value>(&body) else { return Ok(body) };
+    let id = said.get("id").and_then(Value::as_str).filter(|id| id.starts_with("ord_")).map(OrderId::from);
+    let Some(id) = id else { return Ok(body) };
+    let order = shared.engine.store().load_order(&id).await?;
+    if order.is_some_and(|order| order.knows_guests()) {
+        return Ok(body);
+    }
+    forget(&mut said);
+    Ok(said.to_string().into_bytes())
+}
+
+/// Blanks every person, masked as they are.
+fn forget(said: &mut Value) {
+    match said {
+        Value::Object(fields) if fields.contains_key("phone") => {
+            fields.values_mut().for_each(|value| *value = Value::Null)
+        }
+        Value::Object(fields) => fields.values_mut().for_each(forget),
+        Value::Array(items) => items.iter_mut().for_each(forget),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// An answer of the ops interface. None of them is for a cache: they change at any moment, and some hold guests' data.

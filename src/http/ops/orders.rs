@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::json;
+use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{ChannelId, ExternalId, Order, OrderId};
 use ticketbridge_store::{CallFilter, OrderFilter, Page};
 
@@ -48,8 +49,8 @@ pub(crate) async fn events(request: Request) -> Outcome {
     let goes_on = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next_cursor = rows.last().filter(|_| goes_on).map(|row| row.seq.to_string());
-    let zone = order.rules.channel.time_zone;
-    let items: Vec<_> = rows.iter().map(|row| view::event(row, zone)).collect();
+    let (zone, guests) = (order.rules.channel.time_zone, Guests::of(&order));
+    let items: Vec<_> = rows.iter().map(|row| view::event(row, &guests, zone)).collect();
     Ok(Said::ok(&json!({ "items": items, "next_cursor": next_cursor })))
 }
 
@@ -58,8 +59,8 @@ pub(crate) async fn calls(request: Request) -> Outcome {
     let order = named(&request.shared, request.in_path("id")).await?;
     let filter = CallFilter { order: Some(order.id.clone()) };
     let page: Page<_> = request.shared.engine.store().list_calls(&filter, &request.query.page()).await?;
-    let zone = order.rules.channel.time_zone;
-    Ok(Said::ok(&listed(&page, |row| view::call(row, zone))))
+    let (zone, guests) = (order.rules.channel.time_zone, Guests::of(&order));
+    Ok(Said::ok(&listed(&page, |row| view::call(row, &guests, zone))))
 }
 
 /// The order that a path names: by our id, or by `channel_id:number`, the channel's number of the sale or of a booking.

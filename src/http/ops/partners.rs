@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{BackendId, ChannelId, TimeZone};
 use ticketbridge_store::{JobCount, JobState, Tx};
 
@@ -88,7 +89,7 @@ fn shown(request: &Request, partner: &Partner, known: &Known) -> Value {
         "pending": count(JobState::Pending),
         "dead": count(JobState::Dead),
         "last_ok_at": lane.last_ok_at.map(|at| at.rfc3339(partner.zone)),
-        "last_error": lane.last_error,
+        "last_error": lane.last_error.as_deref().map(Quoted::text),
     })
 }
 

@@ -5,6 +5,7 @@ use ticketbridge_core::command::Command;
 use ticketbridge_core::{ChannelId, RefundCaseId};
 use ticketbridge_store::RefundFilter;
 
+use crate::engine::acts::Keep;
 use crate::http::ops::acts::carry_out;
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::query::listed;
@@ -41,6 +42,7 @@ async fn decide(request: Request, command: impl FnOnce(&Request, RefundCaseId) -
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such refund case").into());
     };
     let command = command(&request, case.clone());
-    let body = carry_out(request, order, command, move |order| view::refund_of(order, case.as_str())).await?;
+    let body =
+        carry_out(request, order, command, Keep::Answer, move |order| view::refund_of(order, case.as_str())).await?;
     Ok(Said::kept(body))
 }

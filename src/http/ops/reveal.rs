@@ -5,16 +5,22 @@ use ticketbridge_core::command::Command;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::personal::in_clear;
 
+use crate::engine::acts::Keep;
 use crate::http::ops::acts::carry_out;
-use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::call::{Outcome, Request, Said, Turn};
 use crate::http::ops::orders::named;
 use crate::http::ops::view::person;
 
 /// `POST orders/{id}/reveal`. The answer is written inside the commit that records it: no record, no answer.
 pub(crate) async fn reveal(request: Request) -> Outcome {
-    let order = named(&request.shared, request.in_path("id")).await?.id;
+    let order = named(&request.shared, request.in_path("id")).await?;
+    if request.turn == Turn::Again {
+        // It is in the history already. What was erased since is not shown again.
+        return Ok(Said::ok(&in_clear(|| guests(&order))));
+    }
+    let order = order.id;
     let command = Command::RecordReveal { reason: request.given.needed("reason") };
-    let body = carry_out(request, order, command, |order| in_clear(|| guests(order))).await?;
+    let body = carry_out(request, order, command, Keep::Receipt, |order| in_clear(|| guests(order))).await?;
     Ok(Said::kept(body))
 }
 

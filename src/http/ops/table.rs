@@ -213,7 +213,7 @@ pub(crate) static CALLS: &[Call] = &[
         &[CHANNEL], NOTHING, Answer::One("reconciliation"), reconciliation::compare),
     call!(Post "/guests/export", "Everything that is known of a guest, in clear; on the record of every order.", Administrators, &[],
         A_GUEST, Answer::One("guest_export"), guests::export),
-    call!(Post "/guests/erase", "Forget a guest in every order that is over.", Administrators, &[], A_GUEST,
+    call!(Post "/guests/erase", "Forget a guest in every order that is over, and in the others when they are.", Administrators, &[], A_GUEST,
         Answer::One("guest_erasure"), guests::erase),
     call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
 ];

@@ -6,6 +6,7 @@ use ticketbridge_core::mirror::Mirror;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::product::{Currency, Ticketing};
+use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, OrderId, TimeZone, UnixMillis};
 use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRow};
 
@@ -40,7 +41,7 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
     // A channel that is no longer configured has no words of its own.
     let label = channel.map_or_else(|| value(order.state), |channel| Value::from(channel.channel.label(order)));
     let case = order.refund_case.as_ref();
-    json!({
+    let mut shown = json!({
         "id": order.id,
         "channel": order.channel,
         "channel_order_id": order.channel_order_id,
@@ -69,7 +70,10 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
         "version": order.version,
         "created_at": order.created_at.rfc3339(zone),
         "updated_at": order.updated_at.rfc3339(zone),
-    })
+    });
+    // Whatever a partner has written into a number, a label or a name, and wherever a field for it is added.
+    Guests::of(order).json(&mut shown);
+    shown
 }
 
 /// The channel's own picture, where it tells whole orders; and what we have asked of it.
@@ -173,7 +177,8 @@ pub(crate) fn refund_case(
         "source_code": case.source_code,
         "channel_ref": case.channel_ref,
         "requested_at": case.requested_at.rfc3339(zone),
-        "review_by": case.review_by.rfc3339(zone),
+        // A channel without a limit has none.
+        "review_by": times(Some(case.review_by).filter(|limit| *limit > case.requested_at), zone),
         "fee": case.fee.unwrap_or(case.channel_fee),
         "channel_fee": case.channel_fee,
         "currency": currency,
@@ -189,7 +194,9 @@ pub(crate) fn refund_case(
 /// A refund case of a list.
 pub(crate) fn refund(running: &Running, row: &RefundRow) -> Value {
     let zone = zone_of(running, row.channel.as_str());
-    refund_case(&row.order, &row.channel, &row.currency, &row.case, zone)
+    let mut shown = refund_case(&row.order, &row.channel, &row.currency, &row.case, zone);
+    row.guests.json(&mut shown);
+    shown
 }
 
 /// The case of an order, current or past.
@@ -197,11 +204,17 @@ pub(crate) fn refund_of(order: &Order, id: &str) -> Value {
     let cases = order.refund_case.iter().chain(&order.past_refund_cases);
     let found = cases.into_iter().find(|case| case.id.as_str() == id);
     let zone = order.rules.channel.time_zone;
-    found.map_or(Value::Null, |case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone))
+    let mut shown =
+        found.map_or(Value::Null, |case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone));
+    Guests::of(order).json(&mut shown);
+    shown
 }
 
-/// An event.
-pub(crate) fn event(row: &EventRow, zone: TimeZone) -> Value {
+/// An event of an order that knows these guests.
+pub(crate) fn event(row: &EventRow, guests: &Guests, zone: TimeZone) -> Value {
+    let mut data = row.data.clone();
+    with_times(&mut data, zone);
+    guests.json(&mut data);
     json!({
         "id": row.id,
         "order_id": row.order,
@@ -209,13 +222,39 @@ pub(crate) fn event(row: &EventRow, zone: TimeZone) -> Value {
         "at": row.at.rfc3339(zone),
         "kind": row.kind,
         "actor": { "kind": row.actor.kind, "name": row.actor.name },
-        "reason": row.reason,
-        "data": row.data,
+        "reason": row.reason.as_deref().map(|reason| guests.id(reason)),
+        "data": data,
     })
 }
 
-/// A message in or out.
-pub(crate) fn call(row: &CallRecord, zone: TimeZone) -> Value {
+/// Milliseconds since 1970 are more than this; what else is a number is less.
+const MOMENTS_FROM: i64 = 100_000_000_000;
+
+/// Times that an event holds, as they are everywhere else. Dates are texts already.
+fn with_times(data: &mut Value, zone: TimeZone) {
+    const NAMES: [&str; 7] = ["at", "since", "until", "deadline", "ticketing_due", "review_by", "free_until"];
+    match data {
+        Value::Object(fields) => {
+            if fields.contains_key("review_by") && fields.get("review_by") == fields.get("requested_at") {
+                // A channel without a limit has none.
+                fields.insert("review_by".to_owned(), Value::Null);
+            }
+            for (name, value) in fields.iter_mut() {
+                let is_time = NAMES.contains(&name.as_str()) || name.ends_with("_at");
+                // Minutes of a day are called `at`, too.
+                match value.as_i64().filter(|at| is_time && *at > MOMENTS_FROM) {
+                    Some(at) => *value = Value::from(UnixMillis(at).rfc3339(zone)),
+                    None => with_times(value, zone),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| with_times(item, zone)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A message in or out, about an order that knows these guests.
+pub(crate) fn call(row: &CallRecord, guests: &Guests, zone: TimeZone) -> Value {
     json!({
         "id": row.id,
         "order_id": row.order,
@@ -227,7 +266,7 @@ pub(crate) fn call(row: &CallRecord, zone: TimeZone) -> Value {
         "attempt": row.attempt,
         "status": row.status,
         "verdict": row.verdict,
-        "summary": row.summary,
+        "summary": guests.id(&row.summary),
     })
 }
 
@@ -239,13 +278,13 @@ pub(crate) fn delivery(running: &Running, job: &Job) -> Value {
     };
     json!({
         "id": job.id,
-        "order_id": job.order,
+        "order_id": Some(&job.order).filter(|order| !order.as_str().is_empty()),
         "destination": job.destination,
         "call": job.call,
         "state": job.state,
         "attempts": job.attempts,
         "next_attempt_at": (job.state == JobState::Pending).then(|| job.due_at.rfc3339(zone)),
-        "last_error": job.last_error,
+        "last_error": job.last_error.as_deref().map(Quoted::text),
         "idempotency_key": job.id,
         "created_at": job.created_at.rfc3339(zone),
         "delivered_at": times(job.done_at.filter(|_| job.state == JobState::Delivered), zone),
@@ -258,7 +297,7 @@ pub(crate) fn inbox(running: &Running, row: &InboxRow) -> Value {
         "id": row.id,
         "channel": row.channel,
         "call": row.call,
-        "key": row.key,
+        "key": Quoted::code(&row.key),
         "received_at": row.received_at.rfc3339(zone_of(running, &row.channel)),
         "verdict": row.verdict,
         "order_id": row.order,

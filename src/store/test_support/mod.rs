@@ -13,6 +13,7 @@ use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 
+use crate::dialect::{Query as _, get};
 use crate::seal::random_token;
 use crate::{Sealer, Store, StoreOptions};
 
@@ -80,6 +81,44 @@ pub async fn as_an_older_version_left_it(store: &Store) {
             .await;
         removed.expect("the tables are there");
     }
+}
+
+/// Every value of every column of every table, as text, with the place where it stands: what somebody sees who reads the database.
+///
+/// # Panics
+/// When the database fails.
+pub async fn everything_kept(store: &Store) -> Vec<(String, String)> {
+    let backend = store.dialect().0;
+    let (tables, text) = match backend {
+        sea_orm::DbBackend::Sqlite => ("SELECT name AS table_name FROM sqlite_master WHERE type = 'table'", "TEXT"),
+        sea_orm::DbBackend::Postgres => (
+            "SELECT CAST(table_name AS TEXT) AS table_name FROM information_schema.tables WHERE table_schema = 'public'",
+            "TEXT",
+        ),
+        _ => ("SELECT table_name AS table_name FROM information_schema.tables WHERE table_schema = DATABASE()", "CHAR"),
+    };
+    let mut found = Vec::new();
+    for table in store.rows(tables, Vec::new()).await.expect("a database that answers") {
+        let table: String = get(&table, "table_name").expect("a name");
+        let columns = match backend {
+            sea_orm::DbBackend::Sqlite => format!("SELECT name AS column_name FROM pragma_table_info('{table}')"),
+            sea_orm::DbBackend::Postgres => format!(
+                "SELECT CAST(column_name AS TEXT) AS column_name FROM information_schema.columns WHERE table_name = '{table}'"
+            ),
+            _ => format!(
+                "SELECT column_name AS column_name FROM information_schema.columns \
+                 WHERE table_schema = DATABASE() AND table_name = '{table}'"
+            ),
+        };
+        for column in store.rows(&columns, Vec::new()).await.expect("a database that answers") {
+            let column: String = get(&column, "column_name").expect("a name");
+            let sql = format!("SELECT CAST({column} AS {text}) AS kept FROM {table} WHERE {column} IS NOT NULL");
+            for row in store.rows(&sql, Vec::new()).await.expect("a database that answers") {
+                found.push((format!("{table}.{column}"), get(&row, "kept").expect("a text")));
+            }
+        }
+    }
+    found
 }
 
 async fn run(what: &str, test: impl Future<Output = ()>) {

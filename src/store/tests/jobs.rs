@@ -8,7 +8,7 @@ use ticketbridge_core::effect::TicketOp;
 
 const LEASE: Millis = Millis(15_000);
 
-fn job(id: u32, order: u128, destination: &str, seq: u64) -> NewJob {
+pub(super) fn job(id: u32, order: u128, destination: &str, seq: u64) -> NewJob {
     NewJob {
         id: format!("dlv_{id:04}"),
         order: order_id(order),

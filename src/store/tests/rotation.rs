@@ -11,7 +11,8 @@ async fn seed(store: &Store, n: u128) {
     write(
         store,
         work!(tx, hash => {
-            tx.insert_order(&order(n), &[]).await?;
+            tx.insert_order(&order(n), &[placed(&order(n))]).await?;
+            tx.enqueue(&super::jobs::job(u32::try_from(n).unwrap(), n, "backend:gate", 1)).await?;
             let (id, answer) = (format!("inb_{n}"), StoredAnswer { status: 200, body: b"{}".to_vec() });
             let new = NewInbox {
                 id: &id, dedupe: &hash, channel: "c", call: "x", key: "k", received_at: NOW, body_sha256: &hash, content_sha256: None, body: b"body",
@@ -44,7 +45,7 @@ async fn everything_sealed_is_sealed_anew_and_opens_without_the_old_key() {
         let hash = store.sealer().keyed_hash("phone", "1");
         assert_eq!(left(&store).await, 0);
         store.sealer().replace(&[[9; 32], TEST_KEY]);
-        assert_eq!(left(&store).await, 6 * 5 + 1);
+        assert_eq!(left(&store).await, 8 * 5 + 1);
         for column in SealedColumn::ALL {
             let (mut after, mut rows) = (None::<Vec<String>>, 0);
             loop {
@@ -61,6 +62,8 @@ async fn everything_sealed_is_sealed_anew_and_opens_without_the_old_key() {
         assert_eq!(left(&store).await, 0);
         assert_eq!(store.load_order(&order(3).id).await.unwrap(), Some(order(3)));
         assert_eq!(store.inbox_body("inb_3").await.unwrap().as_deref(), Some(&b"body"[..]));
+        assert_eq!(store.events(&order(3).id, 0, 9).await.unwrap()[0].data["event"], "order_placed");
+        assert!(store.job("dlv_0003").await.unwrap().is_some());
         assert!(store.inbox_row("inb_3").await.unwrap().unwrap().answer.is_some());
         assert!(store.known_act(&format!("{:064x}", 3)).await.unwrap().is_some());
         let number = ExternalId::from("X3");
@@ -110,4 +113,48 @@ async fn no_column_is_forgotten() {
         }
     }
     assert_eq!(found, known);
+}
+
+/// As the version before this one wrote them: events, effects and numbers in clear.
+#[tokio::test]
+async fn what_an_older_version_kept_in_clear_is_sealed_once_and_read_before_and_after() {
+    for_each_database(|store| async move {
+        seed(&store, 1).await;
+        let id = order(1).id;
+        write(
+            &store,
+            work!(tx, id => {
+                let clear = r#"{"event":"booking_declined","reason":"Guest One"}"#;
+                let sql = "UPDATE order_event SET reason = 'Guest One', body = ? WHERE order_id = ?";
+                tx.execute(sql, values![clear, id.as_str()]).await?;
+                tx.execute("UPDATE job SET effect = '{\"effect\":\"decrypt_guests\"}'", values![]).await?;
+                tx.execute("UPDATE order_ref SET reference = 'X1'", values![]).await?;
+                tx.bind_ref(&channel(), &ExternalId::from("X1"), &id, None).await
+            }),
+        )
+        .await;
+        for _before_and_after in 0..2 {
+            let events = store.events(&id, 0, 9).await.unwrap();
+            assert_eq!(
+                (events[0].reason.as_deref(), &events[0].data["reason"]),
+                (Some("Guest One"), &"Guest One".into())
+            );
+            assert_eq!(store.job("dlv_0001").await.unwrap().unwrap().effect, ticketbridge_core::Effect::DecryptGuests);
+            let filter = crate::OrderFilter { q: Some("X1".to_owned()), ..crate::OrderFilter::default() };
+            let page = crate::PageRequest { limit: 9, cursor: None };
+            assert_eq!(store.list_orders(&filter, &page).await.unwrap().items.len(), 1);
+            store.seal_what_was_clear(NOW).await.unwrap();
+        }
+        for sql in [
+            "SELECT body AS text FROM order_event",
+            "SELECT COALESCE(reason, '') AS text FROM order_event",
+            "SELECT effect AS text FROM job",
+            "SELECT reference AS text FROM order_ref",
+        ] {
+            let row = store.row(sql, values![]).await.unwrap().unwrap();
+            let text: String = get(&row, "text").unwrap();
+            assert!(!text.contains("Guest One") && !text.starts_with('{') && text != "X1", "{sql}: {text}");
+        }
+    })
+    .await;
 }
