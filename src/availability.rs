@@ -112,13 +112,15 @@ impl Worker {
         let call = backend.backend.availability_call(product, from, to, &cx).map_err(|error| error.to_string())?;
         let limits = CallLimits { timeout: backend.timeout, at_most: CALL_MAX };
         let response = self.transport.send(&call, limits).await.map_err(|error| error.to_string())?;
-        match backend.backend.read_availability(&response) {
+        match backend.backend.read_availability(product, &response) {
             CallResult::Done(days) => {
                 let left =
                     |day: ticketbridge_core::port::CalendarDay| (day.date, if day.open { day.left } else { Some(0) });
                 Ok(days.into_iter().map(left).collect())
             }
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } => Err(why.into_owned()),
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } | CallResult::Astray { why } => {
+                Err(why.into_owned())
+            }
             CallResult::Refused { code, why } => Err(format!("{code}: {why}")),
             CallResult::Overtaken | CallResult::Absent => Err("the back-end does not know the product".to_owned()),
             CallResult::TokenRejected => Err("the back-end does not accept the access token".to_owned()),

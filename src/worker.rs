@@ -10,6 +10,7 @@ mod look_first;
 mod read_back;
 mod settle;
 mod stock;
+mod taken;
 pub mod tokens;
 
 use std::collections::BTreeMap;

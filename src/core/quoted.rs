@@ -76,6 +76,7 @@ impl Command {
                 facts: TicketFacts::Refused { reason } | TicketFacts::CancelRefused { reason, .. },
                 ..
             } => Some(reason),
+            Command::RecordAstray { why, .. } => Some(why),
             Command::ApproveRefund { reason, .. } => reason.as_mut(),
             Command::RecordTicketFacts {
                 facts: TicketFacts::Unknown { why } | TicketFacts::GivenUp { why }, ..
@@ -97,6 +98,7 @@ impl<T> CallResult<T> {
             CallResult::Retry { why, after } => CallResult::Retry { why: masked(why), after },
             CallResult::Refused { code, why } => CallResult::Refused { code, why: order.without_guests(&why) },
             CallResult::Unknown { why } => CallResult::Unknown { why: masked(why) },
+            CallResult::Astray { why } => CallResult::Astray { why: masked(why) },
             CallResult::Done(_) | CallResult::Absent | CallResult::Overtaken | CallResult::TokenRejected => self,
         }
     }

@@ -64,7 +64,7 @@ impl Worker {
                 let mut limits = self.call_timeout(job);
                 limits.timeout = backend.timeout;
                 match self.transport.send(&call, limits).await {
-                    Ok(response) => (backend.backend.read(asked, &response), Some(response.status.as_u16())),
+                    Ok(response) => (backend.backend.read(asked, booking, &response), Some(response.status.as_u16())),
                     Err(error) => (error.into_result(), None),
                 }
             }
@@ -77,6 +77,19 @@ impl Worker {
             }
             _ => self.lanes.succeeded(&job.destination, now),
         }
+        let astray = match &result {
+            CallResult::Astray { why } => {
+                tracing::error!(order = %order.id, partner = %id, "a partner answered about something else: {why}");
+                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone()).increment(1);
+                Some(Command::RecordAstray { partner: id.to_string(), why: why.to_string() })
+            }
+            _ => None,
+        };
+        // Whatever was asked, it is still open.
+        let result = match result {
+            CallResult::Astray { why } => CallResult::Unknown { why },
+            other => other,
+        };
         let verdict = self.judge(job, &backend, &order, booking_id, op, asked, result);
         let took = self.engine.clock().monotonic().saturating_sub(started.1);
         let attempt = Attempt {
@@ -91,8 +104,10 @@ impl Worker {
         let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
         let commands = verdict
             .facts
-            .map(|facts| (actor, Command::RecordTicketFacts { booking: booking_id.clone(), facts }))
+            .map(|facts| Command::RecordTicketFacts { booking: booking_id.clone(), facts })
             .into_iter()
+            .chain(astray)
+            .map(|command| (actor.clone(), command))
             .collect();
         self.settle(job, verdict.end, Some(attempt), commands).await?;
         // Perhaps the date is sold out there: the next guest should hear it before he books.
@@ -155,6 +170,7 @@ impl Worker {
             CallResult::Absent if state == TicketingState::Cancelled => {
                 Verdict { end: JobEnd::Delivered, facts: None, word: "absent", summary: "nothing there".to_owned() }
             }
+            CallResult::Astray { why } => self.retry(job, None, why.into_owned(), None),
             CallResult::Overtaken | CallResult::Absent => {
                 self.retry(job, None, "the back-end no longer knows the reservation".into(), None)
             }
