@@ -99,8 +99,23 @@ mod tests {
             assert_eq!(of(number).as_deref(), Some(&*format!("https://p.example/api/v1/bookings/{segment}/cancel")));
         }
         for number in [
-            "", ".", "..", "%2e", "%2E%2e", ".%2e", "%252e%252e", "../x", "x/../y", "x%2f..%2fy", "x\\..\\y", "..%5cx", " .. ",
-            "a\nb", "a\0b", "a%0ab", "a%00",
+            "",
+            ".",
+            "..",
+            "%2e",
+            "%2E%2e",
+            ".%2e",
+            "%252e%252e",
+            "../x",
+            "x/../y",
+            "x%2f..%2fy",
+            "x\\..\\y",
+            "..%5cx",
+            " .. ",
+            "a\nb",
+            "a\0b",
+            "a%0ab",
+            "a%00",
         ] {
             assert_eq!(of(number), None, "{number:?}");
         }

@@ -367,7 +367,13 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
     let channel = build(kind, base, &toml::Table::new());
     let order = order(&case.order, &case.name);
     let product = order.product.clone();
-    let stock = StockLeft { product: &product, date: Date::parse("2026-12-01").unwrap(), left: 1, as_of: fixture::NOW, listing: None };
+    let stock = StockLeft {
+        product: &product,
+        date: Date::parse("2026-12-01").unwrap(),
+        left: 1,
+        as_of: fixture::NOW,
+        listing: None,
+    };
     let report =
         case.what.starts_with('{').then(|| serde_json::from_value::<Report>(parse(&case.what, "what")).unwrap());
     for response in &case.response {
@@ -382,9 +388,13 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
             ("read_back", _) => {
                 map(channel.read_read_back(number, &got), |whole| json!({ "number": whole.sale.channel_order_id }))
             }
-            ("look", _) => map(channel.read_check(&Report::HandOver, &order, &got), |seen| json!({ "done": seen.done })),
+            ("look", _) => {
+                map(channel.read_check(&Report::HandOver, &order, &got), |seen| json!({ "done": seen.done }))
+            }
             ("stock", _) => map(channel.read_stock(&stock, &got), |()| Value::Null),
-            ("list", _) => map(channel.read_changes(&got), |list| json!({ "orders": list.orders.len(), "unread": list.unread })),
+            ("list", _) => {
+                map(channel.read_changes(&got), |list| json!({ "orders": list.orders.len(), "unread": list.unread }))
+            }
             ("order_query", _) => map(channel.read_order_query(&order, &got), |view| json!({ "known": view.known })),
             ("token", _) => map(channel.read_token(&got), |token| json!({ "value": token.value })),
             (other, _) => panic!("no call is called {other}"),

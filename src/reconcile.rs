@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use governor::{Quota, RateLimiter};
 use serde::Serialize;
-use ticketbridge_core::command::{Command, RecordRefund, RefundScope, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::command::{Command, RecordRefund, RefundScope, ReportOutcome, TicketFacts};
+use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
+use ticketbridge_core::effect::{Report, TicketOp};
 use ticketbridge_core::event::{Actor, ActorKind};
-use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::mirror::{Mirror, Snapshot};
 use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
 use ticketbridge_core::port::{BackendStep, Call, CallResult, ChannelView, Context};
 use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
@@ -259,7 +260,10 @@ async fn take_whole(
         Err(_) => CallResult::Unknown { why: "no answer".into() },
     };
     match answer {
-        CallResult::Done(snapshot) => take_snapshot(worker, order, channel, snapshot, report).await,
+        CallResult::Done(snapshot) => {
+            take_snapshot(worker, order, channel, snapshot, report).await?;
+            ask_for_hand_over(worker, order, channel, report).await
+        }
         CallResult::Astray { why } => {
             report.note(Difference {
                 ours: "asked about".to_owned(),
@@ -285,6 +289,48 @@ async fn take_whole(
             Ok(())
         }
     }
+}
+
+/// A partner's own books that said yes to an order without a number for it: they are asked whether they have it.
+async fn ask_for_hand_over(
+    worker: &Worker,
+    order: &Order,
+    channel: &RegisteredChannel,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let is_unproven = |mirror: &Mirror| mirror.unproven.iter().any(|unproven| unproven.report == Report::HandOver);
+    if !order.mirror.as_deref().is_some_and(is_unproven) {
+        return Ok(());
+    }
+    let Ok(call) = channel.channel.check(&Report::HandOver, order, &context(worker, "reconcile", None)) else {
+        return Ok(());
+    };
+    let Ok(response) = worker.transport.send(&call, limits(worker, None)).await else {
+        report.unanswered += 1;
+        return Ok(());
+    };
+    let CallResult::Done(checked) = channel.channel.read_check(&Report::HandOver, order, &response) else {
+        report.unanswered += 1;
+        return Ok(());
+    };
+    let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+    for command in checked.learned {
+        apply(worker, order, command, actor.clone()).await?;
+    }
+    let outcome = match checked.done {
+        true => ReportOutcome::Acknowledged,
+        false => ReportOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() },
+    };
+    apply(worker, order, Command::RecordReport { report: Report::HandOver, outcome }, actor).await?;
+    if !checked.done {
+        report.note(Difference {
+            ours: "handed over".to_owned(),
+            theirs: "unknown".to_owned(),
+            reason: "the partner's own books said yes to this order and do not have it".to_owned(),
+            ..difference(order, order.channel.as_str(), "hand_over")
+        });
+    }
+    Ok(())
 }
 
 /// What the channel has is taken over where it is news; on what it contradicts us at the count of changes that we know, it is asked

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use ticketbridge_core::effect::Report;
 use ticketbridge_core::order::{Booking, BookingState, Order, RefundCase, TicketingState};
 use ticketbridge_core::personal::{Mask, Person, Personal};
-use ticketbridge_core::port::{Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, OpenedGuests, Token, Yes};
+use ticketbridge_core::port::{
+    Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, OpenedGuests, Token, Yes,
+};
 use ticketbridge_core::time::Millis;
 
 use super::settings::Settings;
@@ -257,9 +259,7 @@ pub(super) fn read_report(report: &Report, order: &Order, response: &HttpRespons
         return astray;
     }
     let read = match report {
-        Report::Redeemed { booking, .. } => {
-            read_verify(order.booking_by_id(booking), response, Patience::Ordinary)
-        }
+        Report::Redeemed { booking, .. } => read_verify(order.booking_by_id(booking), response, Patience::Ordinary),
         _ => success(response, Patience::UntilDeadline).map(|_| ()),
     };
     match read {

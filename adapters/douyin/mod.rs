@@ -13,7 +13,8 @@ use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Token, Verified, VerifyStep, Yes,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Token, Verified, VerifyStep,
+    Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::Millis;

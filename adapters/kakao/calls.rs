@@ -175,12 +175,19 @@ pub(super) fn read_report(report: &Report, order: &Order, response: &HttpRespons
             Ok(_) => CallResult::Done(Yes::Plain),
             Err(astray) => astray,
         },
-        Report::CancelQuote => calls::read(response, &keys, |answer| match quoted(answer) {
-            Some(_) => CallResult::Done(Yes::Plain),
-            None => CallResult::Unknown { why: "the answer names no fee".into() },
+        Report::CancelQuote => calls::read(response, &keys, |answer| {
+            if quoted(answer).is_some() || quotes_nothing(answer) {
+                return CallResult::Done(Yes::Plain);
+            }
+            CallResult::Unknown { why: "the answer's fee cannot be read".into() }
         }),
         _ => calls::read_write(response, &keys),
     }
+}
+
+/// A yes that quotes nothing: then our own count of the policy holds, too.
+fn quotes_nothing(answer: &Answer) -> bool {
+    answer.json().as_object().is_some_and(|fields| fields.get("fee_krw").is_none_or(Value::is_null))
 }
 
 /// The platform's own quote.
@@ -219,7 +226,10 @@ pub(super) fn learned(settings: &Common, report: &Report, order: &Order, respons
     }
     match report {
         Report::CancelQuote if has_no_quotes(response) => our_quote(order).into_iter().collect(),
-        Report::CancelQuote if response.status.is_success() => quoted(&answer).into_iter().collect(),
+        Report::CancelQuote if response.status.is_success() => {
+            let ours = || if quotes_nothing(&answer) { our_quote(order) } else { None };
+            quoted(&answer).or_else(ours).into_iter().collect()
+        }
         _ if response.status.is_success() && says_so(report, order, &answer) => {
             vec![Command::RecordAgreement { report: report.clone() }]
         }

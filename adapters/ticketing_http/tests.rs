@@ -176,7 +176,10 @@ fn tickets_have_limits() {
     let read = |kind: &str, chars: usize, count: usize| {
         let ticket = json!({ "code": "x".repeat(chars), "kind": kind });
         let body = json!({ "state": "issued", "tickets": vec![ticket; count] }).to_string();
-        matches!(gate().read(TicketOp::Issue, &booking(&None), &response(200, &BTreeMap::new(), body)), CallResult::Done(_))
+        matches!(
+            gate().read(TicketOp::Issue, &booking(&None), &response(200, &BTreeMap::new(), body)),
+            CallResult::Done(_)
+        )
     };
     for (kind, chars_max) in
         [("code", CODE_CHARS_MAX), ("document", CODE_CHARS_MAX), ("qr", QR_CHARS_MAX), ("url", QR_CHARS_MAX)]

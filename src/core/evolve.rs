@@ -1,6 +1,7 @@
 //! What is true after an event. Total, and the only way in which an order changes.
 
 use crate::command::Sale;
+use crate::decide::NOT_DONE;
 use crate::effect::Report;
 use crate::event::{Event, EventRecord};
 use crate::id::BookingId;
@@ -293,6 +294,9 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             order.unheard.retain(|unheard| !makes_up_for(report, &unheard.report));
         }
         Event::ReportTaken { report } => {
+            if *report == Report::HandOver {
+                with_mirror(order, |m| m.handed_over = true);
+            }
             with_mirror(order, |m| told(m, report));
             order.unheard.retain(|unheard| !makes_up_for(report, &unheard.report));
         }
@@ -303,6 +307,9 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }),
         Event::GuestsRevealed { .. } => {}
         Event::ReportRefused { report, code, why } => {
+            if *report == Report::HandOver && code == NOT_DONE {
+                with_mirror(order, |m| m.handed_over = false);
+            }
             not_heard(order, report, AttentionKind::ReportRefused, refused_sentence(report, code, why));
         }
         Event::ReportLeftToPerson { report, what } => {

@@ -80,7 +80,8 @@ impl Worker {
         let astray = match &result {
             CallResult::Astray { why } => {
                 tracing::error!(order = %order.id, partner = %id, "a partner answered about something else: {why}");
-                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone()).increment(1);
+                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone())
+                    .increment(1);
                 Some(Command::RecordAstray { partner: id.to_string(), why: why.to_string() })
             }
             _ => None,

@@ -12,8 +12,8 @@ use ticketbridge_store::{Job, JobEnd};
 use crate::engine::EngineError;
 use crate::registry::RegisteredChannel;
 use crate::worker::look_first::{Looked, doubt};
-use crate::worker::taken::Told;
 use crate::worker::settle::{Attempt, partner};
+use crate::worker::taken::Told;
 use crate::worker::{Worker, pass_trace_on};
 
 /// An exchange with a channel, however it ended.

@@ -51,6 +51,17 @@ pub(crate) fn doubt(job: &Job, report: &Report, order: &Order, now: UnixMillis) 
     (mirror.picture.revision == 0 || over).then_some(Doubt::Uncounted)
 }
 
+/// Whether anything but flags for people has changed: only then is what would be sent another message.
+fn has_moved(before: &Order, now: &Order) -> bool {
+    let unflagged = Order {
+        attention: before.attention.clone(),
+        version: before.version,
+        updated_at: before.updated_at,
+        ..now.clone()
+    };
+    unflagged != *before
+}
+
 impl Worker {
     /// Asks the channel, takes over what it says, and tells whether the call is still to be made.
     pub(crate) async fn look_first(
@@ -108,7 +119,7 @@ impl Worker {
             let reason = "the channel says that it is so already, or cannot be any more".to_owned();
             return self.end(job, JobEnd::Dropped { reason }).await.map(|()| Looked::Settled);
         }
-        if doubt == Doubt::Uncertain && now.version != before.version {
+        if doubt == Doubt::Uncertain && has_moved(before, &now) {
             // What would be sent is another message by now, and needs a key of its own.
             let reason = "the order had changed at the channel; decided again".to_owned();
             let command = self.outcome(job, report, ReportOutcome::Overtaken);

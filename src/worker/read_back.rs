@@ -44,7 +44,8 @@ impl Worker {
             CallResult::Absent => "the channel does not know the order".to_owned(),
             CallResult::Astray { why } => {
                 tracing::error!(partner = %job.destination, "a partner answered about something else: {why}");
-                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone()).increment(1);
+                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone())
+                    .increment(1);
                 why.into_owned()
             }
             CallResult::Overtaken | CallResult::TokenRejected => "no answer to a question".to_owned(),

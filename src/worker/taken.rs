@@ -99,7 +99,7 @@ impl Worker {
             Shown::Nothing => {
                 let attempt = attempt("unknown", NOT_DONE_WHY);
                 let mut doubtful = job.clone();
-        doubtful.read_back = true;
+                doubtful.read_back = true;
                 self.later(&doubtful, report, None, NOT_DONE_WHY.to_owned(), Some(attempt)).await
             }
         }
@@ -122,7 +122,8 @@ impl Worker {
         let is_uncounted = order.mirror.as_deref().is_some_and(|mirror| mirror.picture.revision == 0);
         // What is accepted for later is told by an event, unless nobody counts the changes.
         let comes_later = status == Some(202);
-        if order.mirror.is_none() || (!is_open(&order) && !is_uncounted) || (comes_later && !is_uncounted && *report != Report::HandOver) {
+        let is_known = !is_open(&order) || comes_later;
+        if order.mirror.is_none() || (is_known && !is_uncounted) || (comes_later && *report == Report::HandOver) {
             return Ok(if is_open(&order) { Shown::NotYet } else { Shown::Done });
         }
         let Ok(exchange) = self.ask_how_it_stands(job, report, &order, channel).await else { return Ok(Shown::NotYet) };

@@ -65,7 +65,9 @@ impl Worker {
                 *kept = Some(Kept { value: token.value.clone(), refresh_at });
                 Ok(token.value)
             }
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } | CallResult::Astray { why } => Err(format!("no access token: {why}")),
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } | CallResult::Astray { why } => {
+                Err(format!("no access token: {why}"))
+            }
             CallResult::Refused { code, why } => Err(format!("no access token: {why} ({code})")),
             CallResult::Overtaken | CallResult::Absent | CallResult::TokenRejected => {
                 Err("no access token: the channel refused".to_owned())

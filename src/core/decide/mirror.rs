@@ -784,7 +784,8 @@ pub(super) fn record_failure(order: &Order, report: &Report, outcome: &ReportOut
             draft.add(Decision::nothing().event(Event::PaymentRetracted { reference: reference.clone() }));
             payments::flag_failure(&mut draft);
             if draft.order.needs(AttentionKind::UnexpectedPayment) {
-                let sentence = "money came that was not due, and the channel does not return it; return it there".to_owned();
+                let sentence =
+                    "money came that was not due, and the channel does not return it; return it there".to_owned();
                 let kind = AttentionKind::UnexpectedPayment;
                 draft.add(Decision::nothing().event(Event::AttentionRaised { kind, sentence }));
             }

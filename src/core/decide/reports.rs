@@ -33,10 +33,9 @@ pub(super) fn record(order: &Order, report: &Report, outcome: &ReportOutcome) ->
         return mirror::record_failure(order, report, outcome);
     }
     match outcome {
-        ReportOutcome::Acknowledged => settle_astray(
-            order,
-            Decision::nothing().event(Event::ReportAcknowledged { report: report.clone() }),
-        ),
+        ReportOutcome::Acknowledged => {
+            settle_astray(order, Decision::nothing().event(Event::ReportAcknowledged { report: report.clone() }))
+        }
         ReportOutcome::Taken => {
             settle_astray(order, Decision::nothing().event(Event::ReportTaken { report: report.clone() }))
         }

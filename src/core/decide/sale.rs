@@ -98,7 +98,10 @@ pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
     let money = money_after(order, &decision);
     // What the channel names as on its way counts, too; what we have only asked for does not.
     let is_named = |e: &&LedgerEntry| {
-        e.kind == EntryKind::Refund && e.status == EntryStatus::Pending && e.reference != PRESUMED && !super::payments::is_wanted(e)
+        e.kind == EntryKind::Refund
+            && e.status == EntryStatus::Pending
+            && e.reference != PRESUMED
+            && !super::payments::is_wanted(e)
     };
     let on_its_way = money.ledger.iter().filter(is_named).fold(0_i64, |sum, e| sum.saturating_add(e.amount));
     if money.refunded().saturating_add(on_its_way) <= money.received() {
