@@ -77,20 +77,7 @@ impl Worker {
             }
             _ => self.lanes.succeeded(&job.destination, now),
         }
-        let astray = match &result {
-            CallResult::Astray { why } => {
-                tracing::error!(order = %order.id, partner = %id, "a partner answered about something else: {why}");
-                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone())
-                    .increment(1);
-                Some(Command::RecordAstray { partner: id.to_string(), why: why.to_string() })
-            }
-            _ => None,
-        };
-        // Whatever was asked, it is still open.
-        let result = match result {
-            CallResult::Astray { why } => CallResult::Unknown { why },
-            other => other,
-        };
+        let (result, astray) = self.shown_astray(job, id, result);
         let verdict = self.judge(job, &backend, &order, booking_id, op, asked, result);
         let took = self.engine.clock().monotonic().saturating_sub(started.1);
         let attempt = Attempt {
@@ -116,6 +103,20 @@ impl Worker {
             self.refresh_date(&order.rules.booking, date).await?;
         }
         Ok(())
+    }
+
+    /// An answer about something else leaves what was asked open, and is shown to a person.
+    fn shown_astray(
+        &self,
+        job: &Job,
+        id: &BackendId,
+        result: CallResult<TicketFacts>,
+    ) -> (CallResult<TicketFacts>, Option<Command>) {
+        let CallResult::Astray { why } = result else { return (result, None) };
+        tracing::error!(order = %job.order, partner = %id, "a partner answered about something else: {why}");
+        metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone()).increment(1);
+        let command = Command::RecordAstray { partner: id.to_string(), why: why.to_string() };
+        (CallResult::Unknown { why }, Some(command))
     }
 
     /// What an answer means for the row and for the order.

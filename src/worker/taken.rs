@@ -78,7 +78,9 @@ impl Worker {
         let now = self.take_over(order, channel, learned).await?;
         let shown = match yes {
             Yes::Plain => Shown::Done,
-            Yes::Bare => self.shown(job, report, now, channel, made.2, has_whole).await?,
+            Yes::Bare if has_whole && is_wanted(&now, &job.effect) => Shown::Nothing,
+            Yes::Bare if has_whole => Shown::Done,
+            Yes::Bare => self.shown(job, report, now, channel, made.2).await?,
         };
         match shown {
             Shown::Done => {
@@ -113,12 +115,8 @@ impl Worker {
         order: Order,
         channel: &RegisteredChannel,
         status: Option<u16>,
-        has_whole: bool,
     ) -> Result<Shown, EngineError> {
         let is_open = |order: &Order| is_wanted(order, &job.effect);
-        if has_whole {
-            return Ok(if is_open(&order) { Shown::Nothing } else { Shown::Done });
-        }
         let is_uncounted = order.mirror.as_deref().is_some_and(|mirror| mirror.picture.revision == 0);
         // What is accepted for later is told by an event, unless nobody counts the changes.
         let comes_later = status == Some(202);

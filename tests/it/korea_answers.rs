@@ -7,7 +7,7 @@ use ticketbridge_core::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundState};
 
 use crate::support::TestBridge;
-use crate::support::kakao::{CAN, KAKAO, cancelled, event, reservation, with_cancels};
+use crate::support::kakao::{CAN, KAKAO, PRODUCTS, cancelled, channel_file, event, reservation, with_cancels};
 use crate::support::partners::{Outcome, Sent};
 use crate::support::tripstore::{self, TRIP, kind, paid, trip};
 
@@ -700,4 +700,34 @@ async fn a_booking_accepted_off_sale_is_settled_with_its_end() {
     let order = bridge.booked("R1").await;
     assert_eq!(order.state, OrderState::Cancelled);
     assert!(order.attention.is_empty(), "{:?}", order.attention);
+}
+
+// --- What a back-end has left ---
+
+/// Not only orders change what is left: the back-end sells elsewhere, too.
+#[tokio::test]
+async fn a_platform_hears_what_is_left_when_the_back_end_counts_anew() {
+    let bridge = TestBridge::start_with(|files| {
+        files.insert("channels/kakao.toml".to_owned(), channel_file(r#""confirm", "stock", "read_back""#));
+        let products = PRODUCTS.replacen("cancellation =", "stock_from = \"backend\"\ncancellation =", 1);
+        files.insert("products/kakao.toml".to_owned(), products);
+    })
+    .await;
+    let on_sale = json!({ "product_id": "pd_manual", "from": "SCHEDULED", "to": "ON_SALE", "cause": "SELLER" });
+    let told = event("e1", "product.status_changed", 1, &Value::Null, on_sale);
+    bridge.kakao_is(told, "accepted").await;
+    let mut heard = Vec::new();
+    for (left, is_told) in [(7, true), (7, false), (5, true), (0, true)] {
+        let days = json!({"days": [{"date": "2026-12-13", "remaining": left, "price": 38_000, "currency": "KRW"}]});
+        for _ in 0..4 {
+            bridge.partners.next("/availability?product=P-9", says(200, days.clone()));
+        }
+        bridge.bridge.worker().refresh_availability().await.expect("a database that answers");
+        bridge.advance(Millis::minutes(1));
+        bridge.drain().await;
+        let of_day = bridge.partners.sent("/schedules/2026-12-13/stock");
+        let new: Vec<_> = of_day.iter().skip(heard.len()).map(|sent| sent.body["remaining"].clone()).collect();
+        assert_eq!(new, if is_told { vec![json!(left)] } else { Vec::new() }, "{left}");
+        heard.extend(new);
+    }
 }
