@@ -16,7 +16,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{
     Answer, AuthError, CalendarDay, Call, CallResult, Channel, ChannelKind, Context, DecodeError, HttpReply,
-    HttpResponse, Inbound, Message, Query, RawRequest, Verified,
+    HttpResponse, Inbound, Message, Query, RawRequest, StockLeft, Verified,
 };
 use ticketbridge_core::rejection::{Rejection, Why};
 use ticketbridge_core::time::{Date, Millis};
@@ -31,6 +31,20 @@ struct File {
     case: Vec<Case>,
     #[serde(default)]
     call: Vec<Outbound>,
+    #[serde(default)]
+    answer: Vec<Answered>,
+}
+
+/// What answers to one call of ours mean, whatever the call looks like.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answered {
+    name: String,
+    /// `read_back`, `stock`, `list`, `order_query`, `token`, `look` (before the hand-over), or a report as JSON.
+    what: String,
+    #[serde(default)]
+    order: String,
+    response: Vec<Response>,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +123,7 @@ struct Response {
     headers: BTreeMap<String, String>,
     #[serde(default)]
     body: String,
-    /// `done`, `retry`, `refused CODE`, `unknown`, `absent` or `token_rejected`.
+    /// `done`, `retry`, `refused CODE`, `unknown`, `absent`, `overtaken`, `astray` or `token_rejected`.
     result: String,
     after: Option<i64>,
     says: Option<String>,
@@ -335,7 +349,7 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             body: response.body.clone().into(),
         };
         let result = match (case.what.as_str(), &report) {
-            (_, Some(report)) => map(channel.read_report(report, &got), |()| Value::Null),
+            (_, Some(report)) => map(channel.read_report(report, &order, &got), |yes| json!(format!("{yes:?}"))),
             ("token", _) => map(channel.read_token(&got), |t| json!({ "value": t.value, "lives_for": t.lives_for })),
             ("decrypt", _) => map(channel.read_decrypted(&order, &got), |g| {
                 in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
@@ -345,6 +359,50 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
                 |v| json!({ "known": v.known, "state": v.state, "paid": v.paid, "refunded": v.refunded, "quantity": v.quantity }),
             ),
         };
+        check_result(response, result);
+    }
+}
+
+fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
+    let channel = build(kind, base, &toml::Table::new());
+    let order = order(&case.order, &case.name);
+    let product = order.product.clone();
+    let stock = StockLeft {
+        product: &product,
+        date: Date::parse("2026-12-01").unwrap(),
+        left: 1,
+        as_of: fixture::NOW,
+        listing: None,
+    };
+    let report =
+        case.what.starts_with('{').then(|| serde_json::from_value::<Report>(parse(&case.what, "what")).unwrap());
+    for response in &case.response {
+        let got = HttpResponse {
+            status: StatusCode::from_u16(response.status).unwrap(),
+            headers: headers(&response.headers),
+            body: response.body.clone().into(),
+        };
+        let number = &order.channel_order_id;
+        let result = match (case.what.as_str(), &report) {
+            (_, Some(report)) => map(channel.read_report(report, &order, &got), |yes| json!(format!("{yes:?}"))),
+            ("read_back", _) => {
+                map(channel.read_read_back(number, &got), |whole| json!({ "number": whole.sale.channel_order_id }))
+            }
+            ("look", _) => {
+                map(channel.read_check(&Report::HandOver, &order, &got), |seen| json!({ "done": seen.done }))
+            }
+            ("stock", _) => map(channel.read_stock(&stock, &got), |()| Value::Null),
+            ("list", _) => {
+                map(channel.read_changes(&got), |list| json!({ "orders": list.orders.len(), "unread": list.unread }))
+            }
+            ("order_query", _) => map(channel.read_order_query(&order, &got), |view| json!({ "known": view.known })),
+            ("token", _) => map(channel.read_token(&got), |token| json!({ "value": token.value })),
+            (other, _) => panic!("no call is called {other}"),
+        };
+        // What an answer about something else would teach is nobody's business.
+        if let (Some(report), CallResult::Astray { .. }) = (&report, &result) {
+            assert_eq!(channel.learned(report, &order, &got), Vec::new(), "{}", response.body);
+        }
         check_result(response, result);
     }
 }
@@ -371,6 +429,7 @@ fn map<T>(result: CallResult<T>, value: impl FnOnce(T) -> Value) -> CallResult<V
         CallResult::Unknown { why } => CallResult::Unknown { why },
         CallResult::Absent => CallResult::Absent,
         CallResult::Overtaken => CallResult::Overtaken,
+        CallResult::Astray { why } => CallResult::Astray { why },
         CallResult::TokenRejected => CallResult::TokenRejected,
     }
 }
@@ -383,6 +442,7 @@ fn check_result(expected: &Response, result: CallResult<Value>) {
         CallResult::Unknown { why } => ("unknown".to_owned(), why.into_owned(), None, Value::Null),
         CallResult::Absent => ("absent".to_owned(), String::new(), None, Value::Null),
         CallResult::Overtaken => ("overtaken".to_owned(), String::new(), None, Value::Null),
+        CallResult::Astray { why } => ("astray".to_owned(), why.into_owned(), None, Value::Null),
         CallResult::TokenRejected => ("token_rejected".to_owned(), String::new(), None, Value::Null),
     };
     assert_eq!(word, expected.result, "{} {says}", expected.body);
@@ -429,6 +489,10 @@ fn channels_do_what_their_cases_record() {
             for case in &file.case {
                 let run = std::panic::AssertUnwindSafe(|| run_case(kind, &file.settings, case));
                 failures.extend(named(&path, &case.name, run));
+            }
+            for answer in &file.answer {
+                let run = std::panic::AssertUnwindSafe(|| run_answer(kind, &file.settings, answer));
+                failures.extend(named(&path, &answer.name, run));
             }
             for call in &file.call {
                 let run = std::panic::AssertUnwindSafe(|| run_call(kind, &file.settings, call));

@@ -4,6 +4,8 @@
 //! read a clock or see the database; what they translate between is `ticketbridge_core::port`. Recorded requests and
 //! answers in `<partner>/cases/*.toml` are their tests, run by `cases.rs`, so that a new partner needs no test code.
 
+mod about;
+mod address;
 pub mod code_pool;
 pub mod douyin;
 mod fat_events;

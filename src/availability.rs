@@ -7,19 +7,24 @@
 
 use std::collections::BTreeMap;
 
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::effect::{Effect, StockKey};
 use ticketbridge_core::limits::BOOKING_DAYS_AHEAD_MAX;
 use ticketbridge_core::port::{CallResult, Context};
 use ticketbridge_core::product::{BookingProduct, StockFrom, Ticketing};
-use ticketbridge_core::{Date, Millis, ProductCode, TimeZone};
-use ticketbridge_store::{StoreError, ToldStock, Tx};
+use ticketbridge_core::{ChannelId, Date, Millis, OrderId, ProductCode, TimeZone, UnixMillis};
+use ticketbridge_store::{NewJob, OrderFilter, PageRequest, StoreError, ToldStock, Tx};
 
+use crate::engine::effects::{TELL_STOCK, channel_destination};
 use crate::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
 
 /// Days that one question covers at most.
 const DAYS_PER_CALL: i64 = 31;
+/// The newest orders of a channel by which is seen what it sells.
+const SOLD_LATELY: u32 = 50;
+/// What stands for the order of a delivery that is about none.
+const NO_ORDER: &str = "stock";
 /// Time for one question, whatever is configured.
 const CALL_MAX: Millis = Millis::seconds(30);
 
@@ -112,33 +117,91 @@ impl Worker {
         let call = backend.backend.availability_call(product, from, to, &cx).map_err(|error| error.to_string())?;
         let limits = CallLimits { timeout: backend.timeout, at_most: CALL_MAX };
         let response = self.transport.send(&call, limits).await.map_err(|error| error.to_string())?;
-        match backend.backend.read_availability(&response) {
+        match backend.backend.read_availability(product, &response) {
             CallResult::Done(days) => {
                 let left =
                     |day: ticketbridge_core::port::CalendarDay| (day.date, if day.open { day.left } else { Some(0) });
                 Ok(days.into_iter().map(left).collect())
             }
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } => Err(why.into_owned()),
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } | CallResult::Astray { why } => {
+                Err(why.into_owned())
+            }
             CallResult::Refused { code, why } => Err(format!("{code}: {why}")),
             CallResult::Overtaken | CallResult::Absent => Err("the back-end does not know the product".to_owned()),
             CallResult::TokenRejected => Err("the back-end does not accept the access token".to_owned()),
         }
     }
 
+    /// Keeps what was told, and has the channels that sell the product hear of every date on which something else is left now.
     async fn keep_stock(&self, product: ProductCode, told: Vec<(Date, ToldStock)>) -> Result<(), StoreError> {
-        let work = std::sync::Arc::new((product, told));
-        self.engine
+        let takers = self.stock_takers(&product).await?;
+        let now = self.engine.clock().now();
+        let id = |_| format!("dlv_{:032x}", self.engine.ids().seed().0);
+        let ids: Vec<String> = (0..told.len() * takers.len()).map(id).collect();
+        let work = std::sync::Arc::new((product, told, takers, ids));
+        let is_told = !work.2.is_empty();
+        let kept: Result<(), StoreError> = self
+            .engine
             .store()
             .write("refresh_stock", move |tx: &Tx| {
                 let work = work.clone();
                 Box::pin(async move {
-                    let (product, told) = &*work;
+                    let (product, told, takers, ids) = &*work;
+                    let mut ids = ids.iter();
                     for (date, told) in told {
-                        tx.set_told_stock(&StockKey { product: product.clone(), date: Some(*date) }, *told).await?;
+                        let key = StockKey { product: product.clone(), date: Some(*date) };
+                        let before = tx.told_stock_left(&key, None).await?;
+                        tx.set_told_stock(&key, *told).await?;
+                        if before == tx.told_stock_left(&key, None).await? {
+                            continue;
+                        }
+                        for (taker, id) in takers.iter().zip(ids.by_ref()) {
+                            tx.enqueue(&tell_stock(id, taker, &key, now)).await?;
+                        }
                     }
                     Ok(())
                 })
             })
-            .await
+            .await;
+        if kept.is_ok() && is_told {
+            self.engine.work().notify_one();
+        }
+        kept
+    }
+
+    /// Channels that are told what is left of a product: those that have said how they sell it, or have sold it lately.
+    async fn stock_takers(&self, product: &ProductCode) -> Result<Vec<ChannelId>, StoreError> {
+        let running = self.engine.running();
+        let mut takers = Vec::new();
+        for channel in running.registry.channels().filter(|channel| channel.channel.spec().takes_stock) {
+            let is_listed = self.engine.store().listing(&channel.id, product).await?.is_some();
+            if is_listed || self.sells(&channel.id, product).await? {
+                takers.push(channel.id.clone());
+            }
+        }
+        Ok(takers)
+    }
+
+    async fn sells(&self, channel: &ChannelId, product: &ProductCode) -> Result<bool, StoreError> {
+        let filter = OrderFilter { channel: Some(channel.clone()), ..OrderFilter::default() };
+        let lately = PageRequest { limit: SOLD_LATELY, cursor: None };
+        let found = self.engine.store().list_orders(&filter, &lately).await?;
+        Ok(found.items.iter().any(|order| order.rules.booking.code == *product))
+    }
+}
+
+/// A row that tells a channel what is left of a date. It belongs to no order.
+fn tell_stock(id: &str, channel: &ChannelId, key: &StockKey, now: UnixMillis) -> NewJob {
+    NewJob {
+        id: id.to_owned(),
+        order: OrderId::new(NO_ORDER),
+        destination: channel_destination(channel),
+        call: TELL_STOCK.to_owned(),
+        effect: Effect::TellStock { channel: channel.clone(), key: key.clone() },
+        seq: now.0.unsigned_abs(),
+        holds_up: false,
+        due_at: now,
+        created_at: now,
+        traceparent: None,
     }
 }

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use governor::{Quota, RateLimiter};
 use serde::Serialize;
-use ticketbridge_core::command::{Command, RecordRefund, RefundScope, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::command::{Command, RecordRefund, RefundScope, ReportOutcome, TicketFacts};
+use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
+use ticketbridge_core::effect::{Report, TicketOp};
 use ticketbridge_core::event::{Actor, ActorKind};
-use ticketbridge_core::order::{Booking, Order, OrderState, TicketingState};
+use ticketbridge_core::mirror::{Mirror, Snapshot};
+use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
 use ticketbridge_core::port::{BackendStep, Call, CallResult, ChannelView, Context};
 use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
@@ -29,6 +31,8 @@ pub const QUESTIONS_PER_SECOND: u32 = 20;
 const PAGE: u32 = 100;
 /// Orders that have come to their end are looked at for this long: a late refund, a use that is told the next morning.
 const CLOSED_FOR: Millis = Millis::hours(72);
+/// The states in which an order has come to its end.
+const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
 /// Differences that one report lists; more are counted.
 const DIFFERENCES_MAX: usize = 1_000;
 
@@ -96,13 +100,24 @@ pub enum Scope {
 
 /// The channels of a scope.
 fn channels(worker: &Worker, scope: &Scope) -> Vec<Arc<RegisteredChannel>> {
-    let cx = context(worker, "reconcile", None);
     let running = worker.engine.running();
     let is_in = |channel: &&Arc<RegisteredChannel>| match scope {
         Scope::Open(named) => named.as_ref().is_none_or(|id| id == &channel.id),
-        Scope::Followed | Scope::Closed => channel.channel.read_back(&ExternalId::new(""), &cx).is_ok(),
+        Scope::Followed | Scope::Closed => can_be_asked(worker, channel),
     };
     running.registry.channels().filter(is_in).cloned().collect()
+}
+
+/// Whether a channel can be asked for whole orders.
+fn can_be_asked(worker: &Worker, channel: &RegisteredChannel) -> bool {
+    channel.channel.read_back(&ExternalId::new("any"), &context(worker, "reconcile", None)).is_ok()
+}
+
+/// Whether something of an order that has come to its end is still to be seen in the channel's books.
+fn is_unsettled(order: &Order) -> bool {
+    let unproven = order.mirror.as_deref().is_some_and(|mirror| !mirror.unproven.is_empty());
+    let differs = [AttentionKind::BooksDiffer, AttentionKind::AnswerAstray].into_iter().any(|kind| order.needs(kind));
+    unproven || differs || order.money.refund_pending() > 0
 }
 
 /// Compares the orders of a scope with their channels and back-ends, and the channels' own lists with ours.
@@ -116,19 +131,27 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
         Scope::Open(_) | Scope::Followed => (open.as_slice(), None),
         Scope::Closed => {
             let since = worker.engine.clock().now() - CLOSED_FOR;
-            ([OrderState::Completed, OrderState::Cancelled].as_slice(), Some(since))
+            (CLOSED.as_slice(), Some(since))
         }
     };
     for channel in channels(worker, &scope) {
         sweep::sweep(worker, &channel, &mut report).await?;
+        let of = |state: &OrderState, updated_since| OrderFilter {
+            channel: Some(channel.id.clone()),
+            state: Some(*state),
+            updated_since,
+            ..OrderFilter::default()
+        };
         for state in states {
-            let filter = OrderFilter {
-                channel: Some(channel.id.clone()),
-                state: Some(*state),
-                updated_since,
-                ..OrderFilter::default()
-            };
-            compare_orders(worker, &filter, &mut report).await?;
+            compare_orders(worker, &of(state, updated_since), &|_| true, &mut report).await?;
+        }
+        if matches!(scope, Scope::Closed) || !can_be_asked(worker, &channel) {
+            continue;
+        }
+        // Money goes back, and uses are told, after an order's end: what is unsettled of it does not wait for the morning.
+        let since = worker.engine.clock().now() - CLOSED_FOR;
+        for state in &CLOSED {
+            compare_orders(worker, &of(state, Some(since)), &is_unsettled, &mut report).await?;
         }
     }
     report.ended_ms = worker.engine.clock().now().0;
@@ -147,13 +170,18 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
     Ok(report)
 }
 
-async fn compare_orders(worker: &Worker, filter: &OrderFilter, report: &mut Reconciliation) -> Result<(), EngineError> {
+async fn compare_orders(
+    worker: &Worker,
+    filter: &OrderFilter,
+    is_meant: &(dyn Fn(&Order) -> bool + Sync),
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
     let rate = NonZeroU32::new(QUESTIONS_PER_SECOND).unwrap_or(NonZeroU32::MIN);
     let pace = RateLimiter::direct(Quota::per_second(rate));
     let mut page = PageRequest { limit: PAGE, cursor: None };
     loop {
         let found = worker.engine.store().list_orders(filter, &page).await?;
-        for order in &found.items {
+        for order in found.items.iter().filter(|order| is_meant(order)) {
             report.orders += 1;
             pace.until_ready().await;
             ask_channel(worker, order, report).await?;
@@ -228,28 +256,24 @@ async fn take_whole(
 ) -> Result<(), EngineError> {
     let partner = order.channel.as_str();
     let answer = match worker.transport.send(call, limits(worker, None)).await {
-        Ok(response) => channel.channel.read_read_back(&response),
+        Ok(response) => channel.channel.read_read_back(&order.channel_order_id, &response),
         Err(_) => CallResult::Unknown { why: "no answer".into() },
     };
     match answer {
         CallResult::Done(snapshot) => {
-            let (ours, theirs) = (order.mirror.as_deref().map_or(0, |m| m.picture.revision), snapshot.picture.revision);
-            let running = worker.engine.running();
-            let taken = match worker.engine.take_read_back(None, running, channel.clone(), snapshot).await {
-                Ok(applied) => applied.changed,
-                Err(EngineError::Rejected(_)) => false,
-                Err(other) => return Err(other),
-            };
-            if taken {
-                report.note(Difference {
-                    ours: ours.to_string(),
-                    theirs: theirs.to_string(),
-                    reason: "a message was lost; the order was taken over as the channel has it".to_owned(),
-                    repaired: true,
-                    ..difference(order, partner, "revision")
-                });
-            }
-            Ok(())
+            take_snapshot(worker, order, channel, snapshot, report).await?;
+            ask_for_hand_over(worker, order, channel, report).await
+        }
+        CallResult::Astray { why } => {
+            report.note(Difference {
+                ours: "asked about".to_owned(),
+                theirs: "another order".to_owned(),
+                reason: format!("{why}; nothing of it was taken over"),
+                ..difference(order, partner, "order")
+            });
+            let actor = Actor::new(ActorKind::Channel, partner);
+            let command = Command::RecordAstray { partner: partner.to_owned(), why: why.into_owned() };
+            apply(worker, order, command, actor).await.map(|_| ())
         }
         CallResult::Absent => {
             report.note(Difference {
@@ -277,6 +301,95 @@ pub(crate) async fn compare_one(worker: &Worker, order: &Order, view: &ChannelVi
     for difference in report.differences.iter().filter(|difference| !difference.repaired) {
         tracing::warn!(order = %difference.order_id, partner = %difference.partner, field = difference.field,
             "the books differ: {}", difference.reason);
+    }
+    Ok(())
+}
+
+/// A partner's own books that said yes to an order without a number for it: they are asked whether they have it.
+async fn ask_for_hand_over(
+    worker: &Worker,
+    order: &Order,
+    channel: &RegisteredChannel,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let is_unproven = |mirror: &Mirror| mirror.unproven.iter().any(|unproven| unproven.report == Report::HandOver);
+    if !order.mirror.as_deref().is_some_and(is_unproven) {
+        return Ok(());
+    }
+    let Ok(call) = channel.channel.check(&Report::HandOver, order, &context(worker, "reconcile", None)) else {
+        return Ok(());
+    };
+    let Ok(response) = worker.transport.send(&call, limits(worker, None)).await else {
+        report.unanswered += 1;
+        return Ok(());
+    };
+    let CallResult::Done(checked) = channel.channel.read_check(&Report::HandOver, order, &response) else {
+        report.unanswered += 1;
+        return Ok(());
+    };
+    let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+    for command in checked.learned {
+        apply(worker, order, command, actor.clone()).await?;
+    }
+    let outcome = match checked.done {
+        true => ReportOutcome::Acknowledged,
+        false => ReportOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() },
+    };
+    apply(worker, order, Command::RecordReport { report: Report::HandOver, outcome }, actor).await?;
+    if !checked.done {
+        report.note(Difference {
+            ours: "handed over".to_owned(),
+            theirs: "unknown".to_owned(),
+            reason: "the partner's own books said yes to this order and do not have it".to_owned(),
+            ..difference(order, order.channel.as_str(), "hand_over")
+        });
+    }
+    Ok(())
+}
+
+/// What the channel has is taken over where it is news; on what it contradicts us at the count of changes that we know, it is asked
+/// again for what it had said yes to, or the order is shown to a person.
+async fn take_snapshot(
+    worker: &Worker,
+    order: &Order,
+    channel: &Arc<RegisteredChannel>,
+    snapshot: Box<Snapshot>,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let partner = order.channel.as_str();
+    let known = order.mirror.as_deref();
+    let (ours, theirs) = (known.map_or(0, |m| m.picture.revision), snapshot.picture.revision);
+    let (is_news, differed) = (snapshot.is_news_to(known), snapshot.disagreements(order));
+    let running = worker.engine.running();
+    let (taken, now) = match worker.engine.take_read_back(None, running, channel.clone(), snapshot.clone()).await {
+        Ok(applied) => (applied.changed, applied.order),
+        Err(EngineError::Rejected(_)) => (false, order.clone()),
+        Err(other) => return Err(other),
+    };
+    let differs = snapshot.disagreements(&now);
+    for found in &differed {
+        let repaired = !differs.iter().any(|still| still.field == found.field);
+        let reason = match (repaired, found.field) {
+            (true, "report") => format!("{}; it is told again", found.sentence),
+            (true, _) => "the channel's books were taken over".to_owned(),
+            (false, _) => found.sentence.clone(),
+        };
+        report.note(Difference {
+            ours: found.ours.clone(),
+            theirs: found.theirs.clone(),
+            reason,
+            repaired,
+            ..difference(order, partner, found.field)
+        });
+    }
+    if taken && is_news && differed.is_empty() {
+        report.note(Difference {
+            ours: ours.to_string(),
+            theirs: theirs.to_string(),
+            reason: "a message was lost; the order was taken over as the channel has it".to_owned(),
+            repaired: true,
+            ..difference(order, partner, "revision")
+        });
     }
     Ok(())
 }
@@ -352,7 +465,7 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
     let cx = context(worker, "reconcile", None);
     let Ok(BackendStep::Call(call)) = backend.backend.step(TicketOp::Query, order, booking, &cx) else { return Ok(()) };
     let answer = match worker.transport.send(&call, limits(worker, Some(backend.timeout))).await {
-        Ok(response) => backend.backend.read(TicketOp::Query, &response),
+        Ok(response) => backend.backend.read(TicketOp::Query, booking, &response),
         Err(_) => CallResult::Unknown { why: "no answer".into() },
     };
     match answer {
@@ -360,6 +473,18 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
         CallResult::Absent => {
             absent(order, booking, backend.id.as_str(), report);
             Ok(())
+        }
+        CallResult::Astray { why } => {
+            let partner = backend.id.as_str();
+            report.note(Difference {
+                ours: "asked about".to_owned(),
+                theirs: "another reservation".to_owned(),
+                reason: format!("{why}; nothing of it was taken over"),
+                ..difference(order, partner, "reservation")
+            });
+            let actor = Actor::new(ActorKind::Backend, partner);
+            let command = Command::RecordAstray { partner: partner.to_owned(), why: why.into_owned() };
+            apply(worker, order, command, actor).await.map(|_| ())
         }
         _ => {
             report.unanswered += 1;

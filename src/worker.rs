@@ -12,6 +12,7 @@ mod read_back;
 mod rounds;
 mod settle;
 mod stock;
+mod taken;
 pub mod tokens;
 
 use std::collections::BTreeMap;
@@ -156,6 +157,7 @@ impl Worker {
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
                 self.lanes.failed(job, fault_of(status, reached), why, clock.monotonic());
             }
+            CallResult::Astray { why } => self.lanes.failed(job, Fault::OfOrder, why, clock.monotonic()),
             CallResult::TokenRejected => {
                 self.lanes.failed(job, Fault::OfPartner, "the access token is refused", clock.monotonic());
             }

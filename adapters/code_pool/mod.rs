@@ -74,7 +74,7 @@ impl Backend for CodePool {
         })
     }
 
-    fn read(&self, _op: TicketOp, _response: &HttpResponse) -> CallResult<TicketFacts> {
+    fn read(&self, _op: TicketOp, _booking: &Booking, _response: &HttpResponse) -> CallResult<TicketFacts> {
         CallResult::Refused { code: "unsupported".into(), why: "a code pool makes no calls".into() }
     }
 }

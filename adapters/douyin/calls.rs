@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 use ticketbridge_core::effect::Report;
 use ticketbridge_core::order::{Booking, BookingState, Order, RefundCase, TicketingState};
 use ticketbridge_core::personal::{Document, Mask, Person, Personal};
-use ticketbridge_core::port::{Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, OpenedGuests, Token};
+use ticketbridge_core::port::{
+    Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, OpenedGuests, Token, Yes,
+};
 use ticketbridge_core::time::Millis;
 
 use super::settings::Settings;
 use super::vouchers::{self, ListNames};
+use crate::about::{Answer, Key, astray};
 use crate::reading::{partner_text, retry_after};
 
 const TOKEN: &str = "/oauth/client_token/";
@@ -215,17 +218,52 @@ fn success<T>(response: &HttpResponse, patience: Patience) -> Result<Value, Call
     }
 }
 
-/// Reads the answer to a report.
-pub(super) fn read_report(report: &Report, response: &HttpResponse) -> CallResult<()> {
-    let patience = match report {
-        Report::Redeemed { .. } => Patience::Ordinary,
-        _ => Patience::UntilDeadline,
+/// What the answer to a report must be about: the sale or booking that it names, the request for a refund, our own order.
+fn keys<'r>(report: &'r Report, order: &'r Order, body: &Value) -> Vec<Key<'r>> {
+    let booking = |id| order.booking_by_id(id).map(|booking| booking.channel_booking_id.as_str());
+    let case = |id| case_by_id(order, id).ok();
+    let (number, reference) = match report {
+        Report::BookingAccepted { booking: id }
+        | Report::BookingDeclined { booking: id, .. }
+        | Report::TicketsIssued { booking: id }
+        | Report::Redeemed { booking: id, .. }
+        | Report::NoShow { booking: id, .. } => (booking(id), None),
+        Report::RefundApproved { case: id, .. } | Report::RefundRejected { case: id, .. } => {
+            (case(id).map(|case| case.target.as_str()), case(id).map(|case| case.channel_ref.as_str()))
+        }
+        Report::OrderCancelled { .. }
+        | Report::CancelQuote
+        | Report::CancelWanted { .. }
+        | Report::PaymentReturn { .. }
+        | Report::PaymentLink { .. }
+        | Report::LinkRevoked { .. }
+        | Report::HandOver => (None, None),
     };
-    if let Report::Redeemed { .. } = report {
-        return read_verify(response, patience);
+    // Some answers name the sale where the call named its booking.
+    let sale = order.channel_order_id.as_str();
+    let number = if body.pointer("/data/order_id").and_then(Value::as_str) == Some(sale) { Some(sale) } else { number };
+    let numbers = number.map(|number| Key { number, places: &["/data/order_id"] });
+    let references = reference.map(|number| Key { number, places: &["/data/biz_uniq_key"] });
+    let ours = Key {
+        number: order.id.as_str(),
+        places: &["/data/third_order_id", "/data/order_out_id", "/data/ext_order_id", "/data/out_order_no"],
+    };
+    numbers.into_iter().chain(references).chain([ours]).collect()
+}
+
+/// Reads the answer to a report. Douyin's yes is plain: its contract has no other (2.1).
+pub(super) fn read_report(report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
+    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let keys = keys(report, order, &body);
+    if let Err(astray) = Answer::about(body, &keys) {
+        return astray;
     }
-    match success(response, patience) {
-        Ok(_) => CallResult::Done(()),
+    let read = match report {
+        Report::Redeemed { booking, .. } => read_verify(order.booking_by_id(booking), response, Patience::Ordinary),
+        _ => success(response, Patience::UntilDeadline).map(|_| ()),
+    };
+    match read {
+        Ok(()) => CallResult::Done(Yes::Plain),
         Err(result) => result,
     }
 }
@@ -237,25 +275,42 @@ fn is_repeat(code: i64, text: &str) -> bool {
     matches!(code, 1208 | 2) && SAID.iter().any(|word| text.contains(word))
 }
 
-fn read_verify(response: &HttpResponse, patience: Patience) -> CallResult<()> {
+fn read_verify(booking: Option<&Booking>, response: &HttpResponse, patience: Patience) -> Result<(), CallResult<Yes>> {
     if let Ok(body) = serde_json::from_slice::<Value>(&response.body) {
         let description = body["data"]["description"].as_str().unwrap_or_default();
         if response.status == StatusCode::OK && is_repeat(code_in(body.get("data")).unwrap_or(0), description) {
-            return CallResult::Done(());
+            return Ok(());
         }
     }
-    let data = match success(response, patience) {
-        Ok(data) => data,
-        Err(result) => return result,
+    let data = success(response, patience)?;
+    let unknown = |why: &'static str| Err(CallResult::Unknown { why: why.into() });
+    let results = match &data["verify_results"] {
+        Value::Null => return Ok(()),
+        Value::Array(results) if results.is_empty() => return unknown("the answer says yes and lists nothing as used"),
+        Value::Array(results) => results,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            return unknown("the answer's list of what was used is none");
+        }
     };
-    for result in data["verify_results"].as_array().into_iter().flatten() {
-        let code = result["code"].as_i64().unwrap_or(-1);
+    let known = booking.and_then(|b| b.ticketing.request.as_ref()).map_or(&[][..], |r| r.certificates.as_slice());
+    for result in results {
+        let certificate = result["certificate_id"].as_str().unwrap_or_default();
+        if !certificate.is_empty() && !known.is_empty() && known.iter().all(|id| id != certificate) {
+            return Err(astray("/data/verify_results/certificate_id"));
+        }
+        let code = code_in_result(result).unwrap_or(-1);
         let text = result["msg"].as_str().unwrap_or_default();
         if code != 0 && !is_repeat(code, text) {
-            return CallResult::Retry { why: Cow::Owned(format!("{code}: {}", partner_text(text))), after: None };
+            let why = Cow::Owned(format!("{code}: {}", partner_text(text)));
+            return Err(CallResult::Retry { why, after: None });
         }
     }
-    CallResult::Done(())
+    Ok(())
+}
+
+fn code_in_result(result: &Value) -> Option<i64> {
+    let code = result.get("code")?;
+    code.as_i64().or_else(|| code.as_str()?.parse().ok())
 }
 
 /// The call that fetches a token, for the current application.
@@ -386,7 +441,11 @@ pub(super) fn read_order_query(order: &Order, response: &HttpResponse) -> CallRe
     let wanted = order.channel_order_id.as_str();
     let found =
         data["orders"].as_array().into_iter().flatten().find(|o| text(&o["order_id"]).as_deref() == Some(wanted));
-    let Some(found) = found else { return CallResult::Done(ChannelView::default()) };
+    let Some(found) = found else {
+        // Nothing is an answer; others' orders are none.
+        let others = data["orders"].as_array().is_some_and(|orders| !orders.is_empty());
+        return if others { astray("/data/orders/order_id") } else { CallResult::Done(ChannelView::default()) };
+    };
     let certificates = found["certificate"].as_array();
     CallResult::Done(ChannelView {
         known: true,

@@ -64,7 +64,8 @@ fn seconds(value: Option<i64>, field: &str) -> Result<UnixMillis, DecodeError> {
     match value {
         None => Err(missing(field)),
         Some(value) if value < 0 => Err(DecodeError::new(field, "is negative")),
-        Some(value) => Ok(UnixMillis::from_seconds(value)),
+        Some(value) => UnixMillis::told_in_seconds(value)
+            .ok_or_else(|| DecodeError::new(field, "is no time before the year 10000")),
     }
 }
 

@@ -14,6 +14,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
     EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Token, Verified, VerifyStep,
+    Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::Millis;
@@ -140,8 +141,8 @@ impl Channel for Douyin {
     fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::report(&self.settings, report, order, cx)
     }
-    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()> {
-        calls::read_report(report, response)
+    fn read_report(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
+        calls::read_report(report, order, response)
     }
     fn label(&self, order: &Order) -> String {
         label::label(order).to_owned()

@@ -5,38 +5,33 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::time::UnixMillis;
 
+use crate::about::{Answer, Key};
+use crate::address::Address;
 use crate::fat_events::settings::Common;
 use crate::reading::{partner_text, retry_after};
 use crate::standard_webhooks::Secrets;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// Code of an answer that says that the order has changed meanwhile.
 const REVISION_CONFLICT: &str = "revision_conflict";
 
-/// A part of a path, with everything escaped that is not plain.
-pub(crate) fn part(text: &str) -> String {
-    utf8_percent_encode(text, PLAIN).to_string()
-}
-
 /// A question.
-pub(crate) fn get(secrets: &Secrets, url: String, cx: &Context<'_>) -> Result<Call, EncodeError> {
+pub(crate) fn get(secrets: &Secrets, at: Address, cx: &Context<'_>) -> Result<Call, EncodeError> {
     let mut headers = HeaderMap::new();
     secrets.sign_into(&mut headers, cx.delivery_id, cx.now, b"")?;
-    Ok(Call { method: Method::GET, url, headers, body: Bytes::new(), timeout: None })
+    Ok(Call { method: Method::GET, url: at.url(), headers, body: Bytes::new(), timeout: None })
 }
 
 /// A write. Its key is the same on every attempt, so that it is carried out once.
 pub(crate) fn write(
     secrets: &Secrets,
     method: Method,
-    url: String,
+    at: Address,
     body: &Value,
     key: &str,
     cx: &Context<'_>,
@@ -47,13 +42,7 @@ pub(crate) fn write(
     let key = HeaderValue::from_str(key).map_err(|_| EncodeError::Invalid("the key is no header value".into()))?;
     headers.insert(IDEMPOTENCY_KEY, key);
     secrets.sign_into(&mut headers, cx.delivery_id, cx.now, &body)?;
-    Ok(Call { method, url, headers, body, timeout: None })
-}
-
-/// A question with parameters.
-pub(crate) fn query(url: &str, parameters: &[(&str, String)]) -> String {
-    let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", part(value))).collect();
-    format!("{url}?{}", pairs.join("&"))
+    Ok(Call { method, url: at.url(), headers, body, timeout: None })
 }
 
 /// Goes on where the platform has this capability; where it has not, a person does `what`.
@@ -61,19 +50,20 @@ pub(crate) fn by(settings: &Common, capability: &str, what: &'static str) -> Res
     if settings.can(capability) { Ok(()) } else { Err(EncodeError::Unsupported(what)) }
 }
 
-/// Asks which of the platform's `things` have changed between two times, each given under the platform's name for it.
+/// Asks which orders under `list` have changed between two times, each given under the platform's name for it.
 pub(crate) fn list_changes(
     settings: &Common,
-    things: &str,
-    between: [(&str, UnixMillis); 2],
+    list: &'static str,
+    between: [(&'static str, UnixMillis); 2],
     cursor: Option<&str>,
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
     by(settings, "read_back", "list what has changed")?;
     let zone = settings.zone();
-    let mut parameters: Vec<_> = between.map(|(name, at)| (name, at.rfc3339(zone))).into();
-    parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
-    get(&settings.api_secret, query(&format!("{}/v1/{things}", settings.api_base), &parameters), cx)
+    let at = Address::at(&settings.api_base).path(list);
+    let at = between.into_iter().fold(at, |at, (name, time)| at.query(name, &time.rfc3339(zone)));
+    let at = cursor.into_iter().fold(at, |at, cursor| at.query("cursor", cursor));
+    get(&settings.api_secret, at, cx)
 }
 
 /// The elements of a list in an answer, and where it goes on.
@@ -81,14 +71,6 @@ pub(crate) fn list<'b>(body: &'b Value, names: &[&str]) -> Option<(&'b [Value], 
     let items = names.iter().find_map(|name| body.get(name)?.as_array())?;
     let next = ["next_cursor", "cursor"].iter().find_map(|name| body.get(name)?.as_str());
     Some((items, next.filter(|cursor| !cursor.is_empty()).map(str::to_owned)))
-}
-
-/// The count of changes after a change that we know to have happened; 0 where none are counted.
-pub(crate) fn next_revision(order: &Order) -> u64 {
-    match revision_of(order) {
-        0 => 0,
-        known => known + 1,
-    }
 }
 
 /// The count of changes that a call of ours builds on; none where none are counted.
@@ -101,24 +83,50 @@ fn revision_of(order: &Order) -> u64 {
     order.mirror.as_deref().map_or(0, |mirror| mirror.picture.revision)
 }
 
-/// The body of an answer as JSON.
-pub(crate) fn json(response: &HttpResponse) -> Value {
-    serde_json::from_slice(&response.body).unwrap_or(Value::Null)
+/// What an answer to a call about `keys` says, once it is known to be about nothing else. What a success brings is for `brings` to say.
+pub(crate) fn read<T>(
+    response: &HttpResponse,
+    keys: &[Key<'_>],
+    brings: impl FnOnce(&Answer) -> CallResult<T>,
+) -> CallResult<T> {
+    match Answer::read(response, keys) {
+        Err(astray) => astray,
+        Ok(answer) => status(response, answer.json()).and(|| brings(&answer)),
+    }
 }
 
-/// Whether an answer says that what was asked is done; 202 says that it will be told by an event.
-pub(crate) fn is_done(response: &HttpResponse) -> bool {
-    response.status.is_success() && response.status != StatusCode::ACCEPTED
+/// What an answer to a write says. The contract lets a yes be empty (6.7), and such a yes proves nothing; one that cannot be read, or
+/// that speaks of an error, is none.
+pub(crate) fn read_write(response: &HttpResponse, keys: &[Key<'_>]) -> CallResult<Yes> {
+    read(response, keys, |answer| yes(response, answer))
 }
 
-/// What an answer means.
-pub(crate) fn read(response: &HttpResponse) -> CallResult<()> {
+fn yes(response: &HttpResponse, answer: &Answer) -> CallResult<Yes> {
+    let unknown = |why: &'static str| CallResult::Unknown { why: why.into() };
+    if response.status == StatusCode::ACCEPTED || response.body.trim_ascii().is_empty() {
+        return CallResult::Done(Yes::Bare);
+    }
+    match answer.json() {
+        Value::Object(fields) if fields.get("error").is_some_and(|error| !error.is_null()) => {
+            unknown("the answer says yes and speaks of an error")
+        }
+        Value::Object(_) => CallResult::Done(Yes::Bare),
+        _ => unknown("the answer says yes and cannot be read"),
+    }
+}
+
+/// What the status of an answer means.
+fn status(response: &HttpResponse, body: &Value) -> CallResult<()> {
     let status = response.status;
-    let why = |response: &HttpResponse| {
-        let body = json(response);
+    let why = || {
         let said = ["/error/message", "/detail", "/message"].iter().find_map(|path| body.pointer(path)?.as_str());
         said.map_or_else(|| format!("HTTP {}", status.as_u16()), partner_text)
     };
+    let code = || {
+        let said = ["/error/code", "/code"].iter().find_map(|path| body.pointer(path)?.as_str());
+        said.map_or_else(|| format!("http_{}", status.as_u16()), partner_text)
+    };
+    let after = retry_after(&response.headers);
     match status.as_u16() {
         200..=299 => CallResult::Done(()),
         401 | 403 => CallResult::Retry {
@@ -126,22 +134,14 @@ pub(crate) fn read(response: &HttpResponse) -> CallResult<()> {
                 "{}: THE PLATFORM REFUSES OUR SIGNATURE; compare secret and clocks",
                 status.as_u16()
             )),
-            after: retry_after(&response.headers),
+            after,
         },
         404 => CallResult::Absent,
-        408 | 425 | 429 => CallResult::Retry { why: Cow::Owned(why(response)), after: retry_after(&response.headers) },
-        503 if retry_after(&response.headers).is_some() => {
-            CallResult::Retry { why: Cow::Owned(why(response)), after: retry_after(&response.headers) }
-        }
-        409 if code(response) == REVISION_CONFLICT => CallResult::Overtaken,
-        410 => CallResult::Refused { code: "closed".to_owned(), why: why(response) },
-        400..=499 => CallResult::Refused { code: code(response), why: why(response) },
-        _ => CallResult::Unknown { why: Cow::Owned(why(response)) },
+        408 | 425 | 429 => CallResult::Retry { why: Cow::Owned(why()), after },
+        503 if after.is_some() => CallResult::Retry { why: Cow::Owned(why()), after },
+        409 if code() == REVISION_CONFLICT => CallResult::Overtaken,
+        410 => CallResult::Refused { code: "closed".to_owned(), why: why() },
+        400..=499 => CallResult::Refused { code: code(), why: why() },
+        _ => CallResult::Unknown { why: Cow::Owned(why()) },
     }
-}
-
-fn code(response: &HttpResponse) -> String {
-    let body = json(response);
-    let said = ["/error/code", "/code"].iter().find_map(|path| body.pointer(path)?.as_str());
-    said.map_or_else(|| format!("http_{}", response.status.as_u16()), partner_text)
 }

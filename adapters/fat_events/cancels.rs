@@ -25,6 +25,16 @@ pub(crate) struct Cancel {
     pub(crate) payment: Option<String>,
 }
 
+/// More than a payment was never goes back for it, whoever says so.
+pub(crate) fn check_returned(at: &At<'_>, paid: i64, cancels: &[Cancel]) -> Result<(), DecodeError> {
+    let is_back = |cancel: &&Cancel| cancel.status != EntryStatus::Failed;
+    let back: i128 = cancels.iter().filter(is_back).map(|cancel| i128::from(cancel.amount)).sum();
+    if back > i128::from(paid) {
+        return Err(at.mismatch("are together more than the payment"));
+    }
+    Ok(())
+}
+
 impl Cancel {
     /// Reads one element of `cancels`.
     pub(crate) fn read(at: &At<'_>) -> Result<Self, DecodeError> {

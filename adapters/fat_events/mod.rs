@@ -12,6 +12,7 @@ pub(crate) mod settings;
 use http::header::CONTENT_TYPE;
 use serde_json::Value;
 use ticketbridge_core::id::ExternalId;
+use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::port::{AuthError, Context, DecodeError, Inbound, Message, RawRequest, Verified};
 use ticketbridge_core::time::UnixMillis;
 
@@ -21,6 +22,8 @@ use settings::Common;
 
 /// The capability of counting changes.
 pub(crate) const REVISION: &str = "revision";
+/// The highest count of changes: what every JSON parser reads exactly.
+pub(crate) const REVISION_MAX: u64 = AMOUNT_MAX.unsigned_abs();
 /// Bytes of a body (`protocols/korea.md` 6.1).
 pub(crate) const BODY_BYTES_MAX: usize = 256 * 1024;
 
@@ -95,17 +98,20 @@ impl<'a> Envelope<'a> {
 
     /// The count of changes; 0 where the channel does not say that it counts them, and this event brings none.
     pub(crate) fn revision(&self, settings: &Common) -> Result<u64, DecodeError> {
-        let field = self.whole.field("revision");
-        let Some(value) = field.value()? else {
-            return match settings.can(REVISION) {
-                true => Err(DecodeError::new("revision", "is missing").coded(MISSING)),
-                false => Ok(0),
-            };
-        };
-        match value.as_u64() {
-            Some(revision) if revision >= 1 => Ok(revision),
-            Some(_) => Err(field.wrong("must be 1 or more")),
-            None => Err(field.wrong("must be an integer")),
+        match revision_at(&self.whole.field("revision"))? {
+            Some(revision) => Ok(revision),
+            None if settings.can(REVISION) => Err(DecodeError::new("revision", "is missing").coded(MISSING)),
+            None => Ok(0),
         }
+    }
+}
+
+/// A count of changes, if it is there: what is told above it would never be heard again, so that it has a limit.
+pub(crate) fn revision_at(field: &At<'_>) -> Result<Option<u64>, DecodeError> {
+    let Some(value) = field.value()? else { return Ok(None) };
+    match value.as_u64() {
+        Some(revision) if (1..=REVISION_MAX).contains(&revision) => Ok(Some(revision)),
+        Some(_) => Err(field.wrong(format!("must be 1 to {REVISION_MAX}"))),
+        None => Err(field.wrong("must be an integer")),
     }
 }

@@ -125,10 +125,12 @@ impl<'a> At<'a> {
     pub(crate) fn id(&self) -> Result<String, DecodeError> {
         let text = self.text()?;
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-        if text.len() <= ID_CHARS_MAX && text.chars().all(is_plain) {
+        // Dots alone would be a way to another address in a call of ours.
+        let is_dots = matches!(text.as_str(), "." | "..");
+        if text.len() <= ID_CHARS_MAX && text.chars().all(is_plain) && !is_dots {
             return Ok(text);
         }
-        Err(self.wrong("must be 1 to 64 of A-Z a-z 0-9 . _ -"))
+        Err(self.wrong("must be 1 to 64 of A-Z a-z 0-9 . _ -, and more than dots"))
     }
     /// One of the words that are known.
     pub(crate) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, DecodeError> {

@@ -5,36 +5,55 @@ use serde_json::{Value, json};
 use ticketbridge_core::command::Command;
 use ticketbridge_core::effect::Report;
 use ticketbridge_core::id::ExternalId;
+use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::mirror::{Mirror, Part, Snapshot};
 use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
 use ticketbridge_core::order::{BookingState, Order};
-use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft};
+use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, Yes};
 use ticketbridge_core::time::UnixMillis;
 
 use super::map::{changes_in, snapshot_in};
-use crate::fat_events::calls::{self, by, expected_revision, get, is_done, json, next_revision, part, query};
+use crate::about::{Answer, Key};
+use crate::address::Address;
+use crate::fat_events::calls::{self, by, expected_revision, get};
 use crate::fat_events::settings::Common;
 
 /// Characters of a reason that is written for the guest.
 const REASON_CHARS_MAX: usize = 200;
 
-fn reservation(settings: &Common, number: &str) -> String {
-    format!("{}/v1/reservations/{}", settings.api_base, part(number))
+fn reservation(settings: &Common, number: &str) -> Result<Address, EncodeError> {
+    Address::at(&settings.api_base).path("/v1/reservations").segment(number)
+}
+
+/// The reservation that an answer must be about.
+fn key(number: &ExternalId) -> Key<'_> {
+    Key { number: number.as_str(), places: &["/reservation_no", "/reservation/reservation_no"] }
+}
+
+/// Everything that the answer to a report must be about.
+fn keys<'r>(report: &'r Report, order: &'r Order) -> Vec<Key<'r>> {
+    let payment = match report {
+        Report::PaymentReturn { payment, .. } => {
+            Some(Key { number: payment, places: &["/payment_id", "/payment/payment_id"] })
+        }
+        _ => None,
+    };
+    payment.into_iter().chain([key(&order.channel_order_id)]).collect()
 }
 
 /// Writes a report.
 pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-    let base = reservation(settings, order.channel_order_id.as_str());
+    let base = reservation(settings, order.channel_order_id.as_str())?;
     let zone = settings.zone();
     let revision = expected_revision(order);
     // The same on every attempt: the order changes when somebody says something new, and then it is another call.
     let decided_at = order.updated_at.rfc3339(zone);
-    let (path, body) = match report {
+    let (at, body) = match report {
         Report::BookingAccepted { .. } => {
             by(settings, "confirm", "confirm the booking")?;
             let backend_ref = order.booking.as_ref().and_then(|b| b.ticketing.backend_ref.as_deref());
             let body = json!({ "expected_revision": revision, "backend_ref": backend_ref, "decided_at": decided_at });
-            ("/confirm".to_owned(), body)
+            (base.path("/confirm"), body)
         }
         Report::BookingDeclined { reason, .. } => {
             by(settings, "reject", "decline the booking")?;
@@ -43,11 +62,11 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
                 let sentence = format!("the reason for the guest has more than {REASON_CHARS_MAX} characters");
                 return Err(EncodeError::Invalid(sentence));
             }
-            ("/reject".to_owned(), json!({ "expected_revision": revision, "reason_code": code, "reason_text": text }))
+            (base.path("/reject"), json!({ "expected_revision": revision, "reason_code": code, "reason_text": text }))
         }
         Report::CancelQuote => {
             by(settings, "cancel", "cancel the booking")?;
-            return get(&settings.api_secret, quote_url(settings, &base, order)?, cx);
+            return get(&settings.api_secret, quote_address(settings, base, order)?, cx);
         }
         Report::CancelWanted { fee, rate_bp, refund, reason } => {
             by(settings, "cancel", "cancel the booking")?;
@@ -62,7 +81,7 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
             if let Some(lines) = wanted_lines(settings, order)? {
                 body["lines"] = lines;
             }
-            ("/cancel".to_owned(), body)
+            (base.path("/cancel"), body)
         }
         Report::Redeemed { .. } if is_told_as_no_show(settings, order) => {
             return Err(EncodeError::Obsolete("the platform knows that the guest did not come"));
@@ -72,18 +91,18 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
         }
         Report::Redeemed { at, .. } => {
             let body = json!({ "lines": unused(order), "used_at": at.rfc3339(zone), "method": "MANUAL" });
-            ("/use".to_owned(), body)
+            (base.path("/use"), body)
         }
         Report::NoShow { at, .. } => {
             if !settings.can("no_show") {
                 return Err(EncodeError::Obsolete("this platform keeps no record of guests who did not come"));
             }
-            ("/no-show".to_owned(), json!({ "marked_at": at.rfc3339(zone) }))
+            (base.path("/no-show"), json!({ "marked_at": at.rfc3339(zone) }))
         }
         Report::PaymentReturn { payment, amount, left, reason, .. } => {
             by(settings, "payment_only_cancel", "return the payment and leave the booking as it is")?;
             let body = json!({ "cancel_krw": amount, "expect_cancelable_krw": left, "reason": reason });
-            (format!("/payments/{}/cancel", part(payment)), body)
+            (base.path("/payments").segment(payment)?.path("/cancel"), body)
         }
         Report::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancel the booking")),
         Report::TicketsIssued { .. }
@@ -93,7 +112,7 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
         | Report::LinkRevoked { .. }
         | Report::HandOver => return Err(EncodeError::Obsolete("this platform has nothing of the kind")),
     };
-    calls::write(&settings.api_secret, Method::POST, format!("{base}{path}"), &body, cx.delivery_id, cx)
+    calls::write(&settings.api_secret, Method::POST, at, &body, cx.delivery_id, cx)
 }
 
 /// The units that are to be called off where they are not all; that takes a capability of its own.
@@ -113,11 +132,11 @@ fn wanted_lines(settings: &Common, order: &Order) -> Result<Option<Value>, Encod
 }
 
 /// Where the platform says what calling off would cost.
-fn quote_url(settings: &Common, base: &str, order: &Order) -> Result<String, EncodeError> {
-    let url = format!("{base}/cancel-quote");
+fn quote_address(settings: &Common, base: Address, order: &Order) -> Result<Address, EncodeError> {
+    let at = base.path("/cancel-quote");
     let parts = wanted_parts(settings, order)?;
     let named: Vec<String> = parts.iter().map(|part| format!("{}:{}", part.detail, part.units)).collect();
-    Ok(if named.is_empty() { url } else { query(&url, &[("lines", named.join(","))]) })
+    Ok(if named.is_empty() { at } else { at.query("lines", &named.join(",")) })
 }
 
 /// Where the platform keeps no-shows, it has been told; elsewhere the booking counts as used before its money goes back (edge 10).
@@ -149,11 +168,35 @@ fn has_no_quotes(response: &HttpResponse) -> bool {
 }
 
 /// What an answer to a report means.
-pub(super) fn read_report(report: &Report, response: &HttpResponse) -> CallResult<()> {
+pub(super) fn read_report(report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
+    let keys = keys(report, order);
     match report {
-        Report::CancelQuote if has_no_quotes(response) => CallResult::Done(()),
-        _ => calls::read(response),
+        Report::CancelQuote if has_no_quotes(response) => match Answer::read(response, &keys) {
+            Ok(_) => CallResult::Done(Yes::Plain),
+            Err(astray) => astray,
+        },
+        Report::CancelQuote => calls::read(response, &keys, |answer| {
+            if quoted(answer).is_some() || quotes_nothing(answer) {
+                return CallResult::Done(Yes::Plain);
+            }
+            CallResult::Unknown { why: "the answer's fee cannot be read".into() }
+        }),
+        _ => calls::read_write(response, &keys),
     }
+}
+
+/// A yes that quotes nothing: then our own count of the policy holds, too.
+fn quotes_nothing(answer: &Answer) -> bool {
+    answer.json().as_object().is_some_and(|fields| fields.get("fee_krw").is_none_or(Value::is_null))
+}
+
+/// The platform's own quote.
+fn quoted(answer: &Answer) -> Option<Command> {
+    let amount = |name: &str| {
+        let amount = answer.json().get(name).and_then(Value::as_i64);
+        amount.filter(|amount| (0..=AMOUNT_MAX).contains(amount))
+    };
+    Some(Command::RecordQuote { fee: amount("fee_krw")?, refund: amount("refund_krw") })
 }
 
 /// What we would quote ourselves, at the time at which it was asked for: of all of it, or of the wanted units' share of it.
@@ -175,32 +218,52 @@ fn our_quote(order: &Order) -> Option<Command> {
     Some(Command::RecordQuote { fee, refund: None })
 }
 
-/// What else an answer says: the whole reservation, or at least that it was done.
+/// What else an answer says: the whole reservation, the quote, or in a word that it is done.
 pub(super) fn learned(settings: &Common, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
-    let body = json(response);
-    if let Some(snapshot) = snapshot_in(settings, &body, next_revision(order)) {
+    let Ok(answer) = Answer::read::<()>(response, &keys(report, order)) else { return Vec::new() };
+    if let Some(snapshot) = snapshot_in(settings, &answer) {
         return vec![Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None }];
     }
     match report {
-        Report::CancelQuote if has_no_quotes(response) || response.status.is_success() => {
-            let amount = |name: &str| body.get(name).and_then(Value::as_i64);
-            let quoted = amount("fee_krw").map(|fee| Command::RecordQuote { fee, refund: amount("refund_krw") });
-            quoted.or_else(|| our_quote(order)).into_iter().collect()
+        Report::CancelQuote if has_no_quotes(response) => our_quote(order).into_iter().collect(),
+        Report::CancelQuote if response.status.is_success() => {
+            let ours = || if quotes_nothing(&answer) { our_quote(order) } else { None };
+            quoted(&answer).or_else(ours).into_iter().collect()
         }
-        _ if !is_done(response) => Vec::new(),
-        _ => vec![Command::RecordAgreement { report: report.clone() }],
+        _ if response.status.is_success() && says_so(report, order, &answer) => {
+            vec![Command::RecordAgreement { report: report.clone() }]
+        }
+        _ => Vec::new(),
     }
+}
+
+/// Whether a short answer says of this very reservation that it stands where it was wanted.
+fn says_so(report: &Report, order: &Order, answer: &Answer) -> bool {
+    let status = answer.json().get("status").and_then(Value::as_str).unwrap_or_default();
+    let is_wanted = match report {
+        Report::BookingAccepted { .. } => status == "CONFIRMED",
+        Report::BookingDeclined { .. } => status == "CANCELED",
+        Report::CancelWanted { .. } => {
+            status == "CANCELED" && order.mirror.as_deref().is_some_and(|mirror| mirror.wanted_parts().is_empty())
+        }
+        _ => false,
+    };
+    is_wanted && answer.is_named()
 }
 
 /// Asks for a whole reservation.
 pub(super) fn read_back(settings: &Common, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
     by(settings, "read_back", "look the booking up")?;
-    get(&settings.api_secret, reservation(settings, about.as_str()), cx)
+    get(&settings.api_secret, reservation(settings, about.as_str())?, cx)
 }
 
 /// Reads the answer.
-pub(super) fn read_read_back(settings: &Common, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
-    calls::read(response).and(|| match snapshot_in(settings, &json(response), 0) {
+pub(super) fn read_read_back(
+    settings: &Common,
+    about: &ExternalId,
+    response: &HttpResponse,
+) -> CallResult<Box<Snapshot>> {
+    calls::read(response, &[key(about)], |answer| match snapshot_in(settings, answer) {
         Some(snapshot) => CallResult::Done(Box::new(snapshot)),
         None => CallResult::Unknown { why: "the answer holds no reservation that can be read".into() },
     })
@@ -213,12 +276,12 @@ pub(super) fn list_changes(
     cursor: Option<&str>,
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
-    calls::list_changes(settings, "reservations", [("changed_from", from), ("changed_to", to)], cursor, cx)
+    calls::list_changes(settings, "/v1/reservations", [("changed_from", from), ("changed_to", to)], cursor, cx)
 }
 
 /// Reads the answer.
 pub(super) fn read_changes(settings: &Common, response: &HttpResponse) -> CallResult<Changes> {
-    calls::read(response).and(|| match changes_in(settings, &json(response)) {
+    calls::read(response, &[], |answer| match changes_in(settings, answer) {
         Some(changes) => CallResult::Done(changes),
         None => CallResult::Unknown { why: "the answer holds no list of reservations".into() },
     })
@@ -246,10 +309,20 @@ pub(super) fn stock(
     let product = stock.product.as_str();
     let schedule = schedule_id.replace("{product}", product).replace("{date}", &stock.date.to_string());
     let as_of = stock.as_of.rfc3339(settings.zone());
-    let url = format!("{}/v1/products/{}/schedules/{}/stock", settings.api_base, part(product), part(&schedule));
+    let at = Address::at(&settings.api_base).path("/v1/products").segment(product)?;
+    let at = at.path("/schedules").segment(&schedule)?.path("/stock");
     let body = json!({ "remaining": stock.left, "as_of": as_of });
     // Counted anew for each attempt, and so another message each time: it has an id of its own, which is its key too.
     let id = format!("{}-{}", cx.delivery_id, stock.as_of.0);
     let cx = Context { delivery_id: &id, ..*cx };
-    calls::write(&settings.api_secret, Method::PUT, url, &body, &id, &cx)
+    calls::write(&settings.api_secret, Method::PUT, at, &body, &id, &cx)
+}
+
+/// Reads the answer. The platform keeps no stock that could be asked for: its yes stands until the next count.
+pub(super) fn read_stock(stock: &StockLeft<'_>, response: &HttpResponse) -> CallResult<()> {
+    let product = Key { number: stock.product.as_str(), places: &["/product_id"] };
+    match calls::read_write(response, &[product]) {
+        CallResult::Done(Yes::Plain | Yes::Bare) => CallResult::Done(()),
+        other => other.unread(),
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use ticketbridge_core::command::{ProductRef, Sale};
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::mirror::{CalledOff, Line, Payment, Picture, ReturnNews, Snapshot, Stage};
@@ -16,11 +15,12 @@ use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
 use super::legacy;
 use super::wire::{CancelKind, Deadline, Policy, Reservation, Status};
+use crate::about::Answer;
 use crate::fat_events::calls::list;
-use crate::fat_events::cancels::{Cancel, STATUSES};
+use crate::fat_events::cancels::{Cancel, STATUSES, check_returned};
 use crate::fat_events::read::At;
 use crate::fat_events::settings::Common;
-use crate::fat_events::{self, Envelope as Wire};
+use crate::fat_events::{self, Envelope as Wire, revision_at};
 
 /// Reads a verified call.
 pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
@@ -302,6 +302,11 @@ fn cancels(it: &Reservation, told: &Told<'_>) -> Result<Vec<Cancel>, DecodeError
             None => cancels.push(cancel),
         }
     }
+    for payment in &it.payments {
+        let of_it: Vec<Cancel> =
+            cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id)).cloned().collect();
+        check_returned(&change.field("cancels"), payment.amount, &of_it)?;
+    }
     for news in return_news(told)? {
         cancels.iter_mut().filter(|known| known.id == news.reference).for_each(|known| known.status = news.status);
     }
@@ -384,16 +389,17 @@ fn policy(
     }
 }
 
-/// A whole reservation in an answer of the platform's; `revision` is meant where it names none.
-pub(super) fn snapshot_in(settings: &Common, body: &Value, revision: u64) -> Option<Snapshot> {
-    let body = At::in_zone(body, settings.naive_zone);
+/// A whole reservation in an answer of the platform's.
+pub(super) fn snapshot_in(settings: &Common, answer: &Answer) -> Option<Snapshot> {
+    let body = At::in_zone(answer.json(), settings.naive_zone);
     let inside = body.field("reservation");
     let reservation = if inside.is_there() { inside } else { body.renamed() };
     if !reservation.field("reservation_no").is_there() {
         return None;
     }
     let named = [body.field("revision"), reservation.field("revision")];
-    let revision = named.iter().find_map(|at| at.value().ok()??.as_u64()).unwrap_or(revision);
+    // One that names none is how things stand now.
+    let revision = named.iter().find_map(|at| revision_at(at).ok()?).unwrap_or(0);
     let at =
         [body.field("occurred_at"), reservation.field("updated_at")].iter().find_map(|at| at.maybe_instant().ok()?);
     let read = Reservation::read(&reservation).ok()?;
@@ -402,8 +408,10 @@ pub(super) fn snapshot_in(settings: &Common, body: &Value, revision: u64) -> Opt
 }
 
 /// The reservations of a list (7.9).
-pub(super) fn changes_in(settings: &Common, body: &Value) -> Option<Changes> {
-    let (items, next) = list(body, &["reservations", "items", "data"])?;
-    let orders: Vec<Snapshot> = items.iter().filter_map(|item| snapshot_in(settings, item, 0)).collect();
+pub(super) fn changes_in(settings: &Common, answer: &Answer) -> Option<Changes> {
+    let (items, next) = list(answer.json(), &["reservations", "items", "data"])?;
+    // Each names itself, and nothing was asked about any one of them.
+    let each = items.iter().filter_map(|item| Answer::about::<()>(item.clone(), &[]).ok());
+    let orders: Vec<Snapshot> = each.filter_map(|item| snapshot_in(settings, &item)).collect();
     Some(Changes { unread: items.len() - orders.len(), orders, next })
 }

@@ -15,12 +15,12 @@ use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, StockLeft, Verified, VerifyStep,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, StockLeft, Verified, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
 
-use crate::fat_events::{self, calls as outbound, settings::Common};
+use crate::fat_events::{self, settings::Common};
 use crate::settings::Settings as Reader;
 
 mod calls;
@@ -151,8 +151,8 @@ impl Channel for Kakao {
     fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::report(&self.settings, report, order, cx)
     }
-    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()> {
-        calls::read_report(report, response)
+    fn read_report(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
+        calls::read_report(report, order, response)
     }
     fn learned(&self, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
         calls::learned(&self.settings, report, order, response)
@@ -160,8 +160,8 @@ impl Channel for Kakao {
     fn read_back(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::read_back(&self.settings, about, cx)
     }
-    fn read_read_back(&self, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
-        calls::read_read_back(&self.settings, response)
+    fn read_read_back(&self, about: &ExternalId, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
+        calls::read_read_back(&self.settings, about, response)
     }
     fn list_changes(
         &self,
@@ -178,8 +178,8 @@ impl Channel for Kakao {
     fn stock_call(&self, stock: &StockLeft<'_>, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::stock(&self.settings, &self.own.schedule_id, stock, cx)
     }
-    fn read_stock(&self, response: &HttpResponse) -> CallResult<()> {
-        outbound::read(response)
+    fn read_stock(&self, stock: &StockLeft<'_>, response: &HttpResponse) -> CallResult<()> {
+        calls::read_stock(stock, response)
     }
     fn label(&self, order: &Order) -> String {
         label::label(order).to_owned()

@@ -7,7 +7,7 @@ use ticketbridge_core::port::DecodeError;
 use ticketbridge_core::rules::cancel_policy::{PolicyTier, UnusedAction};
 use ticketbridge_core::time::{Date, UnixMillis};
 
-use crate::fat_events::cancels::Cancel;
+use crate::fat_events::cancels::{Cancel, check_returned};
 use crate::fat_events::read::{At, real_phone};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,8 +175,8 @@ impl Reservation {
         if let Some(twice) = self.lines.iter().find(|line| !details.insert(&line.detail)) {
             return Err(at.field("lines").wrong(format!("name the detail {} twice", twice.detail)));
         }
-        if self.lines.iter().map(|line| line.quantity).sum::<u32>() == 0 {
-            return Err(at.field("lines").wrong("must have at least one unit"));
+        if !(1..=QUANTITY_MAX).contains(&self.lines.iter().map(|line| line.quantity).sum::<u32>()) {
+            return Err(at.field("lines").wrong(format!("must have 1 to {QUANTITY_MAX} units together")));
         }
         if (self.status == Status::Canceled) != self.cancel_kind.is_some() {
             return Err(at.field("cancel_kind").wrong("must be set for CANCELED, and only then"));
@@ -215,6 +215,7 @@ fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
     if read.left > read.amount {
         return Err(at.field("cancelable_krw").mismatch("must not be more than amount_krw"));
     }
+    check_returned(&at.field("cancels"), read.amount, &read.cancels)?;
     Ok(read)
 }
 

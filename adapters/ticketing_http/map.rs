@@ -23,6 +23,7 @@ use super::wire::{
     AvailabilityAnswer, DocumentOut, EventIn, PersonOut, ReasonIn, ReservationAnswer, ReservationRequest, Text,
     TicketIn,
 };
+use crate::about::{Answer, Key};
 use crate::objects;
 use crate::reading::{partner_text, retry_after};
 
@@ -90,8 +91,18 @@ impl From<DecodeError> for Unusable {
     }
 }
 
+/// The reservation that an answer must be about: by our number, and by the back-end's own once it has given one.
+fn keys(booking: &Booking) -> impl Iterator<Item = Key<'_>> {
+    let ours = Key { number: booking.id.as_str(), places: &["/reservation_id", "/reservation/reservation_id"] };
+    let theirs = booking.ticketing.backend_ref.as_deref();
+    [ours].into_iter().chain(theirs.map(|number| Key { number, places: &["/backend_ref"] }))
+}
+
 /// Reads the answer to an operation.
-pub(super) fn read(op: TicketOp, response: &HttpResponse) -> CallResult<TicketFacts> {
+pub(super) fn read(op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
+    if let Err(astray) = Answer::read(response, &keys(booking).collect::<Vec<_>>()) {
+        return astray;
+    }
     if response.status.is_success() {
         return match facts(op, &response.body) {
             Ok(facts) => CallResult::Done(facts),
@@ -154,7 +165,9 @@ fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
     let answer: ReservationAnswer = objects::read(body)?;
     let reason = reason(answer.reason.as_deref());
     match (answer.state.as_deref(), op) {
-        (Some("issued"), _) => issued(answer.backend_ref, answer.tickets),
+        // A yes to making them void that says that they stand: nothing was done, and it is asked.
+        (Some("issued"), TicketOp::Cancel) => Err(Unusable::new("state", "the tickets still stand")),
+        (Some("issued"), TicketOp::Issue | TicketOp::Query) => issued(answer.backend_ref, answer.tickets),
         (Some("pending"), TicketOp::Issue | TicketOp::Query) => {
             Ok(TicketFacts::Pending { backend_ref: reference(answer.backend_ref, "backend_ref")? })
         }
@@ -234,7 +247,11 @@ fn reference(text: Option<Text>, field: &str) -> Result<Option<String>, Unusable
 }
 
 /// Reads the answer to the question of availability.
-pub(super) fn availability(response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+pub(super) fn availability(product: &str, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+    let key = Key { number: product, places: &["/product"] };
+    if let Err(astray) = Answer::read(response, &[key]) {
+        return astray;
+    }
     if !response.status.is_success() {
         return without_facts(TicketOp::Query, response);
     }
@@ -254,6 +271,9 @@ fn days(body: &[u8]) -> Result<Vec<CalendarDay>, Unusable> {
             .ok_or_else(|| Unusable::new(format!("days[{index}].date"), "not a date YYYY-MM-DD"))?;
         if !(0..=AMOUNT_MAX).contains(&day.price) {
             return Err(Unusable::new(format!("days[{index}].price"), "not an amount in minor units"));
+        }
+        if day.remaining.is_some_and(|left| left > AMOUNT_MAX) {
+            return Err(Unusable::new(format!("days[{index}].remaining"), "more than can be counted"));
         }
         Ok(CalendarDay { date, left: day.remaining.map(|left| left.max(0)), price: day.price, open: true })
     });

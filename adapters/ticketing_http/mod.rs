@@ -8,7 +8,6 @@ mod tests;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ticketbridge_core::command::TicketFacts;
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::order::{Booking, Order};
@@ -18,6 +17,7 @@ use ticketbridge_core::port::{
 };
 use ticketbridge_core::time::{Date, Millis};
 
+use crate::address::Address;
 use crate::settings::Settings;
 use crate::standard_webhooks::{self, Secrets};
 
@@ -36,8 +36,6 @@ const TIMEOUT_MAX: Millis = Millis::minutes(2);
 /// Why a cancellation is asked for. Always the same: the order moves on between two attempts, and the same idempotency key must
 /// come with the same body.
 const CANCEL_REASON: &str = "booking_cancelled";
-/// What may stand in a path segment or a query value as it is.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// One ticketing system.
 struct TicketingHttp {
@@ -66,8 +64,8 @@ impl TicketingHttp {
         Ok(Box::new(Self { base_url, secrets, timeout, spec }))
     }
 
-    /// A signed call under the base address.
-    fn call(&self, method: Method, path: &str, body: Bytes, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    /// A signed call.
+    fn call(&self, method: Method, at: Address, body: Bytes, cx: &Context<'_>) -> Result<Call, EncodeError> {
         let mut headers = HeaderMap::new();
         self.secrets.sign_into(&mut headers, cx.delivery_id, cx.now, &body)?;
         headers.insert(IDEMPOTENCY_KEY, headers[standard_webhooks::ID].clone());
@@ -75,17 +73,13 @@ impl TicketingHttp {
         if method == Method::POST {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        Ok(Call { method, url: format!("{}{path}", self.base_url), headers, body, timeout: self.timeout })
+        Ok(Call { method, url: at.url(), headers, body, timeout: self.timeout })
     }
 
-    fn post<T: serde::Serialize>(&self, path: &str, body: &T, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    fn post<T: serde::Serialize>(&self, at: Address, body: &T, cx: &Context<'_>) -> Result<Call, EncodeError> {
         let body = serde_json::to_vec(body).expect("structs of texts and numbers serialise");
-        self.call(Method::POST, path, Bytes::from(body), cx)
+        self.call(Method::POST, at, Bytes::from(body), cx)
     }
-}
-
-fn escape(text: &str) -> String {
-    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 impl Backend for TicketingHttp {
@@ -100,19 +94,20 @@ impl Backend for TicketingHttp {
         booking: &Booking,
         cx: &Context<'_>,
     ) -> Result<BackendStep, EncodeError> {
-        let reservation = format!("/reservations/{}", escape(booking.id.as_str()));
+        let at = Address::at(&self.base_url).path("/reservations");
+        let id = booking.id.as_str();
         let call = match op {
-            TicketOp::Issue => self.post("/reservations", &map::reservation(order, booking)?, cx),
-            TicketOp::Query => self.call(Method::GET, &reservation, Bytes::new(), cx),
+            TicketOp::Issue => self.post(at, &map::reservation(order, booking)?, cx),
+            TicketOp::Query => self.call(Method::GET, at.segment(id)?, Bytes::new(), cx),
             TicketOp::Cancel => {
-                self.post(&format!("{reservation}/cancel"), &wire::CancelRequest { reason: CANCEL_REASON }, cx)
+                self.post(at.segment(id)?.path("/cancel"), &wire::CancelRequest { reason: CANCEL_REASON }, cx)
             }
         };
         call.map(BackendStep::Call)
     }
 
-    fn read(&self, op: TicketOp, response: &HttpResponse) -> CallResult<TicketFacts> {
-        map::read(op, response)
+    fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
+        map::read(op, booking, response)
     }
 
     fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
@@ -126,11 +121,12 @@ impl Backend for TicketingHttp {
     }
 
     fn availability_call(&self, product: &str, from: Date, to: Date, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        let path = format!("/availability?product={}&from={from}&to={to}", escape(product));
-        self.call(Method::GET, &path, Bytes::new(), cx)
+        let at = Address::at(&self.base_url).path("/availability").query("product", product);
+        let at = at.query("from", &from.to_string()).query("to", &to.to_string());
+        self.call(Method::GET, at, Bytes::new(), cx)
     }
 
-    fn read_availability(&self, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
-        map::availability(response)
+    fn read_availability(&self, product: &str, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+        map::availability(product, response)
     }
 }

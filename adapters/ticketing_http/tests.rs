@@ -137,21 +137,30 @@ struct AnswerCase {
     headers: BTreeMap<String, String>,
     body: String,
     result: String,
+    /// The back-end's own number, where it has given one before.
+    known_ref: Option<String>,
     facts: Option<String>,
     says: Option<String>,
     after_ms: Option<i64>,
+}
+
+fn booking(known_ref: &Option<String>) -> Booking {
+    let mut booking = fixture::order().booking.unwrap();
+    booking.ticketing.backend_ref = known_ref.clone();
+    booking
 }
 
 #[test]
 fn answers_mean_what_the_cases_say() {
     let cases: Answers = toml::from_str(include_str!("cases/answers.toml")).unwrap();
     for case in cases.answer {
-        let result = gate().read(case.op, &response(case.status, &case.headers, case.body));
+        let result = gate().read(case.op, &booking(&case.known_ref), &response(case.status, &case.headers, case.body));
         let (word, says, facts, after) = match &result {
             CallResult::Done(facts) => ("done", String::new(), Some(clear(facts)), None),
             CallResult::Retry { why, after } => ("retry", why.to_string(), None, after.map(|a| a.0)),
             CallResult::Refused { code, why } => ("refused", format!("{code} {why}"), None, None),
             CallResult::Unknown { why } => ("unknown", why.to_string(), None, None),
+            CallResult::Astray { why } => ("astray", why.to_string(), None, None),
             CallResult::Overtaken | CallResult::Absent => ("absent", String::new(), None, None),
             CallResult::TokenRejected => ("token_rejected", String::new(), None, None),
         };
@@ -167,7 +176,10 @@ fn tickets_have_limits() {
     let read = |kind: &str, chars: usize, count: usize| {
         let ticket = json!({ "code": "x".repeat(chars), "kind": kind });
         let body = json!({ "state": "issued", "tickets": vec![ticket; count] }).to_string();
-        matches!(gate().read(TicketOp::Issue, &response(200, &BTreeMap::new(), body)), CallResult::Done(_))
+        matches!(
+            gate().read(TicketOp::Issue, &booking(&None), &response(200, &BTreeMap::new(), body)),
+            CallResult::Done(_)
+        )
     };
     for (kind, chars_max) in
         [("code", CODE_CHARS_MAX), ("document", CODE_CHARS_MAX), ("qr", QR_CHARS_MAX), ("url", QR_CHARS_MAX)]
@@ -255,7 +267,7 @@ fn availability_is_asked_and_read() {
     assert_eq!(call.method, Method::GET);
     assert_eq!(call.url, "https://tickets.example/bridge/availability?product=P%207%268&from=2026-12-01&to=2026-12-03");
     let read = |status: u16, body: &str| {
-        gate().read_availability(&response(status, &BTreeMap::new(), Bytes::copy_from_slice(body.as_bytes())))
+        gate().read_availability("P-778", &response(status, &BTreeMap::new(), Bytes::copy_from_slice(body.as_bytes())))
     };
     let body = r#"{"days":[{"date":"2026-12-01","remaining":5,"price":19900,"currency":"CNY"},
         {"date":"2026-12-02","remaining":-3,"price":0},{"date":"2026-12-03","remaining":null,"price":1}]}"#;
@@ -266,11 +278,14 @@ fn availability_is_asked_and_read() {
         r#"{"days":[{"date":"1.12.2026","remaining":5,"price":1}]}"#,
         r#"{"days":[{"date":"2026-12-01","remaining":5,"price":-1}]}"#,
         r#"{"days":[{"date":"2026-12-01","remaining":5}]}"#,
+        "{}",
         "[]",
         "",
     ] {
         assert!(matches!(read(200, bad), CallResult::Unknown { .. }), "{bad}");
     }
+    assert!(matches!(read(200, r#"{"product":"P-779","days":[]}"#), CallResult::Astray { .. }));
+    assert_eq!(read(200, r#"{"product":"P-778","days":[]}"#), CallResult::Done(Vec::new()));
     assert!(matches!(read(500, ""), CallResult::Retry { .. }));
     assert!(matches!(read(401, ""), CallResult::Retry { .. }));
 }

@@ -5,26 +5,50 @@ use serde_json::{Value, json};
 use ticketbridge_core::command::Command;
 use ticketbridge_core::effect::Report;
 use ticketbridge_core::id::ExternalId;
+use ticketbridge_core::limits::{EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
 use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse};
+use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::time::UnixMillis;
 
 use super::map::{changes_in, snapshot_in};
-use crate::fat_events::calls::{self, by, expected_revision, get, is_done, json, next_revision, part};
+use crate::about::{Answer, Key};
+use crate::address::Address;
+use crate::fat_events::calls::{self, by, expected_revision, get};
 use crate::fat_events::settings::Common;
+
+fn booking(settings: &Common, number: &str) -> Result<Address, EncodeError> {
+    Address::at(&settings.api_base).path("/v1/bookings").segment(number)
+}
+
+/// The booking that an answer must be about.
+fn key(number: &ExternalId) -> Key<'_> {
+    Key { number: number.as_str(), places: &["/booking_no", "/booking/booking_no"] }
+}
+
+/// Everything that the answer to a report must be about.
+fn keys<'r>(report: &'r Report, order: &'r Order) -> Vec<Key<'r>> {
+    let part = match report {
+        Report::PaymentReturn { payment, .. } => {
+            Some(Key { number: payment, places: &["/payment_id", "/payment/payment_id"] })
+        }
+        Report::LinkRevoked { id } => Some(Key { number: id, places: &["/link_id", "/link/link_id"] }),
+        _ => None,
+    };
+    part.into_iter().chain([key(&order.channel_order_id)]).collect()
+}
 
 /// Writes a report.
 pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
     if order.is_read_only() {
         return Err(EncodeError::Obsolete("the agency's own system keeps this booking"));
     }
-    let base = format!("{}/v1/bookings/{}", settings.api_base, part(order.channel_order_id.as_str()));
+    let base = booking(settings, order.channel_order_id.as_str())?;
     let mirror = order.mirror.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
     let zone = settings.zone();
     let revision = expected_revision(order);
     let held = order.money.received() - order.money.refunded();
-    let (path, body) = match report {
+    let (at, body) = match report {
         Report::BookingAccepted { .. } => {
             by(settings, "confirm", "complete the booking")?;
             let body = json!({
@@ -32,19 +56,19 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
                 "agency_booking_no": mirror.partner_number(),
                 "happy_call_at": order.updated_at.rfc3339(zone),
             });
-            ("/complete".to_owned(), body)
+            (base.path("/complete"), body)
         }
         Report::RefundApproved { fee, .. } => {
             by(settings, "cancel", "finish the cancellation")?;
             let body = json!({
                 "expected_revision": revision, "fee_krw": fee, "refund_krw": held - fee, "expect_paid_krw": held,
             });
-            ("/cancel".to_owned(), body)
+            (base.path("/cancel"), body)
         }
         Report::PaymentReturn { payment, amount, left, .. } => {
             by(settings, "payment_only_cancel", "return the payment")?;
             let body = json!({ "cancel_krw": amount, "expect_cancelable_krw": left });
-            (format!("/payments/{}/cancel", part(payment)), body)
+            (base.path("/payments").segment(payment)?.path("/cancel"), body)
         }
         Report::PaymentLink { key } => {
             let link = mirror.links.iter().find(|link| &link.key == key).ok_or(EncodeError::Missing("payment link"))?;
@@ -59,11 +83,11 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
                 // Without a number of the guest's own there is nobody to send it to.
                 "send": if order.buyer.phone.is_some() { "ALIMTALK" } else { "NONE" },
             });
-            ("/payment-links".to_owned(), body)
+            (base.path("/payment-links"), body)
         }
         Report::LinkRevoked { id } => {
-            let url = format!("{base}/payment-links/{}", part(id));
-            return calls::write(&settings.api_secret, Method::DELETE, url, &Value::Null, cx.delivery_id, cx);
+            let at = base.path("/payment-links").segment(id)?;
+            return calls::write(&settings.api_secret, Method::DELETE, at, &Value::Null, cx.delivery_id, cx);
         }
         Report::BookingDeclined { .. } => return Err(EncodeError::Unsupported("decline the booking")),
         Report::RefundRejected { .. } => return Err(EncodeError::Unsupported("refuse the cancellation")),
@@ -74,18 +98,41 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
             return Err(EncodeError::Obsolete("the marketplace has nothing of the kind"));
         }
     };
-    calls::write(&settings.api_secret, Method::POST, format!("{base}{path}"), &body, cx.delivery_id, cx)
+    calls::write(&settings.api_secret, Method::POST, at, &body, cx.delivery_id, cx)
 }
 
-/// What an answer to taking a link back means: one that the marketplace does not know any more is taken back (6.7).
-pub(super) fn read_revoked(response: &HttpResponse) -> CallResult<()> {
-    match response.status {
-        StatusCode::NOT_FOUND | StatusCode::GONE => CallResult::Done(()),
-        _ => calls::read(response),
+/// What an answer to a report means.
+pub(super) fn read_report(report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
+    let keys = keys(report, order);
+    match report {
+        Report::PaymentLink { .. } => calls::read(response, &keys, |answer| match link_in(answer) {
+            Some(_) => CallResult::Done(Yes::Plain),
+            None => CallResult::Unknown { why: "the answer names no link".into() },
+        }),
+        Report::LinkRevoked { .. } => read_revoked(response, &keys),
+        _ => calls::read_write(response, &keys),
     }
 }
 
-/// What else an answer says: the whole booking, the link, or at least that it was done.
+/// What an answer to taking a link back means: one that the marketplace does not know any more is taken back (6.7). Links cannot be
+/// asked for, so that its yes stands; money that still comes through the link is sent back.
+fn read_revoked(response: &HttpResponse, keys: &[Key<'_>]) -> CallResult<Yes> {
+    let is_gone = matches!(response.status, StatusCode::NOT_FOUND | StatusCode::GONE);
+    match calls::read_write(response, keys) {
+        CallResult::Done(Yes::Bare) => CallResult::Done(Yes::Plain),
+        CallResult::Absent | CallResult::Refused { .. } if is_gone => CallResult::Done(Yes::Plain),
+        other => other,
+    }
+}
+
+/// The link that was made: its number, and its address.
+fn link_in(answer: &Answer) -> Option<(String, Option<String>)> {
+    let text = |name: &str| answer.json().get(name).and_then(Value::as_str).map(str::trim).map(str::to_owned);
+    let id = text("link_id").filter(|id| !id.is_empty() && id.chars().count() <= EXTERNAL_ID_CHARS_MAX)?;
+    Some((id, text("url").filter(|url| url.chars().count() <= QR_CHARS_MAX)))
+}
+
+/// What else an answer says: the whole booking, the link, or in a word that it is done.
 pub(super) fn learned(
     settings: &Common,
     hands_over: bool,
@@ -93,35 +140,46 @@ pub(super) fn learned(
     order: &Order,
     response: &HttpResponse,
 ) -> Vec<Command> {
-    let body = json(response);
+    let Ok(answer) = Answer::read::<()>(response, &keys(report, order)) else { return Vec::new() };
     let mut learned = Vec::new();
     if let (Report::PaymentLink { key }, true) = (report, response.status.is_success())
-        && let Some(id) = body.get("link_id").and_then(Value::as_str)
+        && let Some((id, url)) = link_in(&answer)
     {
-        let url = body.get("url").and_then(Value::as_str).map(str::to_owned);
-        learned.push(Command::RecordPaymentLink { key: key.clone(), id: id.to_owned(), url });
+        learned.push(Command::RecordPaymentLink { key: key.clone(), id, url });
     }
-    if let Some(snapshot) = snapshot_in(settings, hands_over, &body, next_revision(order)) {
+    if let Some(snapshot) = snapshot_in(settings, hands_over, &answer) {
         learned.push(Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None });
-    } else if is_done(response) {
+    } else if response.status.is_success() && says_so(report, &answer) {
         learned.push(Command::RecordAgreement { report: report.clone() });
     }
     learned
 }
 
+/// Whether a short answer says of this very booking that it stands where it was wanted.
+fn says_so(report: &Report, answer: &Answer) -> bool {
+    let status = answer.json().get("status").and_then(Value::as_str).unwrap_or_default();
+    let is_wanted = match report {
+        Report::BookingAccepted { .. } => status == "COMPLETED",
+        Report::RefundApproved { .. } => status == "CANCELED",
+        _ => false,
+    };
+    is_wanted && answer.is_named()
+}
+
 /// Asks for a whole booking.
 pub(super) fn read_back(settings: &Common, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
     by(settings, "read_back", "look the booking up")?;
-    get(&settings.api_secret, format!("{}/v1/bookings/{}", settings.api_base, part(about.as_str())), cx)
+    get(&settings.api_secret, booking(settings, about.as_str())?, cx)
 }
 
 /// Reads the answer.
 pub(super) fn read_read_back(
     settings: &Common,
     hands_over: bool,
+    about: &ExternalId,
     response: &HttpResponse,
 ) -> CallResult<Box<Snapshot>> {
-    calls::read(response).and(|| match snapshot_in(settings, hands_over, &json(response), 0) {
+    calls::read(response, &[key(about)], |answer| match snapshot_in(settings, hands_over, answer) {
         Some(snapshot) => CallResult::Done(Box::new(snapshot)),
         None => CallResult::Unknown { why: "the answer holds no booking that can be read".into() },
     })
@@ -134,12 +192,12 @@ pub(super) fn list_changes(
     cursor: Option<&str>,
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
-    calls::list_changes(settings, "bookings", [("updated_from", from), ("updated_to", to)], cursor, cx)
+    calls::list_changes(settings, "/v1/bookings", [("updated_from", from), ("updated_to", to)], cursor, cx)
 }
 
 /// Reads the answer.
 pub(super) fn read_changes(settings: &Common, hands_over: bool, response: &HttpResponse) -> CallResult<Changes> {
-    calls::read(response).and(|| match changes_in(settings, hands_over, &json(response)) {
+    calls::read(response, &[], |answer| match changes_in(settings, hands_over, answer) {
         Some(changes) => CallResult::Done(changes),
         None => CallResult::Unknown { why: "the answer holds no list of bookings".into() },
     })

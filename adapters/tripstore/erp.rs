@@ -5,12 +5,15 @@ use http::Method;
 use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::command::Command;
+use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
-use ticketbridge_core::port::{Call, CallResult, Checked, Context, EncodeError, HttpResponse};
+use ticketbridge_core::port::{Call, CallResult, Checked, Context, EncodeError, HttpResponse, Yes};
 
 use super::{Erp, map};
-use crate::fat_events::calls::{self, json, part};
+use crate::about::{Answer, Key, astray};
+use crate::address::Address;
+use crate::fat_events::calls;
 use crate::fat_events::read::NOBODYS_PHONE;
 
 /// The end of the memo, unless the settings say otherwise.
@@ -47,14 +50,23 @@ pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) 
     });
     // The marketplace may know the agency's number before the agency's books know the booking.
     let known = mirror.partner_number().filter(|_| mirror.handed_over);
-    let (method, url, key) = match known {
-        Some(agency_number) => {
-            let url = format!("{}/v1/bookings/{}", erp.base_url, part(agency_number));
-            (Method::PUT, url, cx.delivery_id.to_owned())
-        }
-        None => (Method::POST, format!("{}/v1/bookings", erp.base_url), format!("erp-{number}")),
+    let at = Address::at(&erp.base_url).path("/v1/bookings");
+    let (method, at, key) = match known {
+        Some(agency_number) => (Method::PUT, at.segment(agency_number)?, cx.delivery_id.to_owned()),
+        None => (Method::POST, at, format!("erp-{number}")),
     };
-    calls::write(&erp.secret, method, url, &body, &key, cx)
+    calls::write(&erp.secret, method, at, &body, &key, cx)
+}
+
+/// The booking that an answer must be about: the marketplace's number is the key, the agency's may change.
+fn key(order: &Order) -> Key<'_> {
+    Key { number: order.channel_order_id.as_str(), places: &["/external_no", "/booking/external_no"] }
+}
+
+/// The number under which the books were told of a change, if it was one.
+fn told_under(order: &Order) -> Option<&str> {
+    let mirror = order.mirror.as_deref()?;
+    mirror.partner_number().filter(|_| mirror.handed_over)
 }
 
 /// A number with a comma every three digits.
@@ -70,12 +82,25 @@ fn thousands(amount: i64) -> String {
     out
 }
 
-/// What the answer means: what exists already was handed over before. Under which number is asked for, where the answer does not say.
-pub(super) fn read(response: &HttpResponse) -> CallResult<()> {
-    if response.status == StatusCode::CONFLICT && agency_number(&json(response)).is_some() {
-        return CallResult::Done(());
+/// What the answer means. A plain yes brings the agency's number; any other one is asked for, and so is what exists already.
+pub(super) fn read(order: &Order, response: &HttpResponse) -> CallResult<Yes> {
+    let keys = [key(order)];
+    let answer = match Answer::read(response, &keys) {
+        Ok(answer) => answer,
+        Err(astray) => return astray,
+    };
+    let number = agency_number(answer.json());
+    // A change was told under the agency's own number: another one, without the marketplace's beside it, is another booking's.
+    if let (Some(told), Some(said), false) = (told_under(order), &number, answer.is_named())
+        && told != said
+    {
+        return astray("/agency_booking_no");
     }
-    match calls::read(response) {
+    if response.status == StatusCode::CONFLICT && number.is_some() {
+        return CallResult::Done(Yes::Plain);
+    }
+    match calls::read_write(response, &keys) {
+        CallResult::Done(_) if number.is_some() => CallResult::Done(Yes::Plain),
         CallResult::Refused { code, .. } if code == "already_exists" => {
             CallResult::Unknown { why: "the agency's books know the booking already; its number is asked for".into() }
         }
@@ -85,20 +110,20 @@ pub(super) fn read(response: &HttpResponse) -> CallResult<()> {
 
 /// Asks whether the books know the booking, by the marketplace's number.
 pub(super) fn look_up(erp: &Erp, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-    let number = order.channel_order_id.as_str().to_owned();
-    calls::get(&erp.secret, calls::query(&format!("{}/v1/bookings", erp.base_url), &[("external_no", number)]), cx)
+    let at = Address::at(&erp.base_url).path("/v1/bookings").query("external_no", order.channel_order_id.as_str());
+    calls::get(&erp.secret, at, cx)
 }
 
 /// Reads the answer: what is found there was handed over.
 pub(super) fn read_look_up(order: &Order, response: &HttpResponse) -> CallResult<Checked> {
-    calls::read(response).and(|| {
-        let body = json(response);
-        let ours = |it: &&Value| {
-            it.get("external_no").and_then(Value::as_str).is_none_or(|no| no == order.channel_order_id.as_str())
-        };
-        let found = match calls::list(&body, &["bookings", "items", "data"]) {
-            Some((items, _)) => items.iter().find(ours).and_then(agency_number),
-            None => agency_number(body.get("booking").unwrap_or(&body)),
+    calls::read(response, &[key(order)], |answer| {
+        let found = match calls::list(answer.json(), &["bookings", "items", "data"]) {
+            // Books that leave the question's number out of the list's elements are believed; an element of another number is not ours.
+            Some((items, _)) => items
+                .iter()
+                .filter_map(|item| Answer::about::<()>(item.clone(), &[key(order)]).ok())
+                .find_map(|item| agency_number(item.json())),
+            None => agency_number(answer.json().get("booking").unwrap_or(answer.json())),
         };
         let learned = found.clone().map(|number| Command::RecordPartnerNumber { number }).into_iter().collect();
         CallResult::Done(Checked { learned, done: found.is_some() })
@@ -106,12 +131,14 @@ pub(super) fn read_look_up(order: &Order, response: &HttpResponse) -> CallResult
 }
 
 /// The agency's own number.
-pub(super) fn learned(response: &HttpResponse) -> Vec<Command> {
-    agency_number(&json(response)).map(|number| Command::RecordPartnerNumber { number }).into_iter().collect()
+pub(super) fn learned(order: &Order, response: &HttpResponse) -> Vec<Command> {
+    let Ok(answer) = Answer::read::<()>(response, &[key(order)]) else { return Vec::new() };
+    agency_number(answer.json()).map(|number| Command::RecordPartnerNumber { number }).into_iter().collect()
 }
 
 fn agency_number(body: &Value) -> Option<String> {
-    body.get("agency_booking_no").and_then(Value::as_str).map(str::to_owned)
+    let said = body.get("agency_booking_no").and_then(Value::as_str).map(str::trim);
+    said.filter(|no| !no.is_empty() && no.chars().count() <= EXTERNAL_ID_CHARS_MAX).map(str::to_owned)
 }
 
 #[cfg(test)]

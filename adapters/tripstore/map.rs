@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use ticketbridge_core::command::{ProductRef, Sale};
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::mirror::{CalledOff, LinkNews, LinkState, Payment, Picture, Snapshot, Stage};
@@ -14,11 +13,12 @@ use ticketbridge_core::product::Currency;
 use ticketbridge_core::time::UnixMillis;
 
 use super::wire::{Booking, PaymentKind, Status, payment};
+use crate::about::Answer;
 use crate::fat_events::calls::list;
-use crate::fat_events::cancels::Cancel;
+use crate::fat_events::cancels::{Cancel, check_returned};
 use crate::fat_events::read::At;
 use crate::fat_events::settings::Common;
-use crate::fat_events::{self, Envelope as Wire};
+use crate::fat_events::{self, Envelope as Wire, revision_at};
 
 /// Names of what the adapter keeps with an order for its calls.
 pub(super) const EVENT: &str = "event_code";
@@ -69,6 +69,7 @@ fn told_beside(booking: &mut Booking, change: &At<'_>) -> Result<(), DecodeError
         // Without a number, it is the newest payment's.
         if let Some(payment) = booking.payments.iter_mut().rev().find(named).filter(|_| !known) {
             payment.cancels.push(cancel);
+            check_returned(&change.field("cancel"), payment.amount, &payment.cancels)?;
         }
     }
     if let Some(number) = change.field("new_no").maybe_text()? {
@@ -309,15 +310,16 @@ fn link(told: &Told<'_>) -> Result<Option<LinkNews>, DecodeError> {
 }
 
 /// A whole booking in an answer of the marketplace's.
-pub(super) fn snapshot_in(settings: &Common, hands_over: bool, body: &Value, revision: u64) -> Option<Snapshot> {
-    let body = At::in_zone(body, settings.naive_zone);
+pub(super) fn snapshot_in(settings: &Common, hands_over: bool, answer: &Answer) -> Option<Snapshot> {
+    let body = At::in_zone(answer.json(), settings.naive_zone);
     let inside = body.field("booking");
     let booking = if inside.is_there() { inside } else { body.renamed() };
     if !booking.field("booking_no").is_there() {
         return None;
     }
     let named = [body.field("revision"), booking.field("revision")];
-    let revision = named.iter().find_map(|at| at.value().ok()??.as_u64()).unwrap_or(revision);
+    // One that names none is how things stand now.
+    let revision = named.iter().find_map(|at| revision_at(at).ok()?).unwrap_or(0);
     let at = booking.field("updated_at").maybe_instant().ok()?;
     let read = Booking::read(&booking).ok()?;
     let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true, hands_over };
@@ -325,8 +327,10 @@ pub(super) fn snapshot_in(settings: &Common, hands_over: bool, body: &Value, rev
 }
 
 /// The bookings of a list (8.5).
-pub(super) fn changes_in(settings: &Common, hands_over: bool, body: &Value) -> Option<Changes> {
-    let (items, next) = list(body, &["bookings", "items", "data"])?;
-    let orders: Vec<Snapshot> = items.iter().filter_map(|item| snapshot_in(settings, hands_over, item, 0)).collect();
+pub(super) fn changes_in(settings: &Common, hands_over: bool, answer: &Answer) -> Option<Changes> {
+    let (items, next) = list(answer.json(), &["bookings", "items", "data"])?;
+    // Each names itself, and nothing was asked about any one of them.
+    let each = items.iter().filter_map(|item| Answer::about::<()>(item.clone(), &[]).ok());
+    let orders: Vec<Snapshot> = each.filter_map(|item| snapshot_in(settings, hands_over, &item)).collect();
     Some(Changes { unread: items.len() - orders.len(), orders, next })
 }

@@ -15,13 +15,13 @@ use ticketbridge_core::mirror::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Checked, Context,
-    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Verified, VerifyStep,
+    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Verified, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
 
 use crate::fat_events::settings::Common;
-use crate::fat_events::{self, answers, calls as outbound};
+use crate::fat_events::{self, answers};
 use crate::settings::Settings as Reader;
 use crate::standard_webhooks::Secrets;
 
@@ -148,24 +148,23 @@ impl Channel for TripStore {
             _ => calls::report(&self.settings, report, order, cx),
         }
     }
-    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()> {
+    fn read_report(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
         match report {
-            Report::HandOver => erp::read(response),
-            Report::LinkRevoked { .. } => calls::read_revoked(response),
-            _ => outbound::read(response),
+            Report::HandOver => erp::read(order, response),
+            _ => calls::read_report(report, order, response),
         }
     }
     fn learned(&self, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
         match report {
-            Report::HandOver => erp::learned(response),
+            Report::HandOver => erp::learned(order, response),
             _ => calls::learned(&self.settings, self.erp.is_some(), report, order, response),
         }
     }
     fn read_back(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::read_back(&self.settings, about, cx)
     }
-    fn read_read_back(&self, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
-        calls::read_read_back(&self.settings, self.erp.is_some(), response)
+    fn read_read_back(&self, about: &ExternalId, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
+        calls::read_read_back(&self.settings, self.erp.is_some(), about, response)
     }
     fn check(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         match (report, &self.erp) {
@@ -174,13 +173,15 @@ impl Channel for TripStore {
         }
     }
     fn read_check(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
-        match (report, self.read_read_back(response)) {
-            (Report::HandOver, _) => erp::read_look_up(order, response),
-            (_, CallResult::Done(snapshot)) => {
+        if *report == Report::HandOver {
+            return erp::read_look_up(order, response);
+        }
+        match self.read_read_back(&order.channel_order_id, response) {
+            CallResult::Done(snapshot) => {
                 let learned = vec![Command::SyncSnapshot { snapshot, not_for_sale: None }];
                 CallResult::Done(Checked { learned, done: false })
             }
-            (_, other) => other.unread(),
+            other => other.unread(),
         }
     }
     fn list_changes(

@@ -1,10 +1,10 @@
 //! A booking as the marketplace tells it (`protocols/korea.md` 8.2), read field by field and checked.
 
-use ticketbridge_core::limits::QUANTITY_MAX;
+use ticketbridge_core::limits::{AMOUNT_MAX, QUANTITY_MAX};
 use ticketbridge_core::port::DecodeError;
 use ticketbridge_core::time::{Date, UnixMillis};
 
-use crate::fat_events::cancels::Cancel;
+use crate::fat_events::cancels::{Cancel, check_returned};
 use crate::fat_events::read::{At, MISMATCH, real_phone};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +142,12 @@ impl Booking {
         {
             return Err(at.field("payments").wrong("must be one at most for FULL, with the purpose FULL"));
         }
-        if self.travellers.iter().sum::<u32>() == 0 {
-            return Err(at.field("travellers").wrong("must be at least one"));
+        if !(1..=QUANTITY_MAX).contains(&self.travellers.iter().sum::<u32>()) {
+            return Err(at.field("travellers").wrong(format!("must be 1 to {QUANTITY_MAX} together")));
+        }
+        let paid: i128 = self.payments.iter().map(|payment| i128::from(payment.amount)).sum();
+        if paid > i128::from(AMOUNT_MAX) {
+            return Err(at.field("payments").mismatch("are together more than an amount can be"));
         }
         Ok(())
     }
@@ -152,12 +156,14 @@ impl Booking {
 /// Reads one payment.
 pub(super) fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
     let purposes = [("FULL", "FULL"), ("DEPOSIT", "DEPOSIT"), ("BALANCE", "BALANCE")];
-    Ok(Payment {
+    let read = Payment {
         id: at.field("payment_id").id()?,
         purpose: at.field("purpose").word(&purposes)?.to_owned(),
         amount: at.field("amount_krw").amount()?,
         approved_at: at.field("approved_at").instant()?,
         link: at.field("link_id").maybe_text()?,
         cancels: at.field("cancels").list()?.iter().map(Cancel::read).collect::<Result<_, _>>()?,
-    })
+    };
+    check_returned(&at.field("cancels"), read.amount, &read.cancels)?;
+    Ok(read)
 }

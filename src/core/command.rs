@@ -286,6 +286,8 @@ pub enum ReportOutcome {
     },
     /// The order had changed at the channel meanwhile; what it is now has been taken over.
     Overtaken,
+    /// The channel said yes, and nothing of what came of it: an event, a look or its books will show it.
+    Taken,
     /// Ops have taken the call out: nobody is to look at it any more.
     Dropped,
     /// Ops have it made again.
@@ -487,6 +489,13 @@ pub enum Command {
         /// How it ended.
         outcome: ReportOutcome,
     },
+    /// A partner answered about something else than what it was asked; the answer counts for nothing.
+    RecordAstray {
+        /// Who answered.
+        partner: String,
+        /// What the answer is about instead, without anybody's number.
+        why: String,
+    },
     /// A deadline is near.
     WarnDeadline {
         /// Which.
@@ -557,6 +566,7 @@ impl Command {
             Command::RecordReveal { .. } => "record_reveal",
             Command::EraseGuests { .. } => "erase_guests",
             Command::RecordReport { .. } => "record_report",
+            Command::RecordAstray { .. } => "record_astray",
             Command::WarnDeadline { .. } => "warn_deadline",
             Command::PassDeadline { .. } => "pass_deadline",
         }
@@ -597,6 +607,7 @@ impl Command {
             | Command::RecordReveal { .. }
             | Command::EraseGuests { .. }
             | Command::RecordReport { .. }
+            | Command::RecordAstray { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => WhenUnknown::NotFound,
         }

@@ -8,6 +8,7 @@ mod booking;
 mod deadlines;
 mod mirror;
 mod payments;
+mod proof;
 mod redemption;
 mod refund;
 mod reports;
@@ -15,6 +16,7 @@ mod sale;
 mod settlement;
 mod ticketing;
 
+pub use proof::{Disagreement, NOT_DONE, NOT_DONE_WHY};
 pub use ticketing::dates_demanded;
 
 use crate::command::{Command, Counts, PlaceOrder};
@@ -163,6 +165,7 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
         }
         Command::EraseGuests { reason } => erase_guests(order, reason),
         Command::RecordReport { report, outcome } => reports::record(order, report, outcome, actor, moment),
+        Command::RecordAstray { partner, why } => Ok(reports::astray(order, partner, why)),
         Command::WarnDeadline { kind, due_at } => Ok(deadlines::warn(order, *kind, *due_at)),
         Command::PassDeadline { kind, due_at } => Ok(deadlines::pass(order, *kind, *due_at)),
     }

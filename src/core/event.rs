@@ -361,6 +361,16 @@ pub enum Event {
         /// What was to be reported.
         report: Report,
     },
+    /// The channel said yes to a report, and nothing of what came of it.
+    ReportTaken {
+        /// Which.
+        report: Report,
+    },
+    /// The channel had said yes to a report, and its books show that nothing came of it.
+    ReportDenied {
+        /// Which.
+        report: Report,
+    },
     /// Somebody of ours was shown guests' data in clear.
     GuestsRevealed {
         /// Why that person asked.
@@ -404,6 +414,11 @@ pub enum Event {
         kind: DeadlineKind,
         /// When.
         due_at: UnixMillis,
+    },
+    /// What a person had to look at is settled.
+    AttentionSettled {
+        /// Which kind.
+        kind: AttentionKind,
     },
     /// A person must look.
     AttentionRaised {
@@ -465,6 +480,8 @@ impl Event {
             Event::ReportDropped { .. } => "report_dropped",
             Event::RefundReopened { .. } => "refund_reopened",
             Event::ReportOvertaken { .. } => "report_overtaken",
+            Event::ReportTaken { .. } => "report_taken",
+            Event::ReportDenied { .. } => "report_denied",
             Event::GuestsRevealed { .. } => "guests_revealed",
             Event::GuestsErased { .. } => "guests_erased",
             Event::TicketingDeadlineNear { .. } => "ticketing_deadline_near",
@@ -473,6 +490,7 @@ impl Event {
             Event::ReviewLimitPassed { .. } => "review_limit_passed",
             Event::DeadlineNear { .. } => "deadline_near",
             Event::DeadlinePassed { .. } => "deadline_passed",
+            Event::AttentionSettled { .. } => "attention_settled",
             Event::AttentionRaised { .. } => "attention_raised",
         }
     }

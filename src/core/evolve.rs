@@ -1,10 +1,11 @@
 //! What is true after an event. Total, and the only way in which an order changes.
 
 use crate::command::Sale;
+use crate::decide::NOT_DONE;
 use crate::effect::Report;
 use crate::event::{Event, EventRecord};
 use crate::id::BookingId;
-use crate::mirror::{Mirror, PartnerNumber};
+use crate::mirror::{Mirror, PartnerNumber, ProofState, Unproven, accepted_off_sale};
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentState};
 use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
@@ -13,7 +14,8 @@ use crate::order::{
 use crate::personal::{DocumentNumber, Person, in_clear};
 use crate::quoted::Guests;
 use crate::time::{Date, UnixMillis};
-use crate::unheard::{UNHEARD, Unheard, is_missed, makes_up_for};
+use crate::unheard::{UNHEARD, Unheard, by_hand_sentence, is_missed, makes_up_for, refused_sentence};
+use crate::wanted::is_report_wanted;
 
 /// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
 pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
@@ -25,6 +27,8 @@ pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
     let flagged = UNHEARD.map(|kind| (kind, order.misses_any(kind)));
     apply(&mut order, &record.event, record.at);
     forget_unheard(&mut order, flagged);
+    forget_proven(&mut order);
+    forget_off_sale(&mut order);
     order.version = record.seq;
     order.updated_at = record.at;
     Some(order)
@@ -287,11 +291,31 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             if *report == Report::HandOver {
                 with_mirror(order, |m| m.handed_over = true);
             }
+            with_mirror(order, |m| m.unproven.retain(|unproven| unproven.report != *report));
             order.unheard.retain(|unheard| !makes_up_for(report, &unheard.report));
         }
+        Event::ReportTaken { report } => {
+            if *report == Report::HandOver {
+                with_mirror(order, |m| m.handed_over = true);
+            }
+            with_mirror(order, |m| told(m, report));
+            order.unheard.retain(|unheard| !makes_up_for(report, &unheard.report));
+        }
+        Event::ReportDenied { report } => with_mirror(order, |m| {
+            for unproven in m.unproven.iter_mut().filter(|unproven| unproven.report == *report) {
+                unproven.state = ProofState::Repeating;
+            }
+        }),
         Event::GuestsRevealed { .. } => {}
-        Event::ReportRefused { report, .. } => not_heard(order, report, AttentionKind::ReportRefused),
-        Event::ReportLeftToPerson { report, .. } => not_heard(order, report, AttentionKind::ToDoByHand),
+        Event::ReportRefused { report, code, why } => {
+            if *report == Report::HandOver && code == NOT_DONE {
+                with_mirror(order, |m| m.handed_over = false);
+            }
+            not_heard(order, report, AttentionKind::ReportRefused, refused_sentence(report, code, why));
+        }
+        Event::ReportLeftToPerson { report, what } => {
+            not_heard(order, report, AttentionKind::ToDoByHand, by_hand_sentence(what));
+        }
         Event::ReportDropped { report } => {
             for unheard in order.unheard.iter_mut().filter(|unheard| unheard.report == *report) {
                 unheard.is_put_aside = true;
@@ -320,7 +344,10 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             with_mirror(order, |m| match m.links.iter_mut().find(|l| l.key == link.key) {
                 Some(known) => *known = link.clone(),
                 None => m.links.push(link.clone()),
-            })
+            });
+            if link.is_live() {
+                clear(order, AttentionKind::PaymentLinkOver);
+            }
         }
         Event::PartnerNumberChanged { new, .. } => with_mirror(order, |m| {
             m.partner_numbers.push(PartnerNumber { number: new.clone(), since: at });
@@ -333,6 +360,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         | Event::ReviewLimitNear { .. }
         | Event::DeadlineNear { .. }
         | Event::DeadlinePassed { .. } => {}
+        Event::AttentionSettled { kind } => clear(order, *kind),
         Event::AttentionRaised { kind, sentence } => {
             clear(order, *kind);
             order.attention.push(Attention { kind: *kind, since: at, sentence: sentence.clone() });
@@ -402,9 +430,32 @@ fn clear(order: &mut Order, kind: AttentionKind) {
     order.attention.retain(|a| a.kind != kind);
 }
 
-fn not_heard(order: &mut Order, report: &Report, kind: AttentionKind) {
+fn not_heard(order: &mut Order, report: &Report, kind: AttentionKind, sentence: String) {
     order.unheard.retain(|unheard| unheard.report != *report);
-    order.unheard.push(Unheard { report: report.clone(), kind, is_put_aside: false });
+    order.unheard.push(Unheard { report: report.clone(), kind, is_put_aside: false, sentence });
+}
+
+/// The channel has said yes, once more or for the first time.
+fn told(mirror: &mut Mirror, report: &Report) {
+    let again = mirror.unproven.iter().any(|known| known.report == *report && known.state != ProofState::Told);
+    mirror.unproven.retain(|known| known.report != *report);
+    let state = if again { ProofState::ToldAgain } else { ProofState::Told };
+    mirror.unproven.push(Unproven { report: report.clone(), state });
+}
+
+/// That a booking was accepted although its product is not for sale is settled with the booking.
+fn forget_off_sale(order: &mut Order) {
+    let why = order.mirror.as_deref().and_then(|mirror| mirror.not_for_sale.as_deref());
+    let Some(sentence) = why.filter(|_| order.is_over()).map(accepted_off_sale) else { return };
+    order.attention.retain(|flag| flag.kind != AttentionKind::Contradiction || flag.sentence != sentence);
+}
+
+/// What has come about, cannot any more, or has been left to a person, needs no proof.
+fn forget_proven(order: &mut Order) {
+    let Some(known) = order.mirror.as_mut().map(|mirror| std::mem::take(&mut mirror.unproven)) else { return };
+    let is_open = |report: &Report| is_report_wanted(order, report) && !order.was_unheard(|unheard| unheard == report);
+    let open: Vec<Unproven> = known.into_iter().filter(|unproven| is_open(&unproven.report)).collect();
+    with_mirror(order, |mirror| mirror.unproven = open);
 }
 
 /// What the channel has heard since, or nobody needs any more, is no longer a person's task; nor is what ops have put aside.
@@ -414,6 +465,12 @@ fn forget_unheard(order: &mut Order, flagged: [(AttentionKind, bool); 2]) {
     for (kind, was_flagged) in flagged {
         if was_flagged && !order.misses_any(kind) {
             clear(order, kind);
+        }
+        // A flag that stands for several says what is still missed, the last of it.
+        let is_it = |unheard: &&Unheard| unheard.kind == kind && !unheard.is_put_aside && !unheard.sentence.is_empty();
+        let last = order.unheard.iter().rev().find(is_it).map(|unheard| unheard.sentence.clone());
+        for flag in order.attention.iter_mut().filter(|flag| flag.kind == kind) {
+            flag.sentence = last.clone().unwrap_or_else(|| std::mem::take(&mut flag.sentence));
         }
     }
 }
@@ -433,6 +490,7 @@ fn settle_alarms(order: &mut Order) {
     }
     if is_paid {
         clear(order, AttentionKind::OpenBalance);
+        clear(order, AttentionKind::PaymentLinkOver);
     }
     if order.payment() != PaymentState::RefundFailed {
         clear(order, AttentionKind::RefundFailed);
@@ -514,6 +572,7 @@ fn cancel_order(order: &mut Order, reason: CancelReason) {
     order.state = OrderState::Cancelled;
     order.cancel_reason = Some(reason);
     clear(order, AttentionKind::OpenBalance);
+    clear(order, AttentionKind::PaymentLinkOver);
     // What was expected to come back, and never will be mentioned again, stays as it is: only the channel's word settles money.
     if order.money.received() == 0 {
         order.money.ledger.retain(|e: &LedgerEntry| {

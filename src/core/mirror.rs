@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::command::Sale;
+use crate::effect::Report;
 use crate::money::{EntryStatus, LedgerEntry};
 use crate::order::CancelReason;
 use crate::rules::cancel_policy::CancelPolicy;
@@ -45,6 +46,10 @@ impl Stage {
             Stage::Used | Stage::NoShow => 3,
             Stage::Rejected | Stage::Cancelled => 4,
         }
+    }
+    /// The same, wherever a request to cancel came from.
+    pub fn is_same(self, other: Stage) -> bool {
+        self == other || matches!((self, other), (Stage::CancelRequested { .. }, Stage::CancelRequested { .. }))
     }
     /// Declined or called off: never left again.
     pub fn is_off(self) -> bool {
@@ -204,6 +209,27 @@ pub struct Picture {
     pub notes: BTreeMap<String, String>,
 }
 
+/// A report that the channel has said yes to without a word of what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Unproven {
+    /// Which.
+    pub report: Report,
+    /// Where it stands.
+    pub state: ProofState,
+}
+
+/// Where the proof of a report stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofState {
+    /// Told once; the books will show it.
+    Told,
+    /// The books showed nothing; it is being told again.
+    Repeating,
+    /// Told twice; the books will show it.
+    ToldAgain,
+}
+
 /// The picture, and what we keep beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mirror {
@@ -223,6 +249,9 @@ pub struct Mirror {
     /// What we last asked for in vain: ops may have it asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Proposal>,
+    /// What the channel has said yes to, and neither an event nor its books have shown yet; oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<Unproven>,
 }
 
 impl Mirror {
@@ -266,6 +295,11 @@ impl Mirror {
             line.is_none_or(|line| line.cancelled >= part.before + part.units)
         })
     }
+}
+
+/// What is said of a booking that the channel accepted although its product is not for sale, until it has come to its end.
+pub(crate) fn accepted_off_sale(why: &str) -> String {
+    format!("the channel accepted this booking by itself although its product is not for sale ({why})")
 }
 
 /// How an order was called off.
@@ -342,13 +376,29 @@ impl Snapshot {
     pub fn is_news_to(&self, mirror: Option<&Mirror>) -> bool {
         let Some(known) = mirror.map(|mirror| &mirror.picture) else { return true };
         let told = &self.picture;
-        if told.revision > 0 && known.revision > 0 {
+        let is_counted = told.revision > 0 && known.revision > 0;
+        if is_counted && (told.revision != known.revision || !self.asked) {
             return told.revision > known.revision;
         }
         if self.asked {
-            return (told.stage, &told.lines, &told.payments) != (known.stage, &known.lines, &known.payments);
+            return self.differs_from(known);
         }
         (told.at, told.stage.rank()) > (known.at, known.stage.rank())
+    }
+
+    /// Whether the channel, asked how the order stands, says otherwise than what is known. A look does not name where a request to cancel
+    /// came from, and a payment that it leaves out has still been told.
+    fn differs_from(&self, known: &Picture) -> bool {
+        let told = &self.picture;
+        !told.stage.is_same(known.stage)
+            || told.lines != known.lines
+            || told.payments.iter().any(|payment| !known.payments.contains(payment))
+    }
+
+    /// Whether it is how the order stands now, as far as is known: an answer to a question that counts no fewer changes.
+    pub fn is_current(&self, mirror: Option<&Mirror>) -> bool {
+        let known = mirror.map_or(0, |mirror| mirror.picture.revision);
+        self.asked && (self.picture.revision == 0 || self.picture.revision >= known)
     }
 
     /// Whether it contradicts what is known, and only the channel can say which of the two holds: it does not count its changes, and

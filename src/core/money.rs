@@ -101,7 +101,10 @@ pub struct Money {
 impl Money {
     /// Sum of the entries of `kind` that are `status`.
     fn sum(&self, kind: EntryKind, status: EntryStatus) -> i64 {
-        self.ledger.iter().filter(|e| e.kind == kind && e.status == status).map(|e| e.amount).sum()
+        self.ledger
+            .iter()
+            .filter(|e| e.kind == kind && e.status == status)
+            .fold(0, |sum, e| sum.saturating_add(e.amount))
     }
     /// Received so far.
     pub fn received(&self) -> i64 {

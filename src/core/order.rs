@@ -425,6 +425,12 @@ pub enum AttentionKind {
     OpenBalance,
     /// Money that was to go back did not.
     RefundFailed,
+    /// A partner answered about something else than what it was asked.
+    AnswerAstray,
+    /// The channel's books, asked, say otherwise than ours.
+    BooksDiffer,
+    /// A payment link is over, and what it was to collect is still open.
+    PaymentLinkOver,
 }
 
 /// A flag that stays until it is cleared by what it waits for.

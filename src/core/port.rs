@@ -378,6 +378,15 @@ pub struct HttpResponse {
     pub body: Bytes,
 }
 
+/// How far a partner's yes goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yes {
+    /// It says of this very thing that it is done.
+    Plain,
+    /// It says yes, and nothing of what came of it: that is known once an event, a look or the books show it.
+    Bare,
+}
+
 /// What an answer means. Only what says success plainly is success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallResult<T> {
@@ -406,6 +415,11 @@ pub enum CallResult<T> {
     Absent,
     /// Not carried out: the order had changed at the partner meanwhile, and the answer says how it stands now.
     Overtaken,
+    /// The answer is about something else than what was asked, which makes it none: it is asked again, and shown to a person.
+    Astray {
+        /// What it is about instead; never the other's number or data.
+        why: Cow<'static, str>,
+    },
     /// The access token was not accepted: fetch a new one and repeat once.
     TokenRejected,
 }
@@ -420,6 +434,7 @@ impl<T> CallResult<T> {
             CallResult::Unknown { why } => CallResult::Unknown { why },
             CallResult::Absent => CallResult::Absent,
             CallResult::Overtaken => CallResult::Overtaken,
+            CallResult::Astray { why } => CallResult::Astray { why },
             CallResult::TokenRejected => CallResult::TokenRejected,
         }
     }
@@ -556,8 +571,8 @@ pub trait Channel: Send + Sync {
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply;
     /// Writes a report.
     fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError>;
-    /// Reads the answer to it.
-    fn read_report(&self, report: &Report, response: &HttpResponse) -> CallResult<()>;
+    /// Reads the answer to it. One that names another order than `order` is [`CallResult::Astray`].
+    fn read_report(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes>;
     /// What a person calls this state of an order, in the channel's language.
     fn label(&self, order: &Order) -> String;
 
@@ -585,8 +600,8 @@ pub trait Channel: Send + Sync {
     fn read_back(&self, _about: &ExternalId, _cx: &Context<'_>) -> Result<Call, EncodeError> {
         Err(EncodeError::Unsupported("asking for an order"))
     }
-    /// Reads the answer to it.
-    fn read_read_back(&self, _response: &HttpResponse) -> CallResult<Box<Snapshot>> {
+    /// Reads the answer to it; it must be about the order that was asked for.
+    fn read_read_back(&self, _about: &ExternalId, _response: &HttpResponse) -> CallResult<Box<Snapshot>> {
         CallResult::Refused { code: "unsupported".into(), why: "this channel cannot be asked for an order".into() }
     }
     /// The call that asks whether a report was carried out, before it is made again: by default, how the order stands.
@@ -594,8 +609,8 @@ pub trait Channel: Send + Sync {
         self.read_back(&order.channel_order_id, cx)
     }
     /// Reads the answer to it.
-    fn read_check(&self, _report: &Report, _order: &Order, response: &HttpResponse) -> CallResult<Checked> {
-        match self.read_read_back(response) {
+    fn read_check(&self, _report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
+        match self.read_read_back(&order.channel_order_id, response) {
             CallResult::Done(snapshot) => CallResult::Done(Checked {
                 learned: vec![Command::SyncSnapshot { snapshot, not_for_sale: None }],
                 done: false,
@@ -622,7 +637,7 @@ pub trait Channel: Send + Sync {
         Err(EncodeError::Unsupported("stock"))
     }
     /// Reads the answer to it.
-    fn read_stock(&self, _response: &HttpResponse) -> CallResult<()> {
+    fn read_stock(&self, _stock: &StockLeft<'_>, _response: &HttpResponse) -> CallResult<()> {
         CallResult::Refused { code: "unsupported".into(), why: "this channel is not told of stock".into() }
     }
     /// The call that asks the channel how it sees an order.
@@ -707,8 +722,8 @@ pub trait Backend: Send + Sync {
         booking: &Booking,
         cx: &Context<'_>,
     ) -> Result<BackendStep, EncodeError>;
-    /// Reads the answer to it.
-    fn read(&self, op: TicketOp, response: &HttpResponse) -> CallResult<TicketFacts>;
+    /// Reads the answer to it. One that names another reservation than `booking` is [`CallResult::Astray`].
+    fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts>;
 
     /// Checks who calls, on the bytes received.
     fn verify<'a>(&self, _raw: RawRequest<'a>, _cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
@@ -729,7 +744,7 @@ pub trait Backend: Send + Sync {
         Err(EncodeError::Unsupported("availability"))
     }
     /// Reads the answer to it.
-    fn read_availability(&self, _response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+    fn read_availability(&self, _product: &str, _response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
         CallResult::Refused { code: "unsupported".into(), why: "this back-end has no availability".into() }
     }
 }

@@ -58,6 +58,22 @@ impl Millis {
     }
 }
 
+/// The first instant that a partner can name, 1900-01-01T00:00:00Z.
+const FIRST_INSTANT: UnixMillis = UnixMillis(-2_208_988_800_000);
+/// The last one, 9999-12-31T23:59:59.999Z: later years have more digits than there is room for.
+const LAST_INSTANT: UnixMillis = UnixMillis(253_402_300_799_999);
+/// The first date that a partner can name.
+const FIRST_DATE: Date = date(1900, 1, 1);
+/// The last one. Nothing is ever after it: what would be, is on it.
+const LAST_DATE: Date = date(9999, 12, 31);
+
+const fn date(year: i32, month: u32, day: u32) -> Date {
+    match NaiveDate::from_ymd_opt(year, month, day) {
+        Some(date) => Date(date),
+        None => Date(NaiveDate::MIN),
+    }
+}
+
 /// An instant: milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -76,14 +92,27 @@ impl UnixMillis {
     pub fn rfc3339(self, zone: TimeZone) -> String {
         match chrono::Utc.timestamp_millis_opt(self.0) {
             LocalResult::Single(instant) => {
-                instant.with_timezone(&zone.0).to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
+                let here = instant.with_timezone(&zone.0);
+                // The last day of all lasts longer in the east, and a year has four digits.
+                if here.year() > LAST_DATE.0.year() {
+                    return zone.instant(LAST_DATE, 23 * 60 + 59).rfc3339(zone);
+                }
+                here.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
             }
             _ => "1970-01-01T00:00:00+00:00".to_owned(),
         }
     }
-    /// Reads RFC 3339 with an offset.
+    /// Reads RFC 3339 with an offset, from 1900 to 9999.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
-        chrono::DateTime::parse_from_rfc3339(text).ok().map(|t| Self(t.timestamp_millis()))
+        chrono::DateTime::parse_from_rfc3339(text).ok().and_then(|t| Self(t.timestamp_millis()).told())
+    }
+    /// From whole seconds as a partner tells them, from 1900 to 9999.
+    pub fn told_in_seconds(seconds: i64) -> Option<Self> {
+        seconds.checked_mul(1_000).and_then(|millis| Self(millis).told())
+    }
+    /// The same, if it is an instant that a partner can mean.
+    fn told(self) -> Option<Self> {
+        (FIRST_INSTANT..=LAST_INSTANT).contains(&self).then_some(self)
     }
 }
 
@@ -112,14 +141,19 @@ impl Sub<UnixMillis> for UnixMillis {
 pub struct Date(pub NaiveDate);
 
 impl Date {
-    /// Reads `YYYY-MM-DD`.
+    /// Reads `YYYY-MM-DD`, from 1900 to 9999.
     pub fn parse(text: &str) -> Option<Self> {
-        let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-        (text.len() == 10).then_some(Self(date))
+        let date = Self(NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?);
+        (text.len() == 10 && date.in_bounds() == date).then_some(date)
     }
-    /// The date `days` later (earlier when negative).
+    /// The date `days` later (earlier when negative), never outside the years from 1900 to 9999.
     pub fn plus_days(self, days: i64) -> Self {
-        Self(self.0.checked_add_signed(chrono::TimeDelta::days(days)).unwrap_or(self.0))
+        let moved = chrono::TimeDelta::try_days(days).and_then(|length| self.0.checked_add_signed(length));
+        moved.map_or(self, |date| Self(date).in_bounds())
+    }
+    /// The nearest date that is written with four digits of a year.
+    fn in_bounds(self) -> Self {
+        self.clamp(FIRST_DATE, LAST_DATE)
     }
     /// Days from `earlier` to this date.
     pub fn days_since(self, earlier: Date) -> i64 {
@@ -160,7 +194,7 @@ impl TimeZone {
     /// The date that it is at `instant` here.
     pub fn date_of(self, instant: UnixMillis) -> Date {
         match chrono::Utc.timestamp_millis_opt(instant.0) {
-            LocalResult::Single(t) => Date(t.with_timezone(&self.0).date_naive()),
+            LocalResult::Single(t) => Date(t.with_timezone(&self.0).date_naive()).in_bounds(),
             _ => Date(NaiveDate::default()),
         }
     }
@@ -220,6 +254,57 @@ pub struct Moment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_partner_tells_of_time_has_bounds() {
+        for (text, is_read) in [
+            ("1900-01-01T00:00:00Z", true),
+            ("1899-12-31T23:59:59.999Z", false),
+            ("1900-01-01T00:00:00+00:01", false),
+            ("9999-12-31T23:59:59.999Z", true),
+            ("9999-12-31T23:59:59-00:01", false),
+            ("9999-12-31T23:59:60Z", false),
+            ("0000-01-01T00:00:00Z", false),
+            ("+10000-01-01T00:00:00Z", false),
+        ] {
+            assert_eq!(UnixMillis::parse_rfc3339(text).is_some(), is_read, "{text}");
+        }
+        for (seconds, is_read) in [
+            (253_402_300_799, true),
+            (253_402_300_800, false),
+            (-2_208_988_800, true),
+            (-2_208_988_801, false),
+            (i64::MAX, false),
+            (i64::MIN, false),
+        ] {
+            assert_eq!(UnixMillis::told_in_seconds(seconds).is_some(), is_read, "{seconds}");
+        }
+        for (text, is_read) in [
+            ("1900-01-01", true),
+            ("1899-12-31", false),
+            ("9999-12-31", true),
+            ("-999-01-01", false),
+            ("+999-01-01", false),
+            ("0001-01-01", false),
+        ] {
+            assert_eq!(Date::parse(text).is_some(), is_read, "{text}");
+        }
+    }
+
+    /// A date is ten characters wherever it is kept, and a time has a year of four digits.
+    #[test]
+    fn the_end_of_time_is_a_date_like_any_other_in_every_zone() {
+        let end = UnixMillis::parse_rfc3339("9999-12-31T23:59:59.999Z").unwrap();
+        for name in ["Pacific/Kiritimati", "Asia/Seoul", "UTC", "Pacific/Pago_Pago"] {
+            let zone = TimeZone::parse(name).unwrap();
+            assert_eq!(zone.date_of(end).to_string(), "9999-12-31", "{name}");
+            assert!(end.rfc3339(zone).starts_with("9999-12-31T"), "{name}: {}", end.rfc3339(zone));
+            let last = zone.date_of(end);
+            assert_eq!(last.plus_days(1), last, "{name}");
+            assert_eq!(last.plus_days(i64::MAX), last, "{name}");
+            assert!(zone.end_of(last).rfc3339(zone).len() < 40, "{name}");
+        }
+    }
 
     #[test]
     fn lengths_are_a_number_and_a_unit_and_may_be_joined() {

@@ -10,6 +10,9 @@ use crate::wanted::is_report_wanted;
 /// The flags that stand for such reports.
 pub(crate) const UNHEARD: [AttentionKind; 2] = [AttentionKind::ReportRefused, AttentionKind::ToDoByHand];
 
+/// Code of a report whose attempts are used up.
+pub(crate) const GIVEN_UP: &str = "given_up";
+
 /// A report that the channel was to hear, and has not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unheard {
@@ -19,6 +22,21 @@ pub struct Unheard {
     pub kind: AttentionKind,
     /// Ops have put it aside: no flag stands for it, and policy still does not ask for it again.
     pub is_put_aside: bool,
+    /// What the flag says as long as this is the last of them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sentence: String,
+}
+
+/// What is said of a report that the channel did not take.
+pub(crate) fn refused_sentence(report: &Report, code: &str, why: &str) -> String {
+    let whom = if *report == Report::HandOver { "the partner's own books" } else { "the channel" };
+    let said = if code == GIVEN_UP { why.to_owned() } else { format!("{why} ({code})") };
+    format!("{whom} could not be told `{}`: {said}", report.name())
+}
+
+/// What is said of a report that the channel has no call for.
+pub(crate) fn by_hand_sentence(what: &str) -> String {
+    format!("the channel has no call for this; do it there by hand: {what}")
 }
 
 impl Order {

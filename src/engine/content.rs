@@ -153,6 +153,7 @@ fn act(command: &Command) -> Value {
         | Command::RecordReveal { .. }
         | Command::EraseGuests { .. }
         | Command::RecordReport { .. }
+        | Command::RecordAstray { .. }
         | Command::WarnDeadline { .. }
         | Command::PassDeadline { .. } => written(command),
     }

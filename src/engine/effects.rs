@@ -14,7 +14,7 @@ const EFFECTS_MAX: u64 = 1_000;
 /// Where the places of what follows from moved stock begin among them.
 const STOCK_FROM: usize = 500;
 /// Name of the call that tells a channel what is left.
-const TELL_STOCK: &str = "tell_stock";
+pub(crate) const TELL_STOCK: &str = "tell_stock";
 
 /// The destination of what is told to a channel.
 pub fn channel_destination(id: &ticketbridge_core::ChannelId) -> String {

@@ -67,7 +67,7 @@ impl Worker {
                 let (result, status, reached) = match self.transport.send(&call, limits).await {
                     Ok(response) => {
                         let status = response.status.as_u16();
-                        (backend.backend.read(asked, &response), Some(status), Reached::Perhaps)
+                        (backend.backend.read(asked, booking, &response), Some(status), Reached::Perhaps)
                     }
                     Err(error) => {
                         let reached = error.reached();
@@ -79,6 +79,7 @@ impl Worker {
             }
         };
         let result = result.without_guests(&order);
+        let (result, astray) = self.shown_astray(job, id, result);
         let verdict = self.judge(job, &backend, &order, booking_id, op, asked, result);
         let took = self.engine.clock().monotonic().saturating_sub(started.1);
         let attempt = Attempt {
@@ -93,8 +94,10 @@ impl Worker {
         let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
         let commands = verdict
             .facts
-            .map(|facts| (actor, Command::RecordTicketFacts { booking: booking_id.clone(), facts }))
+            .map(|facts| Command::RecordTicketFacts { booking: booking_id.clone(), facts })
             .into_iter()
+            .chain(astray)
+            .map(|command| (actor.clone(), command))
             .collect();
         self.settle(job, verdict.end, Some(attempt), commands).await?;
         // Perhaps the date is sold out there: the next guest should hear it before he books.
@@ -102,6 +105,20 @@ impl Worker {
             self.refresh_date(&order.rules.booking, date).await?;
         }
         Ok(())
+    }
+
+    /// An answer about something else leaves what was asked open, and is shown to a person.
+    fn shown_astray(
+        &self,
+        job: &Job,
+        id: &BackendId,
+        result: CallResult<TicketFacts>,
+    ) -> (CallResult<TicketFacts>, Option<Command>) {
+        let CallResult::Astray { why } = result else { return (result, None) };
+        tracing::error!(order = %job.order, partner = %id, "a partner answered about something else: {why}");
+        metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone()).increment(1);
+        let command = Command::RecordAstray { partner: id.to_string(), why: why.to_string() };
+        (CallResult::Unknown { why }, Some(command))
     }
 
     /// What an answer means for the row and for the order.
@@ -157,6 +174,7 @@ impl Worker {
             CallResult::Absent if state == TicketingState::Cancelled => {
                 Verdict { end: JobEnd::Delivered, facts: None, word: "absent", summary: "nothing there".to_owned() }
             }
+            CallResult::Astray { why } => self.retry(job, None, why.into_owned(), None),
             CallResult::Overtaken | CallResult::Absent => {
                 self.retry(job, None, "the back-end no longer knows the reservation".into(), None)
             }

@@ -4,7 +4,7 @@ use ticketbridge_core::command::{Command, ReportOutcome};
 use ticketbridge_core::effect::Report;
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse};
+use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::retry::Next;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
@@ -13,6 +13,7 @@ use crate::engine::EngineError;
 use crate::registry::RegisteredChannel;
 use crate::worker::look_first::{Looked, doubt};
 use crate::worker::settle::{Attempt, partner};
+use crate::worker::taken::Told;
 use crate::worker::{Reached, Worker, pass_trace_on};
 
 /// An exchange with a channel, however it ended.
@@ -43,7 +44,7 @@ impl Worker {
         let write = |cx: &Context<'_>| channel.channel.report(report, &order, cx);
         let read = |response: &HttpResponse| {
             let learned = channel.channel.learned(report, &order, response);
-            told(channel.channel.read_report(report, response), learned, &order).without_guests(&order)
+            told(channel.channel.read_report(report, &order, response), learned, &order).without_guests(&order)
         };
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
@@ -84,20 +85,13 @@ impl Worker {
         };
         match exchange.result {
             CallResult::Done(told) => {
-                let (word, outcome, end) = match told.overtaken {
-                    false => ("done", ReportOutcome::Acknowledged, JobEnd::Delivered),
-                    true => {
-                        let reason = "the order had changed at the channel; decided again".to_owned();
-                        ("overtaken", ReportOutcome::Overtaken, JobEnd::Dropped { reason })
-                    }
-                };
-                let attempt = attempt(word, "acknowledged".to_owned());
+                let made = (exchange.at, exchange.took, exchange.status);
+                self.taken(job, report, order, channel, told, made).await
+            }
+            CallResult::Astray { why } => {
+                let attempt = attempt("astray", why.to_string());
                 let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
-                let knows = told.learned.iter().any(|command| matches!(command, Command::SyncSnapshot { .. }));
-                let seen = if knows { Vec::new() } else { self.look_afterwards(job, report, order, channel).await };
-                let mut commands: Vec<_> = told.learned.into_iter().chain(seen).map(|c| (actor.clone(), c)).collect();
-                commands.push(self.outcome(job, report, outcome));
-                self.settle(job, end, Some(attempt), commands).await.map(|_| ())
+                self.astray(job, report, why.into_owned(), attempt, actor).await
             }
             CallResult::Refused { code, why } => {
                 let attempt = attempt("refused", format!("{why} ({code})"));
@@ -145,19 +139,30 @@ impl Worker {
         why: String,
         attempt: Option<Attempt>,
     ) -> Result<(), EngineError> {
-        match self.again(job, after) {
-            Next::At(due_at) => {
-                let end = JobEnd::Retry { due_at, read_back: job.read_back, error: why };
-                self.settle(job, end, attempt, Vec::new()).await.map(|_| ())
-            }
-            Next::GiveUp => {
-                let command = self.outcome(job, report, ReportOutcome::GivenUp { why: why.clone() });
-                self.settle(job, JobEnd::Dead { error: why }, attempt, vec![command]).await.map(|_| ())
-            }
-        }
+        self.later_and(job, report, after, why, attempt, Vec::new()).await
     }
 
-    async fn refused(
+    /// The same, and the order hears `commands` besides.
+    pub(crate) async fn later_and(
+        &self,
+        job: &Job,
+        report: &Report,
+        after: Option<Millis>,
+        why: String,
+        attempt: Option<Attempt>,
+        mut commands: Vec<(Actor, Command)>,
+    ) -> Result<(), EngineError> {
+        let end = match self.again(job, after) {
+            Next::At(due_at) => JobEnd::Retry { due_at, read_back: job.read_back, error: why },
+            Next::GiveUp => {
+                commands.push(self.outcome(job, report, ReportOutcome::GivenUp { why: why.clone() }));
+                JobEnd::Dead { error: why }
+            }
+        };
+        self.settle(job, end, attempt, commands).await.map(|_| ())
+    }
+
+    pub(crate) async fn refused(
         &self,
         job: &Job,
         report: &Report,
@@ -227,23 +232,15 @@ impl Worker {
     }
 }
 
-/// What an answer that counts has told.
-struct Told {
-    /// The order had changed at the channel before: nothing was carried out.
-    overtaken: bool,
-    /// What it says beside the outcome.
-    learned: Vec<Command>,
-}
-
 /// An order that has moved on is no failure if the answer says where to; one that says nothing new would be asked for ever.
-fn told(result: CallResult<()>, learned: Vec<Command>, order: &Order) -> CallResult<Told> {
+fn told(result: CallResult<Yes>, learned: Vec<Command>, order: &Order) -> CallResult<Told> {
     let has_news = learned.iter().any(|command| match command {
         Command::SyncSnapshot { snapshot, .. } => snapshot.is_news_to(order.mirror.as_deref()),
         _ => false,
     });
     match result {
-        CallResult::Done(()) => CallResult::Done(Told { overtaken: false, learned }),
-        CallResult::Overtaken if has_news => CallResult::Done(Told { overtaken: true, learned }),
+        CallResult::Done(yes) => CallResult::Done(Told::Taken { yes, learned }),
+        CallResult::Overtaken if has_news => CallResult::Done(Told::Overtaken { learned }),
         CallResult::Overtaken => {
             let why = "the channel says that the order has changed, and tells nothing newer".to_owned();
             CallResult::Refused { code: "revision_conflict".to_owned(), why }
@@ -252,6 +249,7 @@ fn told(result: CallResult<()>, learned: Vec<Command>, order: &Order) -> CallRes
         CallResult::Refused { code, why } => CallResult::Refused { code, why },
         CallResult::Unknown { why } => CallResult::Unknown { why },
         CallResult::Absent => CallResult::Absent,
+        CallResult::Astray { why } => CallResult::Astray { why },
         CallResult::TokenRejected => CallResult::TokenRejected,
     }
 }

@@ -55,7 +55,7 @@ impl Worker {
                     .map(|_| ());
             }
             CallResult::Retry { why, after } => (why.into_owned(), after),
-            CallResult::Unknown { why } => (why.into_owned(), None),
+            CallResult::Unknown { why } | CallResult::Astray { why } => (why.into_owned(), None),
             CallResult::Overtaken | CallResult::Absent => ("the channel does not know the call".to_owned(), None),
             CallResult::TokenRejected => ("the access token was refused twice".to_owned(), None),
         };

@@ -51,6 +51,17 @@ pub(crate) fn doubt(job: &Job, report: &Report, order: &Order, now: UnixMillis) 
     (mirror.picture.revision == 0 || over).then_some(Doubt::Uncounted)
 }
 
+/// Whether anything but flags for people has changed: only then is what would be sent another message.
+fn has_moved(before: &Order, now: &Order) -> bool {
+    let unflagged = Order {
+        attention: before.attention.clone(),
+        version: before.version,
+        updated_at: before.updated_at,
+        ..now.clone()
+    };
+    unflagged != *before
+}
+
 impl Worker {
     /// Asks the channel, takes over what it says, and tells whether the call is still to be made.
     pub(crate) async fn look_first(
@@ -77,6 +88,13 @@ impl Worker {
             CallResult::Unknown { why } => {
                 return self.later(job, report, None, why.into_owned(), None).await.map(|()| Looked::Settled);
             }
+            CallResult::Astray { why } => {
+                let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+                let command = Command::RecordAstray { partner: actor.name.clone(), why: why.to_string() };
+                let commands = vec![(actor, command)];
+                let done = self.later_and(job, report, None, why.into_owned(), None, commands).await;
+                return done.map(|()| Looked::Settled);
+            }
             CallResult::Refused { .. } | CallResult::Absent | CallResult::Overtaken | CallResult::TokenRejected => {
                 return go_on();
             }
@@ -101,7 +119,7 @@ impl Worker {
             let reason = "the channel says that it is so already, or cannot be any more".to_owned();
             return self.end(job, JobEnd::Dropped { reason }).await.map(|()| Looked::Settled);
         }
-        if doubt == Doubt::Uncertain && now.version != before.version {
+        if doubt == Doubt::Uncertain && has_moved(before, &now) {
             // What would be sent is another message by now, and needs a key of its own.
             let reason = "the order had changed at the channel; decided again".to_owned();
             let command = self.outcome(job, report, ReportOutcome::Overtaken);
@@ -134,26 +152,8 @@ impl Worker {
         }
     }
 
-    /// What the channel says after a call that it has taken, where it counts no changes.
-    pub(crate) async fn look_afterwards(
-        &self,
-        job: &Job,
-        report: &Report,
-        order: &Order,
-        channel: &RegisteredChannel,
-    ) -> Vec<Command> {
-        let uncounted = order.mirror.as_deref().is_some_and(|mirror| mirror.picture.revision == 0);
-        if !uncounted || matches!(report, Report::CancelQuote | Report::HandOver) {
-            return Vec::new();
-        }
-        match self.ask_how_it_stands(job, report, order, channel).await {
-            Ok(Exchange { result: CallResult::Done(checked), .. }) => checked.learned,
-            _ => Vec::new(),
-        }
-    }
-
     /// One question; it is kept among the order's calls.
-    async fn ask_how_it_stands(
+    pub(crate) async fn ask_how_it_stands(
         &self,
         job: &Job,
         report: &Report,
@@ -167,6 +167,7 @@ impl Worker {
             CallResult::Done(_) => "done",
             CallResult::Refused { .. } => "refused",
             CallResult::Absent => "absent",
+            CallResult::Astray { .. } => "astray",
             _ => "unknown",
         };
         let attempt = Attempt {
@@ -198,7 +199,7 @@ impl Worker {
     }
 
     /// What the channel says becomes the order's; the order afterwards.
-    async fn take_over(
+    pub(crate) async fn take_over(
         &self,
         order: &Order,
         channel: &RegisteredChannel,

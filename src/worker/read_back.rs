@@ -32,7 +32,7 @@ impl Worker {
             return self.compare_with_channel(job, &channel, &order).await;
         }
         let write = |cx: &ticketbridge_core::port::Context<'_>| channel.channel.read_back(about, cx);
-        let read = |response: &ticketbridge_core::port::HttpResponse| channel.channel.read_read_back(response);
+        let read = |response: &ticketbridge_core::port::HttpResponse| channel.channel.read_read_back(about, response);
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(error) => return self.end(job, JobEnd::Dropped { reason: error.to_string() }).await,
@@ -105,6 +105,12 @@ impl Worker {
             }
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => why.into_owned(),
             CallResult::Absent => "the channel does not know the order".to_owned(),
+            CallResult::Astray { why } => {
+                tracing::error!(partner = %job.destination, "a partner answered about something else: {why}");
+                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone())
+                    .increment(1);
+                why.into_owned()
+            }
             CallResult::Overtaken | CallResult::TokenRejected => "no answer to a question".to_owned(),
         };
         self.ask_again(job, error).await

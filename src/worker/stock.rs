@@ -29,7 +29,7 @@ impl Worker {
         let as_of = self.engine.clock().now();
         let stock = StockLeft { product: &key.product, date, left: left.max(0), as_of, listing: listing.as_ref() };
         let write = |cx: &Context<'_>| channel.channel.stock_call(&stock, cx);
-        let read = |response: &HttpResponse| channel.channel.read_stock(response);
+        let read = |response: &HttpResponse| channel.channel.read_stock(&stock, response);
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(EncodeError::Obsolete(why)) => return self.end(job, dropped(why)).await,
@@ -48,7 +48,7 @@ impl Worker {
             other => {
                 let (why, after) = match other {
                     CallResult::Retry { why, after } => (why.into_owned(), after),
-                    CallResult::Unknown { why } => (why.into_owned(), None),
+                    CallResult::Unknown { why } | CallResult::Astray { why } => (why.into_owned(), None),
                     _ => ("no answer that can be read".to_owned(), None),
                 };
                 let end = match self.again(job, after) {

@@ -188,7 +188,9 @@ impl Worker {
                 tracing::info!(channel = %channel.id, lives_ms = token.lives_for.0, "a new access token");
                 Ok(Shared { value: token.value.clone(), refresh_at, expires_at: now + token.lives_for })
             }
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } => Err(format!("no access token: {why}")),
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } | CallResult::Astray { why } => {
+                Err(format!("no access token: {why}"))
+            }
             CallResult::Refused { code, why } => Err(format!("no access token: {why} ({code})")),
             CallResult::Overtaken | CallResult::Absent | CallResult::TokenRejected => {
                 Err("no access token: the channel refused".to_owned())

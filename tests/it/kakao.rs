@@ -54,7 +54,9 @@ async fn a_booking_waits_for_a_manager_and_moves_when_the_platform_agrees() {
 #[tokio::test]
 async fn a_plain_yes_of_the_platform_is_agreement_too() {
     for (answer, state) in [
-        (Outcome::Says(200, json!({})), BookingState::Confirmed),
+        (Outcome::Says(200, json!({"reservation_no": "R1", "status": "CONFIRMED"})), BookingState::Confirmed),
+        (Outcome::Says(200, json!({})), BookingState::Requested),
+        (Outcome::Says(200, json!({"status": "CONFIRMED"})), BookingState::Requested),
         (Outcome::Says(202, json!({})), BookingState::Requested),
         (
             Outcome::Says(200, json!({"reservation": reservation("R1", "pd_plain", "CONFIRMED"), "revision": 2})),

@@ -36,6 +36,7 @@ mod idempotency;
 mod init;
 #[cfg(test)]
 mod kakao;
+mod korea_answers;
 mod korea_edges;
 mod korea_orders;
 #[cfg(test)]

@@ -370,7 +370,7 @@ async fn an_approved_cancellation_that_the_marketplace_refuses_is_decided_again(
     assert_eq!(order.refund_case.as_ref().unwrap().state, RefundState::UnderReview);
     assert_eq!((order.payment(), order.money.refund_pending()), (PaymentState::Partial, 0));
     assert!(order.needs(AttentionKind::ReportRefused) && order.needs(AttentionKind::RefundWaits));
-    bridge.partners.next("/T1/cancel", Outcome::Says(200, json!({})));
+    bridge.partners.next("/T1/cancel", Outcome::Says(200, json!({"booking_no": "T1", "status": "CANCELED"})));
     bridge.post(&approve, &json!({"fee": 100_000})).await.expect(200);
     bridge.drain().await;
     let told = bridge.partners.sent("/T1/cancel");

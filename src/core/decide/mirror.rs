@@ -4,11 +4,11 @@
 //! adds its money and nothing else.
 
 use crate::command::ReportOutcome;
-use crate::decide::{Decision, date_stock_key, disarm, payments, ticketing};
+use crate::decide::{Decision, date_stock_key, disarm, payments, proof, ticketing};
 use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::{Actor, Event, EventRecord};
 use crate::evolve::evolve;
-use crate::mirror::{CalledOff, Mirror, Part, Proposal, Snapshot, Stage};
+use crate::mirror::{CalledOff, Mirror, Part, Payment, Proposal, Snapshot, Stage, accepted_off_sale};
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
     AttentionKind, BookingState, CancelReason, Order, OrderState, RefundCase, RefundIntent, RefundKind, RefundSource,
@@ -65,10 +65,7 @@ pub(super) fn sync(
     if is_news {
         draft.add(take_picture(order, snapshot, not_for_sale, moment));
         if let (None, Stage::Confirmed, Some(why)) = (&order.mirror, snapshot.picture.stage, not_for_sale) {
-            draft.flag(
-                AttentionKind::Contradiction,
-                format!("the channel accepted this booking by itself although its product is not for sale ({why})"),
-            );
+            draft.flag(AttentionKind::Contradiction, accepted_off_sale(why));
         }
         if pays_otherwise(order, snapshot) {
             draft.flag(
@@ -99,7 +96,9 @@ pub(super) fn sync(
     if is_news {
         payments::follow_links(&mut draft, snapshot);
     }
+    payments::end_links_in_time(&mut draft, moment.now);
     payments::flag_failure(&mut draft);
+    proof::compare(&mut draft, order, snapshot);
     let decision = std::mem::take(&mut draft.decision);
     Ok(decision)
 }
@@ -116,7 +115,11 @@ fn tells_of_confirmation(order: &Order, snapshot: &Snapshot) -> bool {
 fn pays_otherwise(before: &Order, snapshot: &Snapshot) -> bool {
     let known = before.mirror.as_deref().and_then(|m| m.picture.pays_by.as_ref());
     let told = snapshot.picture.pays_by.as_ref();
-    before.money.received() > 0 && known.is_some() && told.is_some() && known != told
+    let is_known = before.mirror.is_some();
+    // Who collects is a part of it: the marketplace, or the agency.
+    let collects_otherwise = before.money.mode != snapshot.sale.payment_mode;
+    let otherwise = collects_otherwise || (known.is_some() && told.is_some() && known != told);
+    is_known && before.money.received() > 0 && otherwise
 }
 
 fn take_picture(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, moment: Moment) -> Decision {
@@ -127,6 +130,15 @@ fn take_picture(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, 
         picture.at = moment.now;
         picture.revision = known.map_or(0, |m| m.picture.revision);
     }
+    if let (true, Some(known)) = (snapshot.asked, known.map(|m| &m.picture)) {
+        if picture.stage.is_same(known.stage) {
+            picture.stage = known.stage;
+        }
+        // A payment that a look leaves out has still been told.
+        let is_told = |p: &&Payment| picture.payments.iter().any(|told| told.id == p.id);
+        let left_out: Vec<Payment> = known.payments.iter().filter(|p| !is_told(p)).cloned().collect();
+        picture.payments.extend(left_out);
+    }
     let mirror = Mirror {
         picture,
         not_for_sale: known.map_or_else(|| not_for_sale.map(str::to_owned), |m| m.not_for_sale.clone()),
@@ -135,6 +147,7 @@ fn take_picture(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, 
         partner_numbers: known.map(|m| m.partner_numbers.clone()).unwrap_or_default(),
         handed_over: known.is_some_and(|m| m.handed_over),
         refused: known.and_then(|m| m.refused.clone()),
+        unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
     };
     let held = mirror.partner_number().map(str::to_owned);
     let decision = Decision::nothing().event(Event::PictureTaken {
@@ -231,7 +244,7 @@ fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Called
         (BookingState::Requested | BookingState::Confirmed, _) => reach_from_live(draft, stage, since, off, moment),
         (BookingState::Used | BookingState::NoShow, Stage::Cancelled) => {
             if off.is_some_and(|off| off.ex_officio) {
-                called_off(draft, off.map_or(CancelReason::ByChannel, |off| off.reason));
+                called_off(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off);
             } else {
                 let sentence = "the channel called off what has been used, and not ex officio; settle it there";
                 draft.flag(AttentionKind::Contradiction, sentence);
@@ -240,7 +253,7 @@ fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Called
         // Our information is the richer one: a guest who was there stays so, and one who was not.
         (BookingState::Used | BookingState::NoShow, _) => {}
         (BookingState::Rejected | BookingState::Cancelled, Stage::Rejected | Stage::Cancelled) => {
-            let part = settle_case(&draft.order);
+            let part = settle_case(&draft.order, off);
             draft.add(part);
         }
         (BookingState::Rejected | BookingState::Cancelled, _) => {
@@ -267,7 +280,7 @@ fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opti
             open_case(draft, since, off, moment);
         }
         Stage::Rejected => declined(draft, off),
-        Stage::Cancelled => called_off(draft, off.map_or(CancelReason::ByChannel, |off| off.reason)),
+        Stage::Cancelled => called_off(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off),
         Stage::Used => {
             withdraw_case(draft);
             accepted_without_tickets(draft);
@@ -352,18 +365,18 @@ fn accepted_without_tickets(draft: &mut Draft) {
 fn declined(draft: &mut Draft, off: Option<&CalledOff>) {
     let order = &draft.order;
     let Some(booking) = order.booking.as_ref().filter(|b| b.state == BookingState::Requested) else {
-        return called_off(draft, CancelReason::Rejected);
+        return called_off(draft, CancelReason::Rejected, off);
     };
     let reason = off.and_then(|off| off.words.clone()).unwrap_or_else(|| "declined".to_owned());
     let part = ticketing::void(order, booking)
         .event(Event::BookingDeclined { reason })
         .maybe(give_back(draft))
-        .then(settle_case(order))
+        .then(settle_case(order, off))
         .event(Event::OrderCancelled { reason: CancelReason::Rejected, why: None });
     draft.add(disarm(part, &[DeadlineKind::Acceptance, DeadlineKind::Ticketing, DeadlineKind::VisitDay]));
 }
 
-fn called_off(draft: &mut Draft, reason: CancelReason) {
+fn called_off(draft: &mut Draft, reason: CancelReason, off: Option<&CalledOff>) {
     let order = &draft.order;
     let Some(booking) = &order.booking else { return };
     // A channel calls it ours, whoever of us it was: what policy has granted to the guest was no decision of ops.
@@ -382,7 +395,7 @@ fn called_off(draft: &mut Draft, reason: CancelReason) {
         let sentence = "the booking was called off although the guest had entered; settle it with the channel";
         part = part.attention(order, AttentionKind::RedeemedWhileRefunded, sentence);
     }
-    let part = part.then(settle_case(order)).event(Event::OrderCancelled { reason, why: None });
+    let part = part.then(settle_case(order, off)).event(Event::OrderCancelled { reason, why: None });
     draft.add(disarm(part, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]));
 }
 
@@ -462,18 +475,23 @@ fn reopen_case(order: &Order) -> Decision {
     }
 }
 
-fn settle_case(order: &Order) -> Decision {
-    match &order.refund_case {
-        Some(case) if case.is_open() => {
-            let settled = Event::RefundSettled {
-                case: case.id.clone(),
-                amount: None,
-                by_channel: case.state == RefundState::UnderReview,
-            };
-            disarm(Decision::nothing().event(settled), &[DeadlineKind::Review])
-        }
-        _ => Decision::nothing(),
-    }
+/// The case ends with what goes back: as the channel says, or else as its movements add up.
+fn settle_case(order: &Order, off: Option<&CalledOff>) -> Decision {
+    let Some(case) = order.refund_case.as_ref().filter(|case| case.is_open()) else { return Decision::nothing() };
+    let money = &order.money;
+    let named: i64 = money
+        .ledger
+        .iter()
+        .filter(|e| e.kind == EntryKind::Refund && e.status != EntryStatus::Failed && e.reference != PRESUMED)
+        .fold(0, |sum, e| sum.saturating_add(e.amount));
+    let back = off.and_then(|off| off.returns).unwrap_or(named).clamp(0, money.received());
+    let settled = Event::RefundSettled {
+        case: case.id.clone(),
+        // Where the partner collects, nobody tells us.
+        amount: (money.mode == PaymentMode::Ledger).then_some(back),
+        by_channel: case.state == RefundState::UnderReview,
+    };
+    disarm(Decision::nothing().event(settled), &[DeadlineKind::Review])
 }
 
 /// What we had asked for has come about, or cannot any more.
@@ -708,13 +726,19 @@ pub(super) fn record_quote(order: &Order, quoted: i64, returns: Option<i64>) -> 
     };
     let fee = fee.unwrap_or(quoted).min(quoted).clamp(0, price);
     let rate_bp = match price_of(order, mirror, &parts) {
-        due if due > 0 => u32::try_from(i128::from(fee) * 10_000 / i128::from(due)).unwrap_or(10_000).min(10_000),
+        due if due > 0 => rate_of(fee, due),
         _ => 0,
     };
     let report = Report::CancelWanted { fee, rate_bp, refund: price - fee, reason };
     Decision::nothing()
         .event(Event::ReportAcknowledged { report: Report::CancelQuote })
         .effect(Effect::TellChannel { report, not_before: None })
+}
+
+/// The rate whose fee is `fee` of `price`: fees are rounded down, so that the rate is rounded up.
+fn rate_of(fee: i64, price: i64) -> u32 {
+    let (fee, price) = (i128::from(fee) * 10_000, i128::from(price));
+    u32::try_from((fee + price - 1) / price).unwrap_or(10_000).min(10_000)
 }
 
 /// The channel has done what was asked for, without telling the whole order.
@@ -781,6 +805,12 @@ pub(super) fn record_failure(order: &Order, report: &Report, outcome: &ReportOut
         Report::PaymentReturn { reference, .. } => {
             draft.add(Decision::nothing().event(Event::PaymentRetracted { reference: reference.clone() }));
             payments::flag_failure(&mut draft);
+            if draft.order.needs(AttentionKind::UnexpectedPayment) {
+                let sentence =
+                    "money came that was not due, and the channel does not return it; return it there".to_owned();
+                let kind = AttentionKind::UnexpectedPayment;
+                draft.add(Decision::nothing().event(Event::AttentionRaised { kind, sentence }));
+            }
         }
         Report::PaymentLink { key } => payments::link_failed(&mut draft, key),
         Report::RefundApproved { case, .. } if order.mirror.is_some() => {
@@ -797,4 +827,22 @@ pub(super) fn record_failure(order: &Order, report: &Report, outcome: &ReportOut
 /// An entry of the ledger that keeps the rest.
 pub(super) fn fee_entry(amount: i64, at: UnixMillis) -> LedgerEntry {
     LedgerEntry { reference: "fee".to_owned(), kind: EntryKind::Fee, status: EntryStatus::Done, amount, at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate_of;
+
+    #[test]
+    fn a_rate_and_its_fee_belong_together() {
+        for price in [1_i64, 3, 99, 7_777, 93_000, 3_180_000, 9_007_199_254_740_991] {
+            for rate in [0, 1, 33, 999, 1_500, 2_999, 3_000, 3_333, 9_999, 10_000] {
+                let of = |rate: u32| i64::try_from(i128::from(price) * i128::from(rate) / 10_000).unwrap();
+                let said = rate_of(of(rate), price);
+                assert_eq!(of(said), of(rate), "{rate} of {price}");
+                assert!(said <= rate, "never more than the rate that was quoted");
+                assert!(price < 10_000 || said == rate, "{rate} of {price}: {said}");
+            }
+        }
+    }
 }

@@ -13,6 +13,11 @@ use crate::time::{Moment, UnixMillis};
 /// Movements that we asked for carry this before the payment's number, until the channel gives them one of its own.
 const WANTED: &str = "wanted:";
 
+/// Whether a movement is one that we asked for, and the channel has not named yet.
+pub(super) fn is_wanted(entry: &LedgerEntry) -> bool {
+    entry.reference.starts_with(WANTED)
+}
+
 fn wanted_prefix(payment: &str) -> String {
     format!("{WANTED}{payment}:")
 }
@@ -343,11 +348,13 @@ pub(super) fn link_failed(draft: &mut Draft, key: &str) {
 pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     let links = draft.order.mirror.as_deref().map(|m| m.links.clone()).unwrap_or_default();
     let paid = |id: &str| snapshot.picture.payments.iter().any(|p| p.link.as_deref() == Some(id));
+    let mut died = false;
     for link in links {
         let Some(id) = link.id.as_deref() else { continue };
         let told = snapshot.link.as_ref().filter(|news| news.id == id).map(|news| news.state);
         let state = told.or((link.is_live() && paid(id)).then_some(LinkState::Paid)).unwrap_or(link.state);
         if state != link.state {
+            died |= link.is_live() && matches!(state, LinkState::Expired | LinkState::Revoked);
             draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link } }));
         }
     }
@@ -356,5 +363,25 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     let open = open_balance(&draft.order) + draft.order.money.refund_pending();
     if wants_out || draft.order.is_over() || open <= 0 {
         end_live_link(draft, LinkState::Revoked);
+    } else if died {
+        flag_dead_link(draft, open);
     }
+}
+
+/// A link whose time is over is over, whether anybody tells it or not.
+pub(super) fn end_links_in_time(draft: &mut Draft, now: UnixMillis) {
+    let live = draft.order.mirror.as_deref().and_then(Mirror::live_link);
+    if live.is_none_or(|link| link.state != LinkState::Live || now < link.expires_at) {
+        return;
+    }
+    end_live_link(draft, LinkState::Expired);
+    let open = open_balance(&draft.order) + draft.order.money.refund_pending();
+    if open > 0 && !draft.order.is_over() {
+        flag_dead_link(draft, open);
+    }
+}
+
+fn flag_dead_link(draft: &mut Draft, open: i64) {
+    let sentence = format!("the payment link is over, and {open} is still to be paid; send another one");
+    draft.flag(AttentionKind::PaymentLinkOver, sentence);
 }

@@ -8,7 +8,7 @@ use crate::order::{AttentionKind, Order, RefundSource};
 use crate::rejection::{Rejection, Why};
 use crate::repeat::repeat_report;
 use crate::time::Moment;
-use crate::unheard::is_missed;
+use crate::unheard::{GIVEN_UP, by_hand_sentence, is_missed, refused_sentence};
 
 /// The channel took a report, or did not.
 pub(super) fn record(
@@ -49,17 +49,18 @@ fn heard(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
     if let ReportOutcome::LeftToPerson { what } = outcome {
         return Decision::nothing()
             .event(Event::ReportLeftToPerson { report: report.clone(), what: what.clone() })
-            .attention(
-                order,
-                AttentionKind::ToDoByHand,
-                format!("the channel has no call for this; do it there by hand: {what}"),
-            );
+            .attention(order, AttentionKind::ToDoByHand, by_hand_sentence(what));
     }
     if *outcome == ReportOutcome::Overtaken {
         return mirror::record_failure(order, report, outcome);
     }
     match outcome {
-        ReportOutcome::Acknowledged => Decision::nothing().event(Event::ReportAcknowledged { report: report.clone() }),
+        ReportOutcome::Acknowledged => {
+            settle_astray(order, Decision::nothing().event(Event::ReportAcknowledged { report: report.clone() }))
+        }
+        ReportOutcome::Taken => {
+            settle_astray(order, Decision::nothing().event(Event::ReportTaken { report: report.clone() }))
+        }
         ReportOutcome::Refused { .. } | ReportOutcome::GivenUp { .. } => {
             flag(order, report, outcome, mirror::record_failure(order, report, outcome))
         }
@@ -70,24 +71,35 @@ fn heard(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
     }
 }
 
+/// A partner answered about something else. What it answers in the end about this order settles it.
+pub(super) fn astray(order: &Order, partner: &str, why: &str) -> Decision {
+    let sentence = format!("`{partner}` answered about something else than this order ({why}); it is asked again");
+    Decision::nothing().attention(order, AttentionKind::AnswerAstray, sentence)
+}
+
+/// A partner that had answered about something else has answered about this order.
+pub(super) fn settle_astray(order: &Order, decision: Decision) -> Decision {
+    match order.needs(AttentionKind::AnswerAstray) {
+        true => decision.event(Event::AttentionSettled { kind: AttentionKind::AnswerAstray }),
+        false => decision,
+    }
+}
+
 fn flag(order: &Order, report: &Report, outcome: &ReportOutcome, decision: Decision) -> Decision {
-    let (code, why, said) = match outcome {
+    let (code, why) = match outcome {
         ReportOutcome::Acknowledged
         | ReportOutcome::LeftToPerson { .. }
         | ReportOutcome::Overtaken
+        | ReportOutcome::Taken
         | ReportOutcome::Dropped
         | ReportOutcome::Repeated => return decision,
-        ReportOutcome::Refused { code, why } => (code.clone(), why, format!("{why} ({code})")),
-        ReportOutcome::GivenUp { why } => ("given_up".to_owned(), why, why.clone()),
+        ReportOutcome::Refused { code, why } => (code.clone(), why),
+        ReportOutcome::GivenUp { why } => (GIVEN_UP.to_owned(), why),
     };
-    let whom = if *report == Report::HandOver { "the partner's own books" } else { "the channel" };
+    let sentence = refused_sentence(report, &code, why);
     let decision = decision.event(Event::ReportRefused { report: report.clone(), code, why: why.clone() });
     if !is_missed(order, report, AttentionKind::ReportRefused) {
         return decision;
     }
-    decision.attention(
-        order,
-        AttentionKind::ReportRefused,
-        format!("{whom} could not be told `{}`: {said}", report.name()),
-    )
+    decision.attention(order, AttentionKind::ReportRefused, sentence)
 }

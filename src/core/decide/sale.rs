@@ -4,7 +4,7 @@ use crate::command::{Counts, PlaceOrder};
 use crate::decide::{Decision, voucher_stock_key};
 use crate::effect::{DeadlineKind, Effect};
 use crate::event::Event;
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PaymentMode};
+use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentMode};
 use crate::order::{AttentionKind, Order, OrderKind, OrderState};
 use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
@@ -96,7 +96,15 @@ pub(super) fn record_payments(order: &Order, entries: &[LedgerEntry]) -> Result<
 /// Facts about money come in any order, and some never come: when more went back than is known to have come in, a person is told.
 pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
     let money = money_after(order, &decision);
-    if money.refunded() <= money.received() {
+    // What the channel names as on its way counts, too; what we have only asked for does not.
+    let is_named = |e: &&LedgerEntry| {
+        e.kind == EntryKind::Refund
+            && e.status == EntryStatus::Pending
+            && e.reference != PRESUMED
+            && !super::payments::is_wanted(e)
+    };
+    let on_its_way = money.ledger.iter().filter(is_named).fold(0_i64, |sum, e| sum.saturating_add(e.amount));
+    if money.refunded().saturating_add(on_its_way) <= money.received() {
         return decision;
     }
     decision.attention(

@@ -2,7 +2,7 @@
 
 use crate::command::{NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};
 use crate::decide::booking::start_ticketing;
-use crate::decide::{Decision, call_backend, date_stock_key, redemption, start_cancel};
+use crate::decide::{Decision, call_backend, date_stock_key, redemption, reports, start_cancel};
 use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
 use crate::event::{Actor, Event};
 use crate::id::{BookingId, ExternalId};
@@ -134,6 +134,40 @@ pub(super) fn record_facts(
     let Some(booking) = order.booking_by_id(id) else {
         return Err(Rejection::new(Why::NotFound, "this order has no such booking"));
     };
+    if is_of_another(booking, facts) {
+        return Ok(reports::astray(order, &actor.name, "its number for the reservation is another one"));
+    }
+    let decision = answer_of_this(order, id, booking, facts, actor, moment)?;
+    Ok(match facts {
+        TicketFacts::Unknown { .. } | TicketFacts::GivenUp { .. } => decision,
+        _ => reports::settle_astray(order, decision),
+    })
+}
+
+/// A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
+fn is_of_another(booking: &Booking, facts: &TicketFacts) -> bool {
+    let told = match facts {
+        TicketFacts::Issued { backend_ref, .. } | TicketFacts::Pending { backend_ref } => backend_ref.as_ref(),
+        TicketFacts::Refused { .. }
+        | TicketFacts::Cancelled
+        | TicketFacts::CancelPending
+        | TicketFacts::CancelRefused { .. }
+        | TicketFacts::Redeemed { .. }
+        | TicketFacts::Unknown { .. }
+        | TicketFacts::GivenUp { .. } => None,
+    };
+    let known = booking.ticketing.backend_ref.as_ref();
+    told.is_some() && known.is_some() && told != known
+}
+
+fn answer_of_this(
+    order: &Order,
+    id: &BookingId,
+    booking: &Booking,
+    facts: &TicketFacts,
+    actor: &Actor,
+    moment: Moment,
+) -> Result<Decision, Rejection> {
     Ok(match facts {
         TicketFacts::Issued { backend_ref, tickets } => {
             issued(order, booking, backend_ref.as_deref(), tickets, moment)?

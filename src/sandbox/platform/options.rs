@@ -104,6 +104,10 @@ pub struct Faults {
     pub api_5xx_times: u32,
     /// So many calls of the bridge are carried out and their answers lost.
     pub api_drop_answers: u32,
+    /// So many calls of the bridge that would change something are answered with a bare yes, and not carried out.
+    pub api_empty_yes: u32,
+    /// So many calls of the bridge are not carried out, and answered with the whole of another trade.
+    pub api_astray: u32,
     /// How calls are answered.
     pub answering: Answering,
     /// Money does not go back at once: each refund waits until it is finished by hand.

@@ -121,6 +121,20 @@ fn whole<T: Trade>(kept: &Kept<T>) -> Value {
     json!({ T::WHOLE: kept.it.told(), "revision": kept.revision })
 }
 
+impl<T: Trade> super::State<T> {
+    /// What is said instead of the truth, where a switch wants it; nothing is carried out, and nothing is remembered under its key.
+    fn lie(&mut self, asked: &Asked) -> Option<(u16, Value)> {
+        if self.faults.api_empty_yes > 0 && !asked.is_question() {
+            self.faults.api_empty_yes -= 1;
+            return Some((200, json!({})));
+        }
+        let other = self.books.trades.iter().find(|(number, _)| **number != asked.number).map(|(_, kept)| whole(kept));
+        let other = other.filter(|_| self.faults.api_astray > 0)?;
+        self.faults.api_astray -= 1;
+        Some((200, other))
+    }
+}
+
 impl<T: Trade> Platform<T> {
     /// Why a call is not looked at: it fails on request, nobody signed it, or its key says nothing.
     fn not_admitted(
@@ -166,6 +180,9 @@ impl<T: Trade> Platform<T> {
                 let sentence = format!("{}: one Idempotency-Key for two different bodies", T::name_of(asked));
                 state.books.violations.push(Violation { number: asked.number.clone(), sentence });
                 return (422, error("idempotency_key_reused"), Vec::new());
+            }
+            if let Some((status, answer)) = state.lie(asked) {
+                return (status, answer, Vec::new());
             }
             let answering = state.faults.answering;
             let mut desk = Desk {

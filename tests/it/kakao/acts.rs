@@ -153,7 +153,8 @@ async fn a_refused_report_is_forgotten_when_the_booking_has_moved_on() {
     bridge.partners.next("/confirm", refused());
     act(&bridge, "confirm", &json!({})).await;
     assert!(is_flagged(&bridge).await);
-    bridge.partners.next("/reject", Outcome::Says(200, json!({})));
+    // A short answer of the platform's own, and about this very reservation.
+    bridge.partners.next("/reject", Outcome::Says(200, json!({"reservation_no": "R1", "status": "CANCELED"})));
     act(&bridge, "decline", &json!({"reason": "full"})).await;
     let order = bridge.booked("R1").await;
     assert_eq!((order.state, order.attention), (OrderState::Cancelled, Vec::new()));

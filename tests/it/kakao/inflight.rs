@@ -63,12 +63,17 @@ fn conflict(revision: u64) -> Value {
     json!({"error": {"code": "revision_conflict"}, "reservation": off("BY_BOOKER"), "revision": revision})
 }
 
+/// The platform's short answer to a cancellation.
+fn gone_there() -> Value {
+    json!({"reservation_no": "R1", "status": "CANCELED"})
+}
+
 #[tokio::test]
 async fn edge_13_a_confirmation_arrives_while_our_cancellation_is_under_way() {
     let now = reservation("R1", "pd_plain", "CONFIRMED");
     let newer = json!({"error": {"code": "revision_conflict"}, "reservation": now, "revision": 2});
     for (name, answer, calls) in
-        [("conflict", Outcome::Says(409, newer), 2), ("taken", Outcome::Says(200, json!({})), 1)]
+        [("conflict", Outcome::Says(409, newer), 2), ("taken", Outcome::Says(200, gone_there()), 1)]
     {
         let bridge = TestBridge::start_kakao(CAN).await;
         let booked = reservation("R1", "pd_plain", "CONFIRMED");
@@ -76,7 +81,7 @@ async fn edge_13_a_confirmation_arrives_while_our_cancellation_is_under_way() {
         bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": 0, "refund_krw": 93_000})));
         bridge.partners.next("R1/cancel", answer);
         // The second attempt, where there is one, is taken.
-        bridge.partners.next("R1/cancel", Outcome::Says(200, json!({})));
+        bridge.partners.next("R1/cancel", Outcome::Says(200, gone_there()));
         bridge.post(&format!("orders/{KAKAO}:R1/cancel"), &json!({"reason": "ill"})).await.expect(200);
         // The first that fits an address is used up: the quote comes before the cancellation.
         let quote = bridge.partners.hold("R1/cancel-quote");

@@ -210,7 +210,7 @@ async fn ops_cancel_by_the_platforms_quote_and_may_lower_the_fee_only() {
         bridge
             .partners
             .next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": quoted, "refund_krw": 93_000 - quoted})));
-        bridge.partners.next("R1/cancel", Outcome::Says(200, json!({})));
+        bridge.partners.next("R1/cancel", Outcome::Says(200, json!({"reservation_no": "R1", "status": "CANCELED"})));
         let mut body = json!({"reason": "guide is ill"});
         if let Some(fee) = asked {
             body["fee"] = json!(fee);

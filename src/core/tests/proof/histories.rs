@@ -205,6 +205,7 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::RecordDoubt { .. }
         | Command::RecordCancellation(_)
         | Command::SyncSnapshot { .. }
+        | Command::RecordAstray { .. }
         | Command::RecordPartnerNumber { .. } => true,
         Command::Redeem(redeem) => redeem.by == RedeemedBy::Gate,
         Command::RecordTicketFacts { facts, .. } => match facts {

@@ -1,0 +1,143 @@
+//! What the channel's books say of what it had said yes to, and of what we hold to be so. A yes that says nothing is believed only once an
+//! event, a look or the books show what came of it; books that show otherwise are told again once, and then shown to a person.
+
+use crate::command::ReportOutcome;
+use crate::decide::mirror::Draft;
+use crate::decide::{Decision, reports};
+use crate::effect::{Effect, Report};
+use crate::event::Event;
+use crate::mirror::{ProofState, Snapshot, Stage};
+use crate::money::{EntryKind, EntryStatus, PRESUMED, PaymentMode};
+use crate::order::{AttentionKind, BookingState, Order};
+
+/// Code of a report that the channel says yes to, and does nothing about.
+pub const NOT_DONE: &str = "not_done";
+/// The same in words.
+pub const NOT_DONE_WHY: &str = "it says yes, and its own books show that nothing was done";
+
+/// One thing on which the channel's books and ours differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// What.
+    pub field: &'static str,
+    /// What we say.
+    pub ours: String,
+    /// What the channel says.
+    pub theirs: String,
+    /// For people.
+    pub sentence: String,
+}
+
+impl Snapshot {
+    /// On what `order` and this answer to a question differ, where the answer is as new as what we know. A difference needs no newer
+    /// count of changes: the books may never have had what we hold to be done.
+    pub fn disagreements(&self, order: &Order) -> Vec<Disagreement> {
+        if !self.is_current(order.mirror.as_deref()) {
+            return Vec::new();
+        }
+        let unproven = order.mirror.iter().flat_map(|mirror| &mirror.unproven).filter_map(denied);
+        self.stage_differs(order).into_iter().chain(self.money_differs(order)).chain(unproven).collect()
+    }
+
+    fn stage_differs(&self, order: &Order) -> Option<Disagreement> {
+        let ours = order.booking.as_ref()?.state;
+        let theirs = self.picture.stage;
+        let agrees = match (ours, theirs) {
+            (BookingState::Requested, Stage::Requested)
+            | (BookingState::Requested | BookingState::Confirmed, Stage::CancelRequested { .. })
+            | (BookingState::Confirmed, Stage::Confirmed)
+            | (BookingState::Rejected | BookingState::Cancelled, Stage::Rejected | Stage::Cancelled) => true,
+            // Ours is the richer information, and what the channel has still to hear of it is on its way, or unproven.
+            (BookingState::Used | BookingState::NoShow, _) => true,
+            _ => false,
+        };
+        let word = |value: Option<serde_json::Value>| {
+            value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        };
+        let (ours, theirs) = (word(serde_json::to_value(ours).ok()), stage_word(theirs).to_owned());
+        let sentence = format!("the channel's books say `{theirs}` where ours say `{ours}`; settle it there");
+        (!agrees).then_some(Disagreement { field: "booking", ours, theirs, sentence })
+    }
+
+    fn money_differs(&self, order: &Order) -> Option<Disagreement> {
+        if order.money.mode != PaymentMode::Ledger || self.sale.payment_mode != PaymentMode::Ledger {
+            return None;
+        }
+        let sum = |entries: &[crate::money::LedgerEntry], named: bool| -> i64 {
+            let is_done = |e: &&crate::money::LedgerEntry| {
+                e.kind == EntryKind::Refund && e.status == EntryStatus::Done && (named || e.reference != PRESUMED)
+            };
+            entries.iter().filter(is_done).fold(0, |sum, e| sum.saturating_add(e.amount))
+        };
+        let (ours, theirs) = (sum(&order.money.ledger, false), sum(&self.entries, true));
+        // What the books hold beyond ours is taken over; only what they do not hold contradicts us.
+        let sentence = format!("{ours} went back by our ledger, and {theirs} by the channel's books; settle it there");
+        let differs = ours > theirs;
+        differs.then(|| Disagreement {
+            field: "refunded",
+            ours: ours.to_string(),
+            theirs: theirs.to_string(),
+            sentence,
+        })
+    }
+}
+
+fn denied(unproven: &crate::mirror::Unproven) -> Option<Disagreement> {
+    let is_told = match unproven.state {
+        ProofState::Told | ProofState::ToldAgain => true,
+        ProofState::Repeating => false,
+    };
+    (is_told && unproven.report != Report::HandOver).then(|| Disagreement {
+        field: "report",
+        ours: format!("`{}` told", unproven.report.name()),
+        theirs: "not done".to_owned(),
+        sentence: format!("the channel said yes to `{}`, and its books show nothing of it", unproven.report.name()),
+    })
+}
+
+fn stage_word(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Requested => "requested",
+        Stage::Confirmed => "confirmed",
+        Stage::CancelRequested { .. } => "cancel_requested",
+        Stage::Rejected => "rejected",
+        Stage::Cancelled => "cancelled",
+        Stage::Used => "used",
+        Stage::NoShow => "no_show",
+    }
+}
+
+/// After an answer to a question was taken over: what it does not show of what the channel had said yes to is told again once, then left
+/// to a person; what else it contradicts is shown.
+pub(super) fn compare(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
+    if !snapshot.is_current(before.mirror.as_deref()) {
+        return;
+    }
+    let told: Vec<_> = draft.order.mirror.iter().flat_map(|mirror| &mirror.unproven).cloned().collect();
+    for unproven in told.iter().filter(|unproven| unproven.report != Report::HandOver) {
+        let report = unproven.report.clone();
+        match unproven.state {
+            ProofState::Told => draft.add(
+                Decision::nothing()
+                    .event(Event::ReportDenied { report: report.clone() })
+                    .effect(Effect::TellChannel { report, not_before: None }),
+            ),
+            ProofState::Repeating => {}
+            ProofState::ToldAgain => {
+                let outcome = ReportOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() };
+                let part = reports::record(&draft.order, &report, &outcome);
+                draft.add(part);
+            }
+        }
+    }
+    let differs = snapshot.stage_differs(&draft.order).or_else(|| snapshot.money_differs(&draft.order));
+    match differs {
+        Some(differs) => draft.flag(AttentionKind::BooksDiffer, differs.sentence),
+        None if draft.order.needs(AttentionKind::BooksDiffer) => {
+            draft.add(Decision::nothing().event(Event::AttentionSettled { kind: AttentionKind::BooksDiffer }));
+        }
+        None => {}
+    }
+    let part = reports::settle_astray(&draft.order, Decision::nothing());
+    draft.add(part);
+}

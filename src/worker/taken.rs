@@ -1,0 +1,154 @@
+//! What a channel's yes is worth. One that says of this very order what came of it is believed; one that says nothing is believed once
+//! the books show it, and books that show otherwise are told again, under the same key, before a person has to look.
+
+use ticketbridge_core::command::{Command, ReportOutcome};
+use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
+use ticketbridge_core::effect::Report;
+use ticketbridge_core::event::Actor;
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{CallResult, Yes};
+use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::{Millis, UnixMillis};
+use ticketbridge_store::{Job, JobEnd};
+
+use crate::engine::EngineError;
+use crate::registry::RegisteredChannel;
+use crate::worker::Worker;
+use crate::worker::settle::Attempt;
+
+/// What an answer that counts has told.
+pub(crate) enum Told {
+    /// The order had changed at the channel before: nothing was carried out.
+    Overtaken {
+        /// How it is now.
+        learned: Vec<Command>,
+    },
+    /// The channel said yes.
+    Taken {
+        /// How plainly.
+        yes: Yes,
+        /// What it says beside the outcome.
+        learned: Vec<Command>,
+    },
+}
+
+/// What the books show of a report that the channel has said yes to.
+enum Shown {
+    /// It has come about.
+    Done,
+    /// Nothing of it.
+    Nothing,
+    /// They could not be asked, or are to show it later.
+    NotYet,
+}
+
+/// When a call was made, how long it took, and how it was answered.
+type Made = (UnixMillis, Millis, Option<u16>);
+
+impl Worker {
+    /// Ends a call to which the channel said yes, or that came too late.
+    pub(crate) async fn taken(
+        &self,
+        job: &Job,
+        report: &Report,
+        order: &Order,
+        channel: &RegisteredChannel,
+        told: Told,
+        made: Made,
+    ) -> Result<(), EngineError> {
+        let attempt = |verdict, summary: &str| Attempt {
+            at: made.0,
+            call: job.call.clone(),
+            took: made.1,
+            status: made.2,
+            verdict,
+            summary: summary.to_owned(),
+        };
+        let (yes, learned) = match told {
+            Told::Overtaken { learned } => {
+                self.take_over(order, channel, learned).await?;
+                let reason = "the order had changed at the channel; decided again".to_owned();
+                let command = self.outcome(job, report, ReportOutcome::Overtaken);
+                let attempt = attempt("overtaken", "the order had changed");
+                return self.settle(job, JobEnd::Dropped { reason }, Some(attempt), vec![command]).await.map(|_| ());
+            }
+            Told::Taken { yes, learned } => (yes, learned),
+        };
+        let has_whole = learned.iter().any(|command| matches!(command, Command::SyncSnapshot { .. }));
+        let now = self.take_over(order, channel, learned).await?;
+        let shown = match yes {
+            Yes::Plain => Shown::Done,
+            Yes::Bare if has_whole && is_wanted(&now, &job.effect) => Shown::Nothing,
+            Yes::Bare if has_whole => Shown::Done,
+            Yes::Bare => self.shown(job, report, now, channel, made.2).await?,
+        };
+        match shown {
+            Shown::Done => {
+                let command = self.outcome(job, report, ReportOutcome::Acknowledged);
+                let attempt = attempt("done", "acknowledged");
+                self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
+            }
+            Shown::NotYet => {
+                let command = self.outcome(job, report, ReportOutcome::Taken);
+                let attempt = attempt("done", "taken; what comes of it is still to be seen");
+                self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
+            }
+            Shown::Nothing if job.read_back => {
+                let attempt = attempt("refused", NOT_DONE_WHY);
+                self.refused(job, report, NOT_DONE.to_owned(), NOT_DONE_WHY.to_owned(), Some(attempt)).await
+            }
+            // It may be late rather than lying: it is asked again before it is told again.
+            Shown::Nothing => {
+                let attempt = attempt("unknown", NOT_DONE_WHY);
+                let mut doubtful = job.clone();
+                doubtful.read_back = true;
+                self.later(&doubtful, report, None, NOT_DONE_WHY.to_owned(), Some(attempt)).await
+            }
+        }
+    }
+
+    /// What is to be seen of a report after a yes that says nothing itself.
+    async fn shown(
+        &self,
+        job: &Job,
+        report: &Report,
+        order: Order,
+        channel: &RegisteredChannel,
+        status: Option<u16>,
+    ) -> Result<Shown, EngineError> {
+        let is_open = |order: &Order| is_wanted(order, &job.effect);
+        let is_uncounted = order.mirror.as_deref().is_some_and(|mirror| mirror.picture.revision == 0);
+        // What is accepted for later is told by an event, unless nobody counts the changes.
+        let comes_later = status == Some(202);
+        let is_known = !is_open(&order) || comes_later;
+        if order.mirror.is_none() || (is_known && !is_uncounted) || (comes_later && *report == Report::HandOver) {
+            return Ok(if is_open(&order) { Shown::NotYet } else { Shown::Done });
+        }
+        let Ok(exchange) = self.ask_how_it_stands(job, report, &order, channel).await else { return Ok(Shown::NotYet) };
+        let CallResult::Done(checked) = exchange.result else { return Ok(Shown::NotYet) };
+        let is_done = checked.done;
+        let now = self.take_over(&order, channel, checked.learned).await?;
+        Ok(match is_done || !is_open(&now) {
+            true => Shown::Done,
+            false if comes_later => Shown::NotYet,
+            false => Shown::Nothing,
+        })
+    }
+
+    /// An answer about something else is none: it is asked again, and a person sees it.
+    pub(crate) async fn astray(
+        &self,
+        job: &Job,
+        report: &Report,
+        why: String,
+        attempt: Attempt,
+        actor: Actor,
+    ) -> Result<(), EngineError> {
+        tracing::error!(order = %job.order, partner = %job.destination, "a partner answered about something else: {why}");
+        metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone()).increment(1);
+        let mut doubtful = job.clone();
+        doubtful.read_back = true;
+        let command = Command::RecordAstray { partner: actor.name.clone(), why: why.clone() };
+        self.later_and(&doubtful, report, None, why, Some(attempt), vec![(actor, command)]).await
+    }
+}
