@@ -288,7 +288,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             }
             order.unheard.retain(|unheard| !makes_up_for(report, &unheard.report));
         }
-        Event::GuestsRevealed { .. } => {}
+        Event::GuestsRevealed { .. } | Event::PictureContested => {}
         Event::ReportRefused { report, .. } => not_heard(order, report, AttentionKind::ReportRefused),
         Event::ReportLeftToPerson { report, .. } => not_heard(order, report, AttentionKind::ToDoByHand),
         Event::ReportDropped { report } => {

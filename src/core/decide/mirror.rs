@@ -79,7 +79,8 @@ pub(super) fn sync(
     }
     if snapshot.can_read_back && snapshot.is_contested_by(order.mirror.as_deref()) {
         let about = order.channel_order_id.clone();
-        draft.decision.effects.push(Effect::ReadBack { channel: order.channel.clone(), about });
+        let question = Effect::ReadBack { channel: order.channel.clone(), about };
+        draft.add(Decision::nothing().event(Event::PictureContested).effect(question));
     }
     payments::merge(&mut draft, snapshot, is_news);
     if is_news {

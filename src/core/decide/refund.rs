@@ -20,6 +20,10 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
     if order.case_by_ref(&application.channel_ref).is_some() {
         return Ok(Decision::nothing());
     }
+    if order.mirror.is_some() {
+        // Its request would stand in the order that it tells: one that does not would never be taken back there.
+        return Err(Rejection::new(Why::NotSupported, "this channel asks for money back by telling the whole order"));
+    }
     let limits = &order.rules.channel;
     let review_by = application.requested_at + limits.review_limit;
     let case = RefundCase {
