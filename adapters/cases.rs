@@ -5,6 +5,9 @@
 //! worded) and `[[call]]` (a call of ours, and what answers to it mean). JSON stands in them as text, because that is what
 //! travels. `order` is a merge patch (RFC 7396) over the order of `fixture.rs`; `inbound` and `value` name the fields that
 //! matter, everything else is compared whole. A case without `headers` is not about signatures and counts as verified.
+//!
+//! What many cases share is written once: `[bodies]` names whole bodies, and a case with `base` is a merge patch (`with`) over one of them;
+//! `order` at the head of a file is a patch over the order of `fixture.rs` under the case's own.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
@@ -12,11 +15,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use ticketbridge_core::effect::Report;
+use ticketbridge_core::id::ProductCode;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{
     Answer, AuthError, CalendarDay, Call, CallResult, Channel, ChannelKind, Context, DecodeError, HttpReply,
-    HttpResponse, Inbound, Message, Query, RawRequest, Verified,
+    HttpResponse, Inbound, Message, Query, RawRequest, StockLeft, Verified,
 };
 use ticketbridge_core::rejection::{Rejection, Why};
 use ticketbridge_core::time::{Date, Millis};
@@ -27,6 +31,10 @@ use crate::{BACKENDS, CHANNELS, fixture};
 #[serde(deny_unknown_fields)]
 struct File {
     settings: toml::Table,
+    #[serde(default)]
+    order: String,
+    #[serde(default)]
+    bodies: BTreeMap<String, String>,
     #[serde(default)]
     case: Vec<Case>,
     #[serde(default)]
@@ -47,6 +55,9 @@ struct Case {
     settings: toml::Table,
     #[serde(default)]
     body: String,
+    base: Option<String>,
+    #[serde(default)]
+    with: String,
     auth_error: Option<String>,
     decode_error: Option<String>,
     inbound: Option<String>,
@@ -82,7 +93,7 @@ struct Day {
 #[serde(deny_unknown_fields)]
 struct Outbound {
     name: String,
-    /// `token`, `decrypt`, `order_query`, or a report as JSON.
+    /// `token`, `decrypt`, `order_query`, `read_back`, `changes`, `stock`, or a report as JSON.
     what: String,
     #[serde(default)]
     settings: toml::Table,
@@ -114,6 +125,8 @@ struct Response {
     after: Option<i64>,
     says: Option<String>,
     value: Option<String>,
+    /// Commands that the answer brings beside the outcome of the report.
+    learned: Option<String>,
 }
 
 fn post() -> String {
@@ -157,6 +170,31 @@ fn order(patch: &str, what: &str) -> Order {
         merge(&mut order, &parse(patch, what));
     }
     serde_json::from_value(order).unwrap_or_else(|error| panic!("{what}: the order: {error}"))
+}
+
+/// Files in which cases share a body have it put together before anything is done with it.
+fn file(path: &Path) -> File {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    for case in &mut file.case {
+        let Some(base) = &case.base else { continue };
+        let whole = file.bodies.get(base).unwrap_or_else(|| panic!("{}: no body is named {base}", path.display()));
+        let mut body = parse(whole, base);
+        if !case.with.is_empty() {
+            merge(&mut body, &parse(&case.with, &case.name));
+        }
+        case.body = body.to_string();
+    }
+    let shared = |own: &mut String, what: &str| {
+        let mut whole = if file.order.is_empty() { json!({}) } else { parse(&file.order, "order") };
+        if !own.is_empty() {
+            merge(&mut whole, &parse(own, what));
+        }
+        *own = whole.to_string();
+    };
+    file.call.iter_mut().for_each(|call| shared(&mut call.order, &call.name));
+    file.case.iter_mut().flat_map(|case| &mut case.reply).for_each(|reply| shared(&mut reply.order, "reply"));
+    file
 }
 
 /// Whether everything that `part` names is in `whole`; lists are compared whole.
@@ -321,6 +359,9 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
         ("token", _) => channel.token_call(&cx),
         ("decrypt", _) => channel.decrypt_call(&order, &cx),
         ("order_query", _) => channel.order_query(&order, &cx),
+        ("read_back", _) => channel.read_back(&order.channel_order_id, &cx),
+        ("changes", _) => channel.list_changes(fixture::NOW, fixture::NOW + Millis::hours(1), Some("c2"), &cx),
+        ("stock", _) => channel.stock_call(&stock_left(&order.product), &cx),
         (other, _) => panic!("no call is called {other}"),
     };
     match (call, &case.error) {
@@ -340,13 +381,26 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             ("decrypt", _) => map(channel.read_decrypted(&order, &got), |g| {
                 in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
             }),
+            ("read_back", _) => map(channel.read_read_back(&got), |it| in_clear(|| json!(it))),
+            ("changes", _) => map(channel.read_changes(&got), |it| {
+                in_clear(|| json!({ "orders": it.orders, "unread": it.unread, "next": it.next }))
+            }),
+            ("stock", _) => map(channel.read_stock(&got), |()| Value::Null),
             _ => map(
                 channel.read_order_query(&order, &got),
                 |v| json!({ "known": v.known, "state": v.state, "paid": v.paid, "refunded": v.refunded, "quantity": v.quantity }),
             ),
         };
         check_result(response, result);
+        if let (Some(expected), Some(report)) = (&response.learned, &report) {
+            let learned = in_clear(|| json!(channel.learned(report, &order, &got)));
+            assert_part(&parse(expected, "learned"), &learned, "learned");
+        }
     }
+}
+
+fn stock_left(product: &ProductCode) -> StockLeft<'_> {
+    StockLeft { product, date: Date::parse("2026-12-13").unwrap(), left: 7, as_of: fixture::NOW, listing: None }
 }
 
 fn check_call(case: &Outbound, call: &Call) {
@@ -424,8 +478,7 @@ fn channels_do_what_their_cases_record() {
         let files = files(&folder().join(kind.name).join("cases"));
         assert!(!files.is_empty(), "{} has no recorded cases", kind.name);
         for path in files {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let file = file(&path);
             for case in &file.case {
                 let run = std::panic::AssertUnwindSafe(|| run_case(kind, &file.settings, case));
                 failures.extend(named(&path, &case.name, run));
@@ -504,7 +557,7 @@ fn a_list_is_never_taken_for_an_object() {
     for kind in CHANNELS {
         let mut refused = 0;
         for path in files(&folder().join(kind.name).join("cases")) {
-            let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let file = file(&path);
             for case in &file.case {
                 let run = std::panic::AssertUnwindSafe(|| refused += run_lists_for_objects(kind, &file.settings, case));
                 failures.extend(named(&path, &case.name, run));

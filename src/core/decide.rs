@@ -15,6 +15,7 @@ mod sale;
 mod settlement;
 mod ticketing;
 
+pub(crate) use mirror::quote_holds;
 pub use ticketing::dates_demanded;
 
 use crate::command::{Command, Counts, PlaceOrder};

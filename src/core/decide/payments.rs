@@ -1,6 +1,6 @@
 //! Payments one by one, where a channel names them: merged by their numbers, returned alone, collected by link.
 
-use crate::decide::mirror::{Draft, fee_entry};
+use crate::decide::mirror::{Draft, ask_price_again, fee_entry};
 use crate::decide::{Decision, sale};
 use crate::effect::{Effect, Report};
 use crate::event::Event;
@@ -90,7 +90,9 @@ pub(super) fn settle_up(draft: &mut Draft, off: Option<&CalledOff>, now: UnixMil
     let named: i64 =
         money.ledger.iter().filter(|e| e.kind == EntryKind::Refund && e.reference != PRESUMED).map(|e| e.amount).sum();
     let missing = off.returns.unwrap_or(money.received() - off.fee).min(money.received()) - named;
-    let fee = off.fee.min(money.received() - named.max(off.returns.unwrap_or(0).min(money.received()))).max(0);
+    // A return that did not work keeps nothing for the seller.
+    let going = money.refunded() + money.refund_pending();
+    let fee = off.fee.min(money.received() - going.max(off.returns.unwrap_or(0).min(money.received()))).max(0);
     let known_fee = money.fee();
     if missing > 0 && !money.presumes_refund() {
         let entry = LedgerEntry {
@@ -235,6 +237,7 @@ pub(super) fn return_payments(
             open -= part;
         }
     }
+    ask_price_again(&mut draft, order);
     Ok(draft.decision)
 }
 

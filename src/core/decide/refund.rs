@@ -245,7 +245,7 @@ pub(super) fn withdraw(order: &Order, channel_ref: &str) -> Result<Decision, Rej
 }
 
 /// The guest keeps the booking. Tickets that were held back go out now; what the back-end was asked to make void is missed.
-fn kept_tickets(order: &Order) -> Decision {
+pub(super) fn kept_tickets(order: &Order) -> Decision {
     let Some(booking) = order.active_booking() else { return Decision::nothing() };
     let t = &booking.ticketing;
     match t.state {

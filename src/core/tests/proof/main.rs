@@ -10,4 +10,6 @@ mod refund_matrix;
 mod regressions;
 mod support;
 mod tale;
+mod whole_histories;
+mod whole_model;
 mod whole_regressions;

@@ -241,6 +241,24 @@ impl Platform {
     pub(crate) fn received(&self) -> i64 {
         self.payments.iter().map(|payment| payment.amount).sum()
     }
+    /// All that went back.
+    pub(crate) fn returned(&self) -> i64 {
+        self.sum(EntryStatus::Done)
+    }
+    /// All that is on its way back.
+    pub(crate) fn returning(&self) -> i64 {
+        self.sum(EntryStatus::Pending)
+    }
+    fn sum(&self, status: EntryStatus) -> i64 {
+        let backs = self.payments.iter().flat_map(|payment| &payment.backs);
+        backs.filter(|back| back.status == status).map(|back| back.amount).sum()
+    }
+    /// What calling off costs now, of `base`.
+    pub(crate) fn fee_of(&self, base: i64, now: UnixMillis) -> i64 {
+        let held = self.received() - self.returned() - self.returning();
+        policy(self.terms).map_or(held, |policy| policy.fee(base, held, false, now))
+    }
+
     fn sale(&self) -> Sale {
         Sale {
             channel_order_id: NUMBER.into(),

@@ -66,6 +66,11 @@ impl Tale {
         self.story.tell(&platform(), &told(snapshot));
         self
     }
+    /// The platform is asked how the order stands.
+    pub(crate) fn hears_answer(&mut self) -> &mut Self {
+        let snapshot = self.there.answer();
+        self.hears(snapshot)
+    }
     /// Somebody of ours acts.
     pub(crate) fn ops(&mut self, command: &Command) -> &mut Self {
         self.story.tell(&ops(), command);
