@@ -21,6 +21,8 @@ mod databases;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
+mod forgery;
+#[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod idempotency;
@@ -62,5 +64,7 @@ mod snapshot;
 mod statements;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod time_limits;
 #[cfg(test)]
 mod tripstore;
