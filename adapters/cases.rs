@@ -69,6 +69,9 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct Reply {
     answer: String,
+    /// The file's own patch, before this one's.
+    #[serde(skip)]
+    shared: String,
     #[serde(default)]
     order: String,
     why: Option<String>,
@@ -97,6 +100,9 @@ struct Outbound {
     what: String,
     #[serde(default)]
     settings: toml::Table,
+    /// The file's own patch, before this one's.
+    #[serde(skip)]
+    shared: String,
     #[serde(default)]
     order: String,
     token: Option<String>,
@@ -164,9 +170,9 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-fn order(patch: &str, what: &str) -> Order {
+fn order(patches: [&str; 2], what: &str) -> Order {
     let mut order = in_clear(|| serde_json::to_value(fixture::order()).unwrap());
-    if !patch.is_empty() {
+    for patch in patches.into_iter().filter(|patch| !patch.is_empty()) {
         merge(&mut order, &parse(patch, what));
     }
     serde_json::from_value(order).unwrap_or_else(|error| panic!("{what}: the order: {error}"))
@@ -185,15 +191,8 @@ fn file(path: &Path) -> File {
         }
         case.body = body.to_string();
     }
-    let shared = |own: &mut String, what: &str| {
-        let mut whole = if file.order.is_empty() { json!({}) } else { parse(&file.order, "order") };
-        if !own.is_empty() {
-            merge(&mut whole, &parse(own, what));
-        }
-        *own = whole.to_string();
-    };
-    file.call.iter_mut().for_each(|call| shared(&mut call.order, &call.name));
-    file.case.iter_mut().flat_map(|case| &mut case.reply).for_each(|reply| shared(&mut reply.order, "reply"));
+    file.call.iter_mut().for_each(|call| call.shared.clone_from(&file.order));
+    file.case.iter_mut().flat_map(|case| &mut case.reply).for_each(|reply| reply.shared.clone_from(&file.order));
     file
 }
 
@@ -312,7 +311,7 @@ fn run_case(kind: &ChannelKind, base: &toml::Table, case: &Case) {
 }
 
 fn run_reply(channel: &dyn Channel, case: &Case, read: &Read, reply: &Reply) {
-    let order = order(&reply.order, "reply");
+    let order = order([&reply.shared, &reply.order], "reply");
     let inbound = match read {
         Read::Inbound(inbound) => Some(inbound.as_ref()),
         _ => None,
@@ -350,7 +349,7 @@ fn day(day: &Day) -> CalendarDay {
 
 fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
     let channel = build(kind, base, &case.settings);
-    let order = order(&case.order, &case.name);
+    let order = order([&case.shared, &case.order], &case.name);
     let cx = Context { access_token: case.token.as_deref(), ..fixture::context() };
     let report =
         case.what.starts_with('{').then(|| serde_json::from_value::<Report>(parse(&case.what, "what")).unwrap());

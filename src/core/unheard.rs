@@ -40,7 +40,14 @@ impl Order {
 pub(crate) fn is_missed(order: &Order, report: &Report, kind: AttentionKind) -> bool {
     let Some(mirror) = order.mirror.as_deref() else { return true };
     if kind == AttentionKind::ToDoByHand {
-        return is_asked_for(order, report);
+        let stands = match report {
+            Report::RefundApproved { .. } | Report::RefundRejected { .. } => {
+                !order.is_over() && matches!(mirror.picture.stage, Stage::CancelRequested { .. })
+            }
+            Report::LinkRevoked { id } => !link_has_ended(mirror, id),
+            _ => true,
+        };
+        return stands && is_asked_for(order, report);
     }
     match report {
         Report::BookingAccepted { booking } | Report::BookingDeclined { booking, .. } => {

@@ -349,6 +349,8 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     for link in links {
         let Some(id) = link.id.as_deref() else { continue };
         let told = snapshot.link.as_ref().filter(|news| news.id == id).map(|news| news.state);
+        // One that is over is not alive again because the guest still had it open.
+        let told = told.filter(|state| *state != LinkState::Live || link.is_live());
         let state = told.or((link.is_live() && paid(id)).then_some(LinkState::Paid)).unwrap_or(link.state);
         if state != link.state {
             draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link } }));

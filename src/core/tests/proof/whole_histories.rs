@@ -59,11 +59,11 @@ enum Step {
 
 fn stage() -> impl Strategy<Value = Stage> {
     prop_oneof![
-        Just(Stage::Requested),
+        1 => Just(Stage::Requested),
         2 => Just(Stage::Confirmed),
-        any::<bool>().prop_map(|confirmed| Stage::CancelRequested { confirmed }),
-        Just(Stage::Used),
-        Just(Stage::NoShow),
+        1 => any::<bool>().prop_map(|confirmed| Stage::CancelRequested { confirmed }),
+        1 => Just(Stage::Used),
+        1 => Just(Stage::NoShow),
     ]
 }
 fn status() -> impl Strategy<Value = EntryStatus> {

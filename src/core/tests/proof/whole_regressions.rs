@@ -1,7 +1,7 @@
 //! Faults that were found by the proofs of orders that their platform tells whole, each by the shortest story that shows it.
 
 use ticketbridge_core::command::{ReportOutcome, TicketFacts};
-use ticketbridge_core::mirror::Stage;
+use ticketbridge_core::mirror::{LinkState, Stage};
 use ticketbridge_core::money::EntryStatus;
 use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, RefundSource, RefundState};
 use ticketbridge_core::wanted::is_wanted;
@@ -143,4 +143,41 @@ fn a_return_that_failed_does_not_eat_the_fee() {
     tale.tells(|p| p.call_off(Stage::Cancelled, CancelReason::RefundedBeforeUse, 9_000, EntryStatus::Done));
     let money = &tale.order().money;
     assert_eq!((money.refunded(), money.fee(), money.refund_pending()), (81_000, 9_000, 0));
+}
+
+/// Two links lived, and the core stopped: the guest had opened the old one while ops sent a new one.
+#[test]
+fn a_link_that_was_taken_back_does_not_live_again_because_it_was_opened() {
+    let mut tale = Tale::paid(Whole { asks_us: false, auto: true, ..PACKAGE });
+    let expires_at = tale.now + Millis::hours(24);
+    let send = Command::SendPaymentLink { amount: None, expires_at };
+    tale.ops(&send);
+    let key = |tale: &Tale| {
+        let links = tale.order().mirror.as_ref().map(|m| m.links.clone()).unwrap_or_default();
+        links.last().map(|link| link.key.clone()).unwrap_or_default()
+    };
+    let made = |key, id: &str| Command::RecordPaymentLink { key, id: id.to_owned(), url: None };
+    let first = made(key(&tale), "L1");
+    tale.tell(&platform(), &first);
+    tale.ops(&send);
+    let second = made(key(&tale), "L2");
+    tale.tell(&platform(), &second);
+    tale.there.changed();
+    let opened = link_news(tale.there.snapshot(), "L1", LinkState::Live);
+    tale.hears(opened);
+    let mirror = tale.order().mirror.clone().expect("the order is told whole");
+    assert_eq!(mirror.live_link().and_then(|link| link.id.as_deref()), Some("L2"));
+}
+
+/// What a person had to do at the platform is done once the platform says so.
+#[test]
+fn a_task_of_a_person_there_ends_when_the_platform_says_that_it_is_done() {
+    let mut tale = Tale::paid(Whole { asks_us: false, auto: true, ..PACKAGE });
+    tale.facts(issued("T-1"));
+    tale.tells(|p| p.reach(Stage::CancelRequested { confirmed: true }));
+    tale.rejected();
+    tale.ended("refund_rejected", ReportOutcome::LeftToPerson { what: "refuse the cancellation".to_owned() });
+    assert!(tale.flagged(AttentionKind::ToDoByHand));
+    tale.tells(|p| p.reach(Stage::Confirmed));
+    assert!(!tale.flagged(AttentionKind::ToDoByHand), "{:?}", tale.order().attention);
 }

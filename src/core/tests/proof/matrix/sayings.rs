@@ -211,7 +211,12 @@ pub(super) fn told_by_platform(tale: &Tale) -> Vec<Saying> {
             .snapshot(),
         ),
     );
-    for (name, state) in [("paid", LinkState::Paid), ("expired", LinkState::Expired), ("revoked", LinkState::Revoked)] {
+    for (name, state) in [
+        ("opened", LinkState::Live),
+        ("paid", LinkState::Paid),
+        ("expired", LinkState::Expired),
+        ("revoked", LinkState::Revoked),
+    ] {
         add(&format!("link L1 {name}"), told(link_news(after(&Platform::changed).snapshot(), "L1", state)));
     }
     let mut doubtful = after(&Platform::changed).snapshot();

@@ -230,7 +230,8 @@ fn links_agree(_: &Search, w: &World) -> bool {
     let here: Vec<_> = w.order.mirror.iter().flat_map(|m| &m.links).filter(|link| link.id.is_some()).collect();
     let alike = here.iter().all(|link| {
         let there = w.there.links.iter().find(|(id, _)| Some(id) == link.id.as_ref());
-        there.is_none_or(|(_, state)| (*state == LinkState::Live) == (link.state == LinkState::Live))
+        // That one has ended is told by its event alone: where that is lost, its time ends it here.
+        there.is_none_or(|(_, state)| *state != LinkState::Live || link.state == LinkState::Live)
     });
     !w.is_quiet() || alike || w.needs_any(&DIFFER)
 }
