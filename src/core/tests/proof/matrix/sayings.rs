@@ -1,7 +1,7 @@
 //! Everything that can be said to an order of such a platform, and to one of another: by the platform, in answer to our calls, by people, by
 //! the back-end, the gate and the clock.
 
-use ticketbridge_core::command::{Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
+use ticketbridge_core::command::{RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
 use ticketbridge_core::effect::DeadlineKind;
 use ticketbridge_core::mirror::{LinkState, Stage};
 use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
@@ -403,6 +403,9 @@ pub(super) fn foreign(tale: &Tale) -> Vec<Saying> {
         add(&format!("record_refund: {name}"), Command::RecordRefund(told));
     }
     add("record_cancellation", Command::RecordCancellation(cancellation(target, now)));
+    let refused = RecordRejection { target: target.into(), channel_ref: None, at: None };
+    add("record_rejection", Command::RecordRejection(refused));
+    add("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".to_owned() });
     all
 }
 
@@ -434,6 +437,7 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
             "record_payment_link",
             Command::RecordPaymentLink { key: "lnk_none".to_owned(), id: "L1".to_owned(), url: None },
         ),
+        channel("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".to_owned() }),
         channel("record_partner_number", Command::RecordPartnerNumber { number: "YB-1".to_owned() }),
     ]
 }
