@@ -5,6 +5,9 @@
 //! worded) and `[[call]]` (a call of ours, and what answers to it mean). JSON stands in them as text, because that is what
 //! travels. `order` is a merge patch (RFC 7396) over the order of `fixture.rs`; `inbound` and `value` name the fields that
 //! matter, everything else is compared whole. A case without `headers` is not about signatures and counts as verified.
+//!
+//! What many cases share is written once: `[bodies]` names whole bodies, and a case with `base` is a merge patch (`with`) over one of them;
+//! `order` at the head of a file is a patch over the order of `fixture.rs` under the case's own.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Deserialize;
@@ -12,6 +15,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use ticketbridge_core::effect::Report;
+use ticketbridge_core::id::ProductCode;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{
@@ -27,6 +31,10 @@ use crate::{BACKENDS, CHANNELS, fixture};
 #[serde(deny_unknown_fields)]
 struct File {
     settings: toml::Table,
+    #[serde(default)]
+    order: String,
+    #[serde(default)]
+    bodies: BTreeMap<String, String>,
     #[serde(default)]
     case: Vec<Case>,
     #[serde(default)]
@@ -61,6 +69,9 @@ struct Case {
     settings: toml::Table,
     #[serde(default)]
     body: String,
+    base: Option<String>,
+    #[serde(default)]
+    with: String,
     auth_error: Option<String>,
     decode_error: Option<String>,
     inbound: Option<String>,
@@ -72,6 +83,9 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct Reply {
     answer: String,
+    /// The file's own patch, before this one's.
+    #[serde(skip)]
+    shared: String,
     #[serde(default)]
     order: String,
     why: Option<String>,
@@ -96,10 +110,13 @@ struct Day {
 #[serde(deny_unknown_fields)]
 struct Outbound {
     name: String,
-    /// `token`, `decrypt`, `order_query`, or a report as JSON.
+    /// `token`, `decrypt`, `order_query`, `read_back`, `changes`, `stock`, or a report as JSON.
     what: String,
     #[serde(default)]
     settings: toml::Table,
+    /// The file's own patch, before this one's.
+    #[serde(skip)]
+    shared: String,
     #[serde(default)]
     order: String,
     token: Option<String>,
@@ -128,6 +145,8 @@ struct Response {
     after: Option<i64>,
     says: Option<String>,
     value: Option<String>,
+    /// Commands that the answer brings beside the outcome of the report.
+    learned: Option<String>,
 }
 
 fn post() -> String {
@@ -165,12 +184,30 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-fn order(patch: &str, what: &str) -> Order {
+fn order(patches: [&str; 2], what: &str) -> Order {
     let mut order = in_clear(|| serde_json::to_value(fixture::order()).unwrap());
-    if !patch.is_empty() {
+    for patch in patches.into_iter().filter(|patch| !patch.is_empty()) {
         merge(&mut order, &parse(patch, what));
     }
     serde_json::from_value(order).unwrap_or_else(|error| panic!("{what}: the order: {error}"))
+}
+
+/// Files in which cases share a body have it put together before anything is done with it.
+fn file(path: &Path) -> File {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    for case in &mut file.case {
+        let Some(base) = &case.base else { continue };
+        let whole = file.bodies.get(base).unwrap_or_else(|| panic!("{}: no body is named {base}", path.display()));
+        let mut body = parse(whole, base);
+        if !case.with.is_empty() {
+            merge(&mut body, &parse(&case.with, &case.name));
+        }
+        case.body = body.to_string();
+    }
+    file.call.iter_mut().for_each(|call| call.shared.clone_from(&file.order));
+    file.case.iter_mut().flat_map(|case| &mut case.reply).for_each(|reply| reply.shared.clone_from(&file.order));
+    file
 }
 
 /// Whether everything that `part` names is in `whole`; lists are compared whole.
@@ -288,7 +325,7 @@ fn run_case(kind: &ChannelKind, base: &toml::Table, case: &Case) {
 }
 
 fn run_reply(channel: &dyn Channel, case: &Case, read: &Read, reply: &Reply) {
-    let order = order(&reply.order, "reply");
+    let order = order([&reply.shared, &reply.order], "reply");
     let inbound = match read {
         Read::Inbound(inbound) => Some(inbound.as_ref()),
         _ => None,
@@ -326,7 +363,7 @@ fn day(day: &Day) -> CalendarDay {
 
 fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
     let channel = build(kind, base, &case.settings);
-    let order = order(&case.order, &case.name);
+    let order = order([&case.shared, &case.order], &case.name);
     let cx = Context { access_token: case.token.as_deref(), ..fixture::context() };
     let report =
         case.what.starts_with('{').then(|| serde_json::from_value::<Report>(parse(&case.what, "what")).unwrap());
@@ -335,6 +372,9 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
         ("token", _) => channel.token_call(&cx),
         ("decrypt", _) => channel.decrypt_call(&order, &cx),
         ("order_query", _) => channel.order_query(&order, &cx),
+        ("read_back", _) => channel.read_back(&order.channel_order_id, &cx),
+        ("changes", _) => channel.list_changes(fixture::NOW, fixture::NOW + Millis::hours(1), Some("c2"), &cx),
+        ("stock", _) => channel.stock_call(&stock_left(&order.product), &cx),
         (other, _) => panic!("no call is called {other}"),
     };
     match (call, &case.error) {
@@ -354,12 +394,21 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             ("decrypt", _) => map(channel.read_decrypted(&order, &got), |g| {
                 in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
             }),
+            ("read_back", _) => map(channel.read_read_back(&got), |it| in_clear(|| json!(it))),
+            ("changes", _) => map(channel.read_changes(&got), |it| {
+                in_clear(|| json!({ "orders": it.orders, "unread": it.unread, "next": it.next }))
+            }),
+            ("stock", _) => map(channel.read_stock(&got), |()| Value::Null),
             _ => map(
                 channel.read_order_query(&order, &got),
                 |v| json!({ "known": v.known, "state": v.state, "paid": v.paid, "refunded": v.refunded, "quantity": v.quantity }),
             ),
         };
         check_result(response, result);
+        if let (Some(expected), Some(report)) = (&response.learned, &report) {
+            let learned = in_clear(|| json!(channel.learned(report, &order, &got)));
+            assert_part(&parse(expected, "learned"), &learned, "learned");
+        }
     }
 }
 
@@ -405,6 +454,10 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
         }
         check_result(response, result);
     }
+}
+
+fn stock_left(product: &ProductCode) -> StockLeft<'_> {
+    StockLeft { product, date: Date::parse("2026-12-13").unwrap(), left: 7, as_of: fixture::NOW, listing: None }
 }
 
 fn check_call(case: &Outbound, call: &Call) {
@@ -484,8 +537,7 @@ fn channels_do_what_their_cases_record() {
         let files = files(&folder().join(kind.name).join("cases"));
         assert!(!files.is_empty(), "{} has no recorded cases", kind.name);
         for path in files {
-            let text = std::fs::read_to_string(&path).unwrap();
-            let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let file = file(&path);
             for case in &file.case {
                 let run = std::panic::AssertUnwindSafe(|| run_case(kind, &file.settings, case));
                 failures.extend(named(&path, &case.name, run));
@@ -568,7 +620,7 @@ fn a_list_is_never_taken_for_an_object() {
     for kind in CHANNELS {
         let mut refused = 0;
         for path in files(&folder().join(kind.name).join("cases")) {
-            let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+            let file = file(&path);
             for case in &file.case {
                 let run = std::panic::AssertUnwindSafe(|| refused += run_lists_for_objects(kind, &file.settings, case));
                 failures.extend(named(&path, &case.name, run));

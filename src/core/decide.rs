@@ -16,6 +16,7 @@ mod sale;
 mod settlement;
 mod ticketing;
 
+pub(crate) use mirror::quote_holds;
 pub use proof::{Disagreement, NOT_DONE, NOT_DONE_WHY};
 pub use ticketing::dates_demanded;
 

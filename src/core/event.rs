@@ -312,6 +312,8 @@ pub enum Event {
         /// First and last day on which it admits.
         dates: (Option<Date>, Option<Date>),
     },
+    /// The channel told two things of which only one can hold, and does not count its changes: it is asked which.
+    PictureContested,
     /// We asked the channel for a change; nothing has changed yet.
     Proposed {
         /// What we want.
@@ -471,6 +473,7 @@ impl Event {
             Event::ReportAcknowledged { .. } => "report_acknowledged",
             Event::ReportRefused { .. } => "report_refused",
             Event::PictureTaken { .. } => "picture_taken",
+            Event::PictureContested => "picture_contested",
             Event::Proposed { .. } => "proposed",
             Event::ProposalEnded { .. } => "proposal_ended",
             Event::PaymentLinkChanged { .. } => "payment_link_changed",

@@ -306,7 +306,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                 unproven.state = ProofState::Repeating;
             }
         }),
-        Event::GuestsRevealed { .. } => {}
+        Event::GuestsRevealed { .. } | Event::PictureContested => {}
         Event::ReportRefused { report, code, why } => {
             if *report == Report::HandOver && code == NOT_DONE {
                 with_mirror(order, |m| m.handed_over = false);
@@ -374,11 +374,12 @@ fn picture(order: &mut Order, mirror: &Mirror, sale: &Sale, (first, last): (Opti
     let erased = order.mirror.is_some() && order.buyer == Person::default();
     let buyer = if erased { Person::default() } else { sale.buyer.clone() };
     let moved = order.mirror.as_ref().is_none_or(|known| known.picture.stage != mirror.picture.stage);
-    if moved {
-        clear(order, AttentionKind::ToDoByHand);
-    }
     let moved_price = order.money.due != sale.due;
     order.mirror = Some(Box::new(mirror.clone()));
+    // What a person still has to do there stays a task of hers.
+    if moved && !order.misses_any(AttentionKind::ToDoByHand) {
+        clear(order, AttentionKind::ToDoByHand);
+    }
     order.is_stub = false;
     order.placed_at = sale.placed_at;
     order.quantity = sale.quantity;

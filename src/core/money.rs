@@ -118,6 +118,10 @@ impl Money {
     pub fn refund_pending(&self) -> i64 {
         self.sum(EntryKind::Refund, EntryStatus::Pending)
     }
+    /// What came in and neither went back nor is on its way back: all that can still be kept or returned.
+    pub fn left(&self) -> i64 {
+        self.received() - self.refunded() - self.refund_pending()
+    }
     /// Kept as a fee.
     pub fn fee(&self) -> i64 {
         self.sum(EntryKind::Fee, EntryStatus::Done)

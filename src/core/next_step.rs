@@ -47,7 +47,7 @@ fn answer_request(order: &Order, mirror: &Mirror, booking: &Booking) -> Option<C
     if let Some(reason) = &mirror.not_for_sale {
         return decline_unless_refused(order, booking, reason);
     }
-    let paid = order.money.received() - order.money.refunded() >= mirror.picture.accept_needs;
+    let paid = order.money.left() >= mirror.picture.accept_needs;
     // Nor does policy accept what somebody wanted declined.
     let answered_before =
         order.was_unheard(|report| matches!(report, Report::BookingAccepted { .. } | Report::BookingDeclined { .. }));
@@ -272,8 +272,8 @@ fn apply_parked_redemption(order: &Order, now: UnixMillis) -> Option<Command> {
     let parked = order.parked_redemption.as_ref()?;
     let booking = order.active_booking().filter(|b| b.id == parked.booking && b.state == BookingState::Confirmed)?;
     let ticketed = matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
-        || (booking.ticketing.state == TicketingState::CancelRefused && order.case_under_review().is_none());
+        || (booking.ticketing.state == TicketingState::CancelRefused && order.case_before_use().is_none());
     let has_come = booking.visit_date.is_none_or(|date| order.rules.channel.time_zone.date_of(now) >= date);
-    (ticketed && has_come && order.case_under_review().is_none())
+    (ticketed && has_come && order.case_before_use().is_none())
         .then(|| Command::Redeem(Redeem { booking: Some(parked.booking.clone()), at: parked.at, by: RedeemedBy::Gate }))
 }

@@ -523,6 +523,12 @@ impl Order {
     pub fn case_under_review(&self) -> Option<&RefundCase> {
         self.refund_case.as_ref().filter(|c| c.is_under_review())
     }
+    /// The refund case that stands between the booking and its use: under review; or approved, and not yet carried out by a channel that
+    /// ends the booking itself.
+    pub fn case_before_use(&self) -> Option<&RefundCase> {
+        let ends_it_there = self.mirror.is_some();
+        self.refund_case.as_ref().filter(|case| case.is_under_review() || (ends_it_there && case.is_open()))
+    }
     /// Any booking, current or past, by the channel's number.
     pub fn booking_by_ref(&self, reference: &ExternalId) -> Option<&Booking> {
         self.booking.iter().chain(self.past_bookings.iter()).find(|b| &b.channel_booking_id == reference)

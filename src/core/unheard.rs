@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::effect::Report;
 use crate::mirror::{LinkState, Mirror, Stage};
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
-use crate::wanted::is_report_wanted;
+use crate::wanted::is_asked_for;
 
 /// The flags that stand for such reports.
 pub(crate) const UNHEARD: [AttentionKind; 2] = [AttentionKind::ReportRefused, AttentionKind::ToDoByHand];
@@ -58,7 +58,14 @@ impl Order {
 pub(crate) fn is_missed(order: &Order, report: &Report, kind: AttentionKind) -> bool {
     let Some(mirror) = order.mirror.as_deref() else { return true };
     if kind == AttentionKind::ToDoByHand {
-        return is_report_wanted(order, report);
+        let stands = match report {
+            Report::RefundApproved { .. } | Report::RefundRejected { .. } => {
+                !order.is_over() && matches!(mirror.picture.stage, Stage::CancelRequested { .. })
+            }
+            Report::LinkRevoked { id } => !link_has_ended(mirror, id),
+            _ => true,
+        };
+        return stands && is_asked_for(order, report);
     }
     match report {
         Report::BookingAccepted { booking } | Report::BookingDeclined { booking, .. } => {

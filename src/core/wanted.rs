@@ -1,5 +1,6 @@
 //! Whether an effect that was decided earlier is still wanted when its turn comes. A row that is not is closed without a call.
 
+use crate::decide::quote_holds;
 use crate::effect::{Effect, Report, TicketOp};
 use crate::mirror::{LinkState, Proposal};
 use crate::money::EntryStatus;
@@ -44,6 +45,16 @@ pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
 }
 
 pub(crate) fn is_report_wanted(order: &Order, report: &Report) -> bool {
+    let fits = match report {
+        // Its figures are those of the quote; what has changed since is quoted again.
+        Report::CancelWanted { fee, refund, .. } => quote_holds(order, *fee, *refund),
+        _ => true,
+    };
+    fits && is_asked_for(order, report)
+}
+
+/// Whether what the report asks for is what we want, whatever its figures.
+pub(crate) fn is_asked_for(order: &Order, report: &Report) -> bool {
     match report {
         Report::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {
             matches!(b.state, BookingState::Confirmed | BookingState::Used)

@@ -4,11 +4,11 @@
 //! adds its money and nothing else.
 
 use crate::command::ReportOutcome;
-use crate::decide::{Decision, date_stock_key, disarm, payments, proof, ticketing};
+use crate::decide::{Decision, date_stock_key, disarm, payments, proof, refund, ticketing};
 use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::{Actor, Event, EventRecord};
 use crate::evolve::evolve;
-use crate::mirror::{CalledOff, Mirror, Part, Payment, Proposal, Snapshot, Stage, accepted_off_sale};
+use crate::mirror::{CalledOff, Line, Mirror, Part, Payment, Proposal, Snapshot, Stage, accepted_off_sale};
 use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
     AttentionKind, BookingState, CancelReason, Order, OrderState, RefundCase, RefundIntent, RefundKind, RefundSource,
@@ -76,7 +76,8 @@ pub(super) fn sync(
     }
     if snapshot.can_read_back && snapshot.is_contested_by(order.mirror.as_deref()) {
         let about = order.channel_order_id.clone();
-        draft.decision.effects.push(Effect::ReadBack { channel: order.channel.clone(), about });
+        let question = Effect::ReadBack { channel: order.channel.clone(), about };
+        draft.add(Decision::nothing().event(Event::PictureContested).effect(question));
     }
     payments::merge(&mut draft, snapshot, is_news);
     if is_news {
@@ -93,6 +94,7 @@ pub(super) fn sync(
         confirmed(&mut draft, moment);
     }
     payments::unexpected(&mut draft, order, snapshot, moment);
+    ask_price_again(&mut draft, order);
     if is_news {
         payments::follow_links(&mut draft, snapshot);
     }
@@ -266,11 +268,11 @@ fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Called
 fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&CalledOff>, moment: Moment) {
     match stage {
         Stage::Requested => {
-            withdraw_case(draft);
+            stay(draft);
             wait_for_decision(draft);
         }
         Stage::Confirmed => {
-            withdraw_case(draft);
+            stay(draft);
             confirmed(draft, moment);
         }
         Stage::CancelRequested { confirmed: was_confirmed } => {
@@ -424,7 +426,7 @@ fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&CalledOff>, mome
         requested_at: since,
         review_by,
         // What is kept is ours to say here, up to all of it.
-        channel_fee: (order.money.received() - order.money.refunded()).max(0),
+        channel_fee: order.money.left().max(0),
         fee: None,
         intent: RefundIntent::Undecided,
         decided_by: None,
@@ -446,6 +448,16 @@ fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&CalledOff>, mome
         part = part.event(Event::ProposalEnded { agreed: false });
     }
     draft.add(part);
+}
+
+/// The guest stays after all: tickets that were made void for the refund are missed.
+fn stay(draft: &mut Draft) {
+    let had_case = draft.order.refund_case.as_ref().is_some_and(RefundCase::is_open);
+    withdraw_case(draft);
+    if had_case {
+        let part = refund::kept_tickets(&draft.order);
+        draft.add(part);
+    }
 }
 
 fn withdraw_case(draft: &mut Draft) {
@@ -511,7 +523,12 @@ fn end_proposal(draft: &mut Draft) {
         (Some(Proposal::Decline { .. }), state) => state == BookingState::Rejected,
         (Some(Proposal::Cancel { .. }), state) => state == BookingState::Cancelled,
     };
+    let still_waits = booking.state == BookingState::Requested;
     draft.add(Decision::nothing().event(Event::ProposalEnded { agreed }));
+    if still_waits {
+        // Only a part of it was called off; the rest is still to be decided.
+        wait_for_decision(draft);
+    }
 }
 
 /// A partner's system hears of an order once, and again when what it was told has changed.
@@ -550,7 +567,7 @@ pub(super) fn accept(order: &Order, mirror: &Mirror) -> Result<Decision, Rejecti
     if !mirror.picture.needs_decision {
         return Err(Rejection::new(Why::NotWaiting, "the channel accepts bookings of this product by itself"));
     }
-    let held = order.money.received() - order.money.refunded();
+    let held = order.money.left();
     if order.money.mode == PaymentMode::Ledger && held < mirror.picture.accept_needs {
         let sentence = format!(
             "{held} is paid, and {} is needed before this booking can be accepted",
@@ -583,6 +600,10 @@ pub(super) fn after_issue(order: &Order) -> Option<Effect> {
 /// A manager, or policy, declines.
 pub(super) fn decline(order: &Order, mirror: &Mirror, reason: &str) -> Result<Decision, Rejection> {
     let booking = booking::waiting(order)?;
+    if order.case_under_review().is_some() {
+        let sentence = "a cancellation of this booking is asked for; decide that first";
+        return Err(Rejection::new(Why::RefundUnderReview, sentence));
+    }
     let tickets_failed = booking.ticketing.state == TicketingState::Failed;
     match &mirror.proposal {
         Some(Proposal::Decline { .. }) => return Ok(Decision::nothing()),
@@ -647,7 +668,7 @@ pub(super) fn ask_cancellation(order: &Order, wish: &Wish<'_>, moment: Moment) -
         Some(Proposal::Accept) | None => {}
     }
     if let (Some(fee), Some(policy)) = (wish.fee, &mirror.picture.policy) {
-        let held = order.money.received() - order.money.refunded();
+        let held = order.money.left();
         let most = policy.fee(price_of(order, mirror, &parts), held, false, moment.now);
         if fee < 0 || fee > most {
             let sentence = format!("the fee can be 0 to {most}: it may be lowered, never raised");
@@ -691,18 +712,20 @@ fn wanted_parts(mirror: &Mirror, wish: &[(String, u32)]) -> Result<Vec<Part>, Re
     Ok(parts)
 }
 
-/// What the units cost that are to be called off: all of the order, or their share after discount.
+/// What the units cost that are to be called off: all that are left of the order, or their share after discount.
 fn price_of(order: &Order, mirror: &Mirror, parts: &[Part]) -> i64 {
-    if parts.is_empty() {
+    let lines = &mirror.picture.lines;
+    let units: Vec<(&Line, u32)> = if !parts.is_empty() {
+        let line = |part: &Part| Some((lines.iter().find(|line| line.detail == part.detail)?, part.units));
+        parts.iter().filter_map(line).collect()
+    } else if mirror.cancelled_units() > 0 {
+        lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled))).collect()
+    } else {
         return order.money.due;
-    }
-    let gross: i128 = parts
-        .iter()
-        .filter_map(|part| {
-            let line = mirror.picture.lines.iter().find(|line| line.detail == part.detail)?;
-            Some(i128::from(line.amount) * i128::from(part.units) / i128::from(line.quantity.max(1)))
-        })
-        .sum();
+    };
+    let price =
+        |(line, units): &(&Line, u32)| i128::from(line.amount) * i128::from(*units) / i128::from(line.quantity.max(1));
+    let gross: i128 = units.iter().map(price).sum();
     let net = gross * i128::from(order.money.due) / i128::from(order.money.gross.max(1));
     i64::try_from(net).unwrap_or(order.money.due).min(order.money.due)
 }
@@ -713,11 +736,7 @@ pub(super) fn record_quote(order: &Order, quoted: i64, returns: Option<i64>) -> 
     let Some(Proposal::Cancel { fee, reason, parts }) = mirror.proposal.clone() else {
         return Decision::nothing();
     };
-    let held = (order.money.received() - order.money.refunded()).max(0);
-    // Money for used units stays, whatever is quoted.
-    let used: Vec<Part> = mirror.used_parts();
-    let kept = if used.is_empty() { 0 } else { price_of(order, mirror, &used) };
-    let held = (held - kept).max(0);
+    let held = can_go_back(order, mirror);
     // A part costs what the channel counts for it, or its share of the price.
     let price = match (parts.is_empty(), returns) {
         (true, _) => held,
@@ -741,6 +760,42 @@ fn rate_of(fee: i64, price: i64) -> u32 {
     u32::try_from((fee + price - 1) / price).unwrap_or(10_000).min(10_000)
 }
 
+/// What can go back when the order is called off: neither what is on its way back for units that were called off before, nor the money for
+/// units that were used, whatever is quoted.
+fn can_go_back(order: &Order, mirror: &Mirror) -> i64 {
+    let used: Vec<Part> = mirror.used_parts();
+    let kept = if used.is_empty() { 0 } else { price_of(order, mirror, &used) };
+    (order.money.left() - kept).max(0)
+}
+
+/// Whether the order is still what it was when the channel said what calling it off would cost.
+pub(crate) fn quote_holds(order: &Order, fee: i64, refund: i64) -> bool {
+    let Some(mirror) = order.mirror.as_deref() else { return true };
+    let (priced, held) = (fee.saturating_add(refund), can_go_back(order, mirror));
+    let is_unchanged = |part: &Part| {
+        let line = mirror.picture.lines.iter().find(|line| line.detail == part.detail);
+        line.is_none_or(|line| line.cancelled == part.before)
+    };
+    match mirror.wanted_parts() {
+        [] => priced == held,
+        parts => priced <= held && parts.iter().all(is_unchanged),
+    }
+}
+
+/// What is to be called off has changed since its price was asked for: it is asked for again.
+pub(super) fn ask_price_again(draft: &mut Draft, before: &Order) {
+    let wants = |order: &Order| {
+        let mirror = order.mirror.as_deref();
+        mirror.is_some_and(|m| matches!(m.proposal, Some(Proposal::Cancel { .. }))) && !order.is_over()
+    };
+    let lines = |order: &Order| order.mirror.as_deref().map(|m| m.picture.lines.clone());
+    let now = &draft.order;
+    let is_same = before.money.left() == now.money.left() && lines(before) == lines(now);
+    if wants(before) && wants(now) && !is_same {
+        draft.decision.effects.push(Effect::TellChannel { report: Report::CancelQuote, not_before: None });
+    }
+}
+
 /// The channel has done what was asked for, without telling the whole order.
 pub(super) fn record_agreement(order: &Order, report: &Report, moment: Moment) -> Decision {
     let mut draft = Draft::of(order, moment);
@@ -751,7 +806,7 @@ pub(super) fn record_agreement(order: &Order, report: &Report, moment: Moment) -
         returns: Some(order.money.received() - fee),
         words,
     };
-    let wanted = super::super::wanted::is_report_wanted(order, report);
+    let wanted = super::super::wanted::is_asked_for(order, report);
     let (stage, off) = match report {
         Report::BookingAccepted { .. } if wanted => (Stage::Confirmed, None),
         Report::BookingDeclined { reason, .. } if wanted => {

@@ -1,6 +1,6 @@
 //! Payments one by one, where a channel names them: merged by their numbers, returned alone, collected by link.
 
-use crate::decide::mirror::{Draft, fee_entry};
+use crate::decide::mirror::{Draft, ask_price_again, fee_entry};
 use crate::decide::{Decision, sale};
 use crate::effect::{Effect, Report};
 use crate::event::Event;
@@ -95,7 +95,9 @@ pub(super) fn settle_up(draft: &mut Draft, off: Option<&CalledOff>, now: UnixMil
     let named: i64 =
         money.ledger.iter().filter(|e| e.kind == EntryKind::Refund && e.reference != PRESUMED).map(|e| e.amount).sum();
     let missing = off.returns.unwrap_or(money.received() - off.fee).min(money.received()) - named;
-    let fee = off.fee.min(money.received() - named.max(off.returns.unwrap_or(0).min(money.received()))).max(0);
+    // A return that did not work keeps nothing for the seller.
+    let going = money.refunded() + money.refund_pending();
+    let fee = off.fee.min(money.received() - going.max(off.returns.unwrap_or(0).min(money.received()))).max(0);
     let known_fee = money.fee();
     if missing > 0 && !money.presumes_refund() {
         let entry = LedgerEntry {
@@ -240,6 +242,7 @@ pub(super) fn return_payments(
             open -= part;
         }
     }
+    ask_price_again(&mut draft, order);
     Ok(draft.decision)
 }
 
@@ -352,6 +355,8 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     for link in links {
         let Some(id) = link.id.as_deref() else { continue };
         let told = snapshot.link.as_ref().filter(|news| news.id == id).map(|news| news.state);
+        // One that is over is not alive again because the guest still had it open.
+        let told = told.filter(|state| *state != LinkState::Live || link.is_live());
         let state = told.or((link.is_live() && paid(id)).then_some(LinkState::Paid)).unwrap_or(link.state);
         if state != link.state {
             died |= link.is_live() && matches!(state, LinkState::Expired | LinkState::Revoked);

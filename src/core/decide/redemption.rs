@@ -44,7 +44,7 @@ const CLOCKS_DIFFER_BY: Millis = Millis::minutes(5);
 
 /// What stands against the redemption of a live booking, the first reason first.
 fn obstacle(order: &Order, booking: &Booking, redeem: &Redeem, now: UnixMillis) -> Option<ParkReason> {
-    if order.case_under_review().is_some() {
+    if order.case_before_use().is_some() {
         return Some(ParkReason::RefundUnderReview);
     }
     if booking.state == BookingState::Requested || !has_tickets(booking) {
@@ -188,7 +188,7 @@ pub(super) fn no_show(order: &Order, at: UnixMillis) -> Result<Decision, Rejecti
         BookingState::Requested => return Err(Rejection::new(Why::NotBooked, "this booking is not confirmed")),
         BookingState::Confirmed => {}
     }
-    if order.case_under_review().is_some() {
+    if order.case_before_use().is_some() {
         return Err(Rejection::new(Why::RefundUnderReview, "a refund is under review; decide it first"));
     }
     if booking.ticketing.state == TicketingState::Cancelling {

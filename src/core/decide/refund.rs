@@ -20,6 +20,10 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
     if order.case_by_ref(&application.channel_ref).is_some() {
         return Ok(Decision::nothing());
     }
+    if order.mirror.is_some() {
+        // Its request would stand in the order that it tells: one that does not would never be taken back there.
+        return Err(Rejection::new(Why::NotSupported, "this channel asks for money back by telling the whole order"));
+    }
     let limits = &order.rules.channel;
     let review_by = application.requested_at + limits.review_limit;
     let case = RefundCase {
@@ -273,7 +277,7 @@ pub(super) fn withdraw(order: &Order, channel_ref: &str) -> Result<Decision, Rej
 }
 
 /// The guest keeps the booking. Tickets that were held back go out now; what the back-end was asked to make void is missed.
-fn kept_tickets(order: &Order) -> Decision {
+pub(super) fn kept_tickets(order: &Order) -> Decision {
     let Some(booking) = order.active_booking() else { return Decision::nothing() };
     let t = &booking.ticketing;
     match t.state {

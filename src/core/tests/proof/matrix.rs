@@ -3,6 +3,12 @@
 //! A line is one pair: what is said, what then happens (events), what must be done outside (effects), or why it is refused, and where the
 //! order stands afterwards. A pair that changes nothing and is accepted reads `nothing`.
 
+mod names;
+mod render;
+mod sayings;
+mod states;
+mod whole;
+
 use std::fmt::Write as _;
 
 use ticketbridge_core::command::{RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
@@ -79,6 +85,8 @@ fn event_name(event: &Event) -> String {
 
 /// A named state, reached by what partners and people really say.
 type State = (&'static str, Story);
+/// What can be said, by whom, under a name.
+type Saying = (String, Actor, Command);
 
 fn with(mut story: Story, then: impl FnOnce(&mut Story) -> &mut Story) -> Story {
     then(&mut story);
@@ -286,11 +294,11 @@ fn refunds() -> Vec<State> {
 }
 
 /// Everything that can be said to `story`, each variant of a fact being a thing of its own.
-fn sayings(story: &Story) -> Vec<(String, Actor, Command)> {
+fn sayings(story: &Story) -> Vec<Saying> {
     let order = story.order();
     let now = story.now;
     let target = order.booking.as_ref().map_or(SALE.to_owned(), |b| b.channel_booking_id.to_string());
-    let mut all: Vec<(String, Actor, Command)> = Vec::new();
+    let mut all: Vec<Saying> = Vec::new();
     let mut add = |name: &str, actor: Actor, command: Command| all.push((name.to_owned(), actor, command));
 
     let terms = if order.kind == VOUCHER.kind { VOUCHER } else { DIRECT };

@@ -252,12 +252,14 @@ pub(crate) struct Story {
     pub(crate) events: Vec<Event>,
     /// Effects of the last command.
     pub(crate) effects: Vec<Effect>,
+    /// All that the channel was ever to be told.
+    pub(crate) said: Vec<Report>,
 }
 
 impl Story {
     /// Nothing has happened yet.
     pub(crate) fn new() -> Self {
-        Self { now: morning(), order: None, seed: 0, events: Vec::new(), effects: Vec::new() }
+        Self { now: morning(), order: None, seed: 0, events: Vec::new(), effects: Vec::new(), said: Vec::new() }
     }
     /// A paid sale.
     pub(crate) fn paid(terms: Terms) -> Self {
@@ -297,6 +299,10 @@ impl Story {
     }
     pub(crate) fn order(&self) -> &Order {
         self.order.as_ref().expect("the sale has been told")
+    }
+    /// The last report of this name that the channel was to be told.
+    pub(crate) fn last_said(&self, name: &str) -> Option<&Report> {
+        self.said.iter().rev().find(|report| report.name() == name)
     }
     pub(crate) fn booking(&self) -> &Booking {
         self.order().booking.as_ref().expect("there is a booking")
@@ -338,6 +344,10 @@ impl Story {
         let Outcome { order, events, effects } = run(self.order.as_ref(), command, actor, moment, Answering::Nobody)?;
         self.order = Some(order);
         self.events = events.into_iter().map(|record| record.event).collect();
+        self.said.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::TellChannel { report, .. } => Some(report.clone()),
+            _ => None,
+        }));
         self.effects = effects;
         Ok(())
     }
