@@ -53,6 +53,11 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0028_order_end", &orders::ORDER_END),
 ];
 
+/// The name of the newest migration: that of the schema.
+pub fn newest() -> &'static str {
+    STEPS.last().map_or("", |(name, _)| name)
+}
+
 /// All migrations, in order.
 pub struct Migrator;
 

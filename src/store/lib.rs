@@ -36,7 +36,7 @@ mod tx;
 
 pub use calls::{CallRecord, Direction};
 pub use claims::{ClaimKind, GuestClaim};
-pub use codes::{Imported, PoolCode, PoolCounts};
+pub use codes::{Imported, PoolCode, PoolCounts, Withdrawn};
 pub use connect::{Durability, Store, StoreOptions};
 pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSums, Deposited};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
@@ -46,7 +46,8 @@ pub use inbox::{InboxRow, InboxVerdict, NewInbox, StoredAnswer};
 pub use jobs::{Job, JobCount, JobEnd, JobState, NewJob};
 pub use leases::LeaseToken;
 pub use lists::{
-    CallFilter, DeadlineFilter, InboxFilter, JobFilter, OrderFilter, Page, PageRequest, RefundFilter, RefundRow,
+    CallFilter, DeadlineFilter, InboxFilter, JobFilter, Needing, OrderFilter, Page, PageRequest, RefundFilter,
+    RefundRow,
 };
 pub use orders::{EventRow, event_id};
 pub use refs::{OrderRefRow, Remembered, ToRemember};
