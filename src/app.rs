@@ -245,6 +245,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let engine = Engine::new(store.clone(), parts.clock, parts.ids.clone(), live);
     engine.index_old_guests().await.map_err(StartError::Index)?;
     let worker = Worker::new(engine.clone(), transport);
+    let instance = format!("pid-{}-{:012x}", std::process::id(), engine.ids().seed().0 & 0xffff_ffff_ffff);
     let (call_log, writer) = CallLog::new();
     let stopping = CancellationToken::new();
     let finish = CancellationToken::new();
@@ -265,7 +266,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
             },
         ),
         health: Health::default(),
+        instance,
     };
+    crate::instance::tell(&shared).await.map_err(StartError::Database)?;
     let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
         Work::ByItself => {
@@ -375,6 +378,7 @@ impl Bridge {
             stop.abandon(format!("what requests began ({})", shared.works.under_way()));
         }
         stop.task("the record of calls", call_log, 0.9).await;
+        stop.wait("taking leave of other instances", crate::instance::leave(&shared), 0.95).await;
         if let Some(Err(error)) = stop.wait("the database's connections", store.close(), 1.0).await {
             crate::worker::log_trouble("the database did not close well", &error);
         }

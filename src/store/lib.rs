@@ -44,7 +44,7 @@ pub use error::{SealError, StoreError};
 pub use idempotency::KnownAct;
 pub use inbox::{InboxRow, InboxVerdict, NewInbox, StoredAnswer};
 pub use jobs::{Job, JobCount, JobEnd, JobState, NewJob};
-pub use leases::LeaseToken;
+pub use leases::{Instance, LeaseToken};
 pub use lists::{
     CallFilter, DeadlineFilter, InboxFilter, JobFilter, Needing, OrderFilter, Page, PageRequest, RefundFilter,
     RefundRow,

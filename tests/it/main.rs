@@ -45,6 +45,8 @@ mod privacy;
 #[cfg(test)]
 mod races;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod reconcile;
