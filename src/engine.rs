@@ -6,7 +6,7 @@ mod asking;
 pub(crate) mod attention;
 pub mod backend_event;
 mod claims;
-mod content;
+pub(crate) mod content;
 mod counts;
 pub(crate) mod credit;
 pub mod effects;
@@ -19,7 +19,6 @@ mod routing;
 pub mod settlement;
 pub(crate) mod snapshots;
 
-pub use content::content_sha256;
 pub use incoming::{Incoming, Received};
 
 use std::sync::Arc;

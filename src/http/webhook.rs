@@ -20,7 +20,8 @@ use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::call_log::InboundCall;
-use crate::engine::{EngineError, InReserve, Incoming, Received, content_sha256};
+use crate::engine::content::body_sha256;
+use crate::engine::{EngineError, InReserve, Incoming, Received};
 use crate::http::belief::{Terms, TurnedAway};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
@@ -28,8 +29,10 @@ use crate::http::{Shared, nesting};
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
 const ANSWER_MARGIN: Millis = Millis(250);
+/// The part of a channel's budget that is kept for sending an answer that waits for no tickets.
+const SEND_MARGIN: Millis = Millis(100);
 /// Time beyond the budget for noting what the answer to a demand for tickets says: channels wait for that answer for 5 seconds or more.
-const NOTING_MARGIN: Millis = Millis::seconds(1);
+const NOTING_MARGIN: Millis = Millis(1_500);
 /// When the service cannot take a message, the sender may come again after this.
 const COME_AGAIN: Millis = Millis::seconds(10);
 
@@ -259,7 +262,7 @@ impl Arrived {
         let budget = match head.endpoint.waits_for_tickets {
             // The wait for tickets ends with the margin; what the answer says is then noted, which may take longer when many wait.
             true => Millis(head.endpoint.budget.0 + NOTING_MARGIN.0),
-            false => Millis(head.endpoint.budget.0 - ANSWER_MARGIN.0),
+            false => Millis(head.endpoint.budget.0 - SEND_MARGIN.0),
         };
         let until = tokio::time::Instant::now() + budget.to_std();
         Arc::new(Self { head, body, until })
@@ -307,7 +310,6 @@ impl Arrived {
             endpoint: self.endpoint,
             inbound,
             body: self.body.clone(),
-            content_sha256: content_sha256(&self.body),
             traceparent: self.traceparent.clone(),
         }
     }
@@ -316,7 +318,8 @@ impl Arrived {
     async fn malformed(self: Arc<Self>, error: &DecodeError) -> Ended {
         tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {error}");
         let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".to_owned() });
-        let key = format!("malformed:{}", incoming.content_sha256.get(..16).unwrap_or(""));
+        let digest = body_sha256(&self.body);
+        let key = format!("malformed:{}", digest.get(..16).unwrap_or(""));
         let engine = self.shared.engine.clone();
         let noted = async move { engine.note(&incoming, &key, InboxVerdict::Malformed, None).await };
         match self.in_time(noted).await {

@@ -79,16 +79,23 @@ pub enum Statements {
     Show(Statement),
 }
 
-/// Which statement.
+/// Whose statement: one of the two.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false, id = "of", args = ["settle_id", "account"])]
-pub struct Statement {
+#[group(required = true, multiple = false)]
+pub struct Whose {
     /// Of this settle id: a channel's own id, unless it names another
     #[arg(long, value_name = "ID")]
     settle_id: Option<String>,
     /// Of this credit account
     #[arg(long, value_name = "ID")]
     account: Option<String>,
+}
+
+/// Which statement.
+#[derive(Debug, Args)]
+pub struct Statement {
+    #[command(flatten)]
+    whose: Whose,
     /// First day, YYYY-MM-DD
     #[arg(long, value_name = "DATE")]
     from: String,
@@ -134,7 +141,7 @@ pub(super) fn inbox(command: Inbox) -> Question {
 }
 
 pub(super) fn statements(command: Statements) -> Question {
-    let Statements::Show(Statement { settle_id, account, from, to, currency }) = command;
+    let Statements::Show(Statement { whose: Whose { settle_id, account }, from, to, currency }) = command;
     let filters = vec![
         ("settle_id", settle_id),
         ("account", account),
