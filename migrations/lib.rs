@@ -64,6 +64,12 @@ const ALTERATIONS: &[(&str, &Alteration)] =
 /// older rows have nothing in them.
 const WIDENED: &[(&str, &str, Column)] = &[("w0001_inbox_content_sha256", "inbox", inbox::CONTENT_SHA256)];
 
+/// The name of the newest migration: that of the schema.
+pub fn newest() -> &'static str {
+    let widened = WIDENED.last().map(|(name, _, _)| *name);
+    widened.or_else(|| STEPS.last().map(|(name, _)| *name)).unwrap_or_default()
+}
+
 /// All migrations, in order.
 pub struct Migrator;
 

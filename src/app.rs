@@ -38,6 +38,25 @@ pub enum StartError {
     /// The database.
     #[error("the database cannot be used")]
     Database(#[source] StoreError),
+    /// The database's server.
+    #[error("the database {database} cannot be reached at {host}: {why}")]
+    Unreachable {
+        /// Its address, without a password.
+        database: String,
+        /// Host and port.
+        host: String,
+        /// The likely reason, and what to do.
+        why: String,
+    },
+    /// The database, by its address.
+    #[error("the database {database} cannot be used")]
+    Unusable {
+        /// Its address, without a password.
+        database: String,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
     /// What an older version stored.
     #[error("the guests of older orders cannot be indexed")]
     Index(#[source] EngineError),
@@ -127,13 +146,79 @@ pub fn sealer(config: &Config) -> Sealer {
 /// # Errors
 /// [`StartError::Database`].
 pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+    let url = config.database.url.expose_secret();
+    reach(url).await?;
+    let unusable = |source| StartError::Unusable { database: shown(url), source };
     let mut options = StoreOptions::new(sealer(config));
     if let Some(lanes) = config.server.lanes {
         options.lanes = usize::try_from(lanes).unwrap_or(options.lanes);
     }
-    let store = Store::connect(config.database.url.expose_secret(), options).await.map_err(StartError::Database)?;
-    store.migrate().await.map_err(StartError::Database)?;
+    let store = Store::connect(url, options).await.map_err(unusable)?;
+    store.migrate().await.map_err(unusable)?;
     Ok(store)
+}
+
+/// Time for a database's server to take a connection.
+const REACHED_WITHIN: Duration = Duration::from_secs(3);
+
+/// A database's address as it may be shown: without its password.
+pub fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "with an address that is none".to_owned() };
+    let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
+    match authority.rsplit_once('@') {
+        Some((user, host)) if scheme != "sqlite" => {
+            let user = user.split_once(':').map_or(user, |(user, _)| user);
+            format!("{scheme}://{user}@{host}/{path}")
+        }
+        _ => format!("{scheme}://{rest}"),
+    }
+}
+
+/// The file of an SQLite database, if it is not there yet.
+pub fn missing_file(config: &Config) -> Option<PathBuf> {
+    let path = config.database.url.expose_secret().strip_prefix("sqlite://")?;
+    let path = PathBuf::from(path.split_once('?').map_or(path, |(path, _)| path));
+    (!path.exists()).then_some(path)
+}
+
+/// Makes sure that something listens where the database's server should be: a pool would try for seconds without a word.
+async fn reach(url: &str) -> Result<(), StartError> {
+    let Some((host, port)) = server_of(url) else { return Ok(()) };
+    let failed = |why: &str| StartError::Unreachable {
+        database: shown(url),
+        host: format!("{host}:{port}"),
+        why: why.to_owned(),
+    };
+    match tokio::time::timeout(REACHED_WITHIN, tokio::net::TcpStream::connect((host.as_str(), port))).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            Err(failed("nothing listens there; is the server running, and is the port right?"))
+        }
+        Ok(Err(error)) => Err(failed(&format!("{error}; is the name right, and is there a way to it from here?"))),
+        Err(_) => Err(failed("it does not answer; a firewall, or a server that hangs")),
+    }
+}
+
+/// Host and port of a database's server; `None` for a file, and where a socket is named.
+fn server_of(url: &str) -> Option<(String, u16)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let port = match scheme {
+        "postgres" | "postgresql" => 5_432,
+        "mysql" | "mariadb" => 3_306,
+        _ => return None,
+    };
+    if rest.contains("socket=") || rest.contains("host=") {
+        return None;
+    }
+    let authority = rest.split(['/', '?']).next()?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (host, port) = match host.rsplit_once(':') {
+        Some((host, own)) if !own.contains(']') => (host, own.parse().ok()?),
+        _ => (host, port),
+    };
+    let host = host.trim_matches(['[', ']']);
+    (!host.is_empty() && !host.contains('%')).then(|| (host.to_owned(), port))
 }
 
 /// Starts the service: database, partners, worker, schedules, and last the door.
@@ -169,6 +254,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let engine = Engine::new(store.clone(), clock, parts.ids.clone(), live);
     engine.index_old_guests().await.map_err(StartError::Index)?;
     let worker = Worker::new(engine.clone(), transport);
+    let instance = format!("pid-{}-{:012x}", std::process::id(), engine.ids().seed().0 & 0xffff_ffff_ffff);
     let (call_log, writer) = CallLog::new();
     let stopping = CancellationToken::new();
     let shared = Shared {
@@ -188,7 +274,9 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
             },
         ),
         health: Health::default(),
+        instance,
     };
+    crate::instance::tell(&shared).await.map_err(StartError::Database)?;
     let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
         Work::ByItself => {
@@ -298,6 +386,7 @@ impl Bridge {
             stop.abandon(format!("what requests began ({})", shared.works.under_way()));
         }
         stop.task("the record of calls", call_log, 0.9).await;
+        stop.wait("taking leave of other instances", crate::instance::leave(&shared), 0.95).await;
         if let Some(Err(error)) = stop.wait("the database's connections", store.close(), 1.0).await {
             crate::worker::log_trouble("the database did not close well", &error);
         }
@@ -348,6 +437,42 @@ impl Stop {
             Some(Ok(())) => {}
             Some(Err(error)) => crate::worker::log_trouble("a part of the service did not end well", &error),
             None => task.abort(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (url, is) in [
+            (
+                "postgres://ada:hunter2@db.example:5433/tickets?sslmode=require",
+                "postgres://ada@db.example:5433/tickets",
+            ),
+            ("mysql://root@127.0.0.1/x", "mysql://root@127.0.0.1/x"),
+            ("sqlite:///var/lib/x.db?mode=rw", "sqlite:///var/lib/x.db"),
+            ("sqlite://data/a@b:c.db", "sqlite://data/a@b:c.db"),
+        ] {
+            assert_eq!(shown(url), is);
+        }
+    }
+
+    #[test]
+    fn the_server_of_an_address_is_known() {
+        for (url, is) in [
+            ("postgres://ada:hunter2@db.example/tickets", Some(("db.example", 5_432))),
+            ("postgres://ada:p:w@db.example:5433/tickets", Some(("db.example", 5_433))),
+            ("mysql://[::1]:3307/x", Some(("::1", 3_307))),
+            ("mariadb://[::1]/x", Some(("::1", 3_306))),
+            ("postgres://u@%2Fvar%2Frun/x", None),
+            ("postgres:///x?host=/var/run", None),
+            ("mysql://root@localhost/x?socket=/run/s", None),
+            ("sqlite://x.db", None),
+        ] {
+            assert_eq!(server_of(url), is.map(|(host, port): (&str, u16)| (host.to_owned(), port)), "{url}");
         }
     }
 }

@@ -28,7 +28,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the service
-    Serve(ConfigDir),
+    Serve {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// Make an SQLite database that is not there, also where `[database] create = false`
+        #[arg(long)]
+        create: bool,
+    },
     /// Play the example on this machine: a simulated Douyin, a simulated ticketing system, a throw-away database
     Demo {
         /// Stay up after the stories
@@ -50,7 +56,7 @@ enum Command {
         /// A directory that is empty or does not exist yet
         #[arg(value_name = "DIR", default_value = "config")]
         directory: PathBuf,
-        /// With a Kakao-style and a TripStore-style channel beside Douyin
+        /// With a Kakao-style and a TripStore-style channel beside Douyin; also added to a configuration that is there
         #[arg(long)]
         korea: bool,
     },
@@ -93,7 +99,9 @@ pub struct ConfigDir {
 /// Carries a command out.
 pub fn run(arguments: Cli) -> ExitCode {
     match arguments.command {
-        Command::Serve(config) => in_runtime(serve::serve(config)),
+        Command::Serve { config, create } => {
+            in_runtime(serve::serve(config, if create { serve::Missing::Make } else { serve::Missing::AsConfigured }))
+        }
         Command::Demo { keep } => {
             in_runtime(demo::run(if keep { demo::Afterwards::Stay } else { demo::Afterwards::Leave }))
         }

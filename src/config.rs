@@ -252,7 +252,7 @@ fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
         cross::check_channel(channel, file, &parts.accounts, &parts.names, findings);
     }
     for (booking, table) in &parts.bookings {
-        cross::check_booking(booking, table, &parts.names, findings);
+        cross::check_booking(booking, table, &parts.names, today, findings);
     }
     let around = Sold { bookings: &parts.bookings, channels: &parts.channels, today };
     for (voucher, table) in &parts.vouchers {

@@ -3,6 +3,7 @@
 
 pub mod acts;
 mod asking;
+pub(crate) mod attention;
 pub mod backend_event;
 mod claims;
 pub(crate) mod content;
@@ -196,6 +197,7 @@ impl Engine {
     /// Tells those who wait that an order has changed. Only after the commit.
     pub(crate) fn announce(&self, applied: &Applied) {
         if applied.changed {
+            attention::say_what_began(&applied.order);
             // Nobody may be listening; then nobody waits.
             let _ = self.changes.send(applied.order.id.clone());
             self.work.notify_one();

@@ -52,6 +52,8 @@ pub struct Shared {
     pub environment: crate::config::Environment,
     /// What is done for requests, in tasks of their own.
     pub works: Works,
+    /// The name of this process among those on the same database.
+    pub instance: String,
     /// The questions after the service's health: one at a time.
     pub health: health::Health,
 }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod demo;
 pub mod engine;
 pub mod http;
+mod instance;
 pub mod live;
 pub mod reconcile;
 pub mod registry;

@@ -59,6 +59,7 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
     let version = shared.engine.live().replace(config, shared.engine.clock().now()).map_err(|error| trouble(&error))?;
     shared.worker.transport().allow(policy);
     shared.engine.store().sealer().replace(&keys);
+    crate::instance::tell_or_log(shared).await;
     let now = shared.engine.running();
     // It is noted again at the next start and the next change; until then orders tell it.
     if let Err(error) = note_currencies(shared.engine.store(), &now.config).await {

@@ -21,6 +21,8 @@ const CALLS_KEPT: Millis = Millis::hours(180 * 24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
 
+/// When this instance tells the others that it runs: four times before it would count as gone.
+const PRESENCE: &str = "*/20 * * * * *";
 /// When the samples of the metrics are summed up: every minute.
 const METRICS_UPKEEP: &str = "7 * * * * *";
 
@@ -60,6 +62,12 @@ async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
     // Of this instance alone, and so without a lease: samples that nobody scrapes are kept until they are summed up.
     let upkeep = Job::new(METRICS_UPKEEP, |_, _| crate::telemetry::metrics().run_upkeep())?;
     scheduler.add(upkeep).await?;
+    let of = shared.clone();
+    let presence = Job::new_async(PRESENCE, move |_, _| {
+        let shared = of.clone();
+        Box::pin(async move { crate::instance::tell_or_log(&shared).await })
+    })?;
+    scheduler.add(presence).await?;
     scheduler.start().await?;
     // What fell due while nothing ran, night after night perhaps, is made up for.
     tokio::spawn(async move { at_start(&shared).await });

@@ -96,6 +96,19 @@ fn describe() {
     metrics::describe_histogram!("ticketbridge_inbound_call_duration_seconds", "Time until a channel was answered");
     metrics::describe_counter!("ticketbridge_backend_events_total", "Back-ends' events, by back-end and outcome");
     metrics::describe_gauge!("ticketbridge_orders", "Orders by state");
+    metrics::describe_gauge!(
+        "ticketbridge_orders_attention",
+        "Orders that need a person, by the kind of what began last"
+    );
+    metrics::describe_counter!("ticketbridge_attention_total", "How often an order began to need a person, by kind");
+    metrics::describe_gauge!(
+        "ticketbridge_database_answers",
+        "Whether the database answered when the metrics were read last"
+    );
+    metrics::describe_counter!(
+        "ticketbridge_unfinished_total",
+        "Requests answered before their work had ended, by work and reason"
+    );
     metrics::describe_gauge!("ticketbridge_deliveries", "Deliveries by destination and state");
     metrics::describe_counter!("ticketbridge_deliveries_delivered_total", "Deliveries made, by destination");
     metrics::describe_gauge!(

@@ -19,6 +19,9 @@ pub(super) fn init(directory: &Path, channels: Channels) -> ExitCode {
             say(format_args!("  ticketbridge check --config {at}\n  ticketbridge serve --config {at}"));
             ExitCode::SUCCESS
         }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fail(format!("{error} is there already; nothing is overwritten and nothing was written"))
+        }
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
             fail(format!("{} is not empty; name a new directory: nothing is overwritten", directory.display()))
         }
@@ -30,6 +33,10 @@ pub(super) fn init(directory: &Path, channels: Channels) -> ExitCode {
 fn write(directory: &Path, channels: Channels) -> io::Result<Vec<PathBuf>> {
     std::fs::create_dir_all(directory)?;
     if std::fs::read_dir(directory)?.next().is_some() {
+        // In the folder `config` of the source, for example: what is missing is added.
+        if channels == Channels::WithKorea && directory.join("ticketbridge.toml").is_file() {
+            return directory::add_korea(directory);
+        }
         return Err(io::ErrorKind::DirectoryNotEmpty.into());
     }
     directory::write_example(directory, channels)

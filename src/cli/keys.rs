@@ -1,5 +1,6 @@
 //! `ticketbridge keys rotate`: everything that is sealed with an older data key is sealed anew with the first one, while the service runs.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use ticketbridge_store::{Resealed, SealedColumn, Store, StoreError, Tx};
@@ -7,6 +8,8 @@ use ticketbridge_store::{Resealed, SealedColumn, Store, StoreError, Tx};
 use crate::app;
 use crate::cli::{ConfigDir, fail, say, serve};
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::Config;
+use crate::instance::fingerprint;
 
 /// Rows of one transaction: short enough for the service beside it.
 const BATCH_MAX: u32 = 100;
@@ -25,9 +28,14 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
         Ok(store) => store,
         Err(error) => return fail(crate::worker::chain(&error)),
     };
+    if let Err(sentence) = everybody_holds(&store, &config).await {
+        // What is wrong is said; that the database closes is no news then.
+        let _closed = store.close().await;
+        return fail(sentence);
+    }
     let sealed = store.seal_what_was_clear(SystemClock::new().now()).await;
     let left = match sealed {
-        Ok(()) => rotate_all(&store, |line| say(&line)).await,
+        Ok(()) => rotate_all(&store, progress).await,
         Err(error) => Err(error),
     };
     let closed = store.close().await;
@@ -43,6 +51,38 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
         (Err(error), _) | (_, Err(error)) => {
             fail(format!("{}; what was done is done: repeat the command to go on", crate::worker::chain(&error)))
         }
+    }
+}
+
+/// Makes sure that every instance that runs can open what the first key seals: one that cannot would answer nothing any more.
+async fn everybody_holds(store: &Store, config: &Config) -> Result<(), String> {
+    let Some(first) = app::data_keys(config).first().map(fingerprint) else { return Ok(()) };
+    let instances = store.instances(SystemClock::new().now()).await.map_err(|error| crate::worker::chain(&error))?;
+    let without: Vec<String> = instances
+        .into_iter()
+        .filter(|instance| !instance.says.split(',').any(|held| held == first))
+        .map(|instance| instance.name)
+        .collect();
+    if without.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "the first key of [privacy] key is not held by {}: nothing was done. Reload it (SIGHUP, or `ticketbridge config reload`) where the key \
+         comes from a file; restart it where it comes from a variable, since a process keeps the variables that it was started with; one that \
+         has died counts for 90 s. Then repeat",
+        without.join(", ")
+    ))
+}
+
+/// One line that is written over, on a terminal; elsewhere a line each.
+fn progress(line: String) {
+    let mut out = std::io::stdout();
+    if !out.is_terminal() {
+        return say(line);
+    }
+    let _nobody_reads = write!(out, "\r{line}\u{1b}[K").and_then(|()| out.flush());
+    if line.split_whitespace().rev().step_by(2).take(2).collect::<Vec<_>>().windows(2).all(|ends| ends[0] == ends[1]) {
+        say("");
     }
 }
 

@@ -1,16 +1,21 @@
 //! Ops work from a shell, over the ops interface of a running bridge: tables for people, `--json` for machines.
 
 mod ask;
+mod service;
 mod show;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 
 use crate::cli::{fail, say};
-use ask::Client;
+use crate::http::ops::{ATTENTION_KINDS, words};
+use ask::{Client, CodesAsked};
+use service::{Deadlines, Inbox, Partners, Statements};
+use show::{Room, Shape};
 
 /// What ops do from a shell.
 #[derive(Debug, Subcommand)]
@@ -29,6 +34,18 @@ pub enum OpsCommand {
     Credit(With<Credit>),
     /// Export or erase what is known of one guest
     Guests(With<Guests>),
+    /// Look at channels; hold their deliveries back
+    Channels(With<Partners>),
+    /// Look at back-ends; hold the calls to them back
+    Backends(With<Partners>),
+    /// Look at deadlines
+    Deadlines(With<Deadlines>),
+    /// Look at received messages; carry one out again
+    Inbox(With<Inbox>),
+    /// Statements of sales, commission and refunds
+    Statements(With<Statements>),
+    /// Look at the running configuration; reload it
+    Config(With<service::Config>),
 }
 
 /// A command with the way to the bridge.
@@ -55,6 +72,9 @@ pub struct Access {
     /// Print the answer as JSON
     #[arg(long, global = true)]
     json: bool,
+    /// Print tables as wide as they are; on a terminal they are cut to its width
+    #[arg(long, global = true)]
+    wide: bool,
 }
 
 /// Which part of a list.
@@ -92,24 +112,38 @@ pub enum Orders {
         /// Of this channel
         #[arg(long)]
         channel: Option<String>,
-        /// Where the sale stands: placed, awaiting_booking, booked, completed, cancelled
-        #[arg(long)]
+        /// Where the sale stands
+        #[arg(long, value_parser = PossibleValuesParser::new(words::ORDER_STATES))]
         state: Option<String>,
         /// Where the visit stands
-        #[arg(long)]
+        #[arg(long, value_parser = PossibleValuesParser::new(words::BOOKING_STATES))]
         booking: Option<String>,
         /// Where the tickets stand
-        #[arg(long)]
+        #[arg(long, value_parser = PossibleValuesParser::new(words::TICKETING_STATES))]
         ticketing: Option<String>,
         /// Where the money stands
-        #[arg(long)]
+        #[arg(long, value_parser = PossibleValuesParser::new(words::PAYMENT_STATES))]
         payment: Option<String>,
         /// Where the refund case stands
-        #[arg(long)]
+        #[arg(long, value_parser = PossibleValuesParser::new(words::REFUND_STATES))]
         refund: Option<String>,
         /// Visited on this date, YYYY-MM-DD
         #[arg(long)]
         visit_date: Option<String>,
+        /// Needing a person; with a kind, for that alone
+        #[arg(value_parser = PossibleValuesParser::new(["any"].into_iter().chain(ATTENTION_KINDS.iter().copied())),
+              long, value_name = "KIND", num_args = 0..=1, default_missing_value = "any", require_equals = true)]
+        attention: Option<String>,
+        /// Needing a person, or waiting for a decision on a booking, a refund or a dead letter
+        #[arg(long, conflicts_with = "attention")]
+        waiting: bool,
+        /// Of the guest with this phone, all digits
+        #[arg(long, value_name = "NUMBER", requires = "reason",
+              conflicts_with_all = ["channel", "state", "booking", "ticketing", "payment", "refund", "visit_date", "attention", "waiting", "q"])]
+        phone: Option<String>,
+        /// Why a guest's phone is searched for
+        #[arg(long, value_name = "TEXT", requires = "phone")]
+        reason: Option<String>,
         /// An identifier, ours or the channel's
         #[arg(long)]
         q: Option<String>,
@@ -131,6 +165,13 @@ pub enum Orders {
         one: One,
         #[command(flatten)]
         part: Part,
+    },
+    /// Guests' data in clear; who asked and why goes into the history
+    Reveal {
+        #[command(flatten)]
+        one: One,
+        #[command(flatten)]
+        reason: Reason,
     },
     /// Accept the booking that waits for a manager
     Confirm(One),
@@ -223,8 +264,8 @@ fn line(text: &str) -> Result<(String, u32), String> {
 pub enum Refunds {
     /// Refund cases, newest first
     List {
-        /// In this state: under_review, approved, settled, rejected, withdrawn
-        #[arg(long)]
+        /// In this state
+        #[arg(long, value_parser = PossibleValuesParser::new(words::REFUND_STATES))]
         state: Option<String>,
         /// Of this channel
         #[arg(long)]
@@ -276,8 +317,8 @@ pub enum Tickets {
 pub enum Deliveries {
     /// The outbox, newest first
     List {
-        /// In this state: pending, delivered, dead, dropped
-        #[arg(long)]
+        /// In this state
+        #[arg(long, value_parser = PossibleValuesParser::new(words::DELIVERY_STATES))]
         state: Option<String>,
         /// To this partner: channel:ID or backend:ID
         #[arg(long)]
@@ -305,12 +346,25 @@ pub enum Deliveries {
 /// `codes …`.
 #[derive(Debug, Subcommand)]
 pub enum Codes {
-    /// Load codes: one a line, or CSV whose header names a column `code`
+    /// Load codes: one a line, or CSV whose first line names the column. Repeating it goes on where it stopped
     Import {
         /// The pool
         pool: String,
         /// The file
         file: PathBuf,
+        /// The column that holds the codes; needed where none is called `code`
+        #[arg(long, value_name = "NAME")]
+        column: Option<String>,
+    },
+    /// Take codes out that nobody has yet, from a file of the same kind
+    Withdraw {
+        /// The pool
+        pool: String,
+        /// The file
+        file: PathBuf,
+        /// The column that holds the codes; needed where none is called `code`
+        #[arg(long, value_name = "NAME")]
+        column: Option<String>,
     },
     /// How full a pool is
     Show {
@@ -380,13 +434,30 @@ pub async fn answer(command: OpsCommand) -> Result<String, String> {
         OpsCommand::Refunds(with) => (with.access, ask::refunds(with.command)),
         OpsCommand::Tickets(with) => (with.access, ask::tickets(with.command)),
         OpsCommand::Deliveries(with) => (with.access, ask::deliveries(with.command)),
-        OpsCommand::Codes(with) => (with.access, ask::codes(with.command)?),
+        OpsCommand::Codes(with) => match ask::codes(with.command)? {
+            CodesAsked::One(question) => (with.access, question),
+            CodesAsked::File { path, codes } => {
+                let sums = Client::new(&with.access)?.send_codes(&path, &codes).await?;
+                return Ok(if with.access.json {
+                    format!("{sums:#}")
+                } else {
+                    show::text(Shape::One, &sums, Room::Any)
+                });
+            }
+        },
         OpsCommand::Credit(with) => (with.access, ask::credit(with.command)),
         OpsCommand::Guests(with) => (with.access, ask::guests(with.command)),
+        OpsCommand::Channels(with) => (with.access, service::partners("channels", with.command)),
+        OpsCommand::Backends(with) => (with.access, service::partners("backends", with.command)),
+        OpsCommand::Deadlines(with) => (with.access, service::deadlines(with.command)),
+        OpsCommand::Inbox(with) => (with.access, service::inbox(with.command)),
+        OpsCommand::Statements(with) => (with.access, service::statements(with.command)),
+        OpsCommand::Config(with) => (with.access, service::config(with.command)),
     };
     let found = Client::new(&access)?.ask(&question).await?;
     if access.json {
         return Ok(format!("{found:#}"));
     }
-    Ok(show::text(question.shape, &found))
+    let room = if access.wide { Room::Any } else { Room::of_the_terminal() };
+    Ok(show::text(question.shape, &found, room))
 }

@@ -13,13 +13,32 @@ use crate::reload;
 /// How long the log waits for the end of a reload before it says that it takes long.
 const RELOAD_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
 
-pub(super) async fn serve(directory: ConfigDir) -> ExitCode {
+/// What becomes of an SQLite database that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// It is made.
+    Make,
+    /// As `[database] create` says.
+    AsConfigured,
+}
+
+pub(super) async fn serve(directory: ConfigDir, missing: Missing) -> ExitCode {
     let config = match load(&directory) {
         Ok(config) => config,
         Err(code) => return code,
     };
     crate::telemetry::start_logging(&config.log);
     crate::transport::install_tls();
+    if let Some(path) = app::missing_file(&config) {
+        let path = path.display();
+        if missing == Missing::AsConfigured && !config.database.create {
+            return fail(format!(
+                "there is no database at {path}, and [database] create = false: if there should be one, mend [database] url or the mount; \
+                 to make a new one: ticketbridge migrate, or ticketbridge serve --create"
+            ));
+        }
+        tracing::info!("a new, empty database is made at {path}");
+    }
     let (mut terminate, mut interrupt, mut hang_up) =
         match (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup())) {
             (Ok(terminate), Ok(interrupt), Ok(hang_up)) => (terminate, interrupt, hang_up),
@@ -34,6 +53,7 @@ pub(super) async fn serve(directory: ConfigDir) -> ExitCode {
         Ok(bridge) => bridge,
         Err(error) => return fail(crate::worker::chain(&error)),
     };
+    say_what_runs(&bridge);
     say(format_args!("ticketbridge listens on {}", bridge.url()));
     loop {
         tokio::select! {
@@ -56,6 +76,18 @@ pub(super) async fn serve(directory: ConfigDir) -> ExitCode {
         _ = interrupt.recv() => return told_twice(),
     };
     if stopped.abandoned.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// For whoever reads the log later: what was started, with what.
+fn say_what_runs(bridge: &app::Bridge) {
+    let running = bridge.engine().running();
+    let channels = running.registry.channels().count();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), database = app::shown(running.config.database.url.expose_secret()),
+        schema = ticketbridge_migrations::newest(), configuration = %bridge.source().display(), channels,
+        backends = running.registry.backends().count(), "started");
+    if channels == 0 {
+        tracing::error!("no channel is configured: nothing can be taken, and /readyz says so");
+    }
 }
 
 fn stopped_early() -> ExitCode {

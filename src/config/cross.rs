@@ -115,7 +115,19 @@ pub(super) fn check_channel(
 }
 
 /// Tickets come from a back-end or a pool that must exist and be one (DY-10).
-pub(super) fn check_booking(booking: &BookingProduct, table: &Table<'_>, names: &Names, findings: &Findings) {
+pub(super) fn check_booking(
+    booking: &BookingProduct,
+    table: &Table<'_>,
+    names: &Names,
+    today: Option<Date>,
+    findings: &Findings,
+) {
+    if let (Some(last), Some(today)) = (booking.calendar.iter().map(|entry| entry.range.to).max(), today)
+        && last < today
+    {
+        let problem = format!("`calendar` ended on {last}: no day can be booked any more");
+        findings.warning(table.place_of("calendar"), problem, "add days to come, or take the product out");
+    }
     let (key, id, wants_pool) = match &booking.ticketing {
         Ticketing::Backend { backend, .. } => ("ticketing.backend", backend.as_str(), false),
         Ticketing::CodePool { pool } => ("ticketing.pool", pool.as_str(), true),

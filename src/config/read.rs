@@ -245,6 +245,14 @@ impl<'a> Value<'a> {
         }
     }
     /// A whole number in a range.
+    /// True or false.
+    pub(super) fn flag(self) -> Option<bool> {
+        match self.raw().as_bool() {
+            Some(flag) => Some(flag),
+            None => self.wrong(format_args!("is of type {}", self.raw().type_str()), "write true or false"),
+        }
+    }
+
     pub(super) fn integer(self, range: RangeInclusive<i64>) -> Option<i64> {
         let (low, high) = (*range.start(), *range.end());
         let Some(integer) = self.value.as_integer() else { return self.not_a("a whole number", "a number") };

@@ -78,6 +78,8 @@ pub struct Metrics {
 pub struct Database {
     /// `sqlite://`, `postgres://` or `mysql://`; it may hold a password.
     pub url: SecretString,
+    /// Whether `serve` makes an SQLite database that is not there; `migrate` always does.
+    pub create: bool,
 }
 
 /// `[privacy]`.
@@ -314,6 +316,7 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
     const MEND: &str = "write \"sqlite://path\", \"postgres://user@host/name\" or \"mysql://user@host/name\"";
     let known = |url: &str| DATABASE_SCHEMES.iter().any(|scheme| url.starts_with(scheme) && url.len() > scheme.len());
     let in_file = table.and_then(|table| table.get("url"));
+    let create = table.and_then(|table| table.opt("create", Value::flag)).unwrap_or(true);
     if let Some(table) = table {
         table.finish();
     }
@@ -322,9 +325,9 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
             let place = Place { file: DATABASE_URL_VARIABLE.to_owned(), line: 0 };
             around.findings.problem(place, "is not the address of a database", MEND);
         }
-        return Some(Database { url: url.into() });
+        return Some(Database { url: url.into(), create });
     }
-    let Some(value) = in_file else { return Some(Database { url: DEFAULT_DATABASE_URL.into() }) };
+    let Some(value) = in_file else { return Some(Database { url: DEFAULT_DATABASE_URL.into(), create }) };
     let url: SecretString = if value.raw().is_str() {
         let url = value.clone().text()?;
         if has_password(&url) {
@@ -334,11 +337,11 @@ fn database(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Data
     } else {
         match around.secrets.read(&value, SecretUse::DatabaseUrl)? {
             Secret::Known(url) => url,
-            Secret::NotSet => return Some(Database { url: DEFAULT_DATABASE_URL.into() }),
+            Secret::NotSet => return Some(Database { url: DEFAULT_DATABASE_URL.into(), create }),
         }
     };
     if known(url.expose_secret()) {
-        return Some(Database { url });
+        return Some(Database { url, create });
     }
     // What follows the scheme may be a password, and so may a text without one.
     match url.expose_secret().split_once("://") {

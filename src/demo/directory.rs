@@ -1,10 +1,10 @@
-//! The example configuration, as it stands in `config/` and `examples/korea/`, with the simulators' addresses and a pace that a person can
+//! The example configuration, as it stands in `src/demo/example/` (of which `config/` is the copy that people edit) and `examples/korea/`, with the simulators' addresses and a pace that a person can
 //! watch.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A file of `config/`, inside the program.
+/// A file of the example, inside the program.
 struct File {
     path: &'static str,
     text: &'static str,
@@ -18,7 +18,7 @@ macro_rules! files {
 
 /// What `init` writes.
 const FILES: &[File] = files![
-    "config":
+    "src/demo/example":
     "ticketbridge.toml",
     "credit.toml",
     "channels/douyin-main.toml",
@@ -47,8 +47,8 @@ fn changes(at: &Addresses) -> [(&'static str, String); 11] {
         ("\"sqlite://data/ticketbridge.db\"", "\"sqlite://DIRECTORY/demo.db\"".to_owned()),
         ("first = \"1s\"", "first = \"100ms\"".to_owned()),
         ("level  = \"info\"", "level  = \"error\"".to_owned()),
-        ("\"https://open.douyin.com\"", format!("\"{douyin}\"")),
-        ("\"https://tickets.example/bridge\"", format!("\"{backend}\"")),
+        ("\"http://127.0.0.1:9101\"", format!("\"{douyin}\"")),
+        ("\"http://127.0.0.1:9102\"", format!("\"{backend}\"")),
         ("\"https://kakao.example\"", format!("\"{kakao}\"")),
         ("\"https://marketplace.example\"", format!("\"{market}\"")),
         ("\"https://erp.example\"", format!("\"{agency}\"")),
@@ -65,6 +65,17 @@ pub(crate) enum Channels {
     Douyin,
     /// Douyin, a Kakao-style platform and a TripStore-style marketplace.
     WithKorea,
+}
+
+/// Writes what Korea adds into a directory that has a configuration already; nothing is overwritten.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when one of the files is there; when a file or folder cannot be made.
+pub(crate) fn add_korea(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    if let Some(there) = KOREA.iter().map(|file| directory.join(file.path)).find(|path| path.exists()) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, there.display().to_string()));
+    }
+    KOREA.iter().map(|file| write_file(directory.join(file.path), file.text)).collect()
 }
 
 /// Writes the example as it stands into `directory`; gives the files written.

@@ -58,8 +58,12 @@ impl Engine {
     /// # Errors
     /// Store errors.
     pub async fn orders_of_guest(&self, phone: &str) -> Result<Vec<OrderId>, EngineError> {
-        let hash = self.store.sealer().keyed_hash("phone", &phone_digits(phone));
-        Ok(self.store.orders_of_guest(&hash).await?)
+        Ok(self.store.orders_of_guest(&self.guest_hash(phone)).await?)
+    }
+
+    /// What a phone is found by.
+    pub fn guest_hash(&self, phone: &str) -> String {
+        self.store.sealer().keyed_hash("phone", &phone_digits(phone))
     }
 
     /// Whether this person's phone is the one that is asked about.

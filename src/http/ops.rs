@@ -46,6 +46,17 @@ use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
 use crate::live::Running;
 
+pub(crate) use codes::from_csv as codes_of_csv;
+pub(crate) use table::ATTENTION_KINDS;
+
+/// The words of filters, for the command line.
+pub(crate) mod words {
+    pub(crate) use super::table::{
+        BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, ORDER_STATES, PAYMENT_STATES, REFUND_STATES,
+        TICKETING_STATES, VERDICTS,
+    };
+}
+
 /// Bytes of a body that brings codes.
 const CODES_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
 
@@ -54,7 +65,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The same for the acts that go through many rows, or ask partners.
 const LONG_ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Which those are.
-const LONG_CALLS: [&str; 5] = ["/codes/{pool}", "/reconciliation", "/config/reload", "/guests/export", "/guests/erase"];
+const LONG_CALLS: [&str; 6] =
+    ["/codes/{pool}", "/codes/{pool}/withdraw", "/reconciliation", "/config/reload", "/guests/export", "/guests/erase"];
 
 /// Where the interface begins.
 pub const PREFIX: &str = "/ops/v1";

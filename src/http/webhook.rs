@@ -30,8 +30,10 @@ use crate::http::{Shared, nesting};
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
 const ANSWER_MARGIN: Millis = Millis(250);
+/// The part of a channel's budget that is kept for sending an answer that waits for no tickets.
+const SEND_MARGIN: Millis = Millis(100);
 /// Time beyond the budget for noting what the answer to a demand for tickets says: channels wait for that answer for 5 seconds or more.
-const NOTING_MARGIN: Millis = Millis::seconds(1);
+const NOTING_MARGIN: Millis = Millis(1_500);
 /// When the service cannot take a message, the sender may come again after this.
 const COME_AGAIN: Millis = Millis::seconds(10);
 
@@ -280,7 +282,7 @@ impl Arrived {
         let budget = match head.endpoint.waits_for_tickets {
             // The wait for tickets ends with the margin; what the answer says is then noted, which may take longer when many wait.
             true => Millis(head.endpoint.budget.0 + NOTING_MARGIN.0),
-            false => Millis(head.endpoint.budget.0 - ANSWER_MARGIN.0),
+            false => Millis(head.endpoint.budget.0 - SEND_MARGIN.0),
         };
         let until = tokio::time::Instant::now() + budget.to_std();
         Arc::new(Self { head, body, until })

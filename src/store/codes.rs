@@ -25,6 +25,17 @@ pub struct Imported {
     pub duplicates: u64,
 }
 
+/// What a withdrawal did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// Codes that are no longer there.
+    pub withdrawn: u64,
+    /// Codes that somebody has already: they stay.
+    pub issued: u64,
+    /// Codes that the pool does not have.
+    pub unknown: u64,
+}
+
 /// A code that was drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolCode {
@@ -85,6 +96,31 @@ impl Tx {
         let sql = "UPDATE code_pool SET next_position = ? WHERE pool = ?";
         self.execute(sql, values![whole(position), pool]).await?;
         Ok(imported)
+    }
+
+    /// Takes codes out of a pool that nobody has yet; whoever draws meanwhile waits.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn withdraw_codes(&self, pool: &str, codes: &[String]) -> Result<Withdrawn, StoreError> {
+        self.lock_pool(pool).await?;
+        let mut done = Withdrawn::default();
+        let distinct: Vec<String> = codes.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        for part in distinct.chunks(CODES_PER_STATEMENT) {
+            let hashes: Vec<String> = part.iter().map(|code| self.sealer().keyed_hash(pool, code)).collect();
+            let known = self.known_hashes(pool, &hashes).await?.len() as u64;
+            let mut all = values![pool];
+            all.extend(hashes.iter().map(|hash| Value::from(hash.as_str())));
+            let sql = format!(
+                "DELETE FROM code WHERE pool = ? AND code_hash IN ({}) AND booking_id IS NULL",
+                marks(hashes.len())
+            );
+            let withdrawn = self.execute(&sql, all).await?;
+            done.withdrawn += withdrawn;
+            done.issued += known.saturating_sub(withdrawn);
+            done.unknown += hashes.len() as u64 - known;
+        }
+        Ok(done)
     }
 
     /// Draws `count` codes for a booking, oldest first: all of them, or `None` and none. A booking that drew before

@@ -9,6 +9,20 @@ use crate::error::StoreError;
 use crate::seal::random_token;
 use crate::tx::Tx;
 
+/// How the names of running instances begin.
+const INSTANCE: &str = "instance/";
+/// Instances that are gone are forgotten after this.
+const GONE_KEPT: Millis = Millis::hours(24);
+
+/// A running instance, and what it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its name.
+    pub name: String,
+    /// What it says: the data keys that it holds.
+    pub says: String,
+}
+
 /// Proof of holding a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseToken(String);
@@ -56,6 +70,32 @@ impl Tx {
         Ok((changed == 1).then_some(LeaseToken(token)))
     }
 
+    /// Notes that an instance runs until `now + ttl` at least, and what it says of itself, 64 characters at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn note_instance(&self, name: &str, says: &str, ttl: Millis, now: UnixMillis) -> Result<(), StoreError> {
+        let name = format!("{INSTANCE}{name}");
+        let make = format!(
+            "INSERT INTO lease (name, holder, token, until_ms) VALUES (?, '', '', 0){}",
+            self.dialect().unless_exists("name")
+        );
+        self.execute(&make, values![name.as_str()]).await?;
+        let sql = "UPDATE lease SET holder = ?, until_ms = ? WHERE name = ?";
+        self.execute(sql, values![says, (now + ttl).0, name]).await?;
+        let gone = "DELETE FROM lease WHERE name LIKE ? AND until_ms < ?";
+        self.execute(gone, values![format!("{INSTANCE}%"), (now - GONE_KEPT).0]).await?;
+        Ok(())
+    }
+
+    /// An instance ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn forget_instance(&self, name: &str) -> Result<(), StoreError> {
+        self.execute("DELETE FROM lease WHERE name = ?", values![format!("{INSTANCE}{name}")]).await.map(drop)
+    }
+
     /// Gives a lease back; whether it was still held with this token.
     ///
     /// # Errors
@@ -63,5 +103,22 @@ impl Tx {
     pub async fn release_lease(&self, name: &str, token: &LeaseToken) -> Result<bool, StoreError> {
         let sql = "UPDATE lease SET holder = '', token = '', until_ms = 0 WHERE name = ? AND token = ?";
         Ok(self.execute(sql, values![name, token.0.as_str()]).await? == 1)
+    }
+}
+
+impl Store {
+    /// The instances that run now, as far as the database knows.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn instances(&self, now: UnixMillis) -> Result<Vec<Instance>, StoreError> {
+        let sql = "SELECT name, holder FROM lease WHERE name LIKE ? AND until_ms > ? ORDER BY name";
+        let rows = self.rows(sql, values![format!("{INSTANCE}%"), now.0]).await?;
+        let read = |row: &sea_orm::QueryResult| -> Result<Instance, StoreError> {
+            let name: String = get(row, "name")?;
+            let name = name.strip_prefix(INSTANCE).unwrap_or(&name).to_owned();
+            Ok(Instance { name, says: get(row, "holder")? })
+        };
+        rows.iter().map(read).collect()
     }
 }

@@ -47,7 +47,7 @@ mod tx;
 
 pub use calls::{CallRecord, Direction};
 pub use claims::{ClaimKind, GuestClaim};
-pub use codes::{Imported, PoolCode, PoolCounts};
+pub use codes::{Imported, PoolCode, PoolCounts, Withdrawn};
 pub use connect::{Durability, Store, StoreOptions};
 pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSums, Deposited};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
@@ -58,10 +58,11 @@ pub use idempotency::KnownAct;
 pub use inbox::{InboxRow, InboxVerdict, NewInbox, StoredAnswer};
 pub use jobs::{Job, JobCount, JobEnd, JobState, NewJob};
 pub use lane::{CONFLICT_RUNS_MAX, CommitFault, CommitFaults, GROUP_COMMIT_MAX, WRITE_QUEUE_MAX};
-pub use leases::LeaseToken;
+pub use leases::{Instance, LeaseToken};
 pub use limits::TimeLimits;
 pub use lists::{
-    CallFilter, DeadlineFilter, InboxFilter, JobFilter, OrderFilter, Page, PageRequest, RefundFilter, RefundRow,
+    CallFilter, DeadlineFilter, InboxFilter, JobFilter, Needing, OrderFilter, Page, PageRequest, RefundFilter,
+    RefundRow,
 };
 pub use orders::{EventRow, event_id};
 pub use refs::{OrderRefRow, Remembered, ToRemember};

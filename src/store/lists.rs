@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::QueryResult;
 use ticketbridge_core::money::PaymentState;
-use ticketbridge_core::order::{BookingState, OrderState, RefundCase, RefundState, TicketingState};
+use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState, TicketingState};
 use ticketbridge_core::product::Currency;
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, Date, Order, OrderId, RefundCaseId, UnixMillis};
@@ -13,7 +13,7 @@ use ticketbridge_core::{ChannelId, Date, Order, OrderId, RefundCaseId, UnixMilli
 use crate::calls::{self, CallRecord};
 use crate::connect::Store;
 use crate::deadlines::{self, DeadlineRow, DeadlineState};
-use crate::dialect::{Query, Where, get, values, word};
+use crate::dialect::{Query, Where, get, get_count, get_word, values, word};
 use crate::error::StoreError;
 use crate::inbox::{self, InboxRow, InboxVerdict};
 use crate::jobs::{self, Job, JobState};
@@ -59,6 +59,21 @@ pub struct OrderFilter {
     pub q: Option<String>,
     /// Changed at this time or later.
     pub updated_since: Option<UnixMillis>,
+    /// Needing a person.
+    pub attention: Option<Needing>,
+    /// Knowing a guest's phone, by its keyed hash.
+    pub guest: Option<String>,
+}
+
+/// What an order needs a person for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needing {
+    /// Whatever it is that is flagged.
+    Anything,
+    /// This, among other things perhaps.
+    Kind(AttentionKind),
+    /// Anything that is flagged or waits for somebody's decision: a booking, a refund case, a dead letter.
+    Decision,
 }
 
 /// Which refund cases.
@@ -147,6 +162,33 @@ impl Store {
     /// # Errors
     /// [`StoreError::Cursor`], [`StoreError::Statement`], [`StoreError::Sealed`].
     pub async fn list_orders(&self, filter: &OrderFilter, page: &PageRequest) -> Result<Page<Order>, StoreError> {
+        let Some(Needing::Kind(kind)) = filter.attention else { return self.part_of_orders(filter, page).await };
+        // The kinds stand in the sealed document, the last one alone in a column; few orders need a person at a time.
+        let mut found = Page { items: Vec::new(), next_cursor: page.cursor.clone() };
+        loop {
+            let left = page.limit - u32::try_from(found.items.len()).unwrap_or(page.limit);
+            let part = PageRequest { limit: left, cursor: found.next_cursor };
+            let part = self.part_of_orders(filter, &part).await?;
+            let needing = part.items.into_iter().filter(|order| order.attention.iter().any(|it| it.kind == kind));
+            found.items.extend(needing);
+            found.next_cursor = part.next_cursor;
+            if found.next_cursor.is_none() || found.items.len() >= page.limit as usize {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// How many orders are flagged last with each kind.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn attention_counts(&self) -> Result<Vec<(AttentionKind, u64)>, StoreError> {
+        let sql = "SELECT attention, COUNT(*) AS many FROM orders WHERE attention IS NOT NULL GROUP BY attention";
+        let rows = self.rows(sql, values![]).await?;
+        rows.iter().map(|row| Ok((get_word(row, "attention")?, get_count(row, "many")?))).collect()
+    }
+
+    async fn part_of_orders(&self, filter: &OrderFilter, page: &PageRequest) -> Result<Page<Order>, StoreError> {
         let mut wanted = Where::new();
         wanted.equals("channel", filter.channel.as_ref().map(|c| c.as_str()));
         wanted.equals("state", filter.state.as_ref().map(word));
@@ -157,6 +199,18 @@ impl Store {
         wanted.equals("visit_date", filter.visit_date.map(|d| d.to_string()));
         if let Some(since) = filter.updated_since {
             wanted.and("updated_ms >= ?", values![since.0]);
+        }
+        match filter.attention {
+            None => {}
+            Some(Needing::Anything | Needing::Kind(_)) => wanted.and("attention IS NOT NULL", values![]),
+            Some(Needing::Decision) => wanted.and(
+                "(attention IS NOT NULL OR booking_state = 'requested' OR refund_state = 'under_review' \
+                 OR id IN (SELECT order_id FROM job WHERE state = 'dead'))",
+                values![],
+            ),
+        }
+        if let Some(hash) = filter.guest.as_deref() {
+            wanted.and("id IN (SELECT order_id FROM guest_ref WHERE hash = ?)", values![hash]);
         }
         if let Some(q) = filter.q.as_deref() {
             wanted.and(

@@ -13,6 +13,7 @@ use ticketbridge_store::{DeadlineState, JobState, StoreError};
 
 use crate::engine::effects::{backend_destination, channel_destination};
 use crate::http::Shared;
+use crate::http::ops::ATTENTION_KINDS;
 
 const ORDER_STATES: [OrderState; 5] =
     [OrderState::Placed, OrderState::AwaitingBooking, OrderState::Booked, OrderState::Completed, OrderState::Cancelled];
@@ -35,6 +36,7 @@ pub async fn refresh(shared: &Shared) -> Result<(), StoreError> {
     orders(shared).await?;
     deliveries(shared).await?;
     deadlines(shared).await?;
+    attention(shared).await?;
     let store = shared.engine.store();
     for backend in shared.engine.running().registry.backends() {
         if let Some(counts) = store.pool_counts(backend.id.as_str()).await? {
@@ -50,6 +52,16 @@ async fn orders(shared: &Shared) -> Result<(), StoreError> {
     counts.extend(shared.engine.store().order_counts().await?.into_iter().map(|(state, many)| (word(state), many)));
     for (state, many) in counts {
         metrics::gauge!("ticketbridge_orders", "state" => state).set(many as f64);
+    }
+    Ok(())
+}
+
+async fn attention(shared: &Shared) -> Result<(), StoreError> {
+    let mut counts: BTreeMap<String, u64> = ATTENTION_KINDS.iter().map(|kind| ((*kind).to_owned(), 0)).collect();
+    let counted = shared.engine.store().attention_counts().await?;
+    counts.extend(counted.into_iter().map(|(kind, many)| (word(kind), many)));
+    for (kind, many) in counts {
+        metrics::gauge!("ticketbridge_orders_attention", "kind" => kind).set(many as f64);
     }
     Ok(())
 }

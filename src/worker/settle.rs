@@ -61,6 +61,10 @@ impl Worker {
         let job = &job;
         let record = attempt.map(|attempt| self.record_of(job, attempt));
         let delivered = matches!(end, JobEnd::Delivered);
+        let dead = match &end {
+            JobEnd::Dead { error } => Some(error.clone()),
+            _ => None,
+        };
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
         let applied = self
             .engine
@@ -100,6 +104,11 @@ impl Worker {
             .await?;
         if let Some(applied) = &applied {
             self.engine.announce(applied);
+        }
+        if let Some(error) = dead {
+            tracing::warn!(delivery = %job.id, order = %job.order, destination = job.destination, attempts = job.attempts, reason = error,
+                helps = format!("ticketbridge deliveries retry {0}, or deliveries drop {0} --reason TEXT", job.id),
+                "a delivery is given up, and waits as a dead letter");
         }
         if delivered {
             metrics::counter!("ticketbridge_deliveries_delivered_total", "destination" => job.destination.clone())

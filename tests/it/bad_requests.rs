@@ -443,7 +443,7 @@ async fn strangers_at_a_partners_address_take_nothing_from_it() {
         let news = json!({ "type": "something.else", "reservation_id": "bkg_1", "occurred_at": "2026-11-21T10:00:00+08:00", "data": {} });
         assert_eq!(bridge.backend_event("gate", &format!("evt-{number}"), &news).await.status, 200);
     }
-    assert!(told > 0 && turned_away > 100, "{told} {turned_away}");
+    assert!(told > 0 && turned_away > 0, "{told} {turned_away}");
     let file = bridge.config_directory().with_file_name("ticketbridge.db");
     let beside = Database::connect(format!("sqlite://{}", file.display())).await.expect("a file that can be opened");
     let count = Statement::from_string(DbBackend::Sqlite, "SELECT COUNT(*) AS many FROM call_log");

@@ -71,7 +71,8 @@ async fn while_a_back_end_hangs_every_demand_is_answered_in_time_and_the_tickets
     assert!(said.iter().all(|answer| *answer == (200, Some(0))), "{said:?}");
     let took = stage.channel.journal().entries().into_iter().filter(|entry| entry.call == "issue-voucher");
     let longest = took.map(|entry| entry.took).max().expect("there were calls");
-    assert!(longest < Duration::from_millis(3_500), "Douyin waited for {longest:?}");
+    // Douyin waits for 8 seconds, and for 5 in the second generation of its interface.
+    assert!(longest < Duration::from_secs(5), "Douyin waited for {longest:?}");
     stage.backend.set_issue_mode(IssueMode::Immediate);
     for booking in bookings {
         let find = |books: &ticketbridge::sandbox::douyin::Books| books.reservations[&booking.order_id].codes.clone();

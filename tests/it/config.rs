@@ -355,9 +355,17 @@ fn a_window_that_is_over_is_told_from_the_day_after() {
         let report = report_on(directory.path(), &all_set(), Date::parse(day));
         report.findings().iter().map(|finding| (finding.line, finding.problem.clone())).collect::<Vec<_>>()
     };
-    assert_eq!(on("2027-03-31"), []);
+    let of = |found: Vec<(usize, String)>, key: &str| {
+        found.into_iter().filter(|(_, problem)| problem.starts_with(key)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(on("2027-03-31"), "`booking_window`"), []);
     let over = "`booking_window` ended on 2027-03-31: what is sold now can never be booked".to_owned();
-    assert_eq!(on("2027-04-01"), [(13, over.clone()), (54, over)]);
+    assert_eq!(of(on("2027-04-01"), "`booking_window`"), [(13, over.clone()), (54, over)]);
+    // So is a calendar, by its last day.
+    assert_eq!(of(on("2027-02-28"), "`calendar`"), []);
+    let ended = |day: &str| format!("`calendar` ended on {day}: no day can be booked any more");
+    assert_eq!(of(on("2027-03-01"), "`calendar`"), [(90, ended("2027-02-28"))]);
+    assert_eq!(of(on("2027-04-01"), "`calendar`").len(), 3);
 }
 
 #[test]

@@ -220,7 +220,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `contract.md` 6 promises.
-const PROMISED: [&str; 41] = [
+const PROMISED: [&str; 43] = [
     "GET backends",
     "GET channels",
     "GET codes/{pool}",
@@ -242,6 +242,7 @@ const PROMISED: [&str; 41] = [
     "POST channels/{id}/pause",
     "POST channels/{id}/resume",
     "POST codes/{pool}",
+    "POST codes/{pool}/withdraw",
     "POST config/reload",
     "POST credit/{id}/deposits",
     "POST deliveries/{id}/drop",
@@ -249,6 +250,7 @@ const PROMISED: [&str; 41] = [
     "POST guests/erase",
     "POST guests/export",
     "POST inbox/{id}/replay",
+    "POST orders/search",
     "POST orders/{id}/cancel",
     "POST orders/{id}/confirm",
     "POST orders/{id}/decline",

@@ -73,10 +73,101 @@ async fn refunds_deliveries_and_codes_have_commands() {
     let file = file.to_str().expect("a path");
     let imported = json_of(&bridge, &["codes", "import", "lp-2026", file]).await;
     assert_eq!(imported, json!({ "added": 2, "duplicates": 1 }));
+    let header = bridge.config_directory().join("codes.csv");
+    std::fs::write(&header, "serial,number\n1,B1\n2,B2\n").expect("a file");
+    let header = header.to_str().expect("a path");
+    let unnamed = run(&bridge, &["codes", "import", "lp-2026", header]).await;
+    assert!(unnamed.code == 1 && unnamed.err.contains("--column"), "{}", unnamed.err);
+    let named = json_of(&bridge, &["codes", "import", "lp-2026", header, "--column", "number"]).await;
+    assert_eq!(named, json!({ "added": 2, "duplicates": 0 }));
+    let withdrawn = json_of(&bridge, &["codes", "withdraw", "lp-2026", header, "--column", "number"]).await;
+    assert_eq!(withdrawn, json!({ "withdrawn": 2, "issued": 0, "unknown": 0 }));
+    let again = json_of(&bridge, &["codes", "withdraw", "lp-2026", header, "--column", "number"]).await;
+    assert_eq!(again, json!({ "withdrawn": 0, "issued": 0, "unknown": 2 }));
     let pool = run(&bridge, &["codes", "show", "lp-2026"]).await;
     assert!(pool.out.contains("available  2"), "{}", pool.out);
     let missing = run(&bridge, &["codes", "import", "lp-2026", "no-such-file"]).await;
     assert!(missing.code == 1 && missing.err.contains("no-such-file"), "{}", missing.err);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_found_and_names_the_command_that_helps() {
+    let bridge = TestBridge::start().await;
+    for number in 1..=3 {
+        bridge.sell(&format!("V{number}00")).await;
+        bridge.book(&format!("R{number}00"), &format!("V{number}00"), "2026-12-01").await;
+    }
+    let refund = douyin::refund_apply("R200", "B1", 101, 500, bridge.now());
+    bridge.douyin("refund-apply", &refund).await.expect(200);
+    let ids = |list: &Value| -> Vec<String> {
+        let items = list["items"].as_array().expect("items");
+        items.iter().map(|order| order["channel_order_id"].as_str().expect("a number").to_owned()).collect()
+    };
+    let waiting = json_of(&bridge, &["orders", "list", "--attention=refund_waits"]).await;
+    assert_eq!(ids(&waiting), ["V200"]);
+    let sentence = waiting["items"][0]["attention"]["sentence"].as_str().expect("a sentence");
+    assert!(sentence.contains("ticketbridge refunds approve rfc_"), "{sentence}");
+    assert_eq!(ids(&json_of(&bridge, &["orders", "list", "--attention"]).await), ["V200"]);
+    assert_eq!(ids(&json_of(&bridge, &["orders", "list", "--waiting"]).await), ["V200"]);
+    assert!(ids(&json_of(&bridge, &["orders", "list", "--attention=too_early"]).await).is_empty());
+    assert_eq!(run(&bridge, &["orders", "list", "--attention=nonsense"]).await.code, 2);
+    bridge.get("orders?attention=nonsense").await.problem(422, "invalid");
+    let phone = ["orders", "list", "--phone", "13800000100", "--reason", "the guest calls"];
+    assert_eq!(ids(&json_of(&bridge, &phone).await), ["V100"]);
+    assert_eq!(run(&bridge, &["orders", "list", "--phone", "13800000100"]).await.code, 2, "why is asked");
+    let metrics = bridge.ask(crate::support::Ask::new(http::Method::GET, "/metrics")).await.expect(200).text();
+    assert!(metrics.contains("ticketbridge_orders_attention{kind=\"refund_waits\"}"), "{metrics}");
+}
+
+#[tokio::test]
+async fn everything_that_the_interface_has_is_reached_from_a_shell() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    let paused = json_of(&bridge, &["channels", "pause", "douyin-main"]).await;
+    assert_eq!(paused["state"], "paused");
+    let listed = run(&bridge, &["channels", "list"]).await;
+    assert!(listed.out.contains("douyin-main") && listed.out.contains("paused"), "{}", listed.out);
+    assert_eq!(json_of(&bridge, &["channels", "resume", "douyin-main"]).await["state"], "running");
+    assert_eq!(json_of(&bridge, &["backends", "list"]).await["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(run(&bridge, &["deadlines", "list"]).await.code, 0);
+    let inbox = json_of(&bridge, &["inbox", "list", "--call", "create-order"]).await;
+    let id = inbox["items"][0]["id"].as_str().expect("an id");
+    assert_eq!(run(&bridge, &["inbox", "replay", id]).await.code, 0);
+    assert_eq!(json_of(&bridge, &["config", "show"]).await["version"], 1);
+    let reload = run(&bridge, &["config", "reload"]).await;
+    assert!(reload.code == 1 && reload.err.contains("role"), "an operator may not: {}", reload.err);
+    let statement = ["statements", "show", "--settle-id", "douyin-main", "--from", "2026-11-21", "--to", "2026-11-21"];
+    assert!(run(&bridge, &statement).await.err.contains("role"));
+    let revealed =
+        json_of(&bridge, &["orders", "reveal", "douyin-main:V100", "--reason", "the guest is at the gate"]).await;
+    assert!(revealed.to_string().contains("13800000100"), "{revealed}");
+}
+
+#[tokio::test]
+async fn a_shell_needs_the_address_and_a_token_and_no_secret_of_a_partner() {
+    let bridge = TestBridge::start().await;
+    let place = tempfile::TempDir::new().expect("a temporary directory");
+    let listen = bridge.bridge.address();
+    let file = format!(
+        "[server]\nlisten = \"{listen}\"\n[privacy]\nkey = {{ env = \"NOT_SET_A\" }}\n[ops]\ntokens = [{{ name = \"x\", role = \"operator\", token = {{ env = \"A_TOKEN\" }} }}]\n"
+    );
+    std::fs::write(place.path().join("ticketbridge.toml"), file).expect("a file");
+    let list = |token: Option<&str>| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
+        command.args(["orders", "list", "--config", "."]).current_dir(place.path());
+        command.env_remove("TICKETBRIDGE_OPS_TOKEN").env_remove("TICKETBRIDGE_LISTEN").env_remove("A_TOKEN");
+        if let Some(token) = token {
+            command.env("A_TOKEN", token);
+        }
+        command
+    };
+    let good = list(Some(OPERATOR)).output().await.expect("the program starts");
+    assert!(good.status.success(), "{good:?}");
+    let without = list(None).output().await.expect("the program starts");
+    let said = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(said.contains("A_TOKEN is not set") && said.contains("`serve` was started with"), "{said}");
+    assert!(!said.contains("openssl") && !said.contains("NOT_SET_A"), "{said}");
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ fn journal_of(channel: &impl Channel) -> Journal {
 }
 
 /// The example's calendars, moved so that every day on which the test may run can be visited.
-fn dates_around(today: NaiveDate) -> [(&'static str, String); 5] {
+fn dates_around(today: NaiveDate) -> [(&'static str, String); 6] {
     let in_days = |days: i64| (today + TimeDelta::days(days)).to_string();
     [
         ("2026-11-01", in_days(-2)),
@@ -98,6 +98,7 @@ fn dates_around(today: NaiveDate) -> [(&'static str, String); 5] {
         ("2027-01-01", in_days(31)),
         ("2027-03-31", in_days(80)),
         ("2027-12-31", in_days(80)),
+        ("2035-12-31", in_days(80)),
     ]
 }
 

@@ -258,6 +258,7 @@ impl World {
             environment,
             works: Works::new(WORKS_MAX, Pace::Unhurried),
             health: Health::default(),
+            instance: "simulated".to_owned(),
         });
         self.process = Some(Process { engine, workers, router });
     }

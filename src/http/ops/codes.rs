@@ -56,9 +56,7 @@ fn shown(pool: &Pool, counts: PoolCounts) -> Value {
 /// `POST codes/{pool}`.
 pub(crate) async fn import(request: Request) -> Outcome {
     let pool = pool_of(&request)?;
-    let codes = if request.is_csv { from_csv(&request.raw)? } else { from_json(&request.raw)? };
-    check_version(&request)?;
-    check_codes(&codes, pool.kind)?;
+    let codes = given(&request, &pool)?;
     let engine = &request.shared.engine;
     let (now, kind, many) = (engine.clock().now(), pool.kind, codes.len());
     let work = std::sync::Arc::new((pool.name.clone(), codes, request.once.clone()));
@@ -84,6 +82,44 @@ pub(crate) async fn import(request: Request) -> Outcome {
     Ok(Said::kept(body))
 }
 
+/// `POST codes/{pool}/withdraw`: takes codes out that nobody has yet.
+pub(crate) async fn withdraw(request: Request) -> Outcome {
+    let pool = pool_of(&request)?;
+    let codes = given(&request, &pool)?;
+    let engine = &request.shared.engine;
+    let (now, many) = (engine.clock().now(), codes.len());
+    let work = std::sync::Arc::new((pool.name.clone(), codes, request.once.clone()));
+    let body = engine
+        .store()
+        .write("withdraw_codes", move |tx: &Tx| {
+            let work = work.clone();
+            Box::pin(async move {
+                let (pool, codes, once) = &*work;
+                let done = tx.withdraw_codes(pool, codes).await?;
+                let body = json!({ "withdrawn": done.withdrawn, "issued": done.issued, "unknown": done.unknown });
+                let body = body.to_string().into_bytes();
+                if let Some(once) = once {
+                    keep(tx, once, 200, body.clone(), now).await?;
+                }
+                Ok::<_, EngineError>(body)
+            })
+        })
+        .await?;
+    tracing::info!(pool = %pool.name, many, by = %request.holder.name, "codes were withdrawn");
+    Ok(Said::kept(body))
+}
+
+/// The codes of a body, after everything about it was checked.
+fn given(request: &Request, pool: &Pool) -> Result<Vec<String>, Failure> {
+    let codes = match request.is_csv {
+        true => from_csv(&request.raw, request.query.text("column"))?,
+        false => from_json(&request.raw)?,
+    };
+    check_version(request)?;
+    check_codes(&codes, pool.kind)?;
+    Ok(codes)
+}
+
 fn from_json(raw: &[u8]) -> Result<Vec<String>, Problem> {
     let mut fields = object(raw)?;
     let known = ["codes", "expected_version"];
@@ -100,27 +136,66 @@ fn from_json(raw: &[u8]) -> Result<Vec<String>, Problem> {
     listed.iter().enumerate().map(read).collect()
 }
 
-/// One code a line; or, when the first line names a column `code`, the cells of that column.
-fn from_csv(raw: &[u8]) -> Result<Vec<String>, Problem> {
+/// What a column of codes may be called, without the case of its letters.
+const CODE_COLUMNS: [&str; 10] =
+    ["code", "codes", "ticket", "ticket_code", "ticketcode", "voucher_code", "coupon", "coupon_code", "barcode", "qr"];
+
+/// The codes of a text: one a line; or, when the first line names columns, the cells of the column `named`, or of the only one that is called as
+/// a column of codes is.
+///
+/// # Errors
+/// 422: which column it is cannot be told, a line lacks it, or a line has several cells and no column is named.
+pub(crate) fn from_csv(raw: &[u8], named: Option<&str>) -> Result<Vec<String>, Problem> {
     let text = std::str::from_utf8(raw).map_err(|_| refused("body", "the file is not UTF-8"))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let rows = rows_of(text);
-    let is_code = |cell: &String| cell.trim().eq_ignore_ascii_case("code");
-    let Some(column) = rows.first().and_then(|row| row.iter().position(is_code)) else {
-        let lines = text.lines().map(|line| unquoted(line.trim()));
-        return Ok(lines.filter(|line| !line.is_empty()).collect());
+    let rows = rows_of(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let Some(column) = column_of(first, named)? else {
+        let one = |(index, row): (usize, &Vec<String>)| match row.as_slice() {
+            [code] => Ok(code.trim().to_owned()),
+            several => {
+                let many = several.len();
+                let sentence = format!(
+                    "line {} has {many} cells where one code is expected; put a code with commas into quotes",
+                    index + 1
+                );
+                Err(refused("body", sentence))
+            }
+        };
+        return rows.iter().enumerate().map(one).collect();
     };
     let cell = |(index, row): (usize, &Vec<String>)| match row.get(column) {
         Some(cell) => Ok(cell.trim().to_owned()),
-        None => Err(refused(format!("line {}", index + 2), "this line has no cell in the column `code`")),
+        None => Err(refused(format!("line {}", index + 2), "this line has no cell in the column of the codes")),
     };
     rows.iter().skip(1).enumerate().map(cell).collect()
 }
 
-fn unquoted(line: &str) -> String {
-    match line.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-        Some(inner) => inner.replace("\"\"", "\""),
-        None => line.to_owned(),
+/// Which cell of the first line names the codes; `None` when the first line is a code itself.
+fn column_of(first: &[String], named: Option<&str>) -> Result<Option<usize>, Problem> {
+    let plain = |cell: &str| cell.trim().to_ascii_lowercase();
+    let shown = || first.iter().map(|cell| cell.trim()).collect::<Vec<_>>().join(", ");
+    if let Some(named) = named {
+        let found = first.iter().position(|cell| plain(cell) == plain(named));
+        let sentence = || format!("the first line names no column `{named}`; it names {}", shown());
+        return found.map(Some).ok_or_else(|| refused("column", sentence()));
+    }
+    let called: Vec<usize> = (0..first.len())
+        .filter(|at| first.get(*at).is_some_and(|cell| CODE_COLUMNS.contains(&plain(cell).as_str())))
+        .collect();
+    match (called.as_slice(), first.len()) {
+        ([column], _) => Ok(Some(*column)),
+        ([], 0 | 1) => Ok(None),
+        ([], many) => {
+            let sentence = format!(
+                "the first line has {many} columns ({}) and none is called `code`; say which one holds the codes (--column, ?column=), or give one code a line",
+                shown()
+            );
+            Err(refused("column", sentence))
+        }
+        (_, _) => Err(refused(
+            "column",
+            format!("several columns may hold the codes ({}); say which one (--column, ?column=)", shown()),
+        )),
     }
 }
 
@@ -171,19 +246,31 @@ mod tests {
 
     #[test]
     fn a_file_is_one_code_a_line_or_has_a_header() {
-        for (file, codes) in [
-            ("A1\nA2\n", vec!["A1", "A2"]),
-            ("\u{feff}A1\r\n\r\nA2", vec!["A1", "A2"]),
-            ("Code\nA1\n", vec!["A1"]),
-            ("id,code,note\n1,A1,x\n2,\"A,2\",\"two\nlines\"\n", vec!["A1", "A,2"]),
-            ("a,b\nc,d\n", vec!["a,b", "c,d"]),
-            ("\"A \"\"1\"\"\"\n", vec!["A \"1\""]),
-            ("", vec![]),
+        for (file, named, codes) in [
+            ("A1\nA2\n", None, vec!["A1", "A2"]),
+            ("\u{feff}A1\r\n\r\nA2", None, vec!["A1", "A2"]),
+            ("Code\nA1\n", None, vec!["A1"]),
+            ("ticket_code\nA1\n", None, vec!["A1"]),
+            ("id,code,note\n1,A1,x\n2,\"A,2\",\"two\nlines\"\n", None, vec!["A1", "A,2"]),
+            ("serial,number\n1,A1\n2,A2\n", Some("Number"), vec!["A1", "A2"]),
+            ("code,ticket\n1,A1\n", Some("ticket"), vec!["A1"]),
+            ("\"a,b\"\n\"c,d\"\n", None, vec!["a,b", "c,d"]),
+            ("\"A \"\"1\"\"\"\n", None, vec!["A \"1\""]),
+            ("", None, vec![]),
         ] {
-            assert_eq!(from_csv(file.as_bytes()).unwrap(), codes, "{file:?}");
+            assert_eq!(from_csv(file.as_bytes(), named).unwrap(), codes, "{file:?}");
         }
-        assert!(from_csv(b"id,code\n1\n").is_err());
-        assert!(from_csv(&[0xff]).is_err());
+        for (file, named, says) in [
+            ("serial,number\n1,A1\n", None, "none is called `code`"),
+            ("serial,number\n1,A1\n", Some("code"), "it names serial, number"),
+            ("code,barcode\n1,A1\n", None, "several columns"),
+            ("A1\nA2,x\n", None, "line 2 has 2 cells"),
+            ("id,code\n1\n", None, "no cell in the column"),
+        ] {
+            let problem = from_csv(file.as_bytes(), named).unwrap_err();
+            assert!(problem.detail.contains(says), "{file:?}: {}", problem.detail);
+        }
+        assert!(from_csv(&[0xff], None).is_err());
     }
 
     #[test]

@@ -13,7 +13,11 @@ use crate::http::ops::view;
 /// Digits of a phone, at least: fewer are a slip of the hand.
 const PHONE_DIGITS_MIN: usize = 5;
 
-fn phone_of(request: &Request) -> Result<Phone, Failure> {
+/// The phone that is asked about.
+///
+/// # Errors
+/// Too few digits.
+pub(crate) fn phone_of(request: &Request) -> Result<Phone, Failure> {
     let phone = Phone::new(request.given.needed("phone"));
     if phone.reveal().chars().filter(char::is_ascii_digit).count() < PHONE_DIGITS_MIN {
         return Err(

@@ -1,14 +1,16 @@
 //! Orders: lists, one, its history, its calls.
 
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{ChannelId, ExternalId, Order, OrderId};
-use ticketbridge_store::{CallFilter, OrderFilter, Page};
+use ticketbridge_store::{CallFilter, Needing, OrderFilter, Page};
 
 use crate::http::Shared;
+use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
-use crate::http::ops::query::listed;
+use crate::http::ops::guests::phone_of;
+use crate::http::ops::query::{Asked, listed};
 use crate::http::ops::view;
 use crate::http::problem::Problem;
 
@@ -25,8 +27,44 @@ pub(crate) async fn list(request: Request) -> Outcome {
         visit_date: query.date("visit_date"),
         q: query.text("q").map(str::to_owned),
         updated_since: None,
+        attention: needing(query)?,
+        guest: None,
     };
     let page = request.shared.engine.store().list_orders(&filter, &query.page()).await?;
+    Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
+}
+
+/// What the orders of a list need a person for, if they are to.
+fn needing(query: &Asked) -> Result<Option<Needing>, Failure> {
+    let kind = match query.text("attention") {
+        None => None,
+        Some("any") => Some(Needing::Anything),
+        Some(text) => match serde_json::from_value(Value::from(text)) {
+            Ok(kind) => Some(Needing::Kind(kind)),
+            Err(_) => {
+                let known = super::table::ATTENTION_KINDS.join(", ");
+                let sentence = format!("`attention` is \"{text}\"; it is any, or one of {known}");
+                return Err(refused("attention", sentence).into());
+            }
+        },
+    };
+    match (kind, query.text("waiting")) {
+        (Some(_), Some(_)) => {
+            Err(refused("waiting", "`waiting` and `attention` are two questions; ask one of them").into())
+        }
+        (None, Some(_)) => Ok(Some(Needing::Decision)),
+        (kind, None) => Ok(kind),
+    }
+}
+
+/// `POST orders/search`: a phone stands in no address, where proxies write it down.
+pub(crate) async fn search(request: Request) -> Outcome {
+    let phone = phone_of(&request)?;
+    let engine = &request.shared.engine;
+    let filter = OrderFilter { guest: Some(engine.guest_hash(phone.reveal())), ..OrderFilter::default() };
+    let page = engine.store().list_orders(&filter, &request.query.page()).await?;
+    tracing::info!(orders = page.items.len(), by = %request.holder.name, reason = %request.given.needed("reason"),
+        "orders were searched by a guest's phone");
     Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
 }
 

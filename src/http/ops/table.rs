@@ -14,6 +14,8 @@ const CURSOR: Param = Param {
     about: "`next_cursor` of the page before; left out for the first.",
 };
 const CHANNEL: Param = text("channel", "Of this channel.");
+const CODE_COLUMN: &[Param] =
+    &[text("column", "The column of a CSV that holds the codes; needed where none is called `code`.")];
 const PAGE: &[Param] = &[LIMIT, CURSOR];
 
 const fn text(name: &'static str, about: &'static str) -> Param {
@@ -54,6 +56,27 @@ pub(crate) const VERDICTS: &[&str] = &[
     "conflict",
     "malformed",
     "hint",
+];
+
+/// What an order may need a person for; a test compares them with the core's own.
+pub(crate) const ATTENTION_KINDS: &[&str] = &[
+    "refund_under_review",
+    "too_early",
+    "not_ticketed",
+    "redeemed_while_refunded",
+    "live_ticket_behind_refund",
+    "cancel_refused",
+    "ticketing_failed",
+    "ticketing_overdue",
+    "review_overdue",
+    "report_refused",
+    "waits_for_confirmation",
+    "refund_waits",
+    "unexpected_payment",
+    "contradiction",
+    "to_do_by_hand",
+    "open_balance",
+    "refund_failed",
 ];
 
 const VERSION: Field = Field {
@@ -112,9 +135,13 @@ pub(crate) static CALLS: &[Call] = &[
         word("payment", PAYMENT_STATES, "Where the money stands."),
         word("refund", REFUND_STATES, "Where the open or last refund case stands."),
         Param { name: "visit_date", kind: ParamKind::Date, about: "Visited on this date." },
+        text("attention", "Needing a person: `any`, or one kind of attention."),
+        word("waiting", &["true"], "Needing a person, or waiting for a decision on a booking, a refund case or a dead letter."),
         text("q", "An identifier, whole: ours of an order, booking or refund case, or the channel's of an order or booking."),
         LIMIT, CURSOR,
     ], Body::None, Answer::Page("order"), orders::list),
+    call!(Post "/orders/search", "Orders that know a guest's phone, newest first, masked; who asked and why goes into the log.", Operators,
+        PAGE, A_GUEST, Answer::Page("order"), orders::search),
     call!(Get "/orders/{id}", "An order.", Operators, &[], Body::None, Answer::One("order"), orders::one),
     call!(Get "/orders/{id}/events", "Its history, newest first.", Operators, PAGE, Body::None,
         Answer::Page("event"), orders::events),
@@ -186,8 +213,10 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Post "/inbox/{id}/replay", "Carry a message that was refused, kept or not readable out again.", Operators, &[], NOTHING,
         Answer::One("replayed"), inbox::replay),
     call!(Get "/codes/{pool}", "How full a code pool is.", Operators, &[], Body::None, Answer::One("pool"), codes::show),
-    call!(Post "/codes/{pool}", "Load codes into a pool, as JSON or CSV.", Operators, &[], Body::Codes,
+    call!(Post "/codes/{pool}", "Load codes into a pool, as JSON or CSV.", Operators, CODE_COLUMN, Body::Codes,
         Answer::One("imported"), codes::import),
+    call!(Post "/codes/{pool}/withdraw", "Take codes out of a pool that nobody has yet, as JSON or CSV.", Operators, CODE_COLUMN,
+        Body::Codes, Answer::One("withdrawn"), codes::withdraw),
     call!(Get "/config", "The running configuration, and the last change that was refused.", Everyone, &[], Body::None,
         Answer::One("config"), config::show),
     call!(Post "/config/reload", "Read the configuration anew: all of it, or nothing.", Administrators, &[], NOTHING,
@@ -247,5 +276,6 @@ mod tests {
         are_all::<JobState>(DELIVERY_STATES);
         are_all::<DeadlineState>(DEADLINE_STATES);
         are_all::<InboxVerdict>(VERDICTS);
+        are_all::<ticketbridge_core::order::AttentionKind>(ATTENTION_KINDS);
     }
 }

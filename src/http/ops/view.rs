@@ -1,5 +1,6 @@
 //! From the core's types to the JSON of `contract.md` 6 and 8. Guests' data masks itself.
 
+use crate::engine::attention::command_for;
 use serde::Serialize;
 use serde_json::{Value, json};
 use ticketbridge_core::mirror::Mirror;
@@ -62,8 +63,8 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
         "buyer": { "name": order.buyer.name, "phone": order.buyer.phone },
         "booking": order.booking.as_ref().map(|it| booking(order, it)),
         "refund_case": case.map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)),
-        "attention": order.attention().map(|it| attention(it, zone)),
-        "attentions": order.attention.iter().map(|it| attention(it, zone)).collect::<Vec<_>>(),
+        "attention": order.attention().map(|it| attention(order, it)),
+        "attentions": order.attention.iter().map(|it| attention(order, it)).collect::<Vec<_>>(),
         "channel_view": order.mirror.as_deref().map(|it| mirror(it, zone)),
         // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
         "rules": order.rules,
@@ -155,8 +156,11 @@ fn ticket(ticket: &Ticket) -> Value {
     })
 }
 
-fn attention(attention: &Attention, zone: TimeZone) -> Value {
-    json!({ "kind": attention.kind, "since": attention.since.rfc3339(zone), "sentence": attention.sentence })
+/// What needs a person, with the command that helps.
+fn attention(order: &Order, attention: &Attention) -> Value {
+    let since = attention.since.rfc3339(order.rules.channel.time_zone);
+    let sentence = format!("{} ({})", attention.sentence, command_for(order, attention.kind));
+    json!({ "kind": attention.kind, "since": since, "sentence": sentence })
 }
 
 /// A refund case. Until it is decided, its fee is the channel's.

@@ -1,0 +1,49 @@
+//! What needs a person: said in the log when it begins, and with the command that helps.
+
+use ticketbridge_core::Order;
+use ticketbridge_core::order::AttentionKind;
+
+/// The command that helps with what an order needs a person for, as it is typed.
+pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
+    let id = &order.id;
+    let case = order.refund_case.as_ref().map_or_else(|| "CASE".to_owned(), |case| case.id.to_string());
+    let command = match kind {
+        AttentionKind::RefundUnderReview | AttentionKind::RefundWaits => {
+            format!("refunds approve {case}, or refunds reject {case} --reason TEXT")
+        }
+        AttentionKind::CancelRefused => {
+            format!("refunds approve {case} --without-backend, or refunds reject {case} --reason TEXT")
+        }
+        AttentionKind::NotTicketed | AttentionKind::TicketingFailed | AttentionKind::TicketingOverdue => {
+            format!("tickets issue {id} CODE, or orders cancel {id} --reason TEXT")
+        }
+        AttentionKind::ReviewOverdue => format!("orders reconcile --channel {}", order.channel),
+        AttentionKind::ReportRefused => {
+            format!("deliveries list --order {id} --state dead, then deliveries retry or drop")
+        }
+        AttentionKind::WaitsForConfirmation => {
+            format!("orders confirm {id}, or orders decline {id} --reason TEXT")
+        }
+        AttentionKind::UnexpectedPayment | AttentionKind::RefundFailed => {
+            format!("orders return-payment {id} --reason TEXT")
+        }
+        AttentionKind::OpenBalance => format!("orders payment-links send {id}"),
+        AttentionKind::TooEarly
+        | AttentionKind::RedeemedWhileRefunded
+        | AttentionKind::LiveTicketBehindRefund
+        | AttentionKind::Contradiction
+        | AttentionKind::ToDoByHand => format!("orders events {id}, and orders calls {id}"),
+    };
+    format!("ticketbridge {command}")
+}
+
+/// Says what the last change of an order began to need a person for. Only after the commit.
+pub(crate) fn say_what_began(order: &Order) {
+    for attention in order.attention.iter().filter(|attention| attention.since == order.updated_at) {
+        let kind = serde_json::to_value(attention.kind).ok();
+        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or_default();
+        metrics::counter!("ticketbridge_attention_total", "kind" => kind.to_owned()).increment(1);
+        tracing::warn!(order = %order.id, channel = %order.channel, kind, reason = attention.sentence,
+            helps = command_for(order, attention.kind), "an order needs a person");
+    }
+}
