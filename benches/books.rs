@@ -54,10 +54,6 @@ impl Promises {
     pub(crate) fn unanswered_count(&self) -> usize {
         self.unanswered.len()
     }
-    /// Bookings that were accepted.
-    pub(crate) fn bookings(&self) -> u64 {
-        self.made.values().filter(|promise| promise.stage >= Stage::Booked).count() as u64
-    }
 }
 
 /// An order as the ops interface shows it.
@@ -241,7 +237,11 @@ mod tests {
     async fn an_order_of_another_channel_is_not_the_one_that_was_promised() {
         let partners = partners(&["1"]).await;
         let other = Seen { channel: "d".to_owned(), ..seen("1") };
-        assert!(account(&promises(&["1"]), &[other], &partners, Tickets::All).faults.contains_key("an accepted order is lost"));
+        assert!(
+            account(&promises(&["1"]), &[other], &partners, Tickets::All)
+                .faults
+                .contains_key("an accepted order is lost")
+        );
     }
 
     #[tokio::test]
@@ -266,7 +266,8 @@ mod tests {
     #[tokio::test]
     async fn a_booking_without_its_ticket_and_a_use_without_its_report_are_found() {
         let empty = PartnersBooks::default();
-        let unticketed = Seen { ticketing: Some("queued".to_owned()), tickets: 0, state: "booked".to_owned(), ..seen("1") };
+        let unticketed =
+            Seen { ticketing: Some("queued".to_owned()), tickets: 0, state: "booked".to_owned(), ..seen("1") };
         let account = account(&promises(&["1"]), &[unticketed], &empty, Tickets::All);
         assert_eq!(account.faults.len(), 4, "{account:?}");
     }

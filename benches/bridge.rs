@@ -176,7 +176,8 @@ fn sum_of(text: &str, name: &str, label: Option<&str>) -> Option<f64> {
 /// When it cannot.
 pub(crate) async fn migrate(program: &Program, url: &str) -> anyhow::Result<()> {
     let place = Place::new(url, SocketAddr::from(([127, 0, 0, 1], 9)))?;
-    let output = program.command(&["migrate", "--config"])?.arg(place.config()).current_dir(place.path()).output().await?;
+    let output =
+        program.command(&["migrate", "--config"])?.arg(place.config()).current_dir(place.path()).output().await?;
     ensure!(output.status.success(), "no tables at {url}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

@@ -169,7 +169,9 @@ impl Database {
         let Some(admin) = &self.admin else { return Ok(()) };
         let sql = format!("DROP DATABASE IF EXISTS ticketbridge_bench_{name}");
         match &admin.probe {
-            Probe::Postgres(pool) => drop(sqlx::query(sqlx::AssertSqlSafe(format!("{sql} WITH (FORCE)"))).execute(pool).await?),
+            Probe::Postgres(pool) => {
+                drop(sqlx::query(sqlx::AssertSqlSafe(format!("{sql} WITH (FORCE)"))).execute(pool).await?)
+            }
             Probe::Mysql(pool) => drop(sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await?),
         }
         Ok(())
@@ -200,7 +202,9 @@ impl Database {
         };
         let name = format!("ticketbridge_bench_{name}");
         let bytes: i64 = match &admin.probe {
-            Probe::Postgres(pool) => sqlx::query_scalar("SELECT pg_database_size($1)").bind(name).fetch_one(pool).await?,
+            Probe::Postgres(pool) => {
+                sqlx::query_scalar("SELECT pg_database_size($1)").bind(name).fetch_one(pool).await?
+            }
             Probe::Mysql(pool) => {
                 let sql = "SELECT CAST(SUM(data_length + index_length) AS SIGNED) FROM information_schema.tables WHERE table_schema = ?";
                 sqlx::query_scalar(sql).bind(name).fetch_one(pool).await?
@@ -216,8 +220,9 @@ async fn postgres_work(pool: &PgPool) -> anyhow::Result<Work> {
          COALESCE(SUM(calls) FILTER (WHERE upper(query) LIKE 'COMMIT%' OR upper(query) LIKE 'END%'), 0)::bigint \
          FROM pg_stat_statements WHERE dbid <> (SELECT oid FROM pg_database WHERE datname = current_database())";
     let counted: Option<(i64, i64)> = sqlx::query_as(COUNT).fetch_one(pool).await.ok();
-    let log: i64 =
-        sqlx::query_scalar("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint").fetch_one(pool).await?;
+    let log: i64 = sqlx::query_scalar("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+        .fetch_one(pool)
+        .await?;
     let whole = |number: i64| u64::try_from(number).ok();
     Ok(Work {
         statements: counted.and_then(|(all, _)| whole(all)),

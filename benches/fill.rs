@@ -113,7 +113,8 @@ async fn make(config: &std::path::Path, wanted: Wanted) -> anyhow::Result<()> {
 
 /// Waits until the channel has been told of everything.
 async fn delivered(bridge: &Bridge) -> anyhow::Result<()> {
-    while ops(bridge, "deliveries?state=pending&limit=1").await?["items"].as_array().is_none_or(|left| !left.is_empty()) {
+    while ops(bridge, "deliveries?state=pending&limit=1").await?["items"].as_array().is_none_or(|left| !left.is_empty())
+    {
         moment::pause(std::time::Duration::from_millis(100)).await;
     }
     Ok(())
@@ -142,7 +143,8 @@ async fn one(bridge: &Bridge, wanted: Wanted, tag: &str, serial: u64) -> anyhow:
     let reservation = order["booking"]["id"].as_str().context("it has a booking")?;
     let now = chrono::DateTime::from_timestamp_millis(moment::unix_ms()).context("a time")?.to_rfc3339();
     let used = json!({ "type": "ticket.redeemed", "reservation_id": reservation, "occurred_at": now, "data": {} });
-    let event = kakao::signed("/backends/gate/events".to_owned(), GATE_SECRET, &format!("use-{booking}"), &used.to_string())?;
+    let event =
+        kakao::signed("/backends/gate/events".to_owned(), GATE_SECRET, &format!("use-{booking}"), &used.to_string())?;
     kakao::accepted(&tell(bridge, event).await?).map_err(|why| anyhow::anyhow!("a use: {why}"))
 }
 

@@ -4,18 +4,18 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use crate::books::Stage as Far;
+use crate::bridge::GATE_SECRET;
 use crate::latency::Times;
 use crate::meter::{self, Look};
 use crate::moment;
+use crate::partners::Manner;
 use crate::play::{End, Load, Notes, Pace, Played, Turn, play};
 use crate::process;
 use crate::report::{Idle, LoadReport};
 use crate::stage::{Caller, Stage, Voucher};
 use crate::wire::douyin::{self, Product};
 use crate::wire::kakao;
-use crate::books::Stage as Far;
-use crate::bridge::GATE_SECRET;
-use crate::partners::Manner;
 
 /// How often the backlog is noted.
 const BACKLOG_EVERY: Duration = Duration::from_millis(500);
@@ -137,7 +137,8 @@ async fn sell(stage: &Stage<'_>, caller: &mut Caller, product: Product, turn: Tu
 pub(crate) async fn accept(stage: &Stage<'_>, product: Product, load: Load) -> anyhow::Result<LoadReport> {
     let around = Around::begin(stage).await?;
     let mut callers = stage.callers(load.callers);
-    let played = play(load, &mut callers, async |caller, turn, notes| sell(stage, caller, product, turn, notes).await).await;
+    let played =
+        play(load, &mut callers, async |caller, turn, notes| sell(stage, caller, product, turn, notes).await).await;
     around.end(stage, &format!("accept a sale, {}", word(product)), &load, played).await
 }
 
@@ -210,7 +211,13 @@ pub(crate) async fn bookings(stage: &Stage<'_>, product: Product, load: Load) ->
 }
 
 /// A sale, its booking, its tickets and its use, one after the other.
-async fn whole(stage: &Stage<'_>, caller: &mut Caller, product: Product, turn: Turn, notes: &mut Notes) -> Result<(), End> {
+async fn whole(
+    stage: &Stage<'_>,
+    caller: &mut Caller,
+    product: Product,
+    turn: Turn,
+    notes: &mut Notes,
+) -> Result<(), End> {
     let mut since = turn.intended;
     let mut took = |call| {
         let now = moment::now();
@@ -234,7 +241,8 @@ async fn whole(stage: &Stage<'_>, caller: &mut Caller, product: Product, turn: T
     let used = serde_json::json!({
         "type": "ticket.redeemed", "reservation_id": reservation, "occurred_at": now, "data": {},
     });
-    let ask = kakao::signed("/backends/gate/events".to_owned(), GATE_SECRET, &format!("use-{booking}"), &used.to_string());
+    let ask =
+        kakao::signed("/backends/gate/events".to_owned(), GATE_SECRET, &format!("use-{booking}"), &used.to_string());
     let answer = stage.send(caller, ask.map_err(|error| End::Bad(error.to_string()))?, &booking).await?;
     took("4 ticket.redeemed");
     kakao::accepted(&answer).map_err(|why| End::Bad(format!("ticket.redeemed: {why}")))?;
@@ -344,7 +352,8 @@ pub(crate) async fn timers(stage: &Stage<'_>, many: u64, length: Duration) -> an
         anyhow::Ok(begun.elapsed())
     };
     let load = open(TIMERS_BOOKINGS, length);
-    let (seen_to, report) = tokio::join!(tokio::time::timeout(TIMERS_WITHIN, seen_to), bookings(stage, Product::Lean, load));
+    let (seen_to, report) =
+        tokio::join!(tokio::time::timeout(TIMERS_WITHIN, seen_to), bookings(stage, Product::Lean, load));
     let mut report = report?;
     report.name = format!("{many} timers come due: bookings beside them");
     report.timers_done_ms = seen_to.ok().transpose()?.map(|time| time.as_secs_f64() * 1_000.0);

@@ -44,7 +44,7 @@ pub(crate) struct Reservation {
 /// What the ticketing system and the channels have been asked.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
-    /// By the visitor's name, which is the channel's number of the booking, then by the bridge's id of the reservation: two ids under one
+    /// By the channel's number of the booking, for which the visitor's name stands, then by the bridge's id of the reservation: two ids under one
     /// number are two tickets for one booking.
     pub(crate) gate: HashMap<String, HashMap<String, Reservation>>,
     /// The ids that have a ticket.
@@ -132,7 +132,7 @@ impl Partners {
 
     async fn reserve(&self, body: &Value, key: &str) -> Response<Full<Bytes>> {
         let id = body["reservation_id"].as_str().unwrap_or_default().to_owned();
-        let name = visitor(body).to_owned();
+        let name = crate::wire::number_of(visitor(body));
         let manner = self.manner();
         self.note(&name, &id, key);
         let held = InFlight::begin(self);
@@ -149,9 +149,12 @@ impl Partners {
     fn note(&self, name: &str, id: &str, key: &str) {
         let mut books = self.books();
         books.gate_calls += 1;
-        let reservation = books.gate.entry(name.to_owned()).or_default().entry(id.to_owned()).or_insert_with(|| {
-            Reservation { first_asked: moment::now(), key: key.to_owned(), other_keys: 0 }
-        });
+        let reservation = books
+            .gate
+            .entry(name.to_owned())
+            .or_default()
+            .entry(id.to_owned())
+            .or_insert_with(|| Reservation { first_asked: moment::now(), key: key.to_owned(), other_keys: 0 });
         if reservation.key != key {
             reservation.other_keys += 1;
         }

@@ -113,7 +113,11 @@ impl Schedule {
 }
 
 /// Plays `load`: each caller plays `step` again and again.
-pub(crate) async fn play<C>(load: Load, callers: &mut [C], step: impl AsyncFn(&mut C, Turn, &mut Notes) -> End) -> Played {
+pub(crate) async fn play<C>(
+    load: Load,
+    callers: &mut [C],
+    step: impl AsyncFn(&mut C, Turn, &mut Notes) -> End,
+) -> Played {
     let schedule = Schedule::new(&load);
     let (schedule_ref, step) = (&schedule, &step);
     let all = join_all(callers.iter_mut().map(|caller| async move { one(schedule_ref, caller, step).await })).await;

@@ -176,7 +176,12 @@ fn write_load(out: &mut String, load: &LoadReport) -> std::fmt::Result {
     if !load.backlog.is_empty() {
         let series: Vec<String> = load.backlog.iter().map(u64::to_string).collect();
         let after = load.caught_up_ms.map_or("not in time".to_owned(), |ms| format!("{ms:.0} ms after the end"));
-        writeln!(out, "  backlog each half second: {}; empty {after}; in flight at most {}", series.join(" "), load.in_flight_max)?;
+        writeln!(
+            out,
+            "  backlog each half second: {}; empty {after}; in flight at most {}",
+            series.join(" "),
+            load.in_flight_max
+        )?;
     }
     if let Some(ms) = load.timers_done_ms {
         writeln!(out, "  every timer was seen to {ms:.0} ms after the start")?;

@@ -69,7 +69,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
         databases: Vec::new(),
         absent: Vec::new(),
     };
-    println!("ticketbridge-bench, {} build, {} cores, load average {}", report.build, report.cores, report.load_average);
+    println!(
+        "ticketbridge-bench, {} build, {} cores, load average {}",
+        report.build, report.cores, report.load_average
+    );
     if let Some(bytes) = report.binary_bytes {
         println!("the program has {:.1} MiB", bytes as f64 / 1_048_576.0);
     }
@@ -344,7 +347,9 @@ impl Loads<'_> {
     /// Loads with a ticketing system in trouble; whether everything could be caught up with.
     async fn troubled(&self, report: &mut DatabaseReport) -> anyhow::Result<bool> {
         let mut caught_up = true;
-        for (name, manner) in [("slow back-end", Manner::After(Duration::from_secs(1))), ("dead back-end", Manner::Never)] {
+        for (name, manner) in
+            [("slow back-end", Manner::After(Duration::from_secs(1))), ("dead back-end", Manner::Never)]
+        {
             // A quick run has no time for five seconds' silence.
             if !self.bench.wants(name) || (self.bench.arguments.quick && manner == Manner::Never) {
                 continue;

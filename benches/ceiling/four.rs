@@ -174,8 +174,16 @@ async fn postgres_by_driver(url: &str, length: Duration) -> anyhow::Result<Playe
         let id = caller.next();
         let done = async {
             let mut tx = caller.connection.begin().await?;
-            sqlx::query("INSERT INTO thin_inbox VALUES ($1, $2, 'accepted')").bind(id).bind(BODY).execute(&mut *tx).await?;
-            sqlx::query("INSERT INTO thin_order VALUES ($1, 'placed', $2)").bind(id).bind(BODY).execute(&mut *tx).await?;
+            sqlx::query("INSERT INTO thin_inbox VALUES ($1, $2, 'accepted')")
+                .bind(id)
+                .bind(BODY)
+                .execute(&mut *tx)
+                .await?;
+            sqlx::query("INSERT INTO thin_order VALUES ($1, 'placed', $2)")
+                .bind(id)
+                .bind(BODY)
+                .execute(&mut *tx)
+                .await?;
             sqlx::query("INSERT INTO thin_event VALUES ($1, 1, $2)").bind(id).bind(BODY).execute(&mut *tx).await?;
             sqlx::query("INSERT INTO thin_job VALUES ($1, $1, $2)").bind(id).bind(BODY).execute(&mut *tx).await?;
             tx.commit().await
@@ -198,7 +206,11 @@ async fn mysql(database: &Database, url: &str, length: Length) -> anyhow::Result
         let id = caller.next();
         let done = async {
             let mut tx = caller.connection.begin().await?;
-            sqlx::query("INSERT INTO thin_inbox VALUES (?, ?, 'accepted')").bind(id).bind(BODY).execute(&mut *tx).await?;
+            sqlx::query("INSERT INTO thin_inbox VALUES (?, ?, 'accepted')")
+                .bind(id)
+                .bind(BODY)
+                .execute(&mut *tx)
+                .await?;
             sqlx::query("INSERT INTO thin_order VALUES (?, 'placed', ?)").bind(id).bind(BODY).execute(&mut *tx).await?;
             sqlx::query("INSERT INTO thin_event VALUES (?, 1, ?)").bind(id).bind(BODY).execute(&mut *tx).await?;
             sqlx::query("INSERT INTO thin_job VALUES (?, ?, ?)").bind(id).bind(id).bind(BODY).execute(&mut *tx).await?;
@@ -227,10 +239,23 @@ async fn sqlite(url: &str, length: Length, together: usize) -> anyhow::Result<Ce
         let done = async {
             let mut tx = caller.connection.begin().await?;
             for id in ids {
-                sqlx::query("INSERT INTO thin_inbox VALUES (?, ?, 'accepted')").bind(id).bind(BODY).execute(&mut *tx).await?;
-                sqlx::query("INSERT INTO thin_order VALUES (?, 'placed', ?)").bind(id).bind(BODY).execute(&mut *tx).await?;
+                sqlx::query("INSERT INTO thin_inbox VALUES (?, ?, 'accepted')")
+                    .bind(id)
+                    .bind(BODY)
+                    .execute(&mut *tx)
+                    .await?;
+                sqlx::query("INSERT INTO thin_order VALUES (?, 'placed', ?)")
+                    .bind(id)
+                    .bind(BODY)
+                    .execute(&mut *tx)
+                    .await?;
                 sqlx::query("INSERT INTO thin_event VALUES (?, 1, ?)").bind(id).bind(BODY).execute(&mut *tx).await?;
-                sqlx::query("INSERT INTO thin_job VALUES (?, ?, ?)").bind(id).bind(id).bind(BODY).execute(&mut *tx).await?;
+                sqlx::query("INSERT INTO thin_job VALUES (?, ?, ?)")
+                    .bind(id)
+                    .bind(id)
+                    .bind(BODY)
+                    .execute(&mut *tx)
+                    .await?;
             }
             tx.commit().await
         };

@@ -237,7 +237,8 @@ mod postgres {
         for (table, rows) in sales {
             let marks: Vec<String> = (1..=table.columns.len()).map(|n| format!("${n}::text[]")).collect();
             let names: Vec<String> = (1..=table.columns.len()).map(|n| format!("c{n}")).collect();
-            let casts: Vec<String> = names.iter().zip(&table.types).map(|(name, kind)| format!("{name}::{kind}")).collect();
+            let casts: Vec<String> =
+                names.iter().zip(&table.types).map(|(name, kind)| format!("{name}::{kind}")).collect();
             let sql = format!(
                 "INSERT INTO {} ({}) SELECT {} FROM UNNEST({}) AS v({})",
                 table.name,
@@ -319,7 +320,7 @@ mod mysql {
         let mut connection = MySqlConnection::connect(url).await?;
         let columns: Vec<(String, String, String)> = sqlx::query_as(
             "SELECT CONVERT(table_name USING utf8mb4), CONVERT(column_name USING utf8mb4), CONVERT(data_type USING utf8mb4) \
-             FROM information_schema.columns WHERE table_schema = DATABASE() AND generation_expression IS NULL \
+             FROM information_schema.columns WHERE table_schema = DATABASE() AND COALESCE(generation_expression, '') = '' \
              ORDER BY table_name, ordinal_position",
         )
         .fetch_all(&mut connection)
@@ -337,7 +338,10 @@ mod mysql {
         Ok(Rows(tables))
     }
 
-    pub(super) async fn write(to: &mut MySqlConnection, sales: Vec<(&Table, Vec<Vec<Cell>>)>) -> Result<(), sqlx::Error> {
+    pub(super) async fn write(
+        to: &mut MySqlConnection,
+        sales: Vec<(&Table, Vec<Vec<Cell>>)>,
+    ) -> Result<(), sqlx::Error> {
         let mut tx = to.begin().await?;
         for (table, rows) in sales {
             bind_all!(table, rows).execute(&mut *tx).await?;
@@ -370,7 +374,10 @@ mod sqlite {
         Ok(Rows(tables))
     }
 
-    pub(super) async fn write(to: &mut SqliteConnection, sales: Vec<(&Table, Vec<Vec<Cell>>)>) -> Result<(), sqlx::Error> {
+    pub(super) async fn write(
+        to: &mut SqliteConnection,
+        sales: Vec<(&Table, Vec<Vec<Cell>>)>,
+    ) -> Result<(), sqlx::Error> {
         let mut tx = to.begin().await?;
         for (table, rows) in sales {
             bind_all!(table, rows).execute(&mut *tx).await?;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::http::{Answer, Ask};
+use super::name_of;
 use crate::moment;
 
 /// The application.
@@ -84,9 +85,9 @@ pub(crate) fn booking(product: Product, number: &str, sale: &str, serial: u64, i
         "product_out_id": product.pair(), "count": 1, "book_start_day": date, "book_end_day": date,
         "create_order_time_unix": moment::unix_ms() / 1_000,
         "amount": { "origin_amount": PRICE, "pay_amount": PRICE },
-        "buyer": { "name": number, "phone": phone(serial) },
+        "buyer": { "name": name_of(number), "phone": phone(serial) },
         "tourists": [
-            { "name": number, "phone": phone(serial), "license_type": 6, "license_id": format!("E{:08}", serial % 100_000_000) },
+            { "name": name_of(number), "phone": phone(serial), "license_type": 6, "license_id": format!("E{:08}", serial % 100_000_000) },
         ],
     })
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::http::{Answer, Ask};
-use super::webhook;
+use super::{name_of, webhook};
 use crate::moment;
 
 /// The channel.
@@ -28,7 +28,7 @@ pub(crate) fn confirmed(number: &str, serial: u64, in_days: i64) -> Value {
             "product": { "product_id": PRODUCT, "name": "숲속 산책", "type": "DATE_TIME", "category": "LEISURE" },
             "use": { "from": format!("{date}T10:00:00+09:00"), "to": format!("{date}T12:00:00+09:00"), "date": null,
                      "valid_until": null },
-            "booker": { "name": number, "phone": format!("010-{:04}-{:04}", serial / 10_000 % 10_000, serial % 10_000),
+            "booker": { "name": name_of(number), "phone": format!("010-{:04}-{:04}", serial / 10_000 % 10_000, serial % 10_000),
                         "masked": false, "user_ref": null },
             "lines": [
                 { "detail_no": "D1", "price_id": "adult", "label": "성인", "quantity": 1, "unit_price_krw": PRICE,

@@ -92,13 +92,7 @@ pub fn find(programs: &[&str], root: &str) -> Option<PathBuf> {
 }
 
 /// Starts a server by its script; as `user` when we are root, which database servers refuse to be.
-fn start(
-    script: &str,
-    bin: PathBuf,
-    user: &str,
-    options: &[&str],
-    url: impl Fn(u16) -> String,
-) -> Option<Server> {
+fn start(script: &str, bin: PathBuf, user: &str, options: &[&str], url: impl Fn(u16) -> String) -> Option<Server> {
     let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
     let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
     let mut command = if root {

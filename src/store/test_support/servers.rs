@@ -54,4 +54,3 @@ fn check(database: &str, there: bool) {
     let line = format!("\n*** SKIPPED: no {database} here, its tests run on the other databases only ***\n");
     drop(std::io::stderr().write_all(line.as_bytes()));
 }
-
