@@ -120,6 +120,17 @@ async fn delivered(bridge: &Bridge) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The order, once its booking has a ticket: the answer to the demand may have come before.
+async fn ticketed(bridge: &Bridge, product: Product, booking: &str) -> anyhow::Result<Value> {
+    loop {
+        let order = ops(bridge, &format!("orders/{}:{booking}", product.channel())).await?;
+        if order["booking"]["ticketing"]["state"] == "issued" {
+            return Ok(order);
+        }
+        moment::pause(std::time::Duration::from_millis(10)).await;
+    }
+}
+
 /// `GET` of the ops interface.
 async fn ops(bridge: &Bridge, path: &str) -> anyhow::Result<Value> {
     let asked = Ask::get(format!("/ops/v1/{path}")).with("authorization", &format!("Bearer {OPS_TOKEN}"));
@@ -139,7 +150,7 @@ async fn one(bridge: &Bridge, wanted: Wanted, tag: &str, serial: u64) -> anyhow:
     ask(bridge, "create-order", &douyin::sale(lean, &sale, serial)).await?;
     ask(bridge, "create-order", &douyin::booking(lean, &booking, &sale, serial, 0)).await?;
     ask(bridge, "issue-voucher", &douyin::issue(&booking)).await?;
-    let order = ops(bridge, &format!("orders/{}:{booking}", lean.channel())).await?;
+    let order = ticketed(bridge, lean, &booking).await?;
     let reservation = order["booking"]["id"].as_str().context("it has a booking")?;
     let now = chrono::DateTime::from_timestamp_millis(moment::unix_ms()).context("a time")?.to_rfc3339();
     let used = json!({ "type": "ticket.redeemed", "reservation_id": reservation, "occurred_at": now, "data": {} });

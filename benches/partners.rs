@@ -51,8 +51,8 @@ pub(crate) struct Books {
     issued: HashSet<String>,
     /// Reports of use that Douyin took, by booking: how many different tokens.
     pub(crate) used: HashMap<String, Vec<String>>,
-    /// Codes that Douyin was told by a call of the bridge's, by booking.
-    pub(crate) told_codes: u64,
+    /// Bookings whose codes Douyin was told by a call of the bridge's: those that were not in the answer.
+    pub(crate) told: HashSet<String>,
     /// Calls to the ticketing system that wait for their answer now.
     pub(crate) in_flight: u64,
     /// The most of them at one moment since somebody last asked.
@@ -182,7 +182,7 @@ impl Partners {
                 tokens.push(token);
             }
         } else if path.contains("/fulfilment/create/callback/") {
-            self.books().told_codes += 1;
+            self.books().told.insert(booking.to_owned());
         }
         json(200, SUCCESS.to_owned())
     }

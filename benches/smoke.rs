@@ -20,7 +20,9 @@ fn a_short_run_accounts_for_every_order_and_writes_its_figures() {
         assert_eq!(database["account"]["faults"], serde_json::json!({}), "{said}");
         assert!(database["account"]["promised"].as_u64().unwrap() > 2, "{said}");
         let flow = &database["loads"][0];
-        assert!(flow["reached"].as_f64().unwrap() > 0.0 && flow["ratios"]["own"].as_f64().unwrap() > 0.0, "{said}");
+        // Not how fast: on a busy machine no flow may end before the load's end.
+        assert!(flow["calls"]["whole flow"]["count"].as_u64().unwrap() > 0, "{said}");
+        assert!(flow["ratios"]["own"].is_f64(), "{said}");
         assert_eq!(flow["bad"], serde_json::json!({}), "{said}");
         let figure = &flow["calls"]["booking → back-end call"];
         assert!(figure["count"].as_u64().unwrap() > 0 && figure["p50_ms"].as_f64().unwrap() > 0.0, "{said}");

@@ -15,6 +15,8 @@ use crate::wire::http::{Answer, Ask, Client};
 
 /// How often a look is taken at something that tells nobody when it is done.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Longest wait for codes that were not in the answer.
+const CODES_WITHIN: Duration = Duration::from_secs(60);
 /// Entries of a page of the ops interface.
 const PAGE: usize = 200;
 
@@ -139,6 +141,26 @@ impl<'s> Stage<'s> {
         self.douyin(caller, voucher.product, "create-order", &body).await?;
         self.reached(voucher.product.channel(), &voucher.sale, Far::Booked, Some(&booking));
         Ok(booking)
+    }
+
+    /// The ticketing system's name for a booking.
+    pub(crate) fn reservation(&self, booking: &str) -> Option<String> {
+        self.partners.books().gate.get(booking).and_then(|all| all.keys().next().cloned())
+    }
+
+    /// Waits until the channel was told the codes of a booking, which were not in the answer.
+    ///
+    /// # Errors
+    /// How the step ends when that does not happen.
+    pub(crate) async fn told(&self, booking: &str) -> Result<(), End> {
+        let begun = moment::now();
+        while !self.partners.books().told.contains(booking) {
+            if begun.elapsed() > CODES_WITHIN {
+                return Err(End::Bad("no codes in a minute".to_owned()));
+            }
+            moment::pause(LOOK_EVERY).await;
+        }
+        Ok(())
     }
 
     /// A booking that is made in one step was sent.
