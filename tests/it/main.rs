@@ -53,6 +53,8 @@ mod redemption;
 #[cfg(test)]
 mod refunds;
 #[cfg(test)]
+mod repeats;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod second_generation;
@@ -64,5 +66,7 @@ mod snapshot;
 mod statements;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod time_limits;
 #[cfg(test)]
 mod tripstore;
