@@ -182,7 +182,7 @@ impl Worker {
     }
 
     /// Keeps a call that ends no delivery; a record that is lost costs nothing else.
-    async fn note_call(&self, job: &Job, attempt: Attempt) {
+    pub(crate) async fn note_call(&self, job: &Job, attempt: Attempt) {
         let record = self.record_of(job, attempt);
         let noted: Result<(), ticketbridge_store::StoreError> = self
             .engine
