@@ -66,7 +66,7 @@ enum Command {
         /// The channel that the request was sent to
         #[arg(long, value_name = "ID")]
         channel: String,
-        /// The request as captured: request line, headers, an empty line, the body
+        /// The request as captured: request line, headers, an empty line, the body. As good as a key: delete it afterwards
         #[arg(long, value_name = "FILE")]
         request: PathBuf,
     },

@@ -20,6 +20,7 @@ use ticketbridge_core::time::Millis;
 
 mod calls;
 pub mod crypto;
+mod form;
 mod label;
 mod map;
 mod reply;
@@ -28,6 +29,8 @@ pub mod sign;
 mod vouchers;
 mod wire;
 
+#[cfg(test)]
+mod forgery_tests;
 #[cfg(test)]
 mod settings_tests;
 #[cfg(test)]
@@ -122,8 +125,8 @@ impl Channel for Douyin {
     fn rules(&self) -> ChannelRules {
         self.settings.rules.clone()
     }
-    fn verify<'a>(&self, raw: RawRequest<'a>, _cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
-        sign::verify(&self.settings, raw)
+    fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
+        sign::verify(&self.settings, raw, cx.now)
     }
     fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep> {
         sign::explain(&self.settings, raw, cx.now)

@@ -72,7 +72,7 @@ pub(super) fn reply(settings: &Settings, endpoint: &str, inbound: Option<&Inboun
     let data = match answer {
         Answer::Unauthenticated(error) => {
             status = StatusCode::UNAUTHORIZED;
-            Data::new(other_code(endpoint), format!("not authenticated: {error}"))
+            Data::new(other_code(endpoint), format!("not authenticated: {}", error.told()))
         }
         Answer::Malformed(error) => malformed(endpoint, error),
         Answer::ContentDiffers => {

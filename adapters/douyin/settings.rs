@@ -16,6 +16,7 @@ pub(super) const KEYS: &[&str] = &[
     "confirm",
     "price_check",
     "accept_url_signature",
+    "signature_age_max",
     "review_limit",
     "time_zone",
     "credit_account",
@@ -35,6 +36,14 @@ const WARNINGS_MAX: usize = 16;
 const ACCEPTANCE_LIMIT: Millis = Millis::minutes(10);
 /// Time for the decision on a refund (`protocols/douyin.md` 11).
 const REVIEW_LIMIT: Millis = Millis::hours(72);
+
+/// How old a signed call may be, unless the settings say otherwise: far longer than the platform repeats one, which it does for
+/// minutes, and for refunds by the hour.
+const SIGNATURE_AGE_MAX: Millis = Millis::hours(7 * 24);
+/// The least that may be set: the platform's repeats may bear their first time stamp.
+const SIGNATURE_AGE_LEAST: Millis = Millis::hours(1);
+/// The most that may be set.
+const SIGNATURE_AGE_MOST: Millis = Millis::hours(366 * 24);
 
 /// One application of the merchant's, as registered with Douyin.
 #[derive(Clone, PartialEq, Eq)]
@@ -73,6 +82,8 @@ pub struct Settings {
     pub creation: Creation,
     /// Whether the signature in the address alone is enough.
     pub accept_url_signature: bool,
+    /// How old a signed call may be: what somebody captured must not be a key for ever.
+    pub signature_age_max: Millis,
     /// What the channel demands of its orders.
     pub rules: ChannelRules,
 }
@@ -126,6 +137,12 @@ impl Reader<'_> {
                 text.to_owned()
             };
             let app = App { client_key: field("client_key"), client_secret: field("client_secret") };
+            if !app.client_key.is_empty() && !super::form::is_client_key(&app.client_key) {
+                let key = format!("apps.{index}.client_key");
+                let problem =
+                    "holds something else than up to 64 letters, digits, - and _: its calls would all be refused";
+                self.problem(key, problem, "copy it from Douyin's console");
+            }
             for name in entry.as_object().into_iter().flat_map(|fields| fields.keys()) {
                 if name != "client_key" && name != "client_secret" {
                     let mend = "an application has client_key and client_secret";
@@ -147,6 +164,15 @@ impl Reader<'_> {
             self.problem("time_zone", format!("{value} is not a time zone"), "write for example \"Asia/Shanghai\"");
             TimeZone::SHANGHAI
         })
+    }
+
+    fn signature_age_max(&mut self) -> Millis {
+        let age = self.common.duration("signature_age_max", SIGNATURE_AGE_MOST).unwrap_or(SIGNATURE_AGE_MAX);
+        if age < SIGNATURE_AGE_LEAST {
+            let problem = "is shorter than an hour: late repeats of the platform's own would be refused";
+            self.problem("signature_age_max", problem, "write a length from \"1h\" to \"366d\", for example \"7d\"");
+        }
+        age
     }
 
     fn review_warnings(&mut self, limit: Millis) -> Vec<Millis> {
@@ -190,6 +216,7 @@ impl Settings {
         let is_async = reader.chose_second("confirm", ["sync", "async"]);
         let price_check = reader.switch("price_check");
         let accept_url_signature = reader.switch("accept_url_signature");
+        let signature_age_max = reader.signature_age_max();
         let time_zone = reader.time_zone();
         let review_limit = reader.common.duration("review_limit", REVIEW_LIMIT).unwrap_or(REVIEW_LIMIT);
         let review_warn_before = reader.review_warnings(review_limit);
@@ -204,7 +231,15 @@ impl Settings {
             redemption_reported: true,
         };
         let creation = if before_payment { Creation::BeforePayment } else { Creation::AfterPayment };
-        let read = api_base.map(|api_base| Self { account_id, apps, api_base, creation, accept_url_signature, rules });
+        let read = api_base.map(|api_base| Self {
+            account_id,
+            apps,
+            api_base,
+            creation,
+            accept_url_signature,
+            signature_age_max,
+            rules,
+        });
         reader.common.finish(read)
     }
 

@@ -15,6 +15,7 @@ fn right() -> Value {
         "confirm": "async",
         "price_check": true,
         "accept_url_signature": true,
+        "signature_age_max": "2d",
         "review_limit": "48h",
         "time_zone": "Asia/Shanghai",
         "credit_account": "acme",
@@ -32,6 +33,7 @@ fn all_settings_of_the_contract_are_read() {
     assert_eq!(settings.rules.acceptance, Acceptance::Async);
     assert_eq!(settings.rules.acceptance_limit, Millis::minutes(10));
     assert_eq!(settings.rules.review_limit, Millis::hours(48));
+    assert_eq!(settings.signature_age_max, Millis::hours(48));
     assert_eq!(settings.rules.review_warn_before, [Millis::hours(24), Millis::hours(4)]);
     assert!(settings.rules.price_check && settings.accept_url_signature);
     assert_eq!(settings.secrets_from(1).collect::<Vec<_>>(), ["s2", "s1"]);
@@ -45,6 +47,7 @@ fn what_is_left_out_has_the_platforms_value() {
     assert_eq!(settings.api_base, "https://open.douyin.com");
     assert_eq!(settings.creation, Creation::AfterPayment);
     assert_eq!(settings.rules.review_limit, Millis::hours(72));
+    assert_eq!(settings.signature_age_max, Millis::hours(7 * 24));
     assert_eq!(settings.rules.time_zone, TimeZone::SHANGHAI);
     assert!(!settings.rules.price_check);
 }
@@ -52,12 +55,13 @@ fn what_is_left_out_has_the_platforms_value() {
 #[test]
 fn every_problem_is_told_at_once() {
     let wrong = json!({
-        "apps": [{ "client_key": "aw" }, { "client_key": "aw", "client_secret": "s", "secret": "x" }],
+        "apps": [{ "client_key": "aw" }, { "client_key": "a w", "client_secret": "s" }, { "client_key": "aw", "client_secret": "s", "secret": "x" }],
         "api_base": "open.douyin.com",
         "creation": "sometimes",
         "confirm": 1,
         "price_check": "yes",
         "review_limit": "73h",
+        "signature_age_max": "59m",
         "time_zone": "Asia/Atlantis",
         "review_warn_before": ["0h", "24 hours", "100h"],
     });
@@ -69,7 +73,8 @@ fn every_problem_is_told_at_once() {
         "api_base",
         "apps.0.client_secret",
         "apps.1.client_key",
-        "apps.1.secret",
+        "apps.2.client_key",
+        "apps.2.secret",
         "confirm",
         "creation",
         "price_check",
@@ -77,6 +82,7 @@ fn every_problem_is_told_at_once() {
         "review_warn_before.0",
         "review_warn_before.1",
         "review_warn_before.2",
+        "signature_age_max",
         "time_zone",
     ];
     assert_eq!(keys, expected);

@@ -1,7 +1,8 @@
 //! Signatures: who calls, proved on the bytes received (`protocols/douyin.md` 1.2, 1.3, 17.2).
 //!
 //! The secret is a plain prefix of what is hashed, so the string that is signed is a secret itself: it is never
-//! returned, logged or stored. [`explain`] shows it with the secret cut out.
+//! returned, logged or stored. [`explain`] shows it with the secret cut out. And a hash of that kind proves a request only where
+//! the string can be read in one way: `form` sees to that before anything is hashed.
 
 use std::borrow::Cow;
 
@@ -11,6 +12,7 @@ use subtle::ConstantTimeEq;
 use ticketbridge_core::port::{AuthError, RawRequest, Verified, VerifyStep};
 use ticketbridge_core::time::UnixMillis;
 
+use super::form::{self, Rule};
 use super::settings::{App, Settings};
 
 /// Header with the signature of the body and the query.
@@ -28,14 +30,18 @@ pub type Pair = (Vec<u8>, Vec<u8>);
 /// The parameters of a raw query string, in the order in which they came: percent signs and `+` are decoded, a key
 /// without `=` has the empty value.
 pub fn query_pairs(raw: &str) -> Vec<Pair> {
-    let decode = |text: &str| percent_decode(text.replace('+', " ").as_bytes()).collect::<Vec<u8>>();
     raw.split('&')
         .filter(|segment| !segment.is_empty())
         .map(|segment| {
             let (key, value) = segment.split_once('=').unwrap_or((segment, ""));
-            (decode(key), decode(value))
+            (decoded(key), decoded(value))
         })
         .collect()
+}
+
+/// A name or value of a query without its escapes.
+pub(super) fn decoded(text: &str) -> Vec<u8> {
+    percent_decode(text.replace('+', " ").as_bytes()).collect()
 }
 
 /// The value of the first parameter called `key`.
@@ -108,7 +114,10 @@ fn candidates<'s>(settings: &'s Settings, keys: [Option<&str>; 2]) -> Vec<(usize
 
 /// Checks a call. The header's signature is required; the one in the address alone is enough only where the settings
 /// say so, and never when the header's is there and wrong.
-pub fn verify<'a>(settings: &Settings, raw: RawRequest<'a>) -> Result<Verified<'a>, AuthError> {
+///
+/// # Errors
+/// What is missing, what could be read in two ways, who is not known, a signature that does not fit, a time stamp too far away.
+pub fn verify<'a>(settings: &Settings, raw: RawRequest<'a>, now: UnixMillis) -> Result<Verified<'a>, AuthError> {
     if raw.endpoint == super::WEBHOOK {
         return verify_webhook(settings, raw);
     }
@@ -123,21 +132,22 @@ pub fn verify<'a>(settings: &Settings, raw: RawRequest<'a>) -> Result<Verified<'
         }
         _ => return Err(AuthError::Missing(SIGN_HEADER)),
     };
+    form::check(form::call(&raw))?;
     let named = keys.into_iter().flatten().next().ok_or(AuthError::Missing("client_key"))?;
     let candidates = candidates(settings, keys);
     if candidates.is_empty() {
         return Err(AuthError::UnknownKey(named.chars().take(super::KEY_CHARS_SHOWN_MAX).collect()));
     }
     let part = signed_part(&query_pairs(raw.query), raw.body);
-    candidates
-        .into_iter()
-        .find(|(_, app)| same(&presented, &hash(&app.client_secret, &part)))
-        .map(|(index, _)| Verified::attest(raw, index))
-        .ok_or(AuthError::BadSignature)
+    let proved = candidates.into_iter().find(|(_, app)| same(&presented, &hash(&app.client_secret, &part)));
+    let (index, _) = proved.ok_or(AuthError::BadSignature)?;
+    form::age(raw.query, now, settings.signature_age_max)?;
+    Ok(Verified::attest(raw, index))
 }
 
 fn verify_webhook<'a>(settings: &Settings, raw: RawRequest<'a>) -> Result<Verified<'a>, AuthError> {
     let presented = header(&raw, WEBHOOK_SIGN_HEADER).ok_or(AuthError::Missing("X-Douyin-Signature"))?;
+    form::check(form::push(&raw))?;
     // The application is named in the body, which is not read before it is proved: every secret is tried.
     settings
         .apps
@@ -154,18 +164,11 @@ pub fn explain(settings: &Settings, raw: RawRequest<'_>, now: UnixMillis) -> Vec
         steps.push(VerifyStep { what: what.to_owned(), found, ok });
     };
     if raw.endpoint == super::WEBHOOK {
-        let presented = header(&raw, WEBHOOK_SIGN_HEADER);
-        step("header X-Douyin-Signature", presented.unwrap_or("missing").to_owned(), Some(presented.is_some()));
-        step("string that is signed", format!("{SECRET_SHOWN}{}", String::from_utf8_lossy(raw.body)), None);
-        for app in &settings.apps {
-            let computed = sign_webhook(&app.client_secret, raw.body);
-            let ok = presented.is_some_and(|p| same(p, &computed));
-            step(&format!("SHA-1 with the secret of {}", app.client_key), computed, Some(ok));
-        }
+        explain_push(settings, raw, &mut step);
     } else {
         explain_call(settings, raw, now, &mut step);
     }
-    let (found, ok) = match verify(settings, raw) {
+    let (found, ok) = match verify(settings, raw, now) {
         Ok(verified) => {
             (format!("accepted, application {}", settings.apps[verified.key_index()].client_key), Some(true))
         }
@@ -173,6 +176,27 @@ pub fn explain(settings: &Settings, raw: RawRequest<'_>, now: UnixMillis) -> Vec
     };
     step("result", found, ok);
     steps
+}
+
+fn explain_rules(rules: Vec<Rule>, step: &mut impl FnMut(&str, String, Option<bool>)) {
+    for rule in rules {
+        match rule.held {
+            Ok(found) => step(rule.what, found, Some(true)),
+            Err(error) => step(rule.what, error.to_string(), Some(false)),
+        }
+    }
+}
+
+fn explain_push(settings: &Settings, raw: RawRequest<'_>, step: &mut impl FnMut(&str, String, Option<bool>)) {
+    explain_rules(form::push(&raw), step);
+    let presented = header(&raw, WEBHOOK_SIGN_HEADER);
+    step("header X-Douyin-Signature", presented.unwrap_or("missing").to_owned(), Some(presented.is_some()));
+    step("string that is signed", format!("{SECRET_SHOWN}{}", String::from_utf8_lossy(raw.body)), None);
+    for app in &settings.apps {
+        let computed = sign_webhook(&app.client_secret, raw.body);
+        let ok = presented.is_some_and(|p| same(p, &computed));
+        step(&format!("SHA-1 with the secret of {}", app.client_key), computed, Some(ok));
+    }
 }
 
 fn explain_call(
@@ -191,10 +215,11 @@ fn explain_call(
     };
     step("application in the header x-life-clientkey", said(header_key), known(header_key));
     step("application in the address, client_key", said(url_key.as_deref()), known(url_key.as_deref()));
-    step("time stamp in the address", age(raw.query, now), None);
+    explain_rules(form::call(&raw), step);
+    let age = Rule { what: "age of the time stamp", held: form::age(raw.query, now, settings.signature_age_max) };
+    explain_rules(vec![age], step);
     let pairs = query_pairs(raw.query);
     let part = signed_part(&pairs, raw.body);
-    step("body", format!("{} bytes, signed exactly as received", raw.body.len()), None);
     step("string that is signed", format!("{SECRET_SHOWN}{}", String::from_utf8_lossy(&part)), None);
     let by_header = header(&raw, SIGN_HEADER);
     step("header x-life-sign", by_header.unwrap_or("missing").to_owned(), Some(by_header.is_some()));
@@ -216,13 +241,6 @@ fn explain_call(
             let fits = if same(&presented, &computed) { "fits" } else { "differs" };
             step(&format!("MD5 with the secret of {}", app.client_key), format!("{computed}, {fits}"), None);
         }
-    }
-}
-
-fn age(query: &str, now: UnixMillis) -> String {
-    match query_value(query, "timestamp").and_then(|text| text.parse::<i64>().ok()) {
-        Some(at) => format!("{at}, {} s before now; no age is refused", now.0.saturating_sub(at) / 1_000),
-        None => "missing or not a number; not needed".to_owned(),
     }
 }
 

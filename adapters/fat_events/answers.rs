@@ -77,12 +77,12 @@ fn refused(rejection: &Rejection) -> HttpReply {
 fn unauthenticated(error: &AuthError, zone: TimeZone) -> HttpReply {
     let code = match error {
         AuthError::Missing(_) => "missing_signature",
-        AuthError::UnknownKey(_) => "unknown_key",
-        AuthError::BadSignature => "bad_signature",
+        // One word for both: nobody learns by asking which keys there are.
+        AuthError::UnknownKey(_) | AuthError::BadSignature | AuthError::Ambiguous(_) => "bad_signature",
         AuthError::BadTimestamp(_) => "bad_timestamp",
         AuthError::StaleTimestamp { .. } => "stale_timestamp",
     };
-    let mut body = problem_body(StatusCode::UNAUTHORIZED, code, &error.to_string(), None);
+    let mut body = problem_body(StatusCode::UNAUTHORIZED, code, &error.told(), None);
     if let AuthError::StaleTimestamp { now, .. } = error {
         body["server_time"] = json!(now.rfc3339(zone));
     }

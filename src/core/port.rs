@@ -103,6 +103,9 @@ pub enum AuthError {
     /// The signature is not the one that the bytes have.
     #[error("the signature does not match the bytes received")]
     BadSignature,
+    /// What is signed could be read in more than one way, so the signature proves none of them.
+    #[error("what is signed can be read in more than one way: {0}")]
+    Ambiguous(Cow<'static, str>),
     /// The time stamp is not a number of the right length.
     #[error("the time stamp is {0}")]
     BadTimestamp(Cow<'static, str>),
@@ -114,6 +117,19 @@ pub enum AuthError {
         /// What our own clock says.
         now: UnixMillis,
     },
+}
+
+impl AuthError {
+    /// What the caller is told. A key that is not known and a signature that is wrong are one text, so that nobody learns by asking
+    /// which keys there are; the log and `ticketbridge verify` tell them apart.
+    pub fn told(&self) -> String {
+        match self {
+            Self::UnknownKey(_) | Self::BadSignature => Self::BadSignature.to_string(),
+            Self::Missing(_) | Self::Ambiguous(_) | Self::BadTimestamp(_) | Self::StaleTimestamp { .. } => {
+                self.to_string()
+            }
+        }
+    }
 }
 
 /// Why a message cannot be read.

@@ -83,8 +83,6 @@ async fn a_message_that_cannot_be_read_is_refused_with_a_number_and_shows_in_the
     };
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let bodies = [
-        ("not UTF-8", b"{\"order_id\":\"V100\",\"x\":\"\xff\xfe\"}".to_vec()),
-        ("nothing", Vec::new()),
         ("not JSON", b"order_id=V100".to_vec()),
         ("half of it", sale.to_string().into_bytes()[..40].to_vec()),
         ("a list", b"[]".to_vec()),
@@ -143,16 +141,12 @@ async fn every_call_bears_nonsense() {
         "v2-issue-voucher",
     ];
     for call in calls {
-        for body in [
-            &b""[..],
-            b"{",
-            b"{}",
-            b"[1]",
-            b"7",
-            b"\xc3\x28",
-            b"{\"order_id\":[],\"count\":\"x\"}",
-            b"{\"order_id\":7.5}",
-        ] {
+        // What cannot be a body of the platform's proves nothing, whatever is signed.
+        for body in [&b""[..], b"\xc3\x28", b"{\"order_id\":\"V100\",\"x\":\"\xff\xfe\"}"] {
+            let answer = bridge.ask(signed_bytes(&bridge, call, CLIENT_SECRET, body)).await.expect(401).json();
+            assert!(answer["data"]["error_code"].as_i64().is_some_and(|code| code != 0), "{call}: {answer}");
+        }
+        for body in [&b"{"[..], b"{}", b"[1]", b"7", b"{\"order_id\":[],\"count\":\"x\"}", b"{\"order_id\":7.5}"] {
             let answer = bridge.ask(signed_bytes(&bridge, call, CLIENT_SECRET, body)).await.expect(200).json();
             let code = answer["data"]["error_code"].as_i64();
             assert!(code.is_some_and(|code| code != 0), "{call} {:?}: {answer}", String::from_utf8_lossy(body));

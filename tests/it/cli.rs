@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use ticketbridge::clock::{Clock as _, SystemClock};
 use ticketbridge_adapters::douyin::sign::sign;
 
 use crate::real::Place;
@@ -113,10 +114,10 @@ async fn serve_refuses_a_bad_configuration_and_a_taken_address() {
     assert!(err.contains("listen"), "{err}");
 }
 
-/// A captured request, signed with `secret`.
-fn captured(secret: &str, body: &str) -> String {
-    let stamp = "1795226400000";
-    let (signature, _) = sign(secret, &[("client_key", CLIENT_KEY), ("timestamp", stamp)], body.as_bytes());
+/// A captured request, signed with `secret` some milliseconds ago.
+fn captured(secret: &str, body: &str, ago: i64) -> String {
+    let stamp = (SystemClock::new().now().0 - ago).to_string();
+    let (signature, _) = sign(secret, &[("client_key", CLIENT_KEY), ("timestamp", stamp.as_str())], body.as_bytes());
     format!(
         "POST /channels/douyin-main/query-order?client_key={CLIENT_KEY}&timestamp={stamp} HTTP/1.1\r\n\
          Host: bridge\r\nx-life-clientkey: {CLIENT_KEY}\r\nx-life-sign: {signature}\r\n\
@@ -129,13 +130,18 @@ fn captured(secret: &str, body: &str) -> String {
 async fn verify_says_of_a_captured_request_whether_it_is_believed_and_never_the_secret() {
     let place = place();
     let body = r#"{"order_id":"V100"}"#;
-    for (secret, expected) in [(CLIENT_SECRET, 0), ("fedcba9876543210fedcba9876543210", 1)] {
+    let week = 7 * 24 * 3_600_000;
+    for (secret, ago, expected, words) in [
+        (CLIENT_SECRET, 60_000, 0, "accepted, application"),
+        ("fedcba9876543210fedcba9876543210", 60_000, 1, "FAIL where it differs"),
+        (CLIENT_SECRET, week + 60_000, 1, "FAIL age of the time stamp"),
+    ] {
         let file = place.path().join("request");
-        std::fs::write(&file, captured(secret, body)).expect("a file");
+        std::fs::write(&file, captured(secret, body, ago)).expect("a file");
         let file = file.to_str().expect("a path").to_owned();
         let (code, out, err) = said(place.run(&["verify", "--channel", "douyin-main", "--request", &file]).await);
         assert_eq!(code, Some(expected), "{out}{err}");
-        assert!(out.contains(CLIENT_KEY), "it says which application: {out}");
+        assert!(out.contains(CLIENT_KEY) && out.contains(words), "it says which application, and what is wrong: {out}");
         assert!(!format!("{out}{err}").contains(CLIENT_SECRET), "the secret is shown: {out}{err}");
     }
     let (code, _, err) = said(place.run(&["verify", "--channel", "douyin-main", "--request", "no-such-file"]).await);

@@ -197,7 +197,7 @@ async fn edge_05_52_the_platforms_older_webhooks_are_answered_200_and_move_nothi
     assert!(kept["items"].as_array().unwrap().len() >= 2, "{kept}");
     // Without a key of its own the call is nobody's.
     let bridge = TestBridge::start_kakao(CAN).await;
-    bridge.ask(ask(key, "{}")).await.problem(401, "unknown_key");
+    bridge.ask(ask(key, "{}")).await.problem(401, "bad_signature");
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ mod databases;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
+mod forgery;
+#[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod idempotency;

@@ -1,6 +1,5 @@
 //! How Douyin calls the bridge: signed, with a time limit, again when the protocol says so.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -294,7 +293,7 @@ impl SimDouyin {
         let pairs = [("client_key", in_url.client_key.as_str()), ("timestamp", stamp.as_str())];
         let for_header = wire::sign(&options.app.client_secret, &pairs, body);
         let for_url = wire::sign(&in_url.client_secret, &pairs, body);
-        let key = utf8_percent_encode(&in_url.client_key, NON_ALPHANUMERIC);
+        let key = &in_url.client_key;
         let query = format!("client_key={key}&timestamp={stamp}&sign={}", for_url.md5);
         let log_id = format!("sandbox{stamp}{}", self.new_number());
         let headers = [
