@@ -151,7 +151,7 @@ impl Worker {
         order: &Order,
         mut talk: Box<dyn Conversation + '_>,
     ) -> Result<Result<(CallResult<TicketFacts>, Option<Attempt>), EncodeError>, EngineError> {
-        let mut job = job.clone();
+        let mut leased = job.clone();
         let mut last: Option<Attempt> = None;
         loop {
             let started = (self.engine.clock().now(), self.engine.clock().monotonic());
@@ -163,15 +163,15 @@ impl Worker {
                 Err(error) => return Ok(Err(error)),
             };
             if let Some(before) = last.take() {
-                self.note_call(&job, before).await;
+                self.note_call(job, before).await;
             }
             // The delivery stays ours for as long as the conversation takes.
             let until = started.0 + crate::worker::LEASE;
-            if !self.keep_lease(&mut job, until).await? {
+            if !self.keep_lease(&mut leased, until).await? {
                 return Err(EngineError::LeaseLost);
             }
-            pass_trace_on(&job, &mut call);
-            let limits = CallLimits { timeout: backend.timeout, at_most: self.call_timeout(&job).at_most };
+            pass_trace_on(job, &mut call);
+            let limits = CallLimits { timeout: backend.timeout, at_most: self.call_timeout(&leased).at_most };
             let answer = self.transport.send(&call, limits).await;
             let took = self.engine.clock().monotonic().saturating_sub(started.1);
             let cx = Context { now: self.engine.clock().now(), ..cx };

@@ -35,6 +35,8 @@ mod korea_orders;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod octo;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;

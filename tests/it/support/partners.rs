@@ -8,7 +8,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
+use ticketbridge::sandbox::octo::Books;
 use ticketbridge::transport::{CallLimits, Transport, TransportError};
+use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
 use tokio::sync::Notify;
 
@@ -65,6 +67,8 @@ struct State {
     /// By a part of the address.
     next: Vec<(String, VecDeque<Outcome>)>,
     gate: BTreeMap<String, Reservation>,
+    /// An OCTO supplier, where a test has one, and the present there in milliseconds.
+    supplier: Option<(Books, i64)>,
 }
 
 /// The partners.
@@ -108,6 +112,14 @@ impl Partners {
         self.state().sent.iter().filter(|sent| sent.url.contains(part)).cloned().collect()
     }
 
+    /// Has an OCTO supplier under every address with `/octo`, or looks at it; `now` is its present.
+    pub(crate) fn supplier<T>(&self, now: UnixMillis, look: impl FnOnce(&mut Books) -> T) -> T {
+        let mut state = self.state();
+        let (books, present) = state.supplier.get_or_insert_with(|| (Books::new("octo-key"), now.0));
+        *present = now.0;
+        look(books)
+    }
+
     fn answer(&self, call: &Call) -> Result<HttpResponse, TransportError> {
         let mut state = self.state();
         let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
@@ -123,15 +135,24 @@ impl Partners {
             Some(Outcome::Says(status, said)) => Ok(response(status, &said)),
             Some(Outcome::NotSent) => Err(TransportError::NotSent { why: "connection refused".to_owned() }),
             Some(Outcome::Interrupted) => {
-                carry_out(&mut state.gate, call, &body);
+                carry_out(&mut state, call, &body);
                 Err(TransportError::Interrupted { why: "connection reset".to_owned() })
             }
-            None => Ok(carry_out(&mut state.gate, call, &body)),
+            None => Ok(carry_out(&mut state, call, &body)),
         }
     }
 }
 
-fn carry_out(gate: &mut BTreeMap<String, Reservation>, call: &Call, body: &Value) -> HttpResponse {
+fn carry_out(state: &mut State, call: &Call, body: &Value) -> HttpResponse {
+    if let Some((_, path)) = call.url.split_once("/octo")
+        && let Some((books, now)) = &mut state.supplier
+    {
+        let key = call.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let key = key.and_then(|value| value.strip_prefix("Bearer "));
+        let (status, said) = books.call(call.method.as_str(), path, key, body, *now);
+        return response(status, &said);
+    }
+    let gate = &mut state.gate;
     // A platform of bookings takes what it is asked, and tells what came of it by an event.
     if call.url.contains("/v1/") && call.url.contains(".example") && !call.url.contains("/goodlife/") {
         return response(202, &json!({}));
