@@ -240,7 +240,8 @@ async fn a_booking_that_cannot_be_cancelled_leaves_the_refund_to_a_person() {
     pass(&bridge, 3, Millis::seconds(20)).await;
     let shown = bridge.order("V100").await;
     assert_eq!(shown["refund_case"]["state"], "under_review", "{shown}");
-    assert_eq!(shown["attention"]["kind"], "cancel_refused", "{shown}");
+    assert_eq!(shown["booking"]["ticketing"]["state"], "cancel_refused", "{shown}");
+    assert_eq!(live(&bridge, &order(&bridge).await), 1);
 }
 
 #[tokio::test]
