@@ -105,6 +105,12 @@ impl<'a> Settings<'a> {
         text
     }
 
+    /// A text that may be left out. It may be a secret, so no problem shows it.
+    pub fn optional_text(&mut self, key: &str) -> Option<&'a str> {
+        self.get(key)?;
+        self.text(key, "write a text, or leave it out")
+    }
+
     /// Yes or no; no when nothing is said.
     pub fn flag(&mut self, key: &str) -> bool {
         let Some(value) = self.get(key) else { return false };

@@ -3,6 +3,7 @@
 
 mod backend_call;
 mod channel_call;
+mod conversation;
 mod deadlines;
 mod decrypt;
 pub mod lanes;
@@ -11,6 +12,7 @@ mod read_back;
 mod settle;
 mod stock;
 pub mod tokens;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -47,6 +49,7 @@ pub struct Worker {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) swept: Arc<Swept>,
+    pub(crate) watched: Arc<watch::Watched>,
 }
 
 /// Until when each channel's list of changes was read; of this process alone, since a list may be read twice.
@@ -72,7 +75,7 @@ impl Worker {
     /// A worker over an engine.
     pub fn new(engine: Engine, transport: Arc<dyn Transport>) -> Self {
         let lanes = Arc::new(Lanes::new());
-        Self { engine, transport, tokens: Arc::new(Tokens::default()), lanes, swept: Arc::default() }
+        Self { engine, transport, tokens: Arc::new(Tokens::default()), lanes, swept: Arc::default(), watched: Arc::default() }
     }
 
     /// The state of the destinations.

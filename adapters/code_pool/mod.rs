@@ -48,6 +48,7 @@ impl CodePool {
             can_push: false,
             has_availability: false,
             table,
+            watch: None,
             capabilities: table.shown(serde_json::json!({
                 "issue": true, "query": true, "cancel": true, "push": false, "availability": false,
                 "kind": word, "low_water": low_water,

@@ -246,3 +246,11 @@ fn parts(name: &str) -> (String, String) {
         _ => (name.to_owned(), name.to_owned()),
     }
 }
+
+/// The booking that a push is about: its uuid, wherever the two generations of pushes write it. Nothing else of a push is believed.
+pub(super) fn hinted(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let found = ["/uuid", "/data/uuid", "/booking/uuid"].into_iter().find_map(|path| body.pointer(path)?.as_str());
+    let is_uuid = |text: &&str| text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    found.filter(is_uuid).map(str::to_owned)
+}

@@ -15,12 +15,14 @@ mod tests;
 use std::borrow::Cow;
 
 use http::HeaderValue;
+use subtle::ConstantTimeEq as _;
+use ticketbridge_core::BookingId;
 use ticketbridge_core::command::TicketFacts;
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{
     Backend, BackendKind, BackendSpec, BackendStep, CalendarDay, Call, CallResult, Context, Conversation, EncodeError,
-    HttpResponse,
+    HintError, HttpResponse,
 };
 use ticketbridge_core::product::{BackendTerms, Ticketing};
 use ticketbridge_core::time::{Date, Millis, TimeZone};
@@ -51,6 +53,8 @@ struct Octo {
     trailing_slash: bool,
     time_zone: TimeZone,
     timeouts: Timeouts,
+    /// The last part of the address for hints.
+    hint_secret: Option<String>,
     spec: BackendSpec,
 }
 
@@ -177,6 +181,31 @@ impl Backend for Octo {
     ) -> Result<Call, EncodeError> {
         let (product, terms) = split(product, terms);
         Ok(calls::calendar(self, (product, map::option_id(&terms, None)), (from, to)))
+    }
+
+    fn hint(&self, secret: &str, body: &[u8]) -> Result<String, HintError> {
+        let is_its = |own: &String| own.as_bytes().ct_eq(secret.as_bytes()).into();
+        if !self.hint_secret.as_ref().is_some_and(is_its) {
+            return Err(HintError::WrongAddress);
+        }
+        map::hinted(body).ok_or(HintError::AboutNothing)
+    }
+
+    fn hint_call(&self, about: &str, _: &Context<'_>) -> Result<Call, EncodeError> {
+        Ok(calls::read(self, about))
+    }
+
+    fn read_hint(&self, about: &str, response: &HttpResponse) -> CallResult<BookingId> {
+        match answer::booking(response, about) {
+            Heard::Said(booking) => match booking.reseller_reference.filter(|name| !name.is_empty()) {
+                Some(name) => CallResult::Done(BookingId::new(name)),
+                None => CallResult::Absent,
+            },
+            Heard::KeyRefused(_) => CallResult::TokenRejected,
+            Heard::Later(why, after) => CallResult::Retry { why: why.into(), after },
+            Heard::Unclear(why) => CallResult::Retry { why: why.into(), after: None },
+            Heard::Absent(_) | Heard::Refused(_) | Heard::SlotGone(_) | Heard::Misconfigured(_) => CallResult::Absent,
+        }
     }
 
     fn read_availability(&self, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {

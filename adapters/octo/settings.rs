@@ -1,7 +1,7 @@
 //! The settings of one supplier, and what is wrong with them.
 
 use http::HeaderValue;
-use ticketbridge_core::port::{Backend, BackendSpec, BackendTable, Built, CodeMaker, RedemptionNews};
+use ticketbridge_core::port::{Backend, BackendSpec, BackendTable, Built, CodeMaker, RedemptionNews, WatchPlan};
 use ticketbridge_core::time::{Millis, TimeZone};
 
 use super::{CancelStyle, Octo, OnDeadline, RepeatReserve, Timeouts};
@@ -39,6 +39,10 @@ const FORMATS: &[&str] = &["QRCODE", "CODE128", "AZTECCODE", "PDF_URL", "PKPASS_
 const FORMATS_DEFAULT: [&str; 4] = ["QRCODE", "CODE128", "AZTECCODE", "PDF_URL"];
 /// The longest time that one call may be given.
 const TIMEOUT_MAX: Millis = Millis::minutes(1);
+/// The longest time between two questions whether a guest has come.
+const POLL_MAX: Millis = Millis::hours(24);
+/// Characters of the secret in the address for hints, at least: it is all that keeps strangers from asking for reads.
+const HINT_SECRET_CHARS: usize = 16;
 /// The longest hold that can be asked for.
 const HOLD_MAX: Millis = Millis::hours(24);
 
@@ -78,6 +82,19 @@ impl Octo {
         let (test_mode, trailing_slash) = (settings.flag("test_mode"), settings.flag("trailing_slash"));
         let hold = settings.duration("hold", HOLD_MAX).unwrap_or(Millis::minutes(15));
         let time_zone = settings.time_zone("time_zone");
+        let poll = |settings: &mut Settings<'_>, key: &str, default: Millis| {
+            settings.duration(&format!("redemption_poll.{key}"), POLL_MAX).unwrap_or(default)
+        };
+        let watch = WatchPlan {
+            every: poll(&mut settings, "every", Millis::minutes(10)),
+            from_before: poll(&mut settings, "from_before", Millis::hours(1)),
+            until_after: poll(&mut settings, "until_after", Millis::hours(2)),
+        };
+        let hint_secret = settings.optional_text("hint_secret").map(str::to_owned);
+        if hint_secret.as_ref().is_some_and(|secret| secret.len() < HINT_SECRET_CHARS) {
+            let mend = "make a long one, for example with openssl rand -hex 32";
+            settings.problem("hint_secret", format!("it has fewer than {HINT_SECRET_CHARS} characters"), mend);
+        }
         let timeouts = Timeouts {
             read: settings.duration("timeouts.read", TIMEOUT_MAX).unwrap_or(Millis::seconds(5)),
             reserve: settings.duration("timeouts.reserve", TIMEOUT_MAX).unwrap_or(Millis::seconds(10)),
@@ -86,7 +103,7 @@ impl Octo {
         let read = base_url.zip(authorization).zip(capabilities);
         let ((base_url, authorization), capabilities) = settings.finish(read)?;
         let time_zone = time_zone.unwrap_or(TimeZone::UTC);
-        let spec = spec();
+        let spec = spec(watch);
         Ok(Box::new(Self {
             id: id.to_owned(),
             base_url,
@@ -102,6 +119,7 @@ impl Octo {
             trailing_slash,
             time_zone,
             timeouts,
+            hint_secret,
             spec,
         }))
     }
@@ -122,7 +140,7 @@ fn sensitive(settings: &mut Settings<'_>, key: &str) -> Option<HeaderValue> {
 }
 
 /// What an OCTO system can do. Partial cancellation would be an update, which whole orders do not need.
-fn spec() -> BackendSpec {
+fn spec(watch: WatchPlan) -> BackendSpec {
     let table = BackendTable {
         hold: true,
         async_issue: true,
@@ -141,6 +159,7 @@ fn spec() -> BackendSpec {
         can_query: true,
         can_push: false,
         has_availability: true,
+        watch: Some(watch),
         capabilities: table.shown(serde_json::json!({
             "issue": true, "query": true, "cancel": true, "push": false, "availability": true,
         })),

@@ -129,6 +129,7 @@ pub(super) struct BookingIn {
     pub(super) id: Option<String>,
     pub(super) test_mode: Option<bool>,
     pub(super) supplier_reference: Option<String>,
+    pub(super) reseller_reference: Option<String>,
     pub(super) status: String,
     pub(super) utc_expires_at: Option<String>,
     pub(super) utc_redeemed_at: Option<String>,

@@ -73,6 +73,7 @@ impl TicketingHttp {
             can_push: true,
             has_availability: true,
             table,
+            watch: None,
             capabilities: table.shown(serde_json::json!({
                 "issue": true, "query": true, "cancel": true, "push": true, "availability": true,
             })),

@@ -649,8 +649,30 @@ pub struct BackendSpec {
     pub has_availability: bool,
     /// What it can do, as rules ask for it.
     pub table: BackendTable,
+    /// When it is asked whether guests have come; `None` where it tells, or cannot be asked.
+    pub watch: Option<WatchPlan>,
     /// The same and more, for `GET /ops/v1/backends`.
     pub capabilities: serde_json::Value,
+}
+
+/// When a back-end that does not tell of visits is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchPlan {
+    /// Once in this time on the days on which a ticket admits.
+    pub every: Millis,
+    /// From so long before the first of them.
+    pub from_before: Millis,
+    /// Until so long after the last of them; then once a day for one day more.
+    pub until_after: Millis,
+}
+
+/// Why a hint is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HintError {
+    /// The back-end has no address for hints, or another one.
+    WrongAddress,
+    /// It does not say what it is about.
+    AboutNothing,
 }
 
 /// What a back-end can do: asked by rules instead of its adapter's name.
@@ -813,6 +835,20 @@ pub trait Backend: Send + Sync {
         _resumed: bool,
     ) -> Option<Box<dyn Conversation + 'a>> {
         None
+    }
+
+    /// A push that nobody signs, at an address that ends in `secret`: what it is about, in the back-end's own words. It is a reason to
+    /// ask and nothing else.
+    fn hint(&self, _secret: &str, _body: &[u8]) -> Result<String, HintError> {
+        Err(HintError::WrongAddress)
+    }
+    /// The call that reads what a hint is about.
+    fn hint_call(&self, _about: &str, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("hints"))
+    }
+    /// Which booking of ours the answer is about.
+    fn read_hint(&self, _about: &str, _response: &HttpResponse) -> CallResult<BookingId> {
+        CallResult::Refused { code: "unsupported".into(), why: "this back-end gives no hints".into() }
     }
 
     /// Checks who calls, on the bytes received.

@@ -3,15 +3,14 @@
 use ticketbridge_core::command::{Command, TicketFacts};
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::event::{Actor, ActorKind};
-use ticketbridge_core::order::{Booking, Order, TicketingState};
-use ticketbridge_core::port::{BackendStep, CallResult, Context, Conversation, EncodeError, Silence, Turn};
+use ticketbridge_core::order::{Order, TicketingState};
+use ticketbridge_core::port::{BackendStep, CallResult, Context, EncodeError};
 use ticketbridge_core::retry::{Next, Repeat, how_to_repeat};
 use ticketbridge_core::{BackendId, BookingId, Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
 use crate::registry::RegisteredBackend;
-use crate::transport::{CallLimits, TransportError};
 use crate::worker::settle::Attempt;
 use crate::worker::{Worker, pass_trace_on};
 
@@ -21,11 +20,11 @@ const LOOK_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(10));
 const LOOK_FOR: Millis = Millis::hours(72);
 
 /// What to do with the row, and what the order hears.
-struct Verdict {
-    end: JobEnd,
-    facts: Option<TicketFacts>,
-    word: &'static str,
-    summary: String,
+pub(super) struct Verdict {
+    pub(super) end: JobEnd,
+    pub(super) facts: Option<TicketFacts>,
+    pub(super) word: &'static str,
+    pub(super) summary: String,
 }
 
 impl Worker {
@@ -50,7 +49,7 @@ impl Worker {
         let cx = Context { now: started.0, nonce, delivery_id: &job.id, access_token: None, attempt: job.attempts };
         let is_again = job.read_back || job.attempts > 1;
         if let Some(talk) = backend.backend.conversation(op, &order, booking, is_again) {
-            return self.converse(job, &backend, &order, booking, op, talk).await;
+            return self.converse(job, &backend, &order, (booking, op), talk).await;
         }
         let step = match backend.backend.step(asked, &order, booking, &cx) {
             Ok(step) => step,
@@ -107,120 +106,9 @@ impl Worker {
         Ok(())
     }
 
-    /// An operation that takes several calls. Each is written down; the last one together with what it led to.
-    async fn converse(
-        &self,
-        job: &Job,
-        backend: &RegisteredBackend,
-        order: &Order,
-        booking: &Booking,
-        op: TicketOp,
-        talk: Box<dyn Conversation + '_>,
-    ) -> Result<(), EngineError> {
-        let (result, last) = match self.talk(job, backend, order, talk).await? {
-            Ok(ended) => ended,
-            Err(EncodeError::Obsolete(why)) => return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await,
-            Err(error) => return self.unreachable(job, &booking.id, error.to_string()).await,
-        };
-        let result = result.without_guests(order);
-        let now = self.engine.clock().now();
-        match &result {
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
-                self.lanes.failed(&job.destination, why, now);
-            }
-            _ => self.lanes.succeeded(&job.destination, now),
-        }
-        let verdict = self.judge(job, backend, order, &booking.id, op, op, result);
-        let attempt =
-            last.map(|heard| Attempt { verdict: verdict.word, summary: verdict.summary.clone(), ..heard });
-        let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
-        let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
-        let record = |facts| (actor, Command::RecordTicketFacts { booking: booking.id.clone(), facts });
-        self.settle(job, verdict.end, attempt, verdict.facts.map(record).into_iter().collect()).await?;
-        if is_refused && let Some(date) = booking.visit_date {
-            self.refresh_date(&order.rules.booking, date).await?;
-        }
-        Ok(())
-    }
-
-    /// Leads a conversation to its end: what came of it, and its last call, which is not written down yet.
-    async fn talk(
-        &self,
-        job: &Job,
-        backend: &RegisteredBackend,
-        order: &Order,
-        mut talk: Box<dyn Conversation + '_>,
-    ) -> Result<Result<(CallResult<TicketFacts>, Option<Attempt>), EncodeError>, EngineError> {
-        let mut leased = job.clone();
-        let mut last: Option<Attempt> = None;
-        loop {
-            let started = (self.engine.clock().now(), self.engine.clock().monotonic());
-            let nonce = self.engine.ids().nonce();
-            let cx = Context { now: started.0, nonce, delivery_id: &job.id, access_token: None, attempt: job.attempts };
-            let (name, mut call) = match talk.next(&cx) {
-                Ok(Turn::End(result)) => return Ok(Ok((result, last))),
-                Ok(Turn::Call(name, call)) => (name, call),
-                Err(error) => return Ok(Err(error)),
-            };
-            if let Some(before) = last.take() {
-                self.note_call(job, before).await;
-            }
-            // The delivery stays ours for as long as the conversation takes.
-            let until = started.0 + crate::worker::LEASE;
-            if !self.keep_lease(&mut leased, until).await? {
-                return Err(EngineError::LeaseLost);
-            }
-            pass_trace_on(job, &mut call);
-            let limits = CallLimits { timeout: backend.timeout, at_most: self.call_timeout(&leased).at_most };
-            let answer = self.transport.send(&call, limits).await;
-            let took = self.engine.clock().monotonic().saturating_sub(started.1);
-            let cx = Context { now: self.engine.clock().now(), ..cx };
-            let (status, verdict, summary) = match answer {
-                Ok(response) => {
-                    talk.answered(&response, &cx);
-                    (Some(response.status.as_u16()), "answered", String::new())
-                }
-                Err(TransportError::NotSent { why }) => {
-                    talk.unanswered(Silence::NotSent(why.clone()));
-                    (None, "not_sent", why)
-                }
-                Err(TransportError::Interrupted { why }) => {
-                    talk.unanswered(Silence::Unknown(why.clone()));
-                    (None, "unknown", why)
-                }
-            };
-            last = Some(Attempt {
-                at: started.0,
-                call: name.to_owned(),
-                took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)),
-                status,
-                verdict,
-                summary: order.without_guests(&summary),
-            });
-        }
-    }
-
-    /// Prolongs the lease where less than half of it is left; `false` when it was lost.
-    async fn keep_lease(&self, job: &mut Job, until: UnixMillis) -> Result<bool, EngineError> {
-        if (job.lease_until - self.engine.clock().now()).0 * 2 > crate::worker::LEASE.0 {
-            return Ok(true);
-        }
-        let row = job.clone();
-        let held: Result<bool, StoreError> = self
-            .engine
-            .store()
-            .write("renew_lease", move |tx: &Tx| {
-                let row = row.clone();
-                Box::pin(async move { tx.renew(&row, until).await })
-            })
-            .await;
-        job.lease_until = until;
-        Ok(held?)
-    }
-
     /// What an answer means for the row and for the order.
     #[expect(clippy::too_many_arguments, reason = "one decision over everything that is known of the attempt")]
-    fn judge(
+    pub(super) fn judge(
         &self,
         job: &Job,
         backend: &RegisteredBackend,
@@ -360,7 +248,7 @@ impl Worker {
     }
 
     /// The call cannot even be written.
-    async fn unreachable(&self, job: &Job, booking: &BookingId, why: String) -> Result<(), EngineError> {
+    pub(super) async fn unreachable(&self, job: &Job, booking: &BookingId, why: String) -> Result<(), EngineError> {
         let command =
             Command::RecordTicketFacts { booking: booking.clone(), facts: TicketFacts::GivenUp { why: why.clone() } };
         self.settle(job, JobEnd::Dead { error: why }, None, vec![(Actor::policy(), command)]).await.map(|_| ())

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use http::Method;
 use serde_json::json;
 use ticketbridge::sandbox::octo::{Books, RepeatedReserve, Status};
 use ticketbridge_core::Millis;
 use ticketbridge_core::order::{Order, TicketingState};
 
 use crate::support::partners::Outcome;
-use crate::support::{TestBridge, douyin};
+use crate::support::{Ask, TestBridge, douyin};
 
 const CALLBACK: &str = "/goodlife/v1/fulfilment/create/callback/";
 
@@ -242,6 +243,113 @@ async fn a_booking_that_cannot_be_cancelled_leaves_the_refund_to_a_person() {
     assert_eq!(shown["refund_case"]["state"], "under_review", "{shown}");
     assert_eq!(shown["booking"]["ticketing"]["state"], "cancel_refused", "{shown}");
     assert_eq!(live(&bridge, &order(&bridge).await), 1);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_pauses_the_back_end_and_another_one_lets_it_go() {
+    let bridge = start("").await;
+    booked(&bridge).await;
+    books(&bridge, |books| books.key = "another-key".to_owned());
+    pass(&bridge, 2, Millis::seconds(30)).await;
+    let partner = async || {
+        let all = bridge.get("backends").await.expect(200).json();
+        all["items"].as_array().expect("back-ends").iter().find(|one| one["id"] == "ventrata").cloned().expect("ours")
+    };
+    let paused = partner().await;
+    assert_eq!((&paused["state"], &paused["pending"]), (&json!("paused"), &json!(1)), "{paused}");
+    assert!(paused["last_error"].as_str().is_some_and(|error| error.contains("key")), "{paused}");
+    assert_ne!(state(&bridge).await, TicketingState::Failed, "nothing is refused to the guest");
+    bridge.advance(Millis::minutes(9));
+    bridge.drain().await;
+    let file = bridge.read_config("backends/ventrata.toml").replace("{ env = \"OCTO_KEY\" }", "\"another-key\"");
+    bridge.write_config("backends/ventrata.toml", &file);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    pass(&bridge, 2, Millis::seconds(5)).await;
+    assert_eq!(partner().await["state"], "running");
+    assert_eq!(state(&bridge).await, TicketingState::Issued);
+}
+
+const VERIFY: &str = "/goodlife/v1/trip/certificate/verify/";
+
+#[tokio::test]
+async fn a_visit_is_found_by_asking_on_its_day_and_reported_once() {
+    let bridge = start("").await;
+    let order = bridge.ticketed("V100", "R100").await;
+    let id = order.booking.expect("a booking").id;
+    let reads = || bridge.partners.sent("/octo/bookings/").iter().filter(|call| call.method == "GET").count();
+    let watch = async || bridge.bridge.worker().watch_for_use().await.expect("a database that answers");
+    assert_eq!(watch().await, 0, "long before the day nobody asks");
+    bridge.set_time("2026-11-30T23:30:00+08:00");
+    books(&bridge, |_| ());
+    assert_eq!((watch().await, watch().await), (1, 0), "from an hour before, once in ten minutes");
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    books(&bridge, |books| books.redeem(id.as_str(), 1_796_086_000_000));
+    let before = reads();
+    assert_eq!(watch().await, 1);
+    assert_eq!(reads() - before, 1, "a look is one read");
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["state"], "completed");
+    assert_eq!(bridge.partners.sent(VERIFY).len(), 1);
+    bridge.advance(Millis::hours(1));
+    assert_eq!(watch().await, 0, "what was used is not asked about");
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_never_used_is_asked_about_less_and_then_never() {
+    let bridge = start("").await;
+    bridge.ticketed("V100", "R100").await;
+    let watch = async || bridge.bridge.worker().watch_for_use().await.expect("a database that answers");
+    let mut looks = Vec::new();
+    for (time, due) in [
+        ("2026-12-01T12:00:00+08:00", 1),
+        ("2026-12-02T01:59:00+08:00", 1),
+        ("2026-12-02T03:00:00+08:00", 0),
+        ("2026-12-03T01:59:30+08:00", 1),
+        ("2026-12-04T12:00:00+08:00", 0),
+    ] {
+        bridge.set_time(time);
+        looks.push((time, watch().await, due));
+    }
+    assert!(looks.iter().all(|(_, found, due)| found == due), "{looks:?}");
+}
+
+#[tokio::test]
+async fn a_push_is_a_reason_to_read_and_never_believed() {
+    let bridge = start("hint_secret = \"0123456789abcdef0123\"\n").await;
+    let order = bridge.ticketed("V100", "R100").await;
+    let id = order.booking.expect("a booking").id;
+    let uuid = books(&bridge, |books| books.all().next().expect("a booking").0.to_owned());
+    let reads = || bridge.partners.sent("/octo/bookings/").iter().filter(|call| call.method == "GET").count();
+    let push = async |secret: &str, body: &serde_json::Value| {
+        let path = format!("/backends/ventrata/hints/{secret}");
+        bridge.ask(Ask::new(Method::POST, path).json(body)).await.status.as_u16()
+    };
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    let lie = json!({ "booking": { "uuid": uuid, "status": "REDEEMED", "utcRedeemedAt": "2026-12-01T01:00:00Z" } });
+    assert_eq!(push("wrong-wrong-wrong-wrong", &lie).await, 404);
+    assert_eq!(reads(), 0, "a stranger costs nothing");
+    assert_eq!(push("0123456789abcdef0123", &lie).await, 204);
+    until(|| reads() == 1).await;
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["state"], "booked", "what it says is not believed");
+    assert_eq!(push("0123456789abcdef0123", &lie).await, 204);
+    assert_eq!(reads(), 1, "one read for each booking and second");
+    bridge.advance(Millis::seconds(2));
+    books(&bridge, |books| books.redeem(id.as_str(), 1_796_086_000_000));
+    assert_eq!(push("0123456789abcdef0123", &json!({ "data": { "uuid": uuid } })).await, 204);
+    bridge.eventually("orders/douyin-main:V100", |order| order["booking"]["state"] == "used").await;
+    assert_eq!(push("0123456789abcdef0123", &json!({ "productId": "LAKE" })).await, 204, "of no booking");
+}
+
+/// Lets what goes on in the background come to `what`.
+async fn until(what: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if what() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never came");
 }
 
 #[tokio::test]
