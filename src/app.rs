@@ -1,14 +1,16 @@
 //! What runs, and in which order it starts and stops.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::Router;
 use secrecy::ExposeSecret as _;
-use ticketbridge_core::Millis;
 use ticketbridge_store::{Sealer, Store, StoreError, StoreOptions};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::call_log::CallLog;
@@ -18,17 +20,17 @@ use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::engine::{Engine, EngineError};
 use crate::http::{
     Shared, door,
+    health::Health,
+    metrics_router,
     rate::Callers,
     router,
     seats::{Room, raise_descriptors},
+    works::{Pace, WORKS_MAX, Works},
 };
 use crate::live::Live;
 use crate::registry::RegistryError;
 use crate::transport::{AddressPolicy, HttpTransport, Transport};
 use crate::worker::Worker;
-
-/// Longest time for what is under way to end when the service stops.
-const STOP_WITHIN: Millis = Millis::seconds(20);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +105,7 @@ pub struct Bridge {
     shared: Shared,
     source: PathBuf,
     server: JoinHandle<()>,
+    metrics: Option<(SocketAddr, JoinHandle<()>)>,
     worker: Option<JoinHandle<()>>,
     call_log: JoinHandle<()>,
     schedule: Option<crate::schedule::Schedule>,
@@ -136,9 +139,11 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
 /// # Errors
 /// Why it cannot start; nothing is left running then.
 pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
-    let listen = config.server.listen;
-    let listener = TcpListener::bind(listen).await.map_err(|source| StartError::Listen { address: listen, source })?;
-    let address = listener.local_addr().map_err(|source| StartError::Listen { address: listen, source })?;
+    let (listener, address) = listen(config.server.listen).await?;
+    let metrics = match config.metrics.listen {
+        Some(address) => Some(listen(address).await?),
+        None => None,
+    };
     let store = open_store(&config).await?;
     store.end_leases_of_the_dead().await.map_err(StartError::Database)?;
     if let Some((account, was)) = in_other_currency(&store, &config).await.map_err(StartError::Database)? {
@@ -169,6 +174,14 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         call_log,
         reconciliation: crate::reconcile::LastReport::default(),
         environment: parts.environment,
+        works: Works::new(
+            WORKS_MAX,
+            match parts.work {
+                Work::ByItself => Pace::Real,
+                Work::ByHand => Pace::Unhurried,
+            },
+        ),
+        health: Health::default(),
     };
     let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
@@ -179,12 +192,28 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         Work::ByHand => (None, None),
     };
     raise_descriptors();
-    let is_proxy = {
-        let engine = shared.engine.clone();
-        move |address| engine.running().config.server.trusted_proxies.iter().any(|network| network.contains(&address))
+    let metrics = metrics.map(|(listener, address)| {
+        let served = serve_at(listener, metrics_router(shared.clone()), &shared);
+        (address, tokio::spawn(served))
+    });
+    let server = tokio::spawn(serve_at(listener, router(shared.clone()), &shared));
+    Ok(Bridge { address, shared, source, server, metrics, worker, call_log, schedule, finish })
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
+    let bound = listener.local_addr().map_err(|source| StartError::Listen { address, source })?;
+    Ok((listener, bound))
+}
+
+/// Serves until the service stops, to as many connections as the configuration in force allows.
+fn serve_at(listener: TcpListener, router: Router, shared: &Shared) -> impl Future<Output = ()> + use<> {
+    let (of_room, of_proxies) = (shared.engine.clone(), shared.engine.clone());
+    let room = move || Room::configured(&of_room.running().config.server);
+    let is_proxy = move |address: IpAddr| {
+        of_proxies.running().config.server.trusted_proxies.iter().any(|network| network.contains(&address))
     };
-    let server = tokio::spawn(door::serve(listener, router(shared.clone()), Room::of_this_machine, is_proxy, stopping));
-    Ok(Bridge { address, shared, source, server, worker, call_log, schedule, finish })
+    door::serve(listener, router, room, is_proxy, shared.stopping.clone())
 }
 
 /// Which hosts ops have named as partners: only those may have private addresses.
@@ -235,35 +264,84 @@ impl Bridge {
         &self.source
     }
 
-    /// Stops: takes nothing new, finishes what is under way, writes everything down.
-    pub async fn stop(self) {
-        let Bridge { shared, server, worker, call_log, schedule, finish, .. } = self;
-        let clock = shared.engine.clock().clone();
+    /// Where metrics are served, if they have an address of their own.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Stops: takes nothing new, finishes what is under way, writes everything down. What has not ended in time (`[server] stop_within`) is
+    /// abandoned and named; the database holds what it was about, and the next start goes on with it.
+    pub async fn stop(self) -> Stopped {
+        let Bridge { shared, server, metrics, worker, call_log, schedule, finish, .. } = self;
+        let grace = shared.engine.running().config.server.stop_within.to_std();
+        let mut stop = Stop { began: Instant::now(), grace, abandoned: Vec::new() };
         let store = shared.engine.store().clone();
         shared.stopping.cancel();
-        let within = async |what: &'static str, task: JoinHandle<()>| {
-            let abort = task.abort_handle();
-            tokio::select! {
-                ended = task => if let Err(error) = ended {
-                    crate::worker::log_trouble("a part of the service did not end well", &error);
-                },
-                () = clock.sleep_until(clock.now() + STOP_WITHIN) => {
-                    tracing::warn!("{what} did not end in time; what it held is tried again after the next start");
-                    abort.abort();
-                }
-            }
-        };
-        within("an open request", server).await;
+        let metrics = metrics.map(|(_, task)| ("a look at the metrics", task));
+        for (what, task) in [("an open request", server)].into_iter().chain(metrics) {
+            stop.task(what, task, 0.6).await;
+        }
         if let Some(schedule) = schedule {
-            schedule.stop().await;
+            stop.wait("the scheduler", schedule.stop(), 0.65).await;
         }
         finish.cancel();
         if let Some(worker) = worker {
-            within("a delivery", worker).await;
+            stop.task("a delivery", worker, 0.8).await;
         }
-        within("the record of calls", call_log).await;
-        if let Err(error) = store.close().await {
+        if stop.wait("", shared.works.rest(), 0.85).await.is_none() {
+            stop.abandon(format!("what requests began ({})", shared.works.under_way()));
+        }
+        stop.task("the record of calls", call_log, 0.9).await;
+        if let Some(Err(error)) = stop.wait("the database's connections", store.close(), 1.0).await {
             crate::worker::log_trouble("the database did not close well", &error);
+        }
+        if !stop.abandoned.is_empty() {
+            tracing::error!(
+                abandoned = stop.abandoned.join("; "),
+                "stopped without waiting any longer; the database holds what this was about, and the next start goes on with it"
+            );
+        }
+        Stopped { abandoned: stop.abandoned }
+    }
+}
+
+/// How the service stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// What had not ended in time.
+    pub abandoned: Vec<String>,
+}
+
+/// A stop under way: everything that is waited for shares one time, by the machine's monotonic clock.
+struct Stop {
+    began: Instant,
+    grace: Duration,
+    abandoned: Vec<String>,
+}
+
+impl Stop {
+    fn abandon(&mut self, what: impl Into<String>) {
+        self.abandoned.push(what.into());
+    }
+
+    /// Waits until this share of the time has passed. Without a name for `what`, the caller says what it was.
+    async fn wait<T>(&mut self, what: &str, ends: impl Future<Output = T>, share: f64) -> Option<T> {
+        match tokio::time::timeout_at(self.began + self.grace.mul_f64(share), ends).await {
+            Ok(ended) => Some(ended),
+            Err(_) => {
+                if !what.is_empty() {
+                    self.abandon(what);
+                }
+                None
+            }
+        }
+    }
+
+    async fn task(&mut self, what: &str, mut task: JoinHandle<()>, share: f64) {
+        match self.wait(what, &mut task, share).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => crate::worker::log_trouble("a part of the service did not end well", &error),
+            None => task.abort(),
         }
     }
 }

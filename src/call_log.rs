@@ -1,7 +1,9 @@
 //! The record of calls that came in: written in batches, off the way to the answer. The messages themselves are in the inbox, committed
 //! before they are answered; what a crash can lose here is only how long the last few answers took.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Store, StoreError, Tx};
@@ -14,6 +16,8 @@ use crate::clock::Ids;
 const WAITING_MAX: usize = 10_000;
 /// Records written in one transaction.
 const BATCH_MAX: usize = 256;
+/// Of calls that nobody has signed, one of each partner and outcome is recorded so often: a flood of them fills no disk.
+pub const SAMPLE_EVERY: Duration = Duration::from_secs(60);
 
 /// A call that came in.
 #[derive(Clone, Debug)]
@@ -40,20 +44,37 @@ pub struct InboundCall {
 #[derive(Clone)]
 pub struct CallLog {
     waiting: mpsc::Sender<InboundCall>,
+    sampled: Arc<Mutex<HashMap<(String, String), Duration>>>,
 }
 
 impl CallLog {
     /// A log, and the writer to be run beside it.
     pub fn new() -> (Self, Writer) {
         let (waiting, records) = mpsc::channel(WAITING_MAX);
-        (Self { waiting }, Writer { records })
+        (Self { waiting, sampled: Arc::default() }, Writer { records })
     }
 
-    /// Records a call; never waits.
-    pub fn record(&self, call: InboundCall) {
+    /// Records a call of somebody who has proved who he is; never waits. Always true: the call is worth a line of the log.
+    pub fn record(&self, call: InboundCall) -> bool {
         if self.waiting.try_send(call).is_err() {
             metrics::counter!("ticketbridge_call_records_lost_total").increment(1);
         }
+        true
+    }
+
+    /// Records a call of anybody, if none of its partner with its outcome was recorded in the last [`SAMPLE_EVERY`]; whether it was. All of
+    /// them are counted in the metrics. `now` is monotonic.
+    pub fn sample(&self, call: InboundCall, now: Duration) -> bool {
+        {
+            // Partners and outcomes are few: they are the configuration's and our own words.
+            let mut sampled = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
+            let kind = (call.partner.clone(), call.verdict.clone());
+            if sampled.get(&kind).is_some_and(|last| now.saturating_sub(*last) < SAMPLE_EVERY) {
+                return false;
+            }
+            sampled.insert(kind, now);
+        }
+        self.record(call)
     }
 }
 

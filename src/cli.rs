@@ -110,10 +110,18 @@ pub fn run(arguments: Cli) -> ExitCode {
     }
 }
 
+/// Time for what is left of a command's tasks when the command has ended.
+const LEAVE_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Runs `work` on a runtime of its own.
 fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(work),
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // What still hangs, in a look-up of a name perhaps, keeps nobody from leaving.
+            runtime.shutdown_timeout(LEAVE_WITHIN);
+            code
+        }
         Err(error) => fail(format!("the asynchronous runtime cannot start: {error}")),
     }
 }

@@ -30,8 +30,8 @@ pub use finding::{Finding, Severity};
 pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Settings};
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
-    Backoff, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, Log, LogFormat, OpsToken,
-    Privacy, Retention, Role, Server,
+    Backoff, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, Log, LogFormat, Metrics,
+    OpsToken, Privacy, Retention, Role, Server,
 };
 
 use cross::{Named, Names, Sold};
@@ -63,6 +63,8 @@ pub struct Config {
     pub log: Log,
     /// `[retention]`.
     pub retention: Retention,
+    /// `[metrics]`.
+    pub metrics: Metrics,
     /// `channels/*.toml`.
     pub channels: Vec<ChannelConfig>,
     /// `backends/*.toml`.
@@ -241,6 +243,11 @@ fn named(table: &Table<'_>, key: &str) -> Option<Named> {
 
 fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
     parts.names.check_duplicates(findings);
+    if parts.names.channels.is_empty() && !parts.names.incomplete {
+        let place = finding::Place { file: "channels".to_owned(), line: 0 };
+        let mend = "add a file to the folder `channels`; until then the service answers no call, and /readyz says so";
+        findings.warning(place, "no channel is configured", mend);
+    }
     for (channel, file) in &parts.channels {
         cross::check_channel(channel, file, &parts.accounts, &parts.names, findings);
     }
@@ -265,6 +272,7 @@ fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
         delivery: service.delivery,
         log: service.log,
         retention: service.retention,
+        metrics: service.metrics,
         channels: parts.channels.into_iter().map(|(channel, _)| channel).collect(),
         backends: parts.backends,
         vouchers: parts.vouchers.into_iter().map(|(voucher, _)| (voucher.code.clone(), voucher)).collect(),

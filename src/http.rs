@@ -1,6 +1,7 @@
 //! What others reach us by: channels' webhooks, back-ends' events, the ops interface, and the pages around them.
 
 pub mod backend_events;
+mod belief;
 pub mod caller;
 pub mod door;
 pub mod health;
@@ -13,16 +14,22 @@ pub mod rate;
 pub mod request_id;
 pub mod seats;
 pub mod webhook;
+pub mod works;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
+use http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Engine;
-use crate::http::rate::Callers;
+use crate::http::caller::Caller;
+use crate::http::rate::{Arrival, Callers, Suspicion};
+use crate::http::works::Works;
+use crate::live::Running;
 use crate::worker::Worker;
 
 /// What every handler shares. Cheap to clone.
@@ -44,18 +51,65 @@ pub struct Shared {
     pub reconciliation: crate::reconcile::LastReport,
     /// Where secrets are looked up on a reload.
     pub environment: crate::config::Environment,
+    /// What is done for requests, in tasks of their own.
+    pub works: Works,
+    /// The questions after the service's health: one at a time.
+    pub health: health::Health,
 }
 
-/// All routes.
+impl Shared {
+    /// Who calls. Now and then the log names a proxy that the configuration does not.
+    pub(crate) fn caller(&self, peer: SocketAddr, headers: &HeaderMap, running: &Running) -> Caller {
+        let server = &running.config.server;
+        let peer_ip = peer.ip().to_canonical();
+        let arrival = Arrival {
+            peer: peer_ip,
+            is_trusted: server.trusted_proxies.iter().any(|network| network.contains(&peer_ip)),
+            is_forwarded: headers.contains_key("forwarded") || headers.contains_key("x-forwarded-for"),
+            is_https: server.public_url.starts_with("https://"),
+        };
+        let says = match self.callers.came_from(&arrival, self.engine.clock().monotonic()) {
+            None => "",
+            Some(Suspicion::SaysSo) => "it says that it passes requests on",
+            Some(Suspicion::OneAddress) => "all requests come from it, although partners come over https",
+        };
+        if !says.is_empty() {
+            tracing::warn!(address = %peer_ip,
+                "this looks like a proxy ({says}), and [server] trusted_proxies does not name it: all callers behind it are one address to \
+                 this service, and allow_from cannot tell them apart");
+        }
+        caller::identify(peer, headers, &server.trusted_proxies)
+    }
+}
+
+/// All routes of the service's own address.
 pub fn router(shared: Shared) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/channels/{channel}/{call}", any(webhook::receive))
         .route("/backends/{backend}/events", post(backend_events::receive))
         .route("/backends/{backend}/hints/{secret}", post(hints::receive))
         .merge(ops::routes())
         .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz));
+    let routes = match shared.engine.running().config.metrics.listen {
+        None => routes.route("/metrics", get(health::metrics)),
+        // They have an address of their own.
+        Some(_) => routes,
+    };
+    finish(routes, shared)
+}
+
+/// What is served at `[metrics] listen`.
+pub fn metrics_router(shared: Shared) -> Router {
+    let routes = Router::new()
+        .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics))
+        .route("/metrics", get(health::metrics));
+    finish(routes, shared)
+}
+
+fn finish(routes: Router<Shared>, shared: Shared) -> Router {
+    routes
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         // Bodies are read by hand, up to a limit of our own.

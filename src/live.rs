@@ -66,6 +66,7 @@ impl Live {
         let changed = [
             ("server.listen", now.server.listen != then.server.listen),
             ("database.url", now.database.url.expose_secret() != then.database.url.expose_secret()),
+            ("metrics.listen", now.metrics.listen != then.metrics.listen),
             ("log", now.log != then.log),
         ];
         changed.into_iter().filter(|(_, is_changed)| *is_changed).map(|(name, _)| name).collect()

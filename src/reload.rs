@@ -30,6 +30,9 @@ pub async fn reload(shared: &Shared) -> Result<u64, Report> {
                 problems = report.problems().count(),
                 "the changed configuration is refused; the running one stays"
             );
+            for problem in report.problems() {
+                tracing::error!("{problem}");
+            }
             let at = shared.engine.clock().now();
             live.refuse(RefusedChange { at, findings: report.findings().to_vec() });
             Err(report)

@@ -10,6 +10,9 @@ use crate::cli::{ConfigDir, fail, say, warn};
 use crate::config::{Config, Environment};
 use crate::reload;
 
+/// How long the log waits for the end of a reload before it says that it takes long.
+const RELOAD_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);
+
 pub(super) async fn serve(directory: ConfigDir) -> ExitCode {
     let config = match load(&directory) {
         Ok(config) => config,
@@ -22,7 +25,12 @@ pub(super) async fn serve(directory: ConfigDir) -> ExitCode {
             (Ok(terminate), Ok(interrupt), Ok(hang_up)) => (terminate, interrupt, hang_up),
             _ => return fail("signals cannot be listened to"),
         };
-    let bridge = match app::start(config, Parts::system()).await {
+    let started = tokio::select! {
+        started = app::start(config, Parts::system()) => started,
+        _ = terminate.recv() => return stopped_early(),
+        _ = interrupt.recv() => return stopped_early(),
+    };
+    let bridge = match started {
         Ok(bridge) => bridge,
         Err(error) => return fail(crate::worker::chain(&error)),
     };
@@ -32,14 +40,33 @@ pub(super) async fn serve(directory: ConfigDir) -> ExitCode {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
-                // What was refused is logged, and kept for `GET /ops/v1/config`.
-                let _outcome = reload::reload(bridge.shared()).await;
+                // Beside this loop: a database that hangs must not keep the service from hearing that it is to stop. What was refused is
+                // logged, and kept for `GET /ops/v1/config`.
+                let shared = bridge.shared().clone();
+                let works = shared.works.clone();
+                let reload = async move { reload::reload(&shared).await.map(drop).map_err(drop) };
+                tokio::spawn(async move { works.within("reload", RELOAD_WITHIN, reload).await });
             }
         }
     }
     tracing::info!("stopping: nothing new is taken, what is under way is finished");
-    bridge.stop().await;
+    let stopped = tokio::select! {
+        stopped = bridge.stop() => stopped,
+        _ = terminate.recv() => return told_twice(),
+        _ = interrupt.recv() => return told_twice(),
+    };
+    if stopped.abandoned.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn stopped_early() -> ExitCode {
+    tracing::info!("told to stop before the service had started; nothing was taken");
     ExitCode::SUCCESS
+}
+
+fn told_twice() -> ExitCode {
+    fail(
+        "told to stop a second time: stopped at once; the database holds what was under way, and the next start goes on with it",
+    )
 }
 
 pub(super) async fn migrate(directory: ConfigDir) -> ExitCode {

@@ -26,7 +26,12 @@ pub(super) const RATE_PER_CALLER_MAX: u32 = 1_000_000;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_DATABASE_URL: &str = "sqlite://data/ticketbridge.db";
-const DEFAULT_RATE_PER_CALLER: u32 = 200;
+/// What one gateway of a platform sends in a large sale, with room to spare.
+const DEFAULT_RATE_PER_CALLER: u32 = 2_000;
+/// Orchestrators kill what has not stopped after 30 seconds.
+const DEFAULT_STOP_WITHIN: Millis = Millis::seconds(25);
+/// Connections that may be configured.
+const CONNECTIONS_MAX: u32 = 1_000_000;
 const DATABASE_SCHEMES: [&str; 4] = ["sqlite://", "postgres://", "postgresql://", "mysql://"];
 
 /// `[server]`.
@@ -38,8 +43,24 @@ pub struct Server {
     pub public_url: String,
     /// Proxies whose `Forwarded` and `X-Forwarded-For` are believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Requests a second from one caller; a channel may set its own.
+    /// Requests a second from one caller that has proved who it is: from a channel or a back-end by one of its keys, from the holder of an ops
+    /// token; a channel may set its own.
     pub rate_per_caller: u32,
+    /// Open connections at most; what the process's descriptors allow when not set.
+    pub connections: Option<u32>,
+    /// The same for one address that is no trusted proxy; a quarter of all when not set.
+    pub connections_per_address: Option<u32>,
+    /// Time from the request to stop until the process has ended, whatever hangs.
+    pub stop_within: Millis,
+}
+
+/// `[metrics]`: who may read them, and where.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    /// Bearer token that is wanted; none when not set.
+    pub token: Option<SecretString>,
+    /// An address of their own: then the service's address does not have them.
+    pub listen: Option<SocketAddr>,
 }
 
 /// `[database]`.
@@ -161,6 +182,7 @@ pub(super) struct Service {
     pub(super) delivery: Delivery,
     pub(super) log: Log,
     pub(super) retention: Retention,
+    pub(super) metrics: Metrics,
 }
 
 /// What every reader of the service's file needs.
@@ -179,6 +201,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
     let delivery = delivery(file.opt("delivery", Value::table).as_ref());
     let log = log(file.opt("log", Value::table).as_ref());
     let retention = retention(file.opt("retention", Value::table).as_ref());
+    let metrics = metrics(file.opt("metrics", Value::table).as_ref(), around);
     file.finish();
     Some(Service {
         server: server?,
@@ -188,6 +211,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
         delivery,
         log,
         retention,
+        metrics,
     })
 }
 
@@ -207,12 +231,19 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
     };
     let mut public_url = None;
     let mut trusted_proxies = None;
-    let mut rate = None;
+    let (mut rate, mut connections, mut connections_per_address, mut stop_within) = (None, None, None, None);
     if let Some(table) = table {
         public_url = table.opt("public_url", Value::web_address);
         trusted_proxies = table.opt("trusted_proxies", |value| value.each(proxies));
         rate = table.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
+        connections = table.opt("connections", |value| value.count(1, CONNECTIONS_MAX));
+        connections_per_address = table.opt("connections_per_address", |value| value.count(1, CONNECTIONS_MAX));
+        stop_within = table.opt("stop_within", Value::millis);
         table.finish();
+        let nobody_is_named = trusted_proxies.as_ref().is_none_or(Vec::is_empty);
+        if nobody_is_named && public_url.as_ref().is_some_and(|url: &String| url.starts_with("https://")) {
+            warn_of_unnamed_proxy(table, around.findings);
+        }
     }
     let listen = listen?;
     Some(Server {
@@ -220,7 +251,32 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
         public_url: public_url.unwrap_or_else(|| format!("http://{listen}")).trim_end_matches('/').to_owned(),
         trusted_proxies: trusted_proxies.unwrap_or_default(),
         rate_per_caller: rate.unwrap_or(DEFAULT_RATE_PER_CALLER),
+        connections,
+        connections_per_address,
+        stop_within: stop_within.unwrap_or(DEFAULT_STOP_WITHIN),
     })
+}
+
+/// Partners come over https, and this service speaks http: something stands between them.
+fn warn_of_unnamed_proxy(table: &Table<'_>, findings: &Findings) {
+    findings.warning(
+        table.place_of(if table.has("trusted_proxies") { "trusted_proxies" } else { "public_url" }),
+        "`public_url` is https, which a proxy in front has to end, and `trusted_proxies` names none: all callers will seem to have its address",
+        "write the proxy's address, for example trusted_proxies = [\"10.0.0.0/8\"], or [\"127.0.0.1\"] for one on this machine",
+    );
+}
+
+fn metrics(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Metrics {
+    let Some(table) = table else { return Metrics::default() };
+    let token = table.opt("token", |value| around.secrets.read(&value, SecretUse::OpsToken)).map(Secret::or_stand_in);
+    let listen = table.opt("listen", |value| {
+        let text = value.clone().text()?;
+        let problem = format!("is \"{text}\", which is not an address");
+        address(&text)
+            .or_else(|| value.wrong(problem, "write an IP address and a port, for example \"127.0.0.1:9464\""))
+    });
+    table.finish();
+    Metrics { token, listen }
 }
 
 fn address(text: &str) -> Option<SocketAddr> {

@@ -41,6 +41,9 @@ const FILES: [(&str, Part); 2] = [("ticketbridge.toml", Part::Service), ("credit
 const FOLDERS: [(&str, Part); 3] =
     [("channels", Part::Channels), ("backends", Part::Backends), ("products", Part::Products)];
 
+/// Folders without which nothing can be sold: one that is missing is a mistake, of a mount perhaps. Without `backends` there are none.
+const NEEDED_FOLDERS: [&str; 2] = ["channels", "products"];
+
 /// One file, read.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -95,13 +98,27 @@ pub(super) fn read_directory(directory: &Path, findings: &Findings) -> Vec<Sourc
         if let Some((_, part)) = FILES.iter().find(|(file, _)| *file == name) {
             sources.extend(read(*part, path, findings));
         } else if let Some((_, part)) = FOLDERS.iter().find(|(folder, _)| *folder == name) {
-            for file in list(path).unwrap_or_default().iter().filter(|file| is_toml(file)) {
-                sources.extend(read(*part, file, findings));
+            match list(path) {
+                Ok(files) => {
+                    let files = files.iter().filter(|file| is_toml(file));
+                    sources.extend(files.filter_map(|file| read(*part, file, findings)));
+                }
+                // It may hold anything: to go on without it would close channels that are open.
+                Err(error) => {
+                    let problem = format!("the folder cannot be read ({})", error.kind());
+                    findings.problem(whole(path), problem, "let this user list it and read its files");
+                }
             }
         } else if path.is_dir() || is_toml(path) {
             let known = FILES.iter().map(|(file, _)| *file).chain(FOLDERS.iter().map(|(folder, _)| *folder));
             let known: Vec<&str> = known.collect();
             findings.warning(whole(path), "nothing reads this", suggest(&name, known));
+        }
+    }
+    for folder in NEEDED_FOLDERS {
+        if !entries.iter().any(|path| file_name(path) == folder) {
+            let problem = "the folder is missing, and with it everything that is sold";
+            findings.problem(whole(&directory.join(folder)), problem, "make it, empty if that is what you mean");
         }
     }
     if !sources.iter().any(|source| source.part == Part::Service) {

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -14,16 +14,21 @@ use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::order::{AttentionKind, Order};
-use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, RawRequest};
+use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, RawRequest, Verified};
 use ticketbridge_core::{BackendId, Millis};
 use ticketbridge_store::Direction;
 
 use crate::call_log::InboundCall;
 use crate::engine::backend_event::{Heard, HeardEvent};
+use crate::http::belief::{Believed, Terms, TurnedAway};
+use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
-use crate::http::{Shared, caller, incoming_body, nesting};
+use crate::http::{Shared, nesting};
 use crate::registry::RegisteredBackend;
+
+/// Time for the answer to an event, from when it is there: senders of webhooks wait for longer, and send it again.
+const ANSWER_WITHIN: Duration = Duration::from_millis(2_750);
 
 /// `POST /backends/{backend}/events`.
 pub async fn receive(
@@ -38,38 +43,19 @@ pub async fn receive(
         return Problem::new(StatusCode::NOT_FOUND, "unknown_backend", "no back-end of this name is configured")
             .into_response();
     };
+    let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
-    let caller = caller::identify(peer, &parts.headers, &running.config.server.trusted_proxies);
     let answer = if shared.stopping.is_cancelled() {
-        Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again")
-            .after(5))
-    } else if !shared.callers.admit(backend.id.as_str(), caller, running.config.server.rate_per_caller) {
-        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address")
-            .after(1))
+        let problem =
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
+        Err(Unheard::Unverified(problem.after(5)))
     } else {
-        match incoming_body::read(body, BODY_BYTES_MAX).await {
-            Ok(body) => hear(&shared, &backend, &parts.headers, body).await,
-            Err(problem) => Err(problem),
-        }
+        let head = Head { shared: &shared, backend: &backend, headers: &parts.headers, caller };
+        head.hear(body, running.config.server.rate_per_caller).await
     };
     let took = shared.engine.clock().monotonic().saturating_sub(started.1);
-    let (response, status, outcome, order) = match answer {
-        Ok((heard, order)) => {
-            let (status, outcome, body) = words(&heard, order.as_ref());
-            let id = order.map(|order| order.id);
-            ((status, Json(body)).into_response(), status.as_u16(), outcome, id)
-        }
-        Err(problem) => {
-            let status = problem.status;
-            (problem.into_response(), status, "refused", None)
-        }
-    };
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-    metrics::counter!("ticketbridge_backend_events_total", "backend" => backend.id.to_string(), "outcome" => outcome)
-        .increment(1);
-    tracing::info!(backend = %backend.id, outcome, status, duration_ms = took_ms,
-        order = order.as_ref().map_or("", |id| id.as_str()), "event answered");
-    shared.call_log.record(InboundCall {
+    let record = |order, status, outcome: &str| InboundCall {
         order,
         direction: Direction::In,
         partner: backend.id.to_string(),
@@ -78,49 +64,112 @@ pub async fn receive(
         duration: Millis(took_ms),
         status,
         verdict: outcome.to_owned(),
-    });
+    };
+    let (response, call, is_recorded) = match answer {
+        Ok((heard, order)) => {
+            let (status, outcome, body) = words(&heard, order.as_ref());
+            let call = record(order.map(|order| order.id), status.as_u16(), outcome);
+            ((status, Json(body)).into_response(), call.clone(), shared.call_log.record(call))
+        }
+        Err(Unheard::Verified(problem)) => {
+            let call = record(None, problem.status, "refused");
+            (problem.into_response(), call.clone(), shared.call_log.record(call))
+        }
+        Err(Unheard::Unverified(problem)) => {
+            let outcome = if problem.status == 401 { "unauthenticated" } else { "refused" };
+            let call = record(None, problem.status, outcome);
+            (problem.into_response(), call.clone(), shared.call_log.sample(call, started.1))
+        }
+    };
+    metrics::counter!("ticketbridge_backend_events_total", "backend" => backend.id.to_string(), "outcome" => call.verdict.clone())
+        .increment(1);
+    if is_recorded {
+        tracing::info!(backend = %backend.id, outcome = call.verdict, status = call.status, duration_ms = took_ms,
+            order = call.order.as_ref().map_or("", |id| id.as_str()), "event answered");
+    }
     response
 }
 
-async fn hear(
-    shared: &Shared,
-    backend: &Arc<RegisteredBackend>,
-    headers: &HeaderMap,
-    body: Bytes,
-) -> Result<(Heard, Option<Order>), Problem> {
-    let raw = RawRequest { endpoint: "events", method: &Method::POST, query: "", headers, body: &body };
-    let now = shared.engine.clock().now();
-    let cx = Context { now, nonce: shared.engine.ids().nonce(), delivery_id: "", access_token: None, attempt: 1 };
-    let verified = backend.backend.verify(raw, &cx).map_err(|error| {
-        tracing::warn!(backend = %backend.id, "a back-end's caller is not believed: {error}");
-        unauthenticated(&error)
-    })?;
-    if !is_json(headers) {
-        let what = "an event is JSON: send it as application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", what));
+/// Why an event is not heard.
+enum Unheard {
+    /// The back-end has sent it, as was proved.
+    Verified(Problem),
+    /// Nobody knows who has.
+    Unverified(Problem),
+}
+
+impl<P: Into<Problem>> From<P> for Unheard {
+    fn from(problem: P) -> Self {
+        Unheard::Verified(problem.into())
     }
-    if let Some(reason) = nesting::too_deep(&body) {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("the body's {reason}")).at("body"));
+}
+
+/// An event without its body.
+struct Head<'a> {
+    shared: &'a Shared,
+    backend: &'a Arc<RegisteredBackend>,
+    headers: &'a HeaderMap,
+    caller: Caller,
+}
+
+impl Head<'_> {
+    fn raw<'a>(&'a self, body: &'a [u8]) -> RawRequest<'a> {
+        RawRequest { endpoint: "events", method: &Method::POST, query: "", headers: self.headers, body }
     }
-    if !serde_json::from_slice::<serde_json::Value>(&body).is_ok_and(|body| body.is_object()) {
-        return Err(
-            Problem::new(StatusCode::BAD_REQUEST, "malformed", "the body is not a JSON object in UTF-8").at("body")
-        );
+
+    async fn hear(&self, body: axum::body::Body, rate: u32) -> Result<(Heard, Option<Order>), Unheard> {
+        let engine = &self.shared.engine;
+        let now = engine.clock().now();
+        let cx = Context { now, nonce: engine.ids().nonce(), delivery_id: "", access_token: None, attempt: 1 };
+        let partner = self.backend.id.as_str();
+        let terms = Terms { partner, caller: self.caller, rate, bytes_max: BODY_BYTES_MAX };
+        let verify = |body: &[u8]| self.backend.backend.verify(self.raw(body), &cx).map(|proved| proved.key_index());
+        let believed = match terms.let_in(self.shared, self.headers, body, verify).await {
+            Ok(believed) => believed,
+            Err(TurnedAway::Problem(problem)) => return Err(Unheard::Unverified(problem)),
+            Err(TurnedAway::NotBelieved(error)) => {
+                tracing::warn!(backend = %self.backend.id, "a back-end's caller is not believed: {error}");
+                return Err(Unheard::Unverified(unauthenticated(&error)));
+            }
+        };
+        let Some(heard) = self.read(believed)? else { return Ok((Heard::Ignored, None)) };
+        let engine = engine.clone();
+        let heard = self.shared.works.within("events", ANSWER_WITHIN, async move { engine.hear(heard).await }).await;
+        Ok(heard.map_err(|error| {
+            tracing::error!(backend = %self.backend.id, "an event could not be taken; the sender is asked to come again: {error}");
+            Problem::trouble()
+        })??)
     }
-    let event = backend.backend.decode(&verified).map_err(|error| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.reason.clone()).at(error.field)
-    })?;
-    let Some(command) = command_of(&event) else { return Ok((Heard::Ignored, None)) };
-    let heard = HeardEvent {
-        backend: backend.id.clone(),
-        actor: Actor::new(ActorKind::Backend, backend.id.as_str()),
-        event,
-        command,
-        body_sha256: hex::encode(Sha256::digest(&body)),
-        traceparent: trace_of(headers),
-        body,
-    };
-    Ok(shared.engine.hear(heard).await?)
+
+    /// What a verified event says; `None` when it changes nothing.
+    fn read(&self, believed: Believed) -> Result<Option<HeardEvent>, Problem> {
+        let Believed { body, key_index } = believed;
+        if !is_json(self.headers) {
+            let what = "an event is JSON: send it as application/json";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", what));
+        }
+        if let Some(reason) = nesting::too_deep(&body) {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", format!("the body's {reason}")).at("body"));
+        }
+        if !serde_json::from_slice::<serde_json::Value>(&body).is_ok_and(|body| body.is_object()) {
+            let what = "the body is not a JSON object in UTF-8";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", what).at("body"));
+        }
+        let verified = Verified::attest(self.raw(&body), key_index);
+        let event = self.backend.backend.decode(&verified).map_err(|error| {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.reason.clone()).at(error.field)
+        })?;
+        let Some(command) = command_of(&event) else { return Ok(None) };
+        Ok(Some(HeardEvent {
+            backend: self.backend.id.clone(),
+            actor: Actor::new(ActorKind::Backend, self.backend.id.as_str()),
+            event,
+            command,
+            body_sha256: hex::encode(Sha256::digest(&body)),
+            traceparent: trace_of(self.headers),
+            body,
+        }))
+    }
 }
 
 /// Whether the sender says that the body is JSON, or nothing at all.

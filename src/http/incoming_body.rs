@@ -4,12 +4,29 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody as _};
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode, header};
 
 use crate::http::problem::Problem;
 
 /// A sender that takes longer than this for its body holds the door open, and would hold a stopping service up.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// 415 for a body that is compressed or otherwise encoded: what is signed and stored are the bytes themselves.
+pub(crate) fn encoded(headers: &HeaderMap) -> Option<Problem> {
+    let named = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let encoding = named
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))?;
+    let sentence = format!(
+        "the body is encoded (Content-Encoding: {}), and bodies are taken as they are; send it without an encoding",
+        encoding.chars().filter(char::is_ascii_graphic).take(32).collect::<String>()
+    );
+    Some(
+        Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding", sentence)
+            .at("content-encoding"),
+    )
+}
 
 /// The body's bytes.
 ///
@@ -40,6 +57,15 @@ mod tests {
     use std::task::{Context, Poll};
 
     use super::*;
+
+    #[test]
+    fn an_encoded_body_is_named() {
+        for (value, named) in [("gzip", true), ("identity, br", true), ("identity", false), ("", false)] {
+            let headers = HeaderMap::from_iter([(header::CONTENT_ENCODING, value.parse().unwrap())]);
+            assert_eq!(encoded(&headers).is_some_and(|problem| problem.status == 415), named, "{value}");
+        }
+        assert!(encoded(&HeaderMap::new()).is_none());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_announces_too_much_is_refused_before_it_comes() {

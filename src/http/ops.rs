@@ -25,6 +25,7 @@ mod table;
 mod view;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, RawPathParams, State};
@@ -41,11 +42,19 @@ use crate::http::ops::body::Given;
 use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
-use crate::http::{Shared, caller, incoming_body};
+use crate::http::works::Unfinished;
+use crate::http::{Shared, health, incoming_body};
 use crate::live::Running;
 
 /// Bytes of a body that brings codes.
 const CODES_BYTES_MAX: usize = 16 * BODY_BYTES_MAX;
+
+/// Time for the answer to a call.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// The same for the acts that go through many rows, or ask partners.
+const LONG_ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Which those are.
+const LONG_CALLS: [&str; 5] = ["/codes/{pool}", "/reconciliation", "/config/reload", "/guests/export", "/guests/erase"];
 
 /// Where the interface begins.
 pub const PREFIX: &str = "/ops/v1";
@@ -79,8 +88,8 @@ async fn serve(
     let started = shared.engine.clock().monotonic();
     let running = shared.engine.running();
     let clock = shared.engine.clock().clone();
+    let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
-    let caller = caller::identify(peer, &parts.headers, &running.config.server.trusted_proxies);
     let (holder, response) = match auth::holder(&running, &shared.callers, caller, &parts.headers, started) {
         Err(refusal) => (String::new(), *refusal),
         Ok(holder) => {
@@ -92,7 +101,9 @@ async fn serve(
     let took = clock.monotonic().saturating_sub(started);
     let status = response.status().as_u16();
     metrics::counter!("ticketbridge_ops_calls_total", "call" => call.path, "status" => status.to_string()).increment(1);
-    tracing::info!(call = call.path, status, by = %holder, duration_ms = took.as_millis() as u64, "ops call answered");
+    if !holder.is_empty() {
+        tracing::info!(call = call.path, status, by = %holder, duration_ms = took.as_millis() as u64, "ops call answered");
+    }
     response
 }
 
@@ -108,8 +119,39 @@ struct Gate {
 
 impl Gate {
     async fn answer(self, body: axum::body::Body) -> Response {
+        let (query, raw) = match self.read(body).await {
+            Ok(read) => read,
+            Err(problem) => return problem.into_response(),
+        };
+        let (call, works, limit) = (self.call, self.shared.works.clone(), limit_of(self.call));
+        if limit > ANSWER_WITHIN
+            && let Err(why) = health::database(&self.shared).await
+        {
+            // Nobody waits a minute for a database that hangs.
+            crate::worker::log_trouble(call.path, &why);
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", format!("{why}; nothing was done"))
+                .after(5)
+                .into_response();
+        }
+        match works.within(call.path, limit, self.carry_out(query, raw)).await {
+            Ok(response) => response,
+            Err(error) => unfinished(call, limit, error),
+        }
+    }
+
+    /// What can be said without the database; and the body.
+    async fn read(&self, body: axum::body::Body) -> Result<(Asked, Bytes), Problem> {
+        auth::allow(self.call, &self.holder)?;
+        let query = Asked::read(self.parts.uri.query().unwrap_or(""), self.call.query)?;
+        if let Some(problem) = incoming_body::encoded(&self.parts.headers) {
+            return Err(problem);
+        }
+        Ok((query, read_body(self.call, body).await?))
+    }
+
+    async fn carry_out(self, query: Asked, raw: Bytes) -> Response {
         let shared = self.shared.clone();
-        let (once, outcome) = match self.check(body).await {
+        let (once, outcome) = match self.check(query, raw).await {
             Err(problem) => return problem.into_response(),
             Ok(Checked::Again(response)) => return *response,
             Ok(Checked::Go(call, request)) => (request.once.clone(), (call.run)(*request).await),
@@ -117,12 +159,9 @@ impl Gate {
         conclude(&shared, once, outcome).await
     }
 
-    /// Everything that can be said before the act.
-    async fn check(self, body: axum::body::Body) -> Result<Checked, Problem> {
+    /// Everything else that can be said before the act.
+    async fn check(self, query: Asked, raw: Bytes) -> Result<Checked, Problem> {
         let Self { call, shared, running, holder, path, parts } = self;
-        auth::allow(call, &holder)?;
-        let query = Asked::read(parts.uri.query().unwrap_or(""), call.query)?;
-        let raw = read_body(call, body).await?;
         let once = match call.verb {
             Verb::Get => None,
             Verb::Post => once::of(&parts.headers, &holder, "POST", parts.uri.path(), &raw)?,
@@ -142,6 +181,28 @@ impl Gate {
         let request = Request { shared, running, holder, path, query, given, raw, is_csv, wants_csv, once };
         Ok(Checked::Go(call, Box::new(request)))
     }
+}
+
+/// Time for the answer to a call, from when it is there.
+fn limit_of(call: &Call) -> Duration {
+    if LONG_CALLS.contains(&call.path) && call.verb == Verb::Post { LONG_ANSWER_WITHIN } else { ANSWER_WITHIN }
+}
+
+/// The answer where there is none: what was begun goes on, and may still come to its end.
+fn unfinished(call: &Call, limit: Duration, why: Unfinished) -> Response {
+    crate::worker::log_trouble(call.path, &why);
+    let sentence = match (why, call.verb) {
+        (Unfinished::NoRoom, _) => "too much is being worked on; nothing was done, try again".to_owned(),
+        (Unfinished::TooLate, Verb::Get) => {
+            format!("the database has not answered within {} s; try again", limit.as_secs())
+        }
+        (Unfinished::TooLate, Verb::Post) => format!(
+            "this has not ended within {} s and goes on by itself: look before you repeat it, or repeat it with the same Idempotency-Key",
+            limit.as_secs()
+        ),
+        (Unfinished::Broken, _) => "this broke off; what it did not commit was not done".to_owned(),
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence).after(5).into_response()
 }
 
 /// A request that was checked.

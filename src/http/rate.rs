@@ -1,6 +1,7 @@
-//! How often a caller comes, and how often it guesses.
+//! How often a partner comes, and how often an address proves nothing.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,55 +10,139 @@ use governor::{Quota, RateLimiter, clock::DefaultClock, state::keyed::DashMapSta
 
 use crate::http::caller::Caller;
 
-type Limiter = RateLimiter<(String, Caller), DashMapStateStore<(String, Caller)>, DefaultClock>;
+type Limiter = RateLimiter<Counted, DashMapStateStore<Counted>, DefaultClock>;
 
 /// Callers remembered before those who have not called for a while are forgotten.
 const CALLERS_KEPT: usize = 10_000;
+/// Requests of one address, a second, that prove nothing and are still told why.
+pub const FAILURES_PER_SECOND: u32 = 20;
+/// The same, all at once after a while of silence.
+pub const FAILURES_AT_ONCE: u32 = 100;
 /// Tokens that open nothing which one caller may present within [`GUESSES_WITHIN`] of the first.
 pub const GUESSES_MAX: u32 = 20;
-/// After so many the right token is refused as well, or guessing on would pay.
-const GUESSES_TO_CLOSE: u32 = 1_000;
 /// See [`GUESSES_MAX`].
 pub const GUESSES_WITHIN: Duration = Duration::from_secs(60);
-/// How long a holder who was let in from an address is not kept waiting for the wrong guesses of others at that address.
-const TRUSTED_FOR: Duration = Duration::from_secs(12 * 60 * 60);
+/// Requests in a row from one address after which it is taken for a proxy's.
+const SAME_ADDRESS_MAX: u32 = 1_000;
+/// How often the same warning is said at most.
+const WARN_EVERY: Duration = Duration::from_secs(60 * 60);
 
-/// Counts requests of each caller to each partner's address.
+/// What has a count of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Counted {
+    /// Whoever holds this key of this partner.
+    Partner(String, usize),
+    /// The failures of an address.
+    Failures(Caller),
+    /// Everything from an address, to what is open to everybody.
+    Address(&'static str, Caller),
+}
+
+/// Counts requests.
 #[derive(Default)]
 pub struct Callers {
-    limiters: Mutex<HashMap<u32, Arc<Limiter>>>,
+    limiters: Mutex<HashMap<(u32, u32), Arc<Limiter>>>,
     guesses: Mutex<Guesses>,
+    proxies: Mutex<Proxies>,
 }
 
 impl Callers {
-    /// Whether this caller may make one more request to `partner` now, at `per_second`. Callers that are unknown count as one.
-    pub fn admit(&self, partner: &str, caller: Caller, per_second: u32) -> bool {
-        let Some(rate) = NonZeroU32::new(per_second) else { return true };
+    /// Whether the holder of a key of `partner`, who has proved that he is, may make one more request now, at `per_second`.
+    pub fn admit(&self, partner: &str, key_index: usize, per_second: u32) -> bool {
+        self.check(Counted::Partner(partner.to_owned(), key_index), per_second, per_second)
+    }
+
+    /// Whether one more request of this address that proves nothing is told why, where a partner may make `per_second`. Callers that are
+    /// unknown count as one.
+    pub fn may_fail(&self, caller: Caller, per_second: u32) -> bool {
+        let failures = Counted::Failures(caller.counted_as());
+        self.check(failures, per_second.min(FAILURES_PER_SECOND), per_second.min(FAILURES_AT_ONCE))
+    }
+
+    /// Whether this address may make one more request to what is open to everybody.
+    pub fn may_look(&self, at: &'static str, caller: Caller, per_second: u32) -> bool {
+        self.check(Counted::Address(at, caller.counted_as()), per_second, per_second)
+    }
+
+    fn check(&self, counted: Counted, per_second: u32, at_once: u32) -> bool {
+        let (Some(rate), Some(burst)) = (NonZeroU32::new(per_second), NonZeroU32::new(at_once)) else { return true };
         let limiter = {
             let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
-            limiters
-                .entry(per_second)
-                .or_insert_with(|| Arc::new(RateLimiter::dashmap(Quota::per_second(rate))))
-                .clone()
+            let quota = Quota::per_second(rate).allow_burst(burst);
+            limiters.entry((per_second, at_once)).or_insert_with(|| Arc::new(RateLimiter::dashmap(quota))).clone()
         };
         if limiter.len() > CALLERS_KEPT {
             limiter.retain_recent();
         }
-        limiter.check_key(&(partner.to_owned(), caller.counted_as())).is_ok()
+        limiter.check_key(&counted).is_ok()
     }
 
     /// Who has presented tokens that open nothing.
     pub(crate) fn guesses(&self) -> MutexGuard<'_, Guesses> {
         self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Notes from where a request came; what ought to be said of it, now and then. `now` is monotonic.
+    pub(crate) fn came_from(&self, arrival: &Arrival, now: Duration) -> Option<Suspicion> {
+        self.proxies.lock().unwrap_or_else(PoisonError::into_inner).note(arrival, now)
+    }
 }
 
-/// Tokens that opened nothing, by caller. A holder at the same address works on, unless there have been very many and the holder has
-/// not been let in from there before. Times are monotonic.
+/// From where a request came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// The other end of the connection.
+    pub(crate) peer: IpAddr,
+    /// Whether that is a proxy that is believed.
+    pub(crate) is_trusted: bool,
+    /// Whether the request says that it was passed on.
+    pub(crate) is_forwarded: bool,
+    /// Whether partners come over https, which somebody else has to end.
+    pub(crate) is_https: bool,
+}
+
+/// Signs of a proxy that nobody has named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Suspicion {
+    /// It says that it passes requests on.
+    SaysSo,
+    /// Everybody seems to have its address.
+    OneAddress,
+}
+
+/// Watches for proxies that are not named: behind one all callers are one address.
+#[derive(Debug, Default)]
+struct Proxies {
+    last: Option<IpAddr>,
+    in_a_row: u32,
+    said: Option<Duration>,
+}
+
+impl Proxies {
+    fn note(&mut self, arrival: &Arrival, now: Duration) -> Option<Suspicion> {
+        if arrival.is_trusted {
+            return None;
+        }
+        self.in_a_row = if self.last == Some(arrival.peer) { self.in_a_row.saturating_add(1) } else { 1 };
+        self.last = Some(arrival.peer);
+        let suspicion = match arrival {
+            Arrival { is_forwarded: true, .. } => Suspicion::SaysSo,
+            Arrival { is_https: true, .. } if self.in_a_row >= SAME_ADDRESS_MAX => Suspicion::OneAddress,
+            Arrival { .. } => return None,
+        };
+        if self.said.is_some_and(|at| now.saturating_sub(at) < WARN_EVERY) {
+            return None;
+        }
+        self.said = Some(now);
+        Some(suspicion)
+    }
+}
+
+/// Tokens that opened nothing, by caller. A right token always opens: it is too long to be guessed, and whoever shares the guesser's address
+/// has done nothing. Times are monotonic.
 #[derive(Debug, Default)]
 pub(crate) struct Guesses {
     wrong: HashMap<Caller, Wrong>,
-    let_in: HashMap<(Caller, String), Duration>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,18 +152,10 @@ struct Wrong {
 }
 
 impl Guesses {
-    /// How long `caller` has to wait, with the token of `holder` or with one that opens nothing; `None` when it need not.
-    pub(crate) fn wait(&self, caller: Caller, holder: Option<&str>, now: Duration) -> Option<Duration> {
-        let caller = caller.counted_as();
-        let wrong = self.wrong.get(&caller).filter(|wrong| wrong.until > now)?;
-        let most = if holder.is_some() { GUESSES_TO_CLOSE } else { GUESSES_MAX };
-        if wrong.count < most {
-            return None;
-        }
-        let is_trusted = holder.is_some_and(|holder| {
-            self.let_in.get(&(caller, holder.to_owned())).is_some_and(|at| now.saturating_sub(*at) < TRUSTED_FOR)
-        });
-        (!is_trusted).then(|| wrong.until.saturating_sub(now))
+    /// How long `caller` is told to wait with another token that opens nothing; `None` when it need not.
+    pub(crate) fn wait(&self, caller: Caller, now: Duration) -> Option<Duration> {
+        let wrong = self.wrong.get(&caller.counted_as()).filter(|wrong| wrong.until > now)?;
+        (wrong.count >= GUESSES_MAX).then(|| wrong.until.saturating_sub(now))
     }
 
     /// Notes that a token opened nothing.
@@ -98,16 +175,6 @@ impl Guesses {
         }
         wrong.count = wrong.count.saturating_add(1);
     }
-
-    /// Notes that the holder of a token was let in.
-    pub(crate) fn was_right(&mut self, caller: Caller, holder: &str, now: Duration) {
-        if self.let_in.len() >= CALLERS_KEPT {
-            self.let_in.retain(|_, at| now.saturating_sub(*at) < TRUSTED_FOR);
-        }
-        if self.let_in.len() < CALLERS_KEPT {
-            self.let_in.insert((caller.counted_as(), holder.to_owned()), now);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -119,14 +186,19 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_above_its_rate_is_not_admitted_and_others_are() {
+    fn a_partner_has_its_rate_and_failures_of_its_address_take_nothing_of_it() {
         let callers = Callers::default();
         let (one, other) = (at("203.0.113.9"), at("203.0.113.10"));
-        let admitted = (0..50).filter(|_| callers.admit("douyin-main", one, 5)).count();
+        let failures = (0..50).filter(|_| callers.may_fail(one, 5)).count();
+        assert!((5..=7).contains(&failures), "{failures} of 50 at 5 a second");
+        assert!(callers.may_fail(other, 5));
+        let failures = (0..50).filter(|_| callers.may_fail(Caller::Unknown, 5)).count();
+        assert!((5..=7).contains(&failures), "all who are unknown count as one: {failures}");
+        let admitted = (0..50).filter(|_| callers.admit("douyin-main", 0, 5)).count();
         assert!((5..=7).contains(&admitted), "{admitted} of 50 at 5 a second");
-        assert!(callers.admit("douyin-main", other, 5));
-        let admitted = (0..50).filter(|_| callers.admit("douyin-main", Caller::Unknown, 5)).count();
-        assert!((5..=7).contains(&admitted), "all who are unknown count as one: {admitted}");
+        assert!(callers.admit("douyin-main", 1, 5) && callers.admit("kakao-jeju", 0, 5), "each key has its own");
+        let failures = (0..500).filter(|_| callers.may_fail(other, 2_000)).count();
+        assert!((99..=130).contains(&failures), "the rate of a partner is none of strangers: {failures}");
     }
 
     #[test]
@@ -134,25 +206,17 @@ mod tests {
         let (guesser, other) = (at("203.0.113.9"), at("203.0.113.10"));
         let mut guesses = Guesses::default();
         let now = Duration::from_secs(1_000);
-        guesses.was_right(guesser, "ops", now);
         for _ in 0..GUESSES_MAX {
-            assert_eq!(guesses.wait(guesser, None, now), None);
+            assert_eq!(guesses.wait(guesser, now), None);
             guesses.was_wrong(guesser, now);
         }
-        assert_eq!(guesses.wait(guesser, None, now), Some(GUESSES_WITHIN));
-        assert_eq!(guesses.wait(guesser, Some("money"), now), None, "a neighbour works on");
-        for _ in GUESSES_MAX..GUESSES_TO_CLOSE {
-            guesses.was_wrong(guesser, now);
-        }
-        let closed = guesses.wait(guesser, Some("money"), now);
-        assert_eq!(closed, Some(GUESSES_WITHIN), "a right guess does not pay either");
-        assert_eq!(guesses.wait(guesser, Some("ops"), now), None, "who has been let in from there is");
-        assert_eq!(guesses.wait(other, None, now), None);
+        assert_eq!(guesses.wait(guesser, now), Some(GUESSES_WITHIN));
+        assert_eq!(guesses.wait(other, now), None);
         let later = now + GUESSES_WITHIN;
-        assert_eq!(guesses.wait(guesser, None, later - Duration::from_millis(1)), Some(Duration::from_millis(1)));
-        assert_eq!(guesses.wait(guesser, None, later), None);
+        assert_eq!(guesses.wait(guesser, later - Duration::from_millis(1)), Some(Duration::from_millis(1)));
+        assert_eq!(guesses.wait(guesser, later), None);
         guesses.was_wrong(guesser, later);
-        assert_eq!(guesses.wait(guesser, None, later), None, "the count begins anew");
+        assert_eq!(guesses.wait(guesser, later), None, "the count begins anew");
     }
 
     #[test]
@@ -163,8 +227,28 @@ mod tests {
             (0..u32::try_from(CALLERS_KEPT).unwrap() + 10).map(|n| Caller::Known(std::net::Ipv4Addr::from(n).into()));
         for address in addresses {
             guesses.was_wrong(address, now);
-            guesses.was_right(address, "ops", now);
         }
-        assert!(guesses.wrong.len() <= CALLERS_KEPT + 1 && guesses.let_in.len() <= CALLERS_KEPT);
+        assert!(guesses.wrong.len() <= CALLERS_KEPT + 1);
+    }
+
+    #[test]
+    fn a_proxy_that_nobody_named_is_noticed_and_named_once_an_hour() {
+        let proxy = Arrival { peer: [10, 0, 0, 1].into(), is_trusted: false, is_forwarded: false, is_https: true };
+        let other = Arrival { peer: [10, 0, 0, 2].into(), ..proxy };
+        let said = |proxies: &mut Proxies, arrivals: &[Arrival], now: u64| -> Vec<Suspicion> {
+            let now = Duration::from_secs(now);
+            arrivals.iter().filter_map(|arrival| proxies.note(arrival, now)).collect()
+        };
+        let many = vec![proxy; 1_500];
+        let mut proxies = Proxies::default();
+        assert_eq!(said(&mut proxies, &many, 0), [Suspicion::OneAddress]);
+        assert_eq!(said(&mut proxies, &[Arrival { is_forwarded: true, ..proxy }], 3_599), []);
+        assert_eq!(said(&mut proxies, &[Arrival { is_forwarded: true, ..proxy }], 3_600), [Suspicion::SaysSo]);
+        let mixed: Vec<Arrival> = many.iter().flat_map(|_| [proxy, other]).collect();
+        assert_eq!(said(&mut Proxies::default(), &mixed, 0), []);
+        let named = vec![Arrival { is_trusted: true, is_forwarded: true, ..proxy }; 1_500];
+        assert_eq!(said(&mut Proxies::default(), &named, 0), []);
+        let on_this_machine = vec![Arrival { is_https: false, ..proxy }; 1_500];
+        assert_eq!(said(&mut Proxies::default(), &on_this_machine, 0), []);
     }
 }

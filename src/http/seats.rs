@@ -28,6 +28,15 @@ impl Room {
         Self::for_descriptors(descriptors())
     }
 
+    /// The same, or what the configuration says.
+    pub fn configured(server: &crate::config::Server) -> Self {
+        let of_this_machine = Self::of_this_machine();
+        let size = |many: u32| usize::try_from(many).unwrap_or(usize::MAX);
+        let in_all = server.connections.map_or(of_this_machine.in_all, size);
+        let per_address = server.connections_per_address.map_or(in_all.div_ceil(4), size);
+        Self { in_all, per_address }
+    }
+
     fn for_descriptors(descriptors: u64) -> Self {
         let half = usize::try_from(descriptors / 2).unwrap_or(usize::MAX);
         let in_all = half.clamp(4, CONNECTIONS_MAX);

@@ -2,6 +2,7 @@
 //! back-end does.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +12,8 @@ use ticketbridge_core::command::Command;
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
-    Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest,
+    Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, Query, RawRequest,
+    Verified,
 };
 use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{Direction, InboxVerdict};
@@ -19,12 +21,15 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::call_log::InboundCall;
 use crate::engine::{EngineError, InReserve, Incoming, Received, content_sha256};
+use crate::http::belief::{Terms, TurnedAway};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
-use crate::http::{Shared, caller, incoming_body, nesting};
+use crate::http::{Shared, nesting};
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
 const ANSWER_MARGIN: Millis = Millis(250);
+/// Time beyond the budget for noting what the answer to a demand for tickets says: channels wait for that answer for 5 seconds or more.
+const NOTING_MARGIN: Millis = Millis::seconds(1);
 /// When the service cannot take a message, the sender may come again after this.
 const COME_AGAIN: Millis = Millis::seconds(10);
 
@@ -34,6 +39,16 @@ struct Ended {
     status: u16,
     outcome: &'static str,
     order: Option<ticketbridge_core::OrderId>,
+    sender: Sender,
+}
+
+/// Who sent a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sender {
+    /// The channel, as was proved.
+    Channel,
+    /// Nobody knows, or more of them than are looked at: such calls are counted, and few of them are recorded.
+    Anybody,
 }
 
 /// `POST /channels/{channel}/{call}`.
@@ -56,28 +71,21 @@ pub async fn receive(
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "channels' calls are POST");
         return ([(header::ALLOW, "POST")], problem).into_response();
     }
-    let caller = caller::identify(peer, request.headers(), &running.config.server.trusted_proxies);
+    let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
-    let traceparent = trace_of(&parts.headers);
+    let head = Arc::new(Head {
+        shared: shared.clone(),
+        running,
+        channel: channel.clone(),
+        endpoint,
+        traceparent: trace_of(&parts.headers),
+        query: parts.uri.query().unwrap_or("").to_owned(),
+        headers: parts.headers,
+        started: started.0,
+    });
     let ended = match admit(&shared, &channel, caller) {
         Some(problem) => refused(problem),
-        None => match incoming_body::read(body, channel.channel.spec().body_bytes_max).await {
-            Err(problem) => refused(problem),
-            Ok(body) => {
-                let call = Arrived {
-                    shared: &shared,
-                    running: running.clone(),
-                    channel: channel.clone(),
-                    endpoint,
-                    query: parts.uri.query().unwrap_or(""),
-                    headers: &parts.headers,
-                    body,
-                    started: started.0,
-                    traceparent: traceparent.clone(),
-                };
-                call.answer().await
-            }
-        },
+        None => head.answer(body, caller).await,
     };
     let took = shared.engine.clock().monotonic().saturating_sub(started.1);
     metrics::counter!("ticketbridge_inbound_calls_total", "channel" => channel.id.to_string(), "call" => endpoint.name,
@@ -87,10 +95,7 @@ pub async fn receive(
         "call" => endpoint.name)
     .record(took.as_secs_f64());
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
-    tracing::info!(channel = %channel.id, call = endpoint.name, outcome = ended.outcome, status = ended.status,
-        order = ended.order.as_ref().map_or("", |id| id.as_str()), duration_ms = took_ms,
-        partner_log_id = log_id(&parts.headers), "call answered");
-    shared.call_log.record(InboundCall {
+    let record = InboundCall {
         order: ended.order,
         direction: Direction::In,
         partner: channel.id.to_string(),
@@ -99,7 +104,23 @@ pub async fn receive(
         duration: Millis(took_ms),
         status: ended.status,
         verdict: ended.outcome.to_owned(),
-    });
+    };
+    let is_recorded = match ended.sender {
+        Sender::Channel => shared.call_log.record(record.clone()),
+        Sender::Anybody => shared.call_log.sample(record.clone(), started.1),
+    };
+    if is_recorded {
+        tracing::info!(
+            channel = record.partner,
+            call = record.call,
+            outcome = record.verdict,
+            status = record.status,
+            order = record.order.as_ref().map_or("", |id| id.as_str()),
+            duration_ms = took_ms,
+            partner_log_id = head.log_id(),
+            "call answered"
+        );
+    }
     ended.reply
 }
 
@@ -119,17 +140,12 @@ fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: 
         };
         return Some(Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence));
     }
-    if !shared.callers.admit(channel.id.as_str(), caller, channel.rate_per_caller) {
-        let problem =
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address");
-        return Some(problem.after(1));
-    }
     None
 }
 
 fn refused(problem: Problem) -> Ended {
     let (status, outcome) = (problem.status, outcome_of(problem.status));
-    Ended { reply: problem.into_response(), status, outcome, order: None }
+    Ended { reply: problem.into_response(), status, outcome, order: None, sender: Sender::Anybody }
 }
 
 fn outcome_of(status: u16) -> &'static str {
@@ -164,28 +180,41 @@ fn log_id(headers: &HeaderMap) -> &str {
     value.get(..value.len().min(64)).unwrap_or("")
 }
 
-/// A call that was let in, with its bytes.
-struct Arrived<'a> {
-    shared: &'a Shared,
-    running: std::sync::Arc<crate::live::Running>,
-    channel: std::sync::Arc<crate::registry::RegisteredChannel>,
+/// A call without its body.
+struct Head {
+    shared: Shared,
+    running: Arc<crate::live::Running>,
+    channel: Arc<crate::registry::RegisteredChannel>,
     endpoint: Endpoint,
-    query: &'a str,
-    headers: &'a HeaderMap,
-    body: Bytes,
+    query: String,
+    headers: HeaderMap,
     started: UnixMillis,
     traceparent: Option<String>,
 }
 
-impl Arrived<'_> {
-    /// Verifies, reads, and answers.
-    async fn answer(&self) -> Ended {
-        let raw = RawRequest {
+impl Head {
+    fn log_id(&self) -> &str {
+        log_id(&self.headers)
+    }
+
+    fn raw<'a>(&'a self, body: &'a [u8]) -> RawRequest<'a> {
+        RawRequest {
             endpoint: self.endpoint.name,
             method: &Method::POST,
-            query: self.query,
-            headers: self.headers,
-            body: &self.body,
+            query: &self.query,
+            headers: &self.headers,
+            body,
+        }
+    }
+
+    /// Makes sure who calls, reads, and answers.
+    async fn answer(self: &Arc<Self>, body: axum::body::Body, caller: Caller) -> Ended {
+        let spec = self.channel.channel.spec();
+        let terms = Terms {
+            partner: self.channel.id.as_str(),
+            caller,
+            rate: self.channel.rate_per_caller,
+            bytes_max: spec.body_bytes_max,
         };
         let cx = Context {
             now: self.started,
@@ -194,14 +223,60 @@ impl Arrived<'_> {
             access_token: None,
             attempt: 1,
         };
-        let verified = match self.channel.channel.verify(raw, &cx) {
-            Ok(verified) => verified,
-            Err(error) => {
-                tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = log_id(self.headers),
+        let verify = |body: &[u8]| self.channel.channel.verify(self.raw(body), &cx).map(|proved| proved.key_index());
+        match terms.let_in(&self.shared, &self.headers, body, verify).await {
+            Ok(believed) => Arrived::new(self.clone(), believed.body).answer(believed.key_index).await,
+            Err(TurnedAway::Problem(problem)) => refused(problem),
+            Err(TurnedAway::NotBelieved(error)) => {
+                tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = self.log_id(),
                     "a caller is not believed: {error}");
-                return self.say(None, &Answer::Unauthenticated(&error), "unauthenticated", None);
+                let answer = Answer::Unauthenticated(&error);
+                let reply = self.channel.channel.reply(self.endpoint.name, None, &answer);
+                Ended { sender: Sender::Anybody, ..ended(reply, "unauthenticated", None) }
             }
+        }
+    }
+}
+
+/// A call that was let in, with its bytes.
+struct Arrived {
+    head: Arc<Head>,
+    body: Bytes,
+    /// When the answer has to be on its way.
+    until: tokio::time::Instant,
+}
+
+impl std::ops::Deref for Arrived {
+    type Target = Head;
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl Arrived {
+    /// The time for the answer begins when the message is there.
+    fn new(head: Arc<Head>, body: Bytes) -> Arc<Self> {
+        let budget = match head.endpoint.waits_for_tickets {
+            // The wait for tickets ends with the margin; what the answer says is then noted, which may take longer when many wait.
+            true => Millis(head.endpoint.budget.0 + NOTING_MARGIN.0),
+            false => Millis(head.endpoint.budget.0 - ANSWER_MARGIN.0),
         };
+        let until = tokio::time::Instant::now() + budget.to_std();
+        Arc::new(Self { head, body, until })
+    }
+
+    /// Does what may hang; waits for it as long as there is time for the answer.
+    async fn in_time<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+    ) -> Result<T, Box<dyn std::error::Error + Send + Sync>> {
+        let left = self.until.saturating_duration_since(tokio::time::Instant::now());
+        Ok(self.shared.works.within(self.endpoint.name, left, work).await??)
+    }
+
+    /// Reads, and answers.
+    async fn answer(self: Arc<Self>, key_index: usize) -> Ended {
+        let verified = Verified::attest(self.raw(&self.body), key_index);
         let decoded = match (std::str::from_utf8(&self.body), nesting::too_deep(verified.body())) {
             (Ok(_), None) => self.channel.channel.decode(&verified),
             (Ok(_), Some(reason)) => Err(DecodeError::new("body", reason)),
@@ -210,7 +285,7 @@ impl Arrived<'_> {
         match decoded {
             Err(error) => self.malformed(&error).await,
             Ok(Inbound::Ping(reply)) => ended(reply, "accepted", None),
-            Ok(inbound @ Inbound::Query(_)) => self.query(&inbound).await,
+            Ok(Inbound::Query(query)) => self.query(query).await,
             Ok(inbound) => self.message(inbound).await,
         }
     }
@@ -238,69 +313,84 @@ impl Arrived<'_> {
     }
 
     /// A message that cannot be read is kept all the same: a person can see what a partner has sent.
-    async fn malformed(&self, error: &DecodeError) -> Ended {
+    async fn malformed(self: Arc<Self>, error: &DecodeError) -> Ended {
         tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {error}");
         let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".to_owned() });
         let key = format!("malformed:{}", incoming.content_sha256.get(..16).unwrap_or(""));
-        match self.shared.engine.note(&incoming, &key, InboxVerdict::Malformed, None).await {
+        let engine = self.shared.engine.clone();
+        let noted = async move { engine.note(&incoming, &key, InboxVerdict::Malformed, None).await };
+        match self.in_time(noted).await {
             Ok(()) => self.say(None, &Answer::Malformed(error), "malformed", None),
-            Err(trouble) => self.trouble(None, &trouble),
+            Err(trouble) => self.trouble(None, &*trouble),
         }
     }
 
-    fn trouble(&self, inbound: Option<&Inbound>, error: &EngineError) -> Ended {
-        crate::worker::log_trouble("a call could not be taken; the sender is asked to come again", error);
+    fn trouble(&self, inbound: Option<&Inbound>, error: &dyn std::error::Error) -> Ended {
+        tracing::error!(channel = %self.channel.id, call = self.endpoint.name, error = %crate::worker::chain(error),
+            "a call could not be taken; the sender is asked to come again");
         self.say(inbound, &Answer::TryLater(COME_AGAIN), "try_later", None)
     }
 
-    async fn query(&self, inbound: &Inbound) -> Ended {
-        let Inbound::Query(query) = inbound else {
-            return self.say(Some(inbound), &Answer::NoSuchOrder, "refused", None);
-        };
-        let found = self.shared.engine.ask(&self.running, &self.channel, query);
-        let too_late = self.shared.engine.clock().sleep_until(self.started + self.endpoint.budget - ANSWER_MARGIN);
-        let found = tokio::select! {
-            found = found => found,
-            () = too_late => Err(EngineError::TryLater),
-        };
-        match found {
+    async fn query(self: Arc<Self>, query: Query) -> Ended {
+        let inbound = Inbound::Query(query.clone());
+        let this = self.clone();
+        let asked = async move { this.shared.engine.ask(&this.running, &this.channel, &query).await };
+        match self.in_time(asked).await {
             Ok(found) => {
                 let order = found.order().map(|order| order.id.clone());
                 let (answer, outcome) = found.answer();
-                self.say(Some(inbound), &answer, outcome, order)
+                self.say(Some(&inbound), &answer, outcome, order)
             }
-            Err(error) => self.trouble(Some(inbound), &error),
+            Err(error) => self.trouble(Some(&inbound), &*error),
         }
     }
 
-    async fn message(&self, inbound: Inbound) -> Ended {
-        let received = match self.shared.engine.receive(self.incoming(inbound.clone())).await {
-            Ok(received) => received,
-            Err(error) => return self.trouble(Some(&inbound), &error),
+    async fn message(self: Arc<Self>, inbound: Inbound) -> Ended {
+        let (this, message) = (self.clone(), inbound.clone());
+        let taken = match self.in_time(async move { this.take(message).await }).await {
+            Ok(taken) => taken,
+            Err(error) => return self.trouble(Some(&inbound), &*error),
         };
-        match received {
+        match taken {
             Received::ContentDiffers => self.say(Some(&inbound), &Answer::ContentDiffers, "conflict", None),
             Received::TryLater => self.say(Some(&inbound), &Answer::TryLater(COME_AGAIN), "try_later", None),
             Received::Answered { reply, order, about, verdict, in_reserve } => {
-                let ready = match (&order, &inbound) {
-                    (Some(order), Inbound::Message(envelope)) if self.endpoint.waits_for_tickets => {
-                        self.with_tickets(&inbound, envelope, order).await
-                    }
-                    _ => None,
-                };
                 if let Some(order) = &order {
                     self.call_off(order, in_reserve).await;
                 }
-                ended(ready.unwrap_or(reply), verdict.word(), about)
+                ended(reply, verdict.word(), about)
             }
         }
     }
 
-    /// The decision stands in the answer, so no call need tell it. What cannot be put into the channel's words does not stand there either:
-    /// its call is left to fail where a person sees it.
+    /// Takes a message; where tickets are on their way, they are waited for, and the answer is the one with them.
+    async fn take(&self, inbound: Inbound) -> Result<Received, EngineError> {
+        let mut received = self.shared.engine.receive(self.incoming(inbound.clone())).await?;
+        if let (Received::Answered { reply, order: Some(order), .. }, Inbound::Message(envelope)) =
+            (&mut received, &inbound)
+            && self.endpoint.waits_for_tickets
+            && let Some(ready) = self.with_tickets(&inbound, envelope, order).await
+        {
+            *reply = ready;
+        }
+        Ok(received)
+    }
+
+    /// The decision stands in the answer, which is about to go out in time, so no call need tell it. What cannot be put into the channel's
+    /// words does not stand there either: its call is left to fail where a person sees it. A call too many is no harm.
     async fn call_off(&self, order: &Order, mut in_reserve: Vec<InReserve>) {
         in_reserve.retain(|kept| self.can_be_said(order, &kept.report));
-        self.shared.engine.call_off(in_reserve).await;
+        if in_reserve.is_empty() {
+            return;
+        }
+        let engine = self.shared.engine.clone();
+        let called_off = self.in_time(async move {
+            engine.call_off(in_reserve).await;
+            Ok(())
+        });
+        if let Err(error) = called_off.await {
+            tracing::warn!("what the answer says may be told by a call as well: {error}");
+        }
     }
 
     fn can_be_said(&self, order: &Order, report: &ticketbridge_core::Report) -> bool {
@@ -380,5 +470,5 @@ fn is_on_the_way(booking: &Booking) -> bool {
 fn ended(reply: HttpReply, outcome: &'static str, order: Option<ticketbridge_core::OrderId>) -> Ended {
     let status = reply.status.as_u16();
     let response = (reply.status, [(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response();
-    Ended { reply: response, status, outcome, order }
+    Ended { reply: response, status, outcome, order, sender: Sender::Channel }
 }

@@ -1,6 +1,7 @@
 //! Hostile and broken requests: each gets the documented answer (`contract.md` 3 and 4) and changes nothing.
 
 use http::Method;
+use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::{Value, json};
 use ticketbridge::http::rate::GUESSES_MAX;
 use ticketbridge_adapters::douyin::sign::sign;
@@ -415,4 +416,107 @@ async fn a_body_is_nested_so_deep_and_no_deeper_in_unknown_fields_too() {
     let ask = Ask::post("orders/douyin-main:V100/cancel", &json!({})).body(act);
     let said = bridge.ask(ask).await.problem(400, "malformed");
     assert!(said.contains(&NESTING_MAX.to_string()), "{said}");
+}
+
+#[tokio::test]
+async fn strangers_at_a_partners_address_take_nothing_from_it() {
+    let bridge = TestBridge::start_with(|files| {
+        let service = files.get_mut("ticketbridge.toml").expect("the service");
+        *service = service.replace("rate_per_caller = 100000", "rate_per_caller = 500");
+    })
+    .await;
+    let path = "/channels/douyin-main/create-order";
+    let (mut told, mut turned_away) = (0, 0);
+    for number in 0..60 {
+        let sale = douyin::sale(&format!("V{number}"), 1, bridge.now());
+        for _ in 0..10 {
+            match bridge.ask(Ask::new(Method::POST, path).json(&sale)).await.status.as_u16() {
+                401 => told += 1,
+                429 => turned_away += 1,
+                other => panic!("{other}"),
+            }
+            let forged = bridge.signed("create-order", &sale).body("{}");
+            assert!(matches!(bridge.ask(forged).await.status.as_u16(), 401 | 429));
+        }
+        let answer = bridge.douyin("create-order", &sale).await.expect(200).json();
+        assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+        let news = json!({ "type": "something.else", "reservation_id": "bkg_1", "occurred_at": "2026-11-21T10:00:00+08:00", "data": {} });
+        assert_eq!(bridge.backend_event("gate", &format!("evt-{number}"), &news).await.status, 200);
+    }
+    assert!(told > 0 && turned_away > 100, "{told} {turned_away}");
+    let file = bridge.config_directory().with_file_name("ticketbridge.db");
+    let beside = Database::connect(format!("sqlite://{}", file.display())).await.expect("a file that can be opened");
+    let count = Statement::from_string(DbBackend::Sqlite, "SELECT COUNT(*) AS many FROM call_log");
+    let count = beside.query_one_raw(count).await.expect("a table").expect("a row");
+    let recorded: i64 = count.try_get("", "many").expect("a number");
+    assert!(recorded < 60 + 60 + 10, "strangers' calls are counted, and hardly any is stored: {recorded}");
+}
+
+#[tokio::test]
+async fn whoever_guesses_tokens_locks_nobody_out() {
+    let bridge = TestBridge::start().await;
+    for number in 0..1_500 {
+        bridge.ask(Ask::new(Method::GET, "/ops/v1/orders").token(&format!("guess-{number}"))).await;
+    }
+    for _ in 0..3 {
+        bridge.get("orders").await.expect(200);
+        bridge.ask(Ask::new(Method::GET, "/ops/v1/orders").token(OPERATOR)).await.expect(200);
+        let guess = bridge.ask(Ask::new(Method::GET, "/ops/v1/orders").token("one-more-guess")).await;
+        guess.problem(429, "too_many_requests");
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_is_not_told_which_keys_exist() {
+    let bridge = TestBridge::start().await;
+    let sale = douyin::sale("V100", 2, bridge.now());
+    let wrong = signed_bytes(&bridge, "create-order", "fedcba9876543210fedcba9876543210", sale.to_string().as_bytes());
+    let wrong = bridge.ask(wrong).await.expect(401).text();
+    let stamp = bridge.now().0.to_string();
+    let (signature, _) =
+        sign(CLIENT_SECRET, &[("client_key", "awnobody"), ("timestamp", &stamp)], sale.to_string().as_bytes());
+    let unknown =
+        Ask::new(Method::POST, format!("/channels/douyin-main/create-order?client_key=awnobody&timestamp={stamp}"))
+            .header("x-life-clientkey", "awnobody")
+            .header("x-life-sign", &signature)
+            .json(&sale);
+    assert_eq!(bridge.ask(unknown).await.expect(401).text(), wrong);
+}
+
+#[tokio::test]
+async fn a_body_that_is_encoded_is_refused_by_name_everywhere() {
+    let bridge = TestBridge::start().await;
+    let sale = douyin::sale("V100", 2, bridge.now());
+    let news = json!({ "type": "something.else", "reservation_id": "bkg_1", "occurred_at": "2026-11-21T10:00:00+08:00", "data": {} });
+    for ask in [
+        bridge.signed("create-order", &sale),
+        event(&bridge, news.to_string().as_bytes()),
+        Ask::post("orders/douyin-main:V100/cancel", &json!({ "reason": "a test" })),
+    ] {
+        let said =
+            bridge.ask(ask.header("content-encoding", "gzip")).await.problem(415, "unsupported_content_encoding");
+        assert!(said.contains("gzip"), "{said}");
+    }
+    bridge.ask(bridge.signed("create-order", &sale).header("content-encoding", "identity")).await.expect(200);
+}
+
+#[tokio::test]
+async fn metrics_are_for_whom_the_configuration_says() {
+    let open = TestBridge::start().await;
+    let look = || Ask::new(Method::GET, "/metrics");
+    assert!(open.ask(look()).await.expect(200).text().contains("ticketbridge_database_answers 1"));
+    let closed = TestBridge::start_with(|files| {
+        let service = files.get_mut("ticketbridge.toml").expect("the service");
+        service.push_str("[metrics]\ntoken = { env = \"OPERATOR_TOKEN\" }\nlisten = \"127.0.0.1:0\"\n");
+    })
+    .await;
+    closed.ask(look()).await.problem(404, "not_found");
+    let address = closed.bridge.metrics_address().expect("they have one");
+    let (status, _, _) = crate::time_limits::send(address, &look()).await;
+    assert_eq!(status, 401);
+    let (status, text, _) = crate::time_limits::send(address, &look().token(OPERATOR)).await;
+    assert!(status == 200 && text.as_str().is_some_and(|text| text.contains("ticketbridge_")), "{status} {text}");
+    let (status, _, _) =
+        crate::time_limits::send(address, &Ask::new(Method::GET, "/ops/v1/orders").token(OPERATOR)).await;
+    assert_eq!(status, 404, "nothing else is there");
 }

@@ -114,7 +114,7 @@ impl Case {
 
 #[test]
 fn every_planted_mistake_is_named_at_its_line_with_its_mend() {
-    let example = files(&here("config"));
+    let example = files(&here("tests/it/config/example"));
     let mut wrong = Vec::new();
     let mut count = 0;
     for (file, text) in files(&here("tests/it/config/cases")) {
@@ -133,9 +133,9 @@ fn every_planted_mistake_is_named_at_its_line_with_its_mend() {
 
 #[test]
 fn the_example_is_without_findings_where_its_secrets_are_set() {
-    let report = report_in(&here("config"), &all_set());
+    let report = report_in(&here("tests/it/config/example"), &all_set());
     assert_eq!(report.findings(), [], "{report}");
-    let config = Config::load(&here("config"), &all_set()).unwrap_or_else(|report| panic!("{report}"));
+    let config = Config::load(&here("tests/it/config/example"), &all_set()).unwrap_or_else(|report| panic!("{report}"));
     let debug = format!("{config:?}");
     for (name, secret) in VARIABLES {
         assert!(!debug.contains(secret), "{name} is shown");
@@ -145,13 +145,38 @@ fn the_example_is_without_findings_where_its_secrets_are_set() {
 #[test]
 fn the_example_passes_the_check_on_a_fresh_clone_and_is_refused_by_the_service() {
     let nothing_set = Environment::only([]);
-    let report = report_in(&here("config"), &nothing_set);
+    let report = report_in(&here("tests/it/config/example"), &nothing_set);
     assert!(report.is_usable(), "{report}");
     assert_eq!(report.warnings().count(), VARIABLES.len(), "{report}");
     let text = report.to_string();
     assert!(text.contains("export TICKETBRIDGE_DATA_KEY=$(openssl rand -base64 32)"), "{text}");
-    let refused = Config::load(&here("config"), &nothing_set).expect_err("secrets are missing");
+    let refused = Config::load(&here("tests/it/config/example"), &nothing_set).expect_err("secrets are missing");
     assert_eq!(refused.problems().count(), VARIABLES.len(), "{refused}");
+}
+
+/// Whoever runs the service from a clone edits these files, and the tests go on to pass: everything else is tested on a copy.
+#[test]
+fn what_stands_in_config_has_no_problems() {
+    let report = report_in(&here("config"), &Environment::only([]));
+    assert!(report.is_usable(), "{report}");
+}
+
+#[test]
+fn a_folder_that_is_missing_or_cannot_be_listed_is_a_problem() {
+    let mut files = files(&here("tests/it/config/example"));
+    files.retain(|name, _| !name.starts_with("channels/"));
+    let directory = write(&files);
+    let missing =
+        "channels: the folder is missing, and with it everything that is sold; make it, empty if that is what you mean";
+    assert!(said(&directory, &all_set()).iter().any(|said| said == missing), "{:?}", said(&directory, &all_set()));
+    // No folder at all, as a mount that failed may leave it.
+    std::fs::write(directory.path().join("channels"), "").unwrap();
+    let unread = "channels: the folder cannot be read (not a directory); let this user list it and read its files";
+    assert!(said(&directory, &all_set()).iter().any(|said| said == unread), "{:?}", said(&directory, &all_set()));
+    std::fs::remove_file(directory.path().join("channels")).unwrap();
+    std::fs::create_dir(directory.path().join("channels")).unwrap();
+    let report = report_in(directory.path(), &all_set());
+    assert!(report.is_usable() && report.to_string().contains("no channel is configured"), "{report}");
 }
 
 #[test]
@@ -228,7 +253,7 @@ fn keys(text: &str) -> Vec<(usize, std::ops::Range<usize>)> {
 
 #[test]
 fn a_mistyped_key_is_found_wherever_it_stands_and_the_right_one_suggested() {
-    let example = files(&here("config"));
+    let example = files(&here("tests/it/config/example"));
     let mut tried = 0;
     for (file, text) in &example {
         for (line, range) in keys(text) {
@@ -252,7 +277,7 @@ fn load(directory: &Path) -> Config {
 
 #[test]
 fn an_order_is_placed_under_the_rules_of_the_products_that_the_channel_names() {
-    let mut config = load(&here("config"));
+    let mut config = load(&here("tests/it/config/example"));
     config.version = 7;
     let registry = Registry::build(&config).unwrap();
     let channel = registry.channel(&ChannelId::from("douyin-main")).unwrap();
@@ -306,12 +331,12 @@ fn partners_are_built_with_their_own_limits() {
     let pool = registry.backend(&BackendId::from("lp-2026")).unwrap();
     assert_eq!((pool.adapter, pool.timeout.0), ("code_pool", 10_000));
 
-    let open = Registry::build(&load(&here("config"))).unwrap();
+    let open = Registry::build(&load(&here("tests/it/config/example"))).unwrap();
     let channel = open.channel(&ChannelId::from("douyin-main")).unwrap();
     for caller in [Caller::Known("198.51.100.1".parse().unwrap()), Caller::Unknown] {
         assert!(channel.allows(caller), "an empty list lets everyone in");
     }
-    assert_eq!(channel.rate_per_caller, 200);
+    assert_eq!(channel.rate_per_caller, 2_000);
     assert!(open.channel(&ChannelId::from("gate")).is_none());
 }
 
@@ -325,7 +350,7 @@ fn a_directory_that_is_not_there_is_one_problem() {
 
 #[test]
 fn a_window_that_is_over_is_told_from_the_day_after() {
-    let directory = write(&files(&here("config")));
+    let directory = write(&files(&here("tests/it/config/example")));
     let on = |day: &str| {
         let report = report_on(directory.path(), &all_set(), Date::parse(day));
         report.findings().iter().map(|finding| (finding.line, finding.problem.clone())).collect::<Vec<_>>()
@@ -337,7 +362,7 @@ fn a_window_that_is_over_is_told_from_the_day_after() {
 
 #[test]
 fn what_cannot_be_read_as_text_is_told_and_keeps_nobody_waiting() {
-    let directory = write(&files(&here("config")));
+    let directory = write(&files(&here("tests/it/config/example")));
     let products = directory.path().join("products");
     std::fs::create_dir(products.join("folder.toml")).unwrap();
     std::os::unix::net::UnixListener::bind(products.join("socket.toml")).unwrap();

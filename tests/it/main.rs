@@ -67,4 +67,6 @@ mod statements;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod time_limits;
+#[cfg(test)]
 mod tripstore;

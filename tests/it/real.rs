@@ -65,7 +65,11 @@ impl Place {
             eprintln!("kept: {}", directory.path().display());
         }
         let mut files = std::collections::BTreeMap::new();
-        super::support::read_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), "", &mut files);
+        super::support::read_files(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/config/example"),
+            "",
+            &mut files,
+        );
         for (name, text) in files {
             let text = text.replace("sqlite://data/", &format!("sqlite://{}/", directory.path().display()));
             super::support::write_file(&directory.path().join("config").join(&name), &edit(&name, text));
@@ -107,10 +111,16 @@ impl Place {
 
     /// `ticketbridge serve` on `listen`, once it says where it listens.
     pub(crate) async fn serve(&self, listen: SocketAddr) -> Running {
+        self.serve_with(listen, &[]).await
+    }
+
+    /// The same, with more in the environment.
+    pub(crate) async fn serve_with(&self, listen: SocketAddr, environment: &[(&str, &str)]) -> Running {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path().join("log"));
         let mut child = self
             .command(&["serve"])
             .env("TICKETBRIDGE_LISTEN", listen.to_string())
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log.expect("a file for the log"))
             .spawn()

@@ -104,7 +104,7 @@ fn dates_around(today: NaiveDate) -> [(&'static str, String); 5] {
 fn write_configuration(directory: &Path, replaced: &[(&str, String)], backend: &str) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = std::collections::BTreeMap::new();
-    read_files(&here.join("config"), "", &mut files);
+    read_files(&here.join("tests/it/config/example"), "", &mut files);
     read_files(&here.join("examples/korea"), "", &mut files);
     let database = format!("sqlite://{}/", directory.display());
     for (name, text) in files {

@@ -122,6 +122,20 @@ impl Ask {
         self.body = body.into();
         self
     }
+    /// As it goes over a connection of its own.
+    pub(crate) fn as_bytes(&self) -> Vec<u8> {
+        let mut bytes =
+            format!("{} {} HTTP/1.1\r\nhost: bridge\r\nconnection: close\r\n", self.method, self.path).into_bytes();
+        for (name, value) in &self.headers {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", self.body.len()).as_bytes());
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
 }
 
 /// A running bridge on a directory of its own.
@@ -143,7 +157,7 @@ impl TestBridge {
     pub(crate) async fn start_with(edit: impl FnOnce(&mut BTreeMap<String, String>)) -> Self {
         let directory = Arc::new(TempDir::new().expect("a temporary directory"));
         let mut files = BTreeMap::new();
-        read_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("config"), "", &mut files);
+        read_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/config/example"), "", &mut files);
         files.insert("ticketbridge.toml".to_owned(), service_file(directory.path()));
         edit(&mut files);
         for (name, text) in &files {

@@ -16,6 +16,8 @@ use ticketbridge::call_log::CallLog;
 use ticketbridge::clock::{Clock as _, TestClock, TestIds};
 use ticketbridge::config::{Config, Environment};
 use ticketbridge::engine::Engine;
+use ticketbridge::http::health::Health;
+use ticketbridge::http::works::{Pace, WORKS_MAX, Works};
 use ticketbridge::http::{Shared, rate::Callers, router};
 use ticketbridge::live::Live;
 use ticketbridge::reconcile::LastReport;
@@ -254,6 +256,8 @@ impl World {
             call_log,
             reconciliation: LastReport::default(),
             environment,
+            works: Works::new(WORKS_MAX, Pace::Unhurried),
+            health: Health::default(),
         });
         self.process = Some(Process { engine, workers, router });
     }

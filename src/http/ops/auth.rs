@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::config::OpsToken;
+use crate::http::belief::too_many_requests;
 use crate::http::caller::Caller;
 use crate::http::ops::call::Call;
 use crate::http::problem::Problem;
@@ -15,7 +16,8 @@ use crate::live::Running;
 /// The name under which calls to this interface are counted; no partner can have it.
 const COUNTED_AS: &str = "/ops/v1";
 
-/// The holder of the token in `Authorization`, unless `caller` comes too often or has guessed too often. `now` is monotonic.
+/// The holder of the token in `Authorization`, unless that holder comes too often. Who brings no token, or one that opens nothing, is told so
+/// as long as `caller` has not done so too often. `now` is monotonic.
 ///
 /// # Errors
 /// The whole answer: 401 and what is wanted, or 429.
@@ -26,33 +28,32 @@ pub(crate) fn holder(
     headers: &HeaderMap,
     now: Duration,
 ) -> Result<OpsToken, Box<Response>> {
-    if !callers.admit(COUNTED_AS, caller, running.config.server.rate_per_caller) {
-        let problem =
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "too many requests from this address");
-        return Err(Box::new(problem.after(1).into_response()));
-    }
+    let rate = running.config.server.rate_per_caller;
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let Some(token) = token else {
+        if !callers.may_fail(caller, rate) {
+            return Err(Box::new(
+                too_many_requests("too many requests from this address bring no token").into_response(),
+            ));
+        }
         return Err(unauthenticated("send the header Authorization: Bearer with a token of [ops] tokens"));
     };
-    let holder = running.config.ops_token(token).cloned();
-    let mut guesses = callers.guesses();
-    let wait = guesses.wait(caller, holder.as_ref().map(|holder| holder.name.as_str()), now);
-    match (holder, wait) {
-        (Some(holder), None) => {
-            guesses.was_right(caller, &holder.name, now);
-            Ok(holder)
+    if let Some(holder) = running.config.ops_token(token) {
+        let index = running.config.ops_tokens.iter().position(|held| held.name == holder.name).unwrap_or(0);
+        if !callers.admit(COUNTED_AS, index, rate) {
+            let sentence = "more requests than one holder of a token may make in a second";
+            return Err(Box::new(too_many_requests(sentence).into_response()));
         }
-        (Some(_), Some(wait)) => Err(guessed_too_often(wait)),
-        (None, wait) => {
-            guesses.was_wrong(caller, now);
-            let sentence = "this token opens nothing; see [ops] tokens of the configuration";
-            Err(wait.map_or_else(|| unauthenticated(sentence), guessed_too_often))
-        }
+        return Ok(holder.clone());
     }
+    let mut guesses = callers.guesses();
+    let wait = guesses.wait(caller, now);
+    guesses.was_wrong(caller, now);
+    let sentence = "this token opens nothing; see [ops] tokens of the configuration";
+    Err(wait.map_or_else(|| unauthenticated(sentence), guessed_too_often))
 }
 
 fn unauthenticated(sentence: &str) -> Box<Response> {

@@ -45,7 +45,7 @@ pub(crate) async fn set_the_stage(time_scale: f64, stock: usize) -> (Stage, Plac
 }
 
 /// A product that can be visited on every day of the test, whenever that is, `stock` times.
-fn product(from: &str, to: &str, stock: usize) -> String {
+pub(crate) fn product(from: &str, to: &str, stock: usize) -> String {
     format!(
         r#"
 [[voucher_product]]

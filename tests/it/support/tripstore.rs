@@ -13,7 +13,7 @@ pub(crate) const SECRET: &str = "whsec_dHJpcHN0b3JlLWV2ZW50cy1mb3ItdGVzdHM=";
 /// What it can do, unless a test says otherwise.
 pub(crate) const CAN: &str = r#""confirm", "cancel", "payment_link", "payment_only_cancel", "read_back""#;
 
-fn channel_file(capabilities: &str) -> String {
+pub(crate) fn channel_file(capabilities: &str) -> String {
     format!(
         r#"id = "{TRIP}"
 adapter = "tripstore"
@@ -28,7 +28,8 @@ commission_bp = 500
     )
 }
 
-const PRODUCTS: &str = r#"
+/// Its product.
+pub(crate) const PRODUCTS: &str = r#"
 [[booking_product]]
 code = "DAD-5D"
 name = "Da Nang, five days"
