@@ -1,6 +1,6 @@
 //! What was received.
 
-use crate::table::{Table, hash, short, text, whole, word};
+use crate::table::{Column, Table, hash, short, text, whole, word};
 
 /// One row per message of a partner: the key that makes it count once, and the answer it got.
 pub(crate) static INBOX: Table = Table {
@@ -23,6 +23,9 @@ pub(crate) static INBOX: Table = Table {
     unique: &[&["dedupe"]],
     indexes: &[&["received_ms", "id"], &["channel", "received_ms"], &["verdict", "received_ms"], &["order_id"]],
 };
+
+/// The digest of what a message means: what repeats are compared by. Rows from before have none.
+pub(crate) const CONTENT_SHA256: Column = hash("content_sha256").null();
 
 /// Which messages wait for an order that is not known yet, and since when. What they say stands in `order_ref.remembered`.
 pub(crate) static REMEMBERED: Table = Table {

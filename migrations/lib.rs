@@ -19,7 +19,7 @@ mod table;
 mod upkeep;
 
 use sea_orm_migration::prelude::*;
-use table::{CreateTable, Table};
+use table::{AddColumn, Column, CreateTable, Table};
 
 /// Every migration there is, in order: its name for ever, and its table.
 const STEPS: &[(&str, &Table)] = &[
@@ -53,11 +53,19 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0028_order_end", &orders::ORDER_END),
 ];
 
+/// Columns that a released table got later, in order: name for ever, table, column. They come after all tables, and may be NULL, since
+/// older rows have nothing in them.
+const WIDENED: &[(&str, &str, Column)] = &[("w0001_inbox_content_sha256", "inbox", inbox::CONTENT_SHA256)];
+
 /// All migrations, in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        STEPS.iter().map(|&(name, table)| Box::new(CreateTable(name, table)) as Box<dyn MigrationTrait>).collect()
+        let tables = STEPS.iter().map(|&(name, table)| Box::new(CreateTable(name, table)) as Box<dyn MigrationTrait>);
+        let columns = WIDENED
+            .iter()
+            .map(|&(name, table, column)| Box::new(AddColumn { name, table, column }) as Box<dyn MigrationTrait>);
+        tables.chain(columns).collect()
     }
 }

@@ -128,6 +128,32 @@ impl MigrationTrait for CreateTable {
     }
 }
 
+/// The migration that gives a released table one column more.
+pub(crate) struct AddColumn {
+    pub(crate) name: &'static str,
+    pub(crate) table: &'static str,
+    pub(crate) column: Column,
+}
+
+impl MigrationName for AddColumn {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for AddColumn {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // Not every database knows ADD COLUMN IF NOT EXISTS, and a crash may have come between the column and its note.
+        if manager.has_column(self.table, self.column.name).await? {
+            return Ok(());
+        }
+        let column = column(&self.column, manager.get_database_backend());
+        let statement = format!("ALTER TABLE {} ADD COLUMN {column}", self.table);
+        manager.get_connection().execute_unprepared(&statement).await.map(drop)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

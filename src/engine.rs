@@ -5,7 +5,7 @@ pub mod acts;
 mod asking;
 pub mod backend_event;
 mod claims;
-mod content;
+pub(crate) mod content;
 mod counts;
 pub(crate) mod credit;
 pub mod effects;
@@ -18,7 +18,6 @@ mod routing;
 pub mod settlement;
 pub(crate) mod snapshots;
 
-pub use content::content_sha256;
 pub use incoming::{Incoming, Received};
 
 use std::sync::Arc;

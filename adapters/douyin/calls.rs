@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use ticketbridge_core::effect::Report;
 use ticketbridge_core::order::{Booking, BookingState, Order, RefundCase, TicketingState};
-use ticketbridge_core::personal::{Mask, Person, Personal};
+use ticketbridge_core::personal::{Document, Mask, Person, Personal};
 use ticketbridge_core::port::{Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, OpenedGuests, Token};
 use ticketbridge_core::time::Millis;
 
@@ -348,15 +348,15 @@ pub(super) fn read_decrypted(order: &Order, response: &HttpResponse) -> CallResu
 }
 
 fn open(person: &Person, opened: &HashMap<&str, &str>) -> Person {
-    fn field<M: Mask>(value: &Personal<M>, opened: &HashMap<&str, &str>) -> Personal<M> {
-        opened.get(value.reveal()).map_or_else(|| value.clone(), |clear| Personal::new(*clear))
+    fn field<M: Mask>(value: &Personal<M>, opened: &HashMap<&str, &str>) -> Option<Personal<M>> {
+        opened.get(value.reveal()).map_or_else(|| Some(value.clone()), |clear| Personal::typed(clear))
     }
     let mut person = person.clone();
-    person.name = person.name.map(|name| field(&name, opened));
-    person.phone = person.phone.map(|phone| field(&phone, opened));
-    if let Some(document) = &mut person.document {
-        document.number = field(&document.number, opened);
-    }
+    person.name = person.name.and_then(|name| field(&name, opened));
+    person.phone = person.phone.and_then(|phone| field(&phone, opened));
+    person.document = person
+        .document
+        .and_then(|document| field(&document.number, opened).map(|number| Document { number, ..document }));
     person
 }
 

@@ -3,7 +3,8 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::command::{
-    ApplyRefund, Command, Counts, ProductRef, RecordCancellation, RecordRefund, RefundScope, RequestBooking, Sale,
+    ApplyRefund, Command, Counts, ProductRef, RecordCancellation, RecordRefund, RecordRejection, RefundScope,
+    RequestBooking, Sale,
 };
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::limits::{AMOUNT_MAX, BOOKING_DAYS_AHEAD_MAX, QUANTITY_MAX, VISITORS_MAX};
@@ -176,14 +177,14 @@ impl Mapper<'_> {
         let secrets = self.settings.secrets_from(self.key_index);
         let open = |text: &Text, why: Why, field: &'static str| -> Result<Option<String>, DecodeError> {
             let Some(value) = &text.0 else { return Ok(None) };
-            let clear = open_field(secrets.clone(), value).trim().to_owned();
+            let clear = open_field(secrets.clone(), value);
             let is_cipher = clear.starts_with(ticketbridge_core::personal::REMOTE_CIPHER_PREFIX);
-            if !is_cipher && clear.chars().count() > PERSON_FIELD_CHARS_MAX {
+            if !is_cipher && clear.trim().chars().count() > PERSON_FIELD_CHARS_MAX {
                 let reason = format!("is longer than {PERSON_FIELD_CHARS_MAX} characters");
                 let rejection = Some(Rejection::new(why, reason.clone()).at(field));
                 return Err(DecodeError { rejection, ..DecodeError::new(field, reason) });
             }
-            Ok((!clear.is_empty()).then_some(clear))
+            Ok(Some(clear))
         };
         let given = [
             (&wire.license_id, document_type(wire.license_type.or(wire.credential_type))),
@@ -192,12 +193,13 @@ impl Mapper<'_> {
         ];
         let document = match given.into_iter().find(|(text, _)| text.0.is_some()) {
             Some((text, kind)) => open(text, Why::DocumentMalformed, "license_id")?
-                .map(|number| Document { kind, number: DocumentNumber::new(number) }),
+                .and_then(|number| DocumentNumber::typed(&number))
+                .map(|number| Document { kind, number }),
             None => None,
         };
         Ok(Person {
-            name: open(&wire.name, Why::NameMalformed, "name")?.map(PersonName::new),
-            phone: open(&wire.phone, Why::PhoneMalformed, "phone")?.map(Phone::new),
+            name: open(&wire.name, Why::NameMalformed, "name")?.and_then(|name| PersonName::typed(&name)),
+            phone: open(&wire.phone, Why::PhoneMalformed, "phone")?.and_then(|phone| Phone::typed(&phone)),
             document,
         })
     }
@@ -477,15 +479,20 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
     let mut certificates: Vec<&str> = notices.iter().filter_map(|n| n.certificate_id.0.as_deref()).collect();
     certificates.sort_unstable();
     certificates.dedup();
-    // The key of chapter 13: the after-sale number may be absent (H12).
+    // The key of chapter 13: the after-sale number may be absent (H12), and times do not belong to it.
     let after_sale = wire.after_sale_id.0.as_deref().unwrap_or("-");
-    let key = format!("sync:{order_id}:{after_sale}:{}", certificates.join("+"));
-    if !notices.is_empty() && notices.iter().all(|n| n.audit_result == Some(AUDIT_REFUSED)) {
-        // Somebody refused a refund in the console: no money moved and no ticket dies. A person is to know.
-        let (about, what) = (Some(ExternalId(order_id)), "refund_refused_in_console".to_owned());
-        return Ok(Inbound::Hint { key, about, what });
-    }
+    let named = format!("{order_id}:{after_sale}:{}", certificates.join("+"));
     let audited = notices.iter().filter_map(|n| n.audit_time).max().filter(|at| *at > 0);
+    if !notices.is_empty() && notices.iter().all(|n| n.audit_result == Some(AUDIT_REFUSED)) {
+        // Refused in the console: no money moved, no ticket dies, and the case is over. A later consent is another message.
+        let rejection = RecordRejection {
+            target: ExternalId(order_id.clone()),
+            channel_ref: wire.after_sale_id.0,
+            at: audited.map(UnixMillis::from_seconds),
+        };
+        return Ok(act(format!("sync-refused:{named}"), &order_id, Command::RecordRejection(rejection)));
+    }
+    let key = format!("sync:{named}");
     let command = Command::RecordRefund(RecordRefund {
         target: ExternalId(order_id.clone()),
         channel_ref: wire.after_sale_id.0.unwrap_or_else(|| key.clone()),

@@ -160,8 +160,8 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         doubts.push(format!("the platform counts {} returned, its movements add up to {returned}", it.refunded));
     }
     let booker = Person {
-        name: it.booker_name.as_deref().map(PersonName::new),
-        phone: it.booker_phone.as_deref().map(Phone::new),
+        name: it.booker_name.as_deref().and_then(PersonName::typed),
+        phone: it.booker_phone.as_deref().and_then(Phone::typed),
         document: None,
     };
     let picture = Picture {

@@ -94,8 +94,8 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
     let doubts = doubts(&it, told, settings, &entries);
     let stage = stage(&it, told)?;
     let booker = Person {
-        name: it.booker_name.as_deref().map(PersonName::new),
-        phone: it.booker_phone.as_deref().map(Phone::new),
+        name: it.booker_name.as_deref().and_then(PersonName::typed),
+        phone: it.booker_phone.as_deref().and_then(Phone::typed),
         document: None,
     };
     let accept_needs = match it.kind {

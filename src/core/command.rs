@@ -253,6 +253,17 @@ pub struct RecordCancellation {
     pub at: UnixMillis,
 }
 
+/// Somebody at the channel refused a refund, without us: in its console, or its customer service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RecordRejection {
+    /// The channel's number for the sale or the booking.
+    pub target: ExternalId,
+    /// The channel's number for the refund, where it says.
+    pub channel_ref: Option<String>,
+    /// When it was refused, where it says: a case that was asked for later is another one.
+    pub at: Option<UnixMillis>,
+}
+
 /// How a call to the channel ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -388,6 +399,13 @@ pub enum Command {
     },
     /// Money went back, or a decision was taken without us.
     RecordRefund(RecordRefund),
+    /// A refund was refused without us.
+    RecordRejection(RecordRejection),
+    /// A partner said something under a number that it had used before for something else; what came first stands.
+    RecordDoubt {
+        /// What, for a person; without personal data.
+        sentence: String,
+    },
     /// The channel called something off.
     RecordCancellation(RecordCancellation),
     /// Ops call the order off.
@@ -524,6 +542,8 @@ impl Command {
             Command::EscalateRefund { .. } => "escalate_refund",
             Command::WithdrawRefund { .. } => "withdraw_refund",
             Command::RecordRefund(_) => "record_refund",
+            Command::RecordRejection(_) => "record_rejection",
+            Command::RecordDoubt { .. } => "record_doubt",
             Command::RecordCancellation(_) => "record_cancellation",
             Command::CancelOrder { .. } => "cancel_order",
             Command::SyncSnapshot { .. } => "sync_snapshot",
@@ -547,9 +567,10 @@ impl Command {
     pub fn when_unknown(&self) -> WhenUnknown {
         match self {
             Command::PlaceOrder(..) | Command::RequestBooking(_) => WhenUnknown::Create,
-            Command::RequestTickets { .. } | Command::ApplyRefund(_) | Command::SyncSnapshot { .. } => {
-                WhenUnknown::Remember
-            }
+            Command::RequestTickets { .. }
+            | Command::ApplyRefund(_)
+            | Command::RecordRejection(_)
+            | Command::SyncSnapshot { .. } => WhenUnknown::Remember,
             Command::RecordRefund(_) | Command::RecordCancellation(_) => WhenUnknown::Tombstone,
             Command::RecordPaid { .. } | Command::RecordPayments { .. } => WhenUnknown::TryLater,
             Command::ConfirmBooking
@@ -564,6 +585,7 @@ impl Command {
             | Command::RejectRefund { .. }
             | Command::EscalateRefund { .. }
             | Command::WithdrawRefund { .. }
+            | Command::RecordDoubt { .. }
             | Command::CancelOrder { .. }
             | Command::RecordAgreement { .. }
             | Command::RecordQuote { .. }

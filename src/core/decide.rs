@@ -134,6 +134,10 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
         Command::WithdrawRefund { channel_ref } => refund::withdraw(order, channel_ref),
 
         Command::RecordRefund(refund) => settlement::record_refund(order, refund),
+        Command::RecordRejection(rejection) => Ok(refund::record_rejection(order, rejection)),
+        Command::RecordDoubt { sentence } => {
+            Ok(Decision::nothing().attention(order, AttentionKind::Contradiction, sentence.clone()))
+        }
         Command::RecordCancellation(cancellation) => settlement::record_cancellation(order, cancellation),
         Command::CancelOrder { reason } if order.mirror.is_some() => {
             mirror::ask_cancellation(order, &mirror::Wish { fee: None, reason, parts: &[] }, moment)

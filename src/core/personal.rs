@@ -105,7 +105,23 @@ pub type DocumentNumber = Personal<DocumentMask>;
 /// Free text from or about a person.
 pub type PersonalText = Personal<TextMask>;
 
+/// What a person meant to write: control characters and invisible marks, which no name or number has, are blanks or nothing, and blanks
+/// at the ends or in a row are one too many.
+fn tidy(text: &str) -> String {
+    // Marks of direction, joiners and byte order marks come along when a number is copied from elsewhere.
+    let is_invisible = |c: &char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    let seen: String =
+        text.chars().filter(|c| !is_invisible(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    seen.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl<M: Mask> Personal<M> {
+    /// Takes what somebody typed into custody, without what nobody can have meant; `None` when nothing is left. Not for codes: there
+    /// every byte counts.
+    pub fn typed(clear: &str) -> Option<Self> {
+        let clear = tidy(clear);
+        (!clear.is_empty()).then(|| Self::new(clear))
+    }
     /// Takes clear text into custody.
     pub fn new(clear: impl Into<String>) -> Self {
         Self { clear: clear.into(), kind: PhantomData }

@@ -71,14 +71,14 @@ impl Engine {
             Query::OrderStatus { about } => self.status(channel, about).await,
             Query::Calendar { product, from, to } => {
                 match running.config.rule_snapshot(channel.channel.rules(), product) {
-                    Some(rules) => Ok(Found::Calendar(self.calendar(&rules, *from, *to).await?)),
+                    Some(rules) => Ok(Found::Calendar(self.calendar(channel, &rules, *from, *to).await?)),
                     None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
                 }
             }
         }
     }
 
-    /// Units left, unless the channel has the product off sale, the date is not open, or too few are left.
+    /// Units left, unless the channel has the product off sale, the date cannot be booked, too few are left, or nobody knows how many.
     async fn left(
         &self,
         running: &Running,
@@ -91,20 +91,61 @@ impl Engine {
         let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else {
             return Ok(Found::Refused(Rejection::new(Why::NotFound, "no such product is configured")));
         };
-        if self.store.listing(&channel.id, code).await?.is_some_and(|listing| listing.is_open == Some(false)) {
-            return Ok(Found::Refused(Rejection::new(Why::OffSale, "the product is off sale at the channel")));
-        }
-        let Some(date) = date else { return Ok(Found::Left(None)) };
-        if let Err(refused) = rules::dates::check_date(&rules, date, self.clock.now()) {
-            return Ok(Found::Refused(refused));
-        }
-        let days = self.calendar(&rules, date, date).await?;
-        match days.first().map(|day| day.left) {
-            Some(Some(left)) if left < i64::from(units) => {
-                Ok(Found::Refused(Rejection::new(Why::OutOfStock, "too few units are left on this date")))
+        let Some(date) = date else {
+            let is_unlimited = rules.booking.stock_from == StockFrom::Calendar
+                && rules.booking.calendar.iter().all(|range| range.stock.is_none());
+            return match (is_unlimited, self.is_off_sale(channel, code).await?) {
+                (_, true) => Ok(Found::Refused(off_sale())),
+                (true, false) => Ok(Found::Left(None)),
+                (false, false) => Ok(Found::Refused(Rejection::new(Why::Invalid, "what is left depends on the date"))),
+            };
+        };
+        Ok(match self.offer(channel, &rules, date).await? {
+            Ok(Some(left)) if left < i64::from(units) => {
+                Found::Refused(Rejection::new(Why::OutOfStock, "too few units are left on this date"))
             }
-            Some(left) => Ok(Found::Left(left)),
-            None => Ok(Found::Refused(Rejection::new(Why::DateNotBookable, "the date is not open"))),
+            Ok(left) => Found::Left(left),
+            Err(refused) => Found::Refused(refused),
+        })
+    }
+
+    async fn is_off_sale(&self, channel: &RegisteredChannel, code: &ProductCode) -> Result<bool, EngineError> {
+        let listing = self.store.listing(&channel.id, code).await?;
+        Ok(listing.is_some_and(|listing| listing.is_open == Some(false)))
+    }
+
+    /// Whether a date may be offered, and the units left; `None` has no limit. What is offered is what a booking is judged by
+    /// ([`rules::dates::check_date`]); and what nobody knows is not offered, though a guest who has his voucher may still ask for it.
+    async fn offer(
+        &self,
+        channel: &RegisteredChannel,
+        rules: &RuleSnapshot,
+        date: Date,
+    ) -> Result<Result<Option<i64>, Rejection>, EngineError> {
+        if self.is_off_sale(channel, &rules.booking.code).await? {
+            return Ok(Err(off_sale()));
+        }
+        if let Err(refused) = rules::dates::check_date(rules, date, self.clock.now()) {
+            return Ok(Err(refused));
+        }
+        if !self.is_known(&rules.booking, date).await? {
+            return Ok(Err(Rejection::new(Why::Invalid, "the back-end has not said what is left of this date")));
+        }
+        match self.date_left(&rules.booking, date).await? {
+            Some(left) if left <= 0 => Ok(Err(Rejection::new(Why::OutOfStock, "nothing is left on this date"))),
+            left => Ok(Ok(left)),
+        }
+    }
+
+    /// Whether anybody has said what is left of a date: the calendar, or the back-end that is asked instead.
+    async fn is_known(&self, product: &BookingProduct, date: Date) -> Result<bool, EngineError> {
+        let Some(range) = product.calendar_on(date) else { return Ok(false) };
+        match product.stock_from {
+            StockFrom::Calendar => Ok(true),
+            StockFrom::Backend => {
+                let key = StockKey { product: product.code.clone(), date: Some(date) };
+                Ok(self.store.is_stock_told(&key, range.stock).await?)
+            }
         }
     }
 
@@ -160,19 +201,30 @@ impl Engine {
         })
     }
 
-    /// What is left on each date, from our own tables.
-    async fn calendar(&self, rules: &RuleSnapshot, from: Date, to: Date) -> Result<Vec<CalendarDay>, EngineError> {
+    /// What can be booked on each date of the product's calendar, from our own tables.
+    async fn calendar(
+        &self,
+        channel: &RegisteredChannel,
+        rules: &RuleSnapshot,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<CalendarDay>, EngineError> {
         let product = &rules.booking;
         let mut days = Vec::new();
         for offset in 0..=to.days_since(from).clamp(0, CALENDAR_DAYS_MAX - 1) {
             let date = from.plus_days(offset);
             let Some(range) = product.calendar_on(date) else { continue };
-            let left = self.date_left(product, date).await?;
+            let offer = self.offer(channel, rules, date).await?;
             let price = range.price.or(rules.voucher.as_ref().map(|v| v.price)).unwrap_or(0);
-            days.push(CalendarDay { date, left, price, open: left.is_none_or(|left| left > 0) });
+            let (left, open) = offer.map_or((Some(0), false), |left| (left, true));
+            days.push(CalendarDay { date, left, price, open });
         }
         Ok(days)
     }
+}
+
+fn off_sale() -> Rejection {
+    Rejection::new(Why::OffSale, "the product is off sale at the channel")
 }
 
 /// The same rules as for the sale and the booking themselves; nothing is taken.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method};
 use ticketbridge_core::command::Command;
 use ticketbridge_core::event::Actor;
 use ticketbridge_core::order::{AttentionKind, Order};
-use ticketbridge_core::port::BackendEvent;
+use ticketbridge_core::port::{BackendEvent, RawRequest, Verified};
 use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
-use ticketbridge_store::{InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
+use ticketbridge_store::{InboxRow, InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
 
-use crate::engine::content::sha256_hex;
+use crate::engine::content::{body_sha256, meaning_of_act, sha256_hex};
 use crate::engine::{Applied, Change, Engine, EngineError};
 
 /// An event that was verified and read.
@@ -24,8 +25,6 @@ pub struct HeardEvent {
     pub event: BackendEvent,
     /// What it means for the order.
     pub command: Command,
-    /// Lower-hex SHA-256 of the body.
-    pub body_sha256: String,
     /// The body.
     pub body: Bytes,
     /// The sender's trace; it is passed on to the calls that the event causes.
@@ -54,17 +53,18 @@ impl Engine {
     /// A rejection when the reservation is not known or the event contradicts its own repeat; store errors.
     pub async fn hear(&self, heard: HeardEvent) -> Result<(Heard, Option<Order>), EngineError> {
         let dedupe = sha256_hex(&["backend", heard.backend.as_str(), &heard.event.key]);
+        let meaning = meaning_of_act(self.store.sealer(), &heard.command);
         let inbox_id = format!("inb_{:032x}", self.ids.seed().0);
         let moment = self.moment();
         let running = self.running();
-        let work = Arc::new((heard, dedupe, inbox_id, running));
+        let work = Arc::new((heard, dedupe, inbox_id, running, meaning));
         let task = work.clone();
         let result = self
             .store
             .write("hear", move |tx: &Tx| {
                 let work = task.clone();
                 Box::pin(async move {
-                    let (heard, dedupe, inbox_id, running) = &*work;
+                    let (heard, dedupe, inbox_id, running, meaning) = &*work;
                     let new = NewInbox {
                         id: inbox_id,
                         dedupe,
@@ -72,7 +72,8 @@ impl Engine {
                         call: "events",
                         key: &heard.event.key,
                         received_at: moment.now,
-                        body_sha256: &heard.body_sha256,
+                        body_sha256: &body_sha256(&heard.body),
+                        content_sha256: Some(meaning),
                         body: &heard.body,
                     };
                     tx.insert_inbox(&new).await.map_err(|error| match error {
@@ -107,17 +108,32 @@ impl Engine {
                 self.announce(&applied);
                 Ok((what, Some(applied.order)))
             }
-            Err(EngineError::Known) => self.heard_again(&work.0, &work.1).await,
+            Err(EngineError::Known) => self.heard_again(&work.0, &work.1, &work.4).await,
             Err(other) => Err(other),
         }
     }
 
-    async fn heard_again(&self, heard: &HeardEvent, dedupe: &str) -> Result<(Heard, Option<Order>), EngineError> {
+    async fn heard_again(
+        &self,
+        heard: &HeardEvent,
+        dedupe: &str,
+        meaning: &str,
+    ) -> Result<(Heard, Option<Order>), EngineError> {
         let Some(row) = self.store.inbox_by_dedupe(dedupe).await? else { return Err(EngineError::TryLater) };
-        if row.body_sha256 != heard.body_sha256 {
+        let is_same = match &row.content_sha256 {
+            Some(known) => known == meaning,
+            None => self.said_the_same(heard, &row).await?,
+        };
+        if !is_same {
             tracing::warn!(backend = %heard.backend, key = %row.key, inbox = %row.id,
                 "the same event id came with another body; the first one stands");
-            self.note_contradiction(heard, row.order.clone()).await?;
+            self.note_contradiction(heard, row.order.clone(), meaning).await?;
+            if let Some(order) = &row.order {
+                let sentence = "the back-end sent an event again under the same id and says something else; the first one stands: \
+                                compare the two in the inbox, and ask the back-end";
+                let doubt = Command::RecordDoubt { sentence: sentence.to_owned() };
+                self.apply(order, doubt, heard.actor.clone()).await?;
+            }
             return Err(Rejection::new(Why::ContentDiffers, "this event id is known with another body")
                 .at("webhook-id")
                 .into());
@@ -128,20 +144,44 @@ impl Engine {
         };
         Ok((Heard::Duplicate, order))
     }
+
+    /// The same for a row of an older version, which has only the hash of the bytes; the body may still be there to be read again.
+    async fn said_the_same(&self, heard: &HeardEvent, row: &InboxRow) -> Result<bool, EngineError> {
+        if row.body_sha256 == body_sha256(&heard.body) {
+            return Ok(true);
+        }
+        let running = self.running();
+        let Some(backend) = running.registry.backend(&heard.backend) else { return Ok(false) };
+        let Some(body) = self.store.inbox_body(&row.id).await? else { return Ok(false) };
+        let mut headers = HeaderMap::new();
+        if let Ok(id) = HeaderValue::from_str(&row.key) {
+            headers.insert("webhook-id", id);
+        }
+        let raw = RawRequest { endpoint: "events", method: &Method::POST, query: "", headers: &headers, body: &body };
+        Ok(match backend.backend.decode(&Verified::attest(raw, 0)) {
+            Ok(event) => event.booking == heard.event.booking && event.news == heard.event.news,
+            Err(_) => false,
+        })
+    }
 }
 
 impl Engine {
     /// Keeps an event that contradicts an earlier one where a person can see it; once for each content.
-    async fn note_contradiction(&self, heard: &HeardEvent, order: Option<OrderId>) -> Result<(), EngineError> {
-        let dedupe = sha256_hex(&["backend", heard.backend.as_str(), &heard.event.key, &heard.body_sha256, "noted"]);
+    async fn note_contradiction(
+        &self,
+        heard: &HeardEvent,
+        order: Option<OrderId>,
+        meaning: &str,
+    ) -> Result<(), EngineError> {
+        let dedupe = sha256_hex(&["backend", heard.backend.as_str(), &heard.event.key, meaning, "noted"]);
         let id = format!("inb_{:032x}", self.ids.seed().0);
-        let work = Arc::new((heard.clone(), dedupe, id, order, self.clock.now()));
+        let work = Arc::new((heard.clone(), dedupe, id, order, self.clock.now(), meaning.to_owned()));
         let noted = self
             .store
             .write("note", move |tx: &Tx| {
                 let work = work.clone();
                 Box::pin(async move {
-                    let (heard, dedupe, id, order, received_at) = &*work;
+                    let (heard, dedupe, id, order, received_at, meaning) = &*work;
                     let new = NewInbox {
                         id,
                         dedupe,
@@ -149,7 +189,8 @@ impl Engine {
                         call: "events",
                         key: &heard.event.key,
                         received_at: *received_at,
-                        body_sha256: &heard.body_sha256,
+                        body_sha256: &body_sha256(&heard.body),
+                        content_sha256: Some(meaning),
                         body: &heard.body,
                     };
                     tx.insert_inbox(&new).await?;

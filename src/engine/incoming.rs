@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::{HeaderMap, Method};
+use ticketbridge_core::command::{Command, RecordRejection};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Answer, Endpoint, HttpReply, Inbound};
+use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest, Verified};
 use ticketbridge_core::{Answering, ExternalId, OrderId, UnixMillis};
 use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError, StoredAnswer, Tx};
 
-use crate::engine::content::sha256_hex;
+use crate::engine::content::{body_sha256, meaning_of, sha256_hex, sorted_json_sha256};
 use crate::engine::routing::{Taken, take};
 use crate::engine::{Change, Engine, EngineError, InReserve};
 use crate::live::Running;
@@ -28,8 +30,6 @@ pub struct Incoming {
     pub inbound: Inbound,
     /// The bytes received.
     pub body: Bytes,
-    /// Lower-hex SHA-256 of the body's content, independent of how JSON was laid out.
-    pub content_sha256: String,
     /// The trace that it belongs to.
     pub traceparent: Option<String>,
 }
@@ -66,7 +66,7 @@ impl Engine {
             return self.note_hint(incoming).await;
         };
         let dedupe = dedupe(&incoming, &envelope.key);
-        let new = self.inbox_row(&incoming, &envelope.key, dedupe.clone());
+        let new = self.inbox_row(&incoming, &envelope.key, dedupe.clone(), self.meaning(&incoming));
         let moment = self.moment();
         let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
         let work = Arc::new((incoming, new, actor));
@@ -109,19 +109,82 @@ impl Engine {
         }
     }
 
+    /// What a message means, as a digest; nothing where it is no message.
+    fn meaning(&self, incoming: &Incoming) -> Option<String> {
+        match &incoming.inbound {
+            Inbound::Message(envelope) => Some(meaning_of(self.store.sealer(), envelope)),
+            Inbound::Ping(_) | Inbound::Hint { .. } | Inbound::Query(_) => None,
+        }
+    }
+
+    /// Whether a message says what the one of `row` said.
+    async fn says_the_same(&self, incoming: &Incoming, row: &InboxRow) -> Result<bool, EngineError> {
+        let meaning = self.meaning(incoming);
+        if row.content_sha256.is_some() {
+            return Ok(row.content_sha256 == meaning);
+        }
+        // A row of an older version: its hash is of the JSON, and its body may still be there to be read again.
+        if row.body_sha256 == sorted_json_sha256(&incoming.body) {
+            return Ok(true);
+        }
+        let Some(body) = self.store.inbox_body(&row.id).await? else { return Ok(false) };
+        let headers = HeaderMap::new();
+        let endpoint = incoming.endpoint.name;
+        let raw = RawRequest { endpoint, method: &Method::POST, query: "", headers: &headers, body: &body };
+        let before = incoming.channel.channel.decode(&Verified::attest(raw, 0));
+        Ok(match before {
+            Ok(Inbound::Message(envelope)) => Some(meaning_of(self.store.sealer(), &envelope)) == meaning,
+            Ok(Inbound::Ping(_) | Inbound::Hint { .. } | Inbound::Query(_)) | Err(_) => false,
+        })
+    }
+
+    /// The same key came with another meaning: the first message stands, and a person sees both.
+    async fn contradiction(&self, incoming: &Incoming, row: &InboxRow) -> Result<Received, EngineError> {
+        let order = match (&row.order, &incoming.inbound) {
+            (Some(order), _) => Some(order.clone()),
+            (None, Inbound::Message(envelope)) => {
+                self.order_about(&incoming.channel, &envelope.about).await?.map(|order| order.id)
+            }
+            (None, Inbound::Ping(_) | Inbound::Hint { .. } | Inbound::Query(_)) => None,
+        };
+        self.note(incoming, &row.key, Verdict::Conflict, order.clone()).await?;
+        tracing::warn!(
+            channel = %incoming.channel.id, call = incoming.endpoint.name, key = %row.key, inbox = %row.id,
+            "the same key came with other content; the first message stands"
+        );
+        if let Some(order) = order {
+            let call = incoming.endpoint.name;
+            let sentence = format!(
+                "the channel sent {call} again under the same number and says something else; the first message stands: compare the \
+                 two in the inbox, and settle it with the channel"
+            );
+            let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
+            self.apply(&order, Command::RecordDoubt { sentence }, actor).await?;
+        }
+        Ok(Received::ContentDiffers)
+    }
+
+    /// A refusal without a number of its own looks the same for each case of an order; its time tells which one is meant.
+    async fn refused_once_more(&self, incoming: &Incoming, row: &InboxRow) -> Result<(), EngineError> {
+        let Inbound::Message(Envelope { message: Message::Act(command), .. }) = &incoming.inbound else {
+            return Ok(());
+        };
+        if let (Command::RecordRejection(RecordRejection { at: Some(_), .. }), Some(order)) = (&**command, &row.order) {
+            let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
+            self.apply(order, (**command).clone(), actor).await?;
+        }
+        Ok(())
+    }
+
     /// A message that was taken before: the same answer, or a flag when its content is another.
     async fn repeat(&self, incoming: &Incoming, dedupe: &str) -> Result<Received, EngineError> {
         let Some(row) = self.store.inbox_by_dedupe(dedupe).await? else {
             return Ok(Received::TryLater);
         };
-        if row.body_sha256 != incoming.content_sha256 {
-            self.note(incoming, &row.key, Verdict::Conflict, row.order.clone()).await?;
-            tracing::warn!(
-                channel = %incoming.channel.id, call = incoming.endpoint.name, key = %row.key, inbox = %row.id,
-                "the same key came with other content; the first message stands"
-            );
-            return Ok(Received::ContentDiffers);
+        if !self.says_the_same(incoming, &row).await? {
+            return self.contradiction(incoming, &row).await;
         }
+        self.refused_once_more(incoming, &row).await?;
         if incoming.endpoint.answers_from_state {
             return self.answer_from_state(incoming, row).await;
         }
@@ -180,7 +243,8 @@ impl Engine {
         }
     }
 
-    /// Notes a message that changes nothing: malformed, contradictory, or only a hint. Its key is its own content.
+    /// Notes a message that changes nothing: malformed, contradictory, or only a hint. Its key is its own content, by its meaning where it
+    /// has one: whoever writes the same anew does not fill the inbox.
     ///
     /// # Errors
     /// Store errors.
@@ -191,8 +255,10 @@ impl Engine {
         verdict: Verdict,
         order_id: Option<OrderId>,
     ) -> Result<(), EngineError> {
-        let parts = [incoming.channel.id.as_str(), incoming.endpoint.name, key, &incoming.content_sha256, "noted"];
-        let new = self.inbox_row(incoming, key, sha256_hex(&parts));
+        let meaning = self.meaning(incoming);
+        let content = meaning.clone().unwrap_or_else(|| body_sha256(&incoming.body));
+        let parts = [incoming.channel.id.as_str(), incoming.endpoint.name, key, &content, "noted"];
+        let new = self.inbox_row(incoming, key, sha256_hex(&parts), meaning);
         let result = self
             .store
             .write("note", move |tx: &Tx| {
@@ -210,7 +276,7 @@ impl Engine {
         }
     }
 
-    fn inbox_row(&self, incoming: &Incoming, key: &str, dedupe: String) -> OwnedInbox {
+    fn inbox_row(&self, incoming: &Incoming, key: &str, dedupe: String, content_sha256: Option<String>) -> OwnedInbox {
         OwnedInbox {
             id: format!("inb_{:032x}", self.ids.seed().0),
             dedupe,
@@ -218,7 +284,8 @@ impl Engine {
             call: incoming.endpoint.name,
             key: key.to_owned(),
             received_at: self.clock.now(),
-            body_sha256: incoming.content_sha256.clone(),
+            body_sha256: body_sha256(&incoming.body),
+            content_sha256,
             body: incoming.body.clone(),
         }
     }
@@ -249,6 +316,7 @@ struct OwnedInbox {
     key: String,
     received_at: UnixMillis,
     body_sha256: String,
+    content_sha256: Option<String>,
     body: Bytes,
 }
 
@@ -262,6 +330,7 @@ impl OwnedInbox {
             key: &self.key,
             received_at: self.received_at,
             body_sha256: &self.body_sha256,
+            content_sha256: self.content_sha256.as_deref(),
             body: &self.body,
         }
     }

@@ -9,7 +9,6 @@ use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
@@ -165,7 +164,6 @@ impl Head<'_> {
             actor: Actor::new(ActorKind::Backend, self.backend.id.as_str()),
             event,
             command,
-            body_sha256: hex::encode(Sha256::digest(&body)),
             traceparent: trace_of(self.headers),
             body,
         }))

@@ -20,7 +20,8 @@ use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::call_log::InboundCall;
-use crate::engine::{EngineError, InReserve, Incoming, Received, content_sha256};
+use crate::engine::content::body_sha256;
+use crate::engine::{EngineError, InReserve, Incoming, Received};
 use crate::http::belief::{Terms, TurnedAway};
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
@@ -307,7 +308,6 @@ impl Arrived {
             endpoint: self.endpoint,
             inbound,
             body: self.body.clone(),
-            content_sha256: content_sha256(&self.body),
             traceparent: self.traceparent.clone(),
         }
     }
@@ -316,7 +316,8 @@ impl Arrived {
     async fn malformed(self: Arc<Self>, error: &DecodeError) -> Ended {
         tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, "a message cannot be read: {error}");
         let incoming = self.incoming(Inbound::Hint { key: String::new(), about: None, what: "malformed".to_owned() });
-        let key = format!("malformed:{}", incoming.content_sha256.get(..16).unwrap_or(""));
+        let digest = body_sha256(&self.body);
+        let key = format!("malformed:{}", digest.get(..16).unwrap_or(""));
         let engine = self.shared.engine.clone();
         let noted = async move { engine.note(&incoming, &key, InboxVerdict::Malformed, None).await };
         match self.in_time(noted).await {

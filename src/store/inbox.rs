@@ -73,6 +73,8 @@ pub struct NewInbox<'a> {
     pub received_at: UnixMillis,
     /// SHA-256 of the raw body, hex; kept for ever.
     pub body_sha256: &'a str,
+    /// A keyed digest of what the message means, 64 hex digits: what repeats are compared by. `None` for what is no message.
+    pub content_sha256: Option<&'a str>,
     /// The raw body; kept sealed until it is purged.
     pub body: &'a [u8],
 }
@@ -105,12 +107,13 @@ pub struct InboxRow {
     pub order: Option<OrderId>,
     /// SHA-256 of the raw body, hex.
     pub body_sha256: String,
+    /// The digest of what it means; `None` for what is no message, and for rows older than the column.
+    pub content_sha256: Option<String>,
     /// The answer it got.
     pub answer: Option<StoredAnswer>,
 }
 
-pub(crate) const COLUMNS: &str =
-    "id, channel, call_name, msg_key, received_ms, verdict, order_id, body_sha256, answer_status, answer";
+pub(crate) const COLUMNS: &str = "id, channel, call_name, msg_key, received_ms, verdict, order_id, body_sha256, content_sha256, answer_status, answer";
 
 impl Tx {
     /// Stores a message. To be done first: the unique key decides which of two equal messages counts.
@@ -119,8 +122,8 @@ impl Tx {
     /// [`StoreError::Duplicate`] when its key is known; read the stored answer after rolling back.
     pub async fn insert_inbox(&self, new: &NewInbox<'_>) -> Result<(), StoreError> {
         self.execute(
-            "INSERT INTO inbox (id, dedupe, channel, call_name, msg_key, received_ms, verdict, body_sha256, body) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO inbox (id, dedupe, channel, call_name, msg_key, received_ms, verdict, body_sha256, content_sha256, \
+             body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values![
                 new.id,
                 new.dedupe,
@@ -130,6 +133,7 @@ impl Tx {
                 new.received_at.0,
                 word(&InboxVerdict::Received),
                 new.body_sha256,
+                new.content_sha256,
                 self.sealer().seal(&body_row(new.id), new.body),
             ],
         )
@@ -250,6 +254,7 @@ pub(crate) fn read(query: &impl Query, row: &QueryResult) -> Result<InboxRow, St
         verdict: get_word(row, "verdict")?,
         order: get::<Option<String>>(row, "order_id")?.map(OrderId),
         body_sha256: get(row, "body_sha256")?,
+        content_sha256: get(row, "content_sha256")?,
         answer,
         id,
     })

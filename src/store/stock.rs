@@ -20,6 +20,14 @@ pub struct ToldStock {
     pub not_there_yet: i64,
 }
 
+/// The total of a key that a back-end says has no limit; none is a key of which nobody has said anything.
+const NO_LIMIT: i64 = 1 << 52;
+
+/// Units left of what a row holds.
+fn left_of(total: Option<i64>, taken: i64) -> Option<i64> {
+    total.filter(|total| *total < NO_LIMIT).map(|total| total - taken)
+}
+
 fn date_column(key: &StockKey) -> String {
     key.date.map(|date| date.to_string()).unwrap_or_default()
 }
@@ -68,8 +76,7 @@ impl Tx {
             row = self.row(&sql, values![key.product.as_str(), date_column(key)]).await?;
         }
         let row = row.ok_or(StoreError::Column("stock.product"))?;
-        let taken: i64 = get(&row, "taken")?;
-        Ok(get::<Option<i64>>(&row, "total")?.map(|total| total - taken))
+        Ok(left_of(get(&row, "total")?, get(&row, "taken")?))
     }
 
     /// Sets how many units there are by what a back-end says is left.
@@ -84,7 +91,7 @@ impl Tx {
         let row = self.row(&sql, values![product, date.as_str()]).await?.ok_or(StoreError::Column("stock.product"))?;
         // What was given back since may be in what is left already.
         let known_there = get::<i64>(&row, "taken")?.min(told.taken_before) - told.not_there_yet;
-        let total = told.left.map(|left| left.max(0).saturating_add(known_there));
+        let total = told.left.map_or(NO_LIMIT, |left| left.max(0).saturating_add(known_there));
         let sql = "UPDATE stock SET total = ? WHERE product = ? AND visit_date = ?";
         self.execute(sql, values![total, product, date]).await.map(drop)
     }
@@ -178,8 +185,19 @@ impl Store {
         let Some(row) = self.row(sql, values![key.product.as_str(), date_column(key)]).await? else {
             return Ok(first.map(i64::from));
         };
-        let taken: i64 = get(&row, "taken")?;
-        Ok(get::<Option<i64>>(&row, "total")?.map(|total| total - taken))
+        Ok(left_of(get(&row, "total")?, get(&row, "taken")?))
+    }
+
+    /// Whether anybody has said how many units there are of such a key: the back-end, or `first`.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn is_stock_told(&self, key: &StockKey, first: Option<u32>) -> Result<bool, StoreError> {
+        let sql = "SELECT total FROM stock WHERE product = ? AND visit_date = ?";
+        match self.row(sql, values![key.product.as_str(), date_column(key)]).await? {
+            Some(row) => Ok(get::<Option<i64>>(&row, "total")?.is_some()),
+            None => Ok(first.is_some()),
+        }
     }
 
     /// Units taken on each date from `from` to `to` on which any were.

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use ticketbridge_core::order::AttentionKind;
 use ticketbridge_store::{JobFilter, OrderFilter, PageRequest};
 
 use crate::support::{Reply, TestBridge, douyin, on_each_database};
@@ -97,6 +98,22 @@ async fn every_call_sent_twenty_times_at_once_has_one_effect_and_the_same_answer
     .await;
 }
 
+/// The message with something in it that matters changed.
+fn saying_else(call: &str, body: &Value) -> Value {
+    let (field, value) = match call {
+        "create-order" => ("count", json!(3)),
+        "issue-voucher" => ("copies", json!(1)),
+        "refund-apply" => ("refund_fee_amount", json!(7)),
+        "info-sync" => ("after_sale_type", json!(3)),
+        "cancel-notify" => ("cancel_order_time_unix", json!(1)),
+        "refund-notify" => ("refund_amount", json!(1)),
+        _ => panic!("{call} changes nothing"),
+    };
+    let mut other = body.clone();
+    other[field] = value;
+    other
+}
+
 #[tokio::test]
 async fn the_same_key_with_another_body_is_refused_and_shows_in_the_inbox() {
     on_each_database(
@@ -105,12 +122,15 @@ async fn the_same_key_with_another_body_is_refused_and_shows_in_the_inbox() {
             for (call, body) in life(bridge) {
                 let first = send(bridge, call, &body, 1).await.remove(0).expect(200);
                 if !matches!(call, "can-buy" | "query-order") {
-                    let before = effects(bridge).await;
-                    let mut other = body.clone();
-                    other["remark"] = json!("this was not there before");
-                    let refused = bridge.douyin(call, &other).await.expect(200).json();
+                    let (before, state) = (effects(bridge).await.1, bridge.order("V100").await);
+                    let refused = bridge.douyin(call, &saying_else(call, &body)).await.expect(200).json();
                     assert_eq!(refused["data"]["error_code"], 999_999, "{call}: {refused}");
-                    assert_eq!(effects(bridge).await, before, "{call}");
+                    assert_eq!(effects(bridge).await.1, before, "{call}");
+                    let now = bridge.order("V100").await;
+                    for part in ["state", "booking", "ticketing", "payment", "refund_case"] {
+                        assert_eq!(now[part], state[part], "{call}");
+                    }
+                    assert!(bridge.stored("V100").await.needs(AttentionKind::Contradiction), "{call}: a person looks");
                     let rows = bridge.get(&format!("inbox?verdict=conflict&call={call}")).await.expect(200).json();
                     let about = rows["items"][0]["key"].as_str().unwrap_or_default().to_owned();
                     assert!(about.contains("100"), "{call}: {rows}");
@@ -145,6 +165,7 @@ async fn an_event_of_a_back_end_counts_once_and_another_body_under_its_id_is_ref
             other.problem(409, "content_differs");
             let rows = bridge.get("inbox?verdict=conflict").await.expect(200).json();
             assert_eq!(rows["items"][0]["key"], "evt-1", "{rows}");
+            assert!(bridge.stored("V100").await.needs(AttentionKind::Contradiction), "a person looks");
             bridge.drain().await;
             assert_eq!(bridge.partners.sent("/goodlife/v1/trip/certificate/verify/").len(), 1);
         },

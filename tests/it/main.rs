@@ -55,6 +55,8 @@ mod redemption;
 #[cfg(test)]
 mod refunds;
 #[cfg(test)]
+mod repeats;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod second_generation;

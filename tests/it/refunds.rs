@@ -1,7 +1,7 @@
 //! The refund matrix of `product.md`, row by row, through the channel's own calls.
 
 use serde_json::{Value, json};
-use ticketbridge::engine::{Incoming, Received, content_sha256};
+use ticketbridge::engine::{Incoming, Received};
 use ticketbridge_core::command::ApplyRefund;
 use ticketbridge_core::order::{RefundKind, RefundSource};
 use ticketbridge_core::port::{Envelope, Inbound, Message};
@@ -129,7 +129,6 @@ async fn applied_and_died(bridge: &TestBridge, number: &str, key: &str) {
     let taken = engine.receive(Incoming {
         endpoint: *endpoint.expect("Douyin's call"),
         inbound: Inbound::Message(Envelope { key: format!("refund:{key}"), about: number.into(), message }),
-        content_sha256: content_sha256(body.as_bytes()),
         body: body.into(),
         traceparent: None,
         running: running.clone(),

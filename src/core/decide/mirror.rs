@@ -84,7 +84,7 @@ pub(super) fn sync(
     payments::merge(&mut draft, snapshot, is_news);
     if is_news {
         open_booking(&mut draft, snapshot, moment);
-        part_called_off(&mut draft, order);
+        units_changed(&mut draft, order);
         reach(&mut draft, snapshot.picture.stage, snapshot.since, snapshot.called_off.as_ref(), moment);
         end_proposal(&mut draft);
         payments::settle_up(&mut draft, snapshot.called_off.as_ref(), moment.now);
@@ -172,8 +172,8 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot, moment: Moment) {
     draft.add(part);
 }
 
-/// Units of a live booking that were called off since the picture before; and a visit that was moved.
-fn part_called_off(draft: &mut Draft, before: &Order) {
+/// Units of a live booking that were called off or added since the picture before; and a visit that was moved.
+fn units_changed(draft: &mut Draft, before: &Order) {
     let (Some(old), Some(booking)) = (before.mirror.as_deref(), before.active_booking()) else { return };
     let product = &before.rules.booking;
     let gone = draft.order.mirror.as_deref().map_or(0, Mirror::cancelled_units).saturating_sub(old.cancelled_units());
@@ -190,6 +190,11 @@ fn part_called_off(draft: &mut Draft, before: &Order) {
         let key = date_stock_key(product, booking.visit_date);
         part = part.maybe(key.map(|key| Effect::ReturnStock { key, units: gone }));
     }
+    let added = draft.order.live_units().saturating_sub(before.live_units());
+    if added > 0 && moved_to == booking.visit_date {
+        let key = date_stock_key(product, booking.visit_date);
+        part = part.maybe(key.map(|key| Effect::TakeStock { key, units: added }));
+    }
     if draft.order.live_units() > 0 {
         draft.held = draft.order.live_units();
     }
@@ -199,6 +204,14 @@ fn part_called_off(draft: &mut Draft, before: &Order) {
         let sentence =
             format!("{gone} units were called off, and the back-end cannot void a part: stop them at the gate");
         draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
+    }
+    if has_tickets && added > 0 {
+        let plural = if added == 1 { "unit was" } else { "units were" };
+        let sentence = format!(
+            "{added} {plural} added after the tickets were asked for, which are for {}: issue the rest by hand",
+            before.live_units()
+        );
+        draft.flag(AttentionKind::Contradiction, sentence);
     }
     if has_tickets && moved_to != booking.visit_date {
         draft.flag(

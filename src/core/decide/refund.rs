@@ -2,7 +2,7 @@
 //!
 //! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
 
-use crate::command::ApplyRefund;
+use crate::command::{ApplyRefund, RecordRejection};
 use crate::decide::{Decision, disarm, return_date_stock, sale, start_cancel, ticketing};
 use crate::effect::{DeadlineKind, Effect, Report};
 use crate::event::{Actor, ActorKind, Event};
@@ -50,12 +50,14 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
             decision = decision.then(ticketing::ask_about_kept(order, booking));
         }
     }
-    let warn_at = limits.review_warn_before.iter().map(|before| review_by - *before).filter(|at| *at > moment.now);
-    Ok(decision.event(Event::RefundApplied { case: Box::new(case) }).effect(Effect::ArmDeadline {
-        kind: DeadlineKind::Review,
-        due_at: review_by,
-        warn_at: warn_at.collect(),
-    }))
+    let warn_at = limits.review_warn_before.iter().map(|before| review_by - *before);
+    let (missed, warn_at): (Vec<_>, Vec<_>) = warn_at.partition(|at| *at <= moment.now);
+    let mut decision = decision.event(Event::RefundApplied { case: Box::new(case) });
+    if !missed.is_empty() && moment.now < review_by {
+        // It was long on its way, or told late: the warning that is over by now is given at once.
+        decision = decision.event(Event::ReviewLimitNear { due_at: review_by });
+    }
+    Ok(decision.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at: review_by, warn_at }))
 }
 
 /// Whether tickets are on their way to the channel by a call of ours. Those that came while an earlier case was under review were
@@ -216,6 +218,36 @@ pub(super) fn reject(order: &Order, id: &RefundCaseId, reason: &str, actor: &Act
         _ => kept_tickets(order),
     };
     Ok(disarm(decision.then(kept), &[DeadlineKind::Review]))
+}
+
+/// The channel has refused without us: there is nothing to tell it, the guest keeps the booking, and a visit that waited is recorded.
+pub(super) fn record_rejection(order: &Order, rejection: &RecordRejection) -> Decision {
+    let is_meant = |case: &RefundCase| {
+        let is_later = rejection.at.is_some_and(|at| at < case.requested_at);
+        case.target == rejection.target && !is_later
+    };
+    let is_past = |number: &String| order.past_refund_cases.iter().any(|case| case.channel_ref == *number);
+    if rejection.channel_ref.as_ref().is_some_and(is_past) {
+        return Decision::nothing();
+    }
+    let Some(case) = order.refund_case.as_ref().filter(|case| is_meant(case)) else { return Decision::nothing() };
+    match case.state {
+        RefundState::UnderReview => {
+            let rejected = Decision::nothing().event(Event::RefundRejected {
+                case: case.id.clone(),
+                reason: "refused at the channel".to_owned(),
+                by: "channel".to_owned(),
+                reissue: false,
+            });
+            disarm(rejected.then(kept_tickets(order)), &[DeadlineKind::Review])
+        }
+        RefundState::Approved => Decision::nothing().attention(
+            order,
+            AttentionKind::Contradiction,
+            "the channel says that this refund was refused there, and it was approved here; settle it with the channel",
+        ),
+        RefundState::Rejected | RefundState::Withdrawn | RefundState::Settled => Decision::nothing(),
+    }
 }
 
 /// Policy leaves it to a person, and says why.

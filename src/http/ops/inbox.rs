@@ -8,7 +8,7 @@ use ticketbridge_core::port::{Endpoint, Envelope, Inbound, Message, RawRequest, 
 use ticketbridge_core::{ChannelId, OrderId};
 use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict};
 
-use crate::engine::{Incoming, content_sha256};
+use crate::engine::Incoming;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
 use crate::http::ops::query::listed;
@@ -63,7 +63,6 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         channel,
         endpoint,
         inbound,
-        content_sha256: content_sha256(&body),
         body: Bytes::from(body),
         traceparent: None,
     };

@@ -263,5 +263,6 @@ pub(crate) fn inbox(running: &Running, row: &InboxRow) -> Value {
         "verdict": row.verdict,
         "order_id": row.order,
         "body_sha256": row.body_sha256,
+        "content_sha256": row.content_sha256,
     })
 }

@@ -22,6 +22,7 @@ pub(super) async fn receive(store: &Store, n: u32, body: &'static [u8]) -> Resul
                     key: "k",
                     received_at: after(i64::from(n)),
                     body_sha256: &dedupe(7),
+                    content_sha256: Some(&dedupe(8)),
                     body,
                 })
                 .await

@@ -14,7 +14,7 @@ async fn seed(store: &Store, n: u128) {
             tx.insert_order(&order(n), &[]).await?;
             let (id, answer) = (format!("inb_{n}"), StoredAnswer { status: 200, body: b"{}".to_vec() });
             let new = NewInbox {
-                id: &id, dedupe: &hash, channel: "c", call: "x", key: "k", received_at: NOW, body_sha256: &hash, body: b"body",
+                id: &id, dedupe: &hash, channel: "c", call: "x", key: "k", received_at: NOW, body_sha256: &hash, content_sha256: None, body: b"body",
             };
             tx.insert_inbox(&new).await?;
             tx.finish_inbox(&id, InboxVerdict::Accepted, None, Some(&answer)).await?;

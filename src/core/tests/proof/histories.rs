@@ -201,6 +201,8 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::ApplyRefund(_)
         | Command::WithdrawRefund { .. }
         | Command::RecordRefund(_)
+        | Command::RecordRejection(_)
+        | Command::RecordDoubt { .. }
         | Command::RecordCancellation(_)
         | Command::SyncSnapshot { .. }
         | Command::RecordPartnerNumber { .. } => true,

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use ticketbridge_core::command::{Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
+use ticketbridge_core::command::{RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
 use ticketbridge_core::effect::DeadlineKind;
 use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
 use ticketbridge_core::order::{
@@ -382,6 +382,8 @@ fn sayings(story: &Story) -> Vec<(String, Actor, Command)> {
     let mut unpaid = cancellation(SALE, now);
     unpaid.reason = CancelReason::NeverPaid;
     add("record_cancellation: sale", channel(), Command::RecordCancellation(unpaid));
+    let refused = RecordRejection { target: target.as_str().into(), channel_ref: None, at: None };
+    add("record_rejection", channel(), Command::RecordRejection(refused));
     add("cancel_order", ops(), Command::CancelOrder { reason: "storm".to_owned() });
     add("erase_guests", ops(), Command::EraseGuests { reason: "age".to_owned() });
     add("record_reveal", ops(), Command::RecordReveal { reason: "call".to_owned() });
