@@ -126,7 +126,11 @@ impl<'a> Settings<'a> {
         let value = self.get(key)?;
         let zone = value.as_str().and_then(TimeZone::parse);
         if zone.is_none() {
-            self.problem(key, format!("{value} is not a time zone"), "write an IANA name, for example \"Europe/Paris\"");
+            self.problem(
+                key,
+                format!("{value} is not a time zone"),
+                "write an IANA name, for example \"Europe/Paris\"",
+            );
         }
         zone
     }

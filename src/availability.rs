@@ -109,7 +109,8 @@ impl Worker {
         let nonce = self.engine.ids().nonce();
         let id = format!("dlv_{:032x}", self.engine.ids().seed().0);
         let cx = Context { now, nonce, delivery_id: &id, access_token: None, attempt: 1 };
-        let call = backend.backend.availability_call(product, terms, from, to, &cx).map_err(|error| error.to_string())?;
+        let call =
+            backend.backend.availability_call(product, terms, from, to, &cx).map_err(|error| error.to_string())?;
         let limits = CallLimits { timeout: backend.timeout, at_most: CALL_MAX };
         let response = self.transport.send(&call, limits).await.map_err(|error| error.to_string())?;
         match backend.backend.read_availability(&response) {

@@ -75,7 +75,14 @@ impl Worker {
     /// A worker over an engine.
     pub fn new(engine: Engine, transport: Arc<dyn Transport>) -> Self {
         let lanes = Arc::new(Lanes::new());
-        Self { engine, transport, tokens: Arc::new(Tokens::default()), lanes, swept: Arc::default(), watched: Arc::default() }
+        Self {
+            engine,
+            transport,
+            tokens: Arc::new(Tokens::default()),
+            lanes,
+            swept: Arc::default(),
+            watched: Arc::default(),
+        }
     }
 
     /// The state of the destinations.

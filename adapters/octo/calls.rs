@@ -42,6 +42,10 @@ pub(super) fn product(octo: &Octo, id: &str) -> Call {
     call(octo, Method::GET, &format!("/products/{}", segment(id)), None, octo.timeouts.read)
 }
 
+pub(super) fn supplier(octo: &Octo) -> Call {
+    call(octo, Method::GET, &format!("/{}", octo.supplier_path), None, octo.timeouts.read)
+}
+
 pub(super) fn availability(
     octo: &Octo,
     (product_id, option_id): (&str, &str),

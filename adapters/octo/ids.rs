@@ -41,7 +41,8 @@ mod tests {
 
     #[test]
     fn another_attempt_booking_or_back_end_has_another_uuid() {
-        let all = [booking("a", "bkg_1", 1), booking("a", "bkg_1", 2), booking("a", "bkg_2", 1), booking("b", "bkg_1", 1)];
+        let all =
+            [booking("a", "bkg_1", 1), booking("a", "bkg_1", 2), booking("a", "bkg_2", 1), booking("b", "bkg_1", 1)];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
         assert_eq!(booking("a", "bkg_1", 1), all[0], "the same attempt keeps its uuid");

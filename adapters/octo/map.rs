@@ -111,7 +111,8 @@ pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> O
 }
 
 fn ticket(booking: &BookingIn, ticket: &TicketIn, formats: &[String]) -> Option<NewTicket> {
-    if ticket.redemption_method.as_deref() == Some("MANIFEST") && ticket.delivery_options.iter().flatten().count() == 0 {
+    if ticket.redemption_method.as_deref() == Some("MANIFEST") && ticket.delivery_options.iter().flatten().count() == 0
+    {
         // A list of names at the gate: no code, but the number that its people know.
         let code = DocumentNumber::new(reference(booking)?);
         return Some(NewTicket { code, kind: TicketKind::Code, project_id: None, name: None });
@@ -154,11 +155,7 @@ pub(super) fn option_id<'a>(terms: &'a BackendTerms, product: Option<&'a Product
 }
 
 /// The unit that a visitor is: the only one configured, or the only one that the option has.
-pub(super) fn unit_id(
-    terms: &BackendTerms,
-    product: Option<&ProductIn>,
-    option: &str,
-) -> Result<String, EncodeError> {
+pub(super) fn unit_id(terms: &BackendTerms, product: Option<&ProductIn>, option: &str) -> Result<String, EncodeError> {
     // No channel tells kinds of guests yet: the only entry applies, or the one for adults.
     let configured = match terms.units.len() {
         0 => None,
@@ -232,7 +229,12 @@ pub(super) fn contact(order: &Order, booking: &Booking) -> Result<ContactOut, En
         return Ok(ContactOut { phone_number: phone, ..ContactOut::default() });
     };
     let (first, last) = parts(name);
-    Ok(ContactOut { full_name: Some(name.to_owned()), first_name: Some(first), last_name: Some(last), phone_number: phone })
+    Ok(ContactOut {
+        full_name: Some(name.to_owned()),
+        first_name: Some(first),
+        last_name: Some(last),
+        phone_number: phone,
+    })
 }
 
 /// First and last name. Names without a space are written family name first where they are written so.

@@ -4,6 +4,7 @@
 mod answer;
 mod calls;
 mod ids;
+mod live;
 mod map;
 mod settings;
 mod talk;
@@ -22,7 +23,7 @@ use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{
     Backend, BackendKind, BackendSpec, BackendStep, CalendarDay, Call, CallResult, Context, Conversation, EncodeError,
-    HintError, HttpResponse,
+    HintError, HttpResponse, LiveCheck, LiveProduct,
 };
 use ticketbridge_core::product::{BackendTerms, Ticketing};
 use ticketbridge_core::time::{Date, Millis, TimeZone};
@@ -181,6 +182,15 @@ impl Backend for Octo {
     ) -> Result<Call, EncodeError> {
         let (product, terms) = split(product, terms);
         Ok(calls::calendar(self, (product, map::option_id(&terms, None)), (from, to)))
+    }
+
+    fn live_check<'a>(
+        &'a self,
+        products: &'a [LiveProduct<'a>],
+        holds: bool,
+        nonce: [u8; 16],
+    ) -> Option<Box<dyn LiveCheck + 'a>> {
+        Some(Box::new(live::Live::new(self, products, holds, nonce)))
     }
 
     fn hint(&self, secret: &str, body: &[u8]) -> Result<String, HintError> {

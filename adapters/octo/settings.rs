@@ -55,7 +55,11 @@ impl Octo {
         let capabilities = settings.texts("capabilities").unwrap_or_default();
         let capabilities = HeaderValue::from_str(&capabilities.join(", ")).ok();
         if capabilities.is_none() {
-            settings.problem("capabilities", "an extension's name cannot go into a header", "write names as octo/pricing");
+            settings.problem(
+                "capabilities",
+                "an extension's name cannot go into a header",
+                "write names as octo/pricing",
+            );
         }
         let supplier_path = settings.word_or("supplier_path", &["supplier", "suppliers"]);
         let cancel_style = match settings.word_or("cancel_style", &["post", "delete"]) {
@@ -133,7 +137,11 @@ fn sensitive(settings: &mut Settings<'_>, key: &str) -> Option<HeaderValue> {
             Some(value)
         }
         Err(_) => {
-            settings.problem("key", "the key has characters that no header can carry", "copy it again, without line ends");
+            settings.problem(
+                "key",
+                "the key has characters that no header can carry",
+                "copy it again, without line ends",
+            );
             None
         }
     }

@@ -99,9 +99,7 @@ impl<'a> Talk<'a> {
         let ask = if goal == Goal::Issue && !resumed { Ask::Product } else { Ask::Find };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, end) = (None, None, None, None);
-        Self {
-            octo, order, booking, product_id, terms, goal, ask, attempt, product, availability, sent, refusal, end,
-        }
+        Self { octo, order, booking, product_id, terms, goal, ask, attempt, product, availability, sent, refusal, end }
     }
 
     fn uuid(&self) -> String {
@@ -285,7 +283,11 @@ impl<'a> Talk<'a> {
             let is = if self.octo.test_mode { "real, and tests" } else { "a test, and real ones" };
             format!("test_mode: the supplier's booking is {is} are expected")
         } else if units.is_some_and(|units| units != self.units()) {
-            format!("quantity_differs: {} units were booked, and the supplier holds {}", self.units(), units.unwrap_or(0))
+            format!(
+                "quantity_differs: {} units were booked, and the supplier holds {}",
+                self.units(),
+                units.unwrap_or(0)
+            )
         } else if found.product_id.as_deref().is_some_and(|id| id != self.product_id) {
             "the supplier holds another product".to_owned()
         } else if self.product.is_some() && found.option_id.as_deref().is_some_and(|id| id != self.option_id()) {
@@ -326,23 +328,25 @@ impl<'a> Talk<'a> {
     fn write(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError> {
         let (octo, uuid) = (self.octo, self.uuid());
         let call = match self.ask {
-            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => {
-                ("read", calls::read(octo, &uuid))
-            }
+            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => ("read", calls::read(octo, &uuid)),
             Ask::Product => ("product", calls::product(octo, self.product_id)),
             Ask::Slots => {
                 self.sent.slots += 1;
                 let date = self.booking.visit_date.unwrap_or_else(|| octo.time_zone.date_of(cx.now));
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
-                ("availability", calls::availability(octo, (self.product_id, self.option_id()), (date, date), Some(&party)))
+                (
+                    "availability",
+                    calls::availability(octo, (self.product_id, self.option_id()), (date, date), Some(&party)),
+                )
             }
             Ask::Reserve => {
                 self.sent.reserve += 1;
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
                 let product = (self.product_id, self.option_id());
-                let reserve = calls::Reserve { uuid: &uuid, product, availability: self.availability.as_deref(), party };
+                let reserve =
+                    calls::Reserve { uuid: &uuid, product, availability: self.availability.as_deref(), party };
                 ("reserve", calls::reserve(octo, &reserve, self.booking.id.as_str()))
             }
             Ask::Extend => {

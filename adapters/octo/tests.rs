@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
+use ticketbridge_core::BackendId;
 use ticketbridge_core::command::TicketFacts;
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::order::{Order, TicketKind, TicketingState};
@@ -12,7 +13,6 @@ use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{Backend, CallResult, Context, HttpResponse, Silence, Turn};
 use ticketbridge_core::product::{self, BackendTerms, Slot};
 use ticketbridge_core::time::{Date, Millis};
-use ticketbridge_core::BackendId;
 
 use super::{KIND, ids};
 use crate::fixture;
@@ -206,7 +206,10 @@ fn a_lost_reserve_is_looked_up_and_adopted_or_sent_again_under_the_same_uuid() {
             "a unique key at the supplier answers with 500",
         ),
         (vec![("reserve", Refuse(429, json!({}))), ("read", Answer(booking(1, "ON_HOLD")))], "429 after the effect"),
-        (vec![("reserve", Answer(json!({ "ok": true }))), ("read", Answer(booking(1, "ON_HOLD")))], "a 200 without sense"),
+        (
+            vec![("reserve", Answer(json!({ "ok": true }))), ("read", Answer(booking(1, "ON_HOLD")))],
+            "a 200 without sense",
+        ),
         (vec![("reserve", Answer(booking(9, "ON_HOLD"))), ("read", Answer(booking(1, "ON_HOLD")))], "another booking"),
     ] {
         let script: Vec<_> = begin.iter().cloned().chain(middle).chain(end.iter().cloned()).collect();
@@ -340,12 +343,8 @@ fn no_room_is_told_apart_from_a_mistake() {
 
 #[test]
 fn a_key_that_is_not_accepted_is_nobodys_refusal() {
-    for said in [
-        Refuse(403, error("FORBIDDEN")),
-        Refuse(400, error("UNAUTHORIZED")),
-        Refuse(401, json!({})),
-        Html(403),
-    ] {
+    for said in [Refuse(403, error("FORBIDDEN")), Refuse(400, error("UNAUTHORIZED")), Refuse(401, json!({})), Html(403)]
+    {
         assert_eq!(Story::issue().play(&[("product", said.clone())]), CallResult::TokenRejected);
         assert_eq!(Story::again().play(&[("read", said)]), CallResult::TokenRejected);
     }
@@ -399,7 +398,8 @@ fn what_is_not_what_was_asked_for_is_given_back() {
     test["testMode"] = json!(true);
     let mut other = booking(1, "ON_HOLD");
     other["productId"] = json!("P2");
-    for (held, says) in [(three, "quantity_differs"), (test, "test_mode"), (other, "the supplier holds another product")]
+    for (held, says) in
+        [(three, "quantity_differs"), (test, "test_mode"), (other, "the supplier holds another product")]
     {
         let said = reason(Story::issue().play(&[
             ("product", Answer(product())),
@@ -430,7 +430,12 @@ fn a_cancellation_is_done_when_it_reads_so() {
         (vec![live(), ("cancel", Answer(booking(1, "EXPIRED"))), none()], "a released hold reads EXPIRED"),
         (vec![live(), ("cancel", Lost), ("read", Answer(booking(1, "CANCELLED"))), none()], "the answer was lost"),
         (
-            vec![live(), ("cancel", Refuse(400, error("UNPROCESSABLE_ENTITY"))), ("read", Answer(booking(1, "CANCELLED"))), none()],
+            vec![
+                live(),
+                ("cancel", Refuse(400, error("UNPROCESSABLE_ENTITY"))),
+                ("read", Answer(booking(1, "CANCELLED"))),
+                none(),
+            ],
             "cancelled before",
         ),
         (vec![("read", Answer(booking(1, "CANCELLED"))), none()], "nothing is left to do"),
@@ -477,7 +482,10 @@ fn older_servers_cancel_with_delete() {
     let body = Bytes::from(booking(1, "CONFIRMED").to_string());
     talk.answered(&HttpResponse { status: StatusCode::OK, headers: HeaderMap::new(), body }, &cx);
     let Turn::Call("cancel", call) = talk.next(&cx).unwrap() else { panic!() };
-    assert_eq!((call.method, call.url), (Method::DELETE, format!("https://supplier.example/octo/bookings/{}", uuid(1))));
+    assert_eq!(
+        (call.method, call.url),
+        (Method::DELETE, format!("https://supplier.example/octo/bookings/{}", uuid(1)))
+    );
 }
 
 #[test]
@@ -551,9 +559,7 @@ fn the_wire_carries_one_unit_for_each_visitor_and_no_mail() {
 
 #[test]
 fn a_slot_is_chosen_as_configured() {
-    let at = |time: &str, available: bool| {
-        json!({ "id": time, "localDateTimeStart": format!("2026-12-01T{time}:00+08:00"), "available": available })
-    };
+    let at = |time: &str, available: bool| json!({ "id": time, "localDateTimeStart": format!("2026-12-01T{time}:00+08:00"), "available": available });
     let offered: Vec<super::wire::AvailabilityIn> =
         serde_json::from_value(json!([at("14:00", true), at("10:00", false), at("12:00", true)])).unwrap();
     use super::map::{Chosen, choose};
@@ -582,6 +588,125 @@ fn a_calendar_tells_what_is_left() {
     assert_eq!(left, [Some(12), Some(0), None]);
 }
 
+/// Plays a live check; what it found.
+fn live(
+    backend: &dyn Backend,
+    product: &str,
+    terms: &BackendTerms,
+    holds: bool,
+    script: &[(&str, Say)],
+) -> Vec<String> {
+    let products = [ticketbridge_core::port::LiveProduct { code: "LP-B2", product, terms, visitors_per_unit: 2 }];
+    let cx = fixture::context();
+    let mut talk = backend.live_check(&products, holds, [1; 16]).unwrap();
+    let mut script = script.iter();
+    while let Some(call) = talk.next(&cx) {
+        let (expected, say) = script.next().unwrap_or_else(|| panic!("{} was not expected", call.url));
+        assert!(call.url.ends_with(expected), "{} instead of {expected}", call.url);
+        let uuid = call.url.split("/bookings/").nth(1).map(|rest| rest.split('/').next().unwrap().to_owned());
+        let asked: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let uuid = uuid.or_else(|| asked["uuid"].as_str().map(str::to_owned));
+        let respond = |status: u16, mut body: Value| {
+            if let (Some(uuid), Some(_)) = (&uuid, body.get("uuid")) {
+                body["uuid"] = json!(uuid);
+            }
+            let body = Bytes::from(body.to_string());
+            HttpResponse { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body }
+        };
+        match say {
+            Answer(body) => talk.answered(&respond(200, body.clone()), &cx),
+            Refuse(status, body) => talk.answered(&respond(*status, body.clone()), &cx),
+            Html(status) => talk.answered(&respond(*status, Value::Null), &cx),
+            Lost | NotSent => talk.unanswered("no connection"),
+        }
+    }
+    assert!(script.next().is_none(), "it ended early: {:?}", talk.findings());
+    talk.findings()
+        .iter()
+        .map(|found| format!("{}{}", if found.warning { "warning: " } else { "" }, found.sentence))
+        .collect()
+}
+
+#[test]
+fn a_supplier_is_asked_what_the_products_need_and_nothing_is_left_behind() {
+    let backend = octo(json!({}));
+    let terms = BackendTerms { units: BTreeMap::from([("adult".into(), "u-adult".into())]), ..Default::default() };
+    let day = json!([{ "localDate": "2026-11-22", "available": true, "status": "AVAILABLE", "vacancies": 9 }]);
+    let begin = [("/supplier", Answer(json!({ "id": "s" }))), ("/products/P1", Answer(product()))];
+    let calendar = ("/availability/calendar", Answer(day));
+    let asked: Vec<_> = begin.iter().cloned().chain([calendar.clone()]).collect();
+    assert_eq!(live(&*backend, "P1/O1", &terms, false, &asked), [""; 0]);
+    let held: Vec<_> = asked
+        .iter()
+        .cloned()
+        .chain([
+            ("/availability", Answer(slots())),
+            ("/bookings", Answer(booking(1, "ON_HOLD"))),
+            ("/cancel", Answer(booking(1, "EXPIRED"))),
+        ])
+        .collect();
+    assert_eq!(live(&*backend, "P1/O1", &terms, true, &held), [""; 0]);
+    let lost: Vec<_> = asked
+        .iter()
+        .cloned()
+        .chain([
+            ("/availability", Answer(slots())),
+            ("/bookings", Lost),
+            ("/cancel", Lost),
+            (&*"", Answer(booking(1, "ON_HOLD"))),
+        ])
+        .collect();
+    let found = live(&*backend, "P1/O1", &terms, true, &lost);
+    assert!(found.iter().any(|found| found.contains("could not be released")), "a hold left over is named: {found:?}");
+}
+
+#[test]
+fn what_does_not_fit_the_supplier_is_found_before_the_first_sale() {
+    let backend = octo(json!({}));
+    let adult =
+        |unit: &str| BackendTerms { units: BTreeMap::from([("adult".into(), unit.into())]), ..Default::default() };
+    let who = ("/supplier", Answer(json!({ "id": "s" })));
+    let none = ("/availability/calendar", Answer(json!([])));
+    let found = live(
+        &*backend,
+        "P1/O1",
+        &adult("u-child"),
+        false,
+        &[who.clone(), ("/products/P1", Answer(product())), none.clone()],
+    );
+    assert!(found[0].contains("has no unit u-child; it has u-adult"), "{found:?}");
+    assert!(found.last().unwrap().starts_with("warning: product LP-B2: nothing is free"), "{found:?}");
+    let found = live(
+        &*backend,
+        "P1/O9",
+        &adult("u-adult"),
+        false,
+        &[who.clone(), ("/products/P1", Answer(product())), none.clone()],
+    );
+    assert!(found[0].contains("has no option O9; it has O1"), "{found:?}");
+    let found = live(
+        &*backend,
+        "P7",
+        &adult("u-adult"),
+        false,
+        &[who.clone(), ("/products/P7", Refuse(400, error("INVALID_PRODUCT_ID")))],
+    );
+    assert!(found[0].contains("does not know the product P7"), "{found:?}");
+    let mut late = product();
+    late["instantDelivery"] = json!(false);
+    late["deliveryFormats"] = json!(["PKPASS_URL"]);
+    late["options"][0]["requiredContactFields"] = json!(["firstName", "emailAddress"]);
+    late["options"][0]["availabilityLocalStartTimes"] = json!(["10:00", "14:00"]);
+    let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[who, ("/products/P1", Answer(late)), none]);
+    for part in ["emailAddress", "PKPASS_URL", "instantDelivery", "visits begin at 10:00, 14:00"] {
+        assert!(found.iter().any(|found| found.contains(part)), "{part}: {found:?}");
+    }
+    let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[("/supplier", Refuse(403, error("FORBIDDEN")))]);
+    assert!(found[0].contains("key is not accepted"), "{found:?}");
+    let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[("/supplier", NotSent)]);
+    assert!(found[0].contains("does not answer"), "{found:?}");
+}
+
 #[test]
 fn settings_are_checked_all_at_once() {
     let wrong = json!({ "base_url": "http://supplier.example", "key": "", "supplier_path": "s", "cancel_style": "put",
@@ -590,10 +715,27 @@ fn settings_are_checked_all_at_once() {
     let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
     assert_eq!(
         keys,
-        ["base_url", "key", "supplier_path", "cancel_style", "formats.1", "test_mode", "hold", "time_zone", "timeouts.read"]
+        [
+            "base_url",
+            "key",
+            "supplier_path",
+            "cancel_style",
+            "formats.1",
+            "test_mode",
+            "hold",
+            "time_zone",
+            "timeouts.read"
+        ]
     );
     let shown = octo(json!({})).spec().capabilities.clone();
     assert_eq!((&shown["hold"], &shown["redemption"]), (&json!(true), &json!("polled")));
-    let masked = in_clear(|| format!("{:?}", octo(json!({})).conversation(TicketOp::Issue, &order(), order().booking.as_ref().unwrap(), false).map(|mut t| t.next(&fixture::context()))));
+    let masked = in_clear(|| {
+        format!(
+            "{:?}",
+            octo(json!({}))
+                .conversation(TicketOp::Issue, &order(), order().booking.as_ref().unwrap(), false)
+                .map(|mut t| t.next(&fixture::context()))
+        )
+    });
     assert!(!masked.contains("k-1"), "the key is never shown: {masked}");
 }

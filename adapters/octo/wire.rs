@@ -87,6 +87,10 @@ pub(super) struct ProductIn {
     pub(super) availability_required: bool,
     #[serde(default)]
     pub(super) options: Vec<OptionIn>,
+    #[serde(default)]
+    pub(super) delivery_formats: Vec<String>,
+    pub(super) instant_confirmation: Option<bool>,
+    pub(super) instant_delivery: Option<bool>,
 }
 
 fn yes() -> bool {
@@ -94,13 +98,26 @@ fn yes() -> bool {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(expecting = "an object")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct OptionIn {
     pub(super) id: String,
     #[serde(default)]
     pub(super) default: bool,
     #[serde(default)]
     pub(super) units: Vec<UnitIn>,
+    #[serde(default)]
+    pub(super) availability_local_start_times: Vec<String>,
+    #[serde(default)]
+    pub(super) required_contact_fields: Vec<String>,
+    pub(super) restrictions: Option<RestrictionsIn>,
+}
+
+/// How many units one booking takes; null is no limit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(super) struct RestrictionsIn {
+    pub(super) min_units: Option<u64>,
+    pub(super) max_units: Option<u64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

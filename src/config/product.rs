@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use ticketbridge_core::limits::{AMOUNT_MAX, BOOKING_DAYS_AHEAD_MAX, QUANTITY_MAX, VISITORS_MAX};
 use ticketbridge_core::personal::DocumentType;
 use ticketbridge_core::product::{
-    AdvanceRule, BackendTerms, BookingLimits, BookingProduct, CalendarRange, Cancellation, Confirmation, DateRange, Fee, FeeTier,
-    GuestField, GuestRule, GuestsWho, OverduePolicy, RedeemWhen, Sex, Slot, StockFrom, Ticketing, VoucherProduct,
+    AdvanceRule, BackendTerms, BookingLimits, BookingProduct, CalendarRange, Cancellation, Confirmation, DateRange,
+    Fee, FeeTier, GuestField, GuestRule, GuestsWho, OverduePolicy, RedeemWhen, Sex, Slot, StockFrom, Ticketing,
+    VoucherProduct,
 };
 use ticketbridge_core::{BackendId, Millis, ProductCode};
 
@@ -227,7 +228,8 @@ fn backend_terms(table: &Table<'_>) -> BackendTerms {
         units.keys().map(read).collect::<Option<BTreeMap<String, String>>>()
     });
     let slot = table.opt("slot", slot);
-    let redeem_when = table.opt("redeem_when", |value| value.word(&[("all", RedeemWhen::All), ("any", RedeemWhen::Any)]));
+    let redeem_when =
+        table.opt("redeem_when", |value| value.word(&[("all", RedeemWhen::All), ("any", RedeemWhen::Any)]));
     BackendTerms {
         option,
         units: units.unwrap_or_default(),

@@ -783,6 +783,40 @@ pub enum Silence {
     Unknown(String),
 }
 
+/// A product of ours that a back-end issues, for a check against the running system.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveProduct<'a> {
+    /// Our code of it.
+    pub code: &'a str,
+    /// Its name there.
+    pub product: &'a str,
+    /// What else is configured of it.
+    pub terms: &'a BackendTerms,
+    /// Visitors of one unit.
+    pub visitors_per_unit: u32,
+}
+
+/// Questions to a running back-end before the first sale, one after the other.
+pub trait LiveCheck: Send {
+    /// The next question; `None` at the end.
+    fn next(&mut self, cx: &Context<'_>) -> Option<Call>;
+    /// The answer to it.
+    fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>);
+    /// There was none.
+    fn unanswered(&mut self, why: &str);
+    /// What was found.
+    fn findings(&self) -> &[LiveFinding];
+}
+
+/// Something that a check against the running system found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveFinding {
+    /// It works, and should not stay.
+    pub warning: bool,
+    /// What is wrong.
+    pub sentence: String,
+}
+
 /// What a back-end tells by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendEvent {
@@ -834,6 +868,16 @@ pub trait Backend: Send + Sync {
         _booking: &'a Booking,
         _resumed: bool,
     ) -> Option<Box<dyn Conversation + 'a>> {
+        None
+    }
+
+    /// A check against the running system; `holds` says that a place may be held and released for it.
+    fn live_check<'a>(
+        &'a self,
+        _products: &'a [LiveProduct<'a>],
+        _holds: bool,
+        _nonce: [u8; 16],
+    ) -> Option<Box<dyn LiveCheck + 'a>> {
         None
     }
 

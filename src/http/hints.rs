@@ -20,9 +20,8 @@ pub async fn receive(
     Path((backend, secret)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let not_found = || {
-        Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address").into_response()
-    };
+    let not_found =
+        || Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this address").into_response();
     let Some(backend) = shared.engine.running().registry.backend(&BackendId::new(backend)) else { return not_found() };
     // Read before the secret is looked at, so that a guess takes as long as a hit.
     let body = match incoming_body::read(request.into_body(), HINT_BYTES_MAX).await {
@@ -43,7 +42,8 @@ pub async fn receive(
         Hinted::Followed => "followed",
         Hinted::TooSoon => "too_soon",
     };
-    metrics::counter!("ticketbridge_hints_total", "backend" => backend.id.to_string(), "outcome" => outcome).increment(1);
+    metrics::counter!("ticketbridge_hints_total", "backend" => backend.id.to_string(), "outcome" => outcome)
+        .increment(1);
     tracing::info!(backend = %backend.id, outcome, "a hint was taken");
     StatusCode::NO_CONTENT.into_response()
 }

@@ -1,15 +1,17 @@
 //! A ticketing system that speaks OCTO: one booking there for one booking here, whatever is lost on the way. Judged by the supplier's books.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use http::Method;
 use serde_json::json;
 use ticketbridge::sandbox::octo::{Books, RepeatedReserve, Status};
+use ticketbridge::sandbox::{SimOcto, SimOctoOptions, SimTime};
 use ticketbridge_core::Millis;
 use ticketbridge_core::order::{Order, TicketingState};
 
 use crate::support::partners::Outcome;
-use crate::support::{Ask, TestBridge, douyin};
+use crate::support::{Ask, CLIENT_SECRET, GATE_SECRET, TestBridge, douyin, read_files, write_file};
 
 const CALLBACK: &str = "/goodlife/v1/fulfilment/create/callback/";
 
@@ -80,7 +82,8 @@ async fn tickets_are_booked_confirmed_and_in_the_answer() {
     assert!(ticketing.backend_ref.as_deref().is_some_and(|name| name.starts_with("REF")));
     assert_eq!(live(&bridge, &order), 1);
     let calls = bridge.get("orders/douyin-main:V100/calls").await.expect(200).json();
-    let calls: Vec<&str> = calls["items"].as_array().expect("calls").iter().filter_map(|c| c["call"].as_str()).collect();
+    let calls: Vec<&str> =
+        calls["items"].as_array().expect("calls").iter().filter_map(|c| c["call"].as_str()).collect();
     for call in ["product", "availability", "reserve", "confirm"] {
         assert!(calls.contains(&call), "each call is on the record: {calls:?}");
     }
@@ -186,10 +189,9 @@ async fn no_room_is_no_error_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn what_the_supplier_made_of_it_is_compared_and_given_back() {
-    for set in [
-        (|books: &mut Books| books.switches.loses_units = 1) as fn(&mut Books),
-        |books| books.switches.test_mode = true,
-    ] {
+    for set in [(|books: &mut Books| books.switches.loses_units = 1) as fn(&mut Books), |books| {
+        books.switches.test_mode = true
+    }] {
         let bridge = start("").await;
         books(&bridge, set);
         booked(&bridge).await;
@@ -227,7 +229,11 @@ async fn a_refund_cancels_at_the_supplier_first_and_only_a_read_proves_it() {
             pass(&bridge, 4, Millis::seconds(20)).await;
             let order = order(&bridge).await;
             assert_eq!(live(&bridge, &order), 0, "{what}");
-            assert_eq!(order.booking.as_ref().or(order.past_bookings.last()).expect("a booking").ticketing.state, TicketingState::Cancelled, "{what}");
+            assert_eq!(
+                order.booking.as_ref().or(order.past_bookings.last()).expect("a booking").ticketing.state,
+                TicketingState::Cancelled,
+                "{what}"
+            );
         }
     }
 }
@@ -367,4 +373,44 @@ async fn one_hundred_bookings_after_an_outage_are_issued_once_each() {
         assert_eq!(order.booking.as_ref().expect("a booking").ticketing.state, TicketingState::Issued, "V{n}");
         assert_eq!(live(&bridge, &order), 1);
     }
+}
+
+/// `check` on a directory with a supplier of its own, by the built program.
+async fn check(supplier: &SimOcto, key: &str, product: &str, flag: &str) -> (bool, String) {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let mut files = BTreeMap::new();
+    read_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/config/example"), "", &mut files);
+    let backend = BACKEND.replace("https://supplier.example/octo", &supplier.base_url());
+    files.insert("backends/ventrata.toml".to_owned(), backend);
+    let products = files.get_mut("products/lakeside.toml").expect("the products");
+    *products = products.replace(
+        r#"{ mode = "backend", backend = "gate", product = "P-778" }"#,
+        &format!(r#"{{ mode = "backend", backend = "ventrata", product = "{product}" }}"#),
+    );
+    for (name, text) in &files {
+        write_file(&directory.path().join(name), text);
+    }
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
+    command.args(["check", flag, "--config"]).arg(directory.path());
+    command.env("TICKETBRIDGE_DATA_KEY", "VGhpcyBpcyBhIGtleSBmb3IgdGVzdHMsIDMyIGJ5dGU=").env("OCTO_KEY", key);
+    command.env("TICKETBRIDGE_OPS_TOKEN", "an-admin-token-for-tests").env("DOUYIN_SECRET", CLIENT_SECRET);
+    let output = command.env("GATE_SECRET", GATE_SECRET).output().await.expect("the program runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_is_checked_against_the_running_supplier() {
+    let supplier = SimOcto::start(SimOctoOptions::usual("octo-key", SimTime::new(1.0))).await.expect("a supplier");
+    let (good, said) = check(&supplier, "octo-key", "LAKE/DEFAULT", "--live").await;
+    assert!(good, "{said}");
+    assert_eq!(supplier.with_books(|books| books.all().count()), 0, "nothing is changed there");
+    let (good, said) = check(&supplier, "octo-key", "LAKE", "--live-hold").await;
+    assert!(good, "{said}");
+    let held = supplier.with_books(|books| books.all().map(|(_, booked)| booked.status).collect::<Vec<_>>());
+    assert_eq!(held, [Status::Cancelled], "held for a moment, and released");
+    let (good, said) = check(&supplier, "octo-key", "POND", "--live").await;
+    assert!(!good && said.contains("ventrata: product LP-B2: the supplier does not know the product POND"), "{said}");
+    let (good, said) = check(&supplier, "a-withdrawn-key", "LAKE", "--live").await;
+    assert!(!good && said.contains("ventrata: the key is not accepted"), "{said}");
 }

@@ -180,9 +180,9 @@ impl Books {
             return refuse(400, "INVALID_OPTION_ID");
         }
         let Some(date) = body["localDateStart"].as_str() else { return refuse(400, "BAD_REQUEST") };
-        let wanted = body["units"].as_array().map_or(1, |units| {
-            units.iter().filter_map(|unit| unit["quantity"].as_u64()).sum::<u64>()
-        });
+        let wanted = body["units"]
+            .as_array()
+            .map_or(1, |units| units.iter().filter_map(|unit| unit["quantity"].as_u64()).sum::<u64>());
         let room = self.room(date);
         let fits = u64::try_from(room).unwrap_or(0) >= wanted.max(1);
         let slot = |time: &&str| {
@@ -335,7 +335,8 @@ fn supplier() -> Value {
 }
 
 fn utc(ms: i64) -> String {
-    chrono::DateTime::from_timestamp_millis(ms).map_or_else(String::new, |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+    chrono::DateTime::from_timestamp_millis(ms)
+        .map_or_else(String::new, |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
 /// The dates of a range, both ends included; at most 100.

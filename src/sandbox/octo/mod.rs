@@ -4,7 +4,7 @@
 mod books;
 mod serve;
 
-pub use books::{Booked, Books, Status};
+pub use books::{Booked, Books, OPTION, PRODUCT, Status, UNIT};
 pub use serve::{Fault, SimOcto, SimOctoOptions};
 
 use serde_json::{Value, json};
