@@ -105,7 +105,11 @@ fn rules() -> RuleSnapshot {
             name: "Lakeside Park, visit".into(),
             visitors_per_unit: 2,
             confirm: Confirmation::Auto,
-            ticketing: product::Ticketing::Backend { backend: BackendId::new("gate"), product: "P-778".into() },
+            ticketing: product::Ticketing::Backend {
+                backend: BackendId::new("gate"),
+                product: "P-778".into(),
+                terms: Default::default(),
+            },
             ticketing_deadline: Millis::minutes(10),
             ticketing_warn_before: Millis::minutes(5),
             valid_days_after: 0,

@@ -11,6 +11,7 @@ pub mod douyin;
 mod fat_events;
 pub mod kakao;
 mod objects;
+pub mod octo;
 pub mod reading;
 mod rewrites;
 pub mod settings;
@@ -24,7 +25,7 @@ use ticketbridge_core::port::{BackendKind, ChannelKind};
 pub static CHANNELS: &[ChannelKind] = &[douyin::KIND, kakao::KIND, tripstore::KIND];
 
 /// Every kind of back-end.
-pub static BACKENDS: &[BackendKind] = &[code_pool::KIND, ticketing_http::KIND];
+pub static BACKENDS: &[BackendKind] = &[code_pool::KIND, octo::KIND, ticketing_http::KIND];
 
 #[cfg(test)]
 mod cases;

@@ -3,7 +3,7 @@
 use http::Uri;
 use serde_json::Value;
 use ticketbridge_core::port::SettingsProblem;
-use ticketbridge_core::time::Millis;
+use ticketbridge_core::time::{Millis, TimeZone};
 
 use crate::standard_webhooks::{Secret, Secrets};
 
@@ -33,8 +33,10 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// A value by its key; a dot leads into a table.
     fn get(&self, key: &str) -> Option<&'a Value> {
-        self.table.get(key).filter(|value| !value.is_null())
+        let found = key.split('.').try_fold(self.table, |table, step| table.get(step))?;
+        Some(found).filter(|value| !value.is_null())
     }
 
     /// A value that must be there; `mend` says what to write.
@@ -55,6 +57,82 @@ impl<'a> Settings<'a> {
             self.problem(key, format!("{value} is not one of {list}"), format!("write one of {list}"));
         }
         known.copied()
+    }
+
+    /// One word of `words`; the first when nothing is said.
+    pub fn word_or(&mut self, key: &str, words: &[&'static str]) -> &'static str {
+        let default = words.first().copied().unwrap_or_default();
+        if self.get(key).is_none() { default } else { self.word(key, words).unwrap_or(default) }
+    }
+
+    /// Some of `known`, at least one; `None` when nothing is said.
+    pub fn words(&mut self, key: &str, known: &[&'static str]) -> Option<Vec<&'static str>> {
+        let said = self.texts(key)?;
+        let mut words = Vec::with_capacity(said.len());
+        for (index, text) in said.iter().enumerate() {
+            match known.iter().find(|word| *word == text) {
+                Some(word) => words.push(*word),
+                None => {
+                    let list = known.join(" | ");
+                    self.problem(format!("{key}.{index}"), format!("`{text}` is not one of {list}"), "take it out");
+                }
+            }
+        }
+        if said.is_empty() {
+            self.problem(key, "the list is empty", "name at least one, or leave the list out");
+        }
+        Some(words)
+    }
+
+    /// A list of texts; `None` when nothing is said.
+    pub fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let value = self.get(key)?;
+        let texts = value.as_array().map(|all| all.iter().map(|one| one.as_str().map(str::to_owned)));
+        let texts: Option<Vec<String>> = texts.and_then(Iterator::collect);
+        if texts.is_none() {
+            self.problem(key, format!("{value} is not a list of texts"), "write [\"one\", \"two\"]");
+        }
+        texts
+    }
+
+    /// A text that must be there and not empty. It may be a secret, so no problem shows it.
+    pub fn text(&mut self, key: &str, mend: &str) -> Option<&'a str> {
+        let value = self.required(key, mend)?;
+        let text = value.as_str().map(str::trim).filter(|text| !text.is_empty());
+        if text.is_none() {
+            self.problem(key, "it is empty, or no text", mend);
+        }
+        text
+    }
+
+    /// A text that may be left out. It may be a secret, so no problem shows it.
+    pub fn optional_text(&mut self, key: &str) -> Option<&'a str> {
+        self.get(key)?;
+        self.text(key, "write a text, or leave it out")
+    }
+
+    /// Yes or no; no when nothing is said.
+    pub fn flag(&mut self, key: &str) -> bool {
+        let Some(value) = self.get(key) else { return false };
+        let flag = value.as_bool();
+        if flag.is_none() {
+            self.problem(key, format!("{value} is neither true nor false"), "write true or false, without quotes");
+        }
+        flag.unwrap_or(false)
+    }
+
+    /// A zone of the world's time, by its IANA name.
+    pub fn time_zone(&mut self, key: &str) -> Option<TimeZone> {
+        let value = self.get(key)?;
+        let zone = value.as_str().and_then(TimeZone::parse);
+        if zone.is_none() {
+            self.problem(
+                key,
+                format!("{value} is not a time zone"),
+                "write an IANA name, for example \"Europe/Paris\"",
+            );
+        }
+        zone
     }
 
     /// A whole number of zero or more, or `default`.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use ticketbridge_core::effect::{Effect, StockKey};
 use ticketbridge_core::limits::BOOKING_DAYS_AHEAD_MAX;
 use ticketbridge_core::port::{CallResult, Context};
-use ticketbridge_core::product::{BookingProduct, StockFrom, Ticketing};
+use ticketbridge_core::product::{BackendTerms, BookingProduct, StockFrom, Ticketing};
 use ticketbridge_core::{ChannelId, Date, Millis, OrderId, ProductCode, TimeZone, UnixMillis};
 use ticketbridge_store::{NewJob, OrderFilter, PageRequest, StoreError, ToldStock, Tx};
 
@@ -60,14 +60,14 @@ impl Worker {
     }
 
     async fn refresh_dates(&self, product: &BookingProduct, from: Date, to: Date) -> Result<u64, StoreError> {
-        let Ticketing::Backend { backend, product: name } = &product.ticketing else { return Ok(0) };
+        let Ticketing::Backend { backend, product: name, terms } = &product.ticketing else { return Ok(0) };
         let opens = |date: &Date| product.calendar_on(*date).is_some();
         let dates: Vec<Date> = (0..=to.days_since(from)).map(|day| from.plus_days(day)).filter(opens).collect();
         let (Some(first), Some(last)) = (dates.first().copied(), dates.last().copied()) else { return Ok(0) };
         let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(0) };
         let taken = self.engine.store().stock_taken(&product.code, first, last).await?;
         let not_there_yet = self.not_there_yet(product, first, last).await?;
-        let days = match self.ask_availability(&backend, name, first, last).await {
+        let days = match self.ask_availability(&backend, (name, terms), first, last).await {
             Ok(days) => days,
             Err(why) => {
                 metrics::counter!("ticketbridge_availability_failed_total", "backend" => backend.id.to_string())
@@ -106,7 +106,7 @@ impl Worker {
     async fn ask_availability(
         &self,
         backend: &RegisteredBackend,
-        product: &str,
+        (product, terms): (&str, &BackendTerms),
         from: Date,
         to: Date,
     ) -> Result<Vec<(Date, Option<i64>)>, String> {
@@ -114,7 +114,8 @@ impl Worker {
         let nonce = self.engine.ids().nonce();
         let id = format!("dlv_{:032x}", self.engine.ids().seed().0);
         let cx = Context { now, nonce, delivery_id: &id, access_token: None, attempt: 1 };
-        let call = backend.backend.availability_call(product, from, to, &cx).map_err(|error| error.to_string())?;
+        let call =
+            backend.backend.availability_call(product, terms, from, to, &cx).map_err(|error| error.to_string())?;
         let limits = CallLimits { timeout: backend.timeout, at_most: CALL_MAX };
         let response = self.transport.send(&call, limits).await.map_err(|error| error.to_string())?;
         match backend.backend.read_availability(product, &response) {

@@ -50,6 +50,12 @@ enum Command {
         /// Explain a requirement instead, for example DY-03
         #[arg(long, value_name = "ID")]
         explain: Option<String>,
+        /// Ask the configured back-ends as well, where they can be asked; nothing is changed there
+        #[arg(long)]
+        live: bool,
+        /// The same, and hold one place at each for a moment
+        #[arg(long)]
+        live_hold: bool,
     },
     /// Write a commented starter configuration that passes `check`
     Init {
@@ -106,7 +112,10 @@ pub fn run(arguments: Cli) -> ExitCode {
             in_runtime(demo::run(if keep { demo::Afterwards::Stay } else { demo::Afterwards::Leave }))
         }
         Command::Sandbox(arguments) => in_runtime(sandbox::sandbox(arguments)),
-        Command::Check { config, explain } => check::check(&config, explain.as_deref()),
+        Command::Check { config, explain: None, live, live_hold } if live || live_hold => {
+            in_runtime(check::live(config, live_hold))
+        }
+        Command::Check { config, explain, .. } => check::check(&config, explain.as_deref()),
         Command::Init { directory, korea } => {
             let channels = if korea { demo::directory::Channels::WithKorea } else { demo::directory::Channels::Douyin };
             init::init(&directory, channels)

@@ -5,6 +5,7 @@ mod belief;
 pub mod caller;
 pub mod door;
 pub mod health;
+pub mod hints;
 mod incoming_body;
 mod nesting;
 pub mod ops;
@@ -88,6 +89,7 @@ pub fn router(shared: Shared) -> Router {
     let routes = Router::new()
         .route("/channels/{channel}/{call}", any(webhook::receive))
         .route("/backends/{backend}/events", post(backend_events::receive))
+        .route("/backends/{backend}/hints/{secret}", post(hints::receive))
         .merge(ops::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));

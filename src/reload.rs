@@ -65,6 +65,9 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
     if let Err(error) = note_currencies(shared.engine.store(), &now.config).await {
         crate::worker::log_trouble("the currencies of the credit accounts could not be noted", &error);
     }
+    if let Err(error) = shared.worker.try_keys_again().await {
+        crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
+    }
     warn_of_waiting(shared).await;
     Ok(version)
 }

@@ -76,6 +76,9 @@ async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
 
 /// What is not left to the clock alone: a service that is started anew every night would never come to it.
 pub async fn at_start(shared: &Shared) {
+    if let Err(error) = shared.worker.try_keys_again().await {
+        crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
+    }
     run(shared, Task::ForgetGuests).await;
 }
 
@@ -96,10 +99,12 @@ enum Task {
     ForgetGuests,
     /// Ask back-ends what is left.
     Availability,
+    /// Ask back-ends that do not tell whether guests have come.
+    Watch,
 }
 
 impl Task {
-    const ALL: [Task; 7] = [
+    const ALL: [Task; 8] = [
         Task::Purge,
         Task::Reconcile,
         Task::Follow,
@@ -107,6 +112,7 @@ impl Task {
         Task::CheckCredit,
         Task::ForgetGuests,
         Task::Availability,
+        Task::Watch,
     ];
 
     fn name(self) -> &'static str {
@@ -118,6 +124,7 @@ impl Task {
             Task::CheckCredit => "check_credit",
             Task::ForgetGuests => "forget_guests",
             Task::Availability => "availability",
+            Task::Watch => "watch",
         }
     }
     /// Second, minute, hour, day, month, weekday.
@@ -131,6 +138,7 @@ impl Task {
             Task::CheckCredit => "29 52 * * * *",
             Task::ForgetGuests => "53 11 * * * *",
             Task::Availability => "5 */10 * * * *",
+            Task::Watch => "33 * * * * *",
         }
     }
     /// How much was done.
@@ -150,6 +158,7 @@ impl Task {
                 Ok(shared.engine.forget_as_wished().await? + shared.engine.forget_old_guests().await?)
             }
             Task::Availability => Ok(shared.worker.refresh_availability().await?),
+            Task::Watch => shared.worker.watch_for_use().await,
         }
     }
 }

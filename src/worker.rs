@@ -4,6 +4,7 @@
 mod backend_call;
 mod breaker;
 mod channel_call;
+mod conversation;
 mod deadlines;
 mod decrypt;
 pub mod lanes;
@@ -14,6 +15,7 @@ mod settle;
 mod stock;
 mod taken;
 pub mod tokens;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +46,7 @@ pub struct Worker {
     pub(crate) swept: Arc<Swept>,
     held: Arc<Held>,
     strays: Arc<Mutex<Vec<String>>>,
+    pub(crate) watched: Arc<watch::Watched>,
 }
 
 /// Until when each channel's list of changes was read; of this process alone, since a list may be read twice.
@@ -78,6 +81,7 @@ impl Worker {
             swept: Arc::default(),
             held: Arc::default(),
             strays: Arc::default(),
+            watched: Arc::default(),
         }
     }
 

@@ -4,7 +4,8 @@ use ticketbridge_core::command::{NewTicket, TicketFacts};
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::order::{Booking, Order, Ticket, TicketKind, TicketingState};
 use ticketbridge_core::port::{
-    Backend, BackendKind, BackendSpec, BackendStep, Built, CallResult, Context, EncodeError, HttpResponse,
+    Backend, BackendKind, BackendSpec, BackendStep, BackendTable, Built, CallResult, CodeMaker, Context, EncodeError,
+    HttpResponse, RedemptionNews,
 };
 
 use crate::settings::Settings;
@@ -29,15 +30,29 @@ impl CodePool {
         let word = settings.word("kind", &["code", "qr"]);
         let low_water = settings.count("low_water", LOW_WATER_DEFAULT);
         let word = settings.finish(word)?;
+        let table = BackendTable {
+            hold: false,
+            async_issue: false,
+            code_maker: CodeMaker::Pool,
+            partial_cancel: false,
+            audited_cancel: false,
+            cancel_after_use: true,
+            resend: false,
+            lookup_by_reference: true,
+            redemption: RedemptionNews::Manual,
+            price_check: false,
+        };
         let spec = BackendSpec {
             issue_is_idempotent: true,
             can_query: true,
             can_push: false,
             has_availability: false,
-            capabilities: serde_json::json!({
+            table,
+            watch: None,
+            capabilities: table.shown(serde_json::json!({
                 "issue": true, "query": true, "cancel": true, "push": false, "availability": false,
                 "kind": word, "low_water": low_water,
-            }),
+            })),
         };
         let kind = if word == "qr" { TicketKind::Qr } else { TicketKind::Code };
         Ok(Box::new(Self { id: id.to_owned(), kind, spec }))

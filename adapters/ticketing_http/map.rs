@@ -169,7 +169,7 @@ fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
         (Some("issued"), TicketOp::Cancel) => Err(Unusable::new("state", "the tickets still stand")),
         (Some("issued"), TicketOp::Issue | TicketOp::Query) => issued(answer.backend_ref, answer.tickets),
         (Some("pending"), TicketOp::Issue | TicketOp::Query) => {
-            Ok(TicketFacts::Pending { backend_ref: reference(answer.backend_ref, "backend_ref")? })
+            Ok(TicketFacts::Pending { backend_ref: reference(answer.backend_ref, "backend_ref")?, look_after: None })
         }
         (Some("refused"), TicketOp::Issue | TicketOp::Query) => Ok(TicketFacts::Refused { reason }),
         (Some("redeemed" | "used"), TicketOp::Query | TicketOp::Issue) => {

@@ -12,9 +12,10 @@ use ticketbridge_core::command::TicketFacts;
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{
-    AuthError, Backend, BackendEvent, BackendKind, BackendSpec, BackendStep, Built, CalendarDay, Call, CallResult,
-    Context, DecodeError, EncodeError, HttpResponse, RawRequest, Verified,
+    AuthError, Backend, BackendEvent, BackendKind, BackendSpec, BackendStep, BackendTable, Built, CalendarDay, Call,
+    CallResult, CodeMaker, Context, DecodeError, EncodeError, HttpResponse, RawRequest, RedemptionNews, Verified,
 };
+use ticketbridge_core::product::BackendTerms;
 use ticketbridge_core::time::{Date, Millis};
 
 use crate::address::Address;
@@ -52,14 +53,28 @@ impl TicketingHttp {
         let secrets = settings.webhook_secrets("secret");
         let timeout = settings.duration("timeout", TIMEOUT_MAX);
         let (base_url, secrets) = settings.finish(base_url.zip(secrets))?;
+        let table = BackendTable {
+            hold: false,
+            async_issue: true,
+            code_maker: CodeMaker::Backend,
+            partial_cancel: false,
+            audited_cancel: true,
+            cancel_after_use: false,
+            resend: false,
+            lookup_by_reference: true,
+            redemption: RedemptionNews::Pushed,
+            price_check: false,
+        };
         let spec = BackendSpec {
             issue_is_idempotent: true,
             can_query: true,
             can_push: true,
             has_availability: true,
-            capabilities: serde_json::json!({
+            table,
+            watch: None,
+            capabilities: table.shown(serde_json::json!({
                 "issue": true, "query": true, "cancel": true, "push": true, "availability": true,
-            }),
+            })),
         };
         Ok(Box::new(Self { base_url, secrets, timeout, spec }))
     }
@@ -120,7 +135,14 @@ impl Backend for TicketingHttp {
         map::event(key.ok_or_else(|| DecodeError::new("webhook-id", "it is missing"))?, request.body())
     }
 
-    fn availability_call(&self, product: &str, from: Date, to: Date, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    fn availability_call(
+        &self,
+        product: &str,
+        _: &BackendTerms,
+        from: Date,
+        to: Date,
+        cx: &Context<'_>,
+    ) -> Result<Call, EncodeError> {
         let at = Address::at(&self.base_url).path("/availability").query("product", product);
         let at = at.query("from", &from.to_string()).query("to", &to.to_string());
         self.call(Method::GET, at, Bytes::new(), cx)

@@ -263,7 +263,7 @@ fn an_events_id_has_a_limit() {
 #[test]
 fn availability_is_asked_and_read() {
     let (from, to) = (Date::parse("2026-12-01").unwrap(), Date::parse("2026-12-03").unwrap());
-    let call = gate().availability_call("P 7&8", from, to, &fixture::context()).unwrap();
+    let call = gate().availability_call("P 7&8", &Default::default(), from, to, &fixture::context()).unwrap();
     assert_eq!(call.method, Method::GET);
     assert_eq!(call.url, "https://tickets.example/bridge/availability?product=P%207%268&from=2026-12-01&to=2026-12-03");
     let read = |status: u16, body: &str| {

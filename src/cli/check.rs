@@ -2,11 +2,18 @@
 
 use std::process::ExitCode;
 
-use ticketbridge_core::TimeZone;
+use std::sync::Arc;
 
-use crate::cli::{ConfigDir, fail, say};
-use crate::clock::{Clock as _, SystemClock};
-use crate::config;
+use ticketbridge_core::port::{Context, LiveFinding, LiveProduct};
+use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::{Millis, TimeZone};
+
+use crate::app::address_policy;
+use crate::cli::{ConfigDir, fail, say, serve};
+use crate::clock::{Clock, Ids as _, SystemClock, SystemIds};
+use crate::config::{self, Config};
+use crate::registry::{RegisteredBackend, Registry};
+use crate::transport::{CallLimits, HttpTransport, Transport as _};
 
 pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
     if let Some(id) = explain {
@@ -24,4 +31,71 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
     let report = config::check::report(&config.directory, TimeZone::SHANGHAI.date_of(SystemClock::new().now()));
     say(&report);
     if report.is_usable() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Time for one question of a live check.
+const QUESTION_MAX: Millis = Millis::seconds(30);
+
+/// `check --live`: the files first, then the back-ends that can be asked. Warnings leave the exit code 0.
+pub(super) async fn live(directory: ConfigDir, holds: bool) -> ExitCode {
+    let files = check(&directory, None);
+    if files != ExitCode::SUCCESS {
+        return files;
+    }
+    let config = match serve::load(&directory) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let registry = match Registry::build(&config) {
+        Ok(registry) => registry,
+        Err(error) => return fail(error),
+    };
+    let transport = match HttpTransport::new(config.delivery.connect_timeout, address_policy(&config)) {
+        Ok(transport) => transport,
+        Err(error) => return fail(error),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let nonce = SystemIds::new(clock.clone()).nonce();
+    let mut wrong = 0;
+    for backend in registry.backends() {
+        for finding in ask(&config, backend, &transport, (clock.as_ref(), nonce), holds).await {
+            let kind = if finding.warning { "warning: " } else { "" };
+            say(format_args!("{}: {kind}{}", backend.id, finding.sentence));
+            wrong += usize::from(!finding.warning);
+        }
+    }
+    if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+/// Asks one back-end everything that it can be asked.
+async fn ask(
+    config: &Config,
+    backend: &RegisteredBackend,
+    transport: &HttpTransport,
+    (clock, nonce): (&dyn Clock, [u8; 16]),
+    holds: bool,
+) -> Vec<LiveFinding> {
+    let products: Vec<LiveProduct<'_>> = config
+        .bookings
+        .values()
+        .filter_map(|booking| match &booking.ticketing {
+            Ticketing::Backend { backend: named, product, terms } if *named == backend.id => Some(LiveProduct {
+                code: booking.code.as_str(),
+                product,
+                terms,
+                visitors_per_unit: booking.visitors_per_unit,
+            }),
+            Ticketing::Backend { .. } | Ticketing::CodePool { .. } | Ticketing::None => None,
+        })
+        .collect();
+    let Some(mut talk) = backend.backend.live_check(&products, holds, nonce) else { return Vec::new() };
+    let limits = CallLimits { timeout: backend.timeout, at_most: QUESTION_MAX };
+    loop {
+        let cx = Context { now: clock.now(), nonce, delivery_id: "", access_token: None, attempt: 1 };
+        let Some(call) = talk.next(&cx) else { return talk.findings().to_vec() };
+        match transport.send(&call, limits).await {
+            Ok(response) => talk.answered(&response, &cx),
+            Err(error) => talk.unanswered(&error.to_string()),
+        }
+    }
 }

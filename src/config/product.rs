@@ -1,10 +1,13 @@
 //! `products/*.toml`: vouchers and visits. What concerns one product alone is checked here, the rest in `cross.rs`.
 
+use std::collections::BTreeMap;
+
 use ticketbridge_core::limits::{AMOUNT_MAX, BOOKING_DAYS_AHEAD_MAX, QUANTITY_MAX, VISITORS_MAX};
 use ticketbridge_core::personal::DocumentType;
 use ticketbridge_core::product::{
-    AdvanceRule, BookingLimits, BookingProduct, CalendarRange, Cancellation, Confirmation, DateRange, Fee, FeeTier,
-    GuestField, GuestRule, GuestsWho, OverduePolicy, Sex, StockFrom, Ticketing, VoucherProduct,
+    AdvanceRule, BackendTerms, BookingLimits, BookingProduct, CalendarRange, Cancellation, Confirmation, DateRange,
+    Fee, FeeTier, GuestField, GuestRule, GuestsWho, OverduePolicy, RedeemWhen, Sex, Slot, StockFrom, Ticketing,
+    VoucherProduct,
 };
 use ticketbridge_core::{BackendId, Millis, ProductCode};
 
@@ -198,19 +201,57 @@ fn ticketing(value: Value<'_>) -> Option<Ticketing> {
     let ticketing = match table.must("mode", |value| value.word(&modes)) {
         Some(Mode::Backend) => {
             let names = (table.must("backend", Value::text), table.must("product", Value::text));
-            names.0.zip(names.1).map(|(backend, product)| Ticketing::Backend { backend: BackendId(backend), product })
+            let terms = backend_terms(&table);
+            let backend = |(backend, product)| Ticketing::Backend { backend: BackendId(backend), product, terms };
+            names.0.zip(names.1).map(backend)
         }
         Some(Mode::CodePool) => {
             table.must("pool", Value::text).map(|pool| Ticketing::CodePool { pool: BackendId(pool) })
         }
         Some(Mode::None) => Some(Ticketing::None),
         None => {
-            ["backend", "product", "pool"].into_iter().for_each(|key| table.expect_key(key));
+            let known = ["backend", "product", "pool", "option", "units", "slot", "redeem_when"];
+            known.into_iter().for_each(|key| table.expect_key(key));
             None
         }
     };
     table.finish();
     ticketing
+}
+
+/// How a booking becomes one of a back-end with options, kinds of units and times of its own.
+fn backend_terms(table: &Table<'_>) -> BackendTerms {
+    let option = table.opt("option", Value::text);
+    let units = table.opt("units", |value| {
+        let units = value.table()?;
+        let read = |key: &str| Some((key.to_owned(), units.peek(key)?.text()?));
+        units.keys().map(read).collect::<Option<BTreeMap<String, String>>>()
+    });
+    let slot = table.opt("slot", slot);
+    let redeem_when =
+        table.opt("redeem_when", |value| value.word(&[("all", RedeemWhen::All), ("any", RedeemWhen::Any)]));
+    BackendTerms {
+        option,
+        units: units.unwrap_or_default(),
+        slot: slot.unwrap_or_default(),
+        redeem_when: redeem_when.unwrap_or_default(),
+    }
+}
+
+fn slot(value: Value<'_>) -> Option<Slot> {
+    let (again, text) = (value.clone(), value.text()?);
+    match text.as_str() {
+        "only" => Some(Slot::Only),
+        "first" => Some(Slot::First),
+        "channel" => again.wrong(
+            "is \"channel\", and no channel here tells the time of a visit",
+            "write only, first, or a time as \"10:00\"",
+        ),
+        _ => {
+            let minutes = again.minute_of_day()?;
+            Some(Slot::At(format!("{:02}:{:02}", minutes / 60, minutes % 60)))
+        }
+    }
 }
 
 fn deadline(table: &Table<'_>) -> (Millis, Millis) {

@@ -9,7 +9,7 @@ use crate::money::{LedgerEntry, PaymentMode};
 use crate::order::{CancelReason, OrderKind, RefundKind, RefundSource, TicketKind, TicketRequest};
 use crate::personal::Person;
 use crate::product::{Currency, RuleSnapshot};
-use crate::time::{Date, UnixMillis};
+use crate::time::{Date, Millis, UnixMillis};
 
 /// Which products a channel's product id names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,6 +115,9 @@ pub enum TicketFacts {
     Pending {
         /// The back-end's own number.
         backend_ref: Option<String>,
+        /// When to ask again; `None` leaves it to us.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        look_after: Option<Millis>,
     },
     /// The tickets exist.
     Issued {

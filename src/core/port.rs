@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use serde::Serialize;
 
 use crate::command::{Command, RequestBooking, Sale, TicketFacts};
 use crate::effect::{Report, TicketOp};
@@ -15,7 +16,7 @@ use crate::id::{BookingId, ExternalId};
 use crate::mirror::Snapshot;
 use crate::order::{Booking, Order};
 use crate::personal::Person;
-use crate::product::ChannelRules;
+use crate::product::{BackendTerms, ChannelRules};
 use crate::rejection::Rejection;
 use crate::time::{Date, Millis, UnixMillis};
 
@@ -661,8 +662,90 @@ pub struct BackendSpec {
     pub can_push: bool,
     /// It knows what is left of a date.
     pub has_availability: bool,
-    /// What it can do, for `GET /ops/v1/backends`.
+    /// What it can do, as rules ask for it.
+    pub table: BackendTable,
+    /// When it is asked whether guests have come; `None` where it tells, or cannot be asked.
+    pub watch: Option<WatchPlan>,
+    /// The same and more, for `GET /ops/v1/backends`.
     pub capabilities: serde_json::Value,
+}
+
+/// When a back-end that does not tell of visits is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchPlan {
+    /// Once in this time on the days on which a ticket admits.
+    pub every: Millis,
+    /// From so long before the first of them.
+    pub from_before: Millis,
+    /// Until so long after the last of them; then once a day for one day more.
+    pub until_after: Millis,
+}
+
+/// Why a hint is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HintError {
+    /// The back-end has no address for hints, or another one.
+    WrongAddress,
+    /// It does not say what it is about.
+    AboutNothing,
+}
+
+/// What a back-end can do: asked by rules instead of its adapter's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BackendTable {
+    /// It keeps a place before it is bought.
+    pub hold: bool,
+    /// It may answer an issue with "later".
+    pub async_issue: bool,
+    /// Who makes the codes.
+    pub code_maker: CodeMaker,
+    /// Some units of a booking can be cancelled.
+    pub partial_cancel: bool,
+    /// A person there decides on a cancellation.
+    pub audited_cancel: bool,
+    /// What was used can be cancelled.
+    pub cancel_after_use: bool,
+    /// It can send the ticket to the guest again.
+    pub resend: bool,
+    /// A reservation can be found by our number.
+    pub lookup_by_reference: bool,
+    /// How a redemption becomes known.
+    pub redemption: RedemptionNews,
+    /// It tells prices that can be compared with ours.
+    pub price_check: bool,
+}
+
+/// Who makes a ticket's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CodeMaker {
+    /// The back-end.
+    Backend,
+    /// We draw it from codes that were loaded beforehand.
+    Pool,
+}
+
+/// How a redemption becomes known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedemptionNews {
+    /// The back-end tells.
+    Pushed,
+    /// It is asked.
+    Polled,
+    /// Only a person tells.
+    Manual,
+}
+
+impl BackendTable {
+    /// The table for people, with what else an adapter has to say of itself.
+    pub fn shown(&self, more: serde_json::Value) -> serde_json::Value {
+        let mut shown = serde_json::to_value(self).unwrap_or_default();
+        if let (Some(all), serde_json::Value::Object(more)) = (shown.as_object_mut(), more) {
+            all.extend(more);
+        }
+        shown
+    }
 }
 
 /// How an operation is carried out.
@@ -681,6 +764,72 @@ pub enum BackendStep {
     },
     /// Nothing needs doing; this is the result.
     Already(TicketFacts),
+}
+
+/// An operation that takes several calls: each answer decides the next one. It keeps nothing beyond one attempt: whoever begins again
+/// asks the back-end how things stand.
+pub trait Conversation: Send {
+    /// What comes next.
+    ///
+    /// # Errors
+    /// What cannot be written; then the conversation is over.
+    fn next(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError>;
+    /// The answer to the last call.
+    fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>);
+    /// There was none.
+    fn unanswered(&mut self, silence: Silence);
+}
+
+/// The next step of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// A call, and its name among the order's calls.
+    Call(&'static str, Call),
+    /// It is over.
+    End(CallResult<TicketFacts>),
+}
+
+/// A call that brought no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// It certainly never arrived.
+    NotSent(String),
+    /// Perhaps it did.
+    Unknown(String),
+}
+
+/// A product of ours that a back-end issues, for a check against the running system.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveProduct<'a> {
+    /// Our code of it.
+    pub code: &'a str,
+    /// Its name there.
+    pub product: &'a str,
+    /// What else is configured of it.
+    pub terms: &'a BackendTerms,
+    /// Visitors of one unit.
+    pub visitors_per_unit: u32,
+}
+
+/// Questions to a running back-end before the first sale, one after the other.
+pub trait LiveCheck: Send {
+    /// The next question; `None` at the end.
+    fn next(&mut self, cx: &Context<'_>) -> Option<Call>;
+    /// The answer to it.
+    fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>);
+    /// There was none.
+    fn unanswered(&mut self, why: &str);
+    /// What was found.
+    fn findings(&self) -> &[LiveFinding];
+}
+
+/// Something that a check against the running system found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveFinding {
+    /// It works, and should not stay.
+    pub warning: bool,
+    /// What is wrong.
+    pub sentence: String,
 }
 
 /// What a back-end tells by itself.
@@ -725,6 +874,42 @@ pub trait Backend: Send + Sync {
     /// Reads the answer to it. One that names another reservation than `booking` is [`CallResult::Astray`].
     fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts>;
 
+    /// The operation as a conversation, where one call does not do; [`Backend::step`] is not asked then. `resumed` says that an
+    /// earlier attempt may have left something behind.
+    fn conversation<'a>(
+        &'a self,
+        _op: TicketOp,
+        _order: &'a Order,
+        _booking: &'a Booking,
+        _resumed: bool,
+    ) -> Option<Box<dyn Conversation + 'a>> {
+        None
+    }
+
+    /// A check against the running system; `holds` says that a place may be held and released for it.
+    fn live_check<'a>(
+        &'a self,
+        _products: &'a [LiveProduct<'a>],
+        _holds: bool,
+        _nonce: [u8; 16],
+    ) -> Option<Box<dyn LiveCheck + 'a>> {
+        None
+    }
+
+    /// A push that nobody signs, at an address that ends in `secret`: what it is about, in the back-end's own words. It is a reason to
+    /// ask and nothing else.
+    fn hint(&self, _secret: &str, _body: &[u8]) -> Result<String, HintError> {
+        Err(HintError::WrongAddress)
+    }
+    /// The call that reads what a hint is about.
+    fn hint_call(&self, _about: &str, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+        Err(EncodeError::Unsupported("hints"))
+    }
+    /// Which booking of ours the answer is about.
+    fn read_hint(&self, _about: &str, _response: &HttpResponse) -> CallResult<BookingId> {
+        CallResult::Refused { code: "unsupported".into(), why: "this back-end gives no hints".into() }
+    }
+
     /// Checks who calls, on the bytes received.
     fn verify<'a>(&self, _raw: RawRequest<'a>, _cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
         Err(AuthError::Missing("a back-end that calls"))
@@ -737,6 +922,7 @@ pub trait Backend: Send + Sync {
     fn availability_call(
         &self,
         _product: &str,
+        _terms: &BackendTerms,
         _from: Date,
         _to: Date,
         _cx: &Context<'_>,

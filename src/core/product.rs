@@ -1,5 +1,7 @@
 //! What is sold, under which rules: the validated form of `config/products/*.toml`, and the snapshot that an order keeps.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BackendId, ProductCode};
@@ -59,6 +61,9 @@ pub enum Ticketing {
         backend: BackendId,
         /// The product's name there.
         product: String,
+        /// What else that back-end has to know of it.
+        #[serde(default, skip_serializing_if = "BackendTerms::is_plain")]
+        terms: BackendTerms,
     },
     /// They are drawn from a pool of codes loaded by ops; the pool is a back-end of its own.
     CodePool {
@@ -67,6 +72,51 @@ pub enum Ticketing {
     },
     /// None are needed: the visitors' documents, or the booking's number, admit.
     None,
+}
+
+/// How a booking of ours becomes one of a back-end that sells options, kinds of units and times of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BackendTerms {
+    /// The option of the product; `None` is its default one.
+    pub option: Option<String>,
+    /// Kinds of guests, and the unit that each of them is there. Without a kind the only entry applies.
+    pub units: BTreeMap<String, String>,
+    /// Which time of the day is meant.
+    pub slot: Slot,
+    /// When a booking of several units counts as used.
+    pub redeem_when: RedeemWhen,
+}
+
+impl BackendTerms {
+    /// Whether nothing beside the product's name is said.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Which of the times that a back-end offers on a day is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Slot {
+    /// There is only one; more are a mistake of the configuration.
+    #[default]
+    Only,
+    /// The earliest that has room.
+    First,
+    /// The one that begins at this local time, `HH:MM`.
+    At(String),
+}
+
+/// When a booking of several units counts as used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedeemWhen {
+    /// When all of them are.
+    #[default]
+    All,
+    /// When the first one is.
+    Any,
 }
 
 /// Who accepts a booking.

@@ -211,6 +211,17 @@ impl Store {
         rows.iter().map(|row| read_order(self.sealer(), row)).collect()
     }
 
+    /// Orders for visits that begin from `from` to `to`, whose guests have tickets and are not known to have come.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
+    pub async fn orders_with_tickets(&self, from: Date, to: Date) -> Result<Vec<Order>, StoreError> {
+        let sql = "SELECT id, document FROM orders WHERE visit_date >= ? AND visit_date <= ? \
+                   AND booking_state = 'confirmed' AND ticketing_state = 'issued'";
+        let rows = self.rows(sql, values![from.to_string(), to.to_string()]).await?;
+        rows.iter().map(|row| read_order(self.sealer(), row)).collect()
+    }
+
     /// The history of an order after event number `after_seq` (0 for all), oldest first, `limit` events at most.
     ///
     /// # Errors

@@ -39,6 +39,17 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Lets every partner go that `by` holds back; how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn resume_all(&self, by: &str, now: UnixMillis) -> Result<u64, StoreError> {
+        let sql = "UPDATE partner_pause SET paused = 0, changed_ms = ? WHERE paused = 1 AND changed_by = ?";
+        self.execute(sql, values![now.0, by]).await
+    }
+}
+
 impl Store {
     /// The partners that are paused.
     ///

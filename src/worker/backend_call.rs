@@ -20,11 +20,11 @@ const LOOK_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(10));
 const LOOK_FOR: Millis = Millis::hours(72);
 
 /// What to do with the row, and what the order hears.
-struct Verdict {
-    end: JobEnd,
-    facts: Option<TicketFacts>,
-    word: &'static str,
-    summary: String,
+pub(super) struct Verdict {
+    pub(super) end: JobEnd,
+    pub(super) facts: Option<TicketFacts>,
+    pub(super) word: &'static str,
+    pub(super) summary: String,
 }
 
 impl Worker {
@@ -48,6 +48,10 @@ impl Worker {
         let started = (self.engine.clock().now(), self.engine.clock().monotonic());
         let nonce = self.engine.ids().nonce();
         let cx = Context { now: started.0, nonce, delivery_id: &job.id, access_token: None, attempt: job.attempts };
+        let is_again = job.read_back || job.attempts > 1;
+        if let Some(talk) = backend.backend.conversation(op, &order, booking, is_again) {
+            return self.converse(job, &backend, &order, (booking, op), talk).await;
+        }
         let step = match backend.backend.step(asked, &order, booking, &cx) {
             Ok(step) => step,
             Err(EncodeError::Obsolete(why)) => {
@@ -123,7 +127,7 @@ impl Worker {
 
     /// What an answer means for the row and for the order.
     #[expect(clippy::too_many_arguments, reason = "one decision over everything that is known of the attempt")]
-    fn judge(
+    pub(super) fn judge(
         &self,
         job: &Job,
         backend: &RegisteredBackend,
@@ -225,7 +229,11 @@ impl Worker {
             let facts = Some(TicketFacts::GivenUp { why: why.clone() });
             return Verdict { end: JobEnd::Dead { error: why.clone() }, facts, word: "given_up", summary: why };
         }
-        let gap = Millis(waited.0 / 2).clamp(LOOK_GAP.0, LOOK_GAP.1);
+        // The back-end may know better when it is worth asking again.
+        let gap = match &facts {
+            TicketFacts::Pending { look_after: Some(after), .. } => *after,
+            _ => Millis(waited.0 / 2).clamp(LOOK_GAP.0, LOOK_GAP.1),
+        };
         let facts = matches!(facts, TicketFacts::Issued { .. } | TicketFacts::Refused { .. }).then_some(facts);
         Verdict {
             end: JobEnd::Retry { due_at: now + gap, read_back: false, error: summary.clone() },
@@ -260,7 +268,7 @@ impl Worker {
     }
 
     /// The call cannot even be written.
-    async fn unreachable(&self, job: &Job, booking: &BookingId, why: String) -> Result<(), EngineError> {
+    pub(super) async fn unreachable(&self, job: &Job, booking: &BookingId, why: String) -> Result<(), EngineError> {
         let command =
             Command::RecordTicketFacts { booking: booking.clone(), facts: TicketFacts::GivenUp { why: why.clone() } };
         self.settle(job, JobEnd::Dead { error: why }, None, vec![(Actor::policy(), command)]).await.map(|_| ())

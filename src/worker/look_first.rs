@@ -8,7 +8,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Checked, Context, EncodeError, HttpResponse};
 use ticketbridge_core::wanted::is_wanted;
 use ticketbridge_core::{Millis, UnixMillis};
-use ticketbridge_store::{Job, JobEnd, Tx};
+use ticketbridge_store::{CallRecord, Job, JobEnd, Tx};
 
 use crate::engine::EngineError;
 use crate::registry::RegisteredChannel;
@@ -184,7 +184,11 @@ impl Worker {
 
     /// Keeps a call that ends no delivery; a record that is lost costs nothing else.
     async fn note_call(&self, job: &Job, attempt: Attempt) {
-        let record = self.record_of(job, attempt);
+        self.note(self.record_of(job, attempt)).await;
+    }
+
+    /// The same for a record that is made already.
+    pub(crate) async fn note(&self, record: CallRecord) {
         let noted: Result<(), ticketbridge_store::StoreError> = self
             .engine
             .store()

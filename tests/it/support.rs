@@ -374,6 +374,7 @@ fn environment() -> Environment {
         ("TICKETBRIDGE_DATA_KEY", "VGhpcyBpcyBhIGtleSBmb3IgdGVzdHMsIDMyIGJ5dGU="),
         ("DOUYIN_SECRET", CLIENT_SECRET),
         ("GATE_SECRET", GATE_SECRET),
+        ("OCTO_KEY", "octo-key"),
         ("ADMIN_TOKEN", ADMIN),
         ("OPERATOR_TOKEN", OPERATOR),
         ("SETTLEMENT_TOKEN", SETTLEMENT),

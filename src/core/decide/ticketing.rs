@@ -172,7 +172,9 @@ fn answer_of_this(
         TicketFacts::Issued { backend_ref, tickets } => {
             issued(order, booking, backend_ref.as_deref(), tickets, moment)?
         }
-        TicketFacts::Pending { backend_ref } => pending(order, booking, backend_ref.as_deref(), moment),
+        TicketFacts::Pending { backend_ref, look_after } => {
+            pending(order, booking, backend_ref.as_deref(), *look_after, moment)
+        }
         TicketFacts::Refused { reason } => refused(order, booking, reason),
         TicketFacts::Unknown { why } => unknown(booking, why),
         TicketFacts::Cancelled => cancelled(order, booking, moment),
@@ -321,11 +323,17 @@ fn check_tickets(new: &[NewTicket]) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn pending(order: &Order, booking: &Booking, backend_ref: Option<&str>, moment: Moment) -> Decision {
+fn pending(
+    order: &Order,
+    booking: &Booking,
+    backend_ref: Option<&str>,
+    look_after: Option<Millis>,
+    moment: Moment,
+) -> Decision {
     match booking.ticketing.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
             let asked_for = booking.accepted_at.map_or(Millis(0), |at| moment.now - at);
-            let look_after = asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER);
+            let look_after = look_after.unwrap_or_else(|| asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER));
             Decision::nothing()
                 .event(Event::TicketsPending {
                     booking: booking.id.clone(),

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
+use ticketbridge::sandbox::octo::Books;
 use ticketbridge::transport::{CallLimits, Transport, TransportError};
+use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
 use tokio::sync::Notify;
 
@@ -75,6 +77,8 @@ struct State {
     sick: Vec<(String, Outcome)>,
     gate: BTreeMap<String, Reservation>,
     tokens: DouyinTokens,
+    /// An OCTO supplier, where a test has one, and the present there in milliseconds.
+    supplier: Option<(Books, i64)>,
 }
 
 /// Douyin's access tokens: the newest is the one that is accepted.
@@ -166,6 +170,14 @@ impl Partners {
         self.state().sent.iter().filter(|sent| sent.url.contains(part)).cloned().collect()
     }
 
+    /// Has an OCTO supplier under every address with `/octo`, or looks at it; `now` is its present.
+    pub(crate) fn supplier<T>(&self, now: UnixMillis, look: impl FnOnce(&mut Books) -> T) -> T {
+        let mut state = self.state();
+        let (books, present) = state.supplier.get_or_insert_with(|| (Books::new("octo-key"), now.0));
+        *present = now.0;
+        look(books)
+    }
+
     fn answer(&self, call: &Call) -> Result<HttpResponse, TransportError> {
         let mut state = self.state();
         let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
@@ -191,7 +203,7 @@ impl Partners {
             Some(Outcome::NotSent) => Err(TransportError::NotSent { why: "connection refused".to_owned() }),
             Some(Outcome::Interrupted) => {
                 let newest = state.tokens.newest();
-                carry_out(&mut state.gate, call, &body, &newest);
+                carry_out(&mut state, call, &body, &newest);
                 Err(TransportError::Interrupted { why: "connection reset".to_owned() })
             }
             None => {
@@ -203,13 +215,22 @@ impl Partners {
                     return Ok(refusal);
                 }
                 let newest = state.tokens.newest();
-                Ok(carry_out(&mut state.gate, call, &body, &newest))
+                Ok(carry_out(&mut state, call, &body, &newest))
             }
         }
     }
 }
 
-fn carry_out(gate: &mut BTreeMap<String, Reservation>, call: &Call, body: &Value, token: &str) -> HttpResponse {
+fn carry_out(state: &mut State, call: &Call, body: &Value, token: &str) -> HttpResponse {
+    if let Some((_, path)) = call.url.split_once("/octo")
+        && let Some((books, now)) = &mut state.supplier
+    {
+        let key = call.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let key = key.and_then(|value| value.strip_prefix("Bearer "));
+        let (status, said) = books.call(call.method.as_str(), path, key, body, *now);
+        return response(status, &said);
+    }
+    let gate = &mut state.gate;
     // A platform of bookings takes what it is asked, and tells what came of it by an event.
     if call.url.contains("/v1/") && call.url.contains(".example") && !call.url.contains("/goodlife/") {
         return response(202, &json!({}));

@@ -45,7 +45,7 @@ fn facts() -> impl Strategy<Value = TicketFacts> {
     prop_oneof![
         4 => prop_oneof![Just("B-1"), Just("B-2")].prop_map(issued),
         1 => Just(TicketFacts::Redeemed { at: None }),
-        1 => Just(TicketFacts::Pending { backend_ref: None }),
+        1 => Just(TicketFacts::Pending { backend_ref: None, look_after: None }),
         1 => Just(TicketFacts::Refused { reason: "sold out".to_owned() }),
         2 => Just(TicketFacts::Cancelled),
         1 => Just(TicketFacts::CancelPending),

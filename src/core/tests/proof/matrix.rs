@@ -172,7 +172,7 @@ fn tickets() -> Vec<State> {
     let booked = || Story::booked(BY_PEOPLE);
     let approved = || with(Story::ticketed(BY_PEOPLE), |s| s.applied("S1", RefundSource::CustomerService).approved());
     vec![
-        ("being made", with(booked(), |s| s.facts(TicketFacts::Pending { backend_ref: None }))),
+        ("being made", with(booked(), |s| s.facts(TicketFacts::Pending { backend_ref: None, look_after: None }))),
         ("unknown", with(booked(), |s| s.facts(unknown()))),
         (
             "unknown and given up",
@@ -332,7 +332,7 @@ fn sayings(story: &Story) -> Vec<Saying> {
     }
     if let Some(b) = &order.booking {
         for (name, facts) in [
-            ("pending", TicketFacts::Pending { backend_ref: None }),
+            ("pending", TicketFacts::Pending { backend_ref: None, look_after: None }),
             ("issued", issued("T-1")),
             ("issued otherwise", issued("T-9")),
             ("refused", refused()),

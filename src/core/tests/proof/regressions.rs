@@ -225,7 +225,7 @@ fn a_surplus_that_the_back_end_keeps_beside_tickets_made_by_hand_is_flagged() {
 fn a_back_end_that_is_still_at_work_is_asked_again() {
     let mut story = Story::booked(VOUCHER);
     for _ in 0..3 {
-        story.facts(TicketFacts::Pending { backend_ref: None });
+        story.facts(TicketFacts::Pending { backend_ref: None, look_after: None });
         assert!(story.calls(TicketOp::Query));
         story.later(Millis::minutes(1));
     }

@@ -92,7 +92,7 @@ pub(crate) fn rules(terms: Terms) -> RuleSnapshot {
             visitors_per_unit: 1,
             confirm: terms.confirm,
             ticketing: if terms.tickets {
-                Ticketing::Backend { backend: "gate".into(), product: "P-778".to_owned() }
+                Ticketing::Backend { backend: "gate".into(), product: "P-778".to_owned(), terms: Default::default() }
             } else {
                 Ticketing::None
             },

@@ -302,7 +302,7 @@ fn execute(r: &mut Reservation, index: usize, op: TicketOp, fate: Fate) -> Ticke
         (_, Held::Nothing | Held::Void) => TicketFacts::Cancelled,
         (TicketOp::Cancel, Held::Refused) => TicketFacts::Cancelled,
         (_, Held::Refused) => refused(),
-        (_, Held::Working) => TicketFacts::Pending { backend_ref: None },
+        (_, Held::Working) => TicketFacts::Pending { backend_ref: None, look_after: None },
         (TicketOp::Cancel, Held::Used) => cancel_refused(true),
         (_, Held::CancelWorking) => TicketFacts::CancelPending,
         (_, Held::Live | Held::Used) => issued(&format!("B-{index}")),

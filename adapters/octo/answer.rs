@@ -1,0 +1,107 @@
+//! What an answer says, whatever its status: an error is named by its code when it has one, by HTTP otherwise.
+
+use http::StatusCode;
+use serde::de::DeserializeOwned;
+use ticketbridge_core::port::HttpResponse;
+use ticketbridge_core::time::Millis;
+
+use super::wire::{BookingIn, ErrorIn};
+use crate::objects;
+use crate::reading::{partner_text, retry_after};
+
+/// What came back.
+#[derive(Debug)]
+pub(super) enum Heard<T> {
+    /// What was asked for.
+    Said(T),
+    /// There is nothing of this number.
+    Absent(String),
+    /// A refusal that only the present state explains: sold out, not cancellable, over.
+    Refused(String),
+    /// The time that was chosen is gone.
+    SlotGone(String),
+    /// The configuration names something that is not there.
+    Misconfigured(String),
+    /// The key is not accepted.
+    KeyRefused(String),
+    /// Come again.
+    Later(String, Option<Millis>),
+    /// It may have been carried out, or not.
+    Unclear(String),
+}
+
+/// Reads an answer that brings a booking. One about another booking is no answer.
+pub(super) fn booking(response: &HttpResponse, uuid: &str) -> Heard<BookingIn> {
+    match read::<BookingIn>(response) {
+        Heard::Said(booking) if !booking.uuid.eq_ignore_ascii_case(uuid) => {
+            Heard::Unclear("the answer is about another booking".to_owned())
+        }
+        heard => heard,
+    }
+}
+
+/// Reads an answer.
+pub(super) fn read<T: DeserializeOwned>(response: &HttpResponse) -> Heard<T> {
+    let code = objects::read::<ErrorIn>(&response.body).ok();
+    if let Some(error) = code {
+        return of_code(&error, response).widen();
+    }
+    if response.status.is_success() {
+        return match objects::read::<T>(&response.body) {
+            Ok(said) => Heard::Said(said),
+            Err(error) => Heard::Unclear(format!("the answer cannot be read: {error}")),
+        };
+    }
+    of_status(response)
+}
+
+fn of_code(error: &ErrorIn, response: &HttpResponse) -> Heard<std::convert::Infallible> {
+    let what = match &error.error_message {
+        Some(message) => format!("{}: {}", partner_text(&error.error), partner_text(message)),
+        None => partner_text(&error.error),
+    };
+    match error.error.as_str() {
+        "INVALID_BOOKING_UUID" => Heard::Absent(what),
+        "INVALID_PRODUCT_ID" | "INVALID_OPTION_ID" | "INVALID_UNIT_ID" => Heard::Misconfigured(what),
+        "INVALID_AVAILABILITY_ID" => Heard::SlotGone(what),
+        "BAD_REQUEST" | "UNPROCESSABLE_ENTITY" => Heard::Refused(what),
+        "UNAUTHORIZED" | "FORBIDDEN" => Heard::KeyRefused(what),
+        "NOT_FOUND" => Heard::Absent(what),
+        // `INTERNAL_SERVER_ERROR`, and words that nobody knows yet.
+        _ if matches!(response.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+            Heard::Later(what, retry_after(&response.headers))
+        }
+        _ => Heard::Unclear(what),
+    }
+}
+
+fn of_status<T>(response: &HttpResponse) -> Heard<T> {
+    let status = response.status;
+    let what = format!("{} without a code of OCTO", status.as_u16());
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Heard::KeyRefused(what),
+        StatusCode::NOT_FOUND => Heard::Absent(what),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            Heard::Later(what, retry_after(&response.headers))
+        }
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY => Heard::Unclear(what),
+        _ if status.is_client_error() => Heard::Refused(what),
+        _ => Heard::Unclear(what),
+    }
+}
+
+impl Heard<std::convert::Infallible> {
+    /// The same, for an answer that could have brought something.
+    fn widen<T>(self) -> Heard<T> {
+        match self {
+            Heard::Said(never) => match never {},
+            Heard::Absent(why) => Heard::Absent(why),
+            Heard::Refused(why) => Heard::Refused(why),
+            Heard::SlotGone(why) => Heard::SlotGone(why),
+            Heard::Misconfigured(why) => Heard::Misconfigured(why),
+            Heard::KeyRefused(why) => Heard::KeyRefused(why),
+            Heard::Later(why, after) => Heard::Later(why, after),
+            Heard::Unclear(why) => Heard::Unclear(why),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The calls, on the wire.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use ticketbridge_core::order::{Booking, Order};
+use ticketbridge_core::port::{Call, EncodeError};
+use ticketbridge_core::time::{Date, Millis};
+
+use super::wire::{
+    AvailabilityRequest, CancelRequest, ConfirmRequest, ExtendRequest, ReserveRequest, UnitCount, UnitItemOut,
+};
+use super::{CancelStyle, Octo, ids, map};
+
+/// What is wanted of the supplier's extensions; required, even when it is nothing.
+const CAPABILITIES: HeaderName = HeaderName::from_static("octo-capabilities");
+/// Why a booking is cancelled. Nobody's words: the supplier need not know more.
+const CANCEL_REASON: &str = "cancelled by the guest or the sales channel";
+/// What may stand in a path as it is. A dot may not: two of them would change the path.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
+
+/// Who comes: so many of one unit.
+pub(super) struct Party<'a> {
+    pub(super) unit: &'a str,
+    pub(super) count: usize,
+}
+
+/// What a reservation holds.
+pub(super) struct Reserve<'a> {
+    pub(super) uuid: &'a str,
+    /// Product and option.
+    pub(super) product: (&'a str, &'a str),
+    pub(super) availability: Option<&'a str>,
+    pub(super) party: Party<'a>,
+}
+
+pub(super) fn read(octo: &Octo, uuid: &str) -> Call {
+    call(octo, Method::GET, &format!("/bookings/{}", segment(uuid)), None, octo.timeouts.read)
+}
+
+pub(super) fn product(octo: &Octo, id: &str) -> Call {
+    call(octo, Method::GET, &format!("/products/{}", segment(id)), None, octo.timeouts.read)
+}
+
+pub(super) fn supplier(octo: &Octo) -> Call {
+    call(octo, Method::GET, &format!("/{}", octo.supplier_path), None, octo.timeouts.read)
+}
+
+pub(super) fn availability(
+    octo: &Octo,
+    (product_id, option_id): (&str, &str),
+    (from, to): (Date, Date),
+    party: Option<&Party<'_>>,
+) -> Call {
+    let units = party.map(|party| UnitCount { id: party.unit, quantity: party.count }).into_iter().collect();
+    let (local_date_start, local_date_end) = (from.to_string(), to.to_string());
+    let body = AvailabilityRequest { product_id, option_id, local_date_start, local_date_end, units };
+    post(octo, &format!("/availability{}", octo.slash()), &body, octo.timeouts.read)
+}
+
+pub(super) fn calendar(octo: &Octo, (product_id, option_id): (&str, &str), (from, to): (Date, Date)) -> Call {
+    let (local_date_start, local_date_end) = (from.to_string(), to.to_string());
+    let body = AvailabilityRequest { product_id, option_id, local_date_start, local_date_end, units: Vec::new() };
+    post(octo, &format!("/availability/calendar{}", octo.slash()), &body, octo.timeouts.read)
+}
+
+pub(super) fn reserve(octo: &Octo, wanted: &Reserve<'_>, reseller_reference: &str) -> Call {
+    let (product_id, option_id) = wanted.product;
+    let unit_items = (0..wanted.party.count)
+        .map(|index| UnitItemOut { uuid: ids::unit(wanted.uuid, index), unit_id: wanted.party.unit })
+        .collect();
+    let body = ReserveRequest {
+        uuid: wanted.uuid,
+        product_id,
+        option_id,
+        availability_id: wanted.availability,
+        expiration_minutes: octo.hold_minutes(),
+        reseller_reference,
+        unit_items,
+    };
+    post(octo, &format!("/bookings{}", octo.slash()), &body, octo.timeouts.reserve)
+}
+
+pub(super) fn extend(octo: &Octo, uuid: &str) -> Call {
+    let body = ExtendRequest { expiration_minutes: octo.hold_minutes() };
+    post(octo, &format!("/bookings/{}/extend", segment(uuid)), &body, octo.timeouts.reserve)
+}
+
+/// Confirms what is held. Who comes is told now: a hold concerns nobody.
+pub(super) fn confirm(octo: &Octo, uuid: &str, order: &Order, booking: &Booking) -> Result<Call, EncodeError> {
+    let contact = map::contact(order, booking)?;
+    // The channel hands the ticket over; the supplier sends no mail.
+    let body = ConfirmRequest { reseller_reference: booking.id.as_str(), email_receipt: false, contact };
+    Ok(post(octo, &format!("/bookings/{}/confirm", segment(uuid)), &body, octo.timeouts.confirm))
+}
+
+pub(super) fn cancel(octo: &Octo, uuid: &str) -> Call {
+    let body = CancelRequest { reason: CANCEL_REASON };
+    match octo.cancel_style {
+        CancelStyle::Post => post(octo, &format!("/bookings/{}/cancel", segment(uuid)), &body, octo.timeouts.confirm),
+        CancelStyle::Delete => {
+            let path = format!("/bookings/{}", segment(uuid));
+            call(octo, Method::DELETE, &path, Some(json(&body)), octo.timeouts.confirm)
+        }
+    }
+}
+
+fn segment(text: &str) -> String {
+    utf8_percent_encode(text, IN_PATH).to_string()
+}
+
+fn json<T: serde::Serialize>(body: &T) -> Bytes {
+    Bytes::from(serde_json::to_vec(body).expect("structs of texts and numbers serialise"))
+}
+
+fn post<T: serde::Serialize>(octo: &Octo, path: &str, body: &T, timeout: Millis) -> Call {
+    call(octo, Method::POST, path, Some(json(body)), timeout)
+}
+
+fn call(octo: &Octo, method: Method, path: &str, body: Option<Bytes>, timeout: Millis) -> Call {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::AUTHORIZATION, octo.authorization.clone());
+    headers.insert(CAPABILITIES, octo.capabilities.clone());
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    if body.is_some() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    let url = format!("{}{path}", octo.base_url);
+    Call { method, url, headers, body: body.unwrap_or_default(), timeout: Some(timeout) }
+}

@@ -1,0 +1,258 @@
+//! What a supplier's words mean here. Pure functions; no addresses.
+
+use std::collections::BTreeSet;
+
+use ticketbridge_core::command::NewTicket;
+use ticketbridge_core::limits::{CODE_CHARS_MAX, EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
+use ticketbridge_core::order::{Booking, Order, TicketKind};
+use ticketbridge_core::personal::{DocumentNumber, Person, Personal};
+use ticketbridge_core::port::EncodeError;
+use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
+use ticketbridge_core::time::UnixMillis;
+
+use super::wire::{AvailabilityIn, BookingIn, ContactOut, ProductIn, TicketIn};
+use crate::reading::partner_text;
+
+/// The id that a supplier gives the only option of a product, where nothing else is known.
+const DEFAULT_OPTION: &str = "DEFAULT";
+
+/// How a booking stands. The booking's own status rules; that of a unit is not kept up by every server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Its place is kept for a while.
+    Held,
+    /// Somebody else has still to say yes.
+    Pending,
+    /// Sold; the tickets may be there, or follow.
+    Confirmed,
+    /// The supplier refused it.
+    Rejected,
+    /// Run out, released or cancelled.
+    Over,
+    /// Used; when, if it is told.
+    Redeemed(Option<UnixMillis>),
+    /// A word that nobody knows.
+    Unknown(String),
+}
+
+impl Standing {
+    /// Whether nothing can come of it any more.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Standing::Rejected | Standing::Over | Standing::Redeemed(_) => true,
+            Standing::Held | Standing::Pending | Standing::Confirmed | Standing::Unknown(_) => false,
+        }
+    }
+}
+
+pub(super) fn standing(booking: &BookingIn) -> Standing {
+    match booking.status.as_str() {
+        "ON_HOLD" => Standing::Held,
+        "PENDING" => Standing::Pending,
+        "CONFIRMED" => Standing::Confirmed,
+        "REJECTED" => Standing::Rejected,
+        "EXPIRED" | "CANCELLED" => Standing::Over,
+        "REDEEMED" => Standing::Redeemed(redemptions(booking).into_iter().max()),
+        other => Standing::Unknown(partner_text(other)),
+    }
+}
+
+/// Whether the hold runs out before `at`.
+pub(super) fn ends_before(booking: &BookingIn, at: UnixMillis) -> bool {
+    booking.utc_expires_at.as_deref().and_then(UnixMillis::parse_rfc3339).is_some_and(|ends| ends < at)
+}
+
+/// The times of use that a booking and its units tell.
+fn redemptions(booking: &BookingIn) -> BTreeSet<UnixMillis> {
+    let of_units = booking.unit_items.iter().flatten().filter_map(|unit| unit.utc_redeemed_at.as_deref());
+    of_units.chain(booking.utc_redeemed_at.as_deref()).filter_map(UnixMillis::parse_rfc3339).collect()
+}
+
+/// When a booking that is not called used was used all the same, as far as `when` asks.
+pub(super) fn used_at(booking: &BookingIn, when: RedeemWhen) -> Option<UnixMillis> {
+    let whole = booking.utc_redeemed_at.as_deref().and_then(UnixMillis::parse_rfc3339);
+    let units = booking.unit_items.as_deref().unwrap_or_default();
+    let used = || units.iter().filter(|unit| unit.utc_redeemed_at.is_some()).count();
+    let enough = match when {
+        RedeemWhen::All => !units.is_empty() && used() == units.len(),
+        RedeemWhen::Any => used() > 0,
+    };
+    whole.or_else(|| if enough { redemptions(booking).into_iter().max() } else { None })
+}
+
+/// What the supplier's people know the booking by.
+pub(super) fn reference(booking: &BookingIn) -> Option<String> {
+    let named = booking.supplier_reference.as_deref().filter(|text| !text.is_empty());
+    let text = named.or(booking.id.as_deref()).filter(|text| !text.is_empty())?;
+    Some(text.chars().filter(|c| !c.is_control()).take(EXTERNAL_ID_CHARS_MAX).collect())
+}
+
+/// The tickets of a confirmed booking; `None` until every one that is expected can be shown.
+///
+/// Where there is a ticket for each unit and one for the booking as well, the ones for units are taken when they can be dealt to the
+/// order's copies.
+pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> Option<Vec<NewTicket>> {
+    let methods = booking.delivery_methods.as_deref().unwrap_or_default();
+    let says = |method: &str| methods.iter().any(|known| known == method);
+    let units = booking.unit_items.as_deref().unwrap_or_default();
+    let of_units = || -> Option<Vec<NewTicket>> {
+        let all: Option<Vec<_>> = units.iter().map(|unit| ticket(booking, unit.ticket.as_ref()?, formats)).collect();
+        all.filter(|all| !all.is_empty())
+    };
+    let of_booking = || ticket(booking, booking.voucher.as_ref()?, formats).map(|ticket| vec![ticket]);
+    let deals = u32::try_from(units.len()).is_ok_and(|units| units > 0 && units.is_multiple_of(copies.max(1)));
+    match (says("TICKET"), says("VOUCHER")) {
+        (true, true) if deals => of_units().or_else(of_booking),
+        (_, true) => of_booking(),
+        (true, false) => of_units(),
+        // Not said: whatever is there.
+        (false, false) => of_units().or_else(of_booking),
+    }
+}
+
+fn ticket(booking: &BookingIn, ticket: &TicketIn, formats: &[String]) -> Option<NewTicket> {
+    if ticket.redemption_method.as_deref() == Some("MANIFEST") && ticket.delivery_options.iter().flatten().count() == 0
+    {
+        // A list of names at the gate: no code, but the number that its people know.
+        let code = DocumentNumber::new(reference(booking)?);
+        return Some(NewTicket { code, kind: TicketKind::Code, project_id: None, name: None });
+    }
+    let mut options = ticket.delivery_options.iter().flatten().filter_map(|option| {
+        let format = option.delivery_format.as_deref()?;
+        let value = option.delivery_value.as_deref().filter(|value| is_usable(format, value))?;
+        formats.iter().any(|known| known == format).then_some((format, value))
+    });
+    // In the supplier's order of preference, of those that the channel can show.
+    let (format, value) = options.next()?;
+    Some(NewTicket { code: DocumentNumber::new(value), kind: kind_of(format), project_id: None, name: None })
+}
+
+fn kind_of(format: &str) -> TicketKind {
+    match format {
+        "QRCODE" => TicketKind::Qr,
+        _ if format.ends_with("_URL") => TicketKind::Url,
+        _ => TicketKind::Code,
+    }
+}
+
+fn is_usable(format: &str, value: &str) -> bool {
+    let most = match kind_of(format) {
+        TicketKind::Code | TicketKind::Document => CODE_CHARS_MAX,
+        TicketKind::Qr | TicketKind::Url => QR_CHARS_MAX,
+    };
+    let length = value.chars().count();
+    !value.trim().is_empty() && length <= most && !value.chars().any(char::is_control)
+}
+
+/// The option: the configured one, the product's default, or what an only option is called.
+pub(super) fn option_id<'a>(terms: &'a BackendTerms, product: Option<&'a ProductIn>) -> &'a str {
+    if let Some(option) = &terms.option {
+        return option;
+    }
+    let options = product.map(|product| product.options.as_slice()).unwrap_or_default();
+    let default = options.iter().find(|option| option.default).or_else(|| options.first());
+    default.map_or(DEFAULT_OPTION, |option| option.id.as_str())
+}
+
+/// The unit that a visitor is: the only one configured, or the only one that the option has.
+pub(super) fn unit_id(terms: &BackendTerms, product: Option<&ProductIn>, option: &str) -> Result<String, EncodeError> {
+    // No channel tells kinds of guests yet: the only entry applies, or the one for adults.
+    let configured = match terms.units.len() {
+        0 => None,
+        1 => terms.units.values().next(),
+        _ => Some(terms.units.get("adult").ok_or(EncodeError::Missing("kinds of guests; `units` needs `adult`"))?),
+    };
+    if let Some(unit) = configured {
+        return Ok(unit.clone());
+    }
+    let options = product.map(|product| product.options.as_slice()).unwrap_or_default();
+    let units = options.iter().find(|known| known.id == option).map(|option| option.units.as_slice());
+    match units.unwrap_or_default() {
+        [only] => Ok(only.id.clone()),
+        _ => Err(EncodeError::Missing("unit at this supplier; name one in `units`")),
+    }
+}
+
+/// The time that was chosen of those on offer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Chosen {
+    /// This one.
+    One(String),
+    /// What was meant has no room.
+    Full,
+    /// What was meant does not exist.
+    NoneAt,
+    /// The configuration says that there is one, and there are more.
+    Several,
+}
+
+pub(super) fn choose(offered: &[AvailabilityIn], slot: &Slot) -> Chosen {
+    let mut offered: Vec<&AvailabilityIn> = offered.iter().filter(|one| one.id.is_some()).collect();
+    offered.sort_by_key(|one| one.local_date_time_start.clone());
+    let meant: Vec<&AvailabilityIn> = match slot {
+        Slot::Only | Slot::First => offered,
+        Slot::At(time) => offered.into_iter().filter(|one| begins_at(one, time)).collect(),
+    };
+    if meant.is_empty() {
+        return Chosen::NoneAt;
+    }
+    let is_one = meant.len() == 1;
+    let free = meant.into_iter().find(|one| has_room(one));
+    match (slot, free) {
+        (Slot::Only, _) if !is_one => Chosen::Several,
+        (_, Some(free)) => free.id.clone().map_or(Chosen::NoneAt, Chosen::One),
+        (_, None) => Chosen::Full,
+    }
+}
+
+fn begins_at(slot: &AvailabilityIn, time: &str) -> bool {
+    let start = slot.local_date_time_start.as_deref().and_then(|start| start.split_once('T'));
+    start.is_some_and(|(_, clock)| clock.starts_with(time))
+}
+
+/// Whether there is room for the party that was asked for. Null means "not told", not none.
+pub(super) fn has_room(slot: &AvailabilityIn) -> bool {
+    let is_shut = matches!(slot.status.as_deref(), Some("SOLD_OUT" | "CLOSED"));
+    slot.available.unwrap_or(true) && !is_shut
+}
+
+/// Whom the supplier may expect.
+pub(super) fn contact(order: &Order, booking: &Booking) -> Result<ContactOut, EncodeError> {
+    let people = booking.contact.iter().chain(&booking.visitors).chain([&order.buyer]);
+    let people: Vec<&Person> = people.collect();
+    if people.iter().any(|person| person.has_remote_cipher()) {
+        return Err(EncodeError::Missing("guests' data in clear yet: the channel has still to decrypt it"));
+    }
+    let name = people.iter().find_map(|person| person.name.as_ref()).map(Personal::reveal).map(str::trim);
+    let phone = people.iter().find_map(|person| person.phone.as_ref()).map(Personal::reveal).map(str::to_owned);
+    let Some(name) = name.filter(|name| !name.is_empty()) else {
+        return Ok(ContactOut { phone_number: phone, ..ContactOut::default() });
+    };
+    let (first, last) = parts(name);
+    Ok(ContactOut {
+        full_name: Some(name.to_owned()),
+        first_name: Some(first),
+        last_name: Some(last),
+        phone_number: phone,
+    })
+}
+
+/// First and last name. Names without a space are written family name first where they are written so.
+fn parts(name: &str) -> (String, String) {
+    if let Some((first, last)) = name.rsplit_once(char::is_whitespace) {
+        return (first.trim().to_owned(), last.to_owned());
+    }
+    let mut chars = name.chars();
+    match chars.next() {
+        Some(family) if !family.is_ascii() && chars.clone().next().is_some() => (chars.collect(), family.to_string()),
+        _ => (name.to_owned(), name.to_owned()),
+    }
+}
+
+/// The booking that a push is about: its uuid, wherever the two generations of pushes write it. Nothing else of a push is believed.
+pub(super) fn hinted(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let found = ["/uuid", "/data/uuid", "/booking/uuid"].into_iter().find_map(|path| body.pointer(path)?.as_str());
+    let is_uuid = |text: &&str| text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    found.filter(is_uuid).map(str::to_owned)
+}

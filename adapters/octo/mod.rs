@@ -1,0 +1,240 @@
+//! `octo`: any ticketing system that speaks OCTO, the open contract between resellers and suppliers of attractions. We are the
+//! reseller. What is known of it, and how each doubt is decided, stands in `README.md` beside this file.
+
+mod answer;
+mod calls;
+mod ids;
+mod live;
+mod map;
+mod settings;
+mod talk;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use http::HeaderValue;
+use subtle::ConstantTimeEq as _;
+use ticketbridge_core::BookingId;
+use ticketbridge_core::command::TicketFacts;
+use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::order::{Booking, Order, TicketingState};
+use ticketbridge_core::port::{
+    Backend, BackendKind, BackendSpec, BackendStep, CalendarDay, Call, CallResult, Context, Conversation, EncodeError,
+    HintError, HttpResponse, LiveCheck, LiveProduct,
+};
+use ticketbridge_core::product::{BackendTerms, Ticketing};
+use ticketbridge_core::time::{Date, Millis, TimeZone};
+
+use answer::Heard;
+use talk::{Goal, Talk};
+use wire::AvailabilityIn;
+
+/// How it is registered.
+pub const KIND: BackendKind =
+    BackendKind { name: "octo", settings: settings::KEYS, secrets: settings::SECRETS, build: Octo::build };
+
+/// One supplier.
+struct Octo {
+    id: String,
+    base_url: String,
+    /// `Bearer <key>`, marked as sensitive: it is never shown.
+    authorization: HeaderValue,
+    /// The extensions that are asked for.
+    capabilities: HeaderValue,
+    supplier_path: &'static str,
+    cancel_style: CancelStyle,
+    hold: Millis,
+    on_deadline: OnDeadline,
+    repeat_reserve: RepeatReserve,
+    formats: Vec<String>,
+    test_mode: bool,
+    trailing_slash: bool,
+    time_zone: TimeZone,
+    timeouts: Timeouts,
+    /// The last part of the address for hints.
+    hint_secret: Option<String>,
+    spec: BackendSpec,
+}
+
+/// Time for each kind of call.
+#[derive(Clone, Copy)]
+struct Timeouts {
+    read: Millis,
+    reserve: Millis,
+    confirm: Millis,
+}
+
+/// How a booking is cancelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CancelStyle {
+    /// `POST …/cancel`.
+    Post,
+    /// `DELETE …`, as older servers have it.
+    Delete,
+}
+
+/// What becomes of a booking whose tickets do not come in time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnDeadline {
+    /// They are waited for.
+    Keep,
+    /// It is cancelled, and only then called a failure.
+    GiveUp,
+}
+
+/// Whether a reservation that a read does not find is sent again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RepeatReserve {
+    /// Under the same uuid.
+    ReadFirst,
+    /// A person looks.
+    Never,
+}
+
+impl Octo {
+    fn slash(&self) -> &'static str {
+        if self.trailing_slash { "/" } else { "" }
+    }
+
+    fn hold_minutes(&self) -> i64 {
+        (self.hold.0 + 59_999) / 60_000
+    }
+
+    fn goal(op: TicketOp, order: &Order, booking: &Booking) -> Goal {
+        match op {
+            TicketOp::Issue => Goal::Issue,
+            TicketOp::Cancel => Goal::Void,
+            TicketOp::Query => match booking.ticketing.state {
+                // While tickets are waited for, a look goes on where the last attempt stopped.
+                TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown
+                    if order.active_booking().is_some_and(|active| active.id == booking.id) =>
+                {
+                    Goal::Issue
+                }
+                // What turns up after a cancellation must not stay.
+                TicketingState::Cancelled => Goal::Void,
+                TicketingState::NotNeeded
+                | TicketingState::Queued
+                | TicketingState::Requested
+                | TicketingState::Unknown
+                | TicketingState::Issued
+                | TicketingState::Failed
+                | TicketingState::Cancelling
+                | TicketingState::CancelRefused => Goal::Look,
+            },
+        }
+    }
+}
+
+/// The product at this supplier, and what else is configured of it.
+fn product_of(order: &Order) -> Result<(&str, Cow<'_, BackendTerms>), EncodeError> {
+    match &order.rules.booking.ticketing {
+        Ticketing::Backend { product, terms, .. } => Ok(split(product, terms)),
+        Ticketing::CodePool { .. } | Ticketing::None => Err(EncodeError::Missing("product at this back-end")),
+    }
+}
+
+/// `PRODUCT/OPTION` names both; an id that has a slash of its own is written with `option` beside it.
+fn split<'a>(product: &'a str, terms: &'a BackendTerms) -> (&'a str, Cow<'a, BackendTerms>) {
+    match product.rsplit_once('/').filter(|_| terms.option.is_none()) {
+        Some((product, option)) => {
+            (product, Cow::Owned(BackendTerms { option: Some(option.to_owned()), ..terms.clone() }))
+        }
+        None => (product, Cow::Borrowed(terms)),
+    }
+}
+
+impl Backend for Octo {
+    fn spec(&self) -> &BackendSpec {
+        &self.spec
+    }
+
+    fn step(&self, _: TicketOp, order: &Order, _: &Booking, _: &Context<'_>) -> Result<BackendStep, EncodeError> {
+        // Asked only where there is nothing to talk about.
+        product_of(order).and(Err(EncodeError::Unsupported("an operation in one call")))
+    }
+
+    fn read(&self, _: TicketOp, _: &HttpResponse) -> CallResult<TicketFacts> {
+        CallResult::Unknown { why: "an answer outside of a conversation".into() }
+    }
+
+    fn conversation<'a>(
+        &'a self,
+        op: TicketOp,
+        order: &'a Order,
+        booking: &'a Booking,
+        resumed: bool,
+    ) -> Option<Box<dyn Conversation + 'a>> {
+        let product = product_of(order).ok()?;
+        Some(Box::new(Talk::new(self, order, booking, product, Self::goal(op, order, booking), resumed)))
+    }
+
+    fn availability_call(
+        &self,
+        product: &str,
+        terms: &BackendTerms,
+        from: Date,
+        to: Date,
+        _: &Context<'_>,
+    ) -> Result<Call, EncodeError> {
+        let (product, terms) = split(product, terms);
+        Ok(calls::calendar(self, (product, map::option_id(&terms, None)), (from, to)))
+    }
+
+    fn live_check<'a>(
+        &'a self,
+        products: &'a [LiveProduct<'a>],
+        holds: bool,
+        nonce: [u8; 16],
+    ) -> Option<Box<dyn LiveCheck + 'a>> {
+        Some(Box::new(live::Live::new(self, products, holds, nonce)))
+    }
+
+    fn hint(&self, secret: &str, body: &[u8]) -> Result<String, HintError> {
+        let is_its = |own: &String| own.as_bytes().ct_eq(secret.as_bytes()).into();
+        if !self.hint_secret.as_ref().is_some_and(is_its) {
+            return Err(HintError::WrongAddress);
+        }
+        map::hinted(body).ok_or(HintError::AboutNothing)
+    }
+
+    fn hint_call(&self, about: &str, _: &Context<'_>) -> Result<Call, EncodeError> {
+        Ok(calls::read(self, about))
+    }
+
+    fn read_hint(&self, about: &str, response: &HttpResponse) -> CallResult<BookingId> {
+        match answer::booking(response, about) {
+            Heard::Said(booking) => match booking.reseller_reference.filter(|name| !name.is_empty()) {
+                Some(name) => CallResult::Done(BookingId::new(name)),
+                None => CallResult::Absent,
+            },
+            Heard::KeyRefused(_) => CallResult::TokenRejected,
+            Heard::Later(why, after) => CallResult::Retry { why: why.into(), after },
+            Heard::Unclear(why) => CallResult::Retry { why: why.into(), after: None },
+            Heard::Absent(_) | Heard::Refused(_) | Heard::SlotGone(_) | Heard::Misconfigured(_) => CallResult::Absent,
+        }
+    }
+
+    fn read_availability(&self, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+        let days = match answer::read::<Vec<AvailabilityIn>>(response) {
+            Heard::Said(days) => days,
+            Heard::KeyRefused(_) => return CallResult::TokenRejected,
+            Heard::Later(why, after) => return CallResult::Retry { why: why.into(), after },
+            Heard::Unclear(why) => return CallResult::Retry { why: why.into(), after: None },
+            Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
+                return CallResult::Refused { code: "refused".into(), why };
+            }
+        };
+        let read = |day: &AvailabilityIn| {
+            let date = day.local_date.as_deref().and_then(Date::parse)?;
+            let open = map::has_room(day);
+            // Without a count of what is left, the day has room or has none.
+            let left = if open { day.vacancies.map(|left| left.max(0)) } else { Some(0) };
+            Some(CalendarDay { date, left, price: 0, open })
+        };
+        CallResult::Done(days.iter().filter_map(read).collect())
+    }
+}

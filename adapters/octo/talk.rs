@@ -1,0 +1,524 @@
+//! The conversation with a supplier: find out how things stand, and go on from there.
+//!
+//! Nothing is remembered between two attempts. The uuids are derived, so the supplier itself says what has become of them: the chain of
+//! attempts is walked from the first one, past those that have ended, to the one that lives or the first that was never made. A write
+//! whose outcome is not known is followed by a read, never by a guess, and a uuid is given up only after it was read as over.
+
+use std::borrow::Cow;
+
+use ticketbridge_core::command::TicketFacts;
+use ticketbridge_core::order::{Booking, Order};
+use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
+use ticketbridge_core::product::BackendTerms;
+use ticketbridge_core::time::{Millis, UnixMillis};
+
+use super::answer::{self, Heard};
+use super::map::{self, Standing};
+use super::wire::{AvailabilityIn, BookingIn, ProductIn};
+use super::{Octo, OnDeadline, RepeatReserve, calls, ids};
+
+/// Attempts to book that may end before a person has to look.
+pub(super) const ATTEMPTS_MAX: u32 = 5;
+/// Calls of one conversation; more means that the supplier contradicts itself.
+const CALLS_MAX: u32 = 24;
+/// Times that one write is sent in one conversation.
+const WRITES_MAX: u32 = 2;
+/// A hold that ends within this time is lengthened before it is confirmed.
+const HOLD_MARGIN: Millis = Millis::seconds(60);
+
+/// What the conversation is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Goal {
+    /// Tickets are to be made.
+    Issue,
+    /// How do they stand?
+    Look,
+    /// Nothing may be left that admits.
+    Void,
+    /// What was booked cannot be used: it is given back, and then this is what there is to say.
+    Release(TicketFacts),
+}
+
+/// The call that is next, or whose answer is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    /// How does this attempt stand?
+    Find,
+    Product,
+    Slots,
+    Reserve,
+    /// Did the reservation arrive?
+    AfterReserve,
+    Extend,
+    Confirm,
+    /// Did the confirmation arrive?
+    AfterConfirm,
+    Cancel,
+    /// Did the cancellation arrive?
+    AfterCancel,
+}
+
+/// How often each write was sent.
+#[derive(Default)]
+struct Sent {
+    calls: u32,
+    slots: u32,
+    reserve: u32,
+    extend: u32,
+    confirm: u32,
+    cancel: u32,
+}
+
+pub(super) struct Talk<'a> {
+    octo: &'a Octo,
+    order: &'a Order,
+    booking: &'a Booking,
+    product_id: &'a str,
+    terms: Cow<'a, BackendTerms>,
+    goal: Goal,
+    ask: Ask,
+    attempt: u32,
+    product: Option<ProductIn>,
+    availability: Option<String>,
+    sent: Sent,
+    /// What the supplier said when it refused the last write.
+    refusal: Option<String>,
+    end: Option<CallResult<TicketFacts>>,
+}
+
+impl<'a> Talk<'a> {
+    pub(super) fn new(
+        octo: &'a Octo,
+        order: &'a Order,
+        booking: &'a Booking,
+        (product_id, terms): (&'a str, Cow<'a, BackendTerms>),
+        goal: Goal,
+        resumed: bool,
+    ) -> Self {
+        // Nothing of a first attempt can be there. Should it be after all, the supplier refuses the uuid, and it is looked up.
+        let ask = if goal == Goal::Issue && !resumed { Ask::Product } else { Ask::Find };
+        let (attempt, sent) = (1, Sent::default());
+        let (product, availability, refusal, end) = (None, None, None, None);
+        Self { octo, order, booking, product_id, terms, goal, ask, attempt, product, availability, sent, refusal, end }
+    }
+
+    fn uuid(&self) -> String {
+        ids::booking(&self.octo.id, self.booking.id.as_str(), self.attempt)
+    }
+
+    fn ends(&mut self, result: CallResult<TicketFacts>) {
+        self.end = Some(result);
+    }
+    fn done(&mut self, facts: TicketFacts) {
+        self.ends(CallResult::Done(facts));
+    }
+    fn unknown(&mut self, why: impl Into<String>) {
+        self.ends(CallResult::Unknown { why: why.into().into() });
+    }
+    fn retry(&mut self, why: String, after: Option<Millis>) {
+        self.ends(CallResult::Retry { why: why.into(), after });
+    }
+    fn refused(&mut self, reason: impl Into<String>) {
+        self.done(TicketFacts::Refused { reason: reason.into() });
+    }
+
+    /// The number of units that are booked: one for each visitor.
+    fn units(&self) -> usize {
+        let units = self.order.quantity.saturating_mul(self.order.rules.booking.visitors_per_unit.max(1));
+        usize::try_from(units).unwrap_or(usize::MAX)
+    }
+
+    fn option_id(&self) -> &str {
+        map::option_id(&self.terms, self.product.as_ref())
+    }
+
+    /// How a booking of this uuid stands.
+    fn stands(&mut self, found: BookingIn, cx: &Context<'_>) {
+        if let Some(facts) = self.unusable(&found) {
+            return self.give_back(facts);
+        }
+        match map::standing(&found) {
+            Standing::Over => self.over(),
+            Standing::Rejected => match self.goal.clone() {
+                Goal::Issue | Goal::Look => self.refused("rejected: the supplier refused the booking"),
+                Goal::Void => self.done(TicketFacts::Cancelled),
+                Goal::Release(facts) => self.done(facts),
+            },
+            Standing::Redeemed(at) => match self.goal {
+                Goal::Issue | Goal::Look => self.done(TicketFacts::Redeemed { at }),
+                Goal::Void | Goal::Release(_) => {
+                    self.done(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
+                }
+            },
+            Standing::Unknown(word) => self.unknown(format!("unknown_status: the supplier calls the booking `{word}`")),
+            Standing::Held | Standing::Pending | Standing::Confirmed => self.lives(&found, cx),
+        }
+    }
+
+    /// Something is there that holds a place or admits.
+    fn lives(&mut self, found: &BookingIn, cx: &Context<'_>) {
+        match self.goal {
+            Goal::Issue => self.go_on(found, cx),
+            Goal::Look => self.tell(found, cx),
+            Goal::Void | Goal::Release(_) => self.cancel_or_tell(found),
+        }
+    }
+
+    /// The next step towards tickets.
+    fn go_on(&mut self, found: &BookingIn, cx: &Context<'_>) {
+        let standing = map::standing(found);
+        if standing == Standing::Confirmed {
+            if let Some(facts) = self.tickets_of(found) {
+                return self.done(facts);
+            }
+        }
+        if self.octo.on_deadline == OnDeadline::GiveUp && self.last_call().is_some_and(|at| cx.now >= at) {
+            let reason = "given up: there were no tickets in time, and the booking was taken back".to_owned();
+            return self.give_back(TicketFacts::Refused { reason });
+        }
+        match standing {
+            Standing::Held if self.sent.confirm >= WRITES_MAX => {
+                let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
+                self.give_back(TicketFacts::Refused { reason: format!("the supplier does not confirm: {why}") });
+            }
+            Standing::Held if self.sent.extend == 0 && map::ends_before(found, cx.now + HOLD_MARGIN) => {
+                self.ask = Ask::Extend;
+            }
+            Standing::Held => self.ask = Ask::Confirm,
+            _ => self.pending(found, cx),
+        }
+    }
+
+    fn pending(&mut self, found: &BookingIn, cx: &Context<'_>) {
+        let look_after = Some(self.next_look(cx.now));
+        self.done(TicketFacts::Pending { backend_ref: map::reference(found), look_after });
+    }
+
+    /// What a look says.
+    fn tell(&mut self, found: &BookingIn, cx: &Context<'_>) {
+        if map::standing(found) != Standing::Confirmed {
+            return self.pending(found, cx);
+        }
+        match self.tickets_of(found) {
+            Some(facts) => self.done(facts),
+            None => self.pending(found, cx),
+        }
+    }
+
+    /// Tickets, once they are complete, or that they were used.
+    fn tickets_of(&self, found: &BookingIn) -> Option<TicketFacts> {
+        if let Some(at) = map::used_at(found, self.terms.redeem_when) {
+            return Some(TicketFacts::Redeemed { at: Some(at) });
+        }
+        let tickets = map::tickets(found, &self.octo.formats, self.order.quantity)?;
+        Some(TicketFacts::Issued { backend_ref: map::reference(found), tickets })
+    }
+
+    /// What lives must not: it is cancelled, and when the supplier would not, that is what there is to say.
+    fn cancel_or_tell(&mut self, found: &BookingIn) {
+        if self.sent.cancel == 0 {
+            self.ask = Ask::Cancel;
+            return;
+        }
+        match (self.ask, self.refusal.take()) {
+            // It said yes and did nothing, or so it seems: a read tells.
+            (Ask::Cancel, _) => self.ask = Ask::AfterCancel,
+            (_, Some(reason)) if map::standing(found) == Standing::Confirmed => {
+                self.done(TicketFacts::CancelRefused { reason, used: false });
+            }
+            (_, Some(_)) if map::standing(found) == Standing::Pending => self.done(TicketFacts::CancelPending),
+            _ if self.sent.cancel < WRITES_MAX => self.ask = Ask::Cancel,
+            _ => self.unknown("the cancellation was answered, and the booking stands"),
+        }
+    }
+
+    /// This uuid is over; what the next one is, depends on what it is for.
+    fn over(&mut self) {
+        match self.goal.clone() {
+            Goal::Release(facts) => return self.done(facts),
+            Goal::Issue if self.attempt >= ATTEMPTS_MAX => {
+                return self.refused(format!("{ATTEMPTS_MAX} holds have ended without tickets"));
+            }
+            Goal::Issue | Goal::Look | Goal::Void if self.attempt >= ATTEMPTS_MAX => {
+                return self.done(TicketFacts::Cancelled);
+            }
+            Goal::Issue | Goal::Look | Goal::Void => {}
+        }
+        self.attempt += 1;
+        self.sent = Sent { calls: self.sent.calls, ..Sent::default() };
+        (self.availability, self.refusal) = (None, None);
+        self.ask = Ask::Find;
+    }
+
+    /// There is nothing of this uuid.
+    fn absent(&mut self) {
+        match (&self.goal, self.ask) {
+            (Goal::Issue, Ask::AfterReserve) => {
+                let may_repeat = self.octo.repeat_reserve == RepeatReserve::ReadFirst && self.sent.reserve < WRITES_MAX;
+                if may_repeat {
+                    // A first request that comes late is the same booking: it has the same uuid.
+                    self.ask = Ask::Reserve;
+                } else {
+                    self.unknown("the reservation got no answer, and the supplier does not know it");
+                }
+            }
+            (Goal::Issue, Ask::AfterConfirm) => self.unknown("the supplier no longer knows what it held"),
+            (Goal::Issue, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
+            (Goal::Release(facts), _) => {
+                let facts = facts.clone();
+                self.done(facts);
+            }
+            (Goal::Void | Goal::Look, _) if self.attempt > 1 => self.done(TicketFacts::Cancelled),
+            (Goal::Void | Goal::Look, _) => self.ends(CallResult::Absent),
+        }
+    }
+
+    /// Why a booking under our uuid is not the one that was asked for.
+    fn unusable(&self, found: &BookingIn) -> Option<TicketFacts> {
+        if !matches!(self.goal, Goal::Issue) || map::standing(found).is_over() {
+            return None;
+        }
+        let units = found.unit_items.as_ref().map(Vec::len);
+        let reason = if found.test_mode.is_some_and(|is_test| is_test != self.octo.test_mode) {
+            let is = if self.octo.test_mode { "real, and tests" } else { "a test, and real ones" };
+            format!("test_mode: the supplier's booking is {is} are expected")
+        } else if units.is_some_and(|units| units != self.units()) {
+            format!(
+                "quantity_differs: {} units were booked, and the supplier holds {}",
+                self.units(),
+                units.unwrap_or(0)
+            )
+        } else if found.product_id.as_deref().is_some_and(|id| id != self.product_id) {
+            "the supplier holds another product".to_owned()
+        } else if self.product.is_some() && found.option_id.as_deref().is_some_and(|id| id != self.option_id()) {
+            "the supplier holds another option".to_owned()
+        } else {
+            return None;
+        };
+        Some(TicketFacts::Refused { reason })
+    }
+
+    fn give_back(&mut self, facts: TicketFacts) {
+        self.goal = Goal::Release(facts);
+        self.sent.cancel = 0;
+        self.ask = Ask::Cancel;
+    }
+
+    /// When the very last question before the deadline is due: 90 s before it, or at three quarters of a shorter one.
+    fn last_call(&self) -> Option<UnixMillis> {
+        let (deadline, from) = (self.booking.ticketing.deadline?, self.booking.accepted_at?);
+        let length = deadline - from;
+        Some(from + Millis((length.0 - 90_000).max(length.0 / 4 * 3)))
+    }
+
+    /// Looks are close at first, then every half minute, and one falls on the last call.
+    fn next_look(&self, now: UnixMillis) -> Millis {
+        let waited = self.booking.accepted_at.map_or(Millis(0), |at| now - at);
+        let gap = match waited.0 {
+            ..2_000 => 2,
+            2_000..7_000 => 5,
+            7_000..17_000 => 10,
+            17_000..37_000 => 20,
+            _ => 30,
+        };
+        let to_last_call = self.last_call().map(|at| at - now).filter(|left| left.0 > 0);
+        to_last_call.map_or(Millis::seconds(gap), |left| left.min(Millis::seconds(gap)))
+    }
+
+    fn write(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError> {
+        let (octo, uuid) = (self.octo, self.uuid());
+        let call = match self.ask {
+            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => ("read", calls::read(octo, &uuid)),
+            Ask::Product => ("product", calls::product(octo, self.product_id)),
+            Ask::Slots => {
+                self.sent.slots += 1;
+                let date = self.booking.visit_date.unwrap_or_else(|| octo.time_zone.date_of(cx.now));
+                let unit = self.unit_id()?;
+                let party = calls::Party { unit: &unit, count: self.units() };
+                (
+                    "availability",
+                    calls::availability(octo, (self.product_id, self.option_id()), (date, date), Some(&party)),
+                )
+            }
+            Ask::Reserve => {
+                self.sent.reserve += 1;
+                let unit = self.unit_id()?;
+                let party = calls::Party { unit: &unit, count: self.units() };
+                let product = (self.product_id, self.option_id());
+                let reserve =
+                    calls::Reserve { uuid: &uuid, product, availability: self.availability.as_deref(), party };
+                ("reserve", calls::reserve(octo, &reserve, self.booking.id.as_str()))
+            }
+            Ask::Extend => {
+                self.sent.extend += 1;
+                ("extend", calls::extend(octo, &uuid))
+            }
+            Ask::Confirm => {
+                self.sent.confirm += 1;
+                ("confirm", calls::confirm(octo, &uuid, self.order, self.booking)?)
+            }
+            Ask::Cancel => {
+                self.sent.cancel += 1;
+                ("cancel", calls::cancel(octo, &uuid))
+            }
+        };
+        Ok(Turn::Call(call.0, call.1))
+    }
+
+    fn unit_id(&self) -> Result<String, EncodeError> {
+        map::unit_id(&self.terms, self.product.as_ref(), self.option_id())
+    }
+
+    fn heard_product(&mut self, heard: Heard<ProductIn>) {
+        match heard {
+            Heard::Said(product) if product.id == self.product_id => {
+                let needs_slot = product.availability_required;
+                self.product = Some(product);
+                if let Err(error) = self.unit_id() {
+                    return self.refused(format!("configuration: {error}"));
+                }
+                self.ask = if needs_slot { Ask::Slots } else { Ask::Reserve };
+            }
+            Heard::Said(_) => self.retry("the supplier answered about another product".to_owned(), None),
+            Heard::Absent(why) | Heard::Misconfigured(why) => self.refused(format!("configuration: {why}")),
+            other => self.not_carried_out(other),
+        }
+    }
+
+    fn heard_slots(&mut self, heard: Heard<Vec<AvailabilityIn>>) {
+        let slots = match heard {
+            Heard::Said(slots) => slots,
+            Heard::Absent(why) | Heard::Misconfigured(why) => return self.refused(format!("configuration: {why}")),
+            other => return self.not_carried_out(other),
+        };
+        match map::choose(&slots, &self.terms.slot) {
+            map::Chosen::One(id) => {
+                self.availability = Some(id);
+                self.ask = Ask::Reserve;
+            }
+            map::Chosen::Full => self.refused("no_capacity: the supplier has no room on this date"),
+            map::Chosen::NoneAt => self.refused("no_capacity: the supplier offers nothing at this date and time"),
+            map::Chosen::Several => {
+                self.refused("configuration: the supplier offers several times on this date; name one as `slot`");
+            }
+        }
+    }
+
+    fn heard_reserve(&mut self, heard: Heard<BookingIn>, cx: &Context<'_>) {
+        match heard {
+            Heard::Said(found) => self.stands(found, cx),
+            // "Used already": by an earlier request of ours. What it became is read.
+            Heard::Absent(_) | Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterReserve,
+            Heard::SlotGone(why) | Heard::Refused(why) => {
+                if self.sent.slots > 0 && self.sent.slots < WRITES_MAX {
+                    // Sold out has many words; the availability has one.
+                    self.refusal = Some(why);
+                    self.ask = Ask::Slots;
+                } else {
+                    self.refused(format!("no_capacity: {why}"));
+                }
+            }
+            Heard::Misconfigured(why) => self.refused(format!("configuration: {why}")),
+            Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+        }
+    }
+
+    fn heard_confirm(&mut self, heard: Heard<BookingIn>, cx: &Context<'_>) {
+        match heard {
+            // An answer that leaves the hold as it was has confirmed nothing.
+            Heard::Said(found) if map::standing(&found) == Standing::Held => self.ask = Ask::AfterConfirm,
+            Heard::Said(found) => self.stands(found, cx),
+            Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
+                self.refusal = Some(why);
+                self.ask = Ask::AfterConfirm;
+            }
+            Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterConfirm,
+            Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+        }
+    }
+
+    fn heard_cancel(&mut self, heard: Heard<BookingIn>, cx: &Context<'_>) {
+        match heard {
+            Heard::Said(found) => self.stands(found, cx),
+            Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
+                self.refusal = Some(why);
+                self.ask = Ask::AfterCancel;
+            }
+            Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterCancel,
+            Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+        }
+    }
+
+    fn heard_read(&mut self, heard: Heard<BookingIn>, cx: &Context<'_>) {
+        match heard {
+            Heard::Said(found) => self.stands(found, cx),
+            // "No such booking" has many words.
+            Heard::Absent(_) | Heard::Refused(_) | Heard::SlotGone(_) | Heard::Misconfigured(_) => self.absent(),
+            other => self.not_carried_out(other),
+        }
+    }
+
+    /// A question that brought nothing executes nothing; what was written before it stays in doubt.
+    fn not_carried_out<T>(&mut self, heard: Heard<T>) {
+        let in_doubt = self.sent.reserve + self.sent.confirm + self.sent.cancel > 0;
+        match heard {
+            Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+            Heard::Later(why, _) | Heard::Unclear(why) if in_doubt => self.unknown(why),
+            Heard::Later(why, after) => self.retry(why, after),
+            Heard::Unclear(why) => self.retry(why, None),
+            Heard::Said(_) => self.unknown("the supplier's answer was not expected"),
+            Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
+                self.refused(why);
+            }
+        }
+    }
+}
+
+impl Conversation for Talk<'_> {
+    fn next(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError> {
+        if let Some(end) = self.end.take() {
+            return Ok(Turn::End(end));
+        }
+        self.sent.calls += 1;
+        if self.sent.calls > CALLS_MAX {
+            return Ok(Turn::End(CallResult::Unknown { why: "the supplier's answers contradict each other".into() }));
+        }
+        self.write(cx)
+    }
+
+    fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>) {
+        let uuid = self.uuid();
+        match self.ask {
+            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => {
+                self.heard_read(answer::booking(response, &uuid), cx);
+            }
+            Ask::Product => self.heard_product(answer::read(response)),
+            Ask::Slots => self.heard_slots(answer::read(response)),
+            Ask::Reserve => self.heard_reserve(answer::booking(response, &uuid), cx),
+            // Whether it was lengthened or not, it is confirmed now.
+            Ask::Extend => match answer::booking(response, &uuid) {
+                Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
+                _ => self.ask = Ask::Confirm,
+            },
+            Ask::Confirm => self.heard_confirm(answer::booking(response, &uuid), cx),
+            Ask::Cancel => self.heard_cancel(answer::booking(response, &uuid), cx),
+        }
+    }
+
+    fn unanswered(&mut self, silence: Silence) {
+        let why = match silence {
+            Silence::NotSent(why) => match self.ask {
+                Ask::Reserve if self.sent.reserve == 1 => return self.retry(why, None),
+                _ => why,
+            },
+            Silence::Unknown(why) => match self.ask {
+                Ask::Reserve => return self.ask = Ask::AfterReserve,
+                Ask::Confirm => return self.ask = Ask::AfterConfirm,
+                Ask::Cancel => return self.ask = Ask::AfterCancel,
+                Ask::Extend => return self.ask = Ask::Confirm,
+                _ => why,
+            },
+        };
+        self.not_carried_out(Heard::<()>::Unclear(why));
+    }
+}

@@ -1,0 +1,741 @@
+//! Conversations with a supplier that follows a script: each line is the call that must come, and what is said to it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::{Value, json};
+use ticketbridge_core::BackendId;
+use ticketbridge_core::command::TicketFacts;
+use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::order::{Order, TicketKind, TicketingState};
+use ticketbridge_core::personal::in_clear;
+use ticketbridge_core::port::{Backend, CallResult, Context, HttpResponse, Silence, Turn};
+use ticketbridge_core::product::{self, BackendTerms, Slot};
+use ticketbridge_core::time::{Date, Millis};
+
+use super::{KIND, ids};
+use crate::fixture;
+
+const QR: &str = "QR-1";
+
+fn octo(more: Value) -> Box<dyn Backend> {
+    let mut settings = json!({ "base_url": "https://supplier.example/octo", "key": "k-1" });
+    settings.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+    (KIND.build)("ventrata", &settings).ok().unwrap()
+}
+
+/// Two copies for two people each: four units.
+fn order() -> Order {
+    let mut order = fixture::order();
+    order.rules.booking.ticketing = product::Ticketing::Backend {
+        backend: BackendId::new("ventrata"),
+        product: "P1/O1".into(),
+        terms: BackendTerms { units: BTreeMap::from([("adult".into(), "u-adult".into())]), ..Default::default() },
+    };
+    order
+}
+
+fn uuid(attempt: u32) -> String {
+    ids::booking("ventrata", "bkg_1", attempt)
+}
+
+fn product() -> Value {
+    json!({ "id": "P1", "availabilityRequired": true, "options": [{ "id": "O1", "default": true, "units": [{ "id": "u-adult" }] }] })
+}
+
+fn slots() -> Value {
+    json!([{ "id": "2026-12-01T00:00:00+08:00", "localDateTimeStart": "2026-12-01T00:00:00+08:00", "available": true,
+        "status": "AVAILABLE", "vacancies": null }])
+}
+
+/// A booking of an attempt, in a state, with its codes or without.
+fn booking(attempt: u32, status: &str) -> Value {
+    let has_codes = matches!(status, "CONFIRMED" | "REDEEMED");
+    let ticket = |n: usize| match has_codes {
+        true => json!({ "redemptionMethod": "DIGITAL", "deliveryOptions": [
+            { "deliveryFormat": "PKPASS_URL", "deliveryValue": "https://x.example/p" },
+            { "deliveryFormat": "QRCODE", "deliveryValue": format!("{QR}-{n}") }] }),
+        false => Value::Null,
+    };
+    let units: Vec<Value> =
+        (0..4).map(|n| json!({ "uuid": "u", "unitId": "u-adult", "status": "ON_HOLD", "ticket": ticket(n) })).collect();
+    json!({ "id": "SUP-7", "uuid": uuid(attempt), "testMode": false, "status": status, "supplierReference": "REF7",
+        "productId": "P1", "optionId": "O1", "utcExpiresAt": "2026-11-21T02:15:00Z", "deliveryMethods": ["TICKET"],
+        "unitItems": units })
+}
+
+fn error(code: &str) -> Value {
+    json!({ "error": code, "errorMessage": "no" })
+}
+
+/// What is said to a call.
+#[derive(Clone)]
+enum Say {
+    Ok(Value),
+    Err(u16, Value),
+    Html(u16),
+    Lost,
+    NotSent,
+}
+use Say::{Err as Refuse, Html, Lost, NotSent, Ok as Answer};
+
+struct Story {
+    backend: Box<dyn Backend>,
+    order: Order,
+    op: TicketOp,
+    resumed: bool,
+    now: Millis,
+}
+
+impl Story {
+    fn issue() -> Self {
+        Story { backend: octo(json!({})), order: order(), op: TicketOp::Issue, resumed: false, now: Millis(0) }
+    }
+    fn again() -> Self {
+        Story { resumed: true, ..Self::issue() }
+    }
+    fn of(op: TicketOp, state: TicketingState) -> Self {
+        let mut story = Self::issue();
+        story.op = op;
+        story.order.booking.as_mut().unwrap().ticketing.state = state;
+        story
+    }
+    /// Plays the script; every line must be asked for, in this order, and nothing else.
+    fn play(&self, script: &[(&str, Say)]) -> CallResult<TicketFacts> {
+        let booking = self.order.booking.as_ref().unwrap();
+        let mut talk = self.backend.conversation(self.op, &self.order, booking, self.resumed).unwrap();
+        let cx = Context { now: fixture::NOW + self.now, ..fixture::context() };
+        let mut script = script.iter();
+        loop {
+            let name = match talk.next(&cx).unwrap() {
+                Turn::End(result) => {
+                    assert!(script.next().is_none(), "it ended early: {result:?}");
+                    return result;
+                }
+                Turn::Call(name, call) => {
+                    assert_eq!(call.headers["authorization"], "Bearer k-1");
+                    assert_eq!(call.headers["octo-capabilities"], "", "required, even when nothing is wanted");
+                    name
+                }
+            };
+            let (expected, say) = script.next().unwrap_or_else(|| panic!("`{name}` was not expected"));
+            assert_eq!(name, *expected);
+            let respond = |status: u16, body: Bytes| HttpResponse {
+                status: StatusCode::from_u16(status).unwrap(),
+                headers: HeaderMap::new(),
+                body,
+            };
+            match say {
+                Answer(body) => talk.answered(&respond(200, Bytes::from(body.to_string())), &cx),
+                Refuse(status, body) => talk.answered(&respond(*status, Bytes::from(body.to_string())), &cx),
+                Html(status) => talk.answered(&respond(*status, Bytes::from_static(b"<html>oops</html>")), &cx),
+                Lost => talk.unanswered(Silence::Unknown("no full answer".into())),
+                NotSent => talk.unanswered(Silence::NotSent("no connection".into())),
+            }
+        }
+    }
+}
+
+fn codes(result: &CallResult<TicketFacts>) -> Vec<String> {
+    match result {
+        CallResult::Done(TicketFacts::Issued { tickets, backend_ref }) => {
+            assert_eq!(backend_ref.as_deref(), Some("REF7"));
+            assert!(tickets.iter().all(|ticket| ticket.kind == TicketKind::Qr));
+            tickets.iter().map(|ticket| ticket.code.reveal().to_owned()).collect()
+        }
+        other => panic!("no tickets: {other:?}"),
+    }
+}
+fn reason(result: CallResult<TicketFacts>) -> String {
+    match result {
+        CallResult::Done(TicketFacts::Refused { reason }) => reason,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn tickets_are_reserved_confirmed_and_read() {
+    let result = Story::issue().play(&[
+        ("product", Answer(product())),
+        ("availability", Answer(slots())),
+        ("reserve", Answer(booking(1, "ON_HOLD"))),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+    ]);
+    assert_eq!(codes(&result), ["QR-1-0", "QR-1-1", "QR-1-2", "QR-1-3"]);
+}
+
+#[test]
+fn an_open_dated_product_and_a_free_sale_take_fewer_steps() {
+    let mut open = product();
+    open["availabilityRequired"] = json!(false);
+    let result = Story::issue().play(&[("product", Answer(open)), ("reserve", Answer(booking(1, "CONFIRMED")))]);
+    assert_eq!(codes(&result).len(), 4);
+}
+
+#[test]
+fn a_lost_reserve_is_looked_up_and_adopted_or_sent_again_under_the_same_uuid() {
+    let begin = [("product", Answer(product())), ("availability", Answer(slots()))];
+    let end = [("confirm", Answer(booking(1, "CONFIRMED")))];
+    for (middle, what) in [
+        (vec![("reserve", Lost), ("read", Answer(booking(1, "ON_HOLD")))], "it had arrived"),
+        (
+            vec![
+                ("reserve", Lost),
+                ("read", Refuse(400, error("INVALID_BOOKING_UUID"))),
+                ("reserve", Answer(booking(1, "ON_HOLD"))),
+            ],
+            "it had not",
+        ),
+        (
+            vec![
+                ("reserve", Html(500)),
+                ("read", Refuse(404, json!({}))),
+                ("reserve", Refuse(400, error("INVALID_BOOKING_UUID"))),
+                ("read", Answer(booking(1, "ON_HOLD"))),
+            ],
+            "it came late, and the repeat is refused as used already",
+        ),
+        (
+            vec![
+                ("reserve", Refuse(500, error("INTERNAL_SERVER_ERROR"))),
+                ("read", Refuse(400, error("BAD_REQUEST"))),
+                ("reserve", Refuse(400, error("INTERNAL_SERVER_ERROR"))),
+                ("read", Answer(booking(1, "ON_HOLD"))),
+            ],
+            "a unique key at the supplier answers with 500",
+        ),
+        (vec![("reserve", Refuse(429, json!({}))), ("read", Answer(booking(1, "ON_HOLD")))], "429 after the effect"),
+        (
+            vec![("reserve", Answer(json!({ "ok": true }))), ("read", Answer(booking(1, "ON_HOLD")))],
+            "a 200 without sense",
+        ),
+        (vec![("reserve", Answer(booking(9, "ON_HOLD"))), ("read", Answer(booking(1, "ON_HOLD")))], "another booking"),
+    ] {
+        let script: Vec<_> = begin.iter().cloned().chain(middle).chain(end.iter().cloned()).collect();
+        assert_eq!(codes(&Story::issue().play(&script)).len(), 4, "{what}");
+    }
+}
+
+#[test]
+fn a_reservation_that_stays_unknown_stays_in_doubt() {
+    let absent = || Refuse(400, error("INVALID_BOOKING_UUID"));
+    let result = Story::issue().play(&[
+        ("product", Answer(product())),
+        ("availability", Answer(slots())),
+        ("reserve", Lost),
+        ("read", absent()),
+        ("reserve", Lost),
+        ("read", absent()),
+    ]);
+    assert!(matches!(result, CallResult::Unknown { .. }), "{result:?}");
+    let never = Story { backend: octo(json!({ "repeat_reserve": "never" })), ..Story::issue() };
+    let result = never.play(&[
+        ("product", Answer(product())),
+        ("availability", Answer(slots())),
+        ("reserve", Lost),
+        ("read", absent()),
+    ]);
+    assert!(matches!(result, CallResult::Unknown { .. }), "{result:?}");
+    let result = Story::issue().play(&[
+        ("product", Answer(product())),
+        ("availability", Answer(slots())),
+        ("reserve", Lost),
+        ("read", Html(502)),
+    ]);
+    assert!(matches!(result, CallResult::Unknown { .. }), "in doubt while the read fails: {result:?}");
+}
+
+#[test]
+fn a_call_that_never_left_is_repeated_later() {
+    let result = Story::issue().play(&[("product", NotSent)]);
+    assert!(matches!(result, CallResult::Retry { .. }), "{result:?}");
+    let result =
+        Story::issue().play(&[("product", Answer(product())), ("availability", Answer(slots())), ("reserve", NotSent)]);
+    assert!(matches!(result, CallResult::Retry { .. }), "{result:?}");
+}
+
+#[test]
+fn a_repeat_goes_on_where_the_supplier_stands() {
+    let confirmed = ("read", Answer(booking(1, "CONFIRMED")));
+    assert_eq!(codes(&Story::again().play(&[confirmed])).len(), 4, "a lost confirmation is not sent again");
+    let result =
+        Story::again().play(&[("read", Answer(booking(1, "ON_HOLD"))), ("confirm", Answer(booking(1, "CONFIRMED")))]);
+    assert_eq!(codes(&result).len(), 4);
+    let result = Story::again().play(&[
+        ("read", Answer(booking(1, "ON_HOLD"))),
+        ("confirm", Lost),
+        ("read", Answer(booking(1, "ON_HOLD"))),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+    ]);
+    assert_eq!(codes(&result).len(), 4, "a confirmation that did not arrive");
+    let result = Story::again().play(&[
+        ("read", Answer(booking(1, "EXPIRED"))),
+        ("read", Refuse(404, error("NOT_FOUND"))),
+        ("product", Answer(product())),
+        ("availability", Answer(slots())),
+        ("reserve", Answer(booking(2, "ON_HOLD"))),
+        ("confirm", Answer(booking(2, "CONFIRMED"))),
+    ]);
+    assert_eq!(codes(&result).len(), 4, "a hold that ran out makes room for one more attempt");
+}
+
+#[test]
+fn a_hold_that_ends_soon_is_lengthened_first() {
+    let mut short = booking(1, "ON_HOLD");
+    short["utcExpiresAt"] = json!("2026-11-21T02:00:30Z");
+    for said in [Answer(booking(1, "ON_HOLD")), Refuse(400, error("UNPROCESSABLE_ENTITY")), Lost] {
+        let result = Story::again().play(&[
+            ("read", Answer(short.clone())),
+            ("extend", said),
+            ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ]);
+        assert_eq!(codes(&result).len(), 4);
+    }
+}
+
+#[test]
+fn a_hold_that_is_over_is_replaced_only_when_it_was_read_as_over() {
+    let result = Story::again().play(&[
+        ("read", Answer(booking(1, "ON_HOLD"))),
+        ("confirm", Refuse(400, error("INVALID_BOOKING_UUID"))),
+        ("read", Answer(booking(1, "EXPIRED"))),
+        ("read", Refuse(400, error("INVALID_BOOKING_UUID"))),
+        ("product", Answer(product())),
+        ("availability", Answer(slots())),
+        ("reserve", Answer(booking(2, "ON_HOLD"))),
+        ("confirm", Answer(booking(2, "CONFIRMED"))),
+    ]);
+    assert_eq!(codes(&result).len(), 4);
+    let ended = |n| ("read", Answer(booking(n, "EXPIRED")));
+    let result = Story::again().play(&[ended(1), ended(2), ended(3), ended(4), ended(5)]);
+    assert_eq!(reason(result), "5 holds have ended without tickets");
+}
+
+#[test]
+fn no_room_is_told_apart_from_a_mistake() {
+    let begin = ("product", Answer(product()));
+    let mut full = slots();
+    full[0]["available"] = json!(false);
+    full[0]["status"] = json!("SOLD_OUT");
+    let said = reason(Story::issue().play(&[begin.clone(), ("availability", Answer(full.clone()))]));
+    assert!(said.starts_with("no_capacity"), "{said}");
+    let said = reason(Story::issue().play(&[begin.clone(), ("availability", Answer(json!([])))]));
+    assert!(said.starts_with("no_capacity"), "{said}");
+    for code in ["UNPROCESSABLE_ENTITY", "BAD_REQUEST", "INVALID_AVAILABILITY_ID"] {
+        let said = reason(Story::issue().play(&[
+            begin.clone(),
+            ("availability", Answer(slots())),
+            ("reserve", Refuse(400, error(code))),
+            ("availability", Answer(full.clone())),
+        ]));
+        assert!(said.starts_with("no_capacity"), "sold out between the two, as {code}: {said}");
+    }
+    for code in ["INVALID_PRODUCT_ID", "INVALID_OPTION_ID", "INVALID_UNIT_ID"] {
+        let said = reason(Story::issue().play(&[("product", Refuse(400, error(code)))]));
+        assert!(said.starts_with("configuration"), "never told to a guest as sold out: {said}");
+    }
+    let mut two = slots();
+    two.as_array_mut().unwrap().push(json!({ "id": "b", "localDateTimeStart": "2026-12-01T10:00:00+08:00" }));
+    let said = reason(Story::issue().play(&[begin, ("availability", Answer(two))]));
+    assert!(said.starts_with("configuration"), "{said}");
+}
+
+#[test]
+fn a_key_that_is_not_accepted_is_nobodys_refusal() {
+    for said in [Refuse(403, error("FORBIDDEN")), Refuse(400, error("UNAUTHORIZED")), Refuse(401, json!({})), Html(403)]
+    {
+        assert_eq!(Story::issue().play(&[("product", said.clone())]), CallResult::TokenRejected);
+        assert_eq!(Story::again().play(&[("read", said)]), CallResult::TokenRejected);
+    }
+}
+
+#[test]
+fn what_is_not_there_yet_is_asked_for_again_at_the_planned_times() {
+    let pending = |seconds: i64| {
+        let mut story = Story::again();
+        story.now = Millis::seconds(seconds);
+        match story.play(&[("read", Answer(booking(1, "PENDING")))]) {
+            CallResult::Done(TicketFacts::Pending { look_after: Some(after), .. }) => after.0 / 1_000,
+            other => panic!("{other:?}"),
+        }
+    };
+    let gaps: Vec<i64> = [0, 3, 10, 20, 60].into_iter().map(pending).collect();
+    assert_eq!(gaps, [2, 5, 10, 20, 30]);
+    // The last call is 90 s before the deadline, ten minutes after the booking.
+    assert_eq!(pending(500), 10);
+    assert_eq!(pending(511), 30);
+    let mut bare = booking(1, "CONFIRMED");
+    bare["unitItems"][3]["ticket"] = Value::Null;
+    let result = Story::again().play(&[("read", Answer(bare))]);
+    assert!(matches!(result, CallResult::Done(TicketFacts::Pending { .. })), "nothing is shown in part: {result:?}");
+}
+
+#[test]
+fn whoever_gives_up_cancels_first_and_says_so_only_when_it_is_done() {
+    let mut story = Story { backend: octo(json!({ "on_deadline": "give_up" })), ..Story::again() };
+    story.now = Millis::seconds(511);
+    let read = ("read", Answer(booking(1, "PENDING")));
+    let said = reason(story.play(&[read.clone(), ("cancel", Answer(booking(1, "CANCELLED")))]));
+    assert!(said.starts_with("given up"), "{said}");
+    let result = story.play(&[
+        read.clone(),
+        ("cancel", Lost),
+        ("read", Answer(booking(1, "PENDING"))),
+        ("cancel", Lost),
+        ("read", Answer(booking(1, "PENDING"))),
+    ]);
+    assert!(matches!(result, CallResult::Unknown { .. }), "nothing definite is said: {result:?}");
+    let result = story.play(&[("read", Answer(booking(1, "CONFIRMED")))]);
+    assert_eq!(codes(&result).len(), 4, "codes that came at the last call are good");
+}
+
+#[test]
+fn what_is_not_what_was_asked_for_is_given_back() {
+    let mut three = booking(1, "ON_HOLD");
+    three["unitItems"].as_array_mut().unwrap().pop();
+    let mut test = booking(1, "ON_HOLD");
+    test["testMode"] = json!(true);
+    let mut other = booking(1, "ON_HOLD");
+    other["productId"] = json!("P2");
+    for (held, says) in
+        [(three, "quantity_differs"), (test, "test_mode"), (other, "the supplier holds another product")]
+    {
+        let said = reason(Story::issue().play(&[
+            ("product", Answer(product())),
+            ("availability", Answer(slots())),
+            ("reserve", Answer(held)),
+            ("cancel", Answer(booking(1, "EXPIRED"))),
+        ]));
+        assert!(said.starts_with(says), "{said}");
+    }
+}
+
+#[test]
+fn a_rejection_is_final_and_an_unknown_word_is_no_step() {
+    let said = reason(Story::again().play(&[("read", Answer(booking(1, "REJECTED")))]));
+    assert!(said.starts_with("rejected"), "{said}");
+    let result = Story::again().play(&[("read", Answer(booking(1, "ON_MOON")))]);
+    assert!(matches!(&result, CallResult::Unknown { why } if why.contains("unknown_status")), "{result:?}");
+}
+
+#[test]
+fn a_cancellation_is_done_when_it_reads_so() {
+    let cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+    let done = CallResult::Done(TicketFacts::Cancelled);
+    let none = || ("read", Refuse(400, error("INVALID_BOOKING_UUID")));
+    let live = || ("read", Answer(booking(1, "CONFIRMED")));
+    for (script, what) in [
+        (vec![live(), ("cancel", Answer(booking(1, "CANCELLED"))), none()], "plainly"),
+        (vec![live(), ("cancel", Answer(booking(1, "EXPIRED"))), none()], "a released hold reads EXPIRED"),
+        (vec![live(), ("cancel", Lost), ("read", Answer(booking(1, "CANCELLED"))), none()], "the answer was lost"),
+        (
+            vec![
+                live(),
+                ("cancel", Refuse(400, error("UNPROCESSABLE_ENTITY"))),
+                ("read", Answer(booking(1, "CANCELLED"))),
+                none(),
+            ],
+            "cancelled before",
+        ),
+        (vec![("read", Answer(booking(1, "CANCELLED"))), none()], "nothing is left to do"),
+        (
+            vec![live(), ("cancel", Lost), live(), ("cancel", Answer(booking(1, "CANCELLED"))), none()],
+            "it had not arrived",
+        ),
+    ] {
+        assert_eq!(cancel.play(&script), done, "{what}");
+    }
+    assert_eq!(cancel.play(&[none()]), CallResult::Absent, "there never was one");
+}
+
+#[test]
+fn a_cancellation_that_is_refused_says_why() {
+    let cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+    let refuse = ("cancel", Refuse(400, error("UNPROCESSABLE_ENTITY")));
+    let live = ("read", Answer(booking(1, "CONFIRMED")));
+    let result = cancel.play(&[live.clone(), refuse.clone(), live.clone()]);
+    assert!(
+        matches!(&result, CallResult::Done(TicketFacts::CancelRefused { used: false, reason }) if reason.contains("UNPROCESSABLE")),
+        "{result:?}"
+    );
+    let used = ("read", Answer(booking(1, "REDEEMED")));
+    let result = cancel.play(&[live.clone(), refuse.clone(), used]);
+    assert!(matches!(result, CallResult::Done(TicketFacts::CancelRefused { used: true, .. })), "{result:?}");
+    let pending = ("read", Answer(booking(1, "PENDING")));
+    assert_eq!(cancel.play(&[pending.clone(), refuse, pending]), CallResult::Done(TicketFacts::CancelPending));
+    let nothing = ("cancel", Answer(booking(1, "CONFIRMED")));
+    let result = cancel.play(&[live.clone(), nothing.clone(), live.clone(), nothing, live]);
+    assert!(matches!(result, CallResult::Unknown { .. }), "a yes that did nothing is not believed: {result:?}");
+}
+
+#[test]
+fn older_servers_cancel_with_delete() {
+    let backend = octo(json!({ "cancel_style": "delete" }));
+    let mut order = order();
+    order.booking.as_mut().unwrap().ticketing.state = TicketingState::Cancelling;
+    let booked = order.booking.clone().unwrap();
+    let mut talk = backend.conversation(TicketOp::Cancel, &order, &booked, false).unwrap();
+    let cx = fixture::context();
+    let Turn::Call("read", call) = talk.next(&cx).unwrap() else { panic!() };
+    assert_eq!((call.method, call.url), (Method::GET, format!("https://supplier.example/octo/bookings/{}", uuid(1))));
+    let body = Bytes::from(booking(1, "CONFIRMED").to_string());
+    talk.answered(&HttpResponse { status: StatusCode::OK, headers: HeaderMap::new(), body }, &cx);
+    let Turn::Call("cancel", call) = talk.next(&cx).unwrap() else { panic!() };
+    assert_eq!(
+        (call.method, call.url),
+        (Method::DELETE, format!("https://supplier.example/octo/bookings/{}", uuid(1)))
+    );
+}
+
+#[test]
+fn a_look_tells_that_the_guest_was_there() {
+    let look = Story::of(TicketOp::Query, TicketingState::Issued);
+    let mut used = booking(1, "CONFIRMED");
+    for unit in used["unitItems"].as_array_mut().unwrap() {
+        unit["utcRedeemedAt"] = json!("2026-12-01T02:00:00Z");
+    }
+    let result = look.play(&[("read", Answer(used.clone()))]);
+    assert!(matches!(result, CallResult::Done(TicketFacts::Redeemed { at: Some(_) })), "{result:?}");
+    used["unitItems"][0]["utcRedeemedAt"] = Value::Null;
+    assert_eq!(codes(&look.play(&[("read", Answer(used.clone()))])).len(), 4, "in part is not yet");
+    let mut any = Story::of(TicketOp::Query, TicketingState::Issued);
+    if let product::Ticketing::Backend { terms, .. } = &mut any.order.rules.booking.ticketing {
+        terms.redeem_when = product::RedeemWhen::Any;
+    }
+    let result = any.play(&[("read", Answer(used))]);
+    assert!(matches!(result, CallResult::Done(TicketFacts::Redeemed { .. })), "{result:?}");
+}
+
+#[test]
+fn what_turns_up_after_a_cancellation_is_cancelled_too() {
+    let look = Story::of(TicketOp::Query, TicketingState::Cancelled);
+    let result = look.play(&[
+        ("read", Answer(booking(1, "ON_HOLD"))),
+        ("cancel", Answer(booking(1, "EXPIRED"))),
+        ("read", Refuse(400, error("INVALID_BOOKING_UUID"))),
+    ]);
+    assert_eq!(result, CallResult::Done(TicketFacts::Cancelled));
+}
+
+#[test]
+fn the_wire_carries_one_unit_for_each_visitor_and_no_mail() {
+    let backend = octo(json!({ "capabilities": ["octo/pricing"], "trailing_slash": true, "hold": "20m" }));
+    let order = order();
+    let booked = order.booking.clone().unwrap();
+    let mut talk = backend.conversation(TicketOp::Issue, &order, &booked, false).unwrap();
+    let cx = fixture::context();
+    let answers = [product(), slots(), booking(1, "ON_HOLD"), booking(1, "CONFIRMED")];
+    let mut bodies = Vec::new();
+    for answer in answers {
+        let Turn::Call(_, call) = talk.next(&cx).unwrap() else { panic!() };
+        assert_eq!(call.headers["octo-capabilities"], "octo/pricing");
+        bodies.push((call.url, serde_json::from_slice::<Value>(&call.body).unwrap_or_default()));
+        let body = Bytes::from(answer.to_string());
+        talk.answered(&HttpResponse { status: StatusCode::OK, headers: HeaderMap::new(), body }, &cx);
+    }
+    let (url, body) = &bodies[1];
+    assert_eq!(url, "https://supplier.example/octo/availability/");
+    assert_eq!(
+        *body,
+        json!({ "productId": "P1", "optionId": "O1", "localDateStart": "2026-12-01", "localDateEnd": "2026-12-01",
+            "units": [{ "id": "u-adult", "quantity": 4 }] })
+    );
+    let (url, body) = &bodies[2];
+    assert_eq!(url, "https://supplier.example/octo/bookings/");
+    assert_eq!((&body["uuid"], &body["expirationMinutes"]), (&json!(uuid(1)), &json!(20)));
+    assert_eq!((&body["resellerReference"], &body["availabilityId"]), (&json!("bkg_1"), &slots()[0]["id"]));
+    let units = body["unitItems"].as_array().unwrap();
+    assert_eq!(units.len(), 4);
+    assert!(units.iter().all(|unit| unit["unitId"] == "u-adult" && unit["uuid"].is_string()));
+    let (url, body) = &bodies[3];
+    assert_eq!(url, &format!("https://supplier.example/octo/bookings/{}/confirm", uuid(1)));
+    assert_eq!(
+        *body,
+        json!({ "resellerReference": "bkg_1", "emailReceipt": false, "contact": { "fullName": "Ada Example",
+            "firstName": "Ada", "lastName": "Example", "phoneNumber": "13800000002" } })
+    );
+}
+
+#[test]
+fn a_slot_is_chosen_as_configured() {
+    let at = |time: &str, available: bool| json!({ "id": time, "localDateTimeStart": format!("2026-12-01T{time}:00+08:00"), "available": available });
+    let offered: Vec<super::wire::AvailabilityIn> =
+        serde_json::from_value(json!([at("14:00", true), at("10:00", false), at("12:00", true)])).unwrap();
+    use super::map::{Chosen, choose};
+    assert_eq!(choose(&offered, &Slot::First), Chosen::One("12:00".into()), "the earliest with room");
+    assert_eq!(choose(&offered, &Slot::At("14:00".into())), Chosen::One("14:00".into()));
+    assert_eq!(choose(&offered, &Slot::At("10:00".into())), Chosen::Full);
+    assert_eq!(choose(&offered, &Slot::At("11:00".into())), Chosen::NoneAt);
+    assert_eq!(choose(&offered, &Slot::Only), Chosen::Several);
+}
+
+#[test]
+fn a_calendar_tells_what_is_left() {
+    let backend = octo(json!({}));
+    let (from, to) = (Date::parse("2026-12-01").unwrap(), Date::parse("2026-12-03").unwrap());
+    let call = backend.availability_call("P1/O1", &BackendTerms::default(), from, to, &fixture::context()).unwrap();
+    assert_eq!(call.url, "https://supplier.example/octo/availability/calendar");
+    let body = json!([
+        { "localDate": "2026-12-01", "available": true, "status": "AVAILABLE", "vacancies": 12 },
+        { "localDate": "2026-12-02", "available": false, "status": "SOLD_OUT", "vacancies": 0 },
+        { "localDate": "2026-12-03", "available": true, "status": "FREESALE", "vacancies": null },
+    ]);
+    let body = Bytes::from(body.to_string());
+    let response = HttpResponse { status: StatusCode::OK, headers: HeaderMap::new(), body };
+    let CallResult::Done(days) = backend.read_availability(&response) else { panic!() };
+    let left: Vec<_> = days.iter().map(|day| day.left).collect();
+    assert_eq!(left, [Some(12), Some(0), None]);
+}
+
+/// Plays a live check; what it found.
+fn live(
+    backend: &dyn Backend,
+    product: &str,
+    terms: &BackendTerms,
+    holds: bool,
+    script: &[(&str, Say)],
+) -> Vec<String> {
+    let products = [ticketbridge_core::port::LiveProduct { code: "LP-B2", product, terms, visitors_per_unit: 2 }];
+    let cx = fixture::context();
+    let mut talk = backend.live_check(&products, holds, [1; 16]).unwrap();
+    let mut script = script.iter();
+    while let Some(call) = talk.next(&cx) {
+        let (expected, say) = script.next().unwrap_or_else(|| panic!("{} was not expected", call.url));
+        assert!(call.url.ends_with(expected), "{} instead of {expected}", call.url);
+        let uuid = call.url.split("/bookings/").nth(1).map(|rest| rest.split('/').next().unwrap().to_owned());
+        let asked: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let uuid = uuid.or_else(|| asked["uuid"].as_str().map(str::to_owned));
+        let respond = |status: u16, mut body: Value| {
+            if let (Some(uuid), Some(_)) = (&uuid, body.get("uuid")) {
+                body["uuid"] = json!(uuid);
+            }
+            let body = Bytes::from(body.to_string());
+            HttpResponse { status: StatusCode::from_u16(status).unwrap(), headers: HeaderMap::new(), body }
+        };
+        match say {
+            Answer(body) => talk.answered(&respond(200, body.clone()), &cx),
+            Refuse(status, body) => talk.answered(&respond(*status, body.clone()), &cx),
+            Html(status) => talk.answered(&respond(*status, Value::Null), &cx),
+            Lost | NotSent => talk.unanswered("no connection"),
+        }
+    }
+    assert!(script.next().is_none(), "it ended early: {:?}", talk.findings());
+    talk.findings()
+        .iter()
+        .map(|found| format!("{}{}", if found.warning { "warning: " } else { "" }, found.sentence))
+        .collect()
+}
+
+#[test]
+fn a_supplier_is_asked_what_the_products_need_and_nothing_is_left_behind() {
+    let backend = octo(json!({}));
+    let terms = BackendTerms { units: BTreeMap::from([("adult".into(), "u-adult".into())]), ..Default::default() };
+    let day = json!([{ "localDate": "2026-11-22", "available": true, "status": "AVAILABLE", "vacancies": 9 }]);
+    let begin = [("/supplier", Answer(json!({ "id": "s" }))), ("/products/P1", Answer(product()))];
+    let calendar = ("/availability/calendar", Answer(day));
+    let asked: Vec<_> = begin.iter().cloned().chain([calendar.clone()]).collect();
+    assert_eq!(live(&*backend, "P1/O1", &terms, false, &asked), [""; 0]);
+    let held: Vec<_> = asked
+        .iter()
+        .cloned()
+        .chain([
+            ("/availability", Answer(slots())),
+            ("/bookings", Answer(booking(1, "ON_HOLD"))),
+            ("/cancel", Answer(booking(1, "EXPIRED"))),
+        ])
+        .collect();
+    assert_eq!(live(&*backend, "P1/O1", &terms, true, &held), [""; 0]);
+    let lost: Vec<_> = asked
+        .iter()
+        .cloned()
+        .chain([
+            ("/availability", Answer(slots())),
+            ("/bookings", Lost),
+            ("/cancel", Lost),
+            (&*"", Answer(booking(1, "ON_HOLD"))),
+        ])
+        .collect();
+    let found = live(&*backend, "P1/O1", &terms, true, &lost);
+    assert!(found.iter().any(|found| found.contains("could not be released")), "a hold left over is named: {found:?}");
+}
+
+#[test]
+fn what_does_not_fit_the_supplier_is_found_before_the_first_sale() {
+    let backend = octo(json!({}));
+    let adult =
+        |unit: &str| BackendTerms { units: BTreeMap::from([("adult".into(), unit.into())]), ..Default::default() };
+    let who = ("/supplier", Answer(json!({ "id": "s" })));
+    let none = ("/availability/calendar", Answer(json!([])));
+    let found = live(
+        &*backend,
+        "P1/O1",
+        &adult("u-child"),
+        false,
+        &[who.clone(), ("/products/P1", Answer(product())), none.clone()],
+    );
+    assert!(found[0].contains("has no unit u-child; it has u-adult"), "{found:?}");
+    assert!(found.last().unwrap().starts_with("warning: product LP-B2: nothing is free"), "{found:?}");
+    let found = live(
+        &*backend,
+        "P1/O9",
+        &adult("u-adult"),
+        false,
+        &[who.clone(), ("/products/P1", Answer(product())), none.clone()],
+    );
+    assert!(found[0].contains("has no option O9; it has O1"), "{found:?}");
+    let found = live(
+        &*backend,
+        "P7",
+        &adult("u-adult"),
+        false,
+        &[who.clone(), ("/products/P7", Refuse(400, error("INVALID_PRODUCT_ID")))],
+    );
+    assert!(found[0].contains("does not know the product P7"), "{found:?}");
+    let mut late = product();
+    late["instantDelivery"] = json!(false);
+    late["deliveryFormats"] = json!(["PKPASS_URL"]);
+    late["options"][0]["requiredContactFields"] = json!(["firstName", "emailAddress"]);
+    late["options"][0]["availabilityLocalStartTimes"] = json!(["10:00", "14:00"]);
+    let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[who, ("/products/P1", Answer(late)), none]);
+    for part in ["emailAddress", "PKPASS_URL", "instantDelivery", "visits begin at 10:00, 14:00"] {
+        assert!(found.iter().any(|found| found.contains(part)), "{part}: {found:?}");
+    }
+    let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[("/supplier", Refuse(403, error("FORBIDDEN")))]);
+    assert!(found[0].contains("key is not accepted"), "{found:?}");
+    let found = live(&*backend, "P1/O1", &adult("u-adult"), false, &[("/supplier", NotSent)]);
+    assert!(found[0].contains("does not answer"), "{found:?}");
+}
+
+#[test]
+fn settings_are_checked_all_at_once() {
+    let wrong = json!({ "base_url": "http://supplier.example", "key": "", "supplier_path": "s", "cancel_style": "put",
+        "formats": ["QRCODE", "FAX"], "hold": "2d", "test_mode": "yes", "timeouts": { "read": "0s" }, "time_zone": "Mars" });
+    let problems = (KIND.build)("ventrata", &wrong).err().unwrap();
+    let keys: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(
+        keys,
+        [
+            "base_url",
+            "key",
+            "supplier_path",
+            "cancel_style",
+            "formats.1",
+            "test_mode",
+            "hold",
+            "time_zone",
+            "timeouts.read"
+        ]
+    );
+    let shown = octo(json!({})).spec().capabilities.clone();
+    assert_eq!((&shown["hold"], &shown["redemption"]), (&json!(true), &json!("polled")));
+    let masked = in_clear(|| {
+        format!(
+            "{:?}",
+            octo(json!({}))
+                .conversation(TicketOp::Issue, &order(), order().booking.as_ref().unwrap(), false)
+                .map(|mut t| t.next(&fixture::context()))
+        )
+    });
+    assert!(!masked.contains("k-1"), "the key is never shown: {masked}");
+}

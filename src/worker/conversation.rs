@@ -1,0 +1,216 @@
+//! An operation that takes several calls: led from the first question to its end, each call on the record, the delivery ours all the while.
+
+use ticketbridge_core::command::{Command, TicketFacts};
+use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::order::{Booking, Order};
+use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
+use ticketbridge_core::Millis;
+use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
+
+use crate::engine::EngineError;
+use crate::registry::RegisteredBackend;
+use crate::transport::{CallLimits, TransportError};
+use crate::worker::settle::{Attempt, partner};
+use crate::worker::{Reached, Worker, pass_trace_on};
+
+/// Who holds a back-end back that does not accept our key, until the configuration is read anew.
+pub(crate) const KEY_REFUSED: &str = "the back-end refuses our key";
+/// Time for one call outside of a delivery, beside what the back-end's own settings say.
+const OUTSIDE_MAX: Millis = Millis::seconds(12);
+
+/// The word for a call that never left.
+const NOT_SENT: &str = "not_sent";
+
+/// How a conversation ended, and its last call, which is not on the record yet.
+pub(crate) type Ended = (CallResult<TicketFacts>, Option<Attempt>);
+
+/// What a conversation is part of.
+pub(crate) enum On<'a> {
+    /// A delivery, whose lease it holds.
+    Delivery(&'a Job),
+    /// A look of our own, under a name for the partner.
+    Look(&'a str),
+}
+
+impl On<'_> {
+    fn id(&self) -> &str {
+        match self {
+            On::Delivery(job) => &job.id,
+            On::Look(id) => id,
+        }
+    }
+}
+
+impl Worker {
+    /// Carries a delivery out by a conversation.
+    pub(crate) async fn converse(
+        &self,
+        job: &Job,
+        backend: &RegisteredBackend,
+        order: &Order,
+        (booking, op): (&Booking, TicketOp),
+        talk: Box<dyn Conversation + '_>,
+    ) -> Result<(), EngineError> {
+        let (result, last) = match self.talk(&On::Delivery(job), backend, order, talk, None).await? {
+            Ok(ended) => ended,
+            Err(EncodeError::Obsolete(why)) => return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await,
+            Err(error) => return self.unreachable(job, &booking.id, error.to_string()).await,
+        };
+        let result = result.without_guests(order);
+        if matches!(result, CallResult::TokenRejected) {
+            return self.key_refused(job, backend, last).await;
+        }
+        let status = last.as_ref().and_then(|heard| heard.status);
+        let reached = match last.as_ref().map(|heard| heard.verdict) {
+            Some(NOT_SENT) => Reached::No,
+            Some(_) | None => Reached::Perhaps,
+        };
+        self.note_result(job, &result, status, reached);
+        let verdict = self.judge(job, backend, order, &booking.id, op, op, result);
+        let attempt = last.map(|heard| Attempt { verdict: verdict.word, summary: verdict.summary.clone(), ..heard });
+        let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
+        let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
+        let record = |facts| (actor, Command::RecordTicketFacts { booking: booking.id.clone(), facts });
+        self.settle(job, verdict.end, attempt, verdict.facts.map(record).into_iter().collect()).await?;
+        if is_refused && let Some(date) = booking.visit_date {
+            self.refresh_date(&order.rules.booking, date).await?;
+        }
+        Ok(())
+    }
+
+    /// A key that is not accepted is nobody's refusal: the back-end is held back, its deliveries wait, deadlines go on, and a configuration
+    /// that is read anew lets it go.
+    async fn key_refused(
+        &self,
+        job: &Job,
+        backend: &RegisteredBackend,
+        last: Option<Attempt>,
+    ) -> Result<(), EngineError> {
+        let now = self.engine.clock().now();
+        tracing::error!(backend = %backend.id, delivery = %job.id, order = %job.order,
+            "{KEY_REFUSED}; it is paused. Replace the key in its file, then reload the configuration");
+        self.note_result::<()>(job, &CallResult::Retry { why: KEY_REFUSED.into(), after: None }, Some(401), Reached::Perhaps);
+        let destination = job.destination.clone();
+        let paused: Result<(), StoreError> = self
+            .engine
+            .store()
+            .write("pause_backend", move |tx: &Tx| {
+                let destination = destination.clone();
+                Box::pin(async move { tx.pause(&destination, KEY_REFUSED, now).await })
+            })
+            .await;
+        paused?;
+        let attempt = last.map(|heard| Attempt { verdict: "key_refused", summary: KEY_REFUSED.to_owned(), ..heard });
+        let end = JobEnd::PutBack { due_at: now, why: KEY_REFUSED.to_owned() };
+        self.settle(job, end, attempt, Vec::new()).await.map(|_| ())
+    }
+
+    /// Lets back-ends go whose key was refused: the configuration was read anew, and the key in it may be another. One that is still
+    /// refused is held back again by its next call.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn try_keys_again(&self) -> Result<u64, StoreError> {
+        let now = self.engine.clock().now();
+        let resumed: Result<u64, StoreError> = self
+            .engine
+            .store()
+            .write("try_keys_again", move |tx: &Tx| Box::pin(async move { tx.resume_all(KEY_REFUSED, now).await }))
+            .await;
+        self.engine.work().notify_one();
+        resumed
+    }
+
+    /// Leads a conversation to its end. `heard` is the answer to its first call, where that was made already.
+    pub(crate) async fn talk(
+        &self,
+        on: &On<'_>,
+        backend: &RegisteredBackend,
+        order: &Order,
+        mut talk: Box<dyn Conversation + '_>,
+        mut heard: Option<(String, HttpResponse)>,
+    ) -> Result<Result<Ended, EncodeError>, EngineError> {
+        let job = match on {
+            On::Delivery(job) => Some(*job),
+            On::Look(_) => None,
+        };
+        let mut last: Option<Attempt> = None;
+        loop {
+            let started = (self.engine.clock().now(), self.engine.clock().monotonic());
+            let nonce = self.engine.ids().nonce();
+            let attempt = job.map_or(1, |job| job.attempts);
+            let cx = Context { now: started.0, nonce, delivery_id: on.id(), access_token: None, attempt };
+            let (name, mut call) = match talk.next(&cx) {
+                Ok(Turn::End(result)) => return Ok(Ok((result, last))),
+                Ok(Turn::Call(name, call)) => (name, call),
+                Err(error) => return Ok(Err(error)),
+            };
+            if let Some((_, response)) = heard.take().filter(|(url, _)| *url == call.url) {
+                talk.answered(&response, &cx);
+                continue;
+            }
+            if let Some(before) = last.take() {
+                self.note(self.call_record(on, backend, order, before)).await;
+            }
+            let mut at_most = OUTSIDE_MAX;
+            if let Some(job) = job {
+                // The lease is prolonged for as long as the delivery is under way.
+                pass_trace_on(job, &mut call);
+                at_most = self.call_timeout().at_most;
+            }
+            let answer = self.transport.send(&call, CallLimits { timeout: backend.timeout, at_most }).await;
+            let took = self.engine.clock().monotonic().saturating_sub(started.1);
+            let cx = Context { now: self.engine.clock().now(), ..cx };
+            let (status, verdict, summary) = match answer {
+                Ok(response) => {
+                    talk.answered(&response, &cx);
+                    (Some(response.status.as_u16()), "answered", String::new())
+                }
+                Err(TransportError::NotSent { why }) => {
+                    talk.unanswered(Silence::NotSent(why.clone()));
+                    (None, NOT_SENT, why)
+                }
+                Err(TransportError::Interrupted { why }) => {
+                    talk.unanswered(Silence::Unknown(why.clone()));
+                    (None, "unknown", why)
+                }
+            };
+            last = Some(Attempt {
+                at: started.0,
+                call: name.to_owned(),
+                took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)),
+                status,
+                verdict,
+                summary: order.without_guests(&summary),
+            });
+        }
+    }
+
+    /// A call of a conversation, as it is kept among the order's calls.
+    pub(crate) fn call_record(
+        &self,
+        on: &On<'_>,
+        backend: &RegisteredBackend,
+        order: &Order,
+        attempt: Attempt,
+    ) -> CallRecord {
+        let (partner, attempts) = match on {
+            On::Delivery(job) => (partner(&job.destination).to_owned(), job.attempts),
+            On::Look(_) => (backend.id.to_string(), 1),
+        };
+        CallRecord {
+            id: format!("cal_{:032x}", self.engine.ids().seed().0),
+            order: Some(order.id.clone()),
+            direction: Direction::Out,
+            partner,
+            call: attempt.call,
+            at: attempt.at,
+            duration: attempt.took,
+            attempt: attempts,
+            status: attempt.status,
+            verdict: attempt.verdict.to_owned(),
+            summary: attempt.summary,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Back-ends that do not tell of a visit are asked: often on the days on which a ticket admits, once a day afterwards, then never again.
+//! And a push that cannot be believed is a reason to ask.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ticketbridge_core::command::{Command, TicketFacts};
+use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
+use ticketbridge_core::port::{CallResult, Context, HttpResponse, WatchPlan};
+use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
+
+use crate::engine::EngineError;
+use crate::registry::RegisteredBackend;
+use crate::transport::CallLimits;
+use crate::worker::Worker;
+use crate::worker::conversation::On;
+
+/// Bookings that one run asks about at most; the rest come with the next one.
+const LOOKS_PER_RUN: usize = 200;
+/// Days back in which a ticket that still admits may have begun to.
+const DAYS_BACK: i64 = 60;
+/// After the last day on which it admits, once in this time.
+const AFTERWARDS: Millis = Millis::hours(24);
+/// Hints about one booking that are followed: one in this time.
+const HINT_EVERY: Duration = Duration::from_secs(1);
+/// Bookings whose last hint is kept in mind.
+const HINTS_KEPT: usize = 4_096;
+
+/// When each booking was looked at; of this process alone, since a booking may be looked at twice.
+#[derive(Debug, Default)]
+pub(crate) struct Watched {
+    looks: Mutex<BTreeMap<BookingId, UnixMillis>>,
+    hints: Mutex<HashMap<String, Duration>>,
+}
+
+impl Watched {
+    fn looks(&self) -> MutexGuard<'_, BTreeMap<BookingId, UnixMillis>> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a hint about this booking is followed now; `at` is monotonic.
+    fn follows(&self, about: &str, at: Duration) -> bool {
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        if hints.len() >= HINTS_KEPT {
+            hints.retain(|_, last| at.saturating_sub(*last) < HINT_EVERY);
+        }
+        match hints.get(about) {
+            Some(last) if at.saturating_sub(*last) < HINT_EVERY => false,
+            Some(_) | None if hints.len() >= HINTS_KEPT => false,
+            Some(_) | None => {
+                hints.insert(about.to_owned(), at);
+                true
+            }
+        }
+    }
+}
+
+/// What becomes of a hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hinted {
+    /// The booking is being read.
+    Followed,
+    /// It was read a moment ago.
+    TooSoon,
+}
+
+impl Worker {
+    /// Asks about every booking that may have been used and is due; how many that were.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn watch_for_use(&self) -> Result<u64, EngineError> {
+        let running = self.engine.running();
+        let is_watched = |backend: &std::sync::Arc<RegisteredBackend>| backend.backend.spec().watch.is_some();
+        if !running.registry.backends().any(is_watched) {
+            return Ok(0);
+        }
+        let now = self.engine.clock().now();
+        let today = TimeZone::UTC.date_of(now);
+        let orders = self.engine.store().orders_with_tickets(today.plus_days(-DAYS_BACK), today.plus_days(2)).await?;
+        let mut looks = 0;
+        for order in orders {
+            let Some((backend, booking, plan)) = self.watched_booking(&order) else { continue };
+            let last = self.watched.looks().get(&booking.id).copied();
+            if !is_due(plan, order.rules.channel.time_zone, booking, now, last) {
+                continue;
+            }
+            self.watched.looks().insert(booking.id.clone(), now);
+            self.look_at(&backend, &order, booking, None).await?;
+            looks += 1;
+            if looks == LOOKS_PER_RUN {
+                break;
+            }
+        }
+        // What has not been looked at for long is not watched any more.
+        self.watched.looks().retain(|_, last| (now - *last).0 < AFTERWARDS.0 * 3);
+        Ok(looks as u64)
+    }
+
+    fn watched_booking<'o>(
+        &self,
+        order: &'o Order,
+    ) -> Option<(std::sync::Arc<RegisteredBackend>, &'o Booking, WatchPlan)> {
+        let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { return None };
+        let backend = self.engine.running().registry.backend(backend)?;
+        let plan = backend.backend.spec().watch?;
+        let booking = order.booking.as_ref()?;
+        let is_open = booking.state == BookingState::Confirmed && booking.ticketing.state == TicketingState::Issued;
+        (is_open && !booking.ticketing.by_hand).then_some((backend, booking, plan))
+    }
+
+    /// Asks how a booking stands, and takes over what is news. `heard` is an answer that was read already.
+    async fn look_at(
+        &self,
+        backend: &RegisteredBackend,
+        order: &Order,
+        booking: &Booking,
+        heard: Option<(String, HttpResponse)>,
+    ) -> Result<(), EngineError> {
+        let Some(talk) = backend.backend.conversation(TicketOp::Query, order, booking, true) else { return Ok(()) };
+        let id = format!("look_{:032x}", self.engine.ids().seed().0);
+        let on = On::Look(&id);
+        let Ok((result, last)) = self.talk(&on, backend, order, talk, heard).await? else { return Ok(()) };
+        if let Some(attempt) = last {
+            self.note(self.call_record(&on, backend, order, attempt)).await;
+        }
+        let CallResult::Done(facts) = result.without_guests(order) else { return Ok(()) };
+        // That everything is as before is no news; what a look at a delivery would follow up is left to that.
+        let is_news = match &facts {
+            TicketFacts::Issued { .. }
+            | TicketFacts::Redeemed { .. }
+            | TicketFacts::Cancelled
+            | TicketFacts::Refused { .. } => true,
+            TicketFacts::Pending { .. }
+            | TicketFacts::CancelPending
+            | TicketFacts::CancelRefused { .. }
+            | TicketFacts::Unknown { .. }
+            | TicketFacts::GivenUp { .. } => false,
+        };
+        if !is_news {
+            return Ok(());
+        }
+        let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
+        let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+        match self.engine.apply(&order.id, command, actor).await {
+            Ok(_) => Ok(()),
+            Err(EngineError::Rejected(rejection)) => {
+                tracing::warn!(order = %order.id, code = rejection.why.code(),
+                    "what a back-end says when it is asked does not fit the order: {rejection}");
+                Ok(())
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Somebody who knows a back-end's secret address says that something has happened to a booking there: it is read, once, while the
+    /// sender has its answer already.
+    pub fn follow_hint(&self, backend: std::sync::Arc<RegisteredBackend>, about: String) -> Hinted {
+        if !self.watched.follows(&format!("{}\n{about}", backend.id), self.engine.clock().monotonic()) {
+            return Hinted::TooSoon;
+        }
+        let worker = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = worker.read_hinted(&backend, &about).await {
+                crate::worker::log_trouble("a hint could not be followed; what is polled finds it", &error);
+            }
+        });
+        Hinted::Followed
+    }
+
+    async fn read_hinted(&self, backend: &RegisteredBackend, about: &str) -> Result<(), EngineError> {
+        let now = self.engine.clock().now();
+        let nonce = self.engine.ids().nonce();
+        let cx = Context { now, nonce, delivery_id: "", access_token: None, attempt: 1 };
+        let Ok(call) = backend.backend.hint_call(about, &cx) else { return Ok(()) };
+        let limits = CallLimits { timeout: backend.timeout, at_most: Millis::seconds(10) };
+        let Ok(response) = self.transport.send(&call, limits).await else { return Ok(()) };
+        let CallResult::Done(booking_id) = backend.backend.read_hint(about, &response) else { return Ok(()) };
+        let store = self.engine.store();
+        let Some(id) = store.order_of_booking(&booking_id).await? else { return Ok(()) };
+        let Some(order) = store.load_order(&id).await? else { return Ok(()) };
+        let is_its = match &order.rules.booking.ticketing {
+            Ticketing::Backend { backend: named, .. } => *named == backend.id,
+            Ticketing::CodePool { .. } | Ticketing::None => false,
+        };
+        match order.booking_by_id(&booking_id).filter(|_| is_its) {
+            Some(booking) => self.look_at(backend, &order, booking, Some((call.url, response))).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether a booking is to be asked about now. Dates are those of the channel.
+fn is_due(plan: WatchPlan, zone: TimeZone, booking: &Booking, now: UnixMillis, last: Option<UnixMillis>) -> bool {
+    let Some(first) = booking.visit_date.or(booking.valid_until) else { return false };
+    let end = booking.valid_until.unwrap_or(first).max(first);
+    let (begins, ends) = (zone.start_of(first), zone.end_of(end));
+    if now < UnixMillis(begins.0 - plan.from_before.0) || now > ends + AFTERWARDS + plan.until_after {
+        return false;
+    }
+    let gap = if now <= ends + plan.until_after { plan.every } else { AFTERWARDS };
+    last.is_none_or(|last| (now - last).0 >= gap.0)
+}

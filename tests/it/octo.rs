@@ -1,0 +1,416 @@
+//! A ticketing system that speaks OCTO: one booking there for one booking here, whatever is lost on the way. Judged by the supplier's books.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use http::Method;
+use serde_json::json;
+use ticketbridge::sandbox::octo::{Books, RepeatedReserve, Status};
+use ticketbridge::sandbox::{SimOcto, SimOctoOptions, SimTime};
+use ticketbridge_core::Millis;
+use ticketbridge_core::order::{Order, TicketingState};
+
+use crate::support::partners::Outcome;
+use crate::support::{Ask, CLIENT_SECRET, GATE_SECRET, TestBridge, douyin, read_files, write_file};
+
+const CALLBACK: &str = "/goodlife/v1/fulfilment/create/callback/";
+
+const BACKEND: &str = r#"
+id = "ventrata"
+adapter = "octo"
+[settings]
+base_url = "https://supplier.example/octo"
+key      = { env = "OCTO_KEY" }
+"#;
+
+async fn start(settings: &str) -> TestBridge {
+    let bridge = TestBridge::start_with(|files: &mut BTreeMap<String, String>| {
+        files.insert("backends/ventrata.toml".to_owned(), format!("{BACKEND}{settings}"));
+        let product = files.get_mut("products/lakeside.toml").expect("the products");
+        *product = product.replace(
+            r#"{ mode = "backend", backend = "gate", product = "P-778" }"#,
+            r#"{ mode = "backend", backend = "ventrata", product = "LAKE/DEFAULT", units = { adult = "adult" } }"#,
+        );
+    })
+    .await;
+    books(&bridge, |_| ());
+    bridge
+}
+
+fn books<T>(bridge: &TestBridge, look: impl FnOnce(&mut Books) -> T) -> T {
+    bridge.partners.supplier(bridge.now(), look)
+}
+
+/// A sale and a booking whose tickets are being asked for.
+async fn booked(bridge: &TestBridge) {
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+}
+
+async fn order(bridge: &TestBridge) -> Order {
+    bridge.stored("V100").await
+}
+
+/// Time goes on and everything due is done.
+async fn pass(bridge: &TestBridge, steps: usize, step: Millis) {
+    for _ in 0..steps {
+        bridge.drain().await;
+        bridge.advance(step);
+        books(bridge, |_| ());
+    }
+    bridge.drain().await;
+}
+
+async fn state(bridge: &TestBridge) -> TicketingState {
+    order(bridge).await.booking.expect("a booking").ticketing.state
+}
+
+fn live(bridge: &TestBridge, order: &Order) -> usize {
+    let id = order.booking.as_ref().expect("a booking").id.clone();
+    books(bridge, |books| books.live(id.as_str()))
+}
+
+#[tokio::test]
+async fn tickets_are_booked_confirmed_and_in_the_answer() {
+    let bridge = start("").await;
+    booked(&bridge).await;
+    let answer = bridge.issue("R100", 2).await;
+    assert_eq!(answer["data"]["result"], 1, "{answer}");
+    let order = order(&bridge).await;
+    let ticketing = &order.booking.as_ref().expect("a booking").ticketing;
+    assert_eq!((ticketing.state, ticketing.tickets.len()), (TicketingState::Issued, 4));
+    assert!(ticketing.backend_ref.as_deref().is_some_and(|name| name.starts_with("REF")));
+    assert_eq!(live(&bridge, &order), 1);
+    let calls = bridge.get("orders/douyin-main:V100/calls").await.expect(200).json();
+    let calls: Vec<&str> =
+        calls["items"].as_array().expect("calls").iter().filter_map(|c| c["call"].as_str()).collect();
+    for call in ["product", "availability", "reserve", "confirm"] {
+        assert!(calls.contains(&call), "each call is on the record: {calls:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_lost_there_is_one_booking_and_one_set_of_tickets() {
+    let reserve = "/octo/bookings";
+    for (part, outcome, what) in [
+        (reserve, Outcome::Interrupted, "the answer to the reservation"),
+        (reserve, Outcome::NotSent, "the reservation"),
+        (reserve, Outcome::Says(500, json!({})), "the reservation, as a 500"),
+        (reserve, Outcome::Says(200, json!({ "ok": true })), "the sense of the answer"),
+        ("/confirm", Outcome::Interrupted, "the answer to the confirmation"),
+        ("/confirm", Outcome::NotSent, "the confirmation"),
+        ("/confirm", Outcome::Says(502, json!({})), "the confirmation, as a 502"),
+        ("/availability", Outcome::Says(429, json!({})), "the question for room"),
+        ("/products", Outcome::Interrupted, "the question for the product"),
+    ] {
+        for repeated in [RepeatedReserve::Same, RepeatedReserve::Refused, RepeatedReserve::Error] {
+            let bridge = start("").await;
+            books(&bridge, |books| books.switches.repeated_reserve = repeated);
+            booked(&bridge).await;
+            bridge.partners.next(part, outcome.clone());
+            pass(&bridge, 6, Millis::seconds(20)).await;
+            let order = order(&bridge).await;
+            assert_eq!(state(&bridge).await, TicketingState::Issued, "lost: {what}, {repeated:?}");
+            assert_eq!(live(&bridge, &order), 1, "lost: {what}, {repeated:?}");
+            let confirmed: u32 = books(&bridge, |books| books.all().map(|(_, booked)| booked.confirmed).sum());
+            assert_eq!(confirmed, 1, "lost: {what}, {repeated:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_restart_between_two_steps_goes_on_with_the_same_uuid() {
+    let mut bridge = start("").await;
+    booked(&bridge).await;
+    bridge.partners.next("/octo/bookings", Outcome::Interrupted);
+    bridge.partners.next("/octo/bookings", Outcome::NotSent);
+    bridge.drain().await;
+    bridge = bridge.restart().await;
+    pass(&bridge, 6, Millis::seconds(20)).await;
+    assert_eq!(state(&bridge).await, TicketingState::Issued);
+    assert_eq!(books(&bridge, |books| books.all().count()), 1);
+}
+
+#[tokio::test]
+async fn a_supplier_that_asks_somebody_is_polled_and_its_tickets_are_delivered_in_time() {
+    let bridge = start("").await;
+    books(&bridge, |books| books.switches.instant_confirmation = false);
+    booked(&bridge).await;
+    let answer = bridge.issue_too_slow("R100", 2).await;
+    assert_eq!(answer["data"]["result"], 0, "{answer}");
+    pass(&bridge, 4, Millis::minutes(1)).await;
+    assert_eq!(state(&bridge).await, TicketingState::Requested);
+    books(&bridge, |books| books.decide(true));
+    pass(&bridge, 2, Millis::seconds(30)).await;
+    assert_eq!(state(&bridge).await, TicketingState::Issued);
+    assert_eq!(bridge.partners.sent(CALLBACK).len(), 1);
+    assert!(!order(&bridge).await.booking.expect("a booking").ticketing.overdue);
+}
+
+#[tokio::test]
+async fn a_sale_without_codes_shows_nothing_before_all_of_them_are_there() {
+    let bridge = start("").await;
+    books(&bridge, |books| books.switches.instant_delivery = false);
+    booked(&bridge).await;
+    bridge.issue_too_slow("R100", 2).await;
+    pass(&bridge, 3, Millis::seconds(30)).await;
+    assert!(bridge.partners.sent(CALLBACK).is_empty());
+    books(&bridge, |books| books.deliver());
+    pass(&bridge, 2, Millis::seconds(30)).await;
+    assert_eq!(bridge.partners.sent(CALLBACK).len(), 1);
+    assert_eq!(live(&bridge, &order(&bridge).await), 1);
+}
+
+#[tokio::test]
+async fn a_rejection_is_decided_at_once_and_by_a_person() {
+    let bridge = start("").await;
+    books(&bridge, |books| books.switches.instant_confirmation = false);
+    booked(&bridge).await;
+    bridge.drain().await;
+    books(&bridge, |books| books.decide(false));
+    pass(&bridge, 2, Millis::seconds(30)).await;
+    assert_eq!(state(&bridge).await, TicketingState::Failed);
+    let shown = bridge.order("V100").await;
+    assert_eq!(shown["attention"]["kind"], "ticketing_failed", "{shown}");
+    assert_eq!(books(&bridge, |books| books.all().count()), 1, "nothing is tried again on its own");
+}
+
+#[tokio::test]
+async fn no_room_is_no_error_and_leaves_nothing_behind() {
+    let bridge = start("").await;
+    books(&bridge, |books| books.switches.capacity = 3);
+    booked(&bridge).await;
+    bridge.drain().await;
+    assert_eq!(state(&bridge).await, TicketingState::Failed);
+    let reason = order(&bridge).await.booking.expect("a booking").ticketing.reason.expect("a reason");
+    assert!(reason.to_string().contains("no_capacity"), "{reason}");
+    assert_eq!(books(&bridge, |books| books.all().count()), 0);
+}
+
+#[tokio::test]
+async fn what_the_supplier_made_of_it_is_compared_and_given_back() {
+    for set in [(|books: &mut Books| books.switches.loses_units = 1) as fn(&mut Books), |books| {
+        books.switches.test_mode = true
+    }] {
+        let bridge = start("").await;
+        books(&bridge, set);
+        booked(&bridge).await;
+        bridge.drain().await;
+        let order = order(&bridge).await;
+        assert_eq!(order.booking.as_ref().expect("a booking").ticketing.state, TicketingState::Failed);
+        assert_eq!(live(&bridge, &order), 0, "what cannot be used is given back");
+        assert!(bridge.partners.sent(CALLBACK).is_empty(), "nothing is shown");
+    }
+}
+
+/// A refund of ticketed vouchers, approved by a person.
+async fn refund(bridge: &TestBridge) {
+    let applied = douyin::refund_apply("R100", "B1", 101, 0, bridge.now());
+    bridge.douyin("refund-apply", &applied).await.expect(200);
+    bridge.drain().await;
+}
+
+#[tokio::test]
+async fn a_refund_cancels_at_the_supplier_first_and_only_a_read_proves_it() {
+    for (fault, what) in [
+        (None, "plainly"),
+        (Some(Outcome::Interrupted), "the answer was lost"),
+        (Some(Outcome::NotSent), "the call was lost"),
+        (Some(Outcome::Says(200, json!({ "ok": true }))), "a yes that says nothing"),
+    ] {
+        for released in [Status::Cancelled, Status::Expired] {
+            let bridge = start("").await;
+            books(&bridge, |books| books.switches.released_reads = released);
+            bridge.ticketed("V100", "R100").await;
+            if let Some(fault) = fault.clone() {
+                bridge.partners.next("/cancel", fault);
+            }
+            refund(&bridge).await;
+            pass(&bridge, 4, Millis::seconds(20)).await;
+            let order = order(&bridge).await;
+            assert_eq!(live(&bridge, &order), 0, "{what}");
+            assert_eq!(
+                order.booking.as_ref().or(order.past_bookings.last()).expect("a booking").ticketing.state,
+                TicketingState::Cancelled,
+                "{what}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_booking_that_cannot_be_cancelled_leaves_the_refund_to_a_person() {
+    let bridge = start("").await;
+    bridge.ticketed("V100", "R100").await;
+    books(&bridge, |books| books.switches.cancellable = false);
+    refund(&bridge).await;
+    pass(&bridge, 3, Millis::seconds(20)).await;
+    let shown = bridge.order("V100").await;
+    assert_eq!(shown["refund_case"]["state"], "under_review", "{shown}");
+    assert_eq!(shown["booking"]["ticketing"]["state"], "cancel_refused", "{shown}");
+    assert_eq!(live(&bridge, &order(&bridge).await), 1);
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_pauses_the_back_end_and_another_one_lets_it_go() {
+    let bridge = start("").await;
+    booked(&bridge).await;
+    books(&bridge, |books| books.key = "another-key".to_owned());
+    pass(&bridge, 2, Millis::seconds(30)).await;
+    let partner = async || {
+        let all = bridge.get("backends").await.expect(200).json();
+        all["items"].as_array().expect("back-ends").iter().find(|one| one["id"] == "ventrata").cloned().expect("ours")
+    };
+    let paused = partner().await;
+    assert_eq!((&paused["state"], &paused["pending"]), (&json!("paused"), &json!(1)), "{paused}");
+    assert!(paused["last_error"].as_str().is_some_and(|error| error.contains("key")), "{paused}");
+    assert_ne!(state(&bridge).await, TicketingState::Failed, "nothing is refused to the guest");
+    bridge.advance(Millis::minutes(9));
+    bridge.drain().await;
+    let file = bridge.read_config("backends/ventrata.toml").replace("{ env = \"OCTO_KEY\" }", "\"another-key\"");
+    bridge.write_config("backends/ventrata.toml", &file);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    pass(&bridge, 2, Millis::seconds(5)).await;
+    assert_eq!(partner().await["state"], "running");
+    assert_eq!(state(&bridge).await, TicketingState::Issued);
+}
+
+const VERIFY: &str = "/goodlife/v1/trip/certificate/verify/";
+
+#[tokio::test]
+async fn a_visit_is_found_by_asking_on_its_day_and_reported_once() {
+    let bridge = start("").await;
+    let order = bridge.ticketed("V100", "R100").await;
+    let id = order.booking.expect("a booking").id;
+    let reads = || bridge.partners.sent("/octo/bookings/").iter().filter(|call| call.method == "GET").count();
+    let watch = async || bridge.bridge.worker().watch_for_use().await.expect("a database that answers");
+    assert_eq!(watch().await, 0, "long before the day nobody asks");
+    bridge.set_time("2026-11-30T23:30:00+08:00");
+    books(&bridge, |_| ());
+    assert_eq!((watch().await, watch().await), (1, 0), "from an hour before, once in ten minutes");
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    books(&bridge, |books| books.redeem(id.as_str(), 1_796_086_000_000));
+    let before = reads();
+    assert_eq!(watch().await, 1);
+    assert_eq!(reads() - before, 1, "a look is one read");
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["state"], "completed");
+    assert_eq!(bridge.partners.sent(VERIFY).len(), 1);
+    bridge.advance(Millis::hours(1));
+    assert_eq!(watch().await, 0, "what was used is not asked about");
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_never_used_is_asked_about_less_and_then_never() {
+    let bridge = start("").await;
+    bridge.ticketed("V100", "R100").await;
+    let watch = async || bridge.bridge.worker().watch_for_use().await.expect("a database that answers");
+    let mut looks = Vec::new();
+    for (time, due) in [
+        ("2026-12-01T12:00:00+08:00", 1),
+        ("2026-12-02T01:59:00+08:00", 1),
+        ("2026-12-02T03:00:00+08:00", 0),
+        ("2026-12-03T01:59:30+08:00", 1),
+        ("2026-12-04T12:00:00+08:00", 0),
+    ] {
+        bridge.set_time(time);
+        looks.push((time, watch().await, due));
+    }
+    assert!(looks.iter().all(|(_, found, due)| found == due), "{looks:?}");
+}
+
+#[tokio::test]
+async fn a_push_is_a_reason_to_read_and_never_believed() {
+    let bridge = start("hint_secret = \"0123456789abcdef0123\"\n").await;
+    let order = bridge.ticketed("V100", "R100").await;
+    let id = order.booking.expect("a booking").id;
+    let uuid = books(&bridge, |books| books.all().next().expect("a booking").0.to_owned());
+    let reads = || bridge.partners.sent("/octo/bookings/").iter().filter(|call| call.method == "GET").count();
+    let push = async |secret: &str, body: &serde_json::Value| {
+        let path = format!("/backends/ventrata/hints/{secret}");
+        bridge.ask(Ask::new(Method::POST, path).json(body)).await.status.as_u16()
+    };
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    let lie = json!({ "booking": { "uuid": uuid, "status": "REDEEMED", "utcRedeemedAt": "2026-12-01T01:00:00Z" } });
+    assert_eq!(push("wrong-wrong-wrong-wrong", &lie).await, 404);
+    assert_eq!(reads(), 0, "a stranger costs nothing");
+    assert_eq!(push("0123456789abcdef0123", &lie).await, 204);
+    until(|| reads() == 1).await;
+    bridge.drain().await;
+    assert_eq!(bridge.order("V100").await["state"], "booked", "what it says is not believed");
+    assert_eq!(push("0123456789abcdef0123", &lie).await, 204);
+    assert_eq!(reads(), 1, "one read for each booking and second");
+    bridge.advance(Millis::seconds(2));
+    books(&bridge, |books| books.redeem(id.as_str(), 1_796_086_000_000));
+    assert_eq!(push("0123456789abcdef0123", &json!({ "data": { "uuid": uuid } })).await, 204);
+    bridge.eventually("orders/douyin-main:V100", |order| order["booking"]["state"] == "used").await;
+    assert_eq!(push("0123456789abcdef0123", &json!({ "productId": "LAKE" })).await, 204, "of no booking");
+}
+
+/// Lets what goes on in the background come to `what`.
+async fn until(what: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if what() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it never came");
+}
+
+#[tokio::test]
+async fn one_hundred_bookings_after_an_outage_are_issued_once_each() {
+    let bridge = start("").await;
+    books(&bridge, |books| books.switches.capacity = 10_000);
+    for n in 0..20 {
+        bridge.sell(&format!("V{n}")).await;
+        bridge.book(&format!("R{n}"), &format!("V{n}"), "2026-12-01").await;
+        bridge.partners.next("/octo/products", Outcome::NotSent);
+    }
+    pass(&bridge, 12, Millis::seconds(30)).await;
+    for n in 0..20 {
+        let order = bridge.stored(&format!("V{n}")).await;
+        assert_eq!(order.booking.as_ref().expect("a booking").ticketing.state, TicketingState::Issued, "V{n}");
+        assert_eq!(live(&bridge, &order), 1);
+    }
+}
+
+/// `check` on a directory with a supplier of its own, by the built program.
+async fn check(supplier: &SimOcto, key: &str, product: &str, flag: &str) -> (bool, String) {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let mut files = BTreeMap::new();
+    read_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/config/example"), "", &mut files);
+    let backend = BACKEND.replace("https://supplier.example/octo", &supplier.base_url());
+    files.insert("backends/ventrata.toml".to_owned(), backend);
+    let products = files.get_mut("products/lakeside.toml").expect("the products");
+    *products = products.replace(
+        r#"{ mode = "backend", backend = "gate", product = "P-778" }"#,
+        &format!(r#"{{ mode = "backend", backend = "ventrata", product = "{product}" }}"#),
+    );
+    for (name, text) in &files {
+        write_file(&directory.path().join(name), text);
+    }
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
+    command.args(["check", flag, "--config"]).arg(directory.path());
+    command.env("TICKETBRIDGE_DATA_KEY", "VGhpcyBpcyBhIGtleSBmb3IgdGVzdHMsIDMyIGJ5dGU=").env("OCTO_KEY", key);
+    command.env("TICKETBRIDGE_OPS_TOKEN", "an-admin-token-for-tests").env("DOUYIN_SECRET", CLIENT_SECRET);
+    let output = command.env("GATE_SECRET", GATE_SECRET).output().await.expect("the program runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_is_checked_against_the_running_supplier() {
+    let supplier = SimOcto::start(SimOctoOptions::usual("octo-key", SimTime::new(1.0))).await.expect("a supplier");
+    let (good, said) = check(&supplier, "octo-key", "LAKE/DEFAULT", "--live").await;
+    assert!(good, "{said}");
+    assert_eq!(supplier.with_books(|books| books.all().count()), 0, "nothing is changed there");
+    let (good, said) = check(&supplier, "octo-key", "LAKE", "--live-hold").await;
+    assert!(good, "{said}");
+    let held = supplier.with_books(|books| books.all().map(|(_, booked)| booked.status).collect::<Vec<_>>());
+    assert_eq!(held, [Status::Cancelled], "held for a moment, and released");
+    let (good, said) = check(&supplier, "octo-key", "POND", "--live").await;
+    assert!(!good && said.contains("ventrata: product LP-B2: the supplier does not know the product POND"), "{said}");
+    let (good, said) = check(&supplier, "a-withdrawn-key", "LAKE", "--live").await;
+    assert!(!good && said.contains("ventrata: the key is not accepted"), "{said}");
+}
