@@ -185,23 +185,24 @@ impl<'a> Talk<'a> {
                 self.ask = Ask::Extend;
             }
             Standing::Held => self.ask = Ask::Confirm,
-            _ => self.pending(found, cx),
+            _ => self.pending(cx),
         }
     }
 
-    fn pending(&mut self, found: &BookingIn, cx: &Context<'_>) {
+    fn pending(&mut self, cx: &Context<'_>) {
         let look_after = Some(self.next_look(cx.now));
-        self.done(TicketFacts::Pending { backend_ref: map::reference(found), look_after });
+        // The next attempt would have another number there: only the one that was sold is told.
+        self.done(TicketFacts::Pending { backend_ref: None, look_after });
     }
 
     /// What a look says.
     fn tell(&mut self, found: &BookingIn, cx: &Context<'_>) {
         if map::standing(found) != Standing::Confirmed {
-            return self.pending(found, cx);
+            return self.pending(cx);
         }
         match self.tickets_of(found) {
             Some(facts) => self.done(facts),
-            None => self.pending(found, cx),
+            None => self.pending(cx),
         }
     }
 

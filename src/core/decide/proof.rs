@@ -125,7 +125,7 @@ pub(super) fn compare(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
             ProofState::Repeating => {}
             ProofState::ToldAgain => {
                 let outcome = ReportOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() };
-                let part = reports::record(&draft.order, &report, &outcome);
+                let part = reports::heard(&draft.order, &report, &outcome);
                 draft.add(part);
             }
         }

@@ -26,7 +26,8 @@ pub(super) fn record(
     Ok(heard(order, report, outcome))
 }
 
-fn heard(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
+/// What became of a report, where that is no repeat of a dead letter.
+pub(super) fn heard(order: &Order, report: &Report, outcome: &ReportOutcome) -> Decision {
     if *outcome == ReportOutcome::Dropped {
         let dropped = Event::ReportDropped { report: report.clone() };
         return if order.misses(report) { Decision::nothing().event(dropped) } else { Decision::nothing() };

@@ -147,7 +147,7 @@ pub(super) fn record_facts(
 /// A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
 fn is_of_another(booking: &Booking, facts: &TicketFacts) -> bool {
     let told = match facts {
-        TicketFacts::Issued { backend_ref, .. } | TicketFacts::Pending { backend_ref } => backend_ref.as_ref(),
+        TicketFacts::Issued { backend_ref, .. } | TicketFacts::Pending { backend_ref, .. } => backend_ref.as_ref(),
         TicketFacts::Refused { .. }
         | TicketFacts::Cancelled
         | TicketFacts::CancelPending
