@@ -107,7 +107,8 @@ async fn make(config: &std::path::Path, wanted: Wanted) -> anyhow::Result<()> {
         delivered(&bridge).await?;
     }
     let bridge = Arc::into_inner(bridge).context("every maker has ended")?;
-    bridge.stop().await;
+    let stopped = bridge.stop().await;
+    ensure!(stopped.abandoned.is_empty(), "the bridge abandoned {:?}", stopped.abandoned);
     Ok(())
 }
 

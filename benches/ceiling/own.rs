@@ -94,6 +94,8 @@ fn fresh(text: &str, serial: u64) -> Option<String> {
     }
     let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'/'));
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    // PostgreSQL's numbers come as text too, and times stay as they are.
+    let is_name = is_name && text.bytes().any(|byte| byte.is_ascii_alphabetic());
     if !is_name || !(12..=200).contains(&text.len()) || digits < 6 {
         return None;
     }
@@ -290,9 +292,17 @@ macro_rules! bind_all {
     }};
 }
 
+/// A value that the driver calls bytes. MySQL calls text so whose order is that of its bytes.
+fn bytes_or_text(kind: Kind, bytes: Vec<u8>) -> Cell {
+    match kind {
+        Kind::Mysql => String::from_utf8(bytes).map_or_else(|error| Cell::Bytes(error.into_bytes()), Cell::Text),
+        Kind::Sqlite | Kind::Postgres => Cell::Bytes(bytes),
+    }
+}
+
 /// Reads a row whose columns are whole numbers, text or bytes.
 macro_rules! cells {
-    ($row:expr) => {{
+    ($database:expr, $row:expr) => {{
         let row = $row;
         let mut cells = Vec::new();
         for (at, _) in row.columns().iter().enumerate() {
@@ -303,7 +313,7 @@ macro_rules! cells {
             } else if kind.contains("INT") {
                 Cell::Whole(row.try_get_unchecked::<i64, usize>(at)?)
             } else if kind.contains("BLOB") || kind.contains("BINARY") {
-                Cell::Bytes(row.try_get_unchecked::<Vec<u8>, usize>(at)?)
+                bytes_or_text($database, row.try_get_unchecked::<Vec<u8>, usize>(at)?)
             } else {
                 Cell::Text(row.try_get_unchecked::<String, usize>(at)?)
             };
@@ -330,7 +340,7 @@ mod mysql {
             let sql = format!("SELECT {} FROM {name}", columns.join(", "));
             let mut rows = BTreeSet::new();
             for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await? {
-                rows.insert(cells!(&row));
+                rows.insert(cells!(Kind::Mysql, &row));
             }
             tables.push(Table { name, columns, types, rows });
         }
@@ -366,7 +376,7 @@ mod sqlite {
             let sql = format!("SELECT {} FROM {name}", columns.join(", "));
             let mut rows = BTreeSet::new();
             for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await? {
-                rows.insert(cells!(&row));
+                rows.insert(cells!(Kind::Sqlite, &row));
             }
             tables.push(Table { name, columns, types, rows });
         }
@@ -411,9 +421,18 @@ mod tests {
         assert!(fresh(id, 1) < fresh(id, 2), "they grow, as the bridge's own do");
         assert_eq!(fresh(id, 7), fresh(id, 7), "the same everywhere");
         assert_eq!(fresh(id, 7).map(|text| text.len()), Some(id.len()));
+        let ours = "cal_01a2247788c5765db86fe4a888d489ad".to_owned();
+        assert_eq!(
+            bytes_or_text(Kind::Mysql, ours.clone().into_bytes()),
+            Cell::Text(ours.clone()),
+            "its bytes are text"
+        );
+        assert_ne!(fresh(&ours, 1), None);
         let hash = "ab".repeat(32);
         assert_ne!(fresh(&hash, 1), fresh(&hash, 2));
-        for text in ["awaiting_booking", "douyin-lean", "CNY", "2026-11-28", "{\"a\": 123456789012345}"] {
+        for text in
+            ["awaiting_booking", "douyin-lean", "CNY", "1796086800000", "2026-11-28", "{\"a\": 123456789012345}"]
+        {
             assert_eq!(fresh(text, 1), None, "{text}");
         }
     }
