@@ -157,7 +157,7 @@ impl Backend for Octo {
         product_of(order).and(Err(EncodeError::Unsupported("an operation in one call")))
     }
 
-    fn read(&self, _: TicketOp, _: &HttpResponse) -> CallResult<TicketFacts> {
+    fn read(&self, _: TicketOp, _: &Booking, _: &HttpResponse) -> CallResult<TicketFacts> {
         CallResult::Unknown { why: "an answer outside of a conversation".into() }
     }
 
@@ -218,7 +218,7 @@ impl Backend for Octo {
         }
     }
 
-    fn read_availability(&self, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+    fn read_availability(&self, _: &str, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
         let days = match answer::read::<Vec<AvailabilityIn>>(response) {
             Heard::Said(days) => days,
             Heard::KeyRefused(_) => return CallResult::TokenRejected,

@@ -583,7 +583,7 @@ fn a_calendar_tells_what_is_left() {
     ]);
     let body = Bytes::from(body.to_string());
     let response = HttpResponse { status: StatusCode::OK, headers: HeaderMap::new(), body };
-    let CallResult::Done(days) = backend.read_availability(&response) else { panic!() };
+    let CallResult::Done(days) = backend.read_availability("P1/O1", &response) else { panic!() };
     let left: Vec<_> = days.iter().map(|day| day.left).collect();
     assert_eq!(left, [Some(12), Some(0), None]);
 }

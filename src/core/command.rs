@@ -654,6 +654,7 @@ impl Command {
             | Command::RecordReveal { .. }
             | Command::EraseGuests { .. }
             | Command::RecordReport { .. }
+            | Command::RecordAstray { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => false,
         }

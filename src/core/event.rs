@@ -541,7 +541,11 @@ impl Event {
             | Event::RefundForced { .. }
             | Event::BookingCancelled { .. }
             | Event::ReportAcknowledged { .. }
+            | Event::ReportTaken { .. }
+            | Event::ReportDenied { .. }
+            | Event::AttentionSettled { .. }
             | Event::PictureTaken { .. }
+            | Event::PictureContested
             | Event::Proposed { .. }
             | Event::ProposalEnded { .. }
             | Event::PaymentLinkChanged { .. }

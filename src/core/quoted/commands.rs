@@ -45,6 +45,7 @@ impl Command {
             | Command::RecordReveal { reason }
             | Command::EraseGuests { reason } => vec![(reason, TEXT)],
             Command::RecordDoubt { sentence } => vec![(sentence, TEXT)],
+            Command::RecordAstray { why, .. } => vec![(why, TEXT)],
             Command::ApproveRefund { reason, .. } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
             Command::RecordTicketFacts { facts, .. } => words_of_facts(facts),
             Command::RecordReport { outcome, .. } => words_of_outcome(outcome),
@@ -96,7 +97,11 @@ fn words_of_outcome(outcome: &mut ReportOutcome) -> Vec<(&mut String, Masking)> 
         ReportOutcome::Refused { code, why } => vec![(code, CODE), (why, TEXT)],
         ReportOutcome::GivenUp { why } => vec![(why, TEXT)],
         ReportOutcome::LeftToPerson { what } => vec![(what, TEXT)],
-        ReportOutcome::Acknowledged | ReportOutcome::Overtaken | ReportOutcome::Dropped => Vec::new(),
+        ReportOutcome::Acknowledged
+        | ReportOutcome::Taken
+        | ReportOutcome::Overtaken
+        | ReportOutcome::Repeated
+        | ReportOutcome::Dropped => Vec::new(),
     }
 }
 
@@ -114,6 +119,7 @@ impl<T> CallResult<T> {
                 CallResult::Refused { code: guests.code(&code).into(), why: guests.text(&why).into() }
             }
             CallResult::Unknown { why } => CallResult::Unknown { why: masked(why) },
+            CallResult::Astray { why } => CallResult::Astray { why: masked(why) },
             CallResult::Done(_) | CallResult::Absent | CallResult::Overtaken | CallResult::TokenRejected => self,
         }
     }
