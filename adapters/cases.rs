@@ -394,11 +394,11 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             ("decrypt", _) => map(channel.read_decrypted(&order, &got), |g| {
                 in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
             }),
-            ("read_back", _) => map(channel.read_read_back(&got), |it| in_clear(|| json!(it))),
+            ("read_back", _) => map(channel.read_read_back(&order.channel_order_id, &got), |it| in_clear(|| json!(it))),
             ("changes", _) => map(channel.read_changes(&got), |it| {
                 in_clear(|| json!({ "orders": it.orders, "unread": it.unread, "next": it.next }))
             }),
-            ("stock", _) => map(channel.read_stock(&got), |()| Value::Null),
+            ("stock", _) => map(channel.read_stock(&stock_left(&order.product), &got), |()| Value::Null),
             _ => map(
                 channel.read_order_query(&order, &got),
                 |v| json!({ "known": v.known, "state": v.state, "paid": v.paid, "refunded": v.refunded, "quantity": v.quantity }),
@@ -414,7 +414,7 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
 
 fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
     let channel = build(kind, base, &toml::Table::new());
-    let order = order(&case.order, &case.name);
+    let order = order(["", &case.order], &case.name);
     let product = order.product.clone();
     let stock = StockLeft {
         product: &product,
