@@ -204,5 +204,6 @@ fn tell_stock(id: &str, channel: &ChannelId, key: &StockKey, now: UnixMillis) ->
         due_at: now,
         created_at: now,
         traceparent: None,
+        urgent_at: None,
     }
 }

@@ -27,11 +27,13 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         AttentionKind::UnexpectedPayment | AttentionKind::RefundFailed => {
             format!("orders return-payment {id} --reason TEXT")
         }
-        AttentionKind::OpenBalance => format!("orders payment-links send {id}"),
+        AttentionKind::BooksDiffer => format!("orders reconcile --channel {}", order.channel),
+        AttentionKind::OpenBalance | AttentionKind::PaymentLinkOver => format!("orders payment-links send {id}"),
         AttentionKind::TooEarly
         | AttentionKind::RedeemedWhileRefunded
         | AttentionKind::LiveTicketBehindRefund
         | AttentionKind::Contradiction
+        | AttentionKind::AnswerAstray
         | AttentionKind::ToDoByHand => format!("orders events {id}, and orders calls {id}"),
     };
     format!("ticketbridge {command}")

@@ -229,9 +229,10 @@ impl Change<'_> {
             due_at: self.moment.now,
             created_at: self.moment.now,
             traceparent: self.traceparent.clone(),
+            urgent_at: None,
         };
         if !self.is_lined_up(tx, &question).await? {
-            self.line_up(tx, &question).await?;
+            tx.enqueue(&question).await?;
         }
         Ok(())
     }

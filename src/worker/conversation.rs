@@ -1,11 +1,11 @@
 //! An operation that takes several calls: led from the first question to its end, each call on the record, the delivery ours all the while.
 
+use ticketbridge_core::Millis;
 use ticketbridge_core::command::{Command, TicketFacts};
 use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
-use ticketbridge_core::Millis;
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
@@ -90,7 +90,12 @@ impl Worker {
         let now = self.engine.clock().now();
         tracing::error!(backend = %backend.id, delivery = %job.id, order = %job.order,
             "{KEY_REFUSED}; it is paused. Replace the key in its file, then reload the configuration");
-        self.note_result::<()>(job, &CallResult::Retry { why: KEY_REFUSED.into(), after: None }, Some(401), Reached::Perhaps);
+        self.note_result::<()>(
+            job,
+            &CallResult::Retry { why: KEY_REFUSED.into(), after: None },
+            Some(401),
+            Reached::Perhaps,
+        );
         let destination = job.destination.clone();
         let paused: Result<(), StoreError> = self
             .engine

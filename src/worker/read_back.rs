@@ -61,6 +61,7 @@ impl Worker {
                 Some(status) => format!("the channel answers the question with status {status}, and not as it should"),
                 None => "the channel could not be asked".to_owned(),
             },
+            CallResult::Astray { .. } => "the channel answers about another order".to_owned(),
             CallResult::Absent => "the channel does not know the order".to_owned(),
             CallResult::Overtaken | CallResult::TokenRejected => "no answer to a question".to_owned(),
         };

@@ -86,7 +86,7 @@ fn facts() -> impl Strategy<Value = TicketFacts> {
     let kept = |used| TicketFacts::CancelRefused { reason: "closed".to_owned(), used };
     prop_oneof![
         4 => Just(issued("B-1")),
-        1 => Just(TicketFacts::Pending { backend_ref: None }),
+        1 => Just(TicketFacts::Pending { backend_ref: None, look_after: None }),
         1 => Just(TicketFacts::Refused { reason: "sold out".to_owned() }),
         2 => Just(TicketFacts::Cancelled),
         1 => any::<bool>().prop_map(kept),

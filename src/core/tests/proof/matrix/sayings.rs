@@ -15,7 +15,7 @@ use crate::support::*;
 use crate::tale::{Tale, platform};
 
 /// Each way in which a call to the channel can end.
-pub(super) fn outcomes() -> [(&'static str, ReportOutcome); 6] {
+pub(super) fn outcomes() -> [(&'static str, ReportOutcome); 8] {
     let why = || "timeout".to_owned();
     [
         ("acknowledged", ReportOutcome::Acknowledged),
@@ -24,6 +24,8 @@ pub(super) fn outcomes() -> [(&'static str, ReportOutcome); 6] {
         ("left to a person", ReportOutcome::LeftToPerson { what: "do it there".to_owned() }),
         ("overtaken", ReportOutcome::Overtaken),
         ("dropped", ReportOutcome::Dropped),
+        ("taken", ReportOutcome::Taken),
+        ("repeated", ReportOutcome::Repeated),
     ]
 }
 
@@ -339,7 +341,7 @@ pub(super) fn outside(tale: &Tale) -> Vec<Saying> {
         let reason = || "closed".to_owned();
         let why = || "timeout".to_owned();
         for (name, facts) in [
-            ("pending", TicketFacts::Pending { backend_ref: Some("B-1".to_owned()) }),
+            ("pending", TicketFacts::Pending { backend_ref: Some("B-1".to_owned()), look_after: None }),
             ("issued", issued("T-1")),
             ("issued otherwise", issued("T-9")),
             ("refused", TicketFacts::Refused { reason: "sold out".to_owned() }),
@@ -355,6 +357,8 @@ pub(super) fn outside(tale: &Tale) -> Vec<Saying> {
             add(format!("ticket facts: {name}"), gate(), Command::RecordTicketFacts { booking, facts });
         }
     }
+    let astray = Command::RecordAstray { partner: "gate".to_owned(), why: "another number".to_owned() };
+    add("record_astray".to_owned(), gate(), astray);
     let redeem = |at| Command::Redeem(Redeem { booking: None, at, by: RedeemedBy::Gate });
     add("redeem by gate".to_owned(), gate(), redeem(now));
     add("redeem by gate on the day".to_owned(), gate(), redeem(visit_noon()));
