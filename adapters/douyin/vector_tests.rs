@@ -179,7 +179,7 @@ fn the_explanation_names_the_mistake_and_never_the_secret() {
         let mistake = match text(&entry, "id") {
             "neg-double-ampersand" => "two & behind the secret",
             "neg-header-client-key-used" => "client_key from the header",
-            "neg-reserialised-body" => "the body was written anew",
+            "neg-reserialised-body" => "the secret, the body or a query value",
             _ => continue,
         };
         assert!(told.contains(mistake), "{told}");

@@ -266,7 +266,7 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// Whether both ask the same back-end for the same thing, be it at different times.
+    /// Whether both ask the same partner for the same thing, be it at different times.
     #[must_use]
     pub fn is_same_call(&self, other: &Effect) -> bool {
         match (self, other) {
@@ -274,6 +274,9 @@ impl Effect {
                 Effect::CallBackend { backend, booking, op, not_before: _ },
                 Effect::CallBackend { backend: other_backend, booking: other_booking, op: other_op, not_before: _ },
             ) => (backend, booking, op) == (other_backend, other_booking, other_op),
+            (Effect::ReadBack { channel, about }, Effect::ReadBack { channel: other_channel, about: other_about }) => {
+                (channel, about) == (other_channel, other_about)
+            }
             (
                 Effect::CallBackend { .. }
                 | Effect::TellChannel { .. }

@@ -277,6 +277,9 @@ fn names(name: &str, shown: &str) -> Vec<Known> {
     if all.first() != Some(&turned) {
         all.push(turned);
     }
+    // Where names are not written in Latin letters, each part is a name by itself; a Latin one may be any word.
+    let by_themselves = parts.iter().filter(|part| parts.len() > 1 && !part.is_ascii());
+    all.extend(by_themselves.map(|part| writing::compared(part)).filter(|part| part.len() >= NAME_CHARS_MIN));
     let long_enough = all.into_iter().filter(|sought| sought.len() >= NAME_CHARS_MIN);
     long_enough
         .map(|sought| {

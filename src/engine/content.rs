@@ -31,8 +31,12 @@ pub(crate) fn body_sha256(body: &[u8]) -> String {
 }
 
 /// The digest of what a channel's message means, 64 hex digits. Keyed, since a name or a phone in it could be guessed.
-pub(crate) fn meaning_of(sealer: &Sealer, envelope: &Envelope) -> String {
-    let message = in_clear(|| message(&envelope.message));
+pub(crate) fn meaning_of(sealer: &Sealer, envelope: &Envelope, body: &[u8]) -> String {
+    let message = match &envelope.message {
+        // Nobody knows what it means, so that all of it counts.
+        Message::Note { what, known: false } => json!({ "note": what, "content": sorted_json_sha256(body) }),
+        known => in_clear(|| message(known)),
+    };
     digest(sealer, json!({ "about": envelope.about.as_str(), "message": message }))
 }
 

@@ -33,6 +33,7 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("credit_entry", Growth::WithOrders),
     ("deadline", Growth::WithOrders),
     ("done_once", Growth::WithConfiguration),
+    ("erasure_wish", Growth::Purged),
     ("guest_claim", Growth::WithOrders),
     ("guest_erasure", Growth::WithOrders),
     ("guest_ref", Growth::WithOrders),

@@ -77,6 +77,9 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "to_do_by_hand",
     "open_balance",
     "refund_failed",
+    "answer_astray",
+    "books_differ",
+    "payment_link_over",
 ];
 
 const VERSION: Field = Field {
