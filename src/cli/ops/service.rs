@@ -82,7 +82,7 @@ pub enum Statements {
 /// Whose statement: one of the two.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct Whose {
+pub(super) struct Whose {
     /// Of this settle id: a channel's own id, unless it names another
     #[arg(long, value_name = "ID")]
     settle_id: Option<String>,
