@@ -167,10 +167,10 @@ impl<'a> Talk<'a> {
     /// The next step towards tickets.
     fn go_on(&mut self, found: &BookingIn, cx: &Context<'_>) {
         let standing = map::standing(found);
-        if standing == Standing::Confirmed {
-            if let Some(facts) = self.tickets_of(found) {
-                return self.done(facts);
-            }
+        if standing == Standing::Confirmed
+            && let Some(facts) = self.tickets_of(found)
+        {
+            return self.done(facts);
         }
         if self.octo.on_deadline == OnDeadline::GiveUp && self.last_call().is_some_and(|at| cx.now >= at) {
             let reason = "given up: there were no tickets in time, and the booking was taken back".to_owned();

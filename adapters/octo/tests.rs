@@ -653,7 +653,7 @@ fn a_supplier_is_asked_what_the_products_need_and_nothing_is_left_behind() {
             ("/availability", Answer(slots())),
             ("/bookings", Lost),
             ("/cancel", Lost),
-            (&*"", Answer(booking(1, "ON_HOLD"))),
+            ("", Answer(booking(1, "ON_HOLD"))),
         ])
         .collect();
     let found = live(&*backend, "P1/O1", &terms, true, &lost);

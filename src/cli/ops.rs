@@ -105,6 +105,7 @@ pub struct One {
 }
 
 /// `orders …`.
+#[expect(clippy::large_enum_variant, reason = "made once, of the command line")]
 #[derive(Debug, Subcommand)]
 pub enum Orders {
     /// Orders, newest first

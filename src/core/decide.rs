@@ -208,6 +208,14 @@ pub(crate) fn call_backend(
     })
 }
 
+/// What must be said when more goes back than came in.
+pub(crate) fn too_much_back(order: &Order) -> Decision {
+    if order.money.refunded() <= order.money.received() {
+        return Decision::nothing();
+    }
+    sale::too_much_back(order, Decision::nothing())
+}
+
 /// Asks the back-end to make the tickets of `booking` void, unless that is under way or there is nothing to make void.
 pub(crate) fn start_cancel(order: &Order, booking: &Booking) -> Decision {
     if !booking.ticketing.may_be_live() || booking.ticketing.state == TicketingState::Cancelling {

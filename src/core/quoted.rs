@@ -257,12 +257,16 @@ fn known_of(person: &Person) -> Vec<Known> {
     }
     if let Some((phone, shown)) = clear(person.phone.as_ref()) {
         let sought = writing::national(&writing::digits(phone));
-        known.extend((sought.len() >= NUMBER_CHARS_MIN).then(|| Known { sought, shown, kind: KnownKind::Number }));
+        if sought.len() >= NUMBER_CHARS_MIN {
+            known.push(Known { sought, shown, kind: KnownKind::Number });
+        }
     }
     let number = person.document.as_ref().map(|Document { number, .. }| number);
     if let Some((number, shown)) = clear(number) {
         let sought = writing::compared(number);
-        known.extend((sought.len() >= NUMBER_CHARS_MIN).then(|| Known { sought, shown, kind: KnownKind::Number }));
+        if sought.len() >= NUMBER_CHARS_MIN {
+            known.push(Known { sought, shown, kind: KnownKind::Number });
+        }
     }
     known
 }

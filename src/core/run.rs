@@ -1,7 +1,7 @@
 //! One command, carried through: decide, evolve, and then whatever policy does by itself.
 
 use crate::command::Command;
-use crate::decide::{Decision, decide, place};
+use crate::decide::{Decision, decide, place, too_much_back};
 use crate::effect::{Effect, Report};
 use crate::event::{Actor, EventRecord};
 use crate::evolve::evolve;
@@ -68,6 +68,13 @@ pub fn run(
         }
         let mut slot = Some(current);
         take(&mut slot, &mut events, &mut effects, decision, &policy, moment);
+        current = slot.expect("an order that exists stays");
+    }
+    // Several partners speak of one order's money, in any order: whoever said the last word, a person is told when more goes back than came in.
+    let too_much = too_much_back(&current);
+    if !too_much.events.is_empty() {
+        let mut slot = Some(current);
+        take(&mut slot, &mut events, &mut effects, too_much, &Actor::policy(), moment);
         current = slot.expect("an order that exists stays");
     }
     // Not between the command and policy's answer to it: a refund asked for after use stands open just that long.

@@ -112,7 +112,7 @@ impl Engine {
     /// What a message means, as a digest; nothing where it is no message.
     fn meaning(&self, incoming: &Incoming) -> Option<String> {
         match &incoming.inbound {
-            Inbound::Message(envelope) => Some(meaning_of(self.store.sealer(), envelope)),
+            Inbound::Message(envelope) => Some(meaning_of(self.store.sealer(), envelope, &incoming.body)),
             Inbound::Ping(_) | Inbound::Hint { .. } | Inbound::Query(_) => None,
         }
     }
@@ -133,7 +133,7 @@ impl Engine {
         let raw = RawRequest { endpoint, method: &Method::POST, query: "", headers: &headers, body: &body };
         let before = incoming.channel.channel.decode(&Verified::attest(raw, 0));
         Ok(match before {
-            Ok(Inbound::Message(envelope)) => Some(meaning_of(self.store.sealer(), &envelope)) == meaning,
+            Ok(Inbound::Message(envelope)) => Some(meaning_of(self.store.sealer(), &envelope, &body)) == meaning,
             Ok(Inbound::Ping(_) | Inbound::Hint { .. } | Inbound::Query(_)) | Err(_) => false,
         })
     }

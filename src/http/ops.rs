@@ -120,6 +120,7 @@ async fn serve(
 }
 
 /// A request whose sender is known.
+#[derive(Clone)]
 struct Gate {
     call: &'static Call,
     shared: Shared,
@@ -162,13 +163,24 @@ impl Gate {
     }
 
     async fn carry_out(self, query: Asked, raw: Bytes) -> Response {
-        let shared = self.shared.clone();
-        let (once, outcome) = match self.check(query, raw).await {
+        let (shared, again) = (self.shared.clone(), self.clone());
+        let (once, outcome) = match self.check(query.clone(), raw.clone()).await {
             Err(problem) => return problem.into_response(),
             Ok(Checked::Again(response)) => return *response,
             Ok(Checked::Go(call, request)) => (request.once.clone(), (call.run)(*request).await),
         };
-        conclude(&shared, once, outcome).await
+        if !matches!(outcome, Err(Failure::Overtaken)) {
+            return conclude(&shared, once, outcome).await;
+        }
+        // Another request with this key has acted meanwhile: now it is known, and this one is a repeat.
+        match again.check(query, raw).await {
+            Err(problem) => problem.into_response(),
+            Ok(Checked::Again(response)) => *response,
+            Ok(Checked::Go(call, request)) => {
+                let once = request.once.clone();
+                conclude(&shared, once, (call.run)(*request).await).await
+            }
+        }
     }
 
     /// Everything else that can be said before the act.

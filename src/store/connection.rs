@@ -152,7 +152,7 @@ impl Address {
                 std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
                 std::io::ErrorKind::NotFound => "there is no such socket or file".to_owned(),
                 std::io::ErrorKind::PermissionDenied => "access is not permitted".to_owned(),
-                kind if kind == std::io::ErrorKind::TimedOut => "the host does not answer".to_owned(),
+                std::io::ErrorKind::TimedOut => "the host does not answer".to_owned(),
                 _ if io.to_string().contains("lookup") => "the host's name is not known".to_owned(),
                 _ => "the connection failed".to_owned(),
             },

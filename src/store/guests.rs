@@ -5,7 +5,7 @@ use ticketbridge_core::{OrderId, UnixMillis};
 
 use crate::buffer::GUEST_REF;
 use crate::connect::Store;
-use crate::dialect::{Query, get, marks, rows_of_marks, values, whole};
+use crate::dialect::{Query, get, marks, values, whole};
 use crate::error::StoreError;
 use crate::inbox::answer_row;
 use crate::jobs::{effect_row, read_effect};

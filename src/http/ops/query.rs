@@ -17,7 +17,7 @@ pub(crate) const LIMIT_DEFAULT: u32 = 50;
 pub(crate) const LIMIT_MAX: u32 = 200;
 
 /// Parameters that were checked against the table.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Asked(Vec<(&'static str, String)>);
 
 fn refused(name: &str, sentence: String) -> Problem {

@@ -263,7 +263,7 @@ fn fingerprint(w: &World) -> u64 {
 }
 
 fn comes_to_rest(search: &Search, w: &World) -> bool {
-    if w.rows.is_empty() || w.stopped || w.wrong.is_some() || fingerprint(w) % LOOKED_AT != 0 {
+    if w.rows.is_empty() || w.stopped || w.wrong.is_some() || !fingerprint(w).is_multiple_of(LOOKED_AT) {
         return true;
     }
     let mut world = w.clone();
