@@ -150,8 +150,8 @@ impl Database {
         let name = format!("ticketbridge_bench_{name}");
         for sql in [format!("DROP DATABASE IF EXISTS {name}"), format!("CREATE DATABASE {name}")] {
             match &admin.probe {
-                Probe::Postgres(pool) => drop(sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await?),
-                Probe::Mysql(pool) => drop(sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await?),
+                Probe::Postgres(pool) => sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await.map(|_| ())?,
+                Probe::Mysql(pool) => sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await.map(|_| ())?,
             }
         }
         let start = admin.url.find("://").map_or(0, |at| at + 3);
@@ -170,9 +170,10 @@ impl Database {
         let sql = format!("DROP DATABASE IF EXISTS ticketbridge_bench_{name}");
         match &admin.probe {
             Probe::Postgres(pool) => {
-                drop(sqlx::query(sqlx::AssertSqlSafe(format!("{sql} WITH (FORCE)"))).execute(pool).await?)
+                let forced = sqlx::AssertSqlSafe(format!("{sql} WITH (FORCE)"));
+                sqlx::query(forced).execute(pool).await.map(|_| ())?;
             }
-            Probe::Mysql(pool) => drop(sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await?),
+            Probe::Mysql(pool) => sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await.map(|_| ())?,
         }
         Ok(())
     }

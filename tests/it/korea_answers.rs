@@ -75,7 +75,7 @@ async fn begin(deed: &Deed, capabilities: &str) -> (TestBridge, Value) {
 async fn assert_nothing_came_of_it(bridge: &TestBridge, deed: &Deed, name: &str) {
     let order = bridge.booked("R1").await;
     assert_eq!(order.money.refunded(), 0, "{name}: no money went back");
-    let state = order.booking.as_ref().unwrap().state;
+    let state = order.booking.as_ref().expect("a booking").state;
     match deed.act {
         "confirm" | "decline" => assert_eq!(state, BookingState::Requested, "{name}"),
         "cancel" => assert_eq!(state, BookingState::Confirmed, "{name}"),
@@ -123,7 +123,7 @@ async fn a_yes_that_did_nothing_the_first_time_is_made_good_by_the_repeat() {
     bridge.advance(Millis::minutes(1));
     bridge.drain().await;
     let order = bridge.booked("R1").await;
-    assert_eq!(order.booking.as_ref().unwrap().state, BookingState::Confirmed);
+    assert_eq!(order.booking.as_ref().expect("a booking").state, BookingState::Confirmed);
     assert!(order.attention.is_empty(), "{:?}", order.attention);
 }
 

@@ -38,6 +38,9 @@ fn rewritten(value: &Value) -> String {
     }
 }
 
+/// Writes a message anew.
+type Variant = fn(&mut Value, &str);
+
 #[tokio::test]
 async fn the_same_message_written_anew_is_the_same_message() {
     on_each_database(
@@ -53,7 +56,7 @@ async fn the_same_message_written_anew_is_the_same_message() {
             assert!(first.contains("\"error_code\":0"), "{first}");
             let version = bridge.stored("V100").await.version;
             let phone = booking["buyer"]["phone"].as_str().expect("a phone").to_owned();
-            let variants: [(&str, fn(&mut Value, &str)); 7] = [
+            let variants: [(&str, Variant); 7] = [
                 ("an unknown field more", |it, _| it["a_field_of_tomorrow"] = json!({ "deep": [1, { "x": null }] })),
                 ("an unknown field deep inside", |it, _| it["buyer"]["age"] = json!(30)),
                 ("another opaque extra", |it, _| it["custom_spi_req_extra"] = json!("{\"trace\":\"2\"}")),
