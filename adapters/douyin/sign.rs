@@ -318,14 +318,14 @@ fn mistakes(
         "the body has a line end or blanks more or less than when it was signed"
     } else if crate::rewrites::of(raw.body).iter().any(|body| fits(&signed_part(pairs, body))) {
         "the body was written anew: blanks, escapes or the order of keys differ from what was signed"
-    } else if derived_keys(&app.client_secret).iter().any(|key| by(key)) {
-        "the signer made a key of the secret's text; the text itself is the key"
     } else if same(presented, &hmac_hex(&app.client_secret, &part)) {
         "the signer used HMAC; the secret is only put in front"
     } else if same(presented, &md5_hex(&app.client_secret, &part)) {
         "the header bears the MD5 of the address; it bears SHA-256"
     } else if fits(&[b"&".as_slice(), &signed_part(pairs, raw.body)].concat()) {
         "the signer put two & behind the secret; there is one"
+    } else if derived_keys(&app.client_secret).iter().any(|key| by(key)) {
+        "the signer made a key of the secret's text; the text itself is the key"
     } else if fits(&signed_part(&from_header, raw.body)) {
         "the signer took client_key from the header; the address's is signed"
     } else if fits(&signed_part(&undecoded, raw.body)) {
