@@ -14,6 +14,7 @@ use ticketbridge::sandbox::backend::ReservationState as AtBackend;
 use ticketbridge::sandbox::douyin::api::path;
 use ticketbridge::sandbox::douyin::books::Direction;
 use ticketbridge::sandbox::douyin::refunds::SOURCE_CONSUMER;
+use ticketbridge::sandbox::douyin::spi::TRY_AGAIN;
 use ticketbridge::sandbox::douyin::{
     AfterSale, Books, RefundRequest, RefundState, Reservation, ReservationState, VoucherState,
 };
@@ -213,6 +214,10 @@ fn judge_douyin(books: &Books, fates: &BTreeMap<String, Fate>) {
             Direction::ToBridge
                 if call.status == 200 && matches!(call.call.as_str(), "create-order" | "refund-notify") =>
             {
+                // "Please call again" leaves the question open.
+                if call.answer["data"]["error_code"] == TRY_AGAIN {
+                    continue;
+                }
                 answers.entry((&call.call, order)).or_default().insert(call.answer.to_string());
             }
             Direction::FromBridge if call.call == path::VERIFY => {

@@ -10,7 +10,7 @@ use ticketbridge_core::command::{Command, NewTicket, Redeem, RedeemedBy};
 use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::order::{BookingState, Order, TicketKind, TicketingState};
 use ticketbridge_core::personal::DocumentNumber;
-use ticketbridge_core::{ExternalId, Millis, TimeZone, invariants};
+use ticketbridge_core::{ExternalId, Millis, TimeZone, UnixMillis, invariants};
 use ticketbridge_store::{CommitFault, JobFilter, JobState, LaneRoom, PageRequest, StoreError, Tx};
 
 use crate::check;
@@ -27,6 +27,8 @@ const HANGING_MAX: usize = 4;
 const ROUNDS_MAX: usize = 400;
 /// Looks at a request until it must be answered, or be waiting for tickets.
 const LOOKS_MAX: usize = 5_000_000;
+/// What the bridge says to another message under a known number.
+const OTHER_CONTENT: &str = "this number came before, with other content; it is refused";
 
 /// What does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -508,6 +510,7 @@ impl Sim {
         Ok(())
     }
 
+    /// The same number again: with a field more that nobody reads, which is a repeat; then with another meaning, which is none.
     async fn contradict(&mut self, index: usize) -> Result<(), Failure> {
         let Some(message) = self.messages.get(index) else { return Ok(()) };
         let To::Channel(call) = message.to else { return Ok(()) };
@@ -515,14 +518,24 @@ impl Sim {
             return Ok(());
         }
         let (sale, mut body) = (message.sale, message.body.clone());
+        let Some(field) = telling_field(call) else { return Ok(()) };
         body["remark"] = json!("said otherwise");
         self.world.commit_faults.clear();
-        let before = self.order(sale).await.map(|order| order.version);
+        let before = self.order(sale).await;
+        let (status, answer) = self.world.call(call, &body).await;
+        if status != 200 || answer["data"]["description"] == OTHER_CONTENT {
+            return Err(Failure(format!("{call} with a field more was no repeat: {status} {answer}")));
+        }
+        let between = self.order(sale).await;
+        if call != "issue-voucher" && before.as_ref().map(|o| o.version) != between.as_ref().map(|o| o.version) {
+            return Err(Failure(format!("{call} with a field more changed an order: {answer}")));
+        }
+        body[field] = json!(body[field].as_i64().unwrap_or_default() + 1);
         let (status, answer) = self.world.call(call, &body).await;
         if status != 200 || answer["data"]["error_code"] == 0 {
             return Err(Failure(format!("{call} took other content under a known number: {status} {answer}")));
         }
-        if before != self.order(sale).await.map(|order| order.version) {
+        if between.map(without_attention) != self.order(sale).await.map(without_attention) {
             return Err(Failure(format!("{call} with other content changed an order: {answer}")));
         }
         Ok(())
@@ -851,4 +864,26 @@ impl Sim {
         }
         Err(Failure(format!("a delivery never ends: {:?}", self.first_left().await)))
     }
+}
+
+/// A number in a call's body that is part of what the call says; none where the call is only noted.
+fn telling_field(call: &str) -> Option<&'static str> {
+    match call {
+        "create-order" => Some("count"),
+        "cancel-notify" => Some("cancel_order_time_unix"),
+        "refund-apply" => Some("refund_fee_amount"),
+        "refund-notify" => Some("refund_amount"),
+        "pay-notify" => Some("pay_time_unix"),
+        "issue-voucher" => Some("copies"),
+        "info-sync" => None,
+        other => panic!("nobody has said which field of {other} counts"),
+    }
+}
+
+/// An order as it is but for the doubt that a person is told of.
+fn without_attention(mut order: Order) -> Order {
+    order.attention.clear();
+    order.version = 0;
+    order.updated_at = UnixMillis(0);
+    order
 }
