@@ -1,8 +1,10 @@
 //! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
 mod check;
+mod healthcheck;
 mod init;
 pub mod keys;
+mod manager;
 pub mod ops;
 mod sandbox;
 mod serve;
@@ -71,6 +73,14 @@ enum Command {
     Keys(Keys),
     /// Bring the database schema up to date and exit
     Migrate(ConfigDir),
+    /// Ask the service on this machine whether it is alive; exit code 0 when it is
+    Healthcheck {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// Ask whether it is ready, its database included
+        #[arg(long)]
+        ready: bool,
+    },
     /// Check a captured request step by step: which application, which string was signed, where it differs
     Verify {
         #[command(flatten)]
@@ -122,6 +132,10 @@ pub fn run(arguments: Cli) -> ExitCode {
         }
         Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
         Command::Migrate(config) => in_runtime(serve::migrate(config)),
+        Command::Healthcheck { config, ready } => {
+            let question = if ready { healthcheck::Question::Ready } else { healthcheck::Question::Alive };
+            in_runtime(healthcheck::healthcheck(config, question))
+        }
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
         Command::Ops(command) => in_runtime(ops::run(command)),
     }

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
+use sd_notify::NotifyState;
 use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{self, Parts};
-use crate::cli::{ConfigDir, fail, say, warn};
+use crate::cli::{ConfigDir, fail, manager, say, warn};
 use crate::config::{Config, Environment};
 use crate::reload;
 
@@ -55,8 +56,11 @@ pub(super) async fn serve(directory: ConfigDir, missing: Missing) -> ExitCode {
     };
     say_what_runs(&bridge);
     say(format_args!("ticketbridge listens on {}", bridge.url()));
+    manager::tell(&[NotifyState::Ready]);
+    let mut watchdog = manager::Watchdog::of_process();
     loop {
         tokio::select! {
+            () = watchdog.due() => manager::tell(&[NotifyState::Watchdog]),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
@@ -70,6 +74,7 @@ pub(super) async fn serve(directory: ConfigDir, missing: Missing) -> ExitCode {
         }
     }
     tracing::info!("stopping: nothing new is taken, what is under way is finished");
+    manager::tell(&[NotifyState::Stopping]);
     let stopped = tokio::select! {
         stopped = bridge.stop() => stopped,
         _ = terminate.recv() => return told_twice(),

@@ -1,0 +1,80 @@
+//! `ticketbridge healthcheck`: asks the service on this machine whether it is alive; for an image without a shell.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use ticketbridge_core::Millis;
+use ticketbridge_core::port::Call;
+
+use crate::cli::serve::load;
+use crate::cli::{ConfigDir, fail, say};
+use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
+
+/// Longest wait for the answer.
+const WITHIN: Millis = Millis::seconds(2);
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// `/healthz`: does the process answer?
+    Alive,
+    /// `/readyz`: does the database answer as well?
+    Ready,
+}
+
+pub(super) async fn healthcheck(directory: ConfigDir, question: Question) -> ExitCode {
+    let config = match load(&directory) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let path = match question {
+        Question::Alive => "healthz",
+        Question::Ready => "readyz",
+    };
+    let url = format!("http://{}/{path}", reached_at(config.server.listen));
+    // Any address is meant: it is the service's own.
+    let policy = AddressPolicy { allow_private: true, allowed_hosts: Vec::new() };
+    let transport = match HttpTransport::new(WITHIN, policy) {
+        Ok(transport) => transport,
+        Err(error) => return fail(crate::worker::chain(&error)),
+    };
+    let (headers, body) = (HeaderMap::new(), Bytes::new());
+    let call = Call { method: Method::GET, url: url.clone(), headers, body, timeout: None };
+    match transport.send(&call, CallLimits { timeout: WITHIN, at_most: WITHIN }).await {
+        Ok(answer) if answer.status == StatusCode::OK => {
+            say(format_args!("{path}: ok"));
+            ExitCode::SUCCESS
+        }
+        Ok(answer) => {
+            let said = String::from_utf8_lossy(&answer.body);
+            fail(format!("{url} answers {}: {}", answer.status, said.trim()))
+        }
+        Err(error) => fail(format!("{url} does not answer: {error}")),
+    }
+}
+
+/// Where a service that listens on `listen` is reached from the same machine.
+fn reached_at(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        other => other,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reached_at;
+
+    #[test]
+    fn a_service_on_every_address_is_reached_on_this_machine() {
+        for (listen, reached) in
+            [("0.0.0.0:8080", "127.0.0.1:8080"), ("[::]:8080", "[::1]:8080"), ("10.1.2.3:8080", "10.1.2.3:8080")]
+        {
+            assert_eq!(reached_at(listen.parse().expect("an address")), reached.parse().expect("an address"));
+        }
+    }
+}
