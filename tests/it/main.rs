@@ -42,6 +42,8 @@ mod korea_orders;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod manager;
+#[cfg(test)]
 mod octo;
 #[cfg(test)]
 mod offers;
