@@ -239,11 +239,39 @@ async fn ask_channel(worker: &Worker, order: &Order, report: &mut Reconciliation
             report.unanswered += 1;
             Ok(())
         }
-        _ => {
+        CallResult::Astray { why } => {
+            let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+            astray(worker, order, actor, "order", &why, report).await
+        }
+        CallResult::Retry { .. }
+        | CallResult::Refused { .. }
+        | CallResult::Unknown { .. }
+        | CallResult::Absent
+        | CallResult::Overtaken => {
             report.unanswered += 1;
             Ok(())
         }
     }
+}
+
+/// The answer was about something else: nothing of it is taken over, and a person sees it.
+async fn astray(
+    worker: &Worker,
+    order: &Order,
+    actor: Actor,
+    what: &'static str,
+    why: &str,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let partner = actor.name.clone();
+    report.note(Difference {
+        ours: "asked about".to_owned(),
+        theirs: format!("another {what}"),
+        reason: format!("{why}; nothing of it was taken over"),
+        ..difference(order, &partner, what)
+    });
+    let command = Command::RecordAstray { partner, why: why.to_owned() };
+    apply(worker, order, command, actor).await.map(|_| ())
 }
 
 /// A channel that tells whole orders is simply asked for this one; what is news in it is taken over.
@@ -265,15 +293,8 @@ async fn take_whole(
             ask_for_hand_over(worker, order, channel, report).await
         }
         CallResult::Astray { why } => {
-            report.note(Difference {
-                ours: "asked about".to_owned(),
-                theirs: "another order".to_owned(),
-                reason: format!("{why}; nothing of it was taken over"),
-                ..difference(order, partner, "order")
-            });
             let actor = Actor::new(ActorKind::Channel, partner);
-            let command = Command::RecordAstray { partner: partner.to_owned(), why: why.into_owned() };
-            apply(worker, order, command, actor).await.map(|_| ())
+            astray(worker, order, actor, "order", &why, report).await
         }
         CallResult::Absent => {
             report.note(Difference {
@@ -284,7 +305,11 @@ async fn take_whole(
             });
             Ok(())
         }
-        _ => {
+        CallResult::Retry { .. }
+        | CallResult::Refused { .. }
+        | CallResult::Unknown { .. }
+        | CallResult::Overtaken
+        | CallResult::TokenRejected => {
             report.unanswered += 1;
             Ok(())
         }
@@ -475,18 +500,14 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
             Ok(())
         }
         CallResult::Astray { why } => {
-            let partner = backend.id.as_str();
-            report.note(Difference {
-                ours: "asked about".to_owned(),
-                theirs: "another reservation".to_owned(),
-                reason: format!("{why}; nothing of it was taken over"),
-                ..difference(order, partner, "reservation")
-            });
-            let actor = Actor::new(ActorKind::Backend, partner);
-            let command = Command::RecordAstray { partner: partner.to_owned(), why: why.into_owned() };
-            apply(worker, order, command, actor).await.map(|_| ())
+            let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
+            astray(worker, order, actor, "reservation", &why, report).await
         }
-        _ => {
+        CallResult::Retry { .. }
+        | CallResult::Refused { .. }
+        | CallResult::Unknown { .. }
+        | CallResult::Overtaken
+        | CallResult::TokenRejected => {
             report.unanswered += 1;
             Ok(())
         }

@@ -1,6 +1,7 @@
 //! Books are compared with the channel and the back-end: what is certain is repaired, everything else is listed.
 
 use serde_json::{Value, json};
+use ticketbridge_core::order::AttentionKind;
 
 use crate::support::TestBridge;
 use crate::support::partners::Outcome;
@@ -25,6 +26,20 @@ fn fields(report: &Value) -> Vec<(String, bool)> {
         .iter()
         .map(|d| (d["field"].as_str().unwrap_or("").to_owned(), d["repaired"].as_bool().unwrap_or(false)))
         .collect()
+}
+
+#[tokio::test]
+async fn an_answer_about_another_order_is_shown_to_a_person_and_nothing_of_it_taken_over() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V1", "R1").await;
+    let before = bridge.stored("V1").await;
+    douyin_knows(&bridge, "V2", 100, 7, 100);
+    let report = compare(&bridge).await;
+    assert_eq!(report["differences"][0]["theirs"], "another order", "{report}");
+    assert_eq!(fields(&report), [("order".to_owned(), false)], "{report}");
+    let after = bridge.stored("V1").await;
+    assert!(after.needs(AttentionKind::AnswerAstray), "{after:?}");
+    assert_eq!(after.money, before.money);
 }
 
 #[tokio::test]
