@@ -193,8 +193,20 @@ impl Change<'_> {
         about: &ticketbridge_core::ExternalId,
     ) -> Result<(), EngineError> {
         let order = self.moment.seed.order();
-        tx.enqueue(&NewJob {
-            id: delivery_id(&order, 0, 0),
+        tx.enqueue(&self.question(order.clone(), order, channel, about)).await?;
+        Ok(())
+    }
+
+    /// The row that asks a channel how an order stands. `named` makes its id, and has no other delivery.
+    fn question(
+        &self,
+        named: OrderId,
+        order: OrderId,
+        channel: &ticketbridge_core::ChannelId,
+        about: &ticketbridge_core::ExternalId,
+    ) -> NewJob {
+        NewJob {
+            id: delivery_id(&named, 0, 0),
             order,
             destination: channel_destination(channel),
             call: "read_back".to_owned(),
@@ -205,9 +217,7 @@ impl Change<'_> {
             created_at: self.moment.now,
             traceparent: self.traceparent.clone(),
             urgent_at: None,
-        })
-        .await?;
-        Ok(())
+        }
     }
 
     /// A hint is a reason to read: the channel is asked at once how this order stands. However many hints come, one question waits.
@@ -218,19 +228,7 @@ impl Change<'_> {
         channel: &ticketbridge_core::ChannelId,
         about: &ticketbridge_core::ExternalId,
     ) -> Result<(), EngineError> {
-        let question = NewJob {
-            id: delivery_id(&self.moment.seed.order(), 0, 0),
-            order: order.clone(),
-            destination: channel_destination(channel),
-            call: "read_back".to_owned(),
-            effect: Effect::ReadBack { channel: channel.clone(), about: about.clone() },
-            seq: 0,
-            holds_up: false,
-            due_at: self.moment.now,
-            created_at: self.moment.now,
-            traceparent: self.traceparent.clone(),
-            urgent_at: None,
-        };
+        let question = self.question(self.moment.seed.order(), order.clone(), channel, about);
         if !self.is_lined_up(tx, &question).await? {
             tx.enqueue(&question).await?;
         }
