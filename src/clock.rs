@@ -67,16 +67,18 @@ impl Clock for SystemClock {
     }
 
     fn sleep_until(&self, at: UnixMillis) -> BoxFuture<'static, ()> {
-        let clock = *self;
-        Box::pin(async move {
-            loop {
-                let left = at - clock.now();
-                if left <= Millis(0) {
-                    return;
-                }
-                nap(left.to_std().min(NAP_MAX)).await;
-            }
-        })
+        Box::pin(naps_until(*self, at))
+    }
+}
+
+/// Waits in naps: `clock` may be set meanwhile.
+async fn naps_until(clock: impl Clock, at: UnixMillis) {
+    loop {
+        let left = at - clock.now();
+        if left <= Millis(0) {
+            return;
+        }
+        nap(left.to_std().min(NAP_MAX)).await;
     }
 }
 

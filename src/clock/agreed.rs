@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use ticketbridge_core::time::{Millis, UnixMillis};
 
-use super::{Clock, NAP_MAX, nap};
+use super::{Clock, naps_until};
 
 /// A machine's clock that is so far from ours was moved, and is followed slowly.
 const MOVED: Millis = Millis::seconds(2);
@@ -72,16 +72,7 @@ impl Clock for AgreedClock {
     }
 
     fn sleep_until(&self, at: UnixMillis) -> BoxFuture<'static, ()> {
-        let clock = self.clone();
-        Box::pin(async move {
-            loop {
-                let left = at - clock.now();
-                if left <= Millis(0) {
-                    return;
-                }
-                nap(left.to_std().min(NAP_MAX)).await;
-            }
-        })
+        Box::pin(naps_until(self.clone(), at))
     }
 }
 
