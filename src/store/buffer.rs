@@ -25,6 +25,13 @@ pub(crate) struct Kept {
     known: Known,
 }
 
+impl Kept {
+    /// Its columns behind the first `many`.
+    pub(crate) fn columns_after(&self, many: usize) -> impl Iterator<Item = &'static str> {
+        self.columns.iter().copied().skip(many)
+    }
+}
+
 /// What happens to a row that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {

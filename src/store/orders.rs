@@ -84,7 +84,8 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let mut row = changing_columns(order, self.sealer())?;
         row.extend(values![order.id.as_str(), whole(expected_version)]);
-        let assignments: Vec<String> = CHANGING_COLUMNS.iter().map(|column| format!("{column} = ?")).collect();
+        let assignments: Vec<String> =
+            ORDERS.columns_after(FIXED_COLUMNS).map(|column| format!("{column} = ?")).collect();
         let sql = format!("UPDATE orders SET {} WHERE id = ? AND version = ?", assignments.join(", "));
         if self.execute(&sql, row).await? != 1 {
             return Err(StoreError::VersionConflict { order: order.id.clone(), expected: expected_version });
@@ -283,24 +284,8 @@ impl Store {
     }
 }
 
-/// The columns that a change of the order may change, in the order of [`changing_columns`].
-const CHANGING_COLUMNS: [&str; 15] = [
-    "state",
-    "cancel_reason",
-    "booking_state",
-    "ticketing_state",
-    "payment_state",
-    "refund_state",
-    "attention",
-    "product",
-    "quantity",
-    "visit_date",
-    "currency",
-    "total",
-    "version",
-    "updated_ms",
-    "document",
-];
+/// The columns that every row of `orders` keeps as it was placed with; those behind them may change, in the order of [`changing_columns`].
+const FIXED_COLUMNS: usize = 6;
 
 fn changing_columns(order: &Order, sealer: &Sealer) -> Result<Vec<Value>, StoreError> {
     let booking = order.booking.as_ref();
