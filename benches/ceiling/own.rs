@@ -323,6 +323,34 @@ macro_rules! cells {
     }};
 }
 
+/// Reads every table whole, and closes the connection.
+macro_rules! read_all {
+    ($database:expr, $connection:ident, $columns:expr) => {{
+        let mut tables = Vec::new();
+        for (name, columns, types) in grouped($columns) {
+            let sql = format!("SELECT {} FROM {name}", columns.join(", "));
+            let mut rows = BTreeSet::new();
+            for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut $connection).await? {
+                rows.insert(cells!($database, &row));
+            }
+            tables.push(Table { name, columns, types, rows });
+        }
+        $connection.close().await?;
+        Ok(Rows(tables))
+    }};
+}
+
+/// Writes the rows in one transaction, with a statement for each table.
+macro_rules! write_all {
+    ($to:expr, $sales:expr) => {{
+        let mut tx = $to.begin().await?;
+        for (table, rows) in $sales {
+            bind_all!(table, rows).execute(&mut *tx).await?;
+        }
+        tx.commit().await
+    }};
+}
+
 mod mysql {
     use super::*;
 
@@ -335,28 +363,14 @@ mod mysql {
         )
         .fetch_all(&mut connection)
         .await?;
-        let mut tables = Vec::new();
-        for (name, columns, types) in grouped(columns) {
-            let sql = format!("SELECT {} FROM {name}", columns.join(", "));
-            let mut rows = BTreeSet::new();
-            for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await? {
-                rows.insert(cells!(Kind::Mysql, &row));
-            }
-            tables.push(Table { name, columns, types, rows });
-        }
-        connection.close().await?;
-        Ok(Rows(tables))
+        read_all!(Kind::Mysql, connection, columns)
     }
 
     pub(super) async fn write(
         to: &mut MySqlConnection,
         sales: Vec<(&Table, Vec<Vec<Cell>>)>,
     ) -> Result<(), sqlx::Error> {
-        let mut tx = to.begin().await?;
-        for (table, rows) in sales {
-            bind_all!(table, rows).execute(&mut *tx).await?;
-        }
-        tx.commit().await
+        write_all!(to, sales)
     }
 }
 
@@ -371,28 +385,14 @@ mod sqlite {
         )
         .fetch_all(&mut connection)
         .await?;
-        let mut tables = Vec::new();
-        for (name, columns, types) in grouped(columns) {
-            let sql = format!("SELECT {} FROM {name}", columns.join(", "));
-            let mut rows = BTreeSet::new();
-            for row in sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut connection).await? {
-                rows.insert(cells!(Kind::Sqlite, &row));
-            }
-            tables.push(Table { name, columns, types, rows });
-        }
-        connection.close().await?;
-        Ok(Rows(tables))
+        read_all!(Kind::Sqlite, connection, columns)
     }
 
     pub(super) async fn write(
         to: &mut SqliteConnection,
         sales: Vec<(&Table, Vec<Vec<Cell>>)>,
     ) -> Result<(), sqlx::Error> {
-        let mut tx = to.begin().await?;
-        for (table, rows) in sales {
-            bind_all!(table, rows).execute(&mut *tx).await?;
-        }
-        tx.commit().await
+        write_all!(to, sales)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod hazards;
 mod histories;
+mod kept;
 mod matrix;
 mod model;
 mod platform;

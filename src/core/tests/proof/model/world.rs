@@ -1,9 +1,6 @@
 //! The state that is searched: an order, its rows and timers, and what its partners hold.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::Deref;
-use std::sync::Arc;
 
 use ticketbridge_core::command::{RedeemedBy, RefundScope};
 use ticketbridge_core::effect::{DeadlineKind, TicketOp};
@@ -15,6 +12,7 @@ use ticketbridge_core::{
 };
 
 use super::{Fault, Search};
+use crate::kept::Kept;
 use crate::support::*;
 
 /// What the back-end holds under one reservation.
@@ -74,40 +72,6 @@ pub(crate) enum News {
     Cancelled,
     CancelRefused,
     Entered,
-}
-
-/// An order, shared between the worlds in which it stands the same, with its fingerprint.
-#[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    order: Arc<Order>,
-    fingerprint: u64,
-}
-
-impl Kept {
-    fn new(mut order: Order) -> Self {
-        forget_details(&mut order);
-        let mut hasher = DefaultHasher::new();
-        order.hash(&mut hasher);
-        let fingerprint = hasher.finish();
-        Self { order: Arc::new(order), fingerprint }
-    }
-}
-impl Deref for Kept {
-    type Target = Order;
-    fn deref(&self) -> &Order {
-        &self.order
-    }
-}
-impl PartialEq for Kept {
-    fn eq(&self, other: &Self) -> bool {
-        self.fingerprint == other.fingerprint
-    }
-}
-impl Eq for Kept {}
-impl Hash for Kept {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.fingerprint.hash(state);
-    }
 }
 
 /// The outside of an order, and the order.
@@ -206,7 +170,7 @@ impl World {
     pub(crate) fn new(search: &Search) -> Self {
         let story = Story::paid(search.terms);
         let mut world = Self {
-            order: Kept::new(story.order().clone()),
+            order: kept(story.order().clone()),
             rows: Vec::new(),
             timers: Vec::new(),
             tick: 0,
@@ -259,7 +223,7 @@ impl World {
         }
         let (bookings, cases) = (self.reservations.len() as u128, self.asked.len() as u128);
         let moment = Moment { now: self.now(), seed: Seed(1 + bookings + 16 * cases) };
-        let order = Arc::clone(&self.order.order);
+        let order = self.order.shared();
         // A stop of the core is a finding like any other, told with the story that leads to it.
         let outcome = std::panic::catch_unwind(|| run(Some(&order), command, actor, moment, Answering::Nobody));
         let Ok(outcome) = outcome else {
@@ -268,7 +232,7 @@ impl World {
         };
         let Ok(Outcome { order, events, effects }) = outcome else { return false };
         if !events.is_empty() {
-            self.order = Kept::new(order);
+            self.order = kept(order);
         }
         for record in &events {
             match &record.event {
@@ -368,35 +332,23 @@ impl World {
     }
 }
 
-/// Times and sentences that no rule looks at would make equal worlds look different.
-fn forget_details(order: &mut Order) {
-    order.version = 0;
-    order.updated_at = UnixMillis(0);
-    order.attention.sort_by_key(|a| a.kind);
-    for attention in &mut order.attention {
-        attention.since = UnixMillis(0);
-        attention.sentence.clear();
-    }
+/// An order as it is kept here: times and tickets' ids that no rule looks at would make equal worlds look different, too.
+fn kept(mut order: Order) -> Kept {
     for entry in &mut order.money.ledger {
         entry.at = UnixMillis(0);
     }
     for booking in order.booking.iter_mut().chain(&mut order.past_bookings) {
-        booking.ticketing.reason = None;
         booking.accepted_at = booking.accepted_at.map(|_| UnixMillis(0));
         booking.used_at = booking.used_at.map(|_| UnixMillis(0));
         for ticket in &mut booking.ticketing.tickets {
             ticket.id = "tkt".into();
         }
     }
-    for case in order.refund_case.iter_mut().chain(&mut order.past_refund_cases) {
-        case.decided_at = None;
-        case.decided_by = None;
-        case.reason = None;
-    }
     if let Some(parked) = &mut order.parked_redemption {
         parked.at = UnixMillis(0);
         parked.told_by.clear();
     }
+    Kept::new(order)
 }
 
 impl Reservation {

@@ -1,8 +1,6 @@
 //! The state that is searched: the order and its rows here, the order there, what is on its way between them, and the tickets.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::Deref;
 use std::sync::Arc;
 
 use ticketbridge_core::effect::{DeadlineKind, TicketOp};
@@ -10,10 +8,11 @@ use ticketbridge_core::mirror::{LinkState, Snapshot, Stage};
 use ticketbridge_core::order::AttentionKind;
 use ticketbridge_core::wanted::is_wanted;
 use ticketbridge_core::{
-    Actor, Answering, Command, Effect, Event, Millis, Moment, Order, Outcome, Report, Seed, UnixMillis, run,
+    Actor, Answering, Command, Effect, Event, Millis, Moment, Outcome, Report, Seed, UnixMillis, run,
 };
 
 use super::{Fault, Search};
+use crate::kept::Kept;
 use crate::platform::{Platform, link_news, told};
 use crate::support::{morning, visit_noon};
 use crate::tale::Tale;
@@ -54,59 +53,6 @@ pub(crate) struct Row {
     pub(crate) done: bool,
     /// The last attempt had no answer.
     pub(crate) doubtful: bool,
-}
-
-/// An order, shared between the worlds in which it stands the same, with its fingerprint.
-#[derive(Clone, Debug)]
-pub(crate) struct Kept {
-    order: Arc<Order>,
-    fingerprint: u64,
-}
-
-impl Kept {
-    fn new(mut order: Order) -> Self {
-        forget_details(&mut order);
-        let mut hasher = DefaultHasher::new();
-        order.hash(&mut hasher);
-        let fingerprint = hasher.finish();
-        Self { order: Arc::new(order), fingerprint }
-    }
-}
-impl Deref for Kept {
-    type Target = Order;
-    fn deref(&self) -> &Order {
-        &self.order
-    }
-}
-impl PartialEq for Kept {
-    fn eq(&self, other: &Self) -> bool {
-        self.fingerprint == other.fingerprint
-    }
-}
-impl Eq for Kept {}
-impl Hash for Kept {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.fingerprint.hash(state);
-    }
-}
-
-/// Counts and sentences that no rule looks at would make equal worlds look different.
-fn forget_details(order: &mut Order) {
-    order.version = 0;
-    order.updated_at = UnixMillis(0);
-    order.attention.sort_by_key(|a| a.kind);
-    for attention in &mut order.attention {
-        attention.since = UnixMillis(0);
-        attention.sentence.clear();
-    }
-    for booking in order.booking.iter_mut().chain(&mut order.past_bookings) {
-        booking.ticketing.reason = None;
-    }
-    for case in order.refund_case.iter_mut().chain(&mut order.past_refund_cases) {
-        case.decided_at = None;
-        case.decided_by = None;
-        case.reason = None;
-    }
 }
 
 /// The order here, the order there, and everything between.
@@ -270,7 +216,7 @@ impl World {
     pub(crate) fn tell(&mut self, search: &Search, actor: &Actor, command: &Command) -> bool {
         let command = self.spoilt(search.fault, command);
         let moment = Moment { now: self.now(), seed: Seed(u128::from(self.made)) };
-        let order = Arc::clone(&self.order.order);
+        let order = self.order.shared();
         // A stop of the core is a finding like any other, told with the story that leads to it.
         let outcome = std::panic::catch_unwind(|| run(Some(&order), &command, actor, moment, Answering::Nobody));
         let Ok(outcome) = outcome else {
