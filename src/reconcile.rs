@@ -348,11 +348,20 @@ async fn ask_for_hand_over(
         report.unanswered += 1;
         return Ok(());
     };
-    let CallResult::Done(checked) = channel.channel.read_check(&Report::HandOver, order, &response) else {
-        report.unanswered += 1;
-        return Ok(());
-    };
     let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+    let checked = match channel.channel.read_check(&Report::HandOver, order, &response) {
+        CallResult::Done(checked) => checked,
+        CallResult::Astray { why } => return astray(worker, order, actor, "order", &why, report).await,
+        CallResult::Retry { .. }
+        | CallResult::Refused { .. }
+        | CallResult::Unknown { .. }
+        | CallResult::Absent
+        | CallResult::Overtaken
+        | CallResult::TokenRejected => {
+            report.unanswered += 1;
+            return Ok(());
+        }
+    };
     for command in checked.learned {
         apply(worker, order, command, actor.clone()).await?;
     }
