@@ -19,7 +19,7 @@ use ticketbridge::sandbox::douyin::{
     AfterSale, Books, RefundRequest, RefundState, Reservation, ReservationState, VoucherState,
 };
 use ticketbridge::sandbox::{SimBackend, Stage};
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{Order, OrderState, TicketingState};
 use ticketbridge_store::{JobFilter, JobState, OrderFilter, PageRequest, Store};
 
