@@ -366,7 +366,8 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
             return end(world, NotificationOutcome::GivenUp { why: "no answer".to_owned() });
         }
     }
-    if row.doubtful && !matches!(notification, Notification::CancelQuote) && look_first(search, world, &notification) {
+    if row.doubtful && !matches!(notification, Notification::CancelQuote) && verify_first(search, world, &notification)
+    {
         return;
     }
     let heard = if row.done { again(world, &notification) } else { hear(world, &notification) };
@@ -401,7 +402,7 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
 }
 
 /// Before a call is made again the platform is asked how the order stands; `true` when the row has ended.
-fn look_first(search: &Search, world: &mut World, notification: &Notification) -> bool {
+fn verify_first(search: &Search, world: &mut World, notification: &Notification) -> bool {
     let before = world.order.clone();
     world.answered(search);
     let Some(index) = world.head(Lane::Channel) else { return true };
