@@ -70,6 +70,11 @@ pub fn newest() -> &'static str {
     widened.or_else(|| STEPS.last().map(|(name, _)| *name)).unwrap_or_default()
 }
 
+/// How many migrations there are.
+pub fn count() -> usize {
+    STEPS.len() + ALTERATIONS.len() + WIDENED.len()
+}
+
 /// All migrations, in order.
 pub struct Migrator;
 

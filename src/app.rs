@@ -146,16 +146,23 @@ pub fn sealer(config: &Config) -> Sealer {
 /// # Errors
 /// [`StartError::Database`].
 pub async fn open_store(config: &Config) -> Result<Store, StartError> {
-    let url = config.database.url.expose_secret();
+    let store = connect(config, config.database.url.expose_secret()).await?;
+    let unusable = |source| StartError::Unusable { database: shown(config.database.url.expose_secret()), source };
+    store.migrate().await.map_err(unusable)?;
+    Ok(store)
+}
+
+/// Opens the database at `url` with the configured keys, and leaves its schema as it is.
+///
+/// # Errors
+/// [`StartError::Unreachable`], [`StartError::Unusable`].
+pub(crate) async fn connect(config: &Config, url: &str) -> Result<Store, StartError> {
     reach(url).await?;
-    let unusable = |source| StartError::Unusable { database: shown(url), source };
     let mut options = StoreOptions::new(sealer(config));
     if let Some(lanes) = config.server.lanes {
         options.lanes = usize::try_from(lanes).unwrap_or(options.lanes);
     }
-    let store = Store::connect(url, options).await.map_err(unusable)?;
-    store.migrate().await.map_err(unusable)?;
-    Ok(store)
+    Store::connect(url, options).await.map_err(|source| StartError::Unusable { database: shown(url), source })
 }
 
 /// Time for a database's server to take a connection.
@@ -177,9 +184,13 @@ pub fn shown(url: &str) -> String {
 
 /// The file of an SQLite database, if it is not there yet.
 pub fn missing_file(config: &Config) -> Option<PathBuf> {
+    database_file(config).filter(|path| !path.exists())
+}
+
+/// The configured SQLite database's file; `None` for a database of a server.
+pub(crate) fn database_file(config: &Config) -> Option<PathBuf> {
     let path = config.database.url.expose_secret().strip_prefix("sqlite://")?;
-    let path = PathBuf::from(path.split_once('?').map_or(path, |(path, _)| path));
-    (!path.exists()).then_some(path)
+    Some(PathBuf::from(path.split_once('?').map_or(path, |(path, _)| path)))
 }
 
 /// Makes sure that something listens where the database's server should be: a pool would try for seconds without a word.

@@ -5,8 +5,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sea_orm::DbBackend;
-use sea_orm_migration::MigratorTrait as _;
-use ticketbridge_migrations::Migrator;
 use tokio::time::timeout;
 
 use crate::connect::{Inner, Store};
@@ -51,7 +49,7 @@ impl Store {
         if self.0.state.is_closed() {
             return Err(StoreError::Closed);
         }
-        let pending = self.pending_migrations().await?;
+        let pending = self.schema_gap().await?.pending.len();
         if pending > 0 {
             return Err(StoreError::Schema { pending });
         }
@@ -69,17 +67,6 @@ impl Store {
             Some(why) => self.try_commit(why).await,
             None => Ok(()),
         }
-    }
-
-    async fn pending_migrations(&self) -> Result<usize, StoreError> {
-        let known = Migrator::migrations();
-        let applied = match self.rows("SELECT version FROM seaql_migrations", values![]).await {
-            Ok(rows) => rows.iter().map(|row| get::<String>(row, "version")).collect::<Result<Vec<_>, _>>()?,
-            // An empty database.
-            Err(StoreError::Statement(error)) if error.to_string().contains("seaql_migrations") => Vec::new(),
-            Err(other) => return Err(other),
-        };
-        Ok(known.iter().filter(|migration| !applied.iter().any(|name| name == migration.name())).count())
     }
 
     /// Looks through an SQLite file, by a connection that has nothing of it in memory.

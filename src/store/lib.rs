@@ -4,6 +4,7 @@
 //! Each subject has a module with the methods of both. The store never reads a clock: callers pass the present.
 //! Instances that share a server database agree on it by asking for the database's time ([`Store::database_time`]).
 
+mod backup;
 mod buffer;
 mod calls;
 mod claims;
@@ -45,6 +46,7 @@ pub mod test_support;
 mod tests;
 mod tx;
 
+pub use backup::SchemaGap;
 pub use calls::{CallRecord, Direction};
 pub use claims::{ClaimKind, GuestClaim};
 pub use codes::{Imported, PoolCode, PoolCounts, Withdrawn};
@@ -52,6 +54,7 @@ pub use connect::{Durability, Store, StoreOptions};
 pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSums, Deposited};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
 pub use error::{SealError, StoreError};
+pub use files::copy_to_new;
 pub use growth::{Growth, TABLES};
 pub use handout::{Ahead, LaneRoom};
 pub use idempotency::KnownAct;

@@ -5,6 +5,8 @@ mod around;
 #[cfg(test)]
 mod availability;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod bad_requests;
 #[cfg(test)]
 mod budgets;
