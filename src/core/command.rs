@@ -499,6 +499,16 @@ pub enum Command {
         /// What the answer is about instead, without anybody's number.
         why: String,
     },
+    /// A partner that has still to be called about the order is no longer configured: the call waits.
+    RecordPartnerGone {
+        /// Which.
+        partner: String,
+    },
+    /// It is configured again, or need not be called any more.
+    RecordPartnerBack {
+        /// Which.
+        partner: String,
+    },
     /// A deadline is near.
     WarnDeadline {
         /// Which.
@@ -570,6 +580,8 @@ impl Command {
             Command::EraseGuests { .. } => "erase_guests",
             Command::RecordReport { .. } => "record_report",
             Command::RecordAstray { .. } => "record_astray",
+            Command::RecordPartnerGone { .. } => "record_partner_gone",
+            Command::RecordPartnerBack { .. } => "record_partner_back",
             Command::WarnDeadline { .. } => "warn_deadline",
             Command::PassDeadline { .. } => "pass_deadline",
         }
@@ -611,6 +623,8 @@ impl Command {
             | Command::EraseGuests { .. }
             | Command::RecordReport { .. }
             | Command::RecordAstray { .. }
+            | Command::RecordPartnerGone { .. }
+            | Command::RecordPartnerBack { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => WhenUnknown::NotFound,
         }
@@ -655,6 +669,8 @@ impl Command {
             | Command::EraseGuests { .. }
             | Command::RecordReport { .. }
             | Command::RecordAstray { .. }
+            | Command::RecordPartnerGone { .. }
+            | Command::RecordPartnerBack { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => false,
         }

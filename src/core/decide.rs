@@ -167,6 +167,8 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
         Command::EraseGuests { reason } => erase_guests(order, reason),
         Command::RecordReport { report, outcome } => reports::record(order, report, outcome, actor, moment),
         Command::RecordAstray { partner, why } => Ok(reports::astray(order, partner, why)),
+        Command::RecordPartnerGone { partner } => Ok(reports::partner_gone(order, partner)),
+        Command::RecordPartnerBack { .. } => Ok(reports::partner_back(order)),
         Command::WarnDeadline { kind, due_at } => Ok(deadlines::warn(order, *kind, *due_at)),
         Command::PassDeadline { kind, due_at } => Ok(deadlines::pass(order, *kind, *due_at)),
     }

@@ -29,7 +29,7 @@ pub struct Context<'a> {
     pub nonce: [u8; 16],
     /// The id of the delivery that is being carried out: the idempotency key towards the partner, the same on every attempt.
     pub delivery_id: &'a str,
-    /// The access token, where the partner wants one ([`Channel::token_call`]).
+    /// The access token, where the partner wants one ([`Channel::token_calls`]).
     pub access_token: Option<&'a str>,
     /// How often this has been tried, 1 for the first time.
     pub attempt: u32,
@@ -366,6 +366,8 @@ pub struct Call {
     pub body: Bytes,
     /// Time for the whole call; `None` is the configured one.
     pub timeout: Option<Millis>,
+    /// The key by which the partner recognises a repeat, as it stands in the call; `None` where the call carries none.
+    pub key: Option<String>,
 }
 
 /// The answer to a call.
@@ -577,11 +579,12 @@ pub trait Channel: Send + Sync {
     /// What a person calls this state of an order, in the channel's language.
     fn label(&self, order: &Order) -> String;
 
-    /// The call that fetches an access token; only where `spec` says that one is needed.
-    fn token_call(&self, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+    /// The calls that fetch an access token, the best one first: one that a partner may not have has another one behind it. Only where
+    /// `spec` says that a token is needed.
+    fn token_calls(&self, _cx: &Context<'_>) -> Result<Vec<Call>, EncodeError> {
         Err(EncodeError::Unsupported("an access token"))
     }
-    /// Reads the answer to it.
+    /// Reads the answer to any of them.
     fn read_token(&self, _response: &HttpResponse) -> CallResult<Token> {
         CallResult::Refused { code: "unsupported".into(), why: "this channel has no access tokens".into() }
     }

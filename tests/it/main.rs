@@ -13,6 +13,8 @@ mod canary;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod cost;
@@ -26,6 +28,8 @@ mod databases;
 mod dead_letters;
 #[cfg(test)]
 mod deadlines;
+#[cfg(test)]
+mod deliveries;
 #[cfg(test)]
 mod forgery;
 #[cfg(test)]
@@ -81,6 +85,8 @@ mod sick_orders;
 mod snapshot;
 #[cfg(test)]
 mod statements;
+#[cfg(test)]
+mod stopped_database;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

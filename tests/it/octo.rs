@@ -15,7 +15,7 @@ use crate::support::{Ask, CLIENT_SECRET, GATE_SECRET, TestBridge, douyin, read_f
 
 const CALLBACK: &str = "/goodlife/v1/fulfilment/create/callback/";
 
-const BACKEND: &str = r#"
+pub(crate) const BACKEND: &str = r#"
 id = "ventrata"
 adapter = "octo"
 [settings]

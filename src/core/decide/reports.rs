@@ -86,6 +86,21 @@ pub(super) fn settle_astray(order: &Order, decision: Decision) -> Decision {
     }
 }
 
+/// A partner that has still to be called is no longer configured. What waits goes on by itself once it is again; that it is
+/// missing is for a person to see.
+pub(super) fn partner_gone(order: &Order, partner: &str) -> Decision {
+    let sentence = format!("`{partner}` is no longer configured, and a call to it about this order waits until it is again");
+    Decision::nothing().attention(order, AttentionKind::PartnerGone, sentence)
+}
+
+/// The partner is configured again, or the call is not needed any more.
+pub(super) fn partner_back(order: &Order) -> Decision {
+    match order.needs(AttentionKind::PartnerGone) {
+        true => Decision::nothing().event(Event::AttentionSettled { kind: AttentionKind::PartnerGone }),
+        false => Decision::nothing(),
+    }
+}
+
 fn flag(order: &Order, report: &Report, outcome: &ReportOutcome, decision: Decision) -> Decision {
     let (code, why) = match outcome {
         ReportOutcome::Acknowledged

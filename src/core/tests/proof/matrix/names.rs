@@ -187,6 +187,7 @@ names! { FLAGS, flag, AttentionKind,
     AttentionKind::AnswerAstray => "answer astray",
     AttentionKind::BooksDiffer => "books differ",
     AttentionKind::PaymentLinkOver => "payment link over",
+    AttentionKind::PartnerGone => "partner gone",
 }
 
 names! { EFFECTS, effect, Effect,
