@@ -1,11 +1,11 @@
 //! What is left of a date, told to a channel that wants to know (`protocols/korea.md` 7.9). It is counted when the call is made: a
 //! later call never says less than an earlier one knew.
 
-use ticketbridge_core::{ChannelId, Millis};
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::message::StockKey;
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse, StockLeft};
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::retry::Next;
+use ticketbridge_core::{ChannelId, Millis};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;

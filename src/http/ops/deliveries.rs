@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use ticketbridge_core::command::ReportOutcome;
+use ticketbridge_core::message::ReportOutcome;
 use ticketbridge_core::order::AttentionKind;
 use ticketbridge_core::repeat::repeat;
 use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
-use crate::engine::acts::keep;
+use crate::engine::manual_commands::keep;
 use crate::engine::{self, EngineError};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::query::listed;
