@@ -35,7 +35,19 @@ fn keys<'r>(report: &'r Report, order: &'r Order) -> Vec<Key<'r>> {
         Report::PaymentReturn { payment, .. } => {
             Some(Key { number: payment, places: &["/payment_id", "/payment/payment_id"] })
         }
-        _ => None,
+        Report::BookingAccepted { .. }
+        | Report::BookingDeclined { .. }
+        | Report::TicketsIssued { .. }
+        | Report::RefundApproved { .. }
+        | Report::RefundRejected { .. }
+        | Report::Redeemed { .. }
+        | Report::NoShow { .. }
+        | Report::OrderCancelled { .. }
+        | Report::CancelQuote
+        | Report::CancelWanted { .. }
+        | Report::PaymentLink { .. }
+        | Report::LinkRevoked { .. }
+        | Report::HandOver => None,
     };
     payment.into_iter().chain([key(&order.channel_order_id)]).collect()
 }
@@ -180,7 +192,19 @@ pub(super) fn read_report(report: &Report, order: &Order, response: &HttpRespons
             }
             CallResult::Unknown { why: "the answer's fee cannot be read".into() }
         }),
-        _ => calls::read_write(response, &keys),
+        Report::BookingAccepted { .. }
+        | Report::BookingDeclined { .. }
+        | Report::TicketsIssued { .. }
+        | Report::RefundApproved { .. }
+        | Report::RefundRejected { .. }
+        | Report::Redeemed { .. }
+        | Report::NoShow { .. }
+        | Report::OrderCancelled { .. }
+        | Report::CancelWanted { .. }
+        | Report::PaymentReturn { .. }
+        | Report::PaymentLink { .. }
+        | Report::LinkRevoked { .. }
+        | Report::HandOver => calls::read_write(response, &keys),
     }
 }
 
@@ -245,7 +269,17 @@ fn says_so(report: &Report, order: &Order, answer: &Answer) -> bool {
         Report::CancelWanted { .. } => {
             status == "CANCELED" && order.mirror.as_deref().is_some_and(|mirror| mirror.wanted_parts().is_empty())
         }
-        _ => false,
+        Report::TicketsIssued { .. }
+        | Report::RefundApproved { .. }
+        | Report::RefundRejected { .. }
+        | Report::Redeemed { .. }
+        | Report::NoShow { .. }
+        | Report::OrderCancelled { .. }
+        | Report::CancelQuote
+        | Report::PaymentReturn { .. }
+        | Report::PaymentLink { .. }
+        | Report::LinkRevoked { .. }
+        | Report::HandOver => false,
     };
     is_wanted && answer.is_named()
 }

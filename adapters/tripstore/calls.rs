@@ -31,7 +31,18 @@ fn keys<'r>(report: &'r Report, order: &'r Order) -> Vec<Key<'r>> {
             Some(Key { number: payment, places: &["/payment_id", "/payment/payment_id"] })
         }
         Report::LinkRevoked { id } => Some(Key { number: id, places: &["/link_id", "/link/link_id"] }),
-        _ => None,
+        Report::BookingAccepted { .. }
+        | Report::BookingDeclined { .. }
+        | Report::TicketsIssued { .. }
+        | Report::RefundApproved { .. }
+        | Report::RefundRejected { .. }
+        | Report::Redeemed { .. }
+        | Report::NoShow { .. }
+        | Report::OrderCancelled { .. }
+        | Report::CancelQuote
+        | Report::CancelWanted { .. }
+        | Report::PaymentLink { .. }
+        | Report::HandOver => None,
     };
     part.into_iter().chain([key(&order.channel_order_id)]).collect()
 }
@@ -108,7 +119,18 @@ pub(super) fn read_report(report: &Report, order: &Order, response: &HttpRespons
             None => CallResult::Unknown { why: "the answer names no link".into() },
         }),
         Report::LinkRevoked { .. } => read_revoked(response, &keys),
-        _ => calls::read_write(response, &keys),
+        Report::BookingAccepted { .. }
+        | Report::BookingDeclined { .. }
+        | Report::TicketsIssued { .. }
+        | Report::RefundApproved { .. }
+        | Report::RefundRejected { .. }
+        | Report::Redeemed { .. }
+        | Report::NoShow { .. }
+        | Report::OrderCancelled { .. }
+        | Report::CancelQuote
+        | Report::CancelWanted { .. }
+        | Report::PaymentReturn { .. }
+        | Report::HandOver => calls::read_write(response, &keys),
     }
 }
 
@@ -159,7 +181,18 @@ fn says_so(report: &Report, answer: &Answer) -> bool {
     let is_wanted = match report {
         Report::BookingAccepted { .. } => status == "COMPLETED",
         Report::RefundApproved { .. } => status == "CANCELED",
-        _ => false,
+        Report::BookingDeclined { .. }
+        | Report::TicketsIssued { .. }
+        | Report::RefundRejected { .. }
+        | Report::Redeemed { .. }
+        | Report::NoShow { .. }
+        | Report::OrderCancelled { .. }
+        | Report::CancelQuote
+        | Report::CancelWanted { .. }
+        | Report::PaymentReturn { .. }
+        | Report::PaymentLink { .. }
+        | Report::LinkRevoked { .. }
+        | Report::HandOver => false,
     };
     is_wanted && answer.is_named()
 }

@@ -79,7 +79,7 @@ async fn instances_whose_clocks_differ_make_nothing_twice_and_go_on() {
         on_each_database(
             |files| {
                 let (from, to) = (today - Days::new(2), today + Days::new(60));
-                files.insert("products/lakeside.toml".to_owned(), product(&from.to_string(), &to.to_string(), 500));
+                files.insert("products/lakeside.toml".to_owned(), product(&from.to_string(), &to.to_string(), 500).replace("resident_id", "passport"));
                 let service = files.get_mut("ticketbridge.toml").expect("the file of the service");
                 *service = service.replace("attempts = 4", "attempts = 30").replace("first = \"1s\"", "first = \"50ms\"");
             },

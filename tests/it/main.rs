@@ -95,3 +95,5 @@ mod time_limits;
 mod tokens;
 #[cfg(test)]
 mod tripstore;
+#[cfg(test)]
+mod wording;
