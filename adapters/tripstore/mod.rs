@@ -142,7 +142,7 @@ impl Channel for TripStore {
     fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         match (report, &self.erp) {
             (Report::HandOver, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
-            (Report::HandOver, None) => Err(EncodeError::Obsolete("no books of an agency are configured")),
+            (Report::HandOver, None) => Err(EncodeError::NotConfigured("the agency's own books")),
             _ => calls::report(&self.settings, report, order, cx),
         }
     }

@@ -35,7 +35,10 @@ impl Worker {
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
             return self.wait_for_partner(job, Some(&order), &format!("channel `{}`", order.channel)).await;
         };
-        order = self.partner_is_back(job, order).await?;
+        // Whether the books of an agency behind the channel are there, is known when the call is written.
+        if *report != Report::HandOver {
+            order = self.partner_is_back(job, order).await?;
+        }
         if let Some(doubt) = doubt(job, report, &order, self.engine.clock().now()) {
             match self.verify_first(job, report, &order, &channel, doubt).await? {
                 Looked::GoOn(now) => order = *now,
@@ -52,6 +55,7 @@ impl Worker {
             Err(EncodeError::Obsolete(why)) => {
                 return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await;
             }
+            Err(EncodeError::NotConfigured(what)) => return self.wait_for_partner(job, Some(&order), what).await,
             // What the channel has no call for is a task for a person, not an error.
             Err(EncodeError::Unsupported(what)) => {
                 let end = JobEnd::Dropped { reason: format!("left to a person: {what}") };
@@ -62,6 +66,7 @@ impl Worker {
                 return self.refused(job, report, "invalid".to_owned(), error.to_string(), None).await;
             }
         };
+        let order = self.partner_is_back(job, order).await?;
         if says_that_it_changed(&exchange) && self.explained_by_look(job, report, &order, &channel).await? {
             return Ok(());
         }

@@ -44,11 +44,11 @@ impl Worker {
     pub(crate) async fn wait_for_partner(&self, job: &Job, order: Option<&Order>, what: &str) -> Result<(), EngineError> {
         let now = self.engine.clock().now();
         let gap = Millis((now - job.created_at).0 / 2).clamp(PARTNER_GAP.0, PARTNER_GAP.1);
-        let why = format!("{what} is no longer configured; this waits until it is again, or is dropped");
+        let why = format!("{what}: no longer configured; this waits until that is mended, or is dropped");
         if job.last_error.as_ref() != Some(&why) {
             tracing::error!(delivery = %job.id, order = %job.order, "{why}");
         }
-        let gone = Command::RecordPartnerGone { partner: partner(&job.destination).to_owned() };
+        let gone = Command::RecordPartnerGone { partner: what.to_owned() };
         let news = order.filter(|order| !order.needs(AttentionKind::PartnerGone)).map(|_| (Actor::policy(), gone));
         self.settle(job, JobEnd::PutBack { due_at: now + gap, why }, None, news.into_iter().collect()).await.map(|_| ())
     }

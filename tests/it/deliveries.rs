@@ -180,3 +180,34 @@ async fn an_order_whose_channel_was_taken_out_of_the_configuration_asks_for_a_pe
     assert!(!needs().await);
     assert_eq!(bridge.partners.sent("/R1/confirm").len(), 1);
 }
+
+#[tokio::test]
+async fn a_hand_over_waits_for_the_agencys_books_that_were_taken_out_of_the_configuration() {
+    let bridge = TestBridge::start_trip(tripstore::CAN).await;
+    let file = bridge.read_config("channels/trip.toml");
+    bridge.partners.next("erp.example", Outcome::NotSent);
+    let it = tripstore::trip("T1", "RECEIVED");
+    bridge.trip_is(tripstore::event("e1", "booking.received", 1, &it, json!({})), "accepted").await;
+    bridge.drain().await;
+    let without: String = file.lines().filter(|line| !line.starts_with("erp")).map(|line| format!("{line}\n")).collect();
+    bridge.write_config("channels/trip.toml", &without);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    let order = bridge.tripped("T1").await.id;
+    let needs = async || bridge.get(&format!("orders/{order}")).await.expect(200).text().contains("\"partner_gone\"");
+    for _ in 0..3 {
+        bridge.advance(Millis::minutes(3));
+        bridge.drain().await;
+        assert!(needs().await);
+        assert_eq!(bridge.deliveries_of("hand_over").await[0]["state"], "pending");
+    }
+    let events = bridge.get(&format!("orders/{order}/events")).await.expect(200).text();
+    assert_eq!(events.matches("\"kind\":\"attention_raised\"").count(), 1, "raised once: {events}");
+    bridge.write_config("channels/trip.toml", &file);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    bridge.partners.next("erp.example", Outcome::Says(404, json!({})));
+    bridge.partners.next("erp.example", Outcome::Says(201, json!({"agency_booking_no": "YB-1"})));
+    bridge.advance(Millis::minutes(3));
+    bridge.drain().await;
+    assert!(!needs().await);
+    assert_eq!(bridge.deliveries_of("hand_over").await[0]["state"], "delivered");
+}

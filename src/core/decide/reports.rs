@@ -87,7 +87,7 @@ pub(super) fn settle_astray(order: &Order, decision: Decision) -> Decision {
 /// A partner that has still to be called is no longer configured. What waits goes on by itself once it is again; that it is
 /// missing is for a person to see.
 pub(super) fn partner_gone(order: &Order, partner: &str) -> Decision {
-    let sentence = format!("`{partner}` is no longer configured, and a call to it about this order waits until it is again");
+    let sentence = format!("{partner}: no longer configured, and a call about this order waits until that is mended");
     Decision::nothing().attention(order, AttentionKind::PartnerGone, sentence)
 }
 

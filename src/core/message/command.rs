@@ -216,7 +216,7 @@ pub enum Command {
     },
     /// A partner that has still to be called about the order is no longer configured: the call waits.
     RecordPartnerGone {
-        /// Which.
+        /// Which, as a person reads it.
         partner: String,
     },
     /// It is configured again, or need not be called any more.

@@ -21,6 +21,9 @@ pub enum EncodeError {
     /// There is nothing to tell any more.
     #[error("no longer wanted: {0}")]
     Obsolete(&'static str),
+    /// Whom it is for is not configured at present.
+    #[error("{0} are not configured")]
+    NotConfigured(&'static str),
 }
 
 /// A call to make.
