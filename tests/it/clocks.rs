@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::Days;
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::Value;
 use ticketbridge::clock::{Clock, SystemClock};
 use ticketbridge_core::{Millis, TimeZone, UnixMillis};
 

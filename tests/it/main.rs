@@ -31,6 +31,8 @@ mod deadlines;
 #[cfg(test)]
 mod deliveries;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod forgery;
 #[cfg(test)]
 mod guests;

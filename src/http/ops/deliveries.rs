@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use ticketbridge_core::message::ReportOutcome;
+use ticketbridge_core::message::NotificationOutcome;
 use ticketbridge_core::order::AttentionKind;
 use ticketbridge_core::repeat::repeat;
 use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
@@ -72,12 +72,12 @@ async fn change(request: Request, change: Change) -> Outcome {
         told.push(Command::RecordPartnerBack { partner: partner(&job.destination).to_owned() });
     }
     match &job.effect {
-        Effect::TellChannel { report, .. } => {
+        Effect::TellChannel { notification, .. } => {
             let outcome = match change {
-                Change::Retry => ReportOutcome::Repeated,
-                Change::Drop(_) => ReportOutcome::Dropped,
+                Change::Retry => NotificationOutcome::Repeated,
+                Change::Drop(_) => NotificationOutcome::Dropped,
             };
-            told.push(Command::RecordReport { report: report.clone(), outcome });
+            told.push(Command::RecordNotification { notification: notification.clone(), outcome });
         }
         Effect::CallBackend { .. }
         | Effect::DecryptGuests
