@@ -390,8 +390,12 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             body: response.body.clone().into(),
         };
         let result = match (case.what.as_str(), &notification) {
-            (_, Some(notification)) => map(channel.read_notification(notification, &order, &got), |yes| json!(format!("{yes:?}"))),
-            ("token" | "another token", _) => map(channel.read_token(&got), |t| json!({ "value": t.value, "lives_for": t.lives_for })),
+            (_, Some(notification)) => {
+                map(channel.read_notification(notification, &order, &got), |yes| json!(format!("{yes:?}")))
+            }
+            ("token" | "another token", _) => {
+                map(channel.read_token(&got), |t| json!({ "value": t.value, "lives_for": t.lives_for }))
+            }
             ("decrypt", _) => map(channel.read_decrypted(&order, &got), |g| {
                 in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
             }),

@@ -202,8 +202,12 @@ impl Mapper<'_> {
         // The merchant stands beside the order, however deep; what is about another one's is kept, and not followed.
         let merchant = number_in(&content, "account_id", PUSH_DEPTH_MAX);
         let is_ours = merchant.is_none_or(|account| account.as_str() == self.settings.account_id);
-        let about = content.pointer("/order/order_id").and_then(number_of).or_else(|| number_in(&content, "order_id", PUSH_DEPTH_MAX));
-        let named = request.raw().headers.get("msg-id").and_then(|value| value.to_str().ok()).filter(|id| !id.is_empty());
+        let about = content
+            .pointer("/order/order_id")
+            .and_then(number_of)
+            .or_else(|| number_in(&content, "order_id", PUSH_DEPTH_MAX));
+        let named =
+            request.raw().headers.get("msg-id").and_then(|value| value.to_str().ok()).filter(|id| !id.is_empty());
         // A message without a number is its own content.
         let key =
             named.map_or_else(|| format!("webhook:{}", sign_webhook("", request.body())), |id| format!("webhook:{id}"));
@@ -591,4 +595,3 @@ fn number_in(content: &Value, name: &str, depth: usize) -> Option<ExternalId> {
         _ => None,
     }
 }
-

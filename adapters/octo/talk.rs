@@ -578,12 +578,7 @@ impl Conversation for Talk<'_> {
                 Ask::Confirm => return self.ask = Ask::AfterConfirm,
                 Ask::Cancel => return self.ask = Ask::AfterCancel,
                 Ask::Extend => return self.ask = Ask::Confirm,
-                Ask::Find
-                | Ask::Product
-                | Ask::Slots
-                | Ask::AfterReserve
-                | Ask::AfterConfirm
-                | Ask::AfterCancel => why,
+                Ask::Find | Ask::Product | Ask::Slots | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => why,
             },
         };
         self.not_carried_out(Heard::<()>::Unclear(why));

@@ -171,7 +171,9 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
             Ok(Decision::nothing().event(Event::GuestsRevealed { reason: reason.clone() }))
         }
         Command::EraseGuests { reason } => erase_guests(order, reason),
-        Command::RecordNotification { notification, outcome } => notifications::record(order, notification, outcome, actor, moment),
+        Command::RecordNotification { notification, outcome } => {
+            notifications::record(order, notification, outcome, actor, moment)
+        }
         Command::RecordAstray { partner, why } => Ok(notifications::astray(order, partner, why)),
         Command::RecordPartnerGone { partner } => Ok(notifications::partner_gone(order, partner)),
         Command::RecordPartnerBack { .. } => Ok(notifications::partner_back(order)),

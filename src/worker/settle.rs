@@ -41,7 +41,12 @@ impl Worker {
     /// The partner is not configured at present. The delivery waits for it to come back, however long that takes: a configuration is
     /// mended, and what was under way goes on. Half of the time waited so far, within bounds, lies between two looks. The order asks for
     /// a person meanwhile.
-    pub(crate) async fn wait_for_partner(&self, job: &Job, order: Option<&Order>, what: &str) -> Result<(), EngineError> {
+    pub(crate) async fn wait_for_partner(
+        &self,
+        job: &Job,
+        order: Option<&Order>,
+        what: &str,
+    ) -> Result<(), EngineError> {
         let now = self.engine.clock().now();
         let gap = Millis((now - job.created_at).0 / 2).clamp(PARTNER_GAP.0, PARTNER_GAP.1);
         let why = format!("{what}: no longer configured; this waits until that is mended, or is dropped");

@@ -50,11 +50,14 @@ impl Worker {
             // It belongs to no one order, so that the log and the metrics are where a person sees it.
             CallResult::Astray { why } => {
                 tracing::error!(delivery = %job.id, partner = %job.destination, "a partner answered about something else: {why}");
-                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone()).increment(1);
+                metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone())
+                    .increment(1);
                 self.told_later(job, "astray", why.into_owned(), None)
             }
             // Another count may have come first: the next attempt counts anew.
-            CallResult::Overtaken => self.told_later(job, "overtaken", "the product had changed at the channel".to_owned(), None),
+            CallResult::Overtaken => {
+                self.told_later(job, "overtaken", "the product had changed at the channel".to_owned(), None)
+            }
             CallResult::TokenRejected => {
                 self.told_later(job, "retry", "the access token was refused twice".to_owned(), None)
             }

@@ -99,7 +99,8 @@ impl Worker {
         let (now, nonce) = (clock.now(), self.engine.ids().nonce());
         let cx = Context { now, nonce, delivery_id: "token", access_token: None, attempt: 1 };
         let calls = channel.channel.token_calls(&cx).map_err(|error| error.to_string())?;
-        let account = calls.last().map(account_of).ok_or_else(|| "no access token: the channel has no call for it".to_owned())?;
+        let account =
+            calls.last().map(account_of).ok_or_else(|| "no access token: the channel has no call for it".to_owned())?;
         for _ in 0..LOOKS_MAX {
             let shared = self.shared_token(&account, &slot).await?;
             if let Some(token) = shared.as_ref().filter(|token| token.refresh_at > clock.now()) {
@@ -203,9 +204,9 @@ impl Worker {
                 CallResult::Done(_) => why_not = "the channel gives the token that it has refused".to_owned(),
                 CallResult::Refused { code, why } => return Err(format!("no access token: {why} ({code})")),
                 CallResult::Retry { why, after: Some(_) } => return Err(format!("no access token: {why}")),
-                CallResult::Retry { why, after: None }
-                | CallResult::Unknown { why }
-                | CallResult::Astray { why } => why_not = why.into_owned(),
+                CallResult::Retry { why, after: None } | CallResult::Unknown { why } | CallResult::Astray { why } => {
+                    why_not = why.into_owned()
+                }
                 CallResult::Overtaken | CallResult::Absent | CallResult::TokenRejected => {
                     why_not = "the channel refused".to_owned();
                 }

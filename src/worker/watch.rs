@@ -207,7 +207,8 @@ impl Worker {
             }
             // A ticket that the guest holds, and the back-end knows nothing of: the guest would stand before the gate in vain.
             CallResult::Absent => {
-                let sentence = format!("`{}`, asked, does not know the booking whose tickets it has issued", backend.id);
+                let sentence =
+                    format!("`{}`, asked, does not know the booking whose tickets it has issued", backend.id);
                 self.record(backend, order, Command::RecordDoubt { sentence }).await
             }
             CallResult::Done(_)

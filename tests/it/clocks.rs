@@ -75,13 +75,19 @@ async fn issued(bridge: &TestBridge, numbers: std::ops::RangeInclusive<u32>) {
 async fn instances_whose_clocks_differ_make_nothing_twice_and_go_on() {
     let now = SystemClock::new().now();
     let today = chrono::DateTime::from_timestamp_millis(now.0).expect("a time").date_naive();
-    for (first, second) in [(Millis::seconds(60), Millis::seconds(-60)), (Millis::hours(1), Millis(0)), (Millis(0), Millis::hours(-1))] {
+    for (first, second) in
+        [(Millis::seconds(60), Millis::seconds(-60)), (Millis::hours(1), Millis(0)), (Millis(0), Millis::hours(-1))]
+    {
         on_each_database(
             |files| {
                 let (from, to) = (today - Days::new(2), today + Days::new(60));
-                files.insert("products/lakeside.toml".to_owned(), product(&from.to_string(), &to.to_string(), 500).replace("resident_id", "passport"));
+                files.insert(
+                    "products/lakeside.toml".to_owned(),
+                    product(&from.to_string(), &to.to_string(), 500).replace("resident_id", "passport"),
+                );
                 let service = files.get_mut("ticketbridge.toml").expect("the file of the service");
-                *service = service.replace("attempts = 4", "attempts = 30").replace("first = \"1s\"", "first = \"50ms\"");
+                *service =
+                    service.replace("attempts = 4", "attempts = 30").replace("first = \"1s\"", "first = \"50ms\"");
             },
             async |place| {
                 let store = place.bridge.engine().store();

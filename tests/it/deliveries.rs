@@ -189,7 +189,8 @@ async fn a_hand_over_waits_for_the_agencys_books_that_were_taken_out_of_the_conf
     let it = tripstore::trip("T1", "RECEIVED");
     bridge.trip_is(tripstore::event("e1", "booking.received", 1, &it, json!({})), "accepted").await;
     bridge.drain().await;
-    let without: String = file.lines().filter(|line| !line.starts_with("erp")).map(|line| format!("{line}\n")).collect();
+    let without: String =
+        file.lines().filter(|line| !line.starts_with("erp")).map(|line| format!("{line}\n")).collect();
     bridge.write_config("channels/trip.toml", &without);
     bridge.post("config/reload", &json!({})).await.expect(200);
     let order = bridge.tripped("T1").await.id;

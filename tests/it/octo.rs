@@ -417,7 +417,10 @@ async fn a_configuration_is_checked_against_the_running_supplier() {
 
 /// A booking that nobody here knows.
 fn another() -> Outcome {
-    Outcome::Says(200, json!({ "uuid": "6f1d3b52-8a04-5c7e-9b21-d5603fa817c4", "status": "CONFIRMED", "unitItems": [] }))
+    Outcome::Says(
+        200,
+        json!({ "uuid": "6f1d3b52-8a04-5c7e-9b21-d5603fa817c4", "status": "CONFIRMED", "unitItems": [] }),
+    )
 }
 
 #[tokio::test]

@@ -98,7 +98,11 @@ async fn a_call_that_waits_for_tickets_says_not_yet_as_soon_as_the_service_stops
     assert_eq!((&answer["data"]["error_code"], &answer["data"]["result"]), (&json!(0), &json!(0)), "{answer}");
     let bridge = bridge.restart().await;
     bridge.drain().await;
-    assert_eq!(bridge.partners.sent("/goodlife/v1/fulfilment/create/callback/").len(), 1, "the tickets follow by a call");
+    assert_eq!(
+        bridge.partners.sent("/goodlife/v1/fulfilment/create/callback/").len(),
+        1,
+        "the tickets follow by a call"
+    );
 }
 
 #[tokio::test]

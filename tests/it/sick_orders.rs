@@ -71,8 +71,12 @@ async fn tickets_come_all_the_same(bridge: &TestBridge, way: &Outcome) {
 
 #[tokio::test]
 async fn a_healthy_order_gets_its_tickets_whatever_forty_sick_ones_do() {
-    let ways =
-        [Outcome::Says(503, json!({})), Outcome::Garbage(200), Outcome::Says(200, json!({"state": "issued"})), Outcome::Interrupted];
+    let ways = [
+        Outcome::Says(503, json!({})),
+        Outcome::Garbage(200),
+        Outcome::Says(200, json!({"state": "issued"})),
+        Outcome::Interrupted,
+    ];
     for way in ways {
         tickets_come_all_the_same(&bridge().await, &way).await;
     }
@@ -80,7 +84,8 @@ async fn a_healthy_order_gets_its_tickets_whatever_forty_sick_ones_do() {
 
 #[tokio::test]
 async fn the_same_on_every_kind_of_database() {
-    on_each_database(roomy, async |bridge| tickets_come_all_the_same(bridge, &Outcome::Says(500, json!({}))).await).await;
+    on_each_database(roomy, async |bridge| tickets_come_all_the_same(bridge, &Outcome::Says(500, json!({}))).await)
+        .await;
 }
 
 #[tokio::test]
@@ -184,9 +189,9 @@ async fn forty_looks_that_hang_leave_room_for_the_next_one() {
     };
     let before = reads().len();
     // Whichever is asked about last is the one that answers.
-    let ids = bridge.partners.supplier(bridge.now(), |books| {
-        books.all().map(|(uuid, _)| uuid.to_owned()).collect::<Vec<_>>()
-    });
+    let ids = bridge
+        .partners
+        .supplier(bridge.now(), |books| books.all().map(|(uuid, _)| uuid.to_owned()).collect::<Vec<_>>());
     let newest = ids.last().expect("bookings").clone();
     for id in ids.iter().filter(|id| **id != newest) {
         bridge.partners.always(&format!("/bookings/{id}"), Outcome::Hangs);

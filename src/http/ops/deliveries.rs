@@ -65,7 +65,8 @@ async fn change(request: Request, change: Change) -> Outcome {
     };
     let now = engine.clock().now();
     refuse(&request, &job, &change, now).await?;
-    let needs_partner = engine.store().load_order(&job.order).await?.is_some_and(|o| o.needs(AttentionKind::PartnerGone));
+    let needs_partner =
+        engine.store().load_order(&job.order).await?.is_some_and(|o| o.needs(AttentionKind::PartnerGone));
     let put_aside = matches!(change, Change::Drop(_)) && needs_partner;
     let mut told: Vec<Command> = Vec::new();
     if put_aside {

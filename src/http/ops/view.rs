@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
 use ticketbridge_core::personal::Person;
+use ticketbridge_core::port::Context;
 use ticketbridge_core::product::{Currency, Ticketing};
 use ticketbridge_core::quoted::{Guests, Quoted};
-use ticketbridge_core::port::Context;
 use ticketbridge_core::{ChannelId, Effect, OrderId, TimeZone, UnixMillis};
 use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRow};
 

@@ -133,7 +133,10 @@ async fn messages_that_concern_no_order_are_deleted_in_the_end_and_those_of_orde
         assert_eq!(write(&store, work!(tx => tx.purge_inbox_of_nobody(after(9), 1).await)).await, 1);
         assert_eq!(write(&store, work!(tx => tx.purge_inbox_of_nobody(after(9), 9).await)).await, 1);
         let is_there = async |n: u32| store.inbox_row(&format!("inb_{n}")).await.unwrap().is_some();
-        assert_eq!([is_there(1).await, is_there(2).await, is_there(3).await, is_there(4).await], [false, true, false, true]);
+        assert_eq!(
+            [is_there(1).await, is_there(2).await, is_there(3).await, is_there(4).await],
+            [false, true, false, true]
+        );
         // It is no longer waited for.
         assert_eq!(write(&store, work!(tx => tx.purge_remembered(after(9), 9).await)).await, 1);
         assert_eq!(write(&store, work!(tx => tx.purge_inbox_of_nobody(after(9), 9).await)).await, 1);

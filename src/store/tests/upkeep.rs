@@ -76,7 +76,10 @@ async fn write_much(store: &Store, bytes: u64) {
     let mut n = 0;
     while std::fs::metadata(&log).map_or(0, |found| found.len()) <= bytes {
         n += 1;
-        let sql = format!("INSERT INTO lease (name, holder, token, until_ms) VALUES ('n{n}', '{}', '', 0)", "x".repeat(100_000));
+        let sql = format!(
+            "INSERT INTO lease (name, holder, token, until_ms) VALUES ('n{n}', '{}', '', 0)",
+            "x".repeat(100_000)
+        );
         write(store, work!(tx, sql => tx.execute(&sql, Vec::new()).await)).await;
     }
 }
@@ -128,8 +131,13 @@ async fn who_holds_a_transaction_open_is_named() {
     for_each_database(|store| async move {
         let (begin, own) = match store.dialect().0 {
             sea_orm::DbBackend::Sqlite => return,
-            sea_orm::DbBackend::Postgres => ("BEGIN; UPDATE lease SET holder = holder", "SELECT CAST(pg_backend_pid() AS BIGINT) AS pid"),
-            _ => ("START TRANSACTION; UPDATE lease SET holder = 'somebody'", "SELECT CAST(CONNECTION_ID() AS SIGNED) AS pid"),
+            sea_orm::DbBackend::Postgres => {
+                ("BEGIN; UPDATE lease SET holder = holder", "SELECT CAST(pg_backend_pid() AS BIGINT) AS pid")
+            }
+            _ => (
+                "START TRANSACTION; UPDATE lease SET holder = 'somebody'",
+                "SELECT CAST(CONNECTION_ID() AS SIGNED) AS pid",
+            ),
         };
         lease(&store, "a", 0).await;
         let mut session = store.0.address.open().await.unwrap();
