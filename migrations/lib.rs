@@ -57,8 +57,11 @@ const STEPS: &[(&str, &Table)] = &[
 ];
 
 /// What tables got later, in order.
-const ALTERATIONS: &[(&str, &Alteration)] =
-    &[("m0101_job_ready", &jobs::JOB_READY), ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS)];
+const ALTERATIONS: &[(&str, &Alteration)] = &[
+    ("m0101_job_ready", &jobs::JOB_READY),
+    ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS),
+    ("m0103_job_wire_key", &jobs::JOB_WIRE_KEY),
+];
 
 /// Columns that a released table got later, in order: name for ever, table, column. They come after all tables, and may be NULL, since
 /// older rows have nothing in them.

@@ -152,8 +152,8 @@ impl Channel for Douyin {
     fn label(&self, order: &Order) -> String {
         label::label(order).to_owned()
     }
-    fn token_call(&self, _cx: &Context<'_>) -> Result<Call, EncodeError> {
-        calls::token_call(&self.settings)
+    fn token_calls(&self, _cx: &Context<'_>) -> Result<Vec<Call>, EncodeError> {
+        calls::token_calls(&self.settings)
     }
     fn read_token(&self, response: &HttpResponse) -> CallResult<Token> {
         calls::read_token(response)

@@ -83,6 +83,8 @@ pub(super) struct Talk<'a> {
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
+    /// The last answer was about something else.
+    is_astray: bool,
     end: Option<CallResult<TicketFacts>>,
 }
 
@@ -99,7 +101,23 @@ impl<'a> Talk<'a> {
         let ask = if goal == Goal::Issue && !resumed { Ask::Product } else { Ask::Find };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, end) = (None, None, None, None);
-        Self { octo, order, booking, product_id, terms, goal, ask, attempt, product, availability, sent, refusal, end }
+        let is_astray = false;
+        Self {
+            octo,
+            order,
+            booking,
+            product_id,
+            terms,
+            goal,
+            ask,
+            attempt,
+            product,
+            availability,
+            sent,
+            refusal,
+            is_astray,
+            end,
+        }
     }
 
     fn uuid(&self) -> String {
@@ -107,7 +125,12 @@ impl<'a> Talk<'a> {
     }
 
     fn ends(&mut self, result: CallResult<TicketFacts>) {
-        self.end = Some(result);
+        self.end = Some(match result {
+            CallResult::Unknown { why } | CallResult::Retry { why, after: None } if self.is_astray => {
+                CallResult::Astray { why }
+            }
+            other => other,
+        });
     }
     fn done(&mut self, facts: TicketFacts) {
         self.ends(CallResult::Done(facts));
@@ -185,7 +208,12 @@ impl<'a> Talk<'a> {
                 self.ask = Ask::Extend;
             }
             Standing::Held => self.ask = Ask::Confirm,
-            _ => self.pending(cx),
+            Standing::Pending
+            | Standing::Confirmed
+            | Standing::Rejected
+            | Standing::Over
+            | Standing::Redeemed(_)
+            | Standing::Unknown(_) => self.pending(cx),
         }
     }
 
@@ -380,7 +408,9 @@ impl<'a> Talk<'a> {
                 }
                 self.ask = if needs_slot { Ask::Slots } else { Ask::Reserve };
             }
-            Heard::Said(_) => self.retry("the supplier answered about another product".to_owned(), None),
+            Heard::Said(_) => {
+                self.ends(CallResult::Astray { why: "the supplier answered about another product".into() });
+            }
             Heard::Absent(why) | Heard::Misconfigured(why) => self.refused(format!("configuration: {why}")),
             other => self.not_carried_out(other),
         }
@@ -489,35 +519,66 @@ impl Conversation for Talk<'_> {
 
     fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>) {
         let uuid = self.uuid();
+        let mut booking = || {
+            let heard = answer::booking(response, &uuid);
+            self.is_astray = heard.is_astray();
+            heard
+        };
         match self.ask {
             Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => {
-                self.heard_read(answer::booking(response, &uuid), cx);
+                let heard = booking();
+                self.heard_read(heard, cx);
             }
             Ask::Product => self.heard_product(answer::read(response)),
             Ask::Slots => self.heard_slots(answer::read(response)),
-            Ask::Reserve => self.heard_reserve(answer::booking(response, &uuid), cx),
-            // Whether it was lengthened or not, it is confirmed now.
-            Ask::Extend => match answer::booking(response, &uuid) {
+            Ask::Reserve => {
+                let heard = booking();
+                self.heard_reserve(heard, cx);
+            }
+            Ask::Extend => match booking() {
                 Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
-                _ => self.ask = Ask::Confirm,
+                // Whether it was lengthened or not, it is confirmed now.
+                Heard::Said(_)
+                | Heard::Absent(_)
+                | Heard::Refused(_)
+                | Heard::SlotGone(_)
+                | Heard::Misconfigured(_)
+                | Heard::Later(..)
+                | Heard::Unclear(_) => self.ask = Ask::Confirm,
             },
-            Ask::Confirm => self.heard_confirm(answer::booking(response, &uuid), cx),
-            Ask::Cancel => self.heard_cancel(answer::booking(response, &uuid), cx),
+            Ask::Confirm => {
+                let heard = booking();
+                self.heard_confirm(heard, cx);
+            }
+            Ask::Cancel => {
+                let heard = booking();
+                self.heard_cancel(heard, cx);
+            }
         }
     }
 
     fn unanswered(&mut self, silence: Silence) {
+        self.is_astray = false;
         let why = match silence {
             Silence::NotSent(why) => match self.ask {
                 Ask::Reserve if self.sent.reserve == 1 => return self.retry(why, None),
-                _ => why,
+                Ask::Find
+                | Ask::Product
+                | Ask::Slots
+                | Ask::Reserve
+                | Ask::AfterReserve
+                | Ask::Extend
+                | Ask::Confirm
+                | Ask::AfterConfirm
+                | Ask::Cancel
+                | Ask::AfterCancel => why,
             },
             Silence::Unknown(why) => match self.ask {
                 Ask::Reserve => return self.ask = Ask::AfterReserve,
                 Ask::Confirm => return self.ask = Ask::AfterConfirm,
                 Ask::Cancel => return self.ask = Ask::AfterCancel,
                 Ask::Extend => return self.ask = Ask::Confirm,
-                _ => why,
+                Ask::Find | Ask::Product | Ask::Slots | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => why,
             },
         };
         self.not_carried_out(Heard::<()>::Unclear(why));

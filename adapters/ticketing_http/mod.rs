@@ -87,7 +87,7 @@ impl TicketingHttp {
         if method == Method::POST {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        Ok(Call { method, url: at.url(), headers, body, timeout: self.timeout })
+        Ok(Call { method, url: at.url(), headers, body, timeout: self.timeout, key: Some(cx.delivery_id.to_owned()) })
     }
 
     fn post<T: serde::Serialize>(&self, at: Address, body: &T, cx: &Context<'_>) -> Result<Call, EncodeError> {

@@ -142,7 +142,7 @@ impl Channel for TripStore {
     fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         match (notification, &self.erp) {
             (Notification::HandOver, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
-            (Notification::HandOver, None) => Err(EncodeError::Obsolete("no books of an agency are configured")),
+            (Notification::HandOver, None) => Err(EncodeError::NotConfigured("the agency's own books")),
             _ => calls::notify(&self.settings, notification, order, cx),
         }
     }

@@ -21,6 +21,9 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         AttentionKind::NotificationRefused => {
             format!("deliveries list --order {id} --state dead, then deliveries retry or drop")
         }
+        AttentionKind::PartnerGone => {
+            format!("deliveries list --order {id}, then deliveries drop, or configure it again")
+        }
         AttentionKind::WaitsForConfirmation => {
             format!("orders confirm {id}, or orders decline {id} --reason TEXT")
         }

@@ -205,7 +205,7 @@ impl Engine {
             Some(id) => self.store.load_order(id).await?,
             None => match &incoming.inbound {
                 Inbound::Message(envelope) => self.order_about(&incoming.channel, &envelope.about).await?,
-                _ => None,
+                Inbound::Ping(_) | Inbound::Hint { .. } | Inbound::Query(_) => None,
             },
         };
         let answer = match (&order, &row.answer) {
@@ -311,7 +311,7 @@ impl Engine {
     async fn note_hint(&self, incoming: Incoming) -> Result<Received, EngineError> {
         let (key, about) = match &incoming.inbound {
             Inbound::Hint { key, about, .. } => (key.clone(), about.clone()),
-            _ => (String::new(), None),
+            Inbound::Ping(_) | Inbound::Query(_) | Inbound::Message(_) => (String::new(), None),
         };
         let order = match &about {
             Some(about) => self.store.resolve_ref(&incoming.channel.id, about).await?.and_then(|row| row.order),

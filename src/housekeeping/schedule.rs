@@ -16,7 +16,8 @@ use crate::http::Shared;
 const LEASE: Millis = Millis::minutes(10);
 /// How long the answers to acts under an `Idempotency-Key` are kept for repeats; some hold guests' data.
 const ACTS_KEPT: Millis = Millis::hours(24);
-/// How long records of calls, and deliveries that were made or taken out, are kept after they were written.
+/// How long records of calls, deliveries that were made, taken out or not needed, and messages that concern no order are kept after they
+/// were written.
 const CALLS_KEPT: Millis = Millis::hours(180 * 24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
@@ -221,6 +222,7 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_deliveries(now - CALLS_KEPT, PURGE_MAX))).await?;
     rows +=
         in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies_without_order(orphans_before, PURGE_MAX))).await?;
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_of_nobody(now - CALLS_KEPT, PURGE_MAX))).await?;
     let given_up = in_parts(shared, move |tx| Box::pin(tx.purge_remembered(orphans_before, PURGE_MAX))).await?;
     if given_up > 0 {
         tracing::warn!(numbers = given_up, "messages for orders that never came are given up");

@@ -24,6 +24,7 @@ use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
 use crate::http::{Shared, nesting};
 use crate::service::registry::RegisteredBackend;
+use crate::telemetry::seldom;
 
 /// Time for the answer to an event, from when it is there: senders of webhooks wait for longer, and send it again.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_750);
@@ -134,7 +135,9 @@ impl Head<'_> {
         let engine = engine.clone();
         let heard = self.shared.works.within("events", ANSWER_WITHIN, async move { engine.hear(heard).await }).await;
         Ok(heard.map_err(|error| {
-            tracing::error!(backend = %self.backend.id, "an event could not be taken; the sender is asked to come again: {error}");
+            if let Some(unsaid) = seldom::is_due(&seldom::root(&error)) {
+                tracing::error!(backend = %self.backend.id, unsaid, "an event could not be taken; the sender is asked to come again: {error}");
+            }
             Problem::trouble()
         })??)
     }

@@ -26,6 +26,7 @@ use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, nesting};
+use crate::telemetry::seldom;
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
 const ANSWER_MARGIN: Millis = Millis(250);
@@ -350,8 +351,11 @@ impl Arrived {
     }
 
     fn trouble(&self, inbound: Option<&Inbound>, error: &dyn std::error::Error) -> Ended {
-        tracing::error!(channel = %self.channel.id, call = self.endpoint.name, error = %crate::worker::chain(error),
-            "a call could not be taken; the sender is asked to come again");
+        // The metrics count every one of them.
+        if let Some(unsaid) = seldom::is_due(&seldom::root(error)) {
+            tracing::error!(channel = %self.channel.id, call = self.endpoint.name, error = %crate::worker::chain(error), unsaid,
+                "a call could not be taken; the sender is asked to come again");
+        }
         self.say(inbound, &Answer::TryLater(COME_AGAIN), "try_later", None)
     }
 
@@ -434,6 +438,8 @@ impl Arrived {
         while current.booking_by_ref(target).is_some_and(is_on_the_way) {
             tokio::select! {
                 () = &mut timeout => break,
+                // Whoever stops answers at once: the tickets follow by a call, after the next start.
+                () = self.shared.stopping.cancelled() => break,
                 changed = changes.recv() => match changed {
                     Ok(id) if id != order.id => continue,
                     Ok(_) | Err(RecvError::Lagged(_)) => {

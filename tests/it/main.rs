@@ -15,6 +15,8 @@ mod canary;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod cost;
@@ -28,6 +30,8 @@ mod databases;
 mod dead_letters;
 #[cfg(test)]
 mod deadlines;
+#[cfg(test)]
+mod deliveries;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
@@ -86,6 +90,8 @@ mod snapshot;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
+mod stopped_database;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod time_limits;
@@ -93,3 +99,5 @@ mod time_limits;
 mod tokens;
 #[cfg(test)]
 mod tripstore;
+#[cfg(test)]
+mod wording;

@@ -6,7 +6,7 @@ use std::path::Path;
 use http::Method;
 use serde_json::json;
 use ticketbridge_core::Millis;
-use ticketbridge_core::order::{Order, TicketingState};
+use ticketbridge_core::order::{AttentionKind, Order, TicketingState};
 use ticketbridge_sandbox::octo::{Books, RepeatedReserve, Status};
 use ticketbridge_sandbox::{SimOcto, SimOctoOptions, SimTime};
 
@@ -15,7 +15,7 @@ use crate::support::{Ask, CLIENT_SECRET, GATE_SECRET, TestBridge, douyin, read_f
 
 const CALLBACK: &str = "/goodlife/v1/fulfilment/create/callback/";
 
-const BACKEND: &str = r#"
+pub(crate) const BACKEND: &str = r#"
 id = "ventrata"
 adapter = "octo"
 [settings]
@@ -413,4 +413,60 @@ async fn a_configuration_is_checked_against_the_running_supplier() {
     assert!(!good && said.contains("ventrata: product LP-B2: the supplier does not know the product POND"), "{said}");
     let (good, said) = check(&supplier, "a-withdrawn-key", "LAKE", "--live").await;
     assert!(!good && said.contains("ventrata: the key is not accepted"), "{said}");
+}
+
+/// A booking that nobody here knows.
+fn another() -> Outcome {
+    Outcome::Says(
+        200,
+        json!({ "uuid": "6f1d3b52-8a04-5c7e-9b21-d5603fa817c4", "status": "CONFIRMED", "unitItems": [] }),
+    )
+}
+
+#[tokio::test]
+async fn an_answer_about_another_booking_is_none_and_is_shown_to_a_person_until_the_right_one_comes() {
+    let bridge = start("").await;
+    booked(&bridge).await;
+    bridge.partners.always("/octo/bookings", another());
+    bridge.drain().await;
+    let astray = async || order(&bridge).await.needs(AttentionKind::AnswerAstray);
+    assert!(astray().await);
+    assert_ne!(state(&bridge).await, TicketingState::Issued, "nothing of the other's is taken over");
+    bridge.partners.recover();
+    pass(&bridge, 6, Millis::seconds(20)).await;
+    assert_eq!((state(&bridge).await, astray().await), (TicketingState::Issued, false));
+    assert_eq!(live(&bridge, &order(&bridge).await), 1, "booked once");
+}
+
+#[tokio::test]
+async fn each_answer_to_a_look_is_treated_as_what_it_is() {
+    let answers: [(Outcome, Option<AttentionKind>, &str); 6] = [
+        (another(), Some(AttentionKind::AnswerAstray), "running"),
+        (Outcome::Says(404, json!({ "error": "INVALID_BOOKING_UUID" })), Some(AttentionKind::Contradiction), "running"),
+        (Outcome::Says(401, json!({ "error": "UNAUTHORIZED" })), None, "paused"),
+        (Outcome::Says(500, json!({})), None, "running"),
+        (Outcome::Garbage(200), None, "running"),
+        (Outcome::NotSent, None, "running"),
+    ];
+    for (answer, shown, backend) in answers {
+        let bridge = start("").await;
+        bridge.ticketed("V100", "R100").await;
+        bridge.set_time("2026-12-01T09:00:00+08:00");
+        books(&bridge, |_| ());
+        bridge.partners.always("/octo/bookings/", answer.clone());
+        let watch = async || bridge.bridge.worker().watch_for_use().await.expect("a database that answers");
+        assert_eq!(watch().await, 1);
+        let after = order(&bridge).await;
+        let kinds: Vec<AttentionKind> = after.attention.iter().map(|it| it.kind).collect();
+        assert_eq!(kinds, shown.into_iter().collect::<Vec<_>>(), "{answer:?}: {:?}", after.attention);
+        assert_eq!(after.booking.expect("a booking").ticketing.state, TicketingState::Issued, "{answer:?}");
+        let all = bridge.get("backends").await.expect(200).json();
+        let of = all["items"].as_array().expect("back-ends").iter().find(|it| it["id"] == "ventrata");
+        assert_eq!(of.map(|it| it["state"].clone()), Some(json!(backend)), "{answer:?}");
+        // The next look goes on as if nothing had been.
+        bridge.partners.recover();
+        bridge.advance(Millis::minutes(11));
+        books(&bridge, |_| ());
+        assert_eq!(watch().await, 1, "{answer:?}");
+    }
 }

@@ -50,6 +50,8 @@ pub enum AttentionKind {
     BooksDiffer,
     /// A payment link is over, and what it was to collect is still open.
     PaymentLinkOver,
+    /// A partner that has still to be called about the order is no longer configured.
+    PartnerGone,
 }
 
 /// A flag that stays until it is cleared by what it waits for.

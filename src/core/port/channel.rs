@@ -124,11 +124,12 @@ pub trait Channel: Send + Sync {
     /// What a person calls this state of an order, in the channel's language.
     fn label(&self, order: &Order) -> String;
 
-    /// The call that fetches an access token; only where `spec` says that one is needed.
-    fn token_call(&self, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+    /// The calls that fetch an access token, the best one first: one that a partner may not have has another one behind it. Only where
+    /// `spec` says that a token is needed.
+    fn token_calls(&self, _cx: &Context<'_>) -> Result<Vec<Call>, EncodeError> {
         Err(EncodeError::Unsupported("an access token"))
     }
-    /// Reads the answer to it.
+    /// Reads the answer to any of them.
     fn read_token(&self, _response: &HttpResponse) -> CallResult<Token> {
         CallResult::Refused { code: "unsupported".into(), why: "this channel has no access tokens".into() }
     }

@@ -37,7 +37,7 @@ pub struct Context<'a> {
     pub nonce: [u8; 16],
     /// The id of the delivery that is being carried out: the idempotency key towards the partner, the same on every attempt.
     pub delivery_id: &'a str,
-    /// The access token, where the partner wants one ([`Channel::token_call`]).
+    /// The access token, where the partner wants one ([`Channel::token_calls`]).
     pub access_token: Option<&'a str>,
     /// How often this has been tried, 1 for the first time.
     pub attempt: u32,

@@ -87,11 +87,40 @@ struct DouyinTokens {
     given: usize,
     refused: usize,
     is_void: bool,
+    /// Whether it gives everybody the same one.
+    stable: Stable,
+}
+
+/// Whether Douyin gives everybody the same token while it is valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stable {
+    /// It has no such call.
+    #[default]
+    Never,
+    /// It does.
+    Always,
+    /// It does, also when that one is no longer accepted.
+    EvenVoid,
 }
 
 impl DouyinTokens {
     fn newest(&self) -> String {
         if self.given <= 1 { "clt.a-token-for-tests".to_owned() } else { format!("clt.token-{}", self.given) }
+    }
+
+    /// The answer to who asks for the one that all share.
+    fn stable_answer(&mut self) -> HttpResponse {
+        let is_new = match self.stable {
+            Stable::Never => return response(404, &json!({ "message": "no such path" })),
+            Stable::Always => self.given == 0 || self.is_void,
+            Stable::EvenVoid => self.given == 0,
+        };
+        if is_new {
+            self.given += 1;
+            self.is_void = false;
+        }
+        let data = json!({ "error_code": 0, "access_token": self.newest(), "expires_in": 7200 });
+        response(200, &json!({ "data": data, "extra": { "error_code": 0 } }))
     }
 
     /// What it says to a call with this token, if it does not take it.
@@ -140,6 +169,10 @@ impl Partners {
     /// How many calls came with one that is void.
     pub(crate) fn tokens_refused(&self) -> usize {
         self.state().tokens.refused
+    }
+    /// Whether it gives everybody the same one.
+    pub(crate) fn gives_stable_tokens(&self, stable: Stable) {
+        self.state().tokens.stable = stable;
     }
     /// The token that was given out last is void.
     pub(crate) fn forget_token(&self) {
@@ -207,6 +240,9 @@ impl Partners {
                 Err(TransportError::Interrupted { why: "connection reset".to_owned() })
             }
             None => {
+                if call.url.contains("/oauth/stable_client_token/") {
+                    return Ok(state.tokens.stable_answer());
+                }
                 if call.url.contains("/oauth/client_token/") {
                     state.tokens.given += 1;
                     state.tokens.is_void = false;

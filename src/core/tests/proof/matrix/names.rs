@@ -55,6 +55,8 @@ names! { COMMANDS, command, Command,
     Command::RecordNotification { .. } => "record_report",
     Command::WarnDeadline { .. } => "warn_deadline",
     Command::RecordAstray { .. } => "record_astray",
+    Command::RecordPartnerGone { .. } => "record_partner_gone",
+    Command::RecordPartnerBack { .. } => "record_partner_back",
     Command::PassDeadline { .. } => "pass_deadline",
 }
 
@@ -187,6 +189,7 @@ names! { FLAGS, flag, AttentionKind,
     AttentionKind::AnswerAstray => "answer astray",
     AttentionKind::BooksDiffer => "books differ",
     AttentionKind::PaymentLinkOver => "payment link over",
+    AttentionKind::PartnerGone => "partner gone",
 }
 
 names! { EFFECTS, effect, Effect,
