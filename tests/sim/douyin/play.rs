@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use ticketbridge::engine::EngineError;
-use ticketbridge_core::command::{Command, NewTicket, Redeem, RedeemedBy};
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, NewTicket, Redeem, RedeemedBy};
 use ticketbridge_core::order::{BookingState, Order, TicketKind, TicketingState};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::{ExternalId, Millis, TimeZone, UnixMillis, invariants};
