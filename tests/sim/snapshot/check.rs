@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ticketbridge_core::effect::StockKey;
-use ticketbridge_core::money::PaymentMode;
+use ticketbridge_core::message::StockKey;
+use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, OrderState, TicketingState};
 use ticketbridge_core::{Date, ProductCode, invariants};
 
@@ -147,7 +147,10 @@ fn trip(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     let state = order.booking.as_ref().map(|booking| booking.state);
     let same = match it.status {
         tripstore::Status::Received => state == Some(BookingState::Requested),
-        tripstore::Status::Completed => state == Some(BookingState::Confirmed),
+        // A guest at our own gate: the marketplace has no word for it.
+        tripstore::Status::Completed => {
+            matches!(state, Some(BookingState::Confirmed | BookingState::Used | BookingState::NoShow))
+        }
         tripstore::Status::CancelRequested => {
             matches!(state, Some(BookingState::Requested | BookingState::Confirmed))
         }

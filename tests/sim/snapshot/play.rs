@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 use ticketbridge::engine::EngineError;
-use ticketbridge::reconcile::{Scope, reconcile};
+use ticketbridge::housekeeping::reconcile::{Scope, reconcile};
 use ticketbridge_adapters::standard_webhooks::Secrets;
-use ticketbridge_core::command::{Command, NewTicket, Redeem, RedeemedBy};
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, NewTicket, Redeem, RedeemedBy};
 use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::{Millis, TimeZone, UnixMillis, invariants};
