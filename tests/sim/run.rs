@@ -23,7 +23,7 @@ const SEED: u64 = 1;
 /// Kinds of failures after which a run ends; until then it goes on with the next world.
 const FAILURES_MAX: usize = 6;
 /// Longest time for making a failing list of steps shorter.
-const SHRINK_FOR: Duration = Duration::from_secs(60);
+const SHRINK_FOR: Duration = Duration::from_secs(150);
 /// Real time that one list of steps may take; a simulation that hangs fails instead.
 const PATIENCE: Duration = Duration::from_secs(300);
 

@@ -410,6 +410,10 @@ fn did_not_come(books: &mut Books<Reservation>, number: &str, now: UnixMillis) {
 }
 
 fn return_payment(books: &mut Books<Reservation>, asked: &Asked, it: &Reservation, now: UnixMillis) -> Said {
+    if it.status.is_canceled() {
+        // What was kept is not given back by this call; the bridge may ask, and tells a person of the refusal.
+        return Said::No(422, "not_used");
+    }
     if !it.status.is_over() {
         return Said::Wrong("not_used", "a payment alone goes back after the visit only");
     }
