@@ -1,6 +1,8 @@
 //! The integration tests, in one program.
 
 #[cfg(test)]
+mod absences;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
