@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
-use ticketbridge::sandbox::octo::Books;
+use ticketbridge::sandbox::octo::{Asked, Books};
 use ticketbridge::transport::{CallLimits, Transport, TransportError};
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
@@ -227,7 +227,10 @@ fn carry_out(state: &mut State, call: &Call, body: &Value, token: &str) -> HttpR
     {
         let key = call.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = key.and_then(|value| value.strip_prefix("Bearer "));
-        let (status, said) = books.call(call.method.as_str(), path, key, body, *now);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let has_capabilities = call.headers.contains_key("octo-capabilities");
+        let asked = Asked { method: call.method.as_str(), path, query, key, has_capabilities, body };
+        let (status, said) = books.call(&asked, *now, false);
         return response(status, &said);
     }
     let gate = &mut state.gate;
