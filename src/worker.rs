@@ -8,13 +8,13 @@ mod conversation;
 mod deadlines;
 mod decrypt;
 pub mod lanes;
-mod look_first;
 mod read_back;
 mod rounds;
 mod settle;
 mod stock;
 mod taken;
 pub mod tokens;
+mod verify_first;
 pub mod watch;
 
 use std::collections::BTreeMap;

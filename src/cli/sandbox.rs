@@ -11,13 +11,13 @@ use ticketbridge_core::{BackendId, ChannelId};
 
 use crate::cli::{fail, say};
 use crate::config::{BackendConfig, ChannelConfig, Config, Environment};
-use crate::sandbox::douyin::{App, SimProduct};
-use crate::sandbox::platform::PlatformOptions;
-use crate::sandbox::stories::{self, Channel};
-use crate::sandbox::timeline::play_aloud;
-use crate::sandbox::{
-    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimOcto, SimOctoOptions, SimTime, SimTripStore,
-    Stage, Story, Supplier,
+use ticketbridge_sandbox::douyin::{App, SimProduct};
+use ticketbridge_sandbox::platform::PlatformOptions;
+use ticketbridge_sandbox::stories::{self, Channel};
+use ticketbridge_sandbox::timeline::play_aloud;
+use ticketbridge_sandbox::{
+    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimOcto, SimOctoOptions, SimTime,
+    SimTripStore, Stage, Story, Supplier,
 };
 
 /// What to play, against whom.

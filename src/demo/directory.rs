@@ -57,7 +57,10 @@ fn changes(at: &Addresses) -> [(&'static str, String); 13] {
         ("\"https://marketplace.example\"", format!("\"{market}\"")),
         ("\"https://erp.example\"", format!("\"{agency}\"")),
         ("\"http://127.0.0.1:9104/octo\"", format!("\"{supplier}\"")),
-        ("{ read = \"5s\", reserve = \"10s\", confirm = \"15s\" }", "{ read = \"1s\", reserve = \"1s\", confirm = \"1s\" }".to_owned()),
+        (
+            "{ read = \"5s\", reserve = \"10s\", confirm = \"15s\" }",
+            "{ read = \"1s\", reserve = \"1s\", confirm = \"1s\" }".to_owned(),
+        ),
         // Ten minutes pass in ten seconds.
         ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
         ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),

@@ -12,7 +12,7 @@ use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
 use ticketbridge_store::{InboxRow, InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
 
-use crate::engine::content::{body_sha256, meaning_of_act, sha256_hex};
+use crate::engine::digest::{body_sha256, meaning_of_act, sha256_hex};
 use crate::engine::{Applied, Change, Engine, EngineError};
 
 /// An event that was verified and read.

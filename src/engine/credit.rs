@@ -9,7 +9,7 @@ use ticketbridge_store::{CreditEntry, CreditKind, Store, StoreError, Tx};
 
 use crate::config::{Config, CreditAccount};
 use crate::engine::EngineError;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// Where an order stands with its account, minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

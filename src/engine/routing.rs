@@ -10,8 +10,8 @@ use ticketbridge_core::{ChannelId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{InboxVerdict as Verdict, OrderRefRow, Remembered, StoredAnswer, ToRemember, Tx};
 
 use crate::config::Config;
+use crate::engine::early_messages::apply_remembered;
 use crate::engine::incoming::Incoming;
-use crate::engine::remembered::apply_remembered;
 use crate::engine::snapshots::{self, Synced};
 use crate::engine::{Applied, Change, EngineError, counts, credit};
 

@@ -10,7 +10,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_store::{LineKind, SettleTerms, StatementLine, StoreError, Tx};
 
 use crate::config::BASIS_POINTS;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// `share` ten-thousandths of `amount`, rounded to the nearest minor unit, halves up. Nothing of nothing or less.
 pub fn commission(amount: i64, share_bp: u32) -> i64 {

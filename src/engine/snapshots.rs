@@ -10,10 +10,10 @@ use ticketbridge_core::product::RuleSnapshot;
 use ticketbridge_core::{Answering, Rejection, Why};
 use ticketbridge_store::{Job, JobEnd, Tx};
 
-use crate::engine::remembered::apply_remembered;
+use crate::engine::early_messages::apply_remembered;
 use crate::engine::{Applied, Change, Engine, EngineError, counts};
-use crate::live::Running;
-use crate::registry::RegisteredChannel;
+use crate::service::live::Running;
+use crate::service::registry::RegisteredChannel;
 
 /// What became of a whole order.
 pub(crate) enum Synced {

@@ -17,14 +17,14 @@ use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, Raw
 use ticketbridge_core::{BackendId, Millis};
 use ticketbridge_store::Direction;
 
-use crate::call_log::InboundCall;
 use crate::engine::backend_event::{Heard, HeardEvent};
 use crate::http::belief::{Believed, Terms, TurnedAway};
+use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
 use crate::http::{Shared, nesting};
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 
 /// Time for the answer to an event, from when it is there: senders of webhooks wait for longer, and send it again.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_750);

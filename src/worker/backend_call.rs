@@ -10,7 +10,7 @@ use ticketbridge_core::{BackendId, BookingId, Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 use crate::worker::settle::Attempt;
 use crate::worker::{Reached, Worker, pass_trace_on};
 

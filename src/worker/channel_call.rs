@@ -10,10 +10,10 @@ use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredChannel;
-use crate::worker::look_first::{Looked, doubt};
+use crate::service::registry::RegisteredChannel;
 use crate::worker::settle::{Attempt, partner};
 use crate::worker::taken::Told;
+use crate::worker::verify_first::{Looked, doubt};
 use crate::worker::{Reached, Worker, pass_trace_on};
 
 /// An exchange with a channel, however it ended.
@@ -36,7 +36,7 @@ impl Worker {
             return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
         };
         if let Some(doubt) = doubt(job, report, &order, self.engine.clock().now()) {
-            match self.look_first(job, report, &order, &channel, doubt).await? {
+            match self.verify_first(job, report, &order, &channel, doubt).await? {
                 Looked::GoOn(now) => order = *now,
                 Looked::Settled => return Ok(()),
             }

@@ -9,7 +9,7 @@ use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, Ht
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 use crate::transport::{CallLimits, TransportError};
 use crate::worker::settle::{Attempt, partner};
 use crate::worker::{Reached, Worker, pass_trace_on};

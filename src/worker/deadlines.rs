@@ -120,7 +120,7 @@ impl Worker {
 async fn carry_out(
     tx: &Tx,
     claimed: &ClaimedDeadline,
-    running: &crate::live::Running,
+    running: &crate::service::live::Running,
     moment: Moment,
     is_passing: bool,
 ) -> Result<Applied, EngineError> {

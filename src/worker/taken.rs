@@ -12,7 +12,7 @@ use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 use crate::worker::settle::Attempt;
 

@@ -14,7 +14,7 @@ use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
 use crate::worker::conversation::On;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use ticketbridge::config::check::{report_in, report_on};
 use ticketbridge::config::{Config, Environment, Role};
 use ticketbridge::http::caller::Caller;
-use ticketbridge::registry::Registry;
+use ticketbridge::service::registry::Registry;
 use ticketbridge_core::command::ProductRef;
 use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 

@@ -6,7 +6,7 @@ use ticketbridge_core::repeat::repeat;
 use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
-use crate::engine::acts::keep;
+use crate::engine::manual_commands::keep;
 use crate::engine::{self, EngineError};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::query::listed;

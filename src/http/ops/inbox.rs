@@ -14,7 +14,7 @@ use crate::http::ops::config::check_version;
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 
 /// `GET inbox`.
 pub(crate) async fn list(request: Request) -> Outcome {

@@ -5,9 +5,9 @@ use ticketbridge_core::command::Command;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::personal::in_clear;
 
-use crate::engine::acts::Keep;
-use crate::http::ops::acts::carry_out;
+use crate::engine::manual_commands::Keep;
 use crate::http::ops::call::{Outcome, Request, Said, Turn};
+use crate::http::ops::manual_commands::carry_out;
 use crate::http::ops::orders::named;
 use crate::http::ops::view::person;
 

@@ -11,7 +11,7 @@ use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, OrderId, TimeZone, UnixMillis};
 use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRow};
 
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// A value as JSON; our own types always have one.
 pub(crate) fn value(of: impl Serialize) -> Value {

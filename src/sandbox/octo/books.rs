@@ -203,7 +203,8 @@ impl Books {
 
     /// Units that live at a time of a day.
     pub(super) fn taken(&self, slot: &SlotOf) -> usize {
-        let there = self.bookings.values().filter(|booked| booked.slot.as_ref() == Some(slot) && booked.status.takes_place());
+        let there =
+            self.bookings.values().filter(|booked| booked.slot.as_ref() == Some(slot) && booked.status.takes_place());
         there.map(|booked| booked.units.len()).sum()
     }
 
@@ -350,7 +351,8 @@ impl Books {
         let matches = |uuid: &str, booked: &Booked| {
             reference.is_none_or(|wanted| booked.reference == *wanted)
                 && own.is_none_or(|wanted| self.shown(uuid)["supplierReference"] == *wanted)
-                && days.is_none_or(|(from, to)| booked.slot.as_ref().is_some_and(|slot| (from..=to).contains(&slot.date)))
+                && days
+                    .is_none_or(|(from, to)| booked.slot.as_ref().is_some_and(|slot| (from..=to).contains(&slot.date)))
         };
         (200, self.all().filter(|(uuid, booked)| matches(uuid, booked)).map(|(uuid, _)| self.shown(uuid)).collect())
     }

@@ -47,7 +47,9 @@ impl Books {
         let times = if self.switches.pushes_twice { 2 } else { 1 };
         for Subscription { url, generation, .. } in self.subscriptions.clone() {
             let body = match generation {
-                Generation::Webhooks => json!({ "webhook": { "event": "booking_update" }, "booking": self.shown(uuid) }),
+                Generation::Webhooks => {
+                    json!({ "webhook": { "event": "booking_update" }, "booking": self.shown(uuid) })
+                }
                 Generation::Notifications => json!({ "type": "BOOKING_UPDATE", "data": { "uuid": uuid } }),
             };
             for _ in 0..times {

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::books::Asked;
 use super::{Books, OwnError, Said};
-use crate::sandbox::journal::{Ending, Entry, Party};
-use crate::sandbox::machine::Machine;
-use crate::sandbox::net::{self, broken_answer, cut_answer};
-use crate::sandbox::{Journal, SimTime};
+use crate::journal::{Ending, Entry, Party};
+use crate::machine::Machine;
+use crate::net::{self, broken_answer, cut_answer};
+use crate::{Journal, SimTime};
 
 /// How long an answer that never comes hangs, real time: longer than any caller waits.
 const HANG: Duration = Duration::from_secs(120);
@@ -126,7 +126,8 @@ impl SimOcto {
 
     /// Its books, for whoever judges or directs it. Whoever wants to be told of what changes is.
     pub fn with_books<T>(&self, look: impl FnOnce(&mut Books) -> T) -> T {
-        let (found, pushes) = self.machine.change(|state| (look(&mut state.books), std::mem::take(&mut state.books.pushes)));
+        let (found, pushes) =
+            self.machine.change(|state| (look(&mut state.books), std::mem::take(&mut state.books.pushes)));
         for push in pushes {
             let octo = self.inside();
             self.machine.spawn(async move {
@@ -307,7 +308,13 @@ async fn answer(
             cut_answer(body.to_string(), bytes)
         }
         Some(Fault::RequestLost) => {
-            octo.note((Party::Bridge, Party::Supplier), came.name(), came.at, Ending::Failed, "never arrived".to_owned());
+            octo.note(
+                (Party::Bridge, Party::Supplier),
+                came.name(),
+                came.at,
+                Ending::Failed,
+                "never arrived".to_owned(),
+            );
             octo.time().pass_really(HANG).await;
             broken_answer()
         }
@@ -354,7 +361,8 @@ fn own_error(octo: &SimOcto, came: &Came) -> Response<Body> {
         OwnError::As400 => said(octo, came, (400, coded())),
         OwnError::OfProxy => {
             octo.note((Party::Bridge, Party::Supplier), came.name(), came.at, Ending::Failed, "HTTP 502".to_owned());
-            let response = Response::builder().status(StatusCode::BAD_GATEWAY).header(header::CONTENT_TYPE, "text/html");
+            let response =
+                Response::builder().status(StatusCode::BAD_GATEWAY).header(header::CONTENT_TYPE, "text/html");
             response.body(Body::from("<html><body>502 Bad Gateway</body></html>")).unwrap_or_default()
         }
     }
@@ -372,7 +380,9 @@ fn said(octo: &SimOcto, came: &Came, (status, body): Said) -> Response<Body> {
     let mut response = Response::builder()
         .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         .header(header::CONTENT_TYPE, "application/json");
-    if let Some(capabilities) = came.capabilities.clone().filter(|_| octo.with_books(|b| b.switches.repeats_capabilities)) {
+    if let Some(capabilities) =
+        came.capabilities.clone().filter(|_| octo.with_books(|b| b.switches.repeats_capabilities))
+    {
         response = response.header(CAPABILITIES, capabilities);
     }
     response.body(Body::from(body.to_string())).unwrap_or_default()

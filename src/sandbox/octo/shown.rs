@@ -21,7 +21,8 @@ impl Books {
             json!({ "uuid": unit["uuid"], "resellerReference": null, "supplierReference": null, "unitId": unit["unitId"],
                 "status": unit_status, "utcRedeemedAt": redeemed, "contact": contact(&Value::Null), "ticket": ticket })
         });
-        let cancellation = booked.cancelled_at.map(|at| json!({ "refund": "FULL", "reason": null, "utcCancelledAt": utc(at) }));
+        let cancellation =
+            booked.cancelled_at.map(|at| json!({ "refund": "FULL", "reason": null, "utcCancelledAt": utc(at) }));
         json!({
             "id": format!("SUP-{short}"), "uuid": uuid, "testMode": self.switches.test_mode,
             "resellerReference": booked.reference, "supplierReference": supplier_reference(uuid),

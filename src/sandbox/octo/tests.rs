@@ -53,7 +53,9 @@ fn a_hold_is_confirmed_used_and_cancelled_as_the_standard_says() {
     assert_eq!(sold["status"], "CONFIRMED");
     assert_eq!(sold["utcExpiresAt"], Value::Null);
     assert_eq!(sold["unitItems"].as_array().expect("units").len(), 2);
-    assert!(books.made(sold["unitItems"][0]["ticket"]["deliveryOptions"][0]["deliveryValue"].as_str().expect("a code")));
+    assert!(
+        books.made(sold["unitItems"][0]["ticket"]["deliveryOptions"][0]["deliveryValue"].as_str().expect("a code"))
+    );
     let (_, cancelled) = call(&mut books, "POST", &path("/cancel"), &json!({ "reason": "no" }));
     assert_eq!((&cancelled["status"], &cancelled["cancellation"]["refund"]), (&json!("CANCELLED"), &json!("FULL")));
     assert_eq!(books.violations, Vec::<String>::new());
@@ -63,8 +65,22 @@ fn a_hold_is_confirmed_used_and_cancelled_as_the_standard_says() {
 fn every_switch_changes_what_it_says() {
     type Set = fn(&mut Books);
     let rows: [(Set, &str, &str, Value, u16, &str); 12] = [
-        (|b| b.switches.repeated_reserve = RepeatedReserve::Refused, "POST", "/bookings", Value::Null, 400, "INVALID_BOOKING_UUID"),
-        (|b| b.switches.repeated_reserve = RepeatedReserve::Error, "POST", "/bookings", Value::Null, 500, "INTERNAL_SERVER_ERROR"),
+        (
+            |b| b.switches.repeated_reserve = RepeatedReserve::Refused,
+            "POST",
+            "/bookings",
+            Value::Null,
+            400,
+            "INVALID_BOOKING_UUID",
+        ),
+        (
+            |b| b.switches.repeated_reserve = RepeatedReserve::Error,
+            "POST",
+            "/bookings",
+            Value::Null,
+            500,
+            "INTERNAL_SERVER_ERROR",
+        ),
         (|b| b.switches.unknown_booking = (404, "NOT_FOUND"), "GET", "/bookings/none", json!({}), 404, "NOT_FOUND"),
         (|b| b.key = "another".to_owned(), "GET", "/supplier", json!({}), 403, "FORBIDDEN"),
         (|b| b.switches.older_paths = true, "GET", "/supplier", json!({}), 404, "NOT_FOUND"),
@@ -136,7 +152,10 @@ fn a_reseller_that_misbehaves_is_found_out() {
             },
             "other content",
         ),
-        (|books, _| drop(call(books, "POST", &path("/confirm"), &json!({ "emailReceipt": false }))), "without a contact"),
+        (
+            |books, _| drop(call(books, "POST", &path("/confirm"), &json!({ "emailReceipt": false }))),
+            "without a contact",
+        ),
         (|books, _| drop(call(books, "POST", &path("/confirm"), &json!({ "contact": {} }))), "left the mail"),
         (
             |books, _| {

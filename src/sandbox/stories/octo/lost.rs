@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::Broken;
 use super::Script;
-use crate::sandbox::octo::{Fault, Write};
+use crate::octo::{Fault, Write};
 
 /// Plays one purchase in which this happens to the writes.
 async fn one_booking(s: &mut Script, faults: &[(Write, Fault)]) -> Result<String, Broken> {

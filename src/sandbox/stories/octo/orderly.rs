@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::super::Broken;
 use super::Script;
-use crate::sandbox::douyin::refunds::SOURCE_CONSUMER;
-use crate::sandbox::douyin::{AfterSale, RefundState};
-use crate::sandbox::octo::{Fault, Status, Write};
+use crate::douyin::refunds::SOURCE_CONSUMER;
+use crate::douyin::{AfterSale, RefundState};
+use crate::octo::{Fault, Status, Write};
 
 /// Bookings that queue up while the supplier is away.
 const QUEUED: usize = 12;
@@ -28,7 +28,10 @@ pub(super) async fn short_hold(s: &mut Script) -> Result<(), Broken> {
     let (voucher, _) = s.ticketed(1, later).await?;
     let mut all: Vec<Status> = s.at_supplier(&voucher).await?.iter().map(|booked| booked.status).collect();
     all.sort_by_key(|status| status.takes_place());
-    s.check(all == [Status::Expired, Status::Confirmed], format!("a new attempt was made of the one that ran out ({all:?})"));
+    s.check(
+        all == [Status::Expired, Status::Confirmed],
+        format!("a new attempt was made of the one that ran out ({all:?})"),
+    );
     s.sold_once(&voucher).await
 }
 

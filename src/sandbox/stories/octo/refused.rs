@@ -3,10 +3,10 @@
 use super::super::Broken;
 use super::super::script::text_at;
 use super::Script;
-use crate::sandbox::douyin::refunds::SOURCE_CONSUMER;
-use crate::sandbox::douyin::{AfterSale, RefundState};
-use crate::sandbox::octo::{Fault, Generation, Status, Switches, Write};
-use crate::sandbox::ops::OpsError;
+use crate::douyin::refunds::SOURCE_CONSUMER;
+use crate::douyin::{AfterSale, RefundState};
+use crate::octo::{Fault, Generation, Status, Switches, Write};
+use crate::ops::OpsError;
 
 /// Books at a supplier that was set like this: voucher and reservation number.
 async fn booked(s: &mut Script, set: impl FnOnce(&mut Switches)) -> Result<(String, String), Broken> {

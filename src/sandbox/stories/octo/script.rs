@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::script::{LOOK_EVERY, text_at};
 use super::super::{Broken, Supplier};
 use super::Script;
-use crate::sandbox::octo::{Booked, Generation, Status};
-use crate::sandbox::{SimDouyin, SimOcto, Stage};
+use crate::octo::{Booked, Generation, Status};
+use crate::{SimDouyin, SimOcto, Stage};
 
 impl Stage<SimDouyin> {
     /// A supplier stands beside.
@@ -66,9 +66,8 @@ impl Script {
     /// Waits until a booking at the supplier stands like this.
     pub(super) async fn supplier_is(&mut self, voucher: &str, wanted: Status) -> Result<(), Broken> {
         let id = self.booking_id(voucher).await?;
-        let look = |books: &crate::sandbox::octo::Books| {
-            books.of(&id).iter().any(|booked| booked.status == wanted).then_some(())
-        };
+        let look =
+            |books: &crate::octo::Books| books.of(&id).iter().any(|booked| booked.status == wanted).then_some(());
         let patience = self.stage.patience;
         let found = self.octo()?.until(patience, look).await;
         self.check(found.is_some(), format!("the supplier's booking is {wanted:?}"));

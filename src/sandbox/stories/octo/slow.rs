@@ -2,9 +2,9 @@
 
 use super::super::Broken;
 use super::Script;
-use crate::sandbox::douyin::refunds::SOURCE_NO_CODES;
-use crate::sandbox::douyin::{Path, RefundState};
-use crate::sandbox::octo::{Generation, Status};
+use crate::douyin::refunds::SOURCE_NO_CODES;
+use crate::douyin::{Path, RefundState};
+use crate::octo::{Generation, Status};
 
 /// Books at a supplier that asks somebody first: voucher and reservation number.
 async fn waiting(s: &mut Script) -> Result<(String, String), Broken> {
@@ -83,7 +83,7 @@ pub(super) async fn codes_later(s: &mut Script) -> Result<(), Broken> {
     s.supplier_is(&voucher, Status::Confirmed).await?;
     s.stated(90).await;
     s.nothing_shown(&reservation);
-    s.octo()?.with_books(crate::sandbox::octo::Books::deliver);
+    s.octo()?.with_books(crate::octo::Books::deliver);
     s.codes_at_douyin(&reservation).await?;
     s.sold_once(&voucher).await
 }

@@ -367,7 +367,7 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
             return end(world, ReportOutcome::GivenUp { why: "no answer".to_owned() });
         }
     }
-    if row.doubtful && !matches!(report, Report::CancelQuote) && look_first(search, world, &report) {
+    if row.doubtful && !matches!(report, Report::CancelQuote) && verify_first(search, world, &report) {
         return;
     }
     let heard = if row.done { again(world, &report) } else { hear(world, &report) };
@@ -402,7 +402,7 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
 }
 
 /// Before a call is made again the platform is asked how the order stands; `true` when the row has ended.
-fn look_first(search: &Search, world: &mut World, report: &Report) -> bool {
+fn verify_first(search: &Search, world: &mut World, report: &Report) -> bool {
     let before = world.order.clone();
     world.answered(search);
     let Some(index) = world.head(Lane::Channel) else { return true };

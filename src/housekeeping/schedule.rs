@@ -9,8 +9,8 @@ use ticketbridge_store::{LeaseToken, StoreError, Tx};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::engine::EngineError;
+use crate::housekeeping::reconcile::{Scope, reconcile};
 use crate::http::Shared;
-use crate::reconcile::{Scope, reconcile};
 
 /// How long one run may hold its lease.
 const LEASE: Millis = Millis::minutes(10);
@@ -65,7 +65,7 @@ async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
     let of = shared.clone();
     let presence = Job::new_async(PRESENCE, move |_, _| {
         let shared = of.clone();
-        Box::pin(async move { crate::instance::tell_or_log(&shared).await })
+        Box::pin(async move { crate::service::instance::tell_or_log(&shared).await })
     })?;
     scheduler.add(presence).await?;
     scheduler.start().await?;

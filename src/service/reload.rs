@@ -6,7 +6,7 @@ use ticketbridge_store::JobState;
 use crate::config::{Config, Report};
 use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::http::Shared;
-use crate::live::RefusedChange;
+use crate::service::live::RefusedChange;
 
 /// Reads the directory that the running configuration came from, and puts it into force if nothing is wrong with it. Changes that come
 /// together are made one after the other.
@@ -59,7 +59,7 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
     let version = shared.engine.live().replace(config, shared.engine.clock().now()).map_err(|error| trouble(&error))?;
     shared.worker.transport().allow(policy);
     shared.engine.store().sealer().replace(&keys);
-    crate::instance::tell_or_log(shared).await;
+    crate::service::instance::tell_or_log(shared).await;
     let now = shared.engine.running();
     // It is noted again at the next start and the next change; until then orders tell it.
     if let Err(error) = note_currencies(shared.engine.store(), &now.config).await {

@@ -21,7 +21,7 @@ use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
 

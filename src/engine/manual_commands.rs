@@ -6,7 +6,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::{Actor, Answering, Command, OrderId};
 use ticketbridge_store::{KnownAct, StoreError, Tx};
 
-use crate::engine::{Change, Engine, EngineError, places};
+use crate::engine::{Change, Engine, EngineError, capacity};
 
 /// Under which key an act runs, and what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Engine {
                     let actor = &act.actor;
                     let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent: None };
                     if let Some(order) = tx.lock_order(&act.order).await? {
-                        places::check(tx, running, &order, &act.command).await?;
+                        capacity::check(tx, running, &order, &act.command).await?;
                     }
                     let applied = change.on(tx, &act.order, &act.command, act.expected_version).await?;
                     let body = answer(&applied.order);

@@ -8,7 +8,7 @@ use ticketbridge_core::UnixMillis;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::config::Config;
-use crate::registry::{Registry, RegistryError};
+use crate::service::registry::{Registry, RegistryError};
 
 /// A configuration in force, with its partners. Work that has begun keeps the one it began with.
 pub struct Running {

@@ -6,7 +6,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Context, EncodeError};
 use ticketbridge_core::{Millis, OrderId};
 
-use crate::engine::acts::{Act, Keep};
+use crate::engine::manual_commands::{Act, Keep};
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::orders::named;

@@ -15,7 +15,7 @@ use ticketbridge_core::{ChannelId, Date, Millis, OrderId, ProductCode, TimeZone,
 use ticketbridge_store::{NewJob, OrderFilter, PageRequest, StoreError, ToldStock, Tx};
 
 use crate::engine::effects::{TELL_STOCK, channel_destination};
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
 

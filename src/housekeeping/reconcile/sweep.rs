@@ -9,7 +9,7 @@ use ticketbridge_core::{Millis, UnixMillis};
 
 use super::{Difference, Reconciliation, context, limits};
 use crate::engine::EngineError;
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 
 /// Two looks overlap by this much: the channel's clock is not ours.

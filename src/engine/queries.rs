@@ -10,8 +10,8 @@ use ticketbridge_store::Tx;
 
 use crate::engine::routing::note_price;
 use crate::engine::{Engine, EngineError, counts, credit};
-use crate::live::Running;
-use crate::registry::RegisteredChannel;
+use crate::service::live::Running;
+use crate::service::registry::RegisteredChannel;
 
 /// Dates that one calendar answer holds at most (`protocols/douyin.md` 16).
 const CALENDAR_DAYS_MAX: i64 = 60;

@@ -11,7 +11,7 @@ use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Job, JobEnd, Tx};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 use crate::worker::channel_call::Exchange;
 use crate::worker::settle::Attempt;
@@ -64,7 +64,7 @@ fn has_moved(before: &Order, now: &Order) -> bool {
 
 impl Worker {
     /// Asks the channel, takes over what it says, and tells whether the call is still to be made.
-    pub(crate) async fn look_first(
+    pub(crate) async fn verify_first(
         &self,
         job: &Job,
         report: &Report,

@@ -7,7 +7,7 @@ use ticketbridge_store::Tx;
 
 use crate::engine::routing::counted;
 use crate::engine::{Applied, Change, EngineError};
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 
 /// What came too early is carried out now, in the order in which it came (H1).
 pub(crate) async fn apply_remembered(

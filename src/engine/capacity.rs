@@ -12,7 +12,7 @@ use ticketbridge_core::{Command, Rejection, Why};
 use ticketbridge_store::Tx;
 
 use crate::engine::{EngineError, counts};
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// Refuses to accept a booking that would not fit.
 ///

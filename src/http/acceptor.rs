@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::http::seats::{Phase, Room, Seat, Seats};
+use crate::http::connection_limits::{Phase, Room, Seat, Seats};
 
 /// Time for a request's head, from its first byte; for the first one from the connection.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
