@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
-use ticketbridge_core::command::Command;
-use ticketbridge_core::event::Actor;
+use ticketbridge_core::message::{Actor, Command};
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::{BackendEvent, RawRequest, Verified};
 use ticketbridge_core::quoted::{Guests, Quoted};

@@ -4,9 +4,9 @@
 //! those, whoever waits for a decision holds nothing that another could not have: a place is there when it fits together with
 //! everything else.
 
-use ticketbridge_core::effect::StockKey;
-use ticketbridge_core::mirror::{Mirror, Proposal};
+use ticketbridge_core::message::StockKey;
 use ticketbridge_core::next_step::SOLD_OUT;
+use ticketbridge_core::order::channel_state::{Mirror, Proposal};
 use ticketbridge_core::order::{BookingState, Order};
 use ticketbridge_core::{Command, Rejection, Why};
 use ticketbridge_store::Tx;

@@ -2,9 +2,8 @@
 
 use ticketbridge_core::Date;
 use ticketbridge_core::ProductCode;
-use ticketbridge_core::command::{Counts, RequestBooking, Sale};
 use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::message::{Counts, RequestBooking, Sale, StockKey};
 use ticketbridge_core::personal::{Person, Personal};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::rules::guests::guests_of;

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use ticketbridge_core::command::{Command, RecordRefund, RecordRejection};
+use ticketbridge_core::message::{Command, RecordRefund, RecordRejection};
 use ticketbridge_core::personal::{REMOTE_CIPHER_PREFIX, in_clear};
 use ticketbridge_core::port::{Envelope, Message};
 use ticketbridge_store::Sealer;

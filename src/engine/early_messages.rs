@@ -1,6 +1,6 @@
 //! Messages that came before their order: kept, and carried out once it is there (H1).
 
-use ticketbridge_core::command::Command;
+use ticketbridge_core::message::Command;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::{Answering, ExternalId};
 use ticketbridge_store::Tx;

@@ -1,7 +1,6 @@
 //! Questions that change nothing: may this be sold, how does this order stand, what can be visited.
 
-use ticketbridge_core::command::{Counts, ProductRef, RequestBooking};
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::message::{Counts, ProductRef, RequestBooking, StockKey};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, CalendarDay, Query, SaleQuestion};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};

@@ -1,8 +1,9 @@
 //! What a message does: the order that it makes, the booking that it asks for, the fact that it tells; and what its sender is answered.
 
-use ticketbridge_core::command::{Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, WhenUnknown};
 use ticketbridge_core::decide::dates_demanded;
-use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::message::{
+    Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, Snapshot, WhenUnknown,
+};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::quoted::{Guests, Quoted};

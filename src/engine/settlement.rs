@@ -5,8 +5,8 @@
 //! detail number of the channel's (KA-02), or for the order where there is none: what was written before is corrected by the
 //! difference, so that the lines of an order always add up to these roundings.
 
-use ticketbridge_core::money::PaymentMode;
 use ticketbridge_core::order::Order;
+use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_store::{LineKind, SettleTerms, StatementLine, StoreError, Tx};
 
 use crate::config::BASIS_POINTS;

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::command::{Command, PlaceOrder};
-use ticketbridge_core::event::{Actor, ActorKind};
-use ticketbridge_core::mirror::{Snapshot, Stage};
+use ticketbridge_core::message::{Actor, ActorKind, Command, PlaceOrder, Snapshot};
 use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
+use ticketbridge_core::order::channel_state::Stage;
 use ticketbridge_core::product::RuleSnapshot;
 use ticketbridge_core::{Answering, Rejection, Why};
 use ticketbridge_store::{Job, JobEnd, Tx};

@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use ticketbridge_core::effect::{Effect, StockKey};
 use ticketbridge_core::limits::BOOKING_DAYS_AHEAD_MAX;
+use ticketbridge_core::message::{Effect, StockKey};
 use ticketbridge_core::port::{CallResult, Context};
 use ticketbridge_core::product::{BackendTerms, BookingProduct, StockFrom, Ticketing};
 use ticketbridge_core::{ChannelId, Date, Millis, OrderId, ProductCode, TimeZone, UnixMillis};

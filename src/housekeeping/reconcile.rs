@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use governor::{Quota, RateLimiter};
 use serde::Serialize;
-use ticketbridge_core::command::{Command, RecordRefund, RefundScope, ReportOutcome, TicketFacts};
 use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
-use ticketbridge_core::effect::{Report, TicketOp};
-use ticketbridge_core::event::{Actor, ActorKind};
-use ticketbridge_core::mirror::{Mirror, Snapshot};
+use ticketbridge_core::message::{
+    Actor, ActorKind, Command, RecordRefund, RefundScope, Report, ReportOutcome, Snapshot, TicketFacts, TicketOp,
+};
+use ticketbridge_core::order::channel_state::Mirror;
 use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
 use ticketbridge_core::port::{BackendStep, Call, CallResult, ChannelView, Context};
 use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};

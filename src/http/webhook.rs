@@ -8,8 +8,7 @@ use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
-use ticketbridge_core::command::Command;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command};
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
     Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, Query, RawRequest,

@@ -1,8 +1,6 @@
 //! One call to a channel: a report, made from the order as it is now.
 
-use ticketbridge_core::command::{Command, ReportOutcome};
-use ticketbridge_core::effect::Report;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Report, ReportOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::retry::Next;

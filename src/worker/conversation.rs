@@ -1,9 +1,7 @@
 //! An operation that takes several calls: led from the first question to its end, each call on the record, the delivery ours all the while.
 
 use ticketbridge_core::Millis;
-use ticketbridge_core::command::{Command, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};

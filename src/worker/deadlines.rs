@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::command::Command;
-use ticketbridge_core::event::Actor;
+use ticketbridge_core::message::{Actor, Command};
 use ticketbridge_core::{Answering, Moment};
 use ticketbridge_store::{ClaimedDeadline, Tx};
 

@@ -1,12 +1,10 @@
 //! A look at how an order stands with its channel, before something is said again or where the channel counts no changes
 //! (`protocols/korea.md` 6.7): what was carried out already is not asked for twice, and what has changed meanwhile is decided anew.
 
-use ticketbridge_core::command::{Command, ReportOutcome};
-use ticketbridge_core::effect::Report;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Report, ReportOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Checked, Context, EncodeError, HttpResponse};
-use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::still_needed::is_wanted;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Job, JobEnd, Tx};
 

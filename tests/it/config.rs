@@ -9,7 +9,7 @@ use ticketbridge::config::check::{report_in, report_on};
 use ticketbridge::config::{Config, Environment, Role};
 use ticketbridge::http::caller::Caller;
 use ticketbridge::service::registry::Registry;
-use ticketbridge_core::command::ProductRef;
+use ticketbridge_core::message::ProductRef;
 use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 
 /// One planted mistake: what is changed in the example, and what the check must then say.

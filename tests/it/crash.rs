@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use ticketbridge::app;
 use ticketbridge::config::{Config, Environment};
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{Order, OrderState, TicketingState};
 use ticketbridge_sandbox::backend::ReservationState as AtBackend;
 use ticketbridge_sandbox::douyin::api::path;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::message::Snapshot;
 use ticketbridge_core::port::{CallResult, Changes};
 use ticketbridge_core::{Millis, UnixMillis};
 

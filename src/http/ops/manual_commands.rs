@@ -1,7 +1,6 @@
 //! What ops do with an order. Each act is one command to the core, which alone decides whether the state allows it.
 
-use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
-use ticketbridge_core::effect::Report;
+use ticketbridge_core::message::{Command, Redeem, RedeemedBy, Report};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Context, EncodeError};
 use ticketbridge_core::{Millis, OrderId};

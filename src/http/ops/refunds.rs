@@ -1,7 +1,7 @@
 //! Refund cases: what waits for a person, and the decision.
 
 use http::StatusCode;
-use ticketbridge_core::command::Command;
+use ticketbridge_core::message::Command;
 use ticketbridge_core::{ChannelId, RefundCaseId};
 use ticketbridge_store::RefundFilter;
 

@@ -1,7 +1,7 @@
 //! Guests' data in clear, for a reason that goes into the order's history first.
 
 use serde_json::{Value, json};
-use ticketbridge_core::command::Command;
+use ticketbridge_core::message::Command;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::personal::in_clear;
 

@@ -254,7 +254,7 @@ pub(crate) static CALLS: &[Call] = &[
 mod tests {
     use super::*;
     use serde::de::DeserializeOwned;
-    use ticketbridge_core::money::PaymentState;
+    use ticketbridge_core::order::money::PaymentState;
     use ticketbridge_core::order::{BookingState, OrderState, RefundState, TicketingState};
     use ticketbridge_store::{DeadlineState, InboxVerdict, JobState};
 

@@ -3,7 +3,7 @@
 use crate::engine::attention::command_for;
 use serde::Serialize;
 use serde_json::{Value, json};
-use ticketbridge_core::mirror::Mirror;
+use ticketbridge_core::order::channel_state::Mirror;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::product::{Currency, Ticketing};

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use ticketbridge::housekeeping::reconcile::{Scope, reconcile};
 use ticketbridge_core::Millis;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState};
 
 use crate::support::TestBridge;

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::effect::Report;
-use crate::mirror::{LinkState, Mirror, Stage};
+use crate::message::Report;
+use crate::order::channel_state::{LinkState, Mirror, Stage};
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
-use crate::wanted::is_asked_for;
+use crate::still_needed::is_asked_for;
 
 /// The flags that stand for such reports.
 pub(crate) const UNHEARD: [AttentionKind; 2] = [AttentionKind::ReportRefused, AttentionKind::ToDoByHand];

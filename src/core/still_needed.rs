@@ -1,9 +1,9 @@
 //! Whether an effect that was decided earlier is still wanted when its turn comes. A row that is not is closed without a call.
 
 use crate::decide::quote_holds;
-use crate::effect::{Effect, Report, TicketOp};
-use crate::mirror::{LinkState, Proposal};
-use crate::money::EntryStatus;
+use crate::message::{Effect, Report, TicketOp};
+use crate::order::channel_state::{LinkState, Proposal};
+use crate::order::money::EntryStatus;
 use crate::order::{BookingState, Order, OrderState, RefundState, TicketingState};
 
 /// Whether `effect` still serves `order` as it is now.

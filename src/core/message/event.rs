@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{ParkReason, PlaceOrder, RefundScope};
-use crate::effect::{DeadlineKind, Report};
 use crate::id::{BookingId, OrderId, RefundCaseId};
-use crate::mirror::{Mirror, PaymentLink, Proposal};
-use crate::money::LedgerEntry;
+use crate::message::{DeadlineKind, ParkReason, PlaceOrder, RefundScope, Report};
+use crate::order::channel_state::{Mirror, PaymentLink, Proposal};
+use crate::order::money::LedgerEntry;
 use crate::order::{AttentionKind, Booking, CancelReason, RefundCase, Ticket, TicketRequest};
 use crate::personal::Person;
 use crate::time::{Date, UnixMillis};
@@ -308,7 +307,7 @@ pub enum Event {
         /// The picture, and what is kept beside it.
         mirror: Box<Mirror>,
         /// The sale as it is now.
-        sale: Box<crate::command::Sale>,
+        sale: Box<crate::message::Sale>,
         /// First and last day on which it admits.
         dates: (Option<Date>, Option<Date>),
     },
