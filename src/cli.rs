@@ -6,6 +6,7 @@ mod init;
 pub mod keys;
 mod manager;
 pub mod ops;
+mod record;
 mod sandbox;
 mod serve;
 pub mod verify;
@@ -81,6 +82,11 @@ enum Command {
         #[arg(long)]
         ready: bool,
     },
+    /// What was recorded, for trying another version or configuration on it
+    #[command(subcommand)]
+    Record(record::Record),
+    /// Play a recording to this version and this configuration, and name everything that comes out otherwise. Nothing leaves this machine
+    Replay(record::ReplayArguments),
     /// Check a captured request step by step: which application, which string was signed, where it differs
     Verify {
         #[command(flatten)]
@@ -136,6 +142,8 @@ pub fn run(arguments: Cli) -> ExitCode {
             let question = if ready { healthcheck::Question::Ready } else { healthcheck::Question::Alive };
             in_runtime(healthcheck::healthcheck(config, question))
         }
+        Command::Record(command) => in_runtime(record::record(command)),
+        Command::Replay(arguments) => in_runtime(record::play(arguments)),
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
         Command::Ops(command) => in_runtime(ops::run(command)),
     }

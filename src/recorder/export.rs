@@ -126,10 +126,7 @@ async fn read(store: &Store, time: (UnixMillis, UnixMillis)) -> Result<Vec<(Unix
     }
 }
 
-async fn orders_of(
-    store: &Store,
-    pieces: &[(UnixMillis, Piece)],
-) -> Result<BTreeMap<OrderId, Order>, StoreError> {
+async fn orders_of(store: &Store, pieces: &[(UnixMillis, Piece)]) -> Result<BTreeMap<OrderId, Order>, StoreError> {
     let named: BTreeSet<&OrderId> = pieces
         .iter()
         .filter_map(|(_, piece)| match piece {

@@ -41,6 +41,11 @@ impl Recorded {
     pub fn from(&self) -> UnixMillis {
         UnixMillis(self.time.0)
     }
+    /// How many messages came in, and how many calls went out.
+    pub fn counts(&self) -> (usize, usize) {
+        let count = |is: fn(&Piece) -> bool| self.pieces.iter().filter(|(_, piece)| is(piece)).count();
+        (count(|piece| matches!(piece, Piece::In(_))), count(|piece| matches!(piece, Piece::Out(_))))
+    }
     /// Its end.
     pub fn to(&self) -> UnixMillis {
         UnixMillis(self.time.1)

@@ -185,12 +185,19 @@ impl Comparison {
                 None => difference.clone(),
             };
             let is_expected = expected.covers(&root) || expected.covers(&difference);
-            if is_expected { wanted += 1 } else { unexplained += 1 }
+            if is_expected {
+                wanted += 1
+            } else {
+                unexplained += 1
+            }
             let root = if is_expected || expected.covers(&root) == is_expected { root } else { difference.clone() };
             let (cause, orders) = causes.entry(root.cause()).or_insert_with(|| {
                 let Difference { what, place, change, .. } = root.clone();
                 let sequence = Vec::new();
-                (Cause { what, place, change, expected: is_expected, differences: 0, orders: 0, sequence }, BTreeSet::new())
+                (
+                    Cause { what, place, change, expected: is_expected, differences: 0, orders: 0, sequence },
+                    BTreeSet::new(),
+                )
             });
             cause.differences += 1;
             orders.extend(difference.order.clone());

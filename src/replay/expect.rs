@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn a_rule_needs_a_reason_and_nothing_unknown() {
         assert!(Expected::read("[[expected]]\nwhat = \"answer\"\nreason = \"r\"\n").is_ok());
-        for bad in ["[[expected]]\nwhat = \"answer\"\n", "[[expected]]\nwhat = \"x\"\nreason = \"r\"\n", "other = 1\n"] {
+        for bad in ["[[expected]]\nwhat = \"answer\"\n", "[[expected]]\nwhat = \"x\"\nreason = \"r\"\n", "other = 1\n"]
+        {
             assert!(Expected::read(bad).is_err(), "{bad}");
         }
     }

@@ -195,6 +195,11 @@ impl TestBridge {
         self.directory.path().join("config")
     }
 
+    /// Keeps the files while the bridge itself is stopped.
+    pub(crate) fn keep_files(&self) -> Arc<TempDir> {
+        self.directory.clone()
+    }
+
     /// Replaces one file of the configuration; nothing notices before a reload.
     pub(crate) fn write_config(&self, name: &str, text: &str) {
         write_file(&self.config_directory().join(name), text);
@@ -369,7 +374,7 @@ impl TestBridge {
     }
 }
 
-fn environment() -> Environment {
+pub(crate) fn environment() -> Environment {
     Environment::only([
         ("TICKETBRIDGE_DATA_KEY", "VGhpcyBpcyBhIGtleSBmb3IgdGVzdHMsIDMyIGJ5dGU="),
         ("DOUYIN_SECRET", CLIENT_SECRET),
