@@ -192,6 +192,7 @@ pub(super) fn without_guests(value: &mut Value) {
 
 /// A text without long numbers and digests.
 pub(super) fn steady(text: &str) -> String {
+    let text = without_times(text);
     let mut kept = String::with_capacity(text.len());
     let mut run = String::new();
     let close = |run: &mut String, kept: &mut String| {
@@ -208,6 +209,40 @@ pub(super) fn steady(text: &str) -> String {
         }
     }
     close(&mut run, &mut kept);
+    kept
+}
+
+/// A text without instants: a few milliseconds make another one of each.
+fn without_times(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let is_instant = |at: usize| {
+        let shape = b"dddd-dd-ddTdd:dd";
+        bytes.get(at..at + shape.len()).is_some_and(|part| {
+            part.iter().zip(shape).all(|(byte, wanted)| match wanted {
+                b'd' => byte.is_ascii_digit(),
+                other => byte == other,
+            })
+        })
+    };
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(found) = rest.find('T') {
+        let from = text.len() - rest.len() + found;
+        match from.checked_sub(10).filter(|begin| is_instant(*begin) && found >= 10) {
+            Some(_) => {
+                kept.push_str(&rest[..found - 10]);
+                kept.push('@');
+                let after = &rest[found + 1..];
+                let end =
+                    after.find(|c: char| !matches!(c, '0'..='9' | ':' | '.' | '+' | '-' | 'Z')).unwrap_or(after.len());
+                rest = &after[end..];
+            }
+            None => {
+                kept.push_str(&rest[..=found]);
+                rest = &rest[found + 1..];
+            }
+        }
+    }
+    kept.push_str(rest);
     kept
 }
 
@@ -262,6 +297,13 @@ mod tests {
             clock.advance(Millis(after));
             assert_eq!(said(&bound, &look).as_deref(), Some(sees), "{after}");
         }
+    }
+
+    #[test]
+    fn an_instant_is_left_out_and_what_looks_like_one_is_not() {
+        assert_eq!(steady("by 2026-11-21T10:10:00.250+08:00, please"), "by @, please");
+        assert_eq!(steady("T 2026-11-21 T 2026-11-21T10:1"), "T 2026-11-21 T 2026-11-21T10:1");
+        assert_eq!(steady("到2026-11-21T10:10:00Z为止"), "到@为止");
     }
 
     #[test]

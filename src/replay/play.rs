@@ -36,6 +36,8 @@ const ANSWER_MARGIN: Millis = Millis(400);
 const WAIT_STEP: Millis = Millis(250);
 /// Such steps at most: longer than any call may take.
 const WAIT_STEPS_MAX: u32 = 80;
+/// Looks in a row that find nothing to do before an answer that came in time then is taken to wait for its time now.
+const IDLE_LOOKS: u32 = 500;
 /// Bytes of an answer at most.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -243,14 +245,15 @@ impl Play {
         // Tickets that came too late for the answer then come too late for it now.
         let too_late = waits.is_some_and(|budget| came.took >= Millis(budget.0 - ANSWER_MARGIN.0));
         let work = async {
-            let mut steps = 0;
+            let (mut steps, mut idle) = (0, 0);
             while waits.is_some() && !answered.load(Ordering::Acquire) && steps < WAIT_STEPS_MAX {
                 if !too_late {
                     self.bridge.worker().drain().await?;
                 }
                 tokio::task::yield_now().await;
                 // It waits for its time to pass.
-                if self.clock.sleepers() > 0 && (too_late || self.is_idle().await?) {
+                idle = if self.clock.sleepers() > 0 && (too_late || self.is_idle().await?) { idle + 1 } else { 0 };
+                if idle > if too_late { 0 } else { IDLE_LOOKS } {
                     self.clock.advance(WAIT_STEP);
                     steps += 1;
                 }

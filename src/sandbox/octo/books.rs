@@ -459,7 +459,8 @@ fn supplier() -> Value {
 }
 
 fn capabilities() -> Value {
-    ["octo/webhooks", "octo/notifications"]
+    // Vendors document `octo/notifications` as well; the published contract has no such id.
+    ["octo/webhooks"]
         .into_iter()
         .map(|id| {
             let none: [&str; 0] = [];

@@ -51,12 +51,6 @@ impl SlotOf {
     fn opening_hours(&self) -> Value {
         if self.is_whole_day() { json!([{ "from": "00:00", "to": "23:59" }]) } else { json!([]) }
     }
-
-    /// The slot as it stands inside a booking.
-    pub(super) fn booked(&self) -> Value {
-        json!({ "id": self.id(), "localDateTimeStart": self.start(), "localDateTimeEnd": self.end(),
-            "allDay": self.is_whole_day(), "openingHours": self.opening_hours() })
-    }
 }
 
 impl Books {
@@ -126,15 +120,18 @@ impl Books {
             .map_or(1, |units| units.iter().filter_map(|unit| unit["quantity"].as_u64()).sum::<u64>());
         let times = self.times_of(product).unwrap_or_else(|| vec!["00:00"]);
         let slots = dates.into_iter().flat_map(|date| times.iter().map(move |time| SlotOf { product, date, time }));
-        let shown = slots.map(|slot| {
-            let room = self.room(&slot);
-            let fits = u64::try_from(room).unwrap_or(0) >= wanted.max(1);
-            json!({ "id": slot.id(), "localDateTimeStart": slot.start(), "localDateTimeEnd": slot.end(), "allDay": slot.is_whole_day(),
+        let shown = slots.map(|slot| self.shown_slot(&slot, wanted.max(1)));
+        (200, shown.collect())
+    }
+
+    /// A slot as it is answered, and as it stands inside a booking; `wanted` is the party that asks.
+    pub(super) fn shown_slot(&self, slot: &SlotOf, wanted: u64) -> Value {
+        let room = self.room(slot);
+        let fits = u64::try_from(room).unwrap_or(0) >= wanted;
+        json!({ "id": slot.id(), "localDateTimeStart": slot.start(), "localDateTimeEnd": slot.end(), "allDay": slot.is_whole_day(),
                 "available": fits, "status": if fits { "AVAILABLE" } else { "SOLD_OUT" }, "vacancies": room,
                 "capacity": self.switches.capacity, "maxUnits": null, "utcCutoffAt": format!("{}T15:59:00Z", slot.date),
                 "openingHours": slot.opening_hours() })
-        });
-        (200, shown.collect())
     }
 
     /// The same, day by day.

@@ -32,7 +32,7 @@ impl Books {
             "productId": booked.product, "optionId": OPTION,
             "cancellable": self.switches.cancellable && booked.status.can_be_cancelled(), "cancellation": cancellation,
             "freesale": false, "availabilityId": booked.slot.as_ref().map(|slot| slot.id()),
-            "availability": booked.slot.as_ref().map(|slot| slot.booked()),
+            "availability": booked.slot.as_ref().map(|slot| self.shown_slot(slot, 1)),
             "contact": contact(&booked.contact), "notes": null, "deliveryMethods": ["TICKET"], "voucher": null,
             "unitItems": units.collect::<Vec<_>>(),
         })

@@ -10,6 +10,7 @@ mod orders;
 mod rotation;
 mod schema;
 mod selling;
+mod tape;
 mod transactions;
 mod upkeep;
 

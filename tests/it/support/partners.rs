@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use ticketbridge::transport::{CallLimits, Transport, TransportError};
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
-use ticketbridge_sandbox::octo::Books;
 use ticketbridge_sandbox::octo::{Asked, Books};
 use tokio::sync::Notify;
 

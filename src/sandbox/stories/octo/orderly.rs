@@ -48,7 +48,7 @@ pub(super) async fn cancelled_twice(s: &mut Script) -> Result<(), Broken> {
         books.switches.released_reads = Status::Expired;
         books.switches.loses_units = 1;
     });
-    let voucher = s.buy(1).await?;
+    let voucher = s.buy(2).await?;
     s.reserve(&voucher, later).await?;
     s.failed(&voucher, "units").await?;
     s.supplier_is(&voucher, Status::Expired).await?;
