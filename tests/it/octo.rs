@@ -490,7 +490,11 @@ async fn killed_at(bridge: TestBridge, part: &str, before: bool, work: impl Asyn
             match &held {
                 // It has been carried out, and its answer is on its way.
                 Some(held) => held.arrived().await,
-                None => until(|| !bridge.partners.sent(part).is_empty()).await,
+                None => {
+                    while bridge.partners.sent(part).is_empty() {
+                        tokio::task::yield_now().await;
+                    }
+                }
             }
         };
         tokio::select! {
