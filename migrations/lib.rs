@@ -17,6 +17,7 @@ mod orders;
 mod statements;
 mod stock;
 mod table;
+mod tape;
 mod upkeep;
 
 use alter::{AlterTable, Alteration};
@@ -54,6 +55,7 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0027_credit_currency", &credit::CREDIT_CURRENCY),
     ("m0028_order_end", &orders::ORDER_END),
     ("m0029_erasure_wish", &guest_data::ERASURE_WISH),
+    ("m0031_tape", &tape::TAPE),
 ];
 
 /// What tables got later, in order.

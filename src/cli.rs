@@ -9,6 +9,7 @@ pub mod keys;
 mod manager;
 mod migrate;
 pub mod ops;
+mod record;
 mod sandbox;
 mod serve;
 pub mod verify;
@@ -115,6 +116,11 @@ enum Command {
         #[arg(long)]
         ready: bool,
     },
+    /// What was recorded, for trying another version or configuration on it
+    #[command(subcommand)]
+    Record(record::Record),
+    /// Play a recording to this version and this configuration, and name everything that comes out otherwise. Nothing leaves this machine
+    Replay(record::ReplayArguments),
     /// Check a captured request step by step: which application, which string was signed, where it differs
     Verify {
         #[command(flatten)]
@@ -174,6 +180,8 @@ pub fn run(arguments: Cli) -> ExitCode {
             let question = if ready { healthcheck::Question::Ready } else { healthcheck::Question::Alive };
             in_runtime(healthcheck::healthcheck(config, question))
         }
+        Command::Record(command) => in_runtime(record::record(command)),
+        Command::Replay(arguments) => in_runtime(record::play(arguments)),
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
         Command::Ops(command) => in_runtime(ops::run(command)),
     }

@@ -7,6 +7,7 @@ mod channel_call;
 mod conversation;
 mod deadlines;
 mod decrypt;
+pub mod hold;
 pub mod lanes;
 mod read_back;
 mod rounds;

@@ -327,6 +327,7 @@ impl Mapper<'_> {
             channel_booking_id: ExternalId(order_id.clone()),
             quantity: sale.quantity,
             visit_date,
+            visit_time: None,
             visitors,
             contact: Some(sale.buyer.clone()),
             requested_at: placed_at,

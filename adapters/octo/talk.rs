@@ -15,7 +15,7 @@ use ticketbridge_core::time::{Millis, UnixMillis};
 use super::answer::{self, Heard};
 use super::map::{self, Standing};
 use super::wire::{AvailabilityIn, BookingIn, ProductIn};
-use super::{Octo, OnDeadline, RepeatReserve, calls, ids};
+use super::{HoldAt, Octo, OnDeadline, RepeatReserve, calls, ids};
 
 /// Attempts to book that may end before a person has to look.
 pub(super) const ATTEMPTS_MAX: u32 = 5;
@@ -31,6 +31,8 @@ const HOLD_MARGIN: Millis = Millis::seconds(60);
 pub(super) enum Goal {
     /// Tickets are to be made.
     Issue,
+    /// A place is to be held, and nothing more.
+    Hold,
     /// How do they stand?
     Look,
     /// Nothing may be left that admits.
@@ -97,8 +99,13 @@ impl<'a> Talk<'a> {
         goal: Goal,
         resumed: bool,
     ) -> Self {
-        // Nothing of a first attempt can be there. Should it be after all, the supplier refuses the uuid, and it is looked up.
-        let ask = if goal == Goal::Issue && !resumed { Ask::Product } else { Ask::Find };
+        // Nothing of a first attempt can be there, unless a place was held for it. Should it be after all, the supplier refuses the uuid, and
+        // it is looked up.
+        let ask = match goal {
+            Goal::Hold => Ask::Product,
+            Goal::Issue if !resumed && octo.hold_at == HoldAt::Ticketing => Ask::Product,
+            Goal::Issue | Goal::Look | Goal::Void | Goal::Release(_) => Ask::Find,
+        };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, end) = (None, None, None, None);
         let is_astray = false;
@@ -163,12 +170,12 @@ impl<'a> Talk<'a> {
         match map::standing(&found) {
             Standing::Over => self.over(),
             Standing::Rejected => match self.goal.clone() {
-                Goal::Issue | Goal::Look => self.refused("rejected: the supplier refused the booking"),
+                Goal::Issue | Goal::Hold | Goal::Look => self.refused("rejected: the supplier refused the booking"),
                 Goal::Void => self.done(TicketFacts::Cancelled),
                 Goal::Release(facts) => self.done(facts),
             },
             Standing::Redeemed(at) => match self.goal {
-                Goal::Issue | Goal::Look => self.done(TicketFacts::Redeemed { at }),
+                Goal::Issue | Goal::Hold | Goal::Look => self.done(TicketFacts::Redeemed { at }),
                 Goal::Void | Goal::Release(_) => {
                     self.done(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
                 }
@@ -182,6 +189,7 @@ impl<'a> Talk<'a> {
     fn lives(&mut self, found: &BookingIn, cx: &Context<'_>) {
         match self.goal {
             Goal::Issue => self.go_on(found, cx),
+            Goal::Hold => self.pending(cx),
             Goal::Look => self.tell(found, cx),
             Goal::Void | Goal::Release(_) => self.cancel_or_tell(found),
         }
@@ -265,13 +273,13 @@ impl<'a> Talk<'a> {
     fn over(&mut self) {
         match self.goal.clone() {
             Goal::Release(facts) => return self.done(facts),
-            Goal::Issue if self.attempt >= ATTEMPTS_MAX => {
+            Goal::Issue | Goal::Hold if self.attempt >= ATTEMPTS_MAX => {
                 return self.refused(format!("{ATTEMPTS_MAX} holds have ended without tickets"));
             }
-            Goal::Issue | Goal::Look | Goal::Void if self.attempt >= ATTEMPTS_MAX => {
+            Goal::Look | Goal::Void if self.attempt >= ATTEMPTS_MAX => {
                 return self.done(TicketFacts::Cancelled);
             }
-            Goal::Issue | Goal::Look | Goal::Void => {}
+            Goal::Issue | Goal::Hold | Goal::Look | Goal::Void => {}
         }
         self.attempt += 1;
         self.sent = Sent { calls: self.sent.calls, ..Sent::default() };
@@ -282,7 +290,7 @@ impl<'a> Talk<'a> {
     /// There is nothing of this uuid.
     fn absent(&mut self) {
         match (&self.goal, self.ask) {
-            (Goal::Issue, Ask::AfterReserve) => {
+            (Goal::Issue | Goal::Hold, Ask::AfterReserve) => {
                 let may_repeat = self.octo.repeat_reserve == RepeatReserve::ReadFirst && self.sent.reserve < WRITES_MAX;
                 if may_repeat {
                     // A first request that comes late is the same booking: it has the same uuid.
@@ -291,8 +299,8 @@ impl<'a> Talk<'a> {
                     self.unknown("the reservation got no answer, and the supplier does not know it");
                 }
             }
-            (Goal::Issue, Ask::AfterConfirm) => self.unknown("the supplier no longer knows what it held"),
-            (Goal::Issue, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
+            (Goal::Issue | Goal::Hold, Ask::AfterConfirm) => self.unknown("the supplier no longer knows what it held"),
+            (Goal::Issue | Goal::Hold, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
             (Goal::Release(facts), _) => {
                 let facts = facts.clone();
                 self.done(facts);
@@ -304,7 +312,7 @@ impl<'a> Talk<'a> {
 
     /// Why a booking under our uuid is not the one that was asked for.
     fn unusable(&self, found: &BookingIn) -> Option<TicketFacts> {
-        if !matches!(self.goal, Goal::Issue) || map::standing(found).is_over() {
+        if !matches!(self.goal, Goal::Issue | Goal::Hold) || map::standing(found).is_over() {
             return None;
         }
         let units = found.unit_items.as_ref().map(Vec::len);
@@ -422,13 +430,16 @@ impl<'a> Talk<'a> {
             Heard::Absent(why) | Heard::Misconfigured(why) => return self.refused(format!("configuration: {why}")),
             other => return self.not_carried_out(other),
         };
-        match map::choose(&slots, &self.terms.slot) {
+        match map::choose(&slots, &self.terms.slot, self.booking.visit_time.as_deref()) {
             map::Chosen::One(id) => {
                 self.availability = Some(id);
                 self.ask = Ask::Reserve;
             }
             map::Chosen::Full => self.refused("no_capacity: the supplier has no room on this date"),
             map::Chosen::NoneAt => self.refused("no_capacity: the supplier offers nothing at this date and time"),
+            map::Chosen::Untold => {
+                self.refused("configuration: `slot` is the channel's, and it told no time of the visit")
+            }
             map::Chosen::Several => {
                 self.refused("configuration: the supplier offers several times on this date; name one as `slot`");
             }

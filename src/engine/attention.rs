@@ -14,7 +14,14 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         AttentionKind::CancelRefused => {
             format!("refunds approve {case} --without-backend, or refunds reject {case} --reason TEXT")
         }
-        AttentionKind::NotTicketed | AttentionKind::TicketingFailed | AttentionKind::TicketingOverdue => {
+        AttentionKind::NotTicketed
+        | AttentionKind::TicketingFailed
+        | AttentionKind::NoCapacity
+        | AttentionKind::Rejected
+        | AttentionKind::TestMode
+        | AttentionKind::QuantityDiffers
+        | AttentionKind::UnknownStatus
+        | AttentionKind::TicketingOverdue => {
             format!("tickets issue {id} CODE, or orders cancel {id} --reason TEXT")
         }
         AttentionKind::ReviewOverdue => format!("orders reconcile --channel {}", order.channel),

@@ -54,6 +54,7 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("seaql_migrations", Growth::WithConfiguration),
     ("statement_line", Growth::WithOrders),
     ("stock", Growth::WithConfiguration),
+    ("tape", Growth::Purged),
 ];
 
 impl Tx {

@@ -384,6 +384,16 @@ impl Tx {
         self.execute(&sql, values![now.0, now.0, now.0, now.0, order.as_str(), destination, now.0]).await
     }
 
+    /// Makes everything that an order waits to do at one destination due at once, looks among it; how much that is.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn wake(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
+        let sql = "UPDATE job SET ready_ms = CASE WHEN ready_ms IS NULL THEN NULL ELSE ? END, due_ms = ? \
+                   WHERE order_id = ? AND destination = ? AND state = 'pending' AND lease_until_ms = 0 AND due_ms > ?";
+        self.execute(sql, values![now.0, now.0, order.as_str(), destination, now.0]).await
+    }
+
     /// Takes out a delivery that is pending or dead. One that is being tried loses its lease.
     ///
     /// # Errors

@@ -40,6 +40,7 @@ mod secrets;
 mod state;
 mod statements;
 mod stock;
+mod tape;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 #[cfg(test)]
@@ -73,4 +74,5 @@ pub use rotation::{Resealed, SealedColumn};
 pub use seal::Sealer;
 pub use statements::{LineKind, SettleTerms, StatementLine};
 pub use stock::ToldStock;
+pub use tape::TapePiece;
 pub use tx::Tx;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use ticketbridge_core::message::{Actor, Command};
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
@@ -175,8 +176,9 @@ impl Worker {
             max: delivery.backoff.max,
             jitter: delivery.backoff.jitter,
         };
-        let nonce = self.engine.ids().nonce();
-        let random = u32::from_be_bytes([nonce[12], nonce[13], nonce[14], nonce[15]]);
+        // Spread over the deliveries, and the same for one of them whenever it is asked: a day that is played again waits as long.
+        let digest = Sha256::digest(format!("{}|{}", job.id, job.attempts));
+        let random = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
         next_attempt(&policy, job.attempts, after, self.engine.clock().now(), random, None)
     }
 }

@@ -12,6 +12,7 @@ use ticketbridge_core::port::{CallResult, Context, HttpResponse, WatchPlan};
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
+use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::EngineError;
 use crate::engine::effects::backend_destination;
@@ -237,6 +238,22 @@ impl Worker {
         Hinted::Followed
     }
 
+    /// What waits for its time to ask this back-end about the order asks now.
+    async fn wake_up(&self, order: &Order, backend: &ticketbridge_core::BackendId) -> Result<(), EngineError> {
+        let (now, id, destination) = (self.engine.clock().now(), order.id.clone(), backend_destination(backend));
+        let woken: Result<u64, StoreError> = self
+            .engine
+            .store()
+            .write("wake", move |tx: &Tx| {
+                let (id, destination) = (id.clone(), destination.clone());
+                Box::pin(async move { tx.wake(&id, &destination, now).await })
+            })
+            .await;
+        woken?;
+        self.engine.work().notify_one();
+        Ok(())
+    }
+
     async fn read_hinted(&self, backend: &RegisteredBackend, about: &str) -> Result<(), EngineError> {
         let now = self.engine.clock().now();
         let nonce = self.engine.ids().nonce();
@@ -270,6 +287,8 @@ impl Worker {
             Ticketing::CodePool { .. } | Ticketing::None => false,
         };
         match order.booking_by_id(&booking_id).filter(|_| is_its) {
+            // A delivery is at work on it, or waits to look: two at once would be two calls in flight for one booking.
+            Some(booking) if is_worked_on(booking) => self.wake_up(&order, &backend.id).await,
             Some(booking) => self.look_at(backend, &order, booking, Some((call.url, response))).await,
             None => Ok(()),
         }
@@ -280,6 +299,20 @@ impl Worker {
 fn not_followed(backend: &RegisteredBackend, why: &str) {
     metrics::counter!("ticketbridge_hints_in_vain_total", "backend" => backend.id.to_string()).increment(1);
     tracing::warn!(backend = %backend.id, "a hint was followed, and the back-end's answer is about no booking of ours: {why}");
+}
+
+/// Whether tickets are being made, or made void, by a delivery.
+fn is_worked_on(booking: &Booking) -> bool {
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Cancelling => {
+            true
+        }
+        TicketingState::NotNeeded
+        | TicketingState::Issued
+        | TicketingState::Failed
+        | TicketingState::Cancelled
+        | TicketingState::CancelRefused => false,
+    }
 }
 
 /// Whether a booking is to be asked about now. Dates are those of the channel.

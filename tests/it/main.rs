@@ -80,6 +80,8 @@ mod refunds;
 #[cfg(test)]
 mod repeats;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod second_generation;

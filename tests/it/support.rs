@@ -213,6 +213,11 @@ impl TestBridge {
         self.directory.path().join("config")
     }
 
+    /// Keeps the files while the bridge itself is stopped.
+    pub(crate) fn keep_files(&self) -> Arc<TempDir> {
+        self.directory.clone()
+    }
+
     /// Replaces one file of the configuration; nothing notices before a reload.
     pub(crate) fn write_config(&self, name: &str, text: &str) {
         write_file(&self.config_directory().join(name), text);

@@ -65,6 +65,8 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         inbound,
         body: Bytes::from(body),
         traceparent: None,
+        moment: request.shared.engine.moment(),
+        refusal: None,
     };
     let done = request.shared.engine.replay(&row.id, incoming).await?;
     let sentence = match (done.verdict, done.changed) {

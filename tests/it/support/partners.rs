@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use ticketbridge::transport::{CallLimits, Transport, TransportError};
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
-use ticketbridge_sandbox::octo::Books;
+use ticketbridge_sandbox::octo::{Asked, Books};
 use tokio::sync::Notify;
 
 /// Marks a call that never ends.
@@ -39,6 +39,8 @@ pub(crate) enum Outcome {
     Hangs,
     /// An answer that nobody can read.
     Garbage(u16),
+    /// Carried out, and the answer ends after so many bytes, as if it were whole.
+    Cut(usize),
 }
 
 /// What `gate` holds.
@@ -239,6 +241,12 @@ impl Partners {
                 carry_out(&mut state, call, &body, &newest);
                 Err(TransportError::Interrupted { why: "connection reset".to_owned() })
             }
+            Some(Outcome::Cut(length)) => {
+                let newest = state.tokens.newest();
+                let mut whole = carry_out(&mut state, call, &body, &newest);
+                whole.body.truncate(length.min(whole.body.len().saturating_sub(1)));
+                Ok(whole)
+            }
             None => {
                 if call.url.contains("/oauth/stable_client_token/") {
                     return Ok(state.tokens.stable_answer());
@@ -263,7 +271,10 @@ fn carry_out(state: &mut State, call: &Call, body: &Value, token: &str) -> HttpR
     {
         let key = call.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = key.and_then(|value| value.strip_prefix("Bearer "));
-        let (status, said) = books.call(call.method.as_str(), path, key, body, *now);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let has_capabilities = call.headers.contains_key("octo-capabilities");
+        let asked = Asked { method: call.method.as_str(), path, query, key, has_capabilities, body };
+        let (status, said) = books.call(&asked, *now, false);
         return response(status, &said);
     }
     let gate = &mut state.gate;
