@@ -1,5 +1,6 @@
 //! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
+mod accounts;
 mod check;
 mod healthcheck;
 mod init;
@@ -68,6 +69,9 @@ enum Command {
         #[arg(long)]
         korea: bool,
     },
+    /// People: the first administrator, and help for those who cannot sign in
+    #[command(subcommand)]
+    Accounts(accounts::Accounts),
     /// Change the key that encrypts guests' data
     #[command(subcommand)]
     Keys(Keys),
@@ -130,6 +134,7 @@ pub fn run(arguments: Cli) -> ExitCode {
             let channels = if korea { demo::directory::Channels::WithKorea } else { demo::directory::Channels::Douyin };
             init::init(&directory, channels)
         }
+        Command::Accounts(command) => in_runtime(accounts::accounts(command)),
         Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
         Command::Migrate(config) => in_runtime(serve::migrate(config)),
         Command::Healthcheck { config, ready } => {

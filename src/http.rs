@@ -19,12 +19,15 @@ pub mod works;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::doors::Doors;
+use crate::accounts::signing_in::Accounts;
 use crate::engine::Engine;
 use crate::http::caller::Caller;
 use crate::http::rate::{Arrival, Callers, Suspicion};
@@ -37,6 +40,10 @@ use crate::worker::Worker;
 pub struct Shared {
     /// The engine.
     pub engine: Engine,
+    /// People who sign in.
+    pub accounts: Accounts,
+    /// From where partners may call.
+    pub doors: Arc<ArcSwap<Doors>>,
     /// The worker: its lanes and tokens, and the way out.
     pub worker: Worker,
     /// Cancelled when the service begins to stop: nothing new is taken then.

@@ -1,5 +1,6 @@
 //! ticketbridge: between the places where tickets are sold and the systems that issue them.
 
+pub mod accounts;
 pub mod app;
 pub mod availability;
 pub mod call_log;

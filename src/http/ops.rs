@@ -2,9 +2,10 @@
 //! described, so that none of the three can drift from the others.
 
 mod acts;
-mod auth;
+mod audit;
+pub(crate) mod auth;
 mod body;
-mod call;
+pub(crate) mod call;
 mod codes;
 mod config;
 mod credit;
@@ -15,16 +16,20 @@ mod inbox;
 mod once;
 mod openapi;
 mod orders;
+mod organisation;
 mod partners;
+mod people;
 mod query;
 mod reconciliation;
 mod refunds;
 mod reveal;
+mod session;
 mod statements;
 mod table;
 mod view;
 
 use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,6 +41,9 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 
+use crate::accounts::scope::Reach;
+use crate::accounts::signing_in::From as Comes;
+use crate::accounts::{self, Holder};
 use crate::engine::EngineError;
 use crate::engine::acts::{Keep, Once, is_receipt};
 use crate::http::ops::body::Given;
@@ -47,7 +55,9 @@ use crate::http::{Shared, health, incoming_body};
 use crate::live::Running;
 
 pub(crate) use codes::from_csv as codes_of_csv;
+pub(crate) use people::link as invitation_link;
 pub(crate) use table::ATTENTION_KINDS;
+pub(crate) use view::common_zone;
 
 /// The words of filters, for the command line.
 pub(crate) mod words {
@@ -77,6 +87,7 @@ pub fn routes() -> Router<Shared> {
         let filter = match call.verb {
             Verb::Get => MethodFilter::GET,
             Verb::Post => MethodFilter::POST,
+            Verb::Delete => MethodFilter::DELETE,
         };
         let serve = move |State(shared): State<Shared>,
                           ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -102,11 +113,13 @@ async fn serve(
     let clock = shared.engine.clock().clone();
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
-    let (holder, response) = match auth::holder(&running, &shared.callers, caller, &parts.headers, started) {
+    let (holder, response) = match auth::holder(&shared, &running, call, caller, &parts.headers, started).await {
         Err(refusal) => (String::new(), *refusal),
         Ok(holder) => {
-            let name = holder.name.clone();
-            let gate = Gate { call, shared, running, holder, path, parts };
+            let name = holder.key();
+            let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+            let from = Comes { caller, agent: agent.to_owned() };
+            let gate = Gate { call, shared, running, holder, from, path, parts };
             (name, gate.answer(body).await)
         }
     };
@@ -125,7 +138,8 @@ struct Gate {
     call: &'static Call,
     shared: Shared,
     running: std::sync::Arc<Running>,
-    holder: crate::config::OpsToken,
+    holder: Holder,
+    from: Comes,
     path: Vec<(String, String)>,
     parts: Parts,
 }
@@ -154,7 +168,7 @@ impl Gate {
 
     /// What can be said without the database; and the body.
     async fn read(&self, body: axum::body::Body) -> Result<(Asked, Bytes), Problem> {
-        auth::allow(self.call, &self.holder)?;
+        auth::allow(self.call, &self.holder, &self.running, self.shared.engine.clock().now())?;
         let query = Asked::read(self.parts.uri.query().unwrap_or(""), self.call.query)?;
         if let Some(problem) = incoming_body::encoded(&self.parts.headers) {
             return Err(problem);
@@ -167,7 +181,7 @@ impl Gate {
         let (once, outcome) = match self.check(query.clone(), raw.clone()).await {
             Err(problem) => return problem.into_response(),
             Ok(Checked::Again(response)) => return *response,
-            Ok(Checked::Go(call, request)) => (request.once.clone(), (call.run)(*request).await),
+            Ok(Checked::Go(call, request)) => (request.once.clone(), run(call, *request).await),
         };
         if !matches!(outcome, Err(Failure::Overtaken)) {
             return conclude(&shared, once, outcome).await;
@@ -178,16 +192,17 @@ impl Gate {
             Ok(Checked::Again(response)) => *response,
             Ok(Checked::Go(call, request)) => {
                 let once = request.once.clone();
-                conclude(&shared, once, (call.run)(*request).await).await
+                conclude(&shared, once, run(call, *request).await).await
             }
         }
     }
 
     /// Everything else that can be said before the act.
     async fn check(self, query: Asked, raw: Bytes) -> Result<Checked, Problem> {
-        let Self { call, shared, running, holder, path, parts } = self;
+        let Self { call, shared, running, holder, from, path, parts } = self;
         let once = match call.verb {
-            Verb::Get => None,
+            Verb::Get | Verb::Delete => None,
+            Verb::Post if !call.who.is_somebody() => None,
             Verb::Post => once::of(&parts.headers, &holder, "POST", parts.uri.path(), &raw)?,
         };
         let (mut once, mut turn) = (once, Turn::First);
@@ -206,7 +221,9 @@ impl Gate {
             Body::Codes if is_csv => Given::default(),
             Body::Codes => Given::version_of(&raw)?,
         };
-        let request = Request { shared, running, holder, path, query, given, raw, is_csv, wants_csv, once, turn };
+        let reach = Reach::of(&holder.scope, &running.config);
+        let about = Arc::default();
+        let request = Request { shared, running, holder, reach, from, about, path, query, given, raw, is_csv, wants_csv, once, turn };
         Ok(Checked::Go(call, Box::new(request)))
     }
 }
@@ -224,7 +241,7 @@ fn unfinished(call: &Call, limit: Duration, why: Unfinished) -> Response {
         (Unfinished::TooLate, Verb::Get) => {
             format!("the database has not answered within {} s; try again", limit.as_secs())
         }
-        (Unfinished::TooLate, Verb::Post) => format!(
+        (Unfinished::TooLate, Verb::Post | Verb::Delete) => format!(
             "this has not ended within {} s and goes on by itself: look before you repeat it, or repeat it with the same Idempotency-Key",
             limit.as_secs()
         ),
@@ -257,8 +274,8 @@ async fn read_body(call: &Call, body: axum::body::Body) -> Result<Bytes, Problem
 
 /// Turns an outcome into an answer; under a key the answer is kept first, if it was not kept with the act itself.
 async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Response {
-    let (status, kind, body, keep) = match outcome {
-        Ok(said) => (said.status, said.kind, said.body, said.keep),
+    let (status, kind, body, keep, cookie) = match outcome {
+        Ok(said) => (said.status, said.kind, said.body, said.keep, said.cookie),
         Err(Failure::Overtaken) => return overtaken(shared, once).await,
         Err(Failure::Problem(problem)) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -266,7 +283,11 @@ async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Resp
             if status.is_server_error() {
                 return problem.into_response();
             }
-            (status, JSON, serde_json::to_vec(&problem).unwrap_or_default(), Some(Keep::Answer))
+            // What is to be waited for is said in a header, too.
+            if problem.retry_after.is_some() && once.is_none() {
+                return problem.into_response();
+            }
+            (status, JSON, serde_json::to_vec(&problem).unwrap_or_default(), Some(Keep::Answer), None)
         }
     };
     if let (Some(once), Some(keep)) = (&once, keep) {
@@ -276,7 +297,30 @@ async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Resp
             Err(error) => return Problem::from(error).into_response(),
         }
     }
-    once::answer(status, kind, body)
+    let mut response = once::answer(status, kind, body);
+    if let Some(cookie) = cookie.and_then(|cookie| session::header(&cookie, &shared.engine.running().config)) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Carries a call out, and writes down that somebody did so: what cannot be written down is not answered.
+async fn run(call: &'static Call, request: Request) -> Outcome {
+    let (engine, about) = (request.shared.engine.clone(), request.about.clone());
+    let (actor, scope, reason) = (request.holder.key(), request.holder.scope.clone(), request.given.text("reason"));
+    let is_first = request.turn == Turn::First;
+    let said = (call.run)(request).await?;
+    if let Some(act) = call.act().filter(|_| is_first) {
+        let mut about = std::mem::take(&mut *about.lock().unwrap_or_else(PoisonError::into_inner));
+        if about.order.is_none() && about.scope.is_none() {
+            about.scope = Some(scope);
+        }
+        if let (Some(reason), serde_json::Value::Null) = (reason, &about.detail) {
+            about.detail = serde_json::json!({ "reason": reason });
+        }
+        accounts::note(&engine, &actor, &act, about).await?;
+    }
+    Ok(said)
 }
 
 /// Two requests with one key: the other one has acted, and its answer is the answer.
