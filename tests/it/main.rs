@@ -1,6 +1,8 @@
 //! The integration tests, in one program.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
@@ -52,6 +54,8 @@ mod ops;
 #[cfg(test)]
 mod ops_cli;
 #[cfg(test)]
+mod organisation;
+#[cfg(test)]
 mod parsers;
 #[cfg(test)]
 mod privacy;
@@ -71,6 +75,8 @@ mod refunds;
 mod repeats;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod scopes;
 #[cfg(test)]
 mod second_generation;
 #[cfg(test)]

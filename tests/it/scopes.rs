@@ -1,0 +1,1 @@
+//! Scopes: what one tenant is answered tells nothing of another.
