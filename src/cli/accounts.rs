@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock, SystemIds};
 use crate::config::Role;
 use crate::engine::Engine;
 use crate::http::ops::invitation_link;
-use crate::live::Live;
+use crate::service::live::Live;
 
 /// `accounts …`.
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,6 @@
 //! The ops interface, `/ops/v1` (`contract.md` 6 and 8). [`table`](self) lists every call; from the list they are routed, checked and
 //! described, so that none of the three can drift from the others.
 
-mod acts;
 mod audit;
 pub(crate) mod auth;
 mod body;
@@ -13,6 +12,7 @@ mod deadlines;
 mod deliveries;
 mod guests;
 mod inbox;
+mod manual_commands;
 mod once;
 mod openapi;
 mod orders;
@@ -45,14 +45,14 @@ use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{self, Holder};
 use crate::engine::EngineError;
-use crate::engine::acts::{Keep, Once, is_receipt};
+use crate::engine::manual_commands::{Keep, Once, is_receipt};
 use crate::http::ops::body::Given;
 use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Turn, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
-use crate::live::Running;
+use crate::service::live::Running;
 
 pub(crate) use codes::from_csv as codes_of_csv;
 pub(crate) use people::link as invitation_link;

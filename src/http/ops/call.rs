@@ -5,19 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind};
 
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{About, Holder, Refused};
 use crate::config::Role;
 use crate::engine::EngineError;
-use crate::engine::acts::{Keep, Once};
+use crate::engine::manual_commands::{Keep, Once};
 use crate::http::Shared;
 use crate::http::ops::body::Given;
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// A call.
 pub(crate) struct Call {

@@ -7,7 +7,7 @@ use crate::config::{Finding, Severity};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::view::common_zone;
 use crate::http::problem::Problem;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// `GET config`.
 pub(crate) async fn show(request: Request) -> Outcome {
@@ -48,7 +48,7 @@ fn problems(findings: &[Finding]) -> Value {
 pub(crate) async fn reload(request: Request) -> Outcome {
     everything_only(&request)?;
     check_version(&request)?;
-    match crate::reload::reload(&request.shared).await {
+    match crate::service::reload::reload(&request.shared).await {
         Ok(_) => show(request).await,
         Err(report) => {
             let sentence = "the changed configuration has problems; the running one stays in force";

@@ -4,12 +4,12 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::{ChannelId, TimeZone, UnixMillis};
 
+use crate::housekeeping::reconcile::{Reconciliation, Scope, reconcile};
 use crate::http::ops::body::refused;
-use crate::http::ops::config::everything_only;
 use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::config::everything_only;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
-use crate::reconcile::{Reconciliation, Scope, reconcile};
 
 /// A report tells of everybody's orders at once; who sees a part of them compares that part himself.
 fn shown(report: &Reconciliation, zone: TimeZone) -> Value {

@@ -10,7 +10,7 @@ use ticketbridge_store::Tx;
 use crate::accounts::scope::Access;
 use crate::config::ChannelConfig;
 use crate::engine::EngineError;
-use crate::engine::acts::keep;
+use crate::engine::manual_commands::keep;
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
