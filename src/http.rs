@@ -8,7 +8,7 @@ pub mod caller;
 pub mod connection_limits;
 pub mod health;
 pub mod hints;
-mod incoming_body;
+pub(crate) mod incoming_body;
 mod nesting;
 pub mod ops;
 pub mod problem;
@@ -99,6 +99,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/backends/{backend}/events", post(backend_events::receive))
         .route("/backends/{backend}/hints/{secret}", post(hints::receive))
         .merge(ops::routes())
+        .merge(crate::console::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     let routes = match shared.engine.running().config.metrics.listen {

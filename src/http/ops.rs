@@ -13,6 +13,7 @@ mod deliveries;
 mod guests;
 mod inbox;
 mod manual_commands;
+mod next_steps;
 mod once;
 mod openapi;
 mod orders;
@@ -130,6 +131,84 @@ async fn serve(
         tracing::info!(call = call.path, status, by = %holder, duration_ms = took.as_millis() as u64, "ops call answered");
     }
     response
+}
+
+/// What a call answers to somebody inside this process.
+pub(crate) struct Inside {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The body; `null` when it is no JSON.
+    pub(crate) body: serde_json::Value,
+    /// The cookie of the session, if it changes.
+    pub(crate) cookie: Option<http::HeaderValue>,
+}
+
+/// Makes a call of the interface from inside, as `holder`: the console's pages are built of its answers, so that nobody sees or does there
+/// what he could not see or do here. `target` is path and query below the interface.
+pub(crate) async fn inside(
+    shared: &Shared,
+    holder: &Holder,
+    from: &Comes,
+    method: http::Method,
+    target: &str,
+    body: Option<&serde_json::Value>,
+) -> Inside {
+    let nothing = |problem: Problem| Inside {
+        status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        body: serde_json::to_value(&problem).unwrap_or_default(),
+        cookie: None,
+    };
+    let not_found = || nothing(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
+    let Ok(request) = http::Request::builder().method(method).uri(format!("{PREFIX}{target}")).body(()) else {
+        return not_found();
+    };
+    let (parts, ()) = request.into_parts();
+    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let found = table::CALLS.iter().find_map(|call| {
+        let is_same_verb = parts.method.as_str().eq_ignore_ascii_case(call.verb.word());
+        Some((call, matched(call.path, path).filter(|_| is_same_verb)?))
+    });
+    let Some((call, path)) = found else { return not_found() };
+    let running = shared.engine.running();
+    let gate = Gate { call, shared: shared.clone(), running, holder: holder.clone(), from: from.clone(), path, parts };
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let response = gate.answer(axum::body::Body::from(body)).await;
+    let (head, body) = response.into_parts();
+    // Our own answer: it is as long as it is.
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    Inside {
+        status: head.status,
+        body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        cookie: head.headers.get(header::SET_COOKIE).cloned(),
+    }
+}
+
+/// The values in a path that is one of a template's.
+fn matched(template: &str, path: &str) -> Option<Vec<(String, String)>> {
+    let (mut wanted, mut given, mut values) = (template.split('/'), path.split('/'), Vec::new());
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(values),
+            (Some(step), Some(value)) => match step.strip_prefix('{').and_then(|step| step.strip_suffix('}')) {
+                Some(name) => {
+                    let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+                    values.push((name.to_owned(), value));
+                }
+                None if step == value => {}
+                None => return None,
+            },
+            (Some(_), None) | (None, Some(_)) => return None,
+        }
+    }
+}
+
+/// The fields that the body of a call may have: what a form may send.
+pub(crate) fn fields_of(path: &str) -> &'static [call::Field] {
+    let found = table::CALLS.iter().find(|call| call.verb == Verb::Post && matched(call.path, path).is_some());
+    match found.map(|call| &call.body) {
+        Some(Body::Fields(fields)) => fields,
+        Some(Body::None | Body::Codes) | None => &[],
+    }
 }
 
 /// A request whose sender is known.

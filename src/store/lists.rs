@@ -218,6 +218,8 @@ pub struct DeadlineFilter {
     pub due_before: Option<UnixMillis>,
     /// In which state.
     pub state: Option<DeadlineState>,
+    /// Of which order.
+    pub order: Option<OrderId>,
     /// Whose.
     pub within: Within,
 }
@@ -412,6 +414,7 @@ impl Store {
         if let Some(before) = filter.due_before {
             wanted.and("due_ms < ?", values![before.0]);
         }
+        wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
         filter.within.order(&mut wanted);
         let listing = Listing {
             table: "deadline",

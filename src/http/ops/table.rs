@@ -2,7 +2,7 @@
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
 use crate::http::ops::{
-    audit, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, openapi, orders, organisation,
+    audit, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi, orders, organisation,
     partners, people, reconciliation, refunds, reveal, session, statements,
 };
 
@@ -166,6 +166,8 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::Page("event"), orders::events),
     call!(Get "/orders/{id}/calls", "Every message in and out for it, masked, newest first.", Readers, PAGE, Body::None,
         Answer::Page("call"), orders::calls),
+    call!(Get "/orders/{id}/next-steps", "What happens if nobody does anything, and what may be done, with what it would do.", Readers, &[],
+        Body::None, Answer::One("next_steps"), next_steps::show),
     call!(Post "/orders/{id}/confirm", "Accept the booking that waits for a manager.", Operators, &[], NOTHING,
         Answer::One("order"), manual_commands::confirm),
     call!(Post "/orders/{id}/decline", "Decline it; the reason is written for the guest.", Operators, &[], A_REASON,
@@ -219,6 +221,7 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/deadlines", "Deadlines that count or have passed, the nearest first.", Readers, &[
         Param { name: "due_before", kind: ParamKind::Time, about: "Due before this time." },
         word("state", DEADLINE_STATES, "In this state."),
+        text("order", "Of this order, by our id."),
         LIMIT, CURSOR,
     ], Body::None, Answer::Page("deadline"), deadlines::list),
     call!(Get "/inbox", "Messages received, newest first.", Operators, &[
