@@ -38,9 +38,10 @@ pub fn code_at(secret: &[u8], now: UnixMillis) -> Option<String> {
 /// Ten recovery codes of random bits: `xxxx-xxxx-xxxx`, without letters that are taken for digits.
 pub fn recovery_codes(mut random: impl FnMut() -> [u8; 16]) -> Vec<String> {
     const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
-    let letter = |byte: u8| char::from(LETTERS[usize::from(byte) % LETTERS.len()]);
     let one = |bytes: [u8; 16]| {
-        let text: Vec<char> = bytes.iter().take(12).map(|byte| letter(*byte)).collect();
+        let bits = u128::from_be_bytes(bytes);
+        let letter = |place: u32| char::from(LETTERS[usize::try_from(bits >> (5 * place) & 31).unwrap_or(0)]);
+        let text: Vec<char> = (0..12).rev().map(letter).collect();
         text.chunks(4).map(|part| part.iter().collect::<String>()).collect::<Vec<_>>().join("-")
     };
     (0..RECOVERY_CODES).map(|_| one(random())).collect()
@@ -83,10 +84,10 @@ mod tests {
 
     #[test]
     fn recovery_codes_are_ten_and_read_as_people_write_them() {
-        let mut next = 0_u8;
+        let mut next = 0_u32;
         let codes = recovery_codes(|| {
             next += 1;
-            [next.wrapping_mul(37); 16]
+            u128::from(next).to_be_bytes()
         });
         assert_eq!(codes.iter().collect::<std::collections::BTreeSet<_>>().len(), RECOVERY_CODES);
         let first = &codes[0];

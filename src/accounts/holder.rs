@@ -108,7 +108,12 @@ impl Holder {
     pub fn fresh(&self, second_factor: SecondFactor, now: UnixMillis) -> Result<(), Refused> {
         self.passed(second_factor)?;
         match &self.via {
-            Via::Session(Signed { factor_at: Some(at), .. }) if now - *at > FRESH_FOR => Err(Refused::FreshFactorRequired),
+            // Who has none, where none is needed, has nothing to pass again.
+            Via::Session(Signed { factor_at: Some(at), has_factor, .. })
+                if now - *at > FRESH_FOR && (*has_factor || second_factor == SecondFactor::Required) =>
+            {
+                Err(Refused::FreshFactorRequired)
+            }
             Via::Session(_) | Via::Token | Via::Nobody => Ok(()),
         }
     }

@@ -174,6 +174,12 @@ async fn respond(visit: &Visit) -> Result<Said, Stop> {
     // What is there for those who have not signed in.
     match (is_get, steps.as_slice()) {
         (true, ["assets", "console.css"]) => return Ok(Said::Style),
+        (true, ["enter", token]) => {
+            if let Some(begun) = visit.shared.accounts.take_link(token) {
+                let running = visit.shared.engine.running();
+                return Ok(Said::Go(PREFIX.to_owned(), ops::session_cookie(begun.token, &running.config)));
+            }
+        }
         (true, ["sign-in"]) => return Ok(pages::sign_in::show(visit)),
         (false, ["sign-in"]) => return pages::sign_in::sign_in(visit).await,
         (true, ["sign-up"]) => return Ok(pages::sign_up::show(visit)),

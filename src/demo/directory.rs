@@ -40,7 +40,7 @@ pub(super) struct Addresses {
 }
 
 /// What the demo changes: everything else is the example as it stands.
-fn changes(at: &Addresses) -> [(&'static str, String); 11] {
+fn changes(at: &Addresses) -> [(&'static str, String); 12] {
     let Addresses { douyin, kakao, market, agency, backend } = at;
     [
         ("\"127.0.0.1:8080\"", "\"127.0.0.1:0\"".to_owned()),
@@ -52,6 +52,8 @@ fn changes(at: &Addresses) -> [(&'static str, String); 11] {
         ("\"https://kakao.example\"", format!("\"{kakao}\"")),
         ("\"https://marketplace.example\"", format!("\"{market}\"")),
         ("\"https://erp.example\"", format!("\"{agency}\"")),
+        // Who follows the link of the demonstration has no authenticator.
+        ("[log]", "[console]\nsecond_factor = \"optional\"\n\n[log]".to_owned()),
         // Ten minutes pass in ten seconds.
         ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
         ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),

@@ -133,6 +133,11 @@ async fn serve(
     response
 }
 
+/// The cookie of a session that was begun inside this process.
+pub(crate) fn session_cookie(token: String, config: &crate::config::Config) -> Option<http::HeaderValue> {
+    session::header(&call::Cookie::Set(token), config)
+}
+
 /// What a call answers to somebody inside this process.
 pub(crate) struct Inside {
     /// The status.

@@ -17,6 +17,8 @@ mod cli;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
+mod console;
+#[cfg(test)]
 mod cost;
 #[cfg(test)]
 mod crash;
