@@ -41,8 +41,10 @@ async fn an_applicant_waits_for_an_administrator_of_his_agency() {
     assert_eq!(sign_up(&bridge, "lee@north.example", "T-9").await.expect(422).json()["field"], "agency_code");
     let why = sign_in(&bridge, "kim@north.example", PASSWORD).await.problem(403, "account_not_active");
     assert!(why.contains("approved"), "{why}");
-    let south = Person::joins(&bridge, "boss@south.example", Role::Admin, Scope::Agency("south".into())).await;
-    let north = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
+    let mut south = Person::joins(&bridge, "boss@south.example", Role::Admin, Scope::Agency("south".into())).await;
+    let mut north = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
+    south.passes_factor(&bridge).await;
+    north.passes_factor(&bridge).await;
     let waiting = north.get(&bridge, "accounts?state=pending_approval").await.expect(200).json();
     let id = waiting["items"][0]["id"].as_str().expect("an account").to_owned();
     assert_eq!(waiting["items"].as_array().map(Vec::len), Some(1));

@@ -2,7 +2,6 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{ChannelId, ExternalId, Order, OrderId};
 use ticketbridge_store::{CallFilter, Needing, OrderFilter, Page};
@@ -87,7 +86,7 @@ pub(crate) async fn one(request: Request) -> Outcome {
     }
     let about = About { order: Some((order.id.clone(), order.channel.clone())), ..About::default() };
     accounts::note(&request.shared.engine, &request.holder.key(), "looked_in_clear", about).await?;
-    Ok(Said::in_clear(&in_clear(|| view::order(&request.running, &order))))
+    Ok(Said::in_clear(&view::order_in_clear(&request.running, &order)))
 }
 
 /// `GET orders/{id}/events`: newest first, as every list. The cursor is the number of the last event seen.
