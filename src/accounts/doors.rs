@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use ticketbridge_core::{Millis, UnixMillis};
-use ticketbridge_store::{DoorRow, Store, StoreError, Tx};
+use ticketbridge_store::{DoorRow, NewAudit, Store, StoreError, Tx};
 
+use crate::accounts::About;
 use crate::config::{Config, Organisation};
 use crate::engine::Engine;
 use crate::http::caller::Caller;
@@ -121,14 +122,25 @@ pub async fn apply(engine: &Engine, organisation: &Organisation) -> Result<Arc<D
     const STARTED: &str = "doors";
     let store = engine.store();
     let at_once = !store.is_done_once(STARTED).await?;
-    let (work, now) = (Arc::new(organisation.clone()), engine.clock().now());
+    let now = engine.clock().now();
+    let emergencies = organisation.addresses.iter().filter(|entry| entry.emergency);
+    // Written with the change that they are about, if it comes to one.
+    let entries = emergencies.map(|entry| (entry.connection.clone(), audit(engine, &entry.connection))).collect::<Vec<_>>();
+    let work = Arc::new((organisation.clone(), entries));
     let rows: Vec<DoorRow> = store
         .write("apply_doors", move |tx: &Tx| {
-            let organisation = work.clone();
+            let work = work.clone();
             Box::pin(async move {
+                let (organisation, entries) = &*work;
                 let known = tx.lock_doors().await?;
-                for changed in changes(&known, &organisation, at_once, now) {
-                    tx.put_door(&changed).await?;
+                let changed = changes(&known, organisation, at_once, now);
+                for door in &changed {
+                    tx.put_door(door).await?;
+                }
+                for (connection, entry) in entries {
+                    if changed.iter().any(|door| door.connection == *connection) {
+                        tx.add_audit(entry).await?;
+                    }
                 }
                 if at_once {
                     tx.note_done_once(STARTED, now).await?;
@@ -138,6 +150,21 @@ pub async fn apply(engine: &Engine, organisation: &Organisation) -> Result<Arc<D
         })
         .await?;
     Ok(Arc::new(Doors::of_rows(&rows)))
+}
+
+/// That the addresses of a connection changed at once.
+fn audit(engine: &Engine, connection: &str) -> NewAudit {
+    let running = engine.running();
+    let channel = running.config.channels.iter().find(|channel| channel.id.as_str() == connection);
+    NewAudit {
+        channel: channel.map(|channel| channel.id.clone()),
+        ..super::entry(
+            engine,
+            "configuration",
+            "addresses_changed_in_emergency",
+            About { detail: serde_json::json!({ "connection": connection }), ..About::default() },
+        )
+    }
 }
 
 /// A settle unit that is closed although lines of it are not settled, and how many.

@@ -56,6 +56,9 @@ async fn a_changed_list_of_addresses_takes_effect_after_its_time_and_survives_a_
     bridge.write_config("partners/all.toml", &addresses("\"198.51.100.0/24\"", "5m", "emergency = true"));
     bridge.post("config/reload", &json!({})).await.expect(200);
     assert_eq!(called(&bridge).await, (403, Value::Null));
+    let audit = bridge.get("audit").await.expect(200).json();
+    let acts = audit["items"].as_array().expect("entries").iter().map(|it| it["act"].clone()).collect::<Vec<_>>();
+    assert!(acts.contains(&json!("addresses_changed_in_emergency")), "{acts:?}");
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Try> {
     let redeem = Redeem { booking: None, at: now, by: RedeemedBy::Person };
     let mut tries = vec![
         on_order("confirm", Command::ConfirmBooking),
-        on_order("decline", Command::DeclineBooking { reason: reason() }),
+        on_order("decline", Command::RejectBooking { reason: reason() }),
         on_order("tickets", Command::SupplyTickets { tickets: vec![ticket] }),
         on_order("redeem", Command::Redeem(redeem)),
         on_order("no-show", Command::MarkNoShow { at: now }),
