@@ -32,8 +32,8 @@ pub use organisation::Organisation;
 pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Settings};
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
-    Backoff, CALL_TIMEOUT_MAX, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, LaneLimits,
-    Console, Log, LogFormat, Metrics, OpsToken, Privacy, Retention, Role, SecondFactor, Server,
+    Backoff, CALL_TIMEOUT_MAX, Console, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE,
+    LaneLimits, Log, LogFormat, Metrics, OpsToken, Privacy, Retention, Role, SecondFactor, Server,
 };
 
 use cross::{Named, Names, Sold};

@@ -155,7 +155,10 @@ async fn where_next(cast: &Cast, afterwards: Afterwards, out: &mut (impl Write +
         Afterwards::Stay => {
             let (token, url) = (&cast.ops_token, cast.bridge.url());
             match cast.bridge.shared().accounts.demonstration_link().await {
-                Ok(link) => writeln!(out, "  {url}/console/enter/{link}\n                                the console, signed in; the link works once")?,
+                Ok(link) => writeln!(
+                    out,
+                    "  {url}/console/enter/{link}\n                                the console, signed in; the link works once"
+                )?,
                 Err(error) => writeln!(out, "  the console cannot be opened: {error}")?,
             }
             writeln!(out, "  curl -H 'Authorization: Bearer {token}' {url}/ops/v1/orders")?;

@@ -125,7 +125,8 @@ pub async fn apply(engine: &Engine, organisation: &Organisation) -> Result<Arc<D
     let now = engine.clock().now();
     let emergencies = organisation.addresses.iter().filter(|entry| entry.emergency);
     // Written with the change that they are about, if it comes to one.
-    let entries = emergencies.map(|entry| (entry.connection.clone(), audit(engine, &entry.connection))).collect::<Vec<_>>();
+    let entries =
+        emergencies.map(|entry| (entry.connection.clone(), audit(engine, &entry.connection))).collect::<Vec<_>>();
     let work = Arc::new((organisation.clone(), entries));
     let rows: Vec<DoorRow> = store
         .write("apply_doors", move |tx: &Tx| {
@@ -216,11 +217,13 @@ fn changes(known: &[DoorRow], organisation: &Organisation, at_once: bool, now: U
         }
     }
     for row in known {
-        let is_named = organisation.addresses_of(&row.connection).any(|(network, _)| network.to_string() == row.network);
+        let is_named =
+            organisation.addresses_of(&row.connection).any(|(network, _)| network.to_string() == row.network);
         if is_named {
             continue;
         }
-        let emergency = organisation.addresses.iter().any(|entry| entry.connection == row.connection && entry.emergency);
+        let emergency =
+            organisation.addresses.iter().any(|entry| entry.connection == row.connection && entry.emergency);
         let closes_at = match row.closes_at {
             Some(at) if emergency => at.min(now),
             Some(at) => at,
@@ -302,7 +305,11 @@ mod tests {
         let steps: &[(&[&str], Millis, bool, UnixMillis)] =
             &[(&[], FIVE, false, NOW), (&["192.0.2.0/24"], FIVE, false, later), (&[], FIVE, false, end)];
         let rows = after(steps);
-        assert_eq!(admit(&rows, "203.0.113.1", end), Admitted::No(None), "an entry that is gone keeps its last propagation");
+        assert_eq!(
+            admit(&rows, "203.0.113.1", end),
+            Admitted::No(None),
+            "an entry that is gone keeps its last propagation"
+        );
         assert_eq!(admit(&rows, "203.0.113.1", end + FIVE), Admitted::NoList);
     }
 

@@ -11,7 +11,13 @@ pub const RECOVERY_CODES: usize = 10;
 fn totp(secret: &[u8], account: &str) -> Option<Totp> {
     // A colon separates the issuer from the name.
     let name = account.replace(':', "_");
-    Builder::new().with_secret(secret.to_vec()).with_skew(1).with_account_name(name).with_issuer(Some(ISSUER)).build().ok()
+    Builder::new()
+        .with_secret(secret.to_vec())
+        .with_skew(1)
+        .with_account_name(name)
+        .with_issuer(Some(ISSUER))
+        .build()
+        .ok()
 }
 
 /// A secret as an authenticator takes it: in base 32, and as an address.
@@ -52,7 +58,6 @@ pub fn plain_recovery_code(text: &str) -> Option<String> {
     let plain: String = text.trim().to_lowercase().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
     (plain.len() == 12).then(|| format!("{}-{}-{}", &plain[..4], &plain[4..8], &plain[8..]))
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -46,7 +46,8 @@ impl Guessing {
             let known = wrong.get(&key)?;
             (known.last + wait_after(known.count, free)).checked_sub(now).filter(|left| !left.is_zero())
         };
-        let left = left((caller, Some(account.to_owned())), TRIES_FREE).max(left((caller, None), ADDRESS_TRIES_FREE))?;
+        let left =
+            left((caller, Some(account.to_owned())), TRIES_FREE).max(left((caller, None), ADDRESS_TRIES_FREE))?;
         let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         Some(u32::try_from(seconds).unwrap_or(u32::MAX))
     }

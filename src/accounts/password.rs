@@ -36,7 +36,8 @@ pub async fn hash(password: String, salt: [u8; 16]) -> Option<String> {
 /// accounts there are.
 pub async fn verify(password: String, hash: Option<String>) -> bool {
     /// What is compared with where there is nothing to compare with; no password has this hash.
-    const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const NOBODYS: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let work = move || {
         let is_somebodys = hash.is_some();
         let hash = hash.unwrap_or_else(|| NOBODYS.to_owned());

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use ticketbridge_core::UnixMillis;
 use ticketbridge_store::{
-    AccountRow, AccountState, InvitationRow, InvitationState, NewAccount, NewAudit, NewInvitation, Profile, StoreError, Tx,
+    AccountRow, AccountState, InvitationRow, InvitationState, NewAccount, NewAudit, NewInvitation, Profile, StoreError,
+    Tx,
 };
 
 use crate::accounts::holder::Holder;
@@ -166,7 +167,8 @@ impl Accounts {
             return Err(Refused::Invalid("agency_code", sentence));
         };
         let scope = Scope::Agency(agency.id.clone());
-        let account = self.new_account(applicant, AccountState::PendingApproval, None, &scope, Some(agency.code.clone())).await?;
+        let account =
+            self.new_account(applicant, AccountState::PendingApproval, None, &scope, Some(agency.code.clone())).await?;
         let about = About { scope: Some(scope), ..About::default() };
         let audit = entry(&self.engine, &account.id, "sign_up", about);
         match self.add(account, audit, None).await {
@@ -221,7 +223,10 @@ impl Accounts {
             .await;
         match done? {
             true => Ok(()),
-            false => Err(Refused::State("invitation_over", "this invitation was accepted, taken back or has expired".to_owned())),
+            false => Err(Refused::State(
+                "invitation_over",
+                "this invitation was accepted, taken back or has expired".to_owned(),
+            )),
         }
     }
 
@@ -318,15 +323,18 @@ impl Accounts {
     /// # Errors
     /// [`Refused`].
     pub async fn revoke(&self, by: &By, reach: &Reach, id: &str) -> Result<InvitationRow, Refused> {
-        let found = self.engine.store().invitation(id).await?.filter(|it| is_within(reach, it, &self.engine.running().config));
+        let found =
+            self.engine.store().invitation(id).await?.filter(|it| is_within(reach, it, &self.engine.running().config));
         let found = found.ok_or(Refused::NotFound("invitation"))?;
         let about = About {
             scope: Scope::of_words(&found.scope),
             detail: serde_json::json!({ "invitation": id }),
             ..About::default()
         };
-        let (work, now) =
-            (Arc::new((id.to_owned(), entry(&self.engine, &by.actor(), "invitation_revoked", about))), self.engine.clock().now());
+        let (work, now) = (
+            Arc::new((id.to_owned(), entry(&self.engine, &by.actor(), "invitation_revoked", about))),
+            self.engine.clock().now(),
+        );
         let done: Result<bool, StoreError> = self
             .engine
             .store()
@@ -343,7 +351,10 @@ impl Accounts {
             .await;
         match done? {
             true => Ok(InvitationRow { state: InvitationState::Revoked, ..found }),
-            false => Err(Refused::State("invitation_over", "it was accepted, taken back or has expired meanwhile".to_owned())),
+            false => Err(Refused::State(
+                "invitation_over",
+                "it was accepted, taken back or has expired meanwhile".to_owned(),
+            )),
         }
     }
 
@@ -355,9 +366,10 @@ impl Accounts {
         let found = self.engine.store().invitation_of_token(token).await?.ok_or(Refused::NotFound("invitation"))?;
         match found.state_at(self.engine.clock().now()) {
             InvitationState::Pending => Ok(found),
-            InvitationState::Accepted | InvitationState::Revoked | InvitationState::Expired => {
-                Err(Refused::State("invitation_over", "this invitation was accepted, taken back or has expired".to_owned()))
-            }
+            InvitationState::Accepted | InvitationState::Revoked | InvitationState::Expired => Err(Refused::State(
+                "invitation_over",
+                "this invitation was accepted, taken back or has expired".to_owned(),
+            )),
         }
     }
 
@@ -434,7 +446,9 @@ async fn change_in(tx: &Tx, id: &str, change: &Change, now: UnixMillis) -> Resul
             tx.set_account_state(id, AccountState::Active, now).await?;
         }
         // It was refused before it was ever approved: it waits again.
-        (Change::Activate, AccountState::Inactive) => tx.set_account_state(id, AccountState::PendingApproval, now).await?,
+        (Change::Activate, AccountState::Inactive) => {
+            tx.set_account_state(id, AccountState::PendingApproval, now).await?
+        }
         (Change::Activate, state) => return Ok(Outcome::State(state)),
         (Change::ResetFactor, _) => {
             tx.set_totp(id, None, now).await?;

@@ -168,7 +168,8 @@ impl Reach {
         let channels: Vec<ChannelId> = config.channels.iter().filter(is_in).map(|channel| channel.id.clone()).collect();
         // What is settled under a unit is seen by whom all of its channels belong to, and by its institution.
         let units = organisation.settle_units.iter().filter(|unit| {
-            let used = || config.channels.iter().filter(|channel| channel.settle_id.as_deref() == Some(unit.id.as_str()));
+            let used =
+                || config.channels.iter().filter(|channel| channel.settle_id.as_deref() == Some(unit.id.as_str()));
             match scope {
                 Scope::Agency(_) => used().next().is_some() && used().all(|channel| channels.contains(&channel.id)),
                 Scope::Everything | Scope::Dealer(_) | Scope::Institution(_) => {

@@ -139,10 +139,16 @@ impl Accounts {
         match account.state {
             AccountState::Active => {}
             AccountState::PendingApproval => {
-                return Err(Refused::State("pending_approval", "your administrator has not approved your account yet".to_owned()));
+                return Err(Refused::State(
+                    "pending_approval",
+                    "your administrator has not approved your account yet".to_owned(),
+                ));
             }
             AccountState::Inactive => {
-                return Err(Refused::State("inactive", "your account is switched off; ask your administrator".to_owned()));
+                return Err(Refused::State(
+                    "inactive",
+                    "your account is switched off; ask your administrator".to_owned(),
+                ));
             }
         }
         let now = self.engine.clock().now();
@@ -327,14 +333,22 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn confirm_totp(&self, holder: &Holder, code: &str, from: &From) -> Result<(Begun, Vec<String>), Refused> {
+    pub async fn confirm_totp(
+        &self,
+        holder: &Holder,
+        code: &str,
+        from: &From,
+    ) -> Result<(Begun, Vec<String>), Refused> {
         let Some(signed) = holder.signed() else { return Err(Refused::NotFound("session")) };
         let whose = format!("{}/factor", signed.account);
         self.may_try(from, &whose)?;
         let now = self.engine.clock().now();
         let account = self.engine.store().account(&signed.account).await?.ok_or(Refused::NotFound("account"))?;
         let Some(waiting) = account.totp.filter(|totp| !totp.confirmed) else {
-            return Err(Refused::State("no_pending_factor", "there is nothing to confirm: POST account/totp first".to_owned()));
+            return Err(Refused::State(
+                "no_pending_factor",
+                "there is nothing to confirm: POST account/totp first".to_owned(),
+            ));
         };
         let secret = hex::decode(&waiting.secret).unwrap_or_default();
         let Some(step) = factor::step_of(&secret, code, now) else {

@@ -135,7 +135,8 @@ async fn carry_out(command: Accounts, people: &People, store: &Store, url: &str)
 
 fn scope_of(text: &str) -> Result<Scope, String> {
     let (kind, id) = text.split_once(':').map_or((text, None), |(kind, id)| (kind, Some(id)));
-    Scope::of(kind, id).ok_or_else(|| format!("`{text}` is no scope: everything, dealer:ID, institution:ID or agency:ID"))
+    Scope::of(kind, id)
+        .ok_or_else(|| format!("`{text}` is no scope: everything, dealer:ID, institution:ID or agency:ID"))
 }
 
 async fn named(store: &Store, name: &str) -> Result<AccountRow, String> {

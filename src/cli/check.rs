@@ -51,7 +51,9 @@ async fn unsettled(config: Config) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let options = StoreOptions::new(app::sealer(&config));
-    let Ok(store) = Store::connect(config.database.url.expose_secret(), options).await else { return ExitCode::SUCCESS };
+    let Ok(store) = Store::connect(config.database.url.expose_secret(), options).await else {
+        return ExitCode::SUCCESS;
+    };
     let found = closed_with_lines(&store, &config).await;
     // What is wrong is said; that the database closes is no news then.
     let _closed = store.close().await;

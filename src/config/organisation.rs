@@ -211,7 +211,8 @@ impl<'a> Read<'a> {
     fn check_channel(&self, channel: &ChannelConfig, file: &Table<'_>, names: &Names, findings: &Findings) {
         let of = &names.organisation;
         let has_units = !of.settle_units.is_empty();
-        let place = |key: &str| if file.has(key) { file.place_of(key) } else { file.place_of(&format!("settings.{key}")) };
+        let place =
+            |key: &str| if file.has(key) { file.place_of(key) } else { file.place_of(&format!("settings.{key}")) };
         match &channel.settle_id {
             None if has_units => {
                 let (problem, mend) = (
@@ -219,7 +220,11 @@ impl<'a> Read<'a> {
                      orders are settled",
                     suggest("", of.settle_units.iter().map(|unit| unit.name.as_str()).collect::<Vec<_>>()),
                 );
-                findings.problem(file.place_of("id"), problem, format!("add `settle_id = \"…\"` at the top level; {mend}"));
+                findings.problem(
+                    file.place_of("id"),
+                    problem,
+                    format!("add `settle_id = \"…\"` at the top level; {mend}"),
+                );
             }
             Some(id) if has_units && !of.settle_units.iter().any(|unit| unit.name == *id) => {
                 names.missing(findings, place("settle_id"), "the settle unit", id, &of.settle_units);
@@ -228,7 +233,10 @@ impl<'a> Read<'a> {
         }
         let unit = channel.settle_id.as_ref().and_then(|id| self.settle_units.iter().find(|(unit, _)| unit.id == *id));
         if let Some((unit, _)) = unit.filter(|(unit, _)| unit.closed) {
-            let problem = format!("the settle unit \"{}\" at {} is closed: what is sold could not be settled", unit.id, unit.place);
+            let problem = format!(
+                "the settle unit \"{}\" at {} is closed: what is sold could not be settled",
+                unit.id, unit.place
+            );
             findings.problem(place("settle_id"), problem, "name one that is open, or open it again");
         }
         let Some(agency) = &channel.agency else { return };
@@ -266,14 +274,22 @@ impl<'a> Read<'a> {
             for network in &entry.networks {
                 let place = table.place_of("networks");
                 if let Some(other) = seen.insert((id, *network), place.clone()) {
-                    findings.problem(place, format!("{network} is named twice for \"{id}\", the other at {other}"), "keep one of them");
+                    findings.problem(
+                        place,
+                        format!("{network} is named twice for \"{id}\", the other at {other}"),
+                        "keep one of them",
+                    );
                 }
             }
-            let listed = channels.iter().find(|(channel, _)| channel.id.as_str() == id && !channel.allow_from.is_empty());
+            let listed =
+                channels.iter().find(|(channel, _)| channel.id.as_str() == id && !channel.allow_from.is_empty());
             if let Some((_, file)) = listed.filter(|_| told.insert(id)) {
                 findings.warning(
                     file.place_of("settings.allow_from"),
-                    format!("`settings.allow_from` counts for nothing: the operating addresses at {} take its place", table.place()),
+                    format!(
+                        "`settings.allow_from` counts for nothing: the operating addresses at {} take its place",
+                        table.place()
+                    ),
                     "keep one of the two lists",
                 );
             }
@@ -372,4 +388,3 @@ pub(crate) fn institution_of<'c>(organisation: &'c Organisation, channel: &Chann
         Some(unit.institution.as_str())
     })
 }
-

@@ -356,7 +356,8 @@ fn metrics(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Metrics {
 }
 
 fn console(table: Option<&Table<'_>>) -> Console {
-    const WORDS: [(&str, SecondFactor); 2] = [("required", SecondFactor::Required), ("optional", SecondFactor::Optional)];
+    const WORDS: [(&str, SecondFactor); 2] =
+        [("required", SecondFactor::Required), ("optional", SecondFactor::Optional)];
     let mut console = Console::default();
     let Some(table) = table else { return console };
     console.second_factor = table.opt("second_factor", |value| value.word(&WORDS)).unwrap_or(console.second_factor);

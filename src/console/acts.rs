@@ -40,7 +40,8 @@ pub(crate) async fn carry_out(visit: &Visit, steps: &[&str]) -> Result<Said, Sto
         ["members", "invite"] => pages::members::invite(visit).await,
         // The codes of a pool come one a line, and not as a field of the table.
         ["act", "codes", pool] => {
-            let codes: Vec<&str> = visit.form.text("codes").lines().map(str::trim).filter(|code| !code.is_empty()).collect();
+            let codes: Vec<&str> =
+                visit.form.text("codes").lines().map(str::trim).filter(|code| !code.is_empty()).collect();
             visit.call(Method::POST, &format!("/codes/{pool}"), &json!({ "codes": codes })).await?;
             Ok(Said::Go(to, None))
         }

@@ -242,7 +242,8 @@ mod tests {
 
     #[test]
     fn what_is_put_in_stands_as_it_is() {
-        let said = Words::of(Language::En).say_with("will-return", &[("amount", "199.00 CNY".into()), ("fee", "0.00 CNY".into())]);
+        let said = Words::of(Language::En)
+            .say_with("will-return", &[("amount", "199.00 CNY".into()), ("fee", "0.00 CNY".into())]);
         assert_eq!(said, "199.00 CNY goes back to the guest, 0.00 CNY is kept.");
     }
 }

@@ -61,7 +61,8 @@ fn joined<'f>(pairs: impl Iterator<Item = &'f (String, String)>) -> String {
 
 /// Where a form leads back to: a page of ours, or the first one. An address of somebody else is none.
 pub(crate) fn back(text: &str) -> String {
-    let is_ours = text == super::PREFIX || text.strip_prefix(super::PREFIX).is_some_and(|rest| rest.starts_with(['/', '?']));
+    let is_ours =
+        text == super::PREFIX || text.strip_prefix(super::PREFIX).is_some_and(|rest| rest.starts_with(['/', '?']));
     let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     if is_ours && is_plain && !text.contains("//") { text.to_owned() } else { super::PREFIX.to_owned() }
 }

@@ -18,12 +18,8 @@ pub(crate) fn money(amount: &Value, currency: &Value) -> String {
 
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
-    let parts: Vec<String> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .map(|part| part.iter().map(|digit| char::from(*digit)).collect())
-        .collect();
+    let parts: Vec<String> =
+        digits.as_bytes().rchunks(3).rev().map(|part| part.iter().map(|digit| char::from(*digit)).collect()).collect();
     parts.join(",")
 }
 

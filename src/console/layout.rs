@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::config::Role;
 use crate::console::catalogue::Language;
-use crate::console::format::text;
 use crate::console::form::encode;
+use crate::console::format::text;
 use crate::console::{PREFIX, Page, Said, Stop, Visit};
 
 /// The menu: the last part of a path, the key of its name, and who has it.
@@ -111,7 +111,11 @@ pub(crate) fn order_link(id: &Value) -> Markup {
 pub(crate) fn short(id: &str) -> String {
     let (kind, rest) = id.split_once('_').unwrap_or(("", id));
     let chars: Vec<char> = rest.chars().collect();
-    if chars.len() <= 12 { id.to_owned() } else { format!("{kind}_…{}", chars[chars.len() - 10..].iter().collect::<String>()) }
+    if chars.len() <= 12 {
+        id.to_owned()
+    } else {
+        format!("{kind}_…{}", chars[chars.len() - 10..].iter().collect::<String>())
+    }
 }
 
 /// There is no such page.

@@ -6,8 +6,8 @@
 
 mod acts;
 mod catalogue;
-mod format;
 mod form;
+mod format;
 mod layout;
 mod pages;
 
@@ -36,7 +36,8 @@ const FORM_BYTES_MAX: usize = 1024 * 1024;
 /// The style of every page.
 const STYLE: &str = include_str!("assets/console.css");
 /// Nothing is loaded from elsewhere, nothing in a page is executed, nobody frames it, and forms go nowhere else.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// The routes of the console.
 pub fn routes() -> Router<Shared> {

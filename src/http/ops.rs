@@ -307,7 +307,22 @@ impl Gate {
         };
         let reach = Reach::of(&holder.scope, &running.config);
         let about = Arc::default();
-        let request = Request { shared, running, holder, reach, from, about, path, query, given, raw, is_csv, wants_csv, once, turn };
+        let request = Request {
+            shared,
+            running,
+            holder,
+            reach,
+            from,
+            about,
+            path,
+            query,
+            given,
+            raw,
+            is_csv,
+            wants_csv,
+            once,
+            turn,
+        };
         Ok(Checked::Go(call, Box::new(request)))
     }
 }

@@ -192,7 +192,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Cursor`], [`StoreError::Statement`], [`StoreError::Sealed`].
-    pub async fn list_accounts(&self, filter: &AccountFilter, page: &PageRequest) -> Result<Page<AccountRow>, StoreError> {
+    pub async fn list_accounts(
+        &self,
+        filter: &AccountFilter,
+        page: &PageRequest,
+    ) -> Result<Page<AccountRow>, StoreError> {
         let mut wanted = crate::dialect::Where::new();
         wanted.equals("state", filter.state.as_ref().map(word));
         within_scopes(&mut wanted, &filter.within, None);
@@ -282,7 +286,13 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub async fn set_account_role(&self, id: &str, role: &str, scope: &ScopeWords, now: UnixMillis) -> Result<(), StoreError> {
+    pub async fn set_account_role(
+        &self,
+        id: &str,
+        role: &str,
+        scope: &ScopeWords,
+        now: UnixMillis,
+    ) -> Result<(), StoreError> {
         let row = values![role, scope.kind.as_str(), scope.id.clone()];
         self.set_account(id, "role = ?, scope_kind = ?, scope_id = ?", row, now).await
     }

@@ -34,7 +34,13 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub async fn settle_until(&self, settle_id: &str, until: UnixMillis, by: &str, now: UnixMillis) -> Result<bool, StoreError> {
+    pub async fn settle_until(
+        &self,
+        settle_id: &str,
+        until: UnixMillis,
+        by: &str,
+        now: UnixMillis,
+    ) -> Result<bool, StoreError> {
         let known = "SELECT until_ms FROM settled WHERE settle_id = ? AND until_ms >= ? LIMIT 1";
         if self.row(known, values![settle_id, until.0]).await?.is_some() {
             return Ok(false);

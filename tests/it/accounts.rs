@@ -18,7 +18,8 @@ pub(crate) async fn bridge() -> TestBridge {
 fn with_partners(files: &mut std::collections::BTreeMap<String, String>) {
     files.insert("partners/all.toml".to_owned(), PARTNERS.to_owned());
     let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
-    *channel = channel.replace("adapter = \"douyin\"", "adapter = \"douyin\"\nsettle_id = \"park-1\"\nagency = \"north\"");
+    *channel =
+        channel.replace("adapter = \"douyin\"", "adapter = \"douyin\"\nsettle_id = \"park-1\"\nagency = \"north\"");
 }
 
 fn applicant(email: &str, code: &str) -> Value {
@@ -96,7 +97,8 @@ async fn of_taking_an_invitation_back_and_accepting_it_one_wins() {
 async fn an_invitation_expires_after_seven_days() {
     let bridge = bridge().await;
     let accounts = &bridge.bridge.shared().accounts;
-    let invited = accounts.invite(&By::Host, "late@x.example", Role::Admin, &Scope::Everything).await.expect("an invitation");
+    let invited =
+        accounts.invite(&By::Host, "late@x.example", Role::Admin, &Scope::Everything).await.expect("an invitation");
     bridge.advance(Millis::hours(7 * 24));
     let body = json!({ "name": "Late", "mobile": "010-2222", "direct": "02-22222", "password": PASSWORD });
     let path = format!("/ops/v1/invitations/{}/accept", invited.token);
@@ -107,29 +109,35 @@ async fn an_invitation_expires_after_seven_days() {
 
 #[tokio::test]
 async fn the_last_administrator_of_everything_stays() {
-    on_each_database(|_| {}, async |bridge| {
-        let first = Person::joins(bridge, "first@x.example", Role::Admin, Scope::Everything).await;
-        let second = Person::joins(bridge, "second@x.example", Role::Admin, Scope::Everything).await;
-        let (mut first, mut second) = (first, second);
-        let id = async |person: &Person| {
-            person.get(bridge, "session").await.expect(200).json()["account"].as_str().expect("an account").to_owned()
-        };
-        first.passes_factor(bridge).await;
-        second.passes_factor(bridge).await;
-        let (of_first, of_second) = (id(&first).await, id(&second).await);
-        let nothing = json!({});
-        // Each switches the other off at the same moment: one of them stays.
-        let (left, right) = (format!("accounts/{of_second}/deactivate"), format!("accounts/{of_first}/deactivate"));
-        let (a, b) = tokio::join!(first.post(bridge, &left, &nothing), second.post(bridge, &right, &nothing));
-        let both = [a.status.as_u16(), b.status.as_u16()];
-        assert!(both.contains(&200) && both.iter().any(|status| [409, 401].contains(status)), "{both:?}");
-        let active = bridge.get("accounts?state=active").await.expect(200).json();
-        assert_eq!(active["items"].as_array().map(Vec::len), Some(1));
-        let last = active["items"][0]["id"].as_str().expect("an id").to_owned();
-        bridge.post(&format!("accounts/{last}/deactivate"), &nothing).await.problem(409, "last_administrator");
-        let less = json!({ "role": "viewer", "scope": { "kind": "everything" } });
-        bridge.post(&format!("accounts/{last}/role"), &less).await.problem(409, "last_administrator");
-    })
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            let first = Person::joins(bridge, "first@x.example", Role::Admin, Scope::Everything).await;
+            let second = Person::joins(bridge, "second@x.example", Role::Admin, Scope::Everything).await;
+            let (mut first, mut second) = (first, second);
+            let id = async |person: &Person| {
+                person.get(bridge, "session").await.expect(200).json()["account"]
+                    .as_str()
+                    .expect("an account")
+                    .to_owned()
+            };
+            first.passes_factor(bridge).await;
+            second.passes_factor(bridge).await;
+            let (of_first, of_second) = (id(&first).await, id(&second).await);
+            let nothing = json!({});
+            // Each switches the other off at the same moment: one of them stays.
+            let (left, right) = (format!("accounts/{of_second}/deactivate"), format!("accounts/{of_first}/deactivate"));
+            let (a, b) = tokio::join!(first.post(bridge, &left, &nothing), second.post(bridge, &right, &nothing));
+            let both = [a.status.as_u16(), b.status.as_u16()];
+            assert!(both.contains(&200) && both.iter().any(|status| [409, 401].contains(status)), "{both:?}");
+            let active = bridge.get("accounts?state=active").await.expect(200).json();
+            assert_eq!(active["items"].as_array().map(Vec::len), Some(1));
+            let last = active["items"][0]["id"].as_str().expect("an id").to_owned();
+            bridge.post(&format!("accounts/{last}/deactivate"), &nothing).await.problem(409, "last_administrator");
+            let less = json!({ "role": "viewer", "scope": { "kind": "everything" } });
+            bridge.post(&format!("accounts/{last}/role"), &less).await.problem(409, "last_administrator");
+        },
+    )
     .await;
 }
 
@@ -235,7 +243,10 @@ async fn a_code_is_taken_once_and_a_recovery_code_too() {
     let passed = fresh.post(&bridge, "session/factor", &factor(kim.code(&bridge))).await.expect(200);
     let next = Person { cookie: cookie_of(&passed), ..kim.clone() };
     fresh.get(&bridge, "session").await.problem(401, "unauthenticated");
-    assert!(next.get(&bridge, "session").await.expect(200).json()["factor_is_fresh"] == true, "a new token, and the old one is dead");
+    assert!(
+        next.get(&bridge, "session").await.expect(200).json()["factor_is_fresh"] == true,
+        "a new token, and the old one is dead"
+    );
     let other = Person::signs_in(&bridge, "kim@north.example").await;
     other.post(&bridge, "session/factor", &factor(kim.code(&bridge))).await.problem(401, "wrong_code");
     let code = kim.recovery_codes[3].to_uppercase();
@@ -249,7 +260,8 @@ async fn a_code_is_taken_once_and_a_recovery_code_too() {
     let account = next.get(&bridge, "session").await.json()["account"].as_str().unwrap_or_default().to_owned();
     let id = if account.is_empty() {
         let listed = boss.get(&bridge, "accounts").await.expect(200).json();
-        let found = listed["items"].as_array().expect("accounts").iter().find(|it| it["email"] == "kim@north.example").cloned();
+        let found =
+            listed["items"].as_array().expect("accounts").iter().find(|it| it["email"] == "kim@north.example").cloned();
         found.expect("kim")["id"].as_str().expect("an id").to_owned()
     } else {
         account
@@ -283,8 +295,12 @@ async fn guests_are_masked_until_the_factor_was_passed_and_a_reason_given_and_ea
     let boss = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
     assert!(phone(boss.get(&bridge, &path).await.expect(200).json()).contains("****"), "and in no other");
     let audit = boss.get(&bridge, "audit").await.expect(200).json();
-    let acts: Vec<&str> = audit["items"].as_array().expect("entries").iter().filter_map(|it| it["act"].as_str()).collect();
-    assert!(acts.contains(&"orders_reveal") && acts.contains(&"looked_in_clear") && acts.contains(&"sign_in"), "{acts:?}");
+    let acts: Vec<&str> =
+        audit["items"].as_array().expect("entries").iter().filter_map(|it| it["act"].as_str()).collect();
+    assert!(
+        acts.contains(&"orders_reveal") && acts.contains(&"looked_in_clear") && acts.contains(&"sign_in"),
+        "{acts:?}"
+    );
     let entry = audit["items"].as_array().expect("entries").iter().find(|it| it["act"] == "orders_reveal").cloned();
     assert_eq!(entry.expect("an entry")["detail"]["reason"], "the guest is at the gate");
     let history = bridge.get(&format!("{path}/events")).await.expect(200).json();

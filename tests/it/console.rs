@@ -12,15 +12,29 @@ use crate::support::{Ask, CHANNEL, Reply, TestBridge, douyin};
 
 /// The pages of somebody who may everything.
 const PAGES: [&str; 15] = [
-    "", "/orders", "/refunds", "/deliveries", "/deadlines", "/partners", "/codes", "/reconciliation", "/statements", "/members", "/audit",
-    "/settings", "/account", "/factor", "/statements?settle_id=park-1&from=2026-11-01&to=2026-11-30",
+    "",
+    "/orders",
+    "/refunds",
+    "/deliveries",
+    "/deadlines",
+    "/partners",
+    "/codes",
+    "/reconciliation",
+    "/statements",
+    "/members",
+    "/audit",
+    "/settings",
+    "/account",
+    "/factor",
+    "/statements?settle_id=park-1&from=2026-11-01&to=2026-11-30",
 ];
 
 async fn bridge() -> TestBridge {
     TestBridge::start_with(|files| {
         files.insert("partners/all.toml".to_owned(), PARTNERS.to_owned());
         let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
-        *channel = channel.replace("adapter = \"douyin\"", "adapter = \"douyin\"\nsettle_id = \"park-1\"\nagency = \"north\"");
+        *channel =
+            channel.replace("adapter = \"douyin\"", "adapter = \"douyin\"\nsettle_id = \"park-1\"\nagency = \"north\"");
     })
     .await
 }
@@ -52,7 +66,9 @@ impl Browser<'_> {
 }
 
 fn encode(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// What stands in the element with this id, up to its first end tag.
@@ -75,15 +91,20 @@ async fn a_new_member_comes_by_invitation_and_decides_his_first_refund() {
     bridge.douyin("refund-apply", &applied).await.expect(200);
     bridge.drain().await;
     let accounts = &bridge.bridge.shared().accounts;
-    let invited = accounts.invite(&By::Host, "new@north.example", Role::Operator, &Scope::Agency("north".into())).await.expect("an invitation");
+    let invited = accounts
+        .invite(&By::Host, "new@north.example", Role::Operator, &Scope::Agency("north".into()))
+        .await
+        .expect("an invitation");
     let mut browser = Browser { bridge: &bridge, cookie: String::new() };
     let link = format!("/console/invitations/{}", invited.token);
     let page = browser.open(&link).await.expect(200).text();
     assert!(page.contains("new@north.example"), "{page}");
-    let fields = [("name", "Min <b>Kim</b>"), ("mobile", "010-1234-5678"), ("direct", "02-123-4567"), ("password", "short")];
+    let fields =
+        [("name", "Min <b>Kim</b>"), ("mobile", "010-1234-5678"), ("direct", "02-123-4567"), ("password", "short")];
     let again = browser.send(&link, &fields).await.expect(422).text();
     assert!(again.contains("at least 10 characters") && again.contains("Min &lt;b&gt;Kim"), "{again}");
-    let fields = [("name", "Min <b>Kim</b>"), ("mobile", "010-1234-5678"), ("direct", "02-123-4567"), ("password", PASSWORD)];
+    let fields =
+        [("name", "Min <b>Kim</b>"), ("mobile", "010-1234-5678"), ("direct", "02-123-4567"), ("password", PASSWORD)];
     assert_eq!(location(&browser.send(&link, &fields).await.expect(303)), "/console/account");
     // An authenticator, and with it his session may act.
     let page = browser.send("/console/account/totp", &[]).await.expect(200).text();
@@ -135,7 +156,10 @@ async fn every_page_is_there_in_three_languages_under_a_strict_policy_and_light(
         for (language, today) in [("zh", "今日"), ("ko", "오늘"), ("en", "Today")] {
             let reply = browser.open(&format!("/console{page}{join}lang={language}")).await.expect(200);
             let text = reply.text();
-            assert!(text.contains(&format!("<html lang=\"{language}\">")) && text.contains(today), "{page} in {language}");
+            assert!(
+                text.contains(&format!("<html lang=\"{language}\">")) && text.contains(today),
+                "{page} in {language}"
+            );
             let policy = reply.headers["content-security-policy"].to_str().expect("text");
             assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
             assert!(policy.contains("frame-ancestors 'none'") && policy.contains("form-action 'self'"), "{policy}");
@@ -155,7 +179,9 @@ async fn every_page_is_there_in_three_languages_under_a_strict_policy_and_light(
     // Every field has a label, so that it can be spoken.
     for page in PAGES {
         let text = browser.open(&format!("/console{page}")).await.expect(200).text();
-        for part in text.split("<input ").skip(1).chain(text.split("<select ").skip(1)).chain(text.split("<textarea ").skip(1)) {
+        for part in
+            text.split("<input ").skip(1).chain(text.split("<select ").skip(1)).chain(text.split("<textarea ").skip(1))
+        {
             let tag = &part[..part.find('>').expect("the end of a tag")];
             let before = &text[..text.find(part).expect("where it stands")];
             let is_labelled = before.rfind("<label").unwrap_or(0) > before.rfind("</label").unwrap_or(0);
@@ -181,10 +207,17 @@ async fn filters_stand_in_the_address_and_lists_go_on() {
     let page = browser.open(&next).await.expect(200).text();
     assert_eq!(page.matches("/console/orders/ord_").count(), 3);
     assert!(page.contains("value=\"awaiting_booking\" selected"));
-    assert_eq!(browser.open("/console/orders?q=V103").await.expect(200).text().matches("/console/orders/ord_").count(), 1);
+    assert_eq!(
+        browser.open("/console/orders?q=V103").await.expect(200).text().matches("/console/orders/ord_").count(),
+        1
+    );
     let wrong = browser.open("/console/orders?state=nonsense").await.expect(422).text();
     assert!(wrong.contains("role=\"alert\""), "{wrong}");
-    let found = browser.send("/console/orders/search", &[("phone", "13800000103"), ("reason", "calls")]).await.expect(200).text();
+    let found = browser
+        .send("/console/orders/search", &[("phone", "13800000103"), ("reason", "calls")])
+        .await
+        .expect(200)
+        .text();
     assert_eq!(found.matches("/console/orders/ord_").count(), 1);
     let audit = browser.open("/console/audit").await.expect(200).text();
     assert!(audit.contains("orders_search") && audit.contains("calls"), "{audit}");
@@ -197,7 +230,11 @@ async fn pages_of_others_change_nothing_and_lead_nowhere() {
     let form = |ask: Ask| ask.header("content-type", "application/x-www-form-urlencoded").body("back=%2Fconsole");
     for ask in [
         form(Ask::new(Method::POST, "/console/act/channels/douyin-main/pause").header("cookie", &boss.cookie)),
-        form(Ask::new(Method::POST, "/console/act/channels/douyin-main/pause").header("cookie", &boss.cookie).header("sec-fetch-site", "cross-site")),
+        form(
+            Ask::new(Method::POST, "/console/act/channels/douyin-main/pause")
+                .header("cookie", &boss.cookie)
+                .header("sec-fetch-site", "cross-site"),
+        ),
         form(Ask::new(Method::POST, "/console/sign-in").header("origin", "https://evil.example")),
     ] {
         bridge.ask(ask).await.problem(403, "cross_site");
@@ -258,7 +295,11 @@ async fn what_an_order_allows_is_what_the_interface_does() {
         };
         let reply = bridge.post(call, &body).await;
         if action["code"] != "nothing_to_do" {
-            assert_eq!((&reply.json()["code"], &reply.json()["detail"]), (&action["code"], &action["sentence"]), "{call}");
+            assert_eq!(
+                (&reply.json()["code"], &reply.json()["detail"]),
+                (&action["code"], &action["sentence"]),
+                "{call}"
+            );
         }
     }
 }

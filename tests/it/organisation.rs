@@ -7,7 +7,9 @@ use crate::support::people::PARTNERS;
 use crate::support::{CHANNEL, TestBridge, douyin};
 
 fn addresses(networks: &str, propagation: &str, more: &str) -> String {
-    format!("{PARTNERS}\n[[operating_addresses]]\nconnection = \"{CHANNEL}\"\nnetworks = [{networks}]\npropagation = \"{propagation}\"\n{more}\n")
+    format!(
+        "{PARTNERS}\n[[operating_addresses]]\nconnection = \"{CHANNEL}\"\nnetworks = [{networks}]\npropagation = \"{propagation}\"\n{more}\n"
+    )
 }
 
 async fn bridge(partners: &str) -> TestBridge {
@@ -35,7 +37,8 @@ async fn a_changed_list_of_addresses_takes_effect_after_its_time_and_survives_a_
     assert_eq!(called(&bridge).await, pending);
     let shown = bridge.get("partners").await.expect(200).json();
     let doors = |shown: &Value| {
-        let connection = shown["connections"].as_array().expect("connections").iter().find(|it| it["id"] == CHANNEL).cloned();
+        let connection =
+            shown["connections"].as_array().expect("connections").iter().find(|it| it["id"] == CHANNEL).cloned();
         let all = connection.expect("the channel")["addresses"].as_array().expect("addresses").clone();
         all.iter().map(|door| (door["network"].clone(), door["state"].clone())).collect::<Vec<_>>()
     };
@@ -71,7 +74,9 @@ async fn a_settle_unit_is_closed_when_nothing_of_it_is_unsettled() {
     assert!(!sold["lines"].as_array().expect("lines").is_empty(), "{sold}");
     // The channel goes to another unit of the same institution, and the old one is closed.
     let second = "\n[[settle_unit]]\nid = \"park-2\"\ninstitution = \"park\"\n";
-    let closed = PARTNERS.replace("id = \"park-1\"\ninstitution = \"park\"", "id = \"park-1\"\ninstitution = \"park\"\nclosed = true") + second;
+    let closed = PARTNERS
+        .replace("id = \"park-1\"\ninstitution = \"park\"", "id = \"park-1\"\ninstitution = \"park\"\nclosed = true")
+        + second;
     let channel = bridge.read_config("channels/douyin-main.toml").replace("park-1", "park-2");
     bridge.write_config("channels/douyin-main.toml", &channel);
     bridge.write_config("partners/all.toml", &closed);

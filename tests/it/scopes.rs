@@ -61,7 +61,10 @@ async fn bridge() -> TestBridge {
         let channel = files.remove("channels/douyin-main.toml").expect("the channel");
         for ((id, agency), unit) in TENANTS.into_iter().zip(["park-1", "zoo-1"]) {
             let text = channel
-                .replace("adapter = \"douyin\"", &format!("adapter = \"douyin\"\nsettle_id = \"{unit}\"\nagency = \"{agency}\""))
+                .replace(
+                    "adapter = \"douyin\"",
+                    &format!("adapter = \"douyin\"\nsettle_id = \"{unit}\"\nagency = \"{agency}\""),
+                )
                 .replace("\"douyin-main\"", &format!("\"{id}\""));
             files.insert(format!("channels/{id}.toml"), text);
         }
@@ -86,7 +89,9 @@ async fn carry_out(bridge: &TestBridge, acts: &[(usize, Act)], alone: Option<usi
             }
             Act::Sell(n) => ("create-order", douyin::sale(&sale(n), 2, bridge.now())),
             Act::Book(n) => ("create-order", douyin::booking(&booking(n), &sale(n), "2026-12-01", 2, bridge.now())),
-            Act::Refund(n) => ("refund-apply", douyin::refund_apply(&booking(n), &format!("K{letter}{n}"), 101, 0, bridge.now())),
+            Act::Refund(n) => {
+                ("refund-apply", douyin::refund_apply(&booking(n), &format!("K{letter}{n}"), 101, 0, bridge.now()))
+            }
         };
         if alone.is_none_or(|alone| alone == *tenant) {
             bridge.ask(douyin::signed(&format!("/channels/{channel}/{call}"), &body, bridge.now())).await;
@@ -136,10 +141,32 @@ async fn answers(bridge: &TestBridge, tenant: usize) -> Vec<(String, u16, String
     }
     let period = "from=2026-11-01&to=2026-11-30";
     let mut paths: Vec<String> = [
-        "orders?limit=200", "orders?state=booked", "orders?attention=any", "orders?waiting=true", "refunds?limit=200", "refunds?state=under_review",
-        "deliveries?limit=200", "deliveries?state=delivered", "deadlines?limit=200", "deadlines?state=disarmed", "inbox?limit=200", "channels",
-        "backends", "partners", "config", "reconciliation", "accounts", "invitations", "codes/lp-2026", "credit/acme", "audit?limit=200",
-        "orders/ord_unknown", "deliveries?destination=backend:gate", "inbox?channel=gate", "sessions", "session",
+        "orders?limit=200",
+        "orders?state=booked",
+        "orders?attention=any",
+        "orders?waiting=true",
+        "refunds?limit=200",
+        "refunds?state=under_review",
+        "deliveries?limit=200",
+        "deliveries?state=delivered",
+        "deadlines?limit=200",
+        "deadlines?state=disarmed",
+        "inbox?limit=200",
+        "channels",
+        "backends",
+        "partners",
+        "config",
+        "reconciliation",
+        "accounts",
+        "invitations",
+        "codes/lp-2026",
+        "credit/acme",
+        "audit?limit=200",
+        "orders/ord_unknown",
+        "deliveries?destination=backend:gate",
+        "inbox?channel=gate",
+        "sessions",
+        "session",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -239,7 +266,11 @@ async fn what_is_out_of_scope_cannot_be_acted_on() {
     assert_eq!(exported["orders"], json!([]));
     let erased = shop.post(&bridge, "guests/erase", &phone).await.expect(200).json();
     assert_eq!((&erased["erased"], &erased["kept"]), (&json!([]), &json!([])));
-    assert_eq!(bridge.get("orders/douyin-main:V101").await.expect(200).json()["version"], order["version"], "untouched");
+    assert_eq!(
+        bridge.get("orders/douyin-main:V101").await.expect(200).json()["version"],
+        order["version"],
+        "untouched"
+    );
 }
 
 #[tokio::test]

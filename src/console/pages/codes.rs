@@ -39,6 +39,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
             } }
         })
         .collect();
-    let body = table(visit, Some("codes-table"), &["codes", "total", "issued", "available", "low-water", "actions"], &rows);
+    let body =
+        table(visit, Some("codes-table"), &["codes", "total", "issued", "available", "low-water", "actions"], &rows);
     Ok(Page { title: "codes", body })
 }

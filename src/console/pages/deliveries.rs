@@ -13,7 +13,8 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let names = ["state", "destination", "order", "cursor", "limit"];
     let list = visit.ask(&format!("/deliveries?{}", visit.filters(&names))).await?;
     let rows: Vec<Markup> = entries(&list).iter().map(|job| row(visit, job)).collect();
-    let heads = ["order", "destination", "call", "state", "attempts", "next-attempt", "last-error", "created", "actions"];
+    let heads =
+        ["order", "destination", "call", "state", "attempts", "next-attempt", "last-error", "created", "actions"];
     let fields = html! {
         (choice(visit, "state", "state", words::DELIVERY_STATES))
         label { (visit.words.say("destination")) input name="destination" value=(visit.query.text("destination")); }

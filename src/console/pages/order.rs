@@ -196,7 +196,8 @@ fn form(visit: &Visit, it: &Value) -> Markup {
         "reject" => Some("refund-reject"),
         _ => None,
     };
-    let number = |name: &str, label: String| html! { label { (label) input name=(name) inputmode="numeric" pattern="[0-9]*"; } };
+    let number =
+        |name: &str, label: String| html! { label { (label) input name=(name) inputmode="numeric" pattern="[0-9]*"; } };
     let fields = match name.as_str() {
         "decline" | "cancel" | "reject" => reason(visit),
         "return-payment" => html! { (reason(visit)) (number("amount", words.say("amount-minor"))) },

@@ -11,7 +11,18 @@ use crate::http::ops::{ATTENTION_KINDS, words};
 
 /// The parameters of the list.
 const FILTERS: [&str; 12] = [
-    "channel", "state", "booking", "ticketing", "payment", "refund", "visit_date", "attention", "waiting", "q", "limit", "cursor",
+    "channel",
+    "state",
+    "booking",
+    "ticketing",
+    "payment",
+    "refund",
+    "visit_date",
+    "attention",
+    "waiting",
+    "q",
+    "limit",
+    "cursor",
 ];
 
 /// A tab: a filter with a name.
@@ -108,7 +119,19 @@ fn by_phone(visit: &Visit) -> Markup {
 /// The orders of a list.
 fn listed(visit: &Visit, list: &Value) -> Markup {
     let rows: Vec<Markup> = entries(list).iter().map(|order| row(visit, order)).collect();
-    let heads = ["order", "channel", "number", "label", "state", "visit", "quantity", "payment", "total", "attention", "created"];
+    let heads = [
+        "order",
+        "channel",
+        "number",
+        "label",
+        "state",
+        "visit",
+        "quantity",
+        "payment",
+        "total",
+        "attention",
+        "created",
+    ];
     table(visit, Some("orders-table"), &heads, &rows)
 }
 

@@ -31,7 +31,8 @@ fn partners(visit: &Visit, kind: &str, all: &[Value]) -> Markup {
         .iter()
         .map(|it| {
             let is_paused = it["state"] == "paused";
-            let (act_word, button) = if is_paused { ("resume", words.say("resume")) } else { ("pause", words.say("pause")) };
+            let (act_word, button) =
+                if is_paused { ("resume", words.say("resume")) } else { ("pause", words.say("pause")) };
             let call = format!("/{kind}/{}/{act_word}", text(&it["id"]));
             html! { tr {
                 td { (text(&it["id"])) br; small { (text(&it["adapter"])) } }
@@ -45,8 +46,18 @@ fn partners(visit: &Visit, kind: &str, all: &[Value]) -> Markup {
             } }
         })
         .collect();
-    let heads =
-        ["partners", "state", "breaker", "in-flight", "pending", "dead", "last-ok", "last-error", "capabilities", "actions"];
+    let heads = [
+        "partners",
+        "state",
+        "breaker",
+        "in-flight",
+        "pending",
+        "dead",
+        "last-ok",
+        "last-error",
+        "capabilities",
+        "actions",
+    ];
     table(visit, Some(kind), &heads, &rows)
 }
 

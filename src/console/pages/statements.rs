@@ -57,7 +57,9 @@ fn units(tree: &Value) -> Vec<String> {
 
 fn tree_has(tree: &Value, unit: &str) -> bool {
     let institutions = tree["institutions"].as_array().map(Vec::as_slice).unwrap_or_default();
-    institutions.iter().any(|it| it["settle_units"].as_array().is_some_and(|all| all.iter().any(|known| known["id"] == unit)))
+    institutions
+        .iter()
+        .any(|it| it["settle_units"].as_array().is_some_and(|all| all.iter().any(|known| known["id"] == unit)))
 }
 
 fn settle(visit: &Visit, unit: &str) -> Markup {
@@ -81,7 +83,12 @@ fn shown(visit: &Visit, statement: &Value) -> Markup {
             } }
         })
         .collect();
-    let parts = [("sales", words.say("sales")), ("commission", words.say("commission")), ("refunds", words.say("refunds")), ("balance", words.say("balance"))];
+    let parts = [
+        ("sales", words.say("sales")),
+        ("commission", words.say("commission")),
+        ("refunds", words.say("refunds")),
+        ("balance", words.say("balance")),
+    ];
     html! {
         h2 { (words.say("picture")) }
         dl { @for (name, label) in &parts { dt { (label) } dd { (money(&totals[*name], currency)) } } }

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 use ticketbridge_core::{Millis, TimeZone};
 
-use crate::console::format::{length, text, time};
 use crate::console::form::encode;
+use crate::console::format::{length, text, time};
 use crate::console::layout::{link, order_link, table};
 use crate::console::{Page, Stop, Visit};
 
@@ -143,7 +143,13 @@ async fn partners(visit: &Visit) -> Result<Option<Section>, Stop> {
             } }
         })
         .collect();
-    Ok(section(visit, "waiting-partners", "partners", &["partners", "state", "breaker", "pending", "last-error"], &rows))
+    Ok(section(
+        visit,
+        "waiting-partners",
+        "partners",
+        &["partners", "state", "breaker", "pending", "last-error"],
+        &rows,
+    ))
 }
 
 async fn pools(visit: &Visit) -> Result<Option<Section>, Stop> {

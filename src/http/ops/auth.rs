@@ -64,7 +64,8 @@ pub(crate) async fn holder(
 /// What the cookie of the session holds.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let found = all.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
+    let found =
+        all.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
     let is_token = found.len() == 64 && found.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_token.then(|| found.to_owned())
 }
@@ -91,7 +92,8 @@ pub(crate) fn same_site(running: &Running, headers: &HeaderMap) -> Result<(), Bo
     if is_ours {
         return Ok(());
     }
-    let sentence = "another page has made this request, or the browser does not say which; open the console itself and try there";
+    let sentence =
+        "another page has made this request, or the browser does not say which; open the console itself and try there";
     Err(Box::new(Problem::new(StatusCode::FORBIDDEN, "cross_site", sentence).into_response()))
 }
 
@@ -113,7 +115,9 @@ fn of_token(
                 too_many_requests("too many requests from this address bring no token").into_response(),
             ));
         }
-        return Err(unauthenticated("send the header Authorization: Bearer with a token of [ops] tokens, or sign in: POST session"));
+        return Err(unauthenticated(
+            "send the header Authorization: Bearer with a token of [ops] tokens, or sign in: POST session",
+        ));
     };
     if let Some(holder) = running.config.ops_token(token) {
         let index = running.config.ops_tokens.iter().position(|held| held.name == holder.name).unwrap_or(0);

@@ -176,7 +176,8 @@ fn check_text(name: &str, value: &Value) -> Result<(), Problem> {
 }
 
 fn scope(value: &Value) -> Result<Scope, Problem> {
-    let sentence = format!("`scope` is {{kind, id}}; kind is one of {}, and all but everything have an id", KINDS.join(", "));
+    let sentence =
+        format!("`scope` is {{kind, id}}; kind is one of {}, and all but everything have an id", KINDS.join(", "));
     let Some(fields) = value.as_object() else { return Err(refused("scope", sentence)) };
     unknown(fields, "scope.", &["kind", "id"])?;
     let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());

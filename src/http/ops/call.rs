@@ -133,7 +133,9 @@ impl Who {
     /// Whether this role may.
     pub(crate) fn may(self, role: Role) -> bool {
         match (self, role) {
-            (_, Role::Admin) | (Who::Anybody | Who::Person | Who::Everyone, _) | (Who::Operators, Role::Operator) => true,
+            (_, Role::Admin) | (Who::Anybody | Who::Person | Who::Everyone, _) | (Who::Operators, Role::Operator) => {
+                true
+            }
             (Who::Readers, role) => matches!(role, Role::Operator | Role::Viewer),
             (Who::Settlement, role) => role == Role::Settlement,
             (Who::Operators, Role::Settlement | Role::Viewer)
@@ -336,7 +338,13 @@ pub(crate) enum Cookie {
 impl Said {
     /// 200 with this.
     pub(crate) fn ok(body: &serde_json::Value) -> Self {
-        Self { status: StatusCode::OK, body: body.to_string().into_bytes(), kind: JSON, keep: Some(Keep::Answer), cookie: None }
+        Self {
+            status: StatusCode::OK,
+            body: body.to_string().into_bytes(),
+            kind: JSON,
+            keep: Some(Keep::Answer),
+            cookie: None,
+        }
     }
     /// 200 with this table.
     pub(crate) fn csv(body: String) -> Self {

@@ -11,7 +11,12 @@ use crate::http::ops::view;
 /// `GET deadlines`.
 pub(crate) async fn list(request: Request) -> Outcome {
     let query = &request.query;
-    let filter = DeadlineFilter { due_before: query.time("due_before"), state: query.word("state"), order: query.text("order").map(OrderId::from), within: request.reach.within() };
+    let filter = DeadlineFilter {
+        due_before: query.time("due_before"),
+        state: query.word("state"),
+        order: query.text("order").map(OrderId::from),
+        within: request.reach.within(),
+    };
     let page = request.shared.engine.store().list_deadlines(&filter, &query.page()).await?;
     let (now, zone) = (request.shared.engine.clock().now(), view::common_zone(&request.running));
     Ok(Said::ok(&listed(&page, |row| shown(row, now, zone))))

@@ -53,12 +53,8 @@ pub(crate) async fn show(request: Request) -> Outcome {
 fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Try> {
     let reason = || "…".to_owned();
     let on_order = |act: &'static str, command| Try { act, call: format!("/orders/{}/{act}", order.id), command };
-    let ticket = NewTicket {
-        code: DocumentNumber::new("…".to_owned()),
-        kind: TicketKind::Code,
-        project_id: None,
-        name: None,
-    };
+    let ticket =
+        NewTicket { code: DocumentNumber::new("…".to_owned()), kind: TicketKind::Code, project_id: None, name: None };
     let redeem = Redeem { booking: None, at: now, by: RedeemedBy::Person };
     let mut tries = vec![
         on_order("confirm", Command::ConfirmBooking),

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::ops::body::LINES_MAX;
-use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb, Who};
+use crate::http::ops::call::{
+    Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb, Who,
+};
 use crate::http::ops::query::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::http::ops::{PREFIX, table};
 

@@ -34,7 +34,11 @@ pub(crate) async fn list(request: Request) -> Outcome {
     let page = request.shared.engine.store().list_orders(&filter, &query.page()).await?;
     if let (Some(q), Some(signed)) = (query.text("q"), request.holder.signed()) {
         // What somebody looks for is told by what he looked at afterwards; that he searched is written down.
-        let about = About { scope: Some(request.holder.scope.clone()), detail: json!({ "chars": q.chars().count() }), ..About::default() };
+        let about = About {
+            scope: Some(request.holder.scope.clone()),
+            detail: json!({ "chars": q.chars().count() }),
+            ..About::default()
+        };
         accounts::note(&request.shared.engine, &signed.account, "orders_searched", about).await?;
     }
     Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))

@@ -35,11 +35,14 @@ fn touches(request: &Request, institution: &Institution) -> bool {
 fn institution(request: &Request, institution: &Institution) -> Value {
     let of = &request.running.config.organisation;
     let scope = request.reach.scope();
-    let agencies = of.agencies.iter().filter(|agency| {
-        agency.institution == institution.id && scope.holds(&Scope::Agency(agency.id.clone()), of)
-    });
-    let units =
-        of.settle_units.iter().filter(|unit| unit.institution == institution.id && request.reach.has_settle_id(&unit.id));
+    let agencies = of
+        .agencies
+        .iter()
+        .filter(|agency| agency.institution == institution.id && scope.holds(&Scope::Agency(agency.id.clone()), of));
+    let units = of
+        .settle_units
+        .iter()
+        .filter(|unit| unit.institution == institution.id && request.reach.has_settle_id(&unit.id));
     json!({
         "id": institution.id,
         "registration_number": institution.registration_number,
@@ -68,19 +71,20 @@ fn connections(request: &Request) -> Vec<Value> {
             "addresses": addresses(request, channel.id.as_str(), zone),
         })
     });
-    let backends = config.backends.iter().filter(|it| request.reach.backend(config, &it.id) != Access::None).map(|backend| {
-        // Whose addresses they are, others that use it too need not know.
-        let is_own = request.reach.backend(config, &backend.id) == Access::Act;
-        json!({
-            "id": backend.id,
-            "kind": "backend",
-            "settle_id": null,
-            "agency": null,
-            "institution": null,
-            "allow_from": [],
-            "addresses": if is_own { addresses(request, backend.id.as_str(), zone) } else { Vec::new() },
-        })
-    });
+    let backends =
+        config.backends.iter().filter(|it| request.reach.backend(config, &it.id) != Access::None).map(|backend| {
+            // Whose addresses they are, others that use it too need not know.
+            let is_own = request.reach.backend(config, &backend.id) == Access::Act;
+            json!({
+                "id": backend.id,
+                "kind": "backend",
+                "settle_id": null,
+                "agency": null,
+                "institution": null,
+                "allow_from": [],
+                "addresses": if is_own { addresses(request, backend.id.as_str(), zone) } else { Vec::new() },
+            })
+        });
     channels.chain(backends).collect()
 }
 

@@ -9,7 +9,7 @@ use crate::accounts::scope::Scope;
 use crate::http::ops::call::{Cookie, Outcome, Request, Said};
 use crate::http::ops::query::listed;
 use crate::http::ops::session::{role_of, shown as session_shown};
-use crate::http::ops::view::{common_zone};
+use crate::http::ops::view::common_zone;
 
 fn by(request: &Request) -> By {
     By::Holder(request.holder.clone())

@@ -15,7 +15,11 @@ use crate::http::problem::Problem;
 /// `GET refunds`.
 pub(crate) async fn list(request: Request) -> Outcome {
     let query = &request.query;
-    let filter = RefundFilter { state: query.word("state"), channel: query.text("channel").map(ChannelId::from), within: request.reach.within() };
+    let filter = RefundFilter {
+        state: query.word("state"),
+        channel: query.text("channel").map(ChannelId::from),
+        within: request.reach.within(),
+    };
     let page = request.shared.engine.store().list_refunds(&filter, &query.page()).await?;
     Ok(Said::ok(&listed(&page, |row| view::refund(&request.running, row))))
 }

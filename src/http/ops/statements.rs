@@ -2,8 +2,8 @@
 
 use http::StatusCode;
 use serde_json::json;
-use ticketbridge_core::{Date, TimeZone};
 use ticketbridge_core::product::{Currency, DateRange};
+use ticketbridge_core::{Date, TimeZone};
 
 use ticketbridge_store::Tx;
 
@@ -107,7 +107,8 @@ pub(crate) async fn close(request: Request) -> Outcome {
     }
     let store = request.shared.engine.store();
     let (work, once) = (std::sync::Arc::new((settle_id.clone(), request.holder.name.clone())), request.once.clone());
-    let body = json!({ "settle_id": settle_id, "to": to, "settled_until": until.rfc3339(zone) }).to_string().into_bytes();
+    let body =
+        json!({ "settle_id": settle_id, "to": to, "settled_until": until.rfc3339(zone) }).to_string().into_bytes();
     let kept = std::sync::Arc::new((once, body.clone()));
     let settled: Result<bool, EngineError> = store
         .write("settle", move |tx: &Tx| {

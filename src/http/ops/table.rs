@@ -2,8 +2,8 @@
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
 use crate::http::ops::{
-    audit, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi, orders, organisation,
-    partners, people, reconciliation, refunds, reveal, session, statements,
+    audit, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi, orders,
+    organisation, partners, people, reconciliation, refunds, reveal, session, statements,
 };
 
 const LIMIT: Param =
@@ -106,7 +106,12 @@ const DIRECT: Field = text_field("direct", true, "The direct number.");
 const PASSWORD: Field = text_field("password", true, "A password of ten characters or more.");
 const A_GRANT: Body = Body::Fields(&[
     text_field("role", true, "admin, operator, settlement or viewer."),
-    Field { name: "scope", kind: FieldKind::Scope, needed: true, about: "Whose data: {kind: everything|dealer|institution|agency, id}." },
+    Field {
+        name: "scope",
+        kind: FieldKind::Scope,
+        needed: true,
+        about: "Whose data: {kind: everything|dealer|institution|agency, id}.",
+    },
 ]);
 
 const fn text_field(name: &'static str, needed: bool, about: &'static str) -> Field {

@@ -131,7 +131,9 @@ impl Person {
     }
 
     fn ask(&self, method: Method, path: &str) -> Ask {
-        Ask::new(method, format!("/ops/v1/{path}")).header("cookie", &self.cookie).header("sec-fetch-site", "same-origin")
+        Ask::new(method, format!("/ops/v1/{path}"))
+            .header("cookie", &self.cookie)
+            .header("sec-fetch-site", "same-origin")
     }
     pub(crate) async fn get(&self, bridge: &TestBridge, path: &str) -> Reply {
         bridge.ask(self.ask(Method::GET, path)).await
