@@ -31,7 +31,7 @@ pub(crate) enum Looked {
     Settled,
 }
 
-/// Whether the channel is to be asked before `report` is made.
+/// Whether the channel is to be asked before `notification` is made.
 pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: UnixMillis) -> Option<Doubt> {
     let channel_state = order.channel_state.as_deref()?;
     let changes_nothing = matches!(notification, Notification::CancelQuote);
@@ -39,7 +39,7 @@ pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: 
     if changes_nothing || (told_elsewhere && !job.read_back) {
         return None;
     }
-    if job.read_back || is_another_message(job, report, order) {
+    if job.read_back || is_another_message(job, notification, order) {
         return Some(Doubt::Uncertain);
     }
     let limit = order.rules.channel.acceptance_limit;
@@ -51,23 +51,23 @@ pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: 
 
 /// Whether an earlier attempt of this delivery may have said something else under its key than would be said now: the partner may know the
 /// key, and one key never stands for two messages. What the order has taken up since the delivery was decided may be in what it says.
-fn is_another_message(job: &Job, report: &Report, order: &Order) -> bool {
-    let says_how_the_order_stands = match report {
-        Report::BookingAccepted { .. }
-        | Report::BookingDeclined { .. }
-        | Report::CancelWanted { .. }
-        | Report::RefundApproved { .. }
-        | Report::Redeemed { .. } => true,
+fn is_another_message(job: &Job, notification: &Notification, order: &Order) -> bool {
+    let says_how_the_order_stands = match notification {
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::Cancellation { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::Redeemed { .. } => true,
         // Figures of their own, which stay as they were decided; or a key that is the order's and not the delivery's.
-        Report::TicketsIssued { .. }
-        | Report::RefundRejected { .. }
-        | Report::OrderCancelled { .. }
-        | Report::CancelQuote
-        | Report::NoShow { .. }
-        | Report::PaymentReturn { .. }
-        | Report::PaymentLink { .. }
-        | Report::LinkRevoked { .. }
-        | Report::HandOver => false,
+        Notification::TicketsIssued { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::NoShow { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => false,
     };
     says_how_the_order_stands && job.last_error.is_some() && order.updated_at > job.created_at
 }
@@ -140,7 +140,7 @@ impl Worker {
             let why = "the channel says that it is so already, or cannot be any more".to_owned();
             return self.end(job, JobEnd::NotNeeded { why }).await.map(|()| Looked::Settled);
         }
-        if doubt == Doubt::Uncertain && (has_moved(before, &now) || is_another_message(job, report, before)) {
+        if doubt == Doubt::Uncertain && (has_moved(before, &now) || is_another_message(job, notification, before)) {
             // What would be sent is another message by now, and needs a key of its own.
             let why = "the order had changed at the channel; decided again".to_owned();
             let command = self.outcome(job, notification, NotificationOutcome::Overtaken);
