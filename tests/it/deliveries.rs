@@ -140,7 +140,7 @@ async fn an_order_whose_back_end_was_taken_out_of_the_configuration_asks_for_a_p
         let listed = bridge.get("orders?attention=partner_gone").await.expect(200).json();
         assert_eq!(listed["items"].as_array().map(Vec::len), Some(1), "{listed}");
         let raised = bridge.get("orders/douyin-main:V100/events").await.expect(200).text();
-        assert_eq!(raised.matches("\"kind\":\"attention_raised\"").count(), 1, "raised once: {raised}");
+        assert_eq!(raised.matches("\"kind\":\"partner_gone\"").count(), 1, "raised once: {raised}");
         let sentence = bridge.order("V100").await["attention"]["sentence"].to_string();
         assert!(sentence.contains("gate") && sentence.contains("deliveries"), "{sentence}");
         if dropped {
@@ -202,7 +202,7 @@ async fn a_hand_over_waits_for_the_agencys_books_that_were_taken_out_of_the_conf
         assert_eq!(bridge.deliveries_of("hand_over").await[0]["state"], "pending");
     }
     let events = bridge.get(&format!("orders/{order}/events")).await.expect(200).text();
-    assert_eq!(events.matches("\"kind\":\"attention_raised\"").count(), 1, "raised once: {events}");
+    assert_eq!(events.matches("\"kind\":\"partner_gone\"").count(), 1, "raised once: {events}");
     bridge.write_config("channels/trip.toml", &file);
     bridge.post("config/reload", &json!({})).await.expect(200);
     bridge.partners.next("erp.example", Outcome::Says(404, json!({})));

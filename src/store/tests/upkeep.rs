@@ -74,13 +74,9 @@ async fn what_is_done_once_is_noted_once() {
 async fn write_much(store: &Store, bytes: u64) {
     let file = store.file().expect("a file").to_owned();
     let log = crate::files::beside(&file, "-wal");
-    let mut n = 0;
     while std::fs::metadata(&log).map_or(0, |found| found.len()) <= bytes {
-        n += 1;
-        let sql = format!(
-            "INSERT INTO lease (name, holder, token, until_ms) VALUES ('n{n}', '{}', '', 0)",
-            "x".repeat(100_000)
-        );
+        let (name, much) = (crate::seal::random_token(), "x".repeat(100_000));
+        let sql = format!("INSERT INTO lease (name, holder, token, until_ms) VALUES ('{name}', '{much}', '', 0)");
         write(store, work!(tx, sql => tx.execute(&sql, Vec::new()).await)).await;
     }
 }
