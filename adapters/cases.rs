@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use ticketbridge_core::id::ProductCode;
-use ticketbridge_core::message::Report;
+use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{
@@ -365,10 +365,10 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
     let channel = build(kind, base, &case.settings);
     let order = order([&case.shared, &case.order], &case.name);
     let cx = Context { access_token: case.token.as_deref(), ..fixture::context() };
-    let report =
-        case.what.starts_with('{').then(|| serde_json::from_value::<Report>(parse(&case.what, "what")).unwrap());
-    let call = match (case.what.as_str(), &report) {
-        (_, Some(report)) => channel.report(report, &order, &cx),
+    let notification =
+        case.what.starts_with('{').then(|| serde_json::from_value::<Notification>(parse(&case.what, "what")).unwrap());
+    let call = match (case.what.as_str(), &notification) {
+        (_, Some(notification)) => channel.notify(notification, &order, &cx),
         ("token", _) => channel.token_call(&cx),
         ("decrypt", _) => channel.decrypt_call(&order, &cx),
         ("order_query", _) => channel.order_query(&order, &cx),
@@ -388,8 +388,10 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             headers: headers(&response.headers),
             body: response.body.clone().into(),
         };
-        let result = match (case.what.as_str(), &report) {
-            (_, Some(report)) => map(channel.read_report(report, &order, &got), |yes| json!(format!("{yes:?}"))),
+        let result = match (case.what.as_str(), &notification) {
+            (_, Some(notification)) => {
+                map(channel.read_notification(notification, &order, &got), |yes| json!(format!("{yes:?}")))
+            }
             ("token", _) => map(channel.read_token(&got), |t| json!({ "value": t.value, "lives_for": t.lives_for })),
             ("decrypt", _) => map(channel.read_decrypted(&order, &got), |g| {
                 in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
@@ -405,8 +407,8 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             ),
         };
         check_result(response, result);
-        if let (Some(expected), Some(report)) = (&response.learned, &report) {
-            let learned = in_clear(|| json!(channel.learned(report, &order, &got)));
+        if let (Some(expected), Some(notification)) = (&response.learned, &notification) {
+            let learned = in_clear(|| json!(channel.learned(notification, &order, &got)));
             assert_part(&parse(expected, "learned"), &learned, "learned");
         }
     }
@@ -423,8 +425,8 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
         as_of: fixture::NOW,
         listing: None,
     };
-    let report =
-        case.what.starts_with('{').then(|| serde_json::from_value::<Report>(parse(&case.what, "what")).unwrap());
+    let notification =
+        case.what.starts_with('{').then(|| serde_json::from_value::<Notification>(parse(&case.what, "what")).unwrap());
     for response in &case.response {
         let got = HttpResponse {
             status: StatusCode::from_u16(response.status).unwrap(),
@@ -432,13 +434,15 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
             body: response.body.clone().into(),
         };
         let number = &order.channel_order_id;
-        let result = match (case.what.as_str(), &report) {
-            (_, Some(report)) => map(channel.read_report(report, &order, &got), |yes| json!(format!("{yes:?}"))),
+        let result = match (case.what.as_str(), &notification) {
+            (_, Some(notification)) => {
+                map(channel.read_notification(notification, &order, &got), |yes| json!(format!("{yes:?}")))
+            }
             ("read_back", _) => {
                 map(channel.read_read_back(number, &got), |whole| json!({ "number": whole.sale.channel_order_id }))
             }
             ("look", _) => {
-                map(channel.read_check(&Report::HandOver, &order, &got), |seen| json!({ "done": seen.done }))
+                map(channel.read_check(&Notification::HandOver, &order, &got), |seen| json!({ "done": seen.done }))
             }
             ("stock", _) => map(channel.read_stock(&stock, &got), |()| Value::Null),
             ("list", _) => {
@@ -449,8 +453,8 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
             (other, _) => panic!("no call is called {other}"),
         };
         // What an answer about something else would teach is nobody's business.
-        if let (Some(report), CallResult::Astray { .. }) = (&report, &result) {
-            assert_eq!(channel.learned(report, &order, &got), Vec::new(), "{}", response.body);
+        if let (Some(notification), CallResult::Astray { .. }) = (&notification, &result) {
+            assert_eq!(channel.learned(notification, &order, &got), Vec::new(), "{}", response.body);
         }
         check_result(response, result);
     }

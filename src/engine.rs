@@ -24,7 +24,7 @@ pub use incoming::{Incoming, Received};
 use std::sync::Arc;
 
 use ticketbridge_core::order::Order;
-use ticketbridge_core::{Actor, Answering, Command, Event, Moment, OrderId, Rejection, Report, Seed, Why, run};
+use ticketbridge_core::{Actor, Answering, Command, Event, Moment, Notification, OrderId, Rejection, Seed, Why, run};
 use ticketbridge_store::{Store, StoreError, Tx};
 use tokio::sync::{Notify, broadcast};
 
@@ -82,7 +82,7 @@ pub struct InReserve {
     /// `dlv_…`.
     pub delivery: String,
     /// What it tells.
-    pub report: Report,
+    pub notification: Notification,
 }
 
 /// The engine. Cheap to clone.

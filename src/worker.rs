@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ticketbridge_core::message::Effect;
 use ticketbridge_core::port::{Call, CallResult};
-use ticketbridge_core::still_needed::is_wanted;
+use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{ChannelId, Millis, Order, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 
@@ -109,7 +109,7 @@ impl Worker {
             Effect::CallBackend { backend, booking, op, .. } => {
                 self.call_backend(&job, order, backend, booking, *op).await
             }
-            Effect::TellChannel { report, .. } => self.tell_channel(&job, order, report).await,
+            Effect::TellChannel { notification, .. } => self.tell_channel(&job, order, notification).await,
             Effect::DecryptGuests => self.decrypt_guests(&job, order).await,
             Effect::ReadBack { channel, about } => self.read_back(&job, channel, about).await,
             Effect::TellStock { channel, key } => self.tell_stock(&job, channel, key).await,
@@ -139,7 +139,7 @@ impl Worker {
             self.end(job, JobEnd::Dead { error: "the order is gone".to_owned() }).await?;
             return Ok(None);
         };
-        if is_wanted(&order, &job.effect) {
+        if is_still_needed(&order, &job.effect) {
             return Ok(Some(order));
         }
         self.end(job, JobEnd::Dropped { reason: "not needed any more: the order has moved on".to_owned() }).await?;

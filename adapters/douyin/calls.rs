@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use ticketbridge_core::message::Report;
+use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::{Booking, BookingState, Order, RefundCase, TicketingState};
 use ticketbridge_core::personal::{Document, Mask, Person, Personal};
 use ticketbridge_core::port::{
@@ -66,25 +66,25 @@ fn post(settings: &Settings, path: &str, headers: HeaderMap, body: &Value) -> Ca
 }
 
 /// Writes a report.
-pub(super) fn report(
+pub(super) fn notify(
     settings: &Settings,
-    report: &Report,
+    notification: &Notification,
     order: &Order,
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
     let booking = |id| order.booking_by_id(id).ok_or(EncodeError::Missing("booking"));
-    let (path, body) = match report {
-        Report::BookingAccepted { booking: id } => (CONFIRM, confirm(booking(id)?, 1)),
-        Report::BookingDeclined { booking: id, .. } => (CONFIRM, confirm(booking(id)?, 2)),
-        Report::TicketsIssued { booking: id } => callback(order, booking(id)?)?,
-        Report::RefundApproved { case, fee } => {
+    let (path, body) = match notification {
+        Notification::BookingConfirmed { booking: id } => (CONFIRM, confirm(booking(id)?, 1)),
+        Notification::BookingRejected { booking: id, .. } => (CONFIRM, confirm(booking(id)?, 2)),
+        Notification::TicketsIssued { booking: id } => callback(order, booking(id)?)?,
+        Notification::RefundApproved { case, fee } => {
             let case = case_by_id(order, case)?;
             let mut body = audit(case, 1);
             // More than Douyin's own figure counts as a rejection (11).
             body["refund_fee_amount"] = json!((*fee).clamp(0, case.channel_fee.max(0)));
             (AUDIT, body)
         }
-        Report::RefundRejected { case, reissue, .. } => {
+        Notification::RefundRejected { case, reissue, .. } => {
             let case = case_by_id(order, case)?;
             let mut body = audit(case, 2);
             if *reissue {
@@ -94,21 +94,21 @@ pub(super) fn report(
             }
             (AUDIT, body)
         }
-        Report::Redeemed { booking: id, at } => {
+        Notification::Redeemed { booking: id, at } => {
             let order_id = booking(id)?.channel_booking_id.as_str().to_owned();
             // One token for the one redemption, on every attempt (14.1).
             let token = format!("v-{order_id}");
             (VERIFY, json!({ "order_id": order_id, "verify_token": token, "verify_time": at.seconds() }))
         }
         // It has no such call, and nothing of its own depends on it.
-        Report::NoShow { .. } => return Err(EncodeError::Obsolete("Douyin takes no report of a no-show")),
-        Report::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancelling an order")),
-        Report::CancelQuote
-        | Report::CancelWanted { .. }
-        | Report::PaymentReturn { .. }
-        | Report::PaymentLink { .. }
-        | Report::LinkRevoked { .. }
-        | Report::HandOver => return Err(EncodeError::Unsupported("this")),
+        Notification::NoShow { .. } => return Err(EncodeError::Obsolete("Douyin takes no report of a no-show")),
+        Notification::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancelling an order")),
+        Notification::CancelQuote
+        | Notification::Cancellation { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => return Err(EncodeError::Unsupported("this")),
     };
     Ok(post(settings, path, headers(settings, cx)?, &body))
 }
@@ -219,25 +219,25 @@ fn success<T>(response: &HttpResponse, patience: Patience) -> Result<Value, Call
 }
 
 /// What the answer to a report must be about: the sale or booking that it names, the request for a refund, our own order.
-fn keys<'r>(report: &'r Report, order: &'r Order, body: &Value) -> Vec<Key<'r>> {
+fn keys<'r>(notification: &'r Notification, order: &'r Order, body: &Value) -> Vec<Key<'r>> {
     let booking = |id| order.booking_by_id(id).map(|booking| booking.channel_booking_id.as_str());
     let case = |id| case_by_id(order, id).ok();
-    let (number, reference) = match report {
-        Report::BookingAccepted { booking: id }
-        | Report::BookingDeclined { booking: id, .. }
-        | Report::TicketsIssued { booking: id }
-        | Report::Redeemed { booking: id, .. }
-        | Report::NoShow { booking: id, .. } => (booking(id), None),
-        Report::RefundApproved { case: id, .. } | Report::RefundRejected { case: id, .. } => {
+    let (number, reference) = match notification {
+        Notification::BookingConfirmed { booking: id }
+        | Notification::BookingRejected { booking: id, .. }
+        | Notification::TicketsIssued { booking: id }
+        | Notification::Redeemed { booking: id, .. }
+        | Notification::NoShow { booking: id, .. } => (booking(id), None),
+        Notification::RefundApproved { case: id, .. } | Notification::RefundRejected { case: id, .. } => {
             (case(id).map(|case| case.target.as_str()), case(id).map(|case| case.channel_ref.as_str()))
         }
-        Report::OrderCancelled { .. }
-        | Report::CancelQuote
-        | Report::CancelWanted { .. }
-        | Report::PaymentReturn { .. }
-        | Report::PaymentLink { .. }
-        | Report::LinkRevoked { .. }
-        | Report::HandOver => (None, None),
+        Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::Cancellation { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => (None, None),
     };
     // Some answers name the sale where the call named its booking.
     let sale = order.channel_order_id.as_str();
@@ -252,14 +252,20 @@ fn keys<'r>(report: &'r Report, order: &'r Order, body: &Value) -> Vec<Key<'r>> 
 }
 
 /// Reads the answer to a report. Douyin's yes is plain: its contract has no other (2.1).
-pub(super) fn read_report(report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
+pub(super) fn read_notification(
+    notification: &Notification,
+    order: &Order,
+    response: &HttpResponse,
+) -> CallResult<Yes> {
     let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-    let keys = keys(report, order, &body);
+    let keys = keys(notification, order, &body);
     if let Err(astray) = Answer::about(body, &keys) {
         return astray;
     }
-    let read = match report {
-        Report::Redeemed { booking, .. } => read_verify(order.booking_by_id(booking), response, Patience::Ordinary),
+    let read = match notification {
+        Notification::Redeemed { booking, .. } => {
+            read_verify(order.booking_by_id(booking), response, Patience::Ordinary)
+        }
         _ => success(response, Patience::UntilDeadline).map(|_| ()),
     };
     match read {

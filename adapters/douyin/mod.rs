@@ -9,7 +9,7 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
-use ticketbridge_core::message::Report;
+use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
@@ -138,11 +138,16 @@ impl Channel for Douyin {
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         reply::reply(&self.settings, endpoint, inbound, answer)
     }
-    fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        calls::report(&self.settings, report, order, cx)
+    fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::notify(&self.settings, notification, order, cx)
     }
-    fn read_report(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
-        calls::read_report(report, order, response)
+    fn read_notification(
+        &self,
+        notification: &Notification,
+        order: &Order,
+        response: &HttpResponse,
+    ) -> CallResult<Yes> {
+        calls::read_notification(notification, order, response)
     }
     fn label(&self, order: &Order) -> String {
         label::label(order).to_owned()

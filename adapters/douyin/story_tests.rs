@@ -4,7 +4,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use ticketbridge_core::id::{ChannelId, Seed};
 use ticketbridge_core::message::{
-    Actor, ActorKind, Command, Counts, Effect, NewTicket, PlaceOrder, Report, TicketFacts,
+    Actor, ActorKind, Command, Counts, Effect, NewTicket, Notification, PlaceOrder, TicketFacts,
 };
 use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
@@ -89,15 +89,15 @@ impl Story {
     }
 
     /// The report that is owed, with the body of its call.
-    fn reported(&self) -> (Report, Value) {
+    fn reported(&self) -> (Notification, Value) {
         let told = self.effects.iter().find_map(|effect| match effect {
-            Effect::TellChannel { report, .. } => Some(report.clone()),
+            Effect::TellChannel { notification, .. } => Some(notification.clone()),
             _ => None,
         });
-        let report = told.unwrap_or_else(|| panic!("nothing is told: {:?}", self.effects));
+        let notification = told.unwrap_or_else(|| panic!("nothing is told: {:?}", self.effects));
         let cx = Context { access_token: Some("clt"), ..fixture::context() };
-        let call = self.channel.report(&report, self.order.as_ref().unwrap(), &cx).unwrap();
-        (report, serde_json::from_slice(&call.body).unwrap())
+        let call = self.channel.notify(&notification, self.order.as_ref().unwrap(), &cx).unwrap();
+        (notification, serde_json::from_slice(&call.body).unwrap())
     }
 
     fn label(&self) -> String {
@@ -146,8 +146,8 @@ fn tickets_that_come_late_go_by_callback() {
     assert_eq!(story.demand()["result"], json!(0));
     assert_eq!(story.label(), "已预约未出票");
     story.issued(&["C1", "C2"]);
-    let (report, body) = story.reported();
-    assert!(matches!(report, Report::TicketsIssued { .. }));
+    let (notification, body) = story.reported();
+    assert!(matches!(notification, Notification::TicketsIssued { .. }));
     assert_eq!((&body["order_id"], &body["result"]), (&json!("R100"), &json!(1)));
     assert_eq!(body["vouchers"].as_array().unwrap().len(), 2);
     // The demand again, now from the present state: the same codes under the same numbers.
@@ -201,8 +201,8 @@ fn a_used_order_is_not_refunded() {
     let gate = Actor::new(ActorKind::Backend, "gate");
     let outcome = run(story.order.as_ref(), &redeem, &gate, later, Answering::Nobody).unwrap();
     (story.order, story.effects) = (Some(outcome.order), outcome.effects);
-    let (report, body) = story.reported();
-    assert!(matches!(report, Report::Redeemed { .. }));
+    let (notification, body) = story.reported();
+    assert!(matches!(notification, Notification::Redeemed { .. }));
     assert_eq!(body["verify_token"], json!("v-R100"));
     assert_eq!(story.label(), "已核销");
     assert_eq!(story.refund(101)["audit_refund_result"], json!(2));

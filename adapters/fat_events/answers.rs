@@ -47,7 +47,8 @@ fn is_snapshot(inbound: Option<&Inbound>) -> bool {
 }
 
 fn result(word: &str, id: Option<&str>, order: Option<&Order>) -> HttpReply {
-    let revision = order.and_then(|order| order.mirror.as_deref()).map(|mirror| mirror.picture.revision);
+    let revision =
+        order.and_then(|order| order.channel_state.as_deref()).map(|channel_state| channel_state.standing.revision);
     let body = json!({
         "result": word,
         "event_id": id,

@@ -80,7 +80,7 @@ pub(crate) fn expected_revision(order: &Order) -> Option<u64> {
 
 /// The count of changes that we know of.
 fn revision_of(order: &Order) -> u64 {
-    order.mirror.as_deref().map_or(0, |mirror| mirror.picture.revision)
+    order.channel_state.as_deref().map_or(0, |channel_state| channel_state.standing.revision)
 }
 
 /// What an answer to a call about `keys` says, once it is known to be about nothing else. What a success brings is for `brings` to say.

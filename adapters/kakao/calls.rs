@@ -4,9 +4,9 @@ use http::Method;
 use serde_json::{Value, json};
 use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::limits::AMOUNT_MAX;
-use ticketbridge_core::message::{Command, Report, Snapshot};
+use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
-use ticketbridge_core::order::channel_state::{Mirror, Part};
+use ticketbridge_core::order::channel_state::{ChannelState, Part};
 use ticketbridge_core::order::{BookingState, Order};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, Yes};
 use ticketbridge_core::time::UnixMillis;
@@ -30,9 +30,9 @@ fn key(number: &ExternalId) -> Key<'_> {
 }
 
 /// Everything that the answer to a report must be about.
-fn keys<'r>(report: &'r Report, order: &'r Order) -> Vec<Key<'r>> {
-    let payment = match report {
-        Report::PaymentReturn { payment, .. } => {
+fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
+    let payment = match notification {
+        Notification::PaymentReturn { payment, .. } => {
             Some(Key { number: payment, places: &["/payment_id", "/payment/payment_id"] })
         }
         _ => None,
@@ -41,20 +41,25 @@ fn keys<'r>(report: &'r Report, order: &'r Order) -> Vec<Key<'r>> {
 }
 
 /// Writes a report.
-pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+pub(super) fn notify(
+    settings: &Common,
+    notification: &Notification,
+    order: &Order,
+    cx: &Context<'_>,
+) -> Result<Call, EncodeError> {
     let base = reservation(settings, order.channel_order_id.as_str())?;
     let zone = settings.zone();
     let revision = expected_revision(order);
     // The same on every attempt: the order changes when somebody says something new, and then it is another call.
     let decided_at = order.updated_at.rfc3339(zone);
-    let (at, body) = match report {
-        Report::BookingAccepted { .. } => {
+    let (at, body) = match notification {
+        Notification::BookingConfirmed { .. } => {
             by(settings, "confirm", "confirm the booking")?;
             let backend_ref = order.booking.as_ref().and_then(|b| b.ticketing.backend_ref.as_deref());
             let body = json!({ "expected_revision": revision, "backend_ref": backend_ref, "decided_at": decided_at });
             (base.path("/confirm"), body)
         }
-        Report::BookingDeclined { reason, .. } => {
+        Notification::BookingRejected { reason, .. } => {
             by(settings, "reject", "decline the booking")?;
             let (code, text) = refusal(reason);
             if text.chars().count() > REASON_CHARS_MAX {
@@ -63,11 +68,11 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
             }
             (base.path("/reject"), json!({ "expected_revision": revision, "reason_code": code, "reason_text": text }))
         }
-        Report::CancelQuote => {
+        Notification::CancelQuote => {
             by(settings, "cancel", "cancel the booking")?;
             return get(&settings.api_secret, quote_address(settings, base, order)?, cx);
         }
-        Report::CancelWanted { fee, rate_bp, refund, reason } => {
+        Notification::Cancellation { fee, rate_bp, refund, reason } => {
             by(settings, "cancel", "cancel the booking")?;
             let mut body = json!({
                 "expected_revision": revision,
@@ -82,41 +87,41 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
             }
             (base.path("/cancel"), body)
         }
-        Report::Redeemed { .. } if is_told_as_no_show(settings, order) => {
+        Notification::Redeemed { .. } if is_told_as_no_show(settings, order) => {
             return Err(EncodeError::Obsolete("the platform knows that the guest did not come"));
         }
-        Report::Redeemed { .. } if unused(order).is_empty() => {
+        Notification::Redeemed { .. } if unused(order).is_empty() => {
             return Err(EncodeError::Obsolete("every unit is used there, or called off"));
         }
-        Report::Redeemed { at, .. } => {
+        Notification::Redeemed { at, .. } => {
             let body = json!({ "lines": unused(order), "used_at": at.rfc3339(zone), "method": "MANUAL" });
             (base.path("/use"), body)
         }
-        Report::NoShow { at, .. } => {
+        Notification::NoShow { at, .. } => {
             if !settings.can("no_show") {
                 return Err(EncodeError::Obsolete("this platform keeps no record of guests who did not come"));
             }
             (base.path("/no-show"), json!({ "marked_at": at.rfc3339(zone) }))
         }
-        Report::PaymentReturn { payment, amount, left, reason, .. } => {
+        Notification::PaymentReturn { payment, amount, left, reason, .. } => {
             by(settings, "payment_only_cancel", "return the payment and leave the booking as it is")?;
             let body = json!({ "cancel_krw": amount, "expect_cancelable_krw": left, "reason": reason });
             (base.path("/payments").segment(payment)?.path("/cancel"), body)
         }
-        Report::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancel the booking")),
-        Report::TicketsIssued { .. }
-        | Report::RefundApproved { .. }
-        | Report::RefundRejected { .. }
-        | Report::PaymentLink { .. }
-        | Report::LinkRevoked { .. }
-        | Report::HandOver => return Err(EncodeError::Obsolete("this platform has nothing of the kind")),
+        Notification::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancel the booking")),
+        Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => return Err(EncodeError::Obsolete("this platform has nothing of the kind")),
     };
     calls::write(&settings.api_secret, Method::POST, at, &body, cx.delivery_id, cx)
 }
 
 /// The units that are to be called off where they are not all; that takes a capability of its own.
-fn wanted_parts<'o>(settings: &Common, order: &'o Order) -> Result<&'o [Part], EncodeError> {
-    let parts = order.mirror.as_deref().map(Mirror::wanted_parts).unwrap_or_default();
+fn parts_to_cancel<'o>(settings: &Common, order: &'o Order) -> Result<&'o [Part], EncodeError> {
+    let parts = order.channel_state.as_deref().map(ChannelState::parts_to_cancel).unwrap_or_default();
     if !parts.is_empty() {
         by(settings, "partial_cancel", "call off a part of the booking")?;
     }
@@ -125,7 +130,7 @@ fn wanted_parts<'o>(settings: &Common, order: &'o Order) -> Result<&'o [Part], E
 
 /// The same as the platform writes lines; `None` is the whole booking.
 fn wanted_lines(settings: &Common, order: &Order) -> Result<Option<Value>, EncodeError> {
-    let parts = wanted_parts(settings, order)?.iter();
+    let parts = parts_to_cancel(settings, order)?.iter();
     let lines: Vec<Value> = parts.map(|part| json!({ "detail_no": part.detail, "quantity": part.units })).collect();
     Ok((!lines.is_empty()).then(|| Value::from(lines)))
 }
@@ -133,7 +138,7 @@ fn wanted_lines(settings: &Common, order: &Order) -> Result<Option<Value>, Encod
 /// Where the platform says what calling off would cost.
 fn quote_address(settings: &Common, base: Address, order: &Order) -> Result<Address, EncodeError> {
     let at = base.path("/cancel-quote");
-    let parts = wanted_parts(settings, order)?;
+    let parts = parts_to_cancel(settings, order)?;
     let named: Vec<String> = parts.iter().map(|part| format!("{}:{}", part.detail, part.units)).collect();
     Ok(if named.is_empty() { at } else { at.query("lines", &named.join(",")) })
 }
@@ -145,7 +150,7 @@ fn is_told_as_no_show(settings: &Common, order: &Order) -> bool {
 
 /// The units that were neither used nor called off, line by line.
 fn unused(order: &Order) -> Vec<Value> {
-    let lines = order.mirror.as_deref().map(|m| m.picture.lines.as_slice()).unwrap_or_default();
+    let lines = order.channel_state.as_deref().map(|m| m.standing.lines.as_slice()).unwrap_or_default();
     let left = lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
     left.filter(|(_, units)| *units > 0)
         .map(|(line, units)| json!({ "detail_no": line.detail, "quantity": units }))
@@ -167,14 +172,18 @@ fn has_no_quotes(response: &HttpResponse) -> bool {
 }
 
 /// What an answer to a report means.
-pub(super) fn read_report(report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
-    let keys = keys(report, order);
-    match report {
-        Report::CancelQuote if has_no_quotes(response) => match Answer::read(response, &keys) {
+pub(super) fn read_notification(
+    notification: &Notification,
+    order: &Order,
+    response: &HttpResponse,
+) -> CallResult<Yes> {
+    let keys = keys(notification, order);
+    match notification {
+        Notification::CancelQuote if has_no_quotes(response) => match Answer::read(response, &keys) {
             Ok(_) => CallResult::Done(Yes::Plain),
             Err(astray) => astray,
         },
-        Report::CancelQuote => calls::read(response, &keys, |answer| {
+        Notification::CancelQuote => calls::read(response, &keys, |answer| {
             if quoted(answer).is_some() || quotes_nothing(answer) {
                 return CallResult::Done(Yes::Plain);
             }
@@ -200,54 +209,63 @@ fn quoted(answer: &Answer) -> Option<Command> {
 
 /// What we would quote ourselves, at the time at which it was asked for: of all of it, or of the wanted units' share of it.
 fn our_quote(order: &Order) -> Option<Command> {
-    let mirror = order.mirror.as_deref()?;
+    let channel_state = order.channel_state.as_deref()?;
     let held = order.money.received() - order.money.refunded();
-    let gross: i64 = mirror
-        .wanted_parts()
+    let gross: i64 = channel_state
+        .parts_to_cancel()
         .iter()
         .filter_map(|part| {
-            let line = mirror.picture.lines.iter().find(|line| line.detail == part.detail)?;
+            let line = channel_state.standing.lines.iter().find(|line| line.detail == part.detail)?;
             Some(line.amount / i64::from(line.quantity.max(1)) * i64::from(part.units))
         })
         .sum();
     let (due, whole) = (order.money.due, order.money.gross.max(1));
     let net = i64::try_from(i128::from(gross) * i128::from(due) / i128::from(whole)).unwrap_or(due).min(due);
-    let base = if mirror.wanted_parts().is_empty() { due } else { net };
-    let fee = mirror.picture.policy.as_ref()?.fee(base, held, false, order.updated_at);
+    let base = if channel_state.parts_to_cancel().is_empty() { due } else { net };
+    let fee = channel_state.standing.policy.as_ref()?.fee(base, held, false, order.updated_at);
     Some(Command::RecordQuote { fee, refund: None })
 }
 
 /// What else an answer says: the whole reservation, the quote, or in a word that it is done.
-pub(super) fn learned(settings: &Common, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
-    let Ok(answer) = Answer::read::<()>(response, &keys(report, order)) else { return Vec::new() };
+pub(super) fn learned(
+    settings: &Common,
+    notification: &Notification,
+    order: &Order,
+    response: &HttpResponse,
+) -> Vec<Command> {
+    let Ok(answer) = Answer::read::<()>(response, &keys(notification, order)) else { return Vec::new() };
     if let Some(snapshot) = snapshot_in(settings, &answer) {
         return vec![Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None }];
     }
-    match report {
-        Report::CancelQuote if has_no_quotes(response) => our_quote(order).into_iter().collect(),
-        Report::CancelQuote if response.status.is_success() => {
+    match notification {
+        Notification::CancelQuote if has_no_quotes(response) => our_quote(order).into_iter().collect(),
+        Notification::CancelQuote if response.status.is_success() => {
             let ours = || if quotes_nothing(&answer) { our_quote(order) } else { None };
             quoted(&answer).or_else(ours).into_iter().collect()
         }
-        _ if response.status.is_success() && says_so(report, order, &answer) => {
-            vec![Command::RecordAgreement { report: report.clone() }]
+        _ if response.status.is_success() && says_so(notification, order, &answer) => {
+            vec![Command::RecordAgreement { notification: notification.clone() }]
         }
         _ => Vec::new(),
     }
 }
 
 /// Whether a short answer says of this very reservation that it stands where it was wanted.
-fn says_so(report: &Report, order: &Order, answer: &Answer) -> bool {
+fn says_so(notification: &Notification, order: &Order, answer: &Answer) -> bool {
     let status = answer.json().get("status").and_then(Value::as_str).unwrap_or_default();
-    let is_wanted = match report {
-        Report::BookingAccepted { .. } => status == "CONFIRMED",
-        Report::BookingDeclined { .. } => status == "CANCELED",
-        Report::CancelWanted { .. } => {
-            status == "CANCELED" && order.mirror.as_deref().is_some_and(|mirror| mirror.wanted_parts().is_empty())
+    let is_still_needed = match notification {
+        Notification::BookingConfirmed { .. } => status == "CONFIRMED",
+        Notification::BookingRejected { .. } => status == "CANCELED",
+        Notification::Cancellation { .. } => {
+            status == "CANCELED"
+                && order
+                    .channel_state
+                    .as_deref()
+                    .is_some_and(|channel_state| channel_state.parts_to_cancel().is_empty())
         }
         _ => false,
     };
-    is_wanted && answer.is_named()
+    is_still_needed && answer.is_named()
 }
 
 /// Asks for a whole reservation.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ticketbridge_core::id::{ExternalId, ProductCode};
-use ticketbridge_core::message::{CalledOff, ProductRef, ReturnNews, Sale, Snapshot};
-use ticketbridge_core::order::channel_state::{Line, Payment, Picture, Stage};
+use ticketbridge_core::message::{Cancelled, ProductRef, ReturnNews, Sale, Snapshot};
+use ticketbridge_core::order::channel_state::{Line, Payment, Stage, Standing};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
@@ -164,12 +164,12 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         phone: it.booker_phone.as_deref().and_then(Phone::typed),
         document: None,
     };
-    let picture = Picture {
+    let standing = Standing {
         revision: told.revision,
         at: told.at,
         stage: stage(&it),
         needs_decision: it.by_manager,
-        accept_needs: 0,
+        confirm_needs: 0,
         read_only: false,
         lines: it.lines.iter().map(line).collect(),
         payments: payments(&it, &cancels),
@@ -180,7 +180,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         notes: notes(&it, told)?,
     };
     Ok(Snapshot {
-        called_off: called_off(&it, told)?,
+        cancelled: cancelled(&it, told)?,
         since: since(told)?,
         sale: Sale {
             channel_order_id: ExternalId::new(it.number),
@@ -195,7 +195,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
             buyer: booker,
             placed_at: it.booked_at,
         },
-        picture,
+        standing,
         visit_date,
         valid_until: last.or(visit_date),
         entries,
@@ -265,7 +265,7 @@ fn line(line: &super::wire::Line) -> Line {
     }
 }
 
-fn called_off(it: &Reservation, told: &Told<'_>) -> Result<Option<CalledOff>, DecodeError> {
+fn cancelled(it: &Reservation, told: &Told<'_>) -> Result<Option<Cancelled>, DecodeError> {
     let reason = match it.cancel_kind {
         None => return Ok(None),
         Some(CancelKind::Rejected) => CancelReason::Rejected,
@@ -280,7 +280,7 @@ fn called_off(it: &Reservation, told: &Told<'_>) -> Result<Option<CalledOff>, De
     };
     // A fee above what was paid keeps all of it, and nothing more.
     let fee = it.fee.min(it.paid);
-    Ok(Some(CalledOff { reason, ex_officio: it.ex_officio, fee, returns: Some(it.paid - fee), words }))
+    Ok(Some(Cancelled { reason, ex_officio: it.ex_officio, fee, returns: Some(it.paid - fee), words }))
 }
 
 fn done(entries: &[LedgerEntry]) -> i64 {

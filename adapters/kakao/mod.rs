@@ -9,7 +9,7 @@
 
 use serde_json::{Map, Value, json};
 use ticketbridge_core::id::ExternalId;
-use ticketbridge_core::message::{Command, Report, Snapshot};
+use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Context, DecodeError,
@@ -146,14 +146,19 @@ impl Channel for Kakao {
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         reply::reply(&self.settings, endpoint, inbound, answer)
     }
-    fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        calls::report(&self.settings, report, order, cx)
+    fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::notify(&self.settings, notification, order, cx)
     }
-    fn read_report(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
-        calls::read_report(report, order, response)
+    fn read_notification(
+        &self,
+        notification: &Notification,
+        order: &Order,
+        response: &HttpResponse,
+    ) -> CallResult<Yes> {
+        calls::read_notification(notification, order, response)
     }
-    fn learned(&self, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
-        calls::learned(&self.settings, report, order, response)
+    fn learned(&self, notification: &Notification, order: &Order, response: &HttpResponse) -> Vec<Command> {
+        calls::learned(&self.settings, notification, order, response)
     }
     fn read_back(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::read_back(&self.settings, about, cx)

@@ -307,14 +307,14 @@ impl<'a> Talk<'a> {
 
     /// When the very last question before the deadline is due: 90 s before it, or at three quarters of a shorter one.
     fn last_call(&self) -> Option<UnixMillis> {
-        let (deadline, from) = (self.booking.ticketing.deadline?, self.booking.accepted_at?);
+        let (deadline, from) = (self.booking.ticketing.deadline?, self.booking.confirmed_at?);
         let length = deadline - from;
         Some(from + Millis((length.0 - 90_000).max(length.0 / 4 * 3)))
     }
 
     /// Looks are close at first, then every half minute, and one falls on the last call.
     fn next_look(&self, now: UnixMillis) -> Millis {
-        let waited = self.booking.accepted_at.map_or(Millis(0), |at| now - at);
+        let waited = self.booking.confirmed_at.map_or(Millis(0), |at| now - at);
         let gap = match waited.0 {
             ..2_000 => 2,
             2_000..7_000 => 5,

@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::limits::{EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
-use ticketbridge_core::message::{Command, Report, Snapshot};
+use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::time::UnixMillis;
@@ -25,51 +25,57 @@ fn key(number: &ExternalId) -> Key<'_> {
 }
 
 /// Everything that the answer to a report must be about.
-fn keys<'r>(report: &'r Report, order: &'r Order) -> Vec<Key<'r>> {
-    let part = match report {
-        Report::PaymentReturn { payment, .. } => {
+fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
+    let part = match notification {
+        Notification::PaymentReturn { payment, .. } => {
             Some(Key { number: payment, places: &["/payment_id", "/payment/payment_id"] })
         }
-        Report::LinkRevoked { id } => Some(Key { number: id, places: &["/link_id", "/link/link_id"] }),
+        Notification::LinkRevoked { id } => Some(Key { number: id, places: &["/link_id", "/link/link_id"] }),
         _ => None,
     };
     part.into_iter().chain([key(&order.channel_order_id)]).collect()
 }
 
 /// Writes a report.
-pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+pub(super) fn notify(
+    settings: &Common,
+    notification: &Notification,
+    order: &Order,
+    cx: &Context<'_>,
+) -> Result<Call, EncodeError> {
     if order.is_read_only() {
         return Err(EncodeError::Obsolete("the agency's own system keeps this booking"));
     }
     let base = booking(settings, order.channel_order_id.as_str())?;
-    let mirror = order.mirror.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
+    let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
     let zone = settings.zone();
     let revision = expected_revision(order);
     let held = order.money.received() - order.money.refunded();
-    let (at, body) = match report {
-        Report::BookingAccepted { .. } => {
+    let (at, body) = match notification {
+        Notification::BookingConfirmed { .. } => {
             by(settings, "confirm", "complete the booking")?;
             let body = json!({
                 "expected_revision": revision,
-                "agency_booking_no": mirror.partner_number(),
+                "agency_booking_no": channel_state.partner_number(),
                 "happy_call_at": order.updated_at.rfc3339(zone),
             });
             (base.path("/complete"), body)
         }
-        Report::RefundApproved { fee, .. } => {
+        Notification::RefundApproved { fee, .. } => {
             by(settings, "cancel", "finish the cancellation")?;
             let body = json!({
                 "expected_revision": revision, "fee_krw": fee, "refund_krw": held - fee, "expect_paid_krw": held,
             });
             (base.path("/cancel"), body)
         }
-        Report::PaymentReturn { payment, amount, left, .. } => {
+        Notification::PaymentReturn { payment, amount, left, .. } => {
             by(settings, "payment_only_cancel", "return the payment")?;
             let body = json!({ "cancel_krw": amount, "expect_cancelable_krw": left });
             (base.path("/payments").segment(payment)?.path("/cancel"), body)
         }
-        Report::PaymentLink { key } => {
-            let link = mirror.links.iter().find(|link| &link.key == key).ok_or(EncodeError::Missing("payment link"))?;
+        Notification::PaymentLink { key } => {
+            let link =
+                channel_state.links.iter().find(|link| &link.key == key).ok_or(EncodeError::Missing("payment link"))?;
             let open = order.money.due - held;
             let purpose = match (held, link.amount) {
                 (0, amount) if amount == open => "FULL",
@@ -83,16 +89,19 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
             });
             (base.path("/payment-links"), body)
         }
-        Report::LinkRevoked { id } => {
+        Notification::LinkRevoked { id } => {
             let at = base.path("/payment-links").segment(id)?;
             return calls::write(&settings.api_secret, Method::DELETE, at, &Value::Null, cx.delivery_id, cx);
         }
-        Report::BookingDeclined { .. } => return Err(EncodeError::Unsupported("decline the booking")),
-        Report::RefundRejected { .. } => return Err(EncodeError::Unsupported("refuse the cancellation")),
-        Report::CancelQuote | Report::CancelWanted { .. } | Report::OrderCancelled { .. } => {
+        Notification::BookingRejected { .. } => return Err(EncodeError::Unsupported("decline the booking")),
+        Notification::RefundRejected { .. } => return Err(EncodeError::Unsupported("refuse the cancellation")),
+        Notification::CancelQuote | Notification::Cancellation { .. } | Notification::OrderCancelled { .. } => {
             return Err(EncodeError::Unsupported("cancel the booking, which the guest has not asked for"));
         }
-        Report::TicketsIssued { .. } | Report::Redeemed { .. } | Report::NoShow { .. } | Report::HandOver => {
+        Notification::TicketsIssued { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::HandOver => {
             return Err(EncodeError::Obsolete("the marketplace has nothing of the kind"));
         }
     };
@@ -100,14 +109,18 @@ pub(super) fn report(settings: &Common, report: &Report, order: &Order, cx: &Con
 }
 
 /// What an answer to a report means.
-pub(super) fn read_report(report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
-    let keys = keys(report, order);
-    match report {
-        Report::PaymentLink { .. } => calls::read(response, &keys, |answer| match link_in(answer) {
+pub(super) fn read_notification(
+    notification: &Notification,
+    order: &Order,
+    response: &HttpResponse,
+) -> CallResult<Yes> {
+    let keys = keys(notification, order);
+    match notification {
+        Notification::PaymentLink { .. } => calls::read(response, &keys, |answer| match link_in(answer) {
             Some(_) => CallResult::Done(Yes::Plain),
             None => CallResult::Unknown { why: "the answer names no link".into() },
         }),
-        Report::LinkRevoked { .. } => read_revoked(response, &keys),
+        Notification::LinkRevoked { .. } => read_revoked(response, &keys),
         _ => calls::read_write(response, &keys),
     }
 }
@@ -134,34 +147,34 @@ fn link_in(answer: &Answer) -> Option<(String, Option<String>)> {
 pub(super) fn learned(
     settings: &Common,
     hands_over: bool,
-    report: &Report,
+    notification: &Notification,
     order: &Order,
     response: &HttpResponse,
 ) -> Vec<Command> {
-    let Ok(answer) = Answer::read::<()>(response, &keys(report, order)) else { return Vec::new() };
+    let Ok(answer) = Answer::read::<()>(response, &keys(notification, order)) else { return Vec::new() };
     let mut learned = Vec::new();
-    if let (Report::PaymentLink { key }, true) = (report, response.status.is_success())
+    if let (Notification::PaymentLink { key }, true) = (notification, response.status.is_success())
         && let Some((id, url)) = link_in(&answer)
     {
         learned.push(Command::RecordPaymentLink { key: key.clone(), id, url });
     }
     if let Some(snapshot) = snapshot_in(settings, hands_over, &answer) {
         learned.push(Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None });
-    } else if response.status.is_success() && says_so(report, &answer) {
-        learned.push(Command::RecordAgreement { report: report.clone() });
+    } else if response.status.is_success() && says_so(notification, &answer) {
+        learned.push(Command::RecordAgreement { notification: notification.clone() });
     }
     learned
 }
 
 /// Whether a short answer says of this very booking that it stands where it was wanted.
-fn says_so(report: &Report, answer: &Answer) -> bool {
+fn says_so(notification: &Notification, answer: &Answer) -> bool {
     let status = answer.json().get("status").and_then(Value::as_str).unwrap_or_default();
-    let is_wanted = match report {
-        Report::BookingAccepted { .. } => status == "COMPLETED",
-        Report::RefundApproved { .. } => status == "CANCELED",
+    let is_still_needed = match notification {
+        Notification::BookingConfirmed { .. } => status == "COMPLETED",
+        Notification::RefundApproved { .. } => status == "CANCELED",
         _ => false,
     };
-    is_wanted && answer.is_named()
+    is_still_needed && answer.is_named()
 }
 
 /// Asks for a whole booking.

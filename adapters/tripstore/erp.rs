@@ -21,10 +21,10 @@ pub(super) const MEMO_TAIL: &str = "상세 예약내용 및 결제내역은 트�
 
 /// A new booking; or a changed one, once the books have taken it.
 pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-    let mirror = order.mirror.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
+    let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
     let number = order.channel_order_id.as_str();
-    let by_agency = mirror.picture.read_only;
-    let extra = |name: &str| mirror.picture.extra.get(name).map(String::as_str);
+    let by_agency = channel_state.standing.read_only;
+    let extra = |name: &str| channel_state.standing.extra.get(name).map(String::as_str);
     let count = |name: &str| extra(name).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
     let phone = match by_agency {
         true => order.buyer.phone.as_ref().map(Personal::reveal),
@@ -49,7 +49,7 @@ pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) 
         "memo": memo,
     });
     // The marketplace may know the agency's number before the agency's books know the booking.
-    let known = mirror.partner_number().filter(|_| mirror.handed_over);
+    let known = channel_state.partner_number().filter(|_| channel_state.handed_over);
     let at = Address::at(&erp.base_url).path("/v1/bookings");
     let (method, at, key) = match known {
         Some(agency_number) => (Method::PUT, at.segment(agency_number)?, cx.delivery_id.to_owned()),
@@ -65,8 +65,8 @@ fn key(order: &Order) -> Key<'_> {
 
 /// The number under which the books were told of a change, if it was one.
 fn told_under(order: &Order) -> Option<&str> {
-    let mirror = order.mirror.as_deref()?;
-    mirror.partner_number().filter(|_| mirror.handed_over)
+    let channel_state = order.channel_state.as_deref()?;
+    channel_state.partner_number().filter(|_| channel_state.handed_over)
 }
 
 /// A number with a comma every three digits.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ticketbridge_core::id::{ExternalId, ProductCode};
-use ticketbridge_core::message::{CalledOff, LinkNews, ProductRef, Sale, Snapshot};
-use ticketbridge_core::order::channel_state::{LinkState, Payment, Picture, Stage};
+use ticketbridge_core::message::{Cancelled, LinkNews, ProductRef, Sale, Snapshot};
+use ticketbridge_core::order::channel_state::{LinkState, Payment, Stage, Standing};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
@@ -99,7 +99,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         phone: it.booker_phone.as_deref().and_then(Phone::typed),
         document: None,
     };
-    let accept_needs = match it.kind {
+    let confirm_needs = match it.kind {
         Some(PaymentKind::Full) => net,
         Some(PaymentKind::Partial) => it.deposit.unwrap_or(0).min(net),
         // That is what waiting for payment is for.
@@ -117,7 +117,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
     ]);
     let notes = notes(&it);
     Ok(Snapshot {
-        called_off: called_off(&it, told, net)?,
+        cancelled: cancelled(&it, told, net)?,
         link: link(told)?,
         since: since(told)?,
         sale: Sale {
@@ -133,13 +133,13 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
             buyer: booker,
             placed_at: it.booked_at,
         },
-        picture: Picture {
+        standing: Standing {
             revision: told.revision,
             at: told.at,
             stage,
             // It is always the agency that completes a booking.
             needs_decision: true,
-            accept_needs,
+            confirm_needs,
             read_only: it.by_agency,
             lines: Vec::new(),
             payments,
@@ -204,14 +204,14 @@ fn since(told: &Told<'_>) -> Result<UnixMillis, DecodeError> {
 }
 
 /// What was kept of a cancelled booking: the event says so, or else what was not returned.
-fn called_off(it: &Booking, told: &Told<'_>, net: i64) -> Result<Option<CalledOff>, DecodeError> {
+fn cancelled(it: &Booking, told: &Told<'_>, net: i64) -> Result<Option<Cancelled>, DecodeError> {
     let words = match told.change {
         Some(change) => change.field("reason").maybe_text()?,
         None => None,
     };
     if it.status == Status::CancelRequested {
         let off =
-            CalledOff { reason: CancelReason::RefundedBeforeUse, ex_officio: false, fee: 0, returns: None, words };
+            Cancelled { reason: CancelReason::RefundedBeforeUse, ex_officio: false, fee: 0, returns: None, words };
         return Ok(Some(off));
     }
     if it.status != Status::Canceled {
@@ -224,7 +224,7 @@ fn called_off(it: &Booking, told: &Told<'_>, net: i64) -> Result<Option<CalledOf
     };
     let fee = named.0.unwrap_or(it.paid).min(received).min(net.max(0));
     let returns = named.1.unwrap_or(received - fee).min(received);
-    Ok(Some(CalledOff {
+    Ok(Some(Cancelled {
         reason: CancelReason::RefundedBeforeUse,
         ex_officio: false,
         fee,

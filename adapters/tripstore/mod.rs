@@ -9,7 +9,7 @@
 
 use serde_json::{Map, Value, json};
 use ticketbridge_core::id::ExternalId;
-use ticketbridge_core::message::{Command, Report, Snapshot};
+use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Checked, Context,
@@ -139,23 +139,28 @@ impl Channel for TripStore {
     fn reply(&self, _endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         answers::reply(self.settings.zone(), "unknown_booking", inbound, answer)
     }
-    fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        match (report, &self.erp) {
-            (Report::HandOver, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
-            (Report::HandOver, None) => Err(EncodeError::Obsolete("no books of an agency are configured")),
-            _ => calls::report(&self.settings, report, order, cx),
+    fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        match (notification, &self.erp) {
+            (Notification::HandOver, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
+            (Notification::HandOver, None) => Err(EncodeError::Obsolete("no books of an agency are configured")),
+            _ => calls::notify(&self.settings, notification, order, cx),
         }
     }
-    fn read_report(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes> {
-        match report {
-            Report::HandOver => erp::read(order, response),
-            _ => calls::read_report(report, order, response),
+    fn read_notification(
+        &self,
+        notification: &Notification,
+        order: &Order,
+        response: &HttpResponse,
+    ) -> CallResult<Yes> {
+        match notification {
+            Notification::HandOver => erp::read(order, response),
+            _ => calls::read_notification(notification, order, response),
         }
     }
-    fn learned(&self, report: &Report, order: &Order, response: &HttpResponse) -> Vec<Command> {
-        match report {
-            Report::HandOver => erp::learned(order, response),
-            _ => calls::learned(&self.settings, self.erp.is_some(), report, order, response),
+    fn learned(&self, notification: &Notification, order: &Order, response: &HttpResponse) -> Vec<Command> {
+        match notification {
+            Notification::HandOver => erp::learned(order, response),
+            _ => calls::learned(&self.settings, self.erp.is_some(), notification, order, response),
         }
     }
     fn read_back(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
@@ -164,14 +169,14 @@ impl Channel for TripStore {
     fn read_read_back(&self, about: &ExternalId, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
         calls::read_read_back(&self.settings, self.erp.is_some(), about, response)
     }
-    fn check(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        match (report, &self.erp) {
-            (Report::HandOver, Some(erp)) => erp::look_up(erp, order, cx),
+    fn check(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        match (notification, &self.erp) {
+            (Notification::HandOver, Some(erp)) => erp::look_up(erp, order, cx),
             _ => self.read_back(&order.channel_order_id, cx),
         }
     }
-    fn read_check(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
-        if *report == Report::HandOver {
+    fn read_check(&self, notification: &Notification, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
+        if *notification == Notification::HandOver {
             return erp::read_look_up(order, response);
         }
         match self.read_read_back(&order.channel_order_id, response) {

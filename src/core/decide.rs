@@ -7,10 +7,10 @@
 mod booking;
 mod deadlines;
 mod draft;
+mod notifications;
 mod proof;
 mod redemption;
 mod refund;
-mod reports;
 mod sale;
 mod settlement;
 mod snapshot_channel;
@@ -111,7 +111,7 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
 
         Command::RequestBooking(request) => booking::request(order, request, moment),
         Command::ConfirmBooking => booking::confirm(order, moment),
-        Command::DeclineBooking { reason } => booking::decline(order, reason),
+        Command::RejectBooking { reason } => booking::reject(order, reason),
         Command::SupplyGuests { buyer, visitors, contact } => {
             booking::supply_guests(order, buyer, visitors, contact.as_ref(), moment)
         }
@@ -140,18 +140,22 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
             Ok(Decision::nothing().attention(order, AttentionKind::Contradiction, sentence.clone()))
         }
         Command::RecordCancellation(cancellation) => settlement::record_cancellation(order, cancellation),
-        Command::CancelOrder { reason } if order.mirror.is_some() => {
-            snapshot_channel::ask_cancellation(order, &snapshot_channel::Wish { fee: None, reason, parts: &[] }, moment)
-        }
+        Command::CancelOrder { reason } if order.channel_state.is_some() => snapshot_channel::ask_cancellation(
+            order,
+            &snapshot_channel::Terms { fee: None, reason, parts: &[] },
+            moment,
+        ),
         Command::CancelOrder { reason } => settlement::cancel_order(order, reason),
 
         Command::SyncSnapshot { snapshot, not_for_sale } => {
             snapshot_channel::sync(order, snapshot, not_for_sale.as_deref(), moment)
         }
-        Command::RecordAgreement { report } => Ok(snapshot_channel::record_agreement(order, report, moment)),
+        Command::RecordAgreement { notification } => {
+            Ok(snapshot_channel::record_agreement(order, notification, moment))
+        }
         Command::RecordQuote { fee, refund } => Ok(snapshot_channel::record_quote(order, *fee, *refund)),
         Command::AskCancellation { fee, reason, parts } => {
-            snapshot_channel::ask_cancellation(order, &snapshot_channel::Wish { fee: *fee, reason, parts }, moment)
+            snapshot_channel::ask_cancellation(order, &snapshot_channel::Terms { fee: *fee, reason, parts }, moment)
         }
         Command::ReturnPayments { amount, reason } => snapshot_channel::return_payments(order, *amount, reason, moment),
         Command::SendPaymentLink { amount, expires_at } => {
@@ -167,8 +171,10 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
             Ok(Decision::nothing().event(Event::GuestsRevealed { reason: reason.clone() }))
         }
         Command::EraseGuests { reason } => erase_guests(order, reason),
-        Command::RecordReport { report, outcome } => reports::record(order, report, outcome, actor, moment),
-        Command::RecordAstray { partner, why } => Ok(reports::astray(order, partner, why)),
+        Command::RecordNotification { notification, outcome } => {
+            notifications::record(order, notification, outcome, actor, moment)
+        }
+        Command::RecordAstray { partner, why } => Ok(notifications::astray(order, partner, why)),
         Command::WarnDeadline { kind, due_at } => Ok(deadlines::warn(order, *kind, *due_at)),
         Command::PassDeadline { kind, due_at } => Ok(deadlines::pass(order, *kind, *due_at)),
     }

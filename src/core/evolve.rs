@@ -2,17 +2,17 @@
 
 use crate::decide::NOT_DONE;
 use crate::id::BookingId;
-use crate::message::{Event, EventRecord, Report, Sale};
-use crate::order::channel_state::{Mirror, PartnerNumber, ProofState, Unproven, accepted_off_sale};
+use crate::message::{Event, EventRecord, Notification, Sale};
+use crate::order::channel_state::{ChannelState, PartnerNumber, ProofState, Unproven, confirmed_off_sale};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentState};
-use crate::order::undelivered::{UNHEARD, Unheard, by_hand_sentence, is_missed, makes_up_for, refused_sentence};
+use crate::order::undelivered::{UNDELIVERED, Undelivered, is_missed, makes_up_for, manual_sentence, refused_sentence};
 use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
     ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
 };
 use crate::personal::{DocumentNumber, Person, in_clear};
 use crate::quoted::Guests;
-use crate::still_needed::is_report_wanted;
+use crate::still_needed::is_notification_needed;
 use crate::time::{Date, UnixMillis};
 
 /// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
@@ -22,9 +22,9 @@ pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
         (None, _) => return None,
         (Some(order), _) => order,
     };
-    let flagged = UNHEARD.map(|kind| (kind, order.misses_any(kind)));
+    let flagged = UNDELIVERED.map(|kind| (kind, order.misses_any(kind)));
     apply(&mut order, &record.event, record.at);
-    forget_unheard(&mut order, flagged);
+    forget_undelivered(&mut order, flagged);
     forget_proven(&mut order);
     forget_off_sale(&mut order);
     order.version = record.seq;
@@ -62,8 +62,8 @@ fn place(id: crate::id::OrderId, placed: &crate::message::PlaceOrder, at: UnixMi
         past_refund_cases: Vec::new(),
         parked_redemption: None,
         attention: Vec::new(),
-        unheard: Vec::new(),
-        mirror: None,
+        undelivered: Vec::new(),
+        channel_state: None,
         is_stub: placed.is_stub,
         placed_at: sale.placed_at,
         created_at: at,
@@ -101,11 +101,11 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             clear(order, AttentionKind::WaitsForConfirmation);
             if let Some(booking) = &mut order.booking {
                 booking.state = BookingState::Confirmed;
-                booking.accepted_at = Some(at);
+                booking.confirmed_at = Some(at);
                 booking.ticketing.deadline = *ticketing_due;
             }
         }
-        Event::BookingDeclined { .. } => {
+        Event::BookingRejected { .. } => {
             clear(order, AttentionKind::WaitsForConfirmation);
             end_booking(order, BookingState::Rejected);
         }
@@ -134,13 +134,13 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             t.state = TicketingState::Requested;
             keep_ref(t, backend_ref);
         }),
-        Event::TicketsIssued { booking, backend_ref, tickets, by_hand } => {
+        Event::TicketsIssued { booking, backend_ref, tickets, manual } => {
             of(order, booking, |t| {
                 if t.channel_holds_void() && t.request.is_some() {
                     t.handover = Handover::Owed;
                 }
                 t.tickets = tickets.clone();
-                t.by_hand = *by_hand;
+                t.manual = *manual;
                 t.reason = None;
                 keep_ref(t, backend_ref);
                 // Being made void already: the tickets are known now, and still not to be used.
@@ -159,7 +159,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }
         Event::LateTicketsIssued { booking, backend_ref, .. } => of(order, booking, |t| {
             keep_ref(t, backend_ref);
-            if !t.by_hand {
+            if !t.manual {
                 t.state = TicketingState::Cancelling;
             }
         }),
@@ -285,38 +285,45 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::RefundForced { .. } => {}
         Event::BookingCancelled { .. } => end_booking(order, BookingState::Cancelled),
         Event::OrderCancelled { reason, .. } => cancel_order(order, *reason),
-        Event::ReportAcknowledged { report } => {
-            if *report == Report::HandOver {
-                with_mirror(order, |m| m.handed_over = true);
+        Event::NotificationAcknowledged { notification } => {
+            if *notification == Notification::HandOver {
+                with_channel_state(order, |m| m.handed_over = true);
             }
-            with_mirror(order, |m| m.unproven.retain(|unproven| unproven.report != *report));
-            order.unheard.retain(|unheard| !makes_up_for(report, &unheard.report));
+            with_channel_state(order, |m| m.unproven.retain(|unproven| unproven.notification != *notification));
+            order.undelivered.retain(|undelivered| !makes_up_for(notification, &undelivered.notification));
         }
-        Event::ReportTaken { report } => {
-            if *report == Report::HandOver {
-                with_mirror(order, |m| m.handed_over = true);
+        Event::NotificationTaken { notification } => {
+            if *notification == Notification::HandOver {
+                with_channel_state(order, |m| m.handed_over = true);
             }
-            with_mirror(order, |m| told(m, report));
-            order.unheard.retain(|unheard| !makes_up_for(report, &unheard.report));
+            with_channel_state(order, |m| told(m, notification));
+            order.undelivered.retain(|undelivered| !makes_up_for(notification, &undelivered.notification));
         }
-        Event::ReportDenied { report } => with_mirror(order, |m| {
-            for unproven in m.unproven.iter_mut().filter(|unproven| unproven.report == *report) {
+        Event::NotificationDenied { notification } => with_channel_state(order, |m| {
+            for unproven in m.unproven.iter_mut().filter(|unproven| unproven.notification == *notification) {
                 unproven.state = ProofState::Repeating;
             }
         }),
-        Event::GuestsRevealed { .. } | Event::PictureContested => {}
-        Event::ReportRefused { report, code, why } => {
-            if *report == Report::HandOver && code == NOT_DONE {
-                with_mirror(order, |m| m.handed_over = false);
+        Event::GuestsRevealed { .. } | Event::SnapshotContested => {}
+        Event::NotificationRefused { notification, code, why } => {
+            if *notification == Notification::HandOver && code == NOT_DONE {
+                with_channel_state(order, |m| m.handed_over = false);
             }
-            not_heard(order, report, AttentionKind::ReportRefused, refused_sentence(report, code, why));
+            not_heard(
+                order,
+                notification,
+                AttentionKind::NotificationRefused,
+                refused_sentence(notification, code, why),
+            );
         }
-        Event::ReportLeftToPerson { report, what } => {
-            not_heard(order, report, AttentionKind::ToDoByHand, by_hand_sentence(what));
+        Event::NotificationLeftToPerson { notification, what } => {
+            not_heard(order, notification, AttentionKind::ManualTask, manual_sentence(what));
         }
-        Event::ReportDropped { report } => {
-            for unheard in order.unheard.iter_mut().filter(|unheard| unheard.report == *report) {
-                unheard.is_put_aside = true;
+        Event::NotificationDropped { notification } => {
+            for undelivered in
+                order.undelivered.iter_mut().filter(|undelivered| undelivered.notification == *notification)
+            {
+                undelivered.is_put_aside = true;
             }
         }
         Event::RefundReopened { .. } => with_case(order, |c| {
@@ -326,20 +333,20 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             c.decided_by = None;
             c.decided_at = None;
         }),
-        Event::PictureTaken { mirror, sale, dates } => picture(order, mirror, sale, *dates),
+        Event::SnapshotTaken { channel_state, sale, dates } => standing(order, channel_state, sale, *dates),
         Event::Proposed { proposal } => {
             clear(order, AttentionKind::WaitsForConfirmation);
-            with_mirror(order, |m| {
+            with_channel_state(order, |m| {
                 m.proposal = Some(proposal.clone());
                 m.refused = None;
             });
         }
         Event::ProposalEnded { agreed } => {
-            clear(order, AttentionKind::ToDoByHand);
-            with_mirror(order, |m| m.refused = m.proposal.take().filter(|_| !agreed));
+            clear(order, AttentionKind::ManualTask);
+            with_channel_state(order, |m| m.refused = m.proposal.take().filter(|_| !agreed));
         }
         Event::PaymentLinkChanged { link } => {
-            with_mirror(order, |m| match m.links.iter_mut().find(|l| l.key == link.key) {
+            with_channel_state(order, |m| match m.links.iter_mut().find(|l| l.key == link.key) {
                 Some(known) => *known = link.clone(),
                 None => m.links.push(link.clone()),
             });
@@ -347,11 +354,11 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                 clear(order, AttentionKind::PaymentLinkOver);
             }
         }
-        Event::PartnerNumberChanged { new, .. } => with_mirror(order, |m| {
+        Event::PartnerNumberChanged { new, .. } => with_channel_state(order, |m| {
             m.partner_numbers.push(PartnerNumber { number: new.clone(), since: at });
         }),
         Event::PaymentRetracted { reference } => order.money.ledger.retain(|entry| &entry.reference != reference),
-        Event::ReportOvertaken { .. } => {}
+        Event::NotificationOvertaken { .. } => {}
         Event::TicketingDeadlinePassed { .. } => with_ticketing(order, |t| t.overdue = true),
         Event::ReviewLimitPassed { .. } => with_case(order, |c| c.overdue = true),
         Event::TicketingDeadlineNear { .. }
@@ -367,16 +374,16 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
 }
 
 /// The channel's picture replaces the one before; what was sold, to whom and for when is taken from it.
-fn picture(order: &mut Order, mirror: &Mirror, sale: &Sale, (first, last): (Option<Date>, Option<Date>)) {
+fn standing(order: &mut Order, channel_state: &ChannelState, sale: &Sale, (first, last): (Option<Date>, Option<Date>)) {
     // Who was erased stays so, whatever the channel still tells.
-    let erased = order.mirror.is_some() && order.buyer == Person::default();
+    let erased = order.channel_state.is_some() && order.buyer == Person::default();
     let buyer = if erased { Person::default() } else { sale.buyer.clone() };
-    let moved = order.mirror.as_ref().is_none_or(|known| known.picture.stage != mirror.picture.stage);
+    let moved = order.channel_state.as_ref().is_none_or(|known| known.standing.stage != channel_state.standing.stage);
     let moved_price = order.money.due != sale.due;
-    order.mirror = Some(Box::new(mirror.clone()));
+    order.channel_state = Some(Box::new(channel_state.clone()));
     // What a person still has to do there stays a task of hers.
-    if moved && !order.misses_any(AttentionKind::ToDoByHand) {
-        clear(order, AttentionKind::ToDoByHand);
+    if moved && !order.misses_any(AttentionKind::ManualTask) {
+        clear(order, AttentionKind::ManualTask);
     }
     order.is_stub = false;
     order.placed_at = sale.placed_at;
@@ -395,9 +402,9 @@ fn picture(order: &mut Order, mirror: &Mirror, sale: &Sale, (first, last): (Opti
     }
 }
 
-fn with_mirror(order: &mut Order, change: impl FnOnce(&mut Mirror)) {
-    if let Some(mirror) = &mut order.mirror {
-        change(mirror);
+fn with_channel_state(order: &mut Order, change: impl FnOnce(&mut ChannelState)) {
+    if let Some(channel_state) = &mut order.channel_state {
+        change(channel_state);
     }
 }
 
@@ -429,45 +436,56 @@ fn clear(order: &mut Order, kind: AttentionKind) {
     order.attention.retain(|a| a.kind != kind);
 }
 
-fn not_heard(order: &mut Order, report: &Report, kind: AttentionKind, sentence: String) {
-    order.unheard.retain(|unheard| unheard.report != *report);
-    order.unheard.push(Unheard { report: report.clone(), kind, is_put_aside: false, sentence });
+fn not_heard(order: &mut Order, notification: &Notification, kind: AttentionKind, sentence: String) {
+    order.undelivered.retain(|undelivered| undelivered.notification != *notification);
+    order.undelivered.push(Undelivered { notification: notification.clone(), kind, is_put_aside: false, sentence });
 }
 
 /// The channel has said yes, once more or for the first time.
-fn told(mirror: &mut Mirror, report: &Report) {
-    let again = mirror.unproven.iter().any(|known| known.report == *report && known.state != ProofState::Told);
-    mirror.unproven.retain(|known| known.report != *report);
+fn told(channel_state: &mut ChannelState, notification: &Notification) {
+    let again = channel_state
+        .unproven
+        .iter()
+        .any(|known| known.notification == *notification && known.state != ProofState::Told);
+    channel_state.unproven.retain(|known| known.notification != *notification);
     let state = if again { ProofState::ToldAgain } else { ProofState::Told };
-    mirror.unproven.push(Unproven { report: report.clone(), state });
+    channel_state.unproven.push(Unproven { notification: notification.clone(), state });
 }
 
 /// That a booking was accepted although its product is not for sale is settled with the booking.
 fn forget_off_sale(order: &mut Order) {
-    let why = order.mirror.as_deref().and_then(|mirror| mirror.not_for_sale.as_deref());
-    let Some(sentence) = why.filter(|_| order.is_over()).map(accepted_off_sale) else { return };
+    let why = order.channel_state.as_deref().and_then(|channel_state| channel_state.not_for_sale.as_deref());
+    let Some(sentence) = why.filter(|_| order.is_over()).map(confirmed_off_sale) else { return };
     order.attention.retain(|flag| flag.kind != AttentionKind::Contradiction || flag.sentence != sentence);
 }
 
 /// What has come about, cannot any more, or has been left to a person, needs no proof.
 fn forget_proven(order: &mut Order) {
-    let Some(known) = order.mirror.as_mut().map(|mirror| std::mem::take(&mut mirror.unproven)) else { return };
-    let is_open = |report: &Report| is_report_wanted(order, report) && !order.was_unheard(|unheard| unheard == report);
-    let open: Vec<Unproven> = known.into_iter().filter(|unproven| is_open(&unproven.report)).collect();
-    with_mirror(order, |mirror| mirror.unproven = open);
+    let Some(known) = order.channel_state.as_mut().map(|channel_state| std::mem::take(&mut channel_state.unproven))
+    else {
+        return;
+    };
+    let is_open = |notification: &Notification| {
+        is_notification_needed(order, notification) && !order.was_undelivered(|undelivered| undelivered == notification)
+    };
+    let open: Vec<Unproven> = known.into_iter().filter(|unproven| is_open(&unproven.notification)).collect();
+    with_channel_state(order, |channel_state| channel_state.unproven = open);
 }
 
 /// What the channel has heard since, or nobody needs any more, is no longer a person's task; nor is what ops have put aside.
-fn forget_unheard(order: &mut Order, flagged: [(AttentionKind, bool); 2]) {
-    let known = std::mem::take(&mut order.unheard);
-    order.unheard = known.into_iter().filter(|unheard| is_missed(order, &unheard.report, unheard.kind)).collect();
+fn forget_undelivered(order: &mut Order, flagged: [(AttentionKind, bool); 2]) {
+    let known = std::mem::take(&mut order.undelivered);
+    order.undelivered =
+        known.into_iter().filter(|undelivered| is_missed(order, &undelivered.notification, undelivered.kind)).collect();
     for (kind, was_flagged) in flagged {
         if was_flagged && !order.misses_any(kind) {
             clear(order, kind);
         }
         // A flag that stands for several says what is still missed, the last of it.
-        let is_it = |unheard: &&Unheard| unheard.kind == kind && !unheard.is_put_aside && !unheard.sentence.is_empty();
-        let last = order.unheard.iter().rev().find(is_it).map(|unheard| unheard.sentence.clone());
+        let is_it = |undelivered: &&Undelivered| {
+            undelivered.kind == kind && !undelivered.is_put_aside && !undelivered.sentence.is_empty()
+        };
+        let last = order.undelivered.iter().rev().find(is_it).map(|undelivered| undelivered.sentence.clone());
         for flag in order.attention.iter_mut().filter(|flag| flag.kind == kind) {
             flag.sentence = last.clone().unwrap_or_else(|| std::mem::take(&mut flag.sentence));
         }
@@ -481,7 +499,7 @@ fn settle_alarms(order: &mut Order) {
     let is_even = match order.state {
         OrderState::Cancelled => held >= 0 && held == money.fee(),
         // Only a channel that tells its orders whole says what is due now.
-        _ => held >= 0 && (order.mirror.is_none() || held <= money.due),
+        _ => held >= 0 && (order.channel_state.is_none() || held <= money.due),
     };
     let is_paid = money.received() >= money.due;
     if is_even {
@@ -522,7 +540,7 @@ fn keep_tickets(order: &mut Order) {
 fn lives_behind_refund(booking: &Booking) -> bool {
     let t = &booking.ticketing;
     booking.state == BookingState::Cancelled
-        && (t.state == TicketingState::CancelRefused || (t.by_hand && t.state == TicketingState::Issued))
+        && (t.state == TicketingState::CancelRefused || (t.manual && t.state == TicketingState::Issued))
 }
 
 fn keep_ref(ticketing: &mut Ticketing, backend_ref: &Option<String>) {

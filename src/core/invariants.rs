@@ -49,7 +49,7 @@ pub fn violations(order: &Order) -> Vec<&'static str> {
     must(order.quantity > 0, "an order has units");
     must(order.money.ledger.iter().all(|e| e.amount >= 0), "no entry of the ledger is negative");
     must(
-        order.mirror.as_ref().is_none_or(|m| m.links.iter().filter(|link| link.is_live()).count() <= 1),
+        order.channel_state.as_ref().is_none_or(|m| m.links.iter().filter(|link| link.is_live()).count() <= 1),
         "an order has at most one live payment link",
     );
     for b in order.booking.iter().chain(&order.past_bookings) {

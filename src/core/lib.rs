@@ -29,7 +29,7 @@ pub mod time;
 pub mod words;
 
 pub use id::*;
-pub use message::{Actor, ActorKind, Command, Effect, Event, EventRecord, Report};
+pub use message::{Actor, ActorKind, Command, Effect, Event, EventRecord, Notification};
 pub use order::Order;
 pub use rejection::{Rejection, Why};
 pub use run::{Answering, Outcome, run};

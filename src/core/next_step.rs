@@ -1,7 +1,7 @@
 //! What policy does by itself, given an order and the time: the one place where a decision falls without a person.
 
-use crate::message::{Actor, Command, Redeem, RedeemedBy, Report};
-use crate::order::channel_state::{Mirror, Proposal};
+use crate::message::{Actor, Command, Notification, Redeem, RedeemedBy};
+use crate::order::channel_state::{ChannelState, Proposal};
 use crate::order::money::PaymentMode;
 use crate::order::{
     Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
@@ -12,66 +12,67 @@ use crate::time::UnixMillis;
 
 /// The next command that policy gives, or `None` when there is nothing to do but wait.
 pub fn next_step(order: &Order, now: UnixMillis) -> Option<(Actor, Command)> {
-    let command = accept_booking(order)
+    let command = confirm_booking(order)
         .or_else(|| call_off_without_tickets(order))
         .or_else(|| decide_refund(order))
         .or_else(|| apply_parked_redemption(order, now))?;
     Some((Actor::policy(), command))
 }
 
-fn accept_booking(order: &Order) -> Option<Command> {
+fn confirm_booking(order: &Order) -> Option<Command> {
     let booking = order.booking.as_ref()?;
     let waits = booking.state == BookingState::Requested;
-    if let Some(mirror) = order.mirror.as_deref() {
-        return answer_request(order, mirror, booking).filter(|_| waits);
+    if let Some(channel_state) = order.channel_state.as_deref() {
+        return answer_request(order, channel_state, booking).filter(|_| waits);
     }
     let auto = order.rules.booking.confirm == Confirmation::Auto;
     (waits && auto && order.case_under_review().is_none()).then_some(Command::ConfirmBooking)
 }
 
 /// A booking whose channel asks us to decide, and then decides itself. What the channel has refused once is left to a person.
-fn answer_request(order: &Order, mirror: &Mirror, booking: &Booking) -> Option<Command> {
-    let stuck = mirror.picture.read_only || !mirror.picture.needs_decision;
+fn answer_request(order: &Order, channel_state: &ChannelState, booking: &Booking) -> Option<Command> {
+    let stuck = channel_state.standing.read_only || !channel_state.standing.needs_decision;
     if stuck || order.case_under_review().is_some() {
         return None;
     }
-    if booking.ticketing.state == TicketingState::Failed && mirror.proposal == Some(Proposal::Accept) {
-        return decline_unless_refused(order, booking, SOLD_OUT);
+    if booking.ticketing.state == TicketingState::Failed && channel_state.proposal == Some(Proposal::Confirm) {
+        return reject_unless_refused(order, booking, SOLD_OUT);
     }
     let hopeless = booking.ticketing.state == TicketingState::Failed;
-    if order.rules.booking.confirm != Confirmation::Auto || mirror.proposal.is_some() || hopeless {
+    if order.rules.booking.confirm != Confirmation::Auto || channel_state.proposal.is_some() || hopeless {
         return None;
     }
-    if let Some(reason) = &mirror.not_for_sale {
-        return decline_unless_refused(order, booking, reason);
+    if let Some(reason) = &channel_state.not_for_sale {
+        return reject_unless_refused(order, booking, reason);
     }
-    let paid = order.money.left() >= mirror.picture.accept_needs;
+    let paid = order.money.left() >= channel_state.standing.confirm_needs;
     // Nor does policy accept what somebody wanted declined.
-    let answered_before =
-        order.was_unheard(|report| matches!(report, Report::BookingAccepted { .. } | Report::BookingDeclined { .. }));
+    let answered_before = order.was_undelivered(|notification| {
+        matches!(notification, Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. })
+    });
     let may = (paid || order.money.mode != PaymentMode::Ledger) && !answered_before;
     may.then_some(Command::ConfirmBooking)
 }
 
 /// What the channel has refused, or has no call for, is not asked for again.
-fn decline_unless_refused(order: &Order, booking: &Booking, reason: &str) -> Option<Command> {
-    let declined = Report::BookingDeclined { booking: booking.id.clone(), reason: reason.to_owned() };
-    let asked_before = order.was_unheard(|report| *report == declined);
-    (!asked_before).then(|| Command::DeclineBooking { reason: reason.to_owned() })
+fn reject_unless_refused(order: &Order, booking: &Booking, reason: &str) -> Option<Command> {
+    let rejected = Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() };
+    let asked_before = order.was_undelivered(|notification| *notification == rejected);
+    (!asked_before).then(|| Command::RejectBooking { reason: reason.to_owned() })
 }
 
 /// The channel accepted by itself, and the back-end has no ticket: nobody keeps money for a visit that cannot be
 /// (`protocols/korea.md` 9.1).
 fn call_off_without_tickets(order: &Order) -> Option<Command> {
-    let (mirror, booking) = (order.mirror.as_deref()?, order.booking.as_ref()?);
-    let by_itself = !mirror.picture.needs_decision && !mirror.picture.read_only;
+    let (channel_state, booking) = (order.channel_state.as_deref()?, order.booking.as_ref()?);
+    let by_itself = !channel_state.standing.needs_decision && !channel_state.standing.read_only;
     let hopeless = booking.state == BookingState::Confirmed && booking.ticketing.state == TicketingState::Failed;
-    let asked_before = order.was_unheard(|report| match report {
-        Report::CancelQuote => true,
-        Report::CancelWanted { reason, .. } => reason == SOLD_OUT,
+    let asked_before = order.was_undelivered(|notification| match notification {
+        Notification::CancelQuote => true,
+        Notification::Cancellation { reason, .. } => reason == SOLD_OUT,
         _ => false,
     });
-    let is_open = mirror.proposal.is_none() && order.case_under_review().is_none() && !asked_before;
+    let is_open = channel_state.proposal.is_none() && order.case_under_review().is_none() && !asked_before;
     (by_itself && hopeless && is_open).then(|| Command::AskCancellation {
         fee: Some(0),
         reason: SOLD_OUT.to_owned(),
@@ -126,7 +127,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
         // It is decided in the system that it belongs to.
         return Review::Wait;
     }
-    if order.mirror.is_some() {
+    if order.channel_state.is_some() {
         return match (case.intent, order.booking_of(case).map(|b| b.ticketing.state)) {
             (RefundIntent::WaitsForPerson, _) | (RefundIntent::ApproveOnceVoid, Some(TicketingState::Cancelling)) => {
                 Review::Wait
@@ -157,7 +158,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
         ) => {
             // The approval makes the tickets of a called-off booking void too; what its back-end keeps is not asked for again.
-            return match order.called_off_and_live().map(|other| other.ticketing.state) {
+            return match order.cancelled_and_live().map(|other| other.ticketing.state) {
                 Some(TicketingState::Cancelling) => Review::Wait,
                 Some(TicketingState::CancelRefused) => Review::Person(OTHER_TICKET),
                 _ => Review::Approve,
@@ -194,7 +195,7 @@ const OTHER_TICKET: &str = "a ticket of the called-off booking may still admit s
 
 /// Not booked, or no longer: approved as soon as no ticket of a called-off booking can admit anybody.
 fn not_booked(order: &Order) -> Review {
-    match order.called_off_and_live().map(|booking| booking.ticketing.state) {
+    match order.cancelled_and_live().map(|booking| booking.ticketing.state) {
         None => Review::Approve,
         Some(TicketingState::Cancelling) => Review::Wait,
         Some(_) => Review::Person(OTHER_TICKET),

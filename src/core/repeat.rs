@@ -2,11 +2,11 @@
 //! the call says the same as before, under the same key. It is refused only where the order has moved on, and then the sentence says how.
 
 use crate::id::{BookingId, RefundCaseId};
-use crate::message::{Effect, Event, Report, TicketOp};
-use crate::order::channel_state::{LinkState, Mirror, PaymentLink, Proposal, Stage};
+use crate::message::{Effect, Event, Notification, TicketOp};
+use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Proposal, Stage};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{BookingState, Handover, Order, OrderState, RefundKind, RefundState, TicketingState};
-use crate::still_needed::{is_report_wanted, is_wanted};
+use crate::still_needed::{is_notification_needed, is_still_needed};
 use crate::time::UnixMillis;
 
 /// What makes the call of `effect` wanted again, decided by `by` at `now`: nothing, where it is.
@@ -15,12 +15,12 @@ use crate::time::UnixMillis;
 /// How the order has moved on, as a sentence.
 pub fn repeat(order: &Order, effect: &Effect, by: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
     match effect {
-        Effect::CallBackend { booking, op, .. } => match is_wanted(order, effect) {
+        Effect::CallBackend { booking, op, .. } => match is_still_needed(order, effect) {
             true => Ok(Vec::new()),
             false => Err(ticketing_moved_on(order, booking, *op)),
         },
-        Effect::TellChannel { report, .. } => repeat_report(order, report, by, now),
-        Effect::DecryptGuests if is_wanted(order, effect) => Ok(Vec::new()),
+        Effect::TellChannel { notification, .. } => repeat_notification(order, notification, by, now),
+        Effect::DecryptGuests if is_still_needed(order, effect) => Ok(Vec::new()),
         Effect::DecryptGuests => Err("the guests' data is open already".to_owned()),
         Effect::ReadBack { .. } | Effect::TellStock { .. } => Ok(Vec::new()),
         Effect::ArmDeadline { .. }
@@ -50,28 +50,33 @@ fn ticketing_moved_on(order: &Order, booking: &BookingId, op: TicketOp) -> Strin
     stands.to_owned()
 }
 
-pub(crate) fn repeat_report(order: &Order, report: &Report, by: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
-    if is_report_wanted(order, report) {
+pub(crate) fn repeat_notification(
+    order: &Order,
+    notification: &Notification,
+    by: &str,
+    now: UnixMillis,
+) -> Result<Vec<Event>, String> {
+    if is_notification_needed(order, notification) {
         return Ok(Vec::new());
     }
-    match report {
-        Report::TicketsIssued { booking } => tickets(order, booking),
-        Report::BookingAccepted { .. } if order.mirror.is_some() => propose(order, Proposal::Accept),
-        Report::BookingDeclined { reason, .. } if order.mirror.is_some() => {
-            propose(order, Proposal::Decline { reason: reason.clone() })
+    match notification {
+        Notification::TicketsIssued { booking } => tickets(order, booking),
+        Notification::BookingConfirmed { .. } if order.channel_state.is_some() => propose(order, Proposal::Confirm),
+        Notification::BookingRejected { reason, .. } if order.channel_state.is_some() => {
+            propose(order, Proposal::Reject { reason: reason.clone() })
         }
-        Report::BookingAccepted { .. } | Report::BookingDeclined { .. } => Err(booking_stands(order)),
-        Report::CancelQuote | Report::CancelWanted { .. } => cancellation(order),
-        Report::PaymentReturn { reference, amount, .. } => payment(order, reference, *amount, now),
-        Report::PaymentLink { key } => link(order, key, now),
-        Report::RefundApproved { case, fee } => approval(order, case, *fee, by, now),
-        Report::RefundRejected { case, .. } => Err(case_stands(order, case)),
-        Report::Redeemed { .. } | Report::NoShow { .. } => {
+        Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. } => Err(booking_stands(order)),
+        Notification::CancelQuote | Notification::Cancellation { .. } => cancellation(order),
+        Notification::PaymentReturn { reference, amount, .. } => payment(order, reference, *amount, now),
+        Notification::PaymentLink { key } => link(order, key, now),
+        Notification::RefundApproved { case, fee } => approval(order, case, *fee, by, now),
+        Notification::RefundRejected { case, .. } => Err(case_stands(order, case)),
+        Notification::Redeemed { .. } | Notification::NoShow { .. } => {
             Err("the channel says by itself by now how the visit ended".to_owned())
         }
-        Report::HandOver => Err("the order is called off, and that is told with it".to_owned()),
+        Notification::HandOver => Err("the order is called off, and that is told with it".to_owned()),
         // Wanted whatever has happened since.
-        Report::LinkRevoked { .. } | Report::OrderCancelled { .. } => Ok(Vec::new()),
+        Notification::LinkRevoked { .. } | Notification::OrderCancelled { .. } => Ok(Vec::new()),
     }
 }
 
@@ -107,11 +112,11 @@ fn booking_stands(order: &Order) -> String {
 }
 
 /// Nothing else may be under way.
-fn no_other_wish(mirror: &Mirror) -> Result<(), String> {
-    let other = match &mirror.proposal {
+fn no_other_wish(channel_state: &ChannelState) -> Result<(), String> {
+    let other = match &channel_state.proposal {
         None => return Ok(()),
-        Some(Proposal::Accept) => "to confirm the booking",
-        Some(Proposal::Decline { .. }) => "to decline the booking",
+        Some(Proposal::Confirm) => "to confirm the booking",
+        Some(Proposal::Reject { .. }) => "to decline the booking",
         Some(Proposal::Cancel { .. }) => "to call the order off",
     };
     Err(format!("the channel is being asked {other} since; that ends first"))
@@ -119,20 +124,24 @@ fn no_other_wish(mirror: &Mirror) -> Result<(), String> {
 
 fn propose(order: &Order, wish: Proposal) -> Result<Vec<Event>, String> {
     let waits = order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Requested);
-    let Some(mirror) = order.mirror.as_deref().filter(|_| waits) else { return Err(booking_stands(order)) };
-    no_other_wish(mirror)?;
+    let Some(channel_state) = order.channel_state.as_deref().filter(|_| waits) else {
+        return Err(booking_stands(order));
+    };
+    no_other_wish(channel_state)?;
     Ok(vec![Event::Proposed { proposal: wish }])
 }
 
 fn cancellation(order: &Order) -> Result<Vec<Event>, String> {
-    let Some(mirror) = order.mirror.as_deref() else { return Err("the channel tells no whole orders".to_owned()) };
+    let Some(channel_state) = order.channel_state.as_deref() else {
+        return Err("the channel tells no whole orders".to_owned());
+    };
     if order.is_over() {
         return Err(over(order));
     }
-    no_other_wish(mirror)?;
-    match &mirror.refused {
+    no_other_wish(channel_state)?;
+    match &channel_state.refused {
         Some(wish @ Proposal::Cancel { .. }) => Ok(vec![Event::Proposed { proposal: wish.clone() }]),
-        Some(Proposal::Accept | Proposal::Decline { .. }) | None => {
+        Some(Proposal::Confirm | Proposal::Reject { .. }) | None => {
             Err("another decision was taken since; call the order off anew".to_owned())
         }
     }
@@ -163,14 +172,14 @@ fn payment(order: &Order, reference: &str, amount: i64, now: UnixMillis) -> Resu
 }
 
 fn link(order: &Order, key: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
-    let links = order.mirror.as_deref().map(|mirror| mirror.links.as_slice()).unwrap_or_default();
+    let links = order.channel_state.as_deref().map(|channel_state| channel_state.links.as_slice()).unwrap_or_default();
     let Some(link) = links.iter().find(|link| link.key == key) else {
         return Err("the link is not known any more; send a new one".to_owned());
     };
     match link.state {
         LinkState::Revoked if link.id.is_none() => {}
         LinkState::Revoked => return Err("the link was taken back; send a new one".to_owned()),
-        LinkState::Wanted | LinkState::Live => return Err("the guest has the link".to_owned()),
+        LinkState::Requested | LinkState::Live => return Err("the guest has the link".to_owned()),
         LinkState::Paid => return Err("the link has been paid".to_owned()),
         LinkState::Expired => return Err("the link has expired; send a new one".to_owned()),
     }
@@ -187,14 +196,14 @@ fn link(order: &Order, key: &str, now: UnixMillis) -> Result<Vec<Event>, String>
     if link.expires_at <= now {
         return Err("the time of the link is over; send a new one".to_owned());
     }
-    Ok(vec![Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Wanted, ..link.clone() } }])
+    Ok(vec![Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Requested, ..link.clone() } }])
 }
 
 /// A channel that tells whole orders did not do what was approved, and the case was opened again: the same approval stands again.
 fn approval(order: &Order, id: &RefundCaseId, fee: i64, by: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
     let open = order.refund_case.as_ref().filter(|case| case.id == *id && case.state == RefundState::UnderReview);
-    let waits = |mirror: &Mirror| matches!(mirror.picture.stage, Stage::CancelRequested { .. });
-    let (Some(case), true) = (open, order.mirror.as_deref().is_some_and(waits) && !order.is_over()) else {
+    let waits = |channel_state: &ChannelState| matches!(channel_state.standing.stage, Stage::CancelRequested { .. });
+    let (Some(case), true) = (open, order.channel_state.as_deref().is_some_and(waits) && !order.is_over()) else {
         return Err(case_stands(order, id));
     };
     let money = &order.money;

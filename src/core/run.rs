@@ -4,7 +4,7 @@ use crate::decide::{Decision, decide, place, too_much_back};
 use crate::evolve::evolve;
 use crate::id::RefundCaseId;
 use crate::limits::{ANSWER_GRACE, POLICY_STEPS_MAX};
-use crate::message::{Actor, Command, Effect, EventRecord, Report};
+use crate::message::{Actor, Command, Effect, EventRecord, Notification};
 use crate::next_step::next_step;
 use crate::order::Order;
 use crate::rejection::{Rejection, Why};
@@ -118,7 +118,7 @@ fn leave_to_person(command: &Command, rejection: &Rejection) -> Option<Command> 
 fn decides_on(effect: &Effect) -> Option<&RefundCaseId> {
     match effect {
         Effect::TellChannel {
-            report: Report::RefundApproved { case, .. } | Report::RefundRejected { case, .. },
+            notification: Notification::RefundApproved { case, .. } | Notification::RefundRejected { case, .. },
             ..
         } => Some(case),
         _ => None,

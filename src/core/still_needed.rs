@@ -1,20 +1,20 @@
 //! Whether an effect that was decided earlier is still wanted when its turn comes. A row that is not is closed without a call.
 
 use crate::decide::quote_holds;
-use crate::message::{Effect, Report, TicketOp};
+use crate::message::{Effect, Notification, TicketOp};
 use crate::order::channel_state::{LinkState, Proposal};
 use crate::order::money::EntryStatus;
 use crate::order::{BookingState, Order, OrderState, RefundState, TicketingState};
 
 /// Whether `effect` still serves `order` as it is now.
-pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
+pub fn is_still_needed(order: &Order, effect: &Effect) -> bool {
     match effect {
         Effect::CallBackend { booking, op, .. } => order.booking_by_id(booking).is_some_and(|b| {
             let t = &b.ticketing;
             match op {
                 TicketOp::Issue => b.is_active() && t.state.is_awaited(),
                 TicketOp::Cancel => {
-                    t.by_hand || matches!(t.state, TicketingState::Cancelling | TicketingState::CancelRefused)
+                    t.manual || matches!(t.state, TicketingState::Cancelling | TicketingState::CancelRefused)
                 }
                 // Where the truth may still differ from what we believe.
                 TicketOp::Query => match t.state {
@@ -28,7 +28,7 @@ pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
                 },
             }
         }),
-        Effect::TellChannel { report, .. } => is_report_wanted(order, report),
+        Effect::TellChannel { notification, .. } => is_notification_needed(order, notification),
         Effect::DecryptGuests => {
             order.buyer.has_remote_cipher()
                 || order.booking.as_ref().is_some_and(|b| {
@@ -44,56 +44,57 @@ pub fn is_wanted(order: &Order, effect: &Effect) -> bool {
     }
 }
 
-pub(crate) fn is_report_wanted(order: &Order, report: &Report) -> bool {
-    let fits = match report {
+pub(crate) fn is_notification_needed(order: &Order, notification: &Notification) -> bool {
+    let fits = match notification {
         // Its figures are those of the quote; what has changed since is quoted again.
-        Report::CancelWanted { fee, refund, .. } => quote_holds(order, *fee, *refund),
+        Notification::Cancellation { fee, refund, .. } => quote_holds(order, *fee, *refund),
         _ => true,
     };
-    fits && is_asked_for(order, report)
+    fits && is_asked_for(order, notification)
 }
 
 /// Whether what the report asks for is what we want, whatever its figures.
-pub(crate) fn is_asked_for(order: &Order, report: &Report) -> bool {
-    match report {
-        Report::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {
+pub(crate) fn is_asked_for(order: &Order, notification: &Notification) -> bool {
+    match notification {
+        Notification::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {
             matches!(b.state, BookingState::Confirmed | BookingState::Used)
                 && b.ticketing.handover.is_owed()
                 && matches!(b.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
         }),
-        Report::BookingAccepted { .. } if order.mirror.is_some() => proposed(order, &Proposal::Accept),
-        Report::BookingDeclined { reason, .. } if order.mirror.is_some() => {
-            proposed(order, &Proposal::Decline { reason: reason.clone() })
+        Notification::BookingConfirmed { .. } if order.channel_state.is_some() => proposed(order, &Proposal::Confirm),
+        Notification::BookingRejected { reason, .. } if order.channel_state.is_some() => {
+            proposed(order, &Proposal::Reject { reason: reason.clone() })
         }
-        Report::CancelQuote | Report::CancelWanted { .. } => {
-            let mirror = order.mirror.as_ref();
-            !order.is_over() && mirror.is_some_and(|m| matches!(m.proposal, Some(Proposal::Cancel { .. })))
+        Notification::CancelQuote | Notification::Cancellation { .. } => {
+            let channel_state = order.channel_state.as_ref();
+            !order.is_over() && channel_state.is_some_and(|m| matches!(m.proposal, Some(Proposal::Cancel { .. })))
         }
-        Report::PaymentReturn { reference, .. } => {
+        Notification::PaymentReturn { reference, .. } => {
             order.money.ledger.iter().any(|e| &e.reference == reference && e.status == EntryStatus::Pending)
         }
-        Report::PaymentLink { key } => {
-            order.mirror.as_ref().is_some_and(|m| m.links.iter().any(|l| &l.key == key && l.state == LinkState::Wanted))
-        }
-        Report::LinkRevoked { .. } => true,
-        Report::HandOver => order.state != OrderState::Cancelled,
-        Report::BookingAccepted { booking } => order
+        Notification::PaymentLink { key } => order
+            .channel_state
+            .as_ref()
+            .is_some_and(|m| m.links.iter().any(|l| &l.key == key && l.state == LinkState::Requested)),
+        Notification::LinkRevoked { .. } => true,
+        Notification::HandOver => order.state != OrderState::Cancelled,
+        Notification::BookingConfirmed { booking } => order
             .booking_by_id(booking)
             .is_some_and(|b| matches!(b.state, BookingState::Confirmed | BookingState::Used | BookingState::NoShow)),
-        Report::RefundApproved { case, .. } => case_is(order, case, RefundState::Approved),
-        Report::RefundRejected { case, .. } => case_is(order, case, RefundState::Rejected),
+        Notification::RefundApproved { case, .. } => case_is(order, case, RefundState::Approved),
+        Notification::RefundRejected { case, .. } => case_is(order, case, RefundState::Rejected),
         // A channel that has told it by itself meanwhile knows it.
-        Report::Redeemed { .. } | Report::NoShow { .. } => {
-            order.mirror.as_ref().is_none_or(|mirror| mirror.picture.stage.is_ahead())
+        Notification::Redeemed { .. } | Notification::NoShow { .. } => {
+            order.channel_state.as_ref().is_none_or(|channel_state| channel_state.standing.stage.is_ahead())
         }
-        Report::BookingDeclined { .. } | Report::OrderCancelled { .. } => true,
+        Notification::BookingRejected { .. } | Notification::OrderCancelled { .. } => true,
     }
 }
 
 /// Whether we still want this, and the booking still waits for it.
 fn proposed(order: &Order, wanted: &Proposal) -> bool {
     let waits = order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested);
-    waits && order.mirror.as_ref().is_some_and(|m| m.proposal.as_ref() == Some(wanted))
+    waits && order.channel_state.as_ref().is_some_and(|m| m.proposal.as_ref() == Some(wanted))
 }
 
 fn case_is(order: &Order, id: &crate::id::RefundCaseId, state: RefundState) -> bool {

@@ -18,7 +18,7 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
             format!("tickets issue {id} CODE, or orders cancel {id} --reason TEXT")
         }
         AttentionKind::ReviewOverdue => format!("orders reconcile --channel {}", order.channel),
-        AttentionKind::ReportRefused => {
+        AttentionKind::NotificationRefused => {
             format!("deliveries list --order {id} --state dead, then deliveries retry or drop")
         }
         AttentionKind::WaitsForConfirmation => {
@@ -34,7 +34,7 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         | AttentionKind::LiveTicketBehindRefund
         | AttentionKind::Contradiction
         | AttentionKind::AnswerAstray
-        | AttentionKind::ToDoByHand => format!("orders events {id}, and orders calls {id}"),
+        | AttentionKind::ManualTask => format!("orders events {id}, and orders calls {id}"),
     };
     format!("ticketbridge {command}")
 }

@@ -6,7 +6,7 @@
 
 use ticketbridge_core::message::StockKey;
 use ticketbridge_core::next_step::SOLD_OUT;
-use ticketbridge_core::order::channel_state::{Mirror, Proposal};
+use ticketbridge_core::order::channel_state::{ChannelState, Proposal};
 use ticketbridge_core::order::{BookingState, Order};
 use ticketbridge_core::{Command, Rejection, Why};
 use ticketbridge_store::Tx;
@@ -45,7 +45,8 @@ pub(crate) async fn check(tx: &Tx, running: &Running, order: &Order, command: &C
 /// Whether the booking waits for a decision and had no place when it came.
 fn came_too_late(order: &Order) -> bool {
     let waits = order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Requested);
-    let was_full =
-        |mirror: &Mirror| mirror.not_for_sale.as_deref() == Some(SOLD_OUT) && mirror.proposal != Some(Proposal::Accept);
-    waits && order.mirror.as_deref().is_some_and(was_full)
+    let was_full = |channel_state: &ChannelState| {
+        channel_state.not_for_sale.as_deref() == Some(SOLD_OUT) && channel_state.proposal != Some(Proposal::Confirm)
+    };
+    waits && order.channel_state.as_deref().is_some_and(was_full)
 }

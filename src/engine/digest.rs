@@ -129,7 +129,7 @@ fn act(command: &Command) -> Value {
         | Command::RecordPaid { .. }
         | Command::RequestBooking(_)
         | Command::ConfirmBooking
-        | Command::DeclineBooking { .. }
+        | Command::RejectBooking { .. }
         | Command::SupplyGuests { .. }
         | Command::AnswerTickets { .. }
         | Command::RecordTicketFacts { .. }
@@ -156,7 +156,7 @@ fn act(command: &Command) -> Value {
         | Command::RecordPartnerNumber { .. }
         | Command::RecordReveal { .. }
         | Command::EraseGuests { .. }
-        | Command::RecordReport { .. }
+        | Command::RecordNotification { .. }
         | Command::RecordAstray { .. }
         | Command::WarnDeadline { .. }
         | Command::PassDeadline { .. } => written(command),

@@ -1,7 +1,7 @@
 //! Effects become rows: deliveries, deadlines, stock.
 
 use sha2::{Digest, Sha256};
-use ticketbridge_core::message::{Effect, Report, StockKey, TicketOp};
+use ticketbridge_core::message::{Effect, Notification, StockKey, TicketOp};
 use ticketbridge_core::order::{Order, TicketingState};
 use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{NewJob, Tx};
@@ -40,9 +40,9 @@ fn delivery_id(order: &OrderId, version: u64, index: usize) -> String {
 pub(crate) fn in_reserve(order: &OrderId, version: u64, effects: &[Effect]) -> Vec<InReserve> {
     let found = effects.iter().enumerate().filter_map(|(index, effect)| match effect {
         Effect::TellChannel {
-            report: report @ (Report::RefundApproved { .. } | Report::RefundRejected { .. }),
+            notification: notification @ (Notification::RefundApproved { .. } | Notification::RefundRejected { .. }),
             not_before: Some(_),
-        } => Some(InReserve { delivery: delivery_id(order, version, index), report: report.clone() }),
+        } => Some(InReserve { delivery: delivery_id(order, version, index), notification: notification.clone() }),
         _ => None,
     });
     found.collect()
@@ -53,9 +53,9 @@ fn urgent_at(order: &Order, effect: &Effect) -> Option<UnixMillis> {
     let deadline_of = |id| order.booking_by_id(id).and_then(|booking| booking.ticketing.deadline);
     match effect {
         Effect::CallBackend { booking, op: TicketOp::Issue | TicketOp::Query, .. }
-        | Effect::TellChannel { report: Report::TicketsIssued { booking }, .. } => deadline_of(booking),
+        | Effect::TellChannel { notification: Notification::TicketsIssued { booking }, .. } => deadline_of(booking),
         Effect::TellChannel {
-            report: Report::RefundApproved { case, .. } | Report::RefundRejected { case, .. },
+            notification: Notification::RefundApproved { case, .. } | Notification::RefundRejected { case, .. },
             ..
         } => order.refund_case.as_ref().filter(|open| open.id == *case).map(|open| open.review_by),
         Effect::CallBackend { op: TicketOp::Cancel, .. } => order.refund_case.as_ref().map(|open| open.review_by),
@@ -64,7 +64,7 @@ fn urgent_at(order: &Order, effect: &Effect) -> Option<UnixMillis> {
 }
 
 async fn take_stock(tx: &Tx, order: &Order, key: &StockKey, units: u32) -> Result<(), EngineError> {
-    if (order.is_stub && key.date.is_none()) || order.mirror.is_some() {
+    if (order.is_stub && key.date.is_none()) || order.channel_state.is_some() {
         // Sold already, whatever our count says.
         return Ok(tx.take_sold_stock(key, units).await?);
     }
@@ -112,12 +112,12 @@ impl Change<'_> {
                         tx.enqueue(&new).await?;
                     }
                 }
-                Effect::TellChannel { report, not_before } => {
-                    let destination = match report {
-                        Report::HandOver => partner_destination(&order.channel),
+                Effect::TellChannel { notification, not_before } => {
+                    let destination = match notification {
+                        Notification::HandOver => partner_destination(&order.channel),
                         _ => channel_destination(&order.channel),
                     };
-                    tx.enqueue(&job(destination, report.name(), true, *not_before)).await?;
+                    tx.enqueue(&job(destination, notification.name(), true, *not_before)).await?;
                 }
                 Effect::DecryptGuests => {
                     let destination = channel_destination(&order.channel);

@@ -78,7 +78,7 @@ pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Re
 
 /// One row for the live payment link of an order: whoever made a second one would fail on it, on any database.
 async fn follow_link(tx: &Tx, before: Option<&Order>, after: &Order) -> Result<(), StoreError> {
-    let live = |order: &Order| order.mirror.as_deref().and_then(|m| m.live_link()).map(|link| link.key.clone());
+    let live = |order: &Order| order.channel_state.as_deref().and_then(|m| m.live_link()).map(|link| link.key.clone());
     let (had, has) = (before.and_then(live), live(after));
     if had == has {
         return Ok(());

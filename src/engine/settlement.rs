@@ -21,7 +21,8 @@ pub fn commission(amount: i64, share_bp: u32) -> i64 {
 
 /// `net` dealt over the order's details in proportion to their prices, what does not divide to the last one.
 fn dealt(order: &Order, net: i64) -> Vec<i64> {
-    let lines = order.mirror.as_deref().map(|mirror| mirror.picture.lines.as_slice()).unwrap_or_default();
+    let lines =
+        order.channel_state.as_deref().map(|channel_state| channel_state.standing.lines.as_slice()).unwrap_or_default();
     let prices: Vec<i64> = lines.iter().map(|line| line.amount.max(0)).filter(|price| *price > 0).collect();
     let all: i128 = prices.iter().copied().map(i128::from).sum();
     let Some((_, others)) = prices.split_last() else { return vec![net] };

@@ -37,7 +37,7 @@ pub(crate) async fn sync(
     let row = tx.lock_ref(&channel.id, about).await?;
     if let Some(id) = &row.order {
         let Some(order) = tx.lock_order(id).await? else { return Err(EngineError::TryLater) };
-        let is_news = snapshot.is_news_to(order.mirror.as_deref());
+        let is_news = snapshot.is_news_to(order.channel_state.as_deref());
         let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale: None };
         let applied = Box::new(change.on_locked(tx, order, &command).await?);
         return Ok(if is_news { Synced::Taken(applied) } else { Synced::Stale(applied) });
@@ -69,9 +69,9 @@ async fn not_for_sale(
     rules: &RuleSnapshot,
     snapshot: &Snapshot,
 ) -> Result<Option<String>, EngineError> {
-    let picture = &snapshot.picture;
-    let by_itself = picture.stage == Stage::Confirmed && !picture.needs_decision && !picture.read_only;
-    if picture.stage != Stage::Requested && !by_itself {
+    let standing = &snapshot.standing;
+    let by_itself = standing.stage == Stage::Confirmed && !standing.needs_decision && !standing.read_only;
+    if standing.stage != Stage::Requested && !by_itself {
         return Ok(None);
     }
     let listing = tx.listing(&channel.id, &rules.booking.code).await?;

@@ -12,9 +12,10 @@ use governor::{Quota, RateLimiter};
 use serde::Serialize;
 use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::message::{
-    Actor, ActorKind, Command, RecordRefund, RefundScope, Report, ReportOutcome, Snapshot, TicketFacts, TicketOp,
+    Actor, ActorKind, Command, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot, TicketFacts,
+    TicketOp,
 };
-use ticketbridge_core::order::channel_state::Mirror;
+use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
 use ticketbridge_core::port::{BackendStep, Call, CallResult, ChannelView, Context};
 use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
@@ -115,7 +116,7 @@ fn can_be_asked(worker: &Worker, channel: &RegisteredChannel) -> bool {
 
 /// Whether something of an order that has come to its end is still to be seen in the channel's books.
 fn is_unsettled(order: &Order) -> bool {
-    let unproven = order.mirror.as_deref().is_some_and(|mirror| !mirror.unproven.is_empty());
+    let unproven = order.channel_state.as_deref().is_some_and(|channel_state| !channel_state.unproven.is_empty());
     let differs = [AttentionKind::BooksDiffer, AttentionKind::AnswerAstray].into_iter().any(|kind| order.needs(kind));
     unproven || differs || order.money.refund_pending() > 0
 }
@@ -337,11 +338,13 @@ async fn ask_for_hand_over(
     channel: &RegisteredChannel,
     report: &mut Reconciliation,
 ) -> Result<(), EngineError> {
-    let is_unproven = |mirror: &Mirror| mirror.unproven.iter().any(|unproven| unproven.report == Report::HandOver);
-    if !order.mirror.as_deref().is_some_and(is_unproven) {
+    let is_unproven = |channel_state: &ChannelState| {
+        channel_state.unproven.iter().any(|unproven| unproven.notification == Notification::HandOver)
+    };
+    if !order.channel_state.as_deref().is_some_and(is_unproven) {
         return Ok(());
     }
-    let Ok(call) = channel.channel.check(&Report::HandOver, order, &context(worker, "reconcile", None)) else {
+    let Ok(call) = channel.channel.check(&Notification::HandOver, order, &context(worker, "reconcile", None)) else {
         return Ok(());
     };
     let Ok(response) = worker.transport.send(&call, limits(worker, None)).await else {
@@ -349,7 +352,7 @@ async fn ask_for_hand_over(
         return Ok(());
     };
     let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
-    let checked = match channel.channel.read_check(&Report::HandOver, order, &response) {
+    let checked = match channel.channel.read_check(&Notification::HandOver, order, &response) {
         CallResult::Done(checked) => checked,
         CallResult::Astray { why } => return astray(worker, order, actor, "order", &why, report).await,
         CallResult::Retry { .. }
@@ -366,10 +369,10 @@ async fn ask_for_hand_over(
         apply(worker, order, command, actor.clone()).await?;
     }
     let outcome = match checked.done {
-        true => ReportOutcome::Acknowledged,
-        false => ReportOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() },
+        true => NotificationOutcome::Acknowledged,
+        false => NotificationOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() },
     };
-    apply(worker, order, Command::RecordReport { report: Report::HandOver, outcome }, actor).await?;
+    apply(worker, order, Command::RecordNotification { notification: Notification::HandOver, outcome }, actor).await?;
     if !checked.done {
         report.note(Difference {
             ours: "handed over".to_owned(),
@@ -391,8 +394,8 @@ async fn take_snapshot(
     report: &mut Reconciliation,
 ) -> Result<(), EngineError> {
     let partner = order.channel.as_str();
-    let known = order.mirror.as_deref();
-    let (ours, theirs) = (known.map_or(0, |m| m.picture.revision), snapshot.picture.revision);
+    let known = order.channel_state.as_deref();
+    let (ours, theirs) = (known.map_or(0, |m| m.standing.revision), snapshot.standing.revision);
     let (is_news, differed) = (snapshot.is_news_to(known), snapshot.disagreements(order));
     let running = worker.engine.running();
     let (taken, now) = match worker.engine.take_read_back(None, running, channel.clone(), snapshot.clone()).await {
@@ -487,7 +490,7 @@ async fn compare_channel(
 }
 
 async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
-    let Some(booking) = order.active_booking().filter(|booking| booking.ticketing.asked && !booking.ticketing.by_hand)
+    let Some(booking) = order.active_booking().filter(|booking| booking.ticketing.asked && !booking.ticketing.manual)
     else {
         return Ok(());
     };

@@ -403,23 +403,23 @@ impl Arrived {
     /// The decision stands in the answer, which is about to go out in time, so no call need tell it. What cannot be put into the channel's
     /// words does not stand there either: its call is left to fail where a person sees it. A call too many is no harm.
     async fn call_off(&self, order: &Order, mut in_reserve: Vec<InReserve>) {
-        in_reserve.retain(|kept| self.can_be_said(order, &kept.report));
+        in_reserve.retain(|kept| self.can_be_said(order, &kept.notification));
         if in_reserve.is_empty() {
             return;
         }
         let engine = self.shared.engine.clone();
-        let called_off = self.in_time(async move {
+        let cancelled = self.in_time(async move {
             engine.call_off(in_reserve).await;
             Ok(())
         });
-        if let Err(error) = called_off.await {
+        if let Err(error) = cancelled.await {
             tracing::warn!("what the answer says may be told by a call as well: {error}");
         }
     }
 
-    fn can_be_said(&self, order: &Order, report: &ticketbridge_core::Report) -> bool {
+    fn can_be_said(&self, order: &Order, notification: &ticketbridge_core::Notification) -> bool {
         let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
-        self.channel.channel.report(report, order, &cx).is_ok()
+        self.channel.channel.notify(notification, order, &cx).is_ok()
     }
 
     /// Tickets that come inside the budget go into the answer; otherwise the answer says "not yet", and a call follows.
@@ -468,8 +468,8 @@ impl Arrived {
             return true;
         }
         let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
-        let report = ticketbridge_core::Report::TicketsIssued { booking: booking.id.clone() };
-        match self.channel.channel.report(&report, order, &cx) {
+        let notification = ticketbridge_core::Notification::TicketsIssued { booking: booking.id.clone() };
+        match self.channel.channel.notify(&notification, order, &cx) {
             Ok(_) => true,
             // The booking was called off; its tickets are nobody's.
             Err(EncodeError::Obsolete(_)) => false,

@@ -1,6 +1,6 @@
 //! One call to a channel: a report, made from the order as it is now.
 
-use ticketbridge_core::message::{Actor, ActorKind, Command, Report, ReportOutcome};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::retry::Next;
@@ -27,22 +27,23 @@ impl Worker {
         &self,
         job: &Job,
         loaded: Option<Order>,
-        report: &Report,
+        notification: &Notification,
     ) -> Result<(), EngineError> {
         let Some(mut order) = self.wanted_order(job, loaded).await? else { return Ok(()) };
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
             return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
         };
-        if let Some(doubt) = doubt(job, report, &order, self.engine.clock().now()) {
-            match self.verify_first(job, report, &order, &channel, doubt).await? {
+        if let Some(doubt) = doubt(job, notification, &order, self.engine.clock().now()) {
+            match self.verify_first(job, notification, &order, &channel, doubt).await? {
                 Looked::GoOn(now) => order = *now,
                 Looked::Settled => return Ok(()),
             }
         }
-        let write = |cx: &Context<'_>| channel.channel.report(report, &order, cx);
+        let write = |cx: &Context<'_>| channel.channel.notify(notification, &order, cx);
         let read = |response: &HttpResponse| {
-            let learned = channel.channel.learned(report, &order, response);
-            told(channel.channel.read_report(report, &order, response), learned, &order).without_guests(&order)
+            let learned = channel.channel.learned(notification, &order, response);
+            told(channel.channel.read_notification(notification, &order, response), learned, &order)
+                .without_guests(&order)
         };
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
@@ -52,23 +53,23 @@ impl Worker {
             // What the channel has no call for is a task for a person, not an error.
             Err(EncodeError::Unsupported(what)) => {
                 let end = JobEnd::Dropped { reason: format!("left to a person: {what}") };
-                let outcome = ReportOutcome::LeftToPerson { what: what.to_owned() };
-                return self.settle(job, end, None, vec![self.outcome(job, report, outcome)]).await.map(|_| ());
+                let outcome = NotificationOutcome::LeftToPerson { what: what.to_owned() };
+                return self.settle(job, end, None, vec![self.outcome(job, notification, outcome)]).await.map(|_| ());
             }
             Err(error) => {
-                return self.refused(job, report, "invalid".to_owned(), error.to_string(), None).await;
+                return self.refused(job, notification, "invalid".to_owned(), error.to_string(), None).await;
             }
         };
-        if says_that_it_changed(&exchange) && self.explained_by_look(job, report, &order, &channel).await? {
+        if says_that_it_changed(&exchange) && self.explained_by_look(job, notification, &order, &channel).await? {
             return Ok(());
         }
-        self.judge_report(job, report, &order, &channel, exchange).await
+        self.judge_notification(job, notification, &order, &channel, exchange).await
     }
 
-    async fn judge_report(
+    async fn judge_notification(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         order: &Order,
         channel: &RegisteredChannel,
         exchange: Exchange<Told>,
@@ -84,47 +85,47 @@ impl Worker {
         match exchange.result {
             CallResult::Done(told) => {
                 let made = (exchange.at, exchange.took, exchange.status);
-                self.taken(job, report, order, channel, told, made).await
+                self.taken(job, notification, order, channel, told, made).await
             }
             CallResult::Astray { why } => {
                 let attempt = attempt("astray", why.to_string());
                 let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
-                self.astray(job, report, why.into_owned(), attempt, actor).await
+                self.astray(job, notification, why.into_owned(), attempt, actor).await
             }
             CallResult::Refused { code, why } => {
                 let attempt = attempt("refused", format!("{why} ({code})"));
-                self.refused(job, report, code, why, Some(attempt)).await
+                self.refused(job, notification, code, why, Some(attempt)).await
             }
             // The channel has answered no, and its refund request for these tickets is open: they go with its answer instead.
-            CallResult::Retry { why, .. } if is_overtaken(report, order) && exchange.status == Some(200) => {
+            CallResult::Retry { why, .. } if is_overtaken(notification, order) && exchange.status == Some(200) => {
                 let attempt = attempt("refused", why.to_string());
                 let reason =
                     format!("the channel answers `{why}`; the tickets go with the decision on its refund request");
-                let outcome = ReportOutcome::Refused { code: "overtaken".to_owned(), why: why.into_owned() };
-                let command = self.outcome(job, report, outcome);
+                let outcome = NotificationOutcome::Refused { code: "overtaken".to_owned(), why: why.into_owned() };
+                let command = self.outcome(job, notification, outcome);
                 self.settle(job, JobEnd::Dropped { reason }, Some(attempt), vec![command]).await.map(|_| ())
             }
             CallResult::Retry { why, after } => {
                 let attempt = attempt("retry", why.to_string());
-                self.later(job, report, after, why.into_owned(), Some(attempt)).await
+                self.later(job, notification, after, why.into_owned(), Some(attempt)).await
             }
             // A report says the same however often it is made; where the channel can be asked, it is asked first.
             CallResult::Unknown { why } => {
                 let attempt = attempt("unknown", why.to_string());
                 let mut doubtful = job.clone();
                 doubtful.read_back = true;
-                self.later(&doubtful, report, None, why.into_owned(), Some(attempt)).await
+                self.later(&doubtful, notification, None, why.into_owned(), Some(attempt)).await
             }
             // Judged before: it brings the order with it, or it is a refusal.
             CallResult::Overtaken | CallResult::Absent => {
                 let why = "the channel does not know the order".to_owned();
                 let attempt = attempt("retry", why.clone());
-                self.later(job, report, None, why, Some(attempt)).await
+                self.later(job, notification, None, why, Some(attempt)).await
             }
             CallResult::TokenRejected => {
                 let why = "the access token was refused twice".to_owned();
                 let attempt = attempt("retry", why.clone());
-                self.later(job, report, None, why, Some(attempt)).await
+                self.later(job, notification, None, why, Some(attempt)).await
             }
         }
     }
@@ -132,19 +133,19 @@ impl Worker {
     pub(crate) async fn later(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         after: Option<Millis>,
         why: String,
         attempt: Option<Attempt>,
     ) -> Result<(), EngineError> {
-        self.later_and(job, report, after, why, attempt, Vec::new()).await
+        self.later_and(job, notification, after, why, attempt, Vec::new()).await
     }
 
     /// The same, and the order hears `commands` besides.
     pub(crate) async fn later_and(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         after: Option<Millis>,
         why: String,
         attempt: Option<Attempt>,
@@ -153,7 +154,7 @@ impl Worker {
         let end = match self.again(job, after) {
             Next::At(due_at) => JobEnd::Retry { due_at, read_back: job.read_back, error: why },
             Next::GiveUp => {
-                commands.push(self.outcome(job, report, ReportOutcome::GivenUp { why: why.clone() }));
+                commands.push(self.outcome(job, notification, NotificationOutcome::GivenUp { why: why.clone() }));
                 JobEnd::Dead { error: why }
             }
         };
@@ -163,19 +164,24 @@ impl Worker {
     pub(crate) async fn refused(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         code: String,
         why: String,
         attempt: Option<Attempt>,
     ) -> Result<(), EngineError> {
         let error = format!("{why} ({code})");
-        let command = self.outcome(job, report, ReportOutcome::Refused { code, why });
+        let command = self.outcome(job, notification, NotificationOutcome::Refused { code, why });
         self.settle(job, JobEnd::Dead { error }, attempt, vec![command]).await.map(|_| ())
     }
 
-    pub(crate) fn outcome(&self, job: &Job, report: &Report, outcome: ReportOutcome) -> (Actor, Command) {
+    pub(crate) fn outcome(
+        &self,
+        job: &Job,
+        notification: &Notification,
+        outcome: NotificationOutcome,
+    ) -> (Actor, Command) {
         let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
-        (actor, Command::RecordReport { report: report.clone(), outcome })
+        (actor, Command::RecordNotification { notification: notification.clone(), outcome })
     }
 
     /// Makes a call with an access token where one is needed; one that is refused is fetched anew, and the call repeated once.
@@ -233,7 +239,7 @@ impl Worker {
 /// An order that has moved on is no failure if the answer says where to; one that says nothing new would be asked for ever.
 fn told(result: CallResult<Yes>, learned: Vec<Command>, order: &Order) -> CallResult<Told> {
     let has_news = learned.iter().any(|command| match command {
-        Command::SyncSnapshot { snapshot, .. } => snapshot.is_news_to(order.mirror.as_deref()),
+        Command::SyncSnapshot { snapshot, .. } => snapshot.is_news_to(order.channel_state.as_deref()),
         _ => false,
     });
     match result {
@@ -257,6 +263,6 @@ fn says_that_it_changed(exchange: &Exchange<Told>) -> bool {
     matches!(exchange.result, CallResult::Refused { .. }) && matches!(exchange.status, Some(409 | 410))
 }
 
-fn is_overtaken(report: &Report, order: &Order) -> bool {
-    matches!(report, Report::TicketsIssued { .. }) && order.case_under_review().is_some()
+fn is_overtaken(notification: &Notification, order: &Order) -> bool {
+    matches!(notification, Notification::TicketsIssued { .. }) && order.case_under_review().is_some()
 }

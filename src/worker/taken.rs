@@ -2,10 +2,10 @@
 //! the books show it, and books that show otherwise are told again, under the same key, before a person has to look.
 
 use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
-use ticketbridge_core::message::{Actor, Command, Report, ReportOutcome};
+use ticketbridge_core::message::{Actor, Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Yes};
-use ticketbridge_core::still_needed::is_wanted;
+use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 
@@ -48,7 +48,7 @@ impl Worker {
     pub(crate) async fn taken(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         order: &Order,
         channel: &RegisteredChannel,
         told: Told,
@@ -66,7 +66,7 @@ impl Worker {
             Told::Overtaken { learned } => {
                 self.take_over(order, channel, learned).await?;
                 let reason = "the order had changed at the channel; decided again".to_owned();
-                let command = self.outcome(job, report, ReportOutcome::Overtaken);
+                let command = self.outcome(job, notification, NotificationOutcome::Overtaken);
                 let attempt = attempt("overtaken", "the order had changed");
                 return self.settle(job, JobEnd::Dropped { reason }, Some(attempt), vec![command]).await.map(|_| ());
             }
@@ -76,31 +76,31 @@ impl Worker {
         let now = self.take_over(order, channel, learned).await?;
         let shown = match yes {
             Yes::Plain => Shown::Done,
-            Yes::Bare if has_whole && is_wanted(&now, &job.effect) => Shown::Nothing,
+            Yes::Bare if has_whole && is_still_needed(&now, &job.effect) => Shown::Nothing,
             Yes::Bare if has_whole => Shown::Done,
-            Yes::Bare => self.shown(job, report, now, channel, made.2).await?,
+            Yes::Bare => self.shown(job, notification, now, channel, made.2).await?,
         };
         match shown {
             Shown::Done => {
-                let command = self.outcome(job, report, ReportOutcome::Acknowledged);
+                let command = self.outcome(job, notification, NotificationOutcome::Acknowledged);
                 let attempt = attempt("done", "acknowledged");
                 self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
             }
             Shown::NotYet => {
-                let command = self.outcome(job, report, ReportOutcome::Taken);
+                let command = self.outcome(job, notification, NotificationOutcome::Taken);
                 let attempt = attempt("done", "taken; what comes of it is still to be seen");
                 self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
             }
             Shown::Nothing if job.read_back => {
                 let attempt = attempt("refused", NOT_DONE_WHY);
-                self.refused(job, report, NOT_DONE.to_owned(), NOT_DONE_WHY.to_owned(), Some(attempt)).await
+                self.refused(job, notification, NOT_DONE.to_owned(), NOT_DONE_WHY.to_owned(), Some(attempt)).await
             }
             // It may be late rather than lying: it is asked again before it is told again.
             Shown::Nothing => {
                 let attempt = attempt("unknown", NOT_DONE_WHY);
                 let mut doubtful = job.clone();
                 doubtful.read_back = true;
-                self.later(&doubtful, report, None, NOT_DONE_WHY.to_owned(), Some(attempt)).await
+                self.later(&doubtful, notification, None, NOT_DONE_WHY.to_owned(), Some(attempt)).await
             }
         }
     }
@@ -109,20 +109,26 @@ impl Worker {
     async fn shown(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         order: Order,
         channel: &RegisteredChannel,
         status: Option<u16>,
     ) -> Result<Shown, EngineError> {
-        let is_open = |order: &Order| is_wanted(order, &job.effect);
-        let is_uncounted = order.mirror.as_deref().is_some_and(|mirror| mirror.picture.revision == 0);
+        let is_open = |order: &Order| is_still_needed(order, &job.effect);
+        let is_uncounted =
+            order.channel_state.as_deref().is_some_and(|channel_state| channel_state.standing.revision == 0);
         // What is accepted for later is told by an event, unless nobody counts the changes.
         let comes_later = status == Some(202);
         let is_known = !is_open(&order) || comes_later;
-        if order.mirror.is_none() || (is_known && !is_uncounted) || (comes_later && *report == Report::HandOver) {
+        if order.channel_state.is_none()
+            || (is_known && !is_uncounted)
+            || (comes_later && *notification == Notification::HandOver)
+        {
             return Ok(if is_open(&order) { Shown::NotYet } else { Shown::Done });
         }
-        let Ok(exchange) = self.ask_how_it_stands(job, report, &order, channel).await else { return Ok(Shown::NotYet) };
+        let Ok(exchange) = self.ask_how_it_stands(job, notification, &order, channel).await else {
+            return Ok(Shown::NotYet);
+        };
         let CallResult::Done(checked) = exchange.result else { return Ok(Shown::NotYet) };
         let is_done = checked.done;
         let now = self.take_over(&order, channel, checked.learned).await?;
@@ -137,7 +143,7 @@ impl Worker {
     pub(crate) async fn astray(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         why: String,
         attempt: Attempt,
         actor: Actor,
@@ -147,6 +153,6 @@ impl Worker {
         let mut doubtful = job.clone();
         doubtful.read_back = true;
         let command = Command::RecordAstray { partner: actor.name.clone(), why: why.clone() };
-        self.later_and(&doubtful, report, None, why, Some(attempt), vec![(actor, command)]).await
+        self.later_and(&doubtful, notification, None, why, Some(attempt), vec![(actor, command)]).await
     }
 }

@@ -1,10 +1,10 @@
 //! A look at how an order stands with its channel, before something is said again or where the channel counts no changes
 //! (`protocols/korea.md` 6.7): what was carried out already is not asked for twice, and what has changed meanwhile is decided anew.
 
-use ticketbridge_core::message::{Actor, ActorKind, Command, Report, ReportOutcome};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Checked, Context, EncodeError, HttpResponse};
-use ticketbridge_core::still_needed::is_wanted;
+use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Job, JobEnd, Tx};
 
@@ -32,42 +32,42 @@ pub(crate) enum Looked {
 }
 
 /// Whether the channel is to be asked before `report` is made.
-pub(crate) fn doubt(job: &Job, report: &Report, order: &Order, now: UnixMillis) -> Option<Doubt> {
-    let mirror = order.mirror.as_deref()?;
-    let changes_nothing = matches!(report, Report::CancelQuote);
-    let told_elsewhere = matches!(report, Report::HandOver);
+pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: UnixMillis) -> Option<Doubt> {
+    let channel_state = order.channel_state.as_deref()?;
+    let changes_nothing = matches!(notification, Notification::CancelQuote);
+    let told_elsewhere = matches!(notification, Notification::HandOver);
     if changes_nothing || (told_elsewhere && !job.read_back) {
         return None;
     }
-    if job.read_back || is_another_message(job, report, order) {
+    if job.read_back || is_another_message(job, notification, order) {
         return Some(Doubt::Uncertain);
     }
     let limit = order.rules.channel.acceptance_limit;
     let asked_at = order.booking.as_ref().map_or(now, |booking| booking.requested_at);
-    let decides = matches!(report, Report::BookingAccepted { .. } | Report::BookingDeclined { .. });
+    let decides = matches!(notification, Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. });
     let over = decides && limit > Millis(0) && now >= asked_at + limit;
-    (mirror.picture.revision == 0 || over).then_some(Doubt::Uncounted)
+    (channel_state.standing.revision == 0 || over).then_some(Doubt::Uncounted)
 }
 
 /// Whether an earlier attempt of this delivery may have said something else under its key than would be said now: the partner may know the
 /// key, and one key never stands for two messages. What the order has taken up since the delivery was decided may be in what it says.
-fn is_another_message(job: &Job, report: &Report, order: &Order) -> bool {
-    let says_how_the_order_stands = match report {
-        Report::BookingAccepted { .. }
-        | Report::BookingDeclined { .. }
-        | Report::CancelWanted { .. }
-        | Report::RefundApproved { .. }
-        | Report::Redeemed { .. } => true,
+fn is_another_message(job: &Job, notification: &Notification, order: &Order) -> bool {
+    let says_how_the_order_stands = match notification {
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::Cancellation { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::Redeemed { .. } => true,
         // Figures of their own, which stay as they were decided; or a key that is the order's and not the delivery's.
-        Report::TicketsIssued { .. }
-        | Report::RefundRejected { .. }
-        | Report::OrderCancelled { .. }
-        | Report::CancelQuote
-        | Report::NoShow { .. }
-        | Report::PaymentReturn { .. }
-        | Report::PaymentLink { .. }
-        | Report::LinkRevoked { .. }
-        | Report::HandOver => false,
+        Notification::TicketsIssued { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::NoShow { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => false,
     };
     says_how_the_order_stands && job.last_error.is_some() && order.updated_at > job.created_at
 }
@@ -88,13 +88,13 @@ impl Worker {
     pub(crate) async fn verify_first(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         order: &Order,
         channel: &RegisteredChannel,
         doubt: Doubt,
     ) -> Result<Looked, EngineError> {
         let go_on = || Ok(Looked::GoOn(Box::new(order.clone())));
-        let Ok(exchange) = self.ask_how_it_stands(job, report, order, channel).await else {
+        let Ok(exchange) = self.ask_how_it_stands(job, notification, order, channel).await else {
             // It cannot be asked; a repeat carries the same key.
             return go_on();
         };
@@ -104,16 +104,16 @@ impl Worker {
             // An answer that says nothing of the order leaves the repeat under the same key.
             CallResult::Unknown { .. } if was_answered => return go_on(),
             CallResult::Retry { why, after } => {
-                return self.later(job, report, after, why.into_owned(), None).await.map(|()| Looked::Settled);
+                return self.later(job, notification, after, why.into_owned(), None).await.map(|()| Looked::Settled);
             }
             CallResult::Unknown { why } => {
-                return self.later(job, report, None, why.into_owned(), None).await.map(|()| Looked::Settled);
+                return self.later(job, notification, None, why.into_owned(), None).await.map(|()| Looked::Settled);
             }
             CallResult::Astray { why } => {
                 let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
                 let command = Command::RecordAstray { partner: actor.name.clone(), why: why.to_string() };
                 let commands = vec![(actor, command)];
-                let done = self.later_and(job, report, None, why.into_owned(), None, commands).await;
+                let done = self.later_and(job, notification, None, why.into_owned(), None, commands).await;
                 return done.map(|()| Looked::Settled);
             }
             CallResult::Refused { .. } | CallResult::Absent | CallResult::Overtaken | CallResult::TokenRejected => {
@@ -122,28 +122,28 @@ impl Worker {
         };
         let now = self.take_over(order, channel, checked.learned).await?;
         if checked.done {
-            let command = self.outcome(job, report, ReportOutcome::Acknowledged);
+            let command = self.outcome(job, notification, NotificationOutcome::Acknowledged);
             return self.settle(job, JobEnd::Delivered, None, vec![command]).await.map(|_| Looked::Settled);
         }
-        self.go_on_or_end(job, report, order, now, doubt).await
+        self.go_on_or_end(job, notification, order, now, doubt).await
     }
 
     async fn go_on_or_end(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         before: &Order,
         now: Order,
         doubt: Doubt,
     ) -> Result<Looked, EngineError> {
-        if !is_wanted(&now, &job.effect) {
+        if !is_still_needed(&now, &job.effect) {
             let reason = "the channel says that it is so already, or cannot be any more".to_owned();
             return self.end(job, JobEnd::Dropped { reason }).await.map(|()| Looked::Settled);
         }
-        if doubt == Doubt::Uncertain && (has_moved(before, &now) || is_another_message(job, report, before)) {
+        if doubt == Doubt::Uncertain && (has_moved(before, &now) || is_another_message(job, notification, before)) {
             // What would be sent is another message by now, and needs a key of its own.
             let reason = "the order had changed at the channel; decided again".to_owned();
-            let command = self.outcome(job, report, ReportOutcome::Overtaken);
+            let command = self.outcome(job, notification, NotificationOutcome::Overtaken);
             return self.settle(job, JobEnd::Dropped { reason }, None, vec![command]).await.map(|_| Looked::Settled);
         }
         Ok(Looked::GoOn(Box::new(now)))
@@ -153,21 +153,23 @@ impl Worker {
     pub(crate) async fn explained_by_look(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         order: &Order,
         channel: &RegisteredChannel,
     ) -> Result<bool, EngineError> {
         // A message may have told it while the call was under way.
         let mut now = self.engine.store().load_order(&order.id).await?.unwrap_or_else(|| order.clone());
         if now.version == order.version {
-            let Ok(exchange) = self.ask_how_it_stands(job, report, order, channel).await else { return Ok(false) };
+            let Ok(exchange) = self.ask_how_it_stands(job, notification, order, channel).await else {
+                return Ok(false);
+            };
             let CallResult::Done(checked) = exchange.result else { return Ok(false) };
             now = self.take_over(order, channel, checked.learned).await?;
         }
         if now.version == order.version {
             return Ok(false);
         }
-        match self.go_on_or_end(job, report, order, now, Doubt::Uncertain).await? {
+        match self.go_on_or_end(job, notification, order, now, Doubt::Uncertain).await? {
             Looked::Settled => Ok(true),
             Looked::GoOn(_) => Ok(false),
         }
@@ -177,12 +179,12 @@ impl Worker {
     pub(crate) async fn ask_how_it_stands(
         &self,
         job: &Job,
-        report: &Report,
+        notification: &Notification,
         order: &Order,
         channel: &RegisteredChannel,
     ) -> Result<Exchange<Checked>, EncodeError> {
-        let write = |cx: &Context<'_>| channel.channel.check(report, order, cx);
-        let read = |response: &HttpResponse| channel.channel.read_check(report, order, response);
+        let write = |cx: &Context<'_>| channel.channel.check(notification, order, cx);
+        let read = |response: &HttpResponse| channel.channel.read_check(notification, order, response);
         let exchange = self.exchange(job, channel, &write, &read).await?;
         let verdict = match &exchange.result {
             CallResult::Done(_) => "done",
@@ -197,7 +199,7 @@ impl Worker {
             took: exchange.took,
             status: exchange.status,
             verdict,
-            summary: format!("how does it stand, before `{}`", report.name()),
+            summary: format!("how does it stand, before `{}`", notification.name()),
         };
         self.note_call(job, attempt).await;
         Ok(exchange)

@@ -108,7 +108,7 @@ impl Worker {
         let plan = backend.backend.spec().watch?;
         let booking = order.booking.as_ref()?;
         let is_open = booking.state == BookingState::Confirmed && booking.ticketing.state == TicketingState::Issued;
-        (is_open && !booking.ticketing.by_hand).then_some((backend, booking, plan))
+        (is_open && !booking.ticketing.manual).then_some((backend, booking, plan))
     }
 
     /// Asks how a booking stands, and takes over what is news. `heard` is an answer that was read already.

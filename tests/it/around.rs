@@ -68,8 +68,8 @@ async fn money_for_an_order_that_was_called_off_is_not_accepted() {
     .await;
     let paid = json!({ "order_id": "V100", "pay_time_unix": bridge.now().seconds() });
     bridge.sell("V100").await;
-    let called_off = json!({ "order_id": "V100", "cancel_type": 1, "cancel_order_time_unix": bridge.now().seconds() });
-    bridge.douyin("cancel-notify", &called_off).await.expect(200);
+    let cancelled = json!({ "order_id": "V100", "cancel_type": 1, "cancel_order_time_unix": bridge.now().seconds() });
+    bridge.douyin("cancel-notify", &cancelled).await.expect(200);
     for _ in 0..2 {
         let answer = bridge.douyin("pay-notify", &paid).await.expect(200).json();
         assert_eq!(answer["data"]["error_code"], 0, "{answer}");

@@ -45,7 +45,7 @@ async fn a_booking_waits_for_a_manager_and_moves_when_the_platform_agrees() {
     let order = bridge.booked("R1").await;
     assert_eq!(order.state, OrderState::Booked);
     assert_eq!(order.booking.as_ref().unwrap().state, BookingState::Confirmed);
-    assert!(order.mirror.as_ref().unwrap().proposal.is_none());
+    assert!(order.channel_state.as_ref().unwrap().proposal.is_none());
     assert!(!order.needs(AttentionKind::WaitsForConfirmation));
     bridge.drain().await;
     assert_eq!(bridge.partners.sent("/bridge/reservations").len(), 1, "the gate is asked once");
@@ -158,7 +158,7 @@ async fn a_missing_capability_is_a_task_for_a_person_and_no_error() {
     bridge.kakao_is(event("e2", "reservation.confirmed", 2, &now, json!({"by": "MANAGER"})), "accepted").await;
     let order = bridge.booked("R1").await;
     assert_eq!(order.booking.as_ref().unwrap().state, BookingState::Confirmed);
-    assert!(!order.needs(AttentionKind::ToDoByHand), "the person has done it");
+    assert!(!order.needs(AttentionKind::ManualTask), "the person has done it");
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn used_by_the_platform_whole_or_in_part() {
     bridge.kakao_is(event("e2", "reservation.used", 2, &part, lines), "accepted").await;
     let order = bridge.booked("R1").await;
     assert_eq!(order.state, OrderState::Booked);
-    assert_eq!(order.mirror.as_ref().unwrap().picture.lines[0].used, 1);
+    assert_eq!(order.channel_state.as_ref().unwrap().standing.lines[0].used, 1);
     let mut all = part;
     all["status"] = json!("USED");
     all["lines"][0]["used_quantity"] = json!(2);
@@ -220,7 +220,7 @@ async fn a_guest_who_did_not_come_stays_so_whatever_the_platform_does_the_next_d
         bridge.drain().await;
         assert_eq!(bridge.partners.sent("/v1/reservations/R1/no-show").len(), calls);
         let order = bridge.booked("R1").await;
-        assert!(!order.needs(AttentionKind::ReportRefused) && !order.needs(AttentionKind::ToDoByHand));
+        assert!(!order.needs(AttentionKind::NotificationRefused) && !order.needs(AttentionKind::ManualTask));
         let used = reservation("R1", "pd_auto", "USED");
         bridge.kakao_is(event("e2", "reservation.used", 2, &used, json!({"by": "AUTO_NEXT_DAY"})), "accepted").await;
         assert_eq!(bridge.booked("R1").await.booking.unwrap().state, BookingState::NoShow);

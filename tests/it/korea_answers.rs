@@ -102,7 +102,7 @@ async fn a_yes_that_did_nothing_is_told_once_more_under_the_same_key_and_then_sh
         assert_eq!(sent.len(), 2, "{}", deed.act);
         assert_eq!(sent[0].headers["idempotency-key"], sent[1].headers["idempotency-key"], "{}", deed.act);
         let order = bridge.booked("R1").await;
-        assert!(order.needs(AttentionKind::ReportRefused), "{}: {:?}", deed.act, order.attention);
+        assert!(order.needs(AttentionKind::NotificationRefused), "{}: {:?}", deed.act, order.attention);
         assert_nothing_came_of_it(&bridge, &deed, deed.act).await;
         let dead = bridge.get("deliveries?state=dead").await.expect(200).json();
         assert_eq!(dead["items"].as_array().unwrap().len(), 1, "{}: {dead}", deed.act);
@@ -165,7 +165,7 @@ async fn what_was_accepted_for_later_and_never_done_is_told_again_by_one_round_o
         let report = bridge.post("reconciliation", &json!({})).await.expect(200).json();
         assert_eq!(report["differences"][0]["field"], "report", "{}: {report}", deed.act);
         let order = bridge.booked("R1").await;
-        assert!(order.needs(AttentionKind::ReportRefused), "{}: {:?}", deed.act, order.attention);
+        assert!(order.needs(AttentionKind::NotificationRefused), "{}: {:?}", deed.act, order.attention);
         assert_nothing_came_of_it(&bridge, &deed, deed.act).await;
         // A round in which everything agrees lists nothing.
         let report = bridge.post("reconciliation", &json!({})).await.expect(200).json();
@@ -319,7 +319,7 @@ async fn the_marketplaces_yes_that_did_nothing_is_told_again_and_then_shown() {
         bridge.drain().await;
         assert_eq!(bridge.partners.sent(call).len(), 2, "{call}");
         let order = bridge.tripped("T1").await;
-        assert!(order.needs(AttentionKind::ReportRefused), "{call}: {:?}", order.attention);
+        assert!(order.needs(AttentionKind::NotificationRefused), "{call}: {:?}", order.attention);
         assert_eq!(order.money.refunded(), 0, "{call}");
         assert_ne!(order.state, OrderState::Cancelled, "{call}");
         if stands != "RECEIVED" {
@@ -344,13 +344,13 @@ async fn the_agencys_books_are_believed_when_they_name_this_booking() {
         if astray {
             let order = bridge.tripped("T1").await;
             assert!(order.needs(AttentionKind::AnswerAstray), "{answer}: {:?}", order.attention);
-            assert_eq!(order.mirror.unwrap().partner_number(), None, "{answer}");
+            assert_eq!(order.channel_state.unwrap().partner_number(), None, "{answer}");
             bridge.advance(Millis::minutes(1));
             bridge.drain().await;
         }
         let order = bridge.tripped("T1").await;
-        assert_eq!(order.mirror.as_ref().unwrap().partner_number(), Some("YB-1"), "{answer}");
-        assert!(order.mirror.as_ref().unwrap().handed_over, "{answer}");
+        assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some("YB-1"), "{answer}");
+        assert!(order.channel_state.as_ref().unwrap().handed_over, "{answer}");
         assert!(!order.needs(AttentionKind::AnswerAstray), "{answer}: {:?}", order.attention);
         assert_eq!(bridge.partners.sent("erp.example").len(), 2, "{answer}: told once, asked once");
     }
@@ -376,7 +376,7 @@ async fn a_link_that_is_not_named_is_asked_for_again_under_the_same_key() {
         bridge.advance(Millis::minutes(1));
     }
     let order = bridge.tripped("T1").await;
-    let link = order.mirror.as_ref().unwrap().links.last().unwrap();
+    let link = order.channel_state.as_ref().unwrap().links.last().unwrap();
     assert_eq!(link.id.as_deref(), Some("L1"), "{link:?}");
     let keys: Vec<_> =
         bridge.partners.sent("/payment-links").iter().map(|sent| sent.headers["idempotency-key"].clone()).collect();
@@ -644,8 +644,8 @@ async fn a_flag_says_what_is_still_missed() {
     bridge.post(&path, &json!({"reason": "late"})).await.expect(200);
     bridge.drain().await;
     let order = bridge.booked("R1").await;
-    let flag = order.attention.iter().find(|flag| flag.kind == AttentionKind::ReportRefused).unwrap();
-    let (first, last) = (&order.unheard[0].sentence, &order.unheard[1].sentence);
+    let flag = order.attention.iter().find(|flag| flag.kind == AttentionKind::NotificationRefused).unwrap();
+    let (first, last) = (&order.undelivered[0].sentence, &order.undelivered[1].sentence);
     assert_ne!(first, last);
     assert_eq!(&flag.sentence, last, "what was refused last stands there, not what was refused first");
 }

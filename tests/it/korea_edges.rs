@@ -304,8 +304,8 @@ async fn edge_16_a_number_that_exists_already_is_read_and_counts_as_success() {
     bridge.advance(Millis::minutes(1));
     bridge.drain().await;
     let order = bridge.tripped("T1").await;
-    assert_eq!(order.mirror.as_ref().unwrap().partner_number(), Some("YB-9"));
-    assert!(!order.needs(AttentionKind::ReportRefused));
+    assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some("YB-9"));
+    assert!(!order.needs(AttentionKind::NotificationRefused));
     let posted = bridge.partners.sent("erp.example").into_iter().filter(|s| s.method == "POST").count();
     assert_eq!(posted, 1, "it is not handed over twice");
 }
@@ -438,7 +438,7 @@ async fn edge_50_a_message_that_comes_again_in_the_morning_is_the_same_message()
     let after = bridge.booked("R1").await;
     assert_eq!(after.version, before.version);
     assert_eq!(
-        after.mirror.unwrap().picture.at.rfc3339(ticketbridge_core::TimeZone::SEOUL),
+        after.channel_state.unwrap().standing.at.rfc3339(ticketbridge_core::TimeZone::SEOUL),
         "2026-11-21T23:29:00+09:00"
     );
     assert_eq!(bridge.partners.sent("/v1/reservations/R1/confirm").len(), 1);
@@ -486,7 +486,7 @@ async fn what_an_event_tells_beside_the_booking_counts_too() {
     let change = json!({"old_no": null, "new_no": "YB-5"});
     bridge.trip_is(tripstore::event("e3", "booking.agency_no_changed", 3, &now, change), "accepted").await;
     let order = bridge.tripped("T1").await;
-    assert_eq!((order.money.received(), order.mirror.unwrap().partner_number()), (300_000, Some("YB-5")));
+    assert_eq!((order.money.received(), order.channel_state.unwrap().partner_number()), (300_000, Some("YB-5")));
 }
 
 #[tokio::test]

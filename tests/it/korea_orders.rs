@@ -238,7 +238,7 @@ async fn play_trip(name: &str, events: &[Value], order: &[usize], dice: &mut Dic
     assert!(keys.len() <= 1, "{name}: the agency's books take the booking once");
     let now = bridge.tripped("T1").await;
     let mut essence = essence(&now);
-    essence["number"] = json!(now.mirror.as_ref().and_then(|m| m.partner_number()));
+    essence["number"] = json!(now.channel_state.as_ref().and_then(|m| m.partner_number()));
     essence["label"] = json!(bridge.trip_label("T1").await);
     essence["case_is_open"] = json!(now.refund_case.as_ref().is_some_and(|case| case.is_open()));
     essence

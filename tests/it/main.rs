@@ -29,6 +29,8 @@ mod dead_letters;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod forgery;
 #[cfg(test)]
 mod guests;

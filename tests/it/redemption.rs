@@ -73,8 +73,8 @@ async fn a_guest_who_comes_while_a_refund_is_under_review_counts_once_it_is_reje
     let applied = douyin::refund_apply("R100", "B1", 103, 0, bridge.now());
     bridge.douyin("refund-apply", &applied).await.expect(200);
     bridge.drain().await;
-    let by_hand = bridge.post("orders/douyin-main:V100/redeem", &json!({ "at": "2026-12-01T09:00:00+08:00" })).await;
-    by_hand.problem(409, "refund_under_review");
+    let manual = bridge.post("orders/douyin-main:V100/redeem", &json!({ "at": "2026-12-01T09:00:00+08:00" })).await;
+    manual.problem(409, "refund_under_review");
     let parked = said(go_in(&bridge, "evt-1", "2026-12-01T08:59:00+08:00").await, 202);
     assert_eq!(parked, (json!("parked"), json!("refund_under_review")));
     bridge.drain().await;

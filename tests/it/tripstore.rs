@@ -122,7 +122,7 @@ async fn edge_40_41_the_agencys_books_get_a_constant_phone_and_a_memo() {
     );
     assert_eq!((&body["collect_from_customer_krw"], &body["total_sale_krw"]), (&json!(0), &json!(3_180_000)));
     assert_eq!(body["travellers"], json!({"adult": 2, "child": 1, "infant": 0}));
-    assert_eq!(bridge.tripped("TS-88120").await.mirror.unwrap().partner_number(), Some("YB-1"));
+    assert_eq!(bridge.tripped("TS-88120").await.channel_state.unwrap().partner_number(), Some("YB-1"));
     // A payment changes nothing that the books were told; another day of departure does.
     bridge
         .trip_is(
@@ -185,8 +185,8 @@ async fn edge_16_books_that_know_the_booking_already_count_as_told() {
     bridge.trip_is(event("e1", "booking.received", 1, &trip("T1", "RECEIVED"), json!({})), "accepted").await;
     bridge.drain().await;
     let order = bridge.tripped("T1").await;
-    assert_eq!(order.mirror.as_ref().unwrap().partner_number(), Some("YB-7"));
-    assert!(!order.needs(AttentionKind::ReportRefused));
+    assert_eq!(order.channel_state.as_ref().unwrap().partner_number(), Some("YB-7"));
+    assert!(!order.needs(AttentionKind::NotificationRefused));
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn edge_42_the_agencys_number_changes_with_history_and_is_never_a_key() {
     bridge.trip_is(event("e3", "booking.received", 1, &other, json!({})), "accepted").await;
     let order = bridge.tripped("T1").await;
     assert_ne!(order.id, bridge.tripped("T2").await.id);
-    let numbers: Vec<_> = order.mirror.unwrap().partner_numbers.into_iter().map(|held| held.number).collect();
+    let numbers: Vec<_> = order.channel_state.unwrap().partner_numbers.into_iter().map(|held| held.number).collect();
     assert_eq!(numbers, ["YB-1", "YB-2"]);
     bridge.post(&format!("orders/{TRIP}:T1/confirm"), &json!({})).await.expect(200);
     bridge.drain().await;
@@ -235,14 +235,14 @@ async fn a_link_is_sent_made_replaced_and_paid() {
     assert!(calls.contains(&("DELETE", None, None)), "{calls:?}");
     assert!(calls.contains(&("POST", Some("DEPOSIT"), Some(200_000))), "{calls:?}");
     let order = bridge.tripped("T1").await;
-    let states: Vec<_> = order.mirror.unwrap().links.into_iter().map(|link| link.state).collect();
+    let states: Vec<_> = order.channel_state.unwrap().links.into_iter().map(|link| link.state).collect();
     assert_eq!(states, [LinkState::Revoked, LinkState::Live]);
     let done = paid(kind(trip("T1", "COMPLETED"), "LINK"), "tp_9", "FULL", 3_180_000, Some("L2"));
     bridge.trip_is(event("e2", "payment.recorded", 2, &done, json!({})), "accepted").await;
     bridge.drain().await;
     let order = bridge.tripped("T1").await;
     assert_eq!(order.payment(), PaymentState::Paid);
-    assert_eq!(order.mirror.as_ref().unwrap().links[1].state, LinkState::Paid);
+    assert_eq!(order.channel_state.as_ref().unwrap().links[1].state, LinkState::Paid);
     assert!(!order.needs(AttentionKind::UnexpectedPayment));
     bridge.post(&links, &json!({})).await.problem(409, "link_not_needed");
 }
@@ -369,7 +369,7 @@ async fn an_approved_cancellation_that_the_marketplace_refuses_is_decided_again(
     let order = bridge.tripped("T1").await;
     assert_eq!(order.refund_case.as_ref().unwrap().state, RefundState::UnderReview);
     assert_eq!((order.payment(), order.money.refund_pending()), (PaymentState::Partial, 0));
-    assert!(order.needs(AttentionKind::ReportRefused) && order.needs(AttentionKind::RefundWaits));
+    assert!(order.needs(AttentionKind::NotificationRefused) && order.needs(AttentionKind::RefundWaits));
     bridge.partners.next("/T1/cancel", Outcome::Says(200, json!({"booking_no": "T1", "status": "CANCELED"})));
     bridge.post(&approve, &json!({"fee": 100_000})).await.expect(200);
     bridge.drain().await;
@@ -493,7 +493,8 @@ async fn money_on_a_link_that_is_over_leaves_the_live_one_alone() {
     bridge.trip_is(event("e2", "payment.recorded", 2, &late, json!({})), "accepted").await;
     bridge.drain().await;
     assert_eq!(bridge.partners.sent("/payments/tp_1/cancel").len(), 1);
-    let states: Vec<_> = bridge.tripped("T1").await.mirror.unwrap().links.into_iter().map(|link| link.state).collect();
+    let states: Vec<_> =
+        bridge.tripped("T1").await.channel_state.unwrap().links.into_iter().map(|link| link.state).collect();
     assert_eq!(states, [LinkState::Revoked, LinkState::Live]);
     assert!(bridge.partners.sent("/payment-links/L2").is_empty());
 }
@@ -648,7 +649,7 @@ async fn a_link_that_the_marketplace_no_longer_knows_is_taken_back() {
         assert_eq!(deletes.len(), 1);
         let order = bridge.tripped("T1").await;
         assert!(order.attention.is_empty(), "{status}: {:?}", order.attention);
-        assert_eq!(order.mirror.unwrap().links[0].state, LinkState::Revoked);
+        assert_eq!(order.channel_state.unwrap().links[0].state, LinkState::Revoked);
         assert!(bridge.get("deliveries?state=dead").await.expect(200).json()["items"].as_array().unwrap().is_empty());
     }
 }

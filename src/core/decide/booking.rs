@@ -2,7 +2,7 @@
 
 use crate::decide::{Decision, backend_of, call_backend, date_stock_key, disarm, return_date_stock, sale};
 use crate::id::ExternalId;
-use crate::message::{DeadlineKind, Effect, Event, Report, RequestBooking, TicketOp};
+use crate::message::{DeadlineKind, Effect, Event, Notification, RequestBooking, TicketOp};
 use crate::order::money::PaymentMode;
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState, RefundKind,
@@ -27,7 +27,7 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
     }
 
     let product = &order.rules.booking;
-    let booking = Wish {
+    let booking = Terms {
         channel_booking_id: &request.channel_booking_id,
         dates: (request.visit_date, request.visit_date.map(|date| rules::valid_until(product, date))),
         visitors: request.visitors.clone(),
@@ -75,7 +75,7 @@ fn check_phone_is_there(order: &Order, request: &RequestBooking) -> Result<(), R
 }
 
 /// What is wished for.
-pub(super) struct Wish<'a> {
+pub(super) struct Terms<'a> {
     pub(super) channel_booking_id: &'a ExternalId,
     /// First and last day.
     pub(super) dates: (Option<Date>, Option<Date>),
@@ -84,7 +84,7 @@ pub(super) struct Wish<'a> {
     pub(super) requested_at: UnixMillis,
 }
 
-impl Wish<'_> {
+impl Terms<'_> {
     /// The booking that it begins as.
     pub(super) fn booking(self, product: &BookingProduct, moment: Moment) -> Booking {
         Booking {
@@ -96,7 +96,7 @@ impl Wish<'_> {
             visitors: self.visitors,
             contact: self.contact,
             requested_at: self.requested_at,
-            accepted_at: None,
+            confirmed_at: None,
             used_at: None,
             ticketing: Ticketing {
                 state: if backend_of(product).is_some() { TicketingState::Queued } else { TicketingState::NotNeeded },
@@ -106,7 +106,7 @@ impl Wish<'_> {
                 deadline: None,
                 overdue: false,
                 asked: false,
-                by_hand: false,
+                manual: false,
                 handover: Handover::NotAsked,
                 request: None,
             },
@@ -137,8 +137,8 @@ fn may_be_booked(order: &Order) -> Result<(), Rejection> {
 
 /// The booking is accepted, by policy or by a manager: from here the ticketing deadline runs.
 pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejection> {
-    if let Some(mirror) = order.mirror.as_deref() {
-        return super::snapshot_channel::accept(order, mirror);
+    if let Some(channel_state) = order.channel_state.as_deref() {
+        return super::snapshot_channel::accept(order, channel_state);
     }
     let booking = waiting(order)?;
     if order.case_under_review().is_some() {
@@ -160,9 +160,9 @@ pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejecti
             warn_at: vec![due_at - product.ticketing_warn_before],
         });
     }
-    if told_of_acceptance(order) {
+    if told_of_confirmation(order) {
         decision = decision.effect(Effect::TellChannel {
-            report: Report::BookingAccepted { booking: booking.id.clone() },
+            notification: Notification::BookingConfirmed { booking: booking.id.clone() },
             not_before: None,
         });
     }
@@ -173,7 +173,7 @@ pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejecti
 }
 
 /// Whether acceptance and refusal travel by a call of ours instead of in the answer.
-fn told_of_acceptance(order: &Order) -> bool {
+fn told_of_confirmation(order: &Order) -> bool {
     order.rules.channel.acceptance == Acceptance::Async || order.rules.booking.confirm == Confirmation::Manual
 }
 
@@ -183,7 +183,8 @@ pub(super) fn start_ticketing(order: &Order, booking: &Booking) -> Decision {
     if has_remote_cipher(order, booking) {
         return Decision::nothing().effect(Effect::DecryptGuests);
     }
-    let waits_for_date = order.mirror.is_none() && booking.visit_date.is_none() && booking.ticketing.request.is_none();
+    let waits_for_date =
+        order.channel_state.is_none() && booking.visit_date.is_none() && booking.ticketing.request.is_none();
     if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked || waits_for_date {
         return Decision::nothing();
     }
@@ -196,17 +197,17 @@ fn has_remote_cipher(order: &Order, booking: &Booking) -> bool {
 }
 
 /// The booking is declined: a voucher becomes bookable again, a direct order is over.
-pub(super) fn decline(order: &Order, reason: &str) -> Result<Decision, Rejection> {
-    if let Some(mirror) = order.mirror.as_deref() {
-        return super::snapshot_channel::decline(order, mirror, reason);
+pub(super) fn reject(order: &Order, reason: &str) -> Result<Decision, Rejection> {
+    if let Some(channel_state) = order.channel_state.as_deref() {
+        return super::snapshot_channel::reject(order, channel_state, reason);
     }
     let booking = waiting(order)?;
     let decision = Decision::nothing()
-        .event(Event::BookingDeclined { reason: reason.to_owned() })
+        .event(Event::BookingRejected { reason: reason.to_owned() })
         .maybe(return_date_stock(order, booking))
         .maybe(sale::booking_window(&order.rules))
         .effect(Effect::TellChannel {
-            report: Report::BookingDeclined { booking: booking.id.clone(), reason: reason.to_owned() },
+            notification: Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() },
             not_before: None,
         });
     let decision = disarm(decision, &[DeadlineKind::Acceptance]);
@@ -287,10 +288,10 @@ fn opened_guests_fit(order: &Order, booking: &Booking, moment: Moment) -> Result
 
 /// A partner's system gives the order a number of its own, and may change it at any time: history, never a key (TS-07).
 pub(super) fn partner_number(order: &Order, number: &str) -> Decision {
-    let Some(mirror) = order.mirror.as_deref() else { return Decision::nothing() };
-    if mirror.partner_number() == Some(number) {
+    let Some(channel_state) = order.channel_state.as_deref() else { return Decision::nothing() };
+    if channel_state.partner_number() == Some(number) {
         return Decision::nothing();
     }
-    let old = mirror.partner_number().map(str::to_owned);
+    let old = channel_state.partner_number().map(str::to_owned);
     Decision::nothing().event(Event::PartnerNumberChanged { old, new: number.to_owned() })
 }

@@ -2,8 +2,8 @@
 //! event, a look or the books show what came of it; books that show otherwise are told again once, and then shown to a person.
 
 use crate::decide::draft::Draft;
-use crate::decide::{Decision, reports};
-use crate::message::{Effect, Event, Report, ReportOutcome, Snapshot};
+use crate::decide::{Decision, notifications};
+use crate::message::{Effect, Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ProofState, Stage};
 use crate::order::money::{EntryKind, EntryStatus, PRESUMED, PaymentMode};
 use crate::order::{AttentionKind, BookingState, Order};
@@ -30,16 +30,16 @@ impl Snapshot {
     /// On what `order` and this answer to a question differ, where the answer is as new as what we know. A difference needs no newer
     /// count of changes: the books may never have had what we hold to be done.
     pub fn disagreements(&self, order: &Order) -> Vec<Disagreement> {
-        if !self.is_current(order.mirror.as_deref()) {
+        if !self.is_current(order.channel_state.as_deref()) {
             return Vec::new();
         }
-        let unproven = order.mirror.iter().flat_map(|mirror| &mirror.unproven).filter_map(denied);
+        let unproven = order.channel_state.iter().flat_map(|channel_state| &channel_state.unproven).filter_map(denied);
         self.stage_differs(order).into_iter().chain(self.money_differs(order)).chain(unproven).collect()
     }
 
     fn stage_differs(&self, order: &Order) -> Option<Disagreement> {
         let ours = order.booking.as_ref()?.state;
-        let theirs = self.picture.stage;
+        let theirs = self.standing.stage;
         let agrees = match (ours, theirs) {
             (BookingState::Requested, Stage::Requested)
             | (BookingState::Requested | BookingState::Confirmed, Stage::CancelRequested { .. })
@@ -85,11 +85,14 @@ fn denied(unproven: &crate::order::channel_state::Unproven) -> Option<Disagreeme
         ProofState::Told | ProofState::ToldAgain => true,
         ProofState::Repeating => false,
     };
-    (is_told && unproven.report != Report::HandOver).then(|| Disagreement {
+    (is_told && unproven.notification != Notification::HandOver).then(|| Disagreement {
         field: "report",
-        ours: format!("`{}` told", unproven.report.name()),
+        ours: format!("`{}` told", unproven.notification.name()),
         theirs: "not done".to_owned(),
-        sentence: format!("the channel said yes to `{}`, and its books show nothing of it", unproven.report.name()),
+        sentence: format!(
+            "the channel said yes to `{}`, and its books show nothing of it",
+            unproven.notification.name()
+        ),
     })
 }
 
@@ -108,22 +111,23 @@ fn stage_word(stage: Stage) -> &'static str {
 /// After an answer to a question was taken over: what it does not show of what the channel had said yes to is told again once, then left
 /// to a person; what else it contradicts is shown.
 pub(super) fn compare(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
-    if !snapshot.is_current(before.mirror.as_deref()) {
+    if !snapshot.is_current(before.channel_state.as_deref()) {
         return;
     }
-    let told: Vec<_> = draft.order.mirror.iter().flat_map(|mirror| &mirror.unproven).cloned().collect();
-    for unproven in told.iter().filter(|unproven| unproven.report != Report::HandOver) {
-        let report = unproven.report.clone();
+    let told: Vec<_> =
+        draft.order.channel_state.iter().flat_map(|channel_state| &channel_state.unproven).cloned().collect();
+    for unproven in told.iter().filter(|unproven| unproven.notification != Notification::HandOver) {
+        let notification = unproven.notification.clone();
         match unproven.state {
             ProofState::Told => draft.add(
                 Decision::nothing()
-                    .event(Event::ReportDenied { report: report.clone() })
-                    .effect(Effect::TellChannel { report, not_before: None }),
+                    .event(Event::NotificationDenied { notification: notification.clone() })
+                    .effect(Effect::TellChannel { notification, not_before: None }),
             ),
             ProofState::Repeating => {}
             ProofState::ToldAgain => {
-                let outcome = ReportOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() };
-                let part = reports::heard(&draft.order, &report, &outcome);
+                let outcome = NotificationOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() };
+                let part = notifications::heard(&draft.order, &notification, &outcome);
                 draft.add(part);
             }
         }
@@ -136,6 +140,6 @@ pub(super) fn compare(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
         }
         None => {}
     }
-    let part = reports::settle_astray(&draft.order, Decision::nothing());
+    let part = notifications::settle_astray(&draft.order, Decision::nothing());
     draft.add(part);
 }

@@ -1,7 +1,7 @@
 //! The visit: used, or not.
 
 use crate::decide::{Decision, disarm};
-use crate::message::{Actor, DeadlineKind, Effect, Event, ParkReason, Redeem, RedeemedBy, Report};
+use crate::message::{Actor, DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
 use crate::order::{AttentionKind, Booking, BookingState, Order, RefundState, TicketingState};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Millis, Moment, UnixMillis};
@@ -81,7 +81,7 @@ fn used(order: &Order, booking: &Booking, at: UnixMillis) -> Decision {
     let mut decision = Decision::nothing().event(Event::Redeemed { booking: booking.id.clone(), at });
     if order.rules.channel.redemption_reported {
         decision = decision.effect(Effect::TellChannel {
-            report: Report::Redeemed { booking: booking.id.clone(), at: told_time(order, at) },
+            notification: Notification::Redeemed { booking: booking.id.clone(), at: told_time(order, at) },
             not_before: None,
         });
     }
@@ -201,8 +201,9 @@ pub(super) fn no_show(order: &Order, at: UnixMillis) -> Result<Decision, Rejecti
     if booking.visit_date.is_some_and(|date| order.rules.channel.time_zone.date_of(at) < date) {
         return Err(Rejection::new(Why::TooEarly, "the visit date has not come yet").at("at"));
     }
-    let decision = Decision::nothing()
-        .event(Event::NoShowMarked { at })
-        .effect(Effect::TellChannel { report: Report::NoShow { booking: booking.id.clone(), at }, not_before: None });
+    let decision = Decision::nothing().event(Event::NoShowMarked { at }).effect(Effect::TellChannel {
+        notification: Notification::NoShow { booking: booking.id.clone(), at },
+        not_before: None,
+    });
     Ok(disarm(decision, &[DeadlineKind::Ticketing, DeadlineKind::VisitDay]))
 }

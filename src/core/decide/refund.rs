@@ -4,7 +4,7 @@
 
 use crate::decide::{Decision, disarm, return_date_stock, sale, start_cancel, ticketing};
 use crate::id::RefundCaseId;
-use crate::message::{Actor, ActorKind, ApplyRefund, DeadlineKind, Effect, Event, RecordRejection, Report};
+use crate::message::{Actor, ActorKind, ApplyRefund, DeadlineKind, Effect, Event, Notification, RecordRejection};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, RefundCase, RefundIntent, RefundKind,
@@ -18,7 +18,7 @@ pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) ->
     if order.case_by_ref(&application.channel_ref).is_some() {
         return Ok(Decision::nothing());
     }
-    if order.mirror.is_some() {
+    if order.channel_state.is_some() {
         // Its request would stand in the order that it tells: one that does not would never be taken back there.
         return Err(Rejection::new(Why::NotSupported, "this channel asks for money back by telling the whole order"));
     }
@@ -80,7 +80,7 @@ pub(super) fn approve(
     moment: Moment,
 ) -> Result<Decision, Rejection> {
     let case = under_review(order, id)?;
-    if order.mirror.is_some() && fee.or(case.fee).is_none() {
+    if order.channel_state.is_some() && fee.or(case.fee).is_none() {
         let sentence = "this channel names no fee: say what is kept, 0 for nothing";
         return Err(Rejection::new(Why::FeeOutOfRange, sentence).at("fee"));
     }
@@ -98,7 +98,7 @@ pub(super) fn approve(
         _ => actor.name.clone(),
     };
     let reason = reason.map(str::to_owned);
-    let live = order.booking_of(case).filter(|b| b.ticketing.may_be_live()).or_else(|| order.called_off_and_live());
+    let live = order.booking_of(case).filter(|b| b.ticketing.may_be_live()).or_else(|| order.cancelled_and_live());
     match live {
         Some(booking) if !without_backend => start_approval(order, case, booking, fee, by, reason),
         _ => Ok(finish_approval(order, case, fee, by, reason, moment)),
@@ -113,7 +113,7 @@ fn start_approval(
     by: String,
     reason: Option<String>,
 ) -> Result<Decision, Rejection> {
-    if booking.ticketing.by_hand && booking.ticketing.state == TicketingState::Issued {
+    if booking.ticketing.manual && booking.ticketing.state == TicketingState::Issued {
         return Err(Rejection::new(
             Why::Invalid,
             "these tickets were made by hand; make them void at the gate, then approve with without_backend",
@@ -147,12 +147,14 @@ fn finish_approval(
             at: moment.now,
         })
         .filter(|_| order.money.refund_pending() == 0);
-    let mut decision =
-        Decision::nothing().event(Event::RefundApproved { case: case.id.clone(), fee, by, reason, pending }).effect(
-            Effect::TellChannel { report: Report::RefundApproved { case: case.id.clone(), fee }, not_before: None },
-        );
+    let mut decision = Decision::nothing()
+        .event(Event::RefundApproved { case: case.id.clone(), fee, by, reason, pending })
+        .effect(Effect::TellChannel {
+            notification: Notification::RefundApproved { case: case.id.clone(), fee },
+            not_before: None,
+        });
     // A channel that tells whole orders ends the booking itself, once it agrees.
-    let ended = order.booking_of(case).filter(|_| order.mirror.is_none());
+    let ended = order.booking_of(case).filter(|_| order.channel_state.is_none());
     if let Some(booking) = ended {
         decision = decision
             .then(ticketing::void(order, booking))
@@ -208,7 +210,7 @@ pub(super) fn reject(order: &Order, id: &RefundCaseId, reason: &str, actor: &Act
     let decision = Decision::nothing()
         .event(Event::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), by, reissue })
         .effect(Effect::TellChannel {
-            report: Report::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), reissue },
+            notification: Notification::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), reissue },
             not_before: None,
         });
     let kept = match order.active_booking() {

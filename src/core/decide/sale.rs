@@ -99,7 +99,7 @@ pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
         e.kind == EntryKind::Refund
             && e.status == EntryStatus::Pending
             && e.reference != PRESUMED
-            && !super::snapshot_channel::is_wanted(e)
+            && !super::snapshot_channel::is_unnamed(e)
     };
     let on_its_way = money.ledger.iter().filter(is_named).fold(0_i64, |sum, e| sum.saturating_add(e.amount));
     if money.refunded().saturating_add(on_its_way) <= money.received() {

@@ -3,7 +3,7 @@
 //! They are never refused (DY-19). What contradicts them is shown to a person.
 
 use crate::decide::{Decision, disarm, return_date_stock, sale, ticketing, voucher_stock_key};
-use crate::message::{DeadlineKind, Effect, Event, RecordCancellation, RecordRefund, RefundScope, Report};
+use crate::message::{DeadlineKind, Effect, Event, Notification, RecordCancellation, RecordRefund, RefundScope};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, OrderState, RefundKind, RefundState,
@@ -310,6 +310,8 @@ pub(super) fn cancel_order(order: &Order, reason: &str) -> Result<Decision, Reje
     if order.case_under_review().is_some() {
         return Err(Rejection::new(Why::RefundUnderReview, "a refund is under review; decide it first"));
     }
-    Ok(end_of_order(order, CancelReason::ByOps, Some(reason))
-        .effect(Effect::TellChannel { report: Report::OrderCancelled { reason: reason.to_owned() }, not_before: None }))
+    Ok(end_of_order(order, CancelReason::ByOps, Some(reason)).effect(Effect::TellChannel {
+        notification: Notification::OrderCancelled { reason: reason.to_owned() },
+        not_before: None,
+    }))
 }

@@ -1,11 +1,11 @@
 //! Tickets: demanded by the channel, made by a back-end or a person, handed over.
 
 use crate::decide::booking::start_ticketing;
-use crate::decide::{Decision, call_backend, date_stock_key, redemption, reports, start_cancel};
+use crate::decide::{Decision, call_backend, date_stock_key, notifications, redemption, start_cancel};
 use crate::id::{BookingId, ExternalId};
 use crate::limits::{self, ANSWER_GRACE};
 use crate::message::{
-    Actor, DeadlineKind, Effect, Event, NewTicket, ParkReason, Redeem, RedeemedBy, Report, TicketFacts, TicketOp,
+    Actor, DeadlineKind, Effect, Event, NewTicket, Notification, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp,
 };
 use crate::order::{
     AttentionKind, Booking, BookingState, Handover, Order, OrderKind, RefundIntent, Ticket, TicketRequest,
@@ -120,7 +120,7 @@ fn is_available(booking: &Booking) -> bool {
 
 /// Sends the tickets to the channel.
 pub(super) fn hand_over(booking: &Booking, not_before: Option<UnixMillis>) -> Effect {
-    Effect::TellChannel { report: Report::TicketsIssued { booking: booking.id.clone() }, not_before }
+    Effect::TellChannel { notification: Notification::TicketsIssued { booking: booking.id.clone() }, not_before }
 }
 
 /// What the back-end says of a reservation, against what we know of it.
@@ -135,12 +135,12 @@ pub(super) fn record_facts(
         return Err(Rejection::new(Why::NotFound, "this order has no such booking"));
     };
     if is_of_another(booking, facts) {
-        return Ok(reports::astray(order, &actor.name, "its number for the reservation is another one"));
+        return Ok(notifications::astray(order, &actor.name, "its number for the reservation is another one"));
     }
     let decision = answer_of_this(order, id, booking, facts, actor, moment)?;
     Ok(match facts {
         TicketFacts::Unknown { .. } | TicketFacts::GivenUp { .. } => decision,
-        _ => reports::settle_astray(order, decision),
+        _ => notifications::settle_astray(order, decision),
     })
 }
 
@@ -207,7 +207,7 @@ fn issued(
             }
         }
         // A person made tickets meanwhile: the back-end's own must not admit anybody.
-        TicketingState::Issued if t.by_hand => late(),
+        TicketingState::Issued if t.manual => late(),
         TicketingState::Issued | TicketingState::CancelRefused if same || t.tickets.is_empty() => Decision::nothing(),
         TicketingState::Issued | TicketingState::CancelRefused => Decision::nothing().attention(
             order,
@@ -219,7 +219,7 @@ fn issued(
             let noted = if same && !t.tickets.is_empty() {
                 Decision::nothing()
             } else {
-                take_on(order, booking, backend_ref, new, t.by_hand, moment)?
+                take_on(order, booking, backend_ref, new, t.manual, moment)?
             };
             noted.event(Event::TicketCancelStarted { booking: booking.id.clone() }).maybe(call_backend(
                 order,
@@ -256,7 +256,7 @@ fn take_on(
     booking: &Booking,
     backend_ref: Option<&str>,
     new: &[NewTicket],
-    by_hand: bool,
+    manual: bool,
     moment: Moment,
 ) -> Result<Decision, Rejection> {
     check_tickets(new)?;
@@ -276,7 +276,7 @@ fn take_on(
             booking: booking.id.clone(),
             backend_ref: backend_ref.map(str::to_owned),
             tickets,
-            by_hand,
+            manual,
         })
         .effect(Effect::DisarmDeadline { kind: DeadlineKind::Ticketing });
     decision = decision.maybe(super::snapshot_channel::after_issue(order));
@@ -287,7 +287,7 @@ fn take_on(
         // They went out with the rejection of a refund only, and nothing else can carry others.
         return Ok(decision.attention(
             order,
-            AttentionKind::ToDoByHand,
+            AttentionKind::ManualTask,
             "the channel never asked for tickets, and those that it was given are void; hand the new ones over in its console",
         ));
     }
@@ -332,7 +332,7 @@ fn pending(
 ) -> Decision {
     match booking.ticketing.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
-            let asked_for = booking.accepted_at.map_or(Millis(0), |at| moment.now - at);
+            let asked_for = booking.confirmed_at.map_or(Millis(0), |at| moment.now - at);
             let look_after = look_after.unwrap_or_else(|| asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER));
             Decision::nothing()
                 .event(Event::TicketsPending {
@@ -366,7 +366,7 @@ fn refused(order: &Order, booking: &Booking, reason: &str) -> Decision {
         TicketingState::Cancelling => Decision::nothing()
             .event(Event::TicketCancelStarted { booking: booking.id.clone() })
             .maybe(call_backend(order, booking, TicketOp::Cancel, None)),
-        TicketingState::Issued if !booking.ticketing.by_hand => Decision::nothing().attention(
+        TicketingState::Issued if !booking.ticketing.manual => Decision::nothing().attention(
             order,
             AttentionKind::Contradiction,
             "the back-end refuses what it has issued before; ask it",
@@ -395,7 +395,7 @@ fn cancelled(order: &Order, booking: &Booking, moment: Moment) -> Decision {
             void
         }
         // The surplus of a set made by hand is gone, as it should be.
-        TicketingState::Issued if t.by_hand => Decision::nothing(),
+        TicketingState::Issued if t.manual => Decision::nothing(),
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Issued
             if booking.is_active() =>
         {
@@ -421,7 +421,7 @@ fn cancel_pending(order: &Order, booking: &Booking, moment: Moment) -> Decision 
 
 /// The back-end does not make the tickets void. If that is because they were used, the guest was there: a fact.
 fn cancel_refused(order: &Order, booking: &Booking, reason: &str, used: bool, moment: Moment) -> Decision {
-    if booking.ticketing.by_hand && booking.ticketing.state == TicketingState::Issued {
+    if booking.ticketing.manual && booking.ticketing.state == TicketingState::Issued {
         return surplus_stays(order, reason);
     }
     if booking.ticketing.state != TicketingState::Cancelling {
@@ -500,7 +500,7 @@ pub(super) fn send_kept(order: &Order, booking: &Booking) -> Decision {
         Handover::Asked | Handover::Owed => Decision::nothing().effect(hand_over(booking, None)),
         Handover::Refused => Decision::nothing().attention(
             order,
-            AttentionKind::ReportRefused,
+            AttentionKind::NotificationRefused,
             "the refund is off, and the channel has not taken the tickets; see that the guest gets them",
         ),
         Handover::NotAsked | Handover::InAnswer | Handover::Acknowledged | Handover::Reissued => Decision::nothing(),
@@ -525,7 +525,7 @@ fn given_up(order: &Order, booking: &Booking, why: &str) -> Decision {
             AttentionKind::TicketingFailed,
             format!("the back-end could not be reached for tickets ({why}); retry the delivery, or issue by hand"),
         ),
-        TicketingState::Issued if booking.ticketing.by_hand => surplus_stays(order, why),
+        TicketingState::Issued if booking.ticketing.manual => surplus_stays(order, why),
         // The second look: an issue that was under way when it was cancelled may have gone through.
         TicketingState::Cancelled if booking.ticketing.tickets.is_empty() => Decision::nothing().attention(
             order,
@@ -590,7 +590,7 @@ pub(super) fn supply_tickets(order: &Order, new: &[NewTicket], moment: Moment) -
 
 /// The booking is off: whatever the back-end holds is made void.
 pub(super) fn void(order: &Order, booking: &Booking) -> Decision {
-    if booking.ticketing.by_hand && booking.ticketing.state == TicketingState::Issued {
+    if booking.ticketing.manual && booking.ticketing.state == TicketingState::Issued {
         return Decision::nothing().attention(
             order,
             AttentionKind::LiveTicketBehindRefund,

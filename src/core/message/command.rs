@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, ExternalId, RefundCaseId};
 use crate::message::{
-    ApplyRefund, Counts, DeadlineKind, NewTicket, PlaceOrder, RecordCancellation, RecordRefund, RecordRejection,
-    Redeem, RedeemedBy, Report, ReportOutcome, RequestBooking, Snapshot, TicketFacts,
+    ApplyRefund, Counts, DeadlineKind, NewTicket, Notification, NotificationOutcome, PlaceOrder, RecordCancellation,
+    RecordRefund, RecordRejection, Redeem, RedeemedBy, RequestBooking, Snapshot, TicketFacts,
 };
 use crate::order::TicketRequest;
 use crate::order::money::LedgerEntry;
@@ -33,7 +33,8 @@ pub enum Command {
     /// Accept the booking that waits.
     ConfirmBooking,
     /// Decline the booking that waits.
-    DeclineBooking {
+    #[serde(rename = "decline_booking")]
+    RejectBooking {
         /// Written for the guest.
         reason: String,
     },
@@ -142,7 +143,8 @@ pub enum Command {
     /// The channel has carried out what was asked for, and says no more than that.
     RecordAgreement {
         /// What was asked for.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
     },
     /// The channel says what calling the order off would cost.
     RecordQuote {
@@ -201,11 +203,13 @@ pub enum Command {
         reason: String,
     },
     /// A call to the channel has ended.
-    RecordReport {
+    #[serde(rename = "record_report")]
+    RecordNotification {
         /// What was reported.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
         /// How it ended.
-        outcome: ReportOutcome,
+        outcome: NotificationOutcome,
     },
     /// A partner answered about something else than what it was asked; the answer counts for nothing.
     RecordAstray {
@@ -254,7 +258,7 @@ impl Command {
             Command::RecordPaid { .. } => "record_paid",
             Command::RequestBooking(_) => "request_booking",
             Command::ConfirmBooking => "confirm_booking",
-            Command::DeclineBooking { .. } => "decline_booking",
+            Command::RejectBooking { .. } => "decline_booking",
             Command::SupplyGuests { .. } => "supply_guests",
             Command::RequestTickets { .. } => "request_tickets",
             Command::AnswerTickets { .. } => "answer_tickets",
@@ -283,7 +287,7 @@ impl Command {
             Command::RecordPartnerNumber { .. } => "record_partner_number",
             Command::RecordReveal { .. } => "record_reveal",
             Command::EraseGuests { .. } => "erase_guests",
-            Command::RecordReport { .. } => "record_report",
+            Command::RecordNotification { .. } => "record_report",
             Command::RecordAstray { .. } => "record_astray",
             Command::WarnDeadline { .. } => "warn_deadline",
             Command::PassDeadline { .. } => "pass_deadline",
@@ -301,7 +305,7 @@ impl Command {
             Command::RecordRefund(_) | Command::RecordCancellation(_) => WhenUnknown::Tombstone,
             Command::RecordPaid { .. } | Command::RecordPayments { .. } => WhenUnknown::TryLater,
             Command::ConfirmBooking
-            | Command::DeclineBooking { .. }
+            | Command::RejectBooking { .. }
             | Command::SupplyGuests { .. }
             | Command::AnswerTickets { .. }
             | Command::RecordTicketFacts { .. }
@@ -324,7 +328,7 @@ impl Command {
             | Command::RecordPartnerNumber { .. }
             | Command::RecordReveal { .. }
             | Command::EraseGuests { .. }
-            | Command::RecordReport { .. }
+            | Command::RecordNotification { .. }
             | Command::RecordAstray { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => WhenUnknown::NotFound,
@@ -335,7 +339,7 @@ impl Command {
     pub fn is_act(&self) -> bool {
         match self {
             Command::ConfirmBooking
-            | Command::DeclineBooking { .. }
+            | Command::RejectBooking { .. }
             | Command::SupplyTickets { .. }
             | Command::MarkNoShow { .. }
             | Command::ApproveRefund { .. }
@@ -368,7 +372,7 @@ impl Command {
             | Command::RecordPartnerNumber { .. }
             | Command::RecordReveal { .. }
             | Command::EraseGuests { .. }
-            | Command::RecordReport { .. }
+            | Command::RecordNotification { .. }
             | Command::RecordAstray { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => false,

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BackendId, BookingId, ProductCode};
-use crate::message::Report;
+use crate::message::Notification;
 use crate::time::{Date, UnixMillis};
 
 /// What a back-end is asked to do with a reservation.
@@ -98,7 +98,8 @@ pub enum Effect {
     /// Tell the channel.
     TellChannel {
         /// What.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
         /// Not before this time.
         not_before: Option<UnixMillis>,
     },

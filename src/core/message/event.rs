@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, OrderId, RefundCaseId};
-use crate::message::{DeadlineKind, ParkReason, PlaceOrder, RefundScope, Report};
-use crate::order::channel_state::{Mirror, PaymentLink, Proposal};
+use crate::message::{DeadlineKind, Notification, ParkReason, PlaceOrder, RefundScope};
+use crate::order::channel_state::{ChannelState, PaymentLink, Proposal};
 use crate::order::money::LedgerEntry;
 use crate::order::{AttentionKind, Booking, CancelReason, RefundCase, Ticket, TicketRequest};
 use crate::personal::Person;
@@ -84,7 +84,8 @@ pub enum Event {
         ticketing_due: Option<UnixMillis>,
     },
     /// The booking was declined.
-    BookingDeclined {
+    #[serde(rename = "booking_declined")]
+    BookingRejected {
         /// Why.
         reason: String,
     },
@@ -122,7 +123,8 @@ pub enum Event {
         /// The tickets.
         tickets: Vec<Ticket>,
         /// A person made them.
-        by_hand: bool,
+        #[serde(rename = "by_hand")]
+        manual: bool,
     },
     /// Tickets came for a booking that is over; they are made void and never shown.
     LateTicketsIssued {
@@ -289,30 +291,37 @@ pub enum Event {
         why: Option<String>,
     },
     /// The channel took a report.
-    ReportAcknowledged {
+    #[serde(rename = "report_acknowledged")]
+    NotificationAcknowledged {
         /// Which.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
     },
     /// The channel did not take a report, and will not.
-    ReportRefused {
+    #[serde(rename = "report_refused")]
+    NotificationRefused {
         /// Which.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
         /// Its code.
         code: String,
         /// Its words.
         why: String,
     },
     /// The channel told the whole order.
-    PictureTaken {
+    #[serde(rename = "picture_taken")]
+    SnapshotTaken {
         /// The picture, and what is kept beside it.
-        mirror: Box<Mirror>,
+        #[serde(rename = "mirror")]
+        channel_state: Box<ChannelState>,
         /// The sale as it is now.
         sale: Box<crate::message::Sale>,
         /// First and last day on which it admits.
         dates: (Option<Date>, Option<Date>),
     },
     /// The channel told two things of which only one can hold, and does not count its changes: it is asked which.
-    PictureContested,
+    #[serde(rename = "picture_contested")]
+    SnapshotContested,
     /// We asked the channel for a change; nothing has changed yet.
     Proposed {
         /// What we want.
@@ -341,16 +350,20 @@ pub enum Event {
         reference: String,
     },
     /// The channel has no call for this; a person does it there.
-    ReportLeftToPerson {
+    #[serde(rename = "report_left_to_person")]
+    NotificationLeftToPerson {
         /// What was to be reported.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
         /// What the person has to do.
         what: String,
     },
     /// Ops have taken out what the channel could not be told.
-    ReportDropped {
+    #[serde(rename = "report_dropped")]
+    NotificationDropped {
         /// What was to be reported.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
     },
     /// The channel does not do what was approved: the case is to be decided again, and the money is not on its way.
     RefundReopened {
@@ -358,19 +371,25 @@ pub enum Event {
         case: RefundCaseId,
     },
     /// The order had changed at the channel before our call; it is decided again.
-    ReportOvertaken {
+    #[serde(rename = "report_overtaken")]
+    NotificationOvertaken {
         /// What was to be reported.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
     },
     /// The channel said yes to a report, and nothing of what came of it.
-    ReportTaken {
+    #[serde(rename = "report_taken")]
+    NotificationTaken {
         /// Which.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
     },
     /// The channel had said yes to a report, and its books show that nothing came of it.
-    ReportDenied {
+    #[serde(rename = "report_denied")]
+    NotificationDenied {
         /// Which.
-        report: Report,
+        #[serde(rename = "report")]
+        notification: Notification,
     },
     /// Somebody of ours was shown guests' data in clear.
     GuestsRevealed {
@@ -440,7 +459,7 @@ impl Event {
             Event::BookingOpened => "booking_opened",
             Event::BookingRequested { .. } => "booking_requested",
             Event::BookingConfirmed { .. } => "booking_confirmed",
-            Event::BookingDeclined { .. } => "booking_declined",
+            Event::BookingRejected { .. } => "booking_declined",
             Event::GuestsSupplied { .. } => "guests_supplied",
             Event::TicketingStarted => "ticketing_started",
             Event::TicketsRequested { .. } => "tickets_requested",
@@ -469,21 +488,21 @@ impl Event {
             Event::RefundForced { .. } => "refund_forced",
             Event::BookingCancelled { .. } => "booking_cancelled",
             Event::OrderCancelled { .. } => "order_cancelled",
-            Event::ReportAcknowledged { .. } => "report_acknowledged",
-            Event::ReportRefused { .. } => "report_refused",
-            Event::PictureTaken { .. } => "picture_taken",
-            Event::PictureContested => "picture_contested",
+            Event::NotificationAcknowledged { .. } => "report_acknowledged",
+            Event::NotificationRefused { .. } => "report_refused",
+            Event::SnapshotTaken { .. } => "picture_taken",
+            Event::SnapshotContested => "picture_contested",
             Event::Proposed { .. } => "proposed",
             Event::ProposalEnded { .. } => "proposal_ended",
             Event::PaymentLinkChanged { .. } => "payment_link_changed",
             Event::PartnerNumberChanged { .. } => "partner_number_changed",
             Event::PaymentRetracted { .. } => "payment_retracted",
-            Event::ReportLeftToPerson { .. } => "report_left_to_person",
-            Event::ReportDropped { .. } => "report_dropped",
+            Event::NotificationLeftToPerson { .. } => "report_left_to_person",
+            Event::NotificationDropped { .. } => "report_dropped",
             Event::RefundReopened { .. } => "refund_reopened",
-            Event::ReportOvertaken { .. } => "report_overtaken",
-            Event::ReportTaken { .. } => "report_taken",
-            Event::ReportDenied { .. } => "report_denied",
+            Event::NotificationOvertaken { .. } => "report_overtaken",
+            Event::NotificationTaken { .. } => "report_taken",
+            Event::NotificationDenied { .. } => "report_denied",
             Event::GuestsRevealed { .. } => "guests_revealed",
             Event::GuestsErased { .. } => "guests_erased",
             Event::TicketingDeadlineNear { .. } => "ticketing_deadline_near",
@@ -500,7 +519,7 @@ impl Event {
     /// The reason that it carries, for people.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Event::BookingDeclined { reason }
+            Event::BookingRejected { reason }
             | Event::TicketingRefused { reason, .. }
             | Event::TicketCancelRefused { reason, .. }
             | Event::RefundEscalated { reason, .. }
@@ -510,8 +529,8 @@ impl Event {
             Event::RefundApprovalStarted { reason, .. }
             | Event::RefundApproved { reason, .. }
             | Event::OrderCancelled { why: reason, .. } => reason.as_deref(),
-            Event::TicketingUnknown { why, .. } | Event::ReportRefused { why, .. } => Some(why),
-            Event::ReportLeftToPerson { what, .. } => Some(what),
+            Event::TicketingUnknown { why, .. } | Event::NotificationRefused { why, .. } => Some(why),
+            Event::NotificationLeftToPerson { what, .. } => Some(what),
             Event::AttentionRaised { sentence, .. } => Some(sentence),
             Event::OrderPlaced { .. }
             | Event::StubFilled { .. }
@@ -539,20 +558,20 @@ impl Event {
             | Event::RefundSettled { .. }
             | Event::RefundForced { .. }
             | Event::BookingCancelled { .. }
-            | Event::ReportAcknowledged { .. }
-            | Event::ReportTaken { .. }
-            | Event::ReportDenied { .. }
+            | Event::NotificationAcknowledged { .. }
+            | Event::NotificationTaken { .. }
+            | Event::NotificationDenied { .. }
             | Event::AttentionSettled { .. }
-            | Event::PictureTaken { .. }
-            | Event::PictureContested
+            | Event::SnapshotTaken { .. }
+            | Event::SnapshotContested
             | Event::Proposed { .. }
             | Event::ProposalEnded { .. }
             | Event::PaymentLinkChanged { .. }
             | Event::PartnerNumberChanged { .. }
             | Event::PaymentRetracted { .. }
-            | Event::ReportDropped { .. }
+            | Event::NotificationDropped { .. }
             | Event::RefundReopened { .. }
-            | Event::ReportOvertaken { .. }
+            | Event::NotificationOvertaken { .. }
             | Event::TicketingDeadlineNear { .. }
             | Event::TicketingDeadlinePassed { .. }
             | Event::ReviewLimitNear { .. }

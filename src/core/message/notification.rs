@@ -8,14 +8,16 @@ use crate::time::UnixMillis;
 /// What the channel is told. The details are taken from the order when the call is made.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
-pub enum Report {
+pub enum Notification {
     /// The booking is accepted (asynchronous acceptance).
-    BookingAccepted {
+    #[serde(rename = "booking_accepted")]
+    BookingConfirmed {
         /// Which.
         booking: BookingId,
     },
     /// The booking is declined.
-    BookingDeclined {
+    #[serde(rename = "booking_declined")]
+    BookingRejected {
         /// Which.
         booking: BookingId,
         /// Written for the guest.
@@ -64,7 +66,8 @@ pub enum Report {
     /// What would calling the order off cost, by the channel's own count?
     CancelQuote,
     /// The order is to be called off.
-    CancelWanted {
+    #[serde(rename = "cancel_wanted")]
+    Cancellation {
         /// What is kept, minor units.
         fee: i64,
         /// The same as a share, in ten-thousandths.
@@ -101,24 +104,24 @@ pub enum Report {
     HandOver,
 }
 
-impl Report {
+impl Notification {
     /// Its name: in deliveries, metrics and spans.
     pub fn name(&self) -> &'static str {
         match self {
-            Report::BookingAccepted { .. } => "booking_accepted",
-            Report::BookingDeclined { .. } => "booking_declined",
-            Report::TicketsIssued { .. } => "tickets_issued",
-            Report::RefundApproved { .. } => "refund_approved",
-            Report::RefundRejected { .. } => "refund_rejected",
-            Report::Redeemed { .. } => "redeemed",
-            Report::NoShow { .. } => "no_show",
-            Report::OrderCancelled { .. } => "order_cancelled",
-            Report::CancelQuote => "cancel_quote",
-            Report::CancelWanted { .. } => "cancel_wanted",
-            Report::PaymentReturn { .. } => "payment_return",
-            Report::PaymentLink { .. } => "payment_link",
-            Report::LinkRevoked { .. } => "link_revoked",
-            Report::HandOver => "hand_over",
+            Notification::BookingConfirmed { .. } => "booking_accepted",
+            Notification::BookingRejected { .. } => "booking_declined",
+            Notification::TicketsIssued { .. } => "tickets_issued",
+            Notification::RefundApproved { .. } => "refund_approved",
+            Notification::RefundRejected { .. } => "refund_rejected",
+            Notification::Redeemed { .. } => "redeemed",
+            Notification::NoShow { .. } => "no_show",
+            Notification::OrderCancelled { .. } => "order_cancelled",
+            Notification::CancelQuote => "cancel_quote",
+            Notification::Cancellation { .. } => "cancel_wanted",
+            Notification::PaymentReturn { .. } => "payment_return",
+            Notification::PaymentLink { .. } => "payment_link",
+            Notification::LinkRevoked { .. } => "link_revoked",
+            Notification::HandOver => "hand_over",
         }
     }
 }
@@ -126,7 +129,7 @@ impl Report {
 /// How a call to the channel ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ReportOutcome {
+pub enum NotificationOutcome {
     /// The channel took it.
     Acknowledged,
     /// The channel will never take it.

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::Sale;
 use crate::order::CancelReason;
-use crate::order::channel_state::{LinkState, Mirror, Picture};
+use crate::order::channel_state::{ChannelState, LinkState, Standing};
 use crate::order::money::{EntryStatus, LedgerEntry};
 use crate::time::{Date, UnixMillis};
 
 /// How an order was called off.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct CalledOff {
+pub struct Cancelled {
     /// Why, in our words.
     pub reason: CancelReason,
     /// Against the channel's ordinary rules: only then can it come after use.
@@ -47,7 +47,8 @@ pub struct Snapshot {
     /// The sale.
     pub sale: Sale,
     /// Everything around the visit.
-    pub picture: Picture,
+    #[serde(rename = "picture")]
+    pub standing: Standing,
     /// First day on which it admits.
     pub visit_date: Option<Date>,
     /// Last day on which it admits.
@@ -55,7 +56,8 @@ pub struct Snapshot {
     /// When the stage was reached.
     pub since: UnixMillis,
     /// How it was called off, if it was.
-    pub called_off: Option<CalledOff>,
+    #[serde(rename = "called_off")]
+    pub cancelled: Option<Cancelled>,
     /// Movements of money by their numbers.
     pub entries: Vec<LedgerEntry>,
     /// How far returns have come that are told by their numbers alone.
@@ -79,9 +81,9 @@ pub struct Snapshot {
 impl Snapshot {
     /// Whether it says more than what is known: by the channel's own count; where there is none, by time and then by stage
     /// (`protocols/korea.md` 6.6).
-    pub fn is_news_to(&self, mirror: Option<&Mirror>) -> bool {
-        let Some(known) = mirror.map(|mirror| &mirror.picture) else { return true };
-        let told = &self.picture;
+    pub fn is_news_to(&self, channel_state: Option<&ChannelState>) -> bool {
+        let Some(known) = channel_state.map(|channel_state| &channel_state.standing) else { return true };
+        let told = &self.standing;
         let is_counted = told.revision > 0 && known.revision > 0;
         if is_counted && (told.revision != known.revision || !self.asked) {
             return told.revision > known.revision;
@@ -94,25 +96,25 @@ impl Snapshot {
 
     /// Whether the channel, asked how the order stands, says otherwise than what is known. A look does not name where a request to cancel
     /// came from, and a payment that it leaves out has still been told.
-    fn differs_from(&self, known: &Picture) -> bool {
-        let told = &self.picture;
+    fn differs_from(&self, known: &Standing) -> bool {
+        let told = &self.standing;
         !told.stage.is_same(known.stage)
             || told.lines != known.lines
             || told.payments.iter().any(|payment| !known.payments.contains(payment))
     }
 
     /// Whether it is how the order stands now, as far as is known: an answer to a question that counts no fewer changes.
-    pub fn is_current(&self, mirror: Option<&Mirror>) -> bool {
-        let known = mirror.map_or(0, |mirror| mirror.picture.revision);
-        self.asked && (self.picture.revision == 0 || self.picture.revision >= known)
+    pub fn is_current(&self, channel_state: Option<&ChannelState>) -> bool {
+        let known = channel_state.map_or(0, |channel_state| channel_state.standing.revision);
+        self.asked && (self.standing.revision == 0 || self.standing.revision >= known)
     }
 
     /// Whether it contradicts what is known, and only the channel can say which of the two holds: it does not count its changes, and
     /// one of the two says that the order is off.
-    pub fn is_contested_by(&self, mirror: Option<&Mirror>) -> bool {
-        let Some(known) = mirror.map(|mirror| &mirror.picture) else { return false };
-        let uncounted = self.picture.revision == 0 || known.revision == 0;
-        let differs = self.picture.stage.is_off() != known.stage.is_off();
-        uncounted && !self.asked && differs && known.stage.is_off() == self.is_news_to(mirror)
+    pub fn is_contested_by(&self, channel_state: Option<&ChannelState>) -> bool {
+        let Some(known) = channel_state.map(|channel_state| &channel_state.standing) else { return false };
+        let uncounted = self.standing.revision == 0 || known.revision == 0;
+        let differs = self.standing.stage.is_off() != known.stage.is_off();
+        uncounted && !self.asked && differs && known.stage.is_off() == self.is_news_to(channel_state)
     }
 }

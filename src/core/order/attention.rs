@@ -27,7 +27,8 @@ pub enum AttentionKind {
     /// The review limit passed without a decision.
     ReviewOverdue,
     /// A call to the channel was refused for good or given up.
-    ReportRefused,
+    #[serde(rename = "report_refused")]
+    NotificationRefused,
     /// A booking waits for a person.
     WaitsForConfirmation,
     /// A refund waits for a person.
@@ -37,7 +38,8 @@ pub enum AttentionKind {
     /// Facts contradict each other.
     Contradiction,
     /// The channel has no call for what is to be done there; a person does it by hand.
-    ToDoByHand,
+    #[serde(rename = "to_do_by_hand")]
+    ManualTask,
     /// Used, and not all of it is paid.
     OpenBalance,
     /// Money that was to go back did not.

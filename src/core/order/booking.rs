@@ -45,7 +45,8 @@ pub struct Booking {
     /// When the channel says it was asked for.
     pub requested_at: UnixMillis,
     /// When it was accepted.
-    pub accepted_at: Option<UnixMillis>,
+    #[serde(rename = "accepted_at")]
+    pub confirmed_at: Option<UnixMillis>,
     /// When it was used.
     pub used_at: Option<UnixMillis>,
     /// Its tickets.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::message::Report;
+use crate::message::Notification;
 use crate::rules::cancel_policy::CancelPolicy;
 use crate::time::UnixMillis;
 
@@ -95,9 +95,11 @@ pub struct Payment {
 #[serde(tag = "wants", rename_all = "snake_case")]
 pub enum Proposal {
     /// To accept the booking.
-    Accept,
+    #[serde(rename = "accept")]
+    Confirm,
     /// To decline it.
-    Decline {
+    #[serde(rename = "decline")]
+    Reject {
         /// Written for the guest.
         reason: String,
     },
@@ -129,7 +131,8 @@ pub struct Part {
 #[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// Asked for; the channel has not made it yet.
-    Wanted,
+    #[serde(rename = "wanted")]
+    Requested,
     /// The guest can pay with it.
     Live,
     /// It was paid.
@@ -160,7 +163,7 @@ pub struct PaymentLink {
 impl PaymentLink {
     /// Whether the guest can pay with it, or soon will.
     pub fn is_live(&self) -> bool {
-        matches!(self.state, LinkState::Wanted | LinkState::Live)
+        matches!(self.state, LinkState::Requested | LinkState::Live)
     }
 }
 
@@ -175,7 +178,7 @@ pub struct PartnerNumber {
 
 /// What the channel says, apart from money and guests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Picture {
+pub struct Standing {
     /// Its count of changes; grows by one with each. 0 where the channel does not count them.
     pub revision: u64,
     /// When it was so.
@@ -185,7 +188,8 @@ pub struct Picture {
     /// Whether acceptance is ours to decide.
     pub needs_decision: bool,
     /// What must have come in before we may accept, minor units.
-    pub accept_needs: i64,
+    #[serde(rename = "accept_needs")]
+    pub confirm_needs: i64,
     /// The order belongs to a partner's own system: it is shown, never changed.
     pub read_only: bool,
     /// The lines.
@@ -210,7 +214,8 @@ pub struct Picture {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unproven {
     /// Which.
-    pub report: Report,
+    #[serde(rename = "report")]
+    pub notification: Notification,
     /// Where it stands.
     pub state: ProofState,
 }
@@ -229,9 +234,10 @@ pub enum ProofState {
 
 /// The picture, and what we keep beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Mirror {
+pub struct ChannelState {
     /// The newest picture.
-    pub picture: Picture,
+    #[serde(rename = "picture")]
+    pub standing: Standing,
     /// Why the product was not for sale when it was booked.
     pub not_for_sale: Option<String>,
     /// What we have asked for.
@@ -251,7 +257,7 @@ pub struct Mirror {
     pub unproven: Vec<Unproven>,
 }
 
-impl Mirror {
+impl ChannelState {
     /// The link that the guest can pay with.
     pub fn live_link(&self) -> Option<&PaymentLink> {
         self.links.iter().find(|link| link.is_live())
@@ -262,18 +268,18 @@ impl Mirror {
     }
     /// Units called off so far.
     pub fn cancelled_units(&self) -> u32 {
-        self.picture.lines.iter().map(|line| line.cancelled).sum()
+        self.standing.lines.iter().map(|line| line.cancelled).sum()
     }
     /// The units that are to be called off by our wish, where they are not all of them.
-    pub fn wanted_parts(&self) -> &[Part] {
+    pub fn parts_to_cancel(&self) -> &[Part] {
         match &self.proposal {
             Some(Proposal::Cancel { parts, .. }) => parts,
-            Some(Proposal::Accept | Proposal::Decline { .. }) | None => &[],
+            Some(Proposal::Confirm | Proposal::Reject { .. }) | None => &[],
         }
     }
     /// The units that were used, line by line.
     pub fn used_parts(&self) -> Vec<Part> {
-        let used = self.picture.lines.iter().filter(|line| line.used > 0);
+        let used = self.standing.lines.iter().filter(|line| line.used > 0);
         used.map(|line| Part { detail: line.detail.clone(), units: line.used, before: line.cancelled }).collect()
     }
     /// The units by line that were neither used nor called off, where others of the order were used; none where none were.
@@ -282,19 +288,19 @@ impl Mirror {
             return Vec::new();
         }
         let left =
-            self.picture.lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
+            self.standing.lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
         left.filter(|(_, units)| *units > 0).map(|(line, units)| (line.detail.clone(), units)).collect()
     }
     /// Whether the channel says of every one of them that it is called off.
     pub fn parts_are_off(&self, parts: &[Part]) -> bool {
         parts.iter().all(|part| {
-            let line = self.picture.lines.iter().find(|line| line.detail == part.detail);
+            let line = self.standing.lines.iter().find(|line| line.detail == part.detail);
             line.is_none_or(|line| line.cancelled >= part.before + part.units)
         })
     }
 }
 
 /// What is said of a booking that the channel accepted although its product is not for sale, until it has come to its end.
-pub(crate) fn accepted_off_sale(why: &str) -> String {
+pub(crate) fn confirmed_off_sale(why: &str) -> String {
     format!("the channel accepted this booking by itself although its product is not for sale ({why})")
 }

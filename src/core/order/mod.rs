@@ -16,7 +16,7 @@ pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, Tick
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, ChannelId, ExternalId, OrderId, ProductCode};
-use crate::order::channel_state::Mirror;
+use crate::order::channel_state::ChannelState;
 use crate::order::money::{Money, PaymentState};
 use crate::personal::Person;
 use crate::product::RuleSnapshot;
@@ -105,10 +105,12 @@ pub struct Order {
     pub attention: Vec<Attention>,
     /// What the channel was to hear and has not, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unheard: Vec<crate::order::undelivered::Unheard>,
+    #[serde(rename = "unheard")]
+    pub undelivered: Vec<crate::order::undelivered::Undelivered>,
     /// The channel's own picture, where it tells the whole order with every message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mirror: Option<Box<Mirror>>,
+    #[serde(rename = "mirror")]
+    pub channel_state: Option<Box<ChannelState>>,
     /// Created from a later message because the sale itself was never told.
     pub is_stub: bool,
     /// When the channel says it was placed.
@@ -137,7 +139,7 @@ impl Order {
     /// The refund case that stands between the booking and its use: under review; or approved, and not yet carried out by a channel that
     /// ends the booking itself.
     pub fn case_before_use(&self) -> Option<&RefundCase> {
-        let ends_it_there = self.mirror.is_some();
+        let ends_it_there = self.channel_state.is_some();
         self.refund_case.as_ref().filter(|case| case.is_under_review() || (ends_it_there && case.is_open()))
     }
     /// Any booking, current or past, by the channel's number.
@@ -155,9 +157,9 @@ impl Order {
         self.active_booking().filter(|_| !about_another)
     }
     /// A called-off booking, current or past, whose tickets may still admit somebody; one on which the most is still to be done.
-    pub fn called_off_and_live(&self) -> Option<&Booking> {
-        let called_off = self.booking.iter().chain(&self.past_bookings).filter(|b| b.state == BookingState::Cancelled);
-        called_off.filter(|b| b.ticketing.may_be_live()).max_by_key(|b| b.ticketing.state != TicketingState::Cancelling)
+    pub fn cancelled_and_live(&self) -> Option<&Booking> {
+        let cancelled = self.booking.iter().chain(&self.past_bookings).filter(|b| b.state == BookingState::Cancelled);
+        cancelled.filter(|b| b.ticketing.may_be_live()).max_by_key(|b| b.ticketing.state != TicketingState::Cancelling)
     }
     /// The booking whose tickets go with the rejection of `case`: the one that it names, or the last one where it names the sale.
     pub fn booking_named_by(&self, case: &RefundCase) -> Option<&Booking> {
@@ -200,11 +202,12 @@ impl Order {
     }
     /// Units that are not called off.
     pub fn live_units(&self) -> u32 {
-        self.quantity.saturating_sub(self.mirror.as_ref().map_or(0, |mirror| mirror.cancelled_units()))
+        self.quantity
+            .saturating_sub(self.channel_state.as_ref().map_or(0, |channel_state| channel_state.cancelled_units()))
     }
     /// Whether the order is only shown here, and changed elsewhere.
     pub fn is_read_only(&self) -> bool {
-        self.mirror.as_ref().is_some_and(|mirror| mirror.picture.read_only)
+        self.channel_state.as_ref().is_some_and(|channel_state| channel_state.standing.read_only)
     }
     /// Whether a flag of this kind stands.
     pub fn needs(&self, kind: AttentionKind) -> bool {

@@ -146,7 +146,8 @@ pub struct Ticketing {
     /// The back-end was asked, or is about to be: it may hold something that must be made void.
     pub asked: bool,
     /// A person made the tickets; the back-end cannot make them void.
-    pub by_hand: bool,
+    #[serde(rename = "by_hand")]
+    pub manual: bool,
     /// Handing over to the channel.
     pub handover: Handover,
     /// The channel's demand, once made.

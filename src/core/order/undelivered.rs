@@ -2,23 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::Report;
-use crate::order::channel_state::{LinkState, Mirror, Stage};
+use crate::message::Notification;
+use crate::order::channel_state::{ChannelState, LinkState, Stage};
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::still_needed::is_asked_for;
 
 /// The flags that stand for such reports.
-pub(crate) const UNHEARD: [AttentionKind; 2] = [AttentionKind::ReportRefused, AttentionKind::ToDoByHand];
+pub(crate) const UNDELIVERED: [AttentionKind; 2] = [AttentionKind::NotificationRefused, AttentionKind::ManualTask];
 
 /// Code of a report whose attempts are used up.
 pub(crate) const GIVEN_UP: &str = "given_up";
 
 /// A report that the channel was to hear, and has not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Unheard {
+pub struct Undelivered {
     /// Which.
-    pub report: Report,
-    /// The flag that it raised: [`AttentionKind::ReportRefused`] or [`AttentionKind::ToDoByHand`].
+    #[serde(rename = "report")]
+    pub notification: Notification,
+    /// The flag that it raised: [`AttentionKind::NotificationRefused`] or [`AttentionKind::ManualTask`].
     pub kind: AttentionKind,
     /// Ops have put it aside: no flag stands for it, and policy still does not ask for it again.
     pub is_put_aside: bool,
@@ -28,86 +29,94 @@ pub struct Unheard {
 }
 
 /// What is said of a report that the channel did not take.
-pub(crate) fn refused_sentence(report: &Report, code: &str, why: &str) -> String {
-    let whom = if *report == Report::HandOver { "the partner's own books" } else { "the channel" };
+pub(crate) fn refused_sentence(notification: &Notification, code: &str, why: &str) -> String {
+    let whom = if *notification == Notification::HandOver { "the partner's own books" } else { "the channel" };
     let said = if code == GIVEN_UP { why.to_owned() } else { format!("{why} ({code})") };
-    format!("{whom} could not be told `{}`: {said}", report.name())
+    format!("{whom} could not be told `{}`: {said}", notification.name())
 }
 
 /// What is said of a report that the channel has no call for.
-pub(crate) fn by_hand_sentence(what: &str) -> String {
+pub(crate) fn manual_sentence(what: &str) -> String {
     format!("the channel has no call for this; do it there by hand: {what}")
 }
 
 impl Order {
     /// Whether such a report was refused, or left to a person, before: policy does not ask for it again.
-    pub(crate) fn was_unheard(&self, is_it: impl Fn(&Report) -> bool) -> bool {
-        self.unheard.iter().any(|unheard| is_it(&unheard.report))
+    pub(crate) fn was_undelivered(&self, is_it: impl Fn(&Notification) -> bool) -> bool {
+        self.undelivered.iter().any(|undelivered| is_it(&undelivered.notification))
     }
     /// Whether a flag of `kind` stands for any of them.
     pub(crate) fn misses_any(&self, kind: AttentionKind) -> bool {
-        self.unheard.iter().any(|unheard| !unheard.is_put_aside && unheard.kind == kind)
+        self.undelivered.iter().any(|undelivered| !undelivered.is_put_aside && undelivered.kind == kind)
     }
     /// Whether a flag stands for this very report.
-    pub(crate) fn misses(&self, report: &Report) -> bool {
-        self.unheard.iter().any(|unheard| !unheard.is_put_aside && unheard.report == *report)
+    pub(crate) fn misses(&self, notification: &Notification) -> bool {
+        self.undelivered
+            .iter()
+            .any(|undelivered| !undelivered.is_put_aside && undelivered.notification == *notification)
     }
 }
 
 /// Whether a person has to do something about `report`, which ended in a flag of `kind`.
-pub(crate) fn is_missed(order: &Order, report: &Report, kind: AttentionKind) -> bool {
-    let Some(mirror) = order.mirror.as_deref() else { return true };
-    if kind == AttentionKind::ToDoByHand {
-        let stands = match report {
-            Report::RefundApproved { .. } | Report::RefundRejected { .. } => {
-                !order.is_over() && matches!(mirror.picture.stage, Stage::CancelRequested { .. })
+pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: AttentionKind) -> bool {
+    let Some(channel_state) = order.channel_state.as_deref() else { return true };
+    if kind == AttentionKind::ManualTask {
+        let stands = match notification {
+            Notification::RefundApproved { .. } | Notification::RefundRejected { .. } => {
+                !order.is_over() && matches!(channel_state.standing.stage, Stage::CancelRequested { .. })
             }
-            Report::LinkRevoked { id } => !link_has_ended(mirror, id),
+            Notification::LinkRevoked { id } => !link_has_ended(channel_state, id),
             _ => true,
         };
-        return stands && is_asked_for(order, report);
+        return stands && is_asked_for(order, notification);
     }
-    match report {
-        Report::BookingAccepted { booking } | Report::BookingDeclined { booking, .. } => {
+    match notification {
+        Notification::BookingConfirmed { booking } | Notification::BookingRejected { booking, .. } => {
             order.booking_by_id(booking).is_some_and(|b| b.state == BookingState::Requested)
         }
-        Report::CancelQuote | Report::CancelWanted { .. } => !order.is_over(),
-        Report::RefundApproved { .. } | Report::RefundRejected { .. } => {
-            !order.is_over() && matches!(mirror.picture.stage, Stage::CancelRequested { .. })
+        Notification::CancelQuote | Notification::Cancellation { .. } => !order.is_over(),
+        Notification::RefundApproved { .. } | Notification::RefundRejected { .. } => {
+            !order.is_over() && matches!(channel_state.standing.stage, Stage::CancelRequested { .. })
         }
-        Report::Redeemed { .. } | Report::NoShow { .. } => mirror.picture.stage.is_ahead(),
-        Report::PaymentReturn { .. } => order.money.received() > order.money.refunded(),
-        Report::PaymentLink { .. } => {
+        Notification::Redeemed { .. } | Notification::NoShow { .. } => channel_state.standing.stage.is_ahead(),
+        Notification::PaymentReturn { .. } => order.money.received() > order.money.refunded(),
+        Notification::PaymentLink { .. } => {
             let is_paid = order.money.received() - order.money.refunded() >= order.money.due;
-            order.state != OrderState::Cancelled && !is_paid && mirror.live_link().is_none()
+            order.state != OrderState::Cancelled && !is_paid && channel_state.live_link().is_none()
         }
-        Report::LinkRevoked { id } => !link_has_ended(mirror, id),
-        Report::HandOver => order.state != OrderState::Cancelled,
-        Report::TicketsIssued { .. } | Report::OrderCancelled { .. } => true,
+        Notification::LinkRevoked { id } => !link_has_ended(channel_state, id),
+        Notification::HandOver => order.state != OrderState::Cancelled,
+        Notification::TicketsIssued { .. } | Notification::OrderCancelled { .. } => true,
     }
 }
 
 /// The channel says that the link is over, whatever became of our wish.
-fn link_has_ended(mirror: &Mirror, id: &str) -> bool {
-    let link = mirror.links.iter().find(|link| link.id.as_deref() == Some(id));
+fn link_has_ended(channel_state: &ChannelState, id: &str) -> bool {
+    let link = channel_state.links.iter().find(|link| link.id.as_deref() == Some(id));
     link.is_some_and(|link| matches!(link.state, LinkState::Expired | LinkState::Paid))
 }
 
 /// Whether the channel, having taken `taken`, has what it once refused with `refused`.
-pub(crate) fn makes_up_for(taken: &Report, refused: &Report) -> bool {
+pub(crate) fn makes_up_for(taken: &Notification, refused: &Notification) -> bool {
     match (taken, refused) {
-        (Report::PaymentReturn { payment, .. }, Report::PaymentReturn { payment: before, .. }) => payment == before,
-        (Report::RefundApproved { case, .. }, Report::RefundApproved { case: before, .. }) => case == before,
-        (Report::RefundRejected { case, .. }, Report::RefundRejected { case: before, .. }) => case == before,
-        (Report::LinkRevoked { id }, Report::LinkRevoked { id: before }) => id == before,
-        (Report::TicketsIssued { booking }, Report::TicketsIssued { booking: before })
-        | (Report::Redeemed { booking, .. }, Report::Redeemed { booking: before, .. })
-        | (Report::NoShow { booking, .. }, Report::NoShow { booking: before, .. })
-        | (Report::BookingAccepted { booking }, Report::BookingAccepted { booking: before })
-        | (Report::BookingDeclined { booking, .. }, Report::BookingDeclined { booking: before, .. }) => {
+        (Notification::PaymentReturn { payment, .. }, Notification::PaymentReturn { payment: before, .. }) => {
+            payment == before
+        }
+        (Notification::RefundApproved { case, .. }, Notification::RefundApproved { case: before, .. }) => {
+            case == before
+        }
+        (Notification::RefundRejected { case, .. }, Notification::RefundRejected { case: before, .. }) => {
+            case == before
+        }
+        (Notification::LinkRevoked { id }, Notification::LinkRevoked { id: before }) => id == before,
+        (Notification::TicketsIssued { booking }, Notification::TicketsIssued { booking: before })
+        | (Notification::Redeemed { booking, .. }, Notification::Redeemed { booking: before, .. })
+        | (Notification::NoShow { booking, .. }, Notification::NoShow { booking: before, .. })
+        | (Notification::BookingConfirmed { booking }, Notification::BookingConfirmed { booking: before })
+        | (Notification::BookingRejected { booking, .. }, Notification::BookingRejected { booking: before, .. }) => {
             booking == before
         }
-        (Report::CancelWanted { .. }, Report::CancelQuote) => true,
+        (Notification::Cancellation { .. }, Notification::CancelQuote) => true,
         _ => taken.name() == refused.name(),
     }
 }

@@ -1,7 +1,7 @@
 //! A place that sells.
 
 use crate::id::ExternalId;
-use crate::message::{Command, Report, Snapshot};
+use crate::message::{Command, Notification, Snapshot};
 use crate::order::Order;
 use crate::personal::Person;
 use crate::port::{
@@ -117,9 +117,10 @@ pub trait Channel: Send + Sync {
     /// Puts an answer into the channel's words. `inbound` is what was read, if it came that far.
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply;
     /// Writes a report.
-    fn report(&self, report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError>;
+    fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError>;
     /// Reads the answer to it. One that names another order than `order` is [`CallResult::Astray`].
-    fn read_report(&self, report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Yes>;
+    fn read_notification(&self, notification: &Notification, order: &Order, response: &HttpResponse)
+    -> CallResult<Yes>;
     /// What a person calls this state of an order, in the channel's language.
     fn label(&self, order: &Order) -> String;
 
@@ -140,7 +141,7 @@ pub trait Channel: Send + Sync {
         CallResult::Refused { code: "unsupported".into(), why: "this channel has no online decryption".into() }
     }
     /// What else the answer to a report says: commands for the order, carried out before the outcome is recorded.
-    fn learned(&self, _report: &Report, _order: &Order, _response: &HttpResponse) -> Vec<Command> {
+    fn learned(&self, _notification: &Notification, _order: &Order, _response: &HttpResponse) -> Vec<Command> {
         Vec::new()
     }
     /// The call that asks the channel for a whole order by its number.
@@ -152,11 +153,11 @@ pub trait Channel: Send + Sync {
         CallResult::Refused { code: "unsupported".into(), why: "this channel cannot be asked for an order".into() }
     }
     /// The call that asks whether a report was carried out, before it is made again: by default, how the order stands.
-    fn check(&self, _report: &Report, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    fn check(&self, _notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         self.read_back(&order.channel_order_id, cx)
     }
     /// Reads the answer to it.
-    fn read_check(&self, _report: &Report, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
+    fn read_check(&self, _notification: &Notification, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
         match self.read_read_back(&order.channel_order_id, response) {
             CallResult::Done(snapshot) => CallResult::Done(Checked {
                 learned: vec![Command::SyncSnapshot { snapshot, not_for_sale: None }],

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{Guests, Quoted};
-use crate::message::{Command, ReportOutcome, TicketFacts};
+use crate::message::{Command, NotificationOutcome, TicketFacts};
 use crate::order::Order;
 use crate::port::CallResult;
 
@@ -36,7 +36,7 @@ impl Command {
     /// What partners and people say in their own words, and how each of it is masked.
     fn words(&mut self) -> Vec<(&mut String, Masking)> {
         match self {
-            Command::DeclineBooking { reason }
+            Command::RejectBooking { reason }
             | Command::RejectRefund { reason, .. }
             | Command::EscalateRefund { reason, .. }
             | Command::CancelOrder { reason }
@@ -48,7 +48,7 @@ impl Command {
             Command::RecordAstray { why, .. } => vec![(why, TEXT)],
             Command::ApproveRefund { reason, .. } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
             Command::RecordTicketFacts { facts, .. } => words_of_facts(facts),
-            Command::RecordReport { outcome, .. } => words_of_outcome(outcome),
+            Command::RecordNotification { outcome, .. } => words_of_outcome(outcome),
             // Sales, bookings and pictures: kept as they came, in the sealed document. Numbers and links: said again to partners.
             Command::PlaceOrder(..)
             | Command::RequestBooking(_)
@@ -92,16 +92,16 @@ fn words_of_facts(facts: &mut TicketFacts) -> Vec<(&mut String, Masking)> {
     }
 }
 
-fn words_of_outcome(outcome: &mut ReportOutcome) -> Vec<(&mut String, Masking)> {
+fn words_of_outcome(outcome: &mut NotificationOutcome) -> Vec<(&mut String, Masking)> {
     match outcome {
-        ReportOutcome::Refused { code, why } => vec![(code, CODE), (why, TEXT)],
-        ReportOutcome::GivenUp { why } => vec![(why, TEXT)],
-        ReportOutcome::LeftToPerson { what } => vec![(what, TEXT)],
-        ReportOutcome::Acknowledged
-        | ReportOutcome::Taken
-        | ReportOutcome::Overtaken
-        | ReportOutcome::Repeated
-        | ReportOutcome::Dropped => Vec::new(),
+        NotificationOutcome::Refused { code, why } => vec![(code, CODE), (why, TEXT)],
+        NotificationOutcome::GivenUp { why } => vec![(why, TEXT)],
+        NotificationOutcome::LeftToPerson { what } => vec![(what, TEXT)],
+        NotificationOutcome::Acknowledged
+        | NotificationOutcome::Taken
+        | NotificationOutcome::Overtaken
+        | NotificationOutcome::Repeated
+        | NotificationOutcome::Dropped => Vec::new(),
     }
 }
 

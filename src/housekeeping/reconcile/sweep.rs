@@ -74,12 +74,15 @@ async fn take(
     snapshot: Snapshot,
     report: &mut Reconciliation,
 ) -> Result<(), EngineError> {
-    let (number, theirs) = (snapshot.sale.channel_order_id.clone(), snapshot.picture.revision);
+    let (number, theirs) = (snapshot.sale.channel_order_id.clone(), snapshot.standing.revision);
     let known = worker.engine.order_about(channel, &number).await?;
-    if known.as_ref().is_some_and(|order| !snapshot.is_news_to(order.mirror.as_deref())) {
+    if known.as_ref().is_some_and(|order| !snapshot.is_news_to(order.channel_state.as_deref())) {
         return Ok(());
     }
-    let ours = known.as_ref().and_then(|order| order.mirror.as_deref()).map(|mirror| mirror.picture.revision);
+    let ours = known
+        .as_ref()
+        .and_then(|order| order.channel_state.as_deref())
+        .map(|channel_state| channel_state.standing.revision);
     let running = worker.engine.running();
     let (order_id, repaired, reason) =
         match worker.engine.take_read_back(None, running, channel.clone(), Box::new(snapshot)).await {

@@ -1,7 +1,7 @@
 //! The outbox: what partners are yet to be told, what could not be told, and what to do about it.
 
 use http::StatusCode;
-use ticketbridge_core::message::ReportOutcome;
+use ticketbridge_core::message::NotificationOutcome;
 use ticketbridge_core::repeat::repeat;
 use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
@@ -56,12 +56,12 @@ async fn change(request: Request, change: Change) -> Outcome {
     let now = engine.clock().now();
     refuse(&request, &job, &change, now).await?;
     let told = match &job.effect {
-        Effect::TellChannel { report, .. } => {
+        Effect::TellChannel { notification, .. } => {
             let outcome = match change {
-                Change::Retry => ReportOutcome::Repeated,
-                Change::Drop(_) => ReportOutcome::Dropped,
+                Change::Retry => NotificationOutcome::Repeated,
+                Change::Drop(_) => NotificationOutcome::Dropped,
             };
-            Some(Command::RecordReport { report: report.clone(), outcome })
+            Some(Command::RecordNotification { notification: notification.clone(), outcome })
         }
         Effect::CallBackend { .. }
         | Effect::DecryptGuests

@@ -1,6 +1,6 @@
 //! What ops do with an order. Each act is one command to the core, which alone decides whether the state allows it.
 
-use ticketbridge_core::message::{Command, Redeem, RedeemedBy, Report};
+use ticketbridge_core::message::{Command, Notification, Redeem, RedeemedBy};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Context, EncodeError};
 use ticketbridge_core::{Millis, OrderId};
@@ -23,7 +23,7 @@ pub(crate) async fn confirm(request: Request) -> Outcome {
 pub(crate) async fn decline(request: Request) -> Outcome {
     let order = named(&request.shared, request.in_path("id")).await?;
     can_be_told(&request, &order)?;
-    on_order(request, |request| Command::DeclineBooking { reason: request.given.needed("reason") }).await
+    on_order(request, |request| Command::RejectBooking { reason: request.given.needed("reason") }).await
 }
 
 /// The reason goes to the guest through the channel: what the channel would not take is refused here, before anything is decided.
@@ -31,10 +31,11 @@ fn can_be_told(request: &Request, order: &Order) -> Result<(), Failure> {
     let (Some(channel), Some(booking)) = (request.running.registry.channel(&order.channel), &order.booking) else {
         return Ok(());
     };
-    let report = Report::BookingDeclined { booking: booking.id.clone(), reason: request.given.needed("reason") };
+    let notification =
+        Notification::BookingRejected { booking: booking.id.clone(), reason: request.given.needed("reason") };
     let now = request.shared.engine.clock().now();
     let cx = Context { now, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
-    match channel.channel.report(&report, order, &cx) {
+    match channel.channel.notify(&notification, order, &cx) {
         Err(EncodeError::Invalid(sentence)) => Err(refused("reason", sentence).into()),
         _ => Ok(()),
     }

@@ -3,7 +3,7 @@
 use crate::engine::attention::command_for;
 use serde::Serialize;
 use serde_json::{Value, json};
-use ticketbridge_core::order::channel_state::Mirror;
+use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::product::{Currency, Ticketing};
@@ -65,7 +65,7 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
         "refund_case": case.map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)),
         "attention": order.attention().map(|it| attention(order, it)),
         "attentions": order.attention.iter().map(|it| attention(order, it)).collect::<Vec<_>>(),
-        "channel_view": order.mirror.as_deref().map(|it| mirror(it, zone)),
+        "channel_view": order.channel_state.as_deref().map(|it| channel_state(it, zone)),
         // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
         "rules": order.rules,
         "version": order.version,
@@ -78,32 +78,32 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
 }
 
 /// The channel's own picture, where it tells whole orders; and what we have asked of it.
-fn mirror(mirror: &Mirror, zone: TimeZone) -> Value {
-    let picture = &mirror.picture;
-    let links = mirror.links.iter().map(|link| {
+fn channel_state(channel_state: &ChannelState, zone: TimeZone) -> Value {
+    let standing = &channel_state.standing;
+    let links = channel_state.links.iter().map(|link| {
         json!({
             "id": link.id, "url": link.url, "amount": link.amount, "state": link.state,
             "expires_at": link.expires_at.rfc3339(zone),
         })
     });
-    let numbers = mirror.partner_numbers.iter();
+    let numbers = channel_state.partner_numbers.iter();
     json!({
-        "revision": picture.revision,
-        "told_at": picture.at.rfc3339(zone),
-        "read_only": picture.read_only,
-        "lines": picture.lines,
-        "payments": picture.payments.iter().map(|it| json!({
+        "revision": standing.revision,
+        "told_at": standing.at.rfc3339(zone),
+        "read_only": standing.read_only,
+        "lines": standing.lines,
+        "payments": standing.payments.iter().map(|it| json!({
             "id": it.id, "left": it.left, "at": it.at.rfc3339(zone), "link": it.link,
         })).collect::<Vec<_>>(),
-        "cancel_until": picture.policy.as_ref().and_then(|policy| policy.until).map(|at| at.rfc3339(zone)),
-        "proposal": mirror.proposal,
-        "not_for_sale": mirror.not_for_sale,
-        "partner_number": mirror.partner_number(),
+        "cancel_until": standing.policy.as_ref().and_then(|policy| policy.until).map(|at| at.rfc3339(zone)),
+        "proposal": channel_state.proposal,
+        "not_for_sale": channel_state.not_for_sale,
+        "partner_number": channel_state.partner_number(),
         "partner_numbers": numbers.map(|it| json!({ "number": it.number, "since": it.since.rfc3339(zone) })).collect::<Vec<_>>(),
         "payment_links": links.collect::<Vec<_>>(),
-        "extra": picture.extra,
-        "pays_by": picture.pays_by,
-        "notes": picture.notes,
+        "extra": standing.extra,
+        "pays_by": standing.pays_by,
+        "notes": standing.notes,
     })
 }
 
@@ -131,11 +131,11 @@ fn booking(order: &Order, booking: &Booking) -> Value {
             "overdue": ticketing.overdue,
             "reason": ticketing.reason,
             "handover": ticketing.handover,
-            "by_hand": ticketing.by_hand,
+            "by_hand": ticketing.manual,
             "tickets": ticketing.tickets.iter().map(ticket).collect::<Vec<_>>(),
         },
         "requested_at": booking.requested_at.rfc3339(zone),
-        "accepted_at": times(booking.accepted_at, zone),
+        "accepted_at": times(booking.confirmed_at, zone),
         "used_at": times(booking.used_at, zone),
     })
 }

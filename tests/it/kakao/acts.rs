@@ -50,7 +50,7 @@ async fn a_part_is_called_off_by_the_quote_for_its_lines() {
     bridge.kakao_is(event("e2", "reservation.canceled", 2, &part, change), "accepted").await;
     let order = bridge.booked("R1").await;
     assert_eq!((order.state, order.live_units()), (OrderState::Booked, 2));
-    assert!(order.mirror.as_ref().unwrap().proposal.is_none(), "the platform has agreed");
+    assert!(order.channel_state.as_ref().unwrap().proposal.is_none(), "the platform has agreed");
     assert_eq!(order.payment(), PaymentState::PartiallyRefunded);
     bridge.post(&path, &json!({"reason": "now all of it"})).await.expect(200);
 }
@@ -91,14 +91,14 @@ async fn what_the_platform_accepted_by_itself_and_the_gate_refuses_is_called_off
             let order = bridge.booked("R1").await;
             assert_eq!((order.state, order.payment()), (OrderState::Cancelled, PaymentState::Refunded));
         } else {
-            assert!(order.needs(AttentionKind::ToDoByHand), "a person does it there");
+            assert!(order.needs(AttentionKind::ManualTask), "a person does it there");
         }
     }
 }
 
 /// Whether a person is asked to look at a report that was refused.
 async fn is_flagged(bridge: &TestBridge) -> bool {
-    bridge.booked("R1").await.needs(AttentionKind::ReportRefused)
+    bridge.booked("R1").await.needs(AttentionKind::NotificationRefused)
 }
 
 fn refused() -> Outcome {
@@ -301,7 +301,7 @@ async fn edge_12_a_lost_message_is_found_in_the_platforms_list_and_a_late_use_th
     bridge.partners.next("changed_from", Outcome::Says(200, json!({"reservations": [lost], "next_cursor": null})));
     let report = bridge.post(&format!("reconciliation?channel={KAKAO}"), &json!({})).await.expect(200).json();
     assert_eq!(report["repaired"], 1, "{report}");
-    assert_eq!(bridge.booked("R7").await.mirror.unwrap().picture.revision, 3);
+    assert_eq!(bridge.booked("R7").await.channel_state.unwrap().standing.revision, 3);
     let asked = bridge.partners.sent("changed_from");
     assert!(asked[0].url.contains("changed_from=2026-11-20T11%3A00%3A00%2B09%3A00"), "{}", asked[0].url);
     assert!(asked[1].url.ends_with("&cursor=p2"), "{}", asked[1].url);

@@ -21,7 +21,7 @@ pub(crate) fn essence(order: &Order) -> Value {
     ledger.sort();
     json!({
         "state": order.state, "reason": order.cancel_reason, "booking": booking.state, "payment": order.payment(),
-        "ledger": ledger, "revision": order.mirror.as_ref().map(|m| m.picture.revision),
+        "ledger": ledger, "revision": order.channel_state.as_ref().map(|m| m.standing.revision),
         "live_ticket": booking.ticketing.state == TicketingState::Issued,
     })
 }
@@ -87,7 +87,7 @@ async fn edge_13_confirm_and_cancel_cross_in_every_order_and_end_the_same() {
         end["live_ticket"] = json!(order_now.booking.as_ref().unwrap().ticketing.state == TicketingState::Issued);
         assert_eq!(order_now.state, OrderState::Cancelled, "{order}");
         assert_eq!(end["live_ticket"], false, "{order}: the back-end is released");
-        assert!(order_now.mirror.as_ref().unwrap().proposal.is_none(), "{order}");
+        assert!(order_now.channel_state.as_ref().unwrap().proposal.is_none(), "{order}");
         ends.push((order, end));
     }
     for (order, end) in &ends {
@@ -136,7 +136,7 @@ async fn a_platform_that_always_conflicts_is_not_asked_for_ever() {
     bridge.drain().await;
     assert_eq!(bridge.partners.sent("/confirm").len(), 1);
     let order = bridge.booked("R1").await;
-    assert!(order.needs(AttentionKind::ReportRefused) && order.needs(AttentionKind::WaitsForConfirmation));
+    assert!(order.needs(AttentionKind::NotificationRefused) && order.needs(AttentionKind::WaitsForConfirmation));
 }
 
 #[tokio::test]
@@ -242,7 +242,7 @@ async fn edge_24_a_cancel_of_an_unknown_booking_is_parked_and_read_back_as_cance
     let order = bridge.booked("R1").await;
     assert_eq!(order.state, OrderState::Cancelled);
     assert_eq!(order.payment(), PaymentState::Refunded);
-    assert_eq!(order.mirror.as_ref().unwrap().picture.revision, 5);
+    assert_eq!(order.channel_state.as_ref().unwrap().standing.revision, 5);
     bridge.kakao_is(off_event(4), "duplicate").await;
 }
 
@@ -256,7 +256,7 @@ async fn a_parked_event_is_applied_when_the_earlier_one_arrives() {
     asked(&bridge).await;
     let order = bridge.booked("R1").await;
     assert_eq!(order.state, OrderState::Cancelled);
-    assert_eq!(order.mirror.as_ref().unwrap().picture.revision, 2);
+    assert_eq!(order.channel_state.as_ref().unwrap().standing.revision, 2);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn edge_13_a_cancel_arrives_while_our_confirmation_is_under_way() {
         assert_eq!(order.state, OrderState::Cancelled, "{name}");
         assert_eq!(order.booking.as_ref().unwrap().ticketing.state, TicketingState::Cancelled, "{name}");
         assert_eq!(bridge.partners.sent("/confirm").len(), 1, "{name}: what is off is not confirmed again");
-        assert!(!order.needs(AttentionKind::ReportRefused), "{name}: {:?}", order.attention);
+        assert!(!order.needs(AttentionKind::NotificationRefused), "{name}: {:?}", order.attention);
         ends.push((name, essence(&order)));
     }
     for (name, end) in &ends {
@@ -123,7 +123,7 @@ async fn a_guest_cancels_while_we_decline() {
         bridge.drain().await;
         let order = bridge.booked("R1").await;
         assert_eq!(order.booking.as_ref().unwrap().state, BookingState::Cancelled, "{answer:?}");
-        assert!(!order.needs(AttentionKind::ReportRefused), "{answer:?}: {:?}", order.attention);
+        assert!(!order.needs(AttentionKind::NotificationRefused), "{answer:?}: {:?}", order.attention);
         assert_eq!(bridge.partners.sent("/reject").len(), 1, "{answer:?}");
     }
 }

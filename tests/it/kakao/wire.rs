@@ -65,7 +65,7 @@ async fn a_time_of_day_is_written_as_the_platform_writes_it() {
     bridge.kakao(&body).await.problem(422, "invalid_field");
     body["reservation"]["cancel_policy"]["deadline"]["at_time"] = json!("18:00");
     bridge.kakao_is(body, "accepted").await;
-    let policy = bridge.booked("R1").await.mirror.unwrap().picture.policy.unwrap();
+    let policy = bridge.booked("R1").await.channel_state.unwrap().standing.policy.unwrap();
     assert_eq!(policy.until, ticketbridge_core::UnixMillis::parse_rfc3339("2026-12-11T18:00:00+09:00"));
 }
 
@@ -77,7 +77,7 @@ async fn a_deadline_that_the_platform_resolves_otherwise_holds_and_is_shown() {
     bridge.kakao_is(body, "accepted").await;
     let order = bridge.booked("R1").await;
     assert!(order.needs(ticketbridge_core::order::AttentionKind::Contradiction));
-    let until = order.mirror.unwrap().picture.policy.unwrap().until;
+    let until = order.channel_state.unwrap().standing.policy.unwrap().until;
     assert_eq!(until, ticketbridge_core::UnixMillis::parse_rfc3339("2026-12-12T00:00:00+09:00"));
 }
 

@@ -76,7 +76,7 @@ fn tickets(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
             || format!("{} {:?} {:?} {:?}", order.id, booking.state, t.state, at_gate.as_ref().map(|r| r.state));
         let settled = !matches!(t.state, TicketingState::Requested | TicketingState::Cancelling);
         must(settled || !order.attention.is_empty(), || format!("ticketing is left half way, unflagged: {}", about()))?;
-        if booking.is_active() && t.state == TicketingState::Issued && !t.by_hand {
+        if booking.is_active() && t.state == TicketingState::Issued && !t.manual {
             let lives = at_gate.as_ref().is_some_and(|r| matches!(r.state, GateState::Issued | GateState::Used));
             must(lives || !order.attention.is_empty(), || format!("tickets that the gate does not know: {}", about()))?;
         }
@@ -140,7 +140,7 @@ fn redemption(sim: &Sim, order: &Order) -> Result<(), Failure> {
         let told = sim.bench.world.partners.douyin(|douyin| douyin.redeemed.get(number).cloned().unwrap_or_default());
         let used = booking.state == BookingState::Used;
         must(used || told.is_empty(), || format!("a booking was reported as used and is not: {number}"))?;
-        must(!used || told.len() == 1 || order.needs(AttentionKind::ReportRefused), || {
+        must(!used || told.len() == 1 || order.needs(AttentionKind::NotificationRefused), || {
             format!("a redemption was never reported, unflagged: {number}")
         })?;
     }

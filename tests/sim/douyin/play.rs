@@ -663,7 +663,7 @@ impl Sim {
         let case = order.case_under_review().map(|case| case.id.clone());
         let command = match (act, case) {
             (Act::Confirm, _) => Command::ConfirmBooking,
-            (Act::Decline, _) => Command::DeclineBooking { reason: "closed".to_owned() },
+            (Act::Decline, _) => Command::RejectBooking { reason: "closed".to_owned() },
             (Act::SupplyTickets, _) => Command::SupplyTickets { tickets: self.tickets_by_hand(order.quantity) },
             (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person }),
             (Act::NoShow, _) => Command::MarkNoShow { at: now },

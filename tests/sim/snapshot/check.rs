@@ -35,10 +35,10 @@ fn is_flagged(order: &Order) -> bool {
         | AttentionKind::TicketingFailed
         | AttentionKind::TicketingOverdue
         | AttentionKind::ReviewOverdue
-        | AttentionKind::ReportRefused
+        | AttentionKind::NotificationRefused
         | AttentionKind::UnexpectedPayment
         | AttentionKind::Contradiction
-        | AttentionKind::ToDoByHand
+        | AttentionKind::ManualTask
         | AttentionKind::RefundFailed
         | AttentionKind::AnswerAstray
         | AttentionKind::BooksDiffer => true,
@@ -85,7 +85,7 @@ fn done(sale: &Sale, order: &Order, what: &str, wanted: i64, done: i64) -> Resul
 }
 
 fn known_state(sim: &Sim, order: &Order, revision: u64) -> Result<(), Failure> {
-    let ours = order.mirror.as_ref().map_or(0, |mirror| mirror.picture.revision);
+    let ours = order.channel_state.as_ref().map_or(0, |state| state.standing.revision);
     must(sim.variant == UNCOUNTED || ours == revision, || {
         format!("the newest state is not known: {} has {ours}, there is {revision}", order.id)
     })
@@ -109,10 +109,10 @@ fn visit(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     done(sale, order, "money went back", sale.returned, returned)?;
     // An order that policy cannot keep is called off without anybody's wish.
     must(cancelled <= i64::from(order.quantity), || format!("units were called off twice: {} {cancelled}", order.id))?;
-    let mirror = order.mirror.as_deref().ok_or_else(|| Failure(format!("no state is kept: {}", order.id)))?;
+    let kept = order.channel_state.as_deref().ok_or_else(|| Failure(format!("no state is kept: {}", order.id)))?;
     let lines: Vec<(i64, i64)> = it.lines.iter().map(|line| (line.off, line.used)).collect();
     let ours: Vec<(i64, i64)> =
-        mirror.picture.lines.iter().map(|line| (i64::from(line.cancelled), i64::from(line.used))).collect();
+        kept.standing.lines.iter().map(|line| (i64::from(line.cancelled), i64::from(line.used))).collect();
     must(lines == ours, || format!("the units are not the platform's: {} has {ours:?}, there {lines:?}", order.id))
 }
 
@@ -167,8 +167,8 @@ fn trip(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     done(sale, order, "money went back", sale.returned + unexpected + over_paid(&it), returned)?;
     let is_known = entry.is_some() || is_flagged(order) || sale.dropped;
     must(is_known, || format!("the agency's books do not know the booking, unflagged: {}", order.id))?;
-    if let (Some(entry), Some(mirror)) = (entry, order.mirror.as_deref()) {
-        let ours = mirror.partner_number();
+    if let (Some(entry), Some(state)) = (entry, order.channel_state.as_deref()) {
+        let ours = state.partner_number();
         must(ours == Some(entry.number.as_str()) || is_flagged(order), || {
             format!("the agency's number is not known, unflagged: {} has {ours:?}, there {}", order.id, entry.number)
         })?;
@@ -198,7 +198,7 @@ fn tickets(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
             || format!("{} {:?} {:?} {:?}", order.id, booking.state, t.state, at_gate.as_ref().map(|r| r.state));
         let settled = !matches!(t.state, TicketingState::Requested | TicketingState::Cancelling);
         must(settled || is_flagged(order), || format!("ticketing is left half way, unflagged: {}", about()))?;
-        if booking.is_active() && t.state == TicketingState::Issued && !t.by_hand {
+        if booking.is_active() && t.state == TicketingState::Issued && !t.manual {
             let lives = at_gate.as_ref().is_some_and(|r| matches!(r.state, GateState::Issued | GateState::Used));
             must(lives || is_flagged(order), || format!("tickets that the gate does not know: {}", about()))?;
         }
@@ -263,7 +263,7 @@ async fn stock(sim: &Sim, orders: &[Order]) -> Result<(), Failure> {
         // The units that must be taken, and those that may be.
         let mut days: BTreeMap<Date, (u32, u32)> = BTreeMap::new();
         for order in orders.iter().filter(|order| order.product.as_str() == product.code) {
-            let off: u32 = order.mirror.as_deref().map_or(0, |mirror| mirror.cancelled_units());
+            let off: u32 = order.channel_state.as_deref().map_or(0, |state| state.cancelled_units());
             for booking in bookings(order) {
                 let Some(date) = booking.visit_date else { continue };
                 let left = order.quantity - off;

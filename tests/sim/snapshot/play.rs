@@ -496,7 +496,7 @@ impl Sim {
                 return self.bench.dead(&order, Fate::Dropped).await;
             }
             (Act::Confirm, _) => Command::ConfirmBooking,
-            (Act::Decline, _) => Command::DeclineBooking { reason: reason() },
+            (Act::Decline, _) => Command::RejectBooking { reason: reason() },
             (Act::SupplyTickets, _) => Command::SupplyTickets { tickets: self.tickets_by_hand(order.quantity) },
             (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person }),
             (Act::NoShow, _) => Command::MarkNoShow { at: now },

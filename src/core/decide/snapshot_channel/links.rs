@@ -3,8 +3,8 @@
 use super::payments::open_balance;
 use crate::decide::Decision;
 use crate::decide::draft::Draft;
-use crate::message::{Effect, Event, Report, Snapshot};
-use crate::order::channel_state::{LinkState, Mirror, PaymentLink, Stage};
+use crate::message::{Effect, Event, Notification, Snapshot};
+use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::rejection::{Rejection, Why};
@@ -17,7 +17,7 @@ pub(in crate::decide) fn send_link(
     expires_at: UnixMillis,
     moment: Moment,
 ) -> Result<Decision, Rejection> {
-    let Some(mirror) = order.mirror.as_deref() else {
+    let Some(channel_state) = order.channel_state.as_deref() else {
         return Err(Rejection::new(Why::NotSupported, "this channel has no payment links"));
     };
     let refuse = |sentence: &'static str| Err(Rejection::new(Why::LinkNotNeeded, sentence));
@@ -31,7 +31,7 @@ pub(in crate::decide) fn send_link(
     if order.money.mode != PaymentMode::Ledger || open <= 0 {
         return refuse("nothing is open");
     }
-    let first = mirror.picture.accept_needs;
+    let first = channel_state.standing.confirm_needs;
     let next = if order.money.received() == 0 && (1..open).contains(&first) { first } else { open };
     let amount = amount.unwrap_or(next);
     if amount <= 0 || amount > open {
@@ -43,18 +43,18 @@ pub(in crate::decide) fn send_link(
     let mut draft = Draft::of(order, moment);
     end_live_link(&mut draft, LinkState::Revoked);
     let key = format!("lnk_{:032x}", moment.seed.0);
-    let link = PaymentLink { key: key.clone(), id: None, url: None, amount, expires_at, state: LinkState::Wanted };
+    let link = PaymentLink { key: key.clone(), id: None, url: None, amount, expires_at, state: LinkState::Requested };
     draft.add(
         Decision::nothing()
             .event(Event::PaymentLinkChanged { link })
-            .effect(Effect::TellChannel { report: Report::PaymentLink { key }, not_before: None }),
+            .effect(Effect::TellChannel { notification: Notification::PaymentLink { key }, not_before: None }),
     );
     Ok(draft.decision)
 }
 
 /// Ops take the live link back.
 pub(in crate::decide) fn revoke_link(order: &Order, moment: Moment) -> Result<Decision, Rejection> {
-    if order.mirror.as_deref().and_then(Mirror::live_link).is_none() {
+    if order.channel_state.as_deref().and_then(ChannelState::live_link).is_none() {
         return Err(Rejection::new(Why::NotFound, "this order has no live payment link"));
     }
     let mut draft = Draft::of(order, moment);
@@ -63,35 +63,35 @@ pub(in crate::decide) fn revoke_link(order: &Order, moment: Moment) -> Result<De
 }
 
 fn end_live_link(draft: &mut Draft, state: LinkState) {
-    let Some(link) = draft.order.mirror.as_deref().and_then(Mirror::live_link).cloned() else { return };
+    let Some(link) = draft.order.channel_state.as_deref().and_then(ChannelState::live_link).cloned() else { return };
     let mut part = Decision::nothing().event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link.clone() } });
     if let (LinkState::Revoked, Some(id)) = (state, link.id) {
-        part = part.effect(Effect::TellChannel { report: Report::LinkRevoked { id }, not_before: None });
+        part = part.effect(Effect::TellChannel { notification: Notification::LinkRevoked { id }, not_before: None });
     }
     draft.add(part);
 }
 
 /// The channel has made the link. One that was taken back meanwhile is taken back there too.
 pub(in crate::decide) fn record_link(order: &Order, key: &str, id: &str, url: Option<&str>) -> Decision {
-    let links = order.mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
+    let links = order.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
     let Some(link) = links.iter().find(|link| link.key == key && link.id.is_none()) else {
         return Decision::nothing();
     };
-    let is_wanted = link.state == LinkState::Wanted;
-    let state = if is_wanted { LinkState::Live } else { link.state };
+    let is_still_needed = link.state == LinkState::Requested;
+    let state = if is_still_needed { LinkState::Live } else { link.state };
     let made = PaymentLink { id: Some(id.to_owned()), url: url.map(str::to_owned), state, ..link.clone() };
     let decision = Decision::nothing().event(Event::PaymentLinkChanged { link: made });
-    if is_wanted {
+    if is_still_needed {
         return decision;
     }
-    let report = Report::LinkRevoked { id: id.to_owned() };
-    decision.effect(Effect::TellChannel { report, not_before: None })
+    let notification = Notification::LinkRevoked { id: id.to_owned() };
+    decision.effect(Effect::TellChannel { notification, not_before: None })
 }
 
 /// The channel did not make the link.
 pub(in crate::decide) fn link_failed(draft: &mut Draft, key: &str) {
-    let links = draft.order.mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
-    if let Some(link) = links.iter().find(|link| link.key == key && link.state == LinkState::Wanted).cloned() {
+    let links = draft.order.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
+    if let Some(link) = links.iter().find(|link| link.key == key && link.state == LinkState::Requested).cloned() {
         let link = PaymentLink { state: LinkState::Revoked, ..link };
         draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link }));
     }
@@ -99,8 +99,8 @@ pub(in crate::decide) fn link_failed(draft: &mut Draft, key: &str) {
 
 /// What the picture says of links; and one that has nothing left to collect is taken back.
 pub(in crate::decide) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
-    let links = draft.order.mirror.as_deref().map(|m| m.links.clone()).unwrap_or_default();
-    let paid = |id: &str| snapshot.picture.payments.iter().any(|p| p.link.as_deref() == Some(id));
+    let links = draft.order.channel_state.as_deref().map(|m| m.links.clone()).unwrap_or_default();
+    let paid = |id: &str| snapshot.standing.payments.iter().any(|p| p.link.as_deref() == Some(id));
     let mut died = false;
     for link in links {
         let Some(id) = link.id.as_deref() else { continue };
@@ -113,7 +113,7 @@ pub(in crate::decide) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
             draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link } }));
         }
     }
-    let wants_out = matches!(snapshot.picture.stage, Stage::CancelRequested { .. });
+    let wants_out = matches!(snapshot.standing.stage, Stage::CancelRequested { .. });
     // Money that is being sent back pays for nothing: the link that is live still has something to collect.
     let open = open_balance(&draft.order) + draft.order.money.refund_pending();
     if wants_out || draft.order.is_over() || open <= 0 {
@@ -125,7 +125,7 @@ pub(in crate::decide) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
 
 /// A link whose time is over is over, whether anybody tells it or not.
 pub(in crate::decide) fn end_links_in_time(draft: &mut Draft, now: UnixMillis) {
-    let live = draft.order.mirror.as_deref().and_then(Mirror::live_link);
+    let live = draft.order.channel_state.as_deref().and_then(ChannelState::live_link);
     if live.is_none_or(|link| link.state != LinkState::Live || now < link.expires_at) {
         return;
     }

@@ -3,7 +3,7 @@
 use super::quote::ask_price_again;
 use crate::decide::draft::Draft;
 use crate::decide::{Decision, sale};
-use crate::message::{CalledOff, Effect, Event, Report, Snapshot};
+use crate::message::{Cancelled, Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{LinkState, Payment};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode, PaymentState};
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
@@ -16,15 +16,15 @@ pub(in crate::decide) fn fee_entry(amount: i64, at: UnixMillis) -> LedgerEntry {
 }
 
 /// Movements that we asked for carry this before the payment's number, until the channel gives them one of its own.
-const WANTED: &str = "wanted:";
+const UNNAMED: &str = "wanted:";
 
 /// Whether a movement is one that we asked for, and the channel has not named yet.
-pub(in crate::decide) fn is_wanted(entry: &LedgerEntry) -> bool {
-    entry.reference.starts_with(WANTED)
+pub(in crate::decide) fn is_unnamed(entry: &LedgerEntry) -> bool {
+    entry.reference.starts_with(UNNAMED)
 }
 
-fn wanted_prefix(payment: &str) -> String {
-    format!("{WANTED}{payment}:")
+fn unnamed_prefix(payment: &str) -> String {
+    format!("{UNNAMED}{payment}:")
 }
 
 /// How far a movement has come; what is told late never takes it back.
@@ -44,7 +44,7 @@ pub(in crate::decide) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: 
         let recorded = || Decision::nothing().event(Event::PaymentRecorded { entry: entry.clone() });
         match known {
             None => {
-                retract_wanted(draft, snapshot, entry);
+                retract_unnamed(draft, snapshot, entry);
                 draft.add(recorded());
             }
             Some(known) if known.amount != entry.amount => {
@@ -81,9 +81,11 @@ pub(in crate::decide) fn flag_failure(draft: &mut Draft) {
 }
 
 /// The channel has given the movement that we asked for its own number.
-fn retract_wanted(draft: &mut Draft, snapshot: &Snapshot, entry: &LedgerEntry) {
-    let Some(payment) = snapshot.picture.payments.iter().find(|p| p.returns.contains(&entry.reference)) else { return };
-    let prefix = wanted_prefix(&payment.id);
+fn retract_unnamed(draft: &mut Draft, snapshot: &Snapshot, entry: &LedgerEntry) {
+    let Some(payment) = snapshot.standing.payments.iter().find(|p| p.returns.contains(&entry.reference)) else {
+        return;
+    };
+    let prefix = unnamed_prefix(&payment.id);
     let wanted = draft.order.money.ledger.iter().find(|e| e.reference.starts_with(&prefix) && e.amount == entry.amount);
     if let Some(reference) = wanted.map(|e| e.reference.clone()) {
         draft.add(Decision::nothing().event(Event::PaymentRetracted { reference }));
@@ -91,7 +93,7 @@ fn retract_wanted(draft: &mut Draft, snapshot: &Snapshot, entry: &LedgerEntry) {
 }
 
 /// What is still to go back, and what is kept, once the order is called off.
-pub(in crate::decide) fn settle_up(draft: &mut Draft, off: Option<&CalledOff>, now: UnixMillis) {
+pub(in crate::decide) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>, now: UnixMillis) {
     let Some(off) = off.filter(|_| draft.order.state == OrderState::Cancelled) else { return };
     let money = &draft.order.money;
     if money.mode != PaymentMode::Ledger || money.received() == 0 {
@@ -131,9 +133,9 @@ pub(in crate::decide) fn unexpected(draft: &mut Draft, before: &Order, snapshot:
         .filter(|e| e.kind == EntryKind::Charge && e.status == EntryStatus::Done && !before.money.knows(e))
         .collect();
     let dead_link = |entry: &LedgerEntry| {
-        let payment = snapshot.picture.payments.iter().find(|p| p.id == entry.reference);
+        let payment = snapshot.standing.payments.iter().find(|p| p.id == entry.reference);
         let Some(link) = payment.and_then(|p| p.link.as_deref()) else { return false };
-        let links = before.mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
+        let links = before.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
         links
             .iter()
             .filter(|l| l.id.as_deref() == Some(link))
@@ -141,7 +143,7 @@ pub(in crate::decide) fn unexpected(draft: &mut Draft, before: &Order, snapshot:
     };
     let mut flagged = false;
     for (index, entry) in news.iter().enumerate() {
-        if before.mirror.is_some() && (before.state == OrderState::Cancelled || dead_link(entry)) {
+        if before.channel_state.is_some() && (before.state == OrderState::Cancelled || dead_link(entry)) {
             flagged = true;
             want_return(draft, &entry.reference, entry.amount, entry.amount, "unexpected payment", index, moment);
         }
@@ -173,7 +175,7 @@ fn overpaid(order: &Order) -> i64 {
 }
 
 fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &str, index: usize, moment: Moment) {
-    let reference = format!("{}{:x}{index}", wanted_prefix(payment), moment.seed.0);
+    let reference = format!("{}{:x}{index}", unnamed_prefix(payment), moment.seed.0);
     let entry = LedgerEntry {
         reference: reference.clone(),
         kind: EntryKind::Refund,
@@ -181,18 +183,18 @@ fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason:
         amount,
         at: moment.now,
     };
-    let report =
-        Report::PaymentReturn { reference, payment: payment.to_owned(), amount, left, reason: reason.to_owned() };
+    let notification =
+        Notification::PaymentReturn { reference, payment: payment.to_owned(), amount, left, reason: reason.to_owned() };
     draft.add(
         Decision::nothing()
             .event(Event::PaymentRecorded { entry })
-            .effect(Effect::TellChannel { report, not_before: None }),
+            .effect(Effect::TellChannel { notification, not_before: None }),
     );
 }
 
 /// What of a payment can still go back, with what we have asked for already taken off.
 fn left_of(order: &Order, payment: &Payment) -> i64 {
-    let prefix = wanted_prefix(&payment.id);
+    let prefix = unnamed_prefix(&payment.id);
     let asked: i64 = order
         .money
         .ledger
@@ -210,10 +212,10 @@ pub(in crate::decide) fn return_payments(
     reason: &str,
     moment: Moment,
 ) -> Result<Decision, Rejection> {
-    let Some(mirror) = order.mirror.as_deref() else {
+    let Some(channel_state) = order.channel_state.as_deref() else {
         return Err(Rejection::new(Why::NotSupported, "this channel does not return money without the order"));
     };
-    if order.money.mode != PaymentMode::Ledger || mirror.picture.payments.is_empty() {
+    if order.money.mode != PaymentMode::Ledger || channel_state.standing.payments.is_empty() {
         return Err(Rejection::new(Why::NoPayment, "nothing was paid for this order through the channel"));
     }
     let state = order.booking.as_ref().map(|b| b.state);
@@ -223,7 +225,8 @@ pub(in crate::decide) fn return_payments(
         let sentence = "only what has been used, or called off, is paid back alone; mark it used, or cancel it";
         return Err(Rejection::new(Why::NotUsed, sentence));
     }
-    let mut payments: Vec<(&Payment, i64)> = mirror.picture.payments.iter().map(|p| (p, left_of(order, p))).collect();
+    let mut payments: Vec<(&Payment, i64)> =
+        channel_state.standing.payments.iter().map(|p| (p, left_of(order, p))).collect();
     payments.sort_by_key(|(payment, _)| std::cmp::Reverse(payment.at));
     let left: i64 = payments.iter().map(|(_, left)| (*left).max(0)).sum();
     // What is still ahead keeps its price.
@@ -235,10 +238,10 @@ pub(in crate::decide) fn return_payments(
     let mut draft = Draft::of(order, moment);
     // Money goes back alone only for what counts as used there; a channel without no-shows still waits for the guest.
     if let Some(booking) = order.booking.as_ref().filter(|b| b.state == BookingState::NoShow)
-        && mirror.picture.stage.is_ahead()
+        && channel_state.standing.stage.is_ahead()
     {
-        let report = Report::Redeemed { booking: booking.id.clone(), at: moment.now };
-        draft.add(Decision::nothing().effect(Effect::TellChannel { report, not_before: None }));
+        let notification = Notification::Redeemed { booking: booking.id.clone(), at: moment.now };
+        draft.add(Decision::nothing().effect(Effect::TellChannel { notification, not_before: None }));
     }
     for (index, (payment, left)) in payments.iter().enumerate() {
         let part = open.min(*left);

@@ -2,7 +2,7 @@
 
 use crate::decide::draft::Draft;
 use crate::decide::{Decision, booking, date_stock_key, disarm, refund, ticketing};
-use crate::message::{CalledOff, DeadlineKind, Effect, Event};
+use crate::message::{Cancelled, DeadlineKind, Effect, Event};
 use crate::order::channel_state::Stage;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
@@ -12,13 +12,13 @@ use crate::order::{
 use crate::time::{Moment, UnixMillis};
 
 /// Takes the order to where the channel says that it stands.
-pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&CalledOff>, moment: Moment) {
+pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Cancelled>, moment: Moment) {
     let Some(state) = draft.order.booking.as_ref().map(|booking| booking.state) else { return };
     match (state, stage) {
         (BookingState::Requested | BookingState::Confirmed, _) => reach_from_live(draft, stage, since, off, moment),
         (BookingState::Used | BookingState::NoShow, Stage::Cancelled) => {
             if off.is_some_and(|off| off.ex_officio) {
-                called_off(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off);
+                cancelled(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off);
             } else {
                 let sentence = "the channel called off what has been used, and not ex officio; settle it there";
                 draft.flag(AttentionKind::Contradiction, sentence);
@@ -44,7 +44,7 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
     }
 }
 
-fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&CalledOff>, moment: Moment) {
+fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Cancelled>, moment: Moment) {
     match stage {
         Stage::Requested => {
             stay(draft);
@@ -60,11 +60,11 @@ fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opti
             }
             open_case(draft, since, off, moment);
         }
-        Stage::Rejected => declined(draft, off),
-        Stage::Cancelled => called_off(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off),
+        Stage::Rejected => rejected(draft, off),
+        Stage::Cancelled => cancelled(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off),
         Stage::Used => {
             withdraw_case(draft);
-            accepted_without_tickets(draft);
+            confirmed_without_tickets(draft);
             let Some(booking) = draft.order.booking.as_ref().map(|b| b.id.clone()) else { return };
             let part = Decision::nothing().event(Event::Redeemed { booking, at: since });
             draft.add(disarm(part, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]));
@@ -74,7 +74,7 @@ fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opti
         }
         Stage::NoShow => {
             withdraw_case(draft);
-            accepted_without_tickets(draft);
+            confirmed_without_tickets(draft);
             let part = Decision::nothing().event(Event::NoShowMarked { at: since });
             draft.add(disarm(part, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]));
         }
@@ -83,11 +83,11 @@ fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opti
 
 /// KA-01: the notice that cannot be switched off.
 pub(super) fn wait_for_decision(draft: &mut Draft) {
-    let Some(mirror) = draft.order.mirror.as_deref() else { return };
-    if !mirror.picture.needs_decision || mirror.picture.read_only || mirror.proposal.is_some() {
+    let Some(channel_state) = draft.order.channel_state.as_deref() else { return };
+    if !channel_state.standing.needs_decision || channel_state.standing.read_only || channel_state.proposal.is_some() {
         return;
     }
-    let sentence = match &mirror.not_for_sale {
+    let sentence = match &channel_state.not_for_sale {
         Some(why) => {
             format!("a booking waits for a manager although its product is not for sale ({why}): confirm or decline it")
         }
@@ -137,27 +137,27 @@ pub(super) fn confirmed(draft: &mut Draft, moment: Moment) {
 }
 
 /// Used or missed before we knew that it was accepted: nobody needs tickets any more.
-fn accepted_without_tickets(draft: &mut Draft) {
+fn confirmed_without_tickets(draft: &mut Draft) {
     if draft.order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested) {
         draft.add(Decision::nothing().event(Event::BookingConfirmed { ticketing_due: None }));
     }
 }
 
-pub(super) fn declined(draft: &mut Draft, off: Option<&CalledOff>) {
+pub(super) fn rejected(draft: &mut Draft, off: Option<&Cancelled>) {
     let order = &draft.order;
     let Some(booking) = order.booking.as_ref().filter(|b| b.state == BookingState::Requested) else {
-        return called_off(draft, CancelReason::Rejected, off);
+        return cancelled(draft, CancelReason::Rejected, off);
     };
     let reason = off.and_then(|off| off.words.clone()).unwrap_or_else(|| "declined".to_owned());
     let part = ticketing::void(order, booking)
-        .event(Event::BookingDeclined { reason })
+        .event(Event::BookingRejected { reason })
         .maybe(give_back(draft))
         .then(settle_case(order, off))
         .event(Event::OrderCancelled { reason: CancelReason::Rejected, why: None });
     draft.add(disarm(part, &[DeadlineKind::Acceptance, DeadlineKind::Ticketing, DeadlineKind::VisitDay]));
 }
 
-fn called_off(draft: &mut Draft, reason: CancelReason, off: Option<&CalledOff>) {
+fn cancelled(draft: &mut Draft, reason: CancelReason, off: Option<&Cancelled>) {
     let order = &draft.order;
     let Some(booking) = &order.booking else { return };
     // A channel calls it ours, whoever of us it was: what policy has granted to the guest was no decision of ops.
@@ -188,13 +188,14 @@ fn give_back(draft: &Draft) -> Option<Effect> {
     key.map(|key| Effect::ReturnStock { key, units })
 }
 
-fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&CalledOff>, moment: Moment) {
+fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&Cancelled>, moment: Moment) {
     let order = &draft.order;
     if order.refund_case.as_ref().is_some_and(RefundCase::is_open) {
         return;
     }
     let review_by = since + order.rules.channel.review_limit;
-    let number = format!("{}:{}", order.channel_order_id, order.mirror.as_deref().map_or(0, |m| m.picture.revision));
+    let number =
+        format!("{}:{}", order.channel_order_id, order.channel_state.as_deref().map_or(0, |m| m.standing.revision));
     let case = RefundCase {
         id: moment.seed.refund_case(),
         channel_ref: number,
@@ -224,7 +225,7 @@ fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&CalledOff>, mome
         part = part.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at: review_by, warn_at });
     }
     // What was not sent yet is not sent any more; the request decides first.
-    if order.mirror.as_deref().is_some_and(|m| m.proposal.is_some()) {
+    if order.channel_state.as_deref().is_some_and(|m| m.proposal.is_some()) {
         part = part.event(Event::ProposalEnded { agreed: false });
     }
     draft.add(part);
@@ -268,7 +269,7 @@ pub(super) fn reopen_case(order: &Order) -> Decision {
 }
 
 /// The case ends with what goes back: as the channel says, or else as its movements add up.
-fn settle_case(order: &Order, off: Option<&CalledOff>) -> Decision {
+fn settle_case(order: &Order, off: Option<&Cancelled>) -> Decision {
     let Some(case) = order.refund_case.as_ref().filter(|case| case.is_open()) else { return Decision::nothing() };
     let money = &order.money;
     let named: i64 = money

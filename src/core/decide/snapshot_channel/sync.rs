@@ -7,8 +7,8 @@ use super::reach::{confirmed, reach};
 use super::{links, payments};
 use crate::decide::draft::Draft;
 use crate::decide::{Decision, booking, date_stock_key, proof};
-use crate::message::{Effect, Event, Report, Snapshot};
-use crate::order::channel_state::{Mirror, Payment, Stage, accepted_off_sale};
+use crate::message::{Effect, Event, Notification, Snapshot};
+use crate::order::channel_state::{ChannelState, Payment, Stage, confirmed_off_sale};
 use crate::order::{AttentionKind, Order, OrderState};
 use crate::rejection::Rejection;
 use crate::time::Moment;
@@ -20,12 +20,12 @@ pub(in crate::decide) fn sync(
     not_for_sale: Option<&str>,
     moment: Moment,
 ) -> Result<Decision, Rejection> {
-    let is_news = snapshot.is_news_to(order.mirror.as_deref());
+    let is_news = snapshot.is_news_to(order.channel_state.as_deref());
     let mut draft = Draft::of(order, moment);
     if is_news {
-        draft.add(take_picture(order, snapshot, not_for_sale, moment));
-        if let (None, Stage::Confirmed, Some(why)) = (&order.mirror, snapshot.picture.stage, not_for_sale) {
-            draft.flag(AttentionKind::Contradiction, accepted_off_sale(why));
+        draft.add(take_over(order, snapshot, not_for_sale, moment));
+        if let (None, Stage::Confirmed, Some(why)) = (&order.channel_state, snapshot.standing.stage, not_for_sale) {
+            draft.flag(AttentionKind::Contradiction, confirmed_off_sale(why));
         }
         if pays_otherwise(order, snapshot) {
             draft.flag(
@@ -34,18 +34,18 @@ pub(in crate::decide) fn sync(
             );
         }
     }
-    if snapshot.can_read_back && snapshot.is_contested_by(order.mirror.as_deref()) {
+    if snapshot.can_read_back && snapshot.is_contested_by(order.channel_state.as_deref()) {
         let about = order.channel_order_id.clone();
         let question = Effect::ReadBack { channel: order.channel.clone(), about };
-        draft.add(Decision::nothing().event(Event::PictureContested).effect(question));
+        draft.add(Decision::nothing().event(Event::SnapshotContested).effect(question));
     }
     payments::merge(&mut draft, snapshot, is_news);
     if is_news {
         open_booking(&mut draft, snapshot, moment);
         units_changed(&mut draft, order);
-        reach(&mut draft, snapshot.picture.stage, snapshot.since, snapshot.called_off.as_ref(), moment);
+        reach(&mut draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref(), moment);
         end_proposal(&mut draft);
-        payments::settle_up(&mut draft, snapshot.called_off.as_ref(), moment.now);
+        payments::settle_up(&mut draft, snapshot.cancelled.as_ref(), moment.now);
         hand_over(&mut draft, order);
         for doubt in &snapshot.doubts {
             draft.flag(AttentionKind::Contradiction, doubt.clone());
@@ -67,42 +67,42 @@ pub(in crate::decide) fn sync(
 
 /// A request to cancel names where it came from; the same picture when it is read back does not (`protocols/korea.md` 9.1).
 fn tells_of_confirmation(order: &Order, snapshot: &Snapshot) -> bool {
-    let Some(known) = order.mirror.as_deref().map(|mirror| &mirror.picture) else { return false };
-    snapshot.picture.revision > 0
+    let Some(known) = order.channel_state.as_deref().map(|channel_state| &channel_state.standing) else { return false };
+    snapshot.standing.revision > 0
         && known.stage == Stage::CancelRequested { confirmed: false }
-        && snapshot.picture.stage == Stage::CancelRequested { confirmed: true }
+        && snapshot.standing.stage == Stage::CancelRequested { confirmed: true }
 }
 
 /// TS-06: money that came in one way does not become money of another.
 fn pays_otherwise(before: &Order, snapshot: &Snapshot) -> bool {
-    let known = before.mirror.as_deref().and_then(|m| m.picture.pays_by.as_ref());
-    let told = snapshot.picture.pays_by.as_ref();
-    let is_known = before.mirror.is_some();
+    let known = before.channel_state.as_deref().and_then(|m| m.standing.pays_by.as_ref());
+    let told = snapshot.standing.pays_by.as_ref();
+    let is_known = before.channel_state.is_some();
     // Who collects is a part of it: the marketplace, or the agency.
     let collects_otherwise = before.money.mode != snapshot.sale.payment_mode;
     let otherwise = collects_otherwise || (known.is_some() && told.is_some() && known != told);
     is_known && before.money.received() > 0 && otherwise
 }
 
-fn take_picture(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, moment: Moment) -> Decision {
-    let known = order.mirror.as_deref();
-    let mut picture = snapshot.picture.clone();
-    if snapshot.asked && picture.revision == 0 {
+fn take_over(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, moment: Moment) -> Decision {
+    let known = order.channel_state.as_deref();
+    let mut standing = snapshot.standing.clone();
+    if snapshot.asked && standing.revision == 0 {
         // An answer that counts nothing is how things stand now.
-        picture.at = moment.now;
-        picture.revision = known.map_or(0, |m| m.picture.revision);
+        standing.at = moment.now;
+        standing.revision = known.map_or(0, |m| m.standing.revision);
     }
-    if let (true, Some(known)) = (snapshot.asked, known.map(|m| &m.picture)) {
-        if picture.stage.is_same(known.stage) {
-            picture.stage = known.stage;
+    if let (true, Some(known)) = (snapshot.asked, known.map(|m| &m.standing)) {
+        if standing.stage.is_same(known.stage) {
+            standing.stage = known.stage;
         }
         // A payment that a look leaves out has still been told.
-        let is_told = |p: &&Payment| picture.payments.iter().any(|told| told.id == p.id);
+        let is_told = |p: &&Payment| standing.payments.iter().any(|told| told.id == p.id);
         let left_out: Vec<Payment> = known.payments.iter().filter(|p| !is_told(p)).cloned().collect();
-        picture.payments.extend(left_out);
+        standing.payments.extend(left_out);
     }
-    let mirror = Mirror {
-        picture,
+    let channel_state = ChannelState {
+        standing,
         not_for_sale: known.map_or_else(|| not_for_sale.map(str::to_owned), |m| m.not_for_sale.clone()),
         proposal: known.and_then(|m| m.proposal.clone()),
         links: known.map(|m| m.links.clone()).unwrap_or_default(),
@@ -111,9 +111,9 @@ fn take_picture(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, 
         refused: known.and_then(|m| m.refused.clone()),
         unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
     };
-    let held = mirror.partner_number().map(str::to_owned);
-    let decision = Decision::nothing().event(Event::PictureTaken {
-        mirror: Box::new(mirror),
+    let held = channel_state.partner_number().map(str::to_owned);
+    let decision = Decision::nothing().event(Event::SnapshotTaken {
+        channel_state: Box::new(channel_state),
         sale: Box::new(snapshot.sale.clone()),
         dates: (snapshot.visit_date, snapshot.valid_until),
     });
@@ -131,7 +131,7 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot, moment: Moment) {
     if order.booking.is_some() {
         return;
     }
-    let booking = booking::Wish {
+    let booking = booking::Terms {
         channel_booking_id: &order.channel_order_id,
         dates: (snapshot.visit_date, snapshot.valid_until),
         visitors: Vec::new(),
@@ -150,9 +150,14 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot, moment: Moment) {
 
 /// Units of a live booking that were called off or added since the picture before; and a visit that was moved.
 fn units_changed(draft: &mut Draft, before: &Order) {
-    let (Some(old), Some(booking)) = (before.mirror.as_deref(), before.active_booking()) else { return };
+    let (Some(old), Some(booking)) = (before.channel_state.as_deref(), before.active_booking()) else { return };
     let product = &before.rules.booking;
-    let gone = draft.order.mirror.as_deref().map_or(0, Mirror::cancelled_units).saturating_sub(old.cancelled_units());
+    let gone = draft
+        .order
+        .channel_state
+        .as_deref()
+        .map_or(0, ChannelState::cancelled_units)
+        .saturating_sub(old.cancelled_units());
     let mut part = Decision::nothing();
     let moved_to = draft.order.booking.as_ref().and_then(|b| b.visit_date);
     if moved_to != booking.visit_date {
@@ -201,19 +206,19 @@ fn units_changed(draft: &mut Draft, before: &Order) {
 
 /// A partner's system hears of an order once, and again when what it was told has changed.
 fn hand_over(draft: &mut Draft, before: &Order) {
-    let Some(now) = draft.order.mirror.as_deref().filter(|m| m.picture.hand_over) else { return };
+    let Some(now) = draft.order.channel_state.as_deref().filter(|m| m.standing.hand_over) else { return };
     if draft.order.state == OrderState::Cancelled {
         return;
     }
-    let told = before.mirror.as_deref().is_some_and(|old| {
-        old.picture.hand_over
-            && old.picture.extra == now.picture.extra
+    let told = before.channel_state.as_deref().is_some_and(|old| {
+        old.standing.hand_over
+            && old.standing.extra == now.standing.extra
             && before.buyer == draft.order.buyer
             && before.money.gross == draft.order.money.gross
             && before.money.due == draft.order.money.due
             && before.booking.as_ref().map(|b| b.visit_date) == draft.order.booking.as_ref().map(|b| b.visit_date)
     });
     if !told {
-        draft.decision.effects.push(Effect::TellChannel { report: Report::HandOver, not_before: None });
+        draft.decision.effects.push(Effect::TellChannel { notification: Notification::HandOver, not_before: None });
     }
 }

@@ -1,7 +1,7 @@
 //! The ordering hazards of `protocols/douyin.md` 20, as far as they are decided in the core. H5 is a tombstone, H12 a key and H13 an
 //! answer: for these the core says only what becomes of a command whose order is not known.
 
-use ticketbridge_core::message::{RefundScope, ReportOutcome, TicketFacts, TicketOp, WhenUnknown};
+use ticketbridge_core::message::{NotificationOutcome, RefundScope, TicketFacts, TicketOp, WhenUnknown};
 use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{
     AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
@@ -20,9 +20,9 @@ fn h1_a_demand_before_the_order_is_remembered() {
 fn h1_a_demand_before_the_tickets_is_answered_by_a_call() {
     let mut story = Story::booked(VOUCHER);
     story.demanded();
-    assert!(!story.reports("tickets_issued"));
+    assert!(!story.notifications("tickets_issued"));
     story.facts(issued("T-1"));
-    assert!(story.reports("tickets_issued"));
+    assert!(story.notifications("tickets_issued"));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn h6_codes_that_crossed_the_request_are_sent_again_with_its_rejection() {
     let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
     story.demanded().later(Millis::minutes(10)).facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
     assert_eq!(story.refund(), RefundState::UnderReview);
-    story.reported(ReportOutcome::Acknowledged);
+    story.reported(NotificationOutcome::Acknowledged);
     assert_eq!(story.refund(), RefundState::Rejected);
     assert!(story.case().reissue);
     assert_eq!(story.booking().ticketing.handover, Handover::Reissued);
@@ -108,7 +108,7 @@ fn h8_a_visit_under_review_is_recorded_once_the_refund_is_rejected() {
     let entered = story.now;
     story.later(Millis::hours(1)).rejected();
     assert_eq!(story.booking().used_at, Some(entered), "with its real time");
-    assert!(story.reports("redeemed"));
+    assert!(story.notifications("redeemed"));
     assert_eq!(story.order().attention(), None);
 }
 
@@ -129,7 +129,7 @@ fn h9_a_ticket_used_before_it_was_void_ends_the_refund() {
     story.facts(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
     assert_eq!(story.refund(), RefundState::Rejected);
     assert_eq!(story.booking().state, BookingState::Used);
-    assert!(story.reports("refund_rejected") && story.reports("redeemed"));
+    assert!(story.notifications("refund_rejected") && story.notifications("redeemed"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use ticketbridge_core::invariants::violations;
-use ticketbridge_core::message::{DeadlineKind, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
+use ticketbridge_core::message::{DeadlineKind, NotificationOutcome, RedeemedBy, RefundScope, TicketFacts};
 use ticketbridge_core::order::{CancelReason, RefundKind, RefundSource};
 use ticketbridge_core::product::{Confirmation, OverduePolicy};
 use ticketbridge_core::{Actor, Command, Effect, Millis};
@@ -22,15 +22,15 @@ enum Step {
     Redeem(usize, bool),
     NoShow,
     Confirm,
-    Decline,
+    RejectBooking,
     Apply(&'static str, &'static str, RefundSource, RefundKind),
     Approve(bool),
-    Reject,
+    RejectRefund,
     Withdraw(&'static str),
     Refund(&'static str, &'static str, RefundScope),
     Cancel(&'static str),
     CancelOrder,
-    Report(usize, ReportOutcome),
+    Notification(usize, NotificationOutcome),
     Deadline(DeadlineKind, bool),
 }
 
@@ -54,11 +54,11 @@ fn facts() -> impl Strategy<Value = TicketFacts> {
         1 => Just(TicketFacts::GivenUp { why: "timeout".to_owned() }),
     ]
 }
-fn outcome() -> impl Strategy<Value = ReportOutcome> {
+fn outcome() -> impl Strategy<Value = NotificationOutcome> {
     prop_oneof![
-        3 => Just(ReportOutcome::Acknowledged),
-        1 => Just(ReportOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
-        1 => Just(ReportOutcome::GivenUp { why: "timeout".to_owned() }),
+        3 => Just(NotificationOutcome::Acknowledged),
+        1 => Just(NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
+        1 => Just(NotificationOutcome::GivenUp { why: "timeout".to_owned() }),
     ]
 }
 fn source() -> impl Strategy<Value = RefundSource> {
@@ -84,15 +84,15 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..2usize, any::<bool>()).prop_map(|(n, by_gate)| Step::Redeem(n, by_gate)),
         1 => Just(Step::NoShow),
         1 => Just(Step::Confirm),
-        1 => Just(Step::Decline),
+        1 => Just(Step::RejectBooking),
         3 => (number(), target(), source(), kind).prop_map(|(n, t, s, k)| Step::Apply(n, t, s, k)),
         2 => any::<bool>().prop_map(Step::Approve),
-        2 => Just(Step::Reject),
+        2 => Just(Step::RejectRefund),
         1 => number().prop_map(Step::Withdraw),
         1 => (number(), target(), scope).prop_map(|(n, t, s)| Step::Refund(n, t, s)),
         1 => target().prop_map(Step::Cancel),
         1 => Just(Step::CancelOrder),
-        2 => (0..8usize, outcome()).prop_map(|(n, o)| Step::Report(n, o)),
+        2 => (0..8usize, outcome()).prop_map(|(n, o)| Step::Notification(n, o)),
         2 => (0..DeadlineKind::ALL.len(), any::<bool>()).prop_map(|(n, passed)| Step::Deadline(DeadlineKind::ALL[n], passed)),
     ]
 }
@@ -112,7 +112,7 @@ fn terms() -> impl Strategy<Value = Terms> {
 /// What was decided to be told and to be awaited so far.
 #[derive(Default)]
 struct Outside {
-    reports: Vec<ticketbridge_core::Report>,
+    notifications: Vec<ticketbridge_core::Notification>,
     deadlines: Vec<(DeadlineKind, ticketbridge_core::UnixMillis)>,
 }
 
@@ -120,7 +120,7 @@ impl Outside {
     fn see(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::TellChannel { report, .. } => self.reports.push(report.clone()),
+                Effect::TellChannel { notification, .. } => self.notifications.push(notification.clone()),
                 Effect::ArmDeadline { kind, due_at, .. } => self.deadlines.push((*kind, *due_at)),
                 _ => {}
             }
@@ -151,7 +151,7 @@ fn command(story: &Story, outside: &Outside, step: &Step) -> Option<(Actor, Comm
         }
         Step::NoShow => (ops(), Command::MarkNoShow { at: story.now }),
         Step::Confirm => (ops(), Command::ConfirmBooking),
-        Step::Decline => (ops(), Command::DeclineBooking { reason: "full".to_owned() }),
+        Step::RejectBooking => (ops(), Command::RejectBooking { reason: "full".to_owned() }),
         Step::Apply(number, target, source, kind) => {
             let mut asked = application(number, target, *source, story.now);
             asked.kind = *kind;
@@ -161,20 +161,20 @@ fn command(story: &Story, outside: &Outside, step: &Step) -> Option<(Actor, Comm
             let without_backend = *without_backend;
             (ops(), Command::ApproveRefund { case: case()?, fee: None, without_backend, reason: None })
         }
-        Step::Reject => (ops(), Command::RejectRefund { case: case()?, reason: "no".to_owned() }),
+        Step::RejectRefund => (ops(), Command::RejectRefund { case: case()?, reason: "no".to_owned() }),
         Step::Withdraw(number) => (channel(), Command::WithdrawRefund { channel_ref: (*number).to_owned() }),
         Step::Refund(number, target, scope) => {
             (channel(), Command::RecordRefund(refund(number, target, *scope, story.now)))
         }
         Step::Cancel(target) => {
-            let mut called_off = cancellation(target, story.now);
-            called_off.reason = CancelReason::ByChannel;
-            (channel(), Command::RecordCancellation(called_off))
+            let mut cancelled = cancellation(target, story.now);
+            cancelled.reason = CancelReason::ByChannel;
+            (channel(), Command::RecordCancellation(cancelled))
         }
         Step::CancelOrder => (ops(), Command::CancelOrder { reason: "storm".to_owned() }),
-        Step::Report(n, outcome) => {
-            let report = outside.reports.get(n % outside.reports.len().max(1))?.clone();
-            (channel(), Command::RecordReport { report, outcome: outcome.clone() })
+        Step::Notification(n, outcome) => {
+            let notification = outside.notifications.get(n % outside.notifications.len().max(1))?.clone();
+            (channel(), Command::RecordNotification { notification, outcome: outcome.clone() })
         }
         Step::Deadline(kind, passed) => {
             let (kind, due_at) = *outside.deadlines.iter().rev().find(|(armed, _)| armed == kind)?;
@@ -218,7 +218,7 @@ fn is_repeatable(command: &Command) -> bool {
             | TicketFacts::GivenUp { .. } => false,
         },
         Command::ConfirmBooking
-        | Command::DeclineBooking { .. }
+        | Command::RejectBooking { .. }
         | Command::SupplyGuests { .. }
         | Command::SupplyTickets { .. }
         | Command::MarkNoShow { .. }
@@ -235,7 +235,7 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::RecordPaymentLink { .. }
         | Command::RecordReveal { .. }
         | Command::EraseGuests { .. }
-        | Command::RecordReport { .. }
+        | Command::RecordNotification { .. }
         | Command::WarnDeadline { .. }
         | Command::PassDeadline { .. } => false,
     }

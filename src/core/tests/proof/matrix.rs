@@ -12,14 +12,14 @@ mod whole;
 use std::fmt::Write as _;
 
 use ticketbridge_core::message::{
-    DeadlineKind, RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts,
+    DeadlineKind, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
 };
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use ticketbridge_core::order::{
     CancelReason, Handover, Order, RefundIntent, RefundKind, RefundSource, RefundState, TicketingState,
 };
 use ticketbridge_core::product::{Confirmation, OverduePolicy};
-use ticketbridge_core::{Actor, Command, Effect, Event, Millis, Report};
+use ticketbridge_core::{Actor, Command, Effect, Event, Millis, Notification};
 
 use crate::support::*;
 
@@ -32,7 +32,7 @@ fn standing(order: &Order) -> String {
     if let Some(booking) = &order.booking {
         let t = &booking.ticketing;
         let _ = write!(line, ", booking {:?}, tickets {:?}", booking.state, t.state);
-        if t.by_hand {
+        if t.manual {
             line.push_str(" by hand");
         }
         if t.overdue {
@@ -66,7 +66,7 @@ fn effect_name(effect: &Effect) -> String {
         Effect::CallBackend { op, not_before, .. } => {
             format!("back-end: {}{}", op.name(), if not_before.is_some() { " later" } else { "" })
         }
-        Effect::TellChannel { report, .. } => format!("channel: {}", report.name()),
+        Effect::TellChannel { notification, .. } => format!("channel: {}", notification.name()),
         Effect::DecryptGuests => "channel: decrypt".to_owned(),
         Effect::ReadBack { .. } => "channel: read back".to_owned(),
         Effect::TellStock { .. } => "channel: stock".to_owned(),
@@ -116,7 +116,7 @@ fn life(terms: Terms) -> Vec<State> {
         ("booking waits, tickets demanded", with(Story::booked(manual), |s| s.demanded())),
         (
             "booking declined",
-            with(Story::booked(manual), |s| s.tell(&ops(), &Command::DeclineBooking { reason: "full".to_owned() })),
+            with(Story::booked(manual), |s| s.tell(&ops(), &Command::RejectBooking { reason: "full".to_owned() })),
         ),
         ("booked, tickets queued", Story::booked(terms)),
         ("booked, tickets demanded, answered \"not yet\"", with(Story::booked(terms), |s| s.deferred())),
@@ -196,7 +196,7 @@ fn tickets() -> Vec<State> {
             "refused by the channel",
             with(booked(), |s| {
                 s.demanded().facts(issued("T-1"));
-                s.reported(ReportOutcome::Refused { code: "7".to_owned(), why: "late".to_owned() })
+                s.reported(NotificationOutcome::Refused { code: "7".to_owned(), why: "late".to_owned() })
             }),
         ),
         (
@@ -316,7 +316,7 @@ fn sayings(story: &Story) -> Vec<Saying> {
     add("request_booking again", channel(), booking(&target));
     add("request_booking anew", channel(), booking("R999"));
     add("confirm_booking", ops(), Command::ConfirmBooking);
-    add("decline_booking", ops(), Command::DeclineBooking { reason: "full".to_owned() });
+    add("decline_booking", ops(), Command::RejectBooking { reason: "full".to_owned() });
     add(
         "supply_guests",
         channel(),
@@ -397,13 +397,17 @@ fn sayings(story: &Story) -> Vec<Saying> {
     add("erase_guests", ops(), Command::EraseGuests { reason: "age".to_owned() });
     add("record_reveal", ops(), Command::RecordReveal { reason: "call".to_owned() });
     if let Some(b) = &order.booking {
-        let report = || Report::TicketsIssued { booking: b.id.clone() };
+        let notification = || Notification::TicketsIssued { booking: b.id.clone() };
         for (name, outcome) in [
-            ("acknowledged", ReportOutcome::Acknowledged),
-            ("refused", ReportOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
-            ("given up", ReportOutcome::GivenUp { why: "timeout".to_owned() }),
+            ("acknowledged", NotificationOutcome::Acknowledged),
+            ("refused", NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
+            ("given up", NotificationOutcome::GivenUp { why: "timeout".to_owned() }),
         ] {
-            add(&format!("report of tickets {name}"), channel(), Command::RecordReport { report: report(), outcome });
+            add(
+                &format!("report of tickets {name}"),
+                channel(),
+                Command::RecordNotification { notification: notification(), outcome },
+            );
         }
     }
     for kind in DeadlineKind::ALL {

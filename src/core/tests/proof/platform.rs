@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use ticketbridge_core::message::{CalledOff, Counts, LinkNews, PlaceOrder, ProductRef, ReturnNews, Sale, Snapshot};
-use ticketbridge_core::order::channel_state::{Line, LinkState, Payment, Picture, Stage};
+use ticketbridge_core::message::{Cancelled, Counts, LinkNews, PlaceOrder, ProductRef, ReturnNews, Sale, Snapshot};
+use ticketbridge_core::order::channel_state::{Line, LinkState, Payment, Stage, Standing};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
@@ -121,7 +121,7 @@ pub(crate) struct Platform {
     pub(crate) units: Vec<Units>,
     pub(crate) payments: Vec<Paid>,
     pub(crate) links: Vec<(String, LinkState)>,
-    pub(crate) off: Option<CalledOff>,
+    pub(crate) off: Option<Cancelled>,
     pub(crate) due: i64,
     pub(crate) visit: Date,
     pub(crate) phone: &'static str,
@@ -188,7 +188,7 @@ impl Platform {
     pub(crate) fn call_off(&mut self, stage: Stage, reason: CancelReason, fee: i64, backs: EntryStatus) {
         let received = self.received();
         let fee = fee.min(received);
-        self.off = Some(CalledOff { reason, ex_officio: false, fee, returns: Some(received - fee), words: None });
+        self.off = Some(Cancelled { reason, ex_officio: false, fee, returns: Some(received - fee), words: None });
         let mut kept = fee;
         let numbers = self.backs_so_far();
         for (index, payment) in self.payments.iter_mut().enumerate() {
@@ -205,7 +205,7 @@ impl Platform {
     pub(crate) fn call_off_untold(&mut self, reason: CancelReason, fee: i64) {
         let fee = fee.min(self.received());
         let returns = Some(self.received() - fee);
-        self.off = Some(CalledOff { reason, ex_officio: false, fee, returns, words: None });
+        self.off = Some(Cancelled { reason, ex_officio: false, fee, returns, words: None });
         self.reach(Stage::Cancelled);
     }
     /// Units of a line are called off.
@@ -322,12 +322,12 @@ impl Platform {
         let packages = self.terms.style == Style::Packages;
         Snapshot {
             sale: self.sale(),
-            picture: Picture {
+            standing: Standing {
                 revision: self.revision,
                 at: self.at,
                 stage: self.stage,
                 needs_decision: self.terms.asks_us,
-                accept_needs: if packages && !self.terms.read_only { DEPOSIT } else { 0 },
+                confirm_needs: if packages && !self.terms.read_only { DEPOSIT } else { 0 },
                 read_only: self.terms.read_only,
                 lines: self.lines(),
                 // The newest first.
@@ -341,7 +341,7 @@ impl Platform {
             visit_date: Some(self.visit),
             valid_until: Some(self.visit),
             since: self.at,
-            called_off: self.off.clone(),
+            cancelled: self.off.clone(),
             entries: self.entries(),
             return_news: Vec::new(),
             link: None,

@@ -1,6 +1,6 @@
 //! The refund matrix of `product.md`, one test for each row.
 
-use ticketbridge_core::message::{RefundScope, ReportOutcome, TicketFacts, TicketOp};
+use ticketbridge_core::message::{NotificationOutcome, RefundScope, TicketFacts, TicketOp};
 use ticketbridge_core::order::{
     AttentionKind, BookingState, CancelReason, Handover, OrderState, RefundIntent, RefundSource, RefundState,
     TicketingState,
@@ -26,7 +26,7 @@ fn not_booked_and_the_channel_asks() {
     let mut story = Story::paid(VOUCHER);
     story.applied("S1", RefundSource::Guest);
     assert_eq!(story.refund(), RefundState::Approved);
-    assert!(story.reports("refund_approved"));
+    assert!(story.notifications("refund_approved"));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn late_tickets_by_policy_are_reissued_as_soon_as_they_exist() {
     assert_eq!(story.refund(), RefundState::UnderReview);
     story.facts(issued("T-1"));
     assert_eq!(story.refund(), RefundState::Rejected);
-    assert!(story.case().reissue && story.reports("refund_rejected"));
+    assert!(story.case().reissue && story.notifications("refund_rejected"));
 }
 
 #[test]
@@ -72,10 +72,10 @@ fn late_tickets_by_policy_are_refunded_when_they_cannot_exist_any_more() {
 fn late_tickets_by_policy_are_cancelled_and_refunded() {
     let mut story = Story::overdue(Terms { overdue: OverduePolicy::Approve, ..VOUCHER });
     story.applied("S1", RefundSource::TicketsLate);
-    assert!(story.calls(TicketOp::Cancel) && !story.reports("refund_approved"));
+    assert!(story.calls(TicketOp::Cancel) && !story.notifications("refund_approved"));
     story.facts(TicketFacts::Cancelled);
     assert_eq!(story.refund(), RefundState::Approved);
-    assert!(story.reports("refund_approved"));
+    assert!(story.notifications("refund_approved"));
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn ticketed_and_inside_the_rule_policy_approves_once_the_tickets_are_void() {
         let mut story = Story::ticketed(Terms { cancellation, ..VOUCHER });
         story.applied("S1", RefundSource::Guest);
         assert_eq!(story.tickets(), TicketingState::Cancelling);
-        assert!(!story.reports("refund_approved"), "not before the back-end has confirmed");
+        assert!(!story.notifications("refund_approved"), "not before the back-end has confirmed");
         story.facts(TicketFacts::Cancelled);
-        assert!(story.reports("refund_approved"));
+        assert!(story.notifications("refund_approved"));
         assert_eq!(story.booking().state, BookingState::Cancelled);
     }
 }
@@ -151,10 +151,10 @@ fn only_ops_may_approve_without_the_back_end() {
     story.applied("S1", RefundSource::Guest).approved();
     story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
     assert!(story.flagged(AttentionKind::CancelRefused));
-    assert!(!story.reports("refund_approved"));
+    assert!(!story.notifications("refund_approved"));
     let case = story.case_id();
     story.tell(&ops(), &Command::ApproveRefund { case, fee: None, without_backend: true, reason: None });
-    assert!(story.reports("refund_approved"));
+    assert!(story.notifications("refund_approved"));
     assert!(story.calls(TicketOp::Cancel), "and the back-end is asked all the same");
 }
 
@@ -164,7 +164,7 @@ fn a_ticket_that_comes_after_the_refund_is_made_void_and_never_shown() {
     story.demanded().facts(TicketFacts::Unknown { why: "timeout".to_owned() });
     let told = refund("F1", FIRST, RefundScope::Order, story.now);
     story.tell(&channel(), &Command::RecordRefund(told)).facts(TicketFacts::Cancelled).facts(issued("T-1"));
-    assert!(story.calls(TicketOp::Cancel) && !story.reports("tickets_issued"));
+    assert!(story.calls(TicketOp::Cancel) && !story.notifications("tickets_issued"));
     assert!(story.booking().ticketing.tickets.is_empty());
     assert_eq!(story.order().state, OrderState::Cancelled);
 }
@@ -187,6 +187,6 @@ fn a_callback_under_way_decides_a_request_for_late_tickets() {
     let mut story = Story::booked(BY_PEOPLE);
     story.demanded().facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
     assert_eq!(story.case().intent, RefundIntent::Undecided, "it waits for our call");
-    story.reported(ReportOutcome::Refused { code: "7".to_owned(), why: "late".to_owned() });
+    story.reported(NotificationOutcome::Refused { code: "7".to_owned(), why: "late".to_owned() });
     assert_eq!(story.case().intent, RefundIntent::WaitsForPerson, "no longer held up");
 }

@@ -1,13 +1,13 @@
 //! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
 
-use ticketbridge_core::message::{ApplyRefund, DeadlineKind, RefundScope, ReportOutcome, TicketFacts, TicketOp};
+use ticketbridge_core::message::{ApplyRefund, DeadlineKind, NotificationOutcome, RefundScope, TicketFacts, TicketOp};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState};
 use ticketbridge_core::order::{
     AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
 };
 use ticketbridge_core::product::OverduePolicy;
-use ticketbridge_core::still_needed::is_wanted;
-use ticketbridge_core::{Actor, Command, Effect, Millis, Report, UnixMillis, Why};
+use ticketbridge_core::still_needed::is_still_needed;
+use ticketbridge_core::{Actor, Command, Effect, Millis, Notification, UnixMillis, Why};
 
 use crate::support::*;
 
@@ -16,7 +16,7 @@ fn tickets_demanded_after_the_visit_are_handed_over() {
     let mut story = Story::booked(VOUCHER);
     story.facts(issued("T-1")).at(visit_noon()).guest_entered().demanded();
     assert_eq!(story.booking().state, BookingState::Used);
-    assert!(story.reports("tickets_issued"), "{:?}", story.effects);
+    assert!(story.notifications("tickets_issued"), "{:?}", story.effects);
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn tickets_demanded_before_acceptance_are_handed_over_with_it() {
     use ticketbridge_core::product::Confirmation;
     let mut story = Story::booked(Terms { tickets: false, confirm: Confirmation::Manual, ..VOUCHER });
     story.demanded().tell(&ops(), &Command::ConfirmBooking);
-    assert!(story.reports("tickets_issued"), "{:?}", story.effects);
+    assert!(story.notifications("tickets_issued"), "{:?}", story.effects);
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_refund_of_a_used_order_is_refused_and_nothing_breaks() {
     story.at(visit_noon()).guest_entered().applied("S1", RefundSource::Guest);
     assert_eq!(story.refund(), RefundState::Rejected);
     assert_eq!(story.case().reason.as_deref(), Some("already redeemed"));
-    assert!(story.reports("refund_rejected"));
+    assert!(story.notifications("refund_rejected"));
 }
 
 #[test]
@@ -136,7 +136,8 @@ fn tickets_held_back_and_kept_by_the_back_end_go_out_when_the_refund_is_withdraw
     assert_eq!(story.tickets(), TicketingState::Issued);
     assert!(story.booking().ticketing.handover.is_owed());
     assert!(story.effects.iter().any(|e| {
-        matches!(e, Effect::TellChannel { report: Report::TicketsIssued { .. }, .. }) && is_wanted(story.order(), e)
+        matches!(e, Effect::TellChannel { notification: Notification::TicketsIssued { .. }, .. })
+            && is_still_needed(story.order(), e)
     }));
 }
 
@@ -157,7 +158,7 @@ fn a_refused_cancellation_of_tickets_never_seen_is_followed_by_a_question() {
     assert_eq!(story.tickets(), TicketingState::Unknown);
     assert!(story.calls(TicketOp::Query));
     story.facts(issued("T-1"));
-    assert!(story.reports("tickets_issued"));
+    assert!(story.notifications("tickets_issued"));
 }
 
 #[test]
@@ -358,9 +359,9 @@ fn a_refund_of_a_called_off_booking_waits_until_its_tickets_are_void() {
 
 #[test]
 fn a_question_answered_with_live_tickets_makes_the_back_end_cancel_again() {
-    for called_off in [false, true] {
+    for cancelled in [false, true] {
         let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
-        if called_off {
+        if cancelled {
             story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
         } else {
             story.applied("S1", RefundSource::CustomerService).approved();
@@ -379,7 +380,7 @@ fn the_surplus_beside_tickets_made_by_hand_is_watched_until_it_is_gone() {
     story.facts(TicketFacts::Unknown { why: "timeout".to_owned() });
     story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
     assert!(story.calls(TicketOp::Cancel) && story.calls(TicketOp::Query), "its issue may still be on its way");
-    assert!(story.effects.iter().all(|effect| is_wanted(story.order(), effect)));
+    assert!(story.effects.iter().all(|effect| is_still_needed(story.order(), effect)));
     story.facts(TicketFacts::CancelPending);
     assert!(story.calls(TicketOp::Query));
 }
@@ -402,7 +403,7 @@ fn a_call_with_tickets_that_was_closed_during_a_cancellation_is_made_again_when_
     let mut story = Story::booked(Terms { refund_rule: false, ..VOUCHER });
     story.demanded().facts(issued("T-1")).applied("S1", RefundSource::CustomerService).approved();
     story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
-    assert!(story.reports("tickets_issued"));
+    assert!(story.notifications("tickets_issued"));
 }
 
 #[test]
@@ -411,7 +412,7 @@ fn tickets_kept_after_a_refused_cancellation_are_asked_for_once_more() {
     story.applied("S1", RefundSource::CustomerService).approved();
     story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).rejected();
     assert!(story.calls(TicketOp::Query));
-    assert!(story.effects.iter().all(|effect| is_wanted(story.order(), effect)));
+    assert!(story.effects.iter().all(|effect| is_still_needed(story.order(), effect)));
     story.facts(TicketFacts::Cancelled);
     assert!(story.flagged(AttentionKind::Contradiction), "a lost answer had said so");
 }
@@ -420,19 +421,19 @@ fn tickets_kept_after_a_refused_cancellation_are_asked_for_once_more() {
 fn tickets_that_the_channel_refused_are_flagged_when_its_late_refund_is_withdrawn() {
     let mut story = Story::overdue(VOUCHER);
     story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
-    story.reported(ReportOutcome::GivenUp { why: "too late".to_owned() });
-    assert!(!story.flagged(AttentionKind::ReportRefused), "the tickets go with the decision");
+    story.reported(NotificationOutcome::GivenUp { why: "too late".to_owned() });
+    assert!(!story.flagged(AttentionKind::NotificationRefused), "the tickets go with the decision");
     story.withdrawn();
-    assert!(story.flagged(AttentionKind::ReportRefused));
+    assert!(story.flagged(AttentionKind::NotificationRefused));
 }
 
 #[test]
 fn tickets_that_the_channel_refused_are_flagged_when_they_are_kept_after_a_withdrawal() {
     let mut story = Story::overdue(Terms { refund_rule: false, ..VOUCHER });
     story.facts(issued("T-1")).applied("S1", RefundSource::TicketsLate);
-    story.reported(ReportOutcome::GivenUp { why: "too late".to_owned() }).approved().withdrawn();
+    story.reported(NotificationOutcome::GivenUp { why: "too late".to_owned() }).approved().withdrawn();
     story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false });
-    assert!(story.flagged(AttentionKind::ReportRefused));
+    assert!(story.flagged(AttentionKind::NotificationRefused));
 }
 
 #[test]
@@ -468,7 +469,7 @@ fn tickets_that_replace_void_ones_go_to_the_channel_again() {
     story.applied("S1", RefundSource::CustomerService).approved().withdrawn().facts(TicketFacts::Cancelled);
     story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
     assert_eq!(story.booking().ticketing.handover, Handover::Owed);
-    assert!(story.reports("tickets_issued"));
+    assert!(story.notifications("tickets_issued"));
 }
 
 #[test]
@@ -477,9 +478,9 @@ fn tickets_made_by_hand_under_review_go_out_when_the_refund_is_withdrawn() {
     story.demanded().facts(issued("T-1")).applied("S1", RefundSource::CustomerService).approved();
     story.facts(TicketFacts::CancelRefused { reason: "closed".to_owned(), used: false }).facts(TicketFacts::Cancelled);
     story.tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
-    assert!(!story.reports("tickets_issued"), "held back");
+    assert!(!story.notifications("tickets_issued"), "held back");
     story.withdrawn();
-    assert!(story.reports("tickets_issued"));
+    assert!(story.notifications("tickets_issued"));
 }
 
 #[test]
@@ -495,7 +496,7 @@ fn tickets_reissued_after_a_refused_cancellation_are_asked_for_once_more() {
 fn a_second_request_for_late_tickets_does_not_wait_for_a_call_that_was_never_made() {
     let mut story = Story::overdue(VOUCHER);
     story.applied("S1", RefundSource::TicketsLate).facts(issued("T-1"));
-    assert!(!story.reports("tickets_issued"), "held back");
+    assert!(!story.notifications("tickets_issued"), "held back");
     story.applied("S2", RefundSource::TicketsLate);
     assert!(story.flagged(AttentionKind::RefundWaits));
 }
@@ -519,7 +520,7 @@ fn a_guest_who_enters_while_policy_makes_the_tickets_void_is_not_refunded_withou
     story.at(visit_noon()).guest_entered().facts(TicketFacts::Cancelled);
     assert_eq!(story.refund(), RefundState::UnderReview);
     assert!(story.flagged(AttentionKind::RefundWaits));
-    assert!(!story.reports("refund_approved"));
+    assert!(!story.notifications("refund_approved"));
     story.approved();
     assert_eq!(story.refund(), RefundState::Approved);
     assert!(story.flagged(AttentionKind::RedeemedWhileRefunded));
@@ -531,19 +532,19 @@ fn tickets_made_by_hand_for_a_channel_that_was_given_void_ones_and_never_asked_a
     story.applied("S1", RefundSource::TicketsLate).facts(issued("T-1"));
     assert_eq!(story.booking().ticketing.handover, Handover::Reissued);
     story.facts(TicketFacts::Cancelled).tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") });
-    assert!(story.flagged(AttentionKind::ToDoByHand));
-    assert!(!story.reports("tickets_issued"));
+    assert!(story.flagged(AttentionKind::ManualTask));
+    assert!(!story.notifications("tickets_issued"));
 }
 
 #[test]
 fn a_refund_settled_by_a_booking_that_was_called_off_ends_the_one_in_its_place_too() {
     let mut story = Story::booked(Terms { tickets: false, refund_rule: false, ..VOUCHER });
     let first = story.booking().channel_booking_id.clone();
-    let called_off = |now| Command::RecordCancellation(cancellation(first.as_str(), now));
+    let cancelled = |now| Command::RecordCancellation(cancellation(first.as_str(), now));
     let now = story.now;
-    story.tell(&channel(), &called_off(now)).tell(&channel(), &booking("R-2"));
+    story.tell(&channel(), &cancelled(now)).tell(&channel(), &booking("R-2"));
     let asked = application("S1", first.as_str(), RefundSource::Guest, now);
-    story.tell(&channel(), &Command::ApplyRefund(asked)).tell(&channel(), &called_off(now));
+    story.tell(&channel(), &Command::ApplyRefund(asked)).tell(&channel(), &cancelled(now));
     assert_eq!(story.order().state, OrderState::Cancelled);
     assert_eq!(story.booking().state, BookingState::Cancelled);
     assert_eq!(story.order().money.state(), PaymentState::Refunded);

@@ -1,8 +1,8 @@
 //! An order in the making: what partners and people say, in the words of the glossary.
 
 use ticketbridge_core::message::{
-    ApplyRefund, Counts, DeadlineKind, NewTicket, PlaceOrder, ProductRef, RecordCancellation, RecordRefund, Redeem,
-    RedeemedBy, RefundScope, ReportOutcome, RequestBooking, Sale, TicketFacts, TicketOp,
+    ApplyRefund, Counts, DeadlineKind, NewTicket, NotificationOutcome, PlaceOrder, ProductRef, RecordCancellation,
+    RecordRefund, Redeem, RedeemedBy, RefundScope, RequestBooking, Sale, TicketFacts, TicketOp,
 };
 use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{
@@ -16,8 +16,8 @@ use ticketbridge_core::product::{
     VoucherProduct,
 };
 use ticketbridge_core::{
-    Actor, ActorKind, Answering, BookingId, ChannelId, Command, Date, Effect, Event, ExternalId, Millis, Moment, Order,
-    Outcome, ProductCode, RefundCaseId, Rejection, Report, Seed, TimeZone, UnixMillis, run,
+    Actor, ActorKind, Answering, BookingId, ChannelId, Command, Date, Effect, Event, ExternalId, Millis, Moment,
+    Notification, Order, Outcome, ProductCode, RefundCaseId, Rejection, Seed, TimeZone, UnixMillis, run,
 };
 
 /// What one unit costs, in fen.
@@ -252,7 +252,7 @@ pub(crate) struct Story {
     /// Effects of the last command.
     pub(crate) effects: Vec<Effect>,
     /// All that the channel was ever to be told.
-    pub(crate) said: Vec<Report>,
+    pub(crate) said: Vec<Notification>,
 }
 
 impl Story {
@@ -276,7 +276,7 @@ impl Story {
     pub(crate) fn ticketed(terms: Terms) -> Self {
         let mut story = Self::booked(terms);
         story.demanded().facts(issued("T-1"));
-        story.reported(ReportOutcome::Acknowledged);
+        story.reported(NotificationOutcome::Acknowledged);
         story
     }
     /// The same, where no tickets are needed.
@@ -300,8 +300,8 @@ impl Story {
         self.order.as_ref().expect("the sale has been told")
     }
     /// The last report of this name that the channel was to be told.
-    pub(crate) fn last_said(&self, name: &str) -> Option<&Report> {
-        self.said.iter().rev().find(|report| report.name() == name)
+    pub(crate) fn last_said(&self, name: &str) -> Option<&Notification> {
+        self.said.iter().rev().find(|notification| notification.name() == name)
     }
     pub(crate) fn booking(&self) -> &Booking {
         self.order().booking.as_ref().expect("there is a booking")
@@ -344,7 +344,7 @@ impl Story {
         self.order = Some(order);
         self.events = events.into_iter().map(|record| record.event).collect();
         self.said.extend(effects.iter().filter_map(|effect| match effect {
-            Effect::TellChannel { report, .. } => Some(report.clone()),
+            Effect::TellChannel { notification, .. } => Some(notification.clone()),
             _ => None,
         }));
         self.effects = effects;
@@ -380,9 +380,9 @@ impl Story {
         self.tell(&gate(), &Command::RecordTicketFacts { booking, facts })
     }
     /// How our call with the tickets ended.
-    pub(crate) fn reported(&mut self, outcome: ReportOutcome) -> &mut Self {
-        let report = Report::TicketsIssued { booking: self.booking_id() };
-        self.tell(&channel(), &Command::RecordReport { report, outcome })
+    pub(crate) fn reported(&mut self, outcome: NotificationOutcome) -> &mut Self {
+        let notification = Notification::TicketsIssued { booking: self.booking_id() };
+        self.tell(&channel(), &Command::RecordNotification { notification, outcome })
     }
     pub(crate) fn applied(&mut self, channel_ref: &str, source: RefundSource) -> &mut Self {
         let target = self.order().booking.as_ref().map_or(ExternalId::new(SALE), |b| b.channel_booking_id.clone());
@@ -421,8 +421,10 @@ impl Story {
         self.effects.iter().any(|e| matches!(e, Effect::CallBackend { op: called, .. } if *called == op))
     }
     /// The channel is told `name` as a consequence of the last command.
-    pub(crate) fn reports(&self, name: &str) -> bool {
-        self.effects.iter().any(|e| matches!(e, Effect::TellChannel { report, .. } if report.name() == name))
+    pub(crate) fn notifications(&self, name: &str) -> bool {
+        self.effects
+            .iter()
+            .any(|e| matches!(e, Effect::TellChannel { notification, .. } if notification.name() == name))
     }
     /// A deadline is armed as a consequence of the last command.
     pub(crate) fn arms(&self, kind: DeadlineKind) -> bool {

@@ -2,8 +2,8 @@
 
 use std::ops::{Deref, DerefMut};
 
-use ticketbridge_core::message::{ReportOutcome, Snapshot};
-use ticketbridge_core::{Actor, ActorKind, Command, Report};
+use ticketbridge_core::message::{NotificationOutcome, Snapshot};
+use ticketbridge_core::{Actor, ActorKind, Command, Notification};
 
 use crate::platform::{Platform, Whole, stub, told, told_not_for_sale};
 use crate::support::{Story, ops};
@@ -76,22 +76,22 @@ impl Tale {
         self
     }
     /// Our last call of this name has ended.
-    pub(crate) fn ended(&mut self, name: &str, outcome: ReportOutcome) -> &mut Self {
-        let report = self.said(name);
-        self.story.tell(&platform(), &Command::RecordReport { report, outcome });
+    pub(crate) fn ended(&mut self, name: &str, outcome: NotificationOutcome) -> &mut Self {
+        let notification = self.said(name);
+        self.story.tell(&platform(), &Command::RecordNotification { notification, outcome });
         self
     }
     /// The platform took our last call of this name.
     pub(crate) fn took(&mut self, name: &str) -> &mut Self {
-        self.ended(name, ReportOutcome::Acknowledged)
+        self.ended(name, NotificationOutcome::Acknowledged)
     }
     /// The last report of this name.
-    pub(crate) fn said(&self, name: &str) -> Report {
+    pub(crate) fn said(&self, name: &str) -> Notification {
         self.story.last_said(name).unwrap_or_else(|| panic!("`{name}` was never to be told")).clone()
     }
 }
 
 /// The platform does not take a call of ours, and will not.
-pub(crate) fn no() -> ReportOutcome {
-    ReportOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }
+pub(crate) fn no() -> NotificationOutcome {
+    NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use ticketbridge_core::invariants::violations;
-use ticketbridge_core::message::{DeadlineKind, Redeem, RedeemedBy, ReportOutcome, Snapshot, TicketFacts};
+use ticketbridge_core::message::{DeadlineKind, NotificationOutcome, Redeem, RedeemedBy, Snapshot, TicketFacts};
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus};
 use ticketbridge_core::order::{AttentionKind, CancelReason};
@@ -42,17 +42,17 @@ enum Step {
     Redeem(bool),
     NoShow,
     Confirm,
-    Decline,
+    RejectBooking,
     CallOff(Option<i64>, bool),
     Approve(i64, bool),
-    Reject,
+    RejectRefund,
     Return(Option<i64>),
     SendLink,
     RevokeLink,
     Made,
     Quote(i64),
     Agree(usize),
-    Report(usize, ReportOutcome),
+    Notification(usize, NotificationOutcome),
     Deadline(DeadlineKind),
 }
 
@@ -93,14 +93,14 @@ fn facts() -> impl Strategy<Value = TicketFacts> {
         1 => Just(TicketFacts::GivenUp { why: "timeout".to_owned() }),
     ]
 }
-fn outcome() -> impl Strategy<Value = ReportOutcome> {
+fn outcome() -> impl Strategy<Value = NotificationOutcome> {
     prop_oneof![
-        3 => Just(ReportOutcome::Acknowledged),
-        1 => Just(ReportOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
-        1 => Just(ReportOutcome::GivenUp { why: "timeout".to_owned() }),
-        1 => Just(ReportOutcome::LeftToPerson { what: "do it there".to_owned() }),
-        1 => Just(ReportOutcome::Overtaken),
-        1 => Just(ReportOutcome::Dropped),
+        3 => Just(NotificationOutcome::Acknowledged),
+        1 => Just(NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
+        1 => Just(NotificationOutcome::GivenUp { why: "timeout".to_owned() }),
+        1 => Just(NotificationOutcome::LeftToPerson { what: "do it there".to_owned() }),
+        1 => Just(NotificationOutcome::Overtaken),
+        1 => Just(NotificationOutcome::Dropped),
     ]
 }
 fn step() -> impl Strategy<Value = Step> {
@@ -116,17 +116,17 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<bool>().prop_map(Step::Redeem),
         1 => Just(Step::NoShow),
         2 => Just(Step::Confirm),
-        1 => Just(Step::Decline),
+        1 => Just(Step::RejectBooking),
         2 => (prop_oneof![Just(None), Just(Some(0)), Just(Some(9_000))], any::<bool>()).prop_map(|(f, p)| Step::CallOff(f, p)),
         2 => (prop_oneof![Just(0), Just(5_000)], any::<bool>()).prop_map(|(f, w)| Step::Approve(f, w)),
-        1 => Just(Step::Reject),
+        1 => Just(Step::RejectRefund),
         2 => prop_oneof![Just(None), Just(Some(1_000))].prop_map(Step::Return),
         2 => Just(Step::SendLink),
         1 => Just(Step::RevokeLink),
         2 => Just(Step::Made),
         2 => prop_oneof![Just(0), Just(9_000), Just(NET)].prop_map(Step::Quote),
         1 => (0..9usize).prop_map(Step::Agree),
-        4 => (0..9usize, outcome()).prop_map(|(n, o)| Step::Report(n, o)),
+        4 => (0..9usize, outcome()).prop_map(|(n, o)| Step::Notification(n, o)),
         1 => (0..DeadlineKind::ALL.len()).prop_map(|n| Step::Deadline(DeadlineKind::ALL[n])),
     ]
 }
@@ -176,7 +176,7 @@ fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &S
         }
         Step::NoShow => (ops(), Command::MarkNoShow { at: tale.now }),
         Step::Confirm => (ops(), Command::ConfirmBooking),
-        Step::Decline => (ops(), Command::DeclineBooking { reason: reason() }),
+        Step::RejectBooking => (ops(), Command::RejectBooking { reason: reason() }),
         Step::CallOff(fee, part) => {
             let parts = if *part { vec![("D1".to_owned(), 1)] } else { Vec::new() };
             (ops(), Command::AskCancellation { fee: *fee, reason: reason(), parts })
@@ -185,17 +185,19 @@ fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &S
             let without_backend = *without_backend;
             (ops(), Command::ApproveRefund { case: case()?, fee: Some(*fee), without_backend, reason: None })
         }
-        Step::Reject => (ops(), Command::RejectRefund { case: case()?, reason: reason() }),
+        Step::RejectRefund => (ops(), Command::RejectRefund { case: case()?, reason: reason() }),
         Step::Return(amount) => (ops(), Command::ReturnPayments { amount: *amount, reason: reason() }),
         Step::SendLink => (ops(), Command::SendPaymentLink { amount: None, expires_at: tale.now + Millis::hours(1) }),
         Step::RevokeLink => (ops(), Command::RevokePaymentLink),
         Step::Made => {
-            let link = order.mirror.as_deref()?.links.iter().find(|link| link.id.is_none())?;
+            let link = order.channel_state.as_deref()?.links.iter().find(|link| link.id.is_none())?;
             (platform(), Command::RecordPaymentLink { key: link.key.clone(), id: "L1".to_owned(), url: None })
         }
         Step::Quote(fee) => (platform(), Command::RecordQuote { fee: *fee, refund: Some(NET - fee) }),
-        Step::Agree(n) => (platform(), Command::RecordAgreement { report: said(n)? }),
-        Step::Report(n, outcome) => (platform(), Command::RecordReport { report: said(n)?, outcome: outcome.clone() }),
+        Step::Agree(n) => (platform(), Command::RecordAgreement { notification: said(n)? }),
+        Step::Notification(n, outcome) => {
+            (platform(), Command::RecordNotification { notification: said(n)?, outcome: outcome.clone() })
+        }
         Step::Deadline(kind) => (Actor::timer(), Command::PassDeadline { kind: *kind, due_at: *deadlines.get(kind)? }),
         Step::Wait(_) | Step::Changes(..) | Step::Tell(_) | Step::Answer | Step::Link(_) => return None,
     })
@@ -204,9 +206,9 @@ fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &S
 /// What must hold from one step to the next.
 fn goes_on(before: &Order, after: &Order) -> Result<(), TestCaseError> {
     prop_assert!(violations(after).is_empty());
-    let (was, is) = (before.mirror.as_deref(), after.mirror.as_deref());
+    let (was, is) = (before.channel_state.as_deref(), after.channel_state.as_deref());
     if let (Some(was), Some(is)) = (was, is) {
-        prop_assert!(is.picture.revision >= was.picture.revision || was.picture.revision == 0);
+        prop_assert!(is.standing.revision >= was.standing.revision || was.standing.revision == 0);
         prop_assert!(is.links.iter().filter(|link| link.is_live()).count() <= 1);
     }
     let was_over = before.booking.as_ref().is_some_and(|b| !b.is_active());

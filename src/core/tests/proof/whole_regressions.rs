@@ -1,11 +1,11 @@
 //! Faults that were found by the proofs of orders that their platform tells whole, each by the shortest story that shows it.
 
-use ticketbridge_core::message::{ReportOutcome, TicketFacts};
+use ticketbridge_core::message::{NotificationOutcome, TicketFacts};
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::EntryStatus;
 use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, RefundSource, RefundState};
-use ticketbridge_core::still_needed::is_wanted;
-use ticketbridge_core::{Command, Effect, Millis, Report, Why};
+use ticketbridge_core::still_needed::is_still_needed;
+use ticketbridge_core::{Command, Effect, Millis, Notification, Why};
 
 use crate::platform::*;
 use crate::support::*;
@@ -41,16 +41,18 @@ fn what_was_called_off_since_the_quote_is_not_returned_twice() {
     tale.facts(issued("T-1"));
     let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new() };
     tale.ops(&all).tell(&platform(), &Command::RecordQuote { fee: 0, refund: Some(NET) });
-    let stale = Effect::TellChannel { report: tale.said("cancel_wanted"), not_before: None };
-    assert!(is_wanted(tale.order(), &stale));
+    let stale = Effect::TellChannel { notification: tale.said("cancel_wanted"), not_before: None };
+    assert!(is_still_needed(tale.order(), &stale));
     tale.tells(|p| {
         p.part_off(0, 1);
         p.give_back(0, 27_000, EntryStatus::Pending);
     });
-    assert!(!is_wanted(tale.order(), &stale), "its figures are of another order");
-    assert!(tale.reports("cancel_quote"), "{:?}", tale.effects);
+    assert!(!is_still_needed(tale.order(), &stale), "its figures are of another order");
+    assert!(tale.notifications("cancel_quote"), "{:?}", tale.effects);
     tale.tell(&platform(), &Command::RecordQuote { fee: 0, refund: Some(63_000) });
-    let Report::CancelWanted { fee, refund, .. } = tale.said("cancel_wanted") else { panic!("it is to be called off") };
+    let Notification::Cancellation { fee, refund, .. } = tale.said("cancel_wanted") else {
+        panic!("it is to be called off")
+    };
     assert_eq!((fee, refund), (0, 63_000));
 }
 
@@ -73,8 +75,8 @@ fn a_fee_for_the_rest_is_a_share_of_the_rest() {
 fn a_booking_is_not_declined_while_the_guest_wants_out() {
     let mut tale = Tale::paid(PACKAGE);
     tale.tells(|p| p.reach(Stage::CancelRequested { confirmed: false }));
-    let decline = Command::DeclineBooking { reason: "full".to_owned() };
-    assert_eq!(tale.refused(&ops(), &decline).why, Why::RefundUnderReview);
+    let reject = Command::RejectBooking { reason: "full".to_owned() };
+    assert_eq!(tale.refused(&ops(), &reject).why, Why::RefundUnderReview);
 }
 
 #[test]
@@ -82,10 +84,10 @@ fn a_task_that_a_person_still_has_to_do_there_stays_when_the_platform_moves() {
     let mut tale = Tale::paid(INSTANT);
     let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new() };
     let what = "cancel the booking".to_owned();
-    tale.ops(&all).ended("cancel_quote", ReportOutcome::LeftToPerson { what });
-    assert!(tale.flagged(AttentionKind::ToDoByHand));
+    tale.ops(&all).ended("cancel_quote", NotificationOutcome::LeftToPerson { what });
+    assert!(tale.flagged(AttentionKind::ManualTask));
     tale.tells(|p| p.reach(Stage::Requested)).tells(|p| p.reach(Stage::Confirmed));
-    assert!(tale.flagged(AttentionKind::ToDoByHand), "{:?}", tale.order().attention);
+    assert!(tale.flagged(AttentionKind::ManualTask), "{:?}", tale.order().attention);
 }
 
 /// The notice that cannot be switched off went with the wish to call a part off, and did not come back.
@@ -99,7 +101,7 @@ fn a_booking_that_waits_is_shown_again_once_a_part_of_it_was_called_off() {
         p.part_off(0, 1);
         p.give_back(0, 27_000, EntryStatus::Done);
     });
-    assert_eq!(tale.order().mirror.as_ref().and_then(|m| m.proposal.clone()), None);
+    assert_eq!(tale.order().channel_state.as_ref().and_then(|m| m.proposal.clone()), None);
     assert!(tale.flagged(AttentionKind::WaitsForConfirmation));
 }
 
@@ -153,7 +155,7 @@ fn a_link_that_was_taken_back_does_not_live_again_because_it_was_opened() {
     let send = Command::SendPaymentLink { amount: None, expires_at };
     tale.ops(&send);
     let key = |tale: &Tale| {
-        let links = tale.order().mirror.as_ref().map(|m| m.links.clone()).unwrap_or_default();
+        let links = tale.order().channel_state.as_ref().map(|m| m.links.clone()).unwrap_or_default();
         links.last().map(|link| link.key.clone()).unwrap_or_default()
     };
     let made = |key, id: &str| Command::RecordPaymentLink { key, id: id.to_owned(), url: None };
@@ -165,8 +167,8 @@ fn a_link_that_was_taken_back_does_not_live_again_because_it_was_opened() {
     tale.there.changed();
     let opened = link_news(tale.there.snapshot(), "L1", LinkState::Live);
     tale.hears(opened);
-    let mirror = tale.order().mirror.clone().expect("the order is told whole");
-    assert_eq!(mirror.live_link().and_then(|link| link.id.as_deref()), Some("L2"));
+    let channel_state = tale.order().channel_state.clone().expect("the order is told whole");
+    assert_eq!(channel_state.live_link().and_then(|link| link.id.as_deref()), Some("L2"));
 }
 
 /// What a person had to do at the platform is done once the platform says so.
@@ -176,8 +178,8 @@ fn a_task_of_a_person_there_ends_when_the_platform_says_that_it_is_done() {
     tale.facts(issued("T-1"));
     tale.tells(|p| p.reach(Stage::CancelRequested { confirmed: true }));
     tale.rejected();
-    tale.ended("refund_rejected", ReportOutcome::LeftToPerson { what: "refuse the cancellation".to_owned() });
-    assert!(tale.flagged(AttentionKind::ToDoByHand));
+    tale.ended("refund_rejected", NotificationOutcome::LeftToPerson { what: "refuse the cancellation".to_owned() });
+    assert!(tale.flagged(AttentionKind::ManualTask));
     tale.tells(|p| p.reach(Stage::Confirmed));
-    assert!(!tale.flagged(AttentionKind::ToDoByHand), "{:?}", tale.order().attention);
+    assert!(!tale.flagged(AttentionKind::ManualTask), "{:?}", tale.order().attention);
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ticketbridge_core::order::channel_state::{LinkState, Part, PaymentLink, Proposal};
 use ticketbridge_core::order::money::{LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{Order, RefundState};
-use ticketbridge_core::{Effect, Event, Report, UnixMillis};
+use ticketbridge_core::{Effect, Event, Notification, UnixMillis};
 
 /// Where an order of such a platform stands, in one line.
 pub(super) fn standing(order: &Order) -> String {
@@ -30,32 +30,32 @@ pub(super) fn standing(order: &Order) -> String {
     if let Some(case) = order.refund_case.as_ref().filter(|case| case.state != RefundState::UnderReview) {
         let _ = write!(line, ", refund fee {:?} settled {:?}", case.fee, case.settled_amount);
     }
-    if let Some(mirror) = order.mirror.as_deref() {
-        let _ = write!(line, ", revision {} {:?}", mirror.picture.revision, mirror.picture.stage);
-        if let Some(wanted) = &mirror.proposal {
+    if let Some(channel_state) = order.channel_state.as_deref() {
+        let _ = write!(line, ", revision {} {:?}", channel_state.standing.revision, channel_state.standing.stage);
+        if let Some(wanted) = &channel_state.proposal {
             let _ = write!(line, ", asks to {}", proposal(wanted));
         }
-        for it in &mirror.links {
+        for it in &channel_state.links {
             let _ = write!(line, ", {}", link(it));
         }
-        if mirror.handed_over {
+        if channel_state.handed_over {
             line.push_str(", handed over");
         }
-        if let Some(number) = mirror.partner_number() {
-            let _ = write!(line, ", number {number} of {}", mirror.partner_numbers.len());
+        if let Some(number) = channel_state.partner_number() {
+            let _ = write!(line, ", number {number} of {}", channel_state.partner_numbers.len());
         }
     }
-    for unheard in &order.unheard {
-        let aside = if unheard.is_put_aside { " (put aside)" } else { "" };
-        let _ = write!(line, ", UNHEARD {}{aside}", report(&unheard.report));
+    for undelivered in &order.undelivered {
+        let aside = if undelivered.is_put_aside { " (put aside)" } else { "" };
+        let _ = write!(line, ", UNHEARD {}{aside}", notification(&undelivered.notification));
     }
     line
 }
 
 fn proposal(wanted: &Proposal) -> String {
     match wanted {
-        Proposal::Accept => "accept".to_owned(),
-        Proposal::Decline { reason } => format!("decline ({reason})"),
+        Proposal::Confirm => "accept".to_owned(),
+        Proposal::Reject { reason } => format!("decline ({reason})"),
         Proposal::Cancel { fee, reason, parts } => {
             let parts: Vec<String> = parts.iter().map(part).collect();
             let which = if parts.is_empty() { "all".to_owned() } else { parts.join("+") };
@@ -70,7 +70,7 @@ fn part(part: &Part) -> String {
 
 fn link(link: &PaymentLink) -> String {
     let state = match link.state {
-        LinkState::Wanted => "wanted",
+        LinkState::Requested => "wanted",
         LinkState::Live => "live",
         LinkState::Paid => "paid",
         LinkState::Expired => "expired",
@@ -92,26 +92,30 @@ fn reference(reference: &str) -> String {
 }
 
 /// A report with its figures.
-pub(super) fn report(report: &Report) -> String {
-    let name = report.name();
-    match report {
-        Report::BookingDeclined { reason, .. } | Report::OrderCancelled { reason } => format!("{name} ({reason})"),
-        Report::RefundApproved { fee, .. } => format!("{name} fee {fee}"),
-        Report::RefundRejected { reissue, .. } => format!("{name}{}", if *reissue { " with tickets" } else { "" }),
-        Report::CancelWanted { fee, rate_bp, refund, reason } => {
+pub(super) fn notification(notification: &Notification) -> String {
+    let name = notification.name();
+    match notification {
+        Notification::BookingRejected { reason, .. } | Notification::OrderCancelled { reason } => {
+            format!("{name} ({reason})")
+        }
+        Notification::RefundApproved { fee, .. } => format!("{name} fee {fee}"),
+        Notification::RefundRejected { reissue, .. } => {
+            format!("{name}{}", if *reissue { " with tickets" } else { "" })
+        }
+        Notification::Cancellation { fee, rate_bp, refund, reason } => {
             format!("{name} fee {fee} ({rate_bp} bp) refund {refund} ({reason})")
         }
-        Report::PaymentReturn { payment, amount, left, reason, .. } => {
+        Notification::PaymentReturn { payment, amount, left, reason, .. } => {
             format!("{name} {amount} of {payment} with {left} left ({reason})")
         }
-        Report::LinkRevoked { id } => format!("{name} {id}"),
-        Report::BookingAccepted { .. }
-        | Report::TicketsIssued { .. }
-        | Report::Redeemed { .. }
-        | Report::NoShow { .. }
-        | Report::CancelQuote
-        | Report::PaymentLink { .. }
-        | Report::HandOver => name.to_owned(),
+        Notification::LinkRevoked { id } => format!("{name} {id}"),
+        Notification::BookingConfirmed { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::CancelQuote
+        | Notification::PaymentLink { .. }
+        | Notification::HandOver => name.to_owned(),
     }
 }
 
@@ -122,8 +126,12 @@ pub(super) fn effect(effect: &Effect, now: UnixMillis) -> String {
         Effect::CallBackend { op, not_before, .. } => {
             format!("back-end: {}{}", op.name(), not_before.map(|at| format!(" +{}", after(at))).unwrap_or_default())
         }
-        Effect::TellChannel { report: it, not_before } => {
-            format!("channel: {}{}", report(it), not_before.map(|at| format!(" +{}", after(at))).unwrap_or_default())
+        Effect::TellChannel { notification: it, not_before } => {
+            format!(
+                "channel: {}{}",
+                notification(it),
+                not_before.map(|at| format!(" +{}", after(at))).unwrap_or_default()
+            )
         }
         Effect::ReadBack { about, .. } => format!("channel: read back {about}"),
         Effect::ArmDeadline { kind, due_at, warn_at } => {
@@ -152,7 +160,7 @@ pub(super) fn event(event: &Event) -> String {
         Event::BookingConfirmed { ticketing_due } => {
             format!("{name}{}", if ticketing_due.is_some() { " with a deadline" } else { "" })
         }
-        Event::BookingDeclined { reason } => format!("{name} ({reason})"),
+        Event::BookingRejected { reason } => format!("{name} ({reason})"),
         Event::BookingCancelled { reason, .. } => format!("{name} {reason:?}"),
         Event::OrderCancelled { reason, why } => format!("{name} {reason:?} {}", why.as_deref().unwrap_or("-")),
         Event::RefundApplied { case } => format!("{name} by {:?} up to {}", case.source, case.channel_fee),
@@ -169,13 +177,13 @@ pub(super) fn event(event: &Event) -> String {
         Event::RefundSettled { amount, by_channel, .. } => {
             format!("{name} {amount:?}{}", if *by_channel { " by the channel" } else { "" })
         }
-        Event::ReportAcknowledged { report: it }
-        | Event::ReportRefused { report: it, .. }
-        | Event::ReportLeftToPerson { report: it, .. }
-        | Event::ReportDropped { report: it }
-        | Event::ReportOvertaken { report: it } => format!("{name} {}", report(it)),
+        Event::NotificationAcknowledged { notification: it }
+        | Event::NotificationRefused { notification: it, .. }
+        | Event::NotificationLeftToPerson { notification: it, .. }
+        | Event::NotificationDropped { notification: it }
+        | Event::NotificationOvertaken { notification: it } => format!("{name} {}", notification(it)),
         Event::PartnerNumberChanged { old, new } => format!("{name} {} to {new}", old.as_deref().unwrap_or("-")),
-        Event::TicketsIssued { by_hand, .. } => format!("{name}{}", if *by_hand { " by hand" } else { "" }),
+        Event::TicketsIssued { manual, .. } => format!("{name}{}", if *manual { " by hand" } else { "" }),
         Event::TicketCancelRefused { used, .. } => format!("{name}{}", if *used { " as used" } else { "" }),
         _ => name,
     }

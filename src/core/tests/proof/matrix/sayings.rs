@@ -2,12 +2,12 @@
 //! the back-end, the gate and the clock.
 
 use ticketbridge_core::message::{
-    DeadlineKind, RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts,
+    DeadlineKind, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
 };
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use ticketbridge_core::order::{CancelReason, Order, RefundKind, RefundSource};
-use ticketbridge_core::{Actor, Command, Millis, Report};
+use ticketbridge_core::{Actor, Command, Millis, Notification};
 
 use super::Saying;
 use super::states::{approve, call_off, give_back, made, send_link};
@@ -16,47 +16,47 @@ use crate::support::*;
 use crate::tale::{Tale, platform};
 
 /// Each way in which a call to the channel can end.
-pub(super) fn outcomes() -> [(&'static str, ReportOutcome); 8] {
+pub(super) fn outcomes() -> [(&'static str, NotificationOutcome); 8] {
     let why = || "timeout".to_owned();
     [
-        ("acknowledged", ReportOutcome::Acknowledged),
-        ("refused", ReportOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
-        ("given up", ReportOutcome::GivenUp { why: why() }),
-        ("left to a person", ReportOutcome::LeftToPerson { what: "do it there".to_owned() }),
-        ("overtaken", ReportOutcome::Overtaken),
-        ("dropped", ReportOutcome::Dropped),
-        ("taken", ReportOutcome::Taken),
-        ("repeated", ReportOutcome::Repeated),
+        ("acknowledged", NotificationOutcome::Acknowledged),
+        ("refused", NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }),
+        ("given up", NotificationOutcome::GivenUp { why: why() }),
+        ("left to a person", NotificationOutcome::LeftToPerson { what: "do it there".to_owned() }),
+        ("overtaken", NotificationOutcome::Overtaken),
+        ("dropped", NotificationOutcome::Dropped),
+        ("taken", NotificationOutcome::Taken),
+        ("repeated", NotificationOutcome::Repeated),
     ]
 }
 
 /// Each report: as it was last to be told, or made up where it never was.
-pub(super) fn reports(story: &Story) -> Vec<Report> {
+pub(super) fn notifications(story: &Story) -> Vec<Notification> {
     let order = story.order();
     let booking = || order.booking.as_ref().map_or_else(|| "bkg_none".into(), |b| b.id.clone());
     let case = || order.refund_case.as_ref().map_or_else(|| "rfc_none".into(), |c| c.id.clone());
     let (at, reason) = (story.now, || "storm".to_owned());
     let all = vec![
-        Report::BookingAccepted { booking: booking() },
-        Report::BookingDeclined { booking: booking(), reason: "full".to_owned() },
-        Report::TicketsIssued { booking: booking() },
-        Report::RefundApproved { case: case(), fee: 0 },
-        Report::RefundRejected { case: case(), reason: reason(), reissue: false },
-        Report::Redeemed { booking: booking(), at },
-        Report::NoShow { booking: booking(), at },
-        Report::OrderCancelled { reason: reason() },
-        Report::CancelQuote,
-        Report::CancelWanted { fee: 0, rate_bp: 0, refund: NET, reason: reason() },
-        Report::PaymentReturn {
+        Notification::BookingConfirmed { booking: booking() },
+        Notification::BookingRejected { booking: booking(), reason: "full".to_owned() },
+        Notification::TicketsIssued { booking: booking() },
+        Notification::RefundApproved { case: case(), fee: 0 },
+        Notification::RefundRejected { case: case(), reason: reason(), reissue: false },
+        Notification::Redeemed { booking: booking(), at },
+        Notification::NoShow { booking: booking(), at },
+        Notification::OrderCancelled { reason: reason() },
+        Notification::CancelQuote,
+        Notification::Cancellation { fee: 0, rate_bp: 0, refund: NET, reason: reason() },
+        Notification::PaymentReturn {
             reference: "wanted:pay_1:none".to_owned(),
             payment: "pay_1".to_owned(),
             amount: 1_000,
             left: 2_000,
             reason: reason(),
         },
-        Report::PaymentLink { key: "lnk_none".to_owned() },
-        Report::LinkRevoked { id: "L1".to_owned() },
-        Report::HandOver,
+        Notification::PaymentLink { key: "lnk_none".to_owned() },
+        Notification::LinkRevoked { id: "L1".to_owned() },
+        Notification::HandOver,
     ];
     all.into_iter().map(|made_up| story.last_said(made_up.name()).cloned().unwrap_or(made_up)).collect()
 }
@@ -64,10 +64,10 @@ pub(super) fn reports(story: &Story) -> Vec<Report> {
 /// How calls end, whatever they were.
 pub(super) fn endings_of_calls(story: &Story) -> Vec<Saying> {
     let mut all = Vec::new();
-    for report in reports(story) {
+    for notification in notifications(story) {
         for (word, outcome) in outcomes() {
-            let name = format!("{} {word}", report.name());
-            all.push((name, platform(), Command::RecordReport { report: report.clone(), outcome }));
+            let name = format!("{} {word}", notification.name());
+            all.push((name, platform(), Command::RecordNotification { notification: notification.clone(), outcome }));
         }
     }
     all
@@ -238,8 +238,8 @@ pub(super) fn told_by_platform(tale: &Tale) -> Vec<Saying> {
 /// What answers to our calls bring, beside the end of the call.
 pub(super) fn answered(tale: &Tale) -> Vec<Saying> {
     let mut all: Vec<Saying> = Vec::new();
-    for report in reports(tale) {
-        all.push((format!("agreed: {}", report.name()), platform(), Command::RecordAgreement { report }));
+    for notification in notifications(tale) {
+        all.push((format!("agreed: {}", notification.name()), platform(), Command::RecordAgreement { notification }));
     }
     for (name, fee, refund) in [
         ("nothing kept", 0, None),
@@ -313,7 +313,7 @@ fn people_of_any(tale: &Tale) -> Vec<Saying> {
     let mut all: Vec<Saying> = Vec::new();
     let mut add = |name: &str, command: Command| all.push((name.to_owned(), ops(), command));
     add("confirm_booking", Command::ConfirmBooking);
-    add("decline_booking", Command::DeclineBooking { reason: "full".to_owned() });
+    add("decline_booking", Command::RejectBooking { reason: "full".to_owned() });
     add("supply_tickets", Command::SupplyTickets { tickets: ticket("H-9") });
     add("redeem by person", Command::Redeem(Redeem { booking: None, at: tale.now, by: RedeemedBy::Person }));
     add("mark_no_show", Command::MarkNoShow { at: tale.now });
@@ -436,7 +436,7 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
         person("return_payments", give_back(None)),
         person("send_payment_link", Command::SendPaymentLink { amount: None, expires_at }),
         person("revoke_payment_link", Command::RevokePaymentLink),
-        channel("record_agreement", Command::RecordAgreement { report: Report::CancelQuote }),
+        channel("record_agreement", Command::RecordAgreement { notification: Notification::CancelQuote }),
         channel("record_quote", Command::RecordQuote { fee: 0, refund: None }),
         channel(
             "record_payment_link",

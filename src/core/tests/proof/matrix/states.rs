@@ -1,6 +1,6 @@
 //! Where an order of a platform that tells its orders whole can stand, each place reached by what is really said.
 
-use ticketbridge_core::message::{DeadlineKind, ReportOutcome, TicketFacts};
+use ticketbridge_core::message::{DeadlineKind, NotificationOutcome, TicketFacts};
 use ticketbridge_core::order::CancelReason;
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryStatus, PaymentMode};
@@ -27,8 +27,8 @@ fn sold_out() -> TicketFacts {
 fn kept(used: bool) -> TicketFacts {
     TicketFacts::CancelRefused { reason: "closed".to_owned(), used }
 }
-fn decline() -> Command {
-    Command::DeclineBooking { reason: "full".to_owned() }
+fn reject() -> Command {
+    Command::RejectBooking { reason: "full".to_owned() }
 }
 /// A person calls the order, or parts of it, off.
 pub(super) fn call_off(fee: Option<i64>, parts: &[(&str, u32)]) -> Command {
@@ -45,7 +45,7 @@ pub(super) fn send_link(tale: &Tale, amount: Option<i64>) -> Command {
 }
 /// The platform has made the link that was asked for last.
 pub(super) fn made(tale: &Tale, id: &str) -> Command {
-    let links = tale.order().mirror.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
+    let links = tale.order().channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
     let key = links.last().map_or("none", |link| link.key.as_str()).to_owned();
     Command::RecordPaymentLink { key, id: id.to_owned(), url: Some(format!("https://pay.example/{id}")) }
 }
@@ -94,7 +94,7 @@ pub(super) fn decisions() -> Vec<Place> {
         ("is to be accepted, no tickets needed", with(Tale::paid(bare), |t| done(t.ops(&Command::ConfirmBooking)))),
         ("policy declines what is not for sale", Tale::not_for_sale(auto, "closed")),
         ("policy declines what the back-end refused", with(Tale::paid(auto), |t| done(t.facts(sold_out())))),
-        ("is to be declined", with(Tale::paid(MANAGED), |t| done(t.ops(&decline())))),
+        ("is to be declined", with(Tale::paid(MANAGED), |t| done(t.ops(&reject())))),
         (
             "the platform refused to accept",
             with(accepting(), |t| {
@@ -106,13 +106,13 @@ pub(super) fn decisions() -> Vec<Place> {
             "the platform has no call to decline",
             with(Tale::paid(MANAGED), |t| {
                 let what = "decline the booking".to_owned();
-                t.ops(&decline()).ended("booking_declined", ReportOutcome::LeftToPerson { what });
+                t.ops(&reject()).ended("booking_declined", NotificationOutcome::LeftToPerson { what });
             }),
         ),
         (
             "declined",
             with(Tale::paid(MANAGED), |t| {
-                t.ops(&decline()).tells(|p| p.call_off(Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Done));
+                t.ops(&reject()).tells(|p| p.call_off(Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Done));
             }),
         ),
         (
@@ -150,7 +150,7 @@ pub(super) fn visits() -> Vec<Place> {
             "confirmed, back-end refused, platform has no call for it",
             with(Tale::paid(INSTANT), |t| {
                 t.facts(sold_out());
-                t.ended("cancel_quote", ReportOutcome::LeftToPerson { what: "cancel the booking".to_owned() });
+                t.ended("cancel_quote", NotificationOutcome::LeftToPerson { what: "cancel the booking".to_owned() });
             }),
         ),
         (
@@ -224,8 +224,8 @@ pub(super) fn endings() -> Vec<Place> {
         (
             "called off by us, agreed without a picture",
             with(quoted(&[]), |t| {
-                let report = t.said("cancel_wanted");
-                t.tell(&platform(), &Command::RecordAgreement { report });
+                let notification = t.said("cancel_wanted");
+                t.tell(&platform(), &Command::RecordAgreement { notification });
                 t.took("cancel_wanted");
             }),
         ),

@@ -32,10 +32,10 @@ impl Shown {
         if let Some(reason) = &order.cancel_reason {
             self.names.insert(("reason", names::reason(reason)));
         }
-        if let Some(mirror) = order.mirror.as_deref() {
-            self.names.insert(("stage", names::stage(&mirror.picture.stage)));
-            self.names.insert(("proposal", names::proposal(&mirror.proposal)));
-            self.names.extend(mirror.links.iter().map(|link| ("link", names::link(&link.state))));
+        if let Some(channel_state) = order.channel_state.as_deref() {
+            self.names.insert(("stage", names::stage(&channel_state.standing.stage)));
+            self.names.insert(("proposal", names::proposal(&channel_state.proposal)));
+            self.names.extend(channel_state.links.iter().map(|link| ("link", names::link(&link.state))));
         }
     }
     /// `after` is what the order and its surroundings are after an accepted command.
@@ -48,7 +48,7 @@ impl Shown {
             Command::RecordRefund(refund) => drop(self.names.insert(("scope", names::scope(&refund.scope)))),
             Command::Redeem(redeem) => drop(self.names.insert(("redeemer", names::redeemer(&redeem.by)))),
             Command::SyncSnapshot { snapshot, .. } => {
-                self.names.insert(("told", names::stage(&snapshot.picture.stage)));
+                self.names.insert(("told", names::stage(&snapshot.standing.stage)));
             }
             _ => {}
         }
@@ -57,9 +57,9 @@ impl Shown {
             return;
         }
         self.names.insert(("command", names::command(command)));
-        if let Command::RecordReport { report, outcome } = command {
-            assert_eq!(names::report(report), report.name());
-            self.names.insert(("report", names::report(report)));
+        if let Command::RecordNotification { notification, outcome } = command {
+            assert_eq!(names::notification(notification), notification.name());
+            self.names.insert(("report", names::notification(notification)));
             self.names.insert(("outcome", names::outcome(outcome)));
         }
         for event in &after.events {
@@ -97,7 +97,9 @@ fn answer(story: &Story, (name, actor, command): &Saying, shown: &mut Shown) -> 
         Ok(()) if after.is_quiet() => Answer::Nothing,
         Ok(()) => {
             let said = match command {
-                Command::RecordReport { report, .. } | Command::RecordAgreement { report } => render::report(report),
+                Command::RecordNotification { notification, .. } | Command::RecordAgreement { notification } => {
+                    render::notification(notification)
+                }
                 _ => "-".to_owned(),
             };
             let short = |event: &Event| match render::event(event).strip_suffix(&format!(" {said}")) {
@@ -340,8 +342,10 @@ fn the_tables_show_every_kind_of_order() {
         PaymentMode::BookingOnly => "booking only",
         PaymentMode::External => "external",
     };
-    let shown: BTreeSet<_> =
-        orders.iter().map(|o| (kind(o.kind), mode(o.money.mode), o.mirror.is_some(), o.is_read_only())).collect();
+    let shown: BTreeSet<_> = orders
+        .iter()
+        .map(|o| (kind(o.kind), mode(o.money.mode), o.channel_state.is_some(), o.is_read_only()))
+        .collect();
     for wanted in [
         ("voucher", "ledger", false, false),
         ("direct", "ledger", false, false),

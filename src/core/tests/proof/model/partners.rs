@@ -1,6 +1,6 @@
 //! What the worker, the back-end, the gate, the channel and people do.
 
-use ticketbridge_core::message::{RedeemedBy, RefundScope, ReportOutcome, TicketFacts, TicketOp};
+use ticketbridge_core::message::{NotificationOutcome, RedeemedBy, RefundScope, TicketFacts, TicketOp};
 use ticketbridge_core::order::{BookingState, Handover, OrderState, RefundKind, RefundSource};
 use ticketbridge_core::product::Confirmation;
 use ticketbridge_core::{Actor, Command, Effect};
@@ -127,11 +127,11 @@ fn people(search: &Search, world: &World, out: &mut Vec<Action>) {
     if order.case_under_review().is_some() {
         let approvals = [false, true].map(|without_backend| Action::Approve { without_backend });
         out.extend(approvals);
-        out.push(Action::Reject);
+        out.push(Action::RejectRefund);
     }
     if order.active_booking().is_some() {
         if search.terms.confirm == Confirmation::Manual {
-            out.extend([Action::Confirm, Action::Decline]);
+            out.extend([Action::Confirm, Action::RejectBooking]);
         }
         if search.terms.tickets {
             out.push(Action::SupplyTickets);
@@ -184,9 +184,9 @@ pub(crate) fn act(search: &Search, world: &mut World, action: Action) {
             channel_acts(search, world, action);
         }
         Action::Confirm
-        | Action::Decline
+        | Action::RejectBooking
         | Action::Approve { .. }
-        | Action::Reject
+        | Action::RejectRefund
         | Action::SupplyTickets
         | Action::Redeem
         | Action::NoShow
@@ -230,8 +230,8 @@ fn add_news(world: &mut World, index: usize, news: News) {
 
 fn enter(world: &mut World, index: usize) {
     let r = &mut world.reservations[index];
-    if r.by_hand == Held::Live {
-        r.by_hand = Held::Used;
+    if r.manual == Held::Live {
+        r.manual = Held::Used;
     } else {
         r.held = Held::Used;
     }
@@ -309,29 +309,29 @@ fn execute(r: &mut Reservation, index: usize, op: TicketOp, fate: Fate) -> Ticke
 }
 
 fn call_channel(search: &Search, world: &mut World, fate: Fate) {
-    let Some((_, Effect::TellChannel { report, .. })) = world.head(Lane::Channel) else { return };
-    let report = report.clone();
+    let Some((_, Effect::TellChannel { notification, .. })) = world.head(Lane::Channel) else { return };
+    let notification = notification.clone();
     let outcome = match fate {
         Fate::AnswerLost => {
             world.mishaps -= 1;
-            world.channel_hears(&report);
+            world.channel_hears(&notification);
             return;
         }
         Fate::Refused => {
             world.mishaps -= 1;
-            ReportOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }
+            NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() }
         }
         Fate::GivenUp => {
             world.mishaps -= 1;
-            ReportOutcome::GivenUp { why: "no answer".to_owned() }
+            NotificationOutcome::GivenUp { why: "no answer".to_owned() }
         }
         Fate::Done | Fate::Working | Fate::Delayed => {
-            world.channel_hears(&report);
-            ReportOutcome::Acknowledged
+            world.channel_hears(&notification);
+            NotificationOutcome::Acknowledged
         }
     };
     drop_head(world, Lane::Channel);
-    world.tell(search, &channel(), &Command::RecordReport { report, outcome });
+    world.tell(search, &channel(), &Command::RecordNotification { notification, outcome });
 }
 
 fn channel_acts(search: &Search, world: &mut World, action: Action) {
@@ -382,13 +382,13 @@ fn people_act(search: &Search, world: &mut World, action: Action) {
     let last = world.reservations.len().wrapping_sub(1);
     let command = match (&action, case) {
         (Action::Confirm, _) => Command::ConfirmBooking,
-        (Action::Decline, _) => Command::DeclineBooking { reason: "full".to_owned() },
+        (Action::RejectBooking, _) => Command::RejectBooking { reason: "full".to_owned() },
         (Action::Approve { without_backend }, Some(case)) => {
             let too_early = search.fault == Fault::ApprovedTooEarly;
             let without_backend = *without_backend || too_early;
             Command::ApproveRefund { case, fee: None, without_backend, reason: None }
         }
-        (Action::Reject, Some(case)) => Command::RejectRefund { case, reason: "no".to_owned() },
+        (Action::RejectRefund, Some(case)) => Command::RejectRefund { case, reason: "no".to_owned() },
         (Action::SupplyTickets, _) => Command::SupplyTickets { tickets: ticket(&format!("H-{last}")) },
         (Action::Redeem, _) => redeem(world.reservations[last].booking.clone(), now, RedeemedBy::Person),
         (Action::NoShow, _) => Command::MarkNoShow { at: now },
@@ -400,12 +400,12 @@ fn people_act(search: &Search, world: &mut World, action: Action) {
     }
     world.acts -= 1;
     match action {
-        Action::SupplyTickets => world.reservations[last].by_hand = Held::Live,
+        Action::SupplyTickets => world.reservations[last].manual = Held::Live,
         // Who approves without the back-end has seen to it that nobody gets in.
         Action::Approve { without_backend: true } => {
             world.overridden = true;
-            if let Some(r) = world.reservations.get_mut(last).filter(|r| r.by_hand == Held::Live) {
-                r.by_hand = Held::Void;
+            if let Some(r) = world.reservations.get_mut(last).filter(|r| r.manual == Held::Live) {
+                r.manual = Held::Void;
             }
         }
         _ => {}

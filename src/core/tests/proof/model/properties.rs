@@ -29,7 +29,7 @@ pub(crate) fn all(search: &Search) -> Vec<Property<Search>> {
         Property::always("once quiet, at most one set of tickets admits, unless somebody is told", one_live_set),
         Property::always("once quiet, nobody entered on a refunded order, unless somebody is told", used_or_refunded),
         Property::always("a booking is never told issued and declined", |_, w: &World| {
-            w.reservations.iter().all(|r| !(r.told_issued && r.told_declined))
+            w.reservations.iter().all(|r| !(r.told_issued && r.told_rejected))
         }),
         Property::always("a refund is never told approved and rejected", |_, w: &World| {
             w.asked.iter().all(|a| !(a.told_approved && a.told_rejected))
@@ -57,7 +57,7 @@ pub(crate) fn all(search: &Search) -> Vec<Property<Search>> {
 fn one_live_set(_: &Search, w: &World) -> bool {
     !w.is_quiet()
         || w.reservations.iter().filter(|r| r.held == Held::Live).count()
-            + w.reservations.iter().filter(|r| r.by_hand == Held::Live).count()
+            + w.reservations.iter().filter(|r| r.manual == Held::Live).count()
             <= 1
         || w.needs_any(&[AttentionKind::LiveTicketBehindRefund, AttentionKind::Contradiction])
 }
@@ -143,7 +143,7 @@ fn no_owed_ticket(_: &Search, w: &World) -> bool {
     let handover = booking.ticketing.handover;
     let missing = handover.is_owed() || handover == Handover::Refused;
     let held_back = w.is_quiet() && available && missing;
-    !held_back || w.order.case_under_review().is_some() || w.needs_any(&[AttentionKind::ReportRefused])
+    !held_back || w.order.case_under_review().is_some() || w.needs_any(&[AttentionKind::NotificationRefused])
 }
 
 fn no_forgotten_visit(_: &Search, w: &World) -> bool {
@@ -168,7 +168,7 @@ fn believed_tickets_admit(_: &Search, w: &World) -> bool {
     let Some(booking) = w.order.active_booking() else { return true };
     let Some(r) = w.reservations.iter().find(|r| r.booking == booking.id) else { return false };
     let t = &booking.ticketing;
-    let admits = if t.by_hand { r.by_hand != Held::Void } else { matches!(r.held, Held::Live | Held::Used) };
+    let admits = if t.manual { r.manual != Held::Void } else { matches!(r.held, Held::Live | Held::Used) };
     !w.is_quiet() || t.state != TicketingState::Issued || admits || w.needs_any(&[AttentionKind::Contradiction])
 }
 

@@ -4,10 +4,10 @@ use std::fmt;
 
 use ticketbridge_core::message::{DeadlineKind, RedeemedBy, RefundScope, TicketOp};
 use ticketbridge_core::order::{AttentionKind, Handover, RefundKind, RefundSource};
-use ticketbridge_core::still_needed::is_wanted;
+use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{
-    Actor, Answering, BookingId, Command, Effect, Event, Millis, Moment, Order, Outcome, RefundCaseId, Report, Seed,
-    UnixMillis, run,
+    Actor, Answering, BookingId, Command, Effect, Event, Millis, Moment, Notification, Order, Outcome, RefundCaseId,
+    Seed, UnixMillis, run,
 };
 
 use super::{Fault, Search};
@@ -40,7 +40,7 @@ pub(crate) struct Reservation {
     /// The back-end's own.
     pub(crate) held: Held,
     /// A ticket made by hand, or the guest's document where none is needed.
-    pub(crate) by_hand: Held,
+    pub(crate) manual: Held,
     /// An issue request that was believed lost is still on its way.
     pub(crate) delayed: bool,
     /// It arrived after the back-end had said that there is nothing: such a ticket is made void as soon as it is seen.
@@ -50,7 +50,7 @@ pub(crate) struct Reservation {
     /// The channel was told that the tickets exist.
     pub(crate) told_issued: bool,
     /// The channel was told that the booking is declined.
-    pub(crate) told_declined: bool,
+    pub(crate) told_rejected: bool,
 }
 
 /// What the channel knows of one refund case.
@@ -124,9 +124,9 @@ pub(crate) enum Action {
     CancelSale,
     // People.
     Confirm,
-    Decline,
+    RejectBooking,
     Approve { without_backend: bool },
-    Reject,
+    RejectRefund,
     SupplyTickets,
     Redeem,
     NoShow,
@@ -198,7 +198,7 @@ impl World {
     }
     /// Whether that row still serves the order.
     pub(crate) fn head_is_wanted(&self, lane: Lane) -> bool {
-        self.head(lane).is_some_and(|(_, effect)| is_wanted(&self.order, effect))
+        self.head(lane).is_some_and(|(_, effect)| is_still_needed(&self.order, effect))
     }
     /// A timer that is due.
     pub(crate) fn due(&self) -> Option<(DeadlineKind, UnixMillis)> {
@@ -238,12 +238,12 @@ impl World {
                 Event::BookingRequested { booking } => self.reservations.push(Reservation {
                     booking: booking.id.clone(),
                     held: Held::Nothing,
-                    by_hand: Held::Nothing,
+                    manual: Held::Nothing,
                     delayed: false,
                     late: false,
                     demanded: false,
                     told_issued: false,
-                    told_declined: false,
+                    told_rejected: false,
                 }),
                 Event::RefundApplied { case } => {
                     let reservations = self.reservations.len();
@@ -274,9 +274,9 @@ impl World {
                 Effect::CallBackend { backend, booking, op, .. } => {
                     self.add_row(Effect::CallBackend { backend, booking, op, not_before: None });
                 }
-                Effect::TellChannel { report, .. } => {
-                    self.redemptions_reported += u8::from(matches!(report, Report::Redeemed { .. }));
-                    self.add_row(Effect::TellChannel { report, not_before: None });
+                Effect::TellChannel { notification, .. } => {
+                    self.redemptions_reported += u8::from(matches!(notification, Notification::Redeemed { .. }));
+                    self.add_row(Effect::TellChannel { notification, not_before: None });
                 }
                 Effect::ArmDeadline { kind, due_at, .. } => {
                     self.timers.retain(|(armed, _)| *armed != kind);
@@ -307,24 +307,24 @@ impl World {
     }
 
     /// What the channel is told when a report arrives there.
-    pub(crate) fn channel_hears(&mut self, report: &Report) {
+    pub(crate) fn channel_hears(&mut self, notification: &Notification) {
         let is_over = |r: &Reservation| self.order.booking_by_id(&r.booking).is_some_and(|b| !b.is_active());
         let lives = |r: &Reservation| r.admits() && !r.late && is_over(r);
         let live: Vec<bool> = self.reservations.iter().map(lives).collect();
         for r in &mut self.reservations {
-            match report {
-                Report::TicketsIssued { booking } if *booking == r.booking => r.told_issued = true,
-                Report::BookingDeclined { booking, .. } if *booking == r.booking => r.told_declined = true,
+            match notification {
+                Notification::TicketsIssued { booking } if *booking == r.booking => r.told_issued = true,
+                Notification::BookingRejected { booking, .. } if *booking == r.booking => r.told_rejected = true,
                 _ => {}
             }
         }
         for asked in &mut self.asked {
-            match report {
-                Report::RefundApproved { case, .. } if *case == asked.case => {
+            match notification {
+                Notification::RefundApproved { case, .. } if *case == asked.case => {
                     asked.told_approved = true;
                     self.approved_while_live |= live.iter().take(asked.reservations).any(|l| *l) && !self.overridden;
                 }
-                Report::RefundRejected { case, .. } if *case == asked.case => asked.told_rejected = true,
+                Notification::RefundRejected { case, .. } if *case == asked.case => asked.told_rejected = true,
                 _ => {}
             }
         }
@@ -337,7 +337,7 @@ fn kept(mut order: Order) -> Kept {
         entry.at = UnixMillis(0);
     }
     for booking in order.booking.iter_mut().chain(&mut order.past_bookings) {
-        booking.accepted_at = booking.accepted_at.map(|_| UnixMillis(0));
+        booking.confirmed_at = booking.confirmed_at.map(|_| UnixMillis(0));
         booking.used_at = booking.used_at.map(|_| UnixMillis(0));
         for ticket in &mut booking.ticketing.tickets {
             ticket.id = "tkt".into();
@@ -353,11 +353,11 @@ fn kept(mut order: Order) -> Kept {
 impl Reservation {
     /// A guest with the ticket is let in.
     pub(crate) fn admits(&self) -> bool {
-        matches!(self.held, Held::Live | Held::CancelWorking) || self.by_hand == Held::Live
+        matches!(self.held, Held::Live | Held::CancelWorking) || self.manual == Held::Live
     }
     /// A guest was let in.
     pub(crate) fn was_used(&self) -> bool {
-        self.held == Held::Used || self.by_hand == Held::Used
+        self.held == Held::Used || self.manual == Held::Used
     }
 }
 
@@ -401,7 +401,7 @@ impl fmt::Display for World {
         }
         let flags: Vec<AttentionKind> = self.order.attention.iter().map(|a| a.kind).collect();
         let rows: Vec<String> = self.rows.iter().map(row_name).collect();
-        let held: Vec<(Held, Held)> = self.reservations.iter().map(|r| (r.held, r.by_hand)).collect();
+        let held: Vec<(Held, Held)> = self.reservations.iter().map(|r| (r.held, r.manual)).collect();
         write!(f, " | flags {flags:?} | rows {rows:?} | held {held:?}")
     }
 }
@@ -409,7 +409,7 @@ impl fmt::Display for World {
 fn row_name(effect: &Effect) -> String {
     match effect {
         Effect::CallBackend { op, .. } => op.name().to_owned(),
-        Effect::TellChannel { report, .. } => report.name().to_owned(),
+        Effect::TellChannel { notification, .. } => notification.name().to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -1,10 +1,10 @@
 //! What the worker, the platform, the back-end, the gate, guests and people do.
 
-use ticketbridge_core::message::{RedeemedBy, ReportOutcome, TicketFacts, TicketOp};
+use ticketbridge_core::message::{NotificationOutcome, RedeemedBy, TicketFacts, TicketOp};
 use ticketbridge_core::order::channel_state::{LinkState, Part, Stage};
 use ticketbridge_core::order::money::EntryStatus;
 use ticketbridge_core::order::{BookingState, CancelReason, OrderState};
-use ticketbridge_core::{Actor, Command, Effect, Millis, Report};
+use ticketbridge_core::{Actor, Command, Effect, Millis, Notification};
 
 use super::Search;
 use super::world::{Act, Action, Fate, Guest, Held, Lane, VISIT_TICK, World};
@@ -34,7 +34,7 @@ pub(crate) fn actions(search: &Search, world: &World, out: &mut Vec<Action>) {
             out.extend([Action::ReceiveAndKeep(index), Action::Lose(index)]);
         }
     }
-    let behind = world.order.mirror.as_deref().is_none_or(|m| m.picture.revision < world.there.revision);
+    let behind = world.order.channel_state.as_deref().is_none_or(|m| m.standing.revision < world.there.revision);
     if world.mail.is_empty() && world.rows.is_empty() && behind {
         out.push(Action::Poll);
     }
@@ -122,12 +122,12 @@ fn people(search: &Search, world: &World, out: &mut Vec<Action>) {
     let mut act = |act| out.push(Action::Act(act));
     if waits {
         act(Act::Confirm);
-        act(Act::Decline);
+        act(Act::RejectBooking);
     }
     if order.case_under_review().is_some() {
         act(Act::Approve { without_backend: false });
         act(Act::Approve { without_backend: true });
-        act(Act::Reject);
+        act(Act::RejectRefund);
     }
     if order.state == OrderState::Booked && world.tick >= VISIT_TICK {
         act(Act::Redeem);
@@ -251,7 +251,7 @@ fn person_acts(search: &Search, world: &mut World, act: Act) {
     let booking = world.order.booking.as_ref().map(|b| b.id.clone());
     let command = match (act, case) {
         (Act::Confirm, _) => Command::ConfirmBooking,
-        (Act::Decline, _) => Command::DeclineBooking { reason: reason() },
+        (Act::RejectBooking, _) => Command::RejectBooking { reason: reason() },
         (Act::CallOff, _) => Command::AskCancellation { fee: None, reason: reason(), parts: Vec::new() },
         (Act::CallOffPart, _) => {
             Command::AskCancellation { fee: None, reason: reason(), parts: vec![("D1".to_owned(), 1)] }
@@ -259,7 +259,7 @@ fn person_acts(search: &Search, world: &mut World, act: Act) {
         (Act::Approve { without_backend }, Some(case)) => {
             Command::ApproveRefund { case, fee: Some(KEPT), without_backend, reason: None }
         }
-        (Act::Reject, Some(case)) => Command::RejectRefund { case, reason: reason() },
+        (Act::RejectRefund, Some(case)) => Command::RejectRefund { case, reason: reason() },
         (Act::Redeem, _) => {
             Command::Redeem(ticketbridge_core::message::Redeem { booking, at: now, by: RedeemedBy::Person })
         }
@@ -267,7 +267,7 @@ fn person_acts(search: &Search, world: &mut World, act: Act) {
         (Act::GiveBack, _) => Command::ReturnPayments { amount: None, reason: reason() },
         (Act::SendLink, _) => Command::SendPaymentLink { amount: None, expires_at: now + Millis::hours(1_000) },
         (Act::RevokeLink, _) => Command::RevokePaymentLink,
-        (Act::Approve { .. } | Act::Reject, None) => return,
+        (Act::Approve { .. } | Act::RejectRefund, None) => return,
     };
     if world.tell(search, &ops(), &command) {
         world.acts -= 1;
@@ -333,7 +333,7 @@ enum Heard {
 fn call_platform(search: &Search, world: &mut World, fate: Fate) {
     let Some(index) = world.head(Lane::Channel) else { return };
     let row = world.rows[index].clone();
-    let Effect::TellChannel { report, .. } = row.effect else {
+    let Effect::TellChannel { notification, .. } = row.effect else {
         world.rows.remove(index);
         world.answered(search);
         return;
@@ -343,14 +343,14 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
         if let Some(index) = world.head(Lane::Channel) {
             world.rows.remove(index);
         }
-        world.tell(search, &platform(), &Command::RecordReport { report: report.clone(), outcome });
+        world.tell(search, &platform(), &Command::RecordNotification { notification: notification.clone(), outcome });
     };
     match fate {
         Fate::Done => {}
         Fate::AnswerLost => {
             world.mishaps -= 1;
-            let is_question = matches!(report, Report::CancelQuote);
-            if !is_question && !row.done && matches!(hear(world, &report), Heard::Done(_)) {
+            let is_question = matches!(notification, Notification::CancelQuote);
+            if !is_question && !row.done && matches!(hear(world, &notification), Heard::Done(_)) {
                 world.rows[index].done = true;
                 world.send(None);
             }
@@ -359,41 +359,42 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
         }
         Fate::Refused => {
             world.mishaps -= 1;
-            return end(world, ReportOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() });
+            return end(world, NotificationOutcome::Refused { code: "7".to_owned(), why: "no".to_owned() });
         }
         Fate::GivenUp => {
             world.mishaps -= 1;
-            return end(world, ReportOutcome::GivenUp { why: "no answer".to_owned() });
+            return end(world, NotificationOutcome::GivenUp { why: "no answer".to_owned() });
         }
     }
-    if row.doubtful && !matches!(report, Report::CancelQuote) && verify_first(search, world, &report) {
+    if row.doubtful && !matches!(notification, Notification::CancelQuote) && verify_first(search, world, &notification)
+    {
         return;
     }
-    let heard = if row.done { again(world, &report) } else { hear(world, &report) };
+    let heard = if row.done { again(world, &notification) } else { hear(world, &notification) };
     match heard {
         Heard::Done(more) => {
             for command in more {
                 world.tell(search, &platform(), &command);
             }
-            if matches!(report, Report::CancelQuote) {
+            if matches!(notification, Notification::CancelQuote) {
                 // The answer says what it costs, and nothing of the order.
             } else if search.terse {
                 world.send(None);
-                world.tell(search, &platform(), &Command::RecordAgreement { report: report.clone() });
+                world.tell(search, &platform(), &Command::RecordAgreement { notification: notification.clone() });
             } else {
                 world.answered(search);
             }
-            end(world, ReportOutcome::Acknowledged);
+            end(world, NotificationOutcome::Acknowledged);
         }
         Heard::Conflict => {
-            let is_news = world.there.answer().is_news_to(world.order.mirror.as_deref());
+            let is_news = world.there.answer().is_news_to(world.order.channel_state.as_deref());
             world.answered(search);
             let refused =
-                ReportOutcome::Refused { code: "revision_conflict".to_owned(), why: "it has changed".to_owned() };
-            end(world, if is_news { ReportOutcome::Overtaken } else { refused });
+                NotificationOutcome::Refused { code: "revision_conflict".to_owned(), why: "it has changed".to_owned() };
+            end(world, if is_news { NotificationOutcome::Overtaken } else { refused });
         }
-        Heard::Refused => end(world, ReportOutcome::Refused { code: "422".to_owned(), why: "no".to_owned() }),
-        Heard::Unsupported => end(world, ReportOutcome::LeftToPerson { what: "do it there".to_owned() }),
+        Heard::Refused => end(world, NotificationOutcome::Refused { code: "422".to_owned(), why: "no".to_owned() }),
+        Heard::Unsupported => end(world, NotificationOutcome::LeftToPerson { what: "do it there".to_owned() }),
         Heard::Obsolete => {
             world.rows.remove(index);
         }
@@ -401,27 +402,27 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
 }
 
 /// Before a call is made again the platform is asked how the order stands; `true` when the row has ended.
-fn verify_first(search: &Search, world: &mut World, report: &Report) -> bool {
+fn verify_first(search: &Search, world: &mut World, notification: &Notification) -> bool {
     let before = world.order.clone();
     world.answered(search);
     let Some(index) = world.head(Lane::Channel) else { return true };
-    if !ticketbridge_core::still_needed::is_wanted(&world.order, &world.rows[index].effect) {
+    if !ticketbridge_core::still_needed::is_still_needed(&world.order, &world.rows[index].effect) {
         world.rows.remove(index);
         return true;
     }
     if world.order != before {
         world.rows.remove(index);
-        let outcome = ReportOutcome::Overtaken;
-        world.tell(search, &platform(), &Command::RecordReport { report: report.clone(), outcome });
+        let outcome = NotificationOutcome::Overtaken;
+        world.tell(search, &platform(), &Command::RecordNotification { notification: notification.clone(), outcome });
         return true;
     }
     false
 }
 
 /// The same call under the same key: it is not carried out again, and its answer is the same.
-fn again(world: &mut World, report: &Report) -> Heard {
-    match report {
-        Report::PaymentLink { key } => match world.there.links.last() {
+fn again(world: &mut World, notification: &Notification) -> Heard {
+    match notification {
+        Notification::PaymentLink { key } => match world.there.links.last() {
             Some((id, _)) => Heard::Done(vec![link_made(key, id)]),
             None => Heard::Refused,
         },
@@ -434,44 +435,44 @@ fn link_made(key: &str, id: &str) -> Command {
 }
 
 /// What the platform does when it is asked, by its own rules.
-fn hear(world: &mut World, report: &Report) -> Heard {
+fn hear(world: &mut World, notification: &Notification) -> Heard {
     let packages = world.there.terms.style == Style::Packages;
-    let expected = world.order.mirror.as_deref().map_or(0, |m| m.picture.revision);
+    let expected = world.order.channel_state.as_deref().map_or(0, |m| m.standing.revision);
     let now = world.now();
     let there = std::sync::Arc::make_mut(&mut world.there);
     there.at = now;
     let stale = expected != there.revision;
     let live = matches!(there.stage, Stage::Requested | Stage::Confirmed);
-    match report {
-        Report::BookingAccepted { .. } if stale => return Heard::Conflict,
-        Report::BookingAccepted { .. } if there.stage == Stage::Requested => there.reach(Stage::Confirmed),
-        Report::BookingDeclined { .. } if packages => return Heard::Unsupported,
-        Report::BookingDeclined { .. } if stale => return Heard::Conflict,
-        Report::BookingDeclined { .. } if there.stage == Stage::Requested => {
+    match notification {
+        Notification::BookingConfirmed { .. } if stale => return Heard::Conflict,
+        Notification::BookingConfirmed { .. } if there.stage == Stage::Requested => there.reach(Stage::Confirmed),
+        Notification::BookingRejected { .. } if packages => return Heard::Unsupported,
+        Notification::BookingRejected { .. } if stale => return Heard::Conflict,
+        Notification::BookingRejected { .. } if there.stage == Stage::Requested => {
             there.call_off(Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Pending);
         }
-        Report::CancelQuote | Report::CancelWanted { .. } if packages => return Heard::Unsupported,
-        Report::CancelQuote => {
+        Notification::CancelQuote | Notification::Cancellation { .. } if packages => return Heard::Unsupported,
+        Notification::CancelQuote => {
             let base = wanted(world).0;
             let fee = world.there.fee_of(base, now);
             return Heard::Done(vec![Command::RecordQuote { fee, refund: Some(base - fee) }]);
         }
-        Report::CancelWanted { .. } if stale => return Heard::Conflict,
-        Report::CancelWanted { fee, refund, .. } if live => {
+        Notification::Cancellation { .. } if stale => return Heard::Conflict,
+        Notification::Cancellation { fee, refund, .. } if live => {
             if let Some(wrong) = call_off(world, *fee, *refund) {
                 world.wrong = Some(wrong);
             }
         }
-        Report::Redeemed { .. } if packages => return Heard::Obsolete,
-        Report::Redeemed { .. } if there.stage == Stage::Confirmed => there.reach(Stage::Used),
-        Report::NoShow { .. } => return Heard::Obsolete,
-        Report::PaymentReturn { payment, amount, left, .. } => return give_back(world, payment, *amount, *left),
-        Report::RefundApproved { .. } if stale => return Heard::Conflict,
-        Report::RefundApproved { fee, .. } if matches!(there.stage, Stage::CancelRequested { .. }) => {
+        Notification::Redeemed { .. } if packages => return Heard::Obsolete,
+        Notification::Redeemed { .. } if there.stage == Stage::Confirmed => there.reach(Stage::Used),
+        Notification::NoShow { .. } => return Heard::Obsolete,
+        Notification::PaymentReturn { payment, amount, left, .. } => return give_back(world, payment, *amount, *left),
+        Notification::RefundApproved { .. } if stale => return Heard::Conflict,
+        Notification::RefundApproved { fee, .. } if matches!(there.stage, Stage::CancelRequested { .. }) => {
             there.call_off(Stage::Cancelled, CancelReason::RefundedBeforeUse, *fee, EntryStatus::Pending);
         }
-        Report::RefundRejected { .. } => return Heard::Unsupported,
-        Report::PaymentLink { key } if there.stage == Stage::Confirmed => {
+        Notification::RefundRejected { .. } => return Heard::Unsupported,
+        Notification::PaymentLink { key } if there.stage == Stage::Confirmed => {
             // A new one takes the old one back there too.
             for (_, state) in there.links.iter_mut().filter(|(_, state)| *state == LinkState::Live) {
                 *state = LinkState::Revoked;
@@ -481,7 +482,7 @@ fn hear(world: &mut World, report: &Report) -> Heard {
             there.changed();
             return Heard::Done(vec![link_made(key, &id)]);
         }
-        Report::LinkRevoked { id } => {
+        Notification::LinkRevoked { id } => {
             if let Some((_, state)) = there.links.iter_mut().find(|(known, _)| known == id)
                 && *state == LinkState::Live
             {
@@ -489,20 +490,22 @@ fn hear(world: &mut World, report: &Report) -> Heard {
                 there.changed();
             }
         }
-        Report::TicketsIssued { .. } | Report::OrderCancelled { .. } | Report::HandOver => return Heard::Obsolete,
-        Report::BookingAccepted { .. }
-        | Report::BookingDeclined { .. }
-        | Report::CancelWanted { .. }
-        | Report::Redeemed { .. }
-        | Report::RefundApproved { .. }
-        | Report::PaymentLink { .. } => return Heard::Refused,
+        Notification::TicketsIssued { .. } | Notification::OrderCancelled { .. } | Notification::HandOver => {
+            return Heard::Obsolete;
+        }
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::Cancellation { .. }
+        | Notification::Redeemed { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::PaymentLink { .. } => return Heard::Refused,
     }
     Heard::Done(Vec::new())
 }
 
 /// What is to be called off: what it cost, and the units by line; none are all.
 fn wanted(world: &World) -> (i64, Vec<Part>) {
-    let parts = world.order.mirror.as_deref().map(|m| m.wanted_parts().to_vec()).unwrap_or_default();
+    let parts = world.order.channel_state.as_deref().map(|m| m.parts_to_cancel().to_vec()).unwrap_or_default();
     let there = &world.there;
     let held = there.received() - there.returned() - there.returning();
     if parts.is_empty() {

@@ -28,7 +28,8 @@ pub(crate) fn all() -> Vec<Property<Search>> {
         }),
         Property::always("the platform is never asked for what may not be", |_, w: &World| w.wrong.is_none()),
         Property::always("what is off there is never alive here again", |_, w: &World| {
-            !(w.order.mirror.as_deref().is_some_and(|m| m.picture.stage.is_off()) && w.order.active_booking().is_some())
+            !(w.order.channel_state.as_deref().is_some_and(|m| m.standing.stage.is_off())
+                && w.order.active_booking().is_some())
         }),
         Property::always("no more goes back than came in", |_, w: &World| {
             let there = &w.there;
@@ -60,7 +61,7 @@ pub(crate) fn all() -> Vec<Property<Search>> {
 
 /// Flags by which a person knows that both sides differ.
 const DIFFER: [AttentionKind; 3] =
-    [AttentionKind::Contradiction, AttentionKind::ReportRefused, AttentionKind::ToDoByHand];
+    [AttentionKind::Contradiction, AttentionKind::NotificationRefused, AttentionKind::ManualTask];
 
 fn booking(w: &World) -> Option<BookingState> {
     w.order.booking.as_ref().map(|b| b.state)
@@ -105,8 +106,8 @@ fn kept_is_fee(_: &Search, w: &World) -> bool {
         || w.needs_any(&[
             AttentionKind::RefundFailed,
             AttentionKind::UnexpectedPayment,
-            AttentionKind::ReportRefused,
-            AttentionKind::ToDoByHand,
+            AttentionKind::NotificationRefused,
+            AttentionKind::ManualTask,
         ])
 }
 
@@ -164,7 +165,7 @@ fn no_forgotten_refund(_: &Search, w: &World) -> bool {
             AttentionKind::RefundWaits,
             AttentionKind::CancelRefused,
             AttentionKind::ReviewOverdue,
-            AttentionKind::ReportRefused,
+            AttentionKind::NotificationRefused,
         ]),
         // The platform has been told, and has not done it: that is told too.
         _ => w.needs_any(&DIFFER),
@@ -178,11 +179,11 @@ fn no_refund_for_nothing(_: &Search, w: &World) -> bool {
 }
 
 fn nothing_wanted(_: &Search, w: &World) -> bool {
-    let Some(mirror) = w.order.mirror.as_deref().filter(|_| w.is_quiet()) else { return true };
+    let Some(channel_state) = w.order.channel_state.as_deref().filter(|_| w.is_quiet()) else { return true };
     let tickets_come = w.order.booking.as_ref().is_some_and(|b| b.ticketing.state.is_awaited());
-    match &mirror.proposal {
+    match &channel_state.proposal {
         None => true,
-        Some(Proposal::Accept) if tickets_come => {
+        Some(Proposal::Confirm) if tickets_come => {
             w.needs_any(&[AttentionKind::TicketingFailed, AttentionKind::TicketingOverdue])
         }
         Some(_) => w.needs_any(&DIFFER) || w.needs_any(&[AttentionKind::TicketingFailed]),
@@ -193,7 +194,7 @@ fn no_forgotten_booking(_: &Search, w: &World) -> bool {
     let waits = booking(w) == Some(BookingState::Requested)
         && w.order.case_under_review().is_none()
         && w.there.stage == Stage::Requested
-        && w.order.mirror.as_deref().is_some_and(|m| m.picture.needs_decision);
+        && w.order.channel_state.as_deref().is_some_and(|m| m.standing.needs_decision);
     !w.is_quiet()
         || !waits
         || w.needs_any(&[AttentionKind::WaitsForConfirmation, AttentionKind::TicketingFailed])
@@ -219,7 +220,8 @@ fn nobody_waits_unseen(_: &Search, w: &World) -> bool {
 
 fn no_link_for_nothing(_: &Search, w: &World) -> bool {
     // One whose making was never answered, and that was taken back meanwhile, is known by no number here.
-    let is_known = |id: &String| w.order.mirror.iter().flat_map(|m| &m.links).any(|link| link.id.as_ref() == Some(id));
+    let is_known =
+        |id: &String| w.order.channel_state.iter().flat_map(|m| &m.links).any(|link| link.id.as_ref() == Some(id));
     let live = w.there.links.iter().filter(|(id, state)| *state == LinkState::Live && is_known(id)).count();
     let held = w.there.received() - w.there.returned() - w.there.returning();
     let is_for_something = w.there.stage == Stage::Confirmed && held < w.there.due;
@@ -227,7 +229,7 @@ fn no_link_for_nothing(_: &Search, w: &World) -> bool {
 }
 
 fn links_agree(_: &Search, w: &World) -> bool {
-    let here: Vec<_> = w.order.mirror.iter().flat_map(|m| &m.links).filter(|link| link.id.is_some()).collect();
+    let here: Vec<_> = w.order.channel_state.iter().flat_map(|m| &m.links).filter(|link| link.id.is_some()).collect();
     let alike = here.iter().all(|link| {
         let there = w.there.links.iter().find(|(id, _)| Some(id) == link.id.as_ref());
         // That one has ended is told by its event alone: where that is lost, its time ends it here.

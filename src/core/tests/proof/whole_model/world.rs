@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ticketbridge_core::message::{DeadlineKind, Snapshot, TicketOp};
 use ticketbridge_core::order::AttentionKind;
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
-use ticketbridge_core::still_needed::is_wanted;
+use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{
-    Actor, Answering, Command, Effect, Event, Millis, Moment, Outcome, Report, Seed, UnixMillis, run,
+    Actor, Answering, Command, Effect, Event, Millis, Moment, Notification, Outcome, Seed, UnixMillis, run,
 };
 
 use super::{Fault, Search};
@@ -118,11 +118,11 @@ pub(crate) enum Guest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
     Confirm,
-    Decline,
+    RejectBooking,
     CallOff,
     CallOffPart,
     Approve { without_backend: bool },
-    Reject,
+    RejectRefund,
     Redeem,
     NoShow,
     GiveBack,
@@ -189,7 +189,8 @@ impl World {
     }
     /// Here, everything that was told there is known.
     pub(crate) fn knows_all(&self) -> bool {
-        self.mail.is_empty() && self.order.mirror.as_deref().is_some_and(|m| m.picture.revision >= self.there.revision)
+        self.mail.is_empty()
+            && self.order.channel_state.as_deref().is_some_and(|m| m.standing.revision >= self.there.revision)
     }
     /// Nothing moves by itself any more: whatever is wrong now stays wrong until somebody acts, or the clock moves on.
     pub(crate) fn is_quiet(&self) -> bool {
@@ -229,7 +230,7 @@ impl World {
         }
         let names = events.iter().any(|record| match &record.event {
             Event::RefundApplied { .. } | Event::PaymentRecorded { .. } => true,
-            Event::PaymentLinkChanged { link } => link.state == LinkState::Wanted,
+            Event::PaymentLinkChanged { link } => link.state == LinkState::Requested,
             _ => false,
         });
         self.made += u8::from(names);
@@ -247,11 +248,12 @@ impl World {
         let Command::SyncSnapshot { snapshot, not_for_sale } = command else { return command.clone() };
         let mut snapshot = snapshot.clone();
         match fault {
-            Fault::EndIgnored if snapshot.picture.stage.is_off() => {
-                snapshot.picture.stage = self.order.mirror.as_deref().map_or(Stage::Confirmed, |m| m.picture.stage);
+            Fault::EndIgnored if snapshot.standing.stage.is_off() => {
+                snapshot.standing.stage =
+                    self.order.channel_state.as_deref().map_or(Stage::Confirmed, |m| m.standing.stage);
             }
             Fault::OldCounts => {
-                snapshot.picture.revision += self.order.mirror.as_deref().map_or(0, |m| m.picture.revision);
+                snapshot.standing.revision += self.order.channel_state.as_deref().map_or(0, |m| m.standing.revision);
             }
             Fault::MoneyIgnored => snapshot.entries.clear(),
             _ => {}
@@ -263,11 +265,14 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::CallBackend { op: TicketOp::Cancel, .. } if search.fault == Fault::TicketsStay => {}
-                Effect::TellChannel { report: Report::LinkRevoked { .. }, .. } if search.fault == Fault::LinksStay => {}
+                Effect::TellChannel { notification: Notification::LinkRevoked { .. }, .. }
+                    if search.fault == Fault::LinksStay => {}
                 Effect::CallBackend { backend, booking, op, .. } => {
                     self.add_row(Effect::CallBackend { backend, booking, op, not_before: None });
                 }
-                Effect::TellChannel { report, .. } => self.add_row(Effect::TellChannel { report, not_before: None }),
+                Effect::TellChannel { notification, .. } => {
+                    self.add_row(Effect::TellChannel { notification, not_before: None })
+                }
                 Effect::ReadBack { .. } => self.add_row(effect),
                 Effect::ArmDeadline { kind, due_at, .. } => {
                     self.timers.retain(|(armed, _)| *armed != kind);
@@ -297,7 +302,7 @@ impl World {
     pub(crate) fn close_unwanted(&mut self) {
         for lane in [Lane::Backend, Lane::Channel] {
             while let Some(index) = self.head(lane) {
-                if is_wanted(&self.order, &self.rows[index].effect) {
+                if is_still_needed(&self.order, &self.rows[index].effect) {
                     break;
                 }
                 self.rows.remove(index);
@@ -332,9 +337,13 @@ impl fmt::Display for World {
             money.refund_pending(),
             money.fee()
         )?;
-        if let Some(mirror) = order.mirror.as_deref() {
-            let links: Vec<LinkState> = mirror.links.iter().map(|link| link.state).collect();
-            write!(f, ", revision {} asks {:?} links {links:?}", mirror.picture.revision, mirror.proposal)?;
+        if let Some(channel_state) = order.channel_state.as_deref() {
+            let links: Vec<LinkState> = channel_state.links.iter().map(|link| link.state).collect();
+            write!(
+                f,
+                ", revision {} asks {:?} links {links:?}",
+                channel_state.standing.revision, channel_state.proposal
+            )?;
         }
         if let Some(wrong) = self.wrong {
             write!(f, ", WRONG {wrong}")?;
@@ -361,7 +370,7 @@ impl fmt::Display for World {
 fn row_name(row: &Row) -> String {
     let name = match &row.effect {
         Effect::CallBackend { op, .. } => op.name().to_owned(),
-        Effect::TellChannel { report, .. } => report.name().to_owned(),
+        Effect::TellChannel { notification, .. } => notification.name().to_owned(),
         other => format!("{other:?}"),
     };
     if row.doubtful { format!("{name}?") } else { name }
