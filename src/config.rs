@@ -31,7 +31,7 @@ pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Setti
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
     Backoff, CALL_TIMEOUT_MAX, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, LaneLimits,
-    Log, LogFormat, Metrics, OpsToken, Privacy, Retention, Role, Server,
+    Log, LogFormat, Metrics, OpsToken, Privacy, Recorder, Retention, Role, Server,
 };
 
 use cross::{Named, Names, Sold};
@@ -63,6 +63,8 @@ pub struct Config {
     pub log: Log,
     /// `[retention]`.
     pub retention: Retention,
+    /// `[recorder]`.
+    pub recorder: Recorder,
     /// `[metrics]`.
     pub metrics: Metrics,
     /// `channels/*.toml`.
@@ -81,6 +83,18 @@ impl Config {
     /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
     pub fn load(directory: &Path, environment: &Environment) -> Result<Config, Report> {
         let (config, report) = read(directory, environment, Purpose::Serve, Kinds::registered(), None);
+        match config {
+            Some(config) if report.is_usable() => Ok(config),
+            _ => Err(report),
+        }
+    }
+
+    /// Reads a directory to play a recording to it: of its secrets only the key that opens the recording has to be there.
+    ///
+    /// # Errors
+    /// Every problem, warnings among them.
+    pub fn load_for_replay(directory: &Path, environment: &Environment) -> Result<Config, Report> {
+        let (config, report) = read(directory, environment, Purpose::Replay, Kinds::registered(), None);
         match config {
             Some(config) if report.is_usable() => Ok(config),
             _ => Err(report),
@@ -272,6 +286,7 @@ fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
         delivery: service.delivery,
         log: service.log,
         retention: service.retention,
+        recorder: service.recorder,
         metrics: service.metrics,
         channels: parts.channels.into_iter().map(|(channel, _)| channel).collect(),
         backends: parts.backends,

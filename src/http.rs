@@ -48,6 +48,8 @@ pub struct Shared {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// Where records of inbound calls go; written in batches, off the way to the answer.
     pub call_log: crate::http::call_log::CallLog,
+    /// Where requests and calls are handed that are to be played again.
+    pub recorder: crate::recorder::Recorder,
     /// What the last comparison of books found.
     pub reconciliation: crate::housekeeping::reconcile::LastReport,
     /// Where secrets are looked up on a reload.

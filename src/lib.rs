@@ -8,6 +8,8 @@ pub mod demo;
 pub mod engine;
 pub mod housekeeping;
 pub mod http;
+pub mod recorder;
+pub mod replay;
 pub mod service;
 pub mod statement;
 pub mod telemetry;

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ticketbridge_core::product::{BookingProduct, DateRange, Fee, Ticketing, VoucherProduct};
+use ticketbridge_core::product::{BackendTerms, BookingProduct, DateRange, Fee, Ticketing, VoucherProduct};
 use ticketbridge_core::{Date, Millis};
 
 use super::finding::{Findings, Place, suggest};
-use super::partner::ChannelConfig;
+use super::partner::{ChannelConfig, Kinds};
 use super::product::days_of;
 use super::read::Table;
 use super::service::CreditAccount;
@@ -139,12 +139,39 @@ pub(super) fn check_booking(
         return names.missing(findings, place, what, id, &names.backends);
     };
     let is_pool = found.adapter.as_deref() == Some(CODE_POOL);
+    check_terms(booking, table, found, findings);
     if wants_pool && !is_pool {
         let problem = format!("\"{id}\" at {} is a back-end, not a code pool", found.place);
         findings.problem(place, problem, "write ticketing = { mode = \"backend\", backend = …, product = … }");
     } else if !wants_pool && is_pool {
         let problem = format!("\"{id}\" at {} is a code pool, not a back-end", found.place);
         findings.problem(place, problem, "write ticketing = { mode = \"code_pool\", pool = … }");
+    }
+}
+
+/// What of `ticketing` a back-end does not look at has no effect, and whoever wrote it believes otherwise.
+fn check_terms(booking: &BookingProduct, table: &Table<'_>, backend: &Named, findings: &Findings) {
+    let Ticketing::Backend { terms, .. } = &booking.ticketing else { return };
+    let Some(adapter) = backend.adapter.as_deref() else { return };
+    let kinds = Kinds::registered();
+    let Some(kind) = kinds.backends.iter().find(|kind| kind.name == adapter) else { return };
+    let plain = BackendTerms::default();
+    let written = [
+        ("option", terms.option != plain.option),
+        ("units", terms.units != plain.units),
+        ("slot", terms.slot != plain.slot),
+        ("redeem_when", terms.redeem_when != plain.redeem_when),
+    ];
+    for (key, _) in written.into_iter().filter(|(key, is_written)| *is_written && !kind.terms.contains(key)) {
+        let problem = format!(
+            "`{key}` has no effect: \"{}\" is a back-end of the adapter \"{adapter}\", which does not look at it",
+            backend.name
+        );
+        findings.warning(
+            table.place_of(&format!("ticketing.{key}")),
+            problem,
+            "leave it out, or name another back-end",
+        );
     }
 }
 

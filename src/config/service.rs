@@ -174,6 +174,20 @@ pub struct Log {
     pub level: String,
 }
 
+impl Log {
+    /// Only what goes wrong.
+    pub fn quiet() -> Self {
+        Self { format: LogFormat::Text, level: "error".to_owned() }
+    }
+}
+
+/// `[recorder]`: whether what comes in and goes out is recorded, to be played again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recorder {
+    /// How long it is kept; nothing is recorded when not set.
+    pub keep: Option<Millis>,
+}
+
 /// `[retention]`: how long what may hold guests' data is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
@@ -205,6 +219,7 @@ pub(super) struct Service {
     pub(super) delivery: Delivery,
     pub(super) log: Log,
     pub(super) retention: Retention,
+    pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
 }
 
@@ -224,6 +239,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
     let delivery = delivery(file.opt("delivery", Value::table).as_ref());
     let log = log(file.opt("log", Value::table).as_ref());
     let retention = retention(file.opt("retention", Value::table).as_ref());
+    let recorder = recorder(file.opt("recorder", Value::table).as_ref());
     let metrics = metrics(file.opt("metrics", Value::table).as_ref(), around);
     file.finish();
     Some(Service {
@@ -234,6 +250,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
         delivery,
         log,
         retention,
+        recorder,
         metrics,
     })
 }
@@ -506,6 +523,13 @@ fn retention(table: Option<&Table<'_>>) -> Retention {
     retention.guests = table.opt("guests", guests_kept_for);
     table.finish();
     retention
+}
+
+fn recorder(table: Option<&Table<'_>>) -> Recorder {
+    let Some(table) = table else { return Recorder::default() };
+    let keep = table.opt("keep", Value::millis);
+    table.finish();
+    Recorder { keep }
 }
 
 /// Refunds and disputes come for days after an order has ended: until then its guests are needed.

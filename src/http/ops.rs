@@ -44,6 +44,7 @@ use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
+use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::live::Running;
 
 pub(crate) use codes::from_csv as codes_of_csv;
@@ -107,7 +108,7 @@ async fn serve(
         Ok(holder) => {
             let name = holder.name.clone();
             let gate = Gate { call, shared, running, holder, path, parts };
-            (name, gate.answer(body).await)
+            (name, gate.recorded(body).await)
         }
     };
     let took = clock.monotonic().saturating_sub(started);
@@ -131,11 +132,44 @@ struct Gate {
 }
 
 impl Gate {
-    async fn answer(self, body: axum::body::Body) -> Response {
+    /// Answers; an act is handed to the recorder, since other things follow from it.
+    async fn recorded(self, body: axum::body::Body) -> Response {
+        let at = self.shared.engine.clock().now();
+        let (recorder, clock) = (self.shared.recorder.clone(), self.shared.engine.clock().clone());
+        let is_act = match self.call.verb {
+            Verb::Post => true,
+            Verb::Get => false,
+        };
         let (query, raw) = match self.read(body).await {
             Ok(read) => read,
             Err(problem) => return problem.into_response(),
         };
+        if !is_act || !recorder.is_on() {
+            return self.answer(query, raw).await;
+        }
+        let (uri, headers, by) = (self.parts.uri.clone(), headers_of(&self.parts.headers), self.holder.name.clone());
+        let body = raw.clone();
+        let response = self.answer(query, raw).await;
+        let status = response.status().as_u16();
+        recorder.record(at, || {
+            Piece::In(Box::new(Came {
+                path: uri.path().to_owned(),
+                query: uri.query().unwrap_or_default().to_owned(),
+                headers,
+                body: String::from_utf8_lossy(&body).into_owned(),
+                by: Some(by),
+                seed: None,
+                status,
+                // What a person was shown is not compared; what became of the order is.
+                answer: String::new(),
+                took: clock.now() - at,
+                order: None,
+            }))
+        });
+        response
+    }
+
+    async fn answer(self, query: Asked, raw: Bytes) -> Response {
         let (call, works, limit) = (self.call, self.shared.works.clone(), limit_of(self.call));
         if limit > ANSWER_WITHIN
             && let Err(why) = health::database(&self.shared).await

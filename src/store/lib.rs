@@ -4,6 +4,7 @@
 //! Each subject has a module with the methods of both. The store never reads a clock: callers pass the present.
 //! Instances that share a server database agree on it by asking for the database's time ([`Store::database_time`]).
 
+mod backup;
 mod buffer;
 mod calls;
 mod claims;
@@ -39,12 +40,14 @@ mod secrets;
 mod state;
 mod statements;
 mod stock;
+mod tape;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 #[cfg(test)]
 mod tests;
 mod tx;
 
+pub use backup::SchemaGap;
 pub use calls::{CallRecord, Direction};
 pub use claims::{ClaimKind, GuestClaim};
 pub use codes::{Imported, PoolCode, PoolCounts, Withdrawn};
@@ -52,6 +55,7 @@ pub use connect::{Durability, Store, StoreOptions};
 pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSums, Deposited};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
 pub use error::{SealError, StoreError};
+pub use files::copy_to_new;
 pub use growth::{Growth, TABLES};
 pub use handout::{Ahead, LaneRoom};
 pub use idempotency::KnownAct;
@@ -70,4 +74,5 @@ pub use rotation::{Resealed, SealedColumn};
 pub use seal::Sealer;
 pub use statements::{LineKind, SettleTerms, StatementLine};
 pub use stock::ToldStock;
+pub use tape::TapePiece;
 pub use tx::Tx;

@@ -56,6 +56,7 @@ impl SealedColumn {
             row: "order_event",
         },
         SealedColumn { table: "job", column: "effect", key: &["id"], whole: &[], row: "job" },
+        SealedColumn { table: "tape", column: "sealed", key: &["id"], whole: &[], row: "tape" },
     ];
 }
 

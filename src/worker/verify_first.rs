@@ -137,14 +137,14 @@ impl Worker {
         doubt: Doubt,
     ) -> Result<Looked, EngineError> {
         if !is_still_needed(&now, &job.effect) {
-            let reason = "the channel says that it is so already, or cannot be any more".to_owned();
-            return self.end(job, JobEnd::Dropped { reason }).await.map(|()| Looked::Settled);
+            let why = "the channel says that it is so already, or cannot be any more".to_owned();
+            return self.end(job, JobEnd::NotNeeded { why }).await.map(|()| Looked::Settled);
         }
         if doubt == Doubt::Uncertain && (has_moved(before, &now) || is_another_message(job, notification, before)) {
             // What would be sent is another message by now, and needs a key of its own.
-            let reason = "the order had changed at the channel; decided again".to_owned();
+            let why = "the order had changed at the channel; decided again".to_owned();
             let command = self.outcome(job, notification, NotificationOutcome::Overtaken);
-            return self.settle(job, JobEnd::Dropped { reason }, None, vec![command]).await.map(|_| Looked::Settled);
+            return self.settle(job, JobEnd::NotNeeded { why }, None, vec![command]).await.map(|_| Looked::Settled);
         }
         Ok(Looked::GoOn(Box::new(now)))
     }
@@ -191,11 +191,15 @@ impl Worker {
             CallResult::Refused { .. } => "refused",
             CallResult::Absent => "absent",
             CallResult::Astray { .. } => "astray",
-            _ => "unknown",
+            CallResult::Overtaken => "overtaken",
+            CallResult::Retry { .. } => "retry",
+            CallResult::TokenRejected => "token_refused",
+            CallResult::Unknown { .. } => "unknown",
         };
         let attempt = Attempt {
             at: exchange.at,
             call: "read_back".to_owned(),
+            key: None,
             took: exchange.took,
             status: exchange.status,
             verdict,

@@ -7,6 +7,8 @@ mod around;
 #[cfg(test)]
 mod availability;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod bad_requests;
 #[cfg(test)]
 mod budgets;
@@ -14,6 +16,8 @@ mod budgets;
 mod canary;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod clocks;
 #[cfg(test)]
 mod config;
 #[cfg(test)]
@@ -28,6 +32,8 @@ mod databases;
 mod dead_letters;
 #[cfg(test)]
 mod deadlines;
+#[cfg(test)]
+mod deliveries;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
@@ -74,6 +80,8 @@ mod refunds;
 #[cfg(test)]
 mod repeats;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod second_generation;
@@ -86,6 +94,8 @@ mod snapshot;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
+mod stopped_database;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod time_limits;
@@ -93,3 +103,5 @@ mod time_limits;
 mod tokens;
 #[cfg(test)]
 mod tripstore;
+#[cfg(test)]
+mod wording;

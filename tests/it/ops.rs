@@ -547,7 +547,7 @@ async fn what_is_under_way_waits_for_a_partner_that_is_taken_out_and_comes_back(
     let waiting = &list["items"][0];
     assert_eq!((&waiting["destination"], &waiting["attempts"]), (&json!("backend:gate"), &json!(0)), "{list}");
     let error = waiting["last_error"].as_str().unwrap_or_default();
-    assert!(error.contains("`gate` is no longer configured"), "{list}");
+    assert!(error.contains("`gate`: no longer configured"), "{list}");
     assert_eq!(bridge.get("deliveries?state=dead").await.expect(200).json()["items"], json!([]));
 
     bridge.write_config("products/lakeside.toml", &product);

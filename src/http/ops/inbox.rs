@@ -65,13 +65,26 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         inbound,
         body: Bytes::from(body),
         traceparent: None,
+        moment: request.shared.engine.moment(),
+        refusal: None,
     };
     let done = request.shared.engine.replay(&row.id, incoming).await?;
     let sentence = match (done.verdict, done.changed) {
         (InboxVerdict::Accepted, true) => "it was carried out; what the channel must know follows by calls".to_owned(),
         (InboxVerdict::Accepted, false) => "it is taken now; the order was so already".to_owned(),
         (InboxVerdict::Parked, _) => "it is kept until its order comes".to_owned(),
-        _ => format!("it is refused again; the channel would be answered {}", done.answer),
+        (
+            InboxVerdict::Received
+            | InboxVerdict::Repeated
+            | InboxVerdict::Stale
+            | InboxVerdict::Ignored
+            | InboxVerdict::Refused
+            | InboxVerdict::Unrouted
+            | InboxVerdict::Conflict
+            | InboxVerdict::Malformed
+            | InboxVerdict::Hint,
+            _,
+        ) => format!("it is refused again; the channel would be answered {}", done.answer),
     };
     Ok(said(&row, done.verdict, done.order.as_ref(), done.changed, &sentence))
 }

@@ -42,7 +42,7 @@ pub(crate) const PAYMENT_STATES: &[&str] = &[
     "refund_failed",
 ];
 pub(crate) const REFUND_STATES: &[&str] = &["under_review", "approved", "settled", "rejected", "withdrawn"];
-pub(crate) const DELIVERY_STATES: &[&str] = &["pending", "delivered", "dead", "dropped"];
+pub(crate) const DELIVERY_STATES: &[&str] = &["pending", "delivered", "dead", "dropped", "not_needed"];
 pub(crate) const DEADLINE_STATES: &[&str] = &["armed", "passed", "disarmed"];
 pub(crate) const VERDICTS: &[&str] = &[
     "received",
@@ -67,6 +67,11 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "live_ticket_behind_refund",
     "cancel_refused",
     "ticketing_failed",
+    "no_capacity",
+    "rejected",
+    "test_mode",
+    "quantity_differs",
+    "unknown_status",
     "ticketing_overdue",
     "review_overdue",
     "report_refused",
@@ -80,6 +85,7 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "answer_astray",
     "books_differ",
     "payment_link_over",
+    "partner_gone",
 ];
 
 const VERSION: Field = Field {
