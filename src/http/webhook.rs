@@ -26,8 +26,8 @@ use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, nesting};
-use crate::telemetry::seldom;
 use crate::recorder::tape::{Came, Piece, headers_of};
+use crate::telemetry::seldom;
 use crate::worker::hold::Held;
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.

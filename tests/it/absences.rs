@@ -14,7 +14,10 @@ enum Proof {
 
 /// How a line begins, and its proofs.
 const PROOFS: &[(&str, &[Proof])] = &[
-    ("No clock, randomness, network or database in `src/core`", &[Proof::Sources(the_core_depends_on_nothing_that_acts)]),
+    (
+        "No clock, randomness, network or database in `src/core`",
+        &[Proof::Sources(the_core_depends_on_nothing_that_acts)],
+    ),
     ("No partner's name outside `adapters/`", &[Proof::Sources(partners_are_named_in_their_places_only)]),
     ("No SQL outside `src/store` and `migrations`", &[Proof::Sources(sql_stands_in_the_store_only)]),
     ("No outbound call except through `src/transport.rs`", &[Proof::Sources(only_the_transport_calls_out)]),
@@ -132,7 +135,8 @@ fn only_the_transport_calls_out() -> Vec<String> {
 }
 
 fn only_the_clock_reads_the_time() -> Vec<String> {
-    let words = ["SystemTime::now", "Utc::now", "Local::now", "UNIX_EPOCH", "time::sleep", "thread::sleep", "sleep_until("];
+    let words =
+        ["SystemTime::now", "Utc::now", "Local::now", "UNIX_EPOCH", "time::sleep", "thread::sleep", "sleep_until("];
     let mut found = lines_with("src", &words, &["src/clock", "src/sandbox/"]);
     found.extend(lines_with("adapters", &words, &[]));
     found

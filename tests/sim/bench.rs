@@ -102,15 +102,18 @@ impl Bench {
 
     /// What happened to orders: their histories, and their deliveries.
     pub(crate) async fn story(&self, order: &Order) -> Vec<String> {
-        let mut lines = vec![format!("{} {} {:?} {:?}", order.id, order.channel_order_id, order.state, order.attention)];
+        let mut lines =
+            vec![format!("{} {} {:?} {:?}", order.id, order.channel_order_id, order.state, order.attention)];
         let events = self.world.store().events(&order.id, 0, 200).await.unwrap_or_default();
         lines.extend(events.iter().map(|e| format!("  {} {} {} {:?} {}", e.seq, e.at.0, e.kind, e.actor.name, e.data)));
         let filter = JobFilter { order: Some(order.id.clone()), ..JobFilter::default() };
         let jobs = self.world.store().list_jobs(&filter, &PageRequest { limit: 100, cursor: None }).await;
         let jobs = jobs.map(|page| page.items).unwrap_or_default();
-        lines.extend(jobs.iter().rev().map(|j| {
-            format!("  {} {} {:?} {} tries {:?}", j.created_at.0, j.call, j.state, j.attempts, j.last_error)
-        }));
+        lines.extend(
+            jobs.iter().rev().map(|j| {
+                format!("  {} {} {:?} {} tries {:?}", j.created_at.0, j.call, j.state, j.attempts, j.last_error)
+            }),
+        );
         lines
     }
 

@@ -254,11 +254,7 @@ enum Telling {
 }
 
 /// A list of steps in a fresh world, and a quiet time at its end.
-async fn run_list<P: Play>(
-    variant: &'static str,
-    ops: &[Step<P>],
-    telling: Telling,
-) -> Result<(), (usize, Failure)> {
+async fn run_list<P: Play>(variant: &'static str, ops: &[Step<P>], telling: Telling) -> Result<(), (usize, Failure)> {
     drop(trouble());
     let mut play = P::new(variant).await;
     for (index, (step, op)) in ops.iter().chain([&(usize::MAX, P::QUIET)]).enumerate() {

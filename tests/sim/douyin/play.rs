@@ -707,7 +707,6 @@ impl Sim {
         }
         check::all(self).await
     }
-
 }
 
 /// A number in a call's body that is part of what the call says; none where the call is only noted.

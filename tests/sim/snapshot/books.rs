@@ -168,7 +168,13 @@ impl<T: Trade> Books<T> {
     }
 
     /// Changes an order, and tells of it.
-    pub(crate) fn change(&mut self, number: &str, kind: &'static str, now: UnixMillis, change: impl FnOnce(&mut T) -> Value) {
+    pub(crate) fn change(
+        &mut self,
+        number: &str,
+        kind: &'static str,
+        now: UnixMillis,
+        change: impl FnOnce(&mut T) -> Value,
+    ) {
         let Some(kept) = self.orders.get_mut(number) else { return };
         let change = change(&mut kept.it);
         kept.revision += 1;
@@ -213,7 +219,8 @@ impl<T: Trade> Books<T> {
     /// Answers a call, which goes this way.
     pub(crate) fn call(&mut self, call: &Call, how: How, way: Way, now: UnixMillis) -> HttpResponse {
         let asked = Asked::read(call, way);
-        let (status, body) = if asked.is_question() { self.question(&asked, now) } else { self.write(&asked, how, now) };
+        let (status, body) =
+            if asked.is_question() { self.question(&asked, now) } else { self.write(&asked, how, now) };
         response(status, &body)
     }
 

@@ -68,15 +68,25 @@ pub(crate) async fn all(sim: &Sim) -> Result<(), Failure> {
 
 /// The money is that of the platform's books, to the won.
 fn money(order: &Order, purse: &Purse, is_off: bool) -> Result<(), Failure> {
-    let (ours, theirs) =
-        ((order.money.received(), order.money.refunded()), (purse.paid(), purse.returned()));
+    let (ours, theirs) = ((order.money.received(), order.money.refunded()), (purse.paid(), purse.returned()));
     must(order.money.mode != PaymentMode::Ledger || ours == theirs, || {
-        format!("the money is not the platform's: {} has {ours:?}, there {theirs:?}: {:?}", order.id, order.money.ledger)
+        format!(
+            "the money is not the platform's: {} has {ours:?}, there {theirs:?}: {:?}",
+            order.id, order.money.ledger
+        )
     })?;
     let kept = purse.held();
-    must(!(is_off && purse.is_settled() && order.money.mode == PaymentMode::Ledger) || order.money.fee() == kept, || {
-        format!("what was kept is not the platform's: {} has {}, there {kept}: {:?}", order.id, order.money.fee(), order.money.ledger)
-    })
+    must(
+        !(is_off && purse.is_settled() && order.money.mode == PaymentMode::Ledger) || order.money.fee() == kept,
+        || {
+            format!(
+                "what was kept is not the platform's: {} has {}, there {kept}: {:?}",
+                order.id,
+                order.money.fee(),
+                order.money.ledger
+            )
+        },
+    )
 }
 
 /// What the bridge had done is what people of ours wanted: never more, and no less unless a person is told.
@@ -163,7 +173,8 @@ fn trip(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     must(completed <= 1 && cancelled <= 1, || format!("decided twice: {} {completed} {cancelled}", order.id))?;
     done(sale, order, "links were sent", sale.links, links)?;
     // What came through a link that was over goes back by itself; everything else only by a person.
-    let unexpected: i64 = it.purse.0.iter().filter(|payment| payment.link.is_some()).map(|payment| payment.amount).sum();
+    let unexpected: i64 =
+        it.purse.0.iter().filter(|payment| payment.link.is_some()).map(|payment| payment.amount).sum();
     done(sale, order, "money went back", sale.returned + unexpected + over_paid(&it), returned)?;
     let is_known = entry.is_some() || is_flagged(order) || sale.dropped;
     must(is_known, || format!("the agency's books do not know the booking, unflagged: {}", order.id))?;
@@ -204,7 +215,9 @@ fn tickets(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
             must(lives || is_flagged(order), || format!("tickets that the gate does not know: {}", about()))?;
         }
         if booking.is_active() && t.state == TicketingState::Queued && booking.state == BookingState::Confirmed {
-            must(is_flagged(order) || order.is_read_only(), || format!("tickets were never asked for, unflagged: {}", about()))?;
+            must(is_flagged(order) || order.is_read_only(), || {
+                format!("tickets were never asked for, unflagged: {}", about())
+            })?;
         }
         let is_off = matches!(booking.state, BookingState::Cancelled | BookingState::Rejected);
         if let Some(reservation) = at_gate.as_ref().filter(|reservation| is_off && reservation.is_live()) {
@@ -271,7 +284,9 @@ async fn stock(sim: &Sim, orders: &[Order]) -> Result<(), Failure> {
                 let (least, most) = match booking.state {
                     BookingState::Requested | BookingState::Confirmed => (left, left),
                     BookingState::Used | BookingState::NoShow => (left, order.quantity),
-                    BookingState::Rejected | BookingState::Cancelled if booking.used_at.is_some() => (0, order.quantity),
+                    BookingState::Rejected | BookingState::Cancelled if booking.used_at.is_some() => {
+                        (0, order.quantity)
+                    }
                     BookingState::Rejected | BookingState::Cancelled => (0, 0),
                 };
                 let day = days.entry(date).or_default();

@@ -240,7 +240,10 @@ impl Trade for Reservation {
         match asked.part(2) {
             "cancel-quote" => {
                 let (fee, back) = it.quote(&parts(asked), now);
-                Said::With(200, json!({ "fee_krw": fee, "refund_krw": back, "valid_until": written(now + Millis::minutes(1)) }))
+                Said::With(
+                    200,
+                    json!({ "fee_krw": fee, "refund_krw": back, "valid_until": written(now + Millis::minutes(1)) }),
+                )
             }
             _ => Said::No(404, "no_such_question"),
         }
@@ -313,7 +316,13 @@ fn call_off(it: &mut Reservation, kind: &'static str, fee: i64, waits: bool, now
 }
 
 /// Some units are called off; with the last one the whole is.
-fn call_off_parts(it: &mut Reservation, parts: &[(String, i64)], (fee, back): (i64, i64), waits: bool, now: UnixMillis) {
+fn call_off_parts(
+    it: &mut Reservation,
+    parts: &[(String, i64)],
+    (fee, back): (i64, i64),
+    waits: bool,
+    now: UnixMillis,
+) {
     let prefix = format!("cx-{}", it.number);
     for (detail, units) in parts {
         it.lines.iter_mut().filter(|line| line.detail == *detail).for_each(|line| line.off += units);
@@ -353,7 +362,9 @@ fn cancel(books: &mut Books<Reservation>, asked: &Asked, it: &Reservation, now: 
     books.effect("cancel", asked.part(1), if parts.is_empty() { it.units() } else { parts.iter().map(|p| p.1).sum() });
     books.change(asked.part(1), "reservation.canceled", now, |it| {
         let all = it.lines.iter().map(Line::left).sum::<i64>();
-        if parts.is_empty() || parts.iter().map(|part| part.1).sum::<i64>() == all && it.lines.iter().all(|l| l.used == 0) {
+        if parts.is_empty()
+            || parts.iter().map(|part| part.1).sum::<i64>() == all && it.lines.iter().all(|l| l.used == 0)
+        {
             call_off(it, "BY_PARTNER", fee, false, now);
         } else {
             call_off_parts(it, &parts, (fee, back), false, now);
@@ -395,7 +406,9 @@ fn no_show(books: &mut Books<Reservation>, asked: &Asked, it: &Reservation, now:
         Status::NoShow => return Said::Done,
         Status::Confirmed => {}
         Status::Canceled(_) => return Said::No(410, "closed"),
-        Status::Requested | Status::Used => return Said::Wrong("not_confirmed", "a guest stayed away who was not expected"),
+        Status::Requested | Status::Used => {
+            return Said::Wrong("not_confirmed", "a guest stayed away who was not expected");
+        }
     }
     books.effect("no-show", asked.part(1), 1);
     did_not_come(books, asked.part(1), now);
@@ -540,4 +553,3 @@ impl Books<Reservation> {
         it.lines.iter().find(|line| line.left() > 0).map(|line| line.detail.to_owned())
     }
 }
-

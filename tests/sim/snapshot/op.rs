@@ -162,9 +162,7 @@ pub(crate) fn next(dice: &mut Dice, census: &Census) -> Op {
             days: dice.small(5),
             post: post(dice),
         },
-        11..=31 if is_trip => {
-            Op::ThereTrip { sale, what: there_trip(dice), waits: dice.one_in(3), post: post(dice) }
-        }
+        11..=31 if is_trip => Op::ThereTrip { sale, what: there_trip(dice), waits: dice.one_in(3), post: post(dice) },
         11..=31 => Op::ThereVisit { sale, what: there_visit(dice), waits: dice.one_in(3), post: post(dice) },
         32 => Op::AskLeft { product: dice.small(3), days: dice.small(5) },
         33..=39 => Op::Arrive { message: census.messages.get(dice.below(census.messages.len())).copied().unwrap_or(0) },
@@ -188,7 +186,13 @@ pub(crate) fn next(dice: &mut Dice, census: &Census) -> Op {
 }
 
 fn ending(dice: &mut Dice) -> CancelStatus {
-    dice.pick(&[CancelStatus::Done, CancelStatus::Done, CancelStatus::Failed, CancelStatus::Credited, CancelStatus::Pending])
+    dice.pick(&[
+        CancelStatus::Done,
+        CancelStatus::Done,
+        CancelStatus::Failed,
+        CancelStatus::Credited,
+        CancelStatus::Pending,
+    ])
 }
 
 fn there_visit(dice: &mut Dice) -> kakao::There {
@@ -197,20 +201,47 @@ fn there_visit(dice: &mut Dice) -> kakao::There {
     };
     let end = RefundsEnd(ending(dice));
     dice.pick(&[
-        Cancels, Cancels, CancelsPart, CancelsPart, Confirms, Confirms, Rejects, Uses, Uses, UsesPart, NoShow, ExOfficio,
-        ReturnsPayment, end, end,
+        Cancels,
+        Cancels,
+        CancelsPart,
+        CancelsPart,
+        Confirms,
+        Confirms,
+        Rejects,
+        Uses,
+        Uses,
+        UsesPart,
+        NoShow,
+        ExOfficio,
+        ReturnsPayment,
+        end,
+        end,
     ])
 }
 
 fn there_trip(dice: &mut Dice) -> tripstore::There {
     use tripstore::There::{
-        AsksToCancel, Completes, Departs, FinishesCancel, GoesAfterAll, LinkExpires, Pays, PaysLink, PaysOldLink, RefundsEnd,
-        Renumbers, ReturnsPayment,
+        AsksToCancel, Completes, Departs, FinishesCancel, GoesAfterAll, LinkExpires, Pays, PaysLink, PaysOldLink,
+        RefundsEnd, Renumbers, ReturnsPayment,
     };
     let end = RefundsEnd(ending(dice));
     dice.pick(&[
-        PaysLink, PaysLink, PaysOldLink, Pays, Pays, LinkExpires, AsksToCancel, AsksToCancel, GoesAfterAll, Completes, Completes,
-        FinishesCancel, Departs, Renumbers, ReturnsPayment, end,
+        PaysLink,
+        PaysLink,
+        PaysOldLink,
+        Pays,
+        Pays,
+        LinkExpires,
+        AsksToCancel,
+        AsksToCancel,
+        GoesAfterAll,
+        Completes,
+        Completes,
+        FinishesCancel,
+        Departs,
+        Renumbers,
+        ReturnsPayment,
+        end,
     ])
 }
 

@@ -210,7 +210,9 @@ impl Sim {
                 self.tell_news(Some(*post)).await
             }
             Op::ThereVisit { sale, what, waits, post } => {
-                let Some(sale) = self.sales.get(self.sale_of(*sale)).filter(|sale| !sale.is_trip) else { return Ok(()) };
+                let Some(sale) = self.sales.get(self.sale_of(*sale)).filter(|sale| !sale.is_trip) else {
+                    return Ok(());
+                };
                 let (number, now) = (sale.number.clone(), self.now());
                 self.world().partners.kakao(|books| books.happens(&number, *what, *waits, now));
                 self.tell_news(Some(*post)).await
@@ -429,7 +431,8 @@ impl Sim {
 
     async fn ask_left(&mut self, product: usize, days: i64) -> Result<(), Failure> {
         let date = TimeZone::SEOUL.date_of(self.now()).plus_days(days);
-        let body = json!({ "product_id": VISITS[product % VISITS.len()].code, "date": date.to_string(), "quantity": 1 });
+        let body =
+            json!({ "product_id": VISITS[product % VISITS.len()].code, "date": date.to_string(), "quantity": 1 });
         let id = self.number("ask-");
         let (status, answer) =
             self.world().signed_event(&format!("/channels/{KAKAO}/availability"), &self.secrets, &id, &body).await;
@@ -439,7 +442,11 @@ impl Sim {
             Some(false) => answer["reason"].is_string(),
             None => false,
         };
-        if status == 200 && fine { Ok(()) } else { Err(Failure(format!("what is left is answered {status}: {answer}"))) }
+        if status == 200 && fine {
+            Ok(())
+        } else {
+            Err(Failure(format!("what is left is answered {status}: {answer}")))
+        }
     }
 
     /// The youngest reservation of a sale that stands like this.
@@ -607,12 +614,13 @@ impl Sim {
     fn find_lost(&mut self) {
         let newest = |messages: &[Message], sale: usize| {
             let of_it = messages.iter().filter(|message| message.sale == sale && !message.lost);
-            of_it.filter_map(|message| match message.to {
-                To::Channel(revision) => Some(revision),
-                To::Gate => None,
-            })
-            .max()
-            .unwrap_or(0)
+            of_it
+                .filter_map(|message| match message.to {
+                    To::Channel(revision) => Some(revision),
+                    To::Gate => None,
+                })
+                .max()
+                .unwrap_or(0)
         };
         for index in 0..self.messages.len() {
             let message = &self.messages[index];

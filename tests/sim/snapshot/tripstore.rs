@@ -222,7 +222,13 @@ impl Trade for Booking {
 }
 
 impl Books<Booking> {
-    fn changes(&mut self, number: &str, kind: &'static str, now: UnixMillis, change: impl FnOnce(&mut Booking) -> Value) {
+    fn changes(
+        &mut self,
+        number: &str,
+        kind: &'static str,
+        now: UnixMillis,
+        change: impl FnOnce(&mut Booking) -> Value,
+    ) {
         self.change(number, kind, now, |it| {
             it.updated_at = now;
             change(it)
@@ -284,15 +290,17 @@ fn send_link(books: &mut Books<Booking>, asked: &Asked, it: &Booking, now: UnixM
         return Said::No(422, "expires_at_invalid");
     };
     let id = books.number(&format!("L-{}-", asked.part(1)));
-    let link =
-        Link { id: id.clone(), purpose: purpose.unwrap_or("FULL"), amount, expires_at, state: LinkState::Sent };
+    let link = Link { id: id.clone(), purpose: purpose.unwrap_or("FULL"), amount, expires_at, state: LinkState::Sent };
     books.effect("link", asked.part(1), 1);
     let told = json!({ "link_id": id, "status": "SENT" });
     books.changes(asked.part(1), "payment_link.updated", now, |it| {
         it.links.push(link);
         told
     });
-    Said::With(201, json!({ "link_id": id, "url": format!("https://pay.example/{id}"), "expires_at": written(expires_at) }))
+    Said::With(
+        201,
+        json!({ "link_id": id, "url": format!("https://pay.example/{id}"), "expires_at": written(expires_at) }),
+    )
 }
 
 fn revoke_link(books: &mut Books<Booking>, asked: &Asked, it: &Booking, now: UnixMillis) -> Said {
@@ -525,7 +533,8 @@ impl Agency {
             return (422, error("sold_out"));
         }
         if asked.body["phone_masked"] == json!(true)
-            && (asked.body["booker_phone"] != json!(MASKED_PHONE) || asked.body["collect_from_customer_krw"] != json!(0))
+            && (asked.body["booker_phone"] != json!(MASKED_PHONE)
+                || asked.body["collect_from_customer_krw"] != json!(0))
         {
             self.wrong.push(format!("the agency is told what the marketplace keeps: {}", asked.body));
         }

@@ -169,7 +169,8 @@ fn cancelled(draft: &mut Draft, reason: CancelReason, off: Option<&Cancelled>) {
     // A visit that has been keeps its place. Its tickets go with the money all the same: that the channel counts a visit as used does not
     // mean that anybody came, and a gate that let somebody in says so.
     let was_used = !booking.is_active();
-    let mut part = ticketing::void(order, booking).event(Event::BookingCancelled { booking: booking.id.clone(), reason });
+    let mut part =
+        ticketing::void(order, booking).event(Event::BookingCancelled { booking: booking.id.clone(), reason });
     if !was_used {
         part = part.maybe(give_back(draft));
     }
