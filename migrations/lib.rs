@@ -4,6 +4,7 @@
 //! rendered for the database at hand. MySQL cannot roll DDL back, so every migration is one statement there and can be
 //! run again after a crash.
 
+mod accounts;
 mod alter;
 mod calls;
 mod channels;
@@ -56,6 +57,14 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0028_order_end", &orders::ORDER_END),
     ("m0029_erasure_wish", &guest_data::ERASURE_WISH),
     ("m0031_tape", &tape::TAPE),
+    ("m0040_account", &accounts::ACCOUNT),
+    ("m0041_recovery_code", &accounts::RECOVERY_CODE),
+    ("m0042_session", &accounts::SESSION),
+    ("m0043_session_reveal", &accounts::SESSION_REVEAL),
+    ("m0044_invitation", &accounts::INVITATION),
+    ("m0045_audit", &accounts::AUDIT),
+    ("m0046_door", &accounts::DOOR),
+    ("m0047_settled", &accounts::SETTLED),
 ];
 
 /// What tables got later, in order.

@@ -276,7 +276,10 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let instance = format!("pid-{}-{:012x}", std::process::id(), engine.ids().seed().0 & 0xffff_ffff_ffff);
     let (call_log, writer) = CallLog::new();
     let stopping = CancellationToken::new();
+    let doors = crate::accounts::doors::apply(&engine, &engine.running().config.organisation).await;
     let shared = Shared {
+        accounts: crate::accounts::signing_in::Accounts::new(engine.clone()),
+        doors: Arc::new(arc_swap::ArcSwap::new(doors.map_err(StartError::Database)?)),
         engine,
         worker: worker.clone(),
         stopping: stopping.clone(),

@@ -1,5 +1,6 @@
 //! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
+mod accounts;
 mod backup;
 mod check;
 mod doctor;
@@ -72,6 +73,9 @@ enum Command {
         #[arg(long)]
         korea: bool,
     },
+    /// People: the first administrator, and help for those who cannot sign in
+    #[command(subcommand)]
+    Accounts(accounts::Accounts),
     /// Change the key that encrypts guests' data
     #[command(subcommand)]
     Keys(Keys),
@@ -170,6 +174,7 @@ pub fn run(arguments: Cli) -> ExitCode {
             let channels = if korea { demo::directory::Channels::WithKorea } else { demo::directory::Channels::Douyin };
             init::init(&directory, channels)
         }
+        Command::Accounts(command) => in_runtime(accounts::accounts(command)),
         Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
         Command::Migrate { config, check: false } => in_runtime(migrate::migrate(config)),
         Command::Migrate { config, check: true } => in_runtime(migrate::check(config)),

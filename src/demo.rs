@@ -106,7 +106,7 @@ async fn show(cast: &Cast, afterwards: Afterwards, out: &mut (impl Write + Send)
     show_chapters(&cast.trip, stories::tripstore::STORIES, TRIPSTORE, &mut tally, out).await?;
     show_chapters(&cast.octo, stories::octo::STORIES, OCTO, &mut tally, out).await?;
     writeln!(out, "\n{} of {} stories ended as they should.", tally.played - tally.failed, tally.played)?;
-    where_next(cast, afterwards, out)?;
+    where_next(cast, afterwards, out).await?;
     Ok(tally.failed == 0)
 }
 
@@ -157,7 +157,7 @@ async fn show_chapters<C: Channel>(
     Ok(())
 }
 
-fn where_next(cast: &Cast, afterwards: Afterwards, out: &mut impl Write) -> std::io::Result<()> {
+async fn where_next(cast: &Cast, afterwards: Afterwards, out: &mut (impl Write + Send)) -> std::io::Result<()> {
     writeln!(out, "\nWhere to look next")?;
     match afterwards {
         Afterwards::Leave => {
@@ -165,6 +165,13 @@ fn where_next(cast: &Cast, afterwards: Afterwards, out: &mut impl Write) -> std:
         }
         Afterwards::Stay => {
             let (token, url) = (&cast.ops_token, cast.bridge.url());
+            match cast.bridge.shared().accounts.demonstration_link().await {
+                Ok(link) => writeln!(
+                    out,
+                    "  {url}/console/enter/{link}\n                                the console, signed in; the link works once"
+                )?,
+                Err(error) => writeln!(out, "  the console cannot be opened: {error}")?,
+            }
             writeln!(out, "  curl -H 'Authorization: Bearer {token}' {url}/ops/v1/orders")?;
             writeln!(out, "  curl {url}/metrics")?;
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use ticketbridge_core::invariants::violations;
 use ticketbridge_core::{ChannelId, Order};
@@ -11,6 +10,7 @@ use ticketbridge_store::{OrderFilter, PageRequest, Store};
 
 use crate::app;
 use crate::cli::{ConfigDir, backup, fail, say, serve};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::worker::chain;
 
@@ -157,7 +157,8 @@ async fn rehearse(
         Ok(place) => place,
         Err(error) => return findings.note("a fresh place", Err(error.to_string())),
     };
-    let began = Instant::now();
+    let clock = SystemClock::new();
+    let began = clock.monotonic();
     let file = match copy {
         Some(file) => file.to_owned(),
         None => {
@@ -191,7 +192,7 @@ async fn rehearse(
     let _closed = store.close().await;
     say(format_args!(
         "      the rehearsal took {} ms; what came after the copy would be lost, and is asked for by `orders reconcile`",
-        began.elapsed().as_millis()
+        clock.monotonic().saturating_sub(began).as_millis()
     ));
 }
 

@@ -1,7 +1,6 @@
 //! `ticketbridge migrate`: the schema of the database, brought up to date or, with `--check`, only looked at.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use secrecy::ExposeSecret as _;
 use ticketbridge_store::Store;
@@ -9,6 +8,7 @@ use ticketbridge_store::Store;
 use crate::app;
 use crate::cli::doctor::Findings;
 use crate::cli::{ConfigDir, backup, fail, say, serve};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::worker::chain;
 
@@ -95,9 +95,10 @@ async fn rehearse(config: &Config, store: &Store, findings: &mut Findings) {
     let rehearsed = async {
         let bytes = store.back_up(&copy).await.map_err(|error| chain(&error))?;
         let copy = backup::open_at(config, &copy).await?;
-        let began = Instant::now();
+        let clock = SystemClock::new();
+        let began = clock.monotonic();
         let done = copy.migrate().await.map_err(|error| chain(&error));
-        let took = began.elapsed();
+        let took = clock.monotonic().saturating_sub(began);
         let _closed = copy.close().await;
         done.map(|()| format!("done on a copy of {} in {} ms", backup::in_words(bytes), took.as_millis()))
     };

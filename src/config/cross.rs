@@ -6,6 +6,7 @@ use ticketbridge_core::product::{BackendTerms, BookingProduct, DateRange, Fee, T
 use ticketbridge_core::{Date, Millis};
 
 use super::finding::{Findings, Place, suggest};
+use super::organisation::OrganisationNames;
 use super::partner::{ChannelConfig, Kinds};
 use super::product::days_of;
 use super::read::Table;
@@ -42,6 +43,7 @@ pub(super) struct Names {
     pub(super) vouchers: Vec<Named>,
     pub(super) bookings: Vec<Named>,
     pub(super) accounts: Vec<Named>,
+    pub(super) organisation: OrganisationNames,
     /// A file is no TOML: what is not among the names may be in it.
     pub(super) incomplete: bool,
 }
@@ -55,6 +57,12 @@ impl Names {
             ("voucher products", "code", &self.vouchers),
             ("booking products", "code", &self.bookings),
             ("credit accounts", "id", &self.accounts),
+            ("dealers", "id", &self.organisation.dealers),
+            ("institutions", "id", &self.organisation.institutions),
+            ("institutions", "registration_number", &self.organisation.registration_numbers),
+            ("agencies", "id", &self.organisation.agencies),
+            ("agencies", "code", &self.organisation.codes),
+            ("settle units", "id", &self.organisation.settle_units),
         ];
         for (kind, key, named) in kinds {
             let mut first: BTreeMap<&str, &Place> = BTreeMap::new();
@@ -80,7 +88,7 @@ impl Names {
     }
 
     /// Reports that `name` is not among `list`, unless it may be in a file that could not be read.
-    fn missing(&self, findings: &Findings, place: Place, what: &str, name: &str, list: &[Named]) {
+    pub(super) fn missing(&self, findings: &Findings, place: Place, what: &str, name: &str, list: &[Named]) {
         if !self.incomplete {
             let known: Vec<&str> =
                 list.iter().map(|named| named.name.as_str()).filter(|name| !name.is_empty()).collect();

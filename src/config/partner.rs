@@ -100,8 +100,10 @@ pub struct ChannelConfig {
     pub credit_account: Option<String>,
     /// The channel's commission in ten-thousandths, for statements.
     pub commission_bp: Option<u32>,
-    /// Who its orders are settled with; the channel itself when it names nobody.
+    /// Who its orders are settled with: a settle unit of `partners/`; the channel itself when it names nobody.
     pub settle_id: Option<String>,
+    /// The agency that its orders belong to; every agency of the settle unit's institution when it names none.
+    pub agency: Option<String>,
     /// What it is sent at once and in a second, where that differs from the service's.
     pub pace: Pace,
     /// Which settings are secrets, by path.
@@ -184,6 +186,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
     let own_rate = file.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
     let pace = Pace::read(file);
+    let (own_settle_id, agency) = (file.opt("settle_id", Value::id), file.opt("agency", Value::id));
     let settings = settings_table(file);
     file.finish();
     let kind = adapter.and_then(|adapter| {
@@ -217,7 +220,8 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         rate_per_caller: rate.or(own_rate),
         credit_account,
         commission_bp,
-        settle_id,
+        settle_id: own_settle_id.or(settle_id),
+        agency,
         pace,
         secrets: kind.secrets,
     };

@@ -100,12 +100,33 @@ pub enum Role {
     Operator,
     /// Settlement data.
     Settlement,
+    /// Orders to look at: nothing is changed, nobody is unmasked, no settlement data.
+    Viewer,
 }
 
 impl Role {
     /// All of them with the words for them.
-    pub const WORDS: [(&'static str, Role); 3] =
-        [("admin", Role::Admin), ("operator", Role::Operator), ("settlement", Role::Settlement)];
+    pub const WORDS: [(&'static str, Role); 4] = [
+        ("admin", Role::Admin),
+        ("operator", Role::Operator),
+        ("settlement", Role::Settlement),
+        ("viewer", Role::Viewer),
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+            Role::Settlement => "settlement",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    /// The role that a word means.
+    pub fn of_word(word: &str) -> Option<Role> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, role)| *role)
+    }
 }
 
 /// One entry of `[ops] tokens`.
@@ -197,6 +218,32 @@ pub struct Retention {
     pub guests: Option<Millis>,
 }
 
+/// Whether everybody who signs in needs a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// Without one a session only reads, and guests stay masked.
+    Required,
+    /// Who has none may act, except where clear text is shown.
+    Optional,
+}
+
+/// `[console]`: how people sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// Whether everybody needs a second factor.
+    pub second_factor: SecondFactor,
+    /// A session ends after this long without a request.
+    pub idle: Millis,
+    /// A session ends after this long.
+    pub absolute: Millis,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { second_factor: SecondFactor::Required, idle: Millis::minutes(30), absolute: Millis::hours(12) }
+    }
+}
+
 /// A prepaid or credit line (`config/credit.toml`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreditAccount {
@@ -221,6 +268,7 @@ pub(super) struct Service {
     pub(super) retention: Retention,
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
+    pub(super) console: Console,
 }
 
 /// What every reader of the service's file needs.
@@ -241,6 +289,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
     let retention = retention(file.opt("retention", Value::table).as_ref());
     let recorder = recorder(file.opt("recorder", Value::table).as_ref());
     let metrics = metrics(file.opt("metrics", Value::table).as_ref(), around);
+    let console = console(file.opt("console", Value::table).as_ref());
     file.finish();
     Some(Service {
         server: server?,
@@ -252,6 +301,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
         retention,
         recorder,
         metrics,
+        console,
     })
 }
 
@@ -320,6 +370,22 @@ fn metrics(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Metrics {
     });
     table.finish();
     Metrics { token, listen }
+}
+
+fn console(table: Option<&Table<'_>>) -> Console {
+    const WORDS: [(&str, SecondFactor); 2] =
+        [("required", SecondFactor::Required), ("optional", SecondFactor::Optional)];
+    let mut console = Console::default();
+    let Some(table) = table else { return console };
+    console.second_factor = table.opt("second_factor", |value| value.word(&WORDS)).unwrap_or(console.second_factor);
+    console.idle = table.opt("idle", Value::millis).unwrap_or(console.idle);
+    console.absolute = table.opt("absolute", Value::millis).unwrap_or(console.absolute);
+    table.finish();
+    if console.idle > console.absolute {
+        let problem = "`console.idle` is longer than `console.absolute`: it would never end a session";
+        table.findings().problem(table.place_of("idle"), problem, "make it the shorter one");
+    }
+    console
 }
 
 fn address(text: &str) -> Option<SocketAddr> {

@@ -44,7 +44,7 @@ pub(super) struct Addresses {
 }
 
 /// What the demo changes: everything else is the example as it stands.
-fn changes(at: &Addresses) -> [(&'static str, String); 13] {
+fn changes(at: &Addresses) -> [(&'static str, String); 14] {
     let Addresses { douyin, kakao, market, agency, backend, supplier } = at;
     [
         ("\"127.0.0.1:8080\"", "\"127.0.0.1:0\"".to_owned()),
@@ -61,6 +61,8 @@ fn changes(at: &Addresses) -> [(&'static str, String); 13] {
             "{ read = \"5s\", reserve = \"10s\", confirm = \"15s\" }",
             "{ read = \"1s\", reserve = \"1s\", confirm = \"1s\" }".to_owned(),
         ),
+        // Who follows the link of the demonstration has no authenticator.
+        ("[log]", "[console]\nsecond_factor = \"optional\"\n\n[log]".to_owned()),
         // Ten minutes pass in ten seconds.
         ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
         ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),

@@ -17,10 +17,12 @@ use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, Raw
 use ticketbridge_core::{BackendId, Millis};
 use ticketbridge_store::Direction;
 
+use crate::accounts::doors::Admitted;
 use crate::engine::backend_event::{Heard, HeardEvent};
 use crate::http::belief::{Believed, Terms, TurnedAway};
 use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
+use crate::http::ops::common_zone;
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
 use crate::http::{Shared, nesting};
@@ -143,6 +145,12 @@ impl Head<'_> {
     async fn hear(&self, body: axum::body::Body, rate: u32) -> Result<(Heard, Option<Order>), Unheard> {
         let engine = &self.shared.engine;
         let now = engine.clock().now();
+        if let Admitted::No(opens_at) = self.shared.doors.load().admit(self.backend.id.as_str(), self.caller, now) {
+            let sentence = "this address is not on the back-end's list";
+            let problem = Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence);
+            let zone = common_zone(&engine.running());
+            return Err(Unheard::Unverified(problem.pending(opens_at.map(|at| at.rfc3339(zone)))));
+        }
         let cx = Context { now, nonce: engine.ids().nonce(), delivery_id: "", access_token: None, attempt: 1 };
         let partner = self.backend.id.as_str();
         let terms = Terms { partner, caller: self.caller, rate, bytes_max: BODY_BYTES_MAX };

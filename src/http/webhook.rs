@@ -19,6 +19,7 @@ use ticketbridge_core::{ChannelId, Millis, Moment, Rejection, Seed, UnixMillis, 
 use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::accounts::doors::Admitted;
 use crate::engine::digest::body_sha256;
 use crate::engine::{EngineError, InReserve, Incoming, Received};
 use crate::http::belief::{Terms, TurnedAway};
@@ -159,14 +160,22 @@ fn admit(shared: &Shared, channel: &crate::service::registry::RegisteredChannel,
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
         return Some(problem.after(5));
     }
-    if !channel.allows(caller) {
+    let at = shared.engine.clock().now();
+    let (is_allowed, opens_at) = match shared.doors.load().admit(channel.id.as_str(), caller, at) {
+        Admitted::Yes => (true, None),
+        Admitted::No(opens_at) => (false, opens_at),
+        Admitted::NoList => (channel.allows(caller), None),
+    };
+    if !is_allowed {
         let sentence = match caller {
             Caller::Known(_) => "this address is not on the channel's list",
             Caller::Unknown => {
                 "what the proxy says of your address cannot be read or contradicts itself, and the channel has a list"
             }
         };
-        return Some(Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence));
+        let problem = Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence);
+        let zone = channel.channel.rules().time_zone;
+        return Some(problem.pending(opens_at.map(|at| at.rfc3339(zone))));
     }
     None
 }

@@ -263,7 +263,7 @@ mod tests {
 
     fn call(method: Method, path: &str, body: &str) -> Call {
         let url = format!("http://elsewhere.example:9{path}");
-        Call { method, url, headers: HeaderMap::new(), body: Bytes::from(body.to_owned()), timeout: None }
+        Call { method, url, headers: HeaderMap::new(), body: Bytes::from(body.to_owned()), timeout: None, key: None }
     }
 
     fn said(bound: &Bound, call: &Call) -> Option<String> {

@@ -20,10 +20,14 @@ pub enum Growth {
     Purged,
     /// It has as many rows as the configuration has things.
     WithConfiguration,
+    /// It grows with people and what they do, and is the record of it: kept for ever.
+    WithPeople,
 }
 
 /// Every table, and what bounds it.
 pub const TABLES: &[(&str, Growth)] = &[
+    ("account", Growth::WithPeople),
+    ("audit", Growth::WithPeople),
     ("booking", Growth::WithOrders),
     ("call_log", Growth::Purged),
     ("code", Growth::WithOrders),
@@ -33,12 +37,14 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("credit_entry", Growth::WithOrders),
     ("deadline", Growth::WithOrders),
     ("done_once", Growth::WithConfiguration),
+    ("door", Growth::WithConfiguration),
     ("erasure_wish", Growth::Purged),
     ("guest_claim", Growth::WithOrders),
     ("guest_erasure", Growth::WithOrders),
     ("guest_ref", Growth::WithOrders),
     ("idempotency", Growth::Purged),
     ("inbox", Growth::KeepsKeys),
+    ("invitation", Growth::WithPeople),
     ("job", Growth::Purged),
     ("lease", Growth::WithConfiguration),
     ("listing", Growth::WithConfiguration),
@@ -48,10 +54,14 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("order_ref", Growth::WithOrders),
     ("orders", Growth::WithOrders),
     ("partner_pause", Growth::WithConfiguration),
+    ("recovery_code", Growth::WithPeople),
     ("refund_case", Growth::WithOrders),
     ("remembered", Growth::Purged),
     ("secret", Growth::WithConfiguration),
     ("seaql_migrations", Growth::WithConfiguration),
+    ("session", Growth::Purged),
+    ("session_reveal", Growth::Purged),
+    ("settled", Growth::WithPeople),
     ("statement_line", Growth::WithOrders),
     ("stock", Growth::WithConfiguration),
     ("tape", Growth::Purged),

@@ -31,7 +31,7 @@ pub(crate) enum Looked {
     Settled,
 }
 
-/// Whether the channel is to be asked before `report` is made.
+/// Whether the channel is to be asked before `notification` is made.
 pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: UnixMillis) -> Option<Doubt> {
     let channel_state = order.channel_state.as_deref()?;
     let changes_nothing = matches!(notification, Notification::CancelQuote);

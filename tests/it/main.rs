@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod absences;
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
@@ -20,6 +22,8 @@ mod cli;
 mod clocks;
 #[cfg(test)]
 mod config;
+#[cfg(test)]
+mod console;
 #[cfg(test)]
 mod cost;
 #[cfg(test)]
@@ -62,6 +66,8 @@ mod ops;
 #[cfg(test)]
 mod ops_cli;
 #[cfg(test)]
+mod organisation;
+#[cfg(test)]
 mod parsers;
 #[cfg(test)]
 mod privacy;
@@ -83,6 +89,8 @@ mod repeats;
 mod replay;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod scopes;
 #[cfg(test)]
 mod second_generation;
 #[cfg(test)]

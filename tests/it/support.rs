@@ -12,6 +12,7 @@
 pub(crate) mod douyin;
 pub(crate) mod kakao;
 pub(crate) mod partners;
+pub(crate) mod people;
 pub(crate) mod tripstore;
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ use axum::extract::ConnectInfo;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use ticketbridge::accounts::signing_in::Accounts;
 use ticketbridge::app;
 use ticketbridge::clock::{Clock as _, TestClock, TestIds};
 use ticketbridge::config::{Config, Environment};
@@ -20,6 +21,7 @@ use ticketbridge::http::call_log::CallLog;
 use ticketbridge::http::health::Health;
 use ticketbridge::http::works::{Pace, WORKS_MAX, Works};
 use ticketbridge::http::{Shared, rate::Callers, router};
+use ticketbridge::recorder::tape::Recorder;
 use ticketbridge::service::live::Live;
 use ticketbridge::worker::Worker;
 use ticketbridge_adapters::standard_webhooks::Secrets;
@@ -129,7 +131,11 @@ impl World {
         let engine = Engine::new(store, Arc::new(self.clock.clone()), ids, live);
         let workers = [(); 2].map(|()| Worker::new(engine.clone(), self.partners.clone()));
         let (call_log, _nobody_reads) = CallLog::new();
+        let (recorder, _nothing_is_kept) = Recorder::new(Arc::new(|| false));
         let router = router(Shared {
+            accounts: Accounts::new(engine.clone()),
+            doors: Arc::default(),
+            recorder,
             engine: engine.clone(),
             worker: workers[0].clone(),
             stopping: CancellationToken::new(),

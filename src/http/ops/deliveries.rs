@@ -6,7 +6,7 @@ use http::StatusCode;
 use ticketbridge_core::message::NotificationOutcome;
 use ticketbridge_core::order::AttentionKind;
 use ticketbridge_core::repeat::repeat;
-use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
+use ticketbridge_core::{Answering, ChannelId, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
 use crate::engine::manual_commands::keep;
@@ -24,6 +24,7 @@ pub(crate) async fn list(request: Request) -> Outcome {
         state: query.word("state"),
         destination: query.text("destination").map(str::to_owned),
         order: query.text("order").map(OrderId::from),
+        within: request.reach.within(),
     };
     let store = request.shared.engine.store();
     let page = store.list_jobs(&filter, &query.page()).await?;
@@ -57,10 +58,27 @@ fn conflict(code: &'static str, sentence: &str) -> Failure {
     Problem::new(StatusCode::CONFLICT, code, sentence).into()
 }
 
+/// The delivery, if it is of an order or of a partner in the scope of whoever asks.
+async fn in_reach(request: &Request, job: Option<Job>) -> Result<Option<Job>, Failure> {
+    let Some(job) = job else { return Ok(None) };
+    let order = request.shared.engine.store().load_order(&job.order).await?;
+    let is_in = match &order {
+        Some(order) => {
+            request.concerns(order);
+            request.reach.has_channel(&order.channel)
+        }
+        None => match job.destination.split_once(':') {
+            Some(("channel" | "erp", id)) => request.reach.has_channel(&ChannelId::from(id)),
+            Some(_) | None => request.reach.is_everything(),
+        },
+    };
+    Ok(is_in.then_some(job))
+}
+
 async fn change(request: Request, change: Change) -> Outcome {
     let engine = &request.shared.engine;
     let id = request.in_path("id").to_owned();
-    let Some(job) = engine.store().job(&id).await? else {
+    let Some(job) = in_reach(&request, engine.store().job(&id).await?).await? else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such delivery").into());
     };
     let now = engine.clock().now();

@@ -25,6 +25,7 @@ pub(crate) async fn list(request: Request) -> Outcome {
         key: query.text("key").map(str::to_owned),
         verdict: query.word("verdict"),
         order: query.text("order").map(OrderId::from),
+        within: request.reach.within(),
     };
     let page = request.shared.engine.store().list_inbox(&filter, &query.page()).await?;
     Ok(Said::ok(&listed(&page, |row| view::inbox(&request.running, row))))
@@ -34,7 +35,8 @@ pub(crate) async fn list(request: Request) -> Outcome {
 pub(crate) async fn replay(request: Request) -> Outcome {
     check_version(&request)?;
     let store = request.shared.engine.store();
-    let Some(row) = store.inbox_row(request.in_path("id")).await? else {
+    let row = store.inbox_row(request.in_path("id")).await?;
+    let Some(row) = row.filter(|row| request.reach.has_channel(&ChannelId::from(row.channel.as_str()))) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "no such message was received").into());
     };
     match row.verdict {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
-use ticketbridge_core::personal::Person;
+use ticketbridge_core::personal::{Person, in_clear};
 use ticketbridge_core::port::Context;
 use ticketbridge_core::product::{Currency, Ticketing};
 use ticketbridge_core::quoted::{Guests, Quoted};
@@ -75,6 +75,18 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
     });
     // Whatever a partner has written into a number, a label or a name, and wherever a field for it is added.
     Guests::of(order).json(&mut shown);
+    shown
+}
+
+/// The same with its people in clear, for a session that has asked for them. What partners wrote elsewhere stays masked.
+pub(crate) fn order_in_clear(running: &Running, of: &Order) -> Value {
+    let mut shown = order(running, of);
+    in_clear(|| {
+        shown["buyer"] = json!({ "name": of.buyer.name, "phone": of.buyer.phone });
+        if let Some(booking) = &of.booking {
+            shown["booking"]["visitors"] = booking.visitors.iter().map(person).collect();
+        }
+    });
     shown
 }
 

@@ -7,6 +7,7 @@ mod jobs;
 mod lists;
 mod messages;
 mod orders;
+mod people;
 mod rotation;
 mod schema;
 mod selling;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::dialect::Query as _;
 use crate::test_support::for_each_database;
 use crate::{KnownAct, LeaseToken};
 

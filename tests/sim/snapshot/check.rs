@@ -33,6 +33,12 @@ fn is_flagged(order: &Order) -> bool {
         | AttentionKind::LiveTicketBehindRefund
         | AttentionKind::CancelRefused
         | AttentionKind::TicketingFailed
+        | AttentionKind::NoCapacity
+        | AttentionKind::Rejected
+        | AttentionKind::TestMode
+        | AttentionKind::QuantityDiffers
+        | AttentionKind::UnknownStatus
+        | AttentionKind::PartnerGone
         | AttentionKind::TicketingOverdue
         | AttentionKind::ReviewOverdue
         | AttentionKind::NotificationRefused
