@@ -229,6 +229,14 @@ impl Worker {
         }
     }
 
+    /// Whether the partner has given the order another number since `before`, when a call was written: an answer that was long on its way
+    /// brings the older one. Unlike a whole order, a number says nothing of its age.
+    async fn has_another_number(&self, before: &Order) -> Result<bool, EngineError> {
+        let number = |order: &Order| order.channel_state.as_deref().and_then(|s| s.partner_number().map(str::to_owned));
+        let now = self.engine.store().load_order(&before.id).await?;
+        Ok(now.is_some_and(|now| number(&now) != number(before)))
+    }
+
     /// What the channel says becomes the order's; the order afterwards.
     pub(crate) async fn take_over(
         &self,
@@ -239,6 +247,9 @@ impl Worker {
         let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
         let mut now = order.clone();
         for command in learned {
+            if matches!(command, Command::RecordPartnerNumber { .. }) && self.has_another_number(order).await? {
+                continue;
+            }
             match self.engine.apply(&order.id, command, actor.clone()).await {
                 Ok(applied) => now = applied.order,
                 Err(EngineError::Rejected(rejection)) => {

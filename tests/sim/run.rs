@@ -228,12 +228,22 @@ async fn run_seed<P: Play>(seed: u64, steps: usize, verbose: bool) -> Result<(),
         ops.push(op.clone());
         match patiently(play.step(index, &op)).await {
             Some(Ok(())) => {}
-            Some(Err(failure)) => return Err((ops, failure)),
+            Some(Err(failure)) => {
+                tell_story(&play, &failure).await;
+                return Err((ops, failure));
+            }
             None => return Err((ops, Failure("it hangs".to_owned()))),
         }
     }
     play.into_bench().end().await;
     Ok(())
+}
+
+/// Prints what happened to the orders that a failure names.
+async fn tell_story<P: Play>(play: &P, failure: &Failure) {
+    for order in play.named_orders(failure).await {
+        play.bench().story(&order).await.iter().for_each(|line| println!("{line}"));
+    }
 }
 
 /// Whether a failing list tells what happened in it.
@@ -252,9 +262,7 @@ async fn run_list<P: Play>(variant: &'static str, ops: &[Step<P>], telling: Tell
             Some(Ok(())) => {}
             Some(Err(failure)) => {
                 if telling == Telling::Story {
-                    for order in play.named_orders(&failure).await {
-                        play.bench().story(&order).await.iter().for_each(|line| println!("{line}"));
-                    }
+                    tell_story(&play, &failure).await;
                 }
                 return Err((index, failure));
             }

@@ -14,6 +14,8 @@ pub(crate) fn all() -> Vec<Reproduction<Op>> {
         ("called_off_against_the_rules_with_a_ticket", COUNTED, called_off_against_the_rules_with_a_ticket()),
         ("wants_out_after_going_in", COUNTED, wants_out_after_going_in()),
         ("another_message_under_one_key", COUNTED, another_message_under_one_key()),
+        ("an_old_number_of_the_agencys_comes_late", COUNTED, an_old_number_of_the_agencys_comes_late()),
+        ("completed_while_the_marketplace_waits", COUNTED, completed_while_the_marketplace_waits()),
     ]
 }
 
@@ -56,5 +58,26 @@ fn another_message_under_one_key() -> Vec<Op> {
         Op::ThereTrip { sale: 0, what: tripstore::There::Pays, waits: false, post: Post::Later },
         work(1, &[How::FailsAfter]),
         Op::Quiet,
+    ]
+}
+
+/// The agency refused the cancellation, for which the marketplace has no call; policy had the booking completed at once, and the marketplace,
+/// which still waited, refused it for good.
+fn completed_while_the_marketplace_waits() -> Vec<Op> {
+    vec![
+        Op::Trip { product: 1, pays: Pays::Partial, days: 3, post: Post::Now },
+        Op::ThereTrip { sale: 0, what: tripstore::There::AsksToCancel, waits: false, post: Post::Now },
+        Op::Act { sale: 0, act: Act::Reject },
+        work(6, &[]),
+    ]
+}
+
+/// The agency's answer to the hand-over was long on its way, and the agency had changed its number meanwhile: the old one came last and stayed.
+fn an_old_number_of_the_agencys_comes_late() -> Vec<Op> {
+    vec![
+        Op::Trip { product: 0, pays: Pays::Link, days: 3, post: Post::Now },
+        work(1, &[How::HangsAfter]),
+        Op::ThereTrip { sale: 0, what: tripstore::There::Renumbers, waits: false, post: Post::Now },
+        Op::GoOn { hanging: 0 },
     ]
 }

@@ -5,7 +5,7 @@ use super::reach::wait_for_decision;
 use crate::decide::draft::Draft;
 use crate::decide::{Decision, booking, disarm};
 use crate::message::{DeadlineKind, Effect, Event, Notification};
-use crate::order::channel_state::{ChannelState, Part, Proposal};
+use crate::order::channel_state::{ChannelState, Part, Proposal, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{BookingState, Order, OrderState, TicketingState};
 use crate::rejection::{Rejection, Why};
@@ -38,13 +38,23 @@ pub(super) fn end_proposal(draft: &mut Draft) {
     }
 }
 
+/// While a cancellation is asked for, the booking itself is not decided: here, or at the channel, which goes on waiting after we have refused
+/// it and has no call for that.
+fn no_cancellation_asked_for(order: &Order, channel_state: &ChannelState) -> Result<(), Rejection> {
+    let sentence = if order.case_under_review().is_some() {
+        "a cancellation of this booking is asked for; decide that first"
+    } else if matches!(channel_state.standing.stage, Stage::CancelRequested { .. }) {
+        "the channel still waits for a cancellation of this booking; refuse it there first"
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::new(Why::RefundUnderReview, sentence))
+}
+
 /// A manager, or policy, accepts: the tickets are held at the back-end first, then the channel is asked. State moves when it agrees.
 pub(in crate::decide) fn accept(order: &Order, channel_state: &ChannelState) -> Result<Decision, Rejection> {
     let booking = booking::waiting(order)?;
-    if order.case_under_review().is_some() {
-        let sentence = "a cancellation of this booking is asked for; decide that first";
-        return Err(Rejection::new(Why::RefundUnderReview, sentence));
-    }
+    no_cancellation_asked_for(order, channel_state)?;
     match &channel_state.proposal {
         Some(Proposal::Confirm) => return Ok(Decision::nothing()),
         Some(_) => {
@@ -92,10 +102,7 @@ pub(in crate::decide) fn reject(
     reason: &str,
 ) -> Result<Decision, Rejection> {
     let booking = booking::waiting(order)?;
-    if order.case_under_review().is_some() {
-        let sentence = "a cancellation of this booking is asked for; decide that first";
-        return Err(Rejection::new(Why::RefundUnderReview, sentence));
-    }
+    no_cancellation_asked_for(order, channel_state)?;
     let tickets_failed = booking.ticketing.state == TicketingState::Failed;
     match &channel_state.proposal {
         Some(Proposal::Reject { .. }) => return Ok(Decision::nothing()),
