@@ -369,7 +369,8 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
         case.what.starts_with('{').then(|| serde_json::from_value::<Notification>(parse(&case.what, "what")).unwrap());
     let call = match (case.what.as_str(), &notification) {
         (_, Some(notification)) => channel.notify(notification, &order, &cx),
-        ("token", _) => channel.token_call(&cx),
+        ("token", _) => channel.token_calls(&cx).map(|mut calls| calls.remove(0)),
+        ("another token", _) => channel.token_calls(&cx).map(|mut calls| calls.remove(1)),
         ("decrypt", _) => channel.decrypt_call(&order, &cx),
         ("order_query", _) => channel.order_query(&order, &cx),
         ("read_back", _) => channel.read_back(&order.channel_order_id, &cx),
@@ -392,7 +393,9 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             (_, Some(notification)) => {
                 map(channel.read_notification(notification, &order, &got), |yes| json!(format!("{yes:?}")))
             }
-            ("token", _) => map(channel.read_token(&got), |t| json!({ "value": t.value, "lives_for": t.lives_for })),
+            ("token" | "another token", _) => {
+                map(channel.read_token(&got), |t| json!({ "value": t.value, "lives_for": t.lives_for }))
+            }
             ("decrypt", _) => map(channel.read_decrypted(&order, &got), |g| {
                 in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
             }),

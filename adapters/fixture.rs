@@ -59,6 +59,7 @@ pub(crate) fn order() -> Order {
             channel_booking_id: ExternalId::new("R100"),
             state: BookingState::Confirmed,
             visit_date: date,
+            visit_time: None,
             valid_until: date,
             visitors: vec![
                 visitor("Ada Example", Some("13800000002"), Some("X0000001")),

@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
-use ticketbridge_core::port::{AuthError, EncodeError, VerifyStep};
+use ticketbridge_core::port::{AuthError, EncodeError, Replayed, VerifyStep};
 use ticketbridge_core::time::{Millis, UnixMillis};
 
 /// Header with the message's id, the same on every attempt.
@@ -138,6 +138,14 @@ impl Secrets {
         headers.insert(TIMESTAMP, HeaderValue::from(now.seconds()));
         headers.insert(SIGNATURE, signature);
         Ok(())
+    }
+
+    /// Signs a message that is played once more, under its own id.
+    pub(crate) fn sign_again(&self, request: &mut Replayed, now: UnixMillis) {
+        let Some(id) = message_id(&request.headers).map(str::to_owned) else { return };
+        let body = request.body.clone();
+        // An id that came in a header goes into one.
+        let _signed = self.sign_into(&mut request.headers, &id, now, &body);
     }
 
     /// Checks a message as it was received.

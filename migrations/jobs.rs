@@ -54,6 +54,10 @@ pub(crate) static JOB_READY: Alteration = Alteration {
     without: &[&["state", "due_ms"], &["state", "lease_until_ms"], &["lease_token"], &["destination", "state"]],
 };
 
+/// The key by which a partner recognises a repeat, where it is another than the delivery's id: so that it is found in the partner's logs.
+pub(crate) static JOB_WIRE_KEY: Alteration =
+    Alteration { table: "job", columns: &[short("wire_key", 255).null()], indexes: &[], without: &[] };
+
 /// Claimed rows are found by their ids.
 pub(crate) static DEADLINE_CLAIMS: Alteration =
     Alteration { table: "deadline", columns: &[], indexes: &[], without: &[&["lease_token"]] };

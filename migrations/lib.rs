@@ -4,6 +4,7 @@
 //! rendered for the database at hand. MySQL cannot roll DDL back, so every migration is one statement there and can be
 //! run again after a crash.
 
+mod accounts;
 mod alter;
 mod calls;
 mod channels;
@@ -17,6 +18,7 @@ mod orders;
 mod statements;
 mod stock;
 mod table;
+mod tape;
 mod upkeep;
 
 use alter::{AlterTable, Alteration};
@@ -54,11 +56,23 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0027_credit_currency", &credit::CREDIT_CURRENCY),
     ("m0028_order_end", &orders::ORDER_END),
     ("m0029_erasure_wish", &guest_data::ERASURE_WISH),
+    ("m0031_tape", &tape::TAPE),
+    ("m0040_account", &accounts::ACCOUNT),
+    ("m0041_recovery_code", &accounts::RECOVERY_CODE),
+    ("m0042_session", &accounts::SESSION),
+    ("m0043_session_reveal", &accounts::SESSION_REVEAL),
+    ("m0044_invitation", &accounts::INVITATION),
+    ("m0045_audit", &accounts::AUDIT),
+    ("m0046_door", &accounts::DOOR),
+    ("m0047_settled", &accounts::SETTLED),
 ];
 
 /// What tables got later, in order.
-const ALTERATIONS: &[(&str, &Alteration)] =
-    &[("m0101_job_ready", &jobs::JOB_READY), ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS)];
+const ALTERATIONS: &[(&str, &Alteration)] = &[
+    ("m0101_job_ready", &jobs::JOB_READY),
+    ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS),
+    ("m0103_job_wire_key", &jobs::JOB_WIRE_KEY),
+];
 
 /// Columns that a released table got later, in order: name for ever, table, column. They come after all tables, and may be NULL, since
 /// older rows have nothing in them.
@@ -68,6 +82,11 @@ const WIDENED: &[(&str, &str, Column)] = &[("w0001_inbox_content_sha256", "inbox
 pub fn newest() -> &'static str {
     let widened = WIDENED.last().map(|(name, _, _)| *name);
     widened.or_else(|| STEPS.last().map(|(name, _)| *name)).unwrap_or_default()
+}
+
+/// How many migrations there are.
+pub fn count() -> usize {
+    STEPS.len() + ALTERATIONS.len() + WIDENED.len()
 }
 
 /// All migrations, in order.

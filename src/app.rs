@@ -27,6 +27,7 @@ use crate::http::{
     router,
     works::{Pace, WORKS_MAX, Works},
 };
+use crate::recorder::{Recorder, Recording};
 use crate::service::live::Live;
 use crate::service::registry::RegistryError;
 use crate::transport::{AddressPolicy, HttpTransport, Transport};
@@ -127,6 +128,7 @@ pub struct Bridge {
     metrics: Option<(SocketAddr, JoinHandle<()>)>,
     worker: Option<JoinHandle<()>>,
     call_log: JoinHandle<()>,
+    recorder: JoinHandle<()>,
     schedule: Option<crate::housekeeping::schedule::Schedule>,
     finish: CancellationToken,
 }
@@ -146,16 +148,23 @@ pub fn sealer(config: &Config) -> Sealer {
 /// # Errors
 /// [`StartError::Database`].
 pub async fn open_store(config: &Config) -> Result<Store, StartError> {
-    let url = config.database.url.expose_secret();
+    let store = connect(config, config.database.url.expose_secret()).await?;
+    let unusable = |source| StartError::Unusable { database: shown(config.database.url.expose_secret()), source };
+    store.migrate().await.map_err(unusable)?;
+    Ok(store)
+}
+
+/// Opens the database at `url` with the configured keys, and leaves its schema as it is.
+///
+/// # Errors
+/// [`StartError::Unreachable`], [`StartError::Unusable`].
+pub(crate) async fn connect(config: &Config, url: &str) -> Result<Store, StartError> {
     reach(url).await?;
-    let unusable = |source| StartError::Unusable { database: shown(url), source };
     let mut options = StoreOptions::new(sealer(config));
     if let Some(lanes) = config.server.lanes {
         options.lanes = usize::try_from(lanes).unwrap_or(options.lanes);
     }
-    let store = Store::connect(url, options).await.map_err(unusable)?;
-    store.migrate().await.map_err(unusable)?;
-    Ok(store)
+    Store::connect(url, options).await.map_err(|source| StartError::Unusable { database: shown(url), source })
 }
 
 /// Time for a database's server to take a connection.
@@ -177,9 +186,13 @@ pub fn shown(url: &str) -> String {
 
 /// The file of an SQLite database, if it is not there yet.
 pub fn missing_file(config: &Config) -> Option<PathBuf> {
+    database_file(config).filter(|path| !path.exists())
+}
+
+/// The configured SQLite database's file; `None` for a database of a server.
+pub(crate) fn database_file(config: &Config) -> Option<PathBuf> {
     let path = config.database.url.expose_secret().strip_prefix("sqlite://")?;
-    let path = PathBuf::from(path.split_once('?').map_or(path, |(path, _)| path));
-    (!path.exists()).then_some(path)
+    Some(PathBuf::from(path.split_once('?').map_or(path, |(path, _)| path)))
 }
 
 /// Makes sure that something listens where the database's server should be: a pool would try for seconds without a word.
@@ -254,17 +267,26 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let live = Arc::new(Live::new(config, clock.now()).map_err(StartError::Partner)?);
     let engine = Engine::new(store.clone(), clock, parts.ids.clone(), live);
     engine.index_old_guests().await.map_err(StartError::Index)?;
+    let (recorder, tape) = {
+        let engine = engine.clone();
+        Recorder::new(Arc::new(move || engine.running().config.recorder.keep.is_some()))
+    };
+    let transport: Arc<dyn Transport> = Arc::new(Recording::new(transport, recorder.clone(), engine.clock().clone()));
     let worker = Worker::new(engine.clone(), transport);
     let instance = format!("pid-{}-{:012x}", std::process::id(), engine.ids().seed().0 & 0xffff_ffff_ffff);
     let (call_log, writer) = CallLog::new();
     let stopping = CancellationToken::new();
+    let doors = crate::accounts::doors::apply(&engine, &engine.running().config.organisation).await;
     let shared = Shared {
+        accounts: crate::accounts::signing_in::Accounts::new(engine.clone()),
+        doors: Arc::new(arc_swap::ArcSwap::new(doors.map_err(StartError::Database)?)),
         engine,
         worker: worker.clone(),
         stopping: stopping.clone(),
         callers: Arc::new(Callers::default()),
         metrics: crate::telemetry::metrics(),
         call_log,
+        recorder,
         reconciliation: crate::housekeeping::reconcile::LastReport::default(),
         environment: parts.environment,
         works: Works::new(
@@ -278,6 +300,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         instance,
     };
     crate::service::instance::tell(&shared).await.map_err(StartError::Database)?;
+    let recorder = tokio::spawn(tape.run(store.clone(), parts.ids.clone(), finish.clone()));
     let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
         Work::ByItself => {
@@ -292,7 +315,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         (address, tokio::spawn(served))
     });
     let server = tokio::spawn(serve_at(listener, router(shared.clone()), &shared));
-    Ok(Bridge { address, shared, source, server, metrics, worker, call_log, schedule, finish })
+    Ok(Bridge { address, shared, source, server, metrics, worker, call_log, recorder, schedule, finish })
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -367,7 +390,7 @@ impl Bridge {
     /// Stops: takes nothing new, finishes what is under way, writes everything down. What has not ended in time (`[server] stop_within`) is
     /// abandoned and named; the database holds what it was about, and the next start goes on with it.
     pub async fn stop(self) -> Stopped {
-        let Bridge { shared, server, metrics, worker, call_log, schedule, finish, .. } = self;
+        let Bridge { shared, server, metrics, worker, call_log, recorder, schedule, finish, .. } = self;
         let grace = shared.engine.running().config.server.stop_within.to_std();
         let mut stop = Stop { began: Instant::now(), grace, abandoned: Vec::new() };
         let store = shared.engine.store().clone();
@@ -387,6 +410,7 @@ impl Bridge {
             stop.abandon(format!("what requests began ({})", shared.works.under_way()));
         }
         stop.task("the record of calls", call_log, 0.9).await;
+        stop.task("the recording", recorder, 0.92).await;
         stop.wait("taking leave of other instances", crate::service::instance::leave(&shared), 0.95).await;
         if let Some(Err(error)) = stop.wait("the database's connections", store.close(), 1.0).await {
             crate::worker::log_trouble("the database did not close well", &error);

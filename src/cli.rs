@@ -1,11 +1,16 @@
 //! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
+mod accounts;
+mod backup;
 mod check;
+mod doctor;
 mod healthcheck;
 mod init;
 pub mod keys;
 mod manager;
+mod migrate;
 pub mod ops;
+mod record;
 mod sandbox;
 mod serve;
 pub mod verify;
@@ -68,11 +73,45 @@ enum Command {
         #[arg(long)]
         korea: bool,
     },
+    /// People: the first administrator, and help for those who cannot sign in
+    #[command(subcommand)]
+    Accounts(accounts::Accounts),
     /// Change the key that encrypts guests' data
     #[command(subcommand)]
     Keys(Keys),
     /// Bring the database schema up to date and exit
-    Migrate(ConfigDir),
+    Migrate {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// Only say what would be done and whether it can be, item by item; exit code 1 when it cannot
+        #[arg(long)]
+        check: bool,
+    },
+    /// Copy the SQLite database to a new file, while the service runs
+    Backup {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// The copy; nothing may have that name yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a copy that `backup` has made where the configured SQLite database should be; never over one that is there
+    Restore {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// The copy; it stays as it is
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Look through the database, and rehearse the day on which it is lost: copy it, restore the copy in a fresh place, open every order of
+    /// it, compare counts and money. Changes nothing; exit code 1 when something is wrong
+    Doctor {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// Rehearse with this copy instead of a fresh one
+        #[arg(long, value_name = "FILE")]
+        backup: Option<PathBuf>,
+    },
     /// Ask the service on this machine whether it is alive; exit code 0 when it is
     Healthcheck {
         #[command(flatten)]
@@ -81,6 +120,11 @@ enum Command {
         #[arg(long)]
         ready: bool,
     },
+    /// What was recorded, for trying another version or configuration on it
+    #[command(subcommand)]
+    Record(record::Record),
+    /// Play a recording to this version and this configuration, and name everything that comes out otherwise. Nothing leaves this machine
+    Replay(record::ReplayArguments),
     /// Check a captured request step by step: which application, which string was signed, where it differs
     Verify {
         #[command(flatten)]
@@ -130,12 +174,19 @@ pub fn run(arguments: Cli) -> ExitCode {
             let channels = if korea { demo::directory::Channels::WithKorea } else { demo::directory::Channels::Douyin };
             init::init(&directory, channels)
         }
+        Command::Accounts(command) => in_runtime(accounts::accounts(command)),
         Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
-        Command::Migrate(config) => in_runtime(serve::migrate(config)),
+        Command::Migrate { config, check: false } => in_runtime(migrate::migrate(config)),
+        Command::Migrate { config, check: true } => in_runtime(migrate::check(config)),
+        Command::Backup { config, file } => in_runtime(backup::backup(config, file)),
+        Command::Restore { config, file } => in_runtime(backup::restore(config, file)),
+        Command::Doctor { config, backup } => in_runtime(doctor::doctor(config, backup)),
         Command::Healthcheck { config, ready } => {
             let question = if ready { healthcheck::Question::Ready } else { healthcheck::Question::Alive };
             in_runtime(healthcheck::healthcheck(config, question))
         }
+        Command::Record(command) => in_runtime(record::record(command)),
+        Command::Replay(arguments) => in_runtime(record::play(arguments)),
         Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
         Command::Ops(command) => in_runtime(ops::run(command)),
     }

@@ -8,6 +8,7 @@ mod cross;
 mod currency;
 pub mod finding;
 pub mod help;
+pub mod organisation;
 mod partner;
 mod product;
 mod read;
@@ -27,11 +28,12 @@ use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 
 pub use check::Report;
 pub use finding::{Finding, Severity};
+pub use organisation::Organisation;
 pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Settings};
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
-    Backoff, CALL_TIMEOUT_MAX, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE, LaneLimits,
-    Log, LogFormat, Metrics, OpsToken, Privacy, Retention, Role, Server,
+    Backoff, CALL_TIMEOUT_MAX, Console, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE,
+    LaneLimits, Log, LogFormat, Metrics, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor, Server,
 };
 
 use cross::{Named, Names, Sold};
@@ -63,6 +65,8 @@ pub struct Config {
     pub log: Log,
     /// `[retention]`.
     pub retention: Retention,
+    /// `[recorder]`.
+    pub recorder: Recorder,
     /// `[metrics]`.
     pub metrics: Metrics,
     /// `channels/*.toml`.
@@ -73,6 +77,12 @@ pub struct Config {
     pub vouchers: BTreeMap<ProductCode, VoucherProduct>,
     /// Every `[[booking_product]]`.
     pub bookings: BTreeMap<ProductCode, BookingProduct>,
+    /// `partners/*.toml`.
+    pub organisation: Organisation,
+    /// The institution of a products file, by the codes of its booking products.
+    pub product_institutions: BTreeMap<ProductCode, String>,
+    /// `[console]`.
+    pub console: Console,
     /// Every `[[credit_account]]`.
     pub credit_accounts: BTreeMap<String, CreditAccount>,
 }
@@ -81,6 +91,18 @@ impl Config {
     /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
     pub fn load(directory: &Path, environment: &Environment) -> Result<Config, Report> {
         let (config, report) = read(directory, environment, Purpose::Serve, Kinds::registered(), None);
+        match config {
+            Some(config) if report.is_usable() => Ok(config),
+            _ => Err(report),
+        }
+    }
+
+    /// Reads a directory to play a recording to it: of its secrets only the key that opens the recording has to be there.
+    ///
+    /// # Errors
+    /// Every problem, warnings among them.
+    pub fn load_for_replay(directory: &Path, environment: &Environment) -> Result<Config, Report> {
+        let (config, report) = read(directory, environment, Purpose::Replay, Kinds::registered(), None);
         match config {
             Some(config) if report.is_usable() => Ok(config),
             _ => Err(report),
@@ -149,6 +171,8 @@ struct Parts<'a> {
     vouchers: Vec<(VoucherProduct, Table<'a>)>,
     bookings: Vec<(BookingProduct, Table<'a>)>,
     accounts: Vec<CreditAccount>,
+    organisation: organisation::Read<'a>,
+    owners: Vec<(Vec<ProductCode>, String, finding::Place)>,
     names: Names,
 }
 
@@ -211,7 +235,10 @@ fn read_file<'a>(
             parts.names.backends.extend(head.map(|head| head.named(&file)));
             parts.backends.extend(backend);
         }
+        Part::Partners => parts.organisation.file(&file, &mut parts.names.organisation),
         Part::Products => {
+            let owner = file.opt("institution", |value| Some((value.clone().id()?, value.place())));
+            let before = parts.bookings.len();
             for table in entries(&file, "voucher_product") {
                 parts.names.vouchers.extend(named(&table, "code"));
                 parts.vouchers.extend(product::voucher(&table).map(|voucher| (voucher, table)));
@@ -219,6 +246,10 @@ fn read_file<'a>(
             for table in entries(&file, "booking_product") {
                 parts.names.bookings.extend(named(&table, "code"));
                 parts.bookings.extend(product::booking(&table).map(|booking| (booking, table)));
+            }
+            if let Some((owner, place)) = owner {
+                let codes = parts.bookings.iter().skip(before).map(|(booking, _)| booking.code.clone()).collect();
+                parts.owners.push((codes, owner, place));
             }
             file.finish();
         }
@@ -251,6 +282,13 @@ fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
     for (channel, file) in &parts.channels {
         cross::check_channel(channel, file, &parts.accounts, &parts.names, findings);
     }
+    parts.organisation.check(&parts.names, &parts.channels, findings);
+    for (_, owner, place) in &parts.owners {
+        let known = &parts.names.organisation.institutions;
+        if !known.iter().any(|it| it.name == *owner) {
+            parts.names.missing(findings, place.clone(), "the institution", owner, known);
+        }
+    }
     for (booking, table) in &parts.bookings {
         cross::check_booking(booking, table, &parts.names, today, findings);
     }
@@ -262,6 +300,9 @@ fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
 
 fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
     let service = parts.service?;
+    let owners = parts.owners.into_iter();
+    let product_institutions =
+        owners.flat_map(|(codes, owner, _)| codes.into_iter().map(move |code| (code, owner.clone()))).collect();
     Some(Config {
         version: 0,
         source: directory.to_owned(),
@@ -272,11 +313,15 @@ fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
         delivery: service.delivery,
         log: service.log,
         retention: service.retention,
+        recorder: service.recorder,
         metrics: service.metrics,
         channels: parts.channels.into_iter().map(|(channel, _)| channel).collect(),
         backends: parts.backends,
         vouchers: parts.vouchers.into_iter().map(|(voucher, _)| (voucher.code.clone(), voucher)).collect(),
         bookings: parts.bookings.into_iter().map(|(booking, _)| (booking.code.clone(), booking)).collect(),
+        organisation: parts.organisation.plain(),
+        product_institutions,
+        console: service.console,
         credit_accounts: parts.accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
     })
 }

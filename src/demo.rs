@@ -1,7 +1,7 @@
 //! `ticketbridge demo`: the whole of it on one machine, nothing installed, nothing left behind.
 //!
-//! The service runs on a throw-away SQLite database with the configuration of `config/` and `examples/korea/`, between simulated
-//! channels and a simulated ticketing system. Its day is always the same, so that the example's calendar is always open; ten minutes
+//! The service runs on a throw-away SQLite database with the configuration of `config/`, `examples/korea/` and `examples/octo/`, between
+//! simulated channels and simulated ticketing systems. Its day is always the same, so that the example's calendar is always open; ten minutes
 //! pass in ten seconds.
 
 mod cast;
@@ -43,6 +43,13 @@ const KAKAO: &[Chapter] = &[
 const TRIPSTORE: &[Chapter] = &[
     ("part-payment", "TripStore: a deposit, then the balance by link, then departure; the agency is told all along"),
     ("overpayment", "TripStore: the balance is paid twice, and one of the two goes back"),
+];
+
+/// What is played of a guest whose tickets come from a supplier that speaks OCTO.
+const OCTO: &[Chapter] = &[
+    ("octo-03", "OCTO: the answer to the confirmation is lost; it is looked up, and the guest has one ticket"),
+    ("octo-10", "OCTO: a hold that is too short is lengthened; one that ran out is made anew"),
+    ("octo-14", "OCTO: a guest goes in while his refund is under review; a push tells of it, and a read proves it"),
 ];
 
 /// Whether the demo stays up after its stories.
@@ -97,8 +104,9 @@ async fn show(cast: &Cast, afterwards: Afterwards, out: &mut (impl Write + Send)
     show_chapters(&cast.douyin, stories::douyin::STORIES, DOUYIN, &mut tally, out).await?;
     show_chapters(&cast.kakao, stories::kakao::STORIES, KAKAO, &mut tally, out).await?;
     show_chapters(&cast.trip, stories::tripstore::STORIES, TRIPSTORE, &mut tally, out).await?;
+    show_chapters(&cast.octo, stories::octo::STORIES, OCTO, &mut tally, out).await?;
     writeln!(out, "\n{} of {} stories ended as they should.", tally.played - tally.failed, tally.played)?;
-    where_next(cast, afterwards, out)?;
+    where_next(cast, afterwards, out).await?;
     Ok(tally.failed == 0)
 }
 
@@ -119,7 +127,10 @@ fn introduce(cast: &Cast, out: &mut impl Write) -> std::io::Result<()> {
         cast.trip.channel.agency.base_url()
     )?;
     writeln!(out, "  a ticketing system   {}", cast.douyin.backend.base_url())?;
-    writeln!(out, "  the configuration    config/ and examples/korea/; the database is thrown away\n")?;
+    if let Some(supplier) = &cast.octo.supplier {
+        writeln!(out, "  an OCTO supplier     {}", supplier.octo.base_url())?;
+    }
+    writeln!(out, "  the configuration    config/, examples/korea/ and examples/octo/; the database is thrown away\n")?;
     writeln!(out, "Each line is a call: when, who → whom, what was asked, what was answered, how long it took.")?;
     writeln!(
         out,
@@ -146,7 +157,7 @@ async fn show_chapters<C: Channel>(
     Ok(())
 }
 
-fn where_next(cast: &Cast, afterwards: Afterwards, out: &mut impl Write) -> std::io::Result<()> {
+async fn where_next(cast: &Cast, afterwards: Afterwards, out: &mut (impl Write + Send)) -> std::io::Result<()> {
     writeln!(out, "\nWhere to look next")?;
     match afterwards {
         Afterwards::Leave => {
@@ -154,6 +165,13 @@ fn where_next(cast: &Cast, afterwards: Afterwards, out: &mut impl Write) -> std:
         }
         Afterwards::Stay => {
             let (token, url) = (&cast.ops_token, cast.bridge.url());
+            match cast.bridge.shared().accounts.demonstration_link().await {
+                Ok(link) => writeln!(
+                    out,
+                    "  {url}/console/enter/{link}\n                                the console, signed in; the link works once"
+                )?,
+                Err(error) => writeln!(out, "  the console cannot be opened: {error}")?,
+            }
             writeln!(out, "  curl -H 'Authorization: Bearer {token}' {url}/ops/v1/orders")?;
             writeln!(out, "  curl {url}/metrics")?;
         }
@@ -176,7 +194,7 @@ mod tests {
     #[test]
     fn every_story_that_is_played_exists() {
         let listed = stories::listed();
-        for (adapter, chapters) in [("douyin", DOUYIN), ("kakao", KAKAO), ("tripstore", TRIPSTORE)] {
+        for (adapter, chapters) in [("douyin", DOUYIN), ("kakao", KAKAO), ("tripstore", TRIPSTORE), ("octo", OCTO)] {
             let known = listed.iter().find(|(name, _)| *name == adapter).map(|(_, stories)| stories.clone());
             let known = known.unwrap_or_default();
             for (name, _) in chapters {

@@ -185,7 +185,7 @@ impl Engine {
             let in_reserve = in_reserve.clone();
             Box::pin(async move {
                 for delivery in in_reserve.iter() {
-                    tx.drop_job(&delivery.delivery, "it is in the answer", now).await?;
+                    tx.spare_job(&delivery.delivery, "the answer to the channel's own call has told it", now).await?;
                 }
                 Ok::<(), StoreError>(())
             })

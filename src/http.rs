@@ -8,7 +8,7 @@ pub mod caller;
 pub mod connection_limits;
 pub mod health;
 pub mod hints;
-mod incoming_body;
+pub(crate) mod incoming_body;
 mod nesting;
 pub mod ops;
 pub mod problem;
@@ -20,12 +20,15 @@ pub mod works;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get, post};
 use http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::doors::Doors;
+use crate::accounts::signing_in::Accounts;
 use crate::engine::Engine;
 use crate::http::caller::Caller;
 use crate::http::rate::{Arrival, Callers, Suspicion};
@@ -38,6 +41,10 @@ use crate::worker::Worker;
 pub struct Shared {
     /// The engine.
     pub engine: Engine,
+    /// People who sign in.
+    pub accounts: Accounts,
+    /// From where partners may call.
+    pub doors: Arc<ArcSwap<Doors>>,
     /// The worker: its lanes and tokens, and the way out.
     pub worker: Worker,
     /// Cancelled when the service begins to stop: nothing new is taken then.
@@ -48,6 +55,8 @@ pub struct Shared {
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// Where records of inbound calls go; written in batches, off the way to the answer.
     pub call_log: crate::http::call_log::CallLog,
+    /// Where requests and calls are handed that are to be played again.
+    pub recorder: crate::recorder::Recorder,
     /// What the last comparison of books found.
     pub reconciliation: crate::housekeeping::reconcile::LastReport,
     /// Where secrets are looked up on a reload.
@@ -92,6 +101,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/backends/{backend}/events", post(backend_events::receive))
         .route("/backends/{backend}/hints/{secret}", post(hints::receive))
         .merge(ops::routes())
+        .merge(crate::console::routes())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     let routes = match shared.engine.running().config.metrics.listen {

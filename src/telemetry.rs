@@ -1,6 +1,7 @@
 //! Logs and metrics: one event a line, never a secret, never guests' data.
 
 pub mod gauges;
+pub(crate) mod seldom;
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::OnceLock;

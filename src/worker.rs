@@ -7,10 +7,11 @@ mod channel_call;
 mod conversation;
 mod deadlines;
 mod decrypt;
+pub mod hold;
 pub mod lanes;
 mod read_back;
 mod rounds;
-mod settle;
+pub(crate) mod settle;
 mod stock;
 mod taken;
 pub mod tokens;
@@ -28,6 +29,7 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::{Engine, EngineError};
+use crate::telemetry::seldom;
 use crate::transport::Transport;
 use crate::worker::lanes::{Fault, Lanes};
 use crate::worker::rounds::Held;
@@ -116,7 +118,7 @@ impl Worker {
             Effect::ArmDeadline { .. }
             | Effect::DisarmDeadline { .. }
             | Effect::TakeStock { .. }
-            | Effect::ReturnStock { .. } => self.end(&job, JobEnd::Dropped { reason: "not a call".to_owned() }).await,
+            | Effect::ReturnStock { .. } => self.end(&job, JobEnd::NotNeeded { why: "not a call".to_owned() }).await,
         };
         match result {
             Ok(()) => {}
@@ -142,7 +144,8 @@ impl Worker {
         if is_still_needed(&order, &job.effect) || (job.read_back && must_be_answered(&order, &job.effect)) {
             return Ok(Some(order));
         }
-        self.end(job, JobEnd::Dropped { reason: "not needed any more: the order has moved on".to_owned() }).await?;
+        self.partner_is_back(job, order).await?;
+        self.end(job, JobEnd::NotNeeded { why: "the order has moved on".to_owned() }).await?;
         Ok(None)
     }
 
@@ -198,9 +201,14 @@ fn pass_trace_on(job: &Job, call: &mut Call) {
     }
 }
 
-/// Logs an error with its whole chain, once, where it is handled.
+/// Logs an error with its whole chain, once, where it is handled; the same trouble over and over is said now and then.
 pub(crate) fn log_trouble(what: &str, error: &dyn std::error::Error) {
-    tracing::error!(error = %chain(error), "{what}");
+    let chain = chain(error);
+    match seldom::is_due(&format!("{what}: {chain}")) {
+        Some(0) => tracing::error!(error = %chain, "{what}"),
+        Some(unsaid) => tracing::error!(error = %chain, unsaid, "{what}"),
+        None => {}
+    }
 }
 
 /// An error and its causes in one line.

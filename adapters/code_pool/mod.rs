@@ -10,8 +10,13 @@ use ticketbridge_core::port::{
 use crate::settings::Settings;
 
 /// How it is registered.
-pub const KIND: BackendKind =
-    BackendKind { name: "code_pool", settings: &["kind", "low_water"], secrets: &[], build: CodePool::build };
+pub const KIND: BackendKind = BackendKind {
+    name: "code_pool",
+    settings: &["kind", "low_water"],
+    secrets: &[],
+    terms: &[],
+    build: CodePool::build,
+};
 
 /// Codes left below which ops are warned, when the settings do not say.
 const LOW_WATER_DEFAULT: u32 = 50;
@@ -45,6 +50,7 @@ impl CodePool {
             issue_is_idempotent: true,
             can_query: true,
             can_push: false,
+            holds_first: false,
             has_availability: false,
             table,
             watch: None,

@@ -21,6 +21,9 @@ use super::vouchers::{self, ListNames};
 use crate::about::{Answer, Key, astray};
 use crate::reading::{partner_text, retry_after};
 
+/// Gives everybody the same token as long as it is valid; not stated to be there for every application (2, U-09).
+const STABLE_TOKEN: &str = "/oauth/stable_client_token/";
+/// Gives a new one, and ends the one before it.
 const TOKEN: &str = "/oauth/client_token/";
 const CONFIRM: &str = "/goodlife/v1/trip/order/confirm/";
 const CALLBACK: &str = "/goodlife/v1/fulfilment/create/callback/";
@@ -62,7 +65,7 @@ fn headers(settings: &Settings, cx: &Context<'_>) -> Result<HeaderMap, EncodeErr
 
 fn post(settings: &Settings, path: &str, headers: HeaderMap, body: &Value) -> Call {
     let url = format!("{}{path}", settings.api_base);
-    Call { method: Method::POST, url, headers, body: Bytes::from(body.to_string()), timeout: None }
+    Call { method: Method::POST, url, headers, body: Bytes::from(body.to_string()), timeout: None, key: None }
 }
 
 /// Writes a report.
@@ -110,7 +113,8 @@ pub(super) fn notify(
         | Notification::LinkRevoked { .. }
         | Notification::HandOver => return Err(EncodeError::Unsupported("this")),
     };
-    Ok(post(settings, path, headers(settings, cx)?, &body))
+    let key = body["verify_token"].as_str().map(str::to_owned);
+    Ok(Call { key, ..post(settings, path, headers(settings, cx)?, &body) })
 }
 
 fn confirm(booking: &Booking, result: i64) -> Value {
@@ -319,15 +323,15 @@ fn code_in_result(result: &Value) -> Option<i64> {
     code.as_i64().or_else(|| code.as_str()?.parse().ok())
 }
 
-/// The call that fetches a token, for the current application.
-pub(super) fn token_call(settings: &Settings) -> Result<Call, EncodeError> {
+/// The calls that fetch a token, for the current application.
+pub(super) fn token_calls(settings: &Settings) -> Result<Vec<Call>, EncodeError> {
     let app = settings.apps.first().ok_or_else(|| EncodeError::Invalid("no application is configured".into()))?;
     let body = json!({
         "client_key": app.client_key,
         "client_secret": app.client_secret,
         "grant_type": "client_credential",
     });
-    Ok(post(settings, TOKEN, plain_headers(), &body))
+    Ok([STABLE_TOKEN, TOKEN].map(|path| post(settings, path, plain_headers(), &body)).into())
 }
 
 /// Reads a token.
@@ -430,7 +434,7 @@ pub(super) fn order_query(settings: &Settings, order: &Order, cx: &Context<'_>) 
         text(&settings.account_id),
         text(order.channel_order_id.as_str()),
     );
-    Ok(Call { method: Method::GET, url, headers: headers(settings, cx)?, body: Bytes::new(), timeout: None })
+    Ok(Call { method: Method::GET, url, headers: headers(settings, cx)?, body: Bytes::new(), timeout: None, key: None })
 }
 
 /// Reads Douyin's view. The numbers of its states are not documented (U-22): they are handed on as they are.

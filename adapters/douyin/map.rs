@@ -155,6 +155,7 @@ impl Mapper<'_> {
     /// Reads the message of one call.
     pub(super) fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         let body = request.body();
+        self.is_of_our_merchant(body)?;
         match request.endpoint() {
             super::CAN_BUY => self.can_buy(body),
             super::CREATE_ORDER => self.create_order(read(body)?, VisitDay::Needed),
@@ -171,9 +172,46 @@ impl Mapper<'_> {
                 Ok(Inbound::Query(Query::OrderStatus { about }))
             }
             super::PULL_CALENDAR => pull_calendar(body),
-            super::WEBHOOK => webhook(request),
+            super::WEBHOOK => self.webhook(request),
             _ => Err(DecodeError::new("endpoint", "is not a call of this channel")),
         }
+    }
+
+    /// Several merchants may share an application: what is another one's is no concern of this channel, whichever call says so.
+    fn is_of_our_merchant(&self, body: &[u8]) -> Result<(), DecodeError> {
+        // What cannot be read is for the call's own reader to say.
+        let Ok(wire) = read::<wire::MerchantWire>(body) else { return Ok(()) };
+        if wire.account_id.0.as_ref().is_some_and(|account| *account != self.settings.account_id) {
+            return Err(DecodeError::new("account_id", "is another merchant's, not the configured one"));
+        }
+        Ok(())
+    }
+
+    fn webhook(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+        let wire: wire::WebhookWire = read(request.body())?;
+        // Text in practice, an object on one copy of the page (D-11).
+        let content = match wire.content {
+            Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::Null),
+            other => other,
+        };
+        let what = wire.event.0.unwrap_or_else(|| "unnamed".to_owned());
+        if what == "verify_webhook" {
+            let challenge = content.get("challenge").ok_or_else(|| missing("content.challenge"))?;
+            return Ok(Inbound::Ping(HttpReply::json(StatusCode::OK, &json!({ "challenge": challenge }))));
+        }
+        // The merchant stands beside the order, however deep; what is about another one's is kept, and not followed.
+        let merchant = number_in(&content, "account_id", PUSH_DEPTH_MAX);
+        let is_ours = merchant.is_none_or(|account| account.as_str() == self.settings.account_id);
+        let about = content
+            .pointer("/order/order_id")
+            .and_then(number_of)
+            .or_else(|| number_in(&content, "order_id", PUSH_DEPTH_MAX));
+        let named =
+            request.raw().headers.get("msg-id").and_then(|value| value.to_str().ok()).filter(|id| !id.is_empty());
+        // A message without a number is its own content.
+        let key =
+            named.map_or_else(|| format!("webhook:{}", sign_webhook("", request.body())), |id| format!("webhook:{id}"));
+        Ok(Inbound::Hint { key, about: about.filter(|_| is_ours), what })
     }
 
     fn person(&self, wire: &PersonWire) -> Result<Person, DecodeError> {
@@ -231,10 +269,6 @@ impl Mapper<'_> {
     }
 
     fn sale(&self, wire: &SaleWire, id: String, kind: OrderKind, placed_at: UnixMillis) -> Result<Sale, DecodeError> {
-        // Several merchants may share an application: what is another one's is not sold here.
-        if wire.account_id.0.as_ref().is_some_and(|account| *account != self.settings.account_id) {
-            return Err(DecodeError::new("account_id", "is another merchant's, not the configured one"));
-        }
         let none = Amount::default();
         let amount = wire.amount.as_ref().unwrap_or(&none);
         let gross = amount_of(amount.origin_amount.or(amount.pay_amount), "amount.origin_amount")?;
@@ -293,6 +327,7 @@ impl Mapper<'_> {
             channel_booking_id: ExternalId(order_id.clone()),
             quantity: sale.quantity,
             visit_date,
+            visit_time: None,
             visitors,
             contact: Some(sale.buyer.clone()),
             requested_at: placed_at,
@@ -533,7 +568,7 @@ fn pull_calendar(body: &[u8]) -> Result<Inbound, DecodeError> {
     Ok(Inbound::Query(Query::Calendar { product, from, to }))
 }
 
-/// How deep a pushed message is searched for the order that it is about.
+/// How deep a pushed message is searched for the order that it is about, and for its merchant.
 const PUSH_DEPTH_MAX: usize = 6;
 
 fn number_of(id: &Value) -> Option<ExternalId> {
@@ -546,38 +581,18 @@ fn number_of(id: &Value) -> Option<ExternalId> {
     }
 }
 
-/// The first order named anywhere in a message: those about certificates name it inside their lists (17.2).
-fn order_in(content: &Value, depth: usize) -> Option<ExternalId> {
+/// The first number under this name anywhere in a message: those about certificates have their orders inside lists (17.2).
+fn number_in(content: &Value, name: &str, depth: usize) -> Option<ExternalId> {
     let deeper = depth.checked_sub(1)?;
     match content {
         Value::Object(map) => {
-            map.get("order_id").and_then(number_of).or_else(|| map.values().find_map(|value| order_in(value, deeper)))
+            map.get(name).and_then(number_of).or_else(|| map.values().find_map(|value| number_in(value, name, deeper)))
         }
-        Value::Array(items) => items.iter().find_map(|value| order_in(value, deeper)),
+        Value::Array(items) => items.iter().find_map(|value| number_in(value, name, deeper)),
         // Some are JSON as text once more.
         Value::String(text) if text.starts_with(['{', '[']) => {
-            serde_json::from_str::<Value>(text).ok().and_then(|inner| order_in(&inner, deeper))
+            serde_json::from_str::<Value>(text).ok().and_then(|inner| number_in(&inner, name, deeper))
         }
         _ => None,
     }
-}
-
-fn webhook(request: &Verified<'_>) -> Result<Inbound, DecodeError> {
-    let wire: wire::WebhookWire = read(request.body())?;
-    // Text in practice, an object on one copy of the page (D-11).
-    let content = match wire.content {
-        Value::String(text) => serde_json::from_str(&text).unwrap_or(Value::Null),
-        other => other,
-    };
-    let what = wire.event.0.unwrap_or_else(|| "unnamed".to_owned());
-    if what == "verify_webhook" {
-        let challenge = content.get("challenge").ok_or_else(|| missing("content.challenge"))?;
-        return Ok(Inbound::Ping(HttpReply::json(StatusCode::OK, &json!({ "challenge": challenge }))));
-    }
-    let about = content.pointer("/order/order_id").and_then(number_of).or_else(|| order_in(&content, PUSH_DEPTH_MAX));
-    let named = request.raw().headers.get("msg-id").and_then(|value| value.to_str().ok()).filter(|id| !id.is_empty());
-    // A message without a number is its own content.
-    let key =
-        named.map_or_else(|| format!("webhook:{}", sign_webhook("", request.body())), |id| format!("webhook:{id}"));
-    Ok(Inbound::Hint { key, about, what })
 }

@@ -13,11 +13,11 @@ use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Token, Verified, VerifyStep,
-    Yes,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Replayed, Token, Verified,
+    VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
-use ticketbridge_core::time::Millis;
+use ticketbridge_core::time::{Millis, UnixMillis};
 
 mod calls;
 pub mod crypto;
@@ -132,6 +132,15 @@ impl Channel for Douyin {
     fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep> {
         sign::explain(&self.settings, raw, cx.now)
     }
+    fn opened(&self, field: &str) -> Option<String> {
+        let mut secrets = self.settings.apps.iter().map(|app| app.client_secret.as_str());
+        let opened = secrets.find_map(|secret| crypto::decrypt_field(secret, field));
+        // Padding is right by chance once in 256 times.
+        opened.filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
+    }
+    fn sign_again(&self, request: &mut Replayed, _: UnixMillis) {
+        sign::sign_again(&self.settings, request);
+    }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         map::Mapper { settings: &self.settings, key_index: request.key_index() }.decode(request)
     }
@@ -152,8 +161,8 @@ impl Channel for Douyin {
     fn label(&self, order: &Order) -> String {
         label::label(order).to_owned()
     }
-    fn token_call(&self, _cx: &Context<'_>) -> Result<Call, EncodeError> {
-        calls::token_call(&self.settings)
+    fn token_calls(&self, _cx: &Context<'_>) -> Result<Vec<Call>, EncodeError> {
+        calls::token_calls(&self.settings)
     }
     fn read_token(&self, response: &HttpResponse) -> CallResult<Token> {
         calls::read_token(response)

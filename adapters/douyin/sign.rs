@@ -9,10 +9,11 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use ticketbridge_core::port::{AuthError, RawRequest, Verified, VerifyStep};
+use ticketbridge_core::port::{AuthError, RawRequest, Replayed, Verified, VerifyStep};
 use ticketbridge_core::time::UnixMillis;
 
 use super::form::{self, Rule};
@@ -84,6 +85,28 @@ pub fn sign<K: AsRef<[u8]>, V: AsRef<[u8]>>(client_secret: &str, pairs: &[(K, V)
 /// Signs a pushed message: lower-case hex of SHA-1 over the secret and the body (`protocols/douyin.md` 17.2).
 pub fn sign_webhook(client_secret: &str, body: &[u8]) -> String {
     hex::encode(sha1::Sha1::new_with_prefix(client_secret).chain_update(body).finalize())
+}
+
+/// Signs a call that is played once more, in each of the ways in which it was signed, by the application that it names.
+pub(super) fn sign_again(settings: &Settings, request: &mut Replayed) {
+    let named = request.headers.get(KEY_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let named = named.or_else(|| query_value(&request.query, "client_key"));
+    let app = settings.apps.iter().find(|app| Some(&app.client_key) == named.as_ref()).or(settings.apps.first());
+    let Some(app) = app else { return };
+    let (header, parameter) = sign(&app.client_secret, &query_pairs(&request.query), &request.body);
+    let webhook = sign_webhook(&app.client_secret, &request.body);
+    for (name, value) in [(SIGN_HEADER, &header), (WEBHOOK_SIGN_HEADER, &webhook)] {
+        if request.headers.contains_key(name)
+            && let Ok(value) = HeaderValue::from_str(value)
+        {
+            request.headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    let signed = |segment: &str| match segment.split_once('=') {
+        Some(("sign", _)) => format!("sign={parameter}"),
+        _ => segment.to_owned(),
+    };
+    request.query = request.query.split('&').map(signed).collect::<Vec<_>>().join("&");
 }
 
 fn sha256_hex(secret: &str, part: &[u8]) -> String {

@@ -100,11 +100,17 @@ pub(super) struct PersonWire {
     pub(super) id_card: Text,
 }
 
+/// Whose message it is, where that is said.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+pub(super) struct MerchantWire {
+    pub(super) account_id: Id,
+}
+
 /// Chapters 3 and 4.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
 pub(super) struct SaleWire {
-    pub(super) account_id: Id,
     pub(super) order_id: Id,
     pub(super) source_order_id: Id,
     pub(super) coupon_order_id: Id,

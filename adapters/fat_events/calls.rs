@@ -24,7 +24,7 @@ const REVISION_CONFLICT: &str = "revision_conflict";
 pub(crate) fn get(secrets: &Secrets, at: Address, cx: &Context<'_>) -> Result<Call, EncodeError> {
     let mut headers = HeaderMap::new();
     secrets.sign_into(&mut headers, cx.delivery_id, cx.now, b"")?;
-    Ok(Call { method: Method::GET, url: at.url(), headers, body: Bytes::new(), timeout: None })
+    Ok(Call { method: Method::GET, url: at.url(), headers, body: Bytes::new(), timeout: None, key: None })
 }
 
 /// A write. Its key is the same on every attempt, so that it is carried out once.
@@ -39,10 +39,10 @@ pub(crate) fn write(
     let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
     let mut headers =
         HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))]);
-    let key = HeaderValue::from_str(key).map_err(|_| EncodeError::Invalid("the key is no header value".into()))?;
-    headers.insert(IDEMPOTENCY_KEY, key);
+    let value = HeaderValue::from_str(key).map_err(|_| EncodeError::Invalid("the key is no header value".into()))?;
+    headers.insert(IDEMPOTENCY_KEY, value);
     secrets.sign_into(&mut headers, cx.delivery_id, cx.now, &body)?;
-    Ok(Call { method, url: at.url(), headers, body, timeout: None })
+    Ok(Call { method, url: at.url(), headers, body, timeout: None, key: Some(key.to_owned()) })
 }
 
 /// Goes on where the platform has this capability; where it has not, a person does `what`.

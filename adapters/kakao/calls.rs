@@ -35,7 +35,19 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
         Notification::PaymentReturn { payment, .. } => {
             Some(Key { number: payment, places: &["/payment_id", "/payment/payment_id"] })
         }
-        _ => None,
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::Cancellation { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => None,
     };
     payment.into_iter().chain([key(&order.channel_order_id)]).collect()
 }
@@ -189,7 +201,19 @@ pub(super) fn read_notification(
             }
             CallResult::Unknown { why: "the answer's fee cannot be read".into() }
         }),
-        _ => calls::read_write(response, &keys),
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::Cancellation { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => calls::read_write(response, &keys),
     }
 }
 
@@ -251,7 +275,17 @@ fn says_so(notification: &Notification, order: &Order, answer: &Answer) -> bool 
                     .as_deref()
                     .is_some_and(|channel_state| channel_state.parts_to_cancel().is_empty())
         }
-        _ => false,
+        Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => false,
     };
     stands && answer.is_named()
 }

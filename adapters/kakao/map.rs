@@ -197,6 +197,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         },
         standing,
         visit_date,
+        visit_time: it.use_from.map(|at| zone.clock_of(at)),
         valid_until: last.or(visit_date),
         entries,
         return_news: return_news(told)?,

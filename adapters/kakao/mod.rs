@@ -13,7 +13,8 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, StockLeft, Verified, VerifyStep, Yes,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Replayed, StockLeft, Verified, VerifyStep,
+    Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -139,6 +140,9 @@ impl Channel for Kakao {
     }
     fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep> {
         self.settings.secrets.explain(raw.headers, raw.body, cx.now)
+    }
+    fn sign_again(&self, request: &mut Replayed, now: UnixMillis) {
+        self.settings.secrets.sign_again(request, now);
     }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         map::decode(&self.settings, request)

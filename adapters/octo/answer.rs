@@ -30,13 +30,21 @@ pub(super) enum Heard<T> {
     Unclear(String),
 }
 
+/// What stands for an answer about another booking.
+const ANOTHER: &str = "the answer is about another booking";
+
 /// Reads an answer that brings a booking. One about another booking is no answer.
 pub(super) fn booking(response: &HttpResponse, uuid: &str) -> Heard<BookingIn> {
     match read::<BookingIn>(response) {
-        Heard::Said(booking) if !booking.uuid.eq_ignore_ascii_case(uuid) => {
-            Heard::Unclear("the answer is about another booking".to_owned())
-        }
+        Heard::Said(booking) if !booking.uuid.eq_ignore_ascii_case(uuid) => Heard::Unclear(ANOTHER.to_owned()),
         heard => heard,
+    }
+}
+
+impl Heard<BookingIn> {
+    /// Whether the answer was about another booking.
+    pub(super) fn is_astray(&self) -> bool {
+        matches!(self, Heard::Unclear(why) if why == ANOTHER)
     }
 }
 

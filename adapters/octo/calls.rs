@@ -78,7 +78,9 @@ pub(super) fn reserve(octo: &Octo, wanted: &Reserve<'_>, reseller_reference: &st
         reseller_reference,
         unit_items,
     };
-    post(octo, &format!("/bookings{}", octo.slash()), &body, octo.timeouts.reserve)
+    // Its uuid is what the supplier knows a repeat by.
+    let key = Some(wanted.uuid.to_owned());
+    Call { key, ..post(octo, &format!("/bookings{}", octo.slash()), &body, octo.timeouts.reserve) }
 }
 
 pub(super) fn extend(octo: &Octo, uuid: &str) -> Call {
@@ -126,5 +128,5 @@ fn call(octo: &Octo, method: Method, path: &str, body: Option<Bytes>, timeout: M
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     let url = format!("{}{path}", octo.base_url);
-    Call { method, url, headers, body: body.unwrap_or_default(), timeout: Some(timeout) }
+    Call { method, url, headers, body: body.unwrap_or_default(), timeout: Some(timeout), key: None }
 }

@@ -147,7 +147,7 @@ impl<'a> Live<'a> {
                     times.join(", ")
                 ));
             }
-            Slot::At(_) | Slot::Only | Slot::First => {}
+            Slot::At(_) | Slot::Only | Slot::First | Slot::Channel => {}
         }
         let restrictions = option.restrictions.as_ref();
         let (low, high) = restrictions.map_or((None, None), |r| (r.min_units, r.max_units));
@@ -202,12 +202,12 @@ impl<'a> Live<'a> {
     fn heard_slots(&mut self, response: &HttpResponse) {
         let Some((_, _, terms)) = self.current() else { return self.ask = Ask::Over };
         match answer::read::<Vec<AvailabilityIn>>(response) {
-            Heard::Said(slots) => match map::choose(&slots, &terms.slot) {
+            Heard::Said(slots) => match map::choose(&slots, of_any_time(&terms.slot), None) {
                 map::Chosen::One(id) => {
                     self.free = self.free.take().map(|(date, _)| (date, Some(id)));
                     return self.ask = Ask::Hold;
                 }
-                map::Chosen::Full | map::Chosen::NoneAt => {
+                map::Chosen::Full | map::Chosen::NoneAt | map::Chosen::Untold => {
                     self.warn("no time of the first free day has room; nothing is held")
                 }
                 map::Chosen::Several => self.wrong("there are several times on a day; name one as `slot`"),
@@ -361,5 +361,13 @@ fn said<T>(heard: &Heard<T>) -> &str {
         | Heard::KeyRefused(why)
         | Heard::Later(why, _)
         | Heard::Unclear(why) => why,
+    }
+}
+
+/// What a channel is to say at each booking, nobody has said yet: any time will do.
+fn of_any_time(slot: &Slot) -> &Slot {
+    match slot {
+        Slot::Channel => &Slot::First,
+        Slot::Only | Slot::First | Slot::At(_) => slot,
     }
 }

@@ -184,14 +184,21 @@ pub(super) enum Chosen {
     NoneAt,
     /// The configuration says that there is one, and there are more.
     Several,
+    /// The channel was to say which one, and said nothing.
+    Untold,
 }
 
-pub(super) fn choose(offered: &[AvailabilityIn], slot: &Slot) -> Chosen {
+/// Chooses; `told` is the time that the channel named.
+pub(super) fn choose(offered: &[AvailabilityIn], slot: &Slot, told: Option<&str>) -> Chosen {
     let mut offered: Vec<&AvailabilityIn> = offered.iter().filter(|one| one.id.is_some()).collect();
     offered.sort_by_key(|one| one.local_date_time_start.clone());
     let meant: Vec<&AvailabilityIn> = match slot {
         Slot::Only | Slot::First => offered,
         Slot::At(time) => offered.into_iter().filter(|one| begins_at(one, time)).collect(),
+        Slot::Channel => match told {
+            Some(time) => offered.into_iter().filter(|one| begins_at(one, time)).collect(),
+            None => return Chosen::Untold,
+        },
     };
     if meant.is_empty() {
         return Chosen::NoneAt;

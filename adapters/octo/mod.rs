@@ -32,8 +32,13 @@ use talk::{Goal, Talk};
 use wire::AvailabilityIn;
 
 /// How it is registered.
-pub const KIND: BackendKind =
-    BackendKind { name: "octo", settings: settings::KEYS, secrets: settings::SECRETS, build: Octo::build };
+pub const KIND: BackendKind = BackendKind {
+    name: "octo",
+    settings: settings::KEYS,
+    secrets: settings::SECRETS,
+    terms: &["option", "units", "slot", "redeem_when"],
+    build: Octo::build,
+};
 
 /// One supplier.
 struct Octo {
@@ -46,6 +51,7 @@ struct Octo {
     supplier_path: &'static str,
     cancel_style: CancelStyle,
     hold: Millis,
+    hold_at: HoldAt,
     on_deadline: OnDeadline,
     repeat_reserve: RepeatReserve,
     formats: Vec<String>,
@@ -64,6 +70,15 @@ struct Timeouts {
     read: Millis,
     reserve: Millis,
     confirm: Millis,
+}
+
+/// When a place is held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HoldAt {
+    /// When tickets are asked for.
+    Ticketing,
+    /// Before a booking is accepted.
+    Booking,
 }
 
 /// How a booking is cancelled.
@@ -169,6 +184,14 @@ impl Backend for Octo {
     ) -> Option<Box<dyn Conversation + 'a>> {
         let product = product_of(order).ok()?;
         Some(Box::new(Talk::new(self, order, booking, product, Self::goal(op, order, booking), resumed)))
+    }
+
+    fn hold<'a>(&'a self, order: &'a Order, booking: &'a Booking) -> Option<Box<dyn Conversation + 'a>> {
+        if self.hold_at == HoldAt::Ticketing {
+            return None;
+        }
+        let product = product_of(order).ok()?;
+        Some(Box::new(Talk::new(self, order, booking, product, Goal::Hold, false)))
     }
 
     fn availability_call(

@@ -4,7 +4,7 @@ use http::HeaderValue;
 use ticketbridge_core::port::{Backend, BackendSpec, BackendTable, Built, CodeMaker, RedemptionNews, WatchPlan};
 use ticketbridge_core::time::{Millis, TimeZone};
 
-use super::{CancelStyle, Octo, OnDeadline, RepeatReserve, Timeouts};
+use super::{CancelStyle, HoldAt, Octo, OnDeadline, RepeatReserve, Timeouts};
 use crate::settings::Settings;
 
 pub(super) const KEYS: &[&str] = &[
@@ -66,13 +66,10 @@ impl Octo {
             "delete" => CancelStyle::Delete,
             _ => CancelStyle::Post,
         };
-        if settings.word_or("hold_at", &["ticketing", "booking"]) == "booking" {
-            settings.problem(
-                "hold_at",
-                "a hold is made when tickets are asked for; holding at the booking is not built yet",
-                "write hold_at = \"ticketing\", or leave it out",
-            );
-        }
+        let hold_at = match settings.word_or("hold_at", &["ticketing", "booking"]) {
+            "booking" => HoldAt::Booking,
+            _ => HoldAt::Ticketing,
+        };
         let on_deadline = match settings.word_or("on_deadline", &["keep", "give_up"]) {
             "give_up" => OnDeadline::GiveUp,
             _ => OnDeadline::Keep,
@@ -107,7 +104,7 @@ impl Octo {
         let read = base_url.zip(authorization).zip(capabilities);
         let ((base_url, authorization), capabilities) = settings.finish(read)?;
         let time_zone = time_zone.unwrap_or(TimeZone::UTC);
-        let spec = spec(watch);
+        let spec = spec(watch, hold_at);
         Ok(Box::new(Self {
             id: id.to_owned(),
             base_url,
@@ -116,6 +113,7 @@ impl Octo {
             supplier_path,
             cancel_style,
             hold,
+            hold_at,
             on_deadline,
             repeat_reserve,
             formats,
@@ -148,7 +146,7 @@ fn sensitive(settings: &mut Settings<'_>, key: &str) -> Option<HeaderValue> {
 }
 
 /// What an OCTO system can do. Partial cancellation would be an update, which whole orders do not need.
-fn spec(watch: WatchPlan) -> BackendSpec {
+fn spec(watch: WatchPlan, hold_at: HoldAt) -> BackendSpec {
     let table = BackendTable {
         hold: true,
         async_issue: true,
@@ -166,6 +164,7 @@ fn spec(watch: WatchPlan) -> BackendSpec {
         issue_is_idempotent: true,
         can_query: true,
         can_push: false,
+        holds_first: hold_at == HoldAt::Booking,
         has_availability: true,
         watch: Some(watch),
         capabilities: table.shown(serde_json::json!({

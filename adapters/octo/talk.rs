@@ -15,7 +15,7 @@ use ticketbridge_core::time::{Millis, UnixMillis};
 use super::answer::{self, Heard};
 use super::map::{self, Standing};
 use super::wire::{AvailabilityIn, BookingIn, ProductIn};
-use super::{Octo, OnDeadline, RepeatReserve, calls, ids};
+use super::{HoldAt, Octo, OnDeadline, RepeatReserve, calls, ids};
 
 /// Attempts to book that may end before a person has to look.
 pub(super) const ATTEMPTS_MAX: u32 = 5;
@@ -31,6 +31,8 @@ const HOLD_MARGIN: Millis = Millis::seconds(60);
 pub(super) enum Goal {
     /// Tickets are to be made.
     Issue,
+    /// A place is to be held, and nothing more.
+    Hold,
     /// How do they stand?
     Look,
     /// Nothing may be left that admits.
@@ -83,6 +85,8 @@ pub(super) struct Talk<'a> {
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
+    /// The last answer was about something else.
+    is_astray: bool,
     end: Option<CallResult<TicketFacts>>,
 }
 
@@ -95,11 +99,32 @@ impl<'a> Talk<'a> {
         goal: Goal,
         resumed: bool,
     ) -> Self {
-        // Nothing of a first attempt can be there. Should it be after all, the supplier refuses the uuid, and it is looked up.
-        let ask = if goal == Goal::Issue && !resumed { Ask::Product } else { Ask::Find };
+        // Nothing of a first attempt can be there, unless a place was held for it. Should it be after all, the supplier refuses the uuid, and
+        // it is looked up.
+        let ask = match goal {
+            Goal::Hold => Ask::Product,
+            Goal::Issue if !resumed && octo.hold_at == HoldAt::Ticketing => Ask::Product,
+            Goal::Issue | Goal::Look | Goal::Void | Goal::Release(_) => Ask::Find,
+        };
         let (attempt, sent) = (1, Sent::default());
         let (product, availability, refusal, end) = (None, None, None, None);
-        Self { octo, order, booking, product_id, terms, goal, ask, attempt, product, availability, sent, refusal, end }
+        let is_astray = false;
+        Self {
+            octo,
+            order,
+            booking,
+            product_id,
+            terms,
+            goal,
+            ask,
+            attempt,
+            product,
+            availability,
+            sent,
+            refusal,
+            is_astray,
+            end,
+        }
     }
 
     fn uuid(&self) -> String {
@@ -107,7 +132,12 @@ impl<'a> Talk<'a> {
     }
 
     fn ends(&mut self, result: CallResult<TicketFacts>) {
-        self.end = Some(result);
+        self.end = Some(match result {
+            CallResult::Unknown { why } | CallResult::Retry { why, after: None } if self.is_astray => {
+                CallResult::Astray { why }
+            }
+            other => other,
+        });
     }
     fn done(&mut self, facts: TicketFacts) {
         self.ends(CallResult::Done(facts));
@@ -140,12 +170,12 @@ impl<'a> Talk<'a> {
         match map::standing(&found) {
             Standing::Over => self.over(),
             Standing::Rejected => match self.goal.clone() {
-                Goal::Issue | Goal::Look => self.refused("rejected: the supplier refused the booking"),
+                Goal::Issue | Goal::Hold | Goal::Look => self.refused("rejected: the supplier refused the booking"),
                 Goal::Void => self.done(TicketFacts::Cancelled),
                 Goal::Release(facts) => self.done(facts),
             },
             Standing::Redeemed(at) => match self.goal {
-                Goal::Issue | Goal::Look => self.done(TicketFacts::Redeemed { at }),
+                Goal::Issue | Goal::Hold | Goal::Look => self.done(TicketFacts::Redeemed { at }),
                 Goal::Void | Goal::Release(_) => {
                     self.done(TicketFacts::CancelRefused { reason: "used".to_owned(), used: true });
                 }
@@ -159,6 +189,7 @@ impl<'a> Talk<'a> {
     fn lives(&mut self, found: &BookingIn, cx: &Context<'_>) {
         match self.goal {
             Goal::Issue => self.go_on(found, cx),
+            Goal::Hold => self.pending(cx),
             Goal::Look => self.tell(found, cx),
             Goal::Void | Goal::Release(_) => self.cancel_or_tell(found),
         }
@@ -185,7 +216,12 @@ impl<'a> Talk<'a> {
                 self.ask = Ask::Extend;
             }
             Standing::Held => self.ask = Ask::Confirm,
-            _ => self.pending(cx),
+            Standing::Pending
+            | Standing::Confirmed
+            | Standing::Rejected
+            | Standing::Over
+            | Standing::Redeemed(_)
+            | Standing::Unknown(_) => self.pending(cx),
         }
     }
 
@@ -237,13 +273,13 @@ impl<'a> Talk<'a> {
     fn over(&mut self) {
         match self.goal.clone() {
             Goal::Release(facts) => return self.done(facts),
-            Goal::Issue if self.attempt >= ATTEMPTS_MAX => {
+            Goal::Issue | Goal::Hold if self.attempt >= ATTEMPTS_MAX => {
                 return self.refused(format!("{ATTEMPTS_MAX} holds have ended without tickets"));
             }
-            Goal::Issue | Goal::Look | Goal::Void if self.attempt >= ATTEMPTS_MAX => {
+            Goal::Look | Goal::Void if self.attempt >= ATTEMPTS_MAX => {
                 return self.done(TicketFacts::Cancelled);
             }
-            Goal::Issue | Goal::Look | Goal::Void => {}
+            Goal::Issue | Goal::Hold | Goal::Look | Goal::Void => {}
         }
         self.attempt += 1;
         self.sent = Sent { calls: self.sent.calls, ..Sent::default() };
@@ -254,7 +290,7 @@ impl<'a> Talk<'a> {
     /// There is nothing of this uuid.
     fn absent(&mut self) {
         match (&self.goal, self.ask) {
-            (Goal::Issue, Ask::AfterReserve) => {
+            (Goal::Issue | Goal::Hold, Ask::AfterReserve) => {
                 let may_repeat = self.octo.repeat_reserve == RepeatReserve::ReadFirst && self.sent.reserve < WRITES_MAX;
                 if may_repeat {
                     // A first request that comes late is the same booking: it has the same uuid.
@@ -263,8 +299,8 @@ impl<'a> Talk<'a> {
                     self.unknown("the reservation got no answer, and the supplier does not know it");
                 }
             }
-            (Goal::Issue, Ask::AfterConfirm) => self.unknown("the supplier no longer knows what it held"),
-            (Goal::Issue, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
+            (Goal::Issue | Goal::Hold, Ask::AfterConfirm) => self.unknown("the supplier no longer knows what it held"),
+            (Goal::Issue | Goal::Hold, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
             (Goal::Release(facts), _) => {
                 let facts = facts.clone();
                 self.done(facts);
@@ -276,7 +312,7 @@ impl<'a> Talk<'a> {
 
     /// Why a booking under our uuid is not the one that was asked for.
     fn unusable(&self, found: &BookingIn) -> Option<TicketFacts> {
-        if !matches!(self.goal, Goal::Issue) || map::standing(found).is_over() {
+        if !matches!(self.goal, Goal::Issue | Goal::Hold) || map::standing(found).is_over() {
             return None;
         }
         let units = found.unit_items.as_ref().map(Vec::len);
@@ -380,7 +416,9 @@ impl<'a> Talk<'a> {
                 }
                 self.ask = if needs_slot { Ask::Slots } else { Ask::Reserve };
             }
-            Heard::Said(_) => self.retry("the supplier answered about another product".to_owned(), None),
+            Heard::Said(_) => {
+                self.ends(CallResult::Astray { why: "the supplier answered about another product".into() });
+            }
             Heard::Absent(why) | Heard::Misconfigured(why) => self.refused(format!("configuration: {why}")),
             other => self.not_carried_out(other),
         }
@@ -392,13 +430,16 @@ impl<'a> Talk<'a> {
             Heard::Absent(why) | Heard::Misconfigured(why) => return self.refused(format!("configuration: {why}")),
             other => return self.not_carried_out(other),
         };
-        match map::choose(&slots, &self.terms.slot) {
+        match map::choose(&slots, &self.terms.slot, self.booking.visit_time.as_deref()) {
             map::Chosen::One(id) => {
                 self.availability = Some(id);
                 self.ask = Ask::Reserve;
             }
             map::Chosen::Full => self.refused("no_capacity: the supplier has no room on this date"),
             map::Chosen::NoneAt => self.refused("no_capacity: the supplier offers nothing at this date and time"),
+            map::Chosen::Untold => {
+                self.refused("configuration: `slot` is the channel's, and it told no time of the visit")
+            }
             map::Chosen::Several => {
                 self.refused("configuration: the supplier offers several times on this date; name one as `slot`");
             }
@@ -489,35 +530,66 @@ impl Conversation for Talk<'_> {
 
     fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>) {
         let uuid = self.uuid();
+        let mut booking = || {
+            let heard = answer::booking(response, &uuid);
+            self.is_astray = heard.is_astray();
+            heard
+        };
         match self.ask {
             Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => {
-                self.heard_read(answer::booking(response, &uuid), cx);
+                let heard = booking();
+                self.heard_read(heard, cx);
             }
             Ask::Product => self.heard_product(answer::read(response)),
             Ask::Slots => self.heard_slots(answer::read(response)),
-            Ask::Reserve => self.heard_reserve(answer::booking(response, &uuid), cx),
-            // Whether it was lengthened or not, it is confirmed now.
-            Ask::Extend => match answer::booking(response, &uuid) {
+            Ask::Reserve => {
+                let heard = booking();
+                self.heard_reserve(heard, cx);
+            }
+            Ask::Extend => match booking() {
                 Heard::KeyRefused(_) => self.ends(CallResult::TokenRejected),
-                _ => self.ask = Ask::Confirm,
+                // Whether it was lengthened or not, it is confirmed now.
+                Heard::Said(_)
+                | Heard::Absent(_)
+                | Heard::Refused(_)
+                | Heard::SlotGone(_)
+                | Heard::Misconfigured(_)
+                | Heard::Later(..)
+                | Heard::Unclear(_) => self.ask = Ask::Confirm,
             },
-            Ask::Confirm => self.heard_confirm(answer::booking(response, &uuid), cx),
-            Ask::Cancel => self.heard_cancel(answer::booking(response, &uuid), cx),
+            Ask::Confirm => {
+                let heard = booking();
+                self.heard_confirm(heard, cx);
+            }
+            Ask::Cancel => {
+                let heard = booking();
+                self.heard_cancel(heard, cx);
+            }
         }
     }
 
     fn unanswered(&mut self, silence: Silence) {
+        self.is_astray = false;
         let why = match silence {
             Silence::NotSent(why) => match self.ask {
                 Ask::Reserve if self.sent.reserve == 1 => return self.retry(why, None),
-                _ => why,
+                Ask::Find
+                | Ask::Product
+                | Ask::Slots
+                | Ask::Reserve
+                | Ask::AfterReserve
+                | Ask::Extend
+                | Ask::Confirm
+                | Ask::AfterConfirm
+                | Ask::Cancel
+                | Ask::AfterCancel => why,
             },
             Silence::Unknown(why) => match self.ask {
                 Ask::Reserve => return self.ask = Ask::AfterReserve,
                 Ask::Confirm => return self.ask = Ask::AfterConfirm,
                 Ask::Cancel => return self.ask = Ask::AfterCancel,
                 Ask::Extend => return self.ask = Ask::Confirm,
-                _ => why,
+                Ask::Find | Ask::Product | Ask::Slots | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => why,
             },
         };
         self.not_carried_out(Heard::<()>::Unclear(why));

@@ -562,11 +562,13 @@ fn a_slot_is_chosen_as_configured() {
     let offered: Vec<super::wire::AvailabilityIn> =
         serde_json::from_value(json!([at("14:00", true), at("10:00", false), at("12:00", true)])).unwrap();
     use super::map::{Chosen, choose};
-    assert_eq!(choose(&offered, &Slot::First), Chosen::One("12:00".into()), "the earliest with room");
-    assert_eq!(choose(&offered, &Slot::At("14:00".into())), Chosen::One("14:00".into()));
-    assert_eq!(choose(&offered, &Slot::At("10:00".into())), Chosen::Full);
-    assert_eq!(choose(&offered, &Slot::At("11:00".into())), Chosen::NoneAt);
-    assert_eq!(choose(&offered, &Slot::Only), Chosen::Several);
+    assert_eq!(choose(&offered, &Slot::First, None), Chosen::One("12:00".into()), "the earliest with room");
+    assert_eq!(choose(&offered, &Slot::At("14:00".into()), None), Chosen::One("14:00".into()));
+    assert_eq!(choose(&offered, &Slot::At("10:00".into()), None), Chosen::Full);
+    assert_eq!(choose(&offered, &Slot::At("11:00".into()), None), Chosen::NoneAt);
+    assert_eq!(choose(&offered, &Slot::Only, None), Chosen::Several);
+    assert_eq!(choose(&offered, &Slot::Channel, Some("14:00")), Chosen::One("14:00".into()));
+    assert_eq!(choose(&offered, &Slot::Channel, None), Chosen::Untold);
 }
 
 #[test]

@@ -12,10 +12,11 @@ use ticketbridge_core::message::{TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{
     AuthError, Backend, BackendEvent, BackendKind, BackendSpec, BackendStep, BackendTable, Built, CalendarDay, Call,
-    CallResult, CodeMaker, Context, DecodeError, EncodeError, HttpResponse, RawRequest, RedemptionNews, Verified,
+    CallResult, CodeMaker, Context, DecodeError, EncodeError, HttpResponse, RawRequest, RedemptionNews, Replayed,
+    Verified,
 };
 use ticketbridge_core::product::BackendTerms;
-use ticketbridge_core::time::{Date, Millis};
+use ticketbridge_core::time::{Date, Millis, UnixMillis};
 
 use crate::address::Address;
 use crate::settings::Settings;
@@ -26,6 +27,7 @@ pub const KIND: BackendKind = BackendKind {
     name: "ticketing_http",
     settings: &["base_url", "secret", "timeout"],
     secrets: &["secret", "secret.*"],
+    terms: &[],
     build: TicketingHttp::build,
 };
 
@@ -68,6 +70,7 @@ impl TicketingHttp {
             issue_is_idempotent: true,
             can_query: true,
             can_push: true,
+            holds_first: false,
             has_availability: true,
             table,
             watch: None,
@@ -87,7 +90,7 @@ impl TicketingHttp {
         if method == Method::POST {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        Ok(Call { method, url: at.url(), headers, body, timeout: self.timeout })
+        Ok(Call { method, url: at.url(), headers, body, timeout: self.timeout, key: Some(cx.delivery_id.to_owned()) })
     }
 
     fn post<T: serde::Serialize>(&self, at: Address, body: &T, cx: &Context<'_>) -> Result<Call, EncodeError> {
@@ -127,6 +130,10 @@ impl Backend for TicketingHttp {
     fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
         let proof = self.secrets.verify(raw.headers, raw.body, cx.now)?;
         Ok(Verified::attest(raw, proof.key_index))
+    }
+
+    fn sign_again(&self, request: &mut Replayed, now: UnixMillis) {
+        self.secrets.sign_again(request, now);
     }
 
     fn decode(&self, request: &Verified<'_>) -> Result<BackendEvent, DecodeError> {

@@ -31,7 +31,18 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
             Some(Key { number: payment, places: &["/payment_id", "/payment/payment_id"] })
         }
         Notification::LinkRevoked { id } => Some(Key { number: id, places: &["/link_id", "/link/link_id"] }),
-        _ => None,
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::Cancellation { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::HandOver => None,
     };
     part.into_iter().chain([key(&order.channel_order_id)]).collect()
 }
@@ -121,7 +132,18 @@ pub(super) fn read_notification(
             None => CallResult::Unknown { why: "the answer names no link".into() },
         }),
         Notification::LinkRevoked { .. } => read_revoked(response, &keys),
-        _ => calls::read_write(response, &keys),
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::Cancellation { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::HandOver => calls::read_write(response, &keys),
     }
 }
 
@@ -176,7 +198,18 @@ fn says_so(notification: &Notification, answer: &Answer) -> bool {
     let stands = match notification {
         Notification::BookingConfirmed { .. } => status == "COMPLETED",
         Notification::RefundApproved { .. } => status == "CANCELED",
-        _ => false,
+        Notification::BookingRejected { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::Cancellation { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => false,
     };
     stands && answer.is_named()
 }

@@ -150,6 +150,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
             notes,
         },
         visit_date: Some(it.departure),
+        visit_time: None,
         valid_until: it.back.or(Some(it.departure)),
         entries,
         return_news: Vec::new(),

@@ -13,7 +13,8 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Checked, Context,
-    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Verified, VerifyStep, Yes,
+    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Replayed, Verified, VerifyStep,
+    Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -133,6 +134,9 @@ impl Channel for TripStore {
     fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep> {
         self.settings.secrets.explain(raw.headers, raw.body, cx.now)
     }
+    fn sign_again(&self, request: &mut Replayed, now: UnixMillis) {
+        self.settings.secrets.sign_again(request, now);
+    }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         map::decode(&self.settings, self.erp.is_some(), request)
     }
@@ -142,7 +146,7 @@ impl Channel for TripStore {
     fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         match (notification, &self.erp) {
             (Notification::HandOver, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
-            (Notification::HandOver, None) => Err(EncodeError::Obsolete("no books of an agency are configured")),
+            (Notification::HandOver, None) => Err(EncodeError::NotConfigured("the agency's own books")),
             _ => calls::notify(&self.settings, notification, order, cx),
         }
     }

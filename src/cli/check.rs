@@ -8,8 +8,12 @@ use ticketbridge_core::port::{Context, LiveFinding, LiveProduct};
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::{Millis, TimeZone};
 
-use crate::app::address_policy;
-use crate::cli::{ConfigDir, fail, say, serve};
+use secrecy::ExposeSecret as _;
+use ticketbridge_store::{Store, StoreOptions};
+
+use crate::accounts::doors::closed_with_lines;
+use crate::app::{self, address_policy};
+use crate::cli::{ConfigDir, fail, in_runtime, say, serve};
 use crate::clock::{Clock, Ids as _, SystemClock, SystemIds};
 use crate::config::{self, Config};
 use crate::service::registry::{RegisteredBackend, Registry};
@@ -30,7 +34,37 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
     }
     let report = config::check::report(&config.directory, TimeZone::SHANGHAI.date_of(SystemClock::new().now()));
     say(&report);
-    if report.is_usable() { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    if !report.is_usable() {
+        return ExitCode::from(1);
+    }
+    // With secrets that are not set the service does not start either: then there is nothing to ask the database about.
+    let config = Config::load(&config.directory, &config::Environment::Process).ok();
+    match config.filter(|config| config.organisation.settle_units.iter().any(|unit| unit.closed)) {
+        Some(config) => in_runtime(unsettled(config)),
+        None => ExitCode::SUCCESS,
+    }
+}
+
+/// Names a settle unit that is closed although lines of it are not settled, where the database can be reached.
+async fn unsettled(config: Config) -> ExitCode {
+    if app::missing_file(&config).is_some() {
+        return ExitCode::SUCCESS;
+    }
+    let options = StoreOptions::new(app::sealer(&config));
+    let Ok(store) = Store::connect(config.database.url.expose_secret(), options).await else {
+        return ExitCode::SUCCESS;
+    };
+    let found = closed_with_lines(&store, &config).await;
+    // What is wrong is said; that the database closes is no news then.
+    let _closed = store.close().await;
+    match found {
+        Ok(Some((unit, lines))) => {
+            say(config::Report::of_unsettled_unit(&config, &unit, lines));
+            ExitCode::from(1)
+        }
+        // A database of an older version knows nothing of settling; the service brings it up to date, and looks then.
+        Ok(None) | Err(_) => ExitCode::SUCCESS,
+    }
 }
 
 /// Time for one question of a live check.

@@ -41,7 +41,7 @@ pub(super) async fn healthcheck(directory: ConfigDir, question: Question) -> Exi
         Err(error) => return fail(crate::worker::chain(&error)),
     };
     let (headers, body) = (HeaderMap::new(), Bytes::new());
-    let call = Call { method: Method::GET, url: url.clone(), headers, body, timeout: None };
+    let call = Call { method: Method::GET, url: url.clone(), headers, body, timeout: None, key: None };
     match transport.send(&call, CallLimits { timeout: WITHIN, at_most: WITHIN }).await {
         Ok(answer) if answer.status == StatusCode::OK => {
             say(format_args!("{path}: ok"));

@@ -38,6 +38,8 @@ pub enum OpsCommand {
     Channels(With<Partners>),
     /// Look at back-ends; hold the calls to them back
     Backends(With<Partners>),
+    /// Look at dealers, institutions, agencies, and from where partners may call
+    Partners(With<service::Organisation>),
     /// Look at deadlines
     Deadlines(With<Deadlines>),
     /// Look at received messages; carry one out again
@@ -450,6 +452,7 @@ pub async fn answer(command: OpsCommand) -> Result<String, String> {
         OpsCommand::Guests(with) => (with.access, ask::guests(with.command)),
         OpsCommand::Channels(with) => (with.access, service::partners("channels", with.command)),
         OpsCommand::Backends(with) => (with.access, service::partners("backends", with.command)),
+        OpsCommand::Partners(with) => (with.access, service::organisation(with.command)),
         OpsCommand::Deadlines(with) => (with.access, service::deadlines(with.command)),
         OpsCommand::Inbox(with) => (with.access, service::inbox(with.command)),
         OpsCommand::Statements(with) => (with.access, service::statements(with.command)),

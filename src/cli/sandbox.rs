@@ -10,13 +10,14 @@ use serde_json::Value;
 use ticketbridge_core::{BackendId, ChannelId};
 
 use crate::cli::{fail, say};
-use crate::config::{ChannelConfig, Config, Environment};
+use crate::config::{BackendConfig, ChannelConfig, Config, Environment};
 use ticketbridge_sandbox::douyin::{App, SimProduct};
 use ticketbridge_sandbox::platform::PlatformOptions;
 use ticketbridge_sandbox::stories::{self, Channel};
 use ticketbridge_sandbox::timeline::play_aloud;
 use ticketbridge_sandbox::{
-    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, SimTripStore, Stage, Story,
+    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimOcto, SimOctoOptions, SimTime,
+    SimTripStore, Stage, Story, Supplier,
 };
 
 /// What to play, against whom.
@@ -31,21 +32,24 @@ pub(super) struct SandboxArguments {
     /// Which of its channels to play; its adapter says what is played
     #[arg(long, value_name = "ID", default_value = "douyin-main")]
     channel: String,
-    /// Which of its back-ends to play
+    /// Which of its back-ends to play; one of the adapter octo has stories of its own, with a guest of a douyin channel
     #[arg(long, value_name = "ID", default_value = "gate")]
     backend: String,
-    /// The product on sale, as the channel names it: LP-V2|LP-B2, FOREST or DANANG when left out, by the adapter
+    /// The product on sale, as the channel names it: LP-V2|LP-B2, LK-V1|LK-B1, FOREST or DANANG when left out, by the adapter
     #[arg(long, value_name = "PRODUCT")]
     product: Option<String>,
+    /// The product whose octo back-end gives up at the deadline, for the one story about that
+    #[arg(long, value_name = "PRODUCT", default_value = "LK-V2|LK-B2")]
+    gives_up: String,
     /// Where the simulated channel listens: `api_base` of the channel
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9101", alias = "douyin")]
     listen: SocketAddr,
     /// Where the simulated travel agency of a tripstore channel listens: its `erp.base_url`
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9103")]
     agency: SocketAddr,
-    /// Where the simulated ticketing system listens: `base_url` of the back-end
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9102")]
-    tickets: SocketAddr,
+    /// Where the simulated ticketing system listens: `base_url` of the back-end; 127.0.0.1:9102 when left out, :9104 for an octo one
+    #[arg(long, value_name = "ADDRESS")]
+    tickets: Option<SocketAddr>,
     /// How many times as fast the channel's stated times pass
     #[arg(long, value_name = "N", default_value_t = 60.0)]
     time_scale: f64,
@@ -108,32 +112,52 @@ impl<'a> Setting<'a> {
     /// Plays the chosen stories of the channel's adapter; how many did not end as they should.
     async fn play(&self) -> Result<usize, String> {
         match self.channel()?.adapter {
+            "douyin" if self.backend()?.adapter == "octo" => {
+                let chosen = self.chosen_of("octo", stories::octo::STORIES)?;
+                let products = [self.product("LK-V1|LK-B1"), self.arguments.gives_up.clone()];
+                let (douyin, octo) = (self.douyin(&products).await?, self.octo().await?);
+                say(format_args!("simulated Douyin on {} (the channel's api_base)", douyin.api_base()));
+                say(format_args!("simulated OCTO supplier on {} (the back-end's base_url)", octo.octo.base_url()));
+                let tickets = self.tickets("", "whsec_bm9ib2R5").await?;
+                let stage = self.stage(douyin, tickets)?.with_supplier(octo);
+                self.play_on(&stage, chosen).await
+            }
             "douyin" => {
                 let chosen = self.chosen(stories::douyin::STORIES)?;
-                let douyin = self.douyin().await?;
+                let douyin = self.douyin(&[self.product("LP-V2|LP-B2")]).await?;
                 say(format_args!("simulated Douyin on {} (the channel's api_base)", douyin.api_base()));
-                self.play_on(douyin, chosen).await
+                self.play_with_gate(douyin, chosen).await
             }
             "kakao" => {
                 let chosen = self.chosen(stories::kakao::STORIES)?;
                 let kakao = self.kakao().await?;
                 say(format_args!("simulated Kakao on {} (the channel's api_base)", kakao.base_url()));
-                self.play_on(kakao, chosen).await
+                self.play_with_gate(kakao, chosen).await
             }
             "tripstore" => {
                 let chosen = self.chosen(stories::tripstore::STORIES)?;
                 let trip = self.tripstore().await?;
                 say(format_args!("simulated marketplace on {} (the channel's api_base)", trip.market.base_url()));
                 say(format_args!("simulated travel agency on {} (the channel's erp.base_url)", trip.agency.base_url()));
-                self.play_on(trip, chosen).await
+                self.play_with_gate(trip, chosen).await
             }
             other => Err(format!("the sandbox has no stories for channels of the adapter `{other}`")),
         }
     }
 
+    fn backend(&self) -> Result<&BackendConfig, String> {
+        let name = &self.arguments.backend;
+        self.config.backend(&BackendId::new(name)).ok_or(format!("no back-end `{name}` is configured"))
+    }
+
     /// The stories that were named, or all.
     fn chosen<C>(&self, stories: &'static [Story<C>]) -> Result<Vec<&'static Story<C>>, String> {
-        let (names, adapter) = (&self.arguments.story, self.channel()?.adapter);
+        self.chosen_of(self.channel()?.adapter, stories)
+    }
+
+    /// The same, of an adapter's.
+    fn chosen_of<C>(&self, adapter: &str, stories: &'static [Story<C>]) -> Result<Vec<&'static Story<C>>, String> {
+        let names = &self.arguments.story;
         if let Some(unknown) = names.iter().find(|name| stories.iter().all(|story| story.name != **name)) {
             return Err(format!(
                 "there is no story `{unknown}` for the adapter `{adapter}`; `ticketbridge sandbox --list` names them"
@@ -142,16 +166,24 @@ impl<'a> Setting<'a> {
         Ok(stories.iter().filter(|story| names.is_empty() || names.iter().any(|name| name == story.name)).collect())
     }
 
-    async fn play_on<C: Channel>(&self, channel: C, chosen: Vec<&Story<C>>) -> Result<usize, String> {
-        let tickets = self.tickets().await?;
+    async fn play_with_gate<C: Channel>(&self, channel: C, chosen: Vec<&Story<C>>) -> Result<usize, String> {
+        let secret = secret(self.backend()?.settings.expose(), "secret")?;
+        let tickets = self.tickets(&self.arguments.backend, &secret).await?;
         say(format_args!("simulated ticketing system on {} (the back-end's base_url)", tickets.base_url()));
+        self.play_on(&self.stage(channel, tickets)?, chosen).await
+    }
+
+    fn stage<C: Channel>(&self, channel: C, tickets: SimBackend) -> Result<Stage<C>, String> {
         let token = self.config.ops_tokens.first().ok_or("no ops token is configured")?;
-        let stage = Stage::new(&self.arguments.against, token.token.expose_secret(), channel, tickets);
+        Ok(Stage::new(&self.arguments.against, token.token.expose_secret(), channel, tickets))
+    }
+
+    async fn play_on<C: Channel>(&self, stage: &Stage<C>, chosen: Vec<&Story<C>>) -> Result<usize, String> {
         let colour = std::io::stdout().is_terminal();
         let mut failed = 0;
         for story in chosen {
             say(format_args!("\n── {}: {}\n", story.name, story.about));
-            let played = play_aloud(story, &stage, colour, &mut std::io::stdout()).await;
+            let played = play_aloud(story, stage, colour, &mut std::io::stdout()).await;
             let verdict = played.map_err(|error| format!("the timeline cannot be printed: {error}"))?;
             say(format_args!("\n{}", verdict.to_string().trim_end()));
             failed += usize::from(!verdict.passed);
@@ -159,26 +191,35 @@ impl<'a> Setting<'a> {
         Ok(failed)
     }
 
-    async fn tickets(&self) -> Result<SimBackend, String> {
-        let name = &self.arguments.backend;
-        let backend =
-            self.config.backend(&BackendId::new(name)).ok_or(format!("no back-end `{name}` is configured"))?;
-        let secret = secret(backend.settings.expose(), "secret")?;
-        let mut options = SimBackendOptions::usual(name, &secret, self.time.clone());
+    /// The simulated ticketing system; where an OCTO supplier is played instead, it stands by and is never called.
+    async fn tickets(&self, name: &str, secret: &str) -> Result<SimBackend, String> {
+        let mut options = SimBackendOptions::usual(name, secret, self.time.clone());
         options.journal = self.journal.clone();
         options.bridge_url.clone_from(&self.arguments.against);
-        options.listen = self.arguments.tickets;
+        if !name.is_empty() {
+            options.listen = self.arguments.tickets.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9102)));
+        }
         let cannot = |error| format!("the simulated ticketing system cannot listen on {}: {error}", options.listen);
         SimBackend::start(options.clone()).await.map_err(cannot)
     }
 
-    async fn douyin(&self) -> Result<SimDouyin, String> {
-        let product = self.product("LP-V2|LP-B2");
-        let (voucher, booking) = product.split_once('|').ok_or("the product is written VOUCHER|BOOKING")?;
-        let config = &self.config;
-        let voucher = config.voucher(&voucher.into()).ok_or(format!("no voucher product `{voucher}` is configured"))?;
-        let booking = config.booking(&booking.into()).ok_or(format!("no booking product `{booking}` is configured"))?;
-        let products = vec![SimProduct::new(product.clone(), booking.visitors_per_unit, voucher.price)];
+    /// The simulated supplier behind a back-end of the adapter octo.
+    async fn octo(&self) -> Result<Supplier, String> {
+        let settings = self.backend()?.settings.expose();
+        let mut options = SimOctoOptions::usual(&text(settings, "/key")?, self.time.clone());
+        options.journal = self.journal.clone();
+        options.listen = self.arguments.tickets.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9104)));
+        let listen = options.listen;
+        let cannot = |error| format!("the simulated supplier cannot listen on {listen}: {error}");
+        let octo = SimOcto::start(options).await.map_err(cannot)?;
+        let backend = self.arguments.backend.clone();
+        let (against, hint) = (self.arguments.against.trim_end_matches('/'), text(settings, "/hint_secret").ok());
+        let hints = hint.map(|secret| format!("{against}/backends/{backend}/hints/{secret}"));
+        Ok(Supplier { octo, backend, hints, sells: 0, gives_up: Some(1) })
+    }
+
+    async fn douyin(&self, sold: &[String]) -> Result<SimDouyin, String> {
+        let products = sold.iter().map(|product| self.sold(product)).collect::<Result<Vec<_>, _>>()?;
         let settings = self.channel()?.settings.expose();
         let app = App {
             client_key: text(settings, "/apps/0/client_key")?,
@@ -191,6 +232,15 @@ impl<'a> Setting<'a> {
         options.listen = self.arguments.listen;
         let cannot = |error| format!("the simulated Douyin cannot listen on {}: {error}", self.arguments.listen);
         SimDouyin::start(options).await.map_err(cannot)
+    }
+
+    /// A pair that the channel sells, as it is configured.
+    fn sold(&self, product: &str) -> Result<SimProduct, String> {
+        let (voucher, booking) = product.split_once('|').ok_or("the product is written VOUCHER|BOOKING")?;
+        let config = &self.config;
+        let voucher = config.voucher(&voucher.into()).ok_or(format!("no voucher product `{voucher}` is configured"))?;
+        let booking = config.booking(&booking.into()).ok_or(format!("no booking product `{booking}` is configured"))?;
+        Ok(SimProduct::new(product.to_owned(), booking.visitors_per_unit, voucher.price))
     }
 
     async fn kakao(&self) -> Result<SimKakao, String> {

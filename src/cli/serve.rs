@@ -1,4 +1,4 @@
-//! `ticketbridge serve` and `ticketbridge migrate`.
+//! `ticketbridge serve`.
 
 use std::process::ExitCode;
 
@@ -104,28 +104,6 @@ fn told_twice() -> ExitCode {
     fail(
         "told to stop a second time: stopped at once; the database holds what was under way, and the next start goes on with it",
     )
-}
-
-pub(super) async fn migrate(directory: ConfigDir) -> ExitCode {
-    let config = match load(&directory) {
-        Ok(config) => config,
-        Err(code) => return code,
-    };
-    crate::telemetry::start_logging(&config.log);
-    match app::open_store(&config).await {
-        Ok(store) => {
-            say(format_args!("the schema of {} is up to date", kind_of(config.database.url.expose_secret())));
-            match store.close().await {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(crate::worker::chain(&error)),
-            }
-        }
-        Err(error) => fail(crate::worker::chain(&error)),
-    }
-}
-
-fn kind_of(url: &str) -> &str {
-    url.split_once("://").map_or("the database", |(kind, _)| kind)
 }
 
 pub(super) fn load(directory: &ConfigDir) -> Result<Config, ExitCode> {

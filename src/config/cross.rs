@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ticketbridge_core::product::{BookingProduct, DateRange, Fee, Ticketing, VoucherProduct};
+use ticketbridge_core::product::{BackendTerms, BookingProduct, DateRange, Fee, Ticketing, VoucherProduct};
 use ticketbridge_core::{Date, Millis};
 
 use super::finding::{Findings, Place, suggest};
-use super::partner::ChannelConfig;
+use super::organisation::OrganisationNames;
+use super::partner::{ChannelConfig, Kinds};
 use super::product::days_of;
 use super::read::Table;
 use super::service::CreditAccount;
@@ -42,6 +43,7 @@ pub(super) struct Names {
     pub(super) vouchers: Vec<Named>,
     pub(super) bookings: Vec<Named>,
     pub(super) accounts: Vec<Named>,
+    pub(super) organisation: OrganisationNames,
     /// A file is no TOML: what is not among the names may be in it.
     pub(super) incomplete: bool,
 }
@@ -55,6 +57,12 @@ impl Names {
             ("voucher products", "code", &self.vouchers),
             ("booking products", "code", &self.bookings),
             ("credit accounts", "id", &self.accounts),
+            ("dealers", "id", &self.organisation.dealers),
+            ("institutions", "id", &self.organisation.institutions),
+            ("institutions", "registration_number", &self.organisation.registration_numbers),
+            ("agencies", "id", &self.organisation.agencies),
+            ("agencies", "code", &self.organisation.codes),
+            ("settle units", "id", &self.organisation.settle_units),
         ];
         for (kind, key, named) in kinds {
             let mut first: BTreeMap<&str, &Place> = BTreeMap::new();
@@ -80,7 +88,7 @@ impl Names {
     }
 
     /// Reports that `name` is not among `list`, unless it may be in a file that could not be read.
-    fn missing(&self, findings: &Findings, place: Place, what: &str, name: &str, list: &[Named]) {
+    pub(super) fn missing(&self, findings: &Findings, place: Place, what: &str, name: &str, list: &[Named]) {
         if !self.incomplete {
             let known: Vec<&str> =
                 list.iter().map(|named| named.name.as_str()).filter(|name| !name.is_empty()).collect();
@@ -139,12 +147,39 @@ pub(super) fn check_booking(
         return names.missing(findings, place, what, id, &names.backends);
     };
     let is_pool = found.adapter.as_deref() == Some(CODE_POOL);
+    check_terms(booking, table, found, findings);
     if wants_pool && !is_pool {
         let problem = format!("\"{id}\" at {} is a back-end, not a code pool", found.place);
         findings.problem(place, problem, "write ticketing = { mode = \"backend\", backend = …, product = … }");
     } else if !wants_pool && is_pool {
         let problem = format!("\"{id}\" at {} is a code pool, not a back-end", found.place);
         findings.problem(place, problem, "write ticketing = { mode = \"code_pool\", pool = … }");
+    }
+}
+
+/// What of `ticketing` a back-end does not look at has no effect, and whoever wrote it believes otherwise.
+fn check_terms(booking: &BookingProduct, table: &Table<'_>, backend: &Named, findings: &Findings) {
+    let Ticketing::Backend { terms, .. } = &booking.ticketing else { return };
+    let Some(adapter) = backend.adapter.as_deref() else { return };
+    let kinds = Kinds::registered();
+    let Some(kind) = kinds.backends.iter().find(|kind| kind.name == adapter) else { return };
+    let plain = BackendTerms::default();
+    let written = [
+        ("option", terms.option != plain.option),
+        ("units", terms.units != plain.units),
+        ("slot", terms.slot != plain.slot),
+        ("redeem_when", terms.redeem_when != plain.redeem_when),
+    ];
+    for (key, _) in written.into_iter().filter(|(key, is_written)| *is_written && !kind.terms.contains(key)) {
+        let problem = format!(
+            "`{key}` has no effect: \"{}\" is a back-end of the adapter \"{adapter}\", which does not look at it",
+            backend.name
+        );
+        findings.warning(
+            table.place_of(&format!("ticketing.{key}")),
+            problem,
+            "leave it out, or name another back-end",
+        );
     }
 }
 

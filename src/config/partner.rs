@@ -49,10 +49,35 @@ impl Settings {
     pub fn expose(&self) -> &Json {
         &self.0
     }
+
+    /// The same with other secrets: `secrets` are their paths, `*` for any element of a list, and `make` says what takes the place of one.
+    pub fn with_secrets(&self, secrets: &[&str], make: &mut dyn FnMut(&str) -> String) -> Self {
+        let mut settings = self.0.clone();
+        for path in secrets {
+            let steps: Vec<&str> = path.split('.').collect();
+            replace_secrets(&mut settings, &steps, make);
+        }
+        Self(settings)
+    }
 }
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Settings(…)")
+    }
+}
+
+/// Replaces every text at a path, and in a list there.
+fn replace_secrets(at: &mut Json, steps: &[&str], make: &mut dyn FnMut(&str) -> String) {
+    match (at, steps) {
+        (Json::String(text), []) => *text = make(text),
+        (Json::Array(items), []) => items.iter_mut().for_each(|item| replace_secrets(item, &[], make)),
+        (Json::Array(items), ["*", rest @ ..]) => items.iter_mut().for_each(|item| replace_secrets(item, rest, make)),
+        (Json::Object(fields), [name, rest @ ..]) => {
+            if let Some(inner) = fields.get_mut(*name) {
+                replace_secrets(inner, rest, make);
+            }
+        }
+        (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_), _) => {}
     }
 }
 
@@ -75,10 +100,14 @@ pub struct ChannelConfig {
     pub credit_account: Option<String>,
     /// The channel's commission in ten-thousandths, for statements.
     pub commission_bp: Option<u32>,
-    /// Who its orders are settled with; the channel itself when it names nobody.
+    /// Who its orders are settled with: a settle unit of `partners/`; the channel itself when it names nobody.
     pub settle_id: Option<String>,
+    /// The agency that its orders belong to; every agency of the settle unit's institution when it names none.
+    pub agency: Option<String>,
     /// What it is sent at once and in a second, where that differs from the service's.
     pub pace: Pace,
+    /// Which settings are secrets, by path.
+    pub secrets: &'static [&'static str],
 }
 
 /// What a partner is sent, where its file says so.
@@ -125,6 +154,8 @@ pub struct BackendConfig {
     pub timeout: Option<Millis>,
     /// What it is sent at once and in a second, where that differs from the service's.
     pub pace: Pace,
+    /// Which settings are secrets, by path.
+    pub secrets: &'static [&'static str],
 }
 
 /// What the reader of a partner's file needs.
@@ -155,6 +186,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
     let own_rate = file.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
     let pace = Pace::read(file);
+    let (own_settle_id, agency) = (file.opt("settle_id", Value::id), file.opt("agency", Value::id));
     let settings = settings_table(file);
     file.finish();
     let kind = adapter.and_then(|adapter| {
@@ -188,8 +220,10 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         rate_per_caller: rate.or(own_rate),
         credit_account,
         commission_bp,
-        settle_id,
+        settle_id: own_settle_id.or(settle_id),
+        agency,
         pace,
+        secrets: kind.secrets,
     };
     (head, Some(config))
 }
@@ -216,7 +250,7 @@ pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let pace = pace.or_in(&read);
     let _: Option<Box<dyn Backend>> = read.built((kind.build)(&id, &read.json), file);
     let (adapter, settings) = (kind.name, Settings(read.json));
-    (head, Some(BackendConfig { id: BackendId(id), adapter, settings, timeout, pace }))
+    (head, Some(BackendConfig { id: BackendId(id), adapter, settings, timeout, pace, secrets: kind.secrets }))
 }
 
 fn settings_table<'a>(file: &Table<'a>) -> Option<Table<'a>> {

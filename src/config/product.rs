@@ -243,10 +243,7 @@ fn slot(value: Value<'_>) -> Option<Slot> {
     match text.as_str() {
         "only" => Some(Slot::Only),
         "first" => Some(Slot::First),
-        "channel" => again.wrong(
-            "is \"channel\", and no channel here tells the time of a visit",
-            "write only, first, or a time as \"10:00\"",
-        ),
+        "channel" => Some(Slot::Channel),
         _ => {
             let minutes = again.minute_of_day()?;
             Some(Slot::At(format!("{:02}:{:02}", minutes / 60, minutes % 60)))

@@ -58,6 +58,8 @@ pub enum Purpose {
     Check,
     /// To run with it: everything it names must be there.
     Serve,
+    /// To play a recording to it: its secrets are replaced, and need not be there.
+    Replay,
 }
 
 /// What a secret is for; it decides how one is made and when it is called weak.
@@ -195,7 +197,11 @@ impl<'a> Secrets<'a> {
     /// Reports the variables that are not set: as problems where the configuration is to run; as warnings where it is
     /// only checked and nothing it needs is there, which is a fresh clone or a build machine.
     pub(super) fn report_unset(&self, purpose: Purpose, findings: &Findings) {
-        let elsewhere = purpose == Purpose::Check && self.found.get() == 0;
+        let elsewhere = match purpose {
+            Purpose::Check => self.found.get() == 0,
+            Purpose::Serve => false,
+            Purpose::Replay => return,
+        };
         for unset in self.unset.borrow().iter() {
             let Unset { place, key, variable, usage } = unset;
             if elsewhere {

@@ -100,12 +100,33 @@ pub enum Role {
     Operator,
     /// Settlement data.
     Settlement,
+    /// Orders to look at: nothing is changed, nobody is unmasked, no settlement data.
+    Viewer,
 }
 
 impl Role {
     /// All of them with the words for them.
-    pub const WORDS: [(&'static str, Role); 3] =
-        [("admin", Role::Admin), ("operator", Role::Operator), ("settlement", Role::Settlement)];
+    pub const WORDS: [(&'static str, Role); 4] = [
+        ("admin", Role::Admin),
+        ("operator", Role::Operator),
+        ("settlement", Role::Settlement),
+        ("viewer", Role::Viewer),
+    ];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::Operator => "operator",
+            Role::Settlement => "settlement",
+            Role::Viewer => "viewer",
+        }
+    }
+
+    /// The role that a word means.
+    pub fn of_word(word: &str) -> Option<Role> {
+        Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, role)| *role)
+    }
 }
 
 /// One entry of `[ops] tokens`.
@@ -174,6 +195,20 @@ pub struct Log {
     pub level: String,
 }
 
+impl Log {
+    /// Only what goes wrong.
+    pub fn quiet() -> Self {
+        Self { format: LogFormat::Text, level: "error".to_owned() }
+    }
+}
+
+/// `[recorder]`: whether what comes in and goes out is recorded, to be played again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Recorder {
+    /// How long it is kept; nothing is recorded when not set.
+    pub keep: Option<Millis>,
+}
+
 /// `[retention]`: how long what may hold guests' data is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
@@ -181,6 +216,32 @@ pub struct Retention {
     pub bodies: Millis,
     /// Guests' data of an order, since its end; `None`: until somebody erases it.
     pub guests: Option<Millis>,
+}
+
+/// Whether everybody who signs in needs a second factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecondFactor {
+    /// Without one a session only reads, and guests stay masked.
+    Required,
+    /// Who has none may act, except where clear text is shown.
+    Optional,
+}
+
+/// `[console]`: how people sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// Whether everybody needs a second factor.
+    pub second_factor: SecondFactor,
+    /// A session ends after this long without a request.
+    pub idle: Millis,
+    /// A session ends after this long.
+    pub absolute: Millis,
+}
+
+impl Default for Console {
+    fn default() -> Self {
+        Self { second_factor: SecondFactor::Required, idle: Millis::minutes(30), absolute: Millis::hours(12) }
+    }
 }
 
 /// A prepaid or credit line (`config/credit.toml`).
@@ -205,7 +266,9 @@ pub(super) struct Service {
     pub(super) delivery: Delivery,
     pub(super) log: Log,
     pub(super) retention: Retention,
+    pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
+    pub(super) console: Console,
 }
 
 /// What every reader of the service's file needs.
@@ -224,7 +287,9 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
     let delivery = delivery(file.opt("delivery", Value::table).as_ref());
     let log = log(file.opt("log", Value::table).as_ref());
     let retention = retention(file.opt("retention", Value::table).as_ref());
+    let recorder = recorder(file.opt("recorder", Value::table).as_ref());
     let metrics = metrics(file.opt("metrics", Value::table).as_ref(), around);
+    let console = console(file.opt("console", Value::table).as_ref());
     file.finish();
     Some(Service {
         server: server?,
@@ -234,7 +299,9 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
         delivery,
         log,
         retention,
+        recorder,
         metrics,
+        console,
     })
 }
 
@@ -303,6 +370,22 @@ fn metrics(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Metrics {
     });
     table.finish();
     Metrics { token, listen }
+}
+
+fn console(table: Option<&Table<'_>>) -> Console {
+    const WORDS: [(&str, SecondFactor); 2] =
+        [("required", SecondFactor::Required), ("optional", SecondFactor::Optional)];
+    let mut console = Console::default();
+    let Some(table) = table else { return console };
+    console.second_factor = table.opt("second_factor", |value| value.word(&WORDS)).unwrap_or(console.second_factor);
+    console.idle = table.opt("idle", Value::millis).unwrap_or(console.idle);
+    console.absolute = table.opt("absolute", Value::millis).unwrap_or(console.absolute);
+    table.finish();
+    if console.idle > console.absolute {
+        let problem = "`console.idle` is longer than `console.absolute`: it would never end a session";
+        table.findings().problem(table.place_of("idle"), problem, "make it the shorter one");
+    }
+    console
 }
 
 fn address(text: &str) -> Option<SocketAddr> {
@@ -506,6 +589,13 @@ fn retention(table: Option<&Table<'_>>) -> Retention {
     retention.guests = table.opt("guests", guests_kept_for);
     table.finish();
     retention
+}
+
+fn recorder(table: Option<&Table<'_>>) -> Recorder {
+    let Some(table) = table else { return Recorder::default() };
+    let keep = table.opt("keep", Value::millis);
+    table.finish();
+    Recorder { keep }
 }
 
 /// Refunds and disputes come for days after an order has ended: until then its guests are needed.

@@ -22,6 +22,8 @@ pub(super) enum Part {
     Backends,
     /// `products/*.toml`.
     Products,
+    /// `partners/*.toml`.
+    Partners,
 }
 
 impl Part {
@@ -33,13 +35,18 @@ impl Part {
             Part::Channels => "channels",
             Part::Backends => "backends",
             Part::Products => "products",
+            Part::Partners => "partners",
         }
     }
 }
 
 const FILES: [(&str, Part); 2] = [("ticketbridge.toml", Part::Service), ("credit.toml", Part::Credit)];
-const FOLDERS: [(&str, Part); 3] =
-    [("channels", Part::Channels), ("backends", Part::Backends), ("products", Part::Products)];
+const FOLDERS: [(&str, Part); 4] = [
+    ("channels", Part::Channels),
+    ("backends", Part::Backends),
+    ("products", Part::Products),
+    ("partners", Part::Partners),
+];
 
 /// Folders without which nothing can be sold: one that is missing is a mistake, of a mount perhaps. Without `backends` there are none.
 const NEEDED_FOLDERS: [&str; 2] = ["channels", "products"];

@@ -176,6 +176,8 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
             notifications::record(order, notification, outcome, actor, moment)
         }
         Command::RecordAstray { partner, why } => Ok(notifications::astray(order, partner, why)),
+        Command::RecordPartnerGone { partner } => Ok(notifications::partner_gone(order, partner)),
+        Command::RecordPartnerBack { .. } => Ok(notifications::partner_back(order)),
         Command::WarnDeadline { kind, due_at } => Ok(deadlines::warn(order, *kind, *due_at)),
         Command::PassDeadline { kind, due_at } => Ok(deadlines::pass(order, *kind, *due_at)),
     }

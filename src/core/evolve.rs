@@ -156,7 +156,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                 case.tickets_were_sent = false;
             }
             if order.booking_by_id(booking).is_some_and(|b| b.ticketing.state == TicketingState::Issued) {
-                clear(order, AttentionKind::TicketingFailed);
+                AttentionKind::WITHOUT_TICKETS.into_iter().for_each(|kind| clear(order, kind));
                 clear(order, AttentionKind::TicketingOverdue);
             }
         }
@@ -543,7 +543,7 @@ fn keep_tickets(order: &mut Order) {
     if t.state == TicketingState::CancelRefused {
         t.state = if t.tickets.is_empty() { TicketingState::Unknown } else { TicketingState::Issued };
         if t.state == TicketingState::Issued {
-            clear(order, AttentionKind::TicketingFailed);
+            AttentionKind::WITHOUT_TICKETS.into_iter().for_each(|kind| clear(order, kind));
         }
     }
 }
@@ -589,7 +589,8 @@ fn end_booking(order: &mut Order, state: BookingState) {
             booking.ticketing.state = TicketingState::Cancelled;
         }
     }
-    for kind in [AttentionKind::TicketingOverdue, AttentionKind::TicketingFailed, AttentionKind::WaitsForConfirmation] {
+    let others = [AttentionKind::TicketingOverdue, AttentionKind::WaitsForConfirmation];
+    for kind in AttentionKind::WITHOUT_TICKETS.into_iter().chain(others) {
         clear(order, kind);
     }
     if order.kind == OrderKind::Voucher && order.state == OrderState::Booked {

@@ -106,6 +106,8 @@ pub enum Slot {
     First,
     /// The one that begins at this local time, `HH:MM`.
     At(String),
+    /// The one that begins at the time that the channel names.
+    Channel,
 }
 
 /// When a booking of several units counts as used.

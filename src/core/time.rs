@@ -198,6 +198,13 @@ impl TimeZone {
             _ => Date(NaiveDate::default()),
         }
     }
+    /// The local time of day at `instant`, `HH:MM`.
+    pub fn clock_of(self, instant: UnixMillis) -> String {
+        match chrono::Utc.timestamp_millis_opt(instant.0) {
+            LocalResult::Single(t) => t.with_timezone(&self.0).format("%H:%M").to_string(),
+            _ => "00:00".to_owned(),
+        }
+    }
     /// The instant at `minute` (0…1440, 1440 being the next midnight) of `date` here; the earlier one where a
     /// clock change makes it ambiguous, the first one after a gap.
     pub fn instant(self, date: Date, minute: u32) -> UnixMillis {

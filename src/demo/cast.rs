@@ -12,7 +12,8 @@ use crate::config::{Config, Environment};
 use ticketbridge_sandbox::douyin::{App, SimProduct};
 use ticketbridge_sandbox::platform::PlatformOptions;
 use ticketbridge_sandbox::{
-    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, SimTripStore, Stage,
+    Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimOcto, SimOctoOptions, SimTime,
+    SimTripStore, Stage, Supplier,
 };
 
 /// How many times as fast stated lengths of time pass.
@@ -21,6 +22,8 @@ pub(super) const TIME_SCALE: f64 = 60.0;
 const BEGINS_AT: UnixMillis = UnixMillis(1_796_086_800_000);
 /// Price of the Douyin product on sale, fen.
 const PRICE: i64 = 19_900;
+/// The same of the one whose tickets an OCTO supplier makes.
+const OCTO_PRICE: i64 = 12_900;
 /// The application that the example names.
 const CLIENT_KEY: &str = "awexampleclientkey";
 /// The merchant that the example names.
@@ -32,6 +35,8 @@ pub(super) struct Cast {
     pub(super) douyin: Stage<SimDouyin>,
     pub(super) kakao: Stage<SimKakao>,
     pub(super) trip: Stage<SimTripStore>,
+    /// A guest of Douyin's, with an OCTO supplier behind the bridge.
+    pub(super) octo: Stage<SimDouyin>,
     pub(super) ops_token: String,
 }
 
@@ -46,6 +51,8 @@ struct Secrets {
     trip_events: String,
     trip_calls: String,
     agency: String,
+    octo: String,
+    octo_hints: String,
 }
 
 impl Secrets {
@@ -64,6 +71,8 @@ impl Secrets {
             trip_events: webhook(),
             trip_calls: webhook(),
             agency: webhook(),
+            octo: hex::encode(ids.nonce()),
+            octo_hints: hex::encode(ids.nonce()),
         }
     }
     fn environment(&self) -> Environment {
@@ -77,6 +86,8 @@ impl Secrets {
             ("TRIPSTORE_WEBHOOK_SECRET", self.trip_events.as_str()),
             ("TRIPSTORE_API_SECRET", self.trip_calls.as_str()),
             ("ERP_SECRET", self.agency.as_str()),
+            ("OCTO_KEY", self.octo.as_str()),
+            ("OCTO_HINT_SECRET", self.octo_hints.as_str()),
         ])
     }
 }
@@ -87,13 +98,18 @@ struct Partners {
     kakao: SimKakao,
     trip: SimTripStore,
     backend: SimBackend,
+    supplier: SimOcto,
 }
 
 impl Partners {
     async fn start(secrets: &Secrets, time: &SimTime) -> std::io::Result<Self> {
         let journal = Journal::default();
         let app = App { client_key: CLIENT_KEY.to_owned(), client_secret: secrets.douyin.clone() };
-        let products = vec![SimProduct::new("LP-V2|LP-B2", 2, PRICE)];
+        let products = vec![
+            SimProduct::new("LP-V2|LP-B2", 2, PRICE),
+            SimProduct::new("LK-V1|LK-B1", 1, OCTO_PRICE),
+            SimProduct::new("LK-V2|LK-B2", 1, OCTO_PRICE),
+        ];
         let mut douyin = SimDouyinOptions::usual("douyin-main", app, ACCOUNT, products, time.clone());
         douyin.journal = journal.clone();
         douyin.limits.answer_at_least = Millis::seconds(5).to_std();
@@ -106,11 +122,13 @@ impl Partners {
         let agency = platform("trip", "", &secrets.agency, "DANANG");
         let mut backend = SimBackendOptions::usual("gate", &secrets.gate, time.clone());
         backend.journal = journal.clone();
+        let supplier = SimOctoOptions { journal, ..SimOctoOptions::usual(&secrets.octo, time.clone()) };
         Ok(Self {
             douyin: SimDouyin::start(douyin).await?,
             kakao: SimKakao::start(kakao).await?,
             trip: SimTripStore::start(market, agency).await?,
             backend: SimBackend::start(backend).await?,
+            supplier: SimOcto::start(supplier).await?,
         })
     }
 
@@ -137,6 +155,7 @@ pub(super) async fn assemble(directory: &Path) -> Result<Cast, String> {
         market: partners.trip.market.base_url(),
         agency: partners.trip.agency.base_url(),
         backend: partners.backend.base_url(),
+        supplier: partners.supplier.base_url(),
     };
     directory::write(directory, &addresses).map_err(|error| format!("the configuration cannot be written: {error}"))?;
     let environment = secrets.environment();
@@ -145,8 +164,13 @@ pub(super) async fn assemble(directory: &Path) -> Result<Cast, String> {
     let parts = Parts { ids: Arc::new(ids), clock, transport: None, environment, work: Work::ByItself };
     let bridge = app::start(config, parts).await.map_err(|error| crate::worker::chain(&error))?;
     partners.meet(&bridge);
-    let (url, token) = (bridge.url(), secrets.ops_token);
+    let url = bridge.url();
+    let hints = Some(format!("{url}/backends/octo/hints/{}", secrets.octo_hints));
+    let token = secrets.ops_token;
+    let (octo, backend) = (partners.supplier, "octo".to_owned());
+    let supplier = Supplier { octo, backend, hints, sells: 1, gives_up: Some(2) };
     Ok(Cast {
+        octo: Stage::new(&url, &token, partners.douyin.clone(), partners.backend.clone()).with_supplier(supplier),
         douyin: Stage::new(&url, &token, partners.douyin, partners.backend.clone()),
         kakao: Stage::new(&url, &token, partners.kakao, partners.backend.clone()),
         trip: Stage::new(&url, &token, partners.trip, partners.backend),

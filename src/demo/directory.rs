@@ -1,4 +1,4 @@
-//! The example configuration, as it stands in `src/demo/example/` (of which `config/` is the copy that people edit) and `examples/korea/`, with the simulators' addresses and a pace that a person can
+//! The example configuration, as it stands in `src/demo/example/` (of which `config/` is the copy that people edit), `examples/korea/` and `examples/octo/`, with the simulators' addresses and a pace that a person can
 //! watch.
 
 use std::io;
@@ -30,6 +30,9 @@ const FILES: &[File] = files![
 /// What the demo has beside it.
 const KOREA: &[File] = files!["examples/korea": "channels/kakao-jeju.toml", "channels/trip.toml", "products/jeju.toml", "products/danang.toml"];
 
+/// A ticketing system that speaks OCTO.
+const OCTO: &[File] = files!["examples/octo": "backends/octo.toml", "backends/octo-strict.toml", "products/octo.toml"];
+
 /// Where the simulators listen.
 pub(super) struct Addresses {
     pub(super) douyin: String,
@@ -37,11 +40,12 @@ pub(super) struct Addresses {
     pub(super) market: String,
     pub(super) agency: String,
     pub(super) backend: String,
+    pub(super) supplier: String,
 }
 
 /// What the demo changes: everything else is the example as it stands.
-fn changes(at: &Addresses) -> [(&'static str, String); 11] {
-    let Addresses { douyin, kakao, market, agency, backend } = at;
+fn changes(at: &Addresses) -> [(&'static str, String); 14] {
+    let Addresses { douyin, kakao, market, agency, backend, supplier } = at;
     [
         ("\"127.0.0.1:8080\"", "\"127.0.0.1:0\"".to_owned()),
         ("\"sqlite://data/ticketbridge.db\"", "\"sqlite://DIRECTORY/demo.db\"".to_owned()),
@@ -52,6 +56,13 @@ fn changes(at: &Addresses) -> [(&'static str, String); 11] {
         ("\"https://kakao.example\"", format!("\"{kakao}\"")),
         ("\"https://marketplace.example\"", format!("\"{market}\"")),
         ("\"https://erp.example\"", format!("\"{agency}\"")),
+        ("\"http://127.0.0.1:9104/octo\"", format!("\"{supplier}\"")),
+        (
+            "{ read = \"5s\", reserve = \"10s\", confirm = \"15s\" }",
+            "{ read = \"1s\", reserve = \"1s\", confirm = \"1s\" }".to_owned(),
+        ),
+        // Who follows the link of the demonstration has no authenticator.
+        ("[log]", "[console]\nsecond_factor = \"optional\"\n\n[log]".to_owned()),
         // Ten minutes pass in ten seconds.
         ("ticketing_deadline    = \"10m\"", "ticketing_deadline    = \"10s\"".to_owned()),
         ("ticketing_warn_before = \"5m\"", "ticketing_warn_before = \"5s\"".to_owned()),
@@ -109,6 +120,7 @@ fn texts(at: &Addresses) -> Vec<(&'static str, String)> {
     FILES
         .iter()
         .chain(KOREA)
+        .chain(OCTO)
         .map(|file| (file.path, changes.iter().fold(file.text.to_owned(), |text, (from, to)| text.replace(from, to))))
         .collect()
 }
@@ -119,10 +131,11 @@ mod tests {
 
     #[test]
     fn every_change_finds_what_it_changes() {
-        let all: String = FILES.iter().chain(KOREA).map(|file| file.text).collect();
+        let all: String = FILES.iter().chain(KOREA).chain(OCTO).map(|file| file.text).collect();
         let nowhere = || "http://127.0.0.1:1".to_owned();
-        let (douyin, kakao, market, agency, backend) = (nowhere(), nowhere(), nowhere(), nowhere(), nowhere());
-        for (from, _) in changes(&Addresses { douyin, kakao, market, agency, backend }) {
+        let (douyin, kakao, market, agency) = (nowhere(), nowhere(), nowhere(), nowhere());
+        let (backend, supplier) = (nowhere(), nowhere());
+        for (from, _) in changes(&Addresses { douyin, kakao, market, agency, backend, supplier }) {
             assert!(all.contains(from), "the example no longer says {from}");
         }
     }

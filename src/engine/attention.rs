@@ -14,12 +14,22 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         AttentionKind::CancelRefused => {
             format!("refunds approve {case} --without-backend, or refunds reject {case} --reason TEXT")
         }
-        AttentionKind::NotTicketed | AttentionKind::TicketingFailed | AttentionKind::TicketingOverdue => {
+        AttentionKind::NotTicketed
+        | AttentionKind::TicketingFailed
+        | AttentionKind::NoCapacity
+        | AttentionKind::Rejected
+        | AttentionKind::TestMode
+        | AttentionKind::QuantityDiffers
+        | AttentionKind::UnknownStatus
+        | AttentionKind::TicketingOverdue => {
             format!("tickets issue {id} CODE, or orders cancel {id} --reason TEXT")
         }
         AttentionKind::ReviewOverdue => format!("orders reconcile --channel {}", order.channel),
         AttentionKind::NotificationRefused => {
             format!("deliveries list --order {id} --state dead, then deliveries retry or drop")
+        }
+        AttentionKind::PartnerGone => {
+            format!("deliveries list --order {id}, then deliveries drop, or configure it again")
         }
         AttentionKind::WaitsForConfirmation => {
             format!("orders confirm {id}, or orders decline {id} --reason TEXT")

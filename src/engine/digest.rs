@@ -158,6 +158,8 @@ fn act(command: &Command) -> Value {
         | Command::EraseGuests { .. }
         | Command::RecordNotification { .. }
         | Command::RecordAstray { .. }
+        | Command::RecordPartnerGone { .. }
+        | Command::RecordPartnerBack { .. }
         | Command::WarnDeadline { .. }
         | Command::PassDeadline { .. } => written(command),
     }

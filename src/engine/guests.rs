@@ -10,7 +10,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{Actor, ActorKind, Answering, Command, OrderId};
-use ticketbridge_store::{StoreError, Tx};
+use ticketbridge_store::{StoreError, Tx, Within};
 
 use crate::engine::purchase_limits::{phone_digits, phone_key};
 use crate::engine::{Change, Engine, EngineError};
@@ -115,13 +115,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Forgets a guest in every order that is over. In the others that is noted, and done when they are.
+    /// Forgets a guest in every order of a scope that is over. In the others that is noted, and done when they are.
     ///
     /// # Errors
     /// Store errors.
-    pub async fn forget_guest(&self, phone: &str, reason: &str, actor: &Actor) -> Result<Erased, EngineError> {
+    pub async fn forget_guest(
+        &self,
+        phone: &str,
+        within: &Within,
+        reason: &str,
+        actor: &Actor,
+    ) -> Result<Erased, EngineError> {
         let mut result = Erased::default();
         for id in self.orders_of_guest(phone).await? {
+            let known = self.store.load_order(&id).await?;
+            if !known.is_some_and(|order| within.has(&order.channel)) {
+                continue;
+            }
             match self.forget_order(&id, reason, actor).await {
                 Ok(()) => result.erased.push(id),
                 Err(EngineError::Rejected(rejection)) => {

@@ -1,13 +1,13 @@
 //! A channel's message: taken once, answered the same every time. What it does is in [`crate::engine::routing`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use ticketbridge_core::message::{Actor, ActorKind, Command, RecordRejection};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest, Verified};
-use ticketbridge_core::{Answering, ExternalId, OrderId, UnixMillis};
+use ticketbridge_core::{Answering, ExternalId, Moment, OrderId, Rejection, UnixMillis};
 use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError, StoredAnswer, Tx};
 
 use crate::engine::digest::{body_sha256, meaning_of, sha256_hex, sorted_json_sha256};
@@ -31,6 +31,10 @@ pub struct Incoming {
     pub body: Bytes,
     /// The trace that it belongs to.
     pub traceparent: Option<String>,
+    /// When it is taken, and of what the identifiers are made that it leads to.
+    pub moment: Moment,
+    /// Why it is refused whatever the rules say: the back-end has no room.
+    pub refusal: Option<Rejection>,
 }
 
 /// What became of a message.
@@ -66,7 +70,7 @@ impl Engine {
         };
         let dedupe = dedupe(&incoming, &envelope.key);
         let new = self.inbox_row(&incoming, &envelope.key, dedupe.clone(), self.meaning(&incoming));
-        let moment = self.moment();
+        let moment = incoming.moment;
         let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
         let work = Arc::new((incoming, new, actor));
         let task = work.clone();
@@ -106,6 +110,48 @@ impl Engine {
             Err(EngineError::TryLater) => Ok(Received::TryLater),
             Err(other) => Err(other),
         }
+    }
+
+    /// What a message would make of its order, without making it; `None` where it was taken before, or would be refused.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn foresee(&self, incoming: &Incoming) -> Result<Option<Order>, EngineError> {
+        let Inbound::Message(envelope) = &incoming.inbound else { return Ok(None) };
+        let new = self.inbox_row(incoming, &envelope.key, dedupe(incoming, &envelope.key), None);
+        let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
+        let seen: Arc<Mutex<Option<Order>>> = Arc::default();
+        let work = Arc::new((incoming.clone(), new, actor, seen.clone()));
+        let undone: Result<(), EngineError> = self
+            .store
+            .write("foresee", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move {
+                    let (incoming, new, actor, seen) = &*work;
+                    tx.insert_inbox(&new.row()).await.map_err(|error| match error {
+                        StoreError::Duplicate => EngineError::Known,
+                        other => EngineError::Store(other),
+                    })?;
+                    let change = Change {
+                        running: &incoming.running,
+                        actor,
+                        moment: incoming.moment,
+                        answering: Answering::InAnswer,
+                        traceparent: None,
+                    };
+                    let taken = take(tx, &change, incoming, &new.id).await?;
+                    *seen.lock().unwrap_or_else(PoisonError::into_inner) = taken.applied.map(|applied| applied.order);
+                    // Nothing of it is to stay.
+                    Err(EngineError::TryLater)
+                })
+            })
+            .await;
+        match undone {
+            Ok(()) | Err(EngineError::TryLater | EngineError::Known | EngineError::Rejected(_)) => {}
+            Err(other) => return Err(other),
+        }
+        let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(seen)
     }
 
     /// What a message means, as a digest; nothing where it is no message.
@@ -205,7 +251,7 @@ impl Engine {
             Some(id) => self.store.load_order(id).await?,
             None => match &incoming.inbound {
                 Inbound::Message(envelope) => self.order_about(&incoming.channel, &envelope.about).await?,
-                _ => None,
+                Inbound::Ping(_) | Inbound::Hint { .. } | Inbound::Query(_) => None,
             },
         };
         let answer = match (&order, &row.answer) {
@@ -311,7 +357,7 @@ impl Engine {
     async fn note_hint(&self, incoming: Incoming) -> Result<Received, EngineError> {
         let (key, about) = match &incoming.inbound {
             Inbound::Hint { key, about, .. } => (key.clone(), about.clone()),
-            _ => (String::new(), None),
+            Inbound::Ping(_) | Inbound::Query(_) | Inbound::Message(_) => (String::new(), None),
         };
         let order = match &about {
             Some(about) => self.store.resolve_ref(&incoming.channel.id, about).await?.and_then(|row| row.order),

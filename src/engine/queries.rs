@@ -241,6 +241,7 @@ async fn judge(
             channel_booking_id: ExternalId::new(""),
             quantity: question.sale.quantity,
             visit_date: question.visit_date,
+            visit_time: None,
             visitors: question.visitors.clone(),
             contact: Some(question.sale.buyer.clone()),
             requested_at: now,

@@ -38,7 +38,11 @@ pub(crate) async fn take(
     let Inbound::Message(envelope) = &incoming.inbound else {
         return Err(EngineError::TryLater);
     };
-    let routed = match route(tx, change, incoming, envelope, inbox_id).await {
+    let routed = match &incoming.refusal {
+        Some(rejection) => Err(EngineError::Rejected(rejection.clone())),
+        None => route(tx, change, incoming, envelope, inbox_id).await,
+    };
+    let routed = match routed {
         Ok(routed) => routed,
         Err(EngineError::Rejected(rejection)) => Routed::Refused(rejection),
         Err(other) => return Err(other),

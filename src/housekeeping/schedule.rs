@@ -11,12 +11,14 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use crate::engine::EngineError;
 use crate::housekeeping::reconcile::{Scope, reconcile};
 use crate::http::Shared;
+use crate::recorder::tape::Piece;
 
 /// How long one run may hold its lease.
 const LEASE: Millis = Millis::minutes(10);
 /// How long the answers to acts under an `Idempotency-Key` are kept for repeats; some hold guests' data.
 const ACTS_KEPT: Millis = Millis::hours(24);
-/// How long records of calls, and deliveries that were made or taken out, are kept after they were written.
+/// How long records of calls, deliveries that were made, taken out or not needed, and messages that concern no order are kept after they
+/// were written.
 const CALLS_KEPT: Millis = Millis::hours(180 * 24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
@@ -163,6 +165,15 @@ impl Task {
     }
 }
 
+/// Carries out the task of this name, where a recording is played; one that there is no longer is none.
+pub(crate) async fn carry_out(shared: &Shared, name: &str) {
+    if let Some(task) = Task::ALL.into_iter().find(|task| task.name() == name)
+        && let Err(error) = task.carry_out(shared).await
+    {
+        crate::worker::log_trouble("housekeeping failed", &error);
+    }
+}
+
 /// One run of a task, if no other instance runs it.
 async fn run(shared: &Shared, task: Task) {
     let name = task.name();
@@ -181,6 +192,7 @@ async fn run(shared: &Shared, task: Task) {
         Ok(None) => return,
         Err(error) => return crate::worker::log_trouble("a task's lease cannot be had", &error),
     };
+    shared.recorder.record(now, || Piece::Task { name: name.to_owned() });
     match task.carry_out(shared).await {
         Ok(done) => {
             metrics::gauge!("ticketbridge_job_last_run_timestamp_seconds", "job" => name).set(now.seconds() as f64);
@@ -216,16 +228,31 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
         .store()
         .write("purge_acts", move |tx: &Tx| Box::pin(async move { tx.purge_acts(now - ACTS_KEPT).await }))
         .await?;
+    // Who was signed in from where is known for as long as calls are.
+    rows += shared
+        .engine
+        .store()
+        .write("purge_sessions", move |tx: &Tx| Box::pin(async move { tx.purge_sessions(now - CALLS_KEPT).await }))
+        .await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies(before, PURGE_MAX))).await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_calls(now - CALLS_KEPT, PURGE_MAX))).await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_deliveries(now - CALLS_KEPT, PURGE_MAX))).await?;
     rows +=
         in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies_without_order(orphans_before, PURGE_MAX))).await?;
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_of_nobody(now - CALLS_KEPT, PURGE_MAX))).await?;
+    // What is no longer recorded is kept no longer either.
+    let tape_before = now - retention_of_tape(shared).unwrap_or(Millis(0));
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_tape(tape_before, PURGE_MAX))).await?;
     let given_up = in_parts(shared, move |tx| Box::pin(tx.purge_remembered(orphans_before, PURGE_MAX))).await?;
     if given_up > 0 {
         tracing::warn!(numbers = given_up, "messages for orders that never came are given up");
     }
     Ok(rows + given_up)
+}
+
+/// How long the recording is kept, while anything is recorded.
+fn retention_of_tape(shared: &Shared) -> Option<Millis> {
+    shared.engine.running().config.recorder.keep
 }
 
 /// Repeats what does [`PURGE_MAX`] at a time until nothing is left; how much that was.

@@ -1,12 +1,13 @@
 //! What a back-end tells by itself: `POST /backends/{backend}/events`, over Standard Webhooks (`contract.md` 4 and 5).
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::json;
 use ticketbridge_core::limits::BODY_BYTES_MAX;
@@ -16,14 +17,18 @@ use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, Raw
 use ticketbridge_core::{BackendId, Millis};
 use ticketbridge_store::Direction;
 
+use crate::accounts::doors::Admitted;
 use crate::engine::backend_event::{Heard, HeardEvent};
 use crate::http::belief::{Believed, Terms, TurnedAway};
 use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
+use crate::http::ops::common_zone;
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
 use crate::http::{Shared, nesting};
+use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::registry::RegisteredBackend;
+use crate::telemetry::seldom;
 
 /// Time for the answer to an event, from when it is there: senders of webhooks wait for longer, and send it again.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_750);
@@ -43,12 +48,13 @@ pub async fn receive(
     };
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
+    let believed = OnceLock::new();
     let answer = if shared.stopping.is_cancelled() {
         let problem =
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
         Err(Unheard::Unverified(problem.after(5)))
     } else {
-        let head = Head { shared: &shared, backend: &backend, headers: &parts.headers, caller };
+        let head = Head { shared: &shared, backend: &backend, headers: &parts.headers, caller, body: &believed };
         head.hear(body, running.config.server.rate_per_caller).await
     };
     let took = shared.engine.clock().monotonic().saturating_sub(started.1);
@@ -63,13 +69,32 @@ pub async fn receive(
         status,
         verdict: outcome.to_owned(),
     };
+    let tape = |status: u16, order: Option<&Order>, said: String| {
+        let Some(body) = believed.get() else { return };
+        shared.recorder.record(started.0, || {
+            Piece::In(Box::new(Came {
+                path: format!("/backends/{}/events", backend.id),
+                query: String::new(),
+                headers: headers_of(&parts.headers),
+                body: String::from_utf8_lossy(body).into_owned(),
+                by: None,
+                seed: None,
+                status,
+                answer: said,
+                took: Millis(took_ms),
+                order: order.map(|order| order.id.clone()),
+            }))
+        });
+    };
     let (response, call, is_recorded) = match answer {
         Ok((heard, order)) => {
             let (status, outcome, body) = words(&heard, order.as_ref());
+            tape(status.as_u16(), order.as_ref(), body.to_string());
             let call = record(order.map(|order| order.id), status.as_u16(), outcome);
             ((status, Json(body)).into_response(), call.clone(), shared.call_log.record(call))
         }
         Err(Unheard::Verified(problem)) => {
+            tape(problem.status, None, String::new());
             let call = record(None, problem.status, "refused");
             (problem.into_response(), call.clone(), shared.call_log.record(call))
         }
@@ -108,6 +133,8 @@ struct Head<'a> {
     backend: &'a Arc<RegisteredBackend>,
     headers: &'a HeaderMap,
     caller: Caller,
+    /// What it brought, once it was believed.
+    body: &'a OnceLock<Bytes>,
 }
 
 impl Head<'_> {
@@ -118,6 +145,12 @@ impl Head<'_> {
     async fn hear(&self, body: axum::body::Body, rate: u32) -> Result<(Heard, Option<Order>), Unheard> {
         let engine = &self.shared.engine;
         let now = engine.clock().now();
+        if let Admitted::No(opens_at) = self.shared.doors.load().admit(self.backend.id.as_str(), self.caller, now) {
+            let sentence = "this address is not on the back-end's list";
+            let problem = Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence);
+            let zone = common_zone(&engine.running());
+            return Err(Unheard::Unverified(problem.pending(opens_at.map(|at| at.rfc3339(zone)))));
+        }
         let cx = Context { now, nonce: engine.ids().nonce(), delivery_id: "", access_token: None, attempt: 1 };
         let partner = self.backend.id.as_str();
         let terms = Terms { partner, caller: self.caller, rate, bytes_max: BODY_BYTES_MAX };
@@ -130,11 +163,14 @@ impl Head<'_> {
                 return Err(Unheard::Unverified(unauthenticated(&error)));
             }
         };
+        self.body.set(believed.body.clone()).ok();
         let Some(heard) = self.read(believed)? else { return Ok((Heard::Ignored, None)) };
         let engine = engine.clone();
         let heard = self.shared.works.within("events", ANSWER_WITHIN, async move { engine.hear(heard).await }).await;
         Ok(heard.map_err(|error| {
-            tracing::error!(backend = %self.backend.id, "an event could not be taken; the sender is asked to come again: {error}");
+            if let Some(unsaid) = seldom::is_due(&seldom::root(&error)) {
+                tracing::error!(backend = %self.backend.id, unsaid, "an event could not be taken; the sender is asked to come again: {error}");
+            }
             Problem::trouble()
         })??)
     }

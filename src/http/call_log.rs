@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Ids;
+use crate::telemetry::seldom;
 
 /// Records that wait to be written; more are dropped and counted, so that a slow database never holds an answer up.
 const WAITING_MAX: usize = 10_000;
@@ -113,7 +114,10 @@ impl Writer {
                 })
                 .await;
             if let Err(error) = written {
-                crate::worker::log_trouble("records of calls could not be written", &error);
+                // Most often whoever sent the calls could not be served either, and that is said.
+                if let Some(unsaid) = seldom::is_due(&seldom::root(&error)) {
+                    tracing::error!(error = %crate::worker::chain(&error), unsaid, "records of calls could not be written");
+                }
             }
         }
     }

@@ -1,9 +1,10 @@
 //! The ops interface, `/ops/v1` (`contract.md` 6 and 8). [`table`](self) lists every call; from the list they are routed, checked and
 //! described, so that none of the three can drift from the others.
 
-mod auth;
+mod audit;
+pub(crate) mod auth;
 mod body;
-mod call;
+pub(crate) mod call;
 mod codes;
 mod config;
 mod credit;
@@ -12,19 +13,24 @@ mod deliveries;
 mod guests;
 mod inbox;
 mod manual_commands;
+mod next_steps;
 mod once;
 mod openapi;
 mod orders;
+mod organisation;
 mod partners;
+mod people;
 mod query;
 mod reconciliation;
 mod refunds;
 mod reveal;
+mod session;
 mod statements;
 mod table;
 mod view;
 
 use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -36,6 +42,9 @@ use http::request::Parts;
 use http::{StatusCode, header};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 
+use crate::accounts::scope::Reach;
+use crate::accounts::signing_in::From as Comes;
+use crate::accounts::{self, Holder};
 use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once, is_receipt};
 use crate::http::ops::body::Given;
@@ -44,10 +53,13 @@ use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
+use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::live::Running;
 
 pub(crate) use codes::from_csv as codes_of_csv;
+pub(crate) use people::link as invitation_link;
 pub(crate) use table::ATTENTION_KINDS;
+pub(crate) use view::common_zone;
 
 /// The words of filters, for the command line.
 pub(crate) mod words {
@@ -77,6 +89,7 @@ pub fn routes() -> Router<Shared> {
         let filter = match call.verb {
             Verb::Get => MethodFilter::GET,
             Verb::Post => MethodFilter::POST,
+            Verb::Delete => MethodFilter::DELETE,
         };
         let serve = move |State(shared): State<Shared>,
                           ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -102,12 +115,14 @@ async fn serve(
     let clock = shared.engine.clock().clone();
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
-    let (holder, response) = match auth::holder(&running, &shared.callers, caller, &parts.headers, started) {
+    let (holder, response) = match auth::holder(&shared, &running, call, caller, &parts.headers, started).await {
         Err(refusal) => (String::new(), *refusal),
         Ok(holder) => {
-            let name = holder.name.clone();
-            let gate = Gate { call, shared, running, holder, path, parts };
-            (name, gate.answer(body).await)
+            let name = holder.key();
+            let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+            let from = Comes { caller, agent: agent.to_owned() };
+            let gate = Gate { call, shared, running, holder, from, path, parts };
+            (name, gate.recorded(body).await)
         }
     };
     let took = clock.monotonic().saturating_sub(started);
@@ -119,23 +134,140 @@ async fn serve(
     response
 }
 
+/// The cookie of a session that was begun inside this process.
+pub(crate) fn session_cookie(token: String, config: &crate::config::Config) -> Option<http::HeaderValue> {
+    session::header(&call::Cookie::Set(token), config)
+}
+
+/// What a call answers to somebody inside this process.
+pub(crate) struct Inside {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The body; `null` when it is no JSON.
+    pub(crate) body: serde_json::Value,
+    /// The cookie of the session, if it changes.
+    pub(crate) cookie: Option<http::HeaderValue>,
+}
+
+/// Makes a call of the interface from inside, as `holder`: the console's pages are built of its answers, so that nobody sees or does there
+/// what he could not see or do here. `target` is path and query below the interface.
+pub(crate) async fn inside(
+    shared: &Shared,
+    holder: &Holder,
+    from: &Comes,
+    method: http::Method,
+    target: &str,
+    body: Option<&serde_json::Value>,
+) -> Inside {
+    let nothing = |problem: Problem| Inside {
+        status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        body: serde_json::to_value(&problem).unwrap_or_default(),
+        cookie: None,
+    };
+    let not_found = || nothing(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
+    let Ok(request) = http::Request::builder().method(method).uri(format!("{PREFIX}{target}")).body(()) else {
+        return not_found();
+    };
+    let (parts, ()) = request.into_parts();
+    let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let found = table::CALLS.iter().find_map(|call| {
+        let is_same_verb = parts.method.as_str().eq_ignore_ascii_case(call.verb.word());
+        Some((call, matched(call.path, path).filter(|_| is_same_verb)?))
+    });
+    let Some((call, path)) = found else { return not_found() };
+    let running = shared.engine.running();
+    let gate = Gate { call, shared: shared.clone(), running, holder: holder.clone(), from: from.clone(), path, parts };
+    let body = body.map(|body| body.to_string()).unwrap_or_default();
+    let response = gate.recorded(axum::body::Body::from(body)).await;
+    let (head, body) = response.into_parts();
+    // Our own answer: it is as long as it is.
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    Inside {
+        status: head.status,
+        body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        cookie: head.headers.get(header::SET_COOKIE).cloned(),
+    }
+}
+
+/// The values in a path that is one of a template's.
+fn matched(template: &str, path: &str) -> Option<Vec<(String, String)>> {
+    let (mut wanted, mut given, mut values) = (template.split('/'), path.split('/'), Vec::new());
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(values),
+            (Some(step), Some(value)) => match step.strip_prefix('{').and_then(|step| step.strip_suffix('}')) {
+                Some(name) => {
+                    let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
+                    values.push((name.to_owned(), value));
+                }
+                None if step == value => {}
+                None => return None,
+            },
+            (Some(_), None) | (None, Some(_)) => return None,
+        }
+    }
+}
+
+/// The fields that the body of a call may have: what a form may send.
+pub(crate) fn fields_of(path: &str) -> &'static [call::Field] {
+    let found = table::CALLS.iter().find(|call| call.verb == Verb::Post && matched(call.path, path).is_some());
+    match found.map(|call| &call.body) {
+        Some(Body::Fields(fields)) => fields,
+        Some(Body::None | Body::Codes) | None => &[],
+    }
+}
+
 /// A request whose sender is known.
 #[derive(Clone)]
 struct Gate {
     call: &'static Call,
     shared: Shared,
     running: std::sync::Arc<Running>,
-    holder: crate::config::OpsToken,
+    holder: Holder,
+    from: Comes,
     path: Vec<(String, String)>,
     parts: Parts,
 }
 
 impl Gate {
-    async fn answer(self, body: axum::body::Body) -> Response {
+    /// Answers; an act is handed to the recorder, since other things follow from it.
+    async fn recorded(self, body: axum::body::Body) -> Response {
+        let at = self.shared.engine.clock().now();
+        let (recorder, clock) = (self.shared.recorder.clone(), self.shared.engine.clock().clone());
+        let is_act = match self.call.verb {
+            Verb::Post | Verb::Delete => true,
+            Verb::Get => false,
+        };
         let (query, raw) = match self.read(body).await {
             Ok(read) => read,
             Err(problem) => return problem.into_response(),
         };
+        if !is_act || !recorder.is_on() {
+            return self.answer(query, raw).await;
+        }
+        let (uri, headers, by) = (self.parts.uri.clone(), headers_of(&self.parts.headers), self.holder.name.clone());
+        let body = raw.clone();
+        let response = self.answer(query, raw).await;
+        let status = response.status().as_u16();
+        recorder.record(at, || {
+            Piece::In(Box::new(Came {
+                path: uri.path().to_owned(),
+                query: uri.query().unwrap_or_default().to_owned(),
+                headers,
+                body: String::from_utf8_lossy(&body).into_owned(),
+                by: Some(by),
+                seed: None,
+                status,
+                // What a person was shown is not compared; what became of the order is.
+                answer: String::new(),
+                took: clock.now() - at,
+                order: None,
+            }))
+        });
+        response
+    }
+
+    async fn answer(self, query: Asked, raw: Bytes) -> Response {
         let (call, works, limit) = (self.call, self.shared.works.clone(), limit_of(self.call));
         if limit > ANSWER_WITHIN
             && let Err(why) = health::database(&self.shared).await
@@ -154,7 +286,7 @@ impl Gate {
 
     /// What can be said without the database; and the body.
     async fn read(&self, body: axum::body::Body) -> Result<(Asked, Bytes), Problem> {
-        auth::allow(self.call, &self.holder)?;
+        auth::allow(self.call, &self.holder, &self.running, self.shared.engine.clock().now())?;
         let query = Asked::read(self.parts.uri.query().unwrap_or(""), self.call.query)?;
         if let Some(problem) = incoming_body::encoded(&self.parts.headers) {
             return Err(problem);
@@ -167,7 +299,7 @@ impl Gate {
         let (once, outcome) = match self.check(query.clone(), raw.clone()).await {
             Err(problem) => return problem.into_response(),
             Ok(Checked::Again(response)) => return *response,
-            Ok(Checked::Go(call, request)) => (request.once.clone(), (call.run)(*request).await),
+            Ok(Checked::Go(call, request)) => (request.once.clone(), run(call, *request).await),
         };
         if !matches!(outcome, Err(Failure::Overtaken)) {
             return conclude(&shared, once, outcome).await;
@@ -178,16 +310,17 @@ impl Gate {
             Ok(Checked::Again(response)) => *response,
             Ok(Checked::Go(call, request)) => {
                 let once = request.once.clone();
-                conclude(&shared, once, (call.run)(*request).await).await
+                conclude(&shared, once, run(call, *request).await).await
             }
         }
     }
 
     /// Everything else that can be said before the act.
     async fn check(self, query: Asked, raw: Bytes) -> Result<Checked, Problem> {
-        let Self { call, shared, running, holder, path, parts } = self;
+        let Self { call, shared, running, holder, from, path, parts } = self;
         let once = match call.verb {
-            Verb::Get => None,
+            Verb::Get | Verb::Delete => None,
+            Verb::Post if !call.who.is_somebody() => None,
             Verb::Post => once::of(&parts.headers, &holder, "POST", parts.uri.path(), &raw)?,
         };
         let (mut once, mut turn) = (once, Turn::First);
@@ -206,7 +339,24 @@ impl Gate {
             Body::Codes if is_csv => Given::default(),
             Body::Codes => Given::version_of(&raw)?,
         };
-        let request = Request { shared, running, holder, path, query, given, raw, is_csv, wants_csv, once, turn };
+        let reach = Reach::of(&holder.scope, &running.config);
+        let about = Arc::default();
+        let request = Request {
+            shared,
+            running,
+            holder,
+            reach,
+            from,
+            about,
+            path,
+            query,
+            given,
+            raw,
+            is_csv,
+            wants_csv,
+            once,
+            turn,
+        };
         Ok(Checked::Go(call, Box::new(request)))
     }
 }
@@ -224,7 +374,7 @@ fn unfinished(call: &Call, limit: Duration, why: Unfinished) -> Response {
         (Unfinished::TooLate, Verb::Get) => {
             format!("the database has not answered within {} s; try again", limit.as_secs())
         }
-        (Unfinished::TooLate, Verb::Post) => format!(
+        (Unfinished::TooLate, Verb::Post | Verb::Delete) => format!(
             "this has not ended within {} s and goes on by itself: look before you repeat it, or repeat it with the same Idempotency-Key",
             limit.as_secs()
         ),
@@ -257,8 +407,8 @@ async fn read_body(call: &Call, body: axum::body::Body) -> Result<Bytes, Problem
 
 /// Turns an outcome into an answer; under a key the answer is kept first, if it was not kept with the act itself.
 async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Response {
-    let (status, kind, body, keep) = match outcome {
-        Ok(said) => (said.status, said.kind, said.body, said.keep),
+    let (status, kind, body, keep, cookie) = match outcome {
+        Ok(said) => (said.status, said.kind, said.body, said.keep, said.cookie),
         Err(Failure::Overtaken) => return overtaken(shared, once).await,
         Err(Failure::Problem(problem)) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -266,7 +416,11 @@ async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Resp
             if status.is_server_error() {
                 return problem.into_response();
             }
-            (status, JSON, serde_json::to_vec(&problem).unwrap_or_default(), Some(Keep::Answer))
+            // What is to be waited for is said in a header, too.
+            if problem.retry_after.is_some() && once.is_none() {
+                return problem.into_response();
+            }
+            (status, JSON, serde_json::to_vec(&problem).unwrap_or_default(), Some(Keep::Answer), None)
         }
     };
     if let (Some(once), Some(keep)) = (&once, keep) {
@@ -276,7 +430,30 @@ async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Resp
             Err(error) => return Problem::from(error).into_response(),
         }
     }
-    once::answer(status, kind, body)
+    let mut response = once::answer(status, kind, body);
+    if let Some(cookie) = cookie.and_then(|cookie| session::header(&cookie, &shared.engine.running().config)) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Carries a call out, and writes down that somebody did so: what cannot be written down is not answered.
+async fn run(call: &'static Call, request: Request) -> Outcome {
+    let (engine, about) = (request.shared.engine.clone(), request.about.clone());
+    let (actor, scope, reason) = (request.holder.key(), request.holder.scope.clone(), request.given.text("reason"));
+    let is_first = request.turn == Turn::First;
+    let said = (call.run)(request).await?;
+    if let Some(act) = call.act().filter(|_| is_first) {
+        let mut about = std::mem::take(&mut *about.lock().unwrap_or_else(PoisonError::into_inner));
+        if about.order.is_none() && about.scope.is_none() {
+            about.scope = Some(scope);
+        }
+        if let (Some(reason), serde_json::Value::Null) = (reason, &about.detail) {
+            about.detail = serde_json::json!({ "reason": reason });
+        }
+        accounts::note(&engine, &actor, &act, about).await?;
+    }
+    Ok(said)
 }
 
 /// Two requests with one key: the other one has acted, and its answer is the answer.

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use ticketbridge_core::quoted::without_persons;
 use ticketbridge_core::{Rejection, Why};
 
+use crate::accounts::Refused;
 use crate::engine::EngineError;
 
 /// An error answer (RFC 9457). Its `type` is `urn:ticketbridge:problem:<code>`, its `title` the status's own words.
@@ -26,6 +27,8 @@ pub struct Problem {
     pub problems: Option<Box<serde_json::Value>>,
     /// Seconds after which to come again.
     pub retry_after: Option<u32>,
+    /// When a door opens to whoever stands before it.
+    pub pending_effective_at: Option<Box<str>>,
 }
 
 impl Serialize for Problem {
@@ -39,6 +42,9 @@ impl Serialize for Problem {
         map.serialize_entry("detail", &self.detail)?;
         if let Some(field) = &self.field {
             map.serialize_entry("field", field)?;
+        }
+        if let Some(at) = &self.pending_effective_at {
+            map.serialize_entry("pending_effective_at", at)?;
         }
         if let Some(problems) = &self.problems {
             map.serialize_entry("problems", problems)?;
@@ -58,11 +64,17 @@ impl Problem {
             field: None,
             problems: None,
             retry_after: None,
+            pending_effective_at: None,
         }
     }
     /// The same, naming the field at fault.
     pub fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+    /// The same, telling when a door will open.
+    pub fn pending(mut self, at: Option<String>) -> Self {
+        self.pending_effective_at = at.map(String::into_boxed_str);
         self
     }
     /// The same, asking to come again after some seconds.
@@ -120,6 +132,30 @@ impl From<EngineError> for Problem {
                 crate::worker::log_trouble("a request could not be carried out", &error);
                 Problem::trouble()
             }
+        }
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        let sentence = refused.to_string();
+        match refused {
+            Refused::WrongCredentials => Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", sentence),
+            Refused::WrongCode => Problem::new(StatusCode::UNAUTHORIZED, "wrong_code", sentence),
+            Refused::TooManyTries(seconds) => {
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence).after(seconds)
+            }
+            Refused::FactorRequired => Problem::new(StatusCode::FORBIDDEN, "factor_required", sentence),
+            Refused::FreshFactorRequired => Problem::new(StatusCode::FORBIDDEN, "fresh_factor_required", sentence),
+            Refused::NotFound(_) => Problem::new(StatusCode::NOT_FOUND, "not_found", sentence),
+            Refused::Invalid(field, _) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at(field),
+            Refused::BeyondOwn(_) => Problem::new(StatusCode::FORBIDDEN, "beyond_own_role", sentence),
+            Refused::LastAdministrator => Problem::new(StatusCode::CONFLICT, "last_administrator", sentence),
+            Refused::State("pending_approval" | "inactive", _) => {
+                Problem::new(StatusCode::FORBIDDEN, "account_not_active", sentence)
+            }
+            Refused::State(code, _) => Problem::new(StatusCode::CONFLICT, code, sentence),
+            Refused::Engine(error) => error.into(),
         }
     }
 }

@@ -15,10 +15,11 @@ use ticketbridge_core::port::{
     Verified,
 };
 use ticketbridge_core::quoted::Quoted;
-use ticketbridge_core::{ChannelId, Millis, UnixMillis};
+use ticketbridge_core::{ChannelId, Millis, Moment, Rejection, Seed, UnixMillis, Why};
 use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::accounts::doors::Admitted;
 use crate::engine::digest::body_sha256;
 use crate::engine::{EngineError, InReserve, Incoming, Received};
 use crate::http::belief::{Terms, TurnedAway};
@@ -26,6 +27,9 @@ use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, nesting};
+use crate::recorder::tape::{Came, Piece, headers_of};
+use crate::telemetry::seldom;
+use crate::worker::hold::Held;
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
 const ANSWER_MARGIN: Millis = Millis(250);
@@ -46,7 +50,13 @@ struct Ended {
     outcome: &'static str,
     order: Option<ticketbridge_core::OrderId>,
     sender: Sender,
+    /// The answer's body, as the recorder keeps it.
+    said: Bytes,
 }
+
+/// Of what the identifiers of a message are to be made: known only where a recording is played.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GivenSeed(pub(crate) Seed);
 
 /// Who sent a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +99,7 @@ pub async fn receive(
         query: parts.uri.query().unwrap_or("").to_owned(),
         headers: parts.headers,
         started: started.0,
+        given: parts.extensions.get::<GivenSeed>().copied(),
     });
     let ended = match admit(&shared, &channel, caller) {
         Some(problem) => refused(problem),
@@ -149,21 +160,29 @@ fn admit(shared: &Shared, channel: &crate::service::registry::RegisteredChannel,
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
         return Some(problem.after(5));
     }
-    if !channel.allows(caller) {
+    let at = shared.engine.clock().now();
+    let (is_allowed, opens_at) = match shared.doors.load().admit(channel.id.as_str(), caller, at) {
+        Admitted::Yes => (true, None),
+        Admitted::No(opens_at) => (false, opens_at),
+        Admitted::NoList => (channel.allows(caller), None),
+    };
+    if !is_allowed {
         let sentence = match caller {
             Caller::Known(_) => "this address is not on the channel's list",
             Caller::Unknown => {
                 "what the proxy says of your address cannot be read or contradicts itself, and the channel has a list"
             }
         };
-        return Some(Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence));
+        let problem = Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence);
+        let zone = channel.channel.rules().time_zone;
+        return Some(problem.pending(opens_at.map(|at| at.rfc3339(zone))));
     }
     None
 }
 
 fn refused(problem: Problem) -> Ended {
     let (status, outcome) = (problem.status, outcome_of(problem.status));
-    Ended { reply: problem.into_response(), status, outcome, order: None, sender: Sender::Anybody }
+    Ended { reply: problem.into_response(), status, outcome, order: None, sender: Sender::Anybody, said: Bytes::new() }
 }
 
 fn outcome_of(status: u16) -> &'static str {
@@ -212,6 +231,7 @@ struct Head {
     headers: HeaderMap,
     started: UnixMillis,
     traceparent: Option<String>,
+    given: Option<GivenSeed>,
 }
 
 impl Head {
@@ -247,7 +267,12 @@ impl Head {
         };
         let verify = |body: &[u8]| self.channel.channel.verify(self.raw(body), &cx).map(|proved| proved.key_index());
         match terms.let_in(&self.shared, &self.headers, body, verify).await {
-            Ok(believed) => Arrived::new(self.clone(), believed.body).answer(believed.key_index).await,
+            Ok(believed) => {
+                let arrived = Arrived::new(self.clone(), believed.body);
+                let ended = arrived.clone().answer(believed.key_index).await;
+                arrived.record(&ended);
+                ended
+            }
             Err(TurnedAway::Problem(problem)) => refused(problem),
             Err(TurnedAway::NotBelieved(error)) => {
                 tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = %self.log_id(),
@@ -266,6 +291,8 @@ struct Arrived {
     body: Bytes,
     /// When the answer has to be on its way.
     until: tokio::time::Instant,
+    /// Of what the identifiers are made that it leads to.
+    moment: Moment,
 }
 
 impl std::ops::Deref for Arrived {
@@ -284,7 +311,27 @@ impl Arrived {
             false => Millis(head.endpoint.budget.0 - SEND_MARGIN.0),
         };
         let until = tokio::time::Instant::now() + budget.to_std();
-        Arc::new(Self { head, body, until })
+        let own = head.shared.engine.moment();
+        let moment = head.given.map_or(own, |GivenSeed(seed)| Moment { seed, ..own });
+        Arc::new(Self { head, body, until, moment })
+    }
+
+    /// Hands the message and its answer to the recorder.
+    fn record(&self, ended: &Ended) {
+        self.shared.recorder.record(self.started, || {
+            Piece::In(Box::new(Came {
+                path: format!("/channels/{}/{}", self.channel.id, self.endpoint.name),
+                query: self.query.clone(),
+                headers: headers_of(&self.headers),
+                body: String::from_utf8_lossy(&self.body).into_owned(),
+                by: None,
+                seed: Some(format!("{:032x}", self.moment.seed.0)),
+                status: ended.status,
+                answer: String::from_utf8_lossy(&ended.said).into_owned(),
+                took: self.shared.engine.clock().now() - self.started,
+                order: ended.order.clone(),
+            }))
+        });
     }
 
     /// Does what may hang; waits for it as long as there is time for the answer.
@@ -330,6 +377,8 @@ impl Arrived {
             inbound,
             body: self.body.clone(),
             traceparent: self.traceparent.clone(),
+            moment: self.moment,
+            refusal: None,
         }
     }
 
@@ -350,8 +399,11 @@ impl Arrived {
     }
 
     fn trouble(&self, inbound: Option<&Inbound>, error: &dyn std::error::Error) -> Ended {
-        tracing::error!(channel = %self.channel.id, call = self.endpoint.name, error = %crate::worker::chain(error),
-            "a call could not be taken; the sender is asked to come again");
+        // The metrics count every one of them.
+        if let Some(unsaid) = seldom::is_due(&seldom::root(error)) {
+            tracing::error!(channel = %self.channel.id, call = self.endpoint.name, error = %crate::worker::chain(error), unsaid,
+                "a call could not be taken; the sender is asked to come again");
+        }
         self.say(inbound, &Answer::TryLater(COME_AGAIN), "try_later", None)
     }
 
@@ -389,7 +441,26 @@ impl Arrived {
 
     /// Takes a message; where tickets are on their way, they are waited for, and the answer is the one with them.
     async fn take(&self, inbound: Inbound) -> Result<Received, EngineError> {
-        let mut received = self.shared.engine.receive(self.incoming(inbound.clone())).await?;
+        let mut incoming = self.incoming(inbound.clone());
+        let held = match self.hold_first(&incoming).await? {
+            None => None,
+            Some((order, booking, Held::Unclear)) => {
+                self.shared.worker.release(order, booking);
+                return Ok(Received::TryLater);
+            }
+            Some((_, _, Held::NoRoom)) => {
+                let rejection = Rejection::new(Why::OutOfStock, "the back-end has no room on this date");
+                incoming.refusal = Some(rejection.at("visit_date"));
+                None
+            }
+            Some((order, booking, Held::NotNeeded | Held::Kept)) => Some((order, booking)),
+        };
+        let mut received = self.shared.engine.receive(incoming).await?;
+        if let Some((order, booking)) = held
+            && !is_accepted(&received)
+        {
+            self.shared.worker.release(order, booking);
+        }
         if let (Received::Answered { reply, order: Some(order), .. }, Inbound::Message(envelope)) =
             (&mut received, &inbound)
             && self.endpoint.waits_for_tickets
@@ -398,6 +469,20 @@ impl Arrived {
             *reply = ready;
         }
         Ok(received)
+    }
+
+    /// Where a back-end keeps a place before a booking is accepted: what the message would make of its order, and whether there is one.
+    async fn hold_first(&self, incoming: &Incoming) -> Result<Option<(Order, Booking, Held)>, EngineError> {
+        let Inbound::Message(Envelope { message: Message::Booking { request, .. }, .. }) = &incoming.inbound else {
+            return Ok(None);
+        };
+        if !self.running.registry.backends().any(|backend| backend.backend.spec().holds_first) {
+            return Ok(None);
+        }
+        let Some(order) = self.shared.engine.foresee(incoming).await? else { return Ok(None) };
+        let Some(booking) = order.booking_by_ref(&request.channel_booking_id).cloned() else { return Ok(None) };
+        let held = self.shared.worker.hold(&order, &booking).await?;
+        Ok((held != Held::NotNeeded).then_some((order, booking, held)))
     }
 
     /// The decision stands in the answer, which is about to go out in time, so no call need tell it. What cannot be put into the channel's
@@ -434,6 +519,8 @@ impl Arrived {
         while current.booking_by_ref(target).is_some_and(is_on_the_way) {
             tokio::select! {
                 () = &mut timeout => break,
+                // Whoever stops answers at once: the tickets follow by a call, after the next start.
+                () = self.shared.stopping.cancelled() => break,
                 changed = changes.recv() => match changed {
                     Ok(id) if id != order.id => continue,
                     Ok(_) | Err(RecvError::Lagged(_)) => {
@@ -491,8 +578,17 @@ fn is_on_the_way(booking: &Booking) -> bool {
         )
 }
 
+/// Whether a message was taken, now or before.
+fn is_accepted(received: &Received) -> bool {
+    match received {
+        Received::Answered { verdict, .. } => matches!(verdict, InboxVerdict::Accepted | InboxVerdict::Repeated),
+        Received::ContentDiffers | Received::TryLater => false,
+    }
+}
+
 fn ended(reply: HttpReply, outcome: &'static str, order: Option<ticketbridge_core::OrderId>) -> Ended {
     let status = reply.status.as_u16();
+    let said = reply.body.clone();
     let response = (reply.status, [(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response();
-    Ended { reply: response, status, outcome, order, sender: Sender::Channel }
+    Ended { reply: response, status, outcome, order, sender: Sender::Channel, said }
 }

@@ -20,6 +20,8 @@ pub enum Party {
     Bridge,
     /// The simulated ticketing back-end.
     Backend,
+    /// The simulated OCTO supplier.
+    Supplier,
     /// The guest: what he does is noted so that a timeline tells why calls happen.
     Guest,
     /// A person who works with the ops interface.
@@ -35,6 +37,7 @@ impl fmt::Display for Party {
             Party::Agency => "agency",
             Party::Bridge => "bridge",
             Party::Backend => "back-end",
+            Party::Supplier => "supplier",
             Party::Guest => "guest",
             Party::Ops => "ops",
         })

@@ -4,7 +4,7 @@
 //! about its inside. `ticketbridge demo` and `ticketbridge sandbox` show them to people, tests judge a bridge by the
 //! books they keep. They play the outside world, so they run on real time, made faster by a scale ([`SimTime`]).
 //!
-//! Reading order: [`backend`] (the ticketing system), [`douyin`], [`platform`] and on it [`kakao`] and [`tripstore`] (the channels),
+//! Reading order: [`backend`] (the ticketing system), [`octo`] (a supplier that speaks OCTO), [`douyin`], [`platform`] and on it [`kakao`] and [`tripstore`] (the channels),
 //! [`journal`] (what crossed the wire), [`stories`] (what happens to a guest, and the verdict), [`timeline`] (a journal for a person to read).
 
 pub mod backend;
@@ -28,6 +28,6 @@ pub use douyin::{SimDouyin, SimDouyinOptions};
 pub use journal::{Journal, Party};
 pub use kakao::SimKakao;
 pub use octo::{SimOcto, SimOctoOptions};
-pub use stories::{Stage, Story, Verdict, play};
+pub use stories::{Stage, Story, Supplier, Verdict, play};
 pub use time::SimTime;
 pub use tripstore::SimTripStore;

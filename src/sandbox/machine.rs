@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::net::{self, StopOnDrop, Tasks};
 
@@ -23,6 +24,8 @@ struct Core<O, S> {
     client: reqwest::Client,
     tasks: Tasks,
     address: SocketAddr,
+    /// Ends the present socket; the tasks go on.
+    socket: Mutex<CancellationToken>,
     state: Mutex<S>,
     changed: watch::Sender<u64>,
 }
@@ -50,6 +53,7 @@ impl<O, S> Machine<O, S> {
             client: net::client(),
             tasks,
             address,
+            socket: Mutex::default(),
             state: Mutex::new(state),
             changed: watch::Sender::new(0),
         };
@@ -58,7 +62,29 @@ impl<O, S> Machine<O, S> {
 
     /// Answers calls. The router's handle must be an [`inside`](Self::inside) one.
     pub(super) fn serve(&self, listener: TcpListener, router: Router) {
-        self.core.tasks.serve(listener, router);
+        let closed = self.socket().clone();
+        self.core.tasks.serve(listener, router, closed);
+    }
+
+    fn socket(&self) -> MutexGuard<'_, CancellationToken> {
+        self.core.socket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses connections from now on.
+    pub(super) async fn close(&self) {
+        let closed = std::mem::take(&mut *self.socket());
+        closed.cancel();
+        // The listener is dropped by its own task: until then somebody may still be let in.
+        while tokio::net::TcpStream::connect(self.core.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Answers calls at the same address again.
+    pub(super) async fn reopen(&self, router: Router) -> std::io::Result<()> {
+        let (listener, _) = net::listen(self.core.address).await?;
+        self.serve(listener, router);
+        Ok(())
     }
 
     /// A handle for background work, which must not keep the simulator alive.

@@ -39,6 +39,19 @@ pub(super) fn broken_answer() -> Response<Body> {
     Response::new(Body::from_stream(broken))
 }
 
+/// An answer that breaks off after some of its bytes, though it promised all of them.
+pub(super) fn cut_answer(body: String, after: usize) -> Response<Body> {
+    let whole = body.len();
+    let mut bytes = body.into_bytes();
+    bytes.truncate(after.min(whole.saturating_sub(1)));
+    let there = futures_util::stream::iter([Ok(Bytes::from(bytes))]);
+    let broken = futures_util::stream::once(async {
+        Err::<Bytes, std::io::Error>(std::io::Error::other("the sandbox cuts this answer off"))
+    });
+    let response = Response::builder().header("content-type", "application/json").header("content-length", whole);
+    response.body(Body::from_stream(futures_util::StreamExt::chain(there, broken))).unwrap_or_default()
+}
+
 /// The background work of one simulator.
 #[derive(Debug)]
 pub(super) struct Tasks {
@@ -76,10 +89,11 @@ impl Tasks {
         });
     }
 
-    /// Serves `router`.
-    pub(super) fn serve(&self, listener: TcpListener, router: Router) {
+    /// Serves `router` until `closed`: then connections are refused, and those there are end with their call.
+    pub(super) fn serve(&self, listener: TcpListener, router: Router, closed: CancellationToken) {
         self.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
+            let served = axum::serve(listener, router).with_graceful_shutdown(async move { closed.cancelled().await });
+            if let Err(error) = served.await {
                 tracing::warn!(%error, "a simulator stopped serving");
             }
         });

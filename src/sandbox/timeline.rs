@@ -83,6 +83,14 @@ fn plain(call: &str) -> &str {
         "payment-links/send" => "send a payment link",
         "payment-links/revoke" => "take the link back",
         "payments/cancel" => "return this payment",
+        "octo/product" => "what do you sell?",
+        "octo/availability" => "is enough left?",
+        "octo/reserve" => "please hold places",
+        "octo/extend" => "please hold them longer",
+        "octo/confirm" => "please sell them to us",
+        "octo/read" | "octo/list" => "what became of it?",
+        "octo/cancel" => "please cancel it",
+        "octo/push" => "something has changed",
         other => other,
     }
 }
@@ -151,6 +159,7 @@ fn who(party: Party) -> &'static str {
         Party::Market => "the marketplace",
         Party::Agency => "the agency",
         Party::Backend => "the back-end",
+        Party::Supplier => "the supplier",
         Party::Bridge => "the bridge",
     }
 }

@@ -56,7 +56,17 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
         Ok(Some((account, was))) => return Err(Report::of_changed_currency(&config, account, &was)),
         Err(error) => return Err(trouble(&error)),
     }
+    if let Some(unit) = crate::accounts::doors::closed_with_lines(shared.engine.store(), &config)
+        .await
+        .map_err(|error| trouble(&error))?
+    {
+        return Err(Report::of_unsettled_unit(&config, &unit.0, unit.1));
+    }
+    // Before the change is in force: what cannot be written down opens and closes nothing.
+    let doors =
+        crate::accounts::doors::apply(&shared.engine, &config.organisation).await.map_err(|error| trouble(&error))?;
     let version = shared.engine.live().replace(config, shared.engine.clock().now()).map_err(|error| trouble(&error))?;
+    shared.doors.store(doors);
     shared.worker.transport().allow(policy);
     shared.engine.store().sealer().replace(&keys);
     crate::service::instance::tell_or_log(shared).await;

@@ -148,7 +148,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Migrate`], [`StoreError::DiskFull`]; [`StoreError::Sealed`] when none of the data keys is one of this database.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        let connection = self.migrating().await.map_err(|e| self.migrating_failed(e))?;
+        let connection = self.unhurried().await.map_err(|e| self.migrating_failed(e))?;
         let done = self.migrate_on(&connection).await;
         drop(tokio::time::timeout(self.0.address.limits().close, connection.close_by_ref()).await);
         done?;
@@ -173,8 +173,8 @@ impl Store {
         full.map_or(StoreError::Migrate(error), |file| StoreError::DiskFull { file: file.to_owned() })
     }
 
-    /// Connections for migrations: statements of those may take long.
-    async fn migrating(&self) -> Result<DatabaseConnection, DbErr> {
+    /// Connections for migrations and copies: statements of those may take long.
+    pub(crate) async fn unhurried(&self) -> Result<DatabaseConnection, DbErr> {
         // sqlx knows MariaDB under MySQL's name only.
         let url = self.0.url.strip_prefix("mariadb://").map_or(self.0.url.clone(), |rest| format!("mysql://{rest}"));
         let mut options = ConnectOptions::new(url);

@@ -40,6 +40,15 @@ pub enum StoreError {
         /// The process that holds it, as far as it said.
         pid: Option<u32>,
     },
+    /// A copy of its file was asked of a database that has none: one of a server, which has tools of its own.
+    #[error("this database is no file of SQLite")]
+    NoFile,
+    /// Something has the name that was to be given.
+    #[error("{} is there already; nothing is written over it", file.display())]
+    Exists {
+        /// The name.
+        file: PathBuf,
+    },
     /// The database is damaged.
     #[error("the database is damaged: {0}")]
     Damaged(String),

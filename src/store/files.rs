@@ -31,6 +31,55 @@ pub(crate) fn make(file: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Gives a file that is complete its name, once all of it is on the disk; never over another one. Its size, bytes.
+pub(crate) fn place(partial: &Path, target: &Path) -> Result<u64, StoreError> {
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::AlreadyExists => StoreError::Exists { file: target.to_owned() },
+        _ if is_full(&error) => StoreError::DiskFull { file: target.to_owned() },
+        _ => StoreError::Folder(Arc::new(error)),
+    };
+    let file = File::open(partial).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    // A second name and then the first one away: a rename would silently replace what has come there in the meantime.
+    match std::fs::hard_link(partial, target) {
+        Ok(()) => std::fs::remove_file(partial).map_err(failed)?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(failed(error)),
+        // A file system without second names.
+        Err(_) => std::fs::rename(partial, target).map_err(failed)?,
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    Ok(size)
+}
+
+/// Copies a file to a name that nothing has, for nobody else to read. Its size, bytes.
+///
+/// # Errors
+/// [`StoreError::Exists`], [`StoreError::DiskFull`], [`StoreError::Folder`].
+pub fn copy_to_new(from: &Path, target: &Path) -> Result<u64, StoreError> {
+    if target.exists() {
+        return Err(StoreError::Exists { file: target.to_owned() });
+    }
+    let partial = beside(target, ".partial");
+    drop(std::fs::remove_file(&partial));
+    make(&partial)?;
+    let copied = std::fs::copy(from, &partial).map_err(|error| {
+        if is_full(&error) {
+            StoreError::DiskFull { file: target.to_owned() }
+        } else {
+            StoreError::Folder(Arc::new(error))
+        }
+    });
+    // The copy has taken over the rights of what it was made of.
+    close_to_others(&partial);
+    let placed = copied.and_then(|_| place(&partial, target));
+    if placed.is_err() {
+        drop(std::fs::remove_file(&partial));
+    }
+    placed
+}
+
 /// A file beside the database: `beside(db, "-wal")`.
 pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();

@@ -13,17 +13,21 @@ use crate::tx::Tx;
 pub enum Growth {
     /// It grows with the orders, and is the record of them: kept for ever, a few rows for each.
     WithOrders,
-    /// It grows with what partners send; what may hold guests' data in it goes with the retention of bodies, the key and the hash stay, since
-    /// by them a repeat is recognised.
+    /// It grows with what partners send. What may hold guests' data in it goes with the retention of bodies; the key and the hash stay as
+    /// long as their order, since by them a repeat is recognised. Housekeeping deletes what concerns no order.
     KeepsKeys,
     /// Housekeeping deletes its rows some time after their end.
     Purged,
     /// It has as many rows as the configuration has things.
     WithConfiguration,
+    /// It grows with people and what they do, and is the record of it: kept for ever.
+    WithPeople,
 }
 
 /// Every table, and what bounds it.
 pub const TABLES: &[(&str, Growth)] = &[
+    ("account", Growth::WithPeople),
+    ("audit", Growth::WithPeople),
     ("booking", Growth::WithOrders),
     ("call_log", Growth::Purged),
     ("code", Growth::WithOrders),
@@ -33,12 +37,14 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("credit_entry", Growth::WithOrders),
     ("deadline", Growth::WithOrders),
     ("done_once", Growth::WithConfiguration),
+    ("door", Growth::WithConfiguration),
     ("erasure_wish", Growth::Purged),
     ("guest_claim", Growth::WithOrders),
     ("guest_erasure", Growth::WithOrders),
     ("guest_ref", Growth::WithOrders),
     ("idempotency", Growth::Purged),
     ("inbox", Growth::KeepsKeys),
+    ("invitation", Growth::WithPeople),
     ("job", Growth::Purged),
     ("lease", Growth::WithConfiguration),
     ("listing", Growth::WithConfiguration),
@@ -48,12 +54,17 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("order_ref", Growth::WithOrders),
     ("orders", Growth::WithOrders),
     ("partner_pause", Growth::WithConfiguration),
+    ("recovery_code", Growth::WithPeople),
     ("refund_case", Growth::WithOrders),
     ("remembered", Growth::Purged),
     ("secret", Growth::WithConfiguration),
     ("seaql_migrations", Growth::WithConfiguration),
+    ("session", Growth::Purged),
+    ("session_reveal", Growth::Purged),
+    ("settled", Growth::WithPeople),
     ("statement_line", Growth::WithOrders),
     ("stock", Growth::WithConfiguration),
+    ("tape", Growth::Purged),
 ];
 
 impl Tx {
@@ -66,19 +77,30 @@ impl Tx {
         self.delete_found("call_log", sql, values![before.0, i64::from(limit)]).await
     }
 
-    /// Deletes deliveries that were made or taken out and were enqueued before `before`, `limit` at most; how many that were. Dead letters stay
+    /// Deletes deliveries that were made, taken out or not needed and were enqueued before `before`, `limit` at most; how many that were. Dead letters stay
     /// until somebody has looked at them.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn purge_deliveries(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
         let mut gone = 0;
-        for state in ["delivered", "dropped"] {
+        for state in ["delivered", "dropped", "not_needed"] {
             let sql = "SELECT id FROM job WHERE state = ? AND created_ms < ? ORDER BY created_ms LIMIT ?";
             let left = i64::from(limit).saturating_sub(i64::try_from(gone).unwrap_or(i64::MAX));
             gone += self.delete_found("job", sql, values![state, before.0, left.max(0)]).await?;
         }
         Ok(gone)
+    }
+
+    /// Deletes messages from before `before` that concern no order and wait for none, `limit` at most; how many those were. Nothing hangs on
+    /// them: what they asked for was refused, told nothing, or could not be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn purge_inbox_of_nobody(&self, before: UnixMillis, limit: u32) -> Result<u64, StoreError> {
+        let sql = "SELECT id FROM inbox WHERE order_id IS NULL AND received_ms < ? AND verdict <> 'received' \
+                   AND NOT EXISTS (SELECT 1 FROM remembered WHERE inbox_id = inbox.id) ORDER BY received_ms LIMIT ?";
+        self.delete_found("inbox", sql, values![before.0, i64::from(limit)]).await
     }
 
     async fn delete_found(&self, table: &str, find: &str, all: Vec<Value>) -> Result<u64, StoreError> {

@@ -5,8 +5,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sea_orm::DbBackend;
-use sea_orm_migration::MigratorTrait as _;
-use ticketbridge_migrations::Migrator;
 use tokio::time::timeout;
 
 use crate::connect::{Inner, Store};
@@ -51,7 +49,7 @@ impl Store {
         if self.0.state.is_closed() {
             return Err(StoreError::Closed);
         }
-        let pending = self.pending_migrations().await?;
+        let pending = self.schema_gap().await?.pending.len();
         if pending > 0 {
             return Err(StoreError::Schema { pending });
         }
@@ -69,17 +67,6 @@ impl Store {
             Some(why) => self.try_commit(why).await,
             None => Ok(()),
         }
-    }
-
-    async fn pending_migrations(&self) -> Result<usize, StoreError> {
-        let known = Migrator::migrations();
-        let applied = match self.rows("SELECT version FROM seaql_migrations", values![]).await {
-            Ok(rows) => rows.iter().map(|row| get::<String>(row, "version")).collect::<Result<Vec<_>, _>>()?,
-            // An empty database.
-            Err(StoreError::Statement(error)) if error.to_string().contains("seaql_migrations") => Vec::new(),
-            Err(other) => return Err(other),
-        };
-        Ok(known.iter().filter(|migration| !applied.iter().any(|name| name == migration.name())).count())
     }
 
     /// Looks through an SQLite file, by a connection that has nothing of it in memory.
@@ -138,13 +125,22 @@ async fn look_after(store: Weak<Inner>) {
     loop {
         rounds.tick().await;
         let Some(store) = store.upgrade().map(Store).filter(|store| !store.0.state.is_closed()) else { return };
-        let looked = match store.dialect().0 {
-            DbBackend::Sqlite => store.keep_log_small().await,
-            DbBackend::Postgres => store.find_old_transaction(OLDEST_ON_POSTGRESQL).await,
-            _ => store.find_old_transaction(OLDEST_ON_MYSQL).await,
-        };
-        if let Err(error) = looked {
-            tracing::debug!("the database could not be looked after: {error}");
+        match store.look_at_load().await {
+            Ok(None) => {}
+            Ok(Some(Load::Log { bytes, held_by })) => tracing::warn!(
+                bytes,
+                held_by,
+                "the database's log grows because somebody reads an old state of the database; end that process"
+            ),
+            Ok(Some(Load::Transaction { pid, application, account, doing, seconds })) => tracing::warn!(
+                pid,
+                application,
+                account,
+                state = doing,
+                seconds,
+                "somebody holds a transaction open; the database cannot tidy up, and claims become slow until it ends"
+            ),
+            Err(error) => tracing::debug!("the database could not be looked after: {error}"),
         }
     }
 }
@@ -165,34 +161,64 @@ const OLDEST_ON_MYSQL: &str = "SELECT CAST(trx_mysql_thread_id AS SIGNED) AS pid
     FROM information_schema.innodb_trx LEFT JOIN information_schema.processlist p ON p.id = trx_mysql_thread_id \
     ORDER BY trx_started LIMIT 1";
 
+/// What makes the database slow or large, and who is behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Load {
+    /// SQLite's log cannot be emptied.
+    Log {
+        /// Its size.
+        bytes: u64,
+        /// The processes that have the file open: `4711 (sqlite3)`.
+        held_by: String,
+    },
+    /// A transaction has been open for long.
+    Transaction {
+        /// The database's number for its session.
+        pid: i64,
+        /// What its program calls itself.
+        application: String,
+        /// Whose it is.
+        account: String,
+        /// What it does at present.
+        doing: String,
+        /// For how long.
+        seconds: f64,
+    },
+}
+
 impl Store {
-    async fn find_old_transaction(&self, sql: &str) -> Result<(), StoreError> {
+    /// Keeps SQLite's log small; tells what stands in the way of that, or what has been open for long.
+    async fn look_at_load(&self) -> Result<Option<Load>, StoreError> {
+        if self.dialect().0 == DbBackend::Sqlite {
+            return self.keep_log_small(WAL_LARGE).await;
+        }
+        self.find_old_transaction(OLD_TRANSACTION_SECONDS).await
+    }
+
+    /// The oldest transaction of somebody else, if it is older than this.
+    pub(crate) async fn find_old_transaction(&self, older_than: f64) -> Result<Option<Load>, StoreError> {
+        let sql = if self.dialect().0 == DbBackend::Postgres { OLDEST_ON_POSTGRESQL } else { OLDEST_ON_MYSQL };
         let row = self.row(sql, values![]).await?;
         let seconds = row.as_ref().map_or(Ok(0.0), |row| get::<f64>(row, "seconds"))?;
         metrics::gauge!("ticketbridge_oldest_transaction_seconds").set(seconds);
-        if let Some(row) = row.filter(|_| seconds > OLD_TRANSACTION_SECONDS) {
-            let (pid, account): (i64, String) = (get(&row, "pid")?, get(&row, "account")?);
-            let (application, doing): (String, String) = (get(&row, "application")?, get(&row, "doing")?);
-            tracing::warn!(
-                pid,
-                application,
-                account,
-                state = doing,
-                seconds,
-                "somebody holds a transaction open; the database cannot tidy up, and claims become slow until it ends"
-            );
-        }
-        Ok(())
+        let Some(row) = row.filter(|_| seconds > older_than) else { return Ok(None) };
+        Ok(Some(Load::Transaction {
+            pid: get(&row, "pid")?,
+            application: get(&row, "application")?,
+            account: get(&row, "account")?,
+            doing: get(&row, "doing")?,
+            seconds,
+        }))
     }
 
     /// A checkpoint empties the log only when nobody reads an older state of the database; ours read shortly.
-    async fn keep_log_small(&self) -> Result<(), StoreError> {
-        let Some(file) = self.file() else { return Ok(()) };
+    pub(crate) async fn keep_log_small(&self, large: u64) -> Result<Option<Load>, StoreError> {
+        let Some(file) = self.file() else { return Ok(None) };
         let log = beside(file, "-wal");
         let before = size(&log);
         metrics::gauge!("ticketbridge_sqlite_wal_bytes").set(before as f64);
-        if before <= WAL_LARGE {
-            return Ok(());
+        if before <= large {
+            return Ok(None);
         }
         let mut connection = self.0.address.open().await?;
         let done = connection.control("PRAGMA busy_timeout = 200; PRAGMA wal_checkpoint(TRUNCATE)").await;
@@ -202,15 +228,7 @@ impl Store {
         }
         let after = size(&log);
         metrics::gauge!("ticketbridge_sqlite_wal_bytes").set(after as f64);
-        if after > WAL_LARGE {
-            let holders = holders(file);
-            tracing::warn!(
-                bytes = after,
-                held_by = holders,
-                "the database's log grows because somebody reads an old state of the database; end that process"
-            );
-        }
-        Ok(())
+        Ok((after > large).then(|| Load::Log { bytes: after, held_by: holders(file) }))
     }
 }
 

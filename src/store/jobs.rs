@@ -28,8 +28,10 @@ pub enum JobState {
     Delivered,
     /// Given up; waits for a person.
     Dead,
-    /// Taken out by a person, or overtaken by events.
+    /// Taken out by a person, or left to one.
     Dropped,
+    /// Not made, and nothing is missing: the order has moved on, or what it was to tell was told otherwise.
+    NotNeeded,
 }
 
 /// A delivery to be.
@@ -90,6 +92,8 @@ pub struct Job {
     pub traceparent: Option<String>,
     /// Its last attempt failed, and not because the partner could not be reached at all.
     pub failed_last: bool,
+    /// The key by which the partner recognises a repeat, as the last attempt sent it; `None`: its id.
+    pub wire_key: Option<String>,
     /// Since when.
     pub created_at: UnixMillis,
     /// When it was delivered, given up or dropped.
@@ -131,10 +135,15 @@ pub enum JobEnd {
         /// Why, without personal data.
         error: String,
     },
-    /// No longer wanted.
+    /// Left to a person.
     Dropped {
         /// Why.
         reason: String,
+    },
+    /// There is nothing to be told or done any more.
+    NotNeeded {
+        /// Why.
+        why: String,
     },
 }
 
@@ -152,7 +161,7 @@ pub struct JobCount {
 }
 
 pub(crate) const COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, due_ms, lease_until_ms, \
-    lease_token, attempts, read_back, last_error, traceparent, failed_last, created_ms, done_ms";
+    lease_token, attempts, read_back, last_error, traceparent, failed_last, wire_key, created_ms, done_ms";
 
 /// When a row that nothing stands before can be handed out.
 const READY: &str = "CASE WHEN lease_until_ms > 0 THEN lease_until_ms ELSE due_ms END";
@@ -241,7 +250,7 @@ impl Tx {
     }
 
     /// Ends an attempt; `false` when the lease was lost, and then nothing was changed. One that is to be repeated is kept with
-    /// [`Job::failed_last`] as `job` has it.
+    /// [`Job::failed_last`] as `job` has it, and each with its [`Job::wire_key`].
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -250,6 +259,7 @@ impl Tx {
             JobEnd::Delivered => done(JobState::Delivered, None, now),
             JobEnd::Dead { error } => done(JobState::Dead, Some(error), now),
             JobEnd::Dropped { reason } => done(JobState::Dropped, Some(reason), now),
+            JobEnd::NotNeeded { why } => done(JobState::NotNeeded, Some(why), now),
             JobEnd::Retry { due_at, read_back, error } => (
                 "due_ms = ?, ready_ms = ?, read_back = ?, last_error = ?, failed_last = ?",
                 values![due_at.0, due_at.0, flag(*read_back), error.as_str(), flag(job.failed_last)],
@@ -259,13 +269,13 @@ impl Tx {
                 values![due_at.0, due_at.0, why.as_str()],
             ),
         };
-        all.extend(values![job.id.as_str(), job.token.clone()]);
+        all.extend(values![job.wire_key.clone(), job.id.as_str(), job.token.clone()]);
         let sql = format!(
-            "UPDATE job SET {set}, lease_token = NULL, lease_until_ms = 0 \
+            "UPDATE job SET {set}, wire_key = ?, lease_token = NULL, lease_until_ms = 0 \
              WHERE id = ? AND lease_token = ? AND state = 'pending'"
         );
         let is_over = match end {
-            JobEnd::Delivered | JobEnd::Dead { .. } | JobEnd::Dropped { .. } => true,
+            JobEnd::Delivered | JobEnd::Dead { .. } | JobEnd::Dropped { .. } | JobEnd::NotNeeded { .. } => true,
             JobEnd::Retry { .. } | JobEnd::PutBack { .. } => false,
         };
         if !is_over {
@@ -374,12 +384,34 @@ impl Tx {
         self.execute(&sql, values![now.0, now.0, now.0, now.0, order.as_str(), destination, now.0]).await
     }
 
+    /// Makes everything that an order waits to do at one destination due at once, looks among it; how much that is.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn wake(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
+        let sql = "UPDATE job SET ready_ms = CASE WHEN ready_ms IS NULL THEN NULL ELSE ? END, due_ms = ? \
+                   WHERE order_id = ? AND destination = ? AND state = 'pending' AND lease_until_ms = 0 AND due_ms > ?";
+        self.execute(sql, values![now.0, now.0, order.as_str(), destination, now.0]).await
+    }
+
     /// Takes out a delivery that is pending or dead. One that is being tried loses its lease.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn drop_job(&self, id: &str, reason: &str, now: UnixMillis) -> Result<bool, StoreError> {
-        let (set, mut all) = done(JobState::Dropped, Some(reason), now);
+        self.take_out(id, JobState::Dropped, reason, now).await
+    }
+
+    /// The same for one that is pending or dead and has nothing to tell any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn spare_job(&self, id: &str, why: &str, now: UnixMillis) -> Result<bool, StoreError> {
+        self.take_out(id, JobState::NotNeeded, why, now).await
+    }
+
+    async fn take_out(&self, id: &str, state: JobState, why: &str, now: UnixMillis) -> Result<bool, StoreError> {
+        let (set, mut all) = done(state, Some(why), now);
         all.push(id.into());
         let sql = format!(
             "UPDATE job SET {set}, lease_token = NULL, lease_until_ms = 0 \
@@ -502,6 +534,7 @@ pub(crate) fn read(sealer: &Sealer, row: &QueryResult) -> Result<Job, StoreError
         attempts: get_count(row, "attempts")?,
         read_back: get_flag(row, "read_back")?,
         failed_last: get::<Option<i16>>(row, "failed_last")? == Some(1),
+        wire_key: get(row, "wire_key")?,
         last_error: get(row, "last_error")?,
         traceparent: get(row, "traceparent")?,
         created_at: UnixMillis(get(row, "created_ms")?),

@@ -4,6 +4,9 @@
 //! Each subject has a module with the methods of both. The store never reads a clock: callers pass the present.
 //! Instances that share a server database agree on it by asking for the database's time ([`Store::database_time`]).
 
+mod accounts;
+mod audit;
+mod backup;
 mod buffer;
 mod calls;
 mod claims;
@@ -14,6 +17,7 @@ mod connection;
 mod credit;
 mod deadlines;
 mod dialect;
+mod doors;
 mod error;
 mod files;
 mod growth;
@@ -22,6 +26,7 @@ mod handout;
 mod health;
 mod idempotency;
 mod inbox;
+mod invitations;
 mod jobs;
 mod lane;
 mod leases;
@@ -36,38 +41,49 @@ mod refs;
 mod rotation;
 mod seal;
 mod secrets;
+mod sessions;
+mod settled;
 mod state;
 mod statements;
 mod stock;
+mod tape;
 #[cfg(any(test, feature = "test-support"))]
 pub mod test_support;
 #[cfg(test)]
 mod tests;
 mod tx;
 
+pub use accounts::{AccountFilter, AccountRow, AccountState, NewAccount, Profile, ScopeWords, Totp};
+pub use audit::{AuditFilter, AuditRow, NewAudit};
+pub use backup::SchemaGap;
 pub use calls::{CallRecord, Direction};
 pub use claims::{ClaimKind, GuestClaim};
 pub use codes::{Imported, PoolCode, PoolCounts, Withdrawn};
 pub use connect::{Durability, Store, StoreOptions};
 pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSums, Deposited};
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
+pub use doors::DoorRow;
 pub use error::{SealError, StoreError};
+pub use files::copy_to_new;
 pub use growth::{Growth, TABLES};
 pub use handout::{Ahead, LaneRoom};
 pub use idempotency::KnownAct;
 pub use inbox::{InboxRow, InboxVerdict, NewInbox, StoredAnswer};
+pub use invitations::{InvitationRow, InvitationState, NewInvitation};
 pub use jobs::{Job, JobCount, JobEnd, JobState, NewJob};
 pub use lane::{CONFLICT_RUNS_MAX, CommitFault, CommitFaults, GROUP_COMMIT_MAX, WRITE_QUEUE_MAX};
 pub use leases::{Instance, LeaseToken};
 pub use limits::TimeLimits;
 pub use lists::{
     CallFilter, DeadlineFilter, InboxFilter, JobFilter, Needing, OrderFilter, Page, PageRequest, RefundFilter,
-    RefundRow,
+    RefundRow, ScopesWithin, Within,
 };
 pub use orders::{EventRow, event_id};
 pub use refs::{OrderRefRow, Remembered, ToRemember};
 pub use rotation::{Resealed, SealedColumn};
 pub use seal::Sealer;
+pub use sessions::{NewSession, SessionRow};
 pub use statements::{LineKind, SettleTerms, StatementLine};
 pub use stock::ToldStock;
+pub use tape::TapePiece;
 pub use tx::Tx;

@@ -3,17 +3,18 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sea_orm::QueryResult;
+use sea_orm::{QueryResult, Value};
 use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState, TicketingState};
 use ticketbridge_core::product::Currency;
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, Date, Order, OrderId, RefundCaseId, UnixMillis};
 
+use crate::accounts::ScopeWords;
 use crate::calls::{self, CallRecord};
 use crate::connect::Store;
 use crate::deadlines::{self, DeadlineRow, DeadlineState};
-use crate::dialect::{Query, Where, get, get_count, get_word, values, word};
+use crate::dialect::{Query, Where, get, get_count, get_word, marks, values, word};
 use crate::error::StoreError;
 use crate::inbox::{self, InboxRow, InboxVerdict};
 use crate::jobs::{self, Job, JobState};
@@ -36,6 +37,99 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Where to go on; `None` at the end.
     pub next_cursor: Option<String>,
+}
+
+/// Whose rows: those of orders of some channels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Within {
+    /// Everybody's.
+    #[default]
+    Everything,
+    /// Those of these channels.
+    Channels(Vec<ChannelId>),
+}
+
+impl Within {
+    /// Whether the orders of a channel are among them.
+    pub fn has(&self, channel: &ChannelId) -> bool {
+        match self {
+            Within::Everything => true,
+            Within::Channels(channels) => channels.contains(channel),
+        }
+    }
+
+    /// The condition on a column that holds a channel, and its values.
+    fn condition(&self, column: &str) -> Option<(String, Vec<Value>)> {
+        let Within::Channels(channels) = self else { return None };
+        if channels.is_empty() {
+            return Some(("1 = 0".to_owned(), values![]));
+        }
+        let values = channels.iter().map(|channel| Value::from(channel.as_str())).collect();
+        Some((format!("{column} IN ({})", marks(channels.len())), values))
+    }
+
+    fn channel(&self, wanted: &mut Where) {
+        if let Some((sql, values)) = self.condition("channel") {
+            wanted.and(&sql, values);
+        }
+    }
+
+    /// For a table that knows the order alone.
+    fn order(&self, wanted: &mut Where) {
+        if let Some((sql, values)) = self.condition("channel") {
+            wanted.and(&format!("order_id IN (SELECT id FROM orders WHERE {sql})"), values);
+        }
+    }
+
+    /// For deliveries: some are of no order, and are known by whom they go to.
+    fn delivery(&self, wanted: &mut Where) {
+        let Within::Channels(channels) = self else { return };
+        let Some((sql, mut values)) = self.condition("channel") else { return };
+        let destinations: Vec<Value> =
+            channels.iter().flat_map(|id| [format!("channel:{id}"), format!("erp:{id}")]).map(Value::from).collect();
+        let of_none = match destinations.len() {
+            0 => "1 = 0".to_owned(),
+            many => format!("destination IN ({})", marks(many)),
+        };
+        values.extend(destinations);
+        wanted.and(
+            &format!("(order_id IN (SELECT id FROM orders WHERE {sql}) OR (order_id = '' AND {of_none}))"),
+            values,
+        );
+    }
+}
+
+/// Whose people, invitations and acts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ScopesWithin {
+    /// Everybody's.
+    #[default]
+    Everything,
+    /// Those of these scopes, and acts on orders of these channels.
+    Only {
+        /// The scopes.
+        scopes: Vec<ScopeWords>,
+        /// The channels.
+        channels: Vec<ChannelId>,
+    },
+}
+
+/// Adds the condition on the columns of a scope; `channel` is the column of a channel, where there is one.
+pub(crate) fn within_scopes(wanted: &mut Where, within: &ScopesWithin, channel: Option<&str>) {
+    let ScopesWithin::Only { scopes, channels } = within else { return };
+    let (mut parts, mut all) = (Vec::new(), values![]);
+    for scope in scopes {
+        parts.push("(scope_kind = ? AND scope_id = ?)".to_owned());
+        all.extend(values![scope.kind.as_str(), scope.id.clone().unwrap_or_default()]);
+    }
+    if let Some(column) = channel.filter(|_| !channels.is_empty()) {
+        parts.push(format!("{column} IN ({})", marks(channels.len())));
+        all.extend(channels.iter().map(|id| Value::from(id.as_str())));
+    }
+    match parts.is_empty() {
+        true => wanted.and("1 = 0", values![]),
+        false => wanted.and(&format!("({})", parts.join(" OR ")), all),
+    }
 }
 
 /// Which orders.
@@ -63,6 +157,8 @@ pub struct OrderFilter {
     pub attention: Option<Needing>,
     /// Knowing a guest's phone, by its keyed hash.
     pub guest: Option<String>,
+    /// Whose.
+    pub within: Within,
 }
 
 /// What an order needs a person for.
@@ -83,6 +179,8 @@ pub struct RefundFilter {
     pub state: Option<RefundState>,
     /// Of which channel.
     pub channel: Option<ChannelId>,
+    /// Whose.
+    pub within: Within,
 }
 
 /// A refund case with what its order adds.
@@ -109,6 +207,8 @@ pub struct JobFilter {
     pub destination: Option<String>,
     /// For which order.
     pub order: Option<OrderId>,
+    /// Whose.
+    pub within: Within,
 }
 
 /// Which deadlines. Without a state: those that are armed or passed.
@@ -118,6 +218,10 @@ pub struct DeadlineFilter {
     pub due_before: Option<UnixMillis>,
     /// In which state.
     pub state: Option<DeadlineState>,
+    /// Of which order.
+    pub order: Option<OrderId>,
+    /// Whose.
+    pub within: Within,
 }
 
 /// Which received messages.
@@ -133,6 +237,8 @@ pub struct InboxFilter {
     pub verdict: Option<InboxVerdict>,
     /// About which order.
     pub order: Option<OrderId>,
+    /// Whose.
+    pub within: Within,
 }
 
 /// Which logged calls.
@@ -143,11 +249,18 @@ pub struct CallFilter {
 }
 
 /// A list's order: by a time and then by id, one way.
-struct Listing {
+pub(crate) struct Listing {
     table: &'static str,
     columns: &'static str,
     time: &'static str,
     direction: Direction,
+}
+
+impl Listing {
+    /// The newest first.
+    pub(crate) fn newest(table: &'static str, columns: &'static str, time: &'static str) -> Self {
+        Self { table, columns, time, direction: Direction::NewestFirst }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -197,6 +310,7 @@ impl Store {
         wanted.equals("payment_state", filter.payment.as_ref().map(word));
         wanted.equals("refund_state", filter.refund.as_ref().map(word));
         wanted.equals("visit_date", filter.visit_date.map(|d| d.to_string()));
+        filter.within.channel(&mut wanted);
         if let Some(since) = filter.updated_since {
             wanted.and("updated_ms >= ?", values![since.0]);
         }
@@ -238,6 +352,7 @@ impl Store {
         let mut wanted = Where::new();
         wanted.equals("state", filter.state.as_ref().map(word));
         wanted.equals("channel", filter.channel.as_ref().map(|c| c.as_str()));
+        filter.within.channel(&mut wanted);
         let listing = Listing {
             table: "refund_case",
             columns: "id, order_id, requested_ms",
@@ -276,6 +391,7 @@ impl Store {
         wanted.equals("state", filter.state.as_ref().map(word));
         wanted.equals("destination", filter.destination.as_deref());
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
+        filter.within.delivery(&mut wanted);
         let listing =
             Listing { table: "job", columns: jobs::COLUMNS, time: "created_ms", direction: Direction::NewestFirst };
         self.list(&listing, wanted, page, |row| jobs::read(self.sealer(), row)).await
@@ -298,6 +414,8 @@ impl Store {
         if let Some(before) = filter.due_before {
             wanted.and("due_ms < ?", values![before.0]);
         }
+        wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
+        filter.within.order(&mut wanted);
         let listing = Listing {
             table: "deadline",
             columns: deadlines::COLUMNS,
@@ -318,6 +436,7 @@ impl Store {
         wanted.equals("msg_key", filter.key.as_deref().map(|key| Quoted::code(key).to_string()));
         wanted.equals("verdict", filter.verdict.as_ref().map(word));
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
+        filter.within.channel(&mut wanted);
         let listing =
             Listing { table: "inbox", columns: inbox::COLUMNS, time: "received_ms", direction: Direction::NewestFirst };
         self.list(&listing, wanted, page, |row| inbox::read(self, row)).await
@@ -335,7 +454,7 @@ impl Store {
         self.list(&listing, wanted, page, calls::read).await
     }
 
-    async fn list<T>(
+    pub(crate) async fn list<T>(
         &self,
         listing: &Listing,
         mut wanted: Where,

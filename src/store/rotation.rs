@@ -56,6 +56,11 @@ impl SealedColumn {
             row: "order_event",
         },
         SealedColumn { table: "job", column: "effect", key: &["id"], whole: &[], row: "job" },
+        SealedColumn { table: "tape", column: "sealed", key: &["id"], whole: &[], row: "tape" },
+        SealedColumn { table: "account", column: "profile", key: &["id"], whole: &[], row: "account.profile" },
+        SealedColumn { table: "account", column: "totp", key: &["id"], whole: &[], row: "account.totp" },
+        SealedColumn { table: "invitation", column: "email", key: &["id"], whole: &[], row: "invitation" },
+        SealedColumn { table: "audit", column: "detail", key: &["id"], whole: &[], row: "audit" },
     ];
 }
 

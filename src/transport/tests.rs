@@ -15,7 +15,7 @@ fn transport(base_url: &str) -> HttpTransport {
 }
 
 fn call(method: Method, url: String) -> Call {
-    Call { method, url, headers: HeaderMap::new(), body: Bytes::from_static(b"secret-body"), timeout: None }
+    Call { method, url, headers: HeaderMap::new(), body: Bytes::from_static(b"secret-body"), timeout: None, key: None }
 }
 
 /// A server that does `serve` with each connection once it has read a whole request, and counts them.

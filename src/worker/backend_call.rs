@@ -34,12 +34,15 @@ impl Worker {
         booking_id: &BookingId,
         op: TicketOp,
     ) -> Result<(), EngineError> {
-        let Some(order) = self.wanted_order(job, loaded).await? else { return Ok(()) };
+        let Some(mut order) = self.wanted_order(job, loaded).await? else { return Ok(()) };
+        if self.engine.running().registry.backend(id).is_some() {
+            order = self.partner_is_back(job, order).await?;
+        }
         let Some(booking) = order.booking_by_id(booking_id) else {
             return self.end(job, JobEnd::Dead { error: "the booking is gone".to_owned() }).await;
         };
         let Some(backend) = self.engine.running().registry.backend(id) else {
-            return self.wait_for_partner(job, &format!("back-end `{id}`")).await;
+            return self.wait_for_partner(job, Some(&order), &format!("back-end `{id}`")).await;
         };
         // After an outcome that is not known, the first thing is to ask.
         let asked = if job.read_back { TicketOp::Query } else { op };
@@ -53,10 +56,11 @@ impl Worker {
         let step = match backend.backend.step(asked, &order, booking, &cx) {
             Ok(step) => step,
             Err(EncodeError::Obsolete(why)) => {
-                return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await;
+                return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await;
             }
             Err(error) => return self.unreachable(job, booking_id, error.to_string()).await,
         };
+        let mut key = None;
         let (result, status) = match step {
             BackendStep::Already(facts) => (CallResult::Done(facts), None),
             BackendStep::DrawCodes { pool, count, kind: _ } => {
@@ -64,6 +68,7 @@ impl Worker {
             }
             BackendStep::Call(mut call) => {
                 pass_trace_on(job, &mut call);
+                key.clone_from(&call.key);
                 let mut limits = self.call_timeout();
                 limits.timeout = backend.timeout;
                 let (result, status, reached) = match self.transport.send(&call, limits).await {
@@ -81,12 +86,13 @@ impl Worker {
             }
         };
         let result = result.without_guests(&order);
-        let (result, astray) = self.shown_astray(job, id, result);
+        let (result, astray) = self.shown_astray(&job.destination, &order, id, result);
         let verdict = self.judge(job, &backend, &order, booking_id, op, asked, result);
         let took = self.engine.clock().monotonic().saturating_sub(started.1);
         let attempt = Attempt {
             at: started.0,
             call: asked.name().to_owned(),
+            key,
             took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)),
             status,
             verdict: verdict.word,
@@ -110,15 +116,16 @@ impl Worker {
     }
 
     /// An answer about something else leaves what was asked open, and is shown to a person.
-    fn shown_astray(
+    pub(super) fn shown_astray(
         &self,
-        job: &Job,
+        destination: &str,
+        order: &Order,
         id: &BackendId,
         result: CallResult<TicketFacts>,
     ) -> (CallResult<TicketFacts>, Option<Command>) {
         let CallResult::Astray { why } = result else { return (result, None) };
-        tracing::error!(order = %job.order, partner = %id, "a partner answered about something else: {why}");
-        metrics::counter!("ticketbridge_answers_astray_total", "partner" => job.destination.clone()).increment(1);
+        tracing::error!(order = %order.id, partner = %id, "a partner answered about something else: {why}");
+        metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination.to_owned()).increment(1);
         let command = Command::RecordAstray { partner: id.to_string(), why: why.to_string() };
         (CallResult::Unknown { why }, Some(command))
     }
@@ -215,7 +222,16 @@ impl Worker {
             (TicketFacts::Pending { .. } | TicketFacts::CancelPending, _) => state == TicketingState::Cancelled,
             // The cancellation is under way; that the tickets still stand is no news, and "refused" may mean either end of it.
             (TicketFacts::Issued { .. } | TicketFacts::Refused { .. }, TicketingState::Cancelling) => false,
-            _ => true,
+            (
+                TicketFacts::Issued { .. }
+                | TicketFacts::Refused { .. }
+                | TicketFacts::Cancelled
+                | TicketFacts::CancelRefused { .. }
+                | TicketFacts::Redeemed { .. }
+                | TicketFacts::Unknown { .. }
+                | TicketFacts::GivenUp { .. },
+                _,
+            ) => true,
         };
         let summary = word_for(&facts).to_owned();
         if is_final {
@@ -295,6 +311,7 @@ impl Worker {
         let attempt = |verdict, summary: String| Attempt {
             at: now,
             call: "draw_codes".to_owned(),
+            key: None,
             took: Millis(0),
             status: None,
             verdict,

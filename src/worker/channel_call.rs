@@ -10,7 +10,7 @@ use ticketbridge_store::{Job, JobEnd};
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::settle::{Attempt, partner};
-use crate::worker::taken::Told;
+use crate::worker::taken::{Made, Told};
 use crate::worker::verify_first::{Looked, doubt};
 use crate::worker::{Reached, Worker, pass_trace_on};
 
@@ -20,6 +20,8 @@ pub(crate) struct Exchange<T> {
     pub(crate) status: Option<u16>,
     pub(crate) at: UnixMillis,
     pub(crate) took: Millis,
+    /// The key by which the channel knows a repeat, where one was sent.
+    pub(crate) key: Option<String>,
 }
 
 impl Worker {
@@ -31,8 +33,12 @@ impl Worker {
     ) -> Result<(), EngineError> {
         let Some(mut order) = self.wanted_order(job, loaded).await? else { return Ok(()) };
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
-            return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
+            return self.wait_for_partner(job, Some(&order), &format!("channel `{}`", order.channel)).await;
         };
+        // Whether the books of an agency behind the channel are there, is known when the call is written.
+        if *notification != Notification::HandOver {
+            order = self.partner_is_back(job, order).await?;
+        }
         if let Some(doubt) = doubt(job, notification, &order, self.engine.clock().now()) {
             match self.verify_first(job, notification, &order, &channel, doubt).await? {
                 Looked::GoOn(now) => order = *now,
@@ -48,8 +54,9 @@ impl Worker {
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(EncodeError::Obsolete(why)) => {
-                return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await;
+                return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await;
             }
+            Err(EncodeError::NotConfigured(what)) => return self.wait_for_partner(job, Some(&order), what).await,
             // What the channel has no call for is a task for a person, not an error.
             Err(EncodeError::Unsupported(what)) => {
                 let end = JobEnd::Dropped { reason: format!("left to a person: {what}") };
@@ -60,6 +67,7 @@ impl Worker {
                 return self.refused(job, notification, "invalid".to_owned(), error.to_string(), None).await;
             }
         };
+        let order = self.partner_is_back(job, order).await?;
         if says_that_it_changed(&exchange) && self.explained_by_look(job, notification, &order, &channel).await? {
             return Ok(());
         }
@@ -77,6 +85,7 @@ impl Worker {
         let attempt = |verdict, summary: String| Attempt {
             at: exchange.at,
             call: job.call.clone(),
+            key: exchange.key.clone(),
             took: exchange.took,
             status: exchange.status,
             verdict,
@@ -84,7 +93,7 @@ impl Worker {
         };
         match exchange.result {
             CallResult::Done(told) => {
-                let made = (exchange.at, exchange.took, exchange.status);
+                let made = Made { at: exchange.at, took: exchange.took, status: exchange.status, key: exchange.key };
                 self.taken(job, notification, order, channel, told, made).await
             }
             CallResult::Astray { why } => {
@@ -99,11 +108,11 @@ impl Worker {
             // The channel has answered no, and its refund request for these tickets is open: they go with its answer instead.
             CallResult::Retry { why, .. } if is_overtaken(notification, order) && exchange.status == Some(200) => {
                 let attempt = attempt("refused", why.to_string());
-                let reason =
+                let not_needed =
                     format!("the channel answers `{why}`; the tickets go with the decision on its refund request");
                 let outcome = NotificationOutcome::Refused { code: "overtaken".to_owned(), why: why.into_owned() };
                 let command = self.outcome(job, notification, outcome);
-                self.settle(job, JobEnd::Dropped { reason }, Some(attempt), vec![command]).await.map(|_| ())
+                self.settle(job, JobEnd::NotNeeded { why: not_needed }, Some(attempt), vec![command]).await.map(|_| ())
             }
             CallResult::Retry { why, after } => {
                 let attempt = attempt("retry", why.to_string());
@@ -195,6 +204,7 @@ impl Worker {
         let (at, started) = (self.engine.clock().now(), self.engine.clock().monotonic());
         let (mut status, mut reached) = (None, Reached::No);
         let mut result = CallResult::TokenRejected;
+        let mut key = None;
         for _ in 0..2 {
             let token = match channel.channel.spec().needs_token {
                 true => match self.token(channel, self.call_timeout()).await {
@@ -215,6 +225,7 @@ impl Worker {
             };
             let mut call = write(&cx)?;
             pass_trace_on(job, &mut call);
+            key.clone_from(&call.key);
             result = match self.transport.send(&call, self.call_timeout()).await {
                 Ok(response) => {
                     (status, reached) = (Some(response.status.as_u16()), Reached::Perhaps);
@@ -225,22 +236,21 @@ impl Worker {
                     error.into_result()
                 }
             };
-            match (&result, &token) {
-                (CallResult::TokenRejected, Some(token)) => self.tokens.reject(&channel.id, token).await,
-                _ => break,
+            match token.filter(|_| matches!(result, CallResult::TokenRejected)) {
+                Some(token) => self.tokens.reject(&channel.id, &token).await,
+                None => break,
             }
         }
         self.note_result(job, &result, status, reached);
         let took = self.engine.clock().monotonic().saturating_sub(started);
-        Ok(Exchange { result, status, at, took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)) })
+        Ok(Exchange { result, status, key, at, took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)) })
     }
 }
 
 /// An order that has moved on is no failure if the answer says where to; one that says nothing new would be asked for ever.
 fn told(result: CallResult<Yes>, learned: Vec<Command>, order: &Order) -> CallResult<Told> {
-    let has_news = learned.iter().any(|command| match command {
-        Command::SyncSnapshot { snapshot, .. } => snapshot.is_news_to(order.channel_state.as_deref()),
-        _ => false,
+    let has_news = learned.iter().any(|command| {
+        matches!(command, Command::SyncSnapshot { snapshot, .. } if snapshot.is_news_to(order.channel_state.as_deref()))
     });
     match result {
         CallResult::Done(yes) => CallResult::Done(Told::Taken { yes, learned }),

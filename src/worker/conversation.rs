@@ -52,7 +52,7 @@ impl Worker {
     ) -> Result<(), EngineError> {
         let (result, last) = match self.talk(&On::Delivery(job), backend, order, talk, None).await? {
             Ok(ended) => ended,
-            Err(EncodeError::Obsolete(why)) => return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await,
+            Err(EncodeError::Obsolete(why)) => return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await,
             Err(error) => return self.unreachable(job, &booking.id, error.to_string()).await,
         };
         let result = result.without_guests(order);
@@ -65,12 +65,15 @@ impl Worker {
             Some(_) | None => Reached::Perhaps,
         };
         self.note_result(job, &result, status, reached);
+        let (result, astray) = self.shown_astray(&job.destination, order, &backend.id, result);
         let verdict = self.judge(job, backend, order, &booking.id, op, op, result);
         let attempt = last.map(|heard| Attempt { verdict: verdict.word, summary: verdict.summary.clone(), ..heard });
         let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
         let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
-        let record = |facts| (actor, Command::RecordTicketFacts { booking: booking.id.clone(), facts });
-        self.settle(job, verdict.end, attempt, verdict.facts.map(record).into_iter().collect()).await?;
+        let record = |facts| Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+        let commands = verdict.facts.map(record).into_iter().chain(astray);
+        let commands = commands.map(|command| (actor.clone(), command)).collect();
+        self.settle(job, verdict.end, attempt, commands).await?;
         if is_refused && let Some(date) = booking.visit_date {
             self.refresh_date(&order.rules.booking, date).await?;
         }
@@ -94,19 +97,22 @@ impl Worker {
             Some(401),
             Reached::Perhaps,
         );
-        let destination = job.destination.clone();
-        let paused: Result<(), StoreError> = self
-            .engine
+        self.hold_back(&job.destination).await?;
+        let attempt = last.map(|heard| Attempt { verdict: "key_refused", summary: KEY_REFUSED.to_owned(), ..heard });
+        let end = JobEnd::PutBack { due_at: now, why: KEY_REFUSED.to_owned() };
+        self.settle(job, end, attempt, Vec::new()).await.map(|_| ())
+    }
+
+    /// Keeps the deliveries to a back-end that refuses our key.
+    pub(crate) async fn hold_back(&self, destination: &str) -> Result<(), StoreError> {
+        let (now, destination) = (self.engine.clock().now(), destination.to_owned());
+        self.engine
             .store()
             .write("pause_backend", move |tx: &Tx| {
                 let destination = destination.clone();
                 Box::pin(async move { tx.pause(&destination, KEY_REFUSED, now).await })
             })
-            .await;
-        paused?;
-        let attempt = last.map(|heard| Attempt { verdict: "key_refused", summary: KEY_REFUSED.to_owned(), ..heard });
-        let end = JobEnd::PutBack { due_at: now, why: KEY_REFUSED.to_owned() };
-        self.settle(job, end, attempt, Vec::new()).await.map(|_| ())
+            .await
     }
 
     /// Lets back-ends go whose key was refused: the configuration was read anew, and the key in it may be another. One that is still
@@ -139,6 +145,8 @@ impl Worker {
             On::Look(_) => None,
         };
         let mut last: Option<Attempt> = None;
+        // Of several calls one has the key by which the partner knows the whole of it again.
+        let mut key: Option<String> = None;
         loop {
             let started = (self.engine.clock().now(), self.engine.clock().monotonic());
             let nonce = self.engine.ids().nonce();
@@ -153,6 +161,7 @@ impl Worker {
                 talk.answered(&response, &cx);
                 continue;
             }
+            key = call.key.clone().or(key);
             if let Some(before) = last.take() {
                 self.note(self.call_record(on, backend, order, before)).await;
             }
@@ -182,6 +191,7 @@ impl Worker {
             last = Some(Attempt {
                 at: started.0,
                 call: name.to_owned(),
+                key: key.clone(),
                 took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)),
                 status,
                 verdict,

@@ -17,20 +17,22 @@ impl Worker {
     ) -> Result<(), EngineError> {
         let Some(order) = self.wanted_order(job, loaded).await? else { return Ok(()) };
         let Some(channel) = self.engine.running().registry.channel(&order.channel) else {
-            return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
+            return self.wait_for_partner(job, Some(&order), &format!("channel `{}`", order.channel)).await;
         };
+        let order = self.partner_is_back(job, order).await?;
         let write = |cx: &Context<'_>| channel.channel.decrypt_call(&order, cx);
         let read = |response: &HttpResponse| channel.channel.read_decrypted(&order, response);
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(EncodeError::Obsolete(why)) => {
-                return self.end(job, JobEnd::Dropped { reason: why.to_owned() }).await;
+                return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await;
             }
             Err(error) => return self.end(job, JobEnd::Dead { error: error.to_string() }).await,
         };
         let attempt = |verdict, summary: String| Attempt {
             at: exchange.at,
             call: job.call.clone(),
+            key: exchange.key.clone(),
             took: exchange.took,
             status: exchange.status,
             verdict,

@@ -18,12 +18,13 @@ impl Worker {
     pub(crate) async fn read_back(&self, job: &Job, id: &ChannelId, about: &ExternalId) -> Result<(), EngineError> {
         let running = self.engine.running();
         let Some(channel) = running.registry.channel(id) else {
-            return self.wait_for_partner(job, &format!("channel `{id}`")).await;
+            let order = self.engine.store().load_order(&job.order).await?;
+            return self.wait_for_partner(job, order.as_ref(), &format!("channel `{id}`")).await;
         };
         // One that was asked for because its messages contradict each other is known under this delivery's own order.
         let known = self.engine.store().resolve_ref(id, about).await?.and_then(|row| row.order);
         if known.as_ref().is_some_and(|order| *order != job.order) {
-            return self.end(job, JobEnd::Dropped { reason: "the order is known by now".to_owned() }).await;
+            return self.end(job, JobEnd::NotNeeded { why: "the order is known by now".to_owned() }).await;
         }
         if known.is_some()
             && let Some(order) = self.engine.store().load_order(&job.order).await?

@@ -165,6 +165,18 @@ impl Worker {
         self.lanes.room(&limits, self.engine.clock().monotonic())
     }
 
+    /// When something is to be done next, as far as rows and destinations tell; perhaps in the past.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn next_due(&self) -> Result<Option<UnixMillis>, EngineError> {
+        let clock = self.engine.clock();
+        let (now, passed) = (clock.now(), clock.monotonic());
+        let ahead = self.engine.store().look_ahead(&self.rooms()).await?;
+        let opens = self.lanes.next_opening(passed).map(|at| now + Millis::from_std(at.saturating_sub(passed)));
+        Ok([ahead.job, ahead.deadline, opens].into_iter().flatten().min())
+    }
+
     /// Hands out up to `limit` deliveries that are due and for which there is room.
     ///
     /// # Errors

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
 use ticketbridge_core::message::{Actor, Command};
+use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
 use ticketbridge_core::{Answering, Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
@@ -19,6 +21,8 @@ pub(crate) struct Attempt {
     pub at: UnixMillis,
     /// What was called, when it is not the delivery's own call (a read-back).
     pub call: String,
+    /// The key by which the partner knows a repeat of it, where one was sent.
+    pub key: Option<String>,
     /// How long it took.
     pub took: Millis,
     /// The answer's status.
@@ -36,13 +40,33 @@ impl Worker {
     }
 
     /// The partner is not configured at present. The delivery waits for it to come back, however long that takes: a configuration is
-    /// mended, and what was under way goes on. Half of the time waited so far, within bounds, lies between two looks.
-    pub(crate) async fn wait_for_partner(&self, job: &Job, what: &str) -> Result<(), EngineError> {
+    /// mended, and what was under way goes on. Half of the time waited so far, within bounds, lies between two looks. The order asks for
+    /// a person meanwhile.
+    pub(crate) async fn wait_for_partner(
+        &self,
+        job: &Job,
+        order: Option<&Order>,
+        what: &str,
+    ) -> Result<(), EngineError> {
         let now = self.engine.clock().now();
         let gap = Millis((now - job.created_at).0 / 2).clamp(PARTNER_GAP.0, PARTNER_GAP.1);
-        let why = format!("{what} is no longer configured; this waits until it is again, or is dropped");
-        tracing::error!(delivery = %job.id, order = %job.order, "{why}");
-        self.end(job, JobEnd::PutBack { due_at: now + gap, why }).await
+        let why = format!("{what}: no longer configured; this waits until that is mended, or is dropped");
+        if job.last_error.as_ref() != Some(&why) {
+            tracing::error!(delivery = %job.id, order = %job.order, "{why}");
+        }
+        let gone = Command::RecordPartnerGone { partner: what.to_owned() };
+        let news = order.filter(|order| !order.needs(AttentionKind::PartnerGone)).map(|_| (Actor::policy(), gone));
+        self.settle(job, JobEnd::PutBack { due_at: now + gap, why }, None, news.into_iter().collect()).await.map(|_| ())
+    }
+
+    /// The partner is configured, or is no longer needed: the order does not ask for a person because of it any more. The order
+    /// afterwards.
+    pub(crate) async fn partner_is_back(&self, job: &Job, order: Order) -> Result<Order, EngineError> {
+        if !order.needs(AttentionKind::PartnerGone) {
+            return Ok(order);
+        }
+        let back = Command::RecordPartnerBack { partner: partner(&job.destination).to_owned() };
+        Ok(self.engine.apply(&order.id, back, Actor::policy()).await?.order)
     }
 
     /// Ends an attempt: the row becomes `end`, the order hears `commands`, the call is recorded.
@@ -57,12 +81,19 @@ impl Worker {
         // What is to be repeated waits among those that failed, unless the failure was not the order's.
         let mut job = job.clone();
         job.failed_last = self.lanes.is_sick(&job);
+        if let Some(key) = attempt.as_ref().and_then(|attempt| attempt.key.as_ref()) {
+            job.wire_key = Some(key.clone()).filter(|key| *key != job.id);
+        }
         let job = &job;
         let record = attempt.map(|attempt| self.record_of(job, attempt));
         let delivered = matches!(end, JobEnd::Delivered);
         let dead = match &end {
             JobEnd::Dead { error } => Some(error.clone()),
-            _ => None,
+            JobEnd::Delivered
+            | JobEnd::Retry { .. }
+            | JobEnd::PutBack { .. }
+            | JobEnd::Dropped { .. }
+            | JobEnd::NotNeeded { .. } => None,
         };
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
         let applied = self
@@ -145,8 +176,9 @@ impl Worker {
             max: delivery.backoff.max,
             jitter: delivery.backoff.jitter,
         };
-        let nonce = self.engine.ids().nonce();
-        let random = u32::from_be_bytes([nonce[12], nonce[13], nonce[14], nonce[15]]);
+        // Spread over the deliveries, and the same for one of them whenever it is asked: a day that is played again waits as long.
+        let digest = Sha256::digest(format!("{}|{}", job.id, job.attempts));
+        let random = u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]);
         next_attempt(&policy, job.attempts, after, self.engine.clock().now(), random, None)
     }
 }

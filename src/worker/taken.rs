@@ -40,8 +40,17 @@ enum Shown {
     NotYet,
 }
 
-/// When a call was made, how long it took, and how it was answered.
-type Made = (UnixMillis, Millis, Option<u16>);
+/// A call as it was made and answered.
+pub(crate) struct Made {
+    /// When.
+    pub at: UnixMillis,
+    /// How long it took.
+    pub took: Millis,
+    /// The answer's status.
+    pub status: Option<u16>,
+    /// The key by which the channel knows a repeat, where one was sent.
+    pub key: Option<String>,
+}
 
 impl Worker {
     /// Ends a call to which the channel said yes, or that came too late.
@@ -55,20 +64,21 @@ impl Worker {
         made: Made,
     ) -> Result<(), EngineError> {
         let attempt = |verdict, summary: &str| Attempt {
-            at: made.0,
+            at: made.at,
             call: job.call.clone(),
-            took: made.1,
-            status: made.2,
+            key: made.key.clone(),
+            took: made.took,
+            status: made.status,
             verdict,
             summary: summary.to_owned(),
         };
         let (yes, learned) = match told {
             Told::Overtaken { learned } => {
                 self.take_over(order, channel, learned).await?;
-                let reason = "the order had changed at the channel; decided again".to_owned();
+                let why = "the order had changed at the channel; decided again".to_owned();
                 let command = self.outcome(job, notification, NotificationOutcome::Overtaken);
                 let attempt = attempt("overtaken", "the order had changed");
-                return self.settle(job, JobEnd::Dropped { reason }, Some(attempt), vec![command]).await.map(|_| ());
+                return self.settle(job, JobEnd::NotNeeded { why }, Some(attempt), vec![command]).await.map(|_| ());
             }
             Told::Taken { yes, learned } => (yes, learned),
         };
@@ -78,7 +88,7 @@ impl Worker {
             Yes::Plain => Shown::Done,
             Yes::Bare if has_whole && is_still_needed(&now, &job.effect) => Shown::Nothing,
             Yes::Bare if has_whole => Shown::Done,
-            Yes::Bare => self.shown(job, notification, now, channel, made.2).await?,
+            Yes::Bare => self.shown(job, notification, now, channel, made.status).await?,
         };
         match shown {
             Shown::Done => {

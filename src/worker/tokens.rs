@@ -1,6 +1,9 @@
 //! Access tokens: one for each account, shared by all instances through the database. A platform gives one token at a time: whoever fetches
 //! another makes the one that the others hold void (`protocols/douyin.md` 2). So one instance fetches, under a lease; the others read what
 //! it got. A token is fetched anew at 80 % of its life, or when it was refused and is still the one that all share.
+//!
+//! A platform that gives the same token to all who ask, as long as it is valid, is asked for that one: then whoever else fetches one with
+//! the same credentials takes nothing from us. Where it has no such call, or gives the very token that was refused, the ordinary one follows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as SyncMutex};
@@ -19,6 +22,8 @@ use crate::worker::{Worker, locked};
 
 /// A token is fetched anew after this share of its life, in percent.
 const REFRESH_AT_PERCENT: i64 = 80;
+/// A token is not fetched anew earlier than this before its end: one that all share comes with what is left of its life.
+const REFRESH_GAP: Millis = Millis::minutes(1);
 /// How long one instance may take to fetch a token before another one may try.
 const FETCH_LEASE: Millis = Millis::seconds(15);
 /// Pause between two looks at what another instance is fetching, and how many there are.
@@ -93,15 +98,16 @@ impl Worker {
         }
         let (now, nonce) = (clock.now(), self.engine.ids().nonce());
         let cx = Context { now, nonce, delivery_id: "token", access_token: None, attempt: 1 };
-        let call = channel.channel.token_call(&cx).map_err(|error| error.to_string())?;
-        let account = account_of(&call);
+        let calls = channel.channel.token_calls(&cx).map_err(|error| error.to_string())?;
+        let account =
+            calls.last().map(account_of).ok_or_else(|| "no access token: the channel has no call for it".to_owned())?;
         for _ in 0..LOOKS_MAX {
             let shared = self.shared_token(&account, &slot).await?;
             if let Some(token) = shared.as_ref().filter(|token| token.refresh_at > clock.now()) {
                 return Ok(self.keep_token(&mut slot, token));
             }
             match self.lease_of(&account).await.map_err(|error| in_the_database(&error))? {
-                Some(lease) => return self.refresh_token(channel, &mut slot, &account, lease, &call, limits).await,
+                Some(lease) => return self.refresh_token(channel, &mut slot, &account, lease, &calls, limits).await,
                 // Somebody fetches one; what there is serves as long.
                 None => match shared.filter(|token| token.expires_at > clock.now()) {
                     Some(token) => return Ok(token.value),
@@ -145,14 +151,14 @@ impl Worker {
         slot: &mut Slot,
         account: &str,
         lease: LeaseToken,
-        call: &Call,
+        calls: &[Call],
         limits: CallLimits,
     ) -> Result<String, String> {
         let now = self.engine.clock().now();
         let shared = self.shared_token(account, slot).await?.filter(|token| token.refresh_at > now);
         let fetched = match shared {
             Some(token) => Ok(token),
-            None => self.fetch_token(channel, call, limits).await,
+            None => self.fetch_token(channel, slot.refused.as_deref(), calls, limits).await,
         };
         let (name, kept) = (account.to_owned(), fetched.as_ref().ok().and_then(|token| serde_json::to_vec(token).ok()));
         let shared: Result<bool, StoreError> = self
@@ -174,27 +180,38 @@ impl Worker {
         fetched.map(|token| self.keep_token(slot, &token))
     }
 
+    /// Fetches a token by the first call that brings one. What a call that is not the last one says counts only where it speaks of our
+    /// credentials, or asks us to come later.
     async fn fetch_token(
         &self,
         channel: &RegisteredChannel,
-        call: &Call,
+        refused: Option<&str>,
+        calls: &[Call],
         limits: CallLimits,
     ) -> Result<Shared, String> {
-        let response = self.transport.send(call, limits).await.map_err(|error| error.to_string())?;
-        match channel.channel.read_token(&response) {
-            CallResult::Done(token) => {
-                let now = self.engine.clock().now();
-                let refresh_at = now + Millis(token.lives_for.0 / 100 * REFRESH_AT_PERCENT);
-                tracing::info!(channel = %channel.id, lives_ms = token.lives_for.0, "a new access token");
-                Ok(Shared { value: token.value.clone(), refresh_at, expires_at: now + token.lives_for })
-            }
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } | CallResult::Astray { why } => {
-                Err(format!("no access token: {why}"))
-            }
-            CallResult::Refused { code, why } => Err(format!("no access token: {why} ({code})")),
-            CallResult::Overtaken | CallResult::Absent | CallResult::TokenRejected => {
-                Err("no access token: the channel refused".to_owned())
+        let mut why_not = "the channel has no call for it".to_owned();
+        for (place, call) in calls.iter().enumerate() {
+            let is_last = place + 1 == calls.len();
+            let response = self.transport.send(call, limits).await.map_err(|error| error.to_string())?;
+            match channel.channel.read_token(&response) {
+                CallResult::Done(token) if is_last || refused != Some(token.value.as_str()) => {
+                    let now = self.engine.clock().now();
+                    let after = Millis(token.lives_for.0 / 100 * REFRESH_AT_PERCENT);
+                    let refresh_at = now + after.max(token.lives_for.min(REFRESH_GAP));
+                    tracing::info!(channel = %channel.id, lives_ms = token.lives_for.0, "a new access token");
+                    return Ok(Shared { value: token.value, refresh_at, expires_at: now + token.lives_for });
+                }
+                CallResult::Done(_) => why_not = "the channel gives the token that it has refused".to_owned(),
+                CallResult::Refused { code, why } => return Err(format!("no access token: {why} ({code})")),
+                CallResult::Retry { why, after: Some(_) } => return Err(format!("no access token: {why}")),
+                CallResult::Retry { why, after: None } | CallResult::Unknown { why } | CallResult::Astray { why } => {
+                    why_not = why.into_owned()
+                }
+                CallResult::Overtaken | CallResult::Absent | CallResult::TokenRejected => {
+                    why_not = "the channel refused".to_owned();
+                }
             }
         }
+        Err(format!("no access token: {why_not}"))
     }
 }

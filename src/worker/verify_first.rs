@@ -31,7 +31,7 @@ pub(crate) enum Looked {
     Settled,
 }
 
-/// Whether the channel is to be asked before `report` is made.
+/// Whether the channel is to be asked before `notification` is made.
 pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: UnixMillis) -> Option<Doubt> {
     let channel_state = order.channel_state.as_deref()?;
     let changes_nothing = matches!(notification, Notification::CancelQuote);
@@ -39,7 +39,7 @@ pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: 
     if changes_nothing || (told_elsewhere && !job.read_back) {
         return None;
     }
-    if job.read_back {
+    if job.read_back || is_another_message(job, notification, order) {
         return Some(Doubt::Uncertain);
     }
     let limit = order.rules.channel.acceptance_limit;
@@ -47,6 +47,29 @@ pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: 
     let decides = matches!(notification, Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. });
     let over = decides && limit > Millis(0) && now >= asked_at + limit;
     (channel_state.standing.revision == 0 || over).then_some(Doubt::Uncounted)
+}
+
+/// Whether an earlier attempt of this delivery may have said something else under its key than would be said now: the partner may know the
+/// key, and one key never stands for two messages. What the order has taken up since the delivery was decided may be in what it says.
+fn is_another_message(job: &Job, notification: &Notification, order: &Order) -> bool {
+    let says_how_the_order_stands = match notification {
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::Cancellation { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::Redeemed { .. } => true,
+        // Figures of their own, which stay as they were decided; or a key that is the order's and not the delivery's.
+        Notification::TicketsIssued { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::NoShow { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => false,
+    };
+    says_how_the_order_stands && job.last_error.is_some() && order.updated_at > job.created_at
 }
 
 /// Whether anything but flags for people has changed: only then is what would be sent another message.
@@ -118,14 +141,14 @@ impl Worker {
             return Ok(Looked::GoOn(Box::new(now)));
         }
         if !is_still_needed(&now, &job.effect) {
-            let reason = "the channel says that it is so already, or cannot be any more".to_owned();
-            return self.end(job, JobEnd::Dropped { reason }).await.map(|()| Looked::Settled);
+            let why = "the channel says that it is so already, or cannot be any more".to_owned();
+            return self.end(job, JobEnd::NotNeeded { why }).await.map(|()| Looked::Settled);
         }
-        if doubt == Doubt::Uncertain && has_moved(before, &now) {
+        if doubt == Doubt::Uncertain && (has_moved(before, &now) || is_another_message(job, notification, before)) {
             // What would be sent is another message by now, and needs a key of its own.
-            let reason = "the order had changed at the channel; decided again".to_owned();
+            let why = "the order had changed at the channel; decided again".to_owned();
             let command = self.outcome(job, notification, NotificationOutcome::Overtaken);
-            return self.settle(job, JobEnd::Dropped { reason }, None, vec![command]).await.map(|_| Looked::Settled);
+            return self.settle(job, JobEnd::NotNeeded { why }, None, vec![command]).await.map(|_| Looked::Settled);
         }
         Ok(Looked::GoOn(Box::new(now)))
     }
@@ -172,11 +195,15 @@ impl Worker {
             CallResult::Refused { .. } => "refused",
             CallResult::Absent => "absent",
             CallResult::Astray { .. } => "astray",
-            _ => "unknown",
+            CallResult::Overtaken => "overtaken",
+            CallResult::Retry { .. } => "retry",
+            CallResult::TokenRejected => "token_refused",
+            CallResult::Unknown { .. } => "unknown",
         };
         let attempt = Attempt {
             at: exchange.at,
             call: "read_back".to_owned(),
+            key: None,
             took: exchange.took,
             status: exchange.status,
             verdict,

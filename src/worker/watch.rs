@@ -5,20 +5,26 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Context, HttpResponse, WatchPlan};
 use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
+use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::EngineError;
+use crate::engine::effects::backend_destination;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
-use crate::worker::conversation::On;
+use crate::worker::conversation::{KEY_REFUSED, On};
 
 /// Bookings that one run asks about at most; the rest come with the next one.
 const LOOKS_PER_RUN: usize = 200;
+/// Of these, asked about at the same time.
+const LOOKS_AT_ONCE: usize = 64;
 /// Days back in which a ticket that still admits may have begun to.
 const DAYS_BACK: i64 = 60;
 /// After the last day on which it admits, once in this time.
@@ -80,23 +86,28 @@ impl Worker {
         let now = self.engine.clock().now();
         let today = TimeZone::UTC.date_of(now);
         let orders = self.engine.store().orders_with_tickets(today.plus_days(-DAYS_BACK), today.plus_days(2)).await?;
-        let mut looks = 0;
-        for order in orders {
-            let Some((backend, booking, plan)) = self.watched_booking(&order) else { continue };
+        let is_to_be_asked = |order: &Order| {
+            let Some((_, booking, plan)) = self.watched_booking(order) else { return false };
             let last = self.watched.looks().get(&booking.id).copied();
-            if !is_due(plan, order.rules.channel.time_zone, booking, now, last) {
-                continue;
-            }
-            self.watched.looks().insert(booking.id.clone(), now);
-            self.look_at(&backend, &order, booking, None).await?;
-            looks += 1;
-            if looks == LOOKS_PER_RUN {
-                break;
+            is_due(plan, order.rules.channel.time_zone, booking, now, last)
+        };
+        let due: Vec<Order> = orders.into_iter().filter(is_to_be_asked).take(LOOKS_PER_RUN).collect();
+        // Together: a back-end that says nothing about some of them holds up none of the others.
+        for part in due.chunks(LOOKS_AT_ONCE) {
+            for looked in join_all(part.iter().map(|order| self.watch_one(order, now))).await {
+                looked?;
             }
         }
+        let looks = due.len();
         // What has not been looked at for long is not watched any more.
         self.watched.looks().retain(|_, last| (now - *last).0 < AFTERWARDS.0 * 3);
         Ok(looks as u64)
+    }
+
+    async fn watch_one(&self, order: &Order, now: UnixMillis) -> Result<(), EngineError> {
+        let Some((backend, booking, _)) = self.watched_booking(order) else { return Ok(()) };
+        self.watched.looks().insert(booking.id.clone(), now);
+        self.look_at(&backend, order, booking, None).await
     }
 
     fn watched_booking<'o>(
@@ -126,7 +137,10 @@ impl Worker {
         if let Some(attempt) = last {
             self.note(self.call_record(&on, backend, order, attempt)).await;
         }
-        let CallResult::Done(facts) = result.without_guests(order) else { return Ok(()) };
+        let facts = match result.without_guests(order) {
+            CallResult::Done(facts) => facts,
+            no_news => return self.learned_nothing(backend, order, no_news).await,
+        };
         // That everything is as before is no news; what a look at a delivery would follow up is left to that.
         let is_news = match &facts {
             TicketFacts::Issued { .. }
@@ -142,8 +156,12 @@ impl Worker {
         if !is_news {
             return Ok(());
         }
+        self.record(backend, order, Command::RecordTicketFacts { booking: booking.id.clone(), facts }).await
+    }
+
+    /// The order hears what a back-end says when it is asked.
+    async fn record(&self, backend: &RegisteredBackend, order: &Order, command: Command) -> Result<(), EngineError> {
         let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
-        let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
         match self.engine.apply(&order.id, command, actor).await {
             Ok(_) => Ok(()),
             Err(EngineError::Rejected(rejection)) => {
@@ -152,6 +170,56 @@ impl Worker {
                 Ok(())
             }
             Err(other) => Err(other),
+        }
+    }
+
+    /// A look whose answer says nothing of the booking: the next one asks again, and what a person has to mend is shown.
+    async fn learned_nothing(
+        &self,
+        backend: &RegisteredBackend,
+        order: &Order,
+        answer: CallResult<TicketFacts>,
+    ) -> Result<(), EngineError> {
+        let destination = backend_destination(&backend.id);
+        let (word, why) = match &answer {
+            CallResult::Done(_) => return Ok(()),
+            CallResult::Astray { why } => ("astray", why.to_string()),
+            CallResult::Retry { why, .. } => ("retry", why.to_string()),
+            CallResult::Unknown { why } => ("unknown", why.to_string()),
+            CallResult::Refused { code, why } => ("refused", format!("{why} ({code})")),
+            CallResult::Absent => ("absent", "it does not know the booking".to_owned()),
+            CallResult::Overtaken => ("overtaken", "the booking had changed there".to_owned()),
+            CallResult::TokenRejected => ("key_refused", KEY_REFUSED.to_owned()),
+        };
+        metrics::counter!("ticketbridge_looks_without_news_total", "backend" => backend.id.to_string(), "answer" => word)
+            .increment(1);
+        match answer {
+            CallResult::Astray { .. } => {
+                let (_, astray) = self.shown_astray(&destination, order, &backend.id, answer);
+                match astray {
+                    Some(command) => self.record(backend, order, command).await,
+                    None => Ok(()),
+                }
+            }
+            CallResult::TokenRejected => {
+                tracing::error!(backend = %backend.id, order = %order.id,
+                    "{KEY_REFUSED}; it is paused. Replace the key in its file, then reload the configuration");
+                Ok(self.hold_back(&destination).await?)
+            }
+            // A ticket that the guest holds, and the back-end knows nothing of: the guest would stand before the gate in vain.
+            CallResult::Absent => {
+                let sentence =
+                    format!("`{}`, asked, does not know the booking whose tickets it has issued", backend.id);
+                self.record(backend, order, Command::RecordDoubt { sentence }).await
+            }
+            CallResult::Done(_)
+            | CallResult::Retry { .. }
+            | CallResult::Unknown { .. }
+            | CallResult::Refused { .. }
+            | CallResult::Overtaken => {
+                tracing::warn!(backend = %backend.id, order = %order.id, "a look at a booking brought nothing: {why}");
+                Ok(())
+            }
         }
     }
 
@@ -170,14 +238,47 @@ impl Worker {
         Hinted::Followed
     }
 
+    /// What waits for its time to ask this back-end about the order asks now.
+    async fn wake_up(&self, order: &Order, backend: &ticketbridge_core::BackendId) -> Result<(), EngineError> {
+        let (now, id, destination) = (self.engine.clock().now(), order.id.clone(), backend_destination(backend));
+        let woken: Result<u64, StoreError> = self
+            .engine
+            .store()
+            .write("wake", move |tx: &Tx| {
+                let (id, destination) = (id.clone(), destination.clone());
+                Box::pin(async move { tx.wake(&id, &destination, now).await })
+            })
+            .await;
+        woken?;
+        self.engine.work().notify_one();
+        Ok(())
+    }
+
     async fn read_hinted(&self, backend: &RegisteredBackend, about: &str) -> Result<(), EngineError> {
         let now = self.engine.clock().now();
         let nonce = self.engine.ids().nonce();
         let cx = Context { now, nonce, delivery_id: "", access_token: None, attempt: 1 };
-        let Ok(call) = backend.backend.hint_call(about, &cx) else { return Ok(()) };
+        let call = match backend.backend.hint_call(about, &cx) {
+            Ok(call) => call,
+            Err(error) => return Ok(not_followed(backend, &error.to_string())),
+        };
         let limits = CallLimits { timeout: backend.timeout, at_most: Millis::seconds(10) };
-        let Ok(response) = self.transport.send(&call, limits).await else { return Ok(()) };
-        let CallResult::Done(booking_id) = backend.backend.read_hint(about, &response) else { return Ok(()) };
+        let response = match self.transport.send(&call, limits).await {
+            Ok(response) => response,
+            Err(error) => return Ok(not_followed(backend, &error.to_string())),
+        };
+        let booking_id = match backend.backend.read_hint(about, &response) {
+            CallResult::Done(booking) => booking,
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => return Ok(not_followed(backend, &why)),
+            CallResult::Astray { why } => {
+                let destination = backend_destination(&backend.id);
+                metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination).increment(1);
+                return Ok(not_followed(backend, &why));
+            }
+            CallResult::Refused { code, .. } => return Ok(not_followed(backend, Quoted::code(&code).as_str())),
+            CallResult::Absent | CallResult::Overtaken => return Ok(not_followed(backend, "it knows no such booking")),
+            CallResult::TokenRejected => return Ok(not_followed(backend, KEY_REFUSED)),
+        };
         let store = self.engine.store();
         let Some(id) = store.order_of_booking(&booking_id).await? else { return Ok(()) };
         let Some(order) = store.load_order(&id).await? else { return Ok(()) };
@@ -186,9 +287,31 @@ impl Worker {
             Ticketing::CodePool { .. } | Ticketing::None => false,
         };
         match order.booking_by_id(&booking_id).filter(|_| is_its) {
+            // A delivery is at work on it, or waits to look: two at once would be two calls in flight for one booking.
+            Some(booking) if is_worked_on(booking) => self.wake_up(&order, &backend.id).await,
             Some(booking) => self.look_at(backend, &order, booking, Some((call.url, response))).await,
             None => Ok(()),
         }
+    }
+}
+
+/// What is polled finds it all the same; that hints are in vain is for a person to see.
+fn not_followed(backend: &RegisteredBackend, why: &str) {
+    metrics::counter!("ticketbridge_hints_in_vain_total", "backend" => backend.id.to_string()).increment(1);
+    tracing::warn!(backend = %backend.id, "a hint was followed, and the back-end's answer is about no booking of ours: {why}");
+}
+
+/// Whether tickets are being made, or made void, by a delivery.
+fn is_worked_on(booking: &Booking) -> bool {
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Cancelling => {
+            true
+        }
+        TicketingState::NotNeeded
+        | TicketingState::Issued
+        | TicketingState::Failed
+        | TicketingState::Cancelled
+        | TicketingState::CancelRefused => false,
     }
 }
 

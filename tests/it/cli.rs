@@ -151,3 +151,20 @@ async fn verify_says_of_a_captured_request_whether_it_is_believed_and_never_the_
     assert_eq!(code, Some(1));
     assert!(err.contains("no-such-file"), "{err}");
 }
+
+#[tokio::test]
+async fn the_first_administrator_is_made_on_the_host() {
+    let place = place();
+    let (code, out, err) = said(place.run(&["accounts", "create-admin", "--email", "boss@x.example"]).await);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let link = out.lines().next().expect("a line");
+    let token = link.rsplit('/').next().expect("a token");
+    assert!(link.contains("/console/invitations/") && token.len() == 64, "{out}");
+    let (code, out, _) = said(place.run(&["accounts", "list"]).await);
+    assert_eq!((code, out.as_str()), (Some(0), ""), "nobody has accepted it yet");
+    let (code, _, err) = said(place.run(&["accounts", "deactivate", "boss@x.example"]).await);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("there is no account"), "{err}");
+    let (code, _, err) = said(place.run(&["accounts", "create-admin", "--email", "nobody"]).await);
+    assert_eq!(code, Some(1), "{err}");
+}

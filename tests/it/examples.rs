@@ -10,6 +10,8 @@ use crate::real::{ANY_PORT, Place, Running, until};
 
 /// Set in CI: a language that is missing is then an error, not a test that is skipped.
 const REQUIRED: &str = "TICKETBRIDGE_REQUIRE_EXAMPLES";
+/// Where the module is by which an older Node reads TypeScript.
+const TSX: &str = "TICKETBRIDGE_TSX";
 /// Secrets of the Korean channels; those of the rest are the tests' own.
 const KOREA: [(&str, &str); 5] = [
     ("KAKAO_WEBHOOK_SECRET", "whsec_a2FrYW8tZXZlbnRzLW9mLXRoZS1leGFtcGxlcw=="),
@@ -27,12 +29,14 @@ fn a_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
 }
 
-/// What runs a language: a program and its first arguments. `None`, and said aloud, where it is missing and need not be there.
-async fn runner(language: &str, candidates: &[(&str, &[&str])]) -> Option<Vec<String>> {
-    for (program, probe) in candidates {
-        let found = Command::new(program).args(*probe).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
-        if found.is_ok_and(|status| status.success()) {
-            return Some(vec![(*program).to_owned()]);
+/// What runs a language: a program and its first arguments, with which `probe` succeeds. `None`, and said aloud, where there is none and need
+/// not be.
+async fn runner(language: &str, candidates: &[&[&str]], probe: &[&str]) -> Option<Vec<String>> {
+    for candidate in candidates {
+        let mut command = Command::new(candidate[0]);
+        command.args(&candidate[1..]).args(probe).stdout(Stdio::null()).stderr(Stdio::null());
+        if command.status().await.is_ok_and(|status| status.success()) {
+            return Some(candidate.iter().map(|&word| word.to_owned()).collect());
         }
     }
     assert!(std::env::var_os(REQUIRED).is_none(), "{language} is required here, and nothing runs it: {candidates:?}");
@@ -54,7 +58,9 @@ impl Stand {
     async fn set_up(runner: Vec<String>, folder: &str, extension: &'static str) -> Self {
         let ports = [a_port(), a_port()];
         let place = Place::with_example(|name, text| match name {
-            "backends/gate.toml" => text.replace("127.0.0.1:9102", &format!("127.0.0.1:{}", ports[1])),
+            "backends/gate.toml" => {
+                text.replace("https://tickets.example/bridge", &format!("http://127.0.0.1:{}", ports[1]))
+            }
             _ => text,
         });
         let made = place.run_bare(&["init", "config", "--korea"]).await;
@@ -167,18 +173,18 @@ async fn play(runner: Vec<String>, folder: &str, extension: &'static str) {
 
 #[tokio::test]
 async fn the_examples_in_python_play_from_a_booking_to_a_visit() {
-    let Some(runner) =
-        runner("Python", &[("python3", &["-c", "import sys; assert sys.version_info >= (3, 10)"])]).await
-    else {
-        return;
-    };
+    let probe = ["-c", "import sys; assert sys.version_info >= (3, 10)"];
+    let Some(runner) = runner("Python", &[&["python3"]], &probe).await else { return };
     play(runner, "python", "py").await;
 }
 
 #[tokio::test]
 async fn the_examples_in_typescript_play_from_a_booking_to_a_visit() {
-    let node = "process.features.typescript || process.exit(1)";
-    let Some(runner) = runner("TypeScript", &[("node", &["-e", node]), ("tsx", &["--version"])]).await else { return };
+    // Node itself, or an older one with the module `tsx`, whose place the environment tells.
+    let tsx = std::env::var(TSX).unwrap_or_default();
+    let probe = ["-e", "process.features.typescript || process.execArgv.includes('--import') || process.exit(1)"];
+    let candidates: &[&[&str]] = if tsx.is_empty() { &[&["node"]] } else { &[&["node"], &["node", "--import", &tsx]] };
+    let Some(runner) = runner("TypeScript", candidates, &probe).await else { return };
     play(runner, "typescript", "ts").await;
 }
 

@@ -1,9 +1,15 @@
 //! The integration tests, in one program.
 
 #[cfg(test)]
+mod absences;
+#[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
+#[cfg(test)]
+mod backup;
 #[cfg(test)]
 mod bad_requests;
 #[cfg(test)]
@@ -13,7 +19,11 @@ mod canary;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod config;
+#[cfg(test)]
+mod console;
 #[cfg(test)]
 mod cost;
 #[cfg(test)]
@@ -26,6 +36,8 @@ mod databases;
 mod dead_letters;
 #[cfg(test)]
 mod deadlines;
+#[cfg(test)]
+mod deliveries;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
@@ -54,6 +66,8 @@ mod ops;
 #[cfg(test)]
 mod ops_cli;
 #[cfg(test)]
+mod organisation;
+#[cfg(test)]
 mod parsers;
 #[cfg(test)]
 mod privacy;
@@ -72,7 +86,11 @@ mod refunds;
 #[cfg(test)]
 mod repeats;
 #[cfg(test)]
+mod replay;
+#[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+mod scopes;
 #[cfg(test)]
 mod second_generation;
 #[cfg(test)]
@@ -84,6 +102,8 @@ mod snapshot;
 #[cfg(test)]
 mod statements;
 #[cfg(test)]
+mod stopped_database;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod time_limits;
@@ -91,3 +111,5 @@ mod time_limits;
 mod tokens;
 #[cfg(test)]
 mod tripstore;
+#[cfg(test)]
+mod wording;

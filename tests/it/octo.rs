@@ -1,12 +1,14 @@
 //! A ticketing system that speaks OCTO: one booking there for one booking here, whatever is lost on the way. Judged by the supplier's books.
 
+mod schemas;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use http::Method;
 use serde_json::json;
 use ticketbridge_core::Millis;
-use ticketbridge_core::order::{Order, TicketingState};
+use ticketbridge_core::order::{AttentionKind, Order, TicketingState};
 use ticketbridge_sandbox::octo::{Books, RepeatedReserve, Status};
 use ticketbridge_sandbox::{SimOcto, SimOctoOptions, SimTime};
 
@@ -15,7 +17,7 @@ use crate::support::{Ask, CLIENT_SECRET, GATE_SECRET, TestBridge, douyin, read_f
 
 const CALLBACK: &str = "/goodlife/v1/fulfilment/create/callback/";
 
-const BACKEND: &str = r#"
+pub(crate) const BACKEND: &str = r#"
 id = "ventrata"
 adapter = "octo"
 [settings]
@@ -171,7 +173,7 @@ async fn a_rejection_is_decided_at_once_and_by_a_person() {
     pass(&bridge, 2, Millis::seconds(30)).await;
     assert_eq!(state(&bridge).await, TicketingState::Failed);
     let shown = bridge.order("V100").await;
-    assert_eq!(shown["attention"]["kind"], "ticketing_failed", "{shown}");
+    assert_eq!(shown["attention"]["kind"], "rejected", "{shown}");
     assert_eq!(books(&bridge, |books| books.all().count()), 1, "nothing is tried again on its own");
 }
 
@@ -362,17 +364,24 @@ async fn until(what: impl Fn() -> bool) {
 async fn one_hundred_bookings_after_an_outage_are_issued_once_each() {
     let bridge = start("").await;
     books(&bridge, |books| books.switches.capacity = 10_000);
-    for n in 0..20 {
+    bridge.partners.always("/octo/", Outcome::NotSent);
+    for n in 0..100 {
         bridge.sell(&format!("V{n}")).await;
         bridge.book(&format!("R{n}"), &format!("V{n}"), "2026-12-01").await;
-        bridge.partners.next("/octo/products", Outcome::NotSent);
     }
-    pass(&bridge, 12, Millis::seconds(30)).await;
-    for n in 0..20 {
+    // Six minutes, and the deadline is ten.
+    pass(&bridge, 18, Millis::seconds(20)).await;
+    assert_eq!(books(&bridge, |books| books.all().count()), 0);
+    bridge.partners.recover();
+    pass(&bridge, 9, Millis::seconds(20)).await;
+    for n in 0..100 {
         let order = bridge.stored(&format!("V{n}")).await;
-        assert_eq!(order.booking.as_ref().expect("a booking").ticketing.state, TicketingState::Issued, "V{n}");
+        let ticketing = &order.booking.as_ref().expect("a booking").ticketing;
+        assert_eq!((ticketing.state, ticketing.overdue), (TicketingState::Issued, false), "V{n}");
         assert_eq!(live(&bridge, &order), 1);
     }
+    assert_eq!(books(&bridge, |books| books.all().count()), 100, "none was issued twice");
+    assert_eq!(books(&bridge, |books| books.violations.clone()), Vec::<String>::new());
 }
 
 /// `check` on a directory with a supplier of its own, by the built program.
@@ -413,4 +422,207 @@ async fn a_configuration_is_checked_against_the_running_supplier() {
     assert!(!good && said.contains("ventrata: product LP-B2: the supplier does not know the product POND"), "{said}");
     let (good, said) = check(&supplier, "a-withdrawn-key", "LAKE", "--live").await;
     assert!(!good && said.contains("ventrata: the key is not accepted"), "{said}");
+}
+
+/// A booking that nobody here knows.
+fn another() -> Outcome {
+    Outcome::Says(
+        200,
+        json!({ "uuid": "6f1d3b52-8a04-5c7e-9b21-d5603fa817c4", "status": "CONFIRMED", "unitItems": [] }),
+    )
+}
+
+#[tokio::test]
+async fn an_answer_about_another_booking_is_none_and_is_shown_to_a_person_until_the_right_one_comes() {
+    let bridge = start("").await;
+    booked(&bridge).await;
+    bridge.partners.always("/octo/bookings", another());
+    bridge.drain().await;
+    let astray = async || order(&bridge).await.needs(AttentionKind::AnswerAstray);
+    assert!(astray().await);
+    assert_ne!(state(&bridge).await, TicketingState::Issued, "nothing of the other's is taken over");
+    bridge.partners.recover();
+    pass(&bridge, 6, Millis::seconds(20)).await;
+    assert_eq!((state(&bridge).await, astray().await), (TicketingState::Issued, false));
+    assert_eq!(live(&bridge, &order(&bridge).await), 1, "booked once");
+}
+
+#[tokio::test]
+async fn each_answer_to_a_look_is_treated_as_what_it_is() {
+    let answers: [(Outcome, Option<AttentionKind>, &str); 6] = [
+        (another(), Some(AttentionKind::AnswerAstray), "running"),
+        (Outcome::Says(404, json!({ "error": "INVALID_BOOKING_UUID" })), Some(AttentionKind::Contradiction), "running"),
+        (Outcome::Says(401, json!({ "error": "UNAUTHORIZED" })), None, "paused"),
+        (Outcome::Says(500, json!({})), None, "running"),
+        (Outcome::Garbage(200), None, "running"),
+        (Outcome::NotSent, None, "running"),
+    ];
+    for (answer, shown, backend) in answers {
+        let bridge = start("").await;
+        bridge.ticketed("V100", "R100").await;
+        bridge.set_time("2026-12-01T09:00:00+08:00");
+        books(&bridge, |_| ());
+        bridge.partners.always("/octo/bookings/", answer.clone());
+        let watch = async || bridge.bridge.worker().watch_for_use().await.expect("a database that answers");
+        assert_eq!(watch().await, 1);
+        let after = order(&bridge).await;
+        let kinds: Vec<AttentionKind> = after.attention.iter().map(|it| it.kind).collect();
+        assert_eq!(kinds, shown.into_iter().collect::<Vec<_>>(), "{answer:?}: {:?}", after.attention);
+        assert_eq!(after.booking.expect("a booking").ticketing.state, TicketingState::Issued, "{answer:?}");
+        let all = bridge.get("backends").await.expect(200).json();
+        let of = all["items"].as_array().expect("back-ends").iter().find(|it| it["id"] == "ventrata");
+        assert_eq!(of.map(|it| it["state"].clone()), Some(json!(backend)), "{answer:?}");
+        // The next look goes on as if nothing had been.
+        bridge.partners.recover();
+        bridge.advance(Millis::minutes(11));
+        books(&bridge, |_| ());
+        assert_eq!(watch().await, 1, "{answer:?}");
+    }
+}
+
+/// A message of Douyin's that books, on a bridge whose supplier keeps places first; its answer.
+async fn create(bridge: &TestBridge, number: &str, sale: &str) -> serde_json::Value {
+    let body = douyin::booking(number, sale, "2026-12-01", 2, bridge.now());
+    bridge.douyin("create-order", &body).await.expect(200).json()
+}
+
+#[tokio::test]
+async fn a_place_is_held_before_a_booking_is_accepted() {
+    let bridge = start("hold_at = \"booking\"\n").await;
+    bridge.sell("V100").await;
+    let answer = create(&bridge, "R100", "V100").await;
+    assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+    let held = books(&bridge, |books| books.all().map(|(_, booked)| booked.status).collect::<Vec<_>>());
+    assert_eq!(held, [Status::OnHold], "before anybody asked for tickets");
+    bridge.drain().await;
+    let order = order(&bridge).await;
+    assert_eq!(order.booking.as_ref().expect("a booking").ticketing.state, TicketingState::Issued);
+    let all = books(&bridge, |books| books.all().map(|(_, booked)| booked.status).collect::<Vec<_>>());
+    assert_eq!(all, [Status::Confirmed], "the same hold was confirmed");
+    let again = create(&bridge, "R100", "V100").await;
+    assert_eq!(again, answer, "a repeat is answered the same, and holds nothing");
+    assert_eq!(books(&bridge, |books| books.all().count()), 1);
+    assert_eq!(books(&bridge, |books| books.violations.clone()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn no_room_at_the_supplier_is_out_of_stock_in_the_answer() {
+    let bridge = start("hold_at = \"booking\"\n").await;
+    books(&bridge, |books| books.switches.capacity = 3);
+    bridge.sell("V100").await;
+    let answer = create(&bridge, "R100", "V100").await;
+    assert_ne!(answer["data"]["error_code"], 0, "{answer}");
+    assert_eq!(books(&bridge, |books| books.all().count()), 0);
+    let row = bridge.get("inbox?limit=1").await.expect(200).json();
+    assert_eq!(row["items"][0]["verdict"], "refused", "{row}");
+    assert!(bridge.stored("V100").await.active_booking().is_none());
+}
+
+#[tokio::test]
+async fn a_supplier_that_does_not_answer_a_hold_lets_the_channel_come_again() {
+    let bridge = start("hold_at = \"booking\"\n").await;
+    bridge.sell("V100").await;
+    bridge.partners.next("/octo/bookings", Outcome::Interrupted);
+    bridge.partners.next("/octo/bookings/", Outcome::NotSent);
+    let first = create(&bridge, "R100", "V100").await;
+    assert_ne!(first["data"]["error_code"], 0, "{first}");
+    until(|| books(&bridge, |books| books.all().all(|(_, booked)| !booked.status.takes_place()))).await;
+    let second = create(&bridge, "R100", "V100").await;
+    assert_eq!(second["data"]["error_code"], 0, "{second}");
+    bridge.drain().await;
+    assert_eq!(live(&bridge, &order(&bridge).await), 1);
+}
+
+/// Kills the process at a call: whatever it was about to write is never written. Then another one goes on with the same database.
+async fn killed_at(bridge: TestBridge, part: &str, before: bool, work: impl AsyncFn(&TestBridge)) -> TestBridge {
+    if before {
+        // It never arrives.
+        bridge.partners.next(part, Outcome::Hangs);
+    }
+    let held = if before { None } else { Some(bridge.partners.hold(part)) };
+    {
+        let working = work(&bridge);
+        let reached = async {
+            match &held {
+                // It has been carried out, and its answer is on its way.
+                Some(held) => held.arrived().await,
+                None => {
+                    while bridge.partners.sent(part).is_empty() {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            () = working => panic!("{part} was never called"),
+            () = reached => {}
+        }
+        // Here it dies.
+    }
+    bridge.advance(Millis::minutes(1));
+    let bridge = bridge.restart().await;
+    books(&bridge, |_| ());
+    bridge
+}
+
+#[tokio::test]
+async fn killed_at_every_step_of_hold_and_confirm_there_is_one_booking() {
+    for part in ["/products/", "/octo/availability", "/octo/bookings", "/confirm"] {
+        for before in [true, false] {
+            let bridge = start("").await;
+            booked(&bridge).await;
+            let bridge = killed_at(bridge, part, before, async |bridge| {
+                bridge.drain().await;
+            })
+            .await;
+            pass(&bridge, 6, Millis::seconds(20)).await;
+            assert_eq!(state(&bridge).await, TicketingState::Issued, "{part}, before: {before}");
+            assert_eq!(books(&bridge, |books| books.all().count()), 1, "{part}, before: {before}");
+            assert_eq!(live(&bridge, &order(&bridge).await), 1, "{part}, before: {before}");
+            let confirmed: u32 = books(&bridge, |books| books.all().map(|(_, booked)| booked.confirmed).sum());
+            assert_eq!(confirmed, 1, "{part}, before: {before}");
+            assert_eq!(
+                books(&bridge, |books| books.violations.clone()),
+                Vec::<String>::new(),
+                "{part}, before: {before}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn killed_at_every_step_of_a_cancellation_there_is_none() {
+    for before in [true, false] {
+        let bridge = start("").await;
+        bridge.ticketed("V100", "R100").await;
+        let bridge = killed_at(bridge, "/cancel", before, async |bridge| refund(bridge).await).await;
+        pass(&bridge, 6, Millis::seconds(20)).await;
+        let order = order(&bridge).await;
+        assert_eq!(live(&bridge, &order), 0, "before: {before}");
+        assert_eq!(books(&bridge, |books| books.all().count()), 1);
+        assert_eq!(bridge.order("V100").await["refund_case"]["state"], "approved", "before: {before}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_cut_off_anywhere_is_no_answer() {
+    // An answer of some hundred bytes; each place at which it may break is one of a few kinds.
+    for part in ["/octo/bookings", "/confirm", "/cancel"] {
+        for length in [0, 1, 7, 40, 120, 300, 700] {
+            let bridge = start("").await;
+            if part == "/cancel" {
+                bridge.ticketed("V100", "R100").await;
+                bridge.partners.next(part, Outcome::Cut(length));
+                refund(&bridge).await;
+            } else {
+                booked(&bridge).await;
+                bridge.partners.next(part, Outcome::Cut(length));
+            }
+            pass(&bridge, 6, Millis::seconds(20)).await;
+            let order = order(&bridge).await;
+            let wanted = usize::from(part != "/cancel");
+            assert_eq!(live(&bridge, &order), wanted, "{part} cut after {length}");
+            assert_eq!(books(&bridge, |books| books.all().count()), 1, "{part} cut after {length}");
+        }
+    }
 }

@@ -131,6 +131,8 @@ async fn applied_and_died(bridge: &TestBridge, number: &str, key: &str) {
         inbound: Inbound::Message(Envelope { key: format!("refund:{key}"), about: number.into(), message }),
         body: body.into(),
         traceparent: None,
+        moment: engine.moment(),
+        refusal: None,
         running: running.clone(),
         channel: channel.clone(),
     });

@@ -3,6 +3,7 @@
 mod douyin;
 mod kakao;
 mod meddling;
+mod octo;
 mod tripstore;
 
 use std::path::Path;
@@ -28,6 +29,10 @@ use crate::support::{GATE_SECRET, read_files, write_file};
 const EVENTS_SECRET: &str = "whsec_ZXZlbnRzLW9mLXRoZS1zYW5kYm94LWZvci10ZXN0cw==";
 /// Secret of the bridge's calls.
 const CALLS_SECRET: &str = "whsec_Y2FsbHMtdG8tdGhlLXNhbmRib3gtZm9yLXRlc3Rz";
+/// The key of the OCTO supplier.
+const OCTO_KEY: &str = "a-key-of-the-sandbox-supplier";
+/// The last part of the address for its pushes.
+const OCTO_HINTS: &str = "0123456789abcdef0123456789abcdef";
 /// The ops token.
 const TOKEN: &str = "an-ops-token-for-tests";
 /// How many times as fast stated times pass: a minute in a tenth of a second.
@@ -107,6 +112,7 @@ fn write_configuration(directory: &Path, replaced: &[(&str, String)], backend: &
     let mut files = std::collections::BTreeMap::new();
     read_files(&here.join("tests/it/config/example"), "", &mut files);
     read_files(&here.join("examples/korea"), "", &mut files);
+    read_files(&here.join("examples/octo"), "", &mut files);
     let database = format!("sqlite://{}/", directory.display());
     for (name, text) in files {
         let mut text = text
@@ -132,6 +138,8 @@ fn environment() -> Environment {
         ("TRIPSTORE_WEBHOOK_SECRET", EVENTS_SECRET),
         ("TRIPSTORE_API_SECRET", CALLS_SECRET),
         ("ERP_SECRET", CALLS_SECRET),
+        ("OCTO_KEY", OCTO_KEY),
+        ("OCTO_HINT_SECRET", OCTO_HINTS),
     ])
 }
 

@@ -12,6 +12,7 @@
 pub(crate) mod douyin;
 pub(crate) mod kakao;
 pub(crate) mod partners;
+pub(crate) mod people;
 pub(crate) mod tripstore;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ticketbridge::app::{self, Bridge, Parts, Work};
-use ticketbridge::clock::{TestClock, TestIds};
+use ticketbridge::clock::{Clock, TestClock, TestIds};
 use ticketbridge::config::{Config, Environment};
 use ticketbridge_adapters::standard_webhooks::Secrets;
 use ticketbridge_core::order::{Order, OrderState, TicketingState};
@@ -169,15 +170,33 @@ impl TestBridge {
     }
 
     async fn start_on(directory: Arc<TempDir>, clock: TestClock, partners: Arc<Partners>, starts: u64) -> Self {
+        let machine = Arc::new(clock.clone());
+        Self::start_by(machine, Work::ByHand, directory, clock, partners, starts).await
+    }
+
+    /// A further instance on the same files and database, whose machine has a clock of its own. It works by itself, in real time.
+    pub(crate) async fn beside(&self, machine: Arc<dyn Clock>, starts: u64) -> Self {
+        let (directory, partners) = (self.directory.clone(), self.partners.clone());
+        Self::start_by(machine, Work::ByItself, directory, self.clock.clone(), partners, starts).await
+    }
+
+    async fn start_by(
+        machine: Arc<dyn Clock>,
+        work: Work,
+        directory: Arc<TempDir>,
+        clock: TestClock,
+        partners: Arc<Partners>,
+        starts: u64,
+    ) -> Self {
         let environment = environment();
         let config = Config::load(&directory.path().join("config"), &environment)
             .unwrap_or_else(|report| panic!("the configuration of a test: {report}"));
         let parts = Parts {
-            clock: Arc::new(clock.clone()),
+            clock: machine,
             ids: Arc::new(TestIds::starting_at(starts)),
             transport: Some(partners.clone()),
             environment,
-            work: Work::ByHand,
+            work,
         };
         let bridge = app::start(config, parts).await.unwrap_or_else(|error| panic!("the bridge of a test: {error:?}"));
         Self { bridge, clock, partners, directory, starts }
@@ -193,6 +212,11 @@ impl TestBridge {
     /// The directory of the configuration, for tests that change it.
     pub(crate) fn config_directory(&self) -> PathBuf {
         self.directory.path().join("config")
+    }
+
+    /// Keeps the files while the bridge itself is stopped.
+    pub(crate) fn keep_files(&self) -> Arc<TempDir> {
+        self.directory.clone()
     }
 
     /// Replaces one file of the configuration; nothing notices before a reload.
@@ -350,7 +374,6 @@ impl TestBridge {
 
     /// The present.
     pub(crate) fn now(&self) -> UnixMillis {
-        use ticketbridge::clock::Clock as _;
         self.clock.now()
     }
 
@@ -369,7 +392,7 @@ impl TestBridge {
     }
 }
 
-fn environment() -> Environment {
+pub(crate) fn environment() -> Environment {
     Environment::only([
         ("TICKETBRIDGE_DATA_KEY", "VGhpcyBpcyBhIGtleSBmb3IgdGVzdHMsIDMyIGJ5dGU="),
         ("DOUYIN_SECRET", CLIENT_SECRET),

@@ -23,9 +23,9 @@ use crate::real::{ANY_PORT, Place, Running, until};
 use crate::support::{Ask, CHANNEL, GATE_SECRET, douyin, kakao, tripstore};
 
 /// What a busy machine may add to a time limit.
-const SLACK: Duration = Duration::from_millis(1_500);
+pub(crate) const SLACK: Duration = Duration::from_millis(1_500);
 /// How long the service of these tests may take to stop.
-const STOP_WITHIN: Duration = Duration::from_secs(4);
+pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(4);
 
 /// The present of the machine, by which the real program lives.
 #[expect(clippy::disallowed_methods, reason = "a process of its own lives by the machine's clock")]
@@ -140,7 +140,7 @@ pub(crate) async fn send(to: SocketAddr, ask: &Ask) -> (u16, Value, Duration) {
 }
 
 /// Sends everything at once; each has to be answered in its time, with "come again" where `hangs`.
-async fn all_in_time(to: SocketAddr, round: &str, hangs: bool) {
+pub(crate) async fn all_in_time(to: SocketAddr, round: &str, hangs: bool) {
     let everything = everything(round);
     let answers = join_all(everything.iter().map(|sent| send(to, &sent.ask))).await;
     for (sent, (status, body, took)) in everything.iter().zip(answers) {
@@ -154,7 +154,7 @@ async fn all_in_time(to: SocketAddr, round: &str, hangs: bool) {
 }
 
 /// The service with a channel of every kind, on the database at `url`.
-async fn serve(url: &str) -> (Place, Running) {
+pub(crate) async fn serve(url: &str) -> (Place, Running) {
     let today = Utc::now_date();
     let place = Place::with_example(|name, text| match name {
         "ticketbridge.toml" => {
@@ -189,7 +189,7 @@ impl Today for Utc {
 }
 
 /// Everything works again: what is asked again is taken, and what was taken before is there.
-async fn works_again(running: &Running, rounds: &[&str]) {
+pub(crate) async fn works_again(running: &Running, rounds: &[&str]) {
     until("it is ready again", async || {
         (send(running.address, &Ask::new(Method::GET, "/readyz")).await.0 == 200).then_some(())
     })
@@ -208,7 +208,7 @@ async fn works_again(running: &Running, rounds: &[&str]) {
 }
 
 /// A connection of another session, which keeps others out.
-async fn session(url: &str) -> DatabaseConnection {
+pub(crate) async fn session(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
     Database::connect(options).await.expect("the database takes one more")

@@ -1,4 +1,5 @@
-//! The partners of a simulation: a gate that issues, cancels and remembers, and Douyin's OpenAPI. Each call goes the way that was planned for
+//! The partners of a simulation: a gate that issues, cancels and remembers, Douyin's OpenAPI, and the platforms that tell whole orders
+//! (their books stand in `snapshot`). Each call goes the way that was planned for
 //! it ([`How`]), well when nothing was planned. What they must never hear is noted the moment they hear it ([`Partners::wrong`]).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,6 +14,10 @@ use ticketbridge::transport::{CallLimits, Transport, TransportError};
 use ticketbridge_core::port::{Call, HttpResponse};
 use ticketbridge_core::{Millis, UnixMillis};
 use tokio::sync::Notify;
+
+use crate::snapshot::books::Books;
+use crate::snapshot::tripstore::{Agency, Booking};
+use crate::snapshot::{AGENCY_BASE, KAKAO_BASE, TRIP_BASE, kakao};
 
 /// Longest time after which a call still arrives. The bridge looks twice after a cancellation, two minutes apart, and trusts that nothing
 /// comes later.
@@ -43,12 +48,21 @@ pub(crate) enum How {
     HangsBefore,
     /// The call hangs after it was carried out.
     HangsAfter,
-    /// The partner works on it (gate only).
+    /// The gate works on it; a platform that tells whole orders does it, and says only that it heard (202).
     Pending,
     /// The partner says no for good.
     Refuses,
-    /// Douyin does not believe the access token; the next call goes as it should.
+    /// Douyin does not believe the access token; the next call goes as it should. A platform that tells whole orders says a bare yes.
     TokenRejected,
+}
+
+/// How a call came to be carried out when it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// At the moment at which it was written.
+    Direct,
+    /// Later: what it says may be overtaken.
+    Delayed,
 }
 
 /// Where a reservation stands at the gate.
@@ -113,6 +127,9 @@ struct State {
     issue_keys: BTreeMap<String, BTreeSet<String>>,
     late: Vec<(UnixMillis, Call)>,
     douyin: Douyin,
+    kakao: Books<kakao::Reservation>,
+    trip: Books<Booking>,
+    agency: Agency,
     tokens: u64,
     hanging: usize,
     wrong: Vec<String>,
@@ -143,7 +160,10 @@ impl Partners {
 
     /// What went wrong in a partner's eyes, since the last time.
     pub(crate) fn wrong(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().wrong)
+        let mut state = self.state();
+        let State { wrong, kakao, trip, agency, .. } = &mut *state;
+        let all = [wrong, &mut kakao.wrong, &mut trip.wrong, &mut agency.wrong];
+        all.into_iter().flat_map(std::mem::take).collect()
     }
 
     /// Whoever hangs goes on.
@@ -177,6 +197,17 @@ impl Partners {
         look(&mut self.state().douyin)
     }
 
+    /// Looks at the Kakao-style platform's books, and changes them.
+    pub(crate) fn kakao<T>(&self, look: impl FnOnce(&mut Books<kakao::Reservation>) -> T) -> T {
+        look(&mut self.state().kakao)
+    }
+
+    /// Looks at the marketplace's books and the agency's, and changes them.
+    pub(crate) fn trip<T>(&self, look: impl FnOnce(&mut Books<Booking>, &mut Agency) -> T) -> T {
+        let state = &mut *self.state();
+        look(&mut state.trip, &mut state.agency)
+    }
+
     /// Calls that came late are carried out when their time has come; all of them when `at_once`.
     pub(crate) fn late_calls(&self, at_once: bool) {
         let now = self.clock.now();
@@ -185,7 +216,7 @@ impl Partners {
         state.late = later;
         let due: Vec<(UnixMillis, Call)> = due;
         for (_, call) in due {
-            state.carry_out(&call, How::Well, now);
+            state.carry_out(&call, How::Well, Way::Delayed, now);
         }
     }
 
@@ -231,7 +262,16 @@ impl State {
         }
     }
 
-    fn carry_out(&mut self, call: &Call, how: How, now: UnixMillis) -> HttpResponse {
+    fn carry_out(&mut self, call: &Call, how: How, way: Way, now: UnixMillis) -> HttpResponse {
+        if call.url.starts_with(KAKAO_BASE) {
+            return self.kakao.call(call, how, way, now);
+        }
+        if call.url.starts_with(TRIP_BASE) {
+            return self.trip.call(call, how, way, now);
+        }
+        if call.url.starts_with(AGENCY_BASE) {
+            return self.agency.call(call, how, way);
+        }
         let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
         match call.url.split_once("/bridge") {
             Some((_, path)) => self.gate(call, path, &body, how),
@@ -363,13 +403,13 @@ impl State {
         }
     }
 
-    fn answer(&mut self, call: &Call, how: How, now: UnixMillis) -> Result<HttpResponse, TransportError> {
+    fn answer(&mut self, call: &Call, how: How, way: Way, now: UnixMillis) -> Result<HttpResponse, TransportError> {
         let interrupted = || Err(TransportError::Interrupted { why: "no answer in time".to_owned() });
         match how {
             How::NotSent => Err(TransportError::NotSent { why: "connection refused".to_owned() }),
             How::RequestLost => interrupted(),
             How::AnswerLost => {
-                self.carry_out(call, How::Well, now);
+                self.carry_out(call, How::Well, way, now);
                 interrupted()
             }
             How::Late(seconds) => {
@@ -379,14 +419,14 @@ impl State {
             How::Fails => Ok(response(500, &json!({}))),
             How::Busy => Ok(response(503, &json!({}))),
             How::FailsAfter => {
-                self.carry_out(call, How::Well, now);
+                self.carry_out(call, How::Well, way, now);
                 Ok(response(500, &json!({})))
             }
             How::Garbage => {
-                self.carry_out(call, How::Well, now);
+                self.carry_out(call, How::Well, way, now);
                 Ok(HttpResponse { body: Bytes::from_static(b"<html>"), ..response(200, &Value::Null) })
             }
-            other => Ok(self.carry_out(call, other, now)),
+            other => Ok(self.carry_out(call, other, way, now)),
         }
     }
 }
@@ -419,7 +459,7 @@ fn said(code: i64, text: &str) -> HttpResponse {
     response(200, &json!({ "data": words, "extra": words }))
 }
 
-fn response(status: u16, body: &Value) -> HttpResponse {
+pub(crate) fn response(status: u16, body: &Value) -> HttpResponse {
     HttpResponse {
         status: StatusCode::from_u16(status).expect("a status"),
         headers: HeaderMap::new(),
@@ -444,14 +484,14 @@ impl Transport for Partners {
                     // What has been on the way for longer than that is lost: no partner reads a call that old.
                     let is_lost = self.clock.now() - begun > ON_THE_WAY_MAX;
                     let how = if is_lost { How::RequestLost } else { How::Well };
-                    self.state().answer(call, how, self.clock.now())
+                    self.state().answer(call, how, Way::Delayed, self.clock.now())
                 }
                 How::HangsAfter => {
-                    let answer = self.state().answer(call, How::Well, self.clock.now());
+                    let answer = self.state().answer(call, How::Well, Way::Direct, self.clock.now());
                     self.hang().await;
                     answer
                 }
-                how => self.state().answer(call, how, self.clock.now()),
+                how => self.state().answer(call, how, Way::Direct, self.clock.now()),
             }
         })
     }

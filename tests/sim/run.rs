@@ -4,21 +4,26 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ticketbridge_core::order::Order;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
-use crate::op::{Dice, Op, next};
-use crate::reproductions;
-use crate::sim::{Failure, Sim};
+use crate::bench::{Bench, Failure};
+use crate::dice::Dice;
+use crate::{douyin, snapshot};
 
-/// Steps of a run that names no number: what a plain `cargo test` can afford.
+/// The kinds of worlds.
+const KINDS: [&str; 2] = [<douyin::Sim as Play>::NAME, <snapshot::Sim as Play>::NAME];
+/// Steps of each kind in a run that names no number: what a plain `cargo test` can afford.
 const STEPS: usize = 4_000;
 /// Steps of one world; then a fresh one begins, so that steps stay cheap.
 const STEPS_OF_WORLD: usize = 2_000;
 /// The seed of a run that names none: every plain run is the same.
 const SEED: u64 = 1;
+/// Kinds of failures after which a run ends; until then it goes on with the next world.
+const FAILURES_MAX: usize = 6;
 /// Longest time for making a failing list of steps shorter.
-const SHRINK_FOR: Duration = Duration::from_secs(240);
+const SHRINK_FOR: Duration = Duration::from_secs(150);
 /// Real time that one list of steps may take; a simulation that hangs fails instead.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -26,13 +31,53 @@ struct Wish {
     steps: usize,
     seed: u64,
     verbose: bool,
+    /// One kind of worlds; `None` is each of them.
+    of: Option<String>,
+}
+
+/// A name, the variant of the world, and the steps.
+pub(crate) type Reproduction<Op> = (&'static str, &'static str, Vec<Op>);
+
+/// A kind of worlds: what can happen in one, and how it is carried out.
+pub(crate) trait Play: Sized {
+    /// What can happen in one step. A step names everything that it depends on, so that any list of steps can be run again, also with
+    /// some of them left out.
+    type Op: Clone + std::fmt::Debug;
+    /// What the kind is called on the command line.
+    const NAME: &'static str;
+    /// Faults end, everything that is on the way arrives, and everything is worked off; then the world must be in order.
+    const QUIET: Self::Op;
+    /// Which variant of a world a seed has.
+    fn variant(seed: u64) -> &'static str;
+    /// What was once found.
+    fn reproductions() -> Vec<Reproduction<Self::Op>>;
+    async fn new(variant: &'static str) -> Self;
+    fn bench(&self) -> &Bench;
+    fn into_bench(self) -> Bench;
+    /// The next step of a sequence.
+    fn next(&self, dice: &mut Dice) -> Self::Op;
+    async fn carry_out(&mut self, step: usize, op: &Self::Op) -> Result<(), Failure>;
+    /// The orders that a failure names.
+    async fn named_orders(&self, failure: &Failure) -> Vec<Order>;
+
+    /// Carries one step out and checks what must hold at once.
+    async fn step(&mut self, step: usize, op: &Self::Op) -> Result<(), Failure> {
+        self.carry_out(step, op).await?;
+        if let Some(sentence) = self.bench().world.partners.wrong().into_iter().next() {
+            return Err(Failure(sentence));
+        }
+        match trouble() {
+            Some(line) => Err(Failure(format!("trouble: {line}"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Lines of level error that nobody has looked at yet.
 static TROUBLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The first error logged since the last look, unless a test asked for it or it is part of the play.
-pub(crate) fn trouble() -> Option<String> {
+fn trouble() -> Option<String> {
     let lines = std::mem::take(&mut *TROUBLE.lock().unwrap_or_else(PoisonError::into_inner));
     let is_played =
         |line: &String| line.contains("a test wanted this commit to fail") || line.contains("a code pool is empty");
@@ -58,7 +103,7 @@ impl<S: tracing::Subscriber> Layer<S> for Errors {
 /// The program.
 pub(crate) fn main() -> ExitCode {
     let Some(wish) = wish() else {
-        eprintln!("usage: cargo sim -- [--steps N] [--seed S | --replay S] [--verbose]");
+        eprintln!("usage: cargo sim -- [--steps N] [--seed S | --replay S] [--of douyin|snapshot] [--verbose]");
         return ExitCode::from(2);
     };
     let level = tracing_subscriber::filter::LevelFilter::ERROR;
@@ -69,12 +114,13 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn wish() -> Option<Wish> {
-    let mut wish = Wish { steps: STEPS, seed: SEED, verbose: false };
+    let mut wish = Wish { steps: STEPS, seed: SEED, verbose: false, of: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--steps" => wish.steps = arguments.next()?.replace('_', "").parse().ok()?,
             "--seed" | "--replay" => wish.seed = arguments.next()?.parse().ok()?,
+            "--of" => wish.of = Some(arguments.next().filter(|kind| KINDS.contains(&kind.as_str()))?),
             "--verbose" => wish.verbose = true,
             // What `cargo test` says to all of its programs.
             "--list" => {
@@ -91,27 +137,46 @@ fn wish() -> Option<Wish> {
     Some(wish)
 }
 
-#[expect(clippy::disallowed_methods, reason = "measures how fast the simulation itself is")]
 async fn everything(wish: &Wish) -> ExitCode {
-    let begun = Instant::now();
+    let wanted = |kind: &str| wish.of.as_deref().is_none_or(|of| of == kind);
     let mut passed = 0;
-    for (name, confirm, ops) in reproductions::all() {
-        if let Err((step, failure)) = run_list(confirm, &numbered(&ops), Telling::Story).await {
-            println!("reproduction {name} ... FAILED at step {step}: {}\n{passed} passed, 1 failed", failure.0);
-            return ExitCode::FAILURE;
-        }
-        passed += 1;
+    let mut is_fine = true;
+    if wanted(<douyin::Sim as Play>::NAME) {
+        is_fine &= all_of::<douyin::Sim>(wish, &mut passed).await;
     }
-    println!("simulation: {} steps from seed {}", wish.steps, wish.seed);
+    if wanted(<snapshot::Sim as Play>::NAME) && is_fine {
+        is_fine &= all_of::<snapshot::Sim>(wish, &mut passed).await;
+    }
+    println!("{passed} passed, {} failed", if is_fine { 0 } else { 1 });
+    if is_fine { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The reproductions of one kind of worlds, and so many steps of new ones.
+#[expect(clippy::disallowed_methods, reason = "measures how fast the simulation itself is")]
+async fn all_of<P: Play>(wish: &Wish, passed: &mut usize) -> bool {
+    let begun = Instant::now();
+    for (name, variant, ops) in P::reproductions() {
+        if let Err((step, failure)) = run_list::<P>(variant, &numbered::<P>(&ops), Telling::Story).await {
+            println!("reproduction {name} ... FAILED at step {step}: {}", failure.0);
+            return false;
+        }
+        *passed += 1;
+    }
+    println!("simulation of {}: {} steps from seed {}", P::NAME, wish.steps, wish.seed);
+    let mut found = Vec::new();
     let mut steps = 0;
     let mut world = 0;
     while steps < wish.steps {
         let seed = wish.seed.wrapping_add(world);
         let many = STEPS_OF_WORLD.min(wish.steps - steps);
-        if let Err((ops, failure)) = run_seed(seed, many, wish.verbose).await {
-            report(seed, &ops, &failure).await;
-            println!("{passed} passed, 1 failed");
-            return ExitCode::FAILURE;
+        if let Err((ops, failure)) = run_seed::<P>(seed, many, wish.verbose).await {
+            println!("FAILED: seed {seed}, step {}: {}", ops.len(), failure.0);
+            if found.iter().all(|(_, _, known): &(u64, Vec<P::Op>, Failure)| known.class() != failure.class()) {
+                found.push((seed, ops, failure));
+            }
+            if found.len() >= FAILURES_MAX {
+                break;
+            }
         }
         steps += many;
         world += 1;
@@ -122,25 +187,27 @@ async fn everything(wish: &Wish) -> ExitCode {
             );
         }
     }
+    for (seed, ops, failure) in &found {
+        report::<P>(*seed, ops, failure).await;
+    }
+    if !found.is_empty() {
+        return false;
+    }
     let took = begun.elapsed().as_secs_f64();
     println!(
-        "simulation ok: {steps} steps in {world} worlds from seed {}, {took:.1} s, {:.0} steps a second",
+        "simulation of {} ok: {steps} steps in {world} worlds from seed {}, {took:.1} s, {:.0} steps a second",
+        P::NAME,
         wish.seed,
         steps as f64 / took
     );
-    println!("{} passed, 0 failed", passed + 1);
-    ExitCode::SUCCESS
-}
-
-/// Whether this world's channel learns of acceptance in the answer or by a call.
-fn confirm_of(seed: u64) -> &'static str {
-    if seed.is_multiple_of(3) { "async" } else { "sync" }
+    *passed += 1;
+    true
 }
 
 /// A step and its number, which it keeps when others are left out.
-type Step = (usize, Op);
+type Step<P> = (usize, <P as Play>::Op);
 
-fn numbered(ops: &[Op]) -> Vec<Step> {
+fn numbered<P: Play>(ops: &[P::Op]) -> Vec<Step<P>> {
     ops.iter().cloned().enumerate().collect()
 }
 
@@ -149,23 +216,23 @@ async fn patiently<T>(what: impl Future<Output = T>) -> Option<T> {
 }
 
 /// One world out of a seed. A failure comes with the steps that led to it.
-async fn run_seed(seed: u64, steps: usize, verbose: bool) -> Result<(), (Vec<Op>, Failure)> {
+async fn run_seed<P: Play>(seed: u64, steps: usize, verbose: bool) -> Result<(), (Vec<P::Op>, Failure)> {
     let mut dice = Dice::new(seed);
-    let mut sim = Sim::new(confirm_of(seed)).await;
+    let mut play = P::new(P::variant(seed)).await;
     let mut ops = Vec::with_capacity(steps);
     for index in 0..steps {
-        let op = if index + 1 == steps { Op::Quiet } else { next(&mut dice, &sim.census()) };
+        let op = if index + 1 == steps { P::QUIET } else { play.next(&mut dice) };
         if verbose {
             println!("{index}: {op:?}");
         }
         ops.push(op.clone());
-        match patiently(sim.step(index, &op)).await {
+        match patiently(play.step(index, &op)).await {
             Some(Ok(())) => {}
             Some(Err(failure)) => return Err((ops, failure)),
             None => return Err((ops, Failure("it hangs".to_owned()))),
         }
     }
-    sim.end().await;
+    play.into_bench().end().await;
     Ok(())
 }
 
@@ -177,31 +244,33 @@ enum Telling {
 }
 
 /// A list of steps in a fresh world, and a quiet time at its end.
-async fn run_list(confirm: &str, ops: &[Step], telling: Telling) -> Result<(), (usize, Failure)> {
+async fn run_list<P: Play>(variant: &'static str, ops: &[Step<P>], telling: Telling) -> Result<(), (usize, Failure)> {
     drop(trouble());
-    let mut sim = Sim::new(confirm).await;
-    for (index, (step, op)) in ops.iter().chain([&(usize::MAX, Op::Quiet)]).enumerate() {
-        match patiently(sim.step(*step, op)).await {
+    let mut play = P::new(variant).await;
+    for (index, (step, op)) in ops.iter().chain([&(usize::MAX, P::QUIET)]).enumerate() {
+        match patiently(play.step(*step, op)).await {
             Some(Ok(())) => {}
             Some(Err(failure)) => {
                 if telling == Telling::Story {
-                    sim.story(&failure).await.iter().for_each(|line| println!("{line}"));
+                    for order in play.named_orders(&failure).await {
+                        play.bench().story(&order).await.iter().for_each(|line| println!("{line}"));
+                    }
                 }
                 return Err((index, failure));
             }
             None => return Err((index, Failure("it hangs".to_owned()))),
         }
     }
-    sim.end().await;
+    play.into_bench().end().await;
     Ok(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "bounds the time for making a failure shorter")]
-async fn report(seed: u64, ops: &[Op], failure: &Failure) {
-    println!("FAILED: seed {seed}, step {}: {}", ops.len(), failure.0);
-    println!("again: cargo sim -- --seed {seed} --steps {}", ops.len().max(STEPS_OF_WORLD));
+async fn report<P: Play>(seed: u64, ops: &[P::Op], failure: &Failure) {
+    println!("\nfailure of seed {seed}, step {}: {}", ops.len(), failure.0);
+    println!("again: cargo sim -- --of {} --seed {seed} --steps {}", P::NAME, ops.len().max(STEPS_OF_WORLD));
     let begun = Instant::now();
-    let mut shortest = numbered(ops);
+    let mut shortest = numbered::<P>(ops);
     let mut chunk = shortest.len().div_ceil(2);
     while chunk > 0 && begun.elapsed() < SHRINK_FOR {
         let mut at = 0;
@@ -209,7 +278,7 @@ async fn report(seed: u64, ops: &[Op], failure: &Failure) {
         while at < shortest.len() && begun.elapsed() < SHRINK_FOR {
             let mut fewer = shortest.clone();
             fewer.drain(at..(at + chunk).min(fewer.len()));
-            match run_list(confirm_of(seed), &fewer, Telling::Nothing).await {
+            match run_list::<P>(P::variant(seed), &fewer, Telling::Nothing).await {
                 Err((step, found)) if found.class() == failure.class() => {
                     fewer.truncate(step + 1);
                     shortest = fewer;
@@ -222,11 +291,11 @@ async fn report(seed: u64, ops: &[Op], failure: &Failure) {
             chunk = if chunk == 1 { 0 } else { chunk.div_ceil(2) };
         }
     }
-    println!("the shortest way there ({}, {} steps of {}):", confirm_of(seed), shortest.len(), ops.len());
+    println!("the shortest way there ({}, {} steps of {}):", P::variant(seed), shortest.len(), ops.len());
     for (step, op) in &shortest {
         println!("    ({step}, {op:?}),");
     }
-    if let Err((_, found)) = run_list(confirm_of(seed), &shortest, Telling::Story).await {
+    if let Err((_, found)) = run_list::<P>(P::variant(seed), &shortest, Telling::Story).await {
         println!("which says: {}", found.0);
     }
 }

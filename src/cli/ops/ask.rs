@@ -291,6 +291,7 @@ impl Client {
             headers,
             body: question.body.clone(),
             timeout: None,
+            key: None,
         };
         let limits = CallLimits { timeout: WHOLE, at_most: WHOLE };
         let response = self.transport.send(&call, limits).await.map_err(|error| {

@@ -152,6 +152,19 @@ pub(super) fn statements(command: Statements) -> Question {
     list("statements", Shape::One, Part { limit: None, cursor: None }, filters)
 }
 
+/// `partners …`.
+#[derive(Debug, Subcommand)]
+pub enum Organisation {
+    /// The tree, with settle units and connections, and which addresses are pending, effective and removed
+    Show,
+}
+
+pub(super) fn organisation(command: Organisation) -> Question {
+    match command {
+        Organisation::Show => get("partners".to_owned(), Shape::One),
+    }
+}
+
 pub(super) fn config(command: Config) -> Question {
     match command {
         Config::Show => get("config".to_owned(), Shape::One),

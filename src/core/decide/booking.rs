@@ -30,6 +30,7 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
     let booking = Terms {
         channel_booking_id: &request.channel_booking_id,
         dates: (request.visit_date, request.visit_date.map(|date| rules::valid_until(product, date))),
+        time: request.visit_time.clone(),
         visitors: request.visitors.clone(),
         contact: request.contact.clone(),
         requested_at: request.requested_at,
@@ -79,6 +80,8 @@ pub(super) struct Terms<'a> {
     pub(super) channel_booking_id: &'a ExternalId,
     /// First and last day.
     pub(super) dates: (Option<Date>, Option<Date>),
+    /// The time of the first day.
+    pub(super) time: Option<String>,
     pub(super) visitors: Vec<Person>,
     pub(super) contact: Option<Person>,
     pub(super) requested_at: UnixMillis,
@@ -92,6 +95,7 @@ impl Terms<'_> {
             channel_booking_id: self.channel_booking_id.clone(),
             state: BookingState::Requested,
             visit_date: self.dates.0,
+            visit_time: self.time,
             valid_until: self.dates.1,
             visitors: self.visitors,
             contact: self.contact,

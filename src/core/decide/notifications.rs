@@ -86,6 +86,21 @@ pub(super) fn settle_astray(order: &Order, decision: Decision) -> Decision {
     }
 }
 
+/// A partner that has still to be called is no longer configured. What waits goes on by itself once it is again; that it is
+/// missing is for a person to see.
+pub(super) fn partner_gone(order: &Order, partner: &str) -> Decision {
+    let sentence = format!("{partner}: no longer configured, and a call about this order waits until that is mended");
+    Decision::nothing().attention(order, AttentionKind::PartnerGone, sentence)
+}
+
+/// The partner is configured again, or the call is not needed any more.
+pub(super) fn partner_back(order: &Order) -> Decision {
+    match order.needs(AttentionKind::PartnerGone) {
+        true => Decision::nothing().event(Event::AttentionSettled { kind: AttentionKind::PartnerGone }),
+        false => Decision::nothing(),
+    }
+}
+
 fn flag(order: &Order, notification: &Notification, outcome: &NotificationOutcome, decision: Decision) -> Decision {
     let (code, why) = match outcome {
         NotificationOutcome::Acknowledged

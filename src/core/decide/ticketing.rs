@@ -352,7 +352,7 @@ fn refused(order: &Order, booking: &Booking, reason: &str) -> Decision {
                 .event(Event::TicketingRefused { booking: booking.id.clone(), reason: reason.to_owned() })
                 .attention(
                     order,
-                    AttentionKind::TicketingFailed,
+                    AttentionKind::of_refusal(reason),
                     format!("the back-end refused to issue ({reason}); issue by hand, or refund"),
                 )
         }

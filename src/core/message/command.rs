@@ -221,6 +221,16 @@ pub enum Command {
         /// What the answer is about instead, without anybody's number.
         why: String,
     },
+    /// A partner that has still to be called about the order is no longer configured: the call waits.
+    RecordPartnerGone {
+        /// Which, as a person reads it.
+        partner: String,
+    },
+    /// It is configured again, or need not be called any more.
+    RecordPartnerBack {
+        /// Which.
+        partner: String,
+    },
     /// A deadline is near.
     WarnDeadline {
         /// Which.
@@ -292,6 +302,8 @@ impl Command {
             Command::EraseGuests { .. } => "erase_guests",
             Command::RecordNotification { .. } => "record_report",
             Command::RecordAstray { .. } => "record_astray",
+            Command::RecordPartnerGone { .. } => "record_partner_gone",
+            Command::RecordPartnerBack { .. } => "record_partner_back",
             Command::WarnDeadline { .. } => "warn_deadline",
             Command::PassDeadline { .. } => "pass_deadline",
         }
@@ -333,6 +345,8 @@ impl Command {
             | Command::EraseGuests { .. }
             | Command::RecordNotification { .. }
             | Command::RecordAstray { .. }
+            | Command::RecordPartnerGone { .. }
+            | Command::RecordPartnerBack { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => WhenUnknown::NotFound,
         }
@@ -377,6 +391,8 @@ impl Command {
             | Command::EraseGuests { .. }
             | Command::RecordNotification { .. }
             | Command::RecordAstray { .. }
+            | Command::RecordPartnerGone { .. }
+            | Command::RecordPartnerBack { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => false,
         }

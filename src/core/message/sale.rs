@@ -67,6 +67,9 @@ pub struct RequestBooking {
     pub quantity: u32,
     /// The date; `None` when the channel sends it later, with its demand for tickets.
     pub visit_date: Option<Date>,
+    /// At which local time of that day, `HH:MM`, where the channel says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit_time: Option<String>,
     /// Who comes.
     pub visitors: Vec<Person>,
     /// Whom to reach.

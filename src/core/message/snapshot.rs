@@ -51,6 +51,9 @@ pub struct Snapshot {
     pub standing: Standing,
     /// First day on which it admits.
     pub visit_date: Option<Date>,
+    /// At which local time of that day, `HH:MM`, where the channel says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit_time: Option<String>,
     /// Last day on which it admits.
     pub valid_until: Option<Date>,
     /// When the stage was reached.

@@ -22,6 +22,16 @@ pub enum AttentionKind {
     CancelRefused,
     /// The back-end refused to issue.
     TicketingFailed,
+    /// The back-end has no room for it.
+    NoCapacity,
+    /// Somebody at the back-end said no to it.
+    Rejected,
+    /// The back-end made a test of a real order, or the other way around.
+    TestMode,
+    /// The back-end holds another number of units than was asked for.
+    QuantityDiffers,
+    /// The back-end has a word for the reservation that nobody knows.
+    UnknownStatus,
     /// The ticketing deadline passed.
     TicketingOverdue,
     /// The review limit passed without a decision.
@@ -50,6 +60,32 @@ pub enum AttentionKind {
     BooksDiffer,
     /// A payment link is over, and what it was to collect is still open.
     PaymentLinkOver,
+    /// A partner that has still to be called about the order is no longer configured.
+    PartnerGone,
+}
+
+impl AttentionKind {
+    /// Everything that is to be looked at because no tickets came.
+    pub const WITHOUT_TICKETS: [AttentionKind; 6] = [
+        AttentionKind::TicketingFailed,
+        AttentionKind::NoCapacity,
+        AttentionKind::Rejected,
+        AttentionKind::TestMode,
+        AttentionKind::QuantityDiffers,
+        AttentionKind::UnknownStatus,
+    ];
+
+    /// The kind for a refusal to issue: back-ends' reasons begin with a word of ours, where there is one for them, and a colon.
+    pub fn of_refusal(reason: &str) -> Self {
+        match reason.split_once(':').map(|(word, _)| word) {
+            Some("no_capacity") => AttentionKind::NoCapacity,
+            Some("rejected") => AttentionKind::Rejected,
+            Some("test_mode") => AttentionKind::TestMode,
+            Some("quantity_differs") => AttentionKind::QuantityDiffers,
+            Some("unknown_status") => AttentionKind::UnknownStatus,
+            Some(_) | None => AttentionKind::TicketingFailed,
+        }
+    }
 }
 
 /// A flag that stays until it is cleared by what it waits for.

@@ -36,6 +36,9 @@ pub struct Booking {
     pub state: BookingState,
     /// First day on which it admits; `None` when any day until `valid_until` does.
     pub visit_date: Option<Date>,
+    /// At which local time of that day, `HH:MM`, where the channel says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit_time: Option<String>,
     /// Last day on which it admits.
     pub valid_until: Option<Date>,
     /// Who comes.

@@ -5,7 +5,7 @@ use crate::message::{TicketFacts, TicketOp};
 use crate::order::{Booking, Order};
 use crate::port::{
     AuthError, BackendTable, Built, CalendarDay, Call, CallResult, Context, Conversation, DecodeError, EncodeError,
-    HttpResponse, LiveCheck, LiveProduct, RawRequest, Verified, WatchPlan,
+    HttpResponse, LiveCheck, LiveProduct, RawRequest, Replayed, Verified, WatchPlan,
 };
 use crate::product::BackendTerms;
 use crate::time::{Date, UnixMillis};
@@ -19,6 +19,8 @@ pub struct BackendSpec {
     pub can_query: bool,
     /// It calls us when something happens.
     pub can_push: bool,
+    /// It keeps a place before a booking is accepted ([`Backend::hold`]).
+    pub holds_first: bool,
     /// It knows what is left of a date.
     pub has_availability: bool,
     /// What it can do, as rules ask for it.
@@ -110,6 +112,14 @@ pub trait Backend: Send + Sync {
         None
     }
 
+    /// Keeps a place for a booking that is about to be accepted, where the settings want that: [`TicketFacts::Pending`] says that it is kept,
+    /// and the issue will find it.
+    fn hold<'a>(&'a self, _order: &'a Order, _booking: &'a Booking) -> Option<Box<dyn Conversation + 'a>> {
+        None
+    }
+    /// Signs an event of the back-end's as the back-end would, by the secrets of the settings.
+    fn sign_again(&self, _request: &mut Replayed, _now: UnixMillis) {}
+
     /// A check against the running system; `holds` says that a place may be held and released for it.
     fn live_check<'a>(
         &'a self,
@@ -168,6 +178,8 @@ pub struct BackendKind {
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
+    /// What of a product's `ticketing` it looks at, beside the product's name there ([`BackendTerms`]).
+    pub terms: &'static [&'static str],
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
     pub build: fn(id: &str, settings: &serde_json::Value) -> Built<dyn Backend>,
 }

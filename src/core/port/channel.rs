@@ -6,7 +6,7 @@ use crate::order::Order;
 use crate::personal::Person;
 use crate::port::{
     Answer, AuthError, Built, Call, CallResult, Context, DecodeError, EncodeError, HttpReply, HttpResponse, Inbound,
-    Listing, RawRequest, Token, Verified, VerifyStep, Yes,
+    Listing, RawRequest, Replayed, Token, Verified, VerifyStep, Yes,
 };
 use crate::product::ChannelRules;
 use crate::time::{Date, Millis, UnixMillis};
@@ -124,11 +124,12 @@ pub trait Channel: Send + Sync {
     /// What a person calls this state of an order, in the channel's language.
     fn label(&self, order: &Order) -> String;
 
-    /// The call that fetches an access token; only where `spec` says that one is needed.
-    fn token_call(&self, _cx: &Context<'_>) -> Result<Call, EncodeError> {
+    /// The calls that fetch an access token, the best one first: one that a partner may not have has another one behind it. Only where
+    /// `spec` says that a token is needed.
+    fn token_calls(&self, _cx: &Context<'_>) -> Result<Vec<Call>, EncodeError> {
         Err(EncodeError::Unsupported("an access token"))
     }
-    /// Reads the answer to it.
+    /// Reads the answer to any of them.
     fn read_token(&self, _response: &HttpResponse) -> CallResult<Token> {
         CallResult::Refused { code: "unsupported".into(), why: "this channel has no access tokens".into() }
     }
@@ -140,6 +141,12 @@ pub trait Channel: Send + Sync {
     fn read_decrypted(&self, _order: &Order, _response: &HttpResponse) -> CallResult<OpenedGuests> {
         CallResult::Refused { code: "unsupported".into(), why: "this channel has no online decryption".into() }
     }
+    /// The clear text of a field that the channel encrypts with a secret that is shared with it; `None` where it is no such field.
+    fn opened(&self, _field: &str) -> Option<String> {
+        None
+    }
+    /// Signs a request of the channel's as the channel would, by the secrets of the settings: a recording is played with secrets of its own.
+    fn sign_again(&self, _request: &mut Replayed, _now: UnixMillis) {}
     /// What else the answer to a report says: commands for the order, carried out before the outcome is recorded.
     fn learned(&self, _notification: &Notification, _order: &Order, _response: &HttpResponse) -> Vec<Command> {
         Vec::new()

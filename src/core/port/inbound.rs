@@ -1,5 +1,6 @@
 //! What a channel sends us: the raw call, the proof of who sent it, and what it says.
 
+use bytes::Bytes;
 use http::{HeaderMap, Method};
 use std::borrow::Cow;
 
@@ -23,6 +24,19 @@ pub struct RawRequest<'a> {
     pub headers: &'a HeaderMap,
     /// The body's bytes.
     pub body: &'a [u8],
+}
+
+/// A request that is played once more; its sender's signature is made anew ([`crate::port::Channel::sign_again`], [`crate::port::Backend::sign_again`]).
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// The last part of the path.
+    pub endpoint: String,
+    /// The query, without the question mark.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
 }
 
 /// Proof that [`Channel::verify`] or [`Backend::verify`] ran: nothing can be decoded without it.

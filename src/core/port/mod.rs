@@ -21,7 +21,8 @@ pub use channel::{
 };
 pub use conversation::{Conversation, Silence, Turn};
 pub use inbound::{
-    AuthError, DecodeError, Envelope, Inbound, Listing, Message, Query, RawRequest, SaleQuestion, Verified, VerifyStep,
+    AuthError, DecodeError, Envelope, Inbound, Listing, Message, Query, RawRequest, Replayed, SaleQuestion, Verified,
+    VerifyStep,
 };
 pub use live_check::{LiveCheck, LiveFinding, LiveProduct};
 pub use outcome::{Call, CallResult, EncodeError, HttpResponse, Token, Yes};
@@ -37,7 +38,7 @@ pub struct Context<'a> {
     pub nonce: [u8; 16],
     /// The id of the delivery that is being carried out: the idempotency key towards the partner, the same on every attempt.
     pub delivery_id: &'a str,
-    /// The access token, where the partner wants one ([`Channel::token_call`]).
+    /// The access token, where the partner wants one ([`Channel::token_calls`]).
     pub access_token: Option<&'a str>,
     /// How often this has been tried, 1 for the first time.
     pub attempt: u32,

@@ -21,6 +21,9 @@ pub enum EncodeError {
     /// There is nothing to tell any more.
     #[error("no longer wanted: {0}")]
     Obsolete(&'static str),
+    /// Whom it is for is not configured at present.
+    #[error("{0} are not configured")]
+    NotConfigured(&'static str),
 }
 
 /// A call to make.
@@ -36,6 +39,8 @@ pub struct Call {
     pub body: Bytes,
     /// Time for the whole call; `None` is the configured one.
     pub timeout: Option<Millis>,
+    /// The key by which the partner recognises a repeat, as it stands in the call; `None` where the call carries none.
+    pub key: Option<String>,
 }
 
 /// The answer to a call.

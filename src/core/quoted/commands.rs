@@ -74,6 +74,8 @@ impl Command {
             | Command::RecordQuote { .. }
             | Command::SendPaymentLink { .. }
             | Command::RevokePaymentLink
+            | Command::RecordPartnerGone { .. }
+            | Command::RecordPartnerBack { .. }
             | Command::WarnDeadline { .. }
             | Command::PassDeadline { .. } => Vec::new(),
         }

@@ -70,6 +70,7 @@ pub(crate) fn request(quantity: u32, visitors: u32) -> RequestBooking {
         channel_booking_id: ExternalId::new("R100"),
         quantity,
         visit_date: Some(date("2026-12-01")),
+        visit_time: None,
         visitors: (1..=visitors).map(guest).collect(),
         contact: None,
         requested_at: at("2026-11-21T10:00:00+08:00"),

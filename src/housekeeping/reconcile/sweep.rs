@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use ticketbridge_core::message::Snapshot;
 use ticketbridge_core::port::{CallResult, Changes};
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{Millis, UnixMillis};
 
 use super::{Difference, Reconciliation, context, limits};
 use crate::engine::EngineError;
+use crate::engine::effects::channel_destination;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 
@@ -34,7 +36,25 @@ pub(super) async fn sweep(
             CallResult::Done(changes) => changes,
             // It has no such list after all; its orders are asked for one by one.
             CallResult::Absent => return Ok(()),
-            _ => {
+            CallResult::Astray { why } => {
+                report.unanswered += 1;
+                tracing::error!(partner = %channel.id, "a partner answered about something else: {why}");
+                let destination = channel_destination(&channel.id);
+                metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination).increment(1);
+                return Ok(());
+            }
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
+                report.unanswered += 1;
+                tracing::warn!(channel = %channel.id, "the channel's list of changes was not read, and is asked for again: {why}");
+                return Ok(());
+            }
+            CallResult::Refused { code, .. } => {
+                report.unanswered += 1;
+                tracing::error!(channel = %channel.id, code = %Quoted::code(&code),
+                    "the channel refuses its list of changes: lost messages are found only by asking for each order");
+                return Ok(());
+            }
+            CallResult::Overtaken | CallResult::TokenRejected => {
                 report.unanswered += 1;
                 return Ok(());
             }

@@ -8,6 +8,7 @@ use ticketbridge_core::message::NewTicket;
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::personal::DocumentNumber;
 
+use crate::accounts::scope::{KINDS, Scope};
 use crate::http::nesting;
 use crate::http::ops::call::{Field, FieldKind};
 use crate::http::problem::Problem;
@@ -88,6 +89,10 @@ impl Given {
     pub(crate) fn needed(&self, name: &str) -> String {
         self.text(name).unwrap_or_default()
     }
+    /// A text as it was given, blanks included: a password.
+    pub(crate) fn as_it_is(&self, name: &str) -> String {
+        self.0.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
     /// A whole number.
     pub(crate) fn amount(&self, name: &str) -> Option<i64> {
         self.0.get(name).and_then(Value::as_i64)
@@ -103,6 +108,10 @@ impl Given {
     /// The version that the caller has seen.
     pub(crate) fn expected_version(&self) -> Option<u64> {
         self.0.get("expected_version").and_then(Value::as_u64)
+    }
+    /// A scope that the table says is needed.
+    pub(crate) fn scope(&self) -> Scope {
+        self.0.get("scope").and_then(|value| scope(value).ok()).unwrap_or(Scope::Agency(String::new()))
     }
     /// Units by line.
     pub(crate) fn lines(&self) -> Vec<(String, u32)> {
@@ -132,6 +141,7 @@ fn check(field: &Field, value: &Value) -> Result<(), Problem> {
         FieldKind::Text => return check_text(name, value),
         FieldKind::Tickets => return check_tickets(value),
         FieldKind::Lines => return check_lines(value),
+        FieldKind::Scope => return scope(value).map(drop),
         FieldKind::Amount => value.is_i64(),
         FieldKind::Version => value.is_u64(),
         FieldKind::Flag => value.is_boolean(),
@@ -150,6 +160,7 @@ pub(crate) fn form_of(kind: FieldKind) -> &'static str {
         FieldKind::Time => "a time with an offset, for example 2026-12-01T09:00:00+08:00",
         FieldKind::Tickets => "a list of tickets",
         FieldKind::Lines => "a list of lines",
+        FieldKind::Scope => "a scope: {kind: everything|dealer|institution|agency, id}",
     }
 }
 
@@ -162,6 +173,15 @@ fn check_text(name: &str, value: &Value) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+fn scope(value: &Value) -> Result<Scope, Problem> {
+    let sentence =
+        format!("`scope` is {{kind, id}}; kind is one of {}, and all but everything have an id", KINDS.join(", "));
+    let Some(fields) = value.as_object() else { return Err(refused("scope", sentence)) };
+    unknown(fields, "scope.", &["kind", "id"])?;
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+    text("kind").and_then(|kind| Scope::of(kind, text("id"))).ok_or_else(|| refused("scope", sentence))
 }
 
 fn check_lines(value: &Value) -> Result<(), Problem> {

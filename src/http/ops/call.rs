@@ -1,13 +1,16 @@
 //! What a call of the ops interface is: the words of `table.rs`, from which it is served, checked and described.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use ticketbridge_core::message::{Actor, ActorKind};
 
-use crate::config::{OpsToken, Role};
+use crate::accounts::scope::Reach;
+use crate::accounts::signing_in::From as Comes;
+use crate::accounts::{About, Holder, Refused};
+use crate::config::Role;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once};
 use crate::http::Shared;
@@ -36,6 +39,44 @@ pub(crate) struct Call {
     pub(crate) run: fn(Request) -> BoxFuture<'static, Outcome>,
 }
 
+/// Calls that want a factor which was passed a moment ago, besides those that give an order's money back.
+const FRESH: [&str; 13] = [
+    "/refunds/{id}/approve",
+    "/orders/{id}/return-payment",
+    "/guests/export",
+    "/guests/erase",
+    "/invitations",
+    "/invitations/{id}/revoke",
+    "/accounts/{id}/approve",
+    "/accounts/{id}/role",
+    "/accounts/{id}/deactivate",
+    "/accounts/{id}/activate",
+    "/accounts/{id}/reset-factor",
+    "/config/reload",
+    "/statements/close",
+];
+
+impl Call {
+    /// What it wants of somebody who has signed in.
+    pub(crate) fn factor(&self) -> Factor {
+        match (self.verb, self.who) {
+            (Verb::Get, _) | (_, Who::Anybody | Who::Person) => Factor::None,
+            (Verb::Post | Verb::Delete, _) if FRESH.contains(&self.path) => Factor::Fresh,
+            (Verb::Post | Verb::Delete, _) => Factor::Passed,
+        }
+    }
+
+    /// The word under which the audit has it; `None` where the call writes its own entries, or changes and shows nothing.
+    pub(crate) fn act(&self) -> Option<String> {
+        let begins = |start: &str| self.path.starts_with(start);
+        if self.verb == Verb::Get || !self.who.is_somebody() || begins("/accounts") || begins("/invitations") {
+            return None;
+        }
+        let words = self.path.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'));
+        Some(words.map(|word| word.replace('-', "_")).collect::<Vec<_>>().join("_"))
+    }
+}
+
 /// A method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
@@ -43,13 +84,43 @@ pub(crate) enum Verb {
     Get,
     /// Acts.
     Post,
+    /// Ends something.
+    Delete,
+}
+
+impl Verb {
+    /// As paths of the description have it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Verb::Get => "get",
+            Verb::Post => "post",
+            Verb::Delete => "delete",
+        }
+    }
+}
+
+/// What a call wants of somebody who has signed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Factor {
+    /// Nothing more.
+    None,
+    /// That he has passed a second factor, where the configuration wants one.
+    Passed,
+    /// That he passed it a moment ago.
+    Fresh,
 }
 
 /// Who may make a call. An administrator may make every call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Who {
-    /// Every holder of a token.
+    /// Anybody at all: signing in, signing up, accepting an invitation.
+    Anybody,
+    /// Whoever has signed in, about himself.
+    Person,
+    /// Every holder of a token, and whoever has signed in.
     Everyone,
+    /// Those who may look at orders.
+    Readers,
     /// Operators too.
     Operators,
     /// Settlement officers; operators see no settlement data (PA-03).
@@ -62,15 +133,26 @@ impl Who {
     /// Whether this role may.
     pub(crate) fn may(self, role: Role) -> bool {
         match (self, role) {
-            (_, Role::Admin) | (Who::Everyone, _) | (Who::Operators, Role::Operator) => true,
+            (_, Role::Admin) | (Who::Anybody | Who::Person | Who::Everyone, _) | (Who::Operators, Role::Operator) => {
+                true
+            }
+            (Who::Readers, role) => matches!(role, Role::Operator | Role::Viewer),
             (Who::Settlement, role) => role == Role::Settlement,
-            (Who::Operators, Role::Settlement) | (Who::Administrators, Role::Operator | Role::Settlement) => false,
+            (Who::Operators, Role::Settlement | Role::Viewer)
+            | (Who::Administrators, Role::Operator | Role::Settlement | Role::Viewer) => false,
         }
+    }
+    /// Whether it is for those whom the configuration or an account knows.
+    pub(crate) fn is_somebody(self) -> bool {
+        !matches!(self, Who::Anybody | Who::Person)
     }
     /// In words.
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Who::Everyone => "roles: admin, operator, settlement",
+            Who::Anybody => "anybody",
+            Who::Person => "whoever has signed in",
+            Who::Everyone => "roles: admin, operator, settlement, viewer",
+            Who::Readers => "roles: admin, operator, viewer",
             Who::Operators => "roles: admin, operator",
             Who::Settlement => "roles: admin, settlement",
             Who::Administrators => "role: admin",
@@ -144,6 +226,8 @@ pub(crate) enum FieldKind {
     Tickets,
     /// Units by line of the order.
     Lines,
+    /// A scope: `{kind, id}`.
+    Scope,
 }
 
 /// What is answered, by the name of its schema.
@@ -161,8 +245,14 @@ pub(crate) struct Request {
     pub(crate) shared: Shared,
     /// The configuration in force.
     pub(crate) running: Arc<Running>,
-    /// Whose token it is.
-    pub(crate) holder: OpsToken,
+    /// Who makes it.
+    pub(crate) holder: Holder,
+    /// What lies in his scope.
+    pub(crate) reach: Reach,
+    /// From where he comes.
+    pub(crate) from: Comes,
+    /// What the audit will say that it was about.
+    pub(crate) about: Arc<Mutex<About>>,
     /// The values in the path, by name.
     pub(crate) path: Vec<(String, String)>,
     /// The query.
@@ -195,6 +285,23 @@ impl Request {
     pub(crate) fn actor(&self) -> Actor {
         Actor::new(ActorKind::Ops, self.holder.name.as_str())
     }
+    /// Notes which order it is about.
+    pub(crate) fn concerns(&self, order: &ticketbridge_core::Order) {
+        let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
+        about.order = Some((order.id.clone(), order.channel.clone()));
+    }
+    /// Whether the session of whoever asks has asked to see the guests of this order in clear.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub(crate) async fn sees_clear(&self, order: &ticketbridge_core::OrderId) -> Result<bool, Failure> {
+        match self.holder.signed() {
+            Some(signed) if signed.factor_at.is_some() => {
+                Ok(self.shared.engine.store().has_revealed(&signed.session, order).await?)
+            }
+            Some(_) | None => Ok(false),
+        }
+    }
     /// A value in the path.
     pub(crate) fn in_path(&self, name: &str) -> &str {
         self.path.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
@@ -215,12 +322,29 @@ pub(crate) struct Said {
     pub(crate) kind: &'static str,
     /// What is still to be kept for repeats; nothing when that was done in the transaction of the act.
     pub(crate) keep: Option<Keep>,
+    /// What becomes of the cookie of the session.
+    pub(crate) cookie: Option<Cookie>,
+}
+
+/// What becomes of the cookie of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cookie {
+    /// It holds this.
+    Set(String),
+    /// It is forgotten.
+    Clear,
 }
 
 impl Said {
     /// 200 with this.
     pub(crate) fn ok(body: &serde_json::Value) -> Self {
-        Self { status: StatusCode::OK, body: body.to_string().into_bytes(), kind: JSON, keep: Some(Keep::Answer) }
+        Self {
+            status: StatusCode::OK,
+            body: body.to_string().into_bytes(),
+            kind: JSON,
+            keep: Some(Keep::Answer),
+            cookie: None,
+        }
     }
     /// 200 with this table.
     pub(crate) fn csv(body: String) -> Self {
@@ -229,11 +353,20 @@ impl Said {
             body: body.into_bytes(),
             kind: "text/csv; charset=utf-8",
             keep: Some(Keep::Answer),
+            cookie: None,
         }
     }
     /// 200 with this, which is kept already if a key was given.
     pub(crate) fn kept(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, body, kind: JSON, keep: None }
+        Self { status: StatusCode::OK, body, kind: JSON, keep: None, cookie: None }
+    }
+    /// 200 with this, which is not kept whatever the request says: it holds a secret, or has another guard against repeats.
+    pub(crate) fn once(body: &serde_json::Value) -> Self {
+        Self { keep: None, ..Self::ok(body) }
+    }
+    /// The same with this cookie.
+    pub(crate) fn with(self, cookie: Cookie) -> Self {
+        Self { cookie: Some(cookie), ..self }
     }
     /// 200 with this, which shows guests' data: a repeat is answered from what is known then.
     pub(crate) fn in_clear(body: &serde_json::Value) -> Self {
@@ -256,6 +389,11 @@ pub(crate) type Outcome = Result<Said, Failure>;
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Failure::Problem(Box::new(problem))
+    }
+}
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Problem::from(refused).into()
     }
 }
 impl From<EngineError> for Failure {

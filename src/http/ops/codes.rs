@@ -6,11 +6,13 @@ use ticketbridge_core::BackendId;
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_store::{PoolCounts, Tx};
 
+use crate::accounts::scope::Access;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
 use crate::http::ops::body::{chars_max, object, refused};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
+use crate::http::ops::partners::shared_with_others;
 use crate::http::problem::Problem;
 
 /// A configured pool.
@@ -20,10 +22,23 @@ struct Pool {
     low_water: u64,
 }
 
+/// What is wanted of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// To see how full it is.
+    Look,
+    /// To change it.
+    Act,
+}
+
 /// A back-end is a pool when it says what its codes are.
-fn pool_of(request: &Request) -> Result<Pool, Failure> {
+fn pool_of(request: &Request, act: Wanted) -> Result<Pool, Failure> {
     let name = request.in_path("pool");
-    let backend = request.running.registry.backend(&BackendId::from(name));
+    let access = request.reach.backend(&request.running.config, &BackendId::from(name));
+    if act == Wanted::Act && access == Access::Read {
+        return Err(shared_with_others("code pool"));
+    }
+    let backend = request.running.registry.backend(&BackendId::from(name)).filter(|_| access != Access::None);
     let found = backend.and_then(|backend| {
         let can = &backend.backend.spec().capabilities;
         let kind = serde_json::from_value(can.get("kind")?.clone()).ok()?;
@@ -37,7 +52,7 @@ fn pool_of(request: &Request) -> Result<Pool, Failure> {
 
 /// `GET codes/{pool}`.
 pub(crate) async fn show(request: Request) -> Outcome {
-    let pool = pool_of(&request)?;
+    let pool = pool_of(&request, Wanted::Look)?;
     let counts = request.shared.engine.store().pool_counts(&pool.name).await?.unwrap_or_default();
     Ok(Said::ok(&shown(&pool, counts)))
 }
@@ -55,7 +70,7 @@ fn shown(pool: &Pool, counts: PoolCounts) -> Value {
 
 /// `POST codes/{pool}`.
 pub(crate) async fn import(request: Request) -> Outcome {
-    let pool = pool_of(&request)?;
+    let pool = pool_of(&request, Wanted::Act)?;
     let codes = given(&request, &pool)?;
     let engine = &request.shared.engine;
     let (now, kind, many) = (engine.clock().now(), pool.kind, codes.len());
@@ -84,7 +99,7 @@ pub(crate) async fn import(request: Request) -> Outcome {
 
 /// `POST codes/{pool}/withdraw`: takes codes out that nobody has yet.
 pub(crate) async fn withdraw(request: Request) -> Outcome {
-    let pool = pool_of(&request)?;
+    let pool = pool_of(&request, Wanted::Act)?;
     let codes = given(&request, &pool)?;
     let engine = &request.shared.engine;
     let (now, many) = (engine.clock().now(), codes.len());

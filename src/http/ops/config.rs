@@ -11,6 +11,7 @@ use crate::service::live::Running;
 
 /// `GET config`.
 pub(crate) async fn show(request: Request) -> Outcome {
+    everything_only(&request)?;
     let running = request.shared.engine.running();
     Ok(Said::ok(&shown(&request, &running)))
 }
@@ -30,6 +31,14 @@ fn shown(request: &Request, running: &Running) -> Value {
     })
 }
 
+/// What concerns the whole service is nobody's who sees a part of it.
+pub(crate) fn everything_only(request: &Request) -> Result<(), Failure> {
+    if request.reach.is_everything() {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here for your scope").into())
+}
+
 /// What `check` prints as problems; its warnings do not stop a configuration.
 fn problems(findings: &[Finding]) -> Value {
     findings.iter().filter(|finding| finding.severity == Severity::Problem).map(|finding| json!(finding)).collect()
@@ -37,6 +46,7 @@ fn problems(findings: &[Finding]) -> Value {
 
 /// `POST config/reload`: all of the changed files, or none.
 pub(crate) async fn reload(request: Request) -> Outcome {
+    everything_only(&request)?;
     check_version(&request)?;
     match crate::service::reload::reload(&request.shared).await {
         Ok(_) => show(request).await,

@@ -5,17 +5,21 @@ use serde_json::{Value, json};
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_store::{CreditEntry, CreditKind, CreditSums, Deposited, Tx};
 
+use crate::accounts::scope::Access;
 use crate::config::CreditAccount;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
+use crate::http::ops::partners::shared_with_others;
 use crate::http::problem::Problem;
 
 /// The configured account of a name.
 pub(crate) fn account_named<'r>(request: &'r Request, id: &str) -> Result<&'r CreditAccount, Failure> {
-    request.running.config.credit_account(id).ok_or_else(|| {
+    let config = &request.running.config;
+    let access = request.reach.credit_account(config, id);
+    config.credit_account(id).filter(|_| access != Access::None).ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "not_found", "no credit account of this name is configured").into()
     })
 }
@@ -41,6 +45,9 @@ pub(crate) async fn show(request: Request) -> Outcome {
 /// `POST credit/{id}/deposits`: once for each reference, which is the distributor's own number for the payment.
 pub(crate) async fn deposit(request: Request) -> Outcome {
     let account = account_named(&request, request.in_path("id"))?.clone();
+    if request.reach.credit_account(&request.running.config, &account.id) != Access::Act {
+        return Err(shared_with_others("credit account"));
+    }
     check_version(&request)?;
     let amount = request.given.amount("amount").unwrap_or_default();
     if !(1..=AMOUNT_MAX).contains(&amount) {

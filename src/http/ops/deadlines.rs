@@ -1,7 +1,7 @@
 //! Deadlines, the nearest first.
 
 use serde_json::{Value, json};
-use ticketbridge_core::UnixMillis;
+use ticketbridge_core::{OrderId, UnixMillis};
 use ticketbridge_store::{DeadlineFilter, DeadlineRow, DeadlineState};
 
 use crate::http::ops::call::{Outcome, Request, Said};
@@ -11,13 +11,19 @@ use crate::http::ops::view;
 /// `GET deadlines`.
 pub(crate) async fn list(request: Request) -> Outcome {
     let query = &request.query;
-    let filter = DeadlineFilter { due_before: query.time("due_before"), state: query.word("state") };
+    let filter = DeadlineFilter {
+        due_before: query.time("due_before"),
+        state: query.word("state"),
+        order: query.text("order").map(OrderId::from),
+        within: request.reach.within(),
+    };
     let page = request.shared.engine.store().list_deadlines(&filter, &query.page()).await?;
     let (now, zone) = (request.shared.engine.clock().now(), view::common_zone(&request.running));
     Ok(Said::ok(&listed(&page, |row| shown(row, now, zone))))
 }
 
-fn shown(row: &DeadlineRow, now: UnixMillis, zone: ticketbridge_core::TimeZone) -> Value {
+/// A deadline.
+pub(crate) fn shown(row: &DeadlineRow, now: UnixMillis, zone: ticketbridge_core::TimeZone) -> Value {
     json!({
         "id": format!("{}/{}", row.order, row.kind.name()),
         "order_id": row.order,

@@ -1,9 +1,12 @@
 //! The outbox: what partners are yet to be told, what could not be told, and what to do about it.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use ticketbridge_core::message::NotificationOutcome;
+use ticketbridge_core::order::AttentionKind;
 use ticketbridge_core::repeat::repeat;
-use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
+use ticketbridge_core::{Answering, ChannelId, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
 use crate::engine::manual_commands::keep;
@@ -12,6 +15,7 @@ use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
+use crate::worker::settle::partner;
 
 /// `GET deliveries`.
 pub(crate) async fn list(request: Request) -> Outcome {
@@ -20,9 +24,16 @@ pub(crate) async fn list(request: Request) -> Outcome {
         state: query.word("state"),
         destination: query.text("destination").map(str::to_owned),
         order: query.text("order").map(OrderId::from),
+        within: request.reach.within(),
     };
-    let page = request.shared.engine.store().list_jobs(&filter, &query.page()).await?;
-    Ok(Said::ok(&listed(&page, |job| view::delivery(&request.running, job))))
+    let store = request.shared.engine.store();
+    let page = store.list_jobs(&filter, &query.page()).await?;
+    // What is still to be told is told of the order as it is.
+    let told = page.items.iter().filter(|job| job.state == JobState::Pending && job.wire_key.is_none());
+    let told: BTreeSet<OrderId> = told.map(|job| job.order.clone()).collect();
+    let orders = store.load_orders(&told.into_iter().collect::<Vec<_>>()).await?;
+    let of = |job: &Job| orders.iter().find(|order| order.id == job.order);
+    Ok(Said::ok(&listed(&page, |job| view::delivery(&request.running, job, of(job)))))
 }
 
 /// What is done with a delivery.
@@ -47,21 +58,45 @@ fn conflict(code: &'static str, sentence: &str) -> Failure {
     Problem::new(StatusCode::CONFLICT, code, sentence).into()
 }
 
+/// The delivery, if it is of an order or of a partner in the scope of whoever asks.
+async fn in_reach(request: &Request, job: Option<Job>) -> Result<Option<Job>, Failure> {
+    let Some(job) = job else { return Ok(None) };
+    let order = request.shared.engine.store().load_order(&job.order).await?;
+    let is_in = match &order {
+        Some(order) => {
+            request.concerns(order);
+            request.reach.has_channel(&order.channel)
+        }
+        None => match job.destination.split_once(':') {
+            Some(("channel" | "erp", id)) => request.reach.has_channel(&ChannelId::from(id)),
+            Some(_) | None => request.reach.is_everything(),
+        },
+    };
+    Ok(is_in.then_some(job))
+}
+
 async fn change(request: Request, change: Change) -> Outcome {
     let engine = &request.shared.engine;
     let id = request.in_path("id").to_owned();
-    let Some(job) = engine.store().job(&id).await? else {
+    let Some(job) = in_reach(&request, engine.store().job(&id).await?).await? else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such delivery").into());
     };
     let now = engine.clock().now();
     refuse(&request, &job, &change, now).await?;
-    let told = match &job.effect {
+    let needs_partner =
+        engine.store().load_order(&job.order).await?.is_some_and(|o| o.needs(AttentionKind::PartnerGone));
+    let put_aside = matches!(change, Change::Drop(_)) && needs_partner;
+    let mut told: Vec<Command> = Vec::new();
+    if put_aside {
+        told.push(Command::RecordPartnerBack { partner: partner(&job.destination).to_owned() });
+    }
+    match &job.effect {
         Effect::TellChannel { notification, .. } => {
             let outcome = match change {
                 Change::Retry => NotificationOutcome::Repeated,
                 Change::Drop(_) => NotificationOutcome::Dropped,
             };
-            Some(Command::RecordNotification { notification: notification.clone(), outcome })
+            told.push(Command::RecordNotification { notification: notification.clone(), outcome });
         }
         Effect::CallBackend { .. }
         | Effect::DecryptGuests
@@ -70,8 +105,8 @@ async fn change(request: Request, change: Change) -> Outcome {
         | Effect::ArmDeadline { .. }
         | Effect::DisarmDeadline { .. }
         | Effect::TakeStock { .. }
-        | Effect::ReturnStock { .. } => None,
-    };
+        | Effect::ReturnStock { .. } => {}
+    }
     let (order, actor, moment) = (job.order.clone(), request.actor(), engine.moment());
     let work = std::sync::Arc::new((id, change, request.once.clone(), request.running.clone()));
     let told = std::sync::Arc::new((order, told, actor));
@@ -83,10 +118,11 @@ async fn change(request: Request, change: Change) -> Outcome {
                 let (id, change, once, running) = &*work;
                 // The order is locked first, as everywhere: nobody has to look at what ops have put aside, and what is to be told again
                 // is what the order wants again.
-                if let (order, Some(command), actor) = &*told {
+                let (order, commands, actor) = &*told;
+                for (step, command) in commands.iter().enumerate() {
                     let answering = Answering::Nobody;
                     let put_aside = engine::Change { running, actor, moment, answering, traceparent: None };
-                    put_aside.on(tx, order, command, None).await?;
+                    put_aside.next(step as u128).on(tx, order, command, None).await?;
                 }
                 let is_changed = match change {
                     Change::Retry => tx.retry_job(id, now).await?,
@@ -95,7 +131,8 @@ async fn change(request: Request, change: Change) -> Outcome {
                 let job = tx.job(id).await?.filter(|_| is_changed);
                 // It was there and could be changed a moment ago.
                 let job = job.ok_or_else(|| Rejection::new(Why::VersionConflict, "it has just changed; look again"))?;
-                let body = view::delivery(running, &job).to_string().into_bytes();
+                let order = tx.lock_order(&job.order).await?;
+                let body = view::delivery(running, &job, order.as_ref()).to_string().into_bytes();
                 if let Some(once) = once {
                     keep(tx, once, 200, body.clone(), now).await?;
                 }
@@ -112,6 +149,9 @@ async fn change(request: Request, change: Change) -> Outcome {
 async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) -> Result<(), Failure> {
     match job.state {
         JobState::Delivered => return Err(conflict("already_delivered", "the partner has it already")),
+        JobState::NotNeeded => {
+            return Err(conflict("not_needed", "the order has moved on, and nothing is left to be told or done here"));
+        }
         JobState::Dropped => return Err(conflict("already_dropped", "it was taken out; nothing is left to do")),
         JobState::Pending | JobState::Dead => {}
     }

@@ -33,6 +33,11 @@ pub(crate) async fn export(request: Request) -> Outcome {
     let reason = format!("export of a guest's data: {}", request.given.needed("reason"));
     let mut orders = Vec::new();
     for id in engine.orders_of_guest(phone.reveal()).await? {
+        // What others know of him they export themselves.
+        let known = engine.store().load_order(&id).await?;
+        if !known.is_some_and(|order| request.reach.has_channel(&order.channel)) {
+            continue;
+        }
         let order = match request.turn {
             Turn::First => {
                 let command = Command::RecordReveal { reason: reason.clone() };
@@ -90,7 +95,7 @@ fn known_of(order: &Order, phone: &Phone) -> Value {
 pub(crate) async fn erase(request: Request) -> Outcome {
     let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
     let reason = request.given.needed("reason");
-    let result = engine.forget_guest(phone.reveal(), &reason, &request.actor()).await?;
+    let result = engine.forget_guest(phone.reveal(), &request.reach.within(), &reason, &request.actor()).await?;
     tracing::info!(erased = result.erased.len(), kept = result.kept.len(), by = %request.holder.name,
         "a guest's data was erased on request");
     let kept: Vec<Value> =

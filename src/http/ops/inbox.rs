@@ -25,6 +25,7 @@ pub(crate) async fn list(request: Request) -> Outcome {
         key: query.text("key").map(str::to_owned),
         verdict: query.word("verdict"),
         order: query.text("order").map(OrderId::from),
+        within: request.reach.within(),
     };
     let page = request.shared.engine.store().list_inbox(&filter, &query.page()).await?;
     Ok(Said::ok(&listed(&page, |row| view::inbox(&request.running, row))))
@@ -34,7 +35,8 @@ pub(crate) async fn list(request: Request) -> Outcome {
 pub(crate) async fn replay(request: Request) -> Outcome {
     check_version(&request)?;
     let store = request.shared.engine.store();
-    let Some(row) = store.inbox_row(request.in_path("id")).await? else {
+    let row = store.inbox_row(request.in_path("id")).await?;
+    let Some(row) = row.filter(|row| request.reach.has_channel(&ChannelId::from(row.channel.as_str()))) else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "no such message was received").into());
     };
     match row.verdict {
@@ -65,13 +67,26 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         inbound,
         body: Bytes::from(body),
         traceparent: None,
+        moment: request.shared.engine.moment(),
+        refusal: None,
     };
     let done = request.shared.engine.replay(&row.id, incoming).await?;
     let sentence = match (done.verdict, done.changed) {
         (InboxVerdict::Accepted, true) => "it was carried out; what the channel must know follows by calls".to_owned(),
         (InboxVerdict::Accepted, false) => "it is taken now; the order was so already".to_owned(),
         (InboxVerdict::Parked, _) => "it is kept until its order comes".to_owned(),
-        _ => format!("it is refused again; the channel would be answered {}", done.answer),
+        (
+            InboxVerdict::Received
+            | InboxVerdict::Repeated
+            | InboxVerdict::Stale
+            | InboxVerdict::Ignored
+            | InboxVerdict::Refused
+            | InboxVerdict::Unrouted
+            | InboxVerdict::Conflict
+            | InboxVerdict::Malformed
+            | InboxVerdict::Hint,
+            _,
+        ) => format!("it is refused again; the channel would be answered {}", done.answer),
     };
     Ok(said(&row, done.verdict, done.order.as_ref(), done.changed, &sentence))
 }

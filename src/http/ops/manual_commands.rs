@@ -21,9 +21,19 @@ pub(crate) async fn confirm(request: Request) -> Outcome {
 
 /// `POST orders/{id}/decline`.
 pub(crate) async fn decline(request: Request) -> Outcome {
-    let order = named(&request.shared, request.in_path("id")).await?;
+    let order = named(&request, request.in_path("id")).await?;
     can_be_told(&request, &order)?;
+    fresh_for_money(&request, &order)?;
     on_order(request, |request| Command::RejectBooking { reason: request.given.needed("reason") }).await
+}
+
+/// An act that gives money back wants a second factor that was passed a moment ago.
+fn fresh_for_money(request: &Request, order: &Order) -> Result<(), Failure> {
+    if order.money.received() > order.money.refunded() {
+        let now = request.shared.engine.clock().now();
+        request.holder.fresh(request.running.config.console.second_factor, now)?;
+    }
+    Ok(())
 }
 
 /// The reason goes to the guest through the channel: what the channel would not take is refused here, before anything is decided.
@@ -61,6 +71,8 @@ pub(crate) async fn no_show(request: Request) -> Outcome {
 
 /// `POST orders/{id}/cancel`.
 pub(crate) async fn cancel(request: Request) -> Outcome {
+    let order = named(&request, request.in_path("id")).await?;
+    fresh_for_money(&request, &order)?;
     on_order(request, |request| {
         let reason = request.given.needed("reason");
         match (request.given.amount("fee"), request.given.lines()) {
@@ -100,7 +112,7 @@ fn at_or_now(request: &Request) -> ticketbridge_core::UnixMillis {
 }
 
 async fn on_order(request: Request, command: impl FnOnce(&Request) -> Command) -> Outcome {
-    let order = named(&request.shared, request.in_path("id")).await?.id;
+    let order = named(&request, request.in_path("id")).await?.id;
     let command = command(&request);
     let running = request.running.clone();
     let body = carry_out(request, order, command, Keep::Answer, move |order| view::order(&running, order)).await?;

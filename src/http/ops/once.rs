@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use ticketbridge_core::OrderId;
 use ticketbridge_store::{KnownAct, StoreError};
 
-use crate::config::OpsToken;
+use crate::accounts::Holder;
 use crate::engine::manual_commands::Once;
 use crate::http::Shared;
 use crate::http::ops::call::JSON;
@@ -33,7 +33,7 @@ fn hash(parts: [&[u8]; 3]) -> String {
 /// 422 when it is no key.
 pub(crate) fn of(
     headers: &HeaderMap,
-    holder: &OpsToken,
+    holder: &Holder,
     method: &str,
     path: &str,
     body: &[u8],
@@ -45,7 +45,7 @@ pub(crate) fn of(
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at("Idempotency-Key"));
     }
     Ok(Some(Once {
-        key_hash: hash([b"ops", holder.name.as_bytes(), key.as_bytes()]),
+        key_hash: hash([b"ops", holder.key().as_bytes(), key.as_bytes()]),
         request_hash: hash([method.as_bytes(), path.as_bytes(), body]),
     }))
 }

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::ops::body::LINES_MAX;
-use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb};
+use crate::http::ops::call::{
+    Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb, Who,
+};
 use crate::http::ops::query::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::http::ops::{PREFIX, table};
 
@@ -22,7 +24,7 @@ pub(crate) async fn show(request: Request) -> Outcome {
 fn document(public_url: &str) -> Value {
     let mut paths = Map::new();
     for call in table::CALLS {
-        let verb = if call.verb == Verb::Get { "get" } else { "post" };
+        let verb = call.verb.word();
         let entry = paths.entry(call.path).or_insert_with(|| json!({}));
         entry[verb] = operation(call);
     }
@@ -31,10 +33,13 @@ fn document(public_url: &str) -> Value {
         "openapi": "3.1.0",
         "info": { "title": "ticketbridge ops interface", "version": "1", "description": ABOUT },
         "servers": [{ "url": format!("{public_url}{PREFIX}") }],
-        "security": [{ "token": [] }],
+        "security": [{ "token": [] }, { "session": [] }],
         "paths": paths,
         "components": {
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer" },
+                "session": { "type": "apiKey", "in": "cookie", "name": super::auth::COOKIE },
+            },
             "schemas": schemas,
         },
     })
@@ -42,7 +47,7 @@ fn document(public_url: &str) -> Value {
 
 fn operation(call: &Call) -> Value {
     let mut parameters: Vec<Value> = path_parameters(call.path).chain(call.query.iter().map(parameter)).collect();
-    if call.verb == Verb::Post {
+    if call.verb == Verb::Post && call.who.is_somebody() {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": { "type": "string", "maxLength": 200 },
             "description": "At most once under this key.",
@@ -61,6 +66,9 @@ fn operation(call: &Call) -> Value {
             },
         },
     });
+    if call.who == Who::Anybody {
+        operation["security"] = json!([]);
+    }
     if let Some(body) = body(&call.body) {
         operation["requestBody"] = body;
     }
@@ -69,7 +77,7 @@ fn operation(call: &Call) -> Value {
 
 /// The method and the path's words, joined: `post_orders_confirm`.
 fn operation_id(call: &Call) -> String {
-    let verb = if call.verb == Verb::Get { "get" } else { "post" };
+    let verb = call.verb.word();
     let one = if call.path.ends_with('}') { "_one" } else { "" };
     let words = call.path.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'));
     let words: Vec<String> = words.map(|word| word.replace(['-', '.'], "_")).collect();
@@ -137,11 +145,14 @@ fn property(field: &Field) -> Value {
                 "properties": { "detail": { "type": "string" }, "quantity": { "type": "integer", "minimum": 1 } },
             },
         }),
+        FieldKind::Scope => reference("scope"),
         FieldKind::Tickets => json!({
             "type": "array", "minItems": 1, "maxItems": ticketbridge_core::limits::TICKETS_MAX, "items": reference("new_ticket"),
         }),
     };
-    schema["description"] = json!(field.about);
+    if field.kind != FieldKind::Scope {
+        schema["description"] = json!(field.about);
+    }
     schema
 }
 

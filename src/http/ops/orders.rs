@@ -6,7 +6,7 @@ use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{ChannelId, ExternalId, Order, OrderId};
 use ticketbridge_store::{CallFilter, Needing, OrderFilter, Page};
 
-use crate::http::Shared;
+use crate::accounts::{self, About};
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::guests::phone_of;
@@ -29,8 +29,18 @@ pub(crate) async fn list(request: Request) -> Outcome {
         updated_since: None,
         attention: needing(query)?,
         guest: None,
+        within: request.reach.within(),
     };
     let page = request.shared.engine.store().list_orders(&filter, &query.page()).await?;
+    if let (Some(q), Some(signed)) = (query.text("q"), request.holder.signed()) {
+        // What somebody looks for is told by what he looked at afterwards; that he searched is written down.
+        let about = About {
+            scope: Some(request.holder.scope.clone()),
+            detail: json!({ "chars": q.chars().count() }),
+            ..About::default()
+        };
+        accounts::note(&request.shared.engine, &signed.account, "orders_searched", about).await?;
+    }
     Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
 }
 
@@ -61,7 +71,11 @@ fn needing(query: &Asked) -> Result<Option<Needing>, Failure> {
 pub(crate) async fn search(request: Request) -> Outcome {
     let phone = phone_of(&request)?;
     let engine = &request.shared.engine;
-    let filter = OrderFilter { guest: Some(engine.guest_hash(phone.reveal())), ..OrderFilter::default() };
+    let filter = OrderFilter {
+        guest: Some(engine.guest_hash(phone.reveal())),
+        within: request.reach.within(),
+        ..OrderFilter::default()
+    };
     let page = engine.store().list_orders(&filter, &request.query.page()).await?;
     tracing::info!(orders = page.items.len(), by = %request.holder.name, reason = %request.given.needed("reason"),
         "orders were searched by a guest's phone");
@@ -70,13 +84,18 @@ pub(crate) async fn search(request: Request) -> Outcome {
 
 /// `GET orders/{id}`.
 pub(crate) async fn one(request: Request) -> Outcome {
-    let order = named(&request.shared, request.in_path("id")).await?;
-    Ok(Said::ok(&view::order(&request.running, &order)))
+    let order = named(&request, request.in_path("id")).await?;
+    if !request.sees_clear(&order.id).await? {
+        return Ok(Said::ok(&view::order(&request.running, &order)));
+    }
+    let about = About { order: Some((order.id.clone(), order.channel.clone())), ..About::default() };
+    accounts::note(&request.shared.engine, &request.holder.key(), "looked_in_clear", about).await?;
+    Ok(Said::in_clear(&view::order_in_clear(&request.running, &order)))
 }
 
 /// `GET orders/{id}/events`: newest first, as every list. The cursor is the number of the last event seen.
 pub(crate) async fn events(request: Request) -> Outcome {
-    let order = named(&request.shared, request.in_path("id")).await?;
+    let order = named(&request, request.in_path("id")).await?;
     let limit = request.query.limit();
     let before = match request.query.text("cursor").map(str::parse) {
         None => None,
@@ -94,7 +113,7 @@ pub(crate) async fn events(request: Request) -> Outcome {
 
 /// `GET orders/{id}/calls`.
 pub(crate) async fn calls(request: Request) -> Outcome {
-    let order = named(&request.shared, request.in_path("id")).await?;
+    let order = named(&request, request.in_path("id")).await?;
     let filter = CallFilter { order: Some(order.id.clone()) };
     let page: Page<_> = request.shared.engine.store().list_calls(&filter, &request.query.page()).await?;
     let (zone, guests) = (order.rules.channel.time_zone, Guests::of(&order));
@@ -105,8 +124,8 @@ pub(crate) async fn calls(request: Request) -> Outcome {
 ///
 /// # Errors
 /// 404 when there is none.
-pub(crate) async fn named(shared: &Shared, name: &str) -> Result<Order, Failure> {
-    let store = shared.engine.store();
+pub(crate) async fn named(request: &Request, name: &str) -> Result<Order, Failure> {
+    let store = request.shared.engine.store();
     let id = match name.split_once(':') {
         Some((channel, number)) => {
             let row = store.resolve_ref(&ChannelId::from(channel), &ExternalId::from(number)).await?;
@@ -118,6 +137,11 @@ pub(crate) async fn named(shared: &Shared, name: &str) -> Result<Order, Failure>
         Some(id) => store.load_order(&id).await?,
         None => None,
     };
+    // One of another scope is not there.
+    let found = found.filter(|order| request.reach.has_channel(&order.channel));
+    if let Some(order) = &found {
+        request.concerns(order);
+    }
     found.ok_or_else(|| {
         let sentence = "there is no such order; give our id, or channel:number with the channel's own number";
         Problem::new(StatusCode::NOT_FOUND, "not_found", sentence).into()

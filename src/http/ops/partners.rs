@@ -6,6 +6,7 @@ use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{BackendId, ChannelId, TimeZone};
 use ticketbridge_store::{JobCount, JobState, Tx};
 
+use crate::accounts::scope::Access;
 use crate::engine::EngineError;
 use crate::engine::effects::{backend_destination, channel_destination};
 use crate::engine::manual_commands::keep;
@@ -32,19 +33,19 @@ struct Known {
 /// `GET channels`.
 pub(crate) async fn channels(request: Request) -> Outcome {
     let running = &request.running;
-    let all = running.registry.channels().map(|channel| channel_partner(&request, &channel.id)).collect::<Option<_>>();
-    list(&request, all.unwrap_or_default()).await
+    let all = running.registry.channels().filter_map(|channel| channel_partner(&request, &channel.id)).collect();
+    list(&request, all).await
 }
 
 /// `GET backends`.
 pub(crate) async fn backends(request: Request) -> Outcome {
     let running = &request.running;
-    let all = running.registry.backends().map(|backend| backend_partner(&request, &backend.id)).collect::<Option<_>>();
-    list(&request, all.unwrap_or_default()).await
+    let all = running.registry.backends().filter_map(|backend| backend_partner(&request, &backend.id)).collect();
+    list(&request, all).await
 }
 
 fn channel_partner(request: &Request, id: &ChannelId) -> Option<Partner> {
-    let channel = request.running.registry.channel(id)?;
+    let channel = request.running.registry.channel(id).filter(|_| request.reach.has_channel(id))?;
     Some(Partner {
         id: id.to_string(),
         adapter: channel.adapter,
@@ -55,7 +56,8 @@ fn channel_partner(request: &Request, id: &ChannelId) -> Option<Partner> {
 }
 
 fn backend_partner(request: &Request, id: &BackendId) -> Option<Partner> {
-    let backend = request.running.registry.backend(id)?;
+    let access = request.reach.backend(&request.running.config, id);
+    let backend = request.running.registry.backend(id).filter(|_| access != Access::None)?;
     Some(Partner {
         id: id.to_string(),
         adapter: backend.adapter,
@@ -114,7 +116,17 @@ fn channel_of(request: &Request) -> Result<Partner, Failure> {
     channel_partner(request, &ChannelId::from(request.in_path("id"))).ok_or_else(|| unknown("channel"))
 }
 fn backend_of(request: &Request) -> Result<Partner, Failure> {
-    backend_partner(request, &BackendId::from(request.in_path("id"))).ok_or_else(|| unknown("back-end"))
+    let id = BackendId::from(request.in_path("id"));
+    let partner = backend_partner(request, &id).ok_or_else(|| unknown("back-end"))?;
+    match request.reach.backend(&request.running.config, &id) {
+        Access::Act => Ok(partner),
+        Access::None | Access::Read => Err(shared_with_others("back-end")),
+    }
+}
+/// What several institutions use is held back by nobody for the others.
+pub(crate) fn shared_with_others(what: &str) -> Failure {
+    let sentence = format!("others use this {what} too: an administrator of everything has to do this");
+    Problem::new(StatusCode::FORBIDDEN, "shared_with_others", sentence).into()
 }
 fn unknown(what: &str) -> Failure {
     Problem::new(StatusCode::NOT_FOUND, "not_found", format!("no {what} of this name is configured")).into()

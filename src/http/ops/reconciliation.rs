@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 use ticketbridge_core::{ChannelId, TimeZone, UnixMillis};
 
 use crate::housekeeping::reconcile::{Reconciliation, Scope, reconcile};
+use crate::http::ops::body::refused;
 use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::config::everything_only;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
 
+/// A report tells of everybody's orders at once; who sees a part of them compares that part himself.
 fn shown(report: &Reconciliation, zone: TimeZone) -> Value {
     json!({
         "started_at": UnixMillis(report.started_ms).rfc3339(zone),
@@ -23,6 +26,7 @@ fn shown(report: &Reconciliation, zone: TimeZone) -> Value {
 
 /// `GET reconciliation`.
 pub(crate) async fn show(request: Request) -> Outcome {
+    everything_only(&request)?;
     let Some(report) = request.shared.reconciliation.get() else {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,
@@ -37,8 +41,13 @@ pub(crate) async fn show(request: Request) -> Outcome {
 /// `POST reconciliation`.
 pub(crate) async fn compare(request: Request) -> Outcome {
     let channel = request.query.text("channel").map(ChannelId::new);
+    if !request.reach.is_everything() && !channel.as_ref().is_some_and(|channel| request.reach.has_channel(channel)) {
+        return Err(refused("channel", "name a channel of yours").into());
+    }
     let report = reconcile(&request.shared.worker, Scope::Open(channel)).await?;
     let said = Said::ok(&shown(&report, view::common_zone(&request.running)));
-    request.shared.reconciliation.keep(report);
+    if request.reach.is_everything() {
+        request.shared.reconciliation.keep(report);
+    }
     Ok(said)
 }

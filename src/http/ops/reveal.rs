@@ -5,6 +5,8 @@ use ticketbridge_core::message::Command;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::personal::in_clear;
 
+use ticketbridge_store::{StoreError, Tx};
+
 use crate::engine::manual_commands::Keep;
 use crate::http::ops::call::{Outcome, Request, Said, Turn};
 use crate::http::ops::manual_commands::carry_out;
@@ -13,14 +15,30 @@ use crate::http::ops::view::person;
 
 /// `POST orders/{id}/reveal`. The answer is written inside the commit that records it: no record, no answer.
 pub(crate) async fn reveal(request: Request) -> Outcome {
-    let order = named(&request.shared, request.in_path("id")).await?;
+    let order = named(&request, request.in_path("id")).await?;
+    request.holder.passed_for_clear_text()?;
     if request.turn == Turn::Again {
         // It is in the history already. What was erased since is not shown again.
         return Ok(Said::ok(&in_clear(|| guests(&order))));
     }
     let order = order.id;
     let command = Command::RecordReveal { reason: request.given.needed("reason") };
+    let session = request.holder.signed().map(|signed| signed.session.clone());
+    let engine = request.shared.engine.clone();
+    let seen = order.clone();
     let body = carry_out(request, order, command, Keep::Receipt, |order| in_clear(|| guests(order))).await?;
+    // From now on this session sees this order in clear.
+    if let Some(session) = session {
+        let (work, now) = (std::sync::Arc::new((session, seen)), engine.clock().now());
+        let noted: Result<(), StoreError> = engine
+            .store()
+            .write("note_revealed", move |tx: &Tx| {
+                let work = work.clone();
+                Box::pin(async move { tx.note_revealed(&work.0, &work.1, now).await })
+            })
+            .await;
+        noted?;
+    }
     Ok(Said::kept(body))
 }
 

@@ -1,13 +1,21 @@
 //! Statements (PA-05), for settlement officers.
 
 use http::StatusCode;
-use ticketbridge_core::TimeZone;
+use serde_json::json;
 use ticketbridge_core::product::{Currency, DateRange};
+use ticketbridge_core::{Date, TimeZone};
 
+use ticketbridge_store::Tx;
+
+use crate::accounts::scope::Access;
 use crate::config::ChannelConfig;
+use crate::engine::EngineError;
+use crate::engine::manual_commands::keep;
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::config::check_version;
 use crate::http::ops::credit::account_named;
+use crate::http::ops::partners::shared_with_others;
 use crate::http::ops::view::common_zone;
 use crate::http::problem::Problem;
 use crate::statement::{Statement, StatementError};
@@ -19,6 +27,10 @@ pub(crate) async fn show(request: Request) -> Outcome {
         (Some(settle_id), None) => of_settle_id(&request, settle_id, period).await?,
         (None, Some(account)) => {
             let account = account_named(&request, account)?;
+            // Its lines name the orders of all who are charged to it.
+            if request.reach.credit_account(&request.running.config, &account.id) != Access::Act {
+                return Err(shared_with_others("credit account"));
+            }
             let zone = period_zone(&request, |channel| channel.credit_account.as_deref() == Some(&account.id));
             Statement::of_account(request.shared.engine.store(), account, period, zone).await?
         }
@@ -54,18 +66,68 @@ fn period_zone(request: &Request, is_about: impl Fn(&ChannelConfig) -> bool) -> 
 
 async fn of_settle_id(request: &Request, settle_id: &str, period: DateRange) -> Result<Statement, Failure> {
     let config = &request.running.config;
+    let is_unit = config.organisation.settle_unit(settle_id).is_some();
+    if !(request.reach.has_settle_id(settle_id)) {
+        return Err(unknown_settle_id().into());
+    }
     let is_settled = |channel: &ChannelConfig| channel.settle_id.as_deref().unwrap_or(channel.id.as_str()) == settle_id;
     let zone = period_zone(request, is_settled);
     let usual = config.vouchers.values().next().map_or(Currency("CNY".to_owned()), |voucher| voucher.currency.clone());
     let wanted = request.query.text("currency").map(|code| Currency(code.to_ascii_uppercase()));
     let store = request.shared.engine.store();
     let statement = Statement::of_settle_id(store, settle_id, period, zone, wanted, usual).await?;
-    if statement.lines.is_empty() && !config.channels.iter().any(is_settled) {
-        let sentence =
-            "no channel is settled under this id; a channel's own id is its settle id unless it names another";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", sentence).at("settle_id").into());
+    // A unit that no channel names yet has an empty statement.
+    if statement.lines.is_empty() && !is_unit && !config.channels.iter().any(is_settled) {
+        return Err(unknown_settle_id().into());
     }
     Ok(statement)
+}
+
+fn unknown_settle_id() -> Problem {
+    let sentence = "no channel is settled under this id; a channel's own id is its settle id unless it names another";
+    Problem::new(StatusCode::NOT_FOUND, "not_found", sentence).at("settle_id")
+}
+
+/// `POST statements/close`: settles everything of a unit up to the end of a day. What comes later is unsettled.
+pub(crate) async fn close(request: Request) -> Outcome {
+    check_version(&request)?;
+    let settle_id = request.given.needed("settle_id");
+    let config = &request.running.config;
+    if config.organisation.settle_unit(&settle_id).is_none() || !request.reach.has_settle_id(&settle_id) {
+        let sentence = "there is no settle unit of this name";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", sentence).at("settle_id").into());
+    }
+    let Some(to) = request.given.text("to").as_deref().and_then(Date::parse) else {
+        return Err(refused("to", "`to` is a date YYYY-MM-DD: the last day that is settled").into());
+    };
+    let zone = period_zone(&request, |channel| channel.settle_id.as_deref() == Some(settle_id.as_str()));
+    let (until, now) = (zone.end_of(to), request.shared.engine.clock().now());
+    if until > now {
+        return Err(refused("to", "`to` is a day that is over: what is still to come cannot be settled").into());
+    }
+    let store = request.shared.engine.store();
+    let (work, once) = (std::sync::Arc::new((settle_id.clone(), request.holder.name.clone())), request.once.clone());
+    let body =
+        json!({ "settle_id": settle_id, "to": to, "settled_until": until.rfc3339(zone) }).to_string().into_bytes();
+    let kept = std::sync::Arc::new((once, body.clone()));
+    let settled: Result<bool, EngineError> = store
+        .write("settle", move |tx: &Tx| {
+            let (work, kept) = (work.clone(), kept.clone());
+            Box::pin(async move {
+                let settled = tx.settle_until(&work.0, until, &work.1, now).await?;
+                if let (Some(once), true) = (&kept.0, settled) {
+                    keep(tx, once, 200, kept.1.clone(), now).await?;
+                }
+                Ok(settled)
+            })
+        })
+        .await;
+    if !settled? {
+        let sentence = "this unit is settled until then, or for longer, already";
+        return Err(Problem::new(StatusCode::CONFLICT, "already_settled", sentence).at("to").into());
+    }
+    tracing::info!(%settle_id, %to, by = %request.holder.name, "a settle unit was settled");
+    Ok(Said::kept(body))
 }
 
 impl From<StatementError> for Failure {

@@ -2,8 +2,8 @@
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
 use crate::http::ops::{
-    codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, openapi, orders, partners,
-    reconciliation, refunds, reveal, statements,
+    audit, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi, orders,
+    organisation, partners, people, reconciliation, refunds, reveal, session, statements,
 };
 
 const LIMIT: Param =
@@ -42,7 +42,7 @@ pub(crate) const PAYMENT_STATES: &[&str] = &[
     "refund_failed",
 ];
 pub(crate) const REFUND_STATES: &[&str] = &["under_review", "approved", "settled", "rejected", "withdrawn"];
-pub(crate) const DELIVERY_STATES: &[&str] = &["pending", "delivered", "dead", "dropped"];
+pub(crate) const DELIVERY_STATES: &[&str] = &["pending", "delivered", "dead", "dropped", "not_needed"];
 pub(crate) const DEADLINE_STATES: &[&str] = &["armed", "passed", "disarmed"];
 pub(crate) const VERDICTS: &[&str] = &[
     "received",
@@ -58,6 +58,10 @@ pub(crate) const VERDICTS: &[&str] = &[
     "hint",
 ];
 
+/// Words of accounts and invitations; a test compares them with the store's own.
+pub(crate) const ACCOUNT_STATES: &[&str] = &["pending_approval", "active", "inactive"];
+pub(crate) const INVITATION_STATES: &[&str] = &["pending", "accepted", "revoked", "expired"];
+
 /// What an order may need a person for; a test compares them with the core's own.
 pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "refund_under_review",
@@ -67,6 +71,11 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "live_ticket_behind_refund",
     "cancel_refused",
     "ticketing_failed",
+    "no_capacity",
+    "rejected",
+    "test_mode",
+    "quantity_differs",
+    "unknown_status",
     "ticketing_overdue",
     "review_overdue",
     "report_refused",
@@ -80,6 +89,7 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "answer_astray",
     "books_differ",
     "payment_link_over",
+    "partner_gone",
 ];
 
 const VERSION: Field = Field {
@@ -96,6 +106,23 @@ const A_GUEST: Body = Body::Fields(&[
     Field { name: "phone", kind: FieldKind::Text, needed: true, about: "The guest's phone, all digits." },
     REASON,
 ]);
+const NAME: Field = text_field("name", true, "The name.");
+const MOBILE: Field = text_field("mobile", true, "The mobile number.");
+const DIRECT: Field = text_field("direct", true, "The direct number.");
+const PASSWORD: Field = text_field("password", true, "A password of ten characters or more.");
+const A_GRANT: Body = Body::Fields(&[
+    text_field("role", true, "admin, operator, settlement or viewer."),
+    Field {
+        name: "scope",
+        kind: FieldKind::Scope,
+        needed: true,
+        about: "Whose data: {kind: everything|dealer|institution|agency, id}.",
+    },
+]);
+
+const fn text_field(name: &'static str, needed: bool, about: &'static str) -> Field {
+    Field { name, kind: FieldKind::Text, needed, about }
+}
 const NOTHING: Body = Body::Fields(&[VERSION]);
 const A_REASON: Body = Body::Fields(&[REASON, VERSION]);
 const A_TIME: Body = Body::Fields(&[AT, VERSION]);
@@ -130,7 +157,7 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One("partner"), partners::pause_backend),
     call!(Post "/backends/{id}/resume", "Let them go again.", Operators, &[], NOTHING,
         Answer::One("partner"), partners::resume_backend),
-    call!(Get "/orders", "Orders, newest first.", Operators, &[
+    call!(Get "/orders", "Orders, newest first.", Readers, &[
         CHANNEL,
         word("state", ORDER_STATES, "Where the sale stands."),
         word("booking", BOOKING_STATES, "Where the visit stands."),
@@ -145,11 +172,13 @@ pub(crate) static CALLS: &[Call] = &[
     ], Body::None, Answer::Page("order"), orders::list),
     call!(Post "/orders/search", "Orders that know a guest's phone, newest first, masked; who asked and why goes into the log.", Operators,
         PAGE, A_GUEST, Answer::Page("order"), orders::search),
-    call!(Get "/orders/{id}", "An order.", Operators, &[], Body::None, Answer::One("order"), orders::one),
-    call!(Get "/orders/{id}/events", "Its history, newest first.", Operators, PAGE, Body::None,
+    call!(Get "/orders/{id}", "An order.", Readers, &[], Body::None, Answer::One("order"), orders::one),
+    call!(Get "/orders/{id}/events", "Its history, newest first.", Readers, PAGE, Body::None,
         Answer::Page("event"), orders::events),
-    call!(Get "/orders/{id}/calls", "Every message in and out for it, masked, newest first.", Operators, PAGE, Body::None,
+    call!(Get "/orders/{id}/calls", "Every message in and out for it, masked, newest first.", Readers, PAGE, Body::None,
         Answer::Page("call"), orders::calls),
+    call!(Get "/orders/{id}/next-steps", "What happens if nobody does anything, and what may be done, with what it would do.", Readers, &[],
+        Body::None, Answer::One("next_steps"), next_steps::show),
     call!(Post "/orders/{id}/confirm", "Accept the booking that waits for a manager.", Operators, &[], NOTHING,
         Answer::One("order"), manual_commands::confirm),
     call!(Post "/orders/{id}/decline", "Decline it; the reason is written for the guest.", Operators, &[], A_REASON,
@@ -180,7 +209,7 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One("order"), manual_commands::revoke_link),
     call!(Post "/orders/{id}/reveal", "Guests' data in clear; who asked and why goes into the history.", Operators, &[], A_REASON,
         Answer::One("guests"), reveal::reveal),
-    call!(Get "/refunds", "Refund cases, newest first.", Operators, &[
+    call!(Get "/refunds", "Refund cases, newest first.", Readers, &[
         word("state", REFUND_STATES, "In this state."), CHANNEL, LIMIT, CURSOR,
     ], Body::None, Answer::Page("refund_case"), refunds::list),
     call!(Post "/refunds/{id}/approve", "Approve: the tickets are made void at the back-end first.", Operators, &[], Body::Fields(&[
@@ -190,7 +219,7 @@ pub(crate) static CALLS: &[Call] = &[
         VERSION,
     ]), Answer::One("refund_case"), refunds::approve),
     call!(Post "/refunds/{id}/reject", "Reject.", Operators, &[], A_REASON, Answer::One("refund_case"), refunds::reject),
-    call!(Get "/deliveries", "The outbox, newest first.", Operators, &[
+    call!(Get "/deliveries", "The outbox, newest first.", Readers, &[
         word("state", DELIVERY_STATES, "In this state."),
         text("destination", "To this partner: channel:ID or backend:ID."),
         text("order", "For this order, by our id."),
@@ -200,9 +229,10 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One("delivery"), deliveries::retry),
     call!(Post "/deliveries/{id}/drop", "Take it out; the order stays as it is.", Operators, &[], A_REASON,
         Answer::One("delivery"), deliveries::drop),
-    call!(Get "/deadlines", "Deadlines that count or have passed, the nearest first.", Operators, &[
+    call!(Get "/deadlines", "Deadlines that count or have passed, the nearest first.", Readers, &[
         Param { name: "due_before", kind: ParamKind::Time, about: "Due before this time." },
         word("state", DEADLINE_STATES, "In this state."),
+        text("order", "Of this order, by our id."),
         LIMIT, CURSOR,
     ], Body::None, Answer::Page("deadline"), deadlines::list),
     call!(Get "/inbox", "Messages received, newest first.", Operators, &[
@@ -215,7 +245,7 @@ pub(crate) static CALLS: &[Call] = &[
     ], Body::None, Answer::Page("inbox_row"), inbox::list),
     call!(Post "/inbox/{id}/replay", "Carry a message that was refused, kept or not readable out again.", Operators, &[], NOTHING,
         Answer::One("replayed"), inbox::replay),
-    call!(Get "/codes/{pool}", "How full a code pool is.", Operators, &[], Body::None, Answer::One("pool"), codes::show),
+    call!(Get "/codes/{pool}", "How full a code pool is.", Readers, &[], Body::None, Answer::One("pool"), codes::show),
     call!(Post "/codes/{pool}", "Load codes into a pool, as JSON or CSV.", Operators, CODE_COLUMN, Body::Codes,
         Answer::One("imported"), codes::import),
     call!(Post "/codes/{pool}/withdraw", "Take codes out of a pool that nobody has yet, as JSON or CSV.", Operators, CODE_COLUMN,
@@ -247,6 +277,65 @@ pub(crate) static CALLS: &[Call] = &[
         A_GUEST, Answer::One("guest_export"), guests::export),
     call!(Post "/guests/erase", "Forget a guest in every order that is over, and in the others when they are.", Administrators, &[], A_GUEST,
         Answer::One("guest_erasure"), guests::erase),
+    call!(Post "/statements/close", "Settle everything of a settle unit up to the end of a day.", Settlement, &[], Body::Fields(&[
+        text_field("settle_id", true, "The settle unit."),
+        text_field("to", true, "The last day that is settled, YYYY-MM-DD; it is over."),
+        VERSION,
+    ]), Answer::One("settled"), statements::close),
+    call!(Get "/partners", "Dealers, institutions, agencies, settle units and connections, with the addresses from which they may call.", Everyone,
+        &[], Body::None, Answer::One("partners"), organisation::show),
+    call!(Post "/session", "Sign in with a password; the answer sets the cookie of the session.", Anybody, &[], Body::Fields(&[
+        text_field("email", true, "The e-mail address of the account."),
+        text_field("password", true, "Its password."),
+    ]), Answer::One("session"), session::sign_in),
+    call!(Post "/session/factor", "Pass the second factor: a one-time code, or a recovery code.", Person, &[],
+        Body::Fields(&[text_field("code", true, "The code.")]), Answer::One("session"), session::factor),
+    call!(Get "/session", "Who has signed in.", Person, &[], Body::None, Answer::One("session"), session::show),
+    call!(Delete "/session", "Sign out.", Person, &[], Body::None, Answer::One("signed_out"), session::sign_out),
+    call!(Get "/sessions", "One's own sessions that go on, newest first.", Person, &[], Body::None, Answer::Page("session_row"),
+        session::list),
+    call!(Delete "/sessions/{id}", "End one of them.", Person, &[], Body::None, Answer::One("signed_out"), session::end),
+    call!(Post "/account", "Choose one's language.", Person, &[],
+        Body::Fields(&[text_field("language", true, "zh, ko or en.")]), Answer::One("session"), session::language),
+    call!(Post "/account/totp", "Begin with one-time codes: the secret, for an authenticator.", Person, &[], Body::Fields(&[]),
+        Answer::One("totp"), session::begin_totp),
+    call!(Post "/account/totp/confirm", "Confirm it by a code; gives ten recovery codes, once.", Person, &[],
+        Body::Fields(&[text_field("code", true, "A code of it.")]), Answer::One("recovery_codes"), session::confirm_totp),
+    call!(Post "/sign-up", "Ask for an account; an administrator of the agency approves it.", Anybody, &[], Body::Fields(&[
+        NAME, text_field("email", true, "The e-mail address."), text_field("agency_code", true, "The agency's code."), MOBILE, DIRECT,
+        PASSWORD,
+    ]), Answer::One("signed_up"), people::sign_up),
+    call!(Get "/accounts", "Accounts, newest first.", Administrators, &[
+        word("state", ACCOUNT_STATES, "In this state."), LIMIT, CURSOR,
+    ], Body::None, Answer::Page("account"), people::list),
+    call!(Post "/accounts/{id}/approve", "Approve an account that waits, with a role and a scope.", Administrators, &[], A_GRANT,
+        Answer::One("account"), people::approve),
+    call!(Post "/accounts/{id}/role", "Give an account another role and scope; its sessions end.", Administrators, &[], A_GRANT,
+        Answer::One("account"), people::grant),
+    call!(Post "/accounts/{id}/deactivate", "Switch an account off; its sessions end.", Administrators, &[], Body::Fields(&[]),
+        Answer::One("account"), people::deactivate),
+    call!(Post "/accounts/{id}/activate", "Switch an account on again.", Administrators, &[], Body::Fields(&[]),
+        Answer::One("account"), people::activate),
+    call!(Post "/accounts/{id}/reset-factor", "Forget the second factor of somebody who has lost it; his sessions end.", Administrators, &[],
+        Body::Fields(&[]), Answer::One("account"), people::reset_factor),
+    call!(Get "/invitations", "Invitations, newest first.", Administrators, &[
+        word("state", INVITATION_STATES, "In this state."), LIMIT, CURSOR,
+    ], Body::None, Answer::Page("invitation"), people::invitations),
+    call!(Post "/invitations", "Invite somebody; the link is shown this once.", Administrators, &[], Body::Fields(&[
+        text_field("email", true, "His e-mail address."),
+        text_field("role", true, "admin, operator, settlement or viewer."),
+        Field { name: "scope", kind: FieldKind::Scope, needed: true, about: "Whose data he will see." },
+    ]), Answer::One("invited"), people::invite),
+    call!(Post "/invitations/{id}/revoke", "Take an invitation back, as long as nobody has accepted it.", Administrators, &[],
+        Body::Fields(&[]), Answer::One("invitation"), people::revoke),
+    call!(Post "/invitations/{id}/accept", "Accept the invitation of a link: `id` is the end of the link. Signs in.", Anybody, &[],
+        Body::Fields(&[NAME, MOBILE, DIRECT, PASSWORD]), Answer::One("session"), people::accept),
+    call!(Get "/audit", "What people did and looked at, newest first.", Administrators, &[
+        text("actor", "By this account, by its id; `token:` and a name for a token."),
+        text("order", "Of this order, by our id."),
+        Param { name: "from", kind: ParamKind::Time, about: "Since this time." },
+        LIMIT, CURSOR,
+    ], Body::None, Answer::Page("audit_entry"), audit::list),
     call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
 ];
 
@@ -256,7 +345,7 @@ mod tests {
     use serde::de::DeserializeOwned;
     use ticketbridge_core::order::money::PaymentState;
     use ticketbridge_core::order::{BookingState, OrderState, RefundState, TicketingState};
-    use ticketbridge_store::{DeadlineState, InboxVerdict, JobState};
+    use ticketbridge_store::{AccountState, DeadlineState, InboxVerdict, InvitationState, JobState};
 
     /// Every word means a value, and a word that means none is not accepted.
     fn are_all<T: DeserializeOwned>(words: &[&str]) {
@@ -279,6 +368,8 @@ mod tests {
         are_all::<JobState>(DELIVERY_STATES);
         are_all::<DeadlineState>(DEADLINE_STATES);
         are_all::<InboxVerdict>(VERDICTS);
+        are_all::<AccountState>(ACCOUNT_STATES);
+        are_all::<InvitationState>(INVITATION_STATES);
         are_all::<ticketbridge_core::order::AttentionKind>(ATTENTION_KINDS);
     }
 }

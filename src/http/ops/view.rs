@@ -5,10 +5,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
-use ticketbridge_core::personal::Person;
+use ticketbridge_core::personal::{Person, in_clear};
+use ticketbridge_core::port::Context;
 use ticketbridge_core::product::{Currency, Ticketing};
 use ticketbridge_core::quoted::{Guests, Quoted};
-use ticketbridge_core::{ChannelId, OrderId, TimeZone, UnixMillis};
+use ticketbridge_core::{ChannelId, Effect, OrderId, TimeZone, UnixMillis};
 use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRow};
 
 use crate::service::live::Running;
@@ -74,6 +75,18 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
     });
     // Whatever a partner has written into a number, a label or a name, and wherever a field for it is added.
     Guests::of(order).json(&mut shown);
+    shown
+}
+
+/// The same with its people in clear, for a session that has asked for them. What partners wrote elsewhere stays masked.
+pub(crate) fn order_in_clear(running: &Running, of: &Order) -> Value {
+    let mut shown = order(running, of);
+    in_clear(|| {
+        shown["buyer"] = json!({ "name": of.buyer.name, "phone": of.buyer.phone });
+        if let Some(booking) = &of.booking {
+            shown["booking"]["visitors"] = booking.visitors.iter().map(person).collect();
+        }
+    });
     shown
 }
 
@@ -274,25 +287,64 @@ pub(crate) fn call(row: &CallRecord, guests: &Guests, zone: TimeZone) -> Value {
     })
 }
 
-/// A delivery.
-pub(crate) fn delivery(running: &Running, job: &Job) -> Value {
+/// A delivery, for an order as it is now.
+pub(crate) fn delivery(running: &Running, job: &Job, order: Option<&Order>) -> Value {
+    let said = job.last_error.as_deref().map(Quoted::text);
+    let (error, note) = if job.state == JobState::NotNeeded { (None, said) } else { (said, None) };
+    let key = key_of(running, job, order);
     let zone = match job.destination.strip_prefix("channel:") {
         Some(channel) => zone_of(running, channel),
         None => common_zone(running),
     };
     json!({
         "id": job.id,
-        "order_id": Some(&job.order).filter(|order| !order.as_str().is_empty()),
+        // A count of stock may belong to no order.
+        "order_id": Some(&job.order).filter(|order| order.as_str().starts_with("ord_")),
         "destination": job.destination,
         "call": job.call,
         "state": job.state,
         "attempts": job.attempts,
         "next_attempt_at": (job.state == JobState::Pending).then(|| job.due_at.rfc3339(zone)),
-        "last_error": job.last_error.as_deref().map(Quoted::text),
-        "idempotency_key": job.id,
+        // That nothing was needed is no error.
+        "last_error": error,
+        "note": note,
+        "idempotency_key": key,
         "created_at": job.created_at.rfc3339(zone),
         "delivered_at": times(job.done_at.filter(|_| job.state == JobState::Delivered), zone),
     })
+}
+
+/// The key by which the partner knows a repeat: as it was sent, or as it will be for a report that was not sent yet. `order` is the
+/// delivery's own.
+fn key_of(running: &Running, job: &Job, order: Option<&Order>) -> Option<String> {
+    let is_next = job.state == JobState::Pending && job.wire_key.is_none();
+    match (&job.effect, order) {
+        // Each count is another message, with a key of its own.
+        (Effect::TellStock { .. }, _) => job.wire_key.clone(),
+        (Effect::TellChannel { notification, .. }, Some(order)) if is_next => {
+            let cx = Context {
+                now: job.due_at,
+                nonce: [0; 16],
+                delivery_id: &job.id,
+                access_token: Some(""),
+                attempt: job.attempts.max(1),
+            };
+            let channel = running.registry.channel(&order.channel);
+            let call = channel.and_then(|channel| channel.channel.notify(notification, order, &cx).ok());
+            Some(call.and_then(|call| call.key).unwrap_or_else(|| job.id.clone()))
+        }
+        (
+            Effect::TellChannel { .. }
+            | Effect::CallBackend { .. }
+            | Effect::DecryptGuests
+            | Effect::ReadBack { .. }
+            | Effect::ArmDeadline { .. }
+            | Effect::DisarmDeadline { .. }
+            | Effect::TakeStock { .. }
+            | Effect::ReturnStock { .. },
+            _,
+        ) => Some(job.wire_key.as_ref().unwrap_or(&job.id).clone()),
+    }
 }
 
 /// A received message.

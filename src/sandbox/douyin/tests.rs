@@ -82,7 +82,7 @@ async fn scene(
     let tasks = Tasks::new();
     let (listener, address) = net::listen(net::ANY_PORT).await.unwrap();
     let router = Router::new().route("/channels/{channel}/{call}", post(answer)).with_state(bridge.clone());
-    tasks.serve(listener, router);
+    tasks.serve(listener, router, tokio_util::sync::CancellationToken::new());
     let product = SimProduct::new("LP-V2|LP-B2", 2, 19_900);
     let usual = app("awsynthetic0000001", SECRET);
     let mut options = SimDouyinOptions::usual("douyin-main", usual, "7123456789", vec![product], SimTime::new(scale));

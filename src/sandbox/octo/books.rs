@@ -2,16 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
+use super::catalogue::{OPTION, PASS, SlotOf, UNIT};
+use super::push::{Generation, Push, Subscription};
 use super::{RepeatedReserve, Said, Switches, refuse};
-
-/// The product on sale, and its parts.
-pub const PRODUCT: &str = "LAKE";
-/// Its option.
-pub const OPTION: &str = "DEFAULT";
-/// Its unit.
-pub const UNIT: &str = "adult";
 
 /// How a booking stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +29,7 @@ pub enum Status {
 }
 
 impl Status {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Status::OnHold => "ON_HOLD",
             Status::Pending => "PENDING",
@@ -45,8 +41,11 @@ impl Status {
         }
     }
     /// Whether it takes a place.
-    fn takes_place(self) -> bool {
+    pub fn takes_place(self) -> bool {
         matches!(self, Status::OnHold | Status::Pending | Status::Confirmed | Status::Redeemed)
+    }
+    pub(super) fn can_be_cancelled(self) -> bool {
+        matches!(self, Status::OnHold | Status::Pending | Status::Confirmed)
     }
 }
 
@@ -55,17 +54,56 @@ impl Status {
 pub struct Booked {
     /// How it stands.
     pub status: Status,
-    /// Its day.
-    pub date: String,
     /// The reseller's number for it.
     pub reference: String,
     /// How often it was confirmed, and really so.
     pub confirmed: u32,
-    units: Vec<Value>,
-    availability: Value,
-    expires_at: i64,
-    has_codes: bool,
-    redeemed_at: Option<i64>,
+    /// How often its hold was lengthened.
+    pub extended: u32,
+    /// The product.
+    pub product: &'static str,
+    /// What was asked for.
+    pub request: Value,
+    pub(super) units: Vec<Value>,
+    pub(super) slot: Option<SlotOf>,
+    pub(super) contact: Value,
+    pub(super) expires_at: i64,
+    pub(super) has_codes: bool,
+    /// The answer that told of the sale was lost, so that the reseller cannot know of it before it has read.
+    pub(super) confirmed_unheard: bool,
+    pub(super) created_at: i64,
+    pub(super) updated_at: i64,
+    pub(super) confirmed_at: Option<i64>,
+    pub(super) cancelled_at: Option<i64>,
+    pub(super) redeemed_at: Option<i64>,
+}
+
+impl Booked {
+    /// How many units it has.
+    pub fn units(&self) -> usize {
+        self.units.len()
+    }
+    /// When it begins, as its place says.
+    pub fn starts(&self) -> Option<String> {
+        self.slot.as_ref().map(SlotOf::start)
+    }
+}
+
+/// A call, without its socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The path without the supplier's base and without a query.
+    pub path: &'a str,
+    /// The query, without the question mark.
+    pub query: &'a str,
+    /// The key that it came with.
+    pub key: Option<&'a str>,
+    /// Whether the header of the extensions was there.
+    pub has_capabilities: bool,
+    /// The body; null when there is none.
+    pub body: &'a Value,
 }
 
 /// The books.
@@ -75,18 +113,42 @@ pub struct Books {
     pub switches: Switches,
     /// The key that it accepts.
     pub key: String,
+    /// What it holds against the reseller, a sentence each.
+    pub violations: Vec<String>,
     bookings: BTreeMap<String, Booked>,
+    pub(super) subscriptions: Vec<Subscription>,
+    pub(super) pushes: Vec<Push>,
+    /// The present of the last call.
+    now: i64,
 }
 
 impl Books {
     /// Empty books of a supplier that accepts `key`.
     pub fn new(key: &str) -> Self {
-        Self { switches: Switches::default(), key: key.to_owned(), bookings: BTreeMap::new() }
+        Self {
+            switches: Switches::default(),
+            key: key.to_owned(),
+            violations: Vec::new(),
+            bookings: BTreeMap::new(),
+            subscriptions: Vec::new(),
+            pushes: Vec::new(),
+            now: 0,
+        }
     }
 
     /// Every booking, by its uuid.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Booked)> {
         self.bookings.iter().map(|(uuid, booked)| (uuid.as_str(), booked))
+    }
+
+    /// A booking.
+    pub fn booking(&self, uuid: &str) -> Option<&Booked> {
+        self.bookings.get(uuid)
+    }
+
+    /// The bookings for a reseller's number.
+    pub fn of(&self, reference: &str) -> Vec<Booked> {
+        self.bookings.values().filter(|booked| booked.reference == reference).cloned().collect()
     }
 
     /// Bookings for a reseller's number that admit, or will.
@@ -95,118 +157,130 @@ impl Books {
         self.bookings.values().filter(lives).count()
     }
 
+    /// Whether a code is on a ticket of a booking that is sold.
+    pub fn made(&self, code: &str) -> bool {
+        let of = |uuid: &str, booked: &Booked| {
+            booked.has_codes && (0..booked.units.len()).any(|index| super::shown::code(uuid, index) == code)
+        };
+        self.bookings.iter().any(|(uuid, booked)| of(uuid, booked))
+    }
+
+    /// Changes bookings, with everything that follows: their time of change, and whoever wants to be told.
+    fn change(&mut self, which: impl Fn(&Booked) -> bool, change: impl Fn(&mut Booked, i64)) {
+        let now = self.now;
+        let mut changed = Vec::new();
+        for (uuid, booked) in self.bookings.iter_mut().filter(|(_, booked)| which(booked)) {
+            change(booked, now);
+            booked.updated_at = now;
+            changed.push(uuid.clone());
+        }
+        changed.iter().for_each(|uuid| self.tell(uuid));
+    }
+
     /// Somebody at the supplier says yes or no to everything that waits.
     pub fn decide(&mut self, yes: bool) {
-        for booked in self.bookings.values_mut().filter(|booked| booked.status == Status::Pending) {
-            booked.status = if yes { Status::Confirmed } else { Status::Rejected };
-        }
+        self.change(
+            |booked| booked.status == Status::Pending,
+            |booked, now| {
+                booked.status = if yes { Status::Confirmed } else { Status::Rejected };
+                booked.confirmed_at = yes.then_some(now);
+            },
+        );
     }
 
     /// The codes of everything that is sold are there.
     pub fn deliver(&mut self) {
-        self.bookings.values_mut().for_each(|booked| booked.has_codes = true);
+        self.change(|booked| !booked.has_codes, |booked, _| booked.has_codes = true);
     }
 
     /// The guests of a booking of a reseller's number go in; `at` in milliseconds.
     pub fn redeem(&mut self, reference: &str, at: i64) {
-        for booked in self.bookings.values_mut() {
-            if booked.reference == reference && booked.status == Status::Confirmed {
-                (booked.status, booked.redeemed_at) = (Status::Redeemed, Some(at));
-            }
+        self.change(
+            |booked| booked.reference == reference && booked.status == Status::Confirmed,
+            |booked, _| (booked.status, booked.redeemed_at) = (Status::Redeemed, Some(at)),
+        );
+    }
+
+    /// Units that live at a time of a day.
+    pub(super) fn taken(&self, slot: &SlotOf) -> usize {
+        let there =
+            self.bookings.values().filter(|booked| booked.slot.as_ref() == Some(slot) && booked.status.takes_place());
+        there.map(|booked| booked.units.len()).sum()
+    }
+
+    /// The whole supplier is full from now on.
+    pub fn fill_up(&mut self) {
+        self.switches.capacity = 0;
+    }
+
+    /// The answer to the last confirm of a booking did not get out.
+    pub(super) fn unheard(&mut self, uuid: &str) {
+        if let Some(booked) = self.bookings.get_mut(uuid) {
+            booked.confirmed_unheard = true;
         }
     }
 
-    /// One call; `path` without the supplier's base, `now` in milliseconds.
-    pub fn call(&mut self, method: &str, path: &str, key: Option<&str>, body: &Value, now: i64) -> Said {
+    /// A hold is over now, whatever was said.
+    pub(super) fn end_hold(&mut self, uuid: &str) {
+        let now = self.now;
+        if let Some(booked) = self.bookings.get_mut(uuid) {
+            booked.expires_at = now;
+        }
+    }
+
+    /// One call at `now`, in milliseconds. `late` says that it was held up on its way, so that the caller has long gone on.
+    pub fn call(&mut self, asked: &Asked<'_>, now: i64, late: bool) -> Said {
+        self.now = now;
         if let Some((status, code)) = self.switches.wrong_key
-            && key != Some(self.key.as_str())
+            && asked.key != Some(self.key.as_str())
         {
             return refuse(status, code);
         }
-        self.run_out(now);
-        let steps: Vec<&str> = path.trim_matches('/').split('/').collect();
+        self.run_out();
+        self.judge(asked, late);
+        let Asked { method, body, .. } = *asked;
+        let steps: Vec<&str> = asked.path.trim_matches('/').split('/').collect();
         match (method, steps.as_slice()) {
             ("GET", ["supplier"]) if !self.switches.older_paths => (200, supplier()),
             ("GET", ["suppliers"]) if self.switches.older_paths => (200, json!([supplier()])),
-            ("GET", ["products"]) => (200, json!([self.product()])),
-            ("GET", ["products", PRODUCT]) => (200, self.product()),
-            ("GET", ["products", _]) => refuse(400, "INVALID_PRODUCT_ID"),
+            ("GET", ["capabilities"]) => (200, capabilities()),
+            ("GET", ["products"]) => (200, self.products()),
+            ("GET", ["products", id]) => match Self::known(&json!(id)) {
+                Some(id) => (200, self.product(id)),
+                None => refuse(400, "INVALID_PRODUCT_ID"),
+            },
             ("POST", ["availability"]) => self.availability(body),
             ("POST", ["availability", "calendar"]) => self.calendar(body),
-            ("POST", ["bookings"]) => self.reserve(body, now),
+            ("POST", ["bookings"]) => self.reserve(body),
+            ("GET", ["bookings"]) => self.list(asked.query),
             ("GET", ["bookings", uuid]) => self.read(uuid),
-            ("POST", ["bookings", uuid, "confirm"]) => self.confirm(uuid, now),
-            ("POST", ["bookings", uuid, "extend"]) => self.extend(uuid, body, now),
+            ("PATCH", ["bookings", uuid]) => self.update(uuid, body),
+            ("POST", ["bookings", uuid, "confirm"]) => self.confirm(uuid, body),
+            ("POST", ["bookings", uuid, "extend"]) => self.extend(uuid, body),
             ("POST", ["bookings", uuid, "cancel"]) if !self.switches.cancels_by_delete => self.cancel(uuid),
             ("DELETE", ["bookings", uuid]) if self.switches.cancels_by_delete => self.cancel(uuid),
+            (_, ["webhooks", rest @ ..]) => self.manage(Generation::Webhooks, method, rest.first().copied(), body),
+            (_, ["notifications", "subscriptions", rest @ ..]) => {
+                self.manage(Generation::Notifications, method, rest.first().copied(), body)
+            }
             _ => refuse(404, "NOT_FOUND"),
         }
     }
 
-    fn run_out(&mut self, now: i64) {
+    fn run_out(&mut self) {
         if self.switches.hold_over_stays {
             return;
         }
-        for booked in self.bookings.values_mut() {
-            if booked.status == Status::OnHold && booked.expires_at <= now {
-                booked.status = Status::Expired;
-            }
-        }
+        let now = self.now;
+        self.change(
+            |booked| booked.status == Status::OnHold && booked.expires_at <= now,
+            |booked, _| booked.status = Status::Expired,
+        );
     }
 
-    fn product(&self) -> Value {
-        json!({ "id": PRODUCT, "internalName": "Lake", "timeZone": "Asia/Shanghai", "availabilityRequired": true,
-            "availabilityType": if self.switches.start_times.len() > 1 { "START_TIME" } else { "OPENING_HOURS" },
-            "instantConfirmation": self.switches.instant_confirmation, "instantDelivery": self.switches.instant_delivery,
-            "deliveryMethods": ["TICKET"], "deliveryFormats": ["QRCODE", "PDF_URL"], "redemptionMethod": "DIGITAL",
-            "options": [{ "id": OPTION, "default": true, "internalName": "Lake", "availabilityLocalStartTimes": self.switches.start_times,
-                "units": [{ "id": UNIT, "internalName": "Adult", "type": "ADULT" }] }] })
-    }
-
-    fn taken(&self, date: &str) -> usize {
-        let there = self.bookings.values().filter(|booked| booked.date == date && booked.status.takes_place());
-        there.map(|booked| booked.units.len()).sum()
-    }
-
-    fn room(&self, date: &str) -> usize {
-        self.switches.capacity.saturating_sub(self.taken(date))
-    }
-
-    fn availability(&self, body: &Value) -> Said {
-        if body["productId"] != PRODUCT {
-            return refuse(400, "INVALID_PRODUCT_ID");
-        }
-        if body["optionId"] != OPTION {
-            return refuse(400, "INVALID_OPTION_ID");
-        }
-        let Some(date) = body["localDateStart"].as_str() else { return refuse(400, "BAD_REQUEST") };
-        let wanted = body["units"]
-            .as_array()
-            .map_or(1, |units| units.iter().filter_map(|unit| unit["quantity"].as_u64()).sum::<u64>());
-        let room = self.room(date);
-        let fits = u64::try_from(room).unwrap_or(0) >= wanted.max(1);
-        let slot = |time: &&str| {
-            json!({ "id": format!("{date}T{time}:00+08:00"), "localDateTimeStart": format!("{date}T{time}:00+08:00"),
-                "localDateTimeEnd": format!("{date}T23:59:00+08:00"), "allDay": false, "available": fits,
-                "status": if fits { "AVAILABLE" } else { "SOLD_OUT" }, "vacancies": room, "capacity": self.switches.capacity })
-        };
-        (200, Value::Array(self.switches.start_times.iter().map(slot).collect()))
-    }
-
-    fn calendar(&self, body: &Value) -> Said {
-        let (Some(from), Some(to)) = (body["localDateStart"].as_str(), body["localDateEnd"].as_str()) else {
-            return refuse(400, "BAD_REQUEST");
-        };
-        let days = days_between(from, to).into_iter().map(|date| {
-            let room = self.room(&date);
-            json!({ "localDate": date, "available": room > 0, "status": if room > 0 { "AVAILABLE" } else { "SOLD_OUT" },
-                "vacancies": room, "capacity": self.switches.capacity })
-        });
-        (200, Value::Array(days.collect()))
-    }
-
-    fn reserve(&mut self, body: &Value, now: i64) -> Said {
-        let Some(uuid) = body["uuid"].as_str().map(str::to_owned) else { return refuse(400, "BAD_REQUEST") };
+    fn reserve(&mut self, body: &Value) -> Said {
+        // Without a uuid the server chooses one; a reseller that wants to look its booking up sends its own.
+        let uuid = body["uuid"].as_str().map_or_else(|| self.own_uuid(), str::to_owned);
         if self.bookings.contains_key(&uuid) {
             return match self.switches.repeated_reserve {
                 RepeatedReserve::Same => (200, self.shown(&uuid)),
@@ -214,34 +288,81 @@ impl Books {
                 RepeatedReserve::Error => refuse(500, "INTERNAL_SERVER_ERROR"),
             };
         }
-        let Some(date) = body["availabilityId"].as_str().and_then(|id| id.get(..10)).map(str::to_owned) else {
+        let Some(product) = Self::known(&body["productId"]) else { return refuse(400, "INVALID_PRODUCT_ID") };
+        if body["optionId"] != OPTION {
+            return refuse(400, "INVALID_OPTION_ID");
+        }
+        let slot = body["availabilityId"].as_str().and_then(|id| self.slot(product, id));
+        if slot.is_none() && product != PASS {
             return refuse(400, "INVALID_AVAILABILITY_ID");
-        };
+        }
         let mut units = body["unitItems"].as_array().cloned().unwrap_or_default();
-        if units.is_empty() || units.iter().any(|unit| unit["unitId"] != UNIT) {
+        if units.is_empty() {
+            return refuse(400, "UNPROCESSABLE_ENTITY");
+        }
+        if units.iter().any(|unit| unit["unitId"] != UNIT) {
             return refuse(400, "INVALID_UNIT_ID");
         }
-        if units.len() > self.room(&date) {
+        if slot.as_ref().is_some_and(|slot| units.len() > self.room(slot)) {
             return refuse(400, self.switches.sold_out_code);
+        }
+        for (index, unit) in units.iter_mut().enumerate() {
+            if unit["uuid"].is_null() {
+                unit["uuid"] = json!(format!("{}{index:04x}", uuid.get(..32).unwrap_or(&uuid)));
+            }
         }
         units.truncate(units.len() - self.switches.loses_units.min(units.len() - 1));
         let booked = Booked {
             status: Status::OnHold,
-            date,
             reference: body["resellerReference"].as_str().unwrap_or_default().to_owned(),
             confirmed: 0,
+            extended: 0,
+            product,
+            request: body.clone(),
             units,
-            availability: body["availabilityId"].clone(),
-            expires_at: now + self.switches.hold_ms,
+            slot,
+            contact: body["contact"].clone(),
+            expires_at: self.now + self.switches.hold_ms,
             has_codes: self.switches.instant_delivery,
+            confirmed_unheard: false,
+            created_at: self.now,
+            updated_at: self.now,
+            confirmed_at: None,
+            cancelled_at: None,
             redeemed_at: None,
         };
         self.bookings.insert(uuid.clone(), booked);
+        self.tell(&uuid);
         (200, self.shown(&uuid))
     }
 
-    fn read(&self, uuid: &str) -> Said {
-        if self.bookings.contains_key(uuid) { (200, self.shown(uuid)) } else { self.unknown() }
+    fn own_uuid(&self) -> String {
+        format!("00000000-0000-4000-8000-{:012x}", self.bookings.len() + 1)
+    }
+
+    fn list(&self, query: &str) -> Said {
+        let pairs: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        let date = |name: &str| pairs.get(name).and_then(|text| text.parse::<NaiveDate>().ok());
+        let days = date("localDate").map(|day| (day, day)).or(date("localDateStart").zip(date("localDateEnd")));
+        let (reference, own) = (pairs.get("resellerReference"), pairs.get("supplierReference"));
+        if days.is_none() && reference.is_none() && own.is_none() {
+            return refuse(400, "BAD_REQUEST");
+        }
+        let matches = |uuid: &str, booked: &Booked| {
+            reference.is_none_or(|wanted| booked.reference == *wanted)
+                && own.is_none_or(|wanted| self.shown(uuid)["supplierReference"] == *wanted)
+                && days
+                    .is_none_or(|(from, to)| booked.slot.as_ref().is_some_and(|slot| (from..=to).contains(&slot.date)))
+        };
+        (200, self.all().filter(|(uuid, booked)| matches(uuid, booked)).map(|(uuid, _)| self.shown(uuid)).collect())
+    }
+
+    fn read(&mut self, uuid: &str) -> Said {
+        match self.bookings.get_mut(uuid) {
+            Some(booked) => booked.confirmed_unheard = false,
+            None => return self.unknown(),
+        }
+        (200, self.shown(uuid))
     }
 
     fn unknown(&self) -> Said {
@@ -249,44 +370,75 @@ impl Books {
         refuse(status, code)
     }
 
-    fn confirm(&mut self, uuid: &str, now: i64) -> Said {
-        let switches = self.switches.clone();
+    fn update(&mut self, uuid: &str, body: &Value) -> Said {
+        let (now, cancellable) = (self.now, self.switches.cancellable);
+        let Some(booked) = self.bookings.get_mut(uuid) else { return self.unknown() };
+        if !cancellable || !booked.status.can_be_cancelled() {
+            return refuse(400, "UNPROCESSABLE_ENTITY");
+        }
+        if body["contact"].is_object() {
+            booked.contact = body["contact"].clone();
+        }
+        if let Some(reference) = body["resellerReference"].as_str() {
+            reference.clone_into(&mut booked.reference);
+        }
+        if let Some(units) = body["unitItems"].as_array().filter(|units| !units.is_empty()) {
+            // Units that are left out are removed.
+            booked.units.retain(|known| units.iter().any(|unit| unit["uuid"] == known["uuid"]));
+        }
+        booked.updated_at = now;
+        self.tell(uuid);
+        (200, self.shown(uuid))
+    }
+
+    fn confirm(&mut self, uuid: &str, body: &Value) -> Said {
+        let (switches, now) = (self.switches.clone(), self.now);
         let Some(booked) = self.bookings.get_mut(uuid) else { return self.unknown() };
         let is_over = booked.expires_at <= now;
         match booked.status {
             Status::OnHold if is_over && !switches.confirms_late => return refuse(400, "INVALID_BOOKING_UUID"),
             Status::OnHold => {
                 booked.status = if switches.instant_confirmation { Status::Confirmed } else { Status::Pending };
-                booked.confirmed += 1;
             }
-            Status::Expired if switches.confirms_late => {
-                (booked.status, booked.confirmed) = (Status::Confirmed, booked.confirmed + 1);
+            Status::Expired if switches.confirms_late => booked.status = Status::Confirmed,
+            Status::Pending | Status::Confirmed | Status::Redeemed if !switches.refuses_second_confirm => {
+                return (200, self.shown(uuid));
             }
-            Status::Pending | Status::Confirmed | Status::Redeemed if !switches.refuses_second_confirm => {}
             Status::Expired => return refuse(400, "INVALID_BOOKING_UUID"),
             Status::Pending | Status::Confirmed | Status::Redeemed | Status::Rejected | Status::Cancelled => {
                 return refuse(400, "UNPROCESSABLE_ENTITY");
             }
         }
+        booked.confirmed += 1;
+        booked.contact = body["contact"].clone();
+        booked.confirmed_at = (booked.status == Status::Confirmed).then_some(now);
+        if let Some(reference) = body["resellerReference"].as_str() {
+            reference.clone_into(&mut booked.reference);
+        }
+        booked.updated_at = now;
+        self.tell(uuid);
         (200, self.shown(uuid))
     }
 
-    fn extend(&mut self, uuid: &str, body: &Value, now: i64) -> Said {
+    fn extend(&mut self, uuid: &str, body: &Value) -> Said {
+        let (now, extends) = (self.now, self.switches.extends);
         let Some(booked) = self.bookings.get_mut(uuid) else { return self.unknown() };
-        if booked.status != Status::OnHold {
+        if booked.status != Status::OnHold || !extends {
             return refuse(400, "UNPROCESSABLE_ENTITY");
         }
         booked.expires_at = now + body["expirationMinutes"].as_i64().unwrap_or(5) * 60_000;
+        (booked.updated_at, booked.extended) = (now, booked.extended + 1);
+        self.tell(uuid);
         (200, self.shown(uuid))
     }
 
     fn cancel(&mut self, uuid: &str) -> Said {
-        let switches = self.switches.clone();
+        let (switches, now) = (self.switches.clone(), self.now);
         let Some(booked) = self.bookings.get_mut(uuid) else { return self.unknown() };
         match booked.status {
             Status::OnHold => booked.status = switches.released_reads,
             Status::Confirmed | Status::Pending if switches.cancellable => booked.status = Status::Cancelled,
-            Status::Cancelled | Status::Expired if !switches.refuses_second_cancel => {}
+            Status::Cancelled | Status::Expired if !switches.refuses_second_cancel => return (200, self.shown(uuid)),
             Status::Confirmed
             | Status::Pending
             | Status::Cancelled
@@ -294,38 +446,10 @@ impl Books {
             | Status::Rejected
             | Status::Redeemed => return refuse(400, "UNPROCESSABLE_ENTITY"),
         }
+        booked.cancelled_at = (booked.status == Status::Cancelled).then_some(now);
+        booked.updated_at = now;
+        self.tell(uuid);
         (200, self.shown(uuid))
-    }
-
-    fn shown(&self, uuid: &str) -> Value {
-        let Some(booked) = self.bookings.get(uuid) else { return Value::Null };
-        let is_sold = matches!(booked.status, Status::Confirmed | Status::Redeemed);
-        let redeemed = booked.redeemed_at.map(utc);
-        let unit_status = if self.switches.stale_units { "ON_HOLD" } else { booked.status.word() };
-        let units = booked.units.iter().enumerate().map(|(index, unit)| {
-            let ticket = (is_sold && booked.has_codes).then(|| {
-                json!({ "redemptionMethod": "DIGITAL", "utcRedeemedAt": redeemed, "deliveryOptions": [
-                    { "deliveryFormat": "QRCODE", "deliveryValue": format!("OCTO-{}-{index}", &uuid[..8]) },
-                    { "deliveryFormat": "PDF_URL", "deliveryValue": format!("https://supplier.example/t/{}/{index}", &uuid[..8]) }] })
-            });
-            json!({ "uuid": unit["uuid"], "resellerReference": null, "supplierReference": null, "unitId": unit["unitId"],
-                "status": unit_status, "utcRedeemedAt": redeemed, "contact": {}, "ticket": ticket })
-        });
-        let is_cancelled = booked.status == Status::Cancelled;
-        json!({
-            "id": format!("SUP-{}", &uuid[..8]), "uuid": uuid, "testMode": self.switches.test_mode,
-            "resellerReference": booked.reference, "supplierReference": format!("REF{}", &uuid[..6].to_uppercase()),
-            "status": booked.status.word(), "utcCreatedAt": "2026-11-01T00:00:00Z", "utcUpdatedAt": "2026-11-01T00:00:00Z",
-            "utcExpiresAt": (booked.status == Status::OnHold).then(|| utc(booked.expires_at)),
-            "utcRedeemedAt": redeemed, "utcConfirmedAt": is_sold.then_some("2026-11-01T00:00:00Z"),
-            "productId": PRODUCT, "optionId": OPTION, "cancellable": self.switches.cancellable && booked.status.takes_place(),
-            "cancellation": is_cancelled.then(|| json!({ "refund": "FULL", "reason": null, "utcCancelledAt": "2026-11-01T00:00:00Z" })),
-            "freesale": false, "availabilityId": booked.availability,
-            "availability": { "id": booked.availability, "localDateTimeStart": booked.availability,
-                "localDateTimeEnd": format!("{}T23:59:00+08:00", booked.date), "allDay": false, "openingHours": [] },
-            "contact": {}, "notes": null, "deliveryMethods": ["TICKET"], "voucher": null,
-            "unitItems": units.collect::<Vec<_>>(),
-        })
     }
 }
 
@@ -334,15 +458,13 @@ fn supplier() -> Value {
         "contact": { "website": null, "email": null, "telephone": null, "address": null } })
 }
 
-fn utc(ms: i64) -> String {
-    chrono::DateTime::from_timestamp_millis(ms)
-        .map_or_else(String::new, |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
-/// The dates of a range, both ends included; at most 100.
-fn days_between(from: &str, to: &str) -> Vec<String> {
-    let (Ok(from), Ok(to)) = (from.parse::<chrono::NaiveDate>(), to.parse::<chrono::NaiveDate>()) else {
-        return Vec::new();
-    };
-    from.iter_days().take(100).take_while(|day| *day <= to).map(|day| day.to_string()).collect()
+fn capabilities() -> Value {
+    // Vendors document `octo/notifications` as well; the published contract has no such id.
+    ["octo/webhooks"]
+        .into_iter()
+        .map(|id| {
+            let none: [&str; 0] = [];
+            json!({ "id": id, "revision": 1, "required": false, "dependencies": none, "docs": null, "default": false })
+        })
+        .collect()
 }

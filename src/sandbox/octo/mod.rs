@@ -1,11 +1,24 @@
-//! An OCTO supplier of our own: a booking system of an attraction with books by which a bridge is judged, and a switch for whatever
-//! real servers do differently. It is a plain state machine: sockets and time are given to it.
+//! An OCTO supplier of our own: a booking system of an attraction with books by which a bridge is judged, a switch for whatever real
+//! servers do differently (`protocols/octo.md` 15), and faults for every write (16).
+//!
+//! [`books`] is a plain state machine, to which sockets and time are given; [`catalogue`] what it sells and when there is room;
+//! [`conduct`] what it holds against a reseller; [`serve`] puts it on a socket and breaks calls.
 
-mod books;
+pub mod books;
+
+mod catalogue;
+mod conduct;
+mod push;
 mod serve;
+mod shown;
 
-pub use books::{Booked, Books, OPTION, PRODUCT, Status, UNIT};
-pub use serve::{Fault, SimOcto, SimOctoOptions};
+#[cfg(test)]
+mod tests;
+
+pub use books::{Asked, Booked, Books, Status};
+pub use catalogue::{BOAT, OPTION, PASS, PRODUCT, UNIT};
+pub use push::Generation;
+pub use serve::{Fault, SimOcto, SimOctoOptions, Write};
 
 use serde_json::{Value, json};
 
@@ -36,8 +49,14 @@ pub struct Switches {
     pub older_paths: bool,
     /// `DELETE /bookings/{uuid}` instead of `POST …/cancel`.
     pub cancels_by_delete: bool,
+    /// How its own errors look.
+    pub own_error: OwnError,
+    /// The extensions that were asked for are repeated in the answer.
+    pub repeats_capabilities: bool,
     /// How long a hold lasts, whatever is asked for.
     pub hold_ms: i64,
+    /// Holds can be lengthened.
+    pub extends: bool,
     /// Confirmed only when somebody says so ([`Books::decide`]).
     pub instant_confirmation: bool,
     /// Codes come only when they are released ([`Books::deliver`]).
@@ -48,10 +67,12 @@ pub struct Switches {
     pub test_mode: bool,
     /// Units are lost on the way: so many fewer are booked.
     pub loses_units: usize,
-    /// Places on each day.
+    /// Places at each time of each day.
     pub capacity: usize,
     /// Times of each day.
     pub start_times: Vec<&'static str>,
+    /// Every push is sent twice.
+    pub pushes_twice: bool,
 }
 
 /// What becomes of a reserve under a uuid that is known.
@@ -63,6 +84,17 @@ pub enum RepeatedReserve {
     Refused,
     /// The database's own error.
     Error,
+}
+
+/// How an error of the server itself looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnError {
+    /// 500 with a body as the standard has it.
+    WithCode,
+    /// 400, and only the code tells.
+    As400,
+    /// 502 of a proxy, in HTML.
+    OfProxy,
 }
 
 impl Default for Switches {
@@ -80,7 +112,10 @@ impl Default for Switches {
             stale_units: false,
             older_paths: false,
             cancels_by_delete: false,
+            own_error: OwnError::WithCode,
+            repeats_capabilities: true,
             hold_ms: 15 * 60_000,
+            extends: true,
             instant_confirmation: true,
             instant_delivery: true,
             cancellable: true,
@@ -88,6 +123,7 @@ impl Default for Switches {
             loses_units: 0,
             capacity: 1_000,
             start_times: vec!["00:00"],
+            pushes_twice: false,
         }
     }
 }
@@ -95,6 +131,19 @@ impl Default for Switches {
 /// An answer.
 pub type Said = (u16, Value);
 
+/// A refusal. Where its code is about one thing, the field that names it is there, as the contract has it.
 pub(crate) fn refuse(status: u16, code: &str) -> Said {
-    (status, json!({ "error": code, "errorMessage": "refused by the simulated supplier" }))
+    let mut said = json!({ "error": code, "errorMessage": "refused by the simulated supplier" });
+    let culprit = match code {
+        "INVALID_PRODUCT_ID" => Some("productId"),
+        "INVALID_OPTION_ID" => Some("optionId"),
+        "INVALID_UNIT_ID" => Some("unitId"),
+        "INVALID_AVAILABILITY_ID" => Some("availabilityId"),
+        "INVALID_BOOKING_UUID" => Some("uuid"),
+        _ => None,
+    };
+    if let Some(field) = culprit {
+        said[field] = json!("as it was asked");
+    }
+    (status, said)
 }

@@ -2,10 +2,11 @@
 //!
 //! A story is judged only from what any outsider can see: the books of the simulators and the ops interface. It needs a bridge on which
 //! the simulators are configured as channel and back-end. What else a channel's stories need stands in its folder: [`douyin`],
-//! [`kakao`], [`tripstore`].
+//! [`kakao`], [`octo`], [`tripstore`].
 
 pub mod douyin;
 pub mod kakao;
+pub mod octo;
 pub mod tripstore;
 
 mod script;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ops::Ops;
-use super::{Journal, SimBackend, SimDouyin, SimTime};
+use super::{Journal, SimBackend, SimDouyin, SimOcto, SimTime};
 
 /// A simulated channel, as far as every story needs it.
 pub trait Channel: Clone + Send + Sync + 'static {
@@ -55,6 +56,8 @@ pub struct Stage<C = SimDouyin> {
     pub channel: C,
     /// The back-end.
     pub backend: SimBackend,
+    /// An OCTO supplier beside it, for the stories that need one.
+    pub supplier: Option<Supplier>,
     /// How long the bridge may take for anything that has no longer limit, real time.
     pub patience: Duration,
     people: Arc<AtomicU64>,
@@ -68,6 +71,7 @@ impl<C: Channel> Stage<C> {
             ops: Ops::new(bridge_url, ops_token),
             channel,
             backend,
+            supplier: None,
             patience: Duration::from_secs(20),
             people: Arc::new(AtomicU64::new(first_person)),
         }
@@ -86,6 +90,28 @@ impl<C: Channel> Stage<C> {
     /// The number of somebody who never came before.
     fn next_person(&self) -> u64 {
         self.people.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// An OCTO supplier, and what of the bridge's configuration is about it.
+#[derive(Clone, Debug)]
+pub struct Supplier {
+    /// The supplier.
+    pub octo: SimOcto,
+    /// The back-end's name at the bridge.
+    pub backend: String,
+    /// Where the bridge takes pushes; `None` where it takes none.
+    pub hints: Option<String>,
+    /// Which of the channel's products has its tickets from there.
+    pub sells: usize,
+    /// The same for one whose back-end gives up at the deadline.
+    pub gives_up: Option<usize>,
+}
+
+impl Supplier {
+    /// What its books hold against the bridge.
+    fn violations(&self) -> Vec<String> {
+        self.octo.with_books(|books| books.violations.clone())
     }
 }
 
@@ -164,12 +190,17 @@ pub async fn play<C: Channel>(story: &Story<C>, stage: &Stage<C>) -> Verdict {
     Verdict { name: story.name, passed: problems.is_empty(), steps, problems }
 }
 
-/// Every story's name and what it is about, by the adapter of the channel that it plays.
+/// Every story's name and what it is about, by the adapter of the channel or the back-end that it plays.
 pub fn listed() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
     fn lines<C>(stories: &[Story<C>]) -> Vec<(&'static str, &'static str)> {
         stories.iter().map(|story| (story.name, story.about)).collect()
     }
-    vec![("douyin", lines(douyin::STORIES)), ("kakao", lines(kakao::STORIES)), ("tripstore", lines(tripstore::STORIES))]
+    vec![
+        ("douyin", lines(douyin::STORIES)),
+        ("kakao", lines(kakao::STORIES)),
+        ("tripstore", lines(tripstore::STORIES)),
+        ("octo", lines(octo::STORIES)),
+    ]
 }
 
 #[cfg(test)]

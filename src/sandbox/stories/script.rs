@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::time::Duration;
 
-use super::{Channel, Stage, Step};
+use super::{Channel, Stage, Step, Supplier};
 use crate::backend::{CancelMode, IssueMode, Reservation as BackendReservation, ReservationState as AtBackend};
 
 /// How often the ops interface is asked while a story waits, real time.
@@ -22,12 +22,16 @@ pub struct Script<C> {
     /// Numbers at the channel whose violations count.
     pub(super) orders: Vec<String>,
     violations_before: usize,
+    /// The same in the supplier's books.
+    supplier_before: usize,
 }
 
 impl<C: Channel> Script<C> {
     pub(super) fn new(stage: Stage<C>) -> Self {
         let violations_before = stage.backend.books().violations.len();
-        Self { stage, steps: Vec::new(), problems: Vec::new(), orders: Vec::new(), violations_before }
+        let supplier_before = stage.supplier.as_ref().map_or(0, |supplier| supplier.violations().len());
+        let (steps, problems, orders) = (Vec::new(), Vec::new(), Vec::new());
+        Self { stage, steps, problems, orders, violations_before, supplier_before }
     }
 
     /// Writes down whether something is as it should be; the sentence says how it should be.
@@ -55,6 +59,8 @@ impl<C: Channel> Script<C> {
         let new = backend.violations.iter().skip(self.violations_before);
         held.extend(new.map(|v| format!("the back-end holds against the bridge: {}", v.sentence)));
         held.extend(backend.reservations.values().filter(|r| r.issues > 1).map(|r| format!("issued twice: {}", r.id)));
+        let supplier = self.stage.supplier.iter().flat_map(Supplier::violations).skip(self.supplier_before);
+        held.extend(supplier.map(|sentence| format!("the supplier holds against the bridge: {sentence}")));
         held.into_iter().for_each(|problem| self.fail(problem));
     }
 
@@ -88,6 +94,9 @@ impl<C: Channel> Script<C> {
         self.stage.channel.tidy();
         self.stage.backend.set_issue_mode(IssueMode::Immediate);
         self.stage.backend.set_cancel_mode(CancelMode::Accept);
+        if let Some(supplier) = &self.stage.supplier {
+            supplier.octo.tidy();
+        }
     }
 
     /// The order as the ops interface tells it.

@@ -125,13 +125,13 @@ async fn refund_cases_are_listed_by_state_past_ones_too() {
         once.refund_case = Some(refund_case(13, RefundState::UnderReview));
         insert(&store, &twice).await;
         insert(&store, &once).await;
-        let filter = |state| RefundFilter { state, channel: Some(channel()) };
+        let filter = |state| RefundFilter { state, channel: Some(channel()), ..RefundFilter::default() };
         let open = store.list_refunds(&filter(Some(RefundState::UnderReview)), &page(10)).await.unwrap().items;
         let shown: Vec<_> = open.iter().map(|row| (row.order.clone(), row.case.channel_ref.as_str())).collect();
         assert_eq!(shown, [(order_id(2), "A13"), (order_id(1), "A12")]);
         assert_eq!((open[0].channel.as_str(), open[0].currency.0.as_str()), ("douyin-main", "CNY"));
         assert_eq!(store.list_refunds(&filter(None), &page(10)).await.unwrap().items.len(), 3);
-        let elsewhere = RefundFilter { state: None, channel: Some("kakao".into()) };
+        let elsewhere = RefundFilter { channel: Some("kakao".into()), ..RefundFilter::default() };
         assert!(store.list_refunds(&elsewhere, &page(10)).await.unwrap().items.is_empty());
     })
     .await;
@@ -182,9 +182,9 @@ async fn deadlines_are_listed_nearest_first_without_the_disarmed() {
         .await;
         let shown: Vec<OrderId> = all.into_iter().map(|row| row.order).collect();
         assert_eq!(shown, [order_id(2), order_id(4), order_id(1)]);
-        let soon = DeadlineFilter { due_before: Some(after(200)), state: None };
+        let soon = DeadlineFilter { due_before: Some(after(200)), ..DeadlineFilter::default() };
         assert_eq!(store.list_deadlines(&soon, &page(10)).await.unwrap().items.len(), 1);
-        let disarmed = DeadlineFilter { due_before: None, state: Some(DeadlineState::Disarmed) };
+        let disarmed = DeadlineFilter { state: Some(DeadlineState::Disarmed), ..DeadlineFilter::default() };
         assert_eq!(store.list_deadlines(&disarmed, &page(10)).await.unwrap().items.len(), 1);
     })
     .await;

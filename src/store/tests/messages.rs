@@ -113,6 +113,38 @@ async fn bodies_that_belong_to_no_order_can_be_purged_alone() {
     .await;
 }
 
+#[tokio::test]
+async fn messages_that_concern_no_order_are_deleted_in_the_end_and_those_of_orders_stay() {
+    for_each_database(|store| async move {
+        for n in 1..=3 {
+            receive(&store, n, b"body").await.unwrap();
+        }
+        remember(&store, 4, "V4").await;
+        for (n, verdict, order) in [
+            (1, InboxVerdict::Malformed, None),
+            (2, InboxVerdict::Accepted, Some(order_id(1))),
+            (3, InboxVerdict::Refused, None),
+            (4, InboxVerdict::Parked, None),
+        ] {
+            let id = format!("inb_{n}");
+            write(&store, work!(tx, id, order => tx.finish_inbox(&id, verdict, order.as_ref(), None).await)).await;
+        }
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_of_nobody(after(1), 9).await)).await, 0);
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_of_nobody(after(9), 1).await)).await, 1);
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_of_nobody(after(9), 9).await)).await, 1);
+        let is_there = async |n: u32| store.inbox_row(&format!("inb_{n}")).await.unwrap().is_some();
+        assert_eq!(
+            [is_there(1).await, is_there(2).await, is_there(3).await, is_there(4).await],
+            [false, true, false, true]
+        );
+        // It is no longer waited for.
+        assert_eq!(write(&store, work!(tx => tx.purge_remembered(after(9), 9).await)).await, 1);
+        assert_eq!(write(&store, work!(tx => tx.purge_inbox_of_nobody(after(9), 9).await)).await, 1);
+        assert!(is_there(2).await && !is_there(4).await);
+    })
+    .await;
+}
+
 /// Keeps message `n` for a number until its order comes.
 async fn remember(store: &Store, n: u32, number: &'static str) {
     receive(store, n, b"body").await.unwrap();

@@ -7,9 +7,11 @@ mod jobs;
 mod lists;
 mod messages;
 mod orders;
+mod people;
 mod rotation;
 mod schema;
 mod selling;
+mod tape;
 mod transactions;
 mod upkeep;
 
@@ -145,6 +147,7 @@ fn booking(n: u128) -> Booking {
         channel_booking_id: ExternalId(format!("R{n}")),
         state: BookingState::Confirmed,
         visit_date: Date::parse("2026-12-01"),
+        visit_time: None,
         valid_until: Date::parse("2026-12-01"),
         visitors: vec![guest()],
         contact: None,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::dialect::Query as _;
 use crate::test_support::for_each_database;
 use crate::{KnownAct, LeaseToken};
 
@@ -65,6 +66,95 @@ async fn what_is_done_once_is_noted_once() {
         }
         assert!(store.is_done_once("index").await.unwrap());
         assert!(!store.is_done_once("other").await.unwrap());
+    })
+    .await;
+}
+
+/// Writes rows until SQLite's log is longer than `bytes`.
+async fn write_much(store: &Store, bytes: u64) {
+    let file = store.file().expect("a file").to_owned();
+    let log = crate::files::beside(&file, "-wal");
+    let mut n = 0;
+    while std::fs::metadata(&log).map_or(0, |found| found.len()) <= bytes {
+        n += 1;
+        let sql = format!(
+            "INSERT INTO lease (name, holder, token, until_ms) VALUES ('n{n}', '{}', '', 0)",
+            "x".repeat(100_000)
+        );
+        write(store, work!(tx, sql => tx.execute(&sql, Vec::new()).await)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_log_of_sqlite_is_emptied_once_nobody_reads_an_old_state_and_who_does_is_named() {
+    const LARGE: u64 = 1_024 * 1_024;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let store = Store::connect(&url, crate::test_support::options()).await.unwrap();
+    store.migrate().await.unwrap();
+    write_much(&store, LARGE).await;
+    assert_eq!(store.keep_log_small(LARGE).await.unwrap(), None, "nobody reads");
+    let file = store.file().unwrap().to_owned();
+    let size = || std::fs::metadata(crate::files::beside(&file, "-wal")).map_or(0, |found| found.len());
+    assert!(size() <= LARGE, "{}", size());
+
+    let mut reader = store.0.address.open().await.unwrap();
+    reader.control("BEGIN; SELECT COUNT(*) FROM lease").await.unwrap();
+    // Another process has the file open as well, as whoever reads from a shell has.
+    let mut other = std::process::Command::new("sh")
+        .args(["-c", "exec 3<\"$0\"; echo ready; read -r _"])
+        .arg(&file)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut ready = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(other.stdout.take().unwrap()), &mut ready).unwrap();
+    write_much(&store, 2 * LARGE).await;
+    match store.keep_log_small(LARGE).await.unwrap() {
+        Some(crate::health::Load::Log { bytes, held_by }) => {
+            assert!(bytes > LARGE);
+            assert!(held_by.contains(&other.id().to_string()), "{held_by}");
+        }
+        found => panic!("{found:?}"),
+    }
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    reader.control("ROLLBACK").await.unwrap();
+    reader.close().await;
+    assert_eq!(store.keep_log_small(LARGE).await.unwrap(), None);
+    assert!(size() <= LARGE, "what one reader kept is given back: {}", size());
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn who_holds_a_transaction_open_is_named() {
+    for_each_database(|store| async move {
+        let (begin, own) = match store.dialect().0 {
+            sea_orm::DbBackend::Sqlite => return,
+            sea_orm::DbBackend::Postgres => {
+                ("BEGIN; UPDATE lease SET holder = holder", "SELECT CAST(pg_backend_pid() AS BIGINT) AS pid")
+            }
+            _ => (
+                "START TRANSACTION; UPDATE lease SET holder = 'somebody'",
+                "SELECT CAST(CONNECTION_ID() AS SIGNED) AS pid",
+            ),
+        };
+        lease(&store, "a", 0).await;
+        let mut session = store.0.address.open().await.unwrap();
+        session.control(begin).await.unwrap();
+        let pid: i64 = crate::dialect::get(&session.control(own).await.unwrap()[0], "pid").unwrap();
+        // Of many on one server the oldest is named, and tests run side by side: it is ours or older.
+        match store.find_old_transaction(-1.0).await.unwrap() {
+            Some(crate::health::Load::Transaction { pid: found, account, seconds, .. }) => {
+                assert!(found == pid || seconds > 0.0, "{found} {seconds}");
+                assert!(!account.is_empty());
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(store.find_old_transaction(1_000_000.0).await.unwrap(), None, "it is not old yet");
+        session.control("ROLLBACK").await.unwrap();
+        session.close().await;
     })
     .await;
 }

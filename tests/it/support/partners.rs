@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use ticketbridge::transport::{CallLimits, Transport, TransportError};
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
-use ticketbridge_sandbox::octo::Books;
+use ticketbridge_sandbox::octo::{Asked, Books};
 use tokio::sync::Notify;
 
 /// Marks a call that never ends.
@@ -39,6 +39,8 @@ pub(crate) enum Outcome {
     Hangs,
     /// An answer that nobody can read.
     Garbage(u16),
+    /// Carried out, and the answer ends after so many bytes, as if it were whole.
+    Cut(usize),
 }
 
 /// What `gate` holds.
@@ -87,11 +89,40 @@ struct DouyinTokens {
     given: usize,
     refused: usize,
     is_void: bool,
+    /// Whether it gives everybody the same one.
+    stable: Stable,
+}
+
+/// Whether Douyin gives everybody the same token while it is valid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stable {
+    /// It has no such call.
+    #[default]
+    Never,
+    /// It does.
+    Always,
+    /// It does, also when that one is no longer accepted.
+    EvenVoid,
 }
 
 impl DouyinTokens {
     fn newest(&self) -> String {
         if self.given <= 1 { "clt.a-token-for-tests".to_owned() } else { format!("clt.token-{}", self.given) }
+    }
+
+    /// The answer to who asks for the one that all share.
+    fn stable_answer(&mut self) -> HttpResponse {
+        let is_new = match self.stable {
+            Stable::Never => return response(404, &json!({ "message": "no such path" })),
+            Stable::Always => self.given == 0 || self.is_void,
+            Stable::EvenVoid => self.given == 0,
+        };
+        if is_new {
+            self.given += 1;
+            self.is_void = false;
+        }
+        let data = json!({ "error_code": 0, "access_token": self.newest(), "expires_in": 7200 });
+        response(200, &json!({ "data": data, "extra": { "error_code": 0 } }))
     }
 
     /// What it says to a call with this token, if it does not take it.
@@ -140,6 +171,10 @@ impl Partners {
     /// How many calls came with one that is void.
     pub(crate) fn tokens_refused(&self) -> usize {
         self.state().tokens.refused
+    }
+    /// Whether it gives everybody the same one.
+    pub(crate) fn gives_stable_tokens(&self, stable: Stable) {
+        self.state().tokens.stable = stable;
     }
     /// The token that was given out last is void.
     pub(crate) fn forget_token(&self) {
@@ -206,7 +241,16 @@ impl Partners {
                 carry_out(&mut state, call, &body, &newest);
                 Err(TransportError::Interrupted { why: "connection reset".to_owned() })
             }
+            Some(Outcome::Cut(length)) => {
+                let newest = state.tokens.newest();
+                let mut whole = carry_out(&mut state, call, &body, &newest);
+                whole.body.truncate(length.min(whole.body.len().saturating_sub(1)));
+                Ok(whole)
+            }
             None => {
+                if call.url.contains("/oauth/stable_client_token/") {
+                    return Ok(state.tokens.stable_answer());
+                }
                 if call.url.contains("/oauth/client_token/") {
                     state.tokens.given += 1;
                     state.tokens.is_void = false;
@@ -227,7 +271,10 @@ fn carry_out(state: &mut State, call: &Call, body: &Value, token: &str) -> HttpR
     {
         let key = call.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let key = key.and_then(|value| value.strip_prefix("Bearer "));
-        let (status, said) = books.call(call.method.as_str(), path, key, body, *now);
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let has_capabilities = call.headers.contains_key("octo-capabilities");
+        let asked = Asked { method: call.method.as_str(), path, query, key, has_capabilities, body };
+        let (status, said) = books.call(&asked, *now, false);
         return response(status, &said);
     }
     let gate = &mut state.gate;

@@ -24,8 +24,15 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
                 draft.flag(AttentionKind::Contradiction, sentence);
             }
         }
+        (BookingState::Used | BookingState::NoShow, Stage::CancelRequested { .. }) => {
+            let sentence = "the guest asks the channel to call off what has been used, and it waits for a decision; decide it there";
+            draft.flag(AttentionKind::Contradiction, sentence);
+        }
         // Our information is the richer one: a guest who was there stays so, and one who was not.
-        (BookingState::Used | BookingState::NoShow, _) => {}
+        (
+            BookingState::Used | BookingState::NoShow,
+            Stage::Requested | Stage::Confirmed | Stage::Rejected | Stage::Used | Stage::NoShow,
+        ) => {}
         (BookingState::Rejected | BookingState::Cancelled, Stage::Rejected | Stage::Cancelled) => {
             let part = settle_case(&draft.order, off);
             draft.add(part);
@@ -159,9 +166,11 @@ fn cancelled(draft: &mut Draft, reason: CancelReason, off: Option<&Cancelled>) {
         CancelReason::ByOps if by_policy => CancelReason::RefundedBeforeUse,
         other => other,
     };
+    // A visit that has been keeps its place. Its tickets go with the money all the same: that the channel counts a visit as used does not
+    // mean that anybody came, and a gate that let somebody in says so.
     let was_used = !booking.is_active();
-    let mut part = if was_used { Decision::nothing() } else { ticketing::void(order, booking) };
-    part = part.event(Event::BookingCancelled { booking: booking.id.clone(), reason });
+    let mut part =
+        ticketing::void(order, booking).event(Event::BookingCancelled { booking: booking.id.clone(), reason });
     if !was_used {
         part = part.maybe(give_back(draft));
     }

@@ -160,6 +160,7 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot, moment: Moment) {
     let booking = booking::Terms {
         channel_booking_id: &order.channel_order_id,
         dates: (snapshot.visit_date, snapshot.valid_until),
+        time: snapshot.visit_time.clone(),
         visitors: Vec::new(),
         contact: Some(snapshot.sale.buyer.clone()),
         requested_at: snapshot.sale.placed_at,

@@ -205,6 +205,8 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::RecordCancellation(_)
         | Command::SyncSnapshot { .. }
         | Command::RecordAstray { .. }
+        | Command::RecordPartnerGone { .. }
+        | Command::RecordPartnerBack { .. }
         | Command::RecordPartnerNumber { .. } => true,
         Command::Redeem(redeem) => redeem.by == RedeemedBy::Gate,
         Command::RecordTicketFacts { facts, .. } => match facts {

@@ -339,6 +339,7 @@ impl Platform {
                 notes: BTreeMap::new(),
             },
             visit_date: Some(self.visit),
+            visit_time: None,
             valid_until: Some(self.visit),
             since: self.at,
             cancelled: self.off.clone(),

@@ -161,6 +161,7 @@ pub(crate) fn booking(reference: &str) -> Command {
         channel_booking_id: reference.into(),
         quantity: 1,
         visit_date: Some(visit_date()),
+        visit_time: None,
         visitors: vec![guest()],
         contact: Some(guest()),
         requested_at: morning(),

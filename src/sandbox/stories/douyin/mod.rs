@@ -55,10 +55,11 @@ impl Channel for SimDouyin {
 
 impl Stage<SimDouyin> {
     fn product(&self) -> SimProduct {
-        self.channel.options().products.first().cloned().unwrap_or_else(|| SimProduct::new("", 1, 0))
+        let sells = self.supplier.as_ref().map_or(0, |supplier| supplier.sells);
+        self.channel.options().products.get(sells).cloned().unwrap_or_else(|| SimProduct::new("", 1, 0))
     }
 
-    /// A purchase of `count` copies of the first product by somebody who never bought before.
+    /// A purchase of `count` copies of the product on sale by somebody who never bought before.
     pub fn purchase(&self, count: u32) -> Purchase {
         let product = self.product();
         let amount = product.price * i64::from(count);

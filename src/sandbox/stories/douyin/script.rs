@@ -15,7 +15,7 @@ const POLICY_DECIDES_WITHIN: Duration = Duration::from_millis(1_500);
 
 impl Script {
     /// Buys `count` copies; the bridge must accept.
-    pub(super) async fn buy(&mut self, count: u32) -> Result<String, Broken> {
+    pub(in super::super) async fn buy(&mut self, count: u32) -> Result<String, Broken> {
         let sale = self.stage.channel.buy(&self.stage.purchase(count)).await;
         self.orders.push(sale.order_id.clone());
         self.check(sale.is_good(), "the purchase is accepted");
@@ -23,14 +23,14 @@ impl Script {
     }
 
     /// A voucher of which the bridge never hears.
-    pub(super) fn buy_untold(&mut self, count: u32) -> String {
+    pub(in super::super) fn buy_untold(&mut self, count: u32) -> String {
         let id = self.stage.channel.buy_untold(&self.stage.purchase(count));
         self.orders.push(id.clone());
         id
     }
 
     /// Books a day, whatever the bridge says to it.
-    pub(super) async fn try_reserve(&mut self, voucher: &str, date: NaiveDate) -> Creation {
+    pub(in super::super) async fn try_reserve(&mut self, voucher: &str, date: NaiveDate) -> Creation {
         let copies = self.stage.channel.books().vouchers.get(voucher).map_or(1, |v| v.copies);
         let booking = self.stage.channel.reserve(voucher, date, &self.stage.visitors(copies)).await;
         self.orders.push(booking.order_id.clone());
@@ -38,14 +38,14 @@ impl Script {
     }
 
     /// Books a day; the bridge must accept.
-    pub(super) async fn reserve(&mut self, voucher: &str, date: NaiveDate) -> Result<String, Broken> {
+    pub(in super::super) async fn reserve(&mut self, voucher: &str, date: NaiveDate) -> Result<String, Broken> {
         let booking = self.try_reserve(voucher, date).await;
         self.check(booking.is_good(), "the booking is accepted");
         if booking.is_good() { Ok(booking.order_id) } else { Err(Broken(format!("booking: {:?}", booking.outcome))) }
     }
 
     /// The same in the second generation.
-    pub(super) async fn reserve_v2(&mut self, voucher: &str, date: NaiveDate) -> Result<String, Broken> {
+    pub(in super::super) async fn reserve_v2(&mut self, voucher: &str, date: NaiveDate) -> Result<String, Broken> {
         let copies = self.stage.channel.books().vouchers.get(voucher).map_or(1, |v| v.copies);
         let booking = self.stage.channel.reserve_v2(voucher, date, &self.stage.visitors(copies)).await;
         self.orders.push(booking.order_id.clone());
@@ -54,7 +54,7 @@ impl Script {
     }
 
     /// Buys, books and waits for the tickets: voucher and reservation number.
-    pub(super) async fn ticketed(&mut self, count: u32, date: NaiveDate) -> Result<(String, String), Broken> {
+    pub(in super::super) async fn ticketed(&mut self, count: u32, date: NaiveDate) -> Result<(String, String), Broken> {
         let voucher = self.buy(count).await?;
         let reservation = self.reserve(&voucher, date).await?;
         self.codes_at_douyin(&reservation).await?;
@@ -62,7 +62,7 @@ impl Script {
     }
 
     /// Waits for something in Douyin's books about a reservation.
-    pub(super) async fn at_douyin(
+    pub(in super::super) async fn at_douyin(
         &mut self,
         id: &str,
         should: &str,
@@ -77,7 +77,7 @@ impl Script {
     }
 
     /// Waits until Douyin has asked for the tickets and was told to wait for them.
-    pub(super) async fn told_to_wait(&mut self, id: &str) -> Result<(), Broken> {
+    pub(in super::super) async fn told_to_wait(&mut self, id: &str) -> Result<(), Broken> {
         let told = |answer: &Value| answer.pointer("/data/result").and_then(Value::as_i64) == Some(0);
         let look = |b: &Books| b.calls_about(Spi::IssueVoucher.path(), id).any(|c| told(&c.answer)).then_some(());
         let found = self.stage.channel.until(self.stage.patience, look).await;
@@ -86,24 +86,33 @@ impl Script {
     }
 
     /// Waits until Douyin has the tickets; they must be the back-end's own.
-    pub(super) async fn codes_at_douyin(&mut self, id: &str) -> Result<Reservation, Broken> {
+    pub(in super::super) async fn codes_at_douyin(&mut self, id: &str) -> Result<Reservation, Broken> {
         let patience = self.stage.patience;
         let reservation = self.at_douyin(id, "the guest has tickets", patience, |r| r.codes.is_some()).await?;
         let shown = reservation.codes.as_ref().map(|c| c.codes.clone()).unwrap_or_default();
         let issued = self.stage.backend.books();
-        let known = |code: &String| issued.reservations.values().any(|r| r.codes.contains(code));
+        let supplier = self.stage.supplier.clone();
+        let known = |code: &String| {
+            issued.reservations.values().any(|r| r.codes.contains(code))
+                || supplier.iter().any(|supplier| supplier.octo.with_books(|books| books.made(code)))
+        };
         self.check(shown.iter().all(known), "the guest's codes are the back-end's own");
         Ok(reservation)
     }
 
     /// The guest (or Douyin) asks for money back or for the booking's end.
-    pub(super) async fn apply(&mut self, id: &str, source: i64, kind: AfterSale) -> Result<Refund, Broken> {
+    pub(in super::super) async fn apply(&mut self, id: &str, source: i64, kind: AfterSale) -> Result<Refund, Broken> {
         let request = RefundRequest { order_id: id.to_owned(), source, kind, fee: 0 };
         self.stage.channel.apply_refund(request).await.map_err(|refusal| Broken(format!("application: {refusal}")))
     }
 
     /// Lets policy decide a refund; when it leaves it open, a member of the staff does.
-    pub(super) async fn decide(&mut self, voucher: &str, key: &str, wanted: RefundState) -> Result<(), Broken> {
+    pub(in super::super) async fn decide(
+        &mut self,
+        voucher: &str,
+        key: &str,
+        wanted: RefundState,
+    ) -> Result<(), Broken> {
         let begin = self.stage.channel.time().elapsed();
         let mut acted = false;
         loop {

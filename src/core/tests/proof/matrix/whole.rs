@@ -312,7 +312,11 @@ fn the_tables_leave_no_name_out() {
     ];
     // Of the stock of other orders of its product an order knows nothing: the engine tells it.
     // What follows a read that denies what was said yes to needs two messages: `tests/it/korea_answers.rs` has them.
+    // Whether a partner is configured is the same in every state: `tests/it/deliveries.rs` has it.
     let elsewhere = [
+        ("command", "record_partner_gone"),
+        ("command", "record_partner_back"),
+        ("flag", "partner gone"),
         ("effect", "tell stock"),
         ("reason", "never paid"),
         ("event", "report_denied"),

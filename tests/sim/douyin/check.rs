@@ -8,9 +8,10 @@ use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, OrderState, RefundState, TicketingState};
 use ticketbridge_core::{Date, ExternalId, ProductCode, invariants};
 
+use super::play::{Sale, Sim};
+use super::world::{DATE_STOCK, PRODUCTS};
+use crate::bench::Failure;
 use crate::partners::{GateState, Reservation};
-use crate::sim::{Failure, Sale, Sim};
-use crate::world::{DATE_STOCK, PRODUCTS};
 
 fn must(holds: bool, failure: impl FnOnce() -> String) -> Result<(), Failure> {
     if holds { Ok(()) } else { Err(Failure(failure())) }
@@ -69,7 +70,7 @@ fn tickets(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
         return Ok(());
     }
     for booking in bookings(order) {
-        let at_gate = sim.world.partners.reservation(booking.id.as_str());
+        let at_gate = sim.bench.world.partners.reservation(booking.id.as_str());
         let t = &booking.ticketing;
         let about =
             || format!("{} {:?} {:?} {:?}", order.id, booking.state, t.state, at_gate.as_ref().map(|r| r.state));
@@ -90,7 +91,7 @@ fn tickets(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
 fn gate(sim: &Sim, orders: &[Order]) -> Result<(), Failure> {
     let by_id: BTreeMap<&str, &Order> = orders.iter().map(|order| (order.id.as_str(), order)).collect();
     let mut live: BTreeMap<&str, usize> = BTreeMap::new();
-    let reservations = sim.world.partners.reservations();
+    let reservations = sim.bench.world.partners.reservations();
     for (id, reservation) in &reservations {
         let Some(order) = by_id.get(reservation.order.as_str()) else {
             return Err(Failure(format!("the gate holds tickets of no order: {id}")));
@@ -136,7 +137,7 @@ fn admitted(order: &Order, booking: &Booking, reservation: &Reservation) -> Resu
 fn redemption(sim: &Sim, order: &Order) -> Result<(), Failure> {
     for booking in bookings(order) {
         let number = booking.channel_booking_id.as_str();
-        let told = sim.world.partners.douyin(|douyin| douyin.redeemed.get(number).cloned().unwrap_or_default());
+        let told = sim.bench.world.partners.douyin(|douyin| douyin.redeemed.get(number).cloned().unwrap_or_default());
         let used = booking.state == BookingState::Used;
         must(used || told.is_empty(), || format!("a booking was reported as used and is not: {number}"))?;
         must(!used || told.len() == 1 || order.needs(AttentionKind::NotificationRefused), || {
@@ -156,7 +157,7 @@ fn redemption(sim: &Sim, order: &Order) -> Result<(), Failure> {
 /// What was decided of a refund is what the channel heard; what is not decided waits for somebody who knows.
 fn refunds(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     for case in order.refund_case.iter().chain(&order.past_refund_cases) {
-        let heard = sim.world.partners.douyin(|d| d.cases.get(&case.channel_ref).map(|c| c.decisions.clone()));
+        let heard = sim.bench.world.partners.douyin(|d| d.cases.get(&case.channel_ref).map(|c| c.decisions.clone()));
         let heard: BTreeSet<i64> = heard.unwrap_or_default();
         let flagged = !order.attention.is_empty();
         let about = || format!("{} {} {:?} {heard:?}", order.id, case.channel_ref, case.state);
@@ -181,7 +182,7 @@ fn refunds(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
         }
     }
     let used = order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::Used);
-    let accepted = sim.world.partners.douyin(|douyin| {
+    let accepted = sim.bench.world.partners.douyin(|douyin| {
         let of_it = |key: &String| {
             douyin.cases.get(key).is_some_and(|case| {
                 case.decisions.contains(&1)
@@ -196,7 +197,7 @@ fn refunds(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
 }
 
 fn deadlines(sim: &Sim, order: &Order) -> Result<(), Failure> {
-    let now = sim.world.now();
+    let now = sim.bench.world.now();
     let Some(booking) = order.active_booking() else { return Ok(()) };
     let t = &booking.ticketing;
     let late = t.deadline.is_some_and(|at| at < now)
@@ -211,7 +212,7 @@ fn deadlines(sim: &Sim, order: &Order) -> Result<(), Failure> {
 
 /// The history has every number once, in order.
 async fn history(sim: &Sim, order: &Order) -> Result<(), Failure> {
-    let events = sim.world.store().events(&order.id, 0, 1_000).await;
+    let events = sim.bench.world.store().events(&order.id, 0, 1_000).await;
     let events = events.map_err(|error| Failure(format!("a history cannot be read: {error}")))?;
     let numbers: Vec<u64> = events.iter().map(|row| row.seq).collect();
     let expected: Vec<u64> = (1..=order.version).collect();
@@ -248,7 +249,7 @@ async fn stock(sim: &Sim, orders: &[Order]) -> Result<(), Failure> {
 
 async fn count(sim: &Sim, product: &str, date: Option<Date>, total: u32, live: u32) -> Result<(), Failure> {
     let key = StockKey { product: ProductCode::from(product), date };
-    let left = sim.world.store().stock_left(&key, Some(total)).await;
+    let left = sim.bench.world.store().stock_left(&key, Some(total)).await;
     let left = left.map_err(|error| Failure(format!("stock cannot be counted: {error}")))?;
     let expected = i64::from(total) - i64::from(live);
     must(left == Some(expected), || {
@@ -261,7 +262,7 @@ async fn queries(sim: &Sim) -> Result<(), Failure> {
     for (index, sale) in sim.sales.iter().enumerate().rev().take(3) {
         let Some(order) = sim.order(index).await else { continue };
         let Some(number) = sale.bookings.last() else { continue };
-        let (_, answer) = sim.world.call("query-order", &json!({ "order_id": number })).await;
+        let (_, answer) = sim.bench.world.call("query-order", &json!({ "order_id": number })).await;
         let booking = order.booking_by_ref(&ExternalId::from(number.as_str()));
         if booking.is_none() {
             continue;

@@ -1,44 +1,31 @@
 //! One simulation: a world, what was sold and said in it, and the carrying out of steps.
 
 use std::collections::BTreeSet;
-use std::pin::Pin;
 
 use serde_json::{Value, json};
-use ticketbridge::clock::Clock as _;
 use ticketbridge::engine::EngineError;
 use ticketbridge_core::message::{Actor, ActorKind, Command, NewTicket, Redeem, RedeemedBy};
 use ticketbridge_core::order::{BookingState, Order, TicketKind, TicketingState};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::{ExternalId, Millis, TimeZone, UnixMillis, invariants};
-use ticketbridge_store::{CommitFault, JobFilter, JobState, LaneRoom, PageRequest, StoreError, Tx};
+use ticketbridge_store::StoreError;
 
-use crate::check;
-use crate::op::{Act, Census, Op, Post};
+use super::check;
+use super::op::{Act, Census, Op, next};
+use super::reproductions;
+use super::world::{PRICE, PRODUCTS};
+use crate::bench::{Bench, Failure, Fate};
+use crate::dice::{Dice, Post};
 use crate::partners::{Case, GateState, How, Reservation, issued};
-use crate::run::trouble;
-use crate::world::{PRICE, PRODUCTS, World};
+use crate::run::{Play, Reproduction};
+use crate::world::World;
 
 /// Sales of one world at most; later ones are not made.
 const SALES_MAX: usize = 400;
-/// Deliveries that hang at once.
-const HANGING_MAX: usize = 4;
-/// Rounds until everything must be worked off once nothing goes wrong any more.
-const ROUNDS_MAX: usize = 400;
 /// Looks at a request until it must be answered, or be waiting for tickets.
 const LOOKS_MAX: usize = 5_000_000;
 /// What the bridge says to another message under a known number.
 const OTHER_CONTENT: &str = "this number came before, with other content; it is refused";
-
-/// What does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure(pub(crate) String);
-
-impl Failure {
-    /// The same for every failure of this kind, whatever the numbers in it.
-    pub(crate) fn class(&self) -> String {
-        self.0.split(':').next().unwrap_or("").chars().filter(|c| !c.is_ascii_digit()).take(60).collect()
-    }
-}
 
 /// A sale of the channel's.
 #[derive(Clone, Debug)]
@@ -81,14 +68,11 @@ struct Message {
     again: bool,
 }
 
-type Hanging = Pin<Box<dyn Future<Output = ()>>>;
-
 /// A simulation.
 pub(crate) struct Sim {
-    pub(crate) world: World,
+    pub(crate) bench: Bench,
     pub(crate) sales: Vec<Sale>,
     messages: Vec<Message>,
-    hanging: Vec<Hanging>,
     /// The step that is carried out, and how many numbers it has made.
     step: usize,
     numbers: usize,
@@ -96,68 +80,62 @@ pub(crate) struct Sim {
     paid_back: BTreeSet<String>,
 }
 
-impl Sim {
-    pub(crate) async fn new(confirm: &str) -> Self {
-        let world = World::new(confirm).await;
-        Self {
-            world,
-            sales: Vec::new(),
-            messages: Vec::new(),
-            hanging: Vec::new(),
-            step: 0,
-            numbers: 0,
-            paid_back: BTreeSet::new(),
+impl Play for Sim {
+    type Op = Op;
+    const NAME: &'static str = "douyin";
+    const QUIET: Op = Op::Quiet;
+
+    /// Whether the channel learns of acceptance in the answer or by a call.
+    fn variant(seed: u64) -> &'static str {
+        if seed.is_multiple_of(3) { "async" } else { "sync" }
+    }
+
+    fn reproductions() -> Vec<Reproduction<Op>> {
+        reproductions::all()
+    }
+
+    async fn new(confirm: &'static str) -> Self {
+        let bench = Bench::new(World::douyin(confirm).await);
+        Self { bench, sales: Vec::new(), messages: Vec::new(), step: 0, numbers: 0, paid_back: BTreeSet::new() }
+    }
+
+    fn bench(&self) -> &Bench {
+        &self.bench
+    }
+
+    fn into_bench(self) -> Bench {
+        self.bench
+    }
+
+    fn next(&self, dice: &mut Dice) -> Op {
+        next(dice, &self.census())
+    }
+
+    async fn carry_out(&mut self, step: usize, op: &Op) -> Result<(), Failure> {
+        (self.step, self.numbers) = (step, 0);
+        self.do_it(op).await
+    }
+
+    async fn named_orders(&self, failure: &Failure) -> Vec<Order> {
+        let mut named = Vec::new();
+        for (index, sale) in self.sales.iter().enumerate() {
+            let Some(order) = self.order(index).await else { continue };
+            let names = [order.id.as_str(), &sale.number].into_iter().chain(sale.bookings.iter().map(String::as_str));
+            if names.into_iter().any(|name| failure.0.contains(name)) {
+                named.push(order);
+            }
         }
+        named
     }
+}
 
-    pub(crate) async fn end(mut self) {
-        self.hanging.clear();
-        self.world.end().await;
-    }
-
-    pub(crate) fn census(&self) -> Census {
+impl Sim {
+    fn census(&self) -> Census {
         Census {
             sales: self.sales.iter().map(|sale| sale.step).collect(),
             messages: self.messages.iter().map(|message| message.step).collect(),
-            hanging: self.hanging.len(),
+            hanging: self.bench.hanging(),
         }
-    }
-
-    /// Carries one step out and checks what must hold at once.
-    pub(crate) async fn step(&mut self, step: usize, op: &Op) -> Result<(), Failure> {
-        (self.step, self.numbers) = (step, 0);
-        self.carry_out(op).await?;
-        if let Some(sentence) = self.world.partners.wrong().into_iter().next() {
-            return Err(Failure(sentence));
-        }
-        match trouble() {
-            Some(line) => Err(Failure(format!("trouble: {line}"))),
-            None => Ok(()),
-        }
-    }
-
-    /// What happened to the orders that a failure names: their histories, and their deliveries.
-    pub(crate) async fn story(&self, failure: &Failure) -> Vec<String> {
-        let mut lines = Vec::new();
-        for (index, sale) in self.sales.iter().enumerate() {
-            let Some(order) = self.order(index).await else { continue };
-            let named = [order.id.as_str(), &sale.number].into_iter().chain(sale.bookings.iter().map(String::as_str));
-            if !named.into_iter().any(|name| failure.0.contains(name)) {
-                continue;
-            }
-            lines.push(format!("{} {} {:?} {:?}", order.id, sale.number, order.state, order.attention));
-            let events = self.world.store().events(&order.id, 0, 200).await.unwrap_or_default();
-            lines.extend(
-                events.iter().map(|e| format!("  {} {} {} {:?} {}", e.seq, e.at.0, e.kind, e.actor.name, e.data)),
-            );
-            let filter = JobFilter { order: Some(order.id.clone()), ..JobFilter::default() };
-            let jobs = self.world.store().list_jobs(&filter, &PageRequest { limit: 100, cursor: None }).await;
-            let jobs = jobs.map(|page| page.items).unwrap_or_default();
-            lines.extend(jobs.iter().rev().map(|j| {
-                format!("  {} {} {:?} {} tries {:?}", j.created_at.0, j.call, j.state, j.attempts, j.last_error)
-            }));
-        }
-        lines
     }
 
     /// The place of the sale that a step made.
@@ -170,7 +148,7 @@ impl Sim {
         self.messages.iter().position(|message| message.step == step).unwrap_or(usize::MAX)
     }
 
-    async fn carry_out(&mut self, op: &Op) -> Result<(), Failure> {
+    async fn do_it(&mut self, op: &Op) -> Result<(), Failure> {
         match op {
             Op::Sell { product, quantity, post } => self.sell(usize::from(*product), u32::from(*quantity), *post).await,
             Op::Book { sale, days, post } => self.book(self.sale_of(*sale), i64::from(*days), *post).await,
@@ -180,7 +158,7 @@ impl Sim {
             }
             Op::CancelNotify { sale, kind, for_sale, post } => {
                 let Some(about) = self.about(self.sale_of(*sale), *for_sale) else { return Ok(()) };
-                let at = self.world.now().seconds();
+                let at = self.bench.world.now().seconds();
                 let body = json!({ "order_id": about, "cancel_type": kind, "cancel_order_time_unix": at });
                 self.post("cancel-notify", self.sale_of(*sale), about, body, *post).await
             }
@@ -197,7 +175,7 @@ impl Sim {
             Op::Pay { sale, post } => {
                 let Some(about) = self.about(self.sale_of(*sale), true) else { return Ok(()) };
                 let body =
-                    json!({ "order_id": about, "order_out_id": "", "pay_time_unix": self.world.now().seconds() });
+                    json!({ "order_id": about, "order_out_id": "", "pay_time_unix": self.bench.world.now().seconds() });
                 self.post("pay-notify", self.sale_of(*sale), about, body, *post).await
             }
             Op::Query { sale } => self.query(self.sale_of(*sale)).await,
@@ -214,30 +192,25 @@ impl Sim {
             Op::Decide { sale, well, post } => self.decide(self.sale_of(*sale), *well, *post).await,
             Op::Act { sale, act } => self.act(self.sale_of(*sale), *act).await,
             Op::Advance { ms } => {
-                self.world.advance(Millis(*ms));
-                self.world.partners.late_calls(false);
+                self.bench.advance(*ms);
                 Ok(())
             }
             Op::Work { instance, many, hows } => {
-                self.world.partners.plan(hows);
-                self.work(usize::from(*instance), *many).await.map(|_| ())
+                self.bench.world.partners.plan(hows);
+                self.bench.work(usize::from(*instance), *many).await.map(|_| ())
             }
-            Op::Deadlines { instance } => self.deadlines(usize::from(*instance)).await,
-            Op::GoOn { hanging } => self.go_on(*hanging).await,
+            Op::Deadlines { instance } => self.bench.deadlines(usize::from(*instance)).await,
+            Op::GoOn { hanging } => self.bench.go_on(*hanging).await,
             Op::Kill { hanging } => {
-                if *hanging < self.hanging.len() {
-                    drop(self.hanging.remove(*hanging));
-                }
+                self.bench.kill(*hanging);
                 Ok(())
             }
             Op::FailCommit { after } => {
-                self.world.commit_faults.next(if *after { CommitFault::After } else { CommitFault::Before });
+                self.bench.fail_commit(*after);
                 Ok(())
             }
             Op::Restart => {
-                self.hanging.clear();
-                self.world.commit_faults.clear();
-                self.world.restart().await;
+                self.bench.restart().await;
                 Ok(())
             }
             Op::Quiet => self.quiet().await,
@@ -279,7 +252,7 @@ impl Sim {
     async fn book(&mut self, sale: usize, days: i64, post: Post) -> Result<(), Failure> {
         let Some(known) = self.sales.get(sale).cloned() else { return Ok(()) };
         let number = self.number("R");
-        let date = TimeZone::SHANGHAI.date_of(self.world.now()).plus_days(days).to_string();
+        let date = TimeZone::SHANGHAI.date_of(self.bench.world.now()).plus_days(days).to_string();
         let mut body = self.order_body(&number, known.product, known.quantity, Some(&known.number));
         body["book_start_day"] = json!(date);
         body["book_end_day"] = json!(date);
@@ -294,7 +267,7 @@ impl Sim {
         json!({
             "order_id": number, "source_order_id": source, "order_type": if source.is_some() { 2 } else { 1 }, "biz_type": 3,
             "product_out_id": format!("{}|{}", product.voucher, product.booking), "count": quantity,
-            "create_order_time_unix": self.world.now().seconds(),
+            "create_order_time_unix": self.bench.world.now().seconds(),
             "amount": { "origin_amount": price, "pay_amount": price },
             "buyer": { "name": "Ada Example", "phone": "13800000001" },
         })
@@ -314,10 +287,10 @@ impl Sim {
         let fee = if cancels_booking { 0 } else { fee };
         let body = json!({
             "order_id": about, "biz_uniq_key": key, "after_sale_type": if cancels_booking { 2 } else { 1 }, "apply_source": source,
-            "refund_fee_amount": fee, "apply_refund_time_unix": self.world.now().seconds(),
+            "refund_fee_amount": fee, "apply_refund_time_unix": self.bench.world.now().seconds(),
         });
         let case = Case { booking: about.clone(), fee, late_tickets: source == 301, ..Case::default() };
-        self.world.partners.douyin(|douyin| douyin.cases.insert(key.clone(), case));
+        self.bench.world.partners.douyin(|douyin| douyin.cases.insert(key.clone(), case));
         self.sales[sale].cases.push(key);
         self.post("refund-apply", sale, about, body, post).await
     }
@@ -332,7 +305,7 @@ impl Sim {
         let amount = PRICE * i64::from(known.quantity) * i64::from(share) / 100;
         let body = json!({
             "order_id": known.number, "biz_uniq_key": key, "refund_amount": amount,
-            "refund_time_unix": self.world.now().seconds(), "refund_scene": if expired { 150 } else { 1 },
+            "refund_time_unix": self.bench.world.now().seconds(), "refund_scene": if expired { 150 } else { 1 },
         });
         self.post("refund-notify", sale, known.number, body, post).await
     }
@@ -375,10 +348,10 @@ impl Sim {
         let message = self.messages[index].clone();
         let answer = match &message.to {
             To::Channel("issue-voucher") => {
-                self.while_working(self.world.call("issue-voucher", &message.body), &message.about, 0).await?
+                self.while_working(self.bench.world.call("issue-voucher", &message.body), &message.about, 0).await?
             }
-            To::Channel(call) => self.world.call(call, &message.body).await,
-            To::Gate(id) => self.world.event(id, &message.body).await,
+            To::Channel(call) => self.bench.world.call(call, &message.body).await,
+            To::Gate(id) => self.bench.world.event(id, &message.body).await,
         };
         self.answered(index, answer, heard).await
     }
@@ -438,14 +411,14 @@ impl Sim {
             "create-order" if is_good => self.accepted(sale, &about, data)?,
             "issue-voucher" if is_good => match data["result"].as_i64() {
                 Some(0) => {}
-                Some(1) => self.world.partners.hear_vouchers(&about, &data["vouchers"], "answer"),
+                Some(1) => self.bench.world.partners.hear_vouchers(&about, &data["vouchers"], "answer"),
                 other => return Err(Failure(format!("an issue call was answered with result {other:?}"))),
             },
             "refund-apply" if is_good => {
                 let key = body["biz_uniq_key"].as_str().unwrap_or_default();
                 match data["audit_refund_result"].as_i64() {
                     Some(3) => {}
-                    Some(decision @ (1 | 2)) => self.world.partners.hear_decision(key, decision, data, "answer"),
+                    Some(decision @ (1 | 2)) => self.bench.world.partners.hear_decision(key, decision, data, "answer"),
                     other => return Err(Failure(format!("a refund was answered with {other:?}"))),
                 }
             }
@@ -483,7 +456,7 @@ impl Sim {
 
     pub(crate) async fn order(&self, sale: usize) -> Option<Order> {
         match self.sales.get(sale) {
-            Some(sale) => self.world.order(&sale.number).await,
+            Some(sale) => self.bench.world.order(&sale.number).await,
             None => None,
         }
     }
@@ -495,7 +468,7 @@ impl Sim {
         }
         let sale = message.sale;
         // A fault of the database that is still to come is no matter of repetition.
-        self.world.commit_faults.clear();
+        self.bench.world.commit_faults.clear();
         let before = self.order(sale).await.map(|order| order.version);
         for _ in 0..times {
             self.arrive(index, true).await?;
@@ -519,9 +492,9 @@ impl Sim {
         let (sale, mut body) = (message.sale, message.body.clone());
         let Some(field) = telling_field(call) else { return Ok(()) };
         body["remark"] = json!("said otherwise");
-        self.world.commit_faults.clear();
+        self.bench.world.commit_faults.clear();
         let before = self.order(sale).await;
-        let (status, answer) = self.world.call(call, &body).await;
+        let (status, answer) = self.bench.world.call(call, &body).await;
         if status != 200 || answer["data"]["description"] == OTHER_CONTENT {
             return Err(Failure(format!("{call} with a field more was no repeat: {status} {answer}")));
         }
@@ -530,7 +503,7 @@ impl Sim {
             return Err(Failure(format!("{call} with a field more changed an order: {answer}")));
         }
         body[field] = json!(body[field].as_i64().unwrap_or_default() + 1);
-        let (status, answer) = self.world.call(call, &body).await;
+        let (status, answer) = self.bench.world.call(call, &body).await;
         if status != 200 || answer["data"]["error_code"] == 0 {
             return Err(Failure(format!("{call} took other content under a known number: {status} {answer}")));
         }
@@ -542,8 +515,8 @@ impl Sim {
 
     async fn query(&mut self, sale: usize) -> Result<(), Failure> {
         let Some(about) = self.about(sale, false) else { return Ok(()) };
-        let (status, answer) = self.world.call("query-order", &json!({ "order_id": about })).await;
-        let order = self.world.order(&about).await;
+        let (status, answer) = self.bench.world.call("query-order", &json!({ "order_id": about })).await;
+        let order = self.bench.world.order(&about).await;
         let (code, data) = (answer["data"]["error_code"].as_i64(), &answer["data"]);
         let Some(order) = order else {
             let fine = status == 200 && code == Some(2);
@@ -583,8 +556,8 @@ impl Sim {
         if matches!(post, Post::Later | Post::Never) {
             return Ok(());
         }
-        self.world.partners.plan(hows);
-        let call = self.world.call("issue-voucher", &self.messages[index].body);
+        self.bench.world.partners.plan(hows);
+        let call = self.bench.world.call("issue-voucher", &self.messages[index].body);
         let answer = self.while_working(call, &about, work).await?;
         self.answered(index, answer, post == Post::Now).await
     }
@@ -597,7 +570,7 @@ impl Sim {
         work: u8,
     ) -> Result<(u16, Value), Failure> {
         let mut call = std::pin::pin!(call);
-        let clock = self.world.clock.clone();
+        let clock = self.bench.world.clock.clone();
         let waits = async {
             for _ in 0..LOOKS_MAX {
                 if clock.sleepers() > 0 {
@@ -612,19 +585,19 @@ impl Sim {
             () = waits => {}
         }
         for _ in 0..work {
-            self.work(0, 1).await?;
+            self.bench.work(0, 1).await?;
             if !self.is_on_the_way(about).await {
                 break;
             }
         }
         if self.is_on_the_way(about).await {
-            self.world.advance(Millis::seconds(8));
+            self.bench.world.advance(Millis::seconds(8));
         }
         Ok(call.await)
     }
 
     async fn is_on_the_way(&self, about: &str) -> bool {
-        let order = self.world.order(about).await;
+        let order = self.bench.world.order(about).await;
         order.as_ref().and_then(|order| order.booking_by_ref(&ExternalId::from(about))).is_some_and(|b| {
             b.state == BookingState::Confirmed
                 && matches!(
@@ -637,18 +610,18 @@ impl Sim {
     /// The youngest reservation of a sale that stands like this.
     fn reservation(&self, sale: usize, stands: &[GateState]) -> Option<(String, Reservation)> {
         let order = self.sales.get(sale)?.order.as_deref()?;
-        let all = self.world.partners.reservations();
+        let all = self.bench.world.partners.reservations();
         all.into_iter().rev().find(|(_, r)| r.order == order && stands.contains(&r.state))
     }
 
     async fn enter(&mut self, sale: usize, early: bool, post: Post) -> Result<(), Failure> {
         let Some((id, reservation)) = self.reservation(sale, &[GateState::Issued]) else { return Ok(()) };
-        let now = self.world.now();
+        let now = self.bench.world.now();
         let today = TimeZone::SHANGHAI.date_of(now).to_string();
         if !early && today < reservation.visit_date {
             return Ok(());
         }
-        self.world.partners.set(&id, GateState::Used);
+        self.bench.world.partners.set(&id, GateState::Used);
         let body = json!({ "type": "ticket.redeemed", "reservation_id": id,
             "occurred_at": now.rfc3339(TimeZone::SHANGHAI), "data": {} });
         let post = if post == Post::Never { Post::Later } else { post };
@@ -673,18 +646,20 @@ impl Sim {
             }
             _ => return Ok(()),
         };
-        self.world.partners.set(&id, to);
-        let now = self.world.now().rfc3339(TimeZone::SHANGHAI);
+        self.bench.world.partners.set(&id, to);
+        let now = self.bench.world.now().rfc3339(TimeZone::SHANGHAI);
         let body = json!({ "type": kind, "reservation_id": id, "occurred_at": now, "data": data });
         self.gate_event(&reservation.order, body, post).await
     }
 
     async fn act(&mut self, sale: usize, act: Act) -> Result<(), Failure> {
         let Some(order) = self.order(sale).await else { return Ok(()) };
-        if matches!(act, Act::RetryDead | Act::DropDead) {
-            return self.dead(&order, act).await;
+        match act {
+            Act::RetryDead => return self.bench.dead(&order, Fate::Retried).await,
+            Act::DropDead => return self.bench.dead(&order, Fate::Dropped).await,
+            _ => {}
         }
-        let now = self.world.now();
+        let now = self.bench.world.now();
         let case = order.case_under_review().map(|case| case.id.clone());
         let command = match (act, case) {
             (Act::Confirm, _) => Command::ConfirmBooking,
@@ -701,7 +676,7 @@ impl Sim {
             (Act::Reject, Some(case)) => Command::RejectRefund { case, reason: "too late".to_owned() },
             _ => return Ok(()),
         };
-        match self.world.engine().apply(&order.id, command, Actor::new(ActorKind::Ops, "ada")).await {
+        match self.bench.world.engine().apply(&order.id, command, Actor::new(ActorKind::Ops, "ada")).await {
             Ok(_) | Err(EngineError::Rejected(_)) => self.look(sale).await,
             // A commit that was made to fail.
             Err(EngineError::Store(StoreError::Commit(_))) => Ok(()),
@@ -719,149 +694,18 @@ impl Sim {
         (0..many).map(|_| ticket(self.number("HAND-"))).collect()
     }
 
-    async fn dead(&mut self, order: &Order, act: Act) -> Result<(), Failure> {
-        let filter = JobFilter { state: Some(JobState::Dead), order: Some(order.id.clone()), ..JobFilter::default() };
-        let page = PageRequest { limit: 1, cursor: None };
-        let found = self.world.store().list_jobs(&filter, &page).await;
-        let found = found.map_err(|error| Failure(format!("dead deliveries cannot be listed: {error}")))?;
-        let Some(job) = found.items.into_iter().next() else { return Ok(()) };
-        let now = self.world.now();
-        let done: Result<bool, StoreError> = self
-            .world
-            .store()
-            .write("act", move |tx: &Tx| {
-                let id = job.id.clone();
-                Box::pin(async move {
-                    if act == Act::RetryDead {
-                        tx.retry_job(&id, now).await
-                    } else {
-                        tx.drop_job(&id, "not needed", now).await
-                    }
-                })
-            })
-            .await;
-        match done {
-            Ok(_) | Err(StoreError::Commit(_)) => Ok(()),
-            Err(error) => Err(Failure(format!("a dead delivery: {error}"))),
-        }
-    }
-
-    /// Whether a result is a failure of the world: a commit that was made to fail is none.
-    fn tolerate<T>(result: Result<T, EngineError>, what: &str) -> Result<Option<T>, Failure> {
-        match result {
-            Ok(value) => Ok(Some(value)),
-            Err(EngineError::Store(StoreError::Commit(_))) => Ok(None),
-            Err(error) => Err(Failure(format!("{what}: {error:?}"))),
-        }
-    }
-
-    /// One worker carries out so many deliveries, one after the other.
-    async fn work(&mut self, instance: usize, many: u8) -> Result<usize, Failure> {
-        let mut done = 0;
-        for _ in 0..many {
-            let worker = self.world.worker(instance).clone();
-            let claimed = Self::tolerate(worker.claim(1).await, "deliveries cannot be claimed")?;
-            let Some(job) = claimed.unwrap_or_default().into_iter().next() else { break };
-            done += 1;
-            let clock = self.world.clock.clone();
-            let carry_out = async move {
-                let seat = worker.lanes().enter(&job, clock.monotonic());
-                worker.carry_out(job).await;
-                drop(seat);
-            };
-            self.drive(Box::pin(carry_out)).await;
-        }
-        Ok(done)
-    }
-
-    /// Lets a delivery go on until it ends or hangs.
-    async fn drive(&mut self, mut delivery: Hanging) {
-        let partners = self.world.partners.clone();
-        tokio::select! {
-            biased;
-            () = &mut delivery => {}
-            () = partners.hangs.notified() => {
-                self.hanging.push(delivery);
-                if self.hanging.len() > HANGING_MAX {
-                    drop(self.hanging.remove(0));
-                }
-            }
-        }
-    }
-
-    async fn go_on(&mut self, index: usize) -> Result<(), Failure> {
-        if index < self.hanging.len() {
-            let delivery = self.hanging.remove(index);
-            self.world.partners.plan(&[]);
-            self.world.partners.release();
-            self.drive(delivery).await;
-        }
-        Ok(())
-    }
-
-    async fn deadlines(&mut self, instance: usize) -> Result<(), Failure> {
-        let passed = self.world.worker(instance).pass_due_deadlines().await;
-        Self::tolerate(passed, "deadlines cannot be passed").map(|_| ())
-    }
-
     /// Nothing goes wrong any more; everything on the way arrives and is worked off. Then the world must be in order.
     async fn quiet(&mut self) -> Result<(), Failure> {
-        self.world.commit_faults.clear();
-        self.world.partners.plan(&[]);
-        self.world.partners.late_calls(true);
-        while !self.hanging.is_empty() {
-            self.go_on(0).await?;
-        }
-        for (id, reservation) in self.world.partners.reservations() {
-            match reservation.state {
-                GateState::Pending => self.world.partners.set(&id, GateState::Issued),
-                GateState::CancelPending => self.world.partners.set(&id, GateState::Cancelled),
-                _ => {}
-            }
-        }
+        self.bench.calm().await?;
         for _ in 0..3 {
             for index in 0..self.messages.len() {
                 if self.messages[index].waits || self.messages[index].again {
                     self.arrive(index, true).await?;
                 }
             }
-            self.work_off().await?;
+            self.bench.work_off().await?;
         }
         check::all(self).await
-    }
-
-    /// Carries out everything that is due; a delivery that makes itself due again, at once and for ever, is a fault.
-    async fn work_now(&mut self) -> Result<(), Failure> {
-        for _ in 0..ROUNDS_MAX {
-            if self.work(0, 50).await? == 0 {
-                return Ok(());
-            }
-        }
-        Err(Failure(format!("deliveries are due at once again and again: {:?}", self.first_left().await)))
-    }
-
-    /// What is left to deliver, and why it did not get out.
-    async fn first_left(&self) -> Option<(String, Option<String>)> {
-        let filter = JobFilter { state: Some(JobState::Pending), ..JobFilter::default() };
-        let left = self.world.store().list_jobs(&filter, &PageRequest { limit: 1, cursor: None }).await;
-        left.ok().and_then(|page| page.items.into_iter().next()).map(|job| (job.call, job.last_error))
-    }
-
-    async fn work_off(&mut self) -> Result<(), Failure> {
-        for _ in 0..ROUNDS_MAX {
-            self.deadlines(0).await?;
-            self.work_now().await?;
-            let lanes = self.world.store().waiting_destinations().await;
-            let lanes = lanes.map_err(|error| Failure(format!("deliveries cannot be looked for: {error}")))?;
-            let lanes: Vec<_> = lanes.into_iter().map(LaneRoom::unlimited).collect();
-            let due = self.world.store().look_ahead(&lanes).await;
-            let due = due.map_err(|error| Failure(format!("the next delivery cannot be found: {error}")))?.job;
-            let Some(due) = due else { return Ok(()) };
-            // A breaker may hold back what is due.
-            let wait = (due - self.world.now()).max(Millis::seconds(1));
-            self.world.advance(wait);
-        }
-        Err(Failure(format!("a delivery never ends: {:?}", self.first_left().await)))
     }
 }
 

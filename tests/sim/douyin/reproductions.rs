@@ -1,13 +1,12 @@
 //! What a simulation once found, as short as it could be told. Each must pass for ever.
 
-use crate::op::{Op, Post};
+use super::op::Op;
+use crate::dice::Post;
 use crate::partners::How;
+use crate::run::Reproduction;
 
-/// A name, how the channel learns of acceptance, and the steps.
-pub(crate) type Reproduction = (&'static str, &'static str, Vec<Op>);
-
-/// All of them.
-pub(crate) fn all() -> Vec<Reproduction> {
+/// All of them; each in a world whose channel learns of acceptance in this way.
+pub(crate) fn all() -> Vec<Reproduction<Op>> {
     vec![
         ("late_tickets_refund_that_names_the_sale", "sync", late_tickets_refund_that_names_the_sale()),
         ("refund_in_two_parts", "sync", refund_in_two_parts()),

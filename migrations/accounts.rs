@@ -1,0 +1,130 @@
+//! People: who may sign in, their sessions, invitations to them, and what they did.
+
+use crate::table::{Table, hash, short, text, whole, word};
+
+/// A person. What is personal is sealed in `profile`; the e-mail address is found by a keyed hash.
+pub(crate) static ACCOUNT: Table = Table {
+    name: "account",
+    columns: &[
+        word("id"),
+        hash("email_hash"),
+        text("profile"),
+        word("state"),
+        word("role").null(),
+        word("scope_kind").null(),
+        word("scope_id").null(),
+        word("sign_in"),
+        hash("identity_hash").null(),
+        text("password").null(),
+        text("totp").null(),
+        whole("totp_step"),
+        word("language").null(),
+        whole("created_ms"),
+        whole("updated_ms"),
+    ],
+    primary: &["id"],
+    unique: &[&["email_hash"], &["identity_hash"]],
+    indexes: &[&["created_ms", "id"]],
+};
+
+/// A code that stands for the second factor once.
+pub(crate) static RECOVERY_CODE: Table = Table {
+    name: "recovery_code",
+    columns: &[word("account_id"), hash("code_hash"), whole("used_ms").null()],
+    primary: &["account_id", "code_hash"],
+    unique: &[],
+    indexes: &[],
+};
+
+/// A signed-in browser, by a hash of what its cookie holds.
+pub(crate) static SESSION: Table = Table {
+    name: "session",
+    columns: &[
+        hash("token_hash"),
+        word("id"),
+        word("account_id"),
+        whole("created_ms"),
+        whole("seen_ms"),
+        whole("factor_ms").null(),
+        short("address", 64),
+        short("agent", 200),
+        whole("ended_ms").null(),
+    ],
+    primary: &["token_hash"],
+    unique: &[&["id"]],
+    indexes: &[&["account_id"], &["created_ms"]],
+};
+
+/// An order whose guests a session has asked to see in clear.
+pub(crate) static SESSION_REVEAL: Table = Table {
+    name: "session_reveal",
+    columns: &[word("session_id"), word("order_id"), whole("at_ms")],
+    primary: &["session_id", "order_id"],
+    unique: &[],
+    indexes: &[&["at_ms"]],
+};
+
+/// An invitation, by a hash of what its link holds. Taking it back and accepting it meet on this row.
+pub(crate) static INVITATION: Table = Table {
+    name: "invitation",
+    columns: &[
+        word("id"),
+        hash("token_hash"),
+        text("email"),
+        word("role"),
+        word("scope_kind"),
+        word("scope_id").null(),
+        word("state"),
+        word("invited_by"),
+        whole("created_ms"),
+        whole("expires_ms"),
+        word("account_id").null(),
+    ],
+    primary: &["id"],
+    unique: &[&["token_hash"]],
+    indexes: &[&["created_ms", "id"]],
+};
+
+/// What people did and looked at: append-only.
+pub(crate) static AUDIT: Table = Table {
+    name: "audit",
+    columns: &[
+        word("id"),
+        whole("at_ms"),
+        word("actor"),
+        word("act"),
+        word("order_id").null(),
+        word("channel").null(),
+        word("scope_kind").null(),
+        word("scope_id").null(),
+        text("detail"),
+    ],
+    primary: &["id"],
+    unique: &[],
+    indexes: &[&["at_ms", "id"], &["actor", "at_ms"], &["order_id", "at_ms"]],
+};
+
+/// From where a partner may call: each network with the time from which, and until when.
+pub(crate) static DOOR: Table = Table {
+    name: "door",
+    columns: &[
+        word("connection"),
+        short("network", 64),
+        whole("propagation_ms"),
+        whole("saved_ms"),
+        whole("opens_ms"),
+        whole("closes_ms").null(),
+    ],
+    primary: &["connection", "network"],
+    unique: &[],
+    indexes: &[],
+};
+
+/// Until when a settle unit has been settled; each settlement is a row.
+pub(crate) static SETTLED: Table = Table {
+    name: "settled",
+    columns: &[word("settle_id"), whole("until_ms"), word("settled_by"), whole("at_ms")],
+    primary: &["settle_id", "until_ms"],
+    unique: &[],
+    indexes: &[],
+};

@@ -1,0 +1,138 @@
+//! `ticketbridge backup` and `ticketbridge restore`: the SQLite database as one file, out and in again. A server's database has tools of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ticketbridge_store::{Store, copy_to_new};
+
+use crate::app;
+use crate::cli::{ConfigDir, fail, say, serve};
+use crate::config::Config;
+use crate::worker::chain;
+
+/// What to do with a database that is no file.
+const OF_A_SERVER: &str = "the configured database belongs to a server: use its own tools, pg_dump and pg_restore or mariadb-dump, as \
+    docs/src/operating/upkeep.md shows";
+
+pub(super) async fn backup(directory: ConfigDir, file: PathBuf) -> ExitCode {
+    let config = match serve::load(&directory) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    match copy(&config, &file).await {
+        Ok(bytes) => {
+            say(format_args!(
+                "{} ({}) is a copy of the database. Guests' data in it opens with the data key alone: keep that key in another place",
+                file.display(),
+                in_words(bytes)
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(sentence) => fail(sentence),
+    }
+}
+
+/// Copies the configured database to `file`; its size.
+pub(super) async fn copy(config: &Config, file: &Path) -> Result<u64, String> {
+    let store = open_there(config).await?;
+    let copied = store.back_up(file).await.map_err(|error| chain(&error));
+    // What went wrong is said above; that the database closes is no news then.
+    let _closed = store.close().await;
+    copied
+}
+
+/// The configured SQLite database, which must be there, with its schema as it is.
+pub(super) async fn open_there(config: &Config) -> Result<Store, String> {
+    let file = app::database_file(config).ok_or(OF_A_SERVER)?;
+    if !file.exists() {
+        return Err(format!("there is no database at {}; is [database] url right?", file.display()));
+    }
+    open_at(config, &file).await
+}
+
+/// An SQLite file with the configured keys, its schema as it is.
+pub(super) async fn open_at(config: &Config, file: &Path) -> Result<Store, String> {
+    let full = std::path::absolute(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    app::connect(config, &format!("sqlite://{}", full.display())).await.map_err(|error| chain(&error))
+}
+
+pub(super) async fn restore(directory: ConfigDir, file: PathBuf) -> ExitCode {
+    let config = match serve::load(&directory) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    match put_back(&config, &file).await {
+        Ok(target) => {
+            say(format_args!(
+                "{} is restored. Start one instance, then run `ticketbridge orders reconcile`: what partners did after the copy was made \
+                 is asked for, and what cannot be taken over is shown",
+                target.display()
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(sentence) => fail(sentence),
+    }
+}
+
+async fn put_back(config: &Config, file: &Path) -> Result<PathBuf, String> {
+    let target = app::database_file(config).ok_or(OF_A_SERVER)?;
+    for suffix in ["", "-wal", "-shm"] {
+        let there = PathBuf::from(format!("{}{suffix}", target.display()));
+        if there.exists() {
+            return Err(format!(
+                "{} is there: stop the service and move it away first; a restore never writes over a database",
+                there.display()
+            ));
+        }
+    }
+    if !file.is_file() {
+        return Err(format!("there is no file {}", file.display()));
+    }
+    // The copy is looked at beside its place, so that only what can be used gets the database's name.
+    let candidate = PathBuf::from(format!("{}.restoring", target.display()));
+    drop(std::fs::remove_file(&candidate));
+    copy_to_new(file, &candidate).map_err(|error| chain(&error))?;
+    let usable = usable(config, &candidate).await;
+    let placed = match usable {
+        Ok(()) => copy_to_new(&candidate, &target).map(drop).map_err(|error| chain(&error)),
+        Err(sentence) => Err(format!("{}: {sentence}", file.display())),
+    };
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        drop(std::fs::remove_file(format!("{}{suffix}", candidate.display())));
+    }
+    placed.map(|()| target)
+}
+
+/// Whether a copy is whole, of a version that this program knows, and opens with the configured keys. Brings its schema up to date.
+async fn usable(config: &Config, candidate: &Path) -> Result<(), String> {
+    let store = open_at(config, candidate).await?;
+    let looked = async {
+        if let Some(damage) = store.damage().await.map_err(|error| chain(&error))? {
+            return Err(format!("the copy is damaged: {damage}"));
+        }
+        let gap = store.schema_gap().await.map_err(|error| chain(&error))?;
+        if gap.pending.len() == ticketbridge_migrations::count() {
+            return Err("this is no database of ticketbridge".to_owned());
+        }
+        if let Some(newest) = gap.unknown.last() {
+            return Err(format!("it was used by a newer version ({newest}); restore it with that one"));
+        }
+        store.migrate().await.map_err(|error| chain(&error))
+    };
+    let looked = looked.await;
+    // A copy that cannot be used is thrown away, one that can has been brought to rest by closing it.
+    let closed = store.close().await.map_err(|error| chain(&error));
+    looked.and(closed)
+}
+
+/// A size for people.
+pub(super) fn in_words(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match UNITS.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) => {
+            let tenths = u128::from(bytes) * 10 / u128::from(*size);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} bytes"),
+    }
+}

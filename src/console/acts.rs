@@ -1,0 +1,99 @@
+//! What forms send: each becomes one call of the ops interface, with the fields that the interface's own table gives that call.
+
+use http::{HeaderValue, Method};
+use maud::html;
+use serde_json::{Map, Value, json};
+
+use crate::console::form::back;
+use crate::console::{PREFIX, Page, Said, Stop, Visit, pages};
+use crate::http::ops::call::{Field, FieldKind};
+use crate::http::ops::{self, Inside};
+
+impl Visit {
+    /// Makes a changing call as whoever has signed in.
+    pub(crate) async fn call(&self, method: Method, target: &str, body: &Value) -> Result<Inside, Stop> {
+        let said = ops::inside(&self.shared, &self.holder, &self.from, method, target, Some(body)).await;
+        if said.status.is_success() { Ok(said) } else { Err(Stop { status: said.status, problem: said.body }) }
+    }
+}
+
+/// Carries out what a form of somebody who has signed in wants.
+pub(crate) async fn carry_out(visit: &Visit, steps: &[&str]) -> Result<Said, Stop> {
+    let to = back(visit.form.text("back"));
+    match steps {
+        ["sign-out"] => {
+            let said = visit.call(Method::DELETE, "/session", &json!({})).await?;
+            Ok(Said::Go(format!("{PREFIX}/sign-in"), said.cookie))
+        }
+        ["factor"] => {
+            let body = json!({ "code": visit.form.text("code") });
+            let said = visit.call(Method::POST, "/session/factor", &body).await?;
+            Ok(Said::Go(to, said.cookie))
+        }
+        ["account", "totp"] => pages::account::begin_totp(visit).await,
+        ["account", "totp", "confirm"] => pages::account::confirm_totp(visit).await,
+        ["sessions", id, "end"] => {
+            let said = visit.call(Method::DELETE, &format!("/sessions/{id}"), &json!({})).await?;
+            Ok(Said::Go(to, said.cookie))
+        }
+        ["orders", "search"] => pages::orders::search(visit).await,
+        ["members", "invite"] => pages::members::invite(visit).await,
+        // The codes of a pool come one a line, and not as a field of the table.
+        ["act", "codes", pool] => {
+            let codes: Vec<&str> =
+                visit.form.text("codes").lines().map(str::trim).filter(|code| !code.is_empty()).collect();
+            visit.call(Method::POST, &format!("/codes/{pool}"), &json!({ "codes": codes })).await?;
+            Ok(Said::Go(to, None))
+        }
+        ["act", rest @ ..] => {
+            let target = format!("/{}", rest.join("/"));
+            let said = visit.call(Method::POST, &target, &body_of(visit, ops::fields_of(&target))).await?;
+            Ok(Said::Go(to, said.cookie))
+        }
+        _ => Ok(super::layout::not_found(visit)),
+    }
+}
+
+/// The body of a call from the fields of a form: what is empty is not there.
+fn body_of(visit: &Visit, fields: &[Field]) -> Value {
+    let mut body = Map::new();
+    for field in fields {
+        let Some(text) = visit.form.get(field.name) else { continue };
+        let number = || text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from);
+        let value = match field.kind {
+            FieldKind::Text | FieldKind::Time => Value::from(text),
+            FieldKind::Amount | FieldKind::Version => number(),
+            FieldKind::Flag => Value::from(matches!(text, "on" | "true")),
+            FieldKind::Scope => scope_of(text),
+            FieldKind::Tickets => {
+                let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+                lines.map(|code| json!({ "code": code })).collect()
+            }
+            // Parts of an order are called off through the interface.
+            FieldKind::Lines => continue,
+        };
+        body.insert(field.name.to_owned(), value);
+    }
+    Value::Object(body)
+}
+
+/// `kind:id`, as the choices of a form have it.
+pub(crate) fn scope_of(text: &str) -> Value {
+    match text.split_once(':') {
+        Some((kind, id)) => json!({ "kind": kind, "id": id }),
+        None => json!({ "kind": text }),
+    }
+}
+
+/// A page that shows something once, and a new cookie with it.
+pub(crate) fn shown_once(page: Page, cookie: Option<HeaderValue>) -> Said {
+    match cookie {
+        Some(cookie) => Said::With(page, cookie),
+        None => Said::Page(page),
+    }
+}
+
+/// A sentence that something was done.
+pub(crate) fn done(visit: &Visit) -> maud::Markup {
+    html! { div.card.ok role="status" { p { (visit.words.say("done")) } } }
+}

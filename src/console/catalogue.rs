@@ -1,0 +1,249 @@
+//! The words of every page, in three languages, each a file of Fluent messages beside this one.
+
+use std::sync::OnceLock;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+
+/// A language of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// Chinese.
+    Zh,
+    /// Korean.
+    Ko,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// All of them.
+    pub(crate) const ALL: [Language; 3] = [Language::Zh, Language::Ko, Language::En];
+
+    /// The word for it in addresses and in HTML.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Language::Zh => "zh",
+            Language::Ko => "ko",
+            Language::En => "en",
+        }
+    }
+
+    /// Its name in itself.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Language::Zh => "中文",
+            Language::Ko => "한국어",
+            Language::En => "English",
+        }
+    }
+
+    /// The language that a word means.
+    pub(crate) fn of_word(word: &str) -> Option<Language> {
+        Self::ALL.into_iter().find(|language| language.word() == word)
+    }
+
+    /// The first that an `Accept-Language` names; English where it names none of ours.
+    pub(crate) fn preferred(wished: &str) -> Language {
+        let mut wishes: Vec<(f32, &str)> = wished
+            .split(',')
+            .map(|part| {
+                let (tag, weight) = part.trim().split_once(";q=").unwrap_or((part.trim(), "1"));
+                (weight.trim().parse().unwrap_or(0.0), tag)
+            })
+            .collect();
+        // Stable: of two that are wished as much, the first.
+        wishes.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let primary = |tag: &str| tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+        wishes.into_iter().find_map(|(_, tag)| Language::of_word(&primary(tag))).unwrap_or(Language::En)
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            Language::Zh => include_str!("catalogue/zh.ftl"),
+            Language::Ko => include_str!("catalogue/ko.ftl"),
+            Language::En => include_str!("catalogue/en.ftl"),
+        }
+    }
+}
+
+type Bundle = FluentBundle<FluentResource>;
+
+fn bundle(language: Language) -> &'static Bundle {
+    static BUNDLES: OnceLock<Vec<(Language, Bundle)>> = OnceLock::new();
+    let all = BUNDLES.get_or_init(|| Language::ALL.into_iter().map(|language| (language, load(language))).collect());
+    all.iter().find(|(known, _)| *known == language).map(|(_, bundle)| bundle).expect("every language is loaded")
+}
+
+fn load(language: Language) -> Bundle {
+    let tag = language.word().parse().expect("a language tag");
+    let resource = FluentResource::try_new(language.source().to_owned()).expect("a test reads the same file");
+    let mut bundle = Bundle::new_concurrent(vec![tag]);
+    // The marks around what is put in are for running text of two directions, and would stand in numbers that people copy.
+    bundle.set_use_isolating(false);
+    bundle.add_resource(resource).expect("no message twice: a test reads the same file");
+    bundle
+}
+
+/// The words of one language.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words {
+    language: Language,
+}
+
+impl Words {
+    /// Of this one.
+    pub(crate) fn of(language: Language) -> Self {
+        Self { language }
+    }
+    /// Which it is.
+    pub(crate) fn language(&self) -> Language {
+        self.language
+    }
+
+    /// A message; its key where there is none, which a test does not let happen.
+    pub(crate) fn say(&self, key: &str) -> String {
+        self.known(key, None).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// A message with something put in.
+    pub(crate) fn say_with(&self, key: &str, with: &[(&'static str, String)]) -> String {
+        let args: FluentArgs<'_> = with.iter().map(|(name, value)| (*name, value.clone())).collect();
+        self.known(key, Some(&args)).unwrap_or_else(|| key.to_owned())
+    }
+
+    /// What a word of the interface is called, such as a state; the word itself where it is no word of ours.
+    pub(crate) fn word(&self, word: &str) -> String {
+        self.known(&format!("w-{word}"), None).unwrap_or_else(|| word.to_owned())
+    }
+    /// What somebody is needed for.
+    pub(crate) fn attention(&self, kind: &str) -> String {
+        self.known(&format!("a-{kind}"), None).unwrap_or_else(|| kind.to_owned())
+    }
+    /// What happened.
+    pub(crate) fn event(&self, kind: &str) -> String {
+        self.known(&format!("e-{kind}"), None).unwrap_or_else(|| kind.to_owned())
+    }
+    /// What an act is called.
+    pub(crate) fn act(&self, act: &str) -> String {
+        let key = format!("act-{}", act.replace('/', "-"));
+        self.known(&key, None).unwrap_or_else(|| act.to_owned())
+    }
+
+    fn known(&self, key: &str, args: Option<&FluentArgs<'_>>) -> Option<String> {
+        let bundle = bundle(self.language);
+        let pattern = bundle.get_message(key)?.value()?;
+        let mut errors = Vec::new();
+        Some(bundle.format_pattern(pattern, args, &mut errors).into_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    fn keys(language: Language) -> BTreeSet<&'static str> {
+        let is_message = |line: &&str| line.starts_with(|c: char| c.is_ascii_alphabetic());
+        language.source().lines().filter(is_message).filter_map(|line| line.split(" = ").next()).collect()
+    }
+
+    /// What stands between quotes after `call(` in the sources of the console.
+    fn said(directory: &Path, calls: &[&str], into: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                said(&path, calls, into);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for call in calls {
+                    let parts = text.split(call).skip(1);
+                    into.extend(parts.filter_map(|part| part.split('"').next()).map(str::to_owned));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_language_has_every_message_and_each_once() {
+        let english = keys(Language::En);
+        assert!(english.len() > 300);
+        for language in Language::ALL {
+            let own = keys(language);
+            assert_eq!(own, english, "{language:?}");
+            let lines = language.source().lines().filter(|line| line.contains(" = ")).count();
+            assert_eq!(lines, own.len(), "{language:?} has a message twice");
+            for key in own {
+                let value = Words::of(language).known(key, None);
+                assert!(value.is_some_and(|value| !value.trim().is_empty()), "{language:?}: {key} is empty");
+            }
+        }
+    }
+
+    #[test]
+    fn every_message_that_a_page_says_is_there() {
+        let mut wanted = BTreeSet::new();
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console");
+        said(&sources, &[".say(\"", ".say_with(\"", "title: \"", "key: \""], &mut wanted);
+        assert!(wanted.len() > 100, "{wanted:?}");
+        let known = keys(Language::En);
+        let missing: Vec<_> = wanted.iter().filter(|key| !known.contains(key.as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn every_word_of_the_interface_has_a_name() {
+        use crate::http::ops::{ATTENTION_KINDS, words};
+        let known = keys(Language::En);
+        let states = [
+            words::ORDER_STATES,
+            words::BOOKING_STATES,
+            words::TICKETING_STATES,
+            words::PAYMENT_STATES,
+            words::REFUND_STATES,
+            words::DELIVERY_STATES,
+            words::DEADLINE_STATES,
+        ];
+        let states = states.into_iter().flatten().map(|word| format!("w-{word}"));
+        let roles = crate::config::Role::WORDS.map(|(word, _)| format!("w-{word}"));
+        let scopes = crate::accounts::scope::KINDS.map(|word| format!("w-{word}"));
+        let deadlines = ticketbridge_core::message::DeadlineKind::ALL.map(|kind| format!("w-{}", kind.name()));
+        let attention = ATTENTION_KINDS.iter().map(|word| format!("a-{word}"));
+        let all = states.chain(roles).chain(scopes).chain(deadlines).chain(attention);
+        let missing: Vec<String> = all.filter(|key| !known.contains(key.as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    /// serde names every variant in its error.
+    #[test]
+    fn every_kind_of_event_has_a_name() {
+        let no_such = serde_json::json!({ "event": "no such event" });
+        let error = serde_json::from_value::<ticketbridge_core::Event>(no_such).expect_err("no event").to_string();
+        let kinds: Vec<&str> = error.split('`').skip(1).step_by(2).skip(1).collect();
+        assert!(kinds.len() > 40, "{error}");
+        let known = keys(Language::En);
+        let missing: Vec<_> = kinds.iter().filter(|kind| !known.contains(format!("e-{kind}").as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn a_browser_gets_the_first_language_that_it_wishes_and_we_have() {
+        for (wished, language) in [
+            ("ko-KR,ko;q=0.9,en;q=0.8", Language::Ko),
+            ("fr,zh-CN;q=0.5,en;q=0.4", Language::Zh),
+            ("en;q=0.4,zh;q=0.5", Language::Zh),
+            ("fr", Language::En),
+            ("", Language::En),
+        ] {
+            assert_eq!(Language::preferred(wished), language, "{wished}");
+        }
+    }
+
+    #[test]
+    fn what_is_put_in_stands_as_it_is() {
+        let said = Words::of(Language::En)
+            .say_with("will-return", &[("amount", "199.00 CNY".into()), ("fee", "0.00 CNY".into())]);
+        assert_eq!(said, "199.00 CNY goes back to the guest, 0.00 CNY is kept.");
+    }
+}

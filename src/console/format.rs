@@ -1,0 +1,86 @@
+//! Money and times as people read them, in the order's own currency and zone.
+
+use serde_json::Value;
+
+/// Currencies whose minor unit is the whole.
+const WHOLE: [&str; 9] = ["KRW", "JPY", "VND", "CLP", "ISK", "PYG", "UGX", "XAF", "XOF"];
+
+/// An amount of minor units.
+pub(crate) fn money(amount: &Value, currency: &Value) -> String {
+    let (Some(amount), Some(currency)) = (amount.as_i64(), currency.as_str()) else { return String::new() };
+    let sign = if amount < 0 { "−" } else { "" };
+    let all = amount.unsigned_abs();
+    if WHOLE.contains(&currency) {
+        return format!("{sign}{} {currency}", grouped(all));
+    }
+    format!("{sign}{}.{:02} {currency}", grouped(all / 100), all % 100)
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let parts: Vec<String> =
+        digits.as_bytes().rchunks(3).rev().map(|part| part.iter().map(|digit| char::from(*digit)).collect()).collect();
+    parts.join(",")
+}
+
+/// A time of the interface: date, minute, and its offset, which says whose time it is.
+pub(crate) fn time(at: &Value) -> String {
+    let Some(text) = at.as_str() else { return String::new() };
+    match (text.get(..10), text.get(11..16), text.get(19..)) {
+        (Some(day), Some(minute), Some(rest)) => {
+            let offset = rest.trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+            format!("{day} {minute} {}", if offset == "Z" { "UTC" } else { offset })
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// Seconds as days, hours and minutes.
+pub(crate) fn length(seconds: i64) -> String {
+    let (sign, all) = (if seconds < 0 { "−" } else { "" }, seconds.unsigned_abs());
+    let (days, hours, minutes) = (all / 86_400, all / 3_600 % 24, all / 60 % 60);
+    match (days, hours) {
+        (0, 0) if minutes == 0 => format!("{sign}{} s", all % 60),
+        (0, 0) => format!("{sign}{minutes} min"),
+        (0, _) => format!("{sign}{hours} h {minutes} min"),
+        (_, _) => format!("{sign}{days} d {hours} h"),
+    }
+}
+
+/// A text, a number, or nothing.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn money_has_its_own_decimals() {
+        for (amount, currency, shown) in [
+            (19_900, "CNY", "199.00 CNY"),
+            (123_456_789, "USD", "1,234,567.89 USD"),
+            (55_000, "KRW", "55,000 KRW"),
+            (-5, "CNY", "−0.05 CNY"),
+        ] {
+            assert_eq!(money(&json!(amount), &json!(currency)), shown);
+        }
+        assert_eq!(money(&json!(null), &json!("CNY")), "");
+    }
+
+    #[test]
+    fn times_keep_their_zone_and_lengths_their_sign() {
+        assert_eq!(time(&json!("2026-12-01T10:05:09+08:00")), "2026-12-01 10:05 +08:00");
+        assert_eq!(time(&json!("2026-12-01T10:05:09.123Z")), "2026-12-01 10:05 UTC");
+        assert_eq!(time(&json!(null)), "");
+        for (seconds, shown) in [(59, "59 s"), (600, "10 min"), (-7_260, "−2 h 1 min"), (200_000, "2 d 7 h")] {
+            assert_eq!(length(seconds), shown);
+        }
+    }
+}

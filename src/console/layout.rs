@@ -1,0 +1,235 @@
+//! What all pages have around them, and the parts that several have: tables, filters, forms.
+
+use http::StatusCode;
+use maud::{DOCTYPE, Markup, html};
+use serde_json::Value;
+
+use crate::config::Role;
+use crate::console::catalogue::Language;
+use crate::console::form::encode;
+use crate::console::format::text;
+use crate::console::{PREFIX, Page, Said, Stop, Visit};
+
+/// The menu: the last part of a path, the key of its name, and who has it.
+const MENU: &[(&str, &str, &[Role])] = {
+    use Role::{Admin, Operator, Settlement, Viewer};
+    &[
+        ("", "today", &[Admin, Operator, Viewer, Settlement]),
+        ("orders", "orders", &[Admin, Operator, Viewer]),
+        ("refunds", "refunds", &[Admin, Operator, Viewer]),
+        ("deliveries", "deliveries", &[Admin, Operator, Viewer]),
+        ("deadlines", "deadlines", &[Admin, Operator, Viewer]),
+        ("partners", "partners", &[Admin, Operator, Viewer, Settlement]),
+        ("codes", "codes", &[Admin, Operator, Viewer]),
+        ("reconciliation", "reconciliation", &[Admin, Operator]),
+        ("statements", "statements", &[Admin, Settlement]),
+        ("members", "members", &[Admin]),
+        ("audit", "audit", &[Admin]),
+        ("settings", "settings", &[Admin, Operator, Viewer, Settlement]),
+    ]
+};
+
+/// A whole page.
+pub(crate) fn document(visit: &Visit, page: &Page) -> Markup {
+    let (words, title) = (&visit.words, visit.words.say(page.title));
+    html! {
+        (DOCTYPE)
+        html lang=(words.language().word()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " · " (words.say("app")) }
+                link rel="stylesheet" href="/console/assets/console.css";
+            }
+            body {
+                a.skip href="#main" { (words.say("skip")) }
+                header {
+                    strong { (words.say("app")) }
+                    @if visit.holder.signed().is_some() { (menu(visit)) }
+                    (languages(visit))
+                }
+                main id="main" {
+                    h1 { (title) }
+                    (page.body)
+                }
+            }
+        }
+    }
+}
+
+fn menu(visit: &Visit) -> Markup {
+    let words = &visit.words;
+    let here = visit.path.strip_prefix(PREFIX).unwrap_or_default().trim_start_matches('/');
+    let here = here.split('/').next().unwrap_or_default();
+    let allowed = MENU.iter().filter(|(_, _, roles)| roles.contains(&visit.holder.role));
+    // What concerns the whole service is not there for who sees a part of it.
+    let is_there = |path: &str| path != "settings" || visit.holder.scope == crate::accounts::scope::Scope::Everything;
+    html! {
+        nav aria-label=(words.say("nav")) {
+            ul {
+                @for (path, key, _) in allowed.filter(|(path, _, _)| is_there(path)) {
+                    li { a href=(link(path)) aria-current=[(here == *path).then_some("page")] { (words.say(key)) } }
+                }
+            }
+        }
+        div.who {
+            a href=(link("account")) aria-current=[(here == "account").then_some("page")] { (visit.holder.name) }
+            form method="post" action=(link("sign-out")) { button type="submit" { (words.say("sign-out")) } }
+        }
+    }
+}
+
+fn languages(visit: &Visit) -> Markup {
+    html! {
+        nav aria-label=(visit.words.say("language")) {
+            ul {
+                @for language in Language::ALL {
+                    li {
+                        a href={ "?" (visit.query.with("lang", language.word())) } lang=(language.word())
+                            aria-current=[(language == visit.words.language()).then_some("true")] { (language.name()) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A path of the console.
+pub(crate) fn link(path: &str) -> String {
+    if path.is_empty() { PREFIX.to_owned() } else { format!("{PREFIX}/{path}") }
+}
+
+/// A link to an order, by its id.
+pub(crate) fn order_link(id: &Value) -> Markup {
+    match id.as_str().filter(|id| !id.is_empty()) {
+        Some(id) => html! { a href=(link(&format!("orders/{}", encode(id)))) { (short(id)) } },
+        None => html! {},
+    }
+}
+
+/// The end of one of our ids, which is what differs.
+pub(crate) fn short(id: &str) -> String {
+    let (kind, rest) = id.split_once('_').unwrap_or(("", id));
+    let chars: Vec<char> = rest.chars().collect();
+    if chars.len() <= 12 {
+        id.to_owned()
+    } else {
+        format!("{kind}_…{}", chars[chars.len() - 10..].iter().collect::<String>())
+    }
+}
+
+/// There is no such page.
+pub(crate) fn not_found(visit: &Visit) -> Said {
+    let body = html! { p { (visit.words.say("not-found")) } p { a href=(PREFIX) { (visit.words.say("today")) } } };
+    Said::Refused(StatusCode::NOT_FOUND, Page { title: "not-done", body })
+}
+
+/// What the interface refuses: its own sentence, and, where a second factor is wanted, the way to pass it.
+pub(crate) fn refusal(visit: &Visit, stop: &Stop) -> Said {
+    let words = &visit.words;
+    let code = stop.problem["code"].as_str().unwrap_or_default();
+    let back = super::form::back(visit.form.get("back").unwrap_or(&visit.path));
+    let wants_factor = matches!(code, "factor_required" | "fresh_factor_required");
+    let body = html! {
+        div.card.warn role="alert" {
+            p {
+                strong { (code) } " "
+                @match stop.status {
+                    StatusCode::NOT_FOUND => { (words.say("not-found")) }
+                    StatusCode::FORBIDDEN if code == "forbidden" => { (words.say("forbidden")) }
+                    _ => { (text(&stop.problem["detail"])) }
+                }
+            }
+            @if !stop.problem["field"].is_null() { p { (words.say("field")) ": " code { (text(&stop.problem["field"])) } } }
+        }
+        @if wants_factor { (super::pages::factor::form(visit, &back)) }
+        p { a href=(back) { (words.say("back")) } }
+    };
+    Said::Refused(stop.status, Page { title: "not-done", body })
+}
+
+/// A form that makes a call of the interface, and leads back here. `fields` is what stands in it before the button.
+pub(crate) fn act(visit: &Visit, id: Option<&str>, call: &str, button: &str, fields: &Markup) -> Markup {
+    html! {
+        form.row method="post" action={ (PREFIX) "/act" (call) } id=[id] {
+            input type="hidden" name="back" value=(visit.here());
+            (fields)
+            button type="submit" { (button) }
+        }
+    }
+}
+
+/// The field for a reason.
+pub(crate) fn reason(visit: &Visit) -> Markup {
+    html! { label { (visit.words.say("reason")) input name="reason" required maxlength="500" autocomplete="off"; } }
+}
+
+/// A choice among words of the interface; the first is none of them.
+pub(crate) fn choice(visit: &Visit, name: &str, key: &'static str, all: &[&str]) -> Markup {
+    let chosen = visit.query.text(name);
+    html! {
+        label {
+            (visit.words.say(key))
+            select name=(name) {
+                option value="" { (visit.words.say("any")) }
+                @for word in all {
+                    option value=(word) selected[*word == chosen] { (visit.words.word(word)) }
+                }
+            }
+        }
+    }
+}
+
+/// A form that filters a list: what it asks for stands in the address.
+pub(crate) fn filters(visit: &Visit, fields: &Markup) -> Markup {
+    html! {
+        form.row method="get" action=(visit.path) {
+            (fields)
+            button type="submit" { (visit.words.say("filter")) }
+        }
+    }
+}
+
+/// A table in a frame that scrolls by itself where it is too wide.
+pub(crate) fn table(visit: &Visit, id: Option<&str>, heads: &[&'static str], rows: &[Markup]) -> Markup {
+    if rows.is_empty() {
+        return html! { p id=[id] { (visit.words.say("none")) } };
+    }
+    html! {
+        div.scroll role="region" tabindex="0" aria-label=(heads.first().map(|key| visit.words.say(key)).unwrap_or_default()) {
+            table id=[id] {
+                thead { tr { @for head in heads { th scope="col" { @if !head.is_empty() { (visit.words.say(head)) } } } } }
+                tbody { @for row in rows { (row) } }
+            }
+        }
+    }
+}
+
+/// Where a list goes on.
+pub(crate) fn pages(visit: &Visit, list: &Value) -> Markup {
+    let next = list["next_cursor"].as_str();
+    html! {
+        p {
+            @if visit.query.get("cursor").is_some() {
+                a href={ (visit.path) "?" (visit.query.text_without(&["cursor"])) } { (visit.words.say("first-page")) } " "
+            }
+            @if let Some(next) = next {
+                a rel="next" href={ (visit.path) "?" (visit.query.with("cursor", next)) } { (visit.words.say("more")) }
+            }
+        }
+    }
+}
+
+/// The entries of a list.
+pub(crate) fn entries(list: &Value) -> &[Value] {
+    list["items"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A scope in words.
+pub(crate) fn scope(visit: &Visit, scope: &Value) -> String {
+    let kind = visit.words.word(scope["kind"].as_str().unwrap_or_default());
+    match scope["id"].as_str() {
+        Some(id) => format!("{kind} {id}"),
+        None => kind,
+    }
+}

@@ -1,0 +1,263 @@
+//! The console, `/console`: pages for people, rendered here, readable without scripts. Each page is built of answers of the ops interface made
+//! as whoever has signed in ([`Visit::ask`]): nobody sees or does here what he could not see or do there.
+//!
+//! One page is one file below `pages/`; [`respond`] says which path leads to which. What forms send goes through [`acts`]. The words are in
+//! `catalogue/`, one file for each language.
+
+mod acts;
+mod catalogue;
+mod form;
+mod format;
+mod layout;
+mod pages;
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use maud::Markup;
+use serde_json::Value;
+use ticketbridge_core::UnixMillis;
+
+use crate::accounts::Holder;
+use crate::accounts::signing_in::From as Comes;
+use crate::http::ops::{self, auth};
+use crate::http::{Shared, incoming_body};
+use catalogue::{Language, Words};
+use form::Form;
+
+/// Where the console begins.
+pub const PREFIX: &str = "/console";
+/// Bytes of a form.
+const FORM_BYTES_MAX: usize = 1024 * 1024;
+/// The style of every page.
+const STYLE: &str = include_str!("assets/console.css");
+/// Nothing is loaded from elsewhere, nothing in a page is executed, nobody frames it, and forms go nowhere else.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// The routes of the console.
+pub fn routes() -> Router<Shared> {
+    Router::new().route(PREFIX, any(serve)).route("/console/{*path}", any(serve))
+}
+
+/// A page: its heading, by its key in the catalogue, and what stands below.
+pub(crate) struct Page {
+    title: &'static str,
+    body: Markup,
+}
+
+/// What is answered to a visit.
+pub(crate) enum Said {
+    /// A page.
+    Page(Page),
+    /// A page of somebody who has no session yet, or the refusal of something: without the menu where there is no session.
+    Refused(StatusCode, Page),
+    /// Another page is to be opened, perhaps with another cookie.
+    Go(String, Option<HeaderValue>),
+    /// A page with a new cookie.
+    With(Page, HeaderValue),
+    /// The style.
+    Style,
+}
+
+/// Why a page cannot be built: the interface says so.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) status: StatusCode,
+    pub(crate) problem: Value,
+}
+
+/// Somebody opens a page, or sends a form.
+pub(crate) struct Visit {
+    shared: Shared,
+    holder: Holder,
+    from: Comes,
+    words: Words,
+    method: Method,
+    path: String,
+    query: Form,
+    form: Form,
+    now: UnixMillis,
+}
+
+impl Visit {
+    /// Asks the ops interface as whoever has signed in. `target` is path and query.
+    pub(crate) async fn ask(&self, target: &str) -> Result<Value, Stop> {
+        let said = ops::inside(&self.shared, &self.holder, &self.from, Method::GET, target, None).await;
+        if said.status.is_success() { Ok(said.body) } else { Err(Stop { status: said.status, problem: said.body }) }
+    }
+
+    /// The same where it may be that nothing is there, or that the role does not allow it.
+    pub(crate) async fn ask_if_allowed(&self, target: &str) -> Result<Value, Stop> {
+        match self.ask(target).await {
+            Err(Stop { status: StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, .. }) => Ok(Value::Null),
+            other => other,
+        }
+    }
+
+    /// The entries of a list.
+    pub(crate) async fn items(&self, target: &str) -> Result<Vec<Value>, Stop> {
+        Ok(self.ask_if_allowed(target).await?["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// The query of the address, for the interface: only these parameters.
+    pub(crate) fn filters(&self, names: &[&str]) -> String {
+        self.query.only(names)
+    }
+
+    /// Where it came from, for a form that leads back.
+    pub(crate) fn here(&self) -> String {
+        let query = self.query.text_without(&["lang"]);
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+    }
+}
+
+async fn serve(State(shared): State<Shared>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request) -> Response {
+    let running = shared.engine.running();
+    let caller = shared.caller(peer, request.headers(), &running);
+    let (parts, body) = request.into_parts();
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let from = Comes { caller, agent: agent.to_owned() };
+    if parts.method != Method::GET && parts.method != Method::HEAD {
+        // Pages of others send nothing here, whether or not somebody is signed in.
+        if let Err(refusal) = auth::same_site(&running, &parts.headers) {
+            return secured(*refusal);
+        }
+    }
+    let holder = match auth::cookie(&parts.headers) {
+        Some(token) => match shared.accounts.holder(&token).await {
+            Ok(holder) => holder,
+            Err(error) => return secured(crate::http::problem::Problem::from(error).into_response()),
+        },
+        None => None,
+    };
+    let raw = match incoming_body::read(body, FORM_BYTES_MAX).await {
+        Ok(raw) => raw,
+        Err(problem) => return secured(problem.into_response()),
+    };
+    let query = Form::read(parts.uri.query().unwrap_or_default().as_bytes());
+    let language = language_of(&query, holder.as_ref(), &parts.headers);
+    let visit = Visit {
+        now: shared.engine.clock().now(),
+        shared,
+        holder: holder.unwrap_or_else(Holder::nobody),
+        from,
+        words: Words::of(language),
+        method: parts.method,
+        path: parts.uri.path().trim_end_matches('/').to_owned(),
+        query,
+        form: Form::read(&raw),
+    };
+    let said = respond(&visit).await.unwrap_or_else(|stop| layout::refusal(&visit, &stop));
+    secured(rendered(&visit, said))
+}
+
+/// By what somebody wishes: this once, for his account, in his browser.
+fn language_of(query: &Form, holder: Option<&Holder>, headers: &HeaderMap) -> Language {
+    let chosen = holder.and_then(Holder::signed).and_then(|signed| signed.language.as_deref());
+    let wished = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    query
+        .get("lang")
+        .and_then(Language::of_word)
+        .or_else(|| chosen.and_then(Language::of_word))
+        .unwrap_or_else(|| Language::preferred(wished))
+}
+
+/// Which path leads to which page.
+async fn respond(visit: &Visit) -> Result<Said, Stop> {
+    let path = visit.path.strip_prefix(PREFIX).unwrap_or_default();
+    let steps: Vec<&str> = path.split('/').filter(|step| !step.is_empty()).collect();
+    let is_get = matches!(visit.method, Method::GET | Method::HEAD);
+    // What is there for those who have not signed in.
+    match (is_get, steps.as_slice()) {
+        (true, ["assets", "console.css"]) => return Ok(Said::Style),
+        (true, ["enter", token]) => {
+            if let Some(begun) = visit.shared.accounts.take_link(token) {
+                let running = visit.shared.engine.running();
+                return Ok(Said::Go(PREFIX.to_owned(), ops::session_cookie(begun.token, &running.config)));
+            }
+        }
+        (true, ["sign-in"]) => return Ok(pages::sign_in::show(visit)),
+        (false, ["sign-in"]) => return pages::sign_in::sign_in(visit).await,
+        (true, ["sign-up"]) => return Ok(pages::sign_up::show(visit)),
+        (false, ["sign-up"]) => return pages::sign_up::sign_up(visit).await,
+        (true, ["invitations", token]) => return pages::invitation::show(visit, token).await,
+        (false, ["invitations", token]) => return pages::invitation::accept(visit, token).await,
+        _ => {}
+    }
+    if visit.holder.signed().is_none() {
+        return Ok(Said::Go(format!("{PREFIX}/sign-in?back={}", form::encode(&visit.here())), None));
+    }
+    if !is_get {
+        return acts::carry_out(visit, &steps).await;
+    }
+    let page = match steps.as_slice() {
+        [] => pages::today::show(visit).await?,
+        ["orders"] => pages::orders::show(visit).await?,
+        ["orders", id] => pages::order::show(visit, id).await?,
+        ["refunds"] => pages::refunds::show(visit).await?,
+        ["deliveries"] => pages::deliveries::show(visit).await?,
+        ["deadlines"] => pages::deadlines::show(visit).await?,
+        ["partners"] => pages::partners::show(visit).await?,
+        ["codes"] => pages::codes::show(visit).await?,
+        ["reconciliation"] => pages::reconciliation::show(visit).await?,
+        ["statements"] => pages::statements::show(visit).await?,
+        ["members"] => pages::members::show(visit).await?,
+        ["audit"] => pages::audit::show(visit).await?,
+        ["settings"] => pages::settings::show(visit).await?,
+        ["account"] => pages::account::show(visit).await?,
+        ["factor"] => pages::factor::show(visit),
+        _ => return Ok(layout::not_found(visit)),
+    };
+    Ok(Said::Page(page))
+}
+
+fn rendered(visit: &Visit, said: Said) -> Response {
+    let html = |status: StatusCode, page: Page, cookie: Option<HeaderValue>| {
+        let text = layout::document(visit, &page).into_string();
+        let mut response = (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response();
+        if let Some(cookie) = cookie {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+        }
+        response
+    };
+    match said {
+        Said::Page(page) => html(StatusCode::OK, page, None),
+        Said::With(page, cookie) => html(StatusCode::OK, page, Some(cookie)),
+        Said::Refused(status, page) => html(status, page, None),
+        Said::Go(to, cookie) => {
+            let mut response = StatusCode::SEE_OTHER.into_response();
+            let to = HeaderValue::from_str(&to).unwrap_or(HeaderValue::from_static(PREFIX));
+            response.headers_mut().insert(header::LOCATION, to);
+            if let Some(cookie) = cookie {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Said::Style => {
+            let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
+            (headers, STYLE).into_response()
+        }
+    }
+}
+
+/// What every answer says to the browser.
+fn secured(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("content-security-policy", POLICY),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    // Guests' data is kept by no cache.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,35 @@
+//! `/console/deadlines`: the nearest first.
+
+use maud::{Markup, html};
+
+use crate::console::format::{length, text, time};
+use crate::console::layout::{choice, entries, filters, order_link, pages, table};
+use crate::console::{Page, Stop, Visit};
+use crate::http::ops::words;
+
+/// The page.
+pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
+    let list = visit.ask(&format!("/deadlines?{}", visit.filters(&["state", "order", "cursor", "limit"]))).await?;
+    let words_of = &visit.words;
+    let rows: Vec<Markup> = entries(&list)
+        .iter()
+        .map(|row| {
+            html! { tr {
+                td.n {
+                    @if row["passed"] == true { strong { (words_of.say("passed")) " " } }
+                    (length(row["time_left_s"].as_i64().unwrap_or_default()))
+                }
+                td { (time(&row["due_at"])) }
+                td { (words_of.word(&text(&row["kind"]))) }
+                td { (order_link(&row["order_id"])) }
+                td { (time(&row["warned_at"])) }
+            } }
+        })
+        .collect();
+    let body = html! {
+        (filters(visit, &choice(visit, "state", "state", words::DEADLINE_STATES)))
+        (table(visit, Some("deadlines-table"), &["left", "due", "kind", "order", "warned"], &rows))
+        (pages(visit, &list))
+    };
+    Ok(Page { title: "deadlines", body })
+}

@@ -1,0 +1,52 @@
+//! `/console/deliveries`: what partners are yet to be told, and what could not be told.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::console::format::{text, time};
+use crate::console::layout::{act, choice, entries, filters, order_link, pages, reason, table};
+use crate::console::{Page, Stop, Visit};
+use crate::http::ops::words;
+
+/// The page.
+pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
+    let names = ["state", "destination", "order", "cursor", "limit"];
+    let list = visit.ask(&format!("/deliveries?{}", visit.filters(&names))).await?;
+    let rows: Vec<Markup> = entries(&list).iter().map(|job| row(visit, job)).collect();
+    let heads =
+        ["order", "destination", "call", "state", "attempts", "next-attempt", "last-error", "created", "actions"];
+    let fields = html! {
+        (choice(visit, "state", "state", words::DELIVERY_STATES))
+        label { (visit.words.say("destination")) input name="destination" value=(visit.query.text("destination")); }
+        label { (visit.words.say("order")) input name="order" value=(visit.query.text("order")); }
+    };
+    let body = html! {
+        (filters(visit, &fields))
+        (table(visit, Some("deliveries-table"), &heads, &rows))
+        (pages(visit, &list))
+    };
+    Ok(Page { title: "deliveries", body })
+}
+
+fn row(visit: &Visit, job: &Value) -> Markup {
+    let words = &visit.words;
+    let call = |act: &str| format!("/deliveries/{}/{act}", crate::console::form::encode(&text(&job["id"])));
+    html! {
+        tr {
+            td { (order_link(&job["order_id"])) }
+            td { (text(&job["destination"])) }
+            td { (text(&job["call"])) }
+            td { (words.word(&text(&job["state"]))) }
+            td.n { (text(&job["attempts"])) }
+            td { (time(&job["next_attempt_at"])) }
+            td { (text(&job["last_error"])) }
+            td { (time(&job["created_at"])) }
+            td {
+                @if job["state"] == "dead" || job["state"] == "pending" {
+                    (act(visit, None, &call("retry"), &words.say("retry"), &html! {}))
+                    (act(visit, None, &call("drop"), &words.say("drop"), &reason(visit)))
+                }
+            }
+        }
+    }
+}

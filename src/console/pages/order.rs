@@ -1,0 +1,253 @@
+//! `/console/orders/{id}`: one order on one screen: what happened over all systems, what happens next, and what can be done.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::console::form::encode;
+use crate::console::format::{length, money, text, time};
+use crate::console::layout::{act, entries, reason};
+use crate::console::{Page, Stop, Visit};
+
+/// Entries of the history and of the calls that are shown.
+const SHOWN: u32 = 200;
+
+/// The page.
+pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
+    let path = format!("/orders/{}", encode(id));
+    let order = visit.ask(&path).await?;
+    let events = visit.ask(&format!("{path}/events?limit={SHOWN}")).await?;
+    let calls = visit.ask(&format!("{path}/calls?limit={SHOWN}")).await?;
+    let next = visit.ask(&format!("{path}/next-steps")).await?;
+    let body = html! {
+        (needs(visit, &order))
+        div.two {
+            (facts(visit, &order))
+            div {
+                (next_steps(visit, &next))
+                (actions(visit, &order, &next))
+            }
+        }
+        (timeline(visit, &events, &calls))
+    };
+    Ok(Page { title: "order", body })
+}
+
+fn needs(visit: &Visit, order: &Value) -> Markup {
+    let all = order["attentions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    html! {
+        div id="attention" {
+            @for it in all {
+                div.card.warn {
+                    strong { (visit.words.attention(&text(&it["kind"]))) }
+                    " " small { (visit.words.say("since")) " " (time(&it["since"])) }
+                    p { (text(&it["sentence"])) }
+                }
+            }
+        }
+    }
+}
+
+fn facts(visit: &Visit, order: &Value) -> Markup {
+    let (words, payment, booking) = (&visit.words, &order["payment"], &order["booking"]);
+    let say = |key: &str| words.say(key);
+    let in_money = |value: &Value| money(value, &payment["currency"]);
+    html! {
+        div {
+            dl {
+                dt { (say("label")) } dd { (text(&order["label"])) }
+                dt { (say("number")) } dd { (text(&order["channel"])) ":" (text(&order["channel_order_id"])) " " small { (text(&order["id"])) } }
+                dt { (say("product")) } dd { (text(&order["product"])) " × " (text(&order["quantity"])) }
+                dt { (say("state")) } dd { (words.word(&text(&order["state"]))) }
+                @if booking.is_object() {
+                    dt { (say("booking")) } dd { (words.word(&text(&booking["state"]))) " " (text(&booking["visit_date"])) }
+                    dt { (say("ticketing")) } dd { (words.word(&text(&booking["ticketing"]["state"]))) " " (text(&booking["ticketing"]["backend"])) }
+                }
+                dt { (say("payment")) } dd { (words.word(&text(&payment["state"]))) }
+                dt { (say("total")) } dd { (in_money(&payment["total"])) }
+                dt { (say("received")) } dd { (in_money(&payment["received"])) }
+                dt { (say("refunded")) } dd { (in_money(&payment["refunded"])) }
+                dt { (say("fee")) } dd { (in_money(&payment["fee"])) }
+                @if order["refund_case"].is_object() {
+                    dt { (say("refund")) } dd {
+                        (words.word(&text(&order["refund_case"]["state"]))) " " (text(&order["refund_case"]["reason"]))
+                        " " (time(&order["refund_case"]["review_by"]))
+                    }
+                }
+                dt { (say("buyer")) } dd { (person(&order["buyer"])) }
+                dt { (say("version")) } dd { (text(&order["version"])) }
+            }
+            (guests(visit, order))
+        }
+    }
+}
+
+fn person(person: &Value) -> String {
+    let document = text(&person["document"]["number"]);
+    let parts = [text(&person["name"]), text(&person["phone"]), document];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+}
+
+/// The visitors and their tickets; in clear where this session has asked for that.
+fn guests(visit: &Visit, order: &Value) -> Markup {
+    let words = &visit.words;
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let (visitors, tickets) = (list(&order["booking"]["visitors"]), list(&order["booking"]["ticketing"]["tickets"]));
+    let call = format!("/orders/{}/reveal", text(&order["id"]));
+    html! {
+        @if !visitors.is_empty() {
+            h3 { (words.say("visitors")) }
+            ul { @for visitor in &visitors { li { (person(visitor)) } } }
+        }
+        @if !tickets.is_empty() {
+            h3 { (words.say("codes-of-order")) }
+            ul { @for ticket in &tickets { li { code { (text(&ticket["code"])) } } } }
+        }
+        @if !matches!(visit.holder.role, crate::config::Role::Viewer) {
+            p.quiet { (words.say("reveal-what")) }
+            (act(visit, Some("reveal"), &call, &words.say("reveal"), &reason(visit)))
+        }
+    }
+}
+
+/// What happens if nobody does anything.
+fn next_steps(visit: &Visit, next: &Value) -> Markup {
+    let words = &visit.words;
+    let (deliveries, deadlines) = (list(&next["deliveries"]), list(&next["deadlines"]));
+    html! {
+        section id="next-steps" {
+            h2 { (words.say("next")) }
+            @if deliveries.is_empty() && deadlines.is_empty() { p { (words.say("next-nothing")) } }
+            ul {
+                @for job in &deliveries {
+                    li {
+                        @let attempt = job["attempts"].as_i64().unwrap_or_default() + 1;
+                        @let with = [("to", text(&job["destination"])), ("call", text(&job["call"])), ("attempt", attempt.to_string())];
+                        @if job["state"] == "dead" { strong { (words.say_with("next-dead", &with)) } }
+                        @else { (words.say_with("next-delivery", &with)) " — " (time(&job["next_attempt_at"])) }
+                        @if !job["last_error"].is_null() { br; small { (text(&job["last_error"])) } }
+                    }
+                }
+                @for row in &deadlines {
+                    li {
+                        (words.word(&text(&row["kind"]))) ": " (time(&row["due_at"])) " ("
+                        @if row["passed"] == true { strong { (words.say("passed")) } }
+                        @else { (words.say("left")) " " (length(row["time_left_s"].as_i64().unwrap_or_default())) }
+                        ")"
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_default()
+}
+
+/// What the state allows, each saying what it will do; and the rest with the reason why not.
+fn actions(visit: &Visit, order: &Value, next: &Value) -> Markup {
+    let words = &visit.words;
+    let all = list(&next["actions"]);
+    let (allowed, refused): (Vec<_>, Vec<_>) = all.iter().partition(|it| it["allowed"] == true);
+    html! {
+        section id="actions" {
+            h2 { (words.say("actions")) }
+            @if allowed.is_empty() { p { (words.say("none")) } }
+            @for it in &allowed {
+                div.card {
+                    h3 { (words.act(&text(&it["act"]))) }
+                    p.quiet { (will(visit, order, it)) }
+                    (form(visit, it))
+                }
+            }
+            details {
+                summary { (words.say("not-now")) }
+                ul { @for it in &refused { li { strong { (words.act(&text(&it["act"]))) } ": " (text(&it["sentence"])) } } }
+            }
+        }
+    }
+}
+
+fn will(visit: &Visit, order: &Value, it: &Value) -> String {
+    let words = &visit.words;
+    let mut said = Vec::new();
+    if it["voids_tickets"] == true {
+        said.push(words.say("will-void"));
+    }
+    if it["tells_channel"] == true {
+        said.push(words.say("will-tell"));
+    }
+    if !it["returns"].is_null() {
+        let amounts = [("amount", money(&it["returns"], &it["currency"])), ("fee", money(&it["fee"], &it["currency"]))];
+        said.push(words.say_with("will-return", &amounts));
+    }
+    if it["state"] != order["state"] && !it["state"].is_null() {
+        said.push(words.say_with("will-state", &[("state", words.word(&text(&it["state"])))]));
+    }
+    said.join(" ")
+}
+
+/// The form of an act, with the fields that it needs.
+fn form(visit: &Visit, it: &Value) -> Markup {
+    let words = &visit.words;
+    let (name, call) = (text(&it["act"]), text(&it["call"]));
+    let id = match name.as_str() {
+        "approve" => Some("refund-approve"),
+        "reject" => Some("refund-reject"),
+        _ => None,
+    };
+    let number =
+        |name: &str, label: String| html! { label { (label) input name=(name) inputmode="numeric" pattern="[0-9]*"; } };
+    let fields = match name.as_str() {
+        "decline" | "cancel" | "reject" => reason(visit),
+        "return-payment" => html! { (reason(visit)) (number("amount", words.say("amount-minor"))) },
+        "payment-links" => number("amount", words.say("amount-minor")),
+        "approve" => number("fee", words.say("fee-minor")),
+        "tickets" => html! { label { (words.say("codes-lines")) textarea name="tickets" rows="3" required {} } },
+        _ => html! {},
+    };
+    act(visit, id, &call, &words.act(&name), &fields)
+}
+
+/// Everything that happened, oldest first: what was decided and why, and each message in and out.
+fn timeline(visit: &Visit, events: &Value, calls: &Value) -> Markup {
+    let words = &visit.words;
+    let mut all: Vec<(&Value, bool)> = entries(events).iter().map(|event| (event, true)).collect();
+    all.extend(entries(calls).iter().map(|call| (call, false)));
+    // The times have one zone and one form: their text sorts as they do.
+    all.sort_by(|a, b| a.0["at"].as_str().cmp(&b.0["at"].as_str()).then(a.0["seq"].as_i64().cmp(&b.0["seq"].as_i64())));
+    html! {
+        section {
+            h2 { (words.say("timeline")) }
+            ol.time id="order-timeline" {
+                @for (it, is_event) in &all {
+                    @if *is_event { (event(visit, it)) } @else { (call(visit, it)) }
+                }
+            }
+        }
+    }
+}
+
+fn event(visit: &Visit, it: &Value) -> Markup {
+    let words = &visit.words;
+    html! {
+        li.act {
+            small { (time(&it["at"])) } " " strong { (words.event(&text(&it["kind"]))) } " "
+            small { (words.say("actor")) ": " (words.word(&text(&it["actor"]["kind"]))) " " (text(&it["actor"]["name"])) }
+            @if !it["reason"].is_null() { br; (text(&it["reason"])) }
+        }
+    }
+}
+
+fn call(visit: &Visit, it: &Value) -> Markup {
+    let words = &visit.words;
+    html! {
+        li {
+            small { (time(&it["at"])) } " "
+            @if it["direction"] == "in" { (words.say("direction-in")) } @else { (words.say("direction-out")) }
+            " " code { (text(&it["partner"])) " " (text(&it["call"])) } " → " (text(&it["verdict"])) " " (text(&it["status"]))
+            small { " " (text(&it["duration_ms"])) " ms" }
+            @if !text(&it["summary"]).is_empty() { details { summary { (words.say("detail")) } code { (text(&it["summary"])) } } }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! `/console/orders`: lists of orders. Every filter stands in the address.
+
+use http::Method;
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::console::format::{money, text, time};
+use crate::console::layout::{choice, entries, filters, link, order_link, pages, reason, table};
+use crate::console::{Page, Said, Stop, Visit};
+use crate::http::ops::{ATTENTION_KINDS, words};
+
+/// The parameters of the list.
+const FILTERS: [&str; 12] = [
+    "channel",
+    "state",
+    "booking",
+    "ticketing",
+    "payment",
+    "refund",
+    "visit_date",
+    "attention",
+    "waiting",
+    "q",
+    "limit",
+    "cursor",
+];
+
+/// A tab: a filter with a name.
+struct Tab {
+    key: &'static str,
+    query: &'static str,
+}
+
+/// The tabs that a marketplace's partners know (`protocols/korea.md` 3.2), as filters of our axes.
+const TABS: [Tab; 8] = [
+    Tab { key: "tab-all", query: "" },
+    Tab { key: "tab-requested", query: "booking=requested" },
+    Tab { key: "tab-awaiting", query: "booking=confirmed&payment=unpaid" },
+    Tab { key: "tab-progress", query: "booking=confirmed&payment=partial" },
+    Tab { key: "tab-complete", query: "booking=confirmed&payment=paid" },
+    Tab { key: "tab-cancel", query: "refund=under_review" },
+    Tab { key: "tab-cancelled", query: "state=cancelled" },
+    Tab { key: "tab-departed", query: "booking=used" },
+];
+
+/// The page.
+pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
+    let target = format!("/orders?{}", visit.filters(&FILTERS));
+    let list = visit.ask(target.trim_end_matches('?')).await?;
+    let channels: Vec<String> = visit.items("/channels").await?.iter().map(|channel| text(&channel["id"])).collect();
+    let body = html! {
+        (tabs(visit))
+        (filter(visit, &channels))
+        (by_phone(visit))
+        (listed(visit, &list))
+        (pages(visit, &list))
+    };
+    Ok(Page { title: "orders", body })
+}
+
+fn tabs(visit: &Visit) -> Markup {
+    // A tab is the present one when it is all that is filtered by.
+    let present = visit.query.text_without(&["cursor", "limit", "lang"]);
+    html! {
+        nav aria-label=(visit.words.say("tabs")) {
+            ul.tabs {
+                @for tab in &TABS {
+                    li {
+                        a href={ (link("orders")) @if !tab.query.is_empty() { "?" (tab.query) } }
+                            aria-current=[(present == tab.query).then_some("page")] { (visit.words.say(tab.key)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn filter(visit: &Visit, channels: &[String]) -> Markup {
+    let (say, query) = (|key: &str| visit.words.say(key), &visit.query);
+    let channels: Vec<&str> = channels.iter().map(String::as_str).collect();
+    let chosen = query.text("attention");
+    let fields = html! {
+        label { (say("search-number")) input name="q" value=(query.text("q")) autocomplete="off"; }
+        (choice(visit, "channel", "channel", &channels))
+        (choice(visit, "state", "state", words::ORDER_STATES))
+        (choice(visit, "booking", "booking", words::BOOKING_STATES))
+        (choice(visit, "ticketing", "ticketing", words::TICKETING_STATES))
+        (choice(visit, "payment", "payment", words::PAYMENT_STATES))
+        (choice(visit, "refund", "refund", words::REFUND_STATES))
+        label { (say("visit")) input name="visit_date" type="date" value=(query.text("visit_date")); }
+        label {
+            (say("attention"))
+            select name="attention" {
+                option value="" { (say("any")) }
+                option value="any" selected[chosen == "any"] { (say("yes")) }
+                @for kind in ATTENTION_KINDS { option value=(kind) selected[chosen == *kind] { (visit.words.attention(kind)) } }
+            }
+        }
+    };
+    filters(visit, &fields)
+}
+
+/// A phone stands in no address, where proxies write it down.
+fn by_phone(visit: &Visit) -> Markup {
+    let words = &visit.words;
+    html! {
+        details {
+            summary { (words.say("search-phone")) }
+            p.quiet { (words.say("search-audited")) }
+            form.row method="post" action=(link("orders/search")) {
+                label { (words.say("phone")) input name="phone" type="tel" required autocomplete="off"; }
+                (reason(visit))
+                button type="submit" { (words.say("search")) }
+            }
+        }
+    }
+}
+
+/// The orders of a list.
+fn listed(visit: &Visit, list: &Value) -> Markup {
+    let rows: Vec<Markup> = entries(list).iter().map(|order| row(visit, order)).collect();
+    let heads = [
+        "order",
+        "channel",
+        "number",
+        "label",
+        "state",
+        "visit",
+        "quantity",
+        "payment",
+        "total",
+        "attention",
+        "created",
+    ];
+    table(visit, Some("orders-table"), &heads, &rows)
+}
+
+fn row(visit: &Visit, order: &Value) -> Markup {
+    let words = &visit.words;
+    let kind = text(&order["attention"]["kind"]);
+    html! {
+        tr {
+            td { (order_link(&order["id"])) }
+            td { (text(&order["channel"])) }
+            td { (text(&order["channel_order_id"])) }
+            td { (text(&order["label"])) }
+            td { (words.word(&text(&order["state"]))) }
+            td { (text(&order["booking"]["visit_date"])) }
+            td.n { (text(&order["quantity"])) }
+            td { (words.word(&text(&order["payment"]["state"]))) }
+            td.n { (money(&order["payment"]["total"], &order["payment"]["currency"])) }
+            td { @if !kind.is_empty() { (words.attention(&kind)) } }
+            td { (time(&order["created_at"])) }
+        }
+    }
+}
+
+/// The orders that know a phone; that somebody searched, and why, is written down.
+pub(crate) async fn search(visit: &Visit) -> Result<Said, Stop> {
+    let body = json!({ "phone": visit.form.text("phone"), "reason": visit.form.text("reason") });
+    let list = visit.call(Method::POST, "/orders/search", &body).await?.body;
+    let body = html! {
+        (listed(visit, &list))
+        p { a href=(link("orders")) { (visit.words.say("back")) } }
+    };
+    Ok(Said::Page(Page { title: "search-phone", body }))
+}

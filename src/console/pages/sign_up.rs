@@ -1,0 +1,58 @@
+//! `/console/sign-up`.
+
+use http::Method;
+use maud::{Markup, html};
+use serde_json::json;
+
+use crate::console::acts::done;
+use crate::console::layout::link;
+use crate::console::{Page, Said, Stop, Visit};
+
+/// A field that must be filled in; what was typed stays.
+pub(super) fn field(visit: &Visit, name: &str, label: &str, kind: &str, autocomplete: &str) -> Markup {
+    let value = if kind == "password" { "" } else { visit.form.text(name) };
+    html! {
+        p { label { (label) input name=(name) type=(kind) value=(value) required autocomplete=(autocomplete); } }
+    }
+}
+
+fn form(visit: &Visit) -> Markup {
+    let words = &visit.words;
+    html! {
+        form id="sign-up" method="post" action=(link("sign-up")) {
+            (field(visit, "name", &words.say("name"), "text", "name"))
+            (field(visit, "email", &words.say("email"), "email", "username"))
+            (field(visit, "agency_code", &words.say("agency-code"), "text", "off"))
+            (field(visit, "mobile", &words.say("mobile"), "tel", "tel"))
+            (field(visit, "direct", &words.say("direct"), "tel", "off"))
+            (field(visit, "password", &words.say("password"), "password", "new-password"))
+            p.quiet { (words.say("password-rule")) }
+            p { button type="submit" { (words.say("sign-up")) } }
+        }
+    }
+}
+
+/// The form.
+pub(crate) fn show(visit: &Visit) -> Said {
+    Said::Page(Page { title: "sign-up", body: form(visit) })
+}
+
+/// Signs up.
+pub(crate) async fn sign_up(visit: &Visit) -> Result<Said, Stop> {
+    let sent = &visit.form;
+    let body = json!({
+        "name": sent.text("name"), "email": sent.text("email"), "agency_code": sent.text("agency_code"),
+        "mobile": sent.text("mobile"), "direct": sent.text("direct"), "password": sent.text("password"),
+    });
+    match visit.call(Method::POST, "/sign-up", &body).await {
+        Ok(_) => {
+            let body = html! {
+                (done(visit))
+                p { (visit.words.say("signed-up")) }
+                p { a href=(link("sign-in")) { (visit.words.say("sign-in")) } }
+            };
+            Ok(Said::Page(Page { title: "sign-up", body }))
+        }
+        Err(stop) => Ok(super::sign_in::refused(visit, "sign-up", &stop, &form(visit))),
+    }
+}

@@ -1,0 +1,114 @@
+//! `/console/statements`: what was sold, kept and returned in a period, by settle unit.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::console::format::{money, text, time};
+use crate::console::layout::{act, order_link, table};
+use crate::console::{Page, Stop, Visit};
+
+/// Lines that a page shows; the table for machines has all of them.
+const LINES_SHOWN: usize = 500;
+
+/// The page.
+pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
+    let words = &visit.words;
+    let tree = visit.ask("/partners").await?;
+    let units = units(&tree);
+    let query = visit.filters(&["settle_id", "from", "to", "currency"]);
+    let statement = match visit.query.get("settle_id") {
+        Some(_) => Some(visit.ask(&format!("/statements?{query}&format=json")).await?),
+        None => None,
+    };
+    let chosen = visit.query.text("settle_id");
+    let body = html! {
+        form.row method="get" action=(visit.path) {
+            label {
+                (words.say("settle-unit"))
+                select name="settle_id" required { @for unit in &units { option value=(unit) selected[chosen == unit] { (unit) } } }
+            }
+            label { (words.say("from")) input name="from" type="date" required value=(visit.query.text("from")); }
+            label { (words.say("to")) input name="to" type="date" required value=(visit.query.text("to")); }
+            button type="submit" { (words.say("show")) }
+        }
+        @if let Some(statement) = &statement {
+            (shown(visit, statement))
+            p { a href={ "/ops/v1/statements?" (query) "&format=csv" } download { (words.say("csv")) } }
+            @if tree_has(&tree, chosen) { (settle(visit, chosen)) }
+        }
+    };
+    Ok(Page { title: "statements", body })
+}
+
+/// Settle units, and channels that are settled under their own name.
+fn units(tree: &Value) -> Vec<String> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut found: Vec<String> = list(&tree["institutions"])
+        .iter()
+        .flat_map(|it| list(&it["settle_units"]))
+        .map(|unit| text(&unit["id"]))
+        .collect();
+    let own = list(&tree["connections"]).into_iter().filter(|it| it["kind"] == "channel");
+    found.extend(own.map(|it| if it["settle_id"].is_null() { text(&it["id"]) } else { text(&it["settle_id"]) }));
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn tree_has(tree: &Value, unit: &str) -> bool {
+    let institutions = tree["institutions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    institutions
+        .iter()
+        .any(|it| it["settle_units"].as_array().is_some_and(|all| all.iter().any(|known| known["id"] == unit)))
+}
+
+fn settle(visit: &Visit, unit: &str) -> Markup {
+    let fields = html! {
+        input type="hidden" name="settle_id" value=(unit);
+        label { (visit.words.say("to")) input name="to" type="date" required value=(visit.query.text("to")); }
+    };
+    act(visit, None, "/statements/close", &visit.words.say("settle"), &fields)
+}
+
+fn shown(visit: &Visit, statement: &Value) -> Markup {
+    let (words, totals, currency) = (&visit.words, &statement["totals"], &statement["currency"]);
+    let lines = statement["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let rows: Vec<Markup> = lines
+        .iter()
+        .take(LINES_SHOWN)
+        .map(|line| {
+            html! { tr {
+                td { (time(&line["at"])) } td { (words.word(&text(&line["kind"]))) }
+                td.n { (money(&line["amount"], currency)) } td { (order_link(&line["order_id"])) }
+            } }
+        })
+        .collect();
+    let parts = [
+        ("sales", words.say("sales")),
+        ("commission", words.say("commission")),
+        ("refunds", words.say("refunds")),
+        ("balance", words.say("balance")),
+    ];
+    html! {
+        h2 { (words.say("picture")) }
+        dl { @for (name, label) in &parts { dt { (label) } dd { (money(&totals[*name], currency)) } } }
+        (picture(totals, &parts))
+        h2 { (words.say("lines")) " (" (lines.len()) ")" }
+        (table(visit, Some("lines"), &["at", "kind", "amount", "order"], &rows))
+    }
+}
+
+/// The sums as bars; the numbers stand beside them, so that nothing is said by the picture alone.
+fn picture(totals: &Value, parts: &[(&str, String)]) -> Markup {
+    let amount = |name: &str| totals[name].as_i64().unwrap_or_default();
+    let most = parts.iter().map(|(name, _)| amount(name).unsigned_abs()).max().unwrap_or_default().max(1);
+    html! {
+        svg viewBox="0 0 640 112" width="100%" height="112" aria-hidden="true" {
+            @for (index, (name, label)) in parts.iter().enumerate() {
+                @let width = amount(name).unsigned_abs().saturating_mul(460) / most;
+                text x="0" y=(index * 28 + 16) { (label) }
+                rect x="160" y=(index * 28 + 4) width=(width) height="16" {}
+            }
+        }
+    }
+}

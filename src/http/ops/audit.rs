@@ -1,0 +1,34 @@
+//! What people did and looked at.
+
+use serde_json::{Value, json};
+use ticketbridge_core::{OrderId, TimeZone};
+use ticketbridge_store::{AuditFilter, AuditRow};
+
+use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::query::listed;
+use crate::http::ops::view::common_zone;
+
+/// `GET audit`.
+pub(crate) async fn list(request: Request) -> Outcome {
+    let query = &request.query;
+    let filter = AuditFilter {
+        actor: query.text("actor").map(str::to_owned),
+        order: query.text("order").map(OrderId::from),
+        from: query.time("from"),
+        within: request.reach.scopes(),
+    };
+    let page = request.shared.engine.store().list_audit(&filter, &query.page()).await?;
+    let zone = common_zone(&request.running);
+    Ok(Said::ok(&listed(&page, |row| shown(row, zone))))
+}
+
+fn shown(row: &AuditRow, zone: TimeZone) -> Value {
+    json!({
+        "id": row.id,
+        "at": row.at.rfc3339(zone),
+        "actor": row.actor,
+        "act": row.act,
+        "order_id": row.order,
+        "detail": row.detail,
+    })
+}

@@ -1,0 +1,109 @@
+//! `GET orders/{id}/next-steps`: what happens if nobody does anything, and what somebody may do, with what it would do.
+
+use serde_json::{Value, json};
+use ticketbridge_core::message::{Actor, Command, Effect, NewTicket, Redeem, RedeemedBy, TicketOp};
+use ticketbridge_core::order::{Order, TicketKind};
+use ticketbridge_core::personal::DocumentNumber;
+use ticketbridge_core::time::Moment;
+use ticketbridge_core::{Answering, Millis, run};
+use ticketbridge_store::{DeadlineFilter, JobFilter, JobState, PageRequest};
+
+use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::deadlines;
+use crate::http::ops::orders::named;
+use crate::http::ops::view;
+
+/// Deliveries and deadlines that are told of at most.
+const SHOWN_MAX: u32 = 50;
+
+/// An act, as it is tried on the order.
+struct Try {
+    /// Its word: the last part of its path.
+    act: &'static str,
+    /// Its path below `/ops/v1`.
+    call: String,
+    command: Command,
+}
+
+/// `GET orders/{id}/next-steps`.
+pub(crate) async fn show(request: Request) -> Outcome {
+    let order = named(&request, request.in_path("id")).await?;
+    let (engine, page) = (&request.shared.engine, PageRequest { limit: SHOWN_MAX, cursor: None });
+    let store = engine.store();
+    let jobs = JobFilter { order: Some(order.id.clone()), within: request.reach.within(), ..JobFilter::default() };
+    let open = [JobState::Pending, JobState::Dead];
+    let mut deliveries = Vec::new();
+    for state in open {
+        let filter = JobFilter { state: Some(state), ..jobs.clone() };
+        deliveries.extend(store.list_jobs(&filter, &page).await?.items);
+    }
+    let filter = DeadlineFilter { order: Some(order.id.clone()), ..DeadlineFilter::default() };
+    let due = store.list_deadlines(&filter, &page).await?.items;
+    let (now, zone) = (engine.clock().now(), order.rules.channel.time_zone);
+    let (actor, moment) = (request.actor(), engine.moment());
+    let tries = tries(&order, now);
+    Ok(Said::ok(&json!({
+        "deliveries": deliveries.iter().map(|job| view::delivery(&request.running, job, Some(&order))).collect::<Vec<_>>(),
+        "deadlines": due.iter().map(|row| deadlines::shown(row, now, zone)).collect::<Vec<_>>(),
+        "actions": tries.iter().map(|it| tried(&order, it, &actor, moment)).collect::<Vec<_>>(),
+    })))
+}
+
+/// Everything that somebody may want to do with an order.
+fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Try> {
+    let reason = || "…".to_owned();
+    let on_order = |act: &'static str, command| Try { act, call: format!("/orders/{}/{act}", order.id), command };
+    let ticket =
+        NewTicket { code: DocumentNumber::new("…".to_owned()), kind: TicketKind::Code, project_id: None, name: None };
+    let redeem = Redeem { booking: None, at: now, by: RedeemedBy::Person };
+    let mut tries = vec![
+        on_order("confirm", Command::ConfirmBooking),
+        on_order("decline", Command::RejectBooking { reason: reason() }),
+        on_order("tickets", Command::SupplyTickets { tickets: vec![ticket] }),
+        on_order("redeem", Command::Redeem(redeem)),
+        on_order("no-show", Command::MarkNoShow { at: now }),
+        on_order("cancel", Command::CancelOrder { reason: reason() }),
+        on_order("return-payment", Command::ReturnPayments { amount: None, reason: reason() }),
+        on_order("payment-links", Command::SendPaymentLink { amount: None, expires_at: now + Millis::hours(72) }),
+        on_order("payment-links/revoke", Command::RevokePaymentLink),
+    ];
+    if let Some(case) = &order.refund_case {
+        let id = case.id.clone();
+        let on_case = |act: &'static str, command| Try { act, call: format!("/refunds/{id}/{act}"), command };
+        tries.push(on_case(
+            "approve",
+            Command::ApproveRefund { case: id.clone(), fee: None, without_backend: false, reason: None },
+        ));
+        tries.push(on_case("reject", Command::RejectRefund { case: id.clone(), reason: reason() }));
+    }
+    tries
+}
+
+/// What would come of an act: nothing is written.
+fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
+    let outcome = run(Some(order), &it.command, actor, moment, Answering::Nobody);
+    let (refusal, done) = match outcome {
+        Ok(outcome) if outcome.events.is_empty() => (Some(("nothing_to_do", "it is so already".to_owned())), None),
+        Ok(outcome) => (None, Some(outcome)),
+        Err(rejection) => (Some((rejection.why.code(), rejection.sentence.into_owned())), None),
+    };
+    let effects = done.as_ref().map(|done| done.effects.as_slice()).unwrap_or_default();
+    let voids = effects.iter().any(|effect| matches!(effect, Effect::CallBackend { op: TicketOp::Cancel, .. }));
+    let fee = match &it.command {
+        Command::ApproveRefund { .. } => order.refund_case.as_ref().map(|case| case.fee.unwrap_or(case.channel_fee)),
+        _ => None,
+    };
+    json!({
+        "act": it.act,
+        "call": it.call,
+        "allowed": refusal.is_none(),
+        "code": refusal.as_ref().map(|(code, _)| *code),
+        "sentence": refusal.map(|(_, sentence)| sentence),
+        "voids_tickets": voids,
+        "tells_channel": effects.iter().any(|effect| matches!(effect, Effect::TellChannel { .. })),
+        "fee": fee,
+        "returns": fee.map(|fee| (order.money.left() - fee).max(0)),
+        "currency": order.money.currency,
+        "state": done.map(|done| view::value(done.order.state)),
+    })
+}

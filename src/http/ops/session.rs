@@ -1,0 +1,146 @@
+//! Signing in and out, one's own sessions, and one's second factor.
+
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+use ticketbridge_core::TimeZone;
+use ticketbridge_store::SessionRow;
+
+use crate::accounts::holder::FRESH_FOR;
+use crate::accounts::signing_in::Begun;
+use crate::accounts::{Holder, Refused};
+use crate::config::Config;
+use crate::http::ops::auth::COOKIE;
+use crate::http::ops::body::refused;
+use crate::http::ops::call::{Cookie, Failure, Outcome, Request, Said};
+use crate::http::ops::view::common_zone;
+use crate::http::problem::Problem;
+
+/// The languages of the console.
+pub(crate) const LANGUAGES: [&str; 3] = ["zh", "ko", "en"];
+
+/// The header that does with the cookie what is to be done.
+pub(crate) fn header(cookie: &Cookie, config: &Config) -> Option<HeaderValue> {
+    // On this machine alone nobody listens in between; anywhere else the cookie travels over https only.
+    let secure = if config.server.public_url.starts_with("https://") { "; Secure" } else { "" };
+    let (value, age) = match cookie {
+        Cookie::Set(token) => (token.as_str(), config.console.absolute.0 / 1_000),
+        Cookie::Clear => ("", 0),
+    };
+    HeaderValue::from_str(&format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}{secure}")).ok()
+}
+
+/// Who has signed in, as it is shown.
+pub(crate) fn shown(request: &Request, holder: &Holder) -> Value {
+    let now = request.shared.engine.clock().now();
+    let zone = common_zone(&request.running);
+    let signed = holder.signed();
+    let factor_at = signed.and_then(|signed| signed.factor_at);
+    json!({
+        "account": signed.map(|signed| &signed.account),
+        "session": signed.map(|signed| &signed.session),
+        "name": holder.name,
+        "email": signed.map(|signed| &signed.email),
+        "role": holder.role.word(),
+        "scope": holder.scope.json(),
+        "language": signed.and_then(|signed| signed.language.as_ref()),
+        "has_factor": signed.is_some_and(|signed| signed.has_factor),
+        "factor_at": factor_at.map(|at| at.rfc3339(zone)),
+        "factor_is_fresh": factor_at.is_some_and(|at| now - at <= FRESH_FOR),
+    })
+}
+
+fn begun(request: &Request, begun: Begun) -> Said {
+    Said::once(&shown(request, &begun.holder)).with(Cookie::Set(begun.token))
+}
+
+/// `POST session`.
+pub(crate) async fn sign_in(request: Request) -> Outcome {
+    let (email, password) = (request.given.needed("email"), request.given.as_it_is("password"));
+    let session = request.shared.accounts.sign_in(&email, &password, &request.from).await?;
+    Ok(begun(&request, session))
+}
+
+/// `POST session/factor`.
+pub(crate) async fn factor(request: Request) -> Outcome {
+    let code = request.given.needed("code");
+    let session = request.shared.accounts.pass_factor(&request.holder, &code, &request.from).await?;
+    Ok(begun(&request, session))
+}
+
+/// `GET session`.
+pub(crate) async fn show(request: Request) -> Outcome {
+    Ok(Said::ok(&shown(&request, &request.holder)))
+}
+
+/// `DELETE session`.
+pub(crate) async fn sign_out(request: Request) -> Outcome {
+    let session = request.holder.signed().map(|signed| signed.session.clone()).unwrap_or_default();
+    request.shared.accounts.end_session(&request.holder, &session).await?;
+    Ok(Said::once(&json!({ "session": session })).with(Cookie::Clear))
+}
+
+/// `GET sessions`.
+pub(crate) async fn list(request: Request) -> Outcome {
+    let signed = request.holder.signed().ok_or(Refused::NotFound("session"))?;
+    let zone = common_zone(&request.running);
+    let found = request.shared.accounts.sessions(&signed.account).await?;
+    let items: Vec<Value> = found.iter().map(|session| row(session, &signed.session, zone)).collect();
+    Ok(Said::ok(&json!({ "items": items, "next_cursor": null })))
+}
+
+fn row(session: &SessionRow, own: &str, zone: TimeZone) -> Value {
+    json!({
+        "id": session.id,
+        "created_at": session.created_at.rfc3339(zone),
+        "seen_at": session.seen_at.rfc3339(zone),
+        "factor_at": session.factor_at.map(|at| at.rfc3339(zone)),
+        "address": session.address,
+        "agent": session.agent,
+        "is_this": session.id == own,
+    })
+}
+
+/// `DELETE sessions/{id}`.
+pub(crate) async fn end(request: Request) -> Outcome {
+    let session = request.in_path("id").to_owned();
+    request.shared.accounts.end_session(&request.holder, &session).await?;
+    let said = Said::once(&json!({ "session": session }));
+    let is_own = request.holder.signed().is_some_and(|signed| signed.session == session);
+    Ok(if is_own { said.with(Cookie::Clear) } else { said })
+}
+
+/// `POST account`.
+pub(crate) async fn language(request: Request) -> Outcome {
+    let language = request.given.needed("language");
+    if !LANGUAGES.contains(&language.as_str()) {
+        return Err(refused("language", format!("`language` is one of {}", LANGUAGES.join(", "))).into());
+    }
+    let mut holder = request.holder.clone();
+    if let crate::accounts::Via::Session(signed) = &mut holder.via {
+        request.shared.accounts.set_language(&signed.account, &language).await?;
+        signed.language = Some(language);
+    }
+    Ok(Said::once(&shown(&request, &holder)))
+}
+
+/// `POST account/totp`.
+pub(crate) async fn begin_totp(request: Request) -> Outcome {
+    let (secret, uri) = request.shared.accounts.begin_totp(&request.holder).await?;
+    Ok(Said::once(&json!({ "secret": secret, "otpauth_uri": uri })))
+}
+
+/// `POST account/totp/confirm`.
+pub(crate) async fn confirm_totp(request: Request) -> Outcome {
+    let code = request.given.needed("code");
+    let (begun, codes) = request.shared.accounts.confirm_totp(&request.holder, &code, &request.from).await?;
+    Ok(Said::once(&json!({ "recovery_codes": codes })).with(Cookie::Set(begun.token)))
+}
+
+/// Somebody with a role that no account can have is told so by the field.
+pub(crate) fn role_of(request: &Request) -> Result<crate::config::Role, Failure> {
+    let word = request.given.needed("role");
+    crate::config::Role::of_word(&word).ok_or_else(|| {
+        let words = crate::config::Role::WORDS.map(|(word, _)| word).join(", ");
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", format!("`role` is one of {words}")).at("role").into()
+    })
+}

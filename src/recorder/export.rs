@@ -1,0 +1,193 @@
+//! What is taken out of the tape: the messages of a time, with stand-ins for guests, and what became of the orders that began in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use ticketbridge_core::order::Order;
+use ticketbridge_core::personal::Personal;
+use ticketbridge_core::product::Ticketing;
+use ticketbridge_core::{ChannelId, OrderId, UnixMillis};
+use ticketbridge_store::{Sealer, Store, StoreError, TapePiece};
+
+use super::file::{self, FileError, Recorded};
+use super::mask::Mask;
+use super::outcome::outcome;
+use super::tape::{Back, Piece};
+use crate::service::registry::Registry;
+
+/// Pieces that are read at once.
+const READ_MAX: u32 = 500;
+
+/// Why a recording cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The database.
+    #[error("the database cannot be read")]
+    Store(#[from] StoreError),
+    /// The file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Nothing is there.
+    #[error(
+        "nothing was recorded in this time: the service records while [recorder] keep is set in ticketbridge.toml, and keeps it for that long"
+    )]
+    Nothing,
+}
+
+/// Takes the recording of a time out of the database.
+///
+/// # Errors
+/// When there is none, or the database cannot be read.
+pub async fn export(
+    store: &Store,
+    registry: &Registry,
+    time: (UnixMillis, UnixMillis),
+    stand_ins: [u8; 32],
+) -> Result<Recorded, ExportError> {
+    let pieces = read(store, time).await?;
+    if pieces.is_empty() {
+        return Err(ExportError::Nothing);
+    }
+    let mut left_out = Vec::new();
+    let orders = orders_of(store, &pieces).await?;
+    let is_older = |id: &OrderId| orders.get(id).is_some_and(|order| order.created_at < time.0);
+    let before = pieces.len();
+    let pieces: Vec<_> = pieces
+        .into_iter()
+        .filter(|(_, piece)| !matches!(piece, Piece::In(came) if came.order.as_ref().is_some_and(is_older)))
+        .collect();
+    if pieces.len() < before {
+        left_out.push(format!(
+            "{} messages about orders that began before the recording: what they were then is not in it",
+            before - pieces.len()
+        ));
+    }
+    let inside: Vec<&Order> = orders.values().filter(|order| order.created_at >= time.0).collect();
+    let mut mask = Mask::new(stand_ins);
+    inside.iter().for_each(|order| know_guests(&mut mask, order));
+    let mut recorded = Recorded {
+        time: (time.0.0, time.1.0),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pools: pools(&inside),
+        ..Recorded::default()
+    };
+    for (at, piece) in pieces {
+        recorded.pieces.push((at.0, masked(&mut mask, registry, piece)));
+    }
+    let mut later = 0;
+    for order in inside {
+        if order.updated_at >= time.1 {
+            later += 1;
+            continue;
+        }
+        recorded.outcomes.push(outcome(store, order).await?);
+    }
+    if later > 0 {
+        left_out.push(format!("what became of {later} orders that changed after the end of the recording"));
+    }
+    for channel in registry.channels().filter_map(|channel| channel.credit_account.clone()) {
+        let balance = store.credit_balance_at(&channel, time.0).await?;
+        recorded.credit.insert(channel, balance);
+    }
+    recorded.left_out = left_out;
+    Ok(recorded)
+}
+
+/// The same, into a file.
+///
+/// # Errors
+/// When there is none, or the file cannot be written.
+pub async fn export_to(
+    path: &Path,
+    store: &Store,
+    registry: &Registry,
+    time: (UnixMillis, UnixMillis),
+    sealer: &Sealer,
+    random: [[u8; 16]; 3],
+) -> Result<Recorded, ExportError> {
+    let mut stand_ins = [0; 32];
+    stand_ins[..16].copy_from_slice(&random[0]);
+    stand_ins[16..].copy_from_slice(&random[1]);
+    let recorded = export(store, registry, time, stand_ins).await?;
+    file::write(path, &recorded, sealer, &hex::encode(random[2]))?;
+    Ok(recorded)
+}
+
+async fn read(store: &Store, time: (UnixMillis, UnixMillis)) -> Result<Vec<(UnixMillis, Piece)>, StoreError> {
+    let (mut pieces, mut last) = (Vec::new(), None::<TapePiece>);
+    loop {
+        let found = store.read_tape(time, last.as_ref(), READ_MAX).await?;
+        // A piece that a later version wrote is not understood, and so not played.
+        pieces.extend(found.iter().filter_map(|piece| Some((piece.at, serde_json::from_slice(&piece.content).ok()?))));
+        match found.last() {
+            Some(end) => last = Some(end.clone()),
+            None => return Ok(pieces),
+        }
+    }
+}
+
+async fn orders_of(store: &Store, pieces: &[(UnixMillis, Piece)]) -> Result<BTreeMap<OrderId, Order>, StoreError> {
+    let named: BTreeSet<&OrderId> = pieces
+        .iter()
+        .filter_map(|(_, piece)| match piece {
+            Piece::In(came) => came.order.as_ref(),
+            Piece::Out(_) | Piece::Task { .. } => None,
+        })
+        .collect();
+    let named: Vec<OrderId> = named.into_iter().cloned().collect();
+    let mut orders = BTreeMap::new();
+    for part in named.chunks(READ_MAX as usize) {
+        orders.extend(store.load_orders(part).await?.into_iter().map(|order| (order.id.clone(), order)));
+    }
+    Ok(orders)
+}
+
+/// Everything that an order knows of its guests has a stand-in, wherever it is met.
+fn know_guests(mask: &mut Mask, order: &Order) {
+    for (_, person) in order.people() {
+        let document = person.document.as_ref().map(|document| document.number.reveal());
+        let told = [person.name.as_ref().map(Personal::reveal), person.phone.as_ref().map(Personal::reveal), document];
+        for text in told.into_iter().flatten() {
+            mask.stand_in(text);
+        }
+    }
+}
+
+/// The codes that came from pools, as they were drawn.
+fn pools(orders: &[&Order]) -> BTreeMap<String, Vec<String>> {
+    let mut drawn: Vec<(UnixMillis, String, Vec<String>)> = Vec::new();
+    for order in orders {
+        let Ticketing::CodePool { pool } = &order.rules.booking.ticketing else { continue };
+        for booking in order.past_bookings.iter().chain(&order.booking) {
+            let codes = booking.ticketing.tickets.iter().map(|ticket| ticket.code.reveal().to_owned()).collect();
+            drawn.push((booking.confirmed_at.unwrap_or(booking.requested_at), pool.to_string(), codes));
+        }
+    }
+    drawn.sort();
+    let mut pools: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (_, pool, codes) in drawn {
+        pools.entry(pool).or_default().extend(codes);
+    }
+    pools
+}
+
+fn masked(mask: &mut Mask, registry: &Registry, piece: Piece) -> Piece {
+    match piece {
+        Piece::In(mut came) => {
+            let channel = came.path.strip_prefix("/channels/").and_then(|rest| rest.split('/').next());
+            let channel = channel.and_then(|id| registry.channel(&ChannelId::new(id)));
+            let opened = |text: &str| channel.as_ref().and_then(|channel| channel.channel.opened(text));
+            came.body = mask.body(&came.body, &opened);
+            came.answer = mask.body(&came.answer, &|_| None);
+            Piece::In(came)
+        }
+        Piece::Out(mut went) => {
+            went.body = mask.body(&went.body, &|_| None);
+            if let Back::Answered { body, .. } = &mut went.back {
+                *body = mask.body(body, &|_| None);
+            }
+            Piece::Out(went)
+        }
+        Piece::Task { name } => Piece::Task { name },
+    }
+}

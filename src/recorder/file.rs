@@ -1,0 +1,207 @@
+//! The file of a recording: sealed with the key of the configuration, line by line, so that a day of any length fits. Each line is bound to
+//! the file and to its place; the first says how many there are. So none can be changed, moved, left out or added unnoticed.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use ticketbridge_core::UnixMillis;
+use ticketbridge_store::Sealer;
+
+use super::outcome::Outcome;
+use super::tape::Piece;
+
+/// What a file of this kind begins with.
+const BEGINS: &str = "ticketbridge recording 1 ";
+/// Records in one line.
+const LINE_MAX: usize = 128;
+
+/// What is recorded of a time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// From when, until when.
+    pub time: (i64, i64),
+    /// The version of this program that recorded it.
+    pub version: String,
+    /// What happened, in the order of its beginning; a time in milliseconds and the piece.
+    pub pieces: Vec<(i64, Piece)>,
+    /// What the orders had become.
+    pub outcomes: Vec<Outcome>,
+    /// Codes that were drawn from each pool, in that order.
+    pub pools: BTreeMap<String, Vec<String>>,
+    /// What each credit account had at the beginning.
+    pub credit: BTreeMap<String, i64>,
+    /// What is not in it, a sentence each.
+    pub left_out: Vec<String>,
+}
+
+impl Recorded {
+    /// Its beginning.
+    pub fn from(&self) -> UnixMillis {
+        UnixMillis(self.time.0)
+    }
+    /// How many messages came in, and how many calls went out.
+    pub fn counts(&self) -> (usize, usize) {
+        let count = |is: fn(&Piece) -> bool| self.pieces.iter().filter(|(_, piece)| is(piece)).count();
+        (count(|piece| matches!(piece, Piece::In(_))), count(|piece| matches!(piece, Piece::Out(_))))
+    }
+    /// Its end.
+    pub fn to(&self) -> UnixMillis {
+        UnixMillis(self.time.1)
+    }
+}
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    lines: usize,
+    time: (i64, i64),
+    version: String,
+    pools: BTreeMap<String, Vec<String>>,
+    credit: BTreeMap<String, i64>,
+    left_out: Vec<String>,
+}
+
+/// One record of a later line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Record {
+    Piece(i64, Piece),
+    Outcome(Outcome),
+}
+
+/// Why a recording cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file.
+    #[error("the file cannot be used")]
+    Io(#[from] std::io::Error),
+    /// It is something else.
+    #[error("this is no recording of ticketbridge's, or one of another version")]
+    NotOne,
+    /// The key does not open it, or it was changed.
+    #[error("line {0} cannot be opened: the file was sealed with another key than [privacy] key, or it was changed")]
+    Sealed(usize),
+    /// A part is missing.
+    #[error("the file breaks off: it has {found} of {lines} lines")]
+    Cut {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        lines: usize,
+    },
+    /// What is in it cannot be read.
+    #[error("line {line} cannot be read")]
+    Content {
+        /// Which.
+        line: usize,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+fn place(name: &str, line: usize) -> String {
+    format!("recording/{name}/{line}")
+}
+
+/// Writes a recording; `name` is random, and makes its lines its own.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write(path: &Path, recorded: &Recorded, sealer: &Sealer, name: &str) -> Result<(), FileError> {
+    let pieces = recorded.pieces.iter().map(|(at, piece)| Record::Piece(*at, piece.clone()));
+    let records: Vec<Record> = pieces.chain(recorded.outcomes.iter().cloned().map(Record::Outcome)).collect();
+    let head = Head {
+        lines: records.len().div_ceil(LINE_MAX) + 1,
+        time: recorded.time,
+        version: recorded.version.clone(),
+        pools: recorded.pools.clone(),
+        credit: recorded.credit.clone(),
+        left_out: recorded.left_out.clone(),
+    };
+    let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
+    writeln!(out, "{BEGINS}{name}")?;
+    let json = |line: usize| move |source| FileError::Content { line, source };
+    writeln!(out, "{}", sealer.seal(&place(name, 0), &serde_json::to_vec(&head).map_err(json(0))?))?;
+    for (index, part) in records.chunks(LINE_MAX).enumerate() {
+        let line = index + 1;
+        writeln!(out, "{}", sealer.seal(&place(name, line), &serde_json::to_vec(part).map_err(json(line))?))?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Reads a recording.
+///
+/// # Errors
+/// When it is none, was changed, breaks off, or was sealed with another key.
+pub fn read(path: &Path, sealer: &Sealer) -> Result<Recorded, FileError> {
+    let mut lines = BufReader::new(std::fs::File::open(path)?).lines();
+    let first = lines.next().ok_or(FileError::NotOne)??;
+    let name = first.strip_prefix(BEGINS).ok_or(FileError::NotOne)?.to_owned();
+    let (mut head, mut recorded) = (None::<Head>, Recorded::default());
+    let mut found = 0;
+    for (line, sealed) in lines.enumerate() {
+        let clear = sealer.open(&place(&name, line), sealed?.trim()).map_err(|_| FileError::Sealed(line))?;
+        let content = |source| FileError::Content { line, source };
+        if line == 0 {
+            head = Some(serde_json::from_slice(&clear).map_err(content)?);
+        } else {
+            for record in serde_json::from_slice::<Vec<Record>>(&clear).map_err(content)? {
+                match record {
+                    Record::Piece(at, piece) => recorded.pieces.push((at, piece)),
+                    Record::Outcome(outcome) => recorded.outcomes.push(outcome),
+                }
+            }
+        }
+        found += 1;
+    }
+    let Some(head) = head else { return Err(FileError::NotOne) };
+    if found != head.lines {
+        return Err(FileError::Cut { found, lines: head.lines });
+    }
+    let Head { time, version, pools, credit, left_out, lines: _ } = head;
+    Ok(Recorded { time, version, pools, credit, left_out, ..recorded })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorded() -> Recorded {
+        let piece = |n: i64| (n, Piece::Task { name: format!("task {n}") });
+        Recorded { time: (1, 9), version: "0".to_owned(), pieces: (0..300).map(piece).collect(), ..Recorded::default() }
+    }
+
+    #[test]
+    fn a_recording_comes_back_as_it_was() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let (path, sealer) = (folder.path().join("day"), Sealer::new(vec![[3; 32]]));
+        write(&path, &recorded(), &sealer, "a-name").expect("it is written");
+        assert_eq!(read(&path, &sealer).expect("it is read"), recorded());
+        assert!(matches!(read(&path, &Sealer::new(vec![[4; 32]])), Err(FileError::Sealed(0))));
+    }
+
+    #[test]
+    fn nothing_of_it_can_be_changed_moved_or_left_out() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let (path, sealer) = (folder.path().join("day"), Sealer::new(vec![[3; 32]]));
+        write(&path, &recorded(), &sealer, "a-name").expect("it is written");
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert!(!text.contains("task"), "nothing is in clear");
+        let lines: Vec<&str> = text.lines().collect();
+        let swapped = [lines[0], lines[1], lines[3], lines[2], lines[4]].join("\n");
+        let renamed = text.replacen("a-name", "another", 1);
+        let changed = text.replacen(&lines[2][40..44], "AAAA", 1);
+        for (text, what) in [(swapped, "moved"), (renamed, "renamed"), (changed, "changed")] {
+            std::fs::write(&path, text).expect("it is written");
+            assert!(matches!(read(&path, &sealer), Err(FileError::Sealed(_))), "{what}");
+        }
+        std::fs::write(&path, lines[..4].join("\n")).expect("it is written");
+        assert!(matches!(read(&path, &sealer), Err(FileError::Cut { found: 3, lines: 4 })));
+        std::fs::write(&path, "something else").expect("it is written");
+        assert!(matches!(read(&path, &sealer), Err(FileError::NotOne)));
+    }
+}

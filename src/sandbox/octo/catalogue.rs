@@ -1,0 +1,169 @@
+//! What the supplier sells, and when there is room.
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use super::books::Books;
+use super::{Said, refuse};
+
+/// The product whose times a test chooses ([`super::Switches::start_times`]).
+pub const PRODUCT: &str = "LAKE";
+/// A product with three start times.
+pub const BOAT: &str = "BOAT";
+/// An open-dated product: booked without an availability.
+pub const PASS: &str = "PASS";
+/// The option of each.
+pub const OPTION: &str = "DEFAULT";
+/// The unit of each.
+pub const UNIT: &str = "adult";
+
+/// When a boat leaves.
+const BOAT_TIMES: [&str; 3] = ["10:00", "14:00", "16:30"];
+/// Days that one question may span.
+const DAYS_MAX: usize = 100;
+
+/// One time of one day of a product.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SlotOf {
+    pub(super) product: &'static str,
+    pub(super) date: NaiveDate,
+    pub(super) time: &'static str,
+}
+
+impl SlotOf {
+    /// Its id: opaque to everybody else, and not built like a time.
+    pub(super) fn id(&self) -> String {
+        format!("slot.{}.{}.{}", self.product, self.date.format("%Y%m%d"), self.time.replace(':', ""))
+    }
+
+    pub(super) fn start(&self) -> String {
+        format!("{}T{}:00+08:00", self.date, self.time)
+    }
+
+    fn end(&self) -> String {
+        format!("{}T23:59:00+08:00", self.date)
+    }
+
+    fn is_whole_day(&self) -> bool {
+        self.time == "00:00"
+    }
+
+    fn opening_hours(&self) -> Value {
+        if self.is_whole_day() { json!([{ "from": "00:00", "to": "23:59" }]) } else { json!([]) }
+    }
+}
+
+impl Books {
+    /// The times of a product's days; `None` where it is booked without one.
+    fn times_of(&self, product: &str) -> Option<Vec<&'static str>> {
+        match product {
+            BOAT => Some(BOAT_TIMES.to_vec()),
+            PRODUCT => Some(self.switches.start_times.clone()),
+            _ => None,
+        }
+    }
+
+    /// The product's own name for itself, if it is sold here.
+    pub(super) fn known(product: &Value) -> Option<&'static str> {
+        [PRODUCT, BOAT, PASS].into_iter().find(|known| product == known)
+    }
+
+    pub(super) fn products(&self) -> Value {
+        [PRODUCT, BOAT, PASS].into_iter().map(|id| self.product(id)).collect()
+    }
+
+    pub(super) fn product(&self, id: &'static str) -> Value {
+        let times = self.times_of(id);
+        let by_time = times.as_ref().is_some_and(|times| times.len() > 1);
+        let name = match id {
+            BOAT => "Boat trip",
+            PASS => "Year pass",
+            _ => "Lake",
+        };
+        let contact: [&str; 0] = [];
+        json!({ "id": id, "internalName": name, "reference": format!("REF-{id}"), "locale": "en", "timeZone": "Asia/Shanghai",
+            "allowFreesale": false, "instantConfirmation": self.switches.instant_confirmation,
+            "instantDelivery": self.switches.instant_delivery, "availabilityRequired": times.is_some(),
+            "availabilityType": if by_time { "START_TIME" } else { "OPENING_HOURS" },
+            "deliveryFormats": ["QRCODE", "PDF_URL"], "deliveryMethods": ["TICKET"], "redemptionMethod": "DIGITAL",
+            "options": [{ "id": OPTION, "default": true, "internalName": name, "reference": null,
+                "availabilityLocalStartTimes": times.unwrap_or_else(|| vec!["00:00"]), "cancellationCutoff": "0 hours",
+                "cancellationCutoffAmount": 0, "cancellationCutoffUnit": "hour", "requiredContactFields": contact,
+                "restrictions": { "minUnits": 1, "maxUnits": null },
+                "units": [{ "id": UNIT, "internalName": "Adult", "reference": null, "type": "ADULT", "requiredContactFields": contact,
+                    "restrictions": { "minAge": 0, "maxAge": 99, "idRequired": false, "minQuantity": null, "maxQuantity": null,
+                        "paxCount": 1, "accompaniedBy": contact } }] }] })
+    }
+
+    /// The slot of this id.
+    pub(super) fn slot(&self, product: &'static str, id: &str) -> Option<SlotOf> {
+        let (rest, clock) = id.strip_prefix("slot.")?.rsplit_once('.')?;
+        let date = NaiveDate::parse_from_str(rest.rsplit_once('.')?.1, "%Y%m%d").ok()?;
+        let times = self.times_of(product)?;
+        let time = times.into_iter().find(|time| time.replace(':', "") == clock)?;
+        let slot = SlotOf { product, date, time };
+        (slot.id() == id).then_some(slot)
+    }
+
+    pub(super) fn room(&self, slot: &SlotOf) -> usize {
+        self.switches.capacity.saturating_sub(self.taken(slot))
+    }
+
+    /// What can be booked, time by time.
+    pub(super) fn availability(&self, body: &Value) -> Said {
+        let (product, dates) = match self.asked_of(body) {
+            Ok(asked) => asked,
+            Err(refusal) => return refusal,
+        };
+        let wanted = body["units"]
+            .as_array()
+            .map_or(1, |units| units.iter().filter_map(|unit| unit["quantity"].as_u64()).sum::<u64>());
+        let times = self.times_of(product).unwrap_or_else(|| vec!["00:00"]);
+        let slots = dates.into_iter().flat_map(|date| times.iter().map(move |time| SlotOf { product, date, time }));
+        let shown = slots.map(|slot| self.shown_slot(&slot, wanted.max(1)));
+        (200, shown.collect())
+    }
+
+    /// A slot as it is answered, and as it stands inside a booking; `wanted` is the party that asks.
+    pub(super) fn shown_slot(&self, slot: &SlotOf, wanted: u64) -> Value {
+        let room = self.room(slot);
+        let fits = u64::try_from(room).unwrap_or(0) >= wanted;
+        json!({ "id": slot.id(), "localDateTimeStart": slot.start(), "localDateTimeEnd": slot.end(), "allDay": slot.is_whole_day(),
+                "available": fits, "status": if fits { "AVAILABLE" } else { "SOLD_OUT" }, "vacancies": room,
+                "capacity": self.switches.capacity, "maxUnits": null, "utcCutoffAt": format!("{}T15:59:00Z", slot.date),
+                "openingHours": slot.opening_hours() })
+    }
+
+    /// The same, day by day.
+    pub(super) fn calendar(&self, body: &Value) -> Said {
+        let (product, dates) = match self.asked_of(body) {
+            Ok(asked) => asked,
+            Err(refusal) => return refusal,
+        };
+        let times = self.times_of(product).unwrap_or_else(|| vec!["00:00"]);
+        let days = dates.into_iter().map(|date| {
+            let room: usize = times.iter().map(|time| self.room(&SlotOf { product, date, time })).sum();
+            json!({ "localDate": date.to_string(), "available": room > 0,
+                "status": if room > 0 { "AVAILABLE" } else { "SOLD_OUT" }, "vacancies": room,
+                "capacity": self.switches.capacity * times.len(), "openingHours": [{ "from": "00:00", "to": "23:59" }] })
+        });
+        (200, days.collect())
+    }
+
+    /// Which product, on which days.
+    fn asked_of(&self, body: &Value) -> Result<(&'static str, Vec<NaiveDate>), Said> {
+        let product = Self::known(&body["productId"]).ok_or_else(|| refuse(400, "INVALID_PRODUCT_ID"))?;
+        if body["optionId"] != OPTION {
+            return Err(refuse(400, "INVALID_OPTION_ID"));
+        }
+        if let Some(ids) = body["availabilityIds"].as_array() {
+            let slots = ids.iter().filter_map(|id| self.slot(product, id.as_str()?));
+            return Ok((product, slots.map(|slot| slot.date).collect()));
+        }
+        let date = |field: &str| body[field].as_str().and_then(|text| text.parse::<NaiveDate>().ok());
+        let (from, to) = (date("localDateStart"), date("localDateEnd"));
+        let (from, to) = from.zip(to).or_else(|| date("localDate").map(|day| (day, day))).unzip();
+        let (Some(from), Some(to)) = (from, to) else { return Err(refuse(400, "BAD_REQUEST")) };
+        Ok((product, from.iter_days().take(DAYS_MAX).take_while(|day| *day <= to).collect()))
+    }
+}

@@ -1,0 +1,83 @@
+//! A place that is held before a booking is accepted, so that what is accepted is backed by the back-end's own stock.
+
+use ticketbridge_core::message::{TicketFacts, TicketOp};
+use ticketbridge_core::order::{Booking, Order};
+use ticketbridge_core::port::CallResult;
+use ticketbridge_core::product::{Confirmation, Ticketing};
+
+use crate::engine::EngineError;
+use crate::worker::Worker;
+use crate::worker::conversation::On;
+
+/// The word with which a back-end's refusal begins when it has no room.
+const NO_ROOM: &str = "no_capacity";
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Nothing is held first for such a booking, or nothing can be: it is accepted by the rules alone.
+    NotNeeded,
+    /// The place is kept.
+    Kept,
+    /// There is none.
+    NoRoom,
+    /// Nobody knows: the sender is to come again, and what may be held is given back.
+    Unclear,
+}
+
+impl Worker {
+    /// Asks the back-end of a booking that is about to be accepted to keep its place.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn hold(&self, order: &Order, booking: &Booking) -> Result<Held, EngineError> {
+        // A person may take days to accept; no hold lasts so long.
+        if order.rules.booking.confirm == Confirmation::Manual {
+            return Ok(Held::NotNeeded);
+        }
+        let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { return Ok(Held::NotNeeded) };
+        let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(Held::NotNeeded) };
+        let Some(talk) = backend.backend.hold(order, booking) else { return Ok(Held::NotNeeded) };
+        let id = format!("hold_{:032x}", self.engine.ids().seed().0);
+        let on = On::Look(&id);
+        let Ok((result, last)) = self.talk(&on, &backend, order, talk, None).await? else { return Ok(Held::NotNeeded) };
+        if let Some(last) = last {
+            tracing::info!(backend = %backend.id, call = last.call, verdict = last.verdict, "a place was asked for");
+        }
+        Ok(match result {
+            CallResult::Done(TicketFacts::Pending { .. } | TicketFacts::Issued { .. }) => Held::Kept,
+            CallResult::Done(TicketFacts::Refused { reason }) if reason.starts_with(NO_ROOM) => Held::NoRoom,
+            // A mistake of the configuration, or a key that is not accepted, is never told to a guest as sold out: the tickets will fail
+            // where a person sees it.
+            CallResult::Done(_) | CallResult::TokenRejected | CallResult::Refused { .. } => Held::NotNeeded,
+            CallResult::Retry { .. }
+            | CallResult::Unknown { .. }
+            | CallResult::Absent
+            | CallResult::Overtaken
+            | CallResult::Astray { .. } => Held::Unclear,
+        })
+    }
+
+    /// Gives back, beside everything else, what was held for a booking that is not accepted after all. What cannot be given back now runs
+    /// out by itself.
+    pub fn release(&self, order: Order, booking: Booking) {
+        let worker = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = worker.give_back(&order, &booking).await {
+                crate::worker::log_trouble(
+                    "a place that was held could not be given back; it runs out by itself",
+                    &error,
+                );
+            }
+        });
+    }
+
+    async fn give_back(&self, order: &Order, booking: &Booking) -> Result<(), EngineError> {
+        let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { return Ok(()) };
+        let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(()) };
+        let Some(talk) = backend.backend.conversation(TicketOp::Cancel, order, booking, true) else { return Ok(()) };
+        let id = format!("hold_{:032x}", self.engine.ids().seed().0);
+        let _ended = self.talk(&On::Look(&id), &backend, order, talk, None).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,226 @@
+//! The last day as a test: recorded, exported with stand-ins for guests, played to the same version without a difference, and to a changed
+//! one with every change named.
+
+use serde_json::json;
+use ticketbridge::app;
+use ticketbridge::config::Config;
+use ticketbridge::recorder::export::export;
+use ticketbridge::recorder::file::{self, Recorded};
+use ticketbridge::replay::{Expected, Report, replay};
+use ticketbridge::service::registry::Registry;
+use ticketbridge_core::Millis;
+
+use crate::support::partners::Outcome;
+use crate::support::{START, TestBridge, douyin, environment};
+
+/// A bridge that records.
+async fn recording() -> TestBridge {
+    TestBridge::start_with(|files| {
+        let service = files.get_mut("ticketbridge.toml").expect("the file of the service");
+        service.push_str("\n[recorder]\nkeep = \"48h\"\n");
+    })
+    .await
+}
+
+/// A day with a little of everything: a sale, a visit, a slow back-end, a lost answer, a refund, a refusal, a person who acts.
+async fn day(bridge: &TestBridge) {
+    // A ticketed order that is used.
+    let used = bridge.ticketed("V100", "R100").await;
+    // One that is refunded.
+    bridge.ticketed("V101", "R101").await;
+    let applied = douyin::refund_apply("R101", "B1", 101, 0, bridge.now());
+    bridge.douyin("refund-apply", &applied).await.expect(200);
+    bridge.drain().await;
+    // One whose back-end was away, and then lost an answer.
+    bridge.advance(Millis::minutes(5));
+    bridge.sell("V102").await;
+    bridge.book("R102", "V102", "2026-12-02").await;
+    bridge.partners.next("/bridge/reservations", Outcome::NotSent);
+    bridge.partners.next("/bridge/reservations", Outcome::Interrupted);
+    let answer = bridge.issue_too_slow("R102", 2).await;
+    assert_eq!(answer["data"]["result"], 0, "{answer}");
+    for _ in 0..3 {
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(1));
+    }
+    // One that is refused, and one that is told twice.
+    let late = douyin::booking("R103", "V102", "2026-12-03", 2, bridge.now());
+    bridge.douyin("create-order", &late).await.expect(200);
+    bridge.sell("V104").await;
+    bridge.sell("V104").await;
+    // Nothing but a question.
+    bridge.douyin("can-buy", &douyin::sale("V105", 2, bridge.now())).await.expect(200);
+    // A person acts.
+    bridge.post("backends/gate/pause", &json!({})).await;
+    bridge.post("backends/gate/resume", &json!({})).await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    let event = json!({
+        "type": "ticket.redeemed", "reservation_id": used.booking.expect("a booking").id,
+        "occurred_at": "2026-12-01T08:59:00+08:00", "data": {},
+    });
+    bridge.backend_event("gate", "evt-1", &event).await.expect(200);
+    bridge.drain().await;
+    bridge.advance(Millis::minutes(10));
+    bridge.drain().await;
+}
+
+/// What was recorded of a bridge's time, once it has stopped.
+async fn taken(bridge: TestBridge) -> Recorded {
+    let (config, until) = (bridge.load_config(), bridge.now() + Millis(1));
+    let kept = bridge.keep_files();
+    bridge.bridge.stop().await;
+    let store = app::open_store(&config).await.expect("the database");
+    let registry = Registry::build(&config).expect("the partners");
+    let recorded = export(&store, &registry, (START, until), [7; 32]).await.expect("a recording");
+    store.close().await.expect("it closes");
+    drop(kept);
+    recorded
+}
+
+async fn play(recorded: &Recorded, config: Config) -> Report {
+    replay(recorded.clone(), config, &Expected::default()).await.expect("it can be played")
+}
+
+/// The configuration of the tests, edited.
+async fn config(edit: impl FnOnce(&mut std::collections::BTreeMap<String, String>)) -> (Config, TestBridge) {
+    let bridge = TestBridge::start_with(edit).await;
+    let config = Config::load_for_replay(&bridge.config_directory(), &environment()).expect("a configuration");
+    (config, bridge)
+}
+
+#[tokio::test]
+async fn a_day_plays_to_the_same_version_without_a_difference() {
+    let bridge = recording().await;
+    day(&bridge).await;
+    let recorded = taken(bridge).await;
+    let (messages, calls) = recorded.counts();
+    assert!(messages >= 15 && calls >= 8, "{messages} messages, {calls} calls");
+    let (same, _bridge) = config(|_| {}).await;
+    let report = play(&recorded, same).await;
+    assert_eq!((report.unexplained, report.expected), (0, 0), "{report}");
+    assert!(report.equal > 40, "{report}");
+    assert_eq!(report.messages, messages as u64);
+}
+
+/// A day that an earlier version recorded: every change of what the bridge does shows here, and is either mended or recorded anew, with a word
+/// about it in the changelog.
+const DAY: &str = "tests/it/replay/day.recording";
+/// Set to anything, the day is recorded anew instead.
+const RECORD_ANEW: &str = "TICKETBRIDGE_RECORD_DAY";
+
+#[tokio::test]
+async fn the_day_that_the_project_keeps_plays_without_a_difference() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(DAY);
+    let (same, _bridge) = config(|_| {}).await;
+    if std::env::var_os(RECORD_ANEW).is_some() {
+        let bridge = recording().await;
+        day(&bridge).await;
+        let recorded = taken(bridge).await;
+        file::write(&path, &recorded, &app::sealer(&same), "a-day-of-the-tests").expect("it is written");
+    }
+    let recorded = file::read(&path, &app::sealer(&same)).expect("the recording of the project");
+    let report = play(&recorded, same).await;
+    assert_eq!(
+        report.unexplained, 0,
+        "{report}\n\nIf this is wanted: {RECORD_ANEW}=1 cargo test --test it replay, and say so in the changelog"
+    );
+    assert!(report.equal > 40, "{report}");
+}
+
+#[tokio::test]
+async fn guests_and_secrets_are_not_in_a_recording() {
+    let bridge = recording().await;
+    day(&bridge).await;
+    let order = bridge.stored("V100").await;
+    let recorded = taken(bridge).await;
+    let text = serde_json::to_string(&recorded).expect("JSON");
+    let mut known = 0;
+    for (_, person) in order.people() {
+        let told = [person.name.as_ref().map(|name| name.reveal()), person.phone.as_ref().map(|phone| phone.reveal())];
+        for clear in told.into_iter().flatten().filter(|clear| !clear.is_empty()) {
+            known += 1;
+            assert!(!text.contains(clear), "{clear} is in the recording");
+        }
+    }
+    assert!(known > 2);
+    assert!(!text.contains(crate::support::CLIENT_SECRET));
+}
+
+#[tokio::test]
+async fn a_planted_change_is_named_with_its_cause_and_a_rule_makes_it_expected() {
+    let bridge = recording().await;
+    day(&bridge).await;
+    let recorded = taken(bridge).await;
+    type Edit = fn(&mut std::collections::BTreeMap<String, String>);
+    fn product(files: &mut std::collections::BTreeMap<String, String>, from: &str, to: &str) {
+        let text = files.get_mut("products/lakeside.toml").expect("the products");
+        assert!(text.contains(from), "{from}");
+        *text = text.replace(from, to);
+    }
+    let planted: [(Edit, &str); 5] = [
+        (|files| product(files, "price    = 19900", "price    = 19800"), "answer douyin-main/create-order"),
+        (|files| product(files, "max_per_order  = 5", "max_per_order  = 1"), "answer douyin-main/create-order"),
+        (|files| product(files, "product = \"P-778\"", "product = \"P-779\""), "call POST /bridge/reservations"),
+        (|files| product(files, "confirm  = \"auto\"", "confirm  = \"manual\""), "answer douyin-main/create-order"),
+        (|files| product(files, "visitors_per_unit = 2", "visitors_per_unit = 3"), "answer douyin-main/create-order"),
+    ];
+    for (edit, named) in planted {
+        let (changed, _bridge) = config(edit).await;
+        let report = play(&recorded, changed).await;
+        assert!(report.unexplained > 0, "{named}: {report}");
+        assert!(report.to_string().contains(named), "{named}: {report}");
+        assert!(report.causes.iter().any(|cause| !cause.sequence.is_empty()), "{report}");
+    }
+    let (changed, _bridge) = config(|files| product(files, "price    = 19900", "price    = 19800")).await;
+    let rules = "[[expected]]\nwhat = \"answer\"\nreason = \"another price\"\n\
+                 [[expected]]\nwhat = \"order\"\nreason = \"another price\"\n";
+    let report = replay(recorded, changed, &Expected::read(rules).expect("rules")).await.expect("it can be played");
+    assert_eq!(report.unexplained, 0, "{report}");
+    assert!(report.expected > 0);
+}
+
+#[tokio::test]
+async fn nothing_leaves_a_replay() {
+    let bridge = recording().await;
+    bridge.ticketed("V100", "R100").await;
+    let mut recorded = taken(bridge).await;
+    // Without its calls: whatever is asked of a partner is a finding.
+    recorded.pieces.retain(|(_, piece)| !matches!(piece, ticketbridge::recorder::tape::Piece::Out(_)));
+    let (same, other) = config(|_| {}).await;
+    let report = play(&recorded, same).await;
+    assert!(report.causes.iter().any(|cause| cause.place.starts_with("POST /bridge/reservations")), "{report}");
+    assert!(other.partners.sent("").is_empty());
+}
+
+#[tokio::test]
+async fn a_file_is_opened_by_the_key_of_the_configuration_alone() {
+    let bridge = recording().await;
+    bridge.sell("V100").await;
+    let config = bridge.load_config();
+    let recorded = taken(bridge).await;
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("day");
+    file::write(&path, &recorded, &app::sealer(&config), "a-name").expect("it is written");
+    assert_eq!(file::read(&path, &app::sealer(&config)).expect("it is read"), recorded);
+    assert!(file::read(&path, &ticketbridge_store::Sealer::new(vec![[1; 32]])).is_err());
+}
+
+#[tokio::test]
+async fn what_began_before_the_recording_is_left_out_and_said_so() {
+    let bridge = recording().await;
+    bridge.sell("V100").await;
+    bridge.advance(Millis::hours(1));
+    let from = bridge.now();
+    bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.sell("V101").await;
+    let (config, until) = (bridge.load_config(), bridge.now() + Millis(1));
+    let kept = bridge.keep_files();
+    bridge.bridge.stop().await;
+    let store = app::open_store(&config).await.expect("the database");
+    let registry = Registry::build(&config).expect("the partners");
+    let recorded = export(&store, &registry, (from, until), [7; 32]).await.expect("a recording");
+    store.close().await.expect("it closes");
+    drop(kept);
+    assert_eq!(recorded.counts().0, 1, "{recorded:?}");
+    assert!(recorded.left_out.iter().any(|sentence| sentence.starts_with("1 messages")), "{:?}", recorded.left_out);
+}
