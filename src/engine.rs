@@ -12,6 +12,7 @@ pub mod effects;
 pub mod guests;
 mod incoming;
 pub mod manual_commands;
+mod payments;
 mod purchase_limits;
 mod queries;
 pub mod replay;
@@ -236,6 +237,8 @@ impl Change<'_> {
     /// The same for an order that is locked already.
     pub(crate) async fn on_locked(&self, tx: &Tx, before: Order, command: &Command) -> Result<Applied, EngineError> {
         ticketbridge_core::invariants::check(&before);
+        let claimed = payments::claim(tx, &before, command).await?;
+        let command = claimed.as_ref().unwrap_or(command);
         let outcome = run(Some(&before), command, self.actor, self.moment, self.answering)?;
         if outcome.events.is_empty() {
             return Ok(Applied { order: before, changed: false, in_reserve: Vec::new() });

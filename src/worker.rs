@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ticketbridge_core::message::Effect;
 use ticketbridge_core::port::{Call, CallResult};
-use ticketbridge_core::still_needed::is_still_needed;
+use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
 use ticketbridge_core::{ChannelId, Millis, Order, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 
@@ -141,7 +141,7 @@ impl Worker {
             self.end(job, JobEnd::Dead { error: "the order is gone".to_owned() }).await?;
             return Ok(None);
         };
-        if is_still_needed(&order, &job.effect) {
+        if is_still_needed(&order, &job.effect) || (job.read_back && must_be_answered(&order, &job.effect)) {
             return Ok(Some(order));
         }
         self.partner_is_back(job, order).await?;

@@ -228,26 +228,7 @@ fn quoted(answer: &Answer) -> Option<Command> {
         let amount = answer.json().get(name).and_then(Value::as_i64);
         amount.filter(|amount| (0..=AMOUNT_MAX).contains(amount))
     };
-    Some(Command::RecordQuote { fee: amount("fee_krw")?, refund: amount("refund_krw") })
-}
-
-/// What we would quote ourselves, at the time at which it was asked for: of all of it, or of the wanted units' share of it.
-fn our_quote(order: &Order) -> Option<Command> {
-    let channel_state = order.channel_state.as_deref()?;
-    let held = order.money.received() - order.money.refunded();
-    let gross: i64 = channel_state
-        .parts_to_cancel()
-        .iter()
-        .filter_map(|part| {
-            let line = channel_state.standing.lines.iter().find(|line| line.detail == part.detail)?;
-            Some(line.amount / i64::from(line.quantity.max(1)) * i64::from(part.units))
-        })
-        .sum();
-    let (due, whole) = (order.money.due, order.money.gross.max(1));
-    let net = i64::try_from(i128::from(gross) * i128::from(due) / i128::from(whole)).unwrap_or(due).min(due);
-    let base = if channel_state.parts_to_cancel().is_empty() { due } else { net };
-    let fee = channel_state.standing.policy.as_ref()?.fee(base, held, false, order.updated_at);
-    Some(Command::RecordQuote { fee, refund: None })
+    Some(Command::RecordQuote { fee: Some(amount("fee_krw")?), refund: amount("refund_krw") })
 }
 
 /// What else an answer says: the whole reservation, the quote, or in a word that it is done.
@@ -258,26 +239,33 @@ pub(super) fn learned(
     response: &HttpResponse,
 ) -> Vec<Command> {
     let Ok(answer) = Answer::read::<()>(response, &keys(notification, order)) else { return Vec::new() };
-    if let Some(snapshot) = snapshot_in(settings, &answer) {
-        return vec![Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None }];
-    }
+    let whole = snapshot_in(settings, &answer);
+    let has_whole = whole.is_some();
+    let sync = |snapshot| Command::SyncSnapshot {
+        snapshot: Box::new(snapshot),
+        not_for_sale: None,
+        paid_elsewhere: Vec::new(),
+    };
+    let mut learned: Vec<Command> = whole.map(sync).into_iter().collect();
+    let no_quote = Command::RecordQuote { fee: None, refund: None };
     match notification {
-        Notification::CancelQuote if has_no_quotes(response) => our_quote(order).into_iter().collect(),
+        Notification::CancelQuote if has_no_quotes(response) => learned.push(no_quote),
+        // A quote stands beside the reservation that it is for, or alone.
         Notification::CancelQuote if response.status.is_success() => {
-            let ours = || if quotes_nothing(&answer) { our_quote(order) } else { None };
-            quoted(&answer).or_else(ours).into_iter().collect()
+            learned.extend(quoted(&answer).or_else(|| quotes_nothing(&answer).then_some(no_quote)));
         }
-        _ if response.status.is_success() && says_so(notification, order, &answer) => {
-            vec![Command::RecordAgreement { notification: notification.clone() }]
+        _ if !has_whole && response.status.is_success() && says_so(notification, order, &answer) => {
+            learned.push(Command::RecordAgreement { notification: notification.clone() });
         }
-        _ => Vec::new(),
+        _ => {}
     }
+    learned
 }
 
 /// Whether a short answer says of this very reservation that it stands where it was wanted.
 fn says_so(notification: &Notification, order: &Order, answer: &Answer) -> bool {
     let status = answer.json().get("status").and_then(Value::as_str).unwrap_or_default();
-    let is_still_needed = match notification {
+    let stands = match notification {
         Notification::BookingConfirmed { .. } => status == "CONFIRMED",
         Notification::BookingRejected { .. } => status == "CANCELED",
         Notification::Cancellation { .. } => {
@@ -299,7 +287,7 @@ fn says_so(notification: &Notification, order: &Order, answer: &Answer) -> bool 
         | Notification::LinkRevoked { .. }
         | Notification::HandOver => false,
     };
-    is_still_needed && answer.is_named()
+    stands && answer.is_named()
 }
 
 /// Asks for a whole reservation.

@@ -61,7 +61,7 @@ pub(super) fn notify(
     let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
     let zone = settings.zone();
     let revision = expected_revision(order);
-    let held = order.money.received() - order.money.refunded();
+    let held = order.money.held();
     let (at, body) = match notification {
         Notification::BookingConfirmed { .. } => {
             by(settings, "confirm", "complete the booking")?;
@@ -181,7 +181,11 @@ pub(super) fn learned(
         learned.push(Command::RecordPaymentLink { key: key.clone(), id, url });
     }
     if let Some(snapshot) = snapshot_in(settings, hands_over, &answer) {
-        learned.push(Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None });
+        learned.push(Command::SyncSnapshot {
+            snapshot: Box::new(snapshot),
+            not_for_sale: None,
+            paid_elsewhere: Vec::new(),
+        });
     } else if response.status.is_success() && says_so(notification, &answer) {
         learned.push(Command::RecordAgreement { notification: notification.clone() });
     }
@@ -191,7 +195,7 @@ pub(super) fn learned(
 /// Whether a short answer says of this very booking that it stands where it was wanted.
 fn says_so(notification: &Notification, answer: &Answer) -> bool {
     let status = answer.json().get("status").and_then(Value::as_str).unwrap_or_default();
-    let is_still_needed = match notification {
+    let stands = match notification {
         Notification::BookingConfirmed { .. } => status == "COMPLETED",
         Notification::RefundApproved { .. } => status == "CANCELED",
         Notification::BookingRejected { .. }
@@ -207,7 +211,7 @@ fn says_so(notification: &Notification, answer: &Answer) -> bool {
         | Notification::LinkRevoked { .. }
         | Notification::HandOver => false,
     };
-    is_still_needed && answer.is_named()
+    stands && answer.is_named()
 }
 
 /// Asks for a whole booking.

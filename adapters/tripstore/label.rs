@@ -4,7 +4,7 @@ use ticketbridge_core::order::{BookingState, Order};
 
 /// Where a completed booking stands with its payment. What is fully paid comes first: nothing open is complete, whatever was paid.
 fn tab(order: &Order) -> &'static str {
-    let paid = order.money.received() - order.money.refunded();
+    let paid = order.money.held();
     if order.money.due - paid <= 0 {
         "예약완료·결제완료"
     } else if paid == 0 {

@@ -185,7 +185,7 @@ impl Channel for TripStore {
         }
         match self.read_read_back(&order.channel_order_id, response) {
             CallResult::Done(snapshot) => {
-                let learned = vec![Command::SyncSnapshot { snapshot, not_for_sale: None }];
+                let learned = vec![Command::SyncSnapshot { snapshot, not_for_sale: None, paid_elsewhere: Vec::new() }];
                 CallResult::Done(Checked { learned, done: false })
             }
             other => other.unread(),

@@ -147,13 +147,14 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
         ),
         Command::CancelOrder { reason } => settlement::cancel_order(order, reason),
 
-        Command::SyncSnapshot { snapshot, not_for_sale } => {
-            snapshot_channel::sync(order, snapshot, not_for_sale.as_deref(), moment)
+        Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere } => {
+            let not_for_sale = not_for_sale.as_deref();
+            snapshot_channel::sync(order, snapshot, &snapshot_channel::Around { not_for_sale, paid_elsewhere }, moment)
         }
         Command::RecordAgreement { notification } => {
             Ok(snapshot_channel::record_agreement(order, notification, moment))
         }
-        Command::RecordQuote { fee, refund } => Ok(snapshot_channel::record_quote(order, *fee, *refund)),
+        Command::RecordQuote { fee, refund } => Ok(snapshot_channel::record_quote(order, *fee, *refund, moment.now)),
         Command::AskCancellation { fee, reason, parts } => {
             snapshot_channel::ask_cancellation(order, &snapshot_channel::Terms { fee: *fee, reason, parts }, moment)
         }
@@ -220,7 +221,7 @@ pub(crate) fn call_backend(
 
 /// What must be said when more goes back than came in.
 pub(crate) fn too_much_back(order: &Order) -> Decision {
-    if order.money.refunded() <= order.money.received() {
+    if order.money.held() >= 0 {
         return Decision::nothing();
     }
     sale::too_much_back(order, Decision::nothing())

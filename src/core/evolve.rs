@@ -5,7 +5,9 @@ use crate::id::BookingId;
 use crate::message::{Event, EventRecord, Notification, Sale};
 use crate::order::channel_state::{ChannelState, PartnerNumber, ProofState, Unproven, confirmed_off_sale};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentState};
-use crate::order::undelivered::{UNDELIVERED, Undelivered, is_missed, makes_up_for, manual_sentence, refused_sentence};
+use crate::order::undelivered::{
+    TOO_MUCH_BACK, UNDELIVERED, Undelivered, is_missed, makes_up_for, manual_sentence, refused_sentence,
+};
 use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
     ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
@@ -27,6 +29,7 @@ pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
     forget_undelivered(&mut order, flagged);
     forget_proven(&mut order);
     forget_off_sale(&mut order);
+    tell_how_returns_stand(&mut order);
     order.version = record.seq;
     order.updated_at = record.at;
     Some(order)
@@ -459,6 +462,15 @@ fn forget_off_sale(order: &mut Order) {
     order.attention.retain(|flag| flag.kind != AttentionKind::Contradiction || flag.sentence != sentence);
 }
 
+/// A flag for money that was not due says how its return stands now. That more went back than came in is another matter.
+fn tell_how_returns_stand(order: &mut Order) {
+    let Some(sentence) = order.how_the_return_stands() else { return };
+    let is_it = |flag: &&mut Attention| flag.kind == AttentionKind::UnexpectedPayment && flag.sentence != TOO_MUCH_BACK;
+    for flag in order.attention.iter_mut().filter(is_it) {
+        sentence.clone_into(&mut flag.sentence);
+    }
+}
+
 /// What has come about, cannot any more, or has been left to a person, needs no proof.
 fn forget_proven(order: &mut Order) {
     let Some(known) = order.channel_state.as_mut().map(|channel_state| std::mem::take(&mut channel_state.unproven))
@@ -495,7 +507,7 @@ fn forget_undelivered(order: &mut Order, flagged: [(AttentionKind, bool); 2]) {
 /// Alarms about money end when the money is right: nothing that was not due is left here, and nothing that is due is missing.
 fn settle_alarms(order: &mut Order) {
     let money = &order.money;
-    let held = money.received() - money.refunded();
+    let held = money.held();
     let is_even = match order.state {
         OrderState::Cancelled => held >= 0 && held == money.fee(),
         // Only a channel that tells its orders whole says what is due now.

@@ -161,7 +161,7 @@ fn payment(order: &Order, reference: &str, amount: i64, now: UnixMillis) -> Resu
     if money.ledger.iter().any(|entry| entry.reference == reference && entry.status == EntryStatus::Done) {
         return Err("the money has gone back".to_owned());
     }
-    let left = money.received() - money.refunded() - money.refund_pending();
+    let left = money.left();
     if amount > left {
         return Err(format!(
             "{left} is left of what was paid, and {amount} was to go back: the rest has gone back since"
@@ -207,7 +207,7 @@ fn approval(order: &Order, id: &RefundCaseId, fee: i64, by: &str, now: UnixMilli
         return Err(case_stands(order, id));
     };
     let money = &order.money;
-    let returns = money.received() - money.refunded() - money.fee();
+    let returns = money.held() - money.fee();
     let goes_back = case.kind == RefundKind::Refund
         && money.mode == PaymentMode::Ledger
         && returns > fee

@@ -1,4 +1,4 @@
-//! Whether an effect that was decided earlier is still wanted when its turn comes. A row that is not is closed without a call.
+//! Whether an effect that was decided earlier is still needed when its turn comes. A row that is not is closed without a call.
 
 use crate::decide::quote_holds;
 use crate::message::{Effect, Notification, TicketOp};
@@ -41,6 +41,26 @@ pub fn is_still_needed(order: &Order, effect: &Effect) -> bool {
         | Effect::DisarmDeadline { .. }
         | Effect::TakeStock { .. }
         | Effect::ReturnStock { .. } => true,
+    }
+}
+
+/// Whether a call that was made once, and not answered, is made again under its key although nobody needs it any more: what it may have made
+/// there would live on, known to nobody here. Its answer names what is then taken back.
+pub fn must_be_answered(order: &Order, effect: &Effect) -> bool {
+    match effect {
+        Effect::TellChannel { notification: Notification::PaymentLink { key }, .. } => {
+            let links = order.channel_state.iter().flat_map(|channel_state| &channel_state.links);
+            links.filter(|link| &link.key == key).any(|link| link.id.is_none())
+        }
+        Effect::TellChannel { .. }
+        | Effect::CallBackend { .. }
+        | Effect::DecryptGuests
+        | Effect::ReadBack { .. }
+        | Effect::TellStock { .. }
+        | Effect::ArmDeadline { .. }
+        | Effect::DisarmDeadline { .. }
+        | Effect::TakeStock { .. }
+        | Effect::ReturnStock { .. } => false,
     }
 }
 

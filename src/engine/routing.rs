@@ -269,7 +269,11 @@ async fn take_snapshot(
         Synced::Unknown => {
             let about = &snapshot.sale.channel_order_id;
             tracing::warn!(channel = %channel.id, about = %Quoted::code(about.as_str()), "a message came before its order; kept until the order comes");
-            let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale: None };
+            let command = Command::SyncSnapshot {
+                snapshot: Box::new(snapshot.clone()),
+                not_for_sale: None,
+                paid_elsewhere: Vec::new(),
+            };
             let kept = ToRemember { inbox_id, message: &command, at: change.moment.now };
             if tx.remember(&channel.id, about, &kept).await? == Remembered::Full {
                 return Err(EngineError::TryLater);

@@ -38,7 +38,11 @@ pub(crate) async fn sync(
     if let Some(id) = &row.order {
         let Some(order) = tx.lock_order(id).await? else { return Err(EngineError::TryLater) };
         let is_news = snapshot.is_news_to(order.channel_state.as_deref());
-        let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale: None };
+        let command = Command::SyncSnapshot {
+            snapshot: Box::new(snapshot.clone()),
+            not_for_sale: None,
+            paid_elsewhere: Vec::new(),
+        };
         let applied = Box::new(change.on_locked(tx, order, &command).await?);
         return Ok(if is_news { Synced::Taken(applied) } else { Synced::Stale(applied) });
     }
@@ -56,7 +60,8 @@ pub(crate) async fn sync(
     let placed = PlaceOrder { channel: channel.id.clone(), sale: sale.clone(), rules, is_stub: true };
     let made = change.place(tx, &Command::PlaceOrder(Box::new(placed), Default::default())).await?;
     tx.bind_ref(&channel.id, about, &made.order.id, None).await?;
-    let command = Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale };
+    let command =
+        Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale, paid_elsewhere: Vec::new() };
     let applied = change.next(1).on_locked(tx, made.order, &command).await?;
     Ok(Synced::Made(Box::new(Applied { changed: true, ..applied })))
 }

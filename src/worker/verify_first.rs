@@ -4,7 +4,7 @@
 use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Checked, Context, EncodeError, HttpResponse};
-use ticketbridge_core::still_needed::is_still_needed;
+use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Job, JobEnd, Tx};
 
@@ -136,6 +136,10 @@ impl Worker {
         now: Order,
         doubt: Doubt,
     ) -> Result<Looked, EngineError> {
+        // What it may have made there has no number here: only the answer under its own key tells it.
+        if doubt == Doubt::Uncertain && must_be_answered(&now, &job.effect) {
+            return Ok(Looked::GoOn(Box::new(now)));
+        }
         if !is_still_needed(&now, &job.effect) {
             let why = "the channel says that it is so already, or cannot be any more".to_owned();
             return self.end(job, JobEnd::NotNeeded { why }).await.map(|()| Looked::Settled);

@@ -653,3 +653,27 @@ async fn a_link_that_the_marketplace_no_longer_knows_is_taken_back() {
         assert!(bridge.get("deliveries?state=dead").await.expect(200).json()["items"].as_array().unwrap().is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_link_whose_making_was_not_answered_is_asked_for_and_taken_back() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &trip("T1", "COMPLETED"), json!({})), "accepted").await;
+    bridge.drain().await;
+    bridge.partners.next("/payment-links", Outcome::Interrupted);
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links/revoke"), &json!({})).await.expect(200);
+    let made = json!({"link_id": "L1", "url": "https://pay.example/L1"});
+    bridge.partners.next("/payment-links", Outcome::Says(201, made));
+    bridge.partners.next("/payment-links/L1", Outcome::Says(204, json!({})));
+    bridge.advance(Millis::minutes(30));
+    bridge.drain().await;
+    let sent = bridge.partners.sent("/T1/payment-links");
+    let made: Vec<_> = sent.iter().filter(|s| s.method == "POST").collect();
+    assert_eq!(made.len(), 2, "asked for again");
+    assert_eq!(made[0].headers.get("idempotency-key"), made[1].headers.get("idempotency-key"), "under the same key");
+    assert_eq!(made[0].body, made[1].body);
+    assert_eq!(sent.iter().filter(|s| s.method == "DELETE" && s.url.ends_with("/L1")).count(), 1);
+    let order = bridge.tripped("T1").await;
+    assert_eq!(order.channel_state.unwrap().links[0].state, LinkState::Revoked);
+}

@@ -137,7 +137,7 @@ fn finish_approval(
     moment: Moment,
 ) -> Decision {
     // What was kept as the fee of an earlier refund is nobody's to return.
-    let returns = order.money.received() - order.money.refunded() - order.money.fee();
+    let returns = order.money.held() - order.money.fee();
     let pending = (case.kind == RefundKind::Refund && order.money.mode == PaymentMode::Ledger && returns > fee)
         .then(|| LedgerEntry {
             reference: PRESUMED.to_owned(),

@@ -3,6 +3,7 @@
 use crate::decide::{Decision, voucher_stock_key};
 use crate::message::{Counts, DeadlineKind, Effect, Event, PlaceOrder};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentMode};
+use crate::order::undelivered::TOO_MUCH_BACK;
 use crate::order::{AttentionKind, Order, OrderKind, OrderState};
 use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
@@ -96,20 +97,13 @@ pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
     let money = money_after(order, &decision);
     // What the channel names as on its way counts, too; what we have only asked for does not.
     let is_named = |e: &&LedgerEntry| {
-        e.kind == EntryKind::Refund
-            && e.status == EntryStatus::Pending
-            && e.reference != PRESUMED
-            && !super::snapshot_channel::is_unnamed(e)
+        e.kind == EntryKind::Refund && e.status == EntryStatus::Pending && e.reference != PRESUMED && !e.is_unnamed()
     };
     let on_its_way = money.ledger.iter().filter(is_named).fold(0_i64, |sum, e| sum.saturating_add(e.amount));
     if money.refunded().saturating_add(on_its_way) <= money.received() {
         return decision;
     }
-    decision.attention(
-        order,
-        AttentionKind::UnexpectedPayment,
-        "more money went back than is known to have come in; compare with the channel's own books",
-    )
+    decision.attention(order, AttentionKind::UnexpectedPayment, TOO_MUCH_BACK)
 }
 
 fn money_after(order: &Order, decision: &Decision) -> Money {

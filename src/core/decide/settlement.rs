@@ -64,7 +64,7 @@ fn whole_order(order: &Order, refund: &RecordRefund) -> Decision {
 
 /// What the fact says about money, unless it is recorded already. Where the channel names no amount, what is left is presumed.
 fn money_back(order: &Order, refund: &RecordRefund) -> Decision {
-    let left = order.money.received() - order.money.refunded() - order.money.fee();
+    let left = order.money.held() - order.money.fee();
     let named = refund.amount.map(|amount| LedgerEntry {
         reference: refund.channel_ref.clone(),
         kind: EntryKind::Refund,
@@ -257,10 +257,10 @@ fn settle_booking_case(order: &Order, kind: RefundKind, at: UnixMillis) -> Decis
         }
         (RefundKind::Refund, _) => {
             let left = match order.money.refund_pending() {
-                0 => order.money.received() - order.money.refunded() - order.money.fee(),
+                0 => order.money.held() - order.money.fee(),
                 pending => pending,
             };
-            let fee = order.money.received() - order.money.refunded() - left;
+            let fee = order.money.held() - left;
             let mut decision = decision;
             if left > 0 && order.money.mode == PaymentMode::Ledger {
                 decision = decision.event(Event::PaymentRecorded { entry: presumed(left, at) });

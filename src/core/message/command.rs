@@ -139,6 +139,9 @@ pub enum Command {
         snapshot: Box<Snapshot>,
         /// Why its product was not for sale when it was booked, if it was not.
         not_for_sale: Option<String>,
+        /// Numbers of its payments that belong to other orders of the channel: one payment pays for one order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        paid_elsewhere: Vec<String>,
     },
     /// The channel has carried out what was asked for, and says no more than that.
     RecordAgreement {
@@ -148,8 +151,8 @@ pub enum Command {
     },
     /// The channel says what calling the order off would cost.
     RecordQuote {
-        /// What would be kept, minor units.
-        fee: i64,
+        /// What would be kept, minor units; `None` where the channel has no quotes, and its policy counts.
+        fee: Option<i64>,
         /// What would go back, minor units, where the channel says.
         refund: Option<i64>,
     },

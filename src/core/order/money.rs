@@ -59,6 +59,16 @@ pub struct LedgerEntry {
 /// Reference of a refund that is expected, or was told without its number: the first one with a number replaces it.
 pub const PRESUMED: &str = "presumed";
 
+/// Movements that we asked for carry this before the payment's number, until the channel gives them one of its own.
+pub(crate) const UNNAMED: &str = "wanted:";
+
+impl LedgerEntry {
+    /// Whether it is one that we asked for, and the channel has not named yet.
+    pub(crate) fn is_unnamed(&self) -> bool {
+        self.reference.starts_with(UNNAMED)
+    }
+}
+
 /// The payment axis (`product.md`, the order's life).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,13 +124,17 @@ impl Money {
     pub fn refunded(&self) -> i64 {
         self.sum(EntryKind::Refund, EntryStatus::Done)
     }
+    /// What came in and has not gone back.
+    pub fn held(&self) -> i64 {
+        self.received() - self.refunded()
+    }
     /// On its way back.
     pub fn refund_pending(&self) -> i64 {
         self.sum(EntryKind::Refund, EntryStatus::Pending)
     }
     /// What came in and neither went back nor is on its way back: all that can still be kept or returned.
     pub fn left(&self) -> i64 {
-        self.received() - self.refunded() - self.refund_pending()
+        self.held() - self.refund_pending()
     }
     /// Kept as a fee.
     pub fn fee(&self) -> i64 {
@@ -158,7 +172,7 @@ impl Money {
 
     /// Whether a return did not work and was not made again: by a later one of the same amount, or because nothing is left of it.
     fn has_open_failure(&self) -> bool {
-        let left = self.received() - self.refunded() - self.refund_pending() - self.fee();
+        let left = self.left() - self.fee();
         let refunds = || self.ledger.iter().filter(|e| e.kind == EntryKind::Refund);
         refunds().filter(|e| e.status == EntryStatus::Failed).any(|failed| {
             let again =

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::message::Notification;
 use crate::order::channel_state::{ChannelState, LinkState, Stage};
+use crate::order::money::EntryStatus;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::still_needed::is_asked_for;
 
@@ -40,7 +41,38 @@ pub(crate) fn manual_sentence(what: &str) -> String {
     format!("the channel has no call for this; do it there by hand: {what}")
 }
 
+/// What is said when more money went back than came in.
+pub(crate) const TOO_MUCH_BACK: &str =
+    "more money went back than is known to have come in; compare with the channel's own books";
+/// What is said of money that was not due while it goes back.
+pub(crate) const RETURNING: &str = "money came that was not due; it is being returned";
+/// The same, once the channel has not taken the return.
+pub(crate) const NOT_RETURNED: &str =
+    "money came that was not due, and the channel does not return it; return it there";
+
 impl Order {
+    /// Whether money is to go back by a call of ours that has neither been refused nor left to a person.
+    fn is_returning(&self) -> bool {
+        let left = |reference: &str| {
+            self.undelivered.iter().any(|undelivered| match &undelivered.notification {
+                Notification::PaymentReturn { reference: of, .. } => of == reference,
+                _ => false,
+            })
+        };
+        let unnamed =
+            self.money.ledger.iter().filter(|entry| entry.is_unnamed() && entry.status == EntryStatus::Pending);
+        unnamed.into_iter().any(|entry| !left(&entry.reference))
+    }
+    /// What a flag for money that was not due says now, where that has changed since it was raised.
+    pub(crate) fn how_the_return_stands(&self) -> Option<&'static str> {
+        if self.is_returning() {
+            return Some(RETURNING);
+        }
+        let waits = self.undelivered.iter().any(|undelivered| {
+            !undelivered.is_put_aside && matches!(undelivered.notification, Notification::PaymentReturn { .. })
+        });
+        waits.then_some(NOT_RETURNED)
+    }
     /// Whether such a report was refused, or left to a person, before: policy does not ask for it again.
     pub(crate) fn was_undelivered(&self, is_it: impl Fn(&Notification) -> bool) -> bool {
         self.undelivered.iter().any(|undelivered| is_it(&undelivered.notification))
@@ -79,9 +111,9 @@ pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: Attent
             !order.is_over() && matches!(channel_state.standing.stage, Stage::CancelRequested { .. })
         }
         Notification::Redeemed { .. } | Notification::NoShow { .. } => channel_state.standing.stage.is_ahead(),
-        Notification::PaymentReturn { .. } => order.money.received() > order.money.refunded(),
+        Notification::PaymentReturn { .. } => order.money.held() > 0,
         Notification::PaymentLink { .. } => {
-            let is_paid = order.money.received() - order.money.refunded() >= order.money.due;
+            let is_paid = order.money.held() >= order.money.due;
             order.state != OrderState::Cancelled && !is_paid && channel_state.live_link().is_none()
         }
         Notification::LinkRevoked { id } => !link_has_ended(channel_state, id),

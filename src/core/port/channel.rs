@@ -167,7 +167,7 @@ pub trait Channel: Send + Sync {
     fn read_check(&self, _notification: &Notification, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
         match self.read_read_back(&order.channel_order_id, response) {
             CallResult::Done(snapshot) => CallResult::Done(Checked {
-                learned: vec![Command::SyncSnapshot { snapshot, not_for_sale: None }],
+                learned: vec![Command::SyncSnapshot { snapshot, not_for_sale: None, paid_elsewhere: Vec::new() }],
                 done: false,
             }),
             other => other.unread(),

@@ -458,3 +458,40 @@ async fn what_the_platform_accepts_by_itself_and_is_not_for_sale_is_shown_to_a_p
         assert!(why.is_none_or(|why| said[0].ends_with(why)), "{said:?}");
     }
 }
+
+#[tokio::test]
+async fn a_quote_that_comes_with_its_reservation_is_not_lost() {
+    let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
+    booked(&bridge, "pd_plain").await;
+    let it = may_be_parted(reservation("R1", "pd_plain", "CONFIRMED"));
+    let answer = json!({"fee_krw": 3_000, "refund_krw": 35_000, "revision": 1, "reservation": it});
+    bridge.partners.next("/cancel-quote", Outcome::Says(200, answer));
+    let body = json!({"reason": "one fell ill", "lines": [{"detail": "D1", "quantity": 1}]});
+    bridge.post(&format!("orders/{KAKAO}:R1/cancel"), &body).await.expect(200);
+    bridge.drain().await;
+    let call = bridge.partners.sent("R1/cancel").into_iter().find(|s| s.method == "POST").expect("a call");
+    assert_eq!((&call.body["fee"]["amount_krw"], &call.body["refund_krw"]), (&json!(3_000), &json!(35_000)));
+}
+
+#[tokio::test]
+async fn our_own_count_after_a_part_was_called_off_is_of_the_rest() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    booked(&bridge, "pd_plain").await;
+    let mut part = may_be_parted(reservation("R1", "pd_plain", "CONFIRMED"));
+    part["lines"][0]["canceled_quantity"] = json!(1);
+    let part = with_cancels(part, &[("pay_1", "cx_1", 36_061, "DONE")]);
+    let change =
+        json!({"by": "BOOKER", "lines": [{"detail_no": "D1", "quantity": 1}], "fee_krw": 0, "refund_krw": 36_061});
+    bridge.kakao_is(event("e2", "reservation.canceled", 2, &part, change), "accepted").await;
+    bridge.set_time("2026-12-05T10:00:00+09:00");
+    bridge.partners.next("/cancel-quote", Outcome::Says(404, json!({})));
+    bridge.post(&format!("orders/{KAKAO}:R1/cancel"), &json!({"reason": "x"})).await.expect(200);
+    bridge.drain().await;
+    let call = bridge.partners.sent("R1/cancel").into_iter().find(|s| s.method == "POST").expect("a call");
+    // One adult and one child after discount are 56,938 won, of which 30% are kept.
+    let fee = 17_081;
+    assert_eq!(
+        (&call.body["fee"]["amount_krw"], &call.body["fee"]["rate_bp"], &call.body["refund_krw"]),
+        (&json!(fee), &json!(3_000), &json!(93_000 - 36_061 - fee))
+    );
+}

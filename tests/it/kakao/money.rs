@@ -302,3 +302,28 @@ async fn a_failed_return_is_shown_again_when_its_repetition_is_refused() {
     bridge.drain().await;
     assert!(bridge.booked("R1").await.needs(AttentionKind::RefundFailed));
 }
+
+#[tokio::test]
+async fn one_payment_told_for_two_reservations_pays_for_the_first_alone() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let first = reservation("R1", "pd_plain", "CONFIRMED");
+    bridge.kakao_is(event("e1", "reservation.confirmed", 1, &first, json!({"by": "AUTO"})), "accepted").await;
+    let mut second = reservation("R2", "pd_plain", "CONFIRMED");
+    second["payments"] = first["payments"].clone();
+    for (id, revision) in [("e2", 1), ("e3", 2)] {
+        let told = event(id, "reservation.confirmed", revision, &second, json!({"by": "AUTO"}));
+        bridge.kakao_is(told, "accepted").await;
+        let order = bridge.booked("R2").await;
+        assert_eq!((order.money.received(), order.payment()), (0, PaymentState::Unpaid));
+        let flags: Vec<_> = order.attention.iter().map(|flag| (flag.kind, flag.sentence.as_str())).collect();
+        assert!(
+            flags.iter().any(|(kind, said)| *kind == AttentionKind::Contradiction && said.contains("`pay_1`")),
+            "{flags:?}"
+        );
+    }
+    let order = bridge.booked("R1").await;
+    assert_eq!((order.money.received(), order.attention.len()), (93_000, 0), "{:?}", order.attention);
+    // The first one tells of its own payments for as long as it lives.
+    bridge.kakao_is(event("e4", "reservation.confirmed", 2, &first, json!({"by": "AUTO"})), "accepted").await;
+    assert_eq!(bridge.booked("R1").await.attention.len(), 0);
+}

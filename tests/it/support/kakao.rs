@@ -63,6 +63,8 @@ calendar = [ { from = "2026-11-01", to = "2027-03-31", stock = 10, price = 38000
 
 /// A reservation of three units in two lines, 93,000 won paid by card and points, for 2026-12-13.
 pub(crate) fn reservation(number: &str, product: &str, status: &str) -> Value {
+    // One payment pays for one reservation.
+    let payment = |id: &str| if number == "R1" { id.to_owned() } else { format!("{id}-{number}") };
     json!({
         "reservation_no": number, "status": status, "cancel_kind": null, "ex_officio": false,
         "confirm_mode": "MANAGER", "payment_mode": "PAY_WITH_BOOKING", "booked_at": "2026-11-21T10:59:58+09:00",
@@ -78,9 +80,9 @@ pub(crate) fn reservation(number: &str, product: &str, status: &str) -> Value {
         "amounts": { "gross_krw": 98000, "discount_krw": 5000, "net_krw": 93000, "onsite_krw": 0, "paid_krw": 93000,
                      "refunded_krw": 0, "fee_krw": 0 },
         "payments": [
-            { "payment_id": "pay_1", "method": "KAKAOPAY_CARD", "amount_krw": 90000,
+            { "payment_id": payment("pay_1"), "method": "KAKAOPAY_CARD", "amount_krw": 90000,
               "approved_at": "2026-11-21T10:59:57+09:00", "cancelable_krw": 90000, "cancels": [] },
-            { "payment_id": "pay_2", "method": "POINT", "amount_krw": 3000,
+            { "payment_id": payment("pay_2"), "method": "POINT", "amount_krw": 3000,
               "approved_at": "2026-11-21T10:59:57+09:00", "cancelable_krw": 3000, "cancels": [] },
         ],
         "cancel_policy": {

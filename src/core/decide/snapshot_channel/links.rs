@@ -3,7 +3,7 @@
 use super::payments::open_balance;
 use crate::decide::Decision;
 use crate::decide::draft::Draft;
-use crate::message::{Effect, Event, Notification, Snapshot};
+use crate::message::{Effect, Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
@@ -88,12 +88,17 @@ pub(in crate::decide) fn record_link(order: &Order, key: &str, id: &str, url: Op
     decision.effect(Effect::TellChannel { notification, not_before: None })
 }
 
-/// The channel did not make the link.
-pub(in crate::decide) fn link_failed(draft: &mut Draft, key: &str) {
+/// The channel did not make the link, or has never said whether it did: then it may be alive there, and no number of it is known.
+pub(in crate::decide) fn link_failed(draft: &mut Draft, key: &str, outcome: &NotificationOutcome) {
     let links = draft.order.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
-    if let Some(link) = links.iter().find(|link| link.key == key && link.state == LinkState::Requested).cloned() {
+    let Some(link) = links.iter().find(|link| link.key == key && link.id.is_none()).cloned() else { return };
+    if link.state == LinkState::Requested {
         let link = PaymentLink { state: LinkState::Revoked, ..link };
         draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link }));
+    }
+    if matches!(outcome, NotificationOutcome::GivenUp { .. }) {
+        let sentence = "the channel has never said whether it made a payment link; look there, and take it back";
+        draft.flag(AttentionKind::Contradiction, sentence);
     }
 }
 

@@ -10,8 +10,8 @@ mod sync;
 
 pub(super) use links::{record_link, revoke_link, send_link};
 pub(super) use outcome::{record_agreement, record_failure};
-pub(super) use payments::{is_unnamed, return_payments};
+pub(super) use payments::return_payments;
 pub(super) use propose::{Terms, accept, after_issue, ask_cancellation, reject};
 pub(crate) use quote::quote_holds;
 pub(super) use quote::record_quote;
-pub(super) use sync::sync;
+pub(super) use sync::{Around, sync};

@@ -7,7 +7,7 @@ use crate::decide::Decision;
 use crate::decide::draft::Draft;
 use crate::message::{Cancelled, Effect, Event, Notification, NotificationOutcome};
 use crate::order::channel_state::Stage;
-use crate::order::{AttentionKind, BookingState, CancelReason, Order, RefundCase, RefundState};
+use crate::order::{BookingState, CancelReason, Order, RefundCase, RefundState};
 use crate::time::Moment;
 
 /// The channel has done what was asked for, without telling the whole order.
@@ -82,14 +82,8 @@ pub(in crate::decide) fn record_failure(
         Notification::PaymentReturn { reference, .. } => {
             draft.add(Decision::nothing().event(Event::PaymentRetracted { reference: reference.clone() }));
             payments::flag_failure(&mut draft);
-            if draft.order.needs(AttentionKind::UnexpectedPayment) {
-                let sentence =
-                    "money came that was not due, and the channel does not return it; return it there".to_owned();
-                let kind = AttentionKind::UnexpectedPayment;
-                draft.add(Decision::nothing().event(Event::AttentionRaised { kind, sentence }));
-            }
         }
-        Notification::PaymentLink { key } => links::link_failed(&mut draft, key),
+        Notification::PaymentLink { key } => links::link_failed(&mut draft, key, outcome),
         Notification::RefundApproved { case, .. } if order.channel_state.is_some() => {
             let stands = |c: &&RefundCase| c.id == *case && c.state == RefundState::Approved;
             if !order.is_over() && order.refund_case.as_ref().filter(stands).is_some() {

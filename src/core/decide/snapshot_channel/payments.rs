@@ -5,7 +5,8 @@ use crate::decide::draft::Draft;
 use crate::decide::{Decision, sale};
 use crate::message::{Cancelled, Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{LinkState, Payment};
-use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode, PaymentState};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode, PaymentState, UNNAMED};
+use crate::order::undelivered::RETURNING;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Moment, UnixMillis};
@@ -13,14 +14,6 @@ use crate::time::{Moment, UnixMillis};
 /// An entry of the ledger that keeps the rest.
 pub(in crate::decide) fn fee_entry(amount: i64, at: UnixMillis) -> LedgerEntry {
     LedgerEntry { reference: "fee".to_owned(), kind: EntryKind::Fee, status: EntryStatus::Done, amount, at }
-}
-
-/// Movements that we asked for carry this before the payment's number, until the channel gives them one of its own.
-const UNNAMED: &str = "wanted:";
-
-/// Whether a movement is one that we asked for, and the channel has not named yet.
-pub(in crate::decide) fn is_unnamed(entry: &LedgerEntry) -> bool {
-    entry.reference.starts_with(UNNAMED)
 }
 
 fn unnamed_prefix(payment: &str) -> String {
@@ -59,6 +52,24 @@ pub(in crate::decide) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: 
     }
     let part = sale::too_much_back(&draft.order, Decision::nothing());
     draft.add(part);
+}
+
+/// The snapshot without the payments that belong to other orders, and without what went back of them; `None` where there are none.
+pub(super) fn without(snapshot: &Snapshot, elsewhere: &[String]) -> Option<Snapshot> {
+    if elsewhere.is_empty() {
+        return None;
+    }
+    let mut rest = snapshot.clone();
+    let (gone, own): (Vec<Payment>, Vec<Payment>) =
+        rest.standing.payments.into_iter().partition(|payment| elsewhere.contains(&payment.id));
+    rest.standing.payments = own;
+    let is_gone = |entry: &LedgerEntry| match entry.kind {
+        EntryKind::Charge => elsewhere.contains(&entry.reference),
+        EntryKind::Refund => gone.iter().any(|payment| payment.returns.contains(&entry.reference)),
+        EntryKind::Fee => false,
+    };
+    rest.entries.retain(|entry| !is_gone(entry));
+    Some(rest)
 }
 
 /// Returns that we know, as the channel tells of them by their numbers alone.
@@ -155,9 +166,7 @@ pub(in crate::decide) fn unexpected(draft: &mut Draft, before: &Order, snapshot:
         want_return(draft, &newest.reference, amount, newest.amount, "overpaid", news.len(), moment);
     }
     if flagged {
-        let sentence = "money came that was not due; it is being returned";
-        let part = Decision::nothing().attention(&draft.order, AttentionKind::UnexpectedPayment, sentence);
-        draft.add(part);
+        draft.flag(AttentionKind::UnexpectedPayment, RETURNING);
     } else if over > 0 {
         // The price fell. The channel may return the rest by itself, so that a person decides.
         let sentence = format!("{over} more is paid than is due now; return it, unless the channel does");
@@ -171,7 +180,7 @@ fn overpaid(order: &Order) -> i64 {
     if order.state == OrderState::Cancelled || money.mode != PaymentMode::Ledger {
         return 0;
     }
-    (money.received() - money.refunded() - money.refund_pending() - money.due).max(0)
+    (money.left() - money.due).max(0)
 }
 
 fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &str, index: usize, moment: Moment) {
@@ -265,5 +274,5 @@ pub(in crate::decide) fn returned(draft: &mut Draft, reference: &str) {
 
 /// What is still to be paid.
 pub(super) fn open_balance(order: &Order) -> i64 {
-    order.money.due - order.money.received() + order.money.refunded()
+    order.money.due - order.money.held()
 }

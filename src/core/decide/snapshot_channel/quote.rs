@@ -5,6 +5,8 @@ use crate::decide::draft::Draft;
 use crate::message::{Effect, Event, Notification};
 use crate::order::Order;
 use crate::order::channel_state::{ChannelState, Line, Part, Proposal};
+use crate::rules::cancel_policy::{CancelPolicy, WHOLE_BP, share};
+use crate::time::UnixMillis;
 
 /// What the units cost that are to be called off: all that are left of the order, or their share after discount.
 pub(super) fn price_of(order: &Order, channel_state: &ChannelState, parts: &[Part]) -> i64 {
@@ -24,10 +26,25 @@ pub(super) fn price_of(order: &Order, channel_state: &ChannelState, parts: &[Par
     i64::try_from(net).unwrap_or(order.money.due).min(order.money.due)
 }
 
-/// The channel says what it would keep; its number wins over ours, and ours may only be lower.
-pub(in crate::decide) fn record_quote(order: &Order, quoted: i64, returns: Option<i64>) -> Decision {
+/// What we would quote ourselves, where the channel quotes nothing: its policy's fee for the units that are to be called off.
+fn own_quote(order: &Order, channel_state: &ChannelState, parts: &[Part], now: UnixMillis) -> Option<i64> {
+    let policy = channel_state.standing.policy.as_ref()?;
+    Some(policy.fee(price_of(order, channel_state, parts), order.money.left(), false, now))
+}
+
+/// The channel says what it would keep; its number wins over ours, and ours may only be lower. `quoted` is `None` where the channel has
+/// no quotes: then its policy counts.
+pub(in crate::decide) fn record_quote(
+    order: &Order,
+    quoted: Option<i64>,
+    returns: Option<i64>,
+    now: UnixMillis,
+) -> Decision {
     let Some(channel_state) = order.channel_state.as_deref() else { return Decision::nothing() };
     let Some(Proposal::Cancel { fee, reason, parts }) = channel_state.proposal.clone() else {
+        return Decision::nothing();
+    };
+    let Some(quoted) = quoted.or_else(|| own_quote(order, channel_state, &parts, now)) else {
         return Decision::nothing();
     };
     let held = can_go_back(order, channel_state);
@@ -38,20 +55,29 @@ pub(in crate::decide) fn record_quote(order: &Order, quoted: i64, returns: Optio
         (false, None) => price_of(order, channel_state, &parts).min(held),
     };
     let fee = fee.unwrap_or(quoted).min(quoted).clamp(0, price);
-    let rate_bp = match price_of(order, channel_state, &parts) {
-        due if due > 0 => rate_of(fee, due),
-        _ => 0,
-    };
+    let rate_bp = rate_of(fee, price_of(order, channel_state, &parts), channel_state.standing.policy.as_ref(), now);
     let notification = Notification::Cancellation { fee, rate_bp, refund: price - fee, reason };
     Decision::nothing()
         .event(Event::NotificationAcknowledged { notification: Notification::CancelQuote })
         .effect(Effect::TellChannel { notification, not_before: None })
 }
 
-/// The rate whose fee is `fee` of `price`: fees are rounded down, so that the rate is rounded up.
-fn rate_of(fee: i64, price: i64) -> u32 {
-    let (fee, price) = (i128::from(fee) * 10_000, i128::from(price));
-    u32::try_from((fee + price - 1) / price).unwrap_or(10_000).min(10_000)
+/// The rate whose fee is `fee` of `price`: the one of the policy that holds now, or else of any of its steps, where it comes to this very fee.
+/// Several rates come to the same fee where the price is small, and the channel compares the rate, too. A fee that no step knows has the
+/// lowest rate that comes to it: fees are rounded down, so that the rate is rounded up.
+fn rate_of(fee: i64, price: i64, policy: Option<&CancelPolicy>, now: UnixMillis) -> u32 {
+    if price <= 0 {
+        return 0;
+    }
+    let steps = policy.into_iter().flat_map(|policy| {
+        let tiers = policy.tiers.iter().map(|tier| tier.rate_bp.min(WHOLE_BP));
+        std::iter::once(policy.rate_bp(false, now)).chain(tiers).chain([0, WHOLE_BP])
+    });
+    let mut fits = steps.filter(|rate| share(price, *rate) == fee);
+    fits.next().unwrap_or_else(|| {
+        let (whole, price) = (i128::from(WHOLE_BP), i128::from(price));
+        u32::try_from((i128::from(fee) * whole + price - 1) / price).unwrap_or(WHOLE_BP).min(WHOLE_BP)
+    })
 }
 
 /// What can go back when the order is called off: neither what is on its way back for units that were called off before, nor the money for
@@ -92,17 +118,46 @@ pub(in crate::decide) fn ask_price_again(draft: &mut Draft, before: &Order) {
 
 #[cfg(test)]
 mod tests {
-    use super::rate_of;
+    use super::*;
+    use crate::rules::cancel_policy::{PolicyTier, UnusedAction};
+
+    fn one_step(rate_bp: u32) -> CancelPolicy {
+        CancelPolicy {
+            cancelable: true,
+            until: None,
+            free_until: None,
+            tiers: vec![PolicyTier { until: UnixMillis(1_000), rate_bp }],
+            unused: UnusedAction::Nothing,
+            partial_allowed: true,
+        }
+    }
 
     #[test]
-    fn a_rate_and_its_fee_belong_together() {
-        for price in [1_i64, 3, 99, 7_777, 93_000, 3_180_000, 9_007_199_254_740_991] {
+    fn a_fee_of_the_policy_has_the_policys_own_rate_however_small_the_price() {
+        for price in [1_i64, 2, 3, 7, 99, 7_777, 93_000, 3_180_000, 9_007_199_254_740_991] {
             for rate in [0, 1, 33, 999, 1_500, 2_999, 3_000, 3_333, 9_999, 10_000] {
-                let of = |rate: u32| i64::try_from(i128::from(price) * i128::from(rate) / 10_000).unwrap();
-                let said = rate_of(of(rate), price);
-                assert_eq!(of(said), of(rate), "{rate} of {price}");
-                assert!(said <= rate, "never more than the rate that was quoted");
-                assert!(price < 10_000 || said == rate, "{rate} of {price}: {said}");
+                let policy = one_step(rate);
+                assert_eq!(rate_of(share(price, rate), price, Some(&policy), UnixMillis(0)), rate, "{rate} of {price}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fee_of_a_step_that_has_just_ended_keeps_that_steps_rate() {
+        let policy = one_step(3_333);
+        assert_eq!(rate_of(share(7, 3_333), 7, Some(&policy), UnixMillis(2_000)), 3_333);
+    }
+
+    #[test]
+    fn a_fee_that_no_step_knows_has_the_lowest_rate_that_comes_to_it() {
+        for price in [1_i64, 3, 99, 7_777, 93_000, 3_180_000, 9_007_199_254_740_991] {
+            for rate in [1, 33, 999, 1_500, 2_999, 3_000, 3_333, 9_999] {
+                for policy in [None, Some(one_step(5_000))] {
+                    let fee = share(price, rate);
+                    let said = rate_of(fee, price, policy.as_ref(), UnixMillis(0));
+                    assert_eq!(share(price, said), fee, "{rate} of {price}");
+                    assert!(policy.is_some() || said <= rate, "never more than the rate that was named");
+                }
             }
         }
     }

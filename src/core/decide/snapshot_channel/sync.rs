@@ -9,19 +9,37 @@ use crate::decide::draft::Draft;
 use crate::decide::{Decision, booking, date_stock_key, proof};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Payment, Stage, confirmed_off_sale};
+use crate::order::money::PaymentMode;
 use crate::order::{AttentionKind, Order, OrderState};
 use crate::rejection::Rejection;
 use crate::time::Moment;
+
+/// What is known beside an order that is told whole.
+pub(in crate::decide) struct Around<'a> {
+    /// Why its product was not for sale when it was booked, if it was not.
+    pub(in crate::decide) not_for_sale: Option<&'a str>,
+    /// Numbers of its payments that belong to other orders.
+    pub(in crate::decide) paid_elsewhere: &'a [String],
+}
 
 /// The channel tells the whole order.
 pub(in crate::decide) fn sync(
     order: &Order,
     snapshot: &Snapshot,
-    not_for_sale: Option<&str>,
+    around: &Around<'_>,
     moment: Moment,
 ) -> Result<Decision, Rejection> {
     let is_news = snapshot.is_news_to(order.channel_state.as_deref());
     let mut draft = Draft::of(order, moment);
+    let of_its_own = payments::without(snapshot, around.paid_elsewhere);
+    let snapshot = of_its_own.as_ref().unwrap_or(snapshot);
+    for payment in around.paid_elsewhere {
+        let sentence = format!(
+            "the payment `{payment}` belongs to another order already; nothing is booked for it here, settle it with the channel"
+        );
+        draft.flag(AttentionKind::Contradiction, sentence);
+    }
+    let not_for_sale = around.not_for_sale;
     if is_news {
         draft.add(take_over(order, snapshot, not_for_sale, moment));
         if let (None, Stage::Confirmed, Some(why)) = (&order.channel_state, snapshot.standing.stage, not_for_sale) {
@@ -73,7 +91,7 @@ fn tells_of_confirmation(order: &Order, snapshot: &Snapshot) -> bool {
         && snapshot.standing.stage == Stage::CancelRequested { confirmed: true }
 }
 
-/// TS-06: money that came in one way does not become money of another.
+/// TS-06: money that came in one way does not become money of another, whether it came to the channel or to the agency.
 fn pays_otherwise(before: &Order, snapshot: &Snapshot) -> bool {
     let known = before.channel_state.as_deref().and_then(|m| m.standing.pays_by.as_ref());
     let told = snapshot.standing.pays_by.as_ref();
@@ -81,12 +99,20 @@ fn pays_otherwise(before: &Order, snapshot: &Snapshot) -> bool {
     // Who collects is a part of it: the marketplace, or the agency.
     let collects_otherwise = before.money.mode != snapshot.sale.payment_mode;
     let otherwise = collects_otherwise || (known.is_some() && told.is_some() && known != told);
-    is_known && before.money.received() > 0 && otherwise
+    let is_paid = before.money.received() > 0 || before.money.mode == PaymentMode::External;
+    is_known && is_paid && otherwise
 }
 
 fn take_over(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, moment: Moment) -> Decision {
     let known = order.channel_state.as_deref();
     let mut standing = snapshot.standing.clone();
+    let mut sale = snapshot.sale.clone();
+    if let Some(known) = known.filter(|_| pays_otherwise(order, snapshot)) {
+        // Its money stays what it was until a person has settled it: whoever collected it has it still.
+        sale.payment_mode = order.money.mode;
+        standing.read_only = known.standing.read_only;
+        standing.pays_by.clone_from(&known.standing.pays_by);
+    }
     if snapshot.asked && standing.revision == 0 {
         // An answer that counts nothing is how things stand now.
         standing.at = moment.now;
@@ -114,7 +140,7 @@ fn take_over(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, mom
     let held = channel_state.partner_number().map(str::to_owned);
     let decision = Decision::nothing().event(Event::SnapshotTaken {
         channel_state: Box::new(channel_state),
-        sale: Box::new(snapshot.sale.clone()),
+        sale: Box::new(sale),
         dates: (snapshot.visit_date, snapshot.valid_until),
     });
     match &snapshot.partner_number {

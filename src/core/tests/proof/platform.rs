@@ -405,12 +405,16 @@ pub(crate) fn stub(platform: &Platform) -> Command {
 
 /// The channel tells the whole order.
 pub(crate) fn told(snapshot: Snapshot) -> Command {
-    Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None }
+    Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None, paid_elsewhere: Vec::new() }
 }
 
 /// The same, when its product was not for sale.
 pub(crate) fn told_not_for_sale(snapshot: Snapshot, why: &str) -> Command {
-    Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: Some(why.to_owned()) }
+    Command::SyncSnapshot {
+        snapshot: Box::new(snapshot),
+        not_for_sale: Some(why.to_owned()),
+        paid_elsewhere: Vec::new(),
+    }
 }
 
 /// A link is somewhere else.

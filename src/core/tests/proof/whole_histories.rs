@@ -193,7 +193,7 @@ fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &S
             let link = order.channel_state.as_deref()?.links.iter().find(|link| link.id.is_none())?;
             (platform(), Command::RecordPaymentLink { key: link.key.clone(), id: "L1".to_owned(), url: None })
         }
-        Step::Quote(fee) => (platform(), Command::RecordQuote { fee: *fee, refund: Some(NET - fee) }),
+        Step::Quote(fee) => (platform(), Command::RecordQuote { fee: Some(*fee), refund: Some(NET - fee) }),
         Step::Agree(n) => (platform(), Command::RecordAgreement { notification: said(n)? }),
         Step::Notification(n, outcome) => {
             (platform(), Command::RecordNotification { notification: said(n)?, outcome: outcome.clone() })

@@ -2,14 +2,14 @@
 
 use ticketbridge_core::message::{NotificationOutcome, TicketFacts};
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
-use ticketbridge_core::order::money::EntryStatus;
+use ticketbridge_core::order::money::{EntryStatus, PaymentMode, PaymentState};
 use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, RefundSource, RefundState};
-use ticketbridge_core::still_needed::is_still_needed;
+use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
 use ticketbridge_core::{Command, Effect, Millis, Notification, Why};
 
 use crate::platform::*;
 use crate::support::*;
-use crate::tale::{Tale, platform};
+use crate::tale::{Tale, no, platform};
 
 /// The core stopped, the message was answered with an error, and came again for ever.
 #[test]
@@ -40,7 +40,7 @@ fn what_was_called_off_since_the_quote_is_not_returned_twice() {
     let mut tale = Tale::paid(INSTANT);
     tale.facts(issued("T-1"));
     let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new() };
-    tale.ops(&all).tell(&platform(), &Command::RecordQuote { fee: 0, refund: Some(NET) });
+    tale.ops(&all).tell(&platform(), &Command::RecordQuote { fee: Some(0), refund: Some(NET) });
     let stale = Effect::TellChannel { notification: tale.said("cancel_wanted"), not_before: None };
     assert!(is_still_needed(tale.order(), &stale));
     tale.tells(|p| {
@@ -49,7 +49,7 @@ fn what_was_called_off_since_the_quote_is_not_returned_twice() {
     });
     assert!(!is_still_needed(tale.order(), &stale), "its figures are of another order");
     assert!(tale.notifications("cancel_quote"), "{:?}", tale.effects);
-    tale.tell(&platform(), &Command::RecordQuote { fee: 0, refund: Some(63_000) });
+    tale.tell(&platform(), &Command::RecordQuote { fee: Some(0), refund: Some(63_000) });
     let Notification::Cancellation { fee, refund, .. } = tale.said("cancel_wanted") else {
         panic!("it is to be called off")
     };
@@ -96,7 +96,7 @@ fn a_booking_that_waits_is_shown_again_once_a_part_of_it_was_called_off() {
     let mut tale = Tale::paid(MANAGED);
     assert!(tale.flagged(AttentionKind::WaitsForConfirmation));
     let part = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: vec![("D1".to_owned(), 1)] };
-    tale.ops(&part).tell(&platform(), &Command::RecordQuote { fee: 0, refund: Some(27_000) });
+    tale.ops(&part).tell(&platform(), &Command::RecordQuote { fee: Some(0), refund: Some(27_000) });
     tale.tells(|p| {
         p.part_off(0, 1);
         p.give_back(0, 27_000, EntryStatus::Done);
@@ -182,4 +182,184 @@ fn a_task_of_a_person_there_ends_when_the_platform_says_that_it_is_done() {
     assert!(tale.flagged(AttentionKind::ManualTask));
     tale.tells(|p| p.reach(Stage::Confirmed));
     assert!(!tale.flagged(AttentionKind::ManualTask), "{:?}", tale.order().attention);
+}
+
+/// One payment was booked for two reservations, and went back twice.
+#[test]
+fn a_payment_of_another_order_is_shown_and_not_booked_twice() {
+    for terms in [MANAGED, INSTANT, PACKAGE] {
+        let mut tale = Tale::of(Platform::booked(terms));
+        let first = if terms.style == Style::Packages { DEPOSIT } else { CARD };
+        tale.there.pay(first, None);
+        tale.there.give_back(0, 5_000, EntryStatus::Done);
+        let foreign = |tale: &Tale| Command::SyncSnapshot {
+            snapshot: Box::new(tale.there.snapshot()),
+            not_for_sale: None,
+            paid_elsewhere: vec!["pay_1".to_owned()],
+        };
+        let told = foreign(&tale);
+        tale.tell(&platform(), &told);
+        assert_eq!(tale.order().money.ledger, Vec::new(), "neither the payment nor what went back of it");
+        assert_eq!(tale.order().channel_state.as_ref().map(|m| m.standing.payments.len()), Some(0));
+        let flag = tale.order().attention.iter().find(|flag| flag.kind == AttentionKind::Contradiction);
+        assert!(flag.is_some_and(|flag| flag.sentence.contains("`pay_1`")), "{:?}", tale.order().attention);
+        // A payment of its own counts as ever.
+        tale.there.pay(POINTS, None);
+        let told = foreign(&tale);
+        tale.tell(&platform(), &told);
+        assert_eq!((tale.order().money.received(), tale.order().money.refunded()), (POINTS, 0));
+    }
+}
+
+/// The money of a deposit became the agency's, and was shown nowhere any more.
+#[test]
+fn a_paid_booking_does_not_change_who_collects_its_money() {
+    let mut tale = Tale::paid(PACKAGE);
+    tale.tells(|p| {
+        p.terms = Whole { mode: PaymentMode::External, read_only: true, ..p.terms };
+        p.pays_by = None;
+        p.payments.clear();
+        p.changed();
+    });
+    let order = tale.order();
+    assert_eq!((order.money.mode, order.money.received()), (PaymentMode::Ledger, DEPOSIT));
+    assert_eq!(order.payment(), PaymentState::Partial, "what came in is still seen");
+    assert!(!order.is_read_only(), "and can still go back");
+    assert!(tale.flagged(AttentionKind::Contradiction), "{:?}", tale.order().attention);
+
+    let mut tale = Tale::paid(AGENCY);
+    tale.tells(|p| {
+        p.terms = Whole { mode: PaymentMode::Ledger, read_only: false, ..p.terms };
+        p.pays_by = Some("FULL");
+        p.changed();
+    });
+    assert_eq!(tale.order().payment(), PaymentState::External, "what the agency has taken is not asked for twice");
+    assert!(tale.order().is_read_only());
+    assert!(tale.flagged(AttentionKind::Contradiction), "{:?}", tale.order().attention);
+}
+
+/// Nothing had been paid: whoever is to collect may still change.
+#[test]
+fn an_unpaid_booking_may_change_who_collects_its_money() {
+    let mut tale = Tale::of(Platform::booked(PACKAGE));
+    tale.tells(|p| {
+        p.terms = Whole { mode: PaymentMode::External, read_only: true, ..p.terms };
+        p.pays_by = None;
+        p.changed();
+    });
+    assert_eq!(tale.order().payment(), PaymentState::External);
+    assert!(tale.order().is_read_only());
+    assert!(!tale.flagged(AttentionKind::Contradiction), "{:?}", tale.order().attention);
+}
+
+/// Where the platform quotes nothing, our count was of all units, those that were called off before among them.
+#[test]
+fn our_own_quote_is_of_the_units_that_are_left() {
+    let mut tale = Tale::paid(INSTANT);
+    tale.tells(|p| {
+        p.part_off(0, 1);
+        p.give_back(0, 27_000, EntryStatus::Done);
+    });
+    tale.later(Millis::hours(2));
+    let ask = |parts| Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts };
+    let no_quote = Command::RecordQuote { fee: None, refund: None };
+    tale.ops(&ask(Vec::new())).tell(&platform(), &no_quote);
+    let Notification::Cancellation { fee, rate_bp, refund, .. } = tale.said("cancel_wanted") else {
+        panic!("asked for")
+    };
+    assert_eq!((fee, rate_bp, refund), (6_300, 1_000, 56_700), "a tenth of one adult and one child, after discount");
+
+    let mut tale = Tale::paid(INSTANT);
+    tale.later(Millis::hours(2)).tell(&ops(), &ask(vec![("D2".to_owned(), 1)])).tell(&platform(), &no_quote);
+    let Notification::Cancellation { fee, rate_bp, refund, .. } = tale.said("cancel_wanted") else {
+        panic!("asked for")
+    };
+    assert_eq!((fee, rate_bp, refund), (3_600, 1_000, 32_400), "a tenth of the child");
+}
+
+/// Its making was not answered, it was taken back here, and lived on there.
+#[test]
+fn a_link_that_may_have_been_made_is_asked_for_before_it_counts_as_taken_back() {
+    let mut tale = Tale::paid(Whole { asks_us: false, auto: true, ..PACKAGE });
+    let expires_at = tale.now + Millis::hours(24);
+    tale.ops(&Command::SendPaymentLink { amount: None, expires_at });
+    let notification = tale.said("payment_link");
+    let effect = Effect::TellChannel { notification: notification.clone(), not_before: None };
+    assert!(is_still_needed(tale.order(), &effect));
+    tale.ops(&Command::RevokePaymentLink);
+    assert!(!is_still_needed(tale.order(), &effect), "one that was never sent is not sent any more");
+    assert!(must_be_answered(tale.order(), &effect), "one that was sent is asked for under its key");
+    let Notification::PaymentLink { key } = notification.clone() else { panic!("a link") };
+    let mut silent = tale.clone();
+    tale.tell(&platform(), &Command::RecordPaymentLink { key, id: "L1".to_owned(), url: None });
+    assert_eq!(tale.said("link_revoked"), Notification::LinkRevoked { id: "L1".to_owned() });
+    assert!(!must_be_answered(tale.order(), &effect), "its number is known");
+    silent.ended("payment_link", NotificationOutcome::GivenUp { why: "no answer".to_owned() });
+    assert!(silent.flagged(AttentionKind::Contradiction), "{:?}", silent.order().attention);
+}
+
+/// It said that the money was being returned after the platform had refused to.
+#[test]
+fn what_is_said_of_money_that_was_not_due_follows_its_return() {
+    let said = |tale: &Tale| {
+        let flag = tale.order().attention.iter().find(|flag| flag.kind == AttentionKind::UnexpectedPayment);
+        flag.map(|flag| flag.sentence.clone()).unwrap_or_default()
+    };
+    let endings = [no(), NotificationOutcome::GivenUp { why: "no answer".to_owned() }];
+    let left = NotificationOutcome::LeftToPerson { what: "return the payment".to_owned() };
+    for outcome in endings.into_iter().chain([left.clone()]) {
+        let mut tale = Tale::paid(INSTANT);
+        tale.tells(|p| p.pay(7_000, None));
+        assert!(said(&tale).contains("is being returned"), "{}", said(&tale));
+        tale.ended("payment_return", outcome.clone());
+        assert!(said(&tale).contains("return it there"), "{outcome:?}: {}", said(&tale));
+        if outcome != left {
+            tale.ops(&Command::ReturnPayments { amount: Some(7_000), reason: "again".to_owned() });
+            assert!(said(&tale).contains("is being returned"), "{outcome:?}: {}", said(&tale));
+        }
+        tale.tells(|p| p.give_back(2, 7_000, EntryStatus::Done));
+        assert!(!tale.flagged(AttentionKind::UnexpectedPayment), "{:?}", tale.order().attention);
+    }
+}
+
+/// A flag for two refused calls kept the sentence of the first when that one was settled.
+#[test]
+fn a_flag_for_several_refused_calls_says_what_is_still_missed() {
+    let mut tale = Tale::paid(PACKAGE);
+    tale.ended("hand_over", no());
+    tale.facts(issued("T-1"));
+    tale.ops(&Command::ConfirmBooking).ended("booking_accepted", no());
+    let said = |tale: &Tale| {
+        let flag = tale.order().attention.iter().find(|flag| flag.kind == AttentionKind::NotificationRefused);
+        flag.map(|flag| flag.sentence.clone()).unwrap_or_default()
+    };
+    assert!(said(&tale).contains("`booking_accepted`"), "{}", said(&tale));
+    tale.tells(|p| p.reach(Stage::Confirmed));
+    assert!(said(&tale).contains("`hand_over`"), "what the platform has settled is missed no more: {}", said(&tale));
+}
+
+/// Two tickets for three units, and nobody was told.
+#[test]
+fn units_that_are_added_after_ticketing_are_shown_for_every_kind_of_platform() {
+    for terms in [MANAGED, INSTANT, PACKAGE, Whole { counted: false, ..INSTANT }] {
+        for is_asked in [false, true] {
+            let mut tale = Tale::paid(terms);
+            tale.facts(issued("T-1"));
+            assert!(!tale.flagged(AttentionKind::Contradiction), "{terms:?}");
+            let stock = |tale: &Tale| {
+                tale.effects.iter().filter(|effect| matches!(effect, Effect::TakeStock { units: 1, .. })).count()
+            };
+            let before = stock(&tale);
+            tale.there.at = tale.now + Millis::minutes(1);
+            tale.there.units[0].sold += 1;
+            tale.there.changed();
+            let told = if is_asked { tale.there.answer() } else { tale.there.snapshot() };
+            tale.hears(told);
+            assert_eq!(tale.order().quantity, 4, "{terms:?}");
+            let flag = tale.order().attention.iter().find(|flag| flag.kind == AttentionKind::Contradiction);
+            let sentence = flag.map(|flag| flag.sentence.clone()).unwrap_or_default();
+            assert!(sentence.starts_with("1 unit was added"), "{terms:?}, asked {is_asked}: {sentence}");
+            assert_eq!(stock(&tale) - before, 1, "the date holds a place for it");
+        }
+    }
 }

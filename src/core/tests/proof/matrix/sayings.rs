@@ -248,7 +248,7 @@ pub(super) fn answered(tale: &Tale) -> Vec<Saying> {
         ("more kept than is there", 10 * NET, Some(0)),
         ("less than nothing", -5, Some(-5)),
     ] {
-        all.push((format!("quoted: {name}"), platform(), Command::RecordQuote { fee, refund }));
+        all.push((format!("quoted: {name}"), platform(), Command::RecordQuote { fee: Some(fee), refund }));
     }
     all.push(("a link is made".to_owned(), platform(), made(tale, "L7")));
     all.push((
@@ -437,7 +437,7 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
         person("send_payment_link", Command::SendPaymentLink { amount: None, expires_at }),
         person("revoke_payment_link", Command::RevokePaymentLink),
         channel("record_agreement", Command::RecordAgreement { notification: Notification::CancelQuote }),
-        channel("record_quote", Command::RecordQuote { fee: 0, refund: None }),
+        channel("record_quote", Command::RecordQuote { fee: Some(0), refund: None }),
         channel(
             "record_payment_link",
             Command::RecordPaymentLink { key: "lnk_none".to_owned(), id: "L1".to_owned(), url: None },

@@ -68,7 +68,7 @@ fn quoted(parts: &[(&str, u32)]) -> Tale {
     with(confirmed(INSTANT), |t| {
         t.later(Millis::hours(2));
         let (fee, refund) = if parts.is_empty() { (9_000, Some(81_000)) } else { (2_700, Some(24_300)) };
-        t.ops(&call_off(None, parts)).tell(&platform(), &Command::RecordQuote { fee, refund });
+        t.ops(&call_off(None, parts)).tell(&platform(), &Command::RecordQuote { fee: Some(fee), refund });
     })
 }
 fn off(t: &mut Tale, fee: i64, backs: EntryStatus) -> &mut Tale {

@@ -4,6 +4,7 @@ use ticketbridge_core::message::{NotificationOutcome, RedeemedBy, TicketFacts, T
 use ticketbridge_core::order::channel_state::{LinkState, Part, Stage};
 use ticketbridge_core::order::money::EntryStatus;
 use ticketbridge_core::order::{BookingState, CancelReason, OrderState};
+use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
 use ticketbridge_core::{Actor, Command, Effect, Millis, Notification};
 
 use super::Search;
@@ -406,7 +407,10 @@ fn verify_first(search: &Search, world: &mut World, notification: &Notification)
     let before = world.order.clone();
     world.answered(search);
     let Some(index) = world.head(Lane::Channel) else { return true };
-    if !ticketbridge_core::still_needed::is_still_needed(&world.order, &world.rows[index].effect) {
+    if must_be_answered(&world.order, &world.rows[index].effect) {
+        return false;
+    }
+    if !is_still_needed(&world.order, &world.rows[index].effect) {
         world.rows.remove(index);
         return true;
     }
@@ -455,7 +459,7 @@ fn hear(world: &mut World, notification: &Notification) -> Heard {
         Notification::CancelQuote => {
             let base = wanted(world).0;
             let fee = world.there.fee_of(base, now);
-            return Heard::Done(vec![Command::RecordQuote { fee, refund: Some(base - fee) }]);
+            return Heard::Done(vec![Command::RecordQuote { fee: Some(fee), refund: Some(base - fee) }]);
         }
         Notification::Cancellation { .. } if stale => return Heard::Conflict,
         Notification::Cancellation { fee, refund, .. } if live => {

@@ -219,10 +219,7 @@ fn nobody_waits_unseen(_: &Search, w: &World) -> bool {
 }
 
 fn no_link_for_nothing(_: &Search, w: &World) -> bool {
-    // One whose making was never answered, and that was taken back meanwhile, is known by no number here.
-    let is_known =
-        |id: &String| w.order.channel_state.iter().flat_map(|m| &m.links).any(|link| link.id.as_ref() == Some(id));
-    let live = w.there.links.iter().filter(|(id, state)| *state == LinkState::Live && is_known(id)).count();
+    let live = w.there.links.iter().filter(|(_, state)| *state == LinkState::Live).count();
     let held = w.there.received() - w.there.returned() - w.there.returning();
     let is_for_something = w.there.stage == Stage::Confirmed && held < w.there.due;
     !w.is_quiet() || live == 0 || (live == 1 && is_for_something) || w.needs_any(&DIFFER) || w.order.is_over()

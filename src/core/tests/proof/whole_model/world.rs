@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ticketbridge_core::message::{DeadlineKind, Snapshot, TicketOp};
 use ticketbridge_core::order::AttentionKind;
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
-use ticketbridge_core::still_needed::is_still_needed;
+use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
 use ticketbridge_core::{
     Actor, Answering, Command, Effect, Event, Millis, Moment, Notification, Outcome, Seed, UnixMillis, run,
 };
@@ -245,7 +245,9 @@ impl World {
     }
 
     fn spoilt(&self, fault: Fault, command: &Command) -> Command {
-        let Command::SyncSnapshot { snapshot, not_for_sale } = command else { return command.clone() };
+        let Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere: _ } = command else {
+            return command.clone();
+        };
         let mut snapshot = snapshot.clone();
         match fault {
             Fault::EndIgnored if snapshot.standing.stage.is_off() => {
@@ -258,7 +260,7 @@ impl World {
             Fault::MoneyIgnored => snapshot.entries.clear(),
             _ => {}
         }
-        Command::SyncSnapshot { snapshot, not_for_sale: not_for_sale.clone() }
+        Command::SyncSnapshot { snapshot, not_for_sale: not_for_sale.clone(), paid_elsewhere: Vec::new() }
     }
 
     fn take_effects(&mut self, search: &Search, effects: Vec<Effect>) {
@@ -302,7 +304,10 @@ impl World {
     pub(crate) fn close_unwanted(&mut self) {
         for lane in [Lane::Backend, Lane::Channel] {
             while let Some(index) = self.head(lane) {
-                if is_still_needed(&self.order, &self.rows[index].effect) {
+                let row = &self.rows[index];
+                if is_still_needed(&self.order, &row.effect)
+                    || (row.doubtful && must_be_answered(&self.order, &row.effect))
+                {
                     break;
                 }
                 self.rows.remove(index);
