@@ -160,7 +160,7 @@ fn pools(orders: &[&Order]) -> BTreeMap<String, Vec<String>> {
         let Ticketing::CodePool { pool } = &order.rules.booking.ticketing else { continue };
         for booking in order.past_bookings.iter().chain(&order.booking) {
             let codes = booking.ticketing.tickets.iter().map(|ticket| ticket.code.reveal().to_owned()).collect();
-            drawn.push((booking.accepted_at.unwrap_or(booking.requested_at), pool.to_string(), codes));
+            drawn.push((booking.confirmed_at.unwrap_or(booking.requested_at), pool.to_string(), codes));
         }
     }
     drawn.sort();

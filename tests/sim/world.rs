@@ -20,6 +20,7 @@ use ticketbridge::http::call_log::CallLog;
 use ticketbridge::http::health::Health;
 use ticketbridge::http::works::{Pace, WORKS_MAX, Works};
 use ticketbridge::http::{Shared, rate::Callers, router};
+use ticketbridge::recorder::Recorder;
 use ticketbridge::service::live::Live;
 use ticketbridge::worker::Worker;
 use ticketbridge_adapters::douyin::sign::sign;
@@ -247,6 +248,7 @@ impl World {
         let engine = Engine::new(store, Arc::new(self.clock.clone()), ids, live);
         let workers = [(); 2].map(|()| Worker::new(engine.clone(), self.partners.clone()));
         let (call_log, _nobody_reads) = CallLog::new();
+        let (recorder, _nothing_recorded) = Recorder::new(Arc::new(|| false));
         let router = router(Shared {
             engine: engine.clone(),
             worker: workers[0].clone(),
@@ -254,6 +256,7 @@ impl World {
             callers: Arc::new(Callers::default()),
             metrics: ticketbridge::telemetry::metrics(),
             call_log,
+            recorder,
             reconciliation: LastReport::default(),
             environment,
             works: Works::new(WORKS_MAX, Pace::Unhurried),
