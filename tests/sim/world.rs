@@ -21,7 +21,7 @@ use ticketbridge::http::call_log::CallLog;
 use ticketbridge::http::health::Health;
 use ticketbridge::http::works::{Pace, WORKS_MAX, Works};
 use ticketbridge::http::{Shared, rate::Callers, router};
-use ticketbridge::recorder::tape::Recorder;
+use ticketbridge::recorder::Recorder;
 use ticketbridge::service::live::Live;
 use ticketbridge::worker::Worker;
 use ticketbridge_adapters::standard_webhooks::Secrets;
@@ -131,17 +131,17 @@ impl World {
         let engine = Engine::new(store, Arc::new(self.clock.clone()), ids, live);
         let workers = [(); 2].map(|()| Worker::new(engine.clone(), self.partners.clone()));
         let (call_log, _nobody_reads) = CallLog::new();
-        let (recorder, _nothing_is_kept) = Recorder::new(Arc::new(|| false));
+        let (recorder, _nothing_recorded) = Recorder::new(Arc::new(|| false));
         let router = router(Shared {
             accounts: Accounts::new(engine.clone()),
             doors: Arc::default(),
-            recorder,
             engine: engine.clone(),
             worker: workers[0].clone(),
             stopping: CancellationToken::new(),
             callers: Arc::new(Callers::default()),
             metrics: ticketbridge::telemetry::metrics(),
             call_log,
+            recorder,
             reconciliation: LastReport::default(),
             environment,
             works: Works::new(WORKS_MAX, Pace::Unhurried),
