@@ -4,13 +4,13 @@ use ticketbridge_core::Date;
 use ticketbridge_core::ProductCode;
 use ticketbridge_core::command::{Counts, RequestBooking, Sale};
 use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
-use ticketbridge_core::effect::StockKey;
 use ticketbridge_core::personal::{Person, Personal};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::rules::guests::guests_of;
 use ticketbridge_store::{ClaimKind, StoreError, Tx};
 
 use crate::engine::claims::{document_key, phone_key};
+use crate::engine::needs::turn_of;
 
 /// For a sale: units left, and units that the phone has bought.
 pub(crate) async fn for_sale(tx: &Tx, rules: &RuleSnapshot, sale: &Sale) -> Result<Counts, StoreError> {
@@ -66,7 +66,7 @@ pub(crate) async fn for_booking(
 
 /// Two buyers with one phone take turns: what the first claims, the second sees. The row that is locked counts no stock.
 async fn lock_product(tx: &Tx, product: &ProductCode) -> Result<(), StoreError> {
-    tx.stock_left(&StockKey { product: product.clone(), date: None }, None).await.map(drop)
+    tx.stock_left(&turn_of(product), None).await.map(drop)
 }
 
 /// Units left on a date; `None` is unlimited.

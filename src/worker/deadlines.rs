@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Applied, Change, EngineError};
+use crate::engine::{Applied, Change, EngineError, needs};
 use crate::worker::{LEASE, Worker, log_trouble};
 
 /// Deadlines handed out at once.
@@ -90,11 +90,12 @@ impl Worker {
         let moment = self.engine.moment();
         let is_passing = claimed.is_passing(moment.now);
         let row = claimed.row.clone();
+        let needs = needs::of_deadline(&row.order, row.kind, is_passing);
         let work = Arc::new((claimed, self.engine.running()));
         let applied = self
             .engine
             .store()
-            .write("deadline", move |tx: &Tx| {
+            .write_needing("deadline", needs, move |tx: &Tx| {
                 let work = work.clone();
                 Box::pin(async move {
                     let (claimed, running) = &*work;
@@ -125,6 +126,8 @@ async fn carry_out(
     is_passing: bool,
 ) -> Result<Applied, EngineError> {
     let row = &claimed.row;
+    // The order is locked before the deadline, as everywhere.
+    let order = tx.lock_order(&row.order).await?;
     let held = if is_passing {
         tx.mark_passed(claimed, moment.now).await?
     } else {
@@ -138,5 +141,8 @@ async fn carry_out(
         if is_passing { Command::PassDeadline { kind, due_at } } else { Command::WarnDeadline { kind, due_at } };
     let actor = Actor::timer();
     let change = Change { running, actor: &actor, moment, answering: Answering::Nobody, traceparent: None };
-    change.on(tx, &row.order, &command, None).await
+    match order {
+        Some(order) => change.on_locked(tx, order, &command).await,
+        None => change.on(tx, &row.order, &command, None).await,
+    }
 }
