@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use ticketbridge_core::effect::Report;
 use ticketbridge_core::id::ProductCode;
+use ticketbridge_core::message::Report;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{

@@ -1,7 +1,7 @@
 //! An order to try the back-ends on. Nobody in it exists.
 
 use ticketbridge_core::id::{BackendId, BookingId, ChannelId, ExternalId, OrderId, ProductCode};
-use ticketbridge_core::money::{Money, PaymentMode};
+use ticketbridge_core::order::money::{Money, PaymentMode};
 use ticketbridge_core::order::{
     Booking, BookingState, Handover, Order, OrderKind, OrderState, Ticketing, TicketingState,
 };

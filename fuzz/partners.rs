@@ -7,7 +7,7 @@ use serde_json::json;
 use ticketbridge_adapters::standard_webhooks::Secrets;
 use ticketbridge_adapters::{douyin, kakao, ticketing_http, tripstore};
 use ticketbridge_core::UnixMillis;
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::message::TicketOp;
 use ticketbridge_core::order::Booking;
 use ticketbridge_core::port::{Answer, Backend, Channel, Context, HttpResponse, RawRequest, Verified};
 

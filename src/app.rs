@@ -13,22 +13,22 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::call_log::CallLog;
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
 use crate::config::{Config, DATA_KEY_BYTES, Environment};
 use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::engine::{Engine, EngineError};
+use crate::http::call_log::CallLog;
 use crate::http::{
-    Shared, door,
+    Shared, acceptor,
+    connection_limits::{Room, raise_descriptors},
     health::Health,
     metrics_router,
     rate::Callers,
     router,
-    seats::{Room, raise_descriptors},
     works::{Pace, WORKS_MAX, Works},
 };
-use crate::live::Live;
-use crate::registry::RegistryError;
+use crate::service::live::Live;
+use crate::service::registry::RegistryError;
 use crate::transport::{AddressPolicy, HttpTransport, Transport};
 use crate::worker::Worker;
 
@@ -127,7 +127,7 @@ pub struct Bridge {
     metrics: Option<(SocketAddr, JoinHandle<()>)>,
     worker: Option<JoinHandle<()>>,
     call_log: JoinHandle<()>,
-    schedule: Option<crate::schedule::Schedule>,
+    schedule: Option<crate::housekeeping::schedule::Schedule>,
     finish: CancellationToken,
 }
 
@@ -249,7 +249,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     };
     let source = config.source.clone();
     let finish = CancellationToken::new();
-    let clock = crate::timekeeping::agreed(&store, parts.clock, finish.clone()).await.map_err(StartError::Database)?;
+    let clock =
+        crate::clock::timekeeping::agreed(&store, parts.clock, finish.clone()).await.map_err(StartError::Database)?;
     let live = Arc::new(Live::new(config, clock.now()).map_err(StartError::Partner)?);
     let engine = Engine::new(store.clone(), clock, parts.ids.clone(), live);
     engine.index_old_guests().await.map_err(StartError::Index)?;
@@ -264,7 +265,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         callers: Arc::new(Callers::default()),
         metrics: crate::telemetry::metrics(),
         call_log,
-        reconciliation: crate::reconcile::LastReport::default(),
+        reconciliation: crate::housekeeping::reconcile::LastReport::default(),
         environment: parts.environment,
         works: Works::new(
             WORKS_MAX,
@@ -276,11 +277,11 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         health: Health::default(),
         instance,
     };
-    crate::instance::tell(&shared).await.map_err(StartError::Database)?;
+    crate::service::instance::tell(&shared).await.map_err(StartError::Database)?;
     let call_log = tokio::spawn(writer.run(store, parts.ids, finish.clone()));
     let (worker, schedule) = match parts.work {
         Work::ByItself => {
-            let schedule = crate::schedule::start(shared.clone()).await;
+            let schedule = crate::housekeeping::schedule::start(shared.clone()).await;
             (Some(tokio::spawn(worker.run(finish.clone()))), schedule)
         }
         Work::ByHand => (None, None),
@@ -307,7 +308,7 @@ fn serve_at(listener: TcpListener, router: Router, shared: &Shared) -> impl Futu
     let is_proxy = move |address: IpAddr| {
         of_proxies.running().config.server.trusted_proxies.iter().any(|network| network.contains(&address))
     };
-    door::serve(listener, router, room, is_proxy, shared.stopping.clone())
+    acceptor::serve(listener, router, room, is_proxy, shared.stopping.clone())
 }
 
 /// Which hosts ops have named as partners: only those may have private addresses.
@@ -386,7 +387,7 @@ impl Bridge {
             stop.abandon(format!("what requests began ({})", shared.works.under_way()));
         }
         stop.task("the record of calls", call_log, 0.9).await;
-        stop.wait("taking leave of other instances", crate::instance::leave(&shared), 0.95).await;
+        stop.wait("taking leave of other instances", crate::service::instance::leave(&shared), 0.95).await;
         if let Some(Err(error)) = stop.wait("the database's connections", store.close(), 1.0).await {
             crate::worker::log_trouble("the database did not close well", &error);
         }

@@ -1,6 +1,7 @@
 //! Time and randomness: the only place that reads either. Everything else takes a [`Clock`] and [`Ids`], so that tests own both.
 
 mod agreed;
+pub(crate) mod timekeeping;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use ticketbridge_core::command::ProductRef;
+use ticketbridge_core::message::ProductRef;
 use ticketbridge_core::product::{BookingProduct, ChannelRules, RuleSnapshot, VoucherProduct};
 use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 

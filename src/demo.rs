@@ -11,10 +11,10 @@ use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use crate::cli::{fail, say};
-use crate::sandbox::stories::{self, Channel};
-use crate::sandbox::timeline::play_aloud;
-use crate::sandbox::{Stage, Story};
 use cast::{Cast, TIME_SCALE};
+use ticketbridge_sandbox::stories::{self, Channel};
+use ticketbridge_sandbox::timeline::play_aloud;
+use ticketbridge_sandbox::{Stage, Story};
 
 /// A story that is played, with its heading.
 type Chapter = (&'static str, &'static str);

@@ -1,20 +1,20 @@
 //! The one way in which an order changes: lock it, let the core decide, save the order with its events, and make a row of every
 //! effect, in one transaction. Webhooks, workers, deadlines and ops all come through here.
 
-pub mod acts;
-mod asking;
 pub(crate) mod attention;
 pub mod backend_event;
-mod claims;
-pub(crate) mod content;
+mod capacity;
 mod counts;
 pub(crate) mod credit;
+pub(crate) mod digest;
+mod early_messages;
 pub mod effects;
 pub mod guests;
 mod incoming;
+pub mod manual_commands;
 pub(crate) mod needs;
-mod places;
-mod remembered;
+mod purchase_limits;
+mod queries;
 pub mod replay;
 mod routing;
 pub mod settlement;
@@ -30,7 +30,7 @@ use ticketbridge_store::{Store, StoreError, Tx};
 use tokio::sync::{Notify, broadcast};
 
 use crate::clock::{Clock, Ids};
-use crate::live::{Live, Running};
+use crate::service::live::{Live, Running};
 
 /// Orders whose change may wait to be noticed by a slow listener; one that misses some looks again.
 const CHANGES_KEPT: usize = 4_096;
@@ -248,7 +248,7 @@ impl Change<'_> {
             // The call that was kept in reserve is looked at now, and found to be no longer wanted.
             tx.hurry(&before.id, &effects::channel_destination(&before.channel), self.moment.now).await?;
         }
-        claims::follow(tx, Some(&before), &outcome.order).await?;
+        purchase_limits::follow(tx, Some(&before), &outcome.order).await?;
         credit::follow(tx, self.running, Some(&before), &outcome.order).await?;
         settlement::follow(tx, self.running, Some(&before), &outcome.order).await?;
         guests::follow(tx, Some(&before), &outcome.order).await?;
@@ -261,7 +261,7 @@ impl Change<'_> {
         let outcome = run(None, command, self.actor, self.moment, self.answering)?;
         tx.insert_order(&outcome.order, &outcome.events).await?;
         self.enqueue(tx, &outcome.order, 0, &outcome.effects).await?;
-        claims::follow(tx, None, &outcome.order).await?;
+        purchase_limits::follow(tx, None, &outcome.order).await?;
         credit::follow(tx, self.running, None, &outcome.order).await?;
         settlement::follow(tx, self.running, None, &outcome.order).await?;
         guests::follow(tx, None, &outcome.order).await?;

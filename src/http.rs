@@ -1,9 +1,11 @@
 //! What others reach us by: channels' webhooks, back-ends' events, the ops interface, and the pages around them.
 
+pub mod acceptor;
 pub mod backend_events;
 mod belief;
+pub mod call_log;
 pub mod caller;
-pub mod door;
+pub mod connection_limits;
 pub mod health;
 pub mod hints;
 mod incoming_body;
@@ -12,7 +14,6 @@ pub mod ops;
 pub mod problem;
 pub mod rate;
 pub mod request_id;
-pub mod seats;
 pub mod webhook;
 pub mod works;
 
@@ -29,7 +30,7 @@ use crate::engine::Engine;
 use crate::http::caller::Caller;
 use crate::http::rate::{Arrival, Callers, Suspicion};
 use crate::http::works::Works;
-use crate::live::Running;
+use crate::service::live::Running;
 use crate::worker::Worker;
 
 /// What every handler shares. Cheap to clone.
@@ -46,9 +47,9 @@ pub struct Shared {
     /// The rendered metrics.
     pub metrics: metrics_exporter_prometheus::PrometheusHandle,
     /// Where records of inbound calls go; written in batches, off the way to the answer.
-    pub call_log: crate::call_log::CallLog,
+    pub call_log: crate::http::call_log::CallLog,
     /// What the last comparison of books found.
-    pub reconciliation: crate::reconcile::LastReport,
+    pub reconciliation: crate::housekeeping::reconcile::LastReport,
     /// Where secrets are looked up on a reload.
     pub environment: crate::config::Environment,
     /// What is done for requests, in tasks of their own.

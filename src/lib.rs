@@ -1,23 +1,15 @@
 //! ticketbridge: between the places where tickets are sold and the systems that issue them.
 
 pub mod app;
-pub mod availability;
-pub mod call_log;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod engine;
+pub mod housekeeping;
 pub mod http;
-mod instance;
-pub mod live;
-pub mod reconcile;
-pub mod registry;
-pub mod reload;
-pub mod sandbox;
-pub mod schedule;
+pub mod service;
 pub mod statement;
 pub mod telemetry;
-mod timekeeping;
 pub mod transport;
 pub mod worker;

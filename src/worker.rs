@@ -8,21 +8,21 @@ mod conversation;
 mod deadlines;
 mod decrypt;
 pub mod lanes;
-mod look_first;
 mod read_back;
 mod rounds;
 mod settle;
 mod stock;
 mod taken;
 pub mod tokens;
+mod verify_first;
 pub mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ticketbridge_core::effect::Effect;
+use ticketbridge_core::message::Effect;
 use ticketbridge_core::port::{Call, CallResult};
-use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::still_needed::is_wanted;
 use ticketbridge_core::{ChannelId, Millis, Order, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 

@@ -1,7 +1,6 @@
 //! `code_pool`: tickets are codes of ours, loaded beforehand. No network: the shell draws them from the store, each once.
 
-use ticketbridge_core::command::{NewTicket, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::message::{NewTicket, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order, Ticket, TicketKind, TicketingState};
 use ticketbridge_core::port::{
     Backend, BackendKind, BackendSpec, BackendStep, BackendTable, Built, CallResult, CodeMaker, Context, EncodeError,

@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use ticketbridge_core::effect::Report;
+use ticketbridge_core::message::Report;
 use ticketbridge_core::order::{Booking, BookingState, Order, RefundCase, TicketingState};
 use ticketbridge_core::personal::{Document, Mask, Person, Personal};
 use ticketbridge_core::port::{

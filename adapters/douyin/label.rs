@@ -1,6 +1,6 @@
 //! What a person in the merchant's office calls the state of an order.
 
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{BookingState, CancelReason, Order, OrderState, TicketingState};
 
 /// The label, in Chinese. A refund that is being decided goes before everything else, because it stops everything else.
@@ -70,7 +70,7 @@ fn booked(order: &Order) -> &'static str {
 mod tests {
     use super::*;
     use crate::fixture;
-    use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
+    use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
 
     fn with(edit: impl FnOnce(&mut Order)) -> &'static str {
         let mut order = fixture::order();

@@ -2,15 +2,15 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use ticketbridge_core::command::{
-    ApplyRefund, Command, Counts, ProductRef, RecordCancellation, RecordRefund, RecordRejection, RefundScope,
-    RequestBooking, Sale,
-};
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::limits::{
     AMOUNT_MAX, BOOKING_DAYS_AHEAD_MAX, EXTERNAL_ID_CHARS_MAX, QUANTITY_MAX, VISITORS_MAX,
 };
-use ticketbridge_core::money::PaymentMode;
+use ticketbridge_core::message::{
+    ApplyRefund, Command, Counts, ProductRef, RecordCancellation, RecordRefund, RecordRejection, RefundScope,
+    RequestBooking, Sale,
+};
+use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{CancelReason, OrderKind, RefundKind, RefundSource, TicketKind, TicketRequest};
 use ticketbridge_core::personal::{Document, DocumentNumber, DocumentType, Person, PersonName, Phone};
 use ticketbridge_core::port::{DecodeError, Envelope, HttpReply, Inbound, Message, Query, SaleQuestion, Verified};

@@ -8,8 +8,8 @@
 //! above Douyin's, or open `Enc.` values on the answer path.
 
 use serde_json::{Value, json};
-use ticketbridge_core::effect::Report;
 use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::message::Report;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,

@@ -4,8 +4,8 @@
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
-use ticketbridge_core::command::{ApplyRefund, Command, ProductRef};
 use ticketbridge_core::id::ExternalId;
+use ticketbridge_core::message::{ApplyRefund, Command, ProductRef};
 use ticketbridge_core::order::{
     Booking, BookingState, Order, OrderState, RefundCase, RefundSource, RefundState, TicketRequest, TicketingState,
 };

@@ -2,10 +2,10 @@
 
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
-use ticketbridge_core::command::{Command, Counts, NewTicket, PlaceOrder, TicketFacts};
-use ticketbridge_core::effect::{Effect, Report};
-use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::id::{ChannelId, Seed};
+use ticketbridge_core::message::{
+    Actor, ActorKind, Command, Counts, Effect, NewTicket, PlaceOrder, Report, TicketFacts,
+};
 use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::port::{Answer, Channel, Context, Inbound, Message, RawRequest, Verified};
@@ -54,7 +54,7 @@ impl Story {
         let raw = RawRequest { endpoint, method: &Method::POST, query, headers: &headers, body: body.as_bytes() };
         let inbound = self.channel.decode(&Verified::attest(raw, 0)).unwrap();
         let Inbound::Message(envelope) = &inbound else { panic!("{inbound:?}") };
-        let place = |sale: &ticketbridge_core::command::Sale, rules| {
+        let place = |sale: &ticketbridge_core::message::Sale, rules| {
             let channel = ChannelId::new("douyin-main");
             let placed = PlaceOrder { channel, sale: sale.clone(), rules, is_stub: false };
             Command::PlaceOrder(Box::new(placed), Counts::default())
@@ -193,10 +193,10 @@ fn a_used_order_is_not_refunded() {
         now: ticketbridge_core::TimeZone::SHANGHAI.start_of(Date::parse("2026-12-01").unwrap()),
         seed: Seed(99),
     };
-    let redeem = Command::Redeem(ticketbridge_core::command::Redeem {
+    let redeem = Command::Redeem(ticketbridge_core::message::Redeem {
         booking: None,
         at: later.now,
-        by: ticketbridge_core::command::RedeemedBy::Gate,
+        by: ticketbridge_core::message::RedeemedBy::Gate,
     });
     let gate = Actor::new(ActorKind::Backend, "gate");
     let outcome = run(story.order.as_ref(), &redeem, &gate, later, Answering::Nobody).unwrap();

@@ -1,6 +1,6 @@
 //! Cancels of payments (`protocols/korea.md` 7.5): money that goes back, each movement with a number of its own.
 
-use ticketbridge_core::money::EntryStatus;
+use ticketbridge_core::order::money::EntryStatus;
 use ticketbridge_core::port::DecodeError;
 use ticketbridge_core::time::UnixMillis;
 

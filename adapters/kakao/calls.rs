@@ -2,12 +2,11 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use ticketbridge_core::command::Command;
-use ticketbridge_core::effect::Report;
 use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::limits::AMOUNT_MAX;
-use ticketbridge_core::mirror::{Mirror, Part, Snapshot};
+use ticketbridge_core::message::{Command, Report, Snapshot};
 use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
+use ticketbridge_core::order::channel_state::{Mirror, Part};
 use ticketbridge_core::order::{BookingState, Order};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, Yes};
 use ticketbridge_core::time::UnixMillis;

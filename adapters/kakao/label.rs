@@ -1,6 +1,6 @@
 //! What a person in the partner's office calls the state of a booking.
 
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{BookingState, Order, OrderState};
 
 /// The label, in Korean.

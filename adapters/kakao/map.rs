@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ticketbridge_core::command::{ProductRef, Sale};
 use ticketbridge_core::id::{ExternalId, ProductCode};
-use ticketbridge_core::mirror::{CalledOff, Line, Payment, Picture, ReturnNews, Snapshot, Stage};
-use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use ticketbridge_core::message::{CalledOff, ProductRef, ReturnNews, Sale, Snapshot};
+use ticketbridge_core::order::channel_state::{Line, Payment, Picture, Stage};
+use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
 use ticketbridge_core::port::{Changes, DecodeError, Envelope, Inbound, Listing, Message, Query, Verified};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use ticketbridge_core::command::NewTicket;
 use ticketbridge_core::limits::{CODE_CHARS_MAX, EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
+use ticketbridge_core::message::NewTicket;
 use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, Person, Personal};
 use ticketbridge_core::port::EncodeError;

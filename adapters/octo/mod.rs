@@ -18,8 +18,7 @@ use std::borrow::Cow;
 use http::HeaderValue;
 use subtle::ConstantTimeEq as _;
 use ticketbridge_core::BookingId;
-use ticketbridge_core::command::TicketFacts;
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::message::{TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{
     Backend, BackendKind, BackendSpec, BackendStep, CalendarDay, Call, CallResult, Context, Conversation, EncodeError,

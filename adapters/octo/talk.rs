@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use ticketbridge_core::command::TicketFacts;
+use ticketbridge_core::message::TicketFacts;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_core::product::BackendTerms;

@@ -5,12 +5,11 @@ use std::fmt;
 
 use http::StatusCode;
 use serde_json::Value;
-use ticketbridge_core::command::{NewTicket, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
 use ticketbridge_core::id::BookingId;
 use ticketbridge_core::limits::{
     AMOUNT_MAX, CODE_CHARS_MAX, EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX, TICKETS_MAX,
 };
+use ticketbridge_core::message::{NewTicket, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, DocumentType, Person, Personal};
 use ticketbridge_core::port::{

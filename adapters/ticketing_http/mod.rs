@@ -8,8 +8,7 @@ mod tests;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use ticketbridge_core::command::TicketFacts;
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::message::{TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{
     AuthError, Backend, BackendEvent, BackendKind, BackendSpec, BackendStep, BackendTable, Built, CalendarDay, Call,

@@ -2,11 +2,9 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use ticketbridge_core::command::Command;
-use ticketbridge_core::effect::Report;
 use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::limits::{EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
-use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::message::{Command, Report, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::time::UnixMillis;

@@ -4,8 +4,8 @@
 use http::Method;
 use http::StatusCode;
 use serde_json::{Value, json};
-use ticketbridge_core::command::Command;
 use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
+use ticketbridge_core::message::Command;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::port::{Call, CallResult, Checked, Context, EncodeError, HttpResponse, Yes};

@@ -8,10 +8,8 @@
 //! the agency's own number as a key.
 
 use serde_json::{Map, Value, json};
-use ticketbridge_core::command::Command;
-use ticketbridge_core::effect::Report;
 use ticketbridge_core::id::ExternalId;
-use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::message::{Command, Report, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Checked, Context,

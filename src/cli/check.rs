@@ -12,7 +12,7 @@ use crate::app::address_policy;
 use crate::cli::{ConfigDir, fail, say, serve};
 use crate::clock::{Clock, Ids as _, SystemClock, SystemIds};
 use crate::config::{self, Config};
-use crate::registry::{RegisteredBackend, Registry};
+use crate::service::registry::{RegisteredBackend, Registry};
 use crate::transport::{CallLimits, HttpTransport, Transport as _};
 
 pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {

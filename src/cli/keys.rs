@@ -9,7 +9,7 @@ use crate::app;
 use crate::cli::{ConfigDir, fail, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::instance::fingerprint;
+use crate::service::instance::fingerprint;
 
 /// Rows of one transaction: short enough for the service beside it.
 const BATCH_MAX: u32 = 100;

@@ -11,11 +11,11 @@ use ticketbridge_core::{BackendId, ChannelId};
 
 use crate::cli::{fail, say};
 use crate::config::{ChannelConfig, Config, Environment};
-use crate::sandbox::douyin::{App, SimProduct};
-use crate::sandbox::platform::PlatformOptions;
-use crate::sandbox::stories::{self, Channel};
-use crate::sandbox::timeline::play_aloud;
-use crate::sandbox::{
+use ticketbridge_sandbox::douyin::{App, SimProduct};
+use ticketbridge_sandbox::platform::PlatformOptions;
+use ticketbridge_sandbox::stories::{self, Channel};
+use ticketbridge_sandbox::timeline::play_aloud;
+use ticketbridge_sandbox::{
     Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, SimTripStore, Stage, Story,
 };
 

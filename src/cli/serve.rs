@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::app::{self, Parts};
 use crate::cli::{ConfigDir, fail, manager, say, warn};
 use crate::config::{Config, Environment};
-use crate::reload;
+use crate::service::reload;
 
 /// How long the log waits for the end of a reload before it says that it takes long.
 const RELOAD_WITHIN: std::time::Duration = std::time::Duration::from_secs(30);

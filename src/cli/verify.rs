@@ -12,7 +12,7 @@ use ticketbridge_core::port::{Context, RawRequest};
 use crate::cli::{ConfigDir, fail, say, warn};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Environment};
-use crate::registry::Registry;
+use crate::service::registry::Registry;
 
 pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode {
     let bytes = match read_capped(file) {

@@ -6,25 +6,23 @@
 
 mod booking;
 mod deadlines;
-mod mirror;
-mod payments;
+mod draft;
 mod proof;
 mod redemption;
 mod refund;
 mod reports;
 mod sale;
 mod settlement;
+mod snapshot_channel;
 mod ticketing;
 
-pub(crate) use mirror::quote_holds;
 pub use proof::{Disagreement, NOT_DONE, NOT_DONE_WHY};
+pub(crate) use snapshot_channel::quote_holds;
 pub use ticketing::dates_demanded;
 
-use crate::command::{Command, Counts, PlaceOrder};
-use crate::effect::{DeadlineKind, Effect, StockKey, TicketOp};
-use crate::event::{Actor, Event};
 use crate::id::BackendId;
-use crate::money::{EntryKind, PRESUMED};
+use crate::message::{Actor, Command, Counts, DeadlineKind, Effect, Event, PlaceOrder, StockKey, TicketOp};
+use crate::order::money::{EntryKind, PRESUMED};
 use crate::order::{AttentionKind, Booking, Order, TicketingState};
 use crate::product::{BookingProduct, StockFrom, Ticketing as TicketSource};
 use crate::rejection::{Rejection, Why};
@@ -143,22 +141,26 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
         }
         Command::RecordCancellation(cancellation) => settlement::record_cancellation(order, cancellation),
         Command::CancelOrder { reason } if order.mirror.is_some() => {
-            mirror::ask_cancellation(order, &mirror::Wish { fee: None, reason, parts: &[] }, moment)
+            snapshot_channel::ask_cancellation(order, &snapshot_channel::Wish { fee: None, reason, parts: &[] }, moment)
         }
         Command::CancelOrder { reason } => settlement::cancel_order(order, reason),
 
         Command::SyncSnapshot { snapshot, not_for_sale } => {
-            mirror::sync(order, snapshot, not_for_sale.as_deref(), moment)
+            snapshot_channel::sync(order, snapshot, not_for_sale.as_deref(), moment)
         }
-        Command::RecordAgreement { report } => Ok(mirror::record_agreement(order, report, moment)),
-        Command::RecordQuote { fee, refund } => Ok(mirror::record_quote(order, *fee, *refund)),
+        Command::RecordAgreement { report } => Ok(snapshot_channel::record_agreement(order, report, moment)),
+        Command::RecordQuote { fee, refund } => Ok(snapshot_channel::record_quote(order, *fee, *refund)),
         Command::AskCancellation { fee, reason, parts } => {
-            mirror::ask_cancellation(order, &mirror::Wish { fee: *fee, reason, parts }, moment)
+            snapshot_channel::ask_cancellation(order, &snapshot_channel::Wish { fee: *fee, reason, parts }, moment)
         }
-        Command::ReturnPayments { amount, reason } => payments::return_payments(order, *amount, reason, moment),
-        Command::SendPaymentLink { amount, expires_at } => payments::send_link(order, *amount, *expires_at, moment),
-        Command::RevokePaymentLink => payments::revoke_link(order, moment),
-        Command::RecordPaymentLink { key, id, url } => Ok(payments::record_link(order, key, id, url.as_deref())),
+        Command::ReturnPayments { amount, reason } => snapshot_channel::return_payments(order, *amount, reason, moment),
+        Command::SendPaymentLink { amount, expires_at } => {
+            snapshot_channel::send_link(order, *amount, *expires_at, moment)
+        }
+        Command::RevokePaymentLink => snapshot_channel::revoke_link(order, moment),
+        Command::RecordPaymentLink { key, id, url } => {
+            Ok(snapshot_channel::record_link(order, key, id, url.as_deref()))
+        }
         Command::RecordPartnerNumber { number } => Ok(booking::partner_number(order, number)),
 
         Command::RecordReveal { reason } => {

@@ -1,21 +1,19 @@
 //! What is true after an event. Total, and the only way in which an order changes.
 
-use crate::command::Sale;
 use crate::decide::NOT_DONE;
-use crate::effect::Report;
-use crate::event::{Event, EventRecord};
 use crate::id::BookingId;
-use crate::mirror::{Mirror, PartnerNumber, ProofState, Unproven, accepted_off_sale};
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentState};
+use crate::message::{Event, EventRecord, Report, Sale};
+use crate::order::channel_state::{Mirror, PartnerNumber, ProofState, Unproven, accepted_off_sale};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentState};
+use crate::order::undelivered::{UNHEARD, Unheard, by_hand_sentence, is_missed, makes_up_for, refused_sentence};
 use crate::order::{
     Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
     ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
 };
 use crate::personal::{DocumentNumber, Person, in_clear};
 use crate::quoted::Guests;
+use crate::still_needed::is_report_wanted;
 use crate::time::{Date, UnixMillis};
-use crate::unheard::{UNHEARD, Unheard, by_hand_sentence, is_missed, makes_up_for, refused_sentence};
-use crate::wanted::is_report_wanted;
 
 /// The order after `record`. `order` is `None` before [`Event::OrderPlaced`] only; any other first event leaves nothing.
 pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
@@ -34,7 +32,7 @@ pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
     Some(order)
 }
 
-fn place(id: crate::id::OrderId, placed: &crate::command::PlaceOrder, at: UnixMillis) -> Order {
+fn place(id: crate::id::OrderId, placed: &crate::message::PlaceOrder, at: UnixMillis) -> Order {
     let sale = &placed.sale;
     Order {
         id,

@@ -1,10 +1,8 @@
 //! What policy does by itself, given an order and the time: the one place where a decision falls without a person.
 
-use crate::command::{Command, Redeem, RedeemedBy};
-use crate::effect::Report;
-use crate::event::Actor;
-use crate::mirror::{Mirror, Proposal};
-use crate::money::PaymentMode;
+use crate::message::{Actor, Command, Redeem, RedeemedBy, Report};
+use crate::order::channel_state::{Mirror, Proposal};
+use crate::order::money::PaymentMode;
 use crate::order::{
     Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
 };

@@ -1,14 +1,13 @@
 //! Making a call again that was given up or refused, because ops ask for it. What its failure changed about the order is taken back, so that
 //! the call says the same as before, under the same key. It is refused only where the order has moved on, and then the sentence says how.
 
-use crate::effect::{Effect, Report, TicketOp};
-use crate::event::Event;
 use crate::id::{BookingId, RefundCaseId};
-use crate::mirror::{LinkState, Mirror, PaymentLink, Proposal, Stage};
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
+use crate::message::{Effect, Event, Report, TicketOp};
+use crate::order::channel_state::{LinkState, Mirror, PaymentLink, Proposal, Stage};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{BookingState, Handover, Order, OrderState, RefundKind, RefundState, TicketingState};
+use crate::still_needed::{is_report_wanted, is_wanted};
 use crate::time::UnixMillis;
-use crate::wanted::{is_report_wanted, is_wanted};
 
 /// What makes the call of `effect` wanted again, decided by `by` at `now`: nothing, where it is.
 ///

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::effect::TicketOp;
+use crate::message::TicketOp;
 use crate::time::{Millis, UnixMillis};
 
 /// Time before the end at which the very last try begins: as long as a call may take (`contract.md` 2).

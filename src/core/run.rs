@@ -1,12 +1,10 @@
 //! One command, carried through: decide, evolve, and then whatever policy does by itself.
 
-use crate::command::Command;
 use crate::decide::{Decision, decide, place, too_much_back};
-use crate::effect::{Effect, Report};
-use crate::event::{Actor, EventRecord};
 use crate::evolve::evolve;
 use crate::id::RefundCaseId;
 use crate::limits::{ANSWER_GRACE, POLICY_STEPS_MAX};
+use crate::message::{Actor, Command, Effect, EventRecord, Report};
 use crate::next_step::next_step;
 use crate::order::Order;
 use crate::rejection::{Rejection, Why};

@@ -9,9 +9,9 @@ use super::directory::{self, Addresses};
 use crate::app::{self, Bridge, Parts, Work};
 use crate::clock::{Clock, Ids as _, ShiftedClock, SystemIds};
 use crate::config::{Config, Environment};
-use crate::sandbox::douyin::{App, SimProduct};
-use crate::sandbox::platform::PlatformOptions;
-use crate::sandbox::{
+use ticketbridge_sandbox::douyin::{App, SimProduct};
+use ticketbridge_sandbox::platform::PlatformOptions;
+use ticketbridge_sandbox::{
     Journal, SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimKakao, SimTime, SimTripStore, Stage,
 };
 

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
-use ticketbridge_core::command::Command;
-use ticketbridge_core::event::Actor;
+use ticketbridge_core::message::{Actor, Command};
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::{BackendEvent, RawRequest, Verified};
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
 use ticketbridge_store::{InboxRow, InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
 
-use crate::engine::content::{body_sha256, meaning_of_act, sha256_hex};
+use crate::engine::digest::{body_sha256, meaning_of_act, sha256_hex};
 use crate::engine::{Applied, Change, Engine, EngineError, needs};
 
 /// An event that was verified and read.

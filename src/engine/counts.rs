@@ -2,15 +2,15 @@
 
 use ticketbridge_core::Date;
 use ticketbridge_core::ProductCode;
-use ticketbridge_core::command::{Counts, RequestBooking, Sale};
 use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
+use ticketbridge_core::message::{Counts, RequestBooking, Sale};
 use ticketbridge_core::personal::{Person, Personal};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::rules::guests::guests_of;
 use ticketbridge_store::{ClaimKind, StoreError, Tx};
 
-use crate::engine::claims::{document_key, phone_key};
 use crate::engine::needs::turn_of;
+use crate::engine::purchase_limits::{document_key, phone_key};
 
 /// For a sale: units left, and units that the phone has bought.
 pub(crate) async fn for_sale(tx: &Tx, rules: &RuleSnapshot, sale: &Sale) -> Result<Counts, StoreError> {

@@ -1,15 +1,15 @@
 //! Orders are charged to their channel's credit account (DY-05): placing holds the amount, payment takes it, cancel and refund
 //! return it. Where an order stands with its account follows from its own money, before and after: the order carries nothing for it.
 
-use ticketbridge_core::command::Sale;
-use ticketbridge_core::money::PaymentMode;
+use ticketbridge_core::message::Sale;
+use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{Order, OrderState};
 use ticketbridge_core::{ChannelId, Rejection, Why};
 use ticketbridge_store::{CreditEntry, CreditKind, Store, StoreError, Tx};
 
 use crate::config::{Config, CreditAccount};
 use crate::engine::EngineError;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// Where an order stands with its account, minor units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Effects become rows: deliveries, deadlines, stock.
 
 use sha2::{Digest, Sha256};
-use ticketbridge_core::effect::{Effect, Report, StockKey, TicketOp};
+use ticketbridge_core::message::{Effect, Report, StockKey, TicketOp};
 use ticketbridge_core::order::{Order, TicketingState};
 use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{NewJob, Tx};

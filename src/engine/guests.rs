@@ -12,7 +12,7 @@ use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{Actor, ActorKind, Answering, Command, OrderId};
 use ticketbridge_store::{StoreError, Tx};
 
-use crate::engine::claims::{phone_digits, phone_hash, phone_key};
+use crate::engine::purchase_limits::{phone_digits, phone_hash, phone_key};
 use crate::engine::{Change, Engine, EngineError};
 
 /// Orders that one look takes up.

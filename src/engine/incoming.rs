@@ -4,18 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use ticketbridge_core::command::{Command, RecordRejection};
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, RecordRejection};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest, Verified};
 use ticketbridge_core::{Answering, ExternalId, OrderId, UnixMillis};
 use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError, StoredAnswer, Tx};
 
-use crate::engine::content::{body_sha256, meaning_of, sha256_hex, sorted_json_sha256};
+use crate::engine::digest::{body_sha256, meaning_of, sha256_hex, sorted_json_sha256};
 use crate::engine::routing::{Taken, take};
 use crate::engine::{Change, Engine, EngineError, InReserve, needs};
-use crate::live::Running;
-use crate::registry::RegisteredChannel;
+use crate::service::live::Running;
+use crate::service::registry::RegisteredChannel;
 
 /// A message that was verified and read.
 #[derive(Clone)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind};
 use ticketbridge_core::port::Inbound;
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{Answering, OrderId};

@@ -1,8 +1,9 @@
 //! What a message does: the order that it makes, the booking that it asks for, the fact that it tells; and what its sender is answered.
 
-use ticketbridge_core::command::{Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, WhenUnknown};
 use ticketbridge_core::decide::dates_demanded;
-use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::message::{
+    Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, Snapshot, WhenUnknown,
+};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::quoted::{Guests, Quoted};
@@ -10,8 +11,8 @@ use ticketbridge_core::{ChannelId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{InboxVerdict as Verdict, OrderRefRow, Remembered, StoredAnswer, ToRemember, Tx};
 
 use crate::config::Config;
+use crate::engine::early_messages::apply_remembered;
 use crate::engine::incoming::Incoming;
-use crate::engine::remembered::apply_remembered;
 use crate::engine::snapshots::{self, Synced};
 use crate::engine::{Applied, Change, EngineError, counts, credit};
 

@@ -5,12 +5,12 @@
 //! detail number of the channel's (KA-02), or for the order where there is none: what was written before is corrected by the
 //! difference, so that the lines of an order always add up to these roundings.
 
-use ticketbridge_core::money::PaymentMode;
 use ticketbridge_core::order::Order;
+use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_store::{LineKind, SettleTerms, StatementLine, StoreError, Tx};
 
 use crate::config::BASIS_POINTS;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// `share` ten-thousandths of `amount`, rounded to the nearest minor unit, halves up. Nothing of nothing or less.
 pub fn commission(amount: i64, share_bp: u32) -> i64 {

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::command::{Command, PlaceOrder};
-use ticketbridge_core::event::{Actor, ActorKind};
-use ticketbridge_core::mirror::{Snapshot, Stage};
+use ticketbridge_core::message::{Actor, ActorKind, Command, PlaceOrder, Snapshot};
 use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
+use ticketbridge_core::order::channel_state::Stage;
 use ticketbridge_core::product::RuleSnapshot;
 use ticketbridge_core::{Answering, Rejection, Why};
 use ticketbridge_store::{Job, JobEnd, Needs, Tx};
 
-use crate::engine::remembered::apply_remembered;
+use crate::engine::early_messages::apply_remembered;
 use crate::engine::{Applied, Change, Engine, EngineError, counts};
-use crate::live::Running;
-use crate::registry::RegisteredChannel;
+use crate::service::live::Running;
+use crate::service::registry::RegisteredChannel;
 
 /// What became of a whole order.
 pub(crate) enum Synced {

@@ -9,22 +9,21 @@ use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::json;
-use ticketbridge_core::command::{Command, Redeem, RedeemedBy};
-use ticketbridge_core::event::{Actor, ActorKind};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::message::{Actor, ActorKind, Command, Redeem, RedeemedBy};
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, RawRequest, Verified};
 use ticketbridge_core::{BackendId, Millis};
 use ticketbridge_store::Direction;
 
-use crate::call_log::InboundCall;
 use crate::engine::backend_event::{Heard, HeardEvent};
 use crate::http::belief::{Believed, Terms, TurnedAway};
+use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::webhook::trace_of;
 use crate::http::{Shared, nesting};
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 
 /// Time for the answer to an event, from when it is there: senders of webhooks wait for longer, and send it again.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_750);

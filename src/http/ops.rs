@@ -1,7 +1,6 @@
 //! The ops interface, `/ops/v1` (`contract.md` 6 and 8). [`table`](self) lists every call; from the list they are routed, checked and
 //! described, so that none of the three can drift from the others.
 
-mod acts;
 mod auth;
 mod body;
 mod call;
@@ -12,6 +11,7 @@ mod deadlines;
 mod deliveries;
 mod guests;
 mod inbox;
+mod manual_commands;
 mod once;
 mod openapi;
 mod orders;
@@ -37,14 +37,14 @@ use http::{StatusCode, header};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 
 use crate::engine::EngineError;
-use crate::engine::acts::{Keep, Once, is_receipt};
+use crate::engine::manual_commands::{Keep, Once, is_receipt};
 use crate::http::ops::body::Given;
 use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Turn, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
-use crate::live::Running;
+use crate::service::live::Running;
 
 pub(crate) use codes::from_csv as codes_of_csv;
 pub(crate) use table::ATTENTION_KINDS;

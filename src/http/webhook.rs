@@ -8,8 +8,7 @@ use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
-use ticketbridge_core::command::Command;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command};
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
     Answer, Context, DecodeError, EncodeError, Endpoint, Envelope, HttpReply, Inbound, Message, Query, RawRequest,
@@ -20,10 +19,10 @@ use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{Direction, InboxVerdict};
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::call_log::InboundCall;
-use crate::engine::content::body_sha256;
+use crate::engine::digest::body_sha256;
 use crate::engine::{EngineError, InReserve, Incoming, Received};
 use crate::http::belief::{Terms, TurnedAway};
+use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::{Shared, nesting};
@@ -134,7 +133,7 @@ pub async fn receive(
 
 /// A call that nobody answers: an address that was typed wrongly into a console, or one that is new. It leaves a trace, so that it is found;
 /// not more of them than its caller may make calls.
-fn note_unknown(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: Caller, call: &str) {
+fn note_unknown(shared: &Shared, channel: &crate::service::registry::RegisteredChannel, caller: Caller, call: &str) {
     metrics::counter!("ticketbridge_unknown_calls_total", "channel" => channel.id.to_string()).increment(1);
     if shared.callers.may_fail(caller, channel.rate_per_caller) {
         let named: String = call.chars().take(WORD_CHARS_SHOWN_MAX).collect();
@@ -144,7 +143,7 @@ fn note_unknown(shared: &Shared, channel: &crate::registry::RegisteredChannel, c
 }
 
 /// Whether the caller may come in at all; before anything of the message is looked at.
-fn admit(shared: &Shared, channel: &crate::registry::RegisteredChannel, caller: Caller) -> Option<Problem> {
+fn admit(shared: &Shared, channel: &crate::service::registry::RegisteredChannel, caller: Caller) -> Option<Problem> {
     if shared.stopping.is_cancelled() {
         let problem =
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
@@ -206,8 +205,8 @@ fn log_id(headers: &HeaderMap) -> Quoted {
 /// A call without its body.
 struct Head {
     shared: Shared,
-    running: Arc<crate::live::Running>,
-    channel: Arc<crate::registry::RegisteredChannel>,
+    running: Arc<crate::service::live::Running>,
+    channel: Arc<crate::service::registry::RegisteredChannel>,
     endpoint: Endpoint,
     query: String,
     headers: HeaderMap,

@@ -377,6 +377,15 @@ impl Layer {
         true
     }
 
+    /// Lays a row over the one that is here: what has become of it.
+    fn lay(&mut self, of: &'static Kept, cell: Cell) {
+        match self.row_mut(of, &key_of(of, &cell.row)) {
+            Some(row) if of.known != Known::Stays => *row = cell.row,
+            Some(_) => {}
+            None => drop(self.put(of, cell)),
+        }
+    }
+
     fn cell(&self, of: &Kept, key: &str) -> Option<&Cell> {
         let rows = self.tables.get(&of.place)?;
         rows.cells.get(*rows.places.get(key)?)
@@ -410,7 +419,7 @@ impl Layer {
         self.released.extend(over.released);
         for (_, rows) in over.tables {
             for cell in rows.cells {
-                self.put(rows.of, cell);
+                self.lay(rows.of, cell);
             }
         }
     }
@@ -889,6 +898,8 @@ mod tests {
         buffer.merge();
         buffer.change(&ORDER_REF, order_ref("new", "b"));
         buffer.change(&ORDER_REF, order_ref("known", "b"));
+        buffer.merge();
+        assert_eq!(buffer.see(&ORDER_REF, "new\n").flatten(), Some(&order_ref("new", "b")));
         let all = texts(buffer.take_all(SQLITE));
         assert_eq!(all.len(), 2);
         assert!(!all[0].0.contains("ON CONFLICT"), "{all:?}");

@@ -2,7 +2,7 @@
 
 use sea_orm::{QueryResult, Value};
 use serde::{Deserialize, Serialize};
-use ticketbridge_core::effect::DeadlineKind;
+use ticketbridge_core::message::DeadlineKind;
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 
 use crate::buffer::{DEADLINE, Row, key_text};

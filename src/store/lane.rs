@@ -85,6 +85,8 @@ pub(crate) trait Member: Send {
     /// Whether it is still to be done; from now on it counts as begun. One whose time is up, or that nobody waits for any more, is
     /// not begun.
     fn begin(&self) -> bool;
+    /// It is not begun after all: what it did was undone.
+    fn put_back(&mut self);
     /// Until when its result is waited for.
     fn deadline(&self) -> Instant;
     /// What it will ask for, if it has said so.
@@ -114,6 +116,11 @@ where
         !self.reply.is_closed()
             && Instant::now() < self.deadline
             && self.stage.compare_exchange(WAITS, BEGUN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+    fn put_back(&mut self) {
+        self.result = None;
+        // Who has given up meanwhile was told that nobody knows; it is dropped when it would begin again.
+        drop(self.stage.compare_exchange(BEGUN, WAITS, Ordering::AcqRel, Ordering::Acquire));
     }
     fn deadline(&self) -> Instant {
         self.deadline
@@ -357,7 +364,8 @@ impl Lane {
     }
 
     /// Has a member run again alone.
-    async fn set_aside(&mut self, member: Ticket) {
+    async fn set_aside(&mut self, mut member: Ticket) {
+        member.put_back();
         metrics::counter!("ticketbridge_works_set_aside_total").increment(1);
         if let Some(aside) = &self.aside
             && let Err(closed) = aside.send(member).await

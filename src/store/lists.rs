@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::QueryResult;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState, TicketingState};
 use ticketbridge_core::product::Currency;
 use ticketbridge_core::quoted::{Guests, Quoted};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sea_orm::{QueryResult, Value};
 use serde::{Deserialize, Serialize};
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::message::StockKey;
 use ticketbridge_core::order::{Attention, OrderState};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};

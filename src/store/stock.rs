@@ -1,7 +1,7 @@
 //! Units of a product, or of a product on a date. The last one goes to one taker.
 
 use std::collections::BTreeMap;
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::message::StockKey;
 use ticketbridge_core::{Date, ProductCode};
 
 use crate::connect::Store;

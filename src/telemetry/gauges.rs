@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use ticketbridge_core::Millis;
-use ticketbridge_core::effect::DeadlineKind;
+use ticketbridge_core::message::DeadlineKind;
 use ticketbridge_core::order::OrderState;
 use ticketbridge_store::{DeadlineState, JobState, StoreError};
 

@@ -1,8 +1,6 @@
 //! One call to a back-end. What is not known is asked for; nothing is issued twice, because a repeat carries the same delivery id.
 
-use ticketbridge_core::command::{Command, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Order, TicketingState};
 use ticketbridge_core::port::{BackendStep, CallResult, Context, EncodeError};
 use ticketbridge_core::retry::{Next, Repeat, how_to_repeat};
@@ -10,7 +8,7 @@ use ticketbridge_core::{BackendId, BookingId, Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 use crate::worker::settle::Attempt;
 use crate::worker::{Reached, Worker, pass_trace_on};
 
@@ -306,7 +304,7 @@ impl Worker {
             Some(codes) => {
                 let tickets = codes
                     .into_iter()
-                    .map(|code| ticketbridge_core::command::NewTicket {
+                    .map(|code| ticketbridge_core::message::NewTicket {
                         code: code.code,
                         kind: code.kind,
                         project_id: None,

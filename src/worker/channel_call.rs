@@ -1,8 +1,6 @@
 //! One call to a channel: a report, made from the order as it is now.
 
-use ticketbridge_core::command::{Command, ReportOutcome};
-use ticketbridge_core::effect::Report;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Report, ReportOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::retry::Next;
@@ -10,10 +8,10 @@ use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredChannel;
-use crate::worker::look_first::{Looked, doubt};
+use crate::service::registry::RegisteredChannel;
 use crate::worker::settle::{Attempt, partner};
 use crate::worker::taken::Told;
+use crate::worker::verify_first::{Looked, doubt};
 use crate::worker::{Reached, Worker, pass_trace_on};
 
 /// An exchange with a channel, however it ended.
@@ -36,7 +34,7 @@ impl Worker {
             return self.wait_for_partner(job, &format!("channel `{}`", order.channel)).await;
         };
         if let Some(doubt) = doubt(job, report, &order, self.engine.clock().now()) {
-            match self.look_first(job, report, &order, &channel, doubt).await? {
+            match self.verify_first(job, report, &order, &channel, doubt).await? {
                 Looked::GoOn(now) => order = *now,
                 Looked::Settled => return Ok(()),
             }

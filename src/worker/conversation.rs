@@ -1,15 +1,13 @@
 //! An operation that takes several calls: led from the first question to its end, each call on the record, the delivery ours all the while.
 
 use ticketbridge_core::Millis;
-use ticketbridge_core::command::{Command, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 use crate::transport::{CallLimits, TransportError};
 use crate::worker::settle::{Attempt, partner};
 use crate::worker::{Reached, Worker, pass_trace_on};

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::command::Command;
-use ticketbridge_core::event::Actor;
+use ticketbridge_core::message::{Actor, Command};
 use ticketbridge_core::{Answering, Moment};
 use ticketbridge_store::{ClaimedDeadline, Tx};
 
@@ -121,7 +120,7 @@ impl Worker {
 async fn carry_out(
     tx: &Tx,
     claimed: &ClaimedDeadline,
-    running: &crate::live::Running,
+    running: &crate::service::live::Running,
     moment: Moment,
     is_passing: bool,
 ) -> Result<Applied, EngineError> {

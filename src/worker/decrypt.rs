@@ -1,7 +1,6 @@
 //! Guests' data under the channel's own cipher: opened by a call, never on the way to an answer (`protocols/douyin.md` 1.8).
 
-use ticketbridge_core::command::Command;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command};
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse};
 use ticketbridge_core::retry::Next;
 use ticketbridge_store::{Job, JobEnd};
@@ -74,7 +73,7 @@ impl Worker {
     /// Without the guests' data no ticket can be asked for: a person must see the order.
     fn given_up(&self, order: &ticketbridge_core::Order) -> Vec<(Actor, Command)> {
         let facts =
-            ticketbridge_core::command::TicketFacts::GivenUp { why: "guests' data could not be opened".to_owned() };
+            ticketbridge_core::message::TicketFacts::GivenUp { why: "guests' data could not be opened".to_owned() };
         let booking = order.active_booking().map(|booking| booking.id.clone());
         booking.map(|booking| (Actor::policy(), Command::RecordTicketFacts { booking, facts })).into_iter().collect()
     }

@@ -11,7 +11,7 @@ use ticketbridge_core::{ChannelId, ExternalId};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 
 impl Worker {
@@ -98,7 +98,7 @@ impl Worker {
         };
         let error = match exchange.result.without_guests(order) {
             CallResult::Done(view) => {
-                crate::reconcile::compare_one(self, order, &view).await?;
+                crate::housekeeping::reconcile::compare_one(self, order, &view).await?;
                 return self.end(job, JobEnd::Delivered).await;
             }
             CallResult::Refused { code, why } => {

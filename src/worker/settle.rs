@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::command::Command;
-use ticketbridge_core::event::Actor;
+use ticketbridge_core::message::{Actor, Command};
 use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
 use ticketbridge_core::{Answering, Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};

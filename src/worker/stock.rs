@@ -2,7 +2,7 @@
 //! later call never says less than an earlier one knew.
 
 use ticketbridge_core::ChannelId;
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::message::StockKey;
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse, StockLeft};
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::retry::Next;

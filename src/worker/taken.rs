@@ -1,18 +1,16 @@
 //! What a channel's yes is worth. One that says of this very order what came of it is believed; one that says nothing is believed once
 //! the books show it, and books that show otherwise are told again, under the same key, before a person has to look.
 
-use ticketbridge_core::command::{Command, ReportOutcome};
 use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
-use ticketbridge_core::effect::Report;
-use ticketbridge_core::event::Actor;
+use ticketbridge_core::message::{Actor, Command, Report, ReportOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Yes};
-use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::still_needed::is_wanted;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 use crate::worker::settle::Attempt;
 

@@ -13,7 +13,7 @@ use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{LeaseToken, StoreError, Tx};
 use tokio::sync::Mutex;
 
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 use crate::transport::CallLimits;
 use crate::worker::{Worker, locked};
 

@@ -5,16 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ticketbridge_core::command::{Command, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Context, HttpResponse, WatchPlan};
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
 
 use crate::engine::EngineError;
-use crate::registry::RegisteredBackend;
+use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
 use crate::worker::conversation::On;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ticketbridge::sandbox::backend::IssueMode;
-use ticketbridge::sandbox::douyin::Path;
 use ticketbridge_core::Millis;
+use ticketbridge_sandbox::backend::IssueMode;
+use ticketbridge_sandbox::douyin::Path;
 
 use crate::real::stage::set_the_stage;
 use crate::real::{ANY_PORT, PATIENCE};
@@ -75,7 +75,7 @@ async fn while_a_back_end_hangs_every_demand_is_answered_in_time_and_the_tickets
     assert!(longest < Duration::from_secs(5), "Douyin waited for {longest:?}");
     stage.backend.set_issue_mode(IssueMode::Immediate);
     for booking in bookings {
-        let find = |books: &ticketbridge::sandbox::douyin::Books| books.reservations[&booking.order_id].codes.clone();
+        let find = |books: &ticketbridge_sandbox::douyin::Books| books.reservations[&booking.order_id].codes.clone();
         let codes = stage.channel.until(PATIENCE * 2, find).await.expect("the tickets follow");
         assert_eq!(codes.path, Path::Callback);
     }

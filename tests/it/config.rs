@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use ticketbridge::config::check::{report_in, report_on};
 use ticketbridge::config::{Config, Environment, Role};
 use ticketbridge::http::caller::Caller;
-use ticketbridge::registry::Registry;
-use ticketbridge_core::command::ProductRef;
+use ticketbridge::service::registry::Registry;
+use ticketbridge_core::message::ProductRef;
 use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 
 /// One planted mistake: what is changed in the example, and what the check must then say.

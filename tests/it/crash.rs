@@ -10,17 +10,17 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use ticketbridge::app;
 use ticketbridge::config::{Config, Environment};
-use ticketbridge::sandbox::backend::ReservationState as AtBackend;
-use ticketbridge::sandbox::douyin::api::path;
-use ticketbridge::sandbox::douyin::books::Direction;
-use ticketbridge::sandbox::douyin::refunds::SOURCE_CONSUMER;
-use ticketbridge::sandbox::douyin::spi::TRY_AGAIN;
-use ticketbridge::sandbox::douyin::{
+use ticketbridge_core::order::money::PaymentState;
+use ticketbridge_core::order::{Order, OrderState, TicketingState};
+use ticketbridge_sandbox::backend::ReservationState as AtBackend;
+use ticketbridge_sandbox::douyin::api::path;
+use ticketbridge_sandbox::douyin::books::Direction;
+use ticketbridge_sandbox::douyin::refunds::SOURCE_CONSUMER;
+use ticketbridge_sandbox::douyin::spi::TRY_AGAIN;
+use ticketbridge_sandbox::douyin::{
     AfterSale, Books, RefundRequest, RefundState, Reservation, ReservationState, VoucherState,
 };
-use ticketbridge::sandbox::{SimBackend, Stage};
-use ticketbridge_core::money::PaymentState;
-use ticketbridge_core::order::{Order, OrderState, TicketingState};
+use ticketbridge_sandbox::{SimBackend, Stage};
 use ticketbridge_store::{JobFilter, JobState, OrderFilter, PageRequest, Store};
 
 use crate::real::stage::{TICKETING, set_the_stage};

@@ -6,7 +6,7 @@ use serde_json::json;
 use ticketbridge::app;
 use ticketbridge::cli::keys::rotate_all;
 use ticketbridge::config::Config;
-use ticketbridge::schedule;
+use ticketbridge::housekeeping::schedule;
 use ticketbridge_core::Millis;
 use ticketbridge_core::order::OrderState;
 use ticketbridge_store::test_support::as_an_older_version_left_it;
@@ -25,12 +25,12 @@ impl TestBridge {
         let text = self.read_config("ticketbridge.toml");
         let line = text.lines().find(|line| line.starts_with("key = ")).expect("the key of the data");
         self.write_config("ticketbridge.toml", &text.replace(line, keys));
-        ticketbridge::reload::reload(self.bridge.shared()).await.unwrap_or_else(|report| panic!("{report}"));
+        ticketbridge::service::reload::reload(self.bridge.shared()).await.unwrap_or_else(|report| panic!("{report}"));
     }
 
     async fn with_line(&self, file: &str, lines: &str) {
         self.write_config(file, &format!("{}\n{lines}\n", self.read_config(file)));
-        ticketbridge::reload::reload(self.bridge.shared()).await.unwrap_or_else(|report| panic!("{report}"));
+        ticketbridge::service::reload::reload(self.bridge.shared()).await.unwrap_or_else(|report| panic!("{report}"));
     }
 
     /// What `ticketbridge keys rotate` does, over a connection of its own.
@@ -385,10 +385,10 @@ async fn a_look_at_an_order_that_is_over_does_not_keep_its_guests_longer() {
             bridge.post("orders/douyin-main:V100/reveal", &reason).await.expect(200);
             // A service that starts late makes up for what fell due meanwhile.
             bridge.advance(Millis::hours(10 * 24 - 1));
-            ticketbridge::schedule::at_start(bridge.bridge.shared()).await;
+            ticketbridge::housekeeping::schedule::at_start(bridge.bridge.shared()).await;
             assert!(bridge.stored("V100").await.knows_guests());
             bridge.advance(Millis::hours(2));
-            ticketbridge::schedule::at_start(bridge.bridge.shared()).await;
+            ticketbridge::housekeeping::schedule::at_start(bridge.bridge.shared()).await;
             assert!(!bridge.stored("V100").await.knows_guests());
         },
     )

@@ -9,7 +9,7 @@ mod wire;
 
 use serde_json::json;
 use ticketbridge_core::Millis;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, TicketingState};
 
 use crate::support::TestBridge;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use http::Method;
 use serde_json::json;
-use ticketbridge::sandbox::octo::{Books, RepeatedReserve, Status};
-use ticketbridge::sandbox::{SimOcto, SimOctoOptions, SimTime};
 use ticketbridge_core::Millis;
 use ticketbridge_core::order::{Order, TicketingState};
+use ticketbridge_sandbox::octo::{Books, RepeatedReserve, Status};
+use ticketbridge_sandbox::{SimOcto, SimOctoOptions, SimTime};
 
 use crate::support::partners::Outcome;
 use crate::support::{Ask, CLIENT_SECRET, GATE_SECRET, TestBridge, douyin, read_files, write_file};

@@ -1,8 +1,8 @@
 //! Guests' data is nowhere in clear: not in the log at its most talkative, not in any byte that the database keeps.
 
 use serde_json::{Value, json};
-use ticketbridge::sandbox::douyin::refunds::SOURCE_CONSUMER;
-use ticketbridge::sandbox::douyin::{AfterSale, RefundRequest};
+use ticketbridge_sandbox::douyin::refunds::SOURCE_CONSUMER;
+use ticketbridge_sandbox::douyin::{AfterSale, RefundRequest};
 
 use crate::real::stage::set_the_stage;
 use crate::real::{ANY_PORT, PATIENCE};
@@ -97,12 +97,12 @@ async fn neither_the_log_nor_the_database_shows_a_guest() {
     // … and one as Douyin encrypts them, refunded in the end.
     let bought = stage.channel.buy(&stage.purchase(1)).await;
     let booked = stage.channel.reserve(&bought.order_id, stage.in_days(7), &stage.visitors(1)).await;
-    let ticketed = |books: &ticketbridge::sandbox::douyin::Books| books.reservations[&booked.order_id].codes.clone();
+    let ticketed = |books: &ticketbridge_sandbox::douyin::Books| books.reservations[&booked.order_id].codes.clone();
     stage.channel.until(PATIENCE, ticketed).await.expect("tickets");
     let request =
         RefundRequest { order_id: booked.order_id.clone(), source: SOURCE_CONSUMER, kind: AfterSale::Refund, fee: 0 };
     let refund = stage.channel.apply_refund(request).await.expect("Douyin takes it");
-    let settled = |books: &ticketbridge::sandbox::douyin::Books| books.refunds[&refund.key].settled.then_some(());
+    let settled = |books: &ticketbridge_sandbox::douyin::Books| books.refunds[&refund.key].settled.then_some(());
     stage.channel.until(PATIENCE, settled).await.expect("the refund is settled");
     assert_eq!(bridge.terminate().await.code(), Some(0));
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use ticketbridge::engine::{Incoming, Received};
-use ticketbridge_core::command::ApplyRefund;
+use ticketbridge_core::message::ApplyRefund;
 use ticketbridge_core::order::{RefundKind, RefundSource};
 use ticketbridge_core::port::{Envelope, Inbound, Message};
 use ticketbridge_core::{ChannelId, Command, Millis};

@@ -14,11 +14,11 @@ use tempfile::TempDir;
 use ticketbridge::app::{self, Bridge, Parts, Work};
 use ticketbridge::clock::{SystemClock, SystemIds};
 use ticketbridge::config::{Config, Environment};
-use ticketbridge::sandbox::platform::PlatformOptions;
-use ticketbridge::sandbox::stories::{Channel, play};
-use ticketbridge::sandbox::{Journal, SimBackend, SimBackendOptions, SimTime, Stage, Story, Verdict};
 use ticketbridge::transport::{AddressPolicy, HttpTransport};
 use ticketbridge_core::Millis;
+use ticketbridge_sandbox::platform::PlatformOptions;
+use ticketbridge_sandbox::stories::{Channel, play};
+use ticketbridge_sandbox::{Journal, SimBackend, SimBackendOptions, SimTime, Stage, Story, Verdict};
 
 use meddling::{Meddle, Meddling};
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ticketbridge::sandbox::backend::IssueMode;
-use ticketbridge::sandbox::douyin::Path;
+use ticketbridge_sandbox::backend::IssueMode;
+use ticketbridge_sandbox::douyin::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -56,13 +56,13 @@ async fn a_call_that_waits_for_tickets_is_answered_although_the_service_stops_an
         stage.backend.until(PATIENCE, |books| books.calls.iter().any(|call| call.call == "reserve").then_some(()));
     asked.await.expect("the back-end is asked");
     // The bridge holds Douyin's demand, and its answer is not written yet.
-    let ops = ticketbridge::sandbox::ops::Ops::new(&bridge.url(), "an-ops-token-for-tests");
+    let ops = ticketbridge_sandbox::ops::Ops::new(&bridge.url(), "an-ops-token-for-tests");
     until("the tickets are demanded", async || {
         let order = ops.order("douyin-main", &sale.order_id).await.ok()??;
         (order["booking"]["ticketing"]["handover"] == "asked").then_some(())
     })
     .await;
-    let answered = |books: &ticketbridge::sandbox::douyin::Books| {
+    let answered = |books: &ticketbridge_sandbox::douyin::Books| {
         books.calls_about("issue-voucher", &booking.order_id).next().map(|call| (call.status, call.answer.clone()))
     };
     assert_eq!(answered(&stage.channel.books()), None, "Douyin waits for its answer");
@@ -73,7 +73,7 @@ async fn a_call_that_waits_for_tickets_is_answered_although_the_service_stops_an
 
     stage.backend.set_issue_mode(IssueMode::Immediate);
     let bridge = place.serve(address).await;
-    let find = |books: &ticketbridge::sandbox::douyin::Books| books.reservations[&booking.order_id].codes.clone();
+    let find = |books: &ticketbridge_sandbox::douyin::Books| books.reservations[&booking.order_id].codes.clone();
     let codes = stage.channel.until(PATIENCE, find).await.expect("the tickets follow");
     assert_eq!(codes.path, Path::Callback);
     assert!(stage.backend.books().reservations.values().all(|reservation| reservation.issues == 1));

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::Millis;
-use ticketbridge_core::mirror::LinkState;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::channel_state::LinkState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState};
 
 use crate::support::TestBridge;

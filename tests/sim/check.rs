@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use ticketbridge_core::effect::StockKey;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::message::StockKey;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, OrderState, RefundState, TicketingState};
 use ticketbridge_core::{Date, ExternalId, ProductCode, invariants};
 

@@ -1,11 +1,9 @@
 //! The booking: asked for, accepted or declined.
 
-use crate::command::RequestBooking;
 use crate::decide::{Decision, backend_of, call_backend, date_stock_key, disarm, return_date_stock, sale};
-use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
-use crate::event::Event;
 use crate::id::ExternalId;
-use crate::money::PaymentMode;
+use crate::message::{DeadlineKind, Effect, Event, Report, RequestBooking, TicketOp};
+use crate::order::money::PaymentMode;
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState, RefundKind,
     RefundState, Ticketing, TicketingState,
@@ -140,7 +138,7 @@ fn may_be_booked(order: &Order) -> Result<(), Rejection> {
 /// The booking is accepted, by policy or by a manager: from here the ticketing deadline runs.
 pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejection> {
     if let Some(mirror) = order.mirror.as_deref() {
-        return super::mirror::accept(order, mirror);
+        return super::snapshot_channel::accept(order, mirror);
     }
     let booking = waiting(order)?;
     if order.case_under_review().is_some() {
@@ -200,7 +198,7 @@ fn has_remote_cipher(order: &Order, booking: &Booking) -> bool {
 /// The booking is declined: a voucher becomes bookable again, a direct order is over.
 pub(super) fn decline(order: &Order, reason: &str) -> Result<Decision, Rejection> {
     if let Some(mirror) = order.mirror.as_deref() {
-        return super::mirror::decline(order, mirror, reason);
+        return super::snapshot_channel::decline(order, mirror, reason);
     }
     let booking = waiting(order)?;
     let decision = Decision::nothing()

@@ -1,8 +1,7 @@
 //! Deadlines that are near, and deadlines that have passed. One that no longer matters changes nothing.
 
 use crate::decide::Decision;
-use crate::effect::DeadlineKind;
-use crate::event::Event;
+use crate::message::{DeadlineKind, Event};
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::time::UnixMillis;
 

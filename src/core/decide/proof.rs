@@ -1,13 +1,11 @@
 //! What the channel's books say of what it had said yes to, and of what we hold to be so. A yes that says nothing is believed only once an
 //! event, a look or the books show what came of it; books that show otherwise are told again once, and then shown to a person.
 
-use crate::command::ReportOutcome;
-use crate::decide::mirror::Draft;
+use crate::decide::draft::Draft;
 use crate::decide::{Decision, reports};
-use crate::effect::{Effect, Report};
-use crate::event::Event;
-use crate::mirror::{ProofState, Snapshot, Stage};
-use crate::money::{EntryKind, EntryStatus, PRESUMED, PaymentMode};
+use crate::message::{Effect, Event, Report, ReportOutcome, Snapshot};
+use crate::order::channel_state::{ProofState, Stage};
+use crate::order::money::{EntryKind, EntryStatus, PRESUMED, PaymentMode};
 use crate::order::{AttentionKind, BookingState, Order};
 
 /// Code of a report that the channel says yes to, and does nothing about.
@@ -63,8 +61,8 @@ impl Snapshot {
         if order.money.mode != PaymentMode::Ledger || self.sale.payment_mode != PaymentMode::Ledger {
             return None;
         }
-        let sum = |entries: &[crate::money::LedgerEntry], named: bool| -> i64 {
-            let is_done = |e: &&crate::money::LedgerEntry| {
+        let sum = |entries: &[crate::order::money::LedgerEntry], named: bool| -> i64 {
+            let is_done = |e: &&crate::order::money::LedgerEntry| {
                 e.kind == EntryKind::Refund && e.status == EntryStatus::Done && (named || e.reference != PRESUMED)
             };
             entries.iter().filter(is_done).fold(0, |sum, e| sum.saturating_add(e.amount))
@@ -82,7 +80,7 @@ impl Snapshot {
     }
 }
 
-fn denied(unproven: &crate::mirror::Unproven) -> Option<Disagreement> {
+fn denied(unproven: &crate::order::channel_state::Unproven) -> Option<Disagreement> {
     let is_told = match unproven.state {
         ProofState::Told | ProofState::ToldAgain => true,
         ProofState::Repeating => false,

@@ -1,9 +1,7 @@
 //! The visit: used, or not.
 
-use crate::command::{ParkReason, Redeem, RedeemedBy};
 use crate::decide::{Decision, disarm};
-use crate::effect::{DeadlineKind, Effect, Report};
-use crate::event::{Actor, Event};
+use crate::message::{Actor, DeadlineKind, Effect, Event, ParkReason, Redeem, RedeemedBy, Report};
 use crate::order::{AttentionKind, Booking, BookingState, Order, RefundState, TicketingState};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Millis, Moment, UnixMillis};

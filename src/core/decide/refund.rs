@@ -2,12 +2,10 @@
 //!
 //! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
 
-use crate::command::{ApplyRefund, RecordRejection};
 use crate::decide::{Decision, disarm, return_date_stock, sale, start_cancel, ticketing};
-use crate::effect::{DeadlineKind, Effect, Report};
-use crate::event::{Actor, ActorKind, Event};
 use crate::id::RefundCaseId;
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
+use crate::message::{Actor, ActorKind, ApplyRefund, DeadlineKind, Effect, Event, RecordRejection, Report};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, RefundCase, RefundIntent, RefundKind,
     RefundSource, RefundState, TicketingState,

@@ -1,14 +1,12 @@
 //! How calls to the channel ended.
 
-use crate::command::ReportOutcome;
-use crate::decide::{Decision, mirror};
-use crate::effect::Report;
-use crate::event::{Actor, Event};
+use crate::decide::{Decision, snapshot_channel};
+use crate::message::{Actor, Event, Report, ReportOutcome};
+use crate::order::undelivered::{GIVEN_UP, by_hand_sentence, is_missed, refused_sentence};
 use crate::order::{AttentionKind, Order, RefundSource};
 use crate::rejection::{Rejection, Why};
 use crate::repeat::repeat_report;
 use crate::time::Moment;
-use crate::unheard::{GIVEN_UP, by_hand_sentence, is_missed, refused_sentence};
 
 /// The channel took a report, or did not.
 pub(super) fn record(
@@ -53,7 +51,7 @@ pub(super) fn heard(order: &Order, report: &Report, outcome: &ReportOutcome) -> 
             .attention(order, AttentionKind::ToDoByHand, by_hand_sentence(what));
     }
     if *outcome == ReportOutcome::Overtaken {
-        return mirror::record_failure(order, report, outcome);
+        return snapshot_channel::record_failure(order, report, outcome);
     }
     match outcome {
         ReportOutcome::Acknowledged => {
@@ -63,7 +61,7 @@ pub(super) fn heard(order: &Order, report: &Report, outcome: &ReportOutcome) -> 
             settle_astray(order, Decision::nothing().event(Event::ReportTaken { report: report.clone() }))
         }
         ReportOutcome::Refused { .. } | ReportOutcome::GivenUp { .. } => {
-            flag(order, report, outcome, mirror::record_failure(order, report, outcome))
+            flag(order, report, outcome, snapshot_channel::record_failure(order, report, outcome))
         }
         ReportOutcome::LeftToPerson { .. }
         | ReportOutcome::Overtaken

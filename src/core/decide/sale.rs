@@ -1,10 +1,8 @@
 //! The sale and its payment.
 
-use crate::command::{Counts, PlaceOrder};
 use crate::decide::{Decision, voucher_stock_key};
-use crate::effect::{DeadlineKind, Effect};
-use crate::event::Event;
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentMode};
+use crate::message::{Counts, DeadlineKind, Effect, Event, PlaceOrder};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED, PaymentMode};
 use crate::order::{AttentionKind, Order, OrderKind, OrderState};
 use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
@@ -101,7 +99,7 @@ pub(super) fn too_much_back(order: &Order, decision: Decision) -> Decision {
         e.kind == EntryKind::Refund
             && e.status == EntryStatus::Pending
             && e.reference != PRESUMED
-            && !super::payments::is_wanted(e)
+            && !super::snapshot_channel::is_wanted(e)
     };
     let on_its_way = money.ledger.iter().filter(is_named).fold(0_i64, |sum, e| sum.saturating_add(e.amount));
     if money.refunded().saturating_add(on_its_way) <= money.received() {

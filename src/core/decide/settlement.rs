@@ -2,11 +2,9 @@
 //!
 //! They are never refused (DY-19). What contradicts them is shown to a person.
 
-use crate::command::{RecordCancellation, RecordRefund, RefundScope};
 use crate::decide::{Decision, disarm, return_date_stock, sale, ticketing, voucher_stock_key};
-use crate::effect::{DeadlineKind, Effect, Report};
-use crate::event::Event;
-use crate::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
+use crate::message::{DeadlineKind, Effect, Event, RecordCancellation, RecordRefund, RefundScope, Report};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, OrderState, RefundKind, RefundState,
 };

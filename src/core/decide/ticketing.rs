@@ -1,12 +1,12 @@
 //! Tickets: demanded by the channel, made by a back-end or a person, handed over.
 
-use crate::command::{NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};
 use crate::decide::booking::start_ticketing;
 use crate::decide::{Decision, call_backend, date_stock_key, redemption, reports, start_cancel};
-use crate::effect::{DeadlineKind, Effect, Report, TicketOp};
-use crate::event::{Actor, Event};
 use crate::id::{BookingId, ExternalId};
 use crate::limits::{self, ANSWER_GRACE};
+use crate::message::{
+    Actor, DeadlineKind, Effect, Event, NewTicket, ParkReason, Redeem, RedeemedBy, Report, TicketFacts, TicketOp,
+};
 use crate::order::{
     AttentionKind, Booking, BookingState, Handover, Order, OrderKind, RefundIntent, Ticket, TicketRequest,
     TicketingState,
@@ -279,7 +279,7 @@ fn take_on(
             by_hand,
         })
         .effect(Effect::DisarmDeadline { kind: DeadlineKind::Ticketing });
-    decision = decision.maybe(super::mirror::after_issue(order));
+    decision = decision.maybe(super::snapshot_channel::after_issue(order));
     let t = &booking.ticketing;
     let usable = booking.state == BookingState::Confirmed && t.state != TicketingState::Cancelling;
     let replaces = t.channel_holds_void();

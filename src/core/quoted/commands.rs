@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{Guests, Quoted};
-use crate::command::{Command, ReportOutcome, TicketFacts};
+use crate::message::{Command, ReportOutcome, TicketFacts};
 use crate::order::Order;
 use crate::port::CallResult;
 

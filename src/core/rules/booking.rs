@@ -1,6 +1,6 @@
 //! Whether a booking may be accepted: all that the other rules of this folder say of a visit, in one order.
 
-use crate::command::RequestBooking;
+use crate::message::RequestBooking;
 use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules::{dates, guests, limits};

@@ -1,8 +1,8 @@
 //! One table for each rule of a booking, with the last value that passes and the first that does not.
 
 use super::*;
-use crate::command::Counts;
 use crate::limits::VISITORS_MAX;
+use crate::message::Counts;
 use crate::personal::{Document, DocumentNumber, DocumentType, Person, PersonName, Phone};
 use crate::product::{GuestField, GuestsWho, Sex};
 use crate::rules::guests::NAME_CHARS_MAX;

@@ -16,7 +16,7 @@ pub const NAME_CHARS_MAX: usize = 100;
 
 /// The people a booking is judged by: its visitors, or its contact where it names none.
 ///
-/// [`Counts::document_bookings`](crate::command::Counts) follows the documents of exactly these, in this order, with 0 for one
+/// [`Counts::document_bookings`](crate::message::Counts) follows the documents of exactly these, in this order, with 0 for one
 /// that is still the channel's cipher.
 pub fn guests_of<'a>(visitors: &'a [Person], contact: Option<&'a Person>) -> &'a [Person] {
     if visitors.is_empty() { contact.map(slice::from_ref).unwrap_or_default() } else { visitors }

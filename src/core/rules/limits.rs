@@ -1,6 +1,6 @@
 //! Limits on who may book (DY-09): per phone, per document, by age and by sex.
 
-use crate::command::Counts;
+use crate::message::Counts;
 use crate::personal::{DocumentType, Person};
 use crate::product::{BookingLimits, Sex};
 use crate::rejection::{Rejection, Why};

@@ -1,7 +1,7 @@
 //! Whether a sale may be taken on: quantity, price, stock, the buyer's share and the distributor's credit.
 
-use crate::command::{Counts, Sale};
 use crate::limits::{AMOUNT_MAX, QUANTITY_MAX};
+use crate::message::{Counts, Sale};
 use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules::phone;

@@ -1,9 +1,9 @@
 //! Invented products, sales and people for the tests of the rules.
 
-use crate::command::{Counts, ProductRef, RequestBooking, Sale};
 use crate::id::{ExternalId, ProductCode};
-use crate::money::PaymentMode;
+use crate::message::{Counts, ProductRef, RequestBooking, Sale};
 use crate::order::OrderKind;
+use crate::order::money::PaymentMode;
 use crate::personal::{Document, DocumentNumber, DocumentType, Person, PersonName, Phone};
 use crate::product::{
     Acceptance, BookingLimits, BookingProduct, CalendarRange, Cancellation, ChannelRules, Confirmation, Currency,

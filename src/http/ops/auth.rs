@@ -11,7 +11,7 @@ use crate::http::caller::Caller;
 use crate::http::ops::call::Call;
 use crate::http::problem::Problem;
 use crate::http::rate::Callers;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// The name under which calls to this interface are counted; no partner can have it.
 const COUNTED_AS: &str = "/ops/v1";

@@ -3,8 +3,8 @@
 use http::StatusCode;
 use serde_json::{Map, Value};
 use ticketbridge_core::UnixMillis;
-use ticketbridge_core::command::NewTicket;
 use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX, TICKETS_MAX};
+use ticketbridge_core::message::NewTicket;
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::personal::DocumentNumber;
 

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
-use ticketbridge_core::event::{Actor, ActorKind};
+use ticketbridge_core::message::{Actor, ActorKind};
 
 use crate::config::{OpsToken, Role};
 use crate::engine::EngineError;
-use crate::engine::acts::{Keep, Once};
+use crate::engine::manual_commands::{Keep, Once};
 use crate::http::Shared;
 use crate::http::ops::body::Given;
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// A call.
 pub(crate) struct Call {

@@ -7,7 +7,7 @@ use ticketbridge_core::order::TicketKind;
 use ticketbridge_store::{PoolCounts, Tx};
 
 use crate::engine::EngineError;
-use crate::engine::acts::keep;
+use crate::engine::manual_commands::keep;
 use crate::http::ops::body::{chars_max, object, refused};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;

@@ -7,7 +7,7 @@ use crate::config::{Finding, Severity};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::view::common_zone;
 use crate::http::problem::Problem;
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// `GET config`.
 pub(crate) async fn show(request: Request) -> Outcome {
@@ -38,7 +38,7 @@ fn problems(findings: &[Finding]) -> Value {
 /// `POST config/reload`: all of the changed files, or none.
 pub(crate) async fn reload(request: Request) -> Outcome {
     check_version(&request)?;
-    match crate::reload::reload(&request.shared).await {
+    match crate::service::reload::reload(&request.shared).await {
         Ok(_) => show(request).await,
         Err(report) => {
             let sentence = "the changed configuration has problems; the running one stays in force";

@@ -7,7 +7,7 @@ use ticketbridge_store::{CreditEntry, CreditKind, CreditSums, Deposited, Tx};
 
 use crate::config::CreditAccount;
 use crate::engine::EngineError;
-use crate::engine::acts::keep;
+use crate::engine::manual_commands::keep;
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;

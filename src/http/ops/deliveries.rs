@@ -1,12 +1,12 @@
 //! The outbox: what partners are yet to be told, what could not be told, and what to do about it.
 
 use http::StatusCode;
-use ticketbridge_core::command::ReportOutcome;
+use ticketbridge_core::message::ReportOutcome;
 use ticketbridge_core::repeat::repeat;
 use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
-use crate::engine::acts::keep;
+use crate::engine::manual_commands::keep;
 use crate::engine::{self, EngineError};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::query::listed;

@@ -1,7 +1,7 @@
 //! One guest, found by a phone: everything that is known of him, and forgetting it.
 
 use serde_json::{Value, json};
-use ticketbridge_core::command::Command;
+use ticketbridge_core::message::Command;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::{Phone, in_clear};
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
-use ticketbridge_core::command::WhenUnknown;
+use ticketbridge_core::message::WhenUnknown;
 use ticketbridge_core::port::{Endpoint, Envelope, Inbound, Message, RawRequest, Verified};
 use ticketbridge_core::{ChannelId, OrderId};
 use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict};
@@ -14,7 +14,7 @@ use crate::http::ops::config::check_version;
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
-use crate::registry::RegisteredChannel;
+use crate::service::registry::RegisteredChannel;
 
 /// `GET inbox`.
 pub(crate) async fn list(request: Request) -> Outcome {

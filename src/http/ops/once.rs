@@ -8,7 +8,7 @@ use ticketbridge_core::OrderId;
 use ticketbridge_store::{KnownAct, StoreError};
 
 use crate::config::OpsToken;
-use crate::engine::acts::Once;
+use crate::engine::manual_commands::Once;
 use crate::http::Shared;
 use crate::http::ops::call::JSON;
 use crate::http::problem::Problem;

@@ -7,8 +7,8 @@ use ticketbridge_core::{BackendId, ChannelId, TimeZone};
 use ticketbridge_store::{JobCount, JobState, Tx};
 
 use crate::engine::EngineError;
-use crate::engine::acts::keep;
 use crate::engine::effects::{backend_destination, channel_destination};
+use crate::engine::manual_commands::keep;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
 use crate::http::ops::view::{common_zone, zone_of};

@@ -4,10 +4,10 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::{ChannelId, TimeZone, UnixMillis};
 
+use crate::housekeeping::reconcile::{Reconciliation, Scope, reconcile};
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::view;
 use crate::http::problem::Problem;
-use crate::reconcile::{Reconciliation, Scope, reconcile};
 
 fn shown(report: &Reconciliation, zone: TimeZone) -> Value {
     json!({

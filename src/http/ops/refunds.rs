@@ -1,13 +1,13 @@
 //! Refund cases: what waits for a person, and the decision.
 
 use http::StatusCode;
-use ticketbridge_core::command::Command;
+use ticketbridge_core::message::Command;
 use ticketbridge_core::{ChannelId, RefundCaseId};
 use ticketbridge_store::RefundFilter;
 
-use crate::engine::acts::Keep;
-use crate::http::ops::acts::carry_out;
+use crate::engine::manual_commands::Keep;
 use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::manual_commands::carry_out;
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
 use crate::http::problem::Problem;

@@ -1,13 +1,13 @@
 //! Guests' data in clear, for a reason that goes into the order's history first.
 
 use serde_json::{Value, json};
-use ticketbridge_core::command::Command;
+use ticketbridge_core::message::Command;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::personal::in_clear;
 
-use crate::engine::acts::Keep;
-use crate::http::ops::acts::carry_out;
+use crate::engine::manual_commands::Keep;
 use crate::http::ops::call::{Outcome, Request, Said, Turn};
+use crate::http::ops::manual_commands::carry_out;
 use crate::http::ops::orders::named;
 use crate::http::ops::view::person;
 

@@ -2,8 +2,8 @@
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
 use crate::http::ops::{
-    acts, codes, config, credit, deadlines, deliveries, guests, inbox, openapi, orders, partners, reconciliation,
-    refunds, reveal, statements,
+    codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, openapi, orders, partners,
+    reconciliation, refunds, reveal, statements,
 };
 
 const LIMIT: Param =
@@ -151,33 +151,33 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/orders/{id}/calls", "Every message in and out for it, masked, newest first.", Operators, PAGE, Body::None,
         Answer::Page("call"), orders::calls),
     call!(Post "/orders/{id}/confirm", "Accept the booking that waits for a manager.", Operators, &[], NOTHING,
-        Answer::One("order"), acts::confirm),
+        Answer::One("order"), manual_commands::confirm),
     call!(Post "/orders/{id}/decline", "Decline it; the reason is written for the guest.", Operators, &[], A_REASON,
-        Answer::One("order"), acts::decline),
+        Answer::One("order"), manual_commands::decline),
     call!(Post "/orders/{id}/tickets", "Tickets issued by hand.", Operators, &[], Body::Fields(&[
         Field { name: "tickets", kind: FieldKind::Tickets, needed: true, about: "One for each unit, a multiple of that, or one for all." },
         VERSION,
-    ]), Answer::One("order"), acts::tickets),
-    call!(Post "/orders/{id}/redeem", "The guest was there.", Operators, &[], A_TIME, Answer::One("order"), acts::redeem),
-    call!(Post "/orders/{id}/no-show", "The guest was not there.", Operators, &[], A_TIME, Answer::One("order"), acts::no_show),
+    ]), Answer::One("order"), manual_commands::tickets),
+    call!(Post "/orders/{id}/redeem", "The guest was there.", Operators, &[], A_TIME, Answer::One("order"), manual_commands::redeem),
+    call!(Post "/orders/{id}/no-show", "The guest was not there.", Operators, &[], A_TIME, Answer::One("order"), manual_commands::no_show),
     call!(Post "/orders/{id}/cancel", "Call the order off, or a part of it where the channel allows that.", Operators, &[], Body::Fields(&[
         REASON,
         Field { name: "lines", kind: FieldKind::Lines, needed: false, about: "Only these units; all of them when left out." },
         Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "What is kept, in minor units, where the channel lets us lower it." },
         VERSION,
-    ]), Answer::One("order"), acts::cancel),
+    ]), Answer::One("order"), manual_commands::cancel),
     call!(Post "/orders/{id}/return-payment", "Give money back and leave the booking as it is.", Operators, &[], Body::Fields(&[
         REASON,
         Field { name: "amount", kind: FieldKind::Amount, needed: false, about: "In minor units; all that is left when left out." },
         VERSION,
-    ]), Answer::One("order"), acts::return_payment),
+    ]), Answer::One("order"), manual_commands::return_payment),
     call!(Post "/orders/{id}/payment-links", "Send the guest a payment link; it takes the place of one that is live.", Operators, &[], Body::Fields(&[
         Field { name: "amount", kind: FieldKind::Amount, needed: false, about: "In minor units; the next part that is due when left out." },
         Field { name: "expires_at", kind: FieldKind::Time, needed: false, about: "Until when it can be paid; three days from now when left out." },
         VERSION,
-    ]), Answer::One("order"), acts::send_link),
+    ]), Answer::One("order"), manual_commands::send_link),
     call!(Post "/orders/{id}/payment-links/revoke", "Take the live payment link back.", Operators, &[], NOTHING,
-        Answer::One("order"), acts::revoke_link),
+        Answer::One("order"), manual_commands::revoke_link),
     call!(Post "/orders/{id}/reveal", "Guests' data in clear; who asked and why goes into the history.", Operators, &[], A_REASON,
         Answer::One("guests"), reveal::reveal),
     call!(Get "/refunds", "Refund cases, newest first.", Operators, &[
@@ -254,7 +254,7 @@ pub(crate) static CALLS: &[Call] = &[
 mod tests {
     use super::*;
     use serde::de::DeserializeOwned;
-    use ticketbridge_core::money::PaymentState;
+    use ticketbridge_core::order::money::PaymentState;
     use ticketbridge_core::order::{BookingState, OrderState, RefundState, TicketingState};
     use ticketbridge_store::{DeadlineState, InboxVerdict, JobState};
 

@@ -3,7 +3,7 @@
 use crate::engine::attention::command_for;
 use serde::Serialize;
 use serde_json::{Value, json};
-use ticketbridge_core::mirror::Mirror;
+use ticketbridge_core::order::channel_state::Mirror;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::product::{Currency, Ticketing};
@@ -11,7 +11,7 @@ use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, OrderId, TimeZone, UnixMillis};
 use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRow};
 
-use crate::live::Running;
+use crate::service::live::Running;
 
 /// A value as JSON; our own types always have one.
 pub(crate) fn value(of: impl Serialize) -> Value {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::SimBackend;
 use super::books::{CallRecord, ReservationState};
-use crate::sandbox::journal::{Ending, Entry, Party};
-use crate::sandbox::webhook::{self, Answer, Message};
+use crate::journal::{Ending, Entry, Party};
+use crate::webhook::{self, Answer, Message};
 
 /// How long an answer to an event is waited for, real time.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);

@@ -16,9 +16,9 @@ use std::fmt;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use crate::sandbox::machine::Machine;
-use crate::sandbox::net;
-use crate::sandbox::{Journal, SimTime};
+use crate::machine::Machine;
+use crate::net;
+use crate::{Journal, SimTime};
 
 /// How reservations are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use super::books::{CallRecord, Reservation, ReservationState};
 use super::{CancelMode, IssueMode, SimBackend};
-use crate::sandbox::journal::{Ending, Entry, Party};
-use crate::sandbox::net::broken_answer;
-use crate::sandbox::webhook;
+use crate::journal::{Ending, Entry, Party};
+use crate::net::broken_answer;
+use crate::webhook;
 
 /// How long a call hangs when the mode says so, real time: longer than any caller waits.
 const HANG: Duration = Duration::from_secs(120);

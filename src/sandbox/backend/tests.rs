@@ -1,7 +1,7 @@
 //! The back-end against hand-made calls: signatures, idempotency, modes.
 
 use super::*;
-use crate::sandbox::webhook;
+use crate::webhook;
 use serde_json::{Value, json};
 
 const SECRET: &str = "whsec_c2FuZGJveC1zZWNyZXQtMDE=";

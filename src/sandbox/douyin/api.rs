@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::books::{CallRecord, Direction};
 use super::tokens::{LIFETIME, TOKEN_EXPIRED, TOKEN_INVALID, Tokens};
 use super::{App, SimDouyin};
-use crate::sandbox::journal::{Ending, Entry, Party};
-use crate::sandbox::net::broken_answer;
+use crate::journal::{Ending, Entry, Party};
+use crate::net::broken_answer;
 
 /// Code of a bad parameter on the OpenAPI (2.1).
 pub(super) const BAD_PARAMETER: i64 = 2_100_005;

@@ -9,7 +9,7 @@ use super::options::{Generation, Reorder};
 use super::refunds::{Decision, Taken};
 use super::sale::CANCEL_AFTER_PAYMENT;
 use super::{Rule, SimDouyin};
-use crate::sandbox::time::Zone;
+use crate::time::Zone;
 
 /// Texts that one call of online decryption may hold (1.8).
 const DECRYPT_BATCH_MAX: usize = 50;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::books::{AfterSale, Refund, Reservation, Visitor, Voucher};
 use super::{SimDouyin, SimProduct};
-use crate::sandbox::time::Zone;
+use crate::time::Zone;
 
 /// Nanoseconds in a second: the second generation counts validity in them.
 const NANOS: i64 = 1_000_000_000;

@@ -39,8 +39,8 @@ use std::fmt;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
-use crate::sandbox::machine::Machine;
-use crate::sandbox::{Journal, SimTime};
+use crate::machine::Machine;
+use crate::{Journal, SimTime};
 use books::Violation;
 use tokens::Tokens;
 

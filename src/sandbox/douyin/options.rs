@@ -1,6 +1,6 @@
 //! What a simulated Douyin is told when it starts, and the switches that can be thrown while it runs.
 
-use crate::sandbox::{Journal, SimTime};
+use crate::{Journal, SimTime};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -161,7 +161,7 @@ impl SimDouyinOptions {
             decrypt_quota: 1_000,
             journal: Journal::default(),
             faults: Faults::default(),
-            listen: crate::sandbox::net::ANY_PORT,
+            listen: crate::net::ANY_PORT,
         }
     }
 }

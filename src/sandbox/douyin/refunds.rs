@@ -7,7 +7,7 @@ use super::books::{AfterSale, Path, Refund, RefundState, ReservationState, Vouch
 use super::sale::CANCEL_AFTER_PAYMENT;
 use super::spi::{Answer, Spi};
 use super::{Rule, SimDouyin};
-use crate::sandbox::journal::Party;
+use crate::journal::Party;
 
 /// `apply_source`: the consumer (10.3).
 pub const SOURCE_CONSUMER: i64 = 101;

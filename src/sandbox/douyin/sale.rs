@@ -9,7 +9,7 @@ use super::check::Terms;
 use super::options::{CreationTiming, Generation, Reorder, TradeMode};
 use super::spi::{Answer, Attempt, Spi};
 use super::{Rule, SimDouyin};
-use crate::sandbox::journal::Party;
+use crate::journal::Party;
 
 /// `cancel_type`: before payment, after payment, creation failed (chapter 9).
 pub const CANCEL_AFTER_PAYMENT: i64 = 2;

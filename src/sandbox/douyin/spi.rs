@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::books::{CallRecord, Direction};
 use super::options::Slow;
 use super::{Rule, SimDouyin, wire};
-use crate::sandbox::journal::{Ending, Entry, Party};
+use crate::journal::{Ending, Entry, Party};
 
 /// How far a slow answer is from its limit.
 const SLOW_BY: Duration = Duration::from_millis(200);

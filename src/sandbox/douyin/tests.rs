@@ -3,8 +3,8 @@
 use super::api::path;
 use super::refunds::{SOURCE_CONSUMER, SOURCE_NO_CODES};
 use super::*;
-use crate::sandbox::net::{self, StopOnDrop, Tasks};
-use crate::sandbox::time::Zone;
+use crate::net::{self, StopOnDrop, Tasks};
+use crate::time::Zone;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path as UrlPath, RawQuery, State as Extract};

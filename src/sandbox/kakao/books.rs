@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::policy::Policy;
-use crate::sandbox::platform::money::{self, Payment};
-use crate::sandbox::time::Zone;
+use crate::platform::money::{self, Payment};
+use crate::time::Zone;
 
 /// Where a reservation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::books::{Accepts, Reservation, Status};
 use super::guest::call_off;
-use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::{Cancel, CancelKind, CancelStatus, give_back};
-use crate::sandbox::platform::{Asked, Desk, Said, Trade};
-use crate::sandbox::time::Zone;
+use crate::journal::Party;
+use crate::platform::money::{Cancel, CancelKind, CancelStatus, give_back};
+use crate::platform::{Asked, Desk, Said, Trade};
+use crate::time::Zone;
 
 /// Characters of a reason that is written for the guest, at most.
 const REASON_CHARS_MAX: usize = 200;

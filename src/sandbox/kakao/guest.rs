@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use super::SimKakao;
 use super::books::{Accepts, Line, Reservation, Status};
 use super::policy::Policy;
-use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::{self, CancelStatus, Payment, give_back, with_commas};
-use crate::sandbox::platform::{Desk, Event, Told};
-use crate::sandbox::time::Zone;
-use crate::sandbox::webhook::Answer;
+use crate::journal::Party;
+use crate::platform::money::{self, CancelStatus, Payment, give_back, with_commas};
+use crate::platform::{Desk, Event, Told};
+use crate::time::Zone;
+use crate::webhook::Answer;
 
 /// What a guest wishes to book: two adults and a child.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::time::Zone;
+use crate::time::Zone;
 
 /// Ten-thousandths in a whole.
 const WHOLE_BP: i64 = 10_000;

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{Accepts, SimKakao, Status, Wish};
-use crate::sandbox::kakao::books::Quote;
-use crate::sandbox::net;
-use crate::sandbox::platform::PlatformOptions;
-use crate::sandbox::time::{SimTime, Zone};
-use crate::sandbox::webhook;
+use crate::kakao::books::Quote;
+use crate::net;
+use crate::platform::PlatformOptions;
+use crate::time::{SimTime, Zone};
+use crate::webhook;
 
 const SECRET: &str = "whsec_Y2FsbHMtZm9yLXRlc3Rz";
 

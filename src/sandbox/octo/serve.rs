@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
 use super::Books;
-use crate::sandbox::SimTime;
-use crate::sandbox::machine::Machine;
-use crate::sandbox::net::{self, broken_answer};
+use crate::SimTime;
+use crate::machine::Machine;
+use crate::net::{self, broken_answer};
 
 /// How long an answer that never comes hangs, real time: longer than any caller waits.
 const HANG: Duration = Duration::from_secs(120);

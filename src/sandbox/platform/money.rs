@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::time::Zone;
+use crate::time::Zone;
 
 /// How a return of money came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

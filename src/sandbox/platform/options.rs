@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::sandbox::{Journal, SimTime, net};
+use crate::{Journal, SimTime, net};
 
 /// The platform's limits, as stated (`protocols/korea.md` 6.5 and 7.1); they pass `time_scale` times as fast.
 #[derive(Clone, Debug)]

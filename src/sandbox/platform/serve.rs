@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::gate::Place;
 use super::{Answering, CallRecord, Desk, Event, Gate, Kept, Platform, Trade, Violation};
-use crate::sandbox::journal::{Ending, Entry, Party};
-use crate::sandbox::net::broken_answer;
-use crate::sandbox::webhook;
+use crate::journal::{Ending, Entry, Party};
+use crate::net::broken_answer;
+use crate::webhook;
 
 /// A gate that nobody opens lets the call go on after so much real time: less than the bridge waits for an answer.
 const GATE_AT_MOST: Duration = Duration::from_secs(8);

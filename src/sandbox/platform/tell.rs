@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use super::{EventRecord, Kept, Platform, Trade, Violation};
-use crate::sandbox::journal::{Ending, Entry, Party};
-use crate::sandbox::time::Zone;
-use crate::sandbox::webhook::{self, Answer, Message};
+use crate::journal::{Ending, Entry, Party};
+use crate::time::Zone;
+use crate::webhook::{self, Answer, Message};
 
 /// An event before it is sent. Its body is the same on every attempt, byte for byte.
 #[derive(Clone, Debug)]

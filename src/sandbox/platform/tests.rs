@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Faults, PlatformOptions};
-use crate::sandbox::kakao::{Accepts, SimKakao, Status, Wish};
-use crate::sandbox::net;
-use crate::sandbox::time::{SimTime, Zone};
-use crate::sandbox::webhook;
+use crate::kakao::{Accepts, SimKakao, Status, Wish};
+use crate::net;
+use crate::time::{SimTime, Zone};
+use crate::webhook;
 
 const EVENTS: &str = "whsec_ZXZlbnRzLWZvci10ZXN0cw==";
 const CALLS: &str = "whsec_Y2FsbHMtZm9yLXRlc3Rz";

@@ -11,7 +11,7 @@ pub mod tripstore;
 mod script;
 mod whole;
 
-pub(in crate::sandbox) use script::text_at;
+pub(crate) use script::text_at;
 pub use script::{Broken, Script};
 
 use chrono::{Days, NaiveDate};
@@ -142,7 +142,7 @@ impl<C> fmt::Debug for Story<C> {
 
 macro_rules! story {
     ($name:literal, $about:literal, $run:path) => {
-        $crate::sandbox::stories::Story { name: $name, about: $about, run: |script| Box::pin($run(script)) }
+        $crate::stories::Story { name: $name, about: $about, run: |script| Box::pin($run(script)) }
     };
 }
 use story;

@@ -4,9 +4,7 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::{Channel, Stage, Step};
-use crate::sandbox::backend::{
-    CancelMode, IssueMode, Reservation as BackendReservation, ReservationState as AtBackend,
-};
+use crate::backend::{CancelMode, IssueMode, Reservation as BackendReservation, ReservationState as AtBackend};
 
 /// How often the ops interface is asked while a story waits, real time.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -145,9 +143,8 @@ impl<C: Channel> Script<C> {
 
     /// Waits until the back-end's reservation is in this state.
     pub(super) async fn backend_is(&mut self, reservation_id: &str, wanted: AtBackend) -> Result<(), Broken> {
-        let look = |b: &crate::sandbox::backend::Books| {
-            b.reservations.get(reservation_id).filter(|r| r.state == wanted).map(|_| ())
-        };
+        let look =
+            |b: &crate::backend::Books| b.reservations.get(reservation_id).filter(|r| r.state == wanted).map(|_| ());
         let found = self.stage.backend.until(self.stage.patience, look).await;
         self.check(found.is_some(), format!("the back-end's reservation is {wanted:?}"));
         found.ok_or_else(|| Broken(format!("the back-end's reservation never became {wanted:?}")))
@@ -161,7 +158,7 @@ impl<C: Channel> Script<C> {
 }
 
 /// Text of a field, dots leading inside; empty when there is none.
-pub(in crate::sandbox) fn text_at<'v>(value: &'v Value, field: &str) -> &'v str {
+pub(crate) fn text_at<'v>(value: &'v Value, field: &str) -> &'v str {
     field.split('.').try_fold(value, |inner, name| inner.get(name)).and_then(Value::as_str).unwrap_or_default()
 }
 

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::script::{LOOK_EVERY, text_at};
 use super::{Broken, Channel, Script};
-use crate::sandbox::SimBackend;
-use crate::sandbox::backend::{Reservation, ReservationState as AtBackend};
-use crate::sandbox::journal::Party;
-use crate::sandbox::ops::OpsError;
-use crate::sandbox::platform::money::{self, CancelStatus, Payment};
-use crate::sandbox::platform::{Kept, Platform, Told, Trade};
+use crate::SimBackend;
+use crate::backend::{Reservation, ReservationState as AtBackend};
+use crate::journal::Party;
+use crate::ops::OpsError;
+use crate::platform::money::{self, CancelStatus, Payment};
+use crate::platform::{Kept, Platform, Told, Trade};
 
 /// A channel with a platform that tells whole orders.
 pub trait TellsWhole: Channel {
@@ -58,9 +58,8 @@ impl<C: TellsWhole> Script<C> {
         should: &str,
         look: impl Fn(&C::Trade) -> bool,
     ) -> Result<Kept<C::Trade>, Broken> {
-        let find = |books: &crate::sandbox::platform::Books<C::Trade>| {
-            books.trades.get(number).filter(|kept| look(&kept.it)).cloned()
-        };
+        let find =
+            |books: &crate::platform::Books<C::Trade>| books.trades.get(number).filter(|kept| look(&kept.it)).cloned();
         let found = self.platform().until(self.stage.patience, find).await;
         self.check(found.is_some(), format!("at the platform: {should}"));
         found.ok_or_else(|| Broken(format!("the platform waited in vain: {should}")))
@@ -68,9 +67,7 @@ impl<C: TellsWhole> Script<C> {
 
     /// Waits until the bridge has made this call about a trade, so many times and no more.
     pub(super) async fn called(&mut self, call: &str, number: &str, times: usize) -> Result<(), Broken> {
-        let find = |books: &crate::sandbox::platform::Books<C::Trade>| {
-            (books.done(call, number).count() >= times).then_some(())
-        };
+        let find = |books: &crate::platform::Books<C::Trade>| (books.done(call, number).count() >= times).then_some(());
         let found = self.platform().until(self.stage.patience, find).await;
         let made = self.platform().books().done(call, number).count();
         self.check(made == times, format!("{call} is called {times} times (it was {made})"));
@@ -79,8 +76,7 @@ impl<C: TellsWhole> Script<C> {
 
     /// Waits until an event of this kind was told, which it is soon after the call that caused it.
     pub(super) async fn told(&mut self, kind: &str, number: &str) -> Result<(), Broken> {
-        let find =
-            |books: &crate::sandbox::platform::Books<C::Trade>| (!books.results(kind, number).is_empty()).then_some(());
+        let find = |books: &crate::platform::Books<C::Trade>| (!books.results(kind, number).is_empty()).then_some(());
         let found = self.platform().until(self.stage.patience, find).await;
         found.ok_or_else(|| Broken(format!("{kind} was never answered")))
     }

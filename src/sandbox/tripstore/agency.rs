@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::with_commas;
-use crate::sandbox::platform::{Asked, Desk, Said, Trade};
+use crate::journal::Party;
+use crate::platform::money::with_commas;
+use crate::platform::{Asked, Desk, Said, Trade};
 
 /// Stands for every traveller whose number the marketplace keeps.
 pub const MASKED_PHONE: &str = "010-0000-0000";

@@ -3,8 +3,8 @@
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
 
-use crate::sandbox::platform::money::{self, Payment};
-use crate::sandbox::time::Zone;
+use crate::platform::money::{self, Payment};
+use crate::time::Zone;
 
 /// Days between departure and return.
 const TRIP_DAYS: u64 = 4;

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::books::{Booking, Link, LinkState, Owner, Status, Way};
-use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::{Cancel, CancelKind, CancelStatus, give_back};
-use crate::sandbox::platform::{Asked, Desk, Said, Trade};
-use crate::sandbox::time::Zone;
+use crate::journal::Party;
+use crate::platform::money::{Cancel, CancelKind, CancelStatus, give_back};
+use crate::platform::{Asked, Desk, Said, Trade};
+use crate::time::Zone;
 
 impl Trade for Booking {
     const PARTY: Party = Party::Market;

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::SimTripStore;
 use super::books::{Booking, LinkState, Owner, Status, Way};
-use crate::sandbox::journal::Party;
-use crate::sandbox::platform::money::{Payment, with_commas};
-use crate::sandbox::platform::{Platform, Told};
-use crate::sandbox::time::Zone;
+use crate::journal::Party;
+use crate::platform::money::{Payment, with_commas};
+use crate::platform::{Platform, Told};
+use crate::time::Zone;
 
 /// Price of a trip for two adults and a child, won.
 const TOTAL: i64 = 3_180_000;

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Owner, SimTripStore, Status, Way, Wish};
-use crate::sandbox::net;
-use crate::sandbox::platform::PlatformOptions;
-use crate::sandbox::time::{SimTime, Zone};
-use crate::sandbox::webhook;
+use crate::net;
+use crate::platform::PlatformOptions;
+use crate::time::{SimTime, Zone};
+use crate::webhook;
 
 const SECRET: &str = "whsec_Y2FsbHMtZm9yLXRlc3Rz";
 

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::message::StockKey;
 use tokio::sync::Notify;
 
 fn last_units() -> StockKey {
@@ -170,13 +170,18 @@ async fn an_order_that_somebody_holds_keeps_nobody_else_waiting() {
         let holder = tokio::spawn({
             let (store, held, release) = (store.clone(), held.clone(), release.clone());
             async move {
-                let hold = work!(tx, held, release => {
-                    tx.lock_order(&order_id(0)).await?;
-                    held.notify_one();
-                    release.notified().await;
-                    Ok(())
-                });
-                store.write_within::<(), StoreError, _>(Duration::from_secs(60), "hold", hold).await
+                store
+                    .write_within::<(), StoreError, _>(
+                        Duration::from_secs(60),
+                        "hold",
+                        work!(tx, held, release => {
+                            tx.lock_order(&order_id(0)).await?;
+                            held.notify_one();
+                            release.notified().await;
+                            Ok(())
+                        }),
+                    )
+                    .await
             }
         });
         held.notified().await;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::test_support::for_each_database;
 use crate::{ClaimedDeadline, DeadlineState};
-use ticketbridge_core::effect::DeadlineKind;
+use ticketbridge_core::message::DeadlineKind;
 
 const LEASE: Millis = Millis(15_000);
 

@@ -4,7 +4,7 @@ use crate::{Job, JobEnd, JobState, LaneRoom, NewJob};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use ticketbridge_core::Effect;
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::message::TicketOp;
 
 const LEASE: Millis = Millis(15_000);
 

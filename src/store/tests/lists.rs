@@ -5,8 +5,8 @@ use crate::{
     PageRequest, RefundFilter,
 };
 use ticketbridge_core::Effect;
-use ticketbridge_core::effect::DeadlineKind;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::message::DeadlineKind;
+use ticketbridge_core::order::money::PaymentState;
 
 fn page(limit: u32) -> PageRequest {
     PageRequest { limit, cursor: None }

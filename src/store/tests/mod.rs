@@ -15,9 +15,8 @@ mod transactions;
 mod upkeep;
 
 use futures_util::future::BoxFuture;
-use ticketbridge_core::command::{PlaceOrder, ProductRef, Sale};
-use ticketbridge_core::event::ActorKind;
-use ticketbridge_core::money::{Money, PaymentMode};
+use ticketbridge_core::message::{ActorKind, PlaceOrder, ProductRef, Sale};
+use ticketbridge_core::order::money::{Money, PaymentMode};
 use ticketbridge_core::order::{
     Booking, BookingState, Handover, OrderKind, OrderState, RefundCase, RefundIntent, RefundKind, RefundSource,
     RefundState, Ticketing, TicketingState,

@@ -5,7 +5,7 @@ use crate::{ClaimKind, GuestClaim, Imported, PoolCode, PoolCounts, ToldStock};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use ticketbridge_core::BookingId;
-use ticketbridge_core::effect::StockKey;
+use ticketbridge_core::message::StockKey;
 use ticketbridge_core::order::TicketKind;
 
 fn day(text: &str) -> StockKey {

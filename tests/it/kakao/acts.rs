@@ -2,9 +2,9 @@
 //! ticket, stock, lists of changes; and what is refused here before anything is sent.
 
 use serde_json::{Value, json};
-use ticketbridge::reconcile::{Scope, reconcile};
+use ticketbridge::housekeeping::reconcile::{Scope, reconcile};
 use ticketbridge_core::Millis;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState};
 
 use crate::support::TestBridge;

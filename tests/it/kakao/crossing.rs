@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::Millis;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, Order, OrderState, TicketingState};
 
 use crate::support::TestBridge;

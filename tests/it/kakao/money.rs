@@ -1,7 +1,7 @@
 //! Money that goes back: with the booking, without it, late, failed, as credit; and what is kept.
 
 use serde_json::json;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, TicketingState};
 
 use crate::support::TestBridge;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::Days;
-use ticketbridge::sandbox::douyin::{App, SimProduct};
-use ticketbridge::sandbox::{SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimTime, Stage};
+use ticketbridge_sandbox::douyin::{App, SimProduct};
+use ticketbridge_sandbox::{SimBackend, SimBackendOptions, SimDouyin, SimDouyinOptions, SimTime, Stage};
 
 use super::Place;
 use crate::support::{CHANNEL, CLIENT_KEY, CLIENT_SECRET, GATE_SECRET};
@@ -27,8 +27,8 @@ pub(crate) async fn set_the_stage(time_scale: f64, stock: usize) -> (Stage, Plac
     let backend = SimBackend::start(SimBackendOptions::usual("gate", GATE_SECRET, time)).await;
     let backend = backend.expect("the simulated back-end starts");
     let (from, to) = (
-        douyin.time().today(ticketbridge::sandbox::time::Zone::SHANGHAI) - Days::new(2),
-        douyin.time().today(ticketbridge::sandbox::time::Zone::SHANGHAI) + Days::new(60),
+        douyin.time().today(ticketbridge_sandbox::time::Zone::SHANGHAI) - Days::new(2),
+        douyin.time().today(ticketbridge_sandbox::time::Zone::SHANGHAI) + Days::new(60),
     );
     let place = Place::with_example(|name, text| match name {
         "ticketbridge.toml" => text

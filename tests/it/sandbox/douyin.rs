@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ticketbridge::sandbox::douyin::{App, SimProduct};
-use ticketbridge::sandbox::stories::douyin::STORIES;
-use ticketbridge::sandbox::stories::play;
-use ticketbridge::sandbox::{SimDouyin, SimDouyinOptions, SimTime};
+use ticketbridge_sandbox::douyin::{App, SimProduct};
+use ticketbridge_sandbox::stories::douyin::STORIES;
+use ticketbridge_sandbox::stories::play;
+use ticketbridge_sandbox::{SimDouyin, SimDouyinOptions, SimTime};
 
 use super::{TIME_SCALE, scene};
 use crate::support::{CHANNEL, CLIENT_KEY, CLIENT_SECRET};

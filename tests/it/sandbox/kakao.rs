@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use ticketbridge::sandbox::SimKakao;
-use ticketbridge::sandbox::stories::kakao::STORIES;
+use ticketbridge_sandbox::SimKakao;
+use ticketbridge_sandbox::stories::kakao::STORIES;
 
 use super::meddling::{How, Meddle};
 use super::{Scene, all_pass, found_out, platform_options, scene};

@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use ticketbridge::sandbox::SimTripStore;
-use ticketbridge::sandbox::stories::tripstore::STORIES;
+use ticketbridge_sandbox::SimTripStore;
+use ticketbridge_sandbox::stories::tripstore::STORIES;
 
 use super::meddling::{How, Meddle};
 use super::{Scene, all_pass, found_out, platform_options, scene};

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
-use ticketbridge::sandbox::octo::Books;
 use ticketbridge::transport::{CallLimits, Transport, TransportError};
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
+use ticketbridge_sandbox::octo::Books;
 use tokio::sync::Notify;
 
 /// Marks a call that never ends.

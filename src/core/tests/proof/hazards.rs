@@ -1,9 +1,8 @@
 //! The ordering hazards of `protocols/douyin.md` 20, as far as they are decided in the core. H5 is a tombstone, H12 a key and H13 an
 //! answer: for these the core says only what becomes of a command whose order is not known.
 
-use ticketbridge_core::command::{RefundScope, ReportOutcome, TicketFacts, WhenUnknown};
-use ticketbridge_core::effect::TicketOp;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::message::{RefundScope, ReportOutcome, TicketFacts, TicketOp, WhenUnknown};
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{
     AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
 };
@@ -117,8 +116,8 @@ fn h8_a_visit_under_review_is_recorded_once_the_refund_is_rejected() {
 fn h8_a_person_is_told_to_reject_the_refund_first() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });
     story.at(visit_noon()).applied("S1", RefundSource::Guest);
-    let by = ticketbridge_core::command::RedeemedBy::Person;
-    let redeem = ticketbridge_core::command::Redeem { booking: None, at: visit_noon(), by };
+    let by = ticketbridge_core::message::RedeemedBy::Person;
+    let redeem = ticketbridge_core::message::Redeem { booking: None, at: visit_noon(), by };
     assert_eq!(story.refused(&ops(), &Command::Redeem(redeem)).why, Why::RefundUnderReview);
 }
 

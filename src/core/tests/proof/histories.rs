@@ -1,9 +1,8 @@
 //! Random histories: whatever is said in whatever order, nothing breaks, and a message that comes twice counts once.
 
 use proptest::prelude::*;
-use ticketbridge_core::command::{RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::DeadlineKind;
 use ticketbridge_core::invariants::violations;
+use ticketbridge_core::message::{DeadlineKind, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
 use ticketbridge_core::order::{CancelReason, RefundKind, RefundSource};
 use ticketbridge_core::product::{Confirmation, OverduePolicy};
 use ticketbridge_core::{Actor, Command, Effect, Millis};
@@ -147,7 +146,7 @@ fn command(story: &Story, outside: &Outside, step: &Step) -> Option<(Actor, Comm
         Step::Supply(n) => (ops(), Command::SupplyTickets { tickets: ticket(&format!("H-{n}")) }),
         Step::Redeem(n, by_gate) => {
             let (actor, by) = if *by_gate { (gate(), RedeemedBy::Gate) } else { (ops(), RedeemedBy::Person) };
-            let redeem = ticketbridge_core::command::Redeem { booking: Some(nth(n)?), at: story.now, by };
+            let redeem = ticketbridge_core::message::Redeem { booking: Some(nth(n)?), at: story.now, by };
             (actor, Command::Redeem(redeem))
         }
         Step::NoShow => (ops(), Command::MarkNoShow { at: story.now }),

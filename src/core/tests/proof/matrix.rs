@@ -11,9 +11,10 @@ mod whole;
 
 use std::fmt::Write as _;
 
-use ticketbridge_core::command::{RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::DeadlineKind;
-use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
+use ticketbridge_core::message::{
+    DeadlineKind, RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts,
+};
+use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use ticketbridge_core::order::{
     CancelReason, Handover, Order, RefundIntent, RefundKind, RefundSource, RefundState, TicketingState,
 };

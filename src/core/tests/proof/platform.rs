@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use ticketbridge_core::command::{Counts, PlaceOrder, ProductRef, Sale};
-use ticketbridge_core::mirror::{CalledOff, Line, LinkNews, LinkState, Payment, Picture, ReturnNews, Snapshot, Stage};
-use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use ticketbridge_core::message::{CalledOff, Counts, LinkNews, PlaceOrder, ProductRef, ReturnNews, Sale, Snapshot};
+use ticketbridge_core::order::channel_state::{Line, LinkState, Payment, Picture, Stage};
+use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
 use ticketbridge_core::product::{

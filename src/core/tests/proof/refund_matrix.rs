@@ -1,7 +1,6 @@
 //! The refund matrix of `product.md`, one test for each row.
 
-use ticketbridge_core::command::{RefundScope, ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::message::{RefundScope, ReportOutcome, TicketFacts, TicketOp};
 use ticketbridge_core::order::{
     AttentionKind, BookingState, CancelReason, Handover, OrderState, RefundIntent, RefundSource, RefundState,
     TicketingState,

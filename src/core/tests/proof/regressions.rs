@@ -1,13 +1,12 @@
 //! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
 
-use ticketbridge_core::command::{ApplyRefund, RefundScope, ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::{DeadlineKind, TicketOp};
-use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState};
+use ticketbridge_core::message::{ApplyRefund, DeadlineKind, RefundScope, ReportOutcome, TicketFacts, TicketOp};
+use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentState};
 use ticketbridge_core::order::{
     AttentionKind, BookingState, Handover, OrderState, RefundSource, RefundState, TicketingState,
 };
 use ticketbridge_core::product::OverduePolicy;
-use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::still_needed::is_wanted;
 use ticketbridge_core::{Actor, Command, Effect, Millis, Report, UnixMillis, Why};
 
 use crate::support::*;

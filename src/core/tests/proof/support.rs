@@ -1,11 +1,10 @@
 //! An order in the making: what partners and people say, in the words of the glossary.
 
-use ticketbridge_core::command::{
-    ApplyRefund, Counts, NewTicket, PlaceOrder, ProductRef, RecordCancellation, RecordRefund, Redeem, RedeemedBy,
-    RefundScope, ReportOutcome, RequestBooking, Sale, TicketFacts,
+use ticketbridge_core::message::{
+    ApplyRefund, Counts, DeadlineKind, NewTicket, PlaceOrder, ProductRef, RecordCancellation, RecordRefund, Redeem,
+    RedeemedBy, RefundScope, ReportOutcome, RequestBooking, Sale, TicketFacts, TicketOp,
 };
-use ticketbridge_core::effect::{DeadlineKind, TicketOp};
-use ticketbridge_core::money::PaymentMode;
+use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{
     AttentionKind, Booking, CancelReason, OrderKind, RefundCase, RefundKind, RefundSource, RefundState, TicketKind,
     TicketRequest, TicketingState,

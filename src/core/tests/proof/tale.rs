@@ -2,8 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use ticketbridge_core::command::ReportOutcome;
-use ticketbridge_core::mirror::Snapshot;
+use ticketbridge_core::message::{ReportOutcome, Snapshot};
 use ticketbridge_core::{Actor, ActorKind, Command, Report};
 
 use crate::platform::{Platform, Whole, stub, told, told_not_for_sale};

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use ticketbridge_core::command::{Redeem, RedeemedBy, ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::DeadlineKind;
 use ticketbridge_core::invariants::violations;
-use ticketbridge_core::mirror::{LinkState, Snapshot, Stage};
-use ticketbridge_core::money::{EntryKind, EntryStatus};
+use ticketbridge_core::message::{DeadlineKind, Redeem, RedeemedBy, ReportOutcome, Snapshot, TicketFacts};
+use ticketbridge_core::order::channel_state::{LinkState, Stage};
+use ticketbridge_core::order::money::{EntryKind, EntryStatus};
 use ticketbridge_core::order::{AttentionKind, CancelReason};
 use ticketbridge_core::{Actor, Command, Effect, Millis, Order, UnixMillis};
 

@@ -1,10 +1,10 @@
 //! Faults that were found by the proofs of orders that their platform tells whole, each by the shortest story that shows it.
 
-use ticketbridge_core::command::{ReportOutcome, TicketFacts};
-use ticketbridge_core::mirror::{LinkState, Stage};
-use ticketbridge_core::money::EntryStatus;
+use ticketbridge_core::message::{ReportOutcome, TicketFacts};
+use ticketbridge_core::order::channel_state::{LinkState, Stage};
+use ticketbridge_core::order::money::EntryStatus;
 use ticketbridge_core::order::{AttentionKind, BookingState, CancelReason, OrderState, RefundSource, RefundState};
-use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::still_needed::is_wanted;
 use ticketbridge_core::{Command, Effect, Millis, Report, Why};
 
 use crate::platform::*;

@@ -2,9 +2,9 @@
 
 use super::super::Broken;
 use super::Script;
-use crate::sandbox::backend::{IssueMode, ReservationState as AtBackend};
-use crate::sandbox::douyin::sale::{CANCEL_AFTER_PAYMENT, CANCEL_CREATION_FAILED};
-use crate::sandbox::douyin::{AfterSale, Outcome, RefundState, Reorder, ReservationState, Spi};
+use crate::backend::{IssueMode, ReservationState as AtBackend};
+use crate::douyin::sale::{CANCEL_AFTER_PAYMENT, CANCEL_CREATION_FAILED};
+use crate::douyin::{AfterSale, Outcome, RefundState, Reorder, ReservationState, Spi};
 
 pub(super) async fn issue_first(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(1).await?;

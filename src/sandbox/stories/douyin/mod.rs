@@ -13,9 +13,9 @@ use serde_json::Value;
 use std::time::Duration;
 
 use super::{Channel, Stage, Story, story};
-use crate::sandbox::douyin::{Faults, Purchase, SimProduct, Visitor};
-use crate::sandbox::time::Zone;
-use crate::sandbox::{Journal, SimBackend, SimDouyin, SimTime};
+use crate::douyin::{Faults, Purchase, SimProduct, Visitor};
+use crate::time::Zone;
+use crate::{Journal, SimBackend, SimDouyin, SimTime};
 
 /// A script with a Douyin in it.
 type Script = super::Script<SimDouyin>;
@@ -143,7 +143,7 @@ pub const STORIES: &[Story<SimDouyin>] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::stories::play;
+    use crate::stories::play;
 
     #[test]
     fn invented_id_cards_have_a_right_check_digit_and_differ() {
@@ -155,8 +155,8 @@ mod tests {
 
     #[tokio::test]
     async fn every_story_fails_without_a_bridge() {
-        use crate::sandbox::SimBackendOptions;
-        use crate::sandbox::douyin::{App, SimDouyinOptions};
+        use crate::SimBackendOptions;
+        use crate::douyin::{App, SimDouyinOptions};
         let app = App { client_key: "aw".to_owned(), client_secret: "0f1e2d3c4b5a69788796a5b4c3d2e1f0".to_owned() };
         let time = SimTime::new(100_000.0);
         let products = vec![SimProduct::new("LP-V2|LP-B2", 2, 19_900)];

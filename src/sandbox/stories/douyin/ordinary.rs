@@ -2,8 +2,8 @@
 
 use super::super::Broken;
 use super::Script;
-use crate::sandbox::backend::IssueMode;
-use crate::sandbox::douyin::{Path, ReservationState};
+use crate::backend::IssueMode;
+use crate::douyin::{Path, ReservationState};
 
 pub(super) async fn purchase_to_gate(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(2).await?;
@@ -71,7 +71,7 @@ pub(super) async fn hiccups(s: &mut Script) -> Result<(), Broken> {
     });
     s.stage.backend.issue_now(&id).await;
     s.codes_at_douyin(&reservation).await?;
-    let told = |r: &crate::sandbox::douyin::Reservation| r.codes.as_ref().is_some_and(|c| c.times >= 2);
+    let told = |r: &crate::douyin::Reservation| r.codes.as_ref().is_some_and(|c| c.times >= 2);
     s.at_douyin(&reservation, "the lost acknowledgement was asked for again, with the same codes", patience, told)
         .await?;
     Ok(())

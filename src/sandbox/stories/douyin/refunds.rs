@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::super::Broken;
 use super::super::script::text_at;
 use super::Script;
-use crate::sandbox::backend::{IssueMode, ReservationState as AtBackend};
-use crate::sandbox::douyin::api::path::AUDIT;
-use crate::sandbox::douyin::refunds::{SOURCE_CONSUMER, SOURCE_NO_CODES};
-use crate::sandbox::douyin::{AfterSale, ForcedBy, Path, RefundState, ReservationState};
-use crate::sandbox::time::Zone;
+use crate::backend::{IssueMode, ReservationState as AtBackend};
+use crate::douyin::api::path::AUDIT;
+use crate::douyin::refunds::{SOURCE_CONSUMER, SOURCE_NO_CODES};
+use crate::douyin::{AfterSale, ForcedBy, Path, RefundState, ReservationState};
+use crate::time::Zone;
 
 pub(super) async fn before_booking(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(1).await?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::super::Broken;
 use super::super::script::{LOOK_EVERY, text_at};
 use super::Script;
-use crate::sandbox::douyin::{AfterSale, Books, Creation, Refund, RefundRequest, RefundState, Reservation, Spi};
-use crate::sandbox::journal::Party;
+use crate::douyin::{AfterSale, Books, Creation, Refund, RefundRequest, RefundState, Reservation, Spi};
+use crate::journal::Party;
 
 /// How long policy gets to decide a refund by itself before a person does, real time.
 const POLICY_DECIDES_WITHIN: Duration = Duration::from_millis(1_500);
@@ -138,7 +138,7 @@ impl Script {
         // The bridge may have decided in the same moment: then its own decision counts, and the loop sees it.
         match done {
             Ok(_) => Ok(true),
-            Err(crate::sandbox::ops::OpsError::Refused { status: 409, .. }) => Ok(false),
+            Err(crate::ops::OpsError::Refused { status: 409, .. }) => Ok(false),
             Err(error) => Err(Broken(format!("{error}"))),
         }
     }

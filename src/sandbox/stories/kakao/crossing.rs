@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::super::Broken;
 use super::Script;
-use crate::sandbox::backend::ReservationState as AtBackend;
-use crate::sandbox::kakao::{Accepts, Status};
-use crate::sandbox::platform::Gate;
+use crate::backend::ReservationState as AtBackend;
+use crate::kakao::{Accepts, Status};
+use crate::platform::Gate;
 
 /// A booking of which our yes is stopped at the gate that `stop` sets up.
 async fn yes_is_stopped(s: &mut Script, gate: &Gate) -> Result<String, Broken> {

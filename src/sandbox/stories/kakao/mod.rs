@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use super::whole::{TellsWhole, difference, money_differences, ticket_differences};
 use super::{Channel, Stage, Story, story};
-use crate::sandbox::kakao::{Accepts, Reservation, Status, Wish};
-use crate::sandbox::platform::Platform;
-use crate::sandbox::time::Zone;
-use crate::sandbox::{Journal, SimBackend, SimKakao, SimTime};
+use crate::kakao::{Accepts, Reservation, Status, Wish};
+use crate::platform::Platform;
+use crate::time::Zone;
+use crate::{Journal, SimBackend, SimKakao, SimTime};
 
 /// A script with a Kakao-style platform in it.
 type Script = super::Script<SimKakao>;
@@ -158,9 +158,9 @@ pub const STORIES: &[Story<SimKakao>] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::SimBackendOptions;
-    use crate::sandbox::platform::PlatformOptions;
-    use crate::sandbox::stories::play;
+    use crate::SimBackendOptions;
+    use crate::platform::PlatformOptions;
+    use crate::stories::play;
 
     #[tokio::test]
     async fn every_story_fails_without_a_bridge() {

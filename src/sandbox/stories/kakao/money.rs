@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::super::Broken;
 use super::Script;
-use crate::sandbox::backend::ReservationState as AtBackend;
-use crate::sandbox::kakao::{Accepts, Status, Wish};
-use crate::sandbox::platform::{Answering, CancelStatus};
+use crate::backend::ReservationState as AtBackend;
+use crate::kakao::{Accepts, Status, Wish};
+use crate::platform::{Answering, CancelStatus};
 
 pub(super) async fn cancel_in_a_tier(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(10);

@@ -5,9 +5,9 @@ use serde_json::json;
 use super::super::Broken;
 use super::super::script::text_at;
 use super::Script;
-use crate::sandbox::backend::ReservationState as AtBackend;
-use crate::sandbox::kakao::{Accepts, Status, Wish};
-use crate::sandbox::platform::Answering;
+use crate::backend::ReservationState as AtBackend;
+use crate::kakao::{Accepts, Status, Wish};
+use crate::platform::Answering;
 
 pub(super) async fn booked_and_used(s: &mut Script) -> Result<(), Broken> {
     let today = s.stage.today();

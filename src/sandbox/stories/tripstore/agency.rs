@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::Broken;
 use super::Script;
-use crate::sandbox::tripstore::{Owner, Way, Wish};
+use crate::tripstore::{Owner, Way, Wish};
 
 pub(super) async fn read_only(s: &mut Script) -> Result<(), Broken> {
     let (later, trip) = (s.stage.in_days(40), s.stage.channel.clone());

@@ -3,9 +3,9 @@
 use super::super::Broken;
 use super::super::script::text_at;
 use super::Script;
-use crate::sandbox::journal::Party;
-use crate::sandbox::platform::Answering;
-use crate::sandbox::tripstore::{LinkState, Status, Way};
+use crate::journal::Party;
+use crate::platform::Answering;
+use crate::tripstore::{LinkState, Status, Way};
 
 pub(super) async fn finished(s: &mut Script) -> Result<(), Broken> {
     let (later, market) = (s.stage.in_days(40), s.stage.channel.market.clone());
@@ -22,7 +22,7 @@ pub(super) async fn finished(s: &mut Script) -> Result<(), Broken> {
     market.note(Party::Ops, &number, "keeps 100,000 of 300,000 won, and finishes the cancellation");
     let approved = s.stage.ops.approve(&case, 100_000).await;
     s.check(approved.is_ok(), "the staff can approve it with a fee");
-    let sums = |it: &crate::sandbox::tripstore::Booking| it.status == Status::Canceled && it.held() == 100_000;
+    let sums = |it: &crate::tripstore::Booking| it.status == Status::Canceled && it.held() == 100_000;
     s.there(&number, "it is called off, and 200000 won went back", sums).await?;
     s.order_is(&number, "state", "cancelled").await?;
     s.order_is(&number, "refund_case.state", "settled").await?;

@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use super::whole::{TellsWhole, difference, money_differences};
 use super::{Channel, Stage, Story, story};
-use crate::sandbox::platform::Platform;
-use crate::sandbox::time::Zone;
-use crate::sandbox::tripstore::agency::MASKED_PHONE;
-use crate::sandbox::tripstore::{Booking, LinkState, Owner, Status, Way, Wish};
-use crate::sandbox::{Journal, SimBackend, SimTime, SimTripStore};
+use crate::platform::Platform;
+use crate::time::Zone;
+use crate::tripstore::agency::MASKED_PHONE;
+use crate::tripstore::{Booking, LinkState, Owner, Status, Way, Wish};
+use crate::{Journal, SimBackend, SimTime, SimTripStore};
 
 /// A script with a marketplace in it.
 type Script = super::Script<SimTripStore>;
@@ -147,7 +147,7 @@ impl Script {
 
     /// Waits until the agency has the booking in its books, and the bridge its number.
     async fn agency_knows(&mut self, number: &str) -> Result<String, super::Broken> {
-        let find = |books: &crate::sandbox::platform::Books<crate::sandbox::tripstore::AgencyBooking>| {
+        let find = |books: &crate::platform::Books<crate::tripstore::AgencyBooking>| {
             books.trades.get(number).map(|kept| kept.it.agency_number.clone())
         };
         let found = self.stage.channel.agency.until(self.stage.patience, find).await;
@@ -201,9 +201,9 @@ pub const STORIES: &[Story<SimTripStore>] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::SimBackendOptions;
-    use crate::sandbox::platform::PlatformOptions;
-    use crate::sandbox::stories::play;
+    use crate::SimBackendOptions;
+    use crate::platform::PlatformOptions;
+    use crate::stories::play;
 
     #[tokio::test]
     async fn every_story_fails_without_a_bridge() {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::Broken;
 use super::super::script::text_at;
 use super::Script;
-use crate::sandbox::tripstore::{LinkState, Way};
+use crate::tripstore::{LinkState, Way};
 
 /// What is open after the deposit, won.
 const BALANCE: i64 = 2_880_000;

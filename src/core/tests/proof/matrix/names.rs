@@ -1,9 +1,9 @@
 //! Every name that a table must show. A variant that is new does not compile before it has a name here, and no test passes before a table
 //! shows it.
 
-use ticketbridge_core::command::{RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
-use ticketbridge_core::mirror::{LinkState, Proposal, Stage};
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::message::{RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
+use ticketbridge_core::order::channel_state::{LinkState, Proposal, Stage};
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, CancelReason, RefundSource};
 use ticketbridge_core::{Command, Effect, Event, Report};
 

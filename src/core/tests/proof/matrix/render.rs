@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use ticketbridge_core::mirror::{LinkState, Part, PaymentLink, Proposal};
-use ticketbridge_core::money::{LedgerEntry, PaymentMode};
+use ticketbridge_core::order::channel_state::{LinkState, Part, PaymentLink, Proposal};
+use ticketbridge_core::order::money::{LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{Order, RefundState};
 use ticketbridge_core::{Effect, Event, Report, UnixMillis};
 

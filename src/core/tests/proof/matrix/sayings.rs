@@ -1,10 +1,11 @@
 //! Everything that can be said to an order of such a platform, and to one of another: by the platform, in answer to our calls, by people, by
 //! the back-end, the gate and the clock.
 
-use ticketbridge_core::command::{RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::DeadlineKind;
-use ticketbridge_core::mirror::{LinkState, Stage};
-use ticketbridge_core::money::{EntryKind, EntryStatus, LedgerEntry};
+use ticketbridge_core::message::{
+    DeadlineKind, RecordRejection, Redeem, RedeemedBy, RefundScope, ReportOutcome, TicketFacts,
+};
+use ticketbridge_core::order::channel_state::{LinkState, Stage};
+use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use ticketbridge_core::order::{CancelReason, Order, RefundKind, RefundSource};
 use ticketbridge_core::{Actor, Command, Millis, Report};
 

@@ -1,10 +1,9 @@
 //! Where an order of a platform that tells its orders whole can stand, each place reached by what is really said.
 
-use ticketbridge_core::command::{ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::DeadlineKind;
-use ticketbridge_core::mirror::{LinkState, Stage};
-use ticketbridge_core::money::{EntryStatus, PaymentMode};
+use ticketbridge_core::message::{DeadlineKind, ReportOutcome, TicketFacts};
 use ticketbridge_core::order::CancelReason;
+use ticketbridge_core::order::channel_state::{LinkState, Stage};
+use ticketbridge_core::order::money::{EntryStatus, PaymentMode};
 use ticketbridge_core::{Actor, Command, Millis};
 
 use crate::platform::*;

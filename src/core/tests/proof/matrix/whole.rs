@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use ticketbridge_core::command::PlaceOrder;
+use ticketbridge_core::message::PlaceOrder;
 use ticketbridge_core::order::OrderKind;
 use ticketbridge_core::personal::Phone;
 use ticketbridge_core::{Command, Event, Millis};
@@ -327,7 +327,7 @@ fn the_tables_leave_no_name_out() {
 /// The three kinds of an order's money and both kinds of an order stand in the tables.
 #[test]
 fn the_tables_show_every_kind_of_order() {
-    use ticketbridge_core::money::PaymentMode;
+    use ticketbridge_core::order::money::PaymentMode;
     let of = |places: Vec<Place>| places.into_iter().map(|(_, tale)| tale.order().clone());
     let mut orders: Vec<_> = of(states::decisions()).chain(of(states::money())).chain(of(states::packages())).collect();
     orders.extend(ordinary().into_iter().flat_map(|(_, states)| states).map(|(_, story)| story.order().clone()));

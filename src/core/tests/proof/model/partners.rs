@@ -1,7 +1,6 @@
 //! What the worker, the back-end, the gate, the channel and people do.
 
-use ticketbridge_core::command::{RedeemedBy, RefundScope, ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
+use ticketbridge_core::message::{RedeemedBy, RefundScope, ReportOutcome, TicketFacts, TicketOp};
 use ticketbridge_core::order::{BookingState, Handover, OrderState, RefundKind, RefundSource};
 use ticketbridge_core::product::Confirmation;
 use ticketbridge_core::{Actor, Command, Effect};

@@ -1,9 +1,9 @@
 //! What must hold in every world that can be reached, and what must be reachable.
 
 use stateright::Property;
-use ticketbridge_core::effect::DeadlineKind;
 use ticketbridge_core::invariants::violations;
-use ticketbridge_core::money::PaymentState;
+use ticketbridge_core::message::DeadlineKind;
+use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{
     AttentionKind, BookingState, CancelReason, Handover, OrderState, RefundState, TicketingState,
 };

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use ticketbridge_core::command::{RedeemedBy, RefundScope};
-use ticketbridge_core::effect::{DeadlineKind, TicketOp};
+use ticketbridge_core::message::{DeadlineKind, RedeemedBy, RefundScope, TicketOp};
 use ticketbridge_core::order::{AttentionKind, Handover, RefundKind, RefundSource};
-use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::still_needed::is_wanted;
 use ticketbridge_core::{
     Actor, Answering, BookingId, Command, Effect, Event, Millis, Moment, Order, Outcome, RefundCaseId, Report, Seed,
     UnixMillis, run,
@@ -261,7 +260,7 @@ impl World {
     fn swallows(&self, fault: Fault, command: &Command) -> bool {
         match (fault, command) {
             (Fault::LateTicketsIgnored, Command::RecordTicketFacts { booking, facts }) => {
-                matches!(facts, ticketbridge_core::command::TicketFacts::Issued { .. })
+                matches!(facts, ticketbridge_core::message::TicketFacts::Issued { .. })
                     && !self.order.booking_by_id(booking).is_some_and(|b| b.is_active())
             }
             (Fault::DeadlineSwallowed, Command::PassDeadline { kind, .. }) => *kind == DeadlineKind::Ticketing,
@@ -381,7 +380,7 @@ fn one(units: u32) -> i8 {
 
 /// A person's redemption, or the gate's.
 pub(crate) fn redeem(booking: BookingId, at: UnixMillis, by: RedeemedBy) -> Command {
-    Command::Redeem(ticketbridge_core::command::Redeem { booking: Some(booking), at, by })
+    Command::Redeem(ticketbridge_core::message::Redeem { booking: Some(booking), at, by })
 }
 
 impl fmt::Display for World {

@@ -1,9 +1,8 @@
 //! What the worker, the platform, the back-end, the gate, guests and people do.
 
-use ticketbridge_core::command::{RedeemedBy, ReportOutcome, TicketFacts};
-use ticketbridge_core::effect::TicketOp;
-use ticketbridge_core::mirror::{LinkState, Part, Stage};
-use ticketbridge_core::money::EntryStatus;
+use ticketbridge_core::message::{RedeemedBy, ReportOutcome, TicketFacts, TicketOp};
+use ticketbridge_core::order::channel_state::{LinkState, Part, Stage};
+use ticketbridge_core::order::money::EntryStatus;
 use ticketbridge_core::order::{BookingState, CancelReason, OrderState};
 use ticketbridge_core::{Actor, Command, Effect, Millis, Report};
 
@@ -182,7 +181,7 @@ pub(crate) fn act(search: &Search, world: &mut World, action: &Action) {
 fn enter(search: &Search, world: &mut World) {
     world.mishaps -= u8::from(world.tick < VISIT_TICK);
     world.held = Held::Used;
-    let redeem = ticketbridge_core::command::Redeem {
+    let redeem = ticketbridge_core::message::Redeem {
         booking: world.order.booking.as_ref().map(|b| b.id.clone()),
         at: world.now(),
         by: RedeemedBy::Gate,
@@ -262,7 +261,7 @@ fn person_acts(search: &Search, world: &mut World, act: Act) {
         }
         (Act::Reject, Some(case)) => Command::RejectRefund { case, reason: reason() },
         (Act::Redeem, _) => {
-            Command::Redeem(ticketbridge_core::command::Redeem { booking, at: now, by: RedeemedBy::Person })
+            Command::Redeem(ticketbridge_core::message::Redeem { booking, at: now, by: RedeemedBy::Person })
         }
         (Act::NoShow, _) => Command::MarkNoShow { at: now },
         (Act::GiveBack, _) => Command::ReturnPayments { amount: None, reason: reason() },
@@ -367,7 +366,7 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
             return end(world, ReportOutcome::GivenUp { why: "no answer".to_owned() });
         }
     }
-    if row.doubtful && !matches!(report, Report::CancelQuote) && look_first(search, world, &report) {
+    if row.doubtful && !matches!(report, Report::CancelQuote) && verify_first(search, world, &report) {
         return;
     }
     let heard = if row.done { again(world, &report) } else { hear(world, &report) };
@@ -402,11 +401,11 @@ fn call_platform(search: &Search, world: &mut World, fate: Fate) {
 }
 
 /// Before a call is made again the platform is asked how the order stands; `true` when the row has ended.
-fn look_first(search: &Search, world: &mut World, report: &Report) -> bool {
+fn verify_first(search: &Search, world: &mut World, report: &Report) -> bool {
     let before = world.order.clone();
     world.answered(search);
     let Some(index) = world.head(Lane::Channel) else { return true };
-    if !ticketbridge_core::wanted::is_wanted(&world.order, &world.rows[index].effect) {
+    if !ticketbridge_core::still_needed::is_wanted(&world.order, &world.rows[index].effect) {
         world.rows.remove(index);
         return true;
     }

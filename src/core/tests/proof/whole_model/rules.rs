@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use stateright::Property;
 use ticketbridge_core::invariants::violations;
-use ticketbridge_core::mirror::{LinkState, Proposal, Stage};
+use ticketbridge_core::order::channel_state::{LinkState, Proposal, Stage};
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundState, TicketingState};
 
 use super::Search;

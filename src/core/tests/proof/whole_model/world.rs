@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ticketbridge_core::effect::{DeadlineKind, TicketOp};
-use ticketbridge_core::mirror::{LinkState, Snapshot, Stage};
+use ticketbridge_core::message::{DeadlineKind, Snapshot, TicketOp};
 use ticketbridge_core::order::AttentionKind;
-use ticketbridge_core::wanted::is_wanted;
+use ticketbridge_core::order::channel_state::{LinkState, Stage};
+use ticketbridge_core::still_needed::is_wanted;
 use ticketbridge_core::{
     Actor, Answering, Command, Effect, Event, Millis, Moment, Outcome, Report, Seed, UnixMillis, run,
 };

@@ -1,0 +1,577 @@
+//! What happened. Events are past tense, append-only, and readable by a person; personal data in them is masked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BookingId, OrderId, RefundCaseId};
+use crate::message::{DeadlineKind, ParkReason, PlaceOrder, RefundScope, Report};
+use crate::order::channel_state::{Mirror, PaymentLink, Proposal};
+use crate::order::money::LedgerEntry;
+use crate::order::{AttentionKind, Booking, CancelReason, RefundCase, Ticket, TicketRequest};
+use crate::personal::Person;
+use crate::time::{Date, UnixMillis};
+
+/// Who caused something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// The place where it was sold.
+    Channel,
+    /// The system that issues.
+    Backend,
+    /// The configured rules.
+    Policy,
+    /// A person of ours.
+    Ops,
+    /// A deadline.
+    Timer,
+}
+
+/// Who caused something, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Actor {
+    /// What kind.
+    pub kind: ActorKind,
+    /// Which one.
+    pub name: String,
+}
+
+impl Actor {
+    /// An actor.
+    pub fn new(kind: ActorKind, name: impl Into<String>) -> Self {
+        Self { kind, name: name.into() }
+    }
+    /// The rules of the configuration.
+    pub fn policy() -> Self {
+        Self::new(ActorKind::Policy, "policy")
+    }
+    /// The clock.
+    pub fn timer() -> Self {
+        Self::new(ActorKind::Timer, "timer")
+    }
+}
+
+/// What happened to an order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A sale was taken on.
+    OrderPlaced {
+        /// The id it got.
+        id: OrderId,
+        /// The sale.
+        sale: Box<PlaceOrder>,
+    },
+    /// The sale that had been made up from a later message was told after all.
+    StubFilled {
+        /// The sale.
+        sale: Box<PlaceOrder>,
+    },
+    /// Money moved.
+    PaymentRecorded {
+        /// The movement.
+        entry: LedgerEntry,
+    },
+    /// The voucher can be booked now.
+    BookingOpened,
+    /// A visit date was asked for.
+    BookingRequested {
+        /// The new booking.
+        booking: Box<Booking>,
+    },
+    /// The booking was accepted.
+    BookingConfirmed {
+        /// When tickets are due; `None` when none are needed.
+        ticketing_due: Option<UnixMillis>,
+    },
+    /// The booking was declined.
+    BookingDeclined {
+        /// Why.
+        reason: String,
+    },
+    /// The channel's cipher was opened.
+    GuestsSupplied {
+        /// The buyer.
+        buyer: Person,
+        /// The visitors.
+        visitors: Vec<Person>,
+        /// The contact.
+        contact: Option<Person>,
+    },
+    /// The back-end is going to be asked for tickets.
+    TicketingStarted,
+    /// The channel demanded the tickets.
+    TicketsRequested {
+        /// The demand.
+        request: TicketRequest,
+        /// First and last day, where they were not known before.
+        dates: Option<(Date, Date)>,
+    },
+    /// The back-end works on the tickets.
+    TicketsPending {
+        /// Whose.
+        booking: BookingId,
+        /// The back-end's number.
+        backend_ref: Option<String>,
+    },
+    /// The tickets exist.
+    TicketsIssued {
+        /// Whose.
+        booking: BookingId,
+        /// The back-end's number.
+        backend_ref: Option<String>,
+        /// The tickets.
+        tickets: Vec<Ticket>,
+        /// A person made them.
+        by_hand: bool,
+    },
+    /// Tickets came for a booking that is over; they are made void and never shown.
+    LateTicketsIssued {
+        /// Whose.
+        booking: BookingId,
+        /// The back-end's number.
+        backend_ref: Option<String>,
+        /// How many.
+        count: u32,
+    },
+    /// The back-end refused.
+    TicketingRefused {
+        /// Whose.
+        booking: BookingId,
+        /// Why.
+        reason: String,
+    },
+    /// The back-end did not answer; it is asked how it stands.
+    TicketingUnknown {
+        /// Whose.
+        booking: BookingId,
+        /// What went wrong.
+        why: String,
+    },
+    /// The tickets went to the channel in the answer to its demand.
+    TicketsAnswered,
+    /// The answer to its demand said "not yet"; they follow by a call of ours.
+    TicketsDeferred,
+    /// The channel has, or refused, the tickets that we sent.
+    TicketsHandedOver {
+        /// Whether it has them.
+        acknowledged: bool,
+    },
+    /// The back-end is going to be asked to make tickets void.
+    TicketCancelStarted {
+        /// Whose.
+        booking: BookingId,
+    },
+    /// The back-end works on making them void.
+    TicketCancelPending {
+        /// Whose.
+        booking: BookingId,
+    },
+    /// The tickets are void.
+    TicketsCancelled {
+        /// Whose.
+        booking: BookingId,
+    },
+    /// The back-end did not make them void.
+    TicketCancelRefused {
+        /// Whose.
+        booking: BookingId,
+        /// Why.
+        reason: String,
+        /// Because they were used.
+        used: bool,
+    },
+    /// The guest was there.
+    Redeemed {
+        /// Which booking.
+        booking: BookingId,
+        /// When.
+        at: UnixMillis,
+    },
+    /// The guest went in, and the state does not allow it yet.
+    RedemptionParked {
+        /// Which booking.
+        booking: BookingId,
+        /// When the guest went in.
+        at: UnixMillis,
+        /// What it waits for.
+        waits_for: ParkReason,
+        /// Who told.
+        told_by: String,
+    },
+    /// The guest was not there.
+    NoShowMarked {
+        /// When that was established.
+        at: UnixMillis,
+    },
+    /// A refund case was opened.
+    RefundApplied {
+        /// The case.
+        case: Box<RefundCase>,
+    },
+    /// A person must decide.
+    RefundEscalated {
+        /// Which case.
+        case: RefundCaseId,
+        /// Why policy does not.
+        reason: String,
+    },
+    /// It was decided to approve; the tickets are made void first.
+    RefundApprovalStarted {
+        /// Which case.
+        case: RefundCaseId,
+        /// Fee.
+        fee: i64,
+        /// Who decided.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// The refund is approved.
+    RefundApproved {
+        /// Which case.
+        case: RefundCaseId,
+        /// Fee.
+        fee: i64,
+        /// Who decided.
+        by: String,
+        /// Why.
+        reason: Option<String>,
+        /// The money that is now on its way.
+        pending: Option<LedgerEntry>,
+    },
+    /// The refund is rejected.
+    RefundRejected {
+        /// Which case.
+        case: RefundCaseId,
+        /// Why.
+        reason: String,
+        /// Who decided.
+        by: String,
+        /// The tickets went with it.
+        reissue: bool,
+    },
+    /// The request was taken back.
+    RefundWithdrawn {
+        /// Which case.
+        case: RefundCaseId,
+    },
+    /// The case has come to its end.
+    RefundSettled {
+        /// Which case.
+        case: RefundCaseId,
+        /// What went back; `None` when the channel did not say.
+        amount: Option<i64>,
+        /// The channel decided, not we.
+        by_channel: bool,
+    },
+    /// A refund or cancellation that nobody asked us about.
+    RefundForced {
+        /// The channel's number.
+        channel_ref: String,
+        /// How far it reaches.
+        scope: RefundScope,
+        /// The channel's own code for the occasion.
+        scene: Option<i64>,
+    },
+    /// The booking was called off.
+    BookingCancelled {
+        /// Which booking.
+        booking: BookingId,
+        /// Why.
+        reason: CancelReason,
+    },
+    /// The order was called off.
+    OrderCancelled {
+        /// Why.
+        reason: CancelReason,
+        /// What the person says who called it off.
+        #[serde(default)]
+        why: Option<String>,
+    },
+    /// The channel took a report.
+    ReportAcknowledged {
+        /// Which.
+        report: Report,
+    },
+    /// The channel did not take a report, and will not.
+    ReportRefused {
+        /// Which.
+        report: Report,
+        /// Its code.
+        code: String,
+        /// Its words.
+        why: String,
+    },
+    /// The channel told the whole order.
+    PictureTaken {
+        /// The picture, and what is kept beside it.
+        mirror: Box<Mirror>,
+        /// The sale as it is now.
+        sale: Box<crate::message::Sale>,
+        /// First and last day on which it admits.
+        dates: (Option<Date>, Option<Date>),
+    },
+    /// The channel told two things of which only one can hold, and does not count its changes: it is asked which.
+    PictureContested,
+    /// We asked the channel for a change; nothing has changed yet.
+    Proposed {
+        /// What we want.
+        proposal: Proposal,
+    },
+    /// What we asked for came to an end.
+    ProposalEnded {
+        /// Whether the channel agreed.
+        agreed: bool,
+    },
+    /// A payment link was asked for, made, paid, or taken back.
+    PaymentLinkChanged {
+        /// The link as it is now.
+        link: PaymentLink,
+    },
+    /// A partner's system has another number for the order.
+    PartnerNumberChanged {
+        /// The number before.
+        old: Option<String>,
+        /// The number that holds.
+        new: String,
+    },
+    /// A movement of money that we had asked for is told by its own number now, or will not happen.
+    PaymentRetracted {
+        /// Our name for it.
+        reference: String,
+    },
+    /// The channel has no call for this; a person does it there.
+    ReportLeftToPerson {
+        /// What was to be reported.
+        report: Report,
+        /// What the person has to do.
+        what: String,
+    },
+    /// Ops have taken out what the channel could not be told.
+    ReportDropped {
+        /// What was to be reported.
+        report: Report,
+    },
+    /// The channel does not do what was approved: the case is to be decided again, and the money is not on its way.
+    RefundReopened {
+        /// Which case.
+        case: RefundCaseId,
+    },
+    /// The order had changed at the channel before our call; it is decided again.
+    ReportOvertaken {
+        /// What was to be reported.
+        report: Report,
+    },
+    /// The channel said yes to a report, and nothing of what came of it.
+    ReportTaken {
+        /// Which.
+        report: Report,
+    },
+    /// The channel had said yes to a report, and its books show that nothing came of it.
+    ReportDenied {
+        /// Which.
+        report: Report,
+    },
+    /// Somebody of ours was shown guests' data in clear.
+    GuestsRevealed {
+        /// Why that person asked.
+        reason: String,
+    },
+    /// Guests' data was erased; what was sold, when and for how much stays.
+    GuestsErased {
+        /// Why.
+        reason: String,
+    },
+    /// The ticketing deadline is near.
+    TicketingDeadlineNear {
+        /// When it passes.
+        due_at: UnixMillis,
+    },
+    /// The ticketing deadline passed without tickets.
+    TicketingDeadlinePassed {
+        /// When.
+        due_at: UnixMillis,
+    },
+    /// The review limit is near.
+    ReviewLimitNear {
+        /// When it passes.
+        due_at: UnixMillis,
+    },
+    /// The review limit passed without a decision; the channel decides.
+    ReviewLimitPassed {
+        /// When.
+        due_at: UnixMillis,
+    },
+    /// Another deadline is near.
+    DeadlineNear {
+        /// Which.
+        kind: DeadlineKind,
+        /// When it passes.
+        due_at: UnixMillis,
+    },
+    /// Another deadline passed.
+    DeadlinePassed {
+        /// Which.
+        kind: DeadlineKind,
+        /// When.
+        due_at: UnixMillis,
+    },
+    /// What a person had to look at is settled.
+    AttentionSettled {
+        /// Which kind.
+        kind: AttentionKind,
+    },
+    /// A person must look.
+    AttentionRaised {
+        /// Which kind.
+        kind: AttentionKind,
+        /// One sentence.
+        sentence: String,
+    },
+}
+
+impl Event {
+    /// Its name in the history: the variant in snake case.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::OrderPlaced { .. } => "order_placed",
+            Event::StubFilled { .. } => "stub_filled",
+            Event::PaymentRecorded { .. } => "payment_recorded",
+            Event::BookingOpened => "booking_opened",
+            Event::BookingRequested { .. } => "booking_requested",
+            Event::BookingConfirmed { .. } => "booking_confirmed",
+            Event::BookingDeclined { .. } => "booking_declined",
+            Event::GuestsSupplied { .. } => "guests_supplied",
+            Event::TicketingStarted => "ticketing_started",
+            Event::TicketsRequested { .. } => "tickets_requested",
+            Event::TicketsPending { .. } => "tickets_pending",
+            Event::TicketsIssued { .. } => "tickets_issued",
+            Event::LateTicketsIssued { .. } => "late_tickets_issued",
+            Event::TicketingRefused { .. } => "ticketing_refused",
+            Event::TicketingUnknown { .. } => "ticketing_unknown",
+            Event::TicketsAnswered => "tickets_answered",
+            Event::TicketsDeferred => "tickets_deferred",
+            Event::TicketsHandedOver { .. } => "tickets_handed_over",
+            Event::TicketCancelStarted { .. } => "ticket_cancel_started",
+            Event::TicketCancelPending { .. } => "ticket_cancel_pending",
+            Event::TicketsCancelled { .. } => "tickets_cancelled",
+            Event::TicketCancelRefused { .. } => "ticket_cancel_refused",
+            Event::Redeemed { .. } => "redeemed",
+            Event::RedemptionParked { .. } => "redemption_parked",
+            Event::NoShowMarked { .. } => "no_show_marked",
+            Event::RefundApplied { .. } => "refund_applied",
+            Event::RefundEscalated { .. } => "refund_escalated",
+            Event::RefundApprovalStarted { .. } => "refund_approval_started",
+            Event::RefundApproved { .. } => "refund_approved",
+            Event::RefundRejected { .. } => "refund_rejected",
+            Event::RefundWithdrawn { .. } => "refund_withdrawn",
+            Event::RefundSettled { .. } => "refund_settled",
+            Event::RefundForced { .. } => "refund_forced",
+            Event::BookingCancelled { .. } => "booking_cancelled",
+            Event::OrderCancelled { .. } => "order_cancelled",
+            Event::ReportAcknowledged { .. } => "report_acknowledged",
+            Event::ReportRefused { .. } => "report_refused",
+            Event::PictureTaken { .. } => "picture_taken",
+            Event::PictureContested => "picture_contested",
+            Event::Proposed { .. } => "proposed",
+            Event::ProposalEnded { .. } => "proposal_ended",
+            Event::PaymentLinkChanged { .. } => "payment_link_changed",
+            Event::PartnerNumberChanged { .. } => "partner_number_changed",
+            Event::PaymentRetracted { .. } => "payment_retracted",
+            Event::ReportLeftToPerson { .. } => "report_left_to_person",
+            Event::ReportDropped { .. } => "report_dropped",
+            Event::RefundReopened { .. } => "refund_reopened",
+            Event::ReportOvertaken { .. } => "report_overtaken",
+            Event::ReportTaken { .. } => "report_taken",
+            Event::ReportDenied { .. } => "report_denied",
+            Event::GuestsRevealed { .. } => "guests_revealed",
+            Event::GuestsErased { .. } => "guests_erased",
+            Event::TicketingDeadlineNear { .. } => "ticketing_deadline_near",
+            Event::TicketingDeadlinePassed { .. } => "ticketing_deadline_passed",
+            Event::ReviewLimitNear { .. } => "review_limit_near",
+            Event::ReviewLimitPassed { .. } => "review_limit_passed",
+            Event::DeadlineNear { .. } => "deadline_near",
+            Event::DeadlinePassed { .. } => "deadline_passed",
+            Event::AttentionSettled { .. } => "attention_settled",
+            Event::AttentionRaised { .. } => "attention_raised",
+        }
+    }
+
+    /// The reason that it carries, for people.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Event::BookingDeclined { reason }
+            | Event::TicketingRefused { reason, .. }
+            | Event::TicketCancelRefused { reason, .. }
+            | Event::RefundEscalated { reason, .. }
+            | Event::GuestsRevealed { reason }
+            | Event::GuestsErased { reason }
+            | Event::RefundRejected { reason, .. } => Some(reason),
+            Event::RefundApprovalStarted { reason, .. }
+            | Event::RefundApproved { reason, .. }
+            | Event::OrderCancelled { why: reason, .. } => reason.as_deref(),
+            Event::TicketingUnknown { why, .. } | Event::ReportRefused { why, .. } => Some(why),
+            Event::ReportLeftToPerson { what, .. } => Some(what),
+            Event::AttentionRaised { sentence, .. } => Some(sentence),
+            Event::OrderPlaced { .. }
+            | Event::StubFilled { .. }
+            | Event::PaymentRecorded { .. }
+            | Event::BookingOpened
+            | Event::BookingRequested { .. }
+            | Event::BookingConfirmed { .. }
+            | Event::GuestsSupplied { .. }
+            | Event::TicketingStarted
+            | Event::TicketsRequested { .. }
+            | Event::TicketsPending { .. }
+            | Event::TicketsIssued { .. }
+            | Event::LateTicketsIssued { .. }
+            | Event::TicketsAnswered
+            | Event::TicketsDeferred
+            | Event::TicketsHandedOver { .. }
+            | Event::TicketCancelStarted { .. }
+            | Event::TicketCancelPending { .. }
+            | Event::TicketsCancelled { .. }
+            | Event::Redeemed { .. }
+            | Event::RedemptionParked { .. }
+            | Event::NoShowMarked { .. }
+            | Event::RefundApplied { .. }
+            | Event::RefundWithdrawn { .. }
+            | Event::RefundSettled { .. }
+            | Event::RefundForced { .. }
+            | Event::BookingCancelled { .. }
+            | Event::ReportAcknowledged { .. }
+            | Event::ReportTaken { .. }
+            | Event::ReportDenied { .. }
+            | Event::AttentionSettled { .. }
+            | Event::PictureTaken { .. }
+            | Event::PictureContested
+            | Event::Proposed { .. }
+            | Event::ProposalEnded { .. }
+            | Event::PaymentLinkChanged { .. }
+            | Event::PartnerNumberChanged { .. }
+            | Event::PaymentRetracted { .. }
+            | Event::ReportDropped { .. }
+            | Event::RefundReopened { .. }
+            | Event::ReportOvertaken { .. }
+            | Event::TicketingDeadlineNear { .. }
+            | Event::TicketingDeadlinePassed { .. }
+            | Event::ReviewLimitNear { .. }
+            | Event::ReviewLimitPassed { .. }
+            | Event::DeadlineNear { .. }
+            | Event::DeadlinePassed { .. } => None,
+        }
+    }
+}
+
+/// An event with its place in the order's history.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EventRecord {
+    /// 1 for the first event of the order.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: UnixMillis,
+    /// Who caused it.
+    pub actor: Actor,
+    /// What happened.
+    pub event: Event,
+}

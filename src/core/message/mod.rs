@@ -1,0 +1,19 @@
+//! What goes into the core and comes out of it: commands with what they carry, events, and effects.
+
+mod command;
+mod effect;
+mod event;
+mod notification;
+mod refund;
+mod sale;
+mod snapshot;
+mod ticket_facts;
+
+pub use command::{Command, WhenUnknown};
+pub use effect::{DeadlineKind, Effect, StockKey, TicketOp};
+pub use event::{Actor, ActorKind, Event, EventRecord};
+pub use notification::{Report, ReportOutcome};
+pub use refund::{ApplyRefund, RecordCancellation, RecordRefund, RecordRejection, RefundScope};
+pub use sale::{Counts, PlaceOrder, ProductRef, RequestBooking, Sale};
+pub use snapshot::{CalledOff, LinkNews, ReturnNews, Snapshot};
+pub use ticket_facts::{NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};

@@ -1,0 +1,157 @@
+//! What a channel is told, and what became of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BookingId, RefundCaseId};
+use crate::time::UnixMillis;
+
+/// What the channel is told. The details are taken from the order when the call is made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "report", rename_all = "snake_case")]
+pub enum Report {
+    /// The booking is accepted (asynchronous acceptance).
+    BookingAccepted {
+        /// Which.
+        booking: BookingId,
+    },
+    /// The booking is declined.
+    BookingDeclined {
+        /// Which.
+        booking: BookingId,
+        /// Written for the guest.
+        reason: String,
+    },
+    /// The tickets.
+    TicketsIssued {
+        /// Whose.
+        booking: BookingId,
+    },
+    /// The refund is approved.
+    RefundApproved {
+        /// Which case.
+        case: RefundCaseId,
+        /// Fee, minor units.
+        fee: i64,
+    },
+    /// The refund is rejected.
+    RefundRejected {
+        /// Which case.
+        case: RefundCaseId,
+        /// Why.
+        reason: String,
+        /// The tickets go with it.
+        reissue: bool,
+    },
+    /// The guest was there.
+    Redeemed {
+        /// Which booking.
+        booking: BookingId,
+        /// When, as the channel is to be told.
+        at: UnixMillis,
+    },
+    /// The guest was not there.
+    NoShow {
+        /// Which booking.
+        booking: BookingId,
+        /// When that was established.
+        at: UnixMillis,
+    },
+    /// We called the order off.
+    OrderCancelled {
+        /// Why.
+        reason: String,
+    },
+    /// What would calling the order off cost, by the channel's own count?
+    CancelQuote,
+    /// The order is to be called off.
+    CancelWanted {
+        /// What is kept, minor units.
+        fee: i64,
+        /// The same as a share, in ten-thousandths.
+        rate_bp: u32,
+        /// What goes back, minor units.
+        refund: i64,
+        /// Why; not shown to the guest.
+        reason: String,
+    },
+    /// Money is to go back; the booking stays as it is.
+    PaymentReturn {
+        /// Our name for the movement.
+        reference: String,
+        /// The channel's number for the payment.
+        payment: String,
+        /// How much, minor units.
+        amount: i64,
+        /// What we believe can still go back of this payment, minor units.
+        left: i64,
+        /// Why.
+        reason: String,
+    },
+    /// The guest is to get a payment link.
+    PaymentLink {
+        /// Our name for it.
+        key: String,
+    },
+    /// A payment link is taken back.
+    LinkRevoked {
+        /// The channel's number for it.
+        id: String,
+    },
+    /// A partner's system is told of the order.
+    HandOver,
+}
+
+impl Report {
+    /// Its name: in deliveries, metrics and spans.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Report::BookingAccepted { .. } => "booking_accepted",
+            Report::BookingDeclined { .. } => "booking_declined",
+            Report::TicketsIssued { .. } => "tickets_issued",
+            Report::RefundApproved { .. } => "refund_approved",
+            Report::RefundRejected { .. } => "refund_rejected",
+            Report::Redeemed { .. } => "redeemed",
+            Report::NoShow { .. } => "no_show",
+            Report::OrderCancelled { .. } => "order_cancelled",
+            Report::CancelQuote => "cancel_quote",
+            Report::CancelWanted { .. } => "cancel_wanted",
+            Report::PaymentReturn { .. } => "payment_return",
+            Report::PaymentLink { .. } => "payment_link",
+            Report::LinkRevoked { .. } => "link_revoked",
+            Report::HandOver => "hand_over",
+        }
+    }
+}
+
+/// How a call to the channel ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReportOutcome {
+    /// The channel took it.
+    Acknowledged,
+    /// The channel will never take it.
+    Refused {
+        /// Its code.
+        code: String,
+        /// Its words.
+        why: String,
+    },
+    /// Attempts are used up.
+    GivenUp {
+        /// The last error.
+        why: String,
+    },
+    /// The channel has no call for it; a person does it there.
+    LeftToPerson {
+        /// What the person has to do.
+        what: String,
+    },
+    /// The order had changed at the channel meanwhile; what it is now has been taken over.
+    Overtaken,
+    /// The channel said yes, and nothing of what came of it: an event, a look or its books will show it.
+    Taken,
+    /// Ops have taken the call out: nobody is to look at it any more.
+    Dropped,
+    /// Ops have it made again.
+    Repeated,
+}

@@ -1,0 +1,79 @@
+//! Refunds and cancellations, as a channel tells them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::ExternalId;
+use crate::order::{CancelReason, RefundKind, RefundSource};
+use crate::time::UnixMillis;
+
+/// A request for money back that waits for our decision.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ApplyRefund {
+    /// The channel's number for the sale or the booking.
+    pub target: ExternalId,
+    /// The channel's number for the request; the same number is the same request.
+    pub channel_ref: String,
+    /// What is asked for.
+    pub kind: RefundKind,
+    /// Who asks.
+    pub source: RefundSource,
+    /// The channel's own code for the source.
+    pub source_code: Option<i64>,
+    /// Fee that the channel computed, minor units.
+    pub fee: i64,
+    /// When it was asked.
+    pub requested_at: UnixMillis,
+}
+
+/// Money went back, whoever decided it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RecordRefund {
+    /// The channel's number for the sale or the booking.
+    pub target: ExternalId,
+    /// The channel's number for the refund.
+    pub channel_ref: String,
+    /// What went back, minor units; `None` when the channel does not say.
+    pub amount: Option<i64>,
+    /// When.
+    pub at: UnixMillis,
+    /// What becomes of order and booking.
+    pub scope: RefundScope,
+    /// The channel's own code for the occasion.
+    pub scene: Option<i64>,
+    /// Because the voucher expired.
+    pub expired: bool,
+}
+
+/// How far a refund reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundScope {
+    /// Money and order: nothing will be used any more.
+    Order,
+    /// The booking only; no money moved.
+    Booking,
+    /// The money only; order, booking and tickets stay.
+    MoneyOnly,
+}
+
+/// The channel called something off; a fact, not a question.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RecordCancellation {
+    /// The channel's number for the sale or the booking.
+    pub target: ExternalId,
+    /// Why, in our words.
+    pub reason: CancelReason,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// Somebody at the channel refused a refund, without us: in its console, or its customer service.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RecordRejection {
+    /// The channel's number for the sale or the booking.
+    pub target: ExternalId,
+    /// The channel's number for the refund, where it says.
+    pub channel_ref: Option<String>,
+    /// When it was refused, where it says: a case that was asked for later is another one.
+    pub at: Option<UnixMillis>,
+}

@@ -1,0 +1,93 @@
+//! A sale and a booking, as a channel tells them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChannelId, ExternalId, ProductCode};
+use crate::order::OrderKind;
+use crate::order::money::PaymentMode;
+use crate::personal::Person;
+use crate::product::{Currency, RuleSnapshot};
+use crate::time::{Date, UnixMillis};
+
+/// Which products a channel's product id names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ProductRef {
+    /// The voucher, for a voucher order.
+    pub voucher: Option<ProductCode>,
+    /// The booking product; `None` when the channel does not name it (the voucher's own is meant).
+    pub booking: Option<ProductCode>,
+}
+
+/// A sale, as its channel tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sale {
+    /// The channel's number for the sale.
+    pub channel_order_id: ExternalId,
+    /// Voucher or direct.
+    pub kind: OrderKind,
+    /// The product sold.
+    pub product: ProductRef,
+    /// Units.
+    pub quantity: u32,
+    /// Who collects the money.
+    pub payment_mode: PaymentMode,
+    /// Currency of the amounts.
+    pub currency: Currency,
+    /// Price before discounts, minor units.
+    pub gross: i64,
+    /// What is to be received, minor units.
+    pub due: i64,
+    /// Whether it is paid already.
+    pub paid: bool,
+    /// Who bought.
+    pub buyer: Person,
+    /// When the channel says it was placed.
+    pub placed_at: UnixMillis,
+}
+
+/// A sale, with the rules that hold for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlaceOrder {
+    /// Where it was sold.
+    pub channel: ChannelId,
+    /// The sale.
+    pub sale: Sale,
+    /// The rules in force, from the running configuration.
+    pub rules: RuleSnapshot,
+    /// Made up from a later message, because the sale was never told: no rule of the sale is checked again.
+    pub is_stub: bool,
+}
+
+/// A wish for a visit date.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RequestBooking {
+    /// The channel's number for the booking.
+    pub channel_booking_id: ExternalId,
+    /// Units; all of the order's.
+    pub quantity: u32,
+    /// The date; `None` when the channel sends it later, with its demand for tickets.
+    pub visit_date: Option<Date>,
+    /// Who comes.
+    pub visitors: Vec<Person>,
+    /// Whom to reach.
+    pub contact: Option<Person>,
+    /// When the channel says it was asked for.
+    pub requested_at: UnixMillis,
+    /// What the engine looked up for the decision, inside the same transaction.
+    pub counts: Counts,
+}
+
+/// What others have taken already; read under lock, so that the last unit goes to one buyer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Counts {
+    /// Units left of the voucher; `None` is unlimited.
+    pub voucher_left: Option<i64>,
+    /// Units left on the visit date; `None` is unlimited.
+    pub date_left: Option<i64>,
+    /// Units that the buyer's phone has already bought or booked.
+    pub phone_units: u32,
+    /// For each visitor with a document, in order: live bookings of that document for this product.
+    pub document_bookings: Vec<u32>,
+    /// What the channel's credit account still covers, minor units; `None` when it has none.
+    pub credit_available: Option<i64>,
+}

@@ -1,0 +1,118 @@
+//! The whole order, as a channel tells it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::Sale;
+use crate::order::CancelReason;
+use crate::order::channel_state::{LinkState, Mirror, Picture};
+use crate::order::money::{EntryStatus, LedgerEntry};
+use crate::time::{Date, UnixMillis};
+
+/// How an order was called off.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CalledOff {
+    /// Why, in our words.
+    pub reason: CancelReason,
+    /// Against the channel's ordinary rules: only then can it come after use.
+    pub ex_officio: bool,
+    /// What is kept, minor units.
+    pub fee: i64,
+    /// What goes back altogether, minor units, where the channel says.
+    pub returns: Option<i64>,
+    /// For people.
+    pub words: Option<String>,
+}
+
+/// A change of a payment link.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LinkNews {
+    /// The channel's number for the link.
+    pub id: String,
+    /// Where it stands now.
+    pub state: LinkState,
+}
+
+/// How far a return of money has come.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReturnNews {
+    /// The channel's number for the movement.
+    pub reference: String,
+    /// How far it is now.
+    pub status: EntryStatus,
+}
+
+/// The whole order as a channel tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The sale.
+    pub sale: Sale,
+    /// Everything around the visit.
+    pub picture: Picture,
+    /// First day on which it admits.
+    pub visit_date: Option<Date>,
+    /// Last day on which it admits.
+    pub valid_until: Option<Date>,
+    /// When the stage was reached.
+    pub since: UnixMillis,
+    /// How it was called off, if it was.
+    pub called_off: Option<CalledOff>,
+    /// Movements of money by their numbers.
+    pub entries: Vec<LedgerEntry>,
+    /// How far returns have come that are told by their numbers alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub return_news: Vec<ReturnNews>,
+    /// A payment link that changed.
+    pub link: Option<LinkNews>,
+    /// The partner's number.
+    pub partner_number: Option<String>,
+    /// What the adapter found in it that contradicts itself, for people.
+    pub doubts: Vec<String>,
+    /// Whether an order that is not known may be made of it; otherwise it waits for an earlier message.
+    pub creates: bool,
+    /// Whether the channel can be asked for the whole order.
+    pub can_read_back: bool,
+    /// Told in answer to a question of ours: it is how things stand now.
+    #[serde(default)]
+    pub asked: bool,
+}
+
+impl Snapshot {
+    /// Whether it says more than what is known: by the channel's own count; where there is none, by time and then by stage
+    /// (`protocols/korea.md` 6.6).
+    pub fn is_news_to(&self, mirror: Option<&Mirror>) -> bool {
+        let Some(known) = mirror.map(|mirror| &mirror.picture) else { return true };
+        let told = &self.picture;
+        let is_counted = told.revision > 0 && known.revision > 0;
+        if is_counted && (told.revision != known.revision || !self.asked) {
+            return told.revision > known.revision;
+        }
+        if self.asked {
+            return self.differs_from(known);
+        }
+        (told.at, told.stage.rank()) > (known.at, known.stage.rank())
+    }
+
+    /// Whether the channel, asked how the order stands, says otherwise than what is known. A look does not name where a request to cancel
+    /// came from, and a payment that it leaves out has still been told.
+    fn differs_from(&self, known: &Picture) -> bool {
+        let told = &self.picture;
+        !told.stage.is_same(known.stage)
+            || told.lines != known.lines
+            || told.payments.iter().any(|payment| !known.payments.contains(payment))
+    }
+
+    /// Whether it is how the order stands now, as far as is known: an answer to a question that counts no fewer changes.
+    pub fn is_current(&self, mirror: Option<&Mirror>) -> bool {
+        let known = mirror.map_or(0, |mirror| mirror.picture.revision);
+        self.asked && (self.picture.revision == 0 || self.picture.revision >= known)
+    }
+
+    /// Whether it contradicts what is known, and only the channel can say which of the two holds: it does not count its changes, and
+    /// one of the two says that the order is off.
+    pub fn is_contested_by(&self, mirror: Option<&Mirror>) -> bool {
+        let Some(known) = mirror.map(|mirror| &mirror.picture) else { return false };
+        let uncounted = self.picture.revision == 0 || known.revision == 0;
+        let differs = self.picture.stage.is_off() != known.stage.is_off();
+        uncounted && !self.asked && differs && known.stage.is_off() == self.is_news_to(mirror)
+    }
+}

@@ -1,0 +1,105 @@
+//! What is known of tickets and of their use.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::BookingId;
+use crate::order::TicketKind;
+use crate::time::{Millis, UnixMillis};
+
+/// A ticket as a back-end or a person hands it in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NewTicket {
+    /// What admits.
+    pub code: crate::personal::DocumentNumber,
+    /// What `code` is.
+    pub kind: TicketKind,
+    /// The back-end's project.
+    pub project_id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+}
+
+/// What a back-end says of a reservation; the whole truth as it knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TicketFacts {
+    /// It works on it.
+    Pending {
+        /// The back-end's own number.
+        backend_ref: Option<String>,
+        /// When to ask again; `None` leaves it to us.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        look_after: Option<Millis>,
+    },
+    /// The tickets exist.
+    Issued {
+        /// The back-end's own number.
+        backend_ref: Option<String>,
+        /// The tickets, in its order.
+        tickets: Vec<NewTicket>,
+    },
+    /// It will never issue.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// The tickets are void, or were never made and never will be.
+    Cancelled,
+    /// It works on the cancellation.
+    CancelPending,
+    /// It does not make them void.
+    CancelRefused {
+        /// Why.
+        reason: String,
+        /// Because they were used.
+        used: bool,
+    },
+    /// The tickets were used.
+    Redeemed {
+        /// When, if it says so.
+        at: Option<UnixMillis>,
+    },
+    /// No answer: perhaps it did, perhaps not.
+    Unknown {
+        /// What went wrong.
+        why: String,
+    },
+    /// Attempts are used up; a person must look.
+    GivenUp {
+        /// The last error.
+        why: String,
+    },
+}
+
+/// Who says that a ticket was used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedeemedBy {
+    /// The gate: a fact, which is parked when the state does not allow it yet.
+    Gate,
+    /// Ops: an act, which is refused when the state does not allow it.
+    Person,
+}
+
+/// Why a redemption waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ParkReason {
+    /// A refund is under review.
+    RefundUnderReview,
+    /// The visit date has not come.
+    TooEarly,
+    /// The tickets are not known here yet.
+    NotTicketed,
+}
+
+/// The tickets were used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Redeem {
+    /// Which booking; `None` is the active one.
+    pub booking: Option<BookingId>,
+    /// When the guest entered.
+    pub at: UnixMillis,
+    /// Who says so.
+    pub by: RedeemedBy,
+}

@@ -1,0 +1,62 @@
+//! What a person must look at.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::UnixMillis;
+
+/// Why a person must look at an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionKind {
+    /// The guest went through the gate while the refund is under review.
+    RefundUnderReview,
+    /// The guest went through the gate before the visit date.
+    TooEarly,
+    /// The guest went through the gate with a ticket that we do not know of yet.
+    NotTicketed,
+    /// The guest went through the gate although the money went back.
+    RedeemedWhileRefunded,
+    /// A ticket lives behind an order that is cancelled or refunded.
+    LiveTicketBehindRefund,
+    /// The back-end refused to cancel; the refund waits for a person.
+    CancelRefused,
+    /// The back-end refused to issue.
+    TicketingFailed,
+    /// The ticketing deadline passed.
+    TicketingOverdue,
+    /// The review limit passed without a decision.
+    ReviewOverdue,
+    /// A call to the channel was refused for good or given up.
+    ReportRefused,
+    /// A booking waits for a person.
+    WaitsForConfirmation,
+    /// A refund waits for a person.
+    RefundWaits,
+    /// Money came that nobody expected.
+    UnexpectedPayment,
+    /// Facts contradict each other.
+    Contradiction,
+    /// The channel has no call for what is to be done there; a person does it by hand.
+    ToDoByHand,
+    /// Used, and not all of it is paid.
+    OpenBalance,
+    /// Money that was to go back did not.
+    RefundFailed,
+    /// A partner answered about something else than what it was asked.
+    AnswerAstray,
+    /// The channel's books, asked, say otherwise than ours.
+    BooksDiffer,
+    /// A payment link is over, and what it was to collect is still open.
+    PaymentLinkOver,
+}
+
+/// A flag that stays until it is cleared by what it waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Attention {
+    /// Which kind.
+    pub kind: AttentionKind,
+    /// Since when.
+    pub since: UnixMillis,
+    /// One sentence for the person who looks, without personal data.
+    pub sentence: String,
+}

@@ -1,0 +1,74 @@
+//! Axis 2, the visit: the reservation of a date.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BookingId, ExternalId};
+use crate::order::Ticketing;
+use crate::personal::Person;
+use crate::time::{Date, UnixMillis};
+
+/// Axis 2: where the visit stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingState {
+    /// Waits for acceptance.
+    Requested,
+    /// Accepted.
+    Confirmed,
+    /// The guest was there. The end.
+    Used,
+    /// The guest was not there. The end.
+    NoShow,
+    /// Declined. The end.
+    Rejected,
+    /// Called off. The end.
+    Cancelled,
+}
+
+/// The reservation of a visit date.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Booking {
+    /// Our id; the reservation id at the back-end.
+    pub id: BookingId,
+    /// The channel's own number (for a direct order the order's).
+    pub channel_booking_id: ExternalId,
+    /// The axis.
+    pub state: BookingState,
+    /// First day on which it admits; `None` when any day until `valid_until` does.
+    pub visit_date: Option<Date>,
+    /// Last day on which it admits.
+    pub valid_until: Option<Date>,
+    /// Who comes.
+    pub visitors: Vec<Person>,
+    /// Whom to reach about this visit.
+    pub contact: Option<Person>,
+    /// When the channel says it was asked for.
+    pub requested_at: UnixMillis,
+    /// When it was accepted.
+    pub accepted_at: Option<UnixMillis>,
+    /// When it was used.
+    pub used_at: Option<UnixMillis>,
+    /// Its tickets.
+    pub ticketing: Ticketing,
+}
+
+impl Booking {
+    /// Whether the booking is the order's active one.
+    pub fn is_active(&self) -> bool {
+        match self.state {
+            BookingState::Requested | BookingState::Confirmed => true,
+            BookingState::Used | BookingState::NoShow | BookingState::Rejected | BookingState::Cancelled => false,
+        }
+    }
+}
+
+/// A guest went in, and the state does not allow it yet; applied by itself when it does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ParkedRedemption {
+    /// When the guest went in.
+    pub at: UnixMillis,
+    /// Which booking.
+    pub booking: BookingId,
+    /// Who told.
+    pub told_by: String,
+}

@@ -1,0 +1,300 @@
+//! The channel's own picture of an order, where a channel tells the whole order with every message and counts its revisions.
+//!
+//! Such a channel is the one that moves the order: what we want is a [`Proposal`] until it agrees. The higher revision wins,
+//! gaps are applied, and what is told late changes nothing but the money, which is a set of numbered movements.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::message::Report;
+use crate::rules::cancel_policy::CancelPolicy;
+use crate::time::UnixMillis;
+
+/// Where the channel says that the visit stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Waits for our decision.
+    Requested,
+    /// Accepted.
+    Confirmed,
+    /// The guest wants out, and we decide; the visit had been accepted before, or not.
+    CancelRequested {
+        /// Whether it had been accepted.
+        confirmed: bool,
+    },
+    /// Declined.
+    Rejected,
+    /// Called off.
+    Cancelled,
+    /// The guest was there.
+    Used,
+    /// The guest was not there.
+    NoShow,
+}
+
+impl Stage {
+    /// How far it is: where a channel does not count its changes and two were told for one instant, the farther one holds.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Stage::Requested => 0,
+            Stage::Confirmed => 1,
+            Stage::CancelRequested { .. } => 2,
+            Stage::Used | Stage::NoShow => 3,
+            Stage::Rejected | Stage::Cancelled => 4,
+        }
+    }
+    /// The same, wherever a request to cancel came from.
+    pub fn is_same(self, other: Stage) -> bool {
+        self == other || matches!((self, other), (Stage::CancelRequested { .. }, Stage::CancelRequested { .. }))
+    }
+    /// Declined or called off: never left again.
+    pub fn is_off(self) -> bool {
+        matches!(self, Stage::Rejected | Stage::Cancelled)
+    }
+    /// The visit is still to come.
+    pub fn is_ahead(self) -> bool {
+        matches!(self, Stage::Requested | Stage::Confirmed | Stage::CancelRequested { .. })
+    }
+}
+
+/// One line of the order: so many units of one price.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Line {
+    /// The channel's number for the line.
+    pub detail: String,
+    /// Its words for the price.
+    pub label: String,
+    /// Units sold.
+    pub quantity: u32,
+    /// What they cost together, minor units.
+    pub amount: i64,
+    /// Units called off so far.
+    pub cancelled: u32,
+    /// Units used so far.
+    pub used: u32,
+}
+
+/// A payment as the channel holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Payment {
+    /// The channel's number for it.
+    pub id: String,
+    /// What of it can still go back, minor units.
+    pub left: i64,
+    /// When it was made.
+    pub at: UnixMillis,
+    /// Numbers of the movements by which parts of it went back.
+    pub returns: Vec<String>,
+    /// The link that it was made through.
+    pub link: Option<String>,
+}
+
+/// What we have asked the channel for, and it has not agreed to yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "wants", rename_all = "snake_case")]
+pub enum Proposal {
+    /// To accept the booking.
+    Accept,
+    /// To decline it.
+    Decline {
+        /// Written for the guest.
+        reason: String,
+    },
+    /// To call the order off, or a part of it.
+    Cancel {
+        /// The fee that a person named, minor units; `None` is the channel's own.
+        fee: Option<i64>,
+        /// Why; not shown to the guest.
+        reason: String,
+        /// The units that are to be called off; none are all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<Part>,
+    },
+}
+
+/// Units of one line that are to be called off.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Part {
+    /// The channel's number for the line.
+    pub detail: String,
+    /// Units.
+    pub units: u32,
+    /// Units of the line that were called off when this was asked for.
+    pub before: u32,
+}
+
+/// Where a payment link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkState {
+    /// Asked for; the channel has not made it yet.
+    Wanted,
+    /// The guest can pay with it.
+    Live,
+    /// It was paid.
+    Paid,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+}
+
+/// A link by which the guest pays.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PaymentLink {
+    /// Our name for it.
+    pub key: String,
+    /// The channel's number, once made.
+    pub id: Option<String>,
+    /// The address, once made.
+    pub url: Option<String>,
+    /// What it collects, minor units.
+    pub amount: i64,
+    /// Until when it can be paid.
+    pub expires_at: UnixMillis,
+    /// Where it stands.
+    pub state: LinkState,
+}
+
+impl PaymentLink {
+    /// Whether the guest can pay with it, or soon will.
+    pub fn is_live(&self) -> bool {
+        matches!(self.state, LinkState::Wanted | LinkState::Live)
+    }
+}
+
+/// A number that a third party gives the order; it changes, and is never a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PartnerNumber {
+    /// The number.
+    pub number: String,
+    /// Since when it holds.
+    pub since: UnixMillis,
+}
+
+/// What the channel says, apart from money and guests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Picture {
+    /// Its count of changes; grows by one with each. 0 where the channel does not count them.
+    pub revision: u64,
+    /// When it was so.
+    pub at: UnixMillis,
+    /// Where the visit stands.
+    pub stage: Stage,
+    /// Whether acceptance is ours to decide.
+    pub needs_decision: bool,
+    /// What must have come in before we may accept, minor units.
+    pub accept_needs: i64,
+    /// The order belongs to a partner's own system: it is shown, never changed.
+    pub read_only: bool,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// The payments.
+    pub payments: Vec<Payment>,
+    /// What calling off costs, where the channel says.
+    pub policy: Option<CancelPolicy>,
+    /// Whether a partner's system is to be told of the order.
+    pub hand_over: bool,
+    /// What the adapter needs again for its calls; read by it alone.
+    pub extra: BTreeMap<String, String>,
+    /// How it is paid, in the channel's words. Another way for an order that is paid is another booking.
+    #[serde(default)]
+    pub pays_by: Option<String>,
+    /// What the channel says besides, for people.
+    #[serde(default)]
+    pub notes: BTreeMap<String, String>,
+}
+
+/// A report that the channel has said yes to without a word of what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Unproven {
+    /// Which.
+    pub report: Report,
+    /// Where it stands.
+    pub state: ProofState,
+}
+
+/// Where the proof of a report stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofState {
+    /// Told once; the books will show it.
+    Told,
+    /// The books showed nothing; it is being told again.
+    Repeating,
+    /// Told twice; the books will show it.
+    ToldAgain,
+}
+
+/// The picture, and what we keep beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Mirror {
+    /// The newest picture.
+    pub picture: Picture,
+    /// Why the product was not for sale when it was booked.
+    pub not_for_sale: Option<String>,
+    /// What we have asked for.
+    pub proposal: Option<Proposal>,
+    /// Payment links, oldest first; at most one is live.
+    pub links: Vec<PaymentLink>,
+    /// The partner's numbers, oldest first; the last one holds.
+    pub partner_numbers: Vec<PartnerNumber>,
+    /// Whether the partner's own books have taken the order: a later hand-over is a change of what they know.
+    #[serde(default)]
+    pub handed_over: bool,
+    /// What we last asked for in vain: ops may have it asked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Proposal>,
+    /// What the channel has said yes to, and neither an event nor its books have shown yet; oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unproven: Vec<Unproven>,
+}
+
+impl Mirror {
+    /// The link that the guest can pay with.
+    pub fn live_link(&self) -> Option<&PaymentLink> {
+        self.links.iter().find(|link| link.is_live())
+    }
+    /// The partner's number that holds.
+    pub fn partner_number(&self) -> Option<&str> {
+        self.partner_numbers.last().map(|held| held.number.as_str())
+    }
+    /// Units called off so far.
+    pub fn cancelled_units(&self) -> u32 {
+        self.picture.lines.iter().map(|line| line.cancelled).sum()
+    }
+    /// The units that are to be called off by our wish, where they are not all of them.
+    pub fn wanted_parts(&self) -> &[Part] {
+        match &self.proposal {
+            Some(Proposal::Cancel { parts, .. }) => parts,
+            Some(Proposal::Accept | Proposal::Decline { .. }) | None => &[],
+        }
+    }
+    /// The units that were used, line by line.
+    pub fn used_parts(&self) -> Vec<Part> {
+        let used = self.picture.lines.iter().filter(|line| line.used > 0);
+        used.map(|line| Part { detail: line.detail.clone(), units: line.used, before: line.cancelled }).collect()
+    }
+    /// The units by line that were neither used nor called off, where others of the order were used; none where none were.
+    pub fn unused_beside_used(&self) -> Vec<(String, u32)> {
+        if self.used_parts().is_empty() {
+            return Vec::new();
+        }
+        let left =
+            self.picture.lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
+        left.filter(|(_, units)| *units > 0).map(|(line, units)| (line.detail.clone(), units)).collect()
+    }
+    /// Whether the channel says of every one of them that it is called off.
+    pub fn parts_are_off(&self, parts: &[Part]) -> bool {
+        parts.iter().all(|part| {
+            let line = self.picture.lines.iter().find(|line| line.detail == part.detail);
+            line.is_none_or(|line| line.cancelled >= part.before + part.units)
+        })
+    }
+}
+
+/// What is said of a booking that the channel accepted although its product is not for sale, until it has come to its end.
+pub(crate) fn accepted_off_sale(why: &str) -> String {
+    format!("the channel accepted this booking by itself although its product is not for sale ({why})")
+}

@@ -1,0 +1,213 @@
+//! The order: one purchase, one aggregate, five axes that move independently (`product.md`, the order's life).
+
+mod attention;
+mod booking;
+pub mod channel_state;
+pub mod money;
+mod refund;
+mod ticketing;
+pub mod undelivered;
+
+pub use attention::{Attention, AttentionKind};
+pub use booking::{Booking, BookingState, ParkedRedemption};
+pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};
+pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, TicketingState};
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{BookingId, ChannelId, ExternalId, OrderId, ProductCode};
+use crate::order::channel_state::Mirror;
+use crate::order::money::{Money, PaymentState};
+use crate::personal::Person;
+use crate::product::RuleSnapshot;
+use crate::time::UnixMillis;
+
+/// How the order came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderKind {
+    /// Bought first, visit date chosen later.
+    Voucher,
+    /// Bought and booked in one step.
+    Direct,
+}
+
+/// Axis 1: where the sale stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// Known, not yet paid or not yet accepted.
+    Placed,
+    /// Paid; no visit date.
+    AwaitingBooking,
+    /// There is an active booking.
+    Booked,
+    /// Used. The end.
+    Completed,
+    /// Will not be used. The end.
+    Cancelled,
+}
+
+/// Why an order was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// The guest never paid.
+    NeverPaid,
+    /// The money went back before use.
+    RefundedBeforeUse,
+    /// The booking window closed.
+    Expired,
+    /// The booking was declined, by us or by a person.
+    Rejected,
+    /// The channel decided alone.
+    ByChannel,
+    /// Ops decided.
+    ByOps,
+}
+
+/// The aggregate. Changed by [`crate::evolve`] only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Order {
+    /// Our id.
+    pub id: OrderId,
+    /// Where it was sold.
+    pub channel: ChannelId,
+    /// The channel's number for the sale.
+    pub channel_order_id: ExternalId,
+    /// How it came about.
+    pub kind: OrderKind,
+    /// Axis 1.
+    pub state: OrderState,
+    /// Why, once cancelled.
+    pub cancel_reason: Option<CancelReason>,
+    /// What was sold: the voucher product, or the booking product of a direct order.
+    pub product: ProductCode,
+    /// Units.
+    pub quantity: u32,
+    /// The rules it was placed under.
+    pub rules: RuleSnapshot,
+    /// Its money; the payment axis is computed from it.
+    pub money: Money,
+    /// Who bought.
+    pub buyer: Person,
+    /// The active booking, or the last one.
+    pub booking: Option<Booking>,
+    /// Bookings before that one, oldest first.
+    pub past_bookings: Vec<Booking>,
+    /// The open refund case, or the last one.
+    pub refund_case: Option<RefundCase>,
+    /// Refund cases before that one, oldest first.
+    pub past_refund_cases: Vec<RefundCase>,
+    /// A redemption that waits.
+    pub parked_redemption: Option<ParkedRedemption>,
+    /// What a person must look at, most urgent last.
+    pub attention: Vec<Attention>,
+    /// What the channel was to hear and has not, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheard: Vec<crate::order::undelivered::Unheard>,
+    /// The channel's own picture, where it tells the whole order with every message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Box<Mirror>>,
+    /// Created from a later message because the sale itself was never told.
+    pub is_stub: bool,
+    /// When the channel says it was placed.
+    pub placed_at: UnixMillis,
+    /// When we first knew of it.
+    pub created_at: UnixMillis,
+    /// When it last changed.
+    pub updated_at: UnixMillis,
+    /// Number of events so far.
+    pub version: u64,
+}
+
+impl Order {
+    /// Axis 4, computed.
+    pub fn payment(&self) -> PaymentState {
+        self.money.state()
+    }
+    /// The booking, when it is active.
+    pub fn active_booking(&self) -> Option<&Booking> {
+        self.booking.as_ref().filter(|b| b.is_active())
+    }
+    /// The refund case, when it is under review.
+    pub fn case_under_review(&self) -> Option<&RefundCase> {
+        self.refund_case.as_ref().filter(|c| c.is_under_review())
+    }
+    /// The refund case that stands between the booking and its use: under review; or approved, and not yet carried out by a channel that
+    /// ends the booking itself.
+    pub fn case_before_use(&self) -> Option<&RefundCase> {
+        let ends_it_there = self.mirror.is_some();
+        self.refund_case.as_ref().filter(|case| case.is_under_review() || (ends_it_there && case.is_open()))
+    }
+    /// Any booking, current or past, by the channel's number.
+    pub fn booking_by_ref(&self, reference: &ExternalId) -> Option<&Booking> {
+        self.booking.iter().chain(self.past_bookings.iter()).find(|b| &b.channel_booking_id == reference)
+    }
+    /// Any booking, current or past, by our id.
+    pub fn booking_by_id(&self, id: &BookingId) -> Option<&Booking> {
+        self.booking.iter().chain(self.past_bookings.iter()).find(|b| &b.id == id)
+    }
+    /// The active booking, if `case` is about it: a late request to call off another one does not touch it.
+    pub fn booking_of(&self, case: &RefundCase) -> Option<&Booking> {
+        let about_another = case.kind == RefundKind::CancelBooking
+            && self.past_bookings.iter().any(|b| b.channel_booking_id == case.target);
+        self.active_booking().filter(|_| !about_another)
+    }
+    /// A called-off booking, current or past, whose tickets may still admit somebody; one on which the most is still to be done.
+    pub fn called_off_and_live(&self) -> Option<&Booking> {
+        let called_off = self.booking.iter().chain(&self.past_bookings).filter(|b| b.state == BookingState::Cancelled);
+        called_off.filter(|b| b.ticketing.may_be_live()).max_by_key(|b| b.ticketing.state != TicketingState::Cancelling)
+    }
+    /// The booking whose tickets go with the rejection of `case`: the one that it names, or the last one where it names the sale.
+    pub fn booking_named_by(&self, case: &RefundCase) -> Option<&Booking> {
+        let of_sale = || self.booking.as_ref().filter(|_| case.target == self.channel_order_id);
+        self.booking_by_ref(&case.target).or_else(of_sale)
+    }
+    /// Any refund case, current or past, by the channel's number.
+    pub fn case_by_ref(&self, channel_ref: &str) -> Option<&RefundCase> {
+        self.refund_case.iter().chain(self.past_refund_cases.iter()).find(|c| c.channel_ref == channel_ref)
+    }
+    /// Whether the order has come to its end.
+    pub fn is_over(&self) -> bool {
+        match self.state {
+            OrderState::Completed | OrderState::Cancelled => true,
+            OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => false,
+        }
+    }
+    /// Everybody whose data it holds, with what they are to it.
+    pub fn people(&self) -> impl Iterator<Item = (&'static str, &Person)> {
+        let bookings = self.booking.iter().chain(&self.past_bookings);
+        let guests = bookings.flat_map(|booking| {
+            let contact = booking.contact.iter().map(|person| ("contact", person));
+            let visitors = booking.visitors.iter().map(|person| ("visitor", person));
+            let named = booking.ticketing.request.iter().flat_map(|request| &request.visitors);
+            contact.chain(visitors).chain(named.map(|person| ("visitor", person)))
+        });
+        std::iter::once(("buyer", &self.buyer)).chain(guests)
+    }
+    /// Whether it holds anybody's data.
+    pub fn knows_guests(&self) -> bool {
+        self.people().any(|(_, person)| *person != Person::default())
+    }
+    /// The most urgent flag.
+    pub fn attention(&self) -> Option<&Attention> {
+        self.attention.last()
+    }
+    /// Whether a guest has entered on this booking, and the state does not allow to record it yet.
+    pub fn parked_for(&self, booking: &Booking) -> bool {
+        self.parked_redemption.as_ref().is_some_and(|parked| parked.booking == booking.id)
+    }
+    /// Units that are not called off.
+    pub fn live_units(&self) -> u32 {
+        self.quantity.saturating_sub(self.mirror.as_ref().map_or(0, |mirror| mirror.cancelled_units()))
+    }
+    /// Whether the order is only shown here, and changed elsewhere.
+    pub fn is_read_only(&self) -> bool {
+        self.mirror.as_ref().is_some_and(|mirror| mirror.picture.read_only)
+    }
+    /// Whether a flag of this kind stands.
+    pub fn needs(&self, kind: AttentionKind) -> bool {
+        self.attention.iter().any(|a| a.kind == kind)
+    }
+}

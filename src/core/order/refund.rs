@@ -1,0 +1,119 @@
+//! Axis 5: a request for money back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ExternalId, RefundCaseId};
+use crate::time::UnixMillis;
+
+/// Axis 5: where a refund case stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundState {
+    /// Waits for a decision, or for the back-end to make the tickets void first.
+    UnderReview,
+    /// Approved towards the channel.
+    Approved,
+    /// The channel has refunded. The end.
+    Settled,
+    /// Rejected. The end.
+    Rejected,
+    /// Taken back by the guest. The end.
+    Withdrawn,
+}
+
+/// What a refund case asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundKind {
+    /// The money, and with it the order.
+    Refund,
+    /// The booking; the voucher becomes bookable again.
+    CancelBooking,
+}
+
+/// Who asks, as far as it changes the decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundSource {
+    /// The guest; also every source that the channel's documents do not name.
+    Guest,
+    /// The merchant, through the channel's console.
+    Merchant,
+    /// Customer service, adjudication, arbitration.
+    CustomerService,
+    /// The channel, because no ticket came in time: the tickets may still be handed over.
+    TicketsLate,
+    /// The channel, because the voucher expired.
+    Expired,
+    /// The channel, because nobody accepted the booking in time.
+    NotAccepted,
+}
+
+/// The decision taken, before it is carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundIntent {
+    /// Nobody has decided.
+    Undecided,
+    /// A person must.
+    WaitsForPerson,
+    /// It will be approved once the tickets are void.
+    ApproveOnceVoid,
+}
+
+/// One request for money back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RefundCase {
+    /// Our id.
+    pub id: RefundCaseId,
+    /// The channel's number for it.
+    pub channel_ref: String,
+    /// The channel's number for what is to be refunded: the sale's or the booking's.
+    pub target: ExternalId,
+    /// The axis.
+    pub state: RefundState,
+    /// What is asked for.
+    pub kind: RefundKind,
+    /// Who asks.
+    pub source: RefundSource,
+    /// The channel's own code for the source, for people.
+    pub source_code: Option<i64>,
+    /// When the channel says it was asked.
+    pub requested_at: UnixMillis,
+    /// Until when the decision must be there.
+    pub review_by: UnixMillis,
+    /// Fee that the channel computed, minor units; never exceeded.
+    pub channel_fee: i64,
+    /// Fee that was decided.
+    pub fee: Option<i64>,
+    /// What is to happen.
+    pub intent: RefundIntent,
+    /// Who decided: `policy`, `channel`, or an ops user.
+    pub decided_by: Option<String>,
+    /// When.
+    pub decided_at: Option<UnixMillis>,
+    /// Why.
+    pub reason: Option<String>,
+    /// What really went back.
+    pub settled_amount: Option<i64>,
+    /// When it was opened, tickets were on their way to the channel by a call of ours.
+    pub tickets_were_sent: bool,
+    /// Whether the rejection carries the tickets.
+    pub reissue: bool,
+    /// The review limit passed without a decision.
+    pub overdue: bool,
+}
+
+impl RefundCase {
+    /// Under review: the guest may not enter meanwhile (DY-14).
+    pub fn is_under_review(&self) -> bool {
+        self.state == RefundState::UnderReview
+    }
+    /// Neither settled nor rejected nor withdrawn.
+    pub fn is_open(&self) -> bool {
+        match self.state {
+            RefundState::UnderReview | RefundState::Approved => true,
+            RefundState::Settled | RefundState::Rejected | RefundState::Withdrawn => false,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Axis 3, the tickets: what the back-end made, and what the channel was given of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::TicketId;
+use crate::personal::{DocumentNumber, Person};
+use crate::time::UnixMillis;
+
+/// Axis 3: where the tickets stand at the back-end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketingState {
+    /// This product has none.
+    NotNeeded,
+    /// To be asked for.
+    Queued,
+    /// Asked for; the back-end works on it.
+    Requested,
+    /// They exist.
+    Issued,
+    /// The back-end did not answer; the truth is being asked for.
+    Unknown,
+    /// The back-end refused.
+    Failed,
+    /// Cancellation was asked for.
+    Cancelling,
+    /// The back-end confirmed that they are void.
+    Cancelled,
+    /// The back-end refused to make them void.
+    CancelRefused,
+}
+
+/// What a ticket's code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketKind {
+    /// Plain text to type or read out.
+    Code,
+    /// Content of a QR picture.
+    Qr,
+    /// A link to show.
+    Url,
+    /// The visitor's document itself admits.
+    Document,
+}
+
+/// A ticket's code; masked in events and logs, in clear only where tickets are handed over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Our id.
+    pub id: TicketId,
+    /// What admits. For [`TicketKind::Document`] it is personal data.
+    pub code: DocumentNumber,
+    /// What `code` is.
+    pub kind: TicketKind,
+    /// The back-end's project, when it names one (unique within an order towards Douyin).
+    pub project_id: Option<String>,
+    /// Name of the project for the guest.
+    pub name: Option<String>,
+}
+
+/// The channel's demand for tickets (Douyin's issue-voucher call).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TicketRequest {
+    /// Copies: how many vouchers the answer must hold.
+    pub copies: u32,
+    /// Visitors per copy: the most elements any list may have.
+    pub per_copy: u32,
+    /// Kinds that may be returned; empty means any.
+    pub kinds: Vec<TicketKind>,
+    /// Visitors as named in the demand; only their documents may be returned.
+    pub visitors: Vec<Person>,
+    /// The channel's own names for the copies, when it has any (second generation: certificate ids).
+    pub certificates: Vec<String>,
+    /// Whether the demand came in the interface's second generation.
+    pub second_generation: bool,
+    /// When the demand arrived.
+    pub at: UnixMillis,
+}
+
+impl TicketingState {
+    /// Whether tickets are still to come, from the back-end or from a person.
+    pub fn is_awaited(self) -> bool {
+        match self {
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
+                true
+            }
+            TicketingState::NotNeeded
+            | TicketingState::Issued
+            | TicketingState::Cancelling
+            | TicketingState::Cancelled
+            | TicketingState::CancelRefused => false,
+        }
+    }
+}
+
+/// Where the handing over of tickets to the channel stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handover {
+    /// The channel has not asked, or never does.
+    NotAsked,
+    /// It asked; the answer to its demand is being written.
+    Asked,
+    /// The answer said "not yet"; tickets are owed by a call of ours.
+    Owed,
+    /// They went out in the answer to its demand.
+    InAnswer,
+    /// Our call was acknowledged.
+    Acknowledged,
+    /// Our call was refused for good, or given up.
+    Refused,
+    /// They went out with the rejection of a refund.
+    Reissued,
+}
+
+impl Handover {
+    /// The channel asked for tickets and does not have them.
+    pub fn is_owed(self) -> bool {
+        match self {
+            Handover::Asked | Handover::Owed => true,
+            Handover::NotAsked
+            | Handover::InAnswer
+            | Handover::Acknowledged
+            | Handover::Refused
+            | Handover::Reissued => false,
+        }
+    }
+}
+
+/// The tickets of one booking.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Ticketing {
+    /// The axis.
+    pub state: TicketingState,
+    /// The back-end's own number.
+    pub backend_ref: Option<String>,
+    /// What it issued.
+    pub tickets: Vec<Ticket>,
+    /// Why it refused, or why nothing is known.
+    pub reason: Option<String>,
+    /// Until when tickets must exist; set on acceptance.
+    pub deadline: Option<UnixMillis>,
+    /// The deadline passed without tickets.
+    pub overdue: bool,
+    /// The back-end was asked, or is about to be: it may hold something that must be made void.
+    pub asked: bool,
+    /// A person made the tickets; the back-end cannot make them void.
+    pub by_hand: bool,
+    /// Handing over to the channel.
+    pub handover: Handover,
+    /// The channel's demand, once made.
+    pub request: Option<TicketRequest>,
+}
+
+impl Ticketing {
+    /// Whether tickets that admit exist, or may exist.
+    pub fn may_be_live(&self) -> bool {
+        match self.state {
+            TicketingState::NotNeeded | TicketingState::Failed | TicketingState::Cancelled => false,
+            TicketingState::Queued => self.asked,
+            TicketingState::Requested
+            | TicketingState::Unknown
+            | TicketingState::Issued
+            | TicketingState::Cancelling
+            | TicketingState::CancelRefused => true,
+        }
+    }
+    /// Whether the channel was given an earlier set of tickets, and those were made void.
+    pub fn channel_holds_void(&self) -> bool {
+        self.state == TicketingState::Cancelled && self.handover != Handover::NotAsked
+    }
+}

@@ -1,0 +1,246 @@
+//! What a channel sends us: the raw call, the proof of who sent it, and what it says.
+
+use http::{HeaderMap, Method};
+use std::borrow::Cow;
+
+use crate::id::ExternalId;
+use crate::message::{Command, RequestBooking, Sale, Snapshot};
+use crate::personal::Person;
+use crate::port::HttpReply;
+use crate::rejection::Rejection;
+use crate::time::{Date, UnixMillis};
+
+/// A request as it came in: nothing parsed, nothing re-serialised.
+#[derive(Clone, Copy, Debug)]
+pub struct RawRequest<'a> {
+    /// The last part of the path.
+    pub endpoint: &'a str,
+    /// The method.
+    pub method: &'a Method,
+    /// The query string as received, without the question mark.
+    pub query: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body's bytes.
+    pub body: &'a [u8],
+}
+
+/// Proof that [`Channel::verify`] or [`Backend::verify`] ran: nothing can be decoded without it.
+#[derive(Clone, Debug)]
+pub struct Verified<'a> {
+    raw: RawRequest<'a>,
+    key_index: usize,
+}
+
+impl<'a> Verified<'a> {
+    /// Says that the signature of `raw` is right, and which of the configured keys proved it.
+    pub fn attest(raw: RawRequest<'a>, key_index: usize) -> Self {
+        Self { raw, key_index }
+    }
+    /// The request.
+    pub fn raw(&self) -> RawRequest<'a> {
+        self.raw
+    }
+    /// The body's bytes.
+    pub fn body(&self) -> &'a [u8] {
+        self.raw.body
+    }
+    /// The last part of the path.
+    pub fn endpoint(&self) -> &'a str {
+        self.raw.endpoint
+    }
+    /// Index of the key or application that proved it.
+    pub fn key_index(&self) -> usize {
+        self.key_index
+    }
+}
+
+/// One step of a signature check, for `ticketbridge verify`. Never holds a secret.
+#[derive(Clone, Debug)]
+pub struct VerifyStep {
+    /// What was looked at.
+    pub what: String,
+    /// What was found.
+    pub found: String,
+    /// Whether it is as it should be; `None` for information.
+    pub ok: Option<bool>,
+}
+
+/// Why a caller is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// Something needed for the check is not there.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// No configured application or key has this name.
+    #[error("no key is configured for the caller `{}`", crate::quoted::Quoted::code(.0))]
+    UnknownKey(String),
+    /// The signature is not the one that the bytes have.
+    #[error("the signature does not match the bytes received")]
+    BadSignature,
+    /// What is signed could be read in more than one way, so the signature proves none of them.
+    #[error("what is signed can be read in more than one way: {0}")]
+    Ambiguous(Cow<'static, str>),
+    /// The time stamp is not a number of the right length.
+    #[error("the time stamp is {0}")]
+    BadTimestamp(Cow<'static, str>),
+    /// The time stamp is too far away.
+    #[error("the time stamp is {why}")]
+    StaleTimestamp {
+        /// How far.
+        why: String,
+        /// What our own clock says.
+        now: UnixMillis,
+    },
+}
+
+impl AuthError {
+    /// What the caller is told. A key that is not known and a signature that is wrong are one text, so that nobody learns by asking
+    /// which keys there are; the log and `ticketbridge verify` tell them apart.
+    pub fn told(&self) -> String {
+        match self {
+            Self::UnknownKey(_) | Self::BadSignature => Self::BadSignature.to_string(),
+            Self::Missing(_) | Self::Ambiguous(_) | Self::BadTimestamp(_) | Self::StaleTimestamp { .. } => {
+                self.to_string()
+            }
+        }
+    }
+}
+
+/// Why a message cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct DecodeError {
+    /// The field at fault, as a path; `body` for the whole.
+    pub field: String,
+    /// What is wrong with it, without its value.
+    pub reason: String,
+    /// The refusal that fits, when the channel has a code of its own for it.
+    pub rejection: Option<Rejection>,
+    /// A stable code, where the contract is ours.
+    pub code: Option<&'static str>,
+}
+
+impl DecodeError {
+    /// An error at `field`.
+    pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into(), rejection: None, code: None }
+    }
+    /// The same, with a stable code.
+    pub fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
+    }
+}
+
+/// A question that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// May this be sold?
+    MaySell(Box<SaleQuestion>),
+    /// How many units are left of a product, at most for one date?
+    Left {
+        /// The product.
+        product: crate::id::ProductCode,
+        /// The date.
+        date: Option<Date>,
+        /// Units that are wanted.
+        units: u32,
+    },
+    /// How does this order stand?
+    OrderStatus {
+        /// The channel's number for the sale or the booking.
+        about: ExternalId,
+    },
+    /// What can be visited when?
+    Calendar {
+        /// The product.
+        product: crate::message::ProductRef,
+        /// First date.
+        from: Date,
+        /// Last date.
+        to: Date,
+    },
+}
+
+/// May this be sold?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaleQuestion {
+    /// What, how many, for how much, to whom.
+    pub sale: Sale,
+    /// The visit date, when the question is about a booking.
+    pub visit_date: Option<Date>,
+    /// The visitors, when they are named.
+    pub visitors: Vec<Person>,
+}
+
+/// What a message asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Take a sale on.
+    Sale(Box<Sale>),
+    /// Take a booking on; the sale is told along, in case it is not known.
+    Booking {
+        /// The sale.
+        sale: Box<Sale>,
+        /// The booking.
+        request: Box<RequestBooking>,
+    },
+    /// The whole order, as it stands at the channel.
+    Snapshot(Box<Snapshot>),
+    /// A product went on or off sale at the channel.
+    Listing(Listing),
+    /// Anything else about an order that should be known.
+    Act(Box<Command>),
+    /// Something that changes nothing here. It is kept, and taken once as any other message.
+    Note {
+        /// The channel's word for it.
+        what: String,
+        /// Whether the adapter knows the word; what it does not know is shown to a person.
+        known: bool,
+    },
+}
+
+/// Whether a product is on sale at a channel, since when, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The product.
+    pub product: crate::id::ProductCode,
+    /// The channel's word for its state.
+    pub state: String,
+    /// Whether new bookings are accepted; those there are go on to their end. `None`: as before, since a version is sold that the
+    /// change does not touch.
+    pub is_open: Option<bool>,
+    /// Since when.
+    pub since: UnixMillis,
+}
+
+/// A message with its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The channel's own key: the same key is the same message.
+    pub key: String,
+    /// The channel's number for the sale or the booking that it is about.
+    pub about: ExternalId,
+    /// What it asks for.
+    pub message: Message,
+}
+
+/// A message, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inbound {
+    /// Only the wire is tested; the reply is ready.
+    Ping(HttpReply),
+    /// A hint that something happened; it is stored and followed up, never believed.
+    Hint {
+        /// The channel's key for it.
+        key: String,
+        /// What it is about, if it says so.
+        about: Option<ExternalId>,
+        /// The channel's word for it.
+        what: String,
+    },
+    /// A question.
+    Query(Query),
+    /// A message.
+    Message(Envelope),
+}

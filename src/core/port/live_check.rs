@@ -1,0 +1,38 @@
+//! A check against a running back-end, before the first sale.
+
+use crate::port::{Call, Context, HttpResponse};
+use crate::product::BackendTerms;
+
+/// A product of ours that a back-end issues, for a check against the running system.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveProduct<'a> {
+    /// Our code of it.
+    pub code: &'a str,
+    /// Its name there.
+    pub product: &'a str,
+    /// What else is configured of it.
+    pub terms: &'a BackendTerms,
+    /// Visitors of one unit.
+    pub visitors_per_unit: u32,
+}
+
+/// Questions to a running back-end before the first sale, one after the other.
+pub trait LiveCheck: Send {
+    /// The next question; `None` at the end.
+    fn next(&mut self, cx: &Context<'_>) -> Option<Call>;
+    /// The answer to it.
+    fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>);
+    /// There was none.
+    fn unanswered(&mut self, why: &str);
+    /// What was found.
+    fn findings(&self) -> &[LiveFinding];
+}
+
+/// Something that a check against the running system found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveFinding {
+    /// It works, and should not stay.
+    pub warning: bool,
+    /// What is wrong.
+    pub sentence: String,
+}

@@ -1,0 +1,6 @@
+//! What the service does by itself, whatever anybody asks of it: jobs by the clock, what a back-end still has, and whether the books
+//! of all sides agree.
+
+pub mod availability;
+pub mod reconcile;
+pub mod schedule;

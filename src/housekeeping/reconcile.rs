@@ -1,0 +1,652 @@
+//! Reconciliation: what the channel and the back-end say of every open order, against what we say.
+//!
+//! What is certain is repaired through the same commands as always, so the history shows it; everything else is listed with its
+//! reason. Nothing is decided here on a channel's state numbers, which are not documented (`protocols/douyin.md` 22, U-22).
+
+mod sweep;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::{Quota, RateLimiter};
+use serde::Serialize;
+use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
+use ticketbridge_core::message::{
+    Actor, ActorKind, Command, RecordRefund, RefundScope, Report, ReportOutcome, Snapshot, TicketFacts, TicketOp,
+};
+use ticketbridge_core::order::channel_state::Mirror;
+use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
+use ticketbridge_core::port::{BackendStep, Call, CallResult, ChannelView, Context};
+use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
+use ticketbridge_store::{OrderFilter, PageRequest};
+
+use crate::engine::EngineError;
+use crate::service::registry::RegisteredChannel;
+use crate::transport::CallLimits;
+use crate::worker::Worker;
+
+/// Questions a second to one channel, whatever it allows (`protocols/douyin.md` 17.1, D-10).
+pub const QUESTIONS_PER_SECOND: u32 = 20;
+/// Orders read from the database at once.
+const PAGE: u32 = 100;
+/// Orders that have come to their end are looked at for this long: a late refund, a use that is told the next morning.
+const CLOSED_FOR: Millis = Millis::hours(72);
+/// The states in which an order has come to its end.
+const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
+/// Differences that one report lists; more are counted.
+const DIFFERENCES_MAX: usize = 1_000;
+
+/// One thing on which two books differ.
+#[derive(Clone, Debug, Serialize)]
+pub struct Difference {
+    /// Our order.
+    pub order_id: String,
+    /// The channel's number.
+    pub channel_order_id: String,
+    /// Whose book differs from ours: the channel's or the back-end's name.
+    pub partner: String,
+    /// What differs.
+    pub field: &'static str,
+    /// What we say.
+    pub ours: String,
+    /// What it says.
+    pub theirs: String,
+    /// What that means, and what to do.
+    pub reason: String,
+    /// Whether it was repaired.
+    pub repaired: bool,
+}
+
+/// What one run found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Reconciliation {
+    /// When it began, milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended.
+    pub ended_ms: i64,
+    /// Orders looked at.
+    pub orders: u64,
+    /// Questions that were not answered.
+    pub unanswered: u64,
+    /// Differences that were repaired.
+    pub repaired: u64,
+    /// All differences, up to a limit.
+    pub differences: Vec<Difference>,
+    /// Differences beyond that limit.
+    pub not_listed: u64,
+}
+
+impl Reconciliation {
+    fn note(&mut self, difference: Difference) {
+        self.repaired += u64::from(difference.repaired);
+        if self.differences.len() < DIFFERENCES_MAX {
+            self.differences.push(difference);
+        } else {
+            self.not_listed += 1;
+        }
+    }
+}
+
+/// Which books are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Open orders of this channel, or of all.
+    Open(Option<ChannelId>),
+    /// Open orders of the channels that can be asked for whole orders.
+    Followed,
+    /// Orders of these channels that came to their end in the last days.
+    Closed,
+}
+
+/// The channels of a scope.
+fn channels(worker: &Worker, scope: &Scope) -> Vec<Arc<RegisteredChannel>> {
+    let running = worker.engine.running();
+    let is_in = |channel: &&Arc<RegisteredChannel>| match scope {
+        Scope::Open(named) => named.as_ref().is_none_or(|id| id == &channel.id),
+        Scope::Followed | Scope::Closed => can_be_asked(worker, channel),
+    };
+    running.registry.channels().filter(is_in).cloned().collect()
+}
+
+/// Whether a channel can be asked for whole orders.
+fn can_be_asked(worker: &Worker, channel: &RegisteredChannel) -> bool {
+    channel.channel.read_back(&ExternalId::new("any"), &context(worker, "reconcile", None)).is_ok()
+}
+
+/// Whether something of an order that has come to its end is still to be seen in the channel's books.
+fn is_unsettled(order: &Order) -> bool {
+    let unproven = order.mirror.as_deref().is_some_and(|mirror| !mirror.unproven.is_empty());
+    let differs = [AttentionKind::BooksDiffer, AttentionKind::AnswerAstray].into_iter().any(|kind| order.needs(kind));
+    unproven || differs || order.money.refund_pending() > 0
+}
+
+/// Compares the orders of a scope with their channels and back-ends, and the channels' own lists with ours.
+///
+/// # Errors
+/// Store errors. A partner that does not answer is counted, not an error.
+pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, EngineError> {
+    let mut report = Reconciliation { started_ms: worker.engine.clock().now().0, ..Reconciliation::default() };
+    let open = [OrderState::Placed, OrderState::AwaitingBooking, OrderState::Booked];
+    let (states, updated_since) = match scope {
+        Scope::Open(_) | Scope::Followed => (open.as_slice(), None),
+        Scope::Closed => {
+            let since = worker.engine.clock().now() - CLOSED_FOR;
+            (CLOSED.as_slice(), Some(since))
+        }
+    };
+    for channel in channels(worker, &scope) {
+        sweep::sweep(worker, &channel, &mut report).await?;
+        let of = |state: &OrderState, updated_since| OrderFilter {
+            channel: Some(channel.id.clone()),
+            state: Some(*state),
+            updated_since,
+            ..OrderFilter::default()
+        };
+        for state in states {
+            compare_orders(worker, &of(state, updated_since), &|_| true, &mut report).await?;
+        }
+        if matches!(scope, Scope::Closed) || !can_be_asked(worker, &channel) {
+            continue;
+        }
+        // Money goes back, and uses are told, after an order's end: what is unsettled of it does not wait for the morning.
+        let since = worker.engine.clock().now() - CLOSED_FOR;
+        for state in &CLOSED {
+            compare_orders(worker, &of(state, Some(since)), &is_unsettled, &mut report).await?;
+        }
+    }
+    report.ended_ms = worker.engine.clock().now().0;
+    metrics::gauge!("ticketbridge_reconciliation_differences").set(report.differences.len() as f64);
+    tracing::info!(
+        orders = report.orders,
+        repaired = report.repaired,
+        differences = report.differences.len(),
+        unanswered = report.unanswered,
+        "books are compared"
+    );
+    for difference in report.differences.iter().filter(|difference| !difference.repaired) {
+        tracing::warn!(order = %difference.order_id, partner = %difference.partner, field = difference.field,
+            "the books differ: {}", difference.reason);
+    }
+    Ok(report)
+}
+
+async fn compare_orders(
+    worker: &Worker,
+    filter: &OrderFilter,
+    is_meant: &(dyn Fn(&Order) -> bool + Sync),
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let rate = NonZeroU32::new(QUESTIONS_PER_SECOND).unwrap_or(NonZeroU32::MIN);
+    let pace = RateLimiter::direct(Quota::per_second(rate));
+    let mut page = PageRequest { limit: PAGE, cursor: None };
+    loop {
+        let found = worker.engine.store().list_orders(filter, &page).await?;
+        for order in found.items.iter().filter(|order| is_meant(order)) {
+            report.orders += 1;
+            pace.until_ready().await;
+            ask_channel(worker, order, report).await?;
+            ask_backend(worker, order, report).await?;
+        }
+        match found.next_cursor {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn difference(order: &Order, partner: &str, field: &'static str) -> Difference {
+    Difference {
+        order_id: order.id.to_string(),
+        channel_order_id: order.channel_order_id.to_string(),
+        partner: partner.to_owned(),
+        field,
+        ours: String::new(),
+        theirs: String::new(),
+        reason: String::new(),
+        repaired: false,
+    }
+}
+
+async fn ask_channel(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
+    let Some(channel) = worker.engine.running().registry.channel(&order.channel) else { return Ok(()) };
+    let limits = limits(worker, None);
+    let token = match channel.channel.spec().needs_token {
+        true => match worker.token(&channel, limits).await {
+            Ok(token) => Some(token),
+            Err(_) => {
+                report.unanswered += 1;
+                return Ok(());
+            }
+        },
+        false => None,
+    };
+    let cx = context(worker, "reconcile", token.as_deref());
+    if let Ok(call) = channel.channel.read_back(&order.channel_order_id, &cx) {
+        return take_whole(worker, order, &channel, &call, report).await;
+    }
+    // A channel without an order query has nothing to compare with.
+    let Ok(call) = channel.channel.order_query(order, &cx) else { return Ok(()) };
+    let view = match worker.transport.send(&call, limits).await {
+        Ok(response) => channel.channel.read_order_query(order, &response),
+        Err(_) => CallResult::Unknown { why: "no answer".into() },
+    };
+    match view {
+        CallResult::Done(view) => compare_channel(worker, order, &view, report).await,
+        CallResult::TokenRejected => {
+            if let Some(token) = token {
+                worker.tokens.reject(&channel.id, &token).await;
+            }
+            report.unanswered += 1;
+            Ok(())
+        }
+        CallResult::Astray { why } => {
+            let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+            astray(worker, order, actor, "order", &why, report).await
+        }
+        CallResult::Retry { .. }
+        | CallResult::Refused { .. }
+        | CallResult::Unknown { .. }
+        | CallResult::Absent
+        | CallResult::Overtaken => {
+            report.unanswered += 1;
+            Ok(())
+        }
+    }
+}
+
+/// The answer was about something else: nothing of it is taken over, and a person sees it.
+async fn astray(
+    worker: &Worker,
+    order: &Order,
+    actor: Actor,
+    what: &'static str,
+    why: &str,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let partner = actor.name.clone();
+    report.note(Difference {
+        ours: "asked about".to_owned(),
+        theirs: format!("another {what}"),
+        reason: format!("{why}; nothing of it was taken over"),
+        ..difference(order, &partner, what)
+    });
+    let command = Command::RecordAstray { partner, why: why.to_owned() };
+    apply(worker, order, command, actor).await.map(|_| ())
+}
+
+/// A channel that tells whole orders is simply asked for this one; what is news in it is taken over.
+async fn take_whole(
+    worker: &Worker,
+    order: &Order,
+    channel: &Arc<RegisteredChannel>,
+    call: &Call,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let partner = order.channel.as_str();
+    let answer = match worker.transport.send(call, limits(worker, None)).await {
+        Ok(response) => channel.channel.read_read_back(&order.channel_order_id, &response),
+        Err(_) => CallResult::Unknown { why: "no answer".into() },
+    };
+    match answer {
+        CallResult::Done(snapshot) => {
+            take_snapshot(worker, order, channel, snapshot, report).await?;
+            ask_for_hand_over(worker, order, channel, report).await
+        }
+        CallResult::Astray { why } => {
+            let actor = Actor::new(ActorKind::Channel, partner);
+            astray(worker, order, actor, "order", &why, report).await
+        }
+        CallResult::Absent => {
+            report.note(Difference {
+                ours: "known".to_owned(),
+                theirs: "unknown".to_owned(),
+                reason: "the channel does not know this order; ask it".to_owned(),
+                ..difference(order, partner, "order")
+            });
+            Ok(())
+        }
+        CallResult::Retry { .. }
+        | CallResult::Refused { .. }
+        | CallResult::Unknown { .. }
+        | CallResult::Overtaken
+        | CallResult::TokenRejected => {
+            report.unanswered += 1;
+            Ok(())
+        }
+    }
+}
+
+/// Compares one order with what its channel has just said of it; what differs is repaired or logged.
+///
+/// # Errors
+/// Store errors.
+pub(crate) async fn compare_one(worker: &Worker, order: &Order, view: &ChannelView) -> Result<(), EngineError> {
+    let mut report = Reconciliation::default();
+    compare_channel(worker, order, view, &mut report).await?;
+    for difference in report.differences.iter().filter(|difference| !difference.repaired) {
+        tracing::warn!(order = %difference.order_id, partner = %difference.partner, field = difference.field,
+            "the books differ: {}", difference.reason);
+    }
+    Ok(())
+}
+
+/// A partner's own books that said yes to an order without a number for it: they are asked whether they have it.
+async fn ask_for_hand_over(
+    worker: &Worker,
+    order: &Order,
+    channel: &RegisteredChannel,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let is_unproven = |mirror: &Mirror| mirror.unproven.iter().any(|unproven| unproven.report == Report::HandOver);
+    if !order.mirror.as_deref().is_some_and(is_unproven) {
+        return Ok(());
+    }
+    let Ok(call) = channel.channel.check(&Report::HandOver, order, &context(worker, "reconcile", None)) else {
+        return Ok(());
+    };
+    let Ok(response) = worker.transport.send(&call, limits(worker, None)).await else {
+        report.unanswered += 1;
+        return Ok(());
+    };
+    let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+    let checked = match channel.channel.read_check(&Report::HandOver, order, &response) {
+        CallResult::Done(checked) => checked,
+        CallResult::Astray { why } => return astray(worker, order, actor, "order", &why, report).await,
+        CallResult::Retry { .. }
+        | CallResult::Refused { .. }
+        | CallResult::Unknown { .. }
+        | CallResult::Absent
+        | CallResult::Overtaken
+        | CallResult::TokenRejected => {
+            report.unanswered += 1;
+            return Ok(());
+        }
+    };
+    for command in checked.learned {
+        apply(worker, order, command, actor.clone()).await?;
+    }
+    let outcome = match checked.done {
+        true => ReportOutcome::Acknowledged,
+        false => ReportOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() },
+    };
+    apply(worker, order, Command::RecordReport { report: Report::HandOver, outcome }, actor).await?;
+    if !checked.done {
+        report.note(Difference {
+            ours: "handed over".to_owned(),
+            theirs: "unknown".to_owned(),
+            reason: "the partner's own books said yes to this order and do not have it".to_owned(),
+            ..difference(order, order.channel.as_str(), "hand_over")
+        });
+    }
+    Ok(())
+}
+
+/// What the channel has is taken over where it is news; on what it contradicts us at the count of changes that we know, it is asked
+/// again for what it had said yes to, or the order is shown to a person.
+async fn take_snapshot(
+    worker: &Worker,
+    order: &Order,
+    channel: &Arc<RegisteredChannel>,
+    snapshot: Box<Snapshot>,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let partner = order.channel.as_str();
+    let known = order.mirror.as_deref();
+    let (ours, theirs) = (known.map_or(0, |m| m.picture.revision), snapshot.picture.revision);
+    let (is_news, differed) = (snapshot.is_news_to(known), snapshot.disagreements(order));
+    let running = worker.engine.running();
+    let (taken, now) = match worker.engine.take_read_back(None, running, channel.clone(), snapshot.clone()).await {
+        Ok(applied) => (applied.changed, applied.order),
+        Err(EngineError::Rejected(_)) => (false, order.clone()),
+        Err(other) => return Err(other),
+    };
+    let differs = snapshot.disagreements(&now);
+    for found in &differed {
+        let repaired = !differs.iter().any(|still| still.field == found.field);
+        let reason = match (repaired, found.field) {
+            (true, "report") => format!("{}; it is told again", found.sentence),
+            (true, _) => "the channel's books were taken over".to_owned(),
+            (false, _) => found.sentence.clone(),
+        };
+        report.note(Difference {
+            ours: found.ours.clone(),
+            theirs: found.theirs.clone(),
+            reason,
+            repaired,
+            ..difference(order, partner, found.field)
+        });
+    }
+    if taken && is_news && differed.is_empty() {
+        report.note(Difference {
+            ours: ours.to_string(),
+            theirs: theirs.to_string(),
+            reason: "a message was lost; the order was taken over as the channel has it".to_owned(),
+            repaired: true,
+            ..difference(order, partner, "revision")
+        });
+    }
+    Ok(())
+}
+
+async fn compare_channel(
+    worker: &Worker,
+    order: &Order,
+    view: &ChannelView,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let partner = order.channel.as_str();
+    if !view.known {
+        report.note(Difference {
+            ours: "known".to_owned(),
+            theirs: "unknown".to_owned(),
+            reason: "the channel does not know this order; ask it, and cancel here if it was never sold".to_owned(),
+            ..difference(order, partner, "order")
+        });
+        return Ok(());
+    }
+    if let Some(quantity) = view.quantity.filter(|quantity| *quantity != order.quantity) {
+        report.note(Difference {
+            ours: order.quantity.to_string(),
+            theirs: quantity.to_string(),
+            reason: "the channel sold another number of units".to_owned(),
+            ..difference(order, partner, "quantity")
+        });
+    }
+    if let Some(paid) = view.paid.filter(|paid| *paid != order.money.due) {
+        report.note(Difference {
+            ours: order.money.due.to_string(),
+            theirs: paid.to_string(),
+            reason: "the channel received another amount".to_owned(),
+            ..difference(order, partner, "paid")
+        });
+    }
+    let Some(refunded) = view.refunded.filter(|refunded| *refunded > order.money.refunded()) else { return Ok(()) };
+    let mut found = Difference {
+        ours: order.money.refunded().to_string(),
+        theirs: refunded.to_string(),
+        reason: "a part of the money went back without our being told; ask the channel what for".to_owned(),
+        ..difference(order, partner, "refunded")
+    };
+    // All of it went back: the notice was lost, and nothing of this order may be used any more.
+    if refunded == order.money.received() {
+        let refund = RecordRefund {
+            target: order.channel_order_id.clone(),
+            channel_ref: "reconciliation".to_owned(),
+            amount: Some(refunded),
+            at: worker.engine.clock().now(),
+            scope: RefundScope::Order,
+            scene: None,
+            expired: false,
+        };
+        let actor = Actor::new(ActorKind::Channel, partner);
+        found.repaired = apply(worker, order, Command::RecordRefund(refund), actor).await?;
+        found.reason = "the money went back and the notice was lost; the order is cancelled".to_owned();
+    }
+    report.note(found);
+    Ok(())
+}
+
+async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
+    let Some(booking) = order.active_booking().filter(|booking| booking.ticketing.asked && !booking.ticketing.by_hand)
+    else {
+        return Ok(());
+    };
+    let Some(id) = backend_of(order) else { return Ok(()) };
+    let Some(backend) = worker.engine.running().registry.backend(id) else { return Ok(()) };
+    if !backend.backend.spec().can_query {
+        return Ok(());
+    }
+    let cx = context(worker, "reconcile", None);
+    let Ok(BackendStep::Call(call)) = backend.backend.step(TicketOp::Query, order, booking, &cx) else { return Ok(()) };
+    let answer = match worker.transport.send(&call, limits(worker, Some(backend.timeout))).await {
+        Ok(response) => backend.backend.read(TicketOp::Query, booking, &response),
+        Err(_) => CallResult::Unknown { why: "no answer".into() },
+    };
+    match answer {
+        CallResult::Done(facts) => compare_backend(worker, order, booking, backend.id.as_str(), facts, report).await,
+        CallResult::Absent => {
+            absent(order, booking, backend.id.as_str(), report);
+            Ok(())
+        }
+        CallResult::Astray { why } => {
+            let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
+            astray(worker, order, actor, "reservation", &why, report).await
+        }
+        CallResult::Retry { .. }
+        | CallResult::Refused { .. }
+        | CallResult::Unknown { .. }
+        | CallResult::Overtaken
+        | CallResult::TokenRejected => {
+            report.unanswered += 1;
+            Ok(())
+        }
+    }
+}
+
+fn absent(order: &Order, booking: &Booking, partner: &str, report: &mut Reconciliation) {
+    if matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::Requested) {
+        report.note(Difference {
+            ours: state_word(booking),
+            theirs: "unknown".to_owned(),
+            reason: "the back-end does not know tickets that it has issued or promised; ask it before the visit"
+                .to_owned(),
+            ..difference(order, partner, "ticketing")
+        });
+    }
+}
+
+async fn compare_backend(
+    worker: &Worker,
+    order: &Order,
+    booking: &Booking,
+    partner: &str,
+    facts: TicketFacts,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let theirs = match &facts {
+        TicketFacts::Pending { .. } => TicketingState::Requested,
+        TicketFacts::Issued { .. } => TicketingState::Issued,
+        TicketFacts::Refused { .. } => TicketingState::Failed,
+        TicketFacts::Cancelled => TicketingState::Cancelled,
+        TicketFacts::CancelPending => TicketingState::Cancelling,
+        TicketFacts::CancelRefused { .. } => TicketingState::CancelRefused,
+        TicketFacts::Redeemed { .. } => return used_there(worker, order, booking, partner, facts, report).await,
+        TicketFacts::Unknown { .. } | TicketFacts::GivenUp { .. } => return Ok(()),
+    };
+    let ours = booking.ticketing.state;
+    // What is on its way is no difference yet.
+    let under_way = matches!(ours, TicketingState::Queued | TicketingState::Unknown | TicketingState::Cancelling)
+        && theirs == TicketingState::Requested;
+    if ours == theirs || under_way {
+        return Ok(());
+    }
+    let actor = Actor::new(ActorKind::Backend, partner);
+    let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+    let repaired = apply(worker, order, command, actor).await?;
+    report.note(Difference {
+        ours: state_word(booking),
+        theirs: word(theirs),
+        reason: match repaired {
+            true => "the back-end's word was taken over".to_owned(),
+            false => "the back-end's word contradicts ours; a person must look".to_owned(),
+        },
+        repaired,
+        ..difference(order, partner, "ticketing")
+    });
+    Ok(())
+}
+
+/// A visit that the back-end knows and did not tell: the guest was there.
+async fn used_there(
+    worker: &Worker,
+    order: &Order,
+    booking: &Booking,
+    partner: &str,
+    facts: TicketFacts,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    if order.parked_redemption.is_some() {
+        return Ok(());
+    }
+    let actor = Actor::new(ActorKind::Backend, partner);
+    let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+    let repaired = apply(worker, order, command, actor).await?;
+    report.note(Difference {
+        ours: "not used".to_owned(),
+        theirs: "used".to_owned(),
+        reason: "the guest was there and the back-end had not told; recorded, or kept until the order allows it"
+            .to_owned(),
+        repaired,
+        ..difference(order, partner, "redemption")
+    });
+    Ok(())
+}
+
+/// Whether the command changed the order.
+async fn apply(worker: &Worker, order: &Order, command: Command, actor: Actor) -> Result<bool, EngineError> {
+    match worker.engine.apply(&order.id, command, actor).await {
+        Ok(applied) => Ok(applied.changed),
+        Err(EngineError::Rejected(_)) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+fn backend_of(order: &Order) -> Option<&ticketbridge_core::BackendId> {
+    match &order.rules.booking.ticketing {
+        ticketbridge_core::product::Ticketing::Backend { backend, .. } => Some(backend),
+        ticketbridge_core::product::Ticketing::CodePool { .. } | ticketbridge_core::product::Ticketing::None => None,
+    }
+}
+
+fn state_word(booking: &Booking) -> String {
+    word(booking.ticketing.state)
+}
+
+fn word(state: TicketingState) -> String {
+    serde_json::to_value(state).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn limits(worker: &Worker, timeout: Option<Millis>) -> CallLimits {
+    let configured = worker.engine.running().config.delivery.timeout;
+    CallLimits { timeout: timeout.unwrap_or(configured), at_most: configured.max(Millis::seconds(1)) }
+}
+
+fn context<'a>(worker: &Worker, delivery_id: &'a str, access_token: Option<&'a str>) -> Context<'a> {
+    let now: UnixMillis = worker.engine.clock().now();
+    Context { now, nonce: worker.engine.ids().nonce(), delivery_id, access_token, attempt: 1 }
+}
+
+/// The last report of this instance, for the ops interface.
+#[derive(Clone, Default)]
+pub struct LastReport(Arc<arc_swap::ArcSwapOption<Reconciliation>>);
+
+impl LastReport {
+    /// Keeps a report.
+    pub fn keep(&self, report: Reconciliation) {
+        self.0.store(Some(Arc::new(report)));
+    }
+    /// The kept one.
+    pub fn get(&self) -> Option<Arc<Reconciliation>> {
+        self.0.load_full()
+    }
+}

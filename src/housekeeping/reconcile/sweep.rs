@@ -1,0 +1,105 @@
+//! What has changed at a channel that tells whole orders, taken from its own list: so a lost message is found even where it was the
+//! first about its order (`protocols/korea.md` 6.7, 7.9).
+
+use std::sync::Arc;
+
+use ticketbridge_core::message::Snapshot;
+use ticketbridge_core::port::{CallResult, Changes};
+use ticketbridge_core::{Millis, UnixMillis};
+
+use super::{Difference, Reconciliation, context, limits};
+use crate::engine::EngineError;
+use crate::service::registry::RegisteredChannel;
+use crate::worker::Worker;
+
+/// Two looks overlap by this much: the channel's clock is not ours.
+const OVERLAP: Millis = Millis::minutes(10);
+/// The first look after a start goes back this far.
+const FIRST_LOOK: Millis = Millis::hours(24);
+/// Pages of one look at most; what is beyond them is found at the next.
+const PAGES_MAX: usize = 100;
+
+/// Takes over what the channel's list says since the last look.
+pub(super) async fn sweep(
+    worker: &Worker,
+    channel: &Arc<RegisteredChannel>,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let now = worker.engine.clock().now();
+    let from = worker.swept.since(&channel.id).map_or(now - FIRST_LOOK, |last| last - OVERLAP);
+    let mut cursor: Option<String> = None;
+    for _ in 0..PAGES_MAX {
+        let Some(answer) = page(worker, channel, (from, now), cursor.as_deref()).await else { return Ok(()) };
+        let changes = match answer {
+            CallResult::Done(changes) => changes,
+            // It has no such list after all; its orders are asked for one by one.
+            CallResult::Absent => return Ok(()),
+            _ => {
+                report.unanswered += 1;
+                return Ok(());
+            }
+        };
+        if changes.unread > 0 {
+            tracing::warn!(channel = %channel.id, unread = changes.unread, "orders of the channel's list cannot be read");
+        }
+        for snapshot in changes.orders {
+            take(worker, channel, snapshot, report).await?;
+        }
+        cursor = changes.next;
+        if cursor.is_none() {
+            worker.swept.note(&channel.id, now);
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// One page; `None` when the channel has no list.
+async fn page(
+    worker: &Worker,
+    channel: &RegisteredChannel,
+    (from, to): (UnixMillis, UnixMillis),
+    cursor: Option<&str>,
+) -> Option<CallResult<Changes>> {
+    let call = channel.channel.list_changes(from, to, cursor, &context(worker, "reconcile", None)).ok()?;
+    Some(match worker.transport.send(&call, limits(worker, None)).await {
+        Ok(response) => channel.channel.read_changes(&response),
+        Err(_) => CallResult::Unknown { why: "no answer".into() },
+    })
+}
+
+async fn take(
+    worker: &Worker,
+    channel: &Arc<RegisteredChannel>,
+    snapshot: Snapshot,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    let (number, theirs) = (snapshot.sale.channel_order_id.clone(), snapshot.picture.revision);
+    let known = worker.engine.order_about(channel, &number).await?;
+    if known.as_ref().is_some_and(|order| !snapshot.is_news_to(order.mirror.as_deref())) {
+        return Ok(());
+    }
+    let ours = known.as_ref().and_then(|order| order.mirror.as_deref()).map(|mirror| mirror.picture.revision);
+    let running = worker.engine.running();
+    let (order_id, repaired, reason) =
+        match worker.engine.take_read_back(None, running, channel.clone(), Box::new(snapshot)).await {
+            Ok(applied) if !applied.changed => return Ok(()),
+            Ok(applied) => {
+                let reason = "a message was lost; the order was taken over as the channel has it".to_owned();
+                (applied.order.id.to_string(), true, reason)
+            }
+            Err(EngineError::Rejected(rejection)) => (String::new(), false, rejection.to_string()),
+            Err(other) => return Err(other),
+        };
+    report.note(Difference {
+        order_id,
+        channel_order_id: number.to_string(),
+        partner: channel.id.to_string(),
+        field: "revision",
+        ours: ours.map_or_else(|| "unknown".to_owned(), |revision| revision.to_string()),
+        theirs: theirs.to_string(),
+        reason,
+        repaired,
+    });
+    Ok(())
+}

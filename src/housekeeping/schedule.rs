@@ -1,0 +1,256 @@
+//! Housekeeping by the clock: tidying up. Never for deadlines, which are rows.
+//!
+//! Each job is a cron expression (a repeated job of the scheduler stops for good after one stall), runs on one instance at a time
+//! behind a lease in the database, and says when it last ran.
+
+use futures_util::future::BoxFuture;
+use ticketbridge_core::Millis;
+use ticketbridge_store::{LeaseToken, StoreError, Tx};
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::engine::EngineError;
+use crate::housekeeping::reconcile::{Scope, reconcile};
+use crate::http::Shared;
+
+/// How long one run may hold its lease.
+const LEASE: Millis = Millis::minutes(10);
+/// How long the answers to acts under an `Idempotency-Key` are kept for repeats; some hold guests' data.
+const ACTS_KEPT: Millis = Millis::hours(24);
+/// How long records of calls, and deliveries that were made or taken out, are kept after they were written.
+const CALLS_KEPT: Millis = Millis::hours(180 * 24);
+/// Rows that one statement tidies.
+const PURGE_MAX: u32 = 500;
+
+/// When this instance tells the others that it runs: four times before it would count as gone.
+const PRESENCE: &str = "*/20 * * * * *";
+/// When the samples of the metrics are summed up: every minute.
+const METRICS_UPKEEP: &str = "7 * * * * *";
+
+/// The running scheduler.
+pub struct Schedule(JobScheduler);
+
+impl Schedule {
+    /// Stops it; a run under way ends by itself.
+    pub async fn stop(mut self) {
+        if let Err(error) = self.0.shutdown().await {
+            crate::worker::log_trouble("the scheduler did not stop well", &error);
+        }
+    }
+}
+
+/// Starts the jobs. Without them the service works, only untidily: a failure is logged, not fatal.
+pub async fn start(shared: Shared) -> Option<Schedule> {
+    match try_start(shared).await {
+        Ok(scheduler) => Some(Schedule(scheduler)),
+        Err(error) => {
+            crate::worker::log_trouble("housekeeping cannot be scheduled", &error);
+            None
+        }
+    }
+}
+
+async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new().await?;
+    for task in Task::ALL {
+        let shared = shared.clone();
+        let job = Job::new_async(task.cron(), move |_, _| {
+            let shared = shared.clone();
+            Box::pin(async move { run(&shared, task).await })
+        })?;
+        scheduler.add(job).await?;
+    }
+    // Of this instance alone, and so without a lease: samples that nobody scrapes are kept until they are summed up.
+    let upkeep = Job::new(METRICS_UPKEEP, |_, _| crate::telemetry::metrics().run_upkeep())?;
+    scheduler.add(upkeep).await?;
+    let of = shared.clone();
+    let presence = Job::new_async(PRESENCE, move |_, _| {
+        let shared = of.clone();
+        Box::pin(async move { crate::service::instance::tell_or_log(&shared).await })
+    })?;
+    scheduler.add(presence).await?;
+    scheduler.start().await?;
+    // What fell due while nothing ran, night after night perhaps, is made up for.
+    tokio::spawn(async move { at_start(&shared).await });
+    Ok(scheduler)
+}
+
+/// What is not left to the clock alone: a service that is started anew every night would never come to it.
+pub async fn at_start(shared: &Shared) {
+    if let Err(error) = shared.worker.try_keys_again().await {
+        crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
+    }
+    run(shared, Task::ForgetGuests).await;
+}
+
+/// What is done by the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// Tidy up.
+    Purge,
+    /// Compare books with channels and back-ends.
+    Reconcile,
+    /// Follow the channels that tell whole orders: a message may be lost, and is not sent again.
+    Follow,
+    /// The same for orders that came to their end lately: a use or a refund is told late, or never.
+    FollowClosed,
+    /// Add up the credit accounts' books.
+    CheckCredit,
+    /// Forget the guests of orders that have long been over.
+    ForgetGuests,
+    /// Ask back-ends what is left.
+    Availability,
+    /// Ask back-ends that do not tell whether guests have come.
+    Watch,
+}
+
+impl Task {
+    const ALL: [Task; 8] = [
+        Task::Purge,
+        Task::Reconcile,
+        Task::Follow,
+        Task::FollowClosed,
+        Task::CheckCredit,
+        Task::ForgetGuests,
+        Task::Availability,
+        Task::Watch,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Task::Purge => "purge",
+            Task::Reconcile => "reconcile",
+            Task::Follow => "follow",
+            Task::FollowClosed => "follow_closed",
+            Task::CheckCredit => "check_credit",
+            Task::ForgetGuests => "forget_guests",
+            Task::Availability => "availability",
+            Task::Watch => "watch",
+        }
+    }
+    /// Second, minute, hour, day, month, weekday.
+    fn cron(self) -> &'static str {
+        match self {
+            Task::Purge => "17 23 * * * *",
+            Task::Reconcile => "41 7,37 * * * *",
+            Task::Follow => "47 */10 * * * *",
+            // 11:00 in Seoul: before 10:00 yesterday's uses may be missing there (`protocols/korea.md` 6.7).
+            Task::FollowClosed => "0 0 2 * * *",
+            Task::CheckCredit => "29 52 * * * *",
+            Task::ForgetGuests => "53 11 * * * *",
+            Task::Availability => "5 */10 * * * *",
+            Task::Watch => "33 * * * * *",
+        }
+    }
+    /// How much was done.
+    async fn carry_out(self, shared: &Shared) -> Result<u64, EngineError> {
+        match self {
+            Task::Purge => Ok(purge(shared).await?),
+            Task::Reconcile => {
+                let report = reconcile(&shared.worker, Scope::Open(None)).await?;
+                let orders = report.orders;
+                shared.reconciliation.keep(report);
+                Ok(orders)
+            }
+            Task::Follow => Ok(reconcile(&shared.worker, Scope::Followed).await?.orders),
+            Task::FollowClosed => Ok(reconcile(&shared.worker, Scope::Closed).await?.orders),
+            Task::CheckCredit => check_credit(shared).await,
+            Task::ForgetGuests => {
+                Ok(shared.engine.forget_as_wished().await? + shared.engine.forget_old_guests().await?)
+            }
+            Task::Availability => Ok(shared.worker.refresh_availability().await?),
+            Task::Watch => shared.worker.watch_for_use().await,
+        }
+    }
+}
+
+/// One run of a task, if no other instance runs it.
+async fn run(shared: &Shared, task: Task) {
+    let name = task.name();
+    let now = shared.engine.clock().now();
+    let holder = format!("{:032x}", shared.engine.ids().seed().0);
+    let taken: Result<Option<LeaseToken>, StoreError> = shared
+        .engine
+        .store()
+        .write("try_lease", move |tx: &Tx| {
+            let holder = holder.clone();
+            Box::pin(async move { tx.try_lease(name, &holder, LEASE, now).await })
+        })
+        .await;
+    let lease = match taken {
+        Ok(Some(lease)) => lease,
+        Ok(None) => return,
+        Err(error) => return crate::worker::log_trouble("a task's lease cannot be had", &error),
+    };
+    match task.carry_out(shared).await {
+        Ok(done) => {
+            metrics::gauge!("ticketbridge_job_last_run_timestamp_seconds", "job" => name).set(now.seconds() as f64);
+            tracing::info!(job = name, done, "housekeeping is done");
+        }
+        Err(error) => crate::worker::log_trouble("housekeeping failed; it is tried at the next turn", &error),
+    }
+    let released: Result<bool, StoreError> = shared
+        .engine
+        .store()
+        .write("release_lease", move |tx: &Tx| {
+            let lease = lease.clone();
+            Box::pin(async move { tx.release_lease(name, &lease).await })
+        })
+        .await;
+    if let Err(error) = released {
+        crate::worker::log_trouble("a task's lease could not be given back; it runs out by itself", &error);
+    }
+}
+
+/// Removes raw bodies that have been kept long enough, messages for orders that never came, and answers to ops that nobody
+/// repeats any more. What belongs to no order is not forgotten with one: it goes when guests' data is to go, if that is sooner.
+///
+/// # Errors
+/// Store errors.
+pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
+    let now = shared.engine.clock().now();
+    let retention = shared.engine.running().config.retention;
+    let before = now - retention.bodies;
+    let orphans_before = now - retention.guests.map_or(retention.bodies, |guests| guests.min(retention.bodies));
+    let mut rows: u64 = shared
+        .engine
+        .store()
+        .write("purge_acts", move |tx: &Tx| Box::pin(async move { tx.purge_acts(now - ACTS_KEPT).await }))
+        .await?;
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies(before, PURGE_MAX))).await?;
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_calls(now - CALLS_KEPT, PURGE_MAX))).await?;
+    rows += in_parts(shared, move |tx| Box::pin(tx.purge_deliveries(now - CALLS_KEPT, PURGE_MAX))).await?;
+    rows +=
+        in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies_without_order(orphans_before, PURGE_MAX))).await?;
+    let given_up = in_parts(shared, move |tx| Box::pin(tx.purge_remembered(orphans_before, PURGE_MAX))).await?;
+    if given_up > 0 {
+        tracing::warn!(numbers = given_up, "messages for orders that never came are given up");
+    }
+    Ok(rows + given_up)
+}
+
+/// Repeats what does [`PURGE_MAX`] at a time until nothing is left; how much that was.
+async fn in_parts<F>(shared: &Shared, part: F) -> Result<u64, StoreError>
+where
+    F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<u64, StoreError>> + Copy + Send + Sync + 'static,
+{
+    let mut rows = 0;
+    loop {
+        let tidied: u64 = shared.engine.store().write("purge", part).await?;
+        rows += tidied;
+        if tidied < u64::from(PURGE_MAX) {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Makes sure that every credit account is what its entries add up to; how many are not.
+async fn check_credit(shared: &Shared) -> Result<u64, EngineError> {
+    let differences = shared.engine.store().credit_differences().await?;
+    metrics::gauge!("ticketbridge_credit_accounts_wrong").set(differences.len() as f64);
+    for wrong in &differences {
+        tracing::error!(account = %wrong.account, balance = wrong.row.balance, held = wrong.row.held,
+            entries_balance = wrong.entries.balance, entries_held = wrong.entries.held,
+            "a credit account is not what its entries add up to; somebody has changed the database by hand");
+    }
+    Ok(differences.len() as u64)
+}

@@ -1,0 +1,96 @@
+//! A changed configuration: all of it or nothing. What is under way keeps what it began with.
+
+use ticketbridge_core::{BackendId, ChannelId};
+use ticketbridge_store::JobState;
+
+use crate::config::{Config, Report};
+use crate::engine::credit::{in_other_currency, note_currencies};
+use crate::http::Shared;
+use crate::service::live::RefusedChange;
+
+/// Reads the directory that the running configuration came from, and puts it into force if nothing is wrong with it. Changes that come
+/// together are made one after the other.
+///
+/// # Errors
+/// Everything that is wrong; the running configuration stays.
+pub async fn reload(shared: &Shared) -> Result<u64, Report> {
+    let live = shared.engine.live();
+    let _one_at_a_time = live.changing().await;
+    match change(shared).await {
+        Ok(version) => {
+            tracing::info!(version, "a changed configuration is in force");
+            let restart = live.needs_restart();
+            if !restart.is_empty() {
+                tracing::warn!(settings = restart.join(", "), "changed, and in force only after a restart");
+            }
+            Ok(version)
+        }
+        Err(report) => {
+            tracing::error!(
+                problems = report.problems().count(),
+                "the changed configuration is refused; the running one stays"
+            );
+            for problem in report.problems() {
+                tracing::error!("{problem}");
+            }
+            let at = shared.engine.clock().now();
+            live.refuse(RefusedChange { at, findings: report.findings().to_vec() });
+            Err(report)
+        }
+    }
+}
+
+async fn change(shared: &Shared) -> Result<u64, Report> {
+    let running = shared.engine.running();
+    let config = Config::load(&running.config.source, &shared.environment)?;
+    let (policy, keys) = (crate::app::address_policy(&config), crate::app::data_keys(&config));
+    let trouble =
+        |error: &dyn std::error::Error| Report::of_trouble(&running.config.source, &crate::worker::chain(error));
+    match shared.engine.store().sealed_beyond(&keys).await {
+        Ok(None) => {}
+        Ok(Some(column)) => return Err(Report::of_missing_data_key(&config, &column.name())),
+        Err(error) => return Err(trouble(&error)),
+    }
+    match in_other_currency(shared.engine.store(), &config).await {
+        Ok(None) => {}
+        Ok(Some((account, was))) => return Err(Report::of_changed_currency(&config, account, &was)),
+        Err(error) => return Err(trouble(&error)),
+    }
+    let version = shared.engine.live().replace(config, shared.engine.clock().now()).map_err(|error| trouble(&error))?;
+    shared.worker.transport().allow(policy);
+    shared.engine.store().sealer().replace(&keys);
+    crate::service::instance::tell_or_log(shared).await;
+    let now = shared.engine.running();
+    // It is noted again at the next start and the next change; until then orders tell it.
+    if let Err(error) = note_currencies(shared.engine.store(), &now.config).await {
+        crate::worker::log_trouble("the currencies of the credit accounts could not be noted", &error);
+    }
+    if let Err(error) = shared.worker.try_keys_again().await {
+        crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
+    }
+    warn_of_waiting(shared).await;
+    Ok(version)
+}
+
+/// Says which deliveries wait for partners that the configuration no longer has.
+async fn warn_of_waiting(shared: &Shared) {
+    let registry = &shared.engine.running().registry;
+    let counts = match shared.engine.store().job_counts().await {
+        Ok(counts) => counts,
+        Err(error) => return crate::worker::log_trouble("waiting deliveries cannot be counted", &error),
+    };
+    for count in counts.iter().filter(|count| count.state == JobState::Pending) {
+        let is_known = match count.destination.split_once(':') {
+            Some(("backend", id)) => registry.backend(&BackendId::new(id)).is_some(),
+            Some((_, id)) => registry.channel(&ChannelId::new(id)).is_some(),
+            None => true,
+        };
+        if !is_known {
+            tracing::error!(
+                destination = count.destination,
+                deliveries = count.many,
+                "deliveries wait for a partner that is no longer configured; they go on when it is again"
+            );
+        }
+    }
+}
