@@ -53,6 +53,8 @@ pub enum CommitFault {
     Before,
     /// After it took effect: everything is kept, and nobody hears of it.
     After,
+    /// The database chose it as the victim of a conflict: everything is rolled back, and done once more.
+    Conflict,
 }
 
 impl CommitFaults {
@@ -68,7 +70,8 @@ impl CommitFaults {
         match self.0.swap(0, Ordering::Relaxed) {
             0 => None,
             1 => Some(CommitFault::Before),
-            _ => Some(CommitFault::After),
+            2 => Some(CommitFault::After),
+            _ => Some(CommitFault::Conflict),
         }
     }
     fn error() -> StoreError {
@@ -120,7 +123,7 @@ where
     fn put_back(&mut self) {
         self.result = None;
         // Who has given up meanwhile was told that nobody knows; it is dropped when it would begin again.
-        drop(self.stage.compare_exchange(BEGUN, WAITS, Ordering::AcqRel, Ordering::Acquire));
+        let _ = self.stage.compare_exchange(BEGUN, WAITS, Ordering::AcqRel, Ordering::Acquire);
     }
     fn deadline(&self) -> Instant {
         self.deadline
@@ -517,9 +520,16 @@ impl Lane {
         let written = begun.elapsed();
         phase("write", written.saturating_sub(carried_out));
         let fault = self.shared.faults.as_ref().and_then(CommitFaults::take);
-        if fault == Some(CommitFault::Before) {
-            tx.control(Step::Rollback).await?;
-            return Err(CommitFaults::error());
+        match fault {
+            Some(CommitFault::Before) => {
+                tx.control(Step::Rollback).await?;
+                return Err(CommitFaults::error());
+            }
+            Some(CommitFault::Conflict) => {
+                tx.control(Step::Rollback).await?;
+                return Ok(Ended::Conflict(StoreError::TryLater));
+            }
+            Some(CommitFault::After) | None => {}
         }
         tx.control(Step::Commit).await?;
         phase("commit", begun.elapsed().saturating_sub(written));

@@ -129,6 +129,12 @@ pub(crate) fn padded<T: Clone>(keys: impl IntoIterator<Item = T>) -> Vec<T> {
     keys
 }
 
+/// That these columns are one of `many` keys. MariaDB uses no index for a list of rows.
+fn any_of(columns: &[&str], many: usize) -> String {
+    let one: Vec<String> = columns.iter().map(|column| format!("{column} = ?")).collect();
+    vec![format!("({})", one.join(" AND ")); many].join(" OR ")
+}
+
 fn texts<'k>(keys: impl IntoIterator<Item = &'k String>) -> Vec<Value> {
     padded(keys).into_iter().map(|key| key.as_str().into()).collect()
 }
@@ -276,11 +282,9 @@ impl Tx {
         keys: &BTreeSet<(String, String)>,
     ) -> Result<Vec<((String, String), Option<i64>, i64)>, StoreError> {
         let keys = padded(keys);
-        let list = rows_of_marks(keys.len(), 2);
-        let rows = if self.dialect().0 == sea_orm::DbBackend::Sqlite { format!("VALUES {list}") } else { list };
         let sql = format!(
-            "SELECT product, visit_date, total, taken FROM stock WHERE (product, visit_date) IN ({rows}) \
-             ORDER BY product, visit_date{}",
+            "SELECT product, visit_date, total, taken FROM stock WHERE {} ORDER BY product, visit_date{}",
+            any_of(&["product", "visit_date"], keys.len()),
             self.dialect().for_update()
         );
         let all = keys.iter().flat_map(|(product, date)| values![product.as_str(), date.as_str()]).collect();
@@ -330,11 +334,9 @@ impl Tx {
             return Ok(());
         }
         let keys = padded(&needs.claims);
-        let list = rows_of_marks(keys.len(), 3);
-        let list = if self.dialect().0 == sea_orm::DbBackend::Sqlite { format!("VALUES {list}") } else { list };
         let sql = format!(
-            "SELECT order_id, product, kind, hash, units FROM guest_claim \
-             WHERE (product, kind, hash) IN ({list}) AND live = 1"
+            "SELECT order_id, product, kind, hash, units FROM guest_claim WHERE ({}) AND live = 1",
+            any_of(&["product", "kind", "hash"], keys.len())
         );
         let all = keys.iter().flat_map(|(product, kind, hash)| values![product.as_str(), kind.as_str(), hash.as_str()]);
         let rows = self.rows_stored(&sql, all.collect()).await?;

@@ -16,7 +16,7 @@ use crate::worker::{LEASE, Worker, log_trouble};
 /// Deadlines handed out at once.
 const CLAIM_MAX: u32 = 256;
 /// Of these, carried out at the same time: the write path makes batches of them, and others are to get their turn between.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 /// Pause after a failure of the database.
 const AFTER_TROUBLE: ticketbridge_core::Millis = ticketbridge_core::Millis::seconds(1);
 

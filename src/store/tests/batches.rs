@@ -246,6 +246,30 @@ async fn a_commit_whose_end_nobody_knows_is_an_error_to_all_who_shared_it() {
 }
 
 #[tokio::test]
+async fn what_a_conflict_undoes_is_done_again_and_counts_once() {
+    for_each_database_url(async |url| {
+        let faults = crate::CommitFaults::default();
+        let options = StoreOptions { lanes: 4, commit_faults: Some(faults.clone()), ..options() };
+        let store = Store::connect(&url, options).await.unwrap();
+        store.migrate().await.unwrap();
+        for round in 0..4_u128 {
+            faults.next(crate::CommitFault::Conflict);
+            let all = (0..15).map(|n| (round + 2) * 100 + n).map(|n| {
+                let store = store.clone();
+                async move { sell(&store, n, &format!("m{n}"), 1_000).await }
+            });
+            let sold = join_all(all).await;
+            assert!(sold.iter().all(Result::is_ok), "{sold:?}");
+            assert!(!faults.clear(), "it came");
+        }
+        assert_eq!(store.stock_left(&last_units(), Some(1_000)).await.unwrap(), Some(940));
+        assert_eq!(count(&store, "orders").await, 60);
+        store.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_was_not_said_to_be_needed_is_had_as_well() {
     for_each_database_url(async |url| {
         let store = narrow(&url).await;
