@@ -199,15 +199,18 @@ impl Tx {
             buffer.knows_group(&JOB, id) || buffer.is_made_here(&ORDERS, id)
         };
         if !knows {
-            let lock = self.dialect().for_update();
-            let condition = format!(" AND state = 'pending' ORDER BY id{lock}");
-            self.read_group_for_orders(&JOB, order, KEPT_COLUMNS, &condition, row_as_read).await?;
+            self.read_pending(order).await?;
         }
         let mut rows = self.buffer().group(&JOB, id, &[("order_id", id)]);
         let is_its = |row: &Row| is(row, "state", "pending") && is(row, "destination", destination);
         rows.retain(is_its);
         rows.sort_by_cached_key(|row| (whole_of(row, JOB.at("seq")), text_of(row, JOB.at("id")).unwrap_or_default()));
         Ok(rows)
+    }
+
+    async fn read_pending(&self, order: &OrderId) -> Result<(), StoreError> {
+        let condition = format!(" AND state = 'pending' ORDER BY id{}", self.dialect().for_update());
+        self.read_group_for_orders(&JOB, order, KEPT_COLUMNS, &condition, row_as_read).await
     }
 
     /// Notes of what must end before `new` that others wait for it; whether there is anything.
@@ -230,6 +233,11 @@ impl Tx {
 
     /// What comes after a row that has ended is handed out from now on, up to the next row that holds others up.
     async fn let_follow(&self, order: &OrderId, destination: &str) -> Result<(), StoreError> {
+        // Who holds the order is the only one to add rows to it. Otherwise some may have come while the lock of the ended row was waited for.
+        let holds_order = matches!(self.see(&ORDERS, &key_text(&[order.as_str()])), Some(Some(_)));
+        if !holds_order {
+            self.read_pending(order).await?;
+        }
         for mut row in self.pending(order, destination).await? {
             let is_last = holds_up(&row);
             if whole_of(&row, JOB.at("ready_ms")).is_none() {
