@@ -146,7 +146,6 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub(crate) async fn gather(&self, needs: &Needs) -> Result<(), StoreError> {
-        self.gather_messages(needs).await?;
         let mut orders = needs.orders.clone();
         orders.extend(self.gather_numbers(needs).await?);
         orders.extend(self.gather_bookings(needs).await?);
@@ -158,7 +157,9 @@ impl Tx {
         self.gather_stock(&stock).await?;
         self.gather_accounts(needs).await?;
         self.gather_claims(needs).await?;
-        self.gather_deadlines(needs).await
+        self.gather_deadlines(needs).await?;
+        // Last: of equal messages about one order, those that waited for its lock find what the first one left.
+        self.gather_messages(needs).await
     }
 
     fn note(&self, note: impl FnOnce(&mut Buffer)) {
