@@ -12,6 +12,7 @@ pub mod effects;
 pub mod guests;
 mod incoming;
 pub mod manual_commands;
+pub(crate) mod needs;
 mod payments;
 mod purchase_limits;
 mod queries;
@@ -159,10 +160,11 @@ impl Engine {
         let moment = self.moment();
         let running = self.running();
         let (target, name) = (id.clone(), command.name());
+        let needs = needs::of_commands(id, std::iter::once(&command));
         let work = Arc::new((running, command, actor));
         let applied = self
             .store
-            .write(name, move |tx: &Tx| {
+            .write_needing(name, needs, move |tx: &Tx| {
                 let (work, target) = (work.clone(), target.clone());
                 Box::pin(async move {
                     let (running, command, actor) = &*work;

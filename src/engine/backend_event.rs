@@ -12,7 +12,7 @@ use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
 use ticketbridge_store::{InboxRow, InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
 
 use crate::engine::digest::{body_sha256, meaning_of_act, sha256_hex};
-use crate::engine::{Applied, Change, Engine, EngineError};
+use crate::engine::{Applied, Change, Engine, EngineError, needs};
 
 /// An event that was verified and read.
 #[derive(Clone, Debug)]
@@ -57,11 +57,12 @@ impl Engine {
         let inbox_id = format!("inb_{:032x}", self.ids.seed().0);
         let moment = self.moment();
         let running = self.running();
+        let needs = needs::of_event(&heard.event.booking, &heard.command).with_message(&dedupe);
         let work = Arc::new((heard, dedupe, inbox_id, running, meaning));
         let task = work.clone();
         let result = self
             .store
-            .write("hear", move |tx: &Tx| {
+            .write_needing("hear", needs, move |tx: &Tx| {
                 let work = task.clone();
                 Box::pin(async move {
                     let (heard, dedupe, inbox_id, running, meaning) = &*work;

@@ -3,12 +3,13 @@
 use ticketbridge_core::Date;
 use ticketbridge_core::ProductCode;
 use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
-use ticketbridge_core::message::{Counts, RequestBooking, Sale, StockKey};
+use ticketbridge_core::message::{Counts, RequestBooking, Sale};
 use ticketbridge_core::personal::{Person, Personal};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::rules::guests::guests_of;
 use ticketbridge_store::{ClaimKind, StoreError, Tx};
 
+use crate::engine::needs::turn_of;
 use crate::engine::purchase_limits::{document_key, phone_key};
 
 /// For a sale: units left, and units that the phone has bought.
@@ -65,7 +66,7 @@ pub(crate) async fn for_booking(
 
 /// Two buyers with one phone take turns: what the first claims, the second sees. The row that is locked counts no stock.
 async fn lock_product(tx: &Tx, product: &ProductCode) -> Result<(), StoreError> {
-    tx.stock_left(&StockKey { product: product.clone(), date: None }, None).await.map(drop)
+    tx.stock_left(&turn_of(product), None).await.map(drop)
 }
 
 /// Units left on a date; `None` is unlimited.

@@ -43,7 +43,7 @@ impl Position {
 }
 
 /// The account that a channel's orders are charged to.
-fn account_of<'r>(running: &'r Running, channel: &ChannelId) -> Option<&'r CreditAccount> {
+pub(crate) fn account_of<'r>(running: &'r Running, channel: &ChannelId) -> Option<&'r CreditAccount> {
     let id = running.config.channel(channel)?.credit_account.as_ref()?;
     running.config.credit_account(id)
 }

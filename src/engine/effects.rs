@@ -133,7 +133,7 @@ impl Change<'_> {
                     tx.arm(&order.id, *kind, *due_at, warn_at, self.moment.now).await?;
                 }
                 Effect::DisarmDeadline { kind } => {
-                    tx.disarm(&order.id, *kind).await?;
+                    tx.disarm(&order.id, *kind);
                 }
                 Effect::TakeStock { key, units } => {
                     take_stock(tx, order, key, *units).await?;

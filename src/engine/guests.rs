@@ -12,7 +12,7 @@ use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{Actor, ActorKind, Answering, Command, OrderId};
 use ticketbridge_store::{StoreError, Tx, Within};
 
-use crate::engine::purchase_limits::{phone_digits, phone_key};
+use crate::engine::purchase_limits::{phone_digits, phone_hash, phone_key};
 use crate::engine::{Change, Engine, EngineError};
 
 /// Orders that one look takes up.
@@ -63,7 +63,7 @@ impl Engine {
 
     /// What a phone is found by.
     pub fn guest_hash(&self, phone: &str) -> String {
-        self.store.sealer().keyed_hash("phone", &phone_digits(phone))
+        phone_hash(self.store.sealer(), phone)
     }
 
     /// Whether this person's phone is the one that is asked about.

@@ -12,7 +12,7 @@ use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError
 
 use crate::engine::digest::{body_sha256, meaning_of, sha256_hex, sorted_json_sha256};
 use crate::engine::routing::{Taken, take};
-use crate::engine::{Change, Engine, EngineError, InReserve};
+use crate::engine::{Change, Engine, EngineError, InReserve, needs};
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
@@ -70,13 +70,14 @@ impl Engine {
         };
         let dedupe = dedupe(&incoming, &envelope.key);
         let new = self.inbox_row(&incoming, &envelope.key, dedupe.clone(), self.meaning(&incoming));
+        let needs = needs::of_message(self.store.sealer(), &incoming, envelope, &dedupe);
         let moment = incoming.moment;
         let actor = Actor::new(ActorKind::Channel, incoming.channel.id.as_str());
         let work = Arc::new((incoming, new, actor));
         let task = work.clone();
         let result = self
             .store
-            .write("receive", move |tx: &Tx| {
+            .write_needing("receive", needs, move |tx: &Tx| {
                 let work = task.clone();
                 Box::pin(async move {
                     let (incoming, new, actor) = &*work;

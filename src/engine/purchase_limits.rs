@@ -1,7 +1,7 @@
 //! Limits per phone and per document are counted by keyed hashes: who bought what is known, the number is not.
 
 use ticketbridge_core::order::Order;
-use ticketbridge_store::{ClaimKind, GuestClaim, StoreError, Tx};
+use ticketbridge_store::{ClaimKind, GuestClaim, Sealer, StoreError, Tx};
 
 use crate::engine::counts::phone_of;
 
@@ -29,12 +29,22 @@ pub(crate) fn phone_digits(phone: &str) -> String {
 
 /// A phone, hashed with a key.
 pub(crate) fn phone_key(tx: &Tx, phone: &str) -> String {
-    tx.keyed_hash("phone", &phone_digits(phone))
+    phone_hash(tx.sealer(), phone)
 }
 
 /// A document number, in capitals, hashed with a key.
 pub(crate) fn document_key(tx: &Tx, number: &str) -> String {
-    tx.keyed_hash("document", &number.trim().to_ascii_uppercase())
+    document_hash(tx.sealer(), number)
+}
+
+/// The same outside a transaction.
+pub(crate) fn phone_hash(sealer: &Sealer, phone: &str) -> String {
+    sealer.keyed_hash("phone", &phone_digits(phone))
+}
+
+/// The same outside a transaction.
+pub(crate) fn document_hash(sealer: &Sealer, number: &str) -> String {
+    sealer.keyed_hash("document", &number.trim().to_ascii_uppercase())
 }
 
 /// Records what an order claims, and releases what it no longer does: a voucher counts for the product's life, a booking
@@ -60,7 +70,9 @@ pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Re
         return Ok(());
     }
     let product = &after.rules.booking.code;
-    tx.release_claims(&after.id, product).await?;
+    if before.is_some_and(|order| order.booking.is_some() || !order.past_bookings.is_empty()) {
+        tx.release_claims(&after.id, product);
+    }
     let Some(booking) = after.active_booking() else { return Ok(()) };
     let people: Vec<_> = booking.contact.iter().chain([&after.buyer]).collect();
     let phone = phone_of(&people).map(|phone| (ClaimKind::Phone, phone_key(tx, &phone), after.quantity));

@@ -7,7 +7,7 @@ use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
 use ticketbridge_core::order::channel_state::Stage;
 use ticketbridge_core::product::RuleSnapshot;
 use ticketbridge_core::{Answering, Rejection, Why};
-use ticketbridge_store::{Job, JobEnd, Tx};
+use ticketbridge_store::{Job, JobEnd, Needs, Tx};
 
 use crate::engine::early_messages::apply_remembered;
 use crate::engine::{Applied, Change, Engine, EngineError, counts};
@@ -109,10 +109,14 @@ impl Engine {
     ) -> Result<Applied, EngineError> {
         let moment = self.moment();
         let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
+        let mut needs = Needs::nothing().with_number(&channel.id, &snapshot.sale.channel_order_id).moving_stock();
+        if let Some(job) = job {
+            needs = needs.with_order(&job.order);
+        }
         let work = Arc::new((job.cloned(), running, channel, snapshot, actor));
         let applied = self
             .store
-            .write("read_back", move |tx: &Tx| {
+            .write_needing("read_back", needs, move |tx: &Tx| {
                 let work = work.clone();
                 Box::pin(async move {
                     let (job, running, channel, snapshot, actor) = &*work;

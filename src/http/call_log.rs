@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
-use ticketbridge_store::{CallRecord, Direction, Store, StoreError, Tx};
+use ticketbridge_store::{CallRecord, Direction, Needs, Store, StoreError, Tx};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -103,11 +103,11 @@ impl Writer {
             }
             let rows: Arc<Vec<CallRecord>> = Arc::new(batch.drain(..).map(|call| row(call, &*ids)).collect());
             let written: Result<(), StoreError> = store
-                .write("log_calls", move |tx: &Tx| {
+                .write_needing("log_calls", Needs::nothing(), move |tx: &Tx| {
                     let rows = rows.clone();
                     Box::pin(async move {
                         for row in rows.iter() {
-                            tx.log_call(row).await?;
+                            tx.log_call(row)?;
                         }
                         Ok(())
                     })

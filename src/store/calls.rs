@@ -4,6 +4,7 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 
+use crate::buffer::CALL_LOG;
 use crate::dialect::{get, get_count, get_word, values, word};
 use crate::error::StoreError;
 use crate::tx::Tx;
@@ -52,10 +53,10 @@ impl Tx {
     /// Adds a message to the log.
     ///
     /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn log_call(&self, call: &CallRecord) -> Result<(), StoreError> {
-        self.execute(
-            &format!("INSERT INTO call_log ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    /// [`StoreError::Duplicate`] when its id is known.
+    pub fn log_call(&self, call: &CallRecord) -> Result<(), StoreError> {
+        self.keep(
+            &CALL_LOG,
             values![
                 call.id.as_str(),
                 call.order.as_ref().map(|o| o.0.clone()),
@@ -70,8 +71,6 @@ impl Tx {
                 call.summary.as_str(),
             ],
         )
-        .await?;
-        Ok(())
     }
 }
 

@@ -7,8 +7,10 @@
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{OrderId, ProductCode};
 
-use crate::buffer::GUEST_CLAIM;
-use crate::dialect::{Query, get_count, marks, values, word};
+use sea_orm::{QueryResult, Value};
+
+use crate::buffer::{GUEST_CLAIM, Row, key_text};
+use crate::dialect::{Query, get, get_count, marks, text_of, values, whole_of, word};
 use crate::error::StoreError;
 use crate::tx::Tx;
 
@@ -58,16 +60,8 @@ impl Tx {
     }
 
     /// Releases the claims of an order to a product.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn release_claims(&self, order: &OrderId, product: &ProductCode) -> Result<(), StoreError> {
-        self.execute(
-            "UPDATE guest_claim SET live = 0 WHERE order_id = ? AND product = ?",
-            values![order.as_str(), product.as_str()],
-        )
-        .await?;
-        Ok(())
+    pub fn release_claims(&self, order: &OrderId, product: &ProductCode) {
+        self.buffer().release(order.as_str(), product.as_str());
     }
 
     /// Units of live claims to a product by other orders than `except`.
@@ -81,14 +75,28 @@ impl Tx {
         hash: &str,
         except: Option<&OrderId>,
     ) -> Result<u32, StoreError> {
-        let sql = format!(
-            "SELECT {} AS many FROM guest_claim \
-             WHERE product = ? AND kind = ? AND hash = ? AND live = 1 AND order_id <> ?",
-            self.dialect().sum("units")
-        );
+        let parts = [product.as_str(), &word(&kind), hash];
+        let group = key_text(&parts);
+        if !self.buffer().knows_group(&GUEST_CLAIM, &group) {
+            let sql = "SELECT order_id, product, kind, hash, units FROM guest_claim \
+                       WHERE product = ? AND kind = ? AND hash = ? AND live = 1";
+            let rows = self.rows_stored(sql, parts.iter().map(|part| Value::from(*part)).collect()).await?;
+            let rows = rows.iter().map(|row| Ok(row_as_read(row)?.1)).collect::<Result<_, StoreError>>()?;
+            self.buffer().note_group(&GUEST_CLAIM, group.clone(), rows);
+        }
+        let buffer = self.buffer();
+        let columns = [("product", parts[0]), ("kind", parts[1]), ("hash", hash)];
+        let kept = buffer.group_kept(&GUEST_CLAIM, &columns);
+        let read = buffer.group_read(&GUEST_CLAIM, &group);
+        let order = |row: &Row| text_of(row, GUEST_CLAIM.at("order_id")).unwrap_or_default();
+        let read = read.into_iter().filter(|row| !buffer.is_released(&order(row), product.as_str()));
         let except = except.map_or("", OrderId::as_str);
-        let row = self.row(&sql, values![product.as_str(), word(&kind), hash, except]).await?;
-        row.map_or(Ok(0), |row| get_count(&row, "many"))
+        let live = kept
+            .into_iter()
+            .chain(read)
+            .filter(|row| whole_of(row, GUEST_CLAIM.at("live")) == Some(1) && order(row) != except);
+        let units: i64 = live.filter_map(|row| whole_of(&row, GUEST_CLAIM.at("units"))).sum();
+        u32::try_from(units).map_err(|_| StoreError::Column("guest_claim.units"))
     }
 
     /// For each hash, in order: how many other orders than `except` have a live claim to the product.
@@ -118,4 +126,12 @@ impl Tx {
         }
         Ok(hashes.iter().map(|hash| counts.get(hash).copied().unwrap_or(0)).collect())
     }
+}
+
+/// A live claim as it was read, and by what it is counted.
+pub(crate) fn row_as_read(row: &QueryResult) -> Result<(String, Row), StoreError> {
+    let (order, product): (String, String) = (get(row, "order_id")?, get(row, "product")?);
+    let (kind, hash): (String, String) = (get(row, "kind")?, get(row, "hash")?);
+    let group = key_text(&[&product, &kind, &hash]);
+    Ok((group, values![order, product, kind, hash, get::<i64>(row, "units")?, 1_i16]))
 }

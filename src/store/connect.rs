@@ -18,8 +18,9 @@ use crate::connection::Address;
 use crate::dialect::{Dialect, Query, get, values};
 use crate::error::StoreError;
 use crate::files::{self, Alone};
-use crate::lane::{CommitFaults, GROUP_COMMIT_MAX, Lanes, Shared};
+use crate::lane::{CommitFaults, GROUP_COMMIT_MAX, Lanes, Many, Shared};
 use crate::limits::TimeLimits;
+use crate::needs::Needs;
 use crate::readers::Readers;
 use crate::seal::Sealer;
 use crate::state::State;
@@ -30,6 +31,9 @@ const MIGRATION_LOCK: i64 = 7_246_190_155;
 /// Longest wait for another instance that applies migrations.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 
+/// Of so many lanes one carries out many works together, where there are several: more would have smaller batches.
+const LANES_PER_GATHERING: usize = 4;
+
 /// What a store needs beside the address.
 #[derive(Clone, Debug)]
 pub struct StoreOptions {
@@ -39,6 +43,8 @@ pub struct StoreOptions {
     pub connections_max: u32,
     /// Lanes that write, each with a connection of its own; SQLite has one, whatever is said here.
     pub lanes: usize,
+    /// Works that share a transaction at most.
+    pub batch_max: usize,
     /// How long anything may take.
     pub limits: TimeLimits,
     /// What SQLite does to keep a commit through a power failure; other databases have settings of their own.
@@ -63,6 +69,7 @@ impl StoreOptions {
             sealer,
             connections_max: 8,
             lanes: 12,
+            batch_max: GROUP_COMMIT_MAX,
             limits: TimeLimits::default(),
             durability: Durability::PowerFailure,
             commit_faults: None,
@@ -113,9 +120,15 @@ impl Store {
             sealer: options.sealer.clone(),
             state: state.clone(),
             faults: options.commit_faults,
-            batch_max: if is_sqlite { GROUP_COMMIT_MAX } else { 1 },
+            batch_max: options.batch_max.clamp(1, GROUP_COMMIT_MAX),
         };
-        let lanes = Lanes::start(&shared, if is_sqlite { 1 } else { options.lanes });
+        let many = if is_sqlite {
+            Many { gathering: 1, alone: 0 }
+        } else {
+            let gathering = (options.lanes / LANES_PER_GATHERING).max(1);
+            Many { gathering, alone: options.lanes.saturating_sub(gathering).max(1) }
+        };
+        let lanes = Lanes::start(&shared, many);
         Ok(Store(Arc::new(Inner {
             url: url.to_owned(),
             address,
@@ -249,6 +262,20 @@ impl Store {
         self.write_within(self.0.address.limits().work, name, work).await
     }
 
+    /// As [`Store::write`], together with other works that wait: `needs` says what `work` will ask for, so that it is read for all of
+    /// them at once. What it has not said it gets as well, later than the others.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn write_needing<T, E, F>(&self, name: &'static str, needs: Needs, work: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.0.lanes.write(name, self.0.address.limits().work, Some(needs), work).await
+    }
+
     /// The same for somebody who must have an answer within `limit`. An error [`StoreError::TryLater`] means that nothing was done
     /// and nothing will be; [`StoreError::NotKnown`] that it was begun and may take effect: what is stored tells.
     ///
@@ -260,7 +287,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.0.lanes.write(name, limit, work).await
+        self.0.lanes.write(name, limit, None, work).await
     }
 
     /// The sealer, for hashing phones and documents.

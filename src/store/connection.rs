@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Connection as _};
+use sea_orm::sqlx::{self, Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _};
 use sea_orm::{DbBackend, DbErr, QueryResult, RuntimeErr, Value, Values};
 use sea_query_sqlx::SqlxValues;
 
@@ -22,7 +22,7 @@ use crate::error::StoreError;
 use crate::limits::TimeLimits;
 
 /// Prepared statements that a connection keeps.
-const STATEMENTS_KEPT: usize = 256;
+const STATEMENTS_KEPT: usize = 512;
 /// What SQLite leaves of its log when a checkpoint has emptied it, bytes.
 const WAL_KEPT_BYTES: &str = "16777216";
 /// How long closing may take before the connection is simply dropped.
@@ -255,6 +255,19 @@ impl Connection {
         })
     }
 
+    /// Runs a statement that takes a list of values for each mark; PostgreSQL's only.
+    pub(crate) async fn execute_columns(&mut self, sql: &str, columns: Vec<Vec<Value>>) -> Result<u64, sqlx::Error> {
+        let sql = self.sql(sql);
+        let Connection::Postgres(connection) = self else {
+            return Err(sqlx::Error::Protocol("lists of values are PostgreSQL's".to_owned()));
+        };
+        let mut lists = PgArguments::default();
+        for column in columns {
+            add_list(&mut lists, column).map_err(sqlx::Error::Encode)?;
+        }
+        Ok(sqlx::query_with(sql, lists).execute(&mut **connection).await?.rows_affected())
+    }
+
     /// All rows of a SELECT.
     pub(crate) async fn rows(&mut self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, sqlx::Error> {
         let (sql, values) = (self.sql(sql), SqlxValues(Values(values)));
@@ -325,6 +338,28 @@ impl Connection {
         // One that does not even close is left behind; nothing of ours uses it again.
         drop(tokio::time::timeout(CLOSE_WITHIN, closing).await);
     }
+}
+
+/// Columns of ours hold texts and whole numbers.
+fn add_list(lists: &mut PgArguments, column: Vec<Value>) -> Result<(), sqlx::error::BoxDynError> {
+    match column.first() {
+        Some(Value::BigInt(_)) => lists.add(list(column, |value| match value {
+            Value::BigInt(number) => Some(number),
+            _ => None,
+        })?),
+        Some(Value::SmallInt(_)) => lists.add(list(column, |value| match value {
+            Value::SmallInt(number) => Some(number),
+            _ => None,
+        })?),
+        _ => lists.add(list(column, |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        })?),
+    }
+}
+
+fn list<T>(column: Vec<Value>, take: impl Fn(Value) -> Option<Option<T>>) -> Result<Vec<Option<T>>, String> {
+    column.into_iter().map(|value| take(value).ok_or_else(|| "a column of several types".to_owned())).collect()
 }
 
 fn all<R: Into<QueryResult>>(rows: Vec<R>) -> Vec<QueryResult> {

@@ -7,9 +7,9 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{OrderId, UnixMillis};
 
-use crate::buffer::CREDIT_ENTRY;
+use crate::buffer::{CREDIT_ACCOUNT, CREDIT_ENTRY, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_word, values, word};
+use crate::dialect::{Query, get, get_word, text_of, values, whole_of, word};
 use crate::error::StoreError;
 use crate::tx::Tx;
 
@@ -118,9 +118,13 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn lock_credit(&self, account: &str) -> Result<CreditSums, StoreError> {
+        if let Some(Some(row)) = self.see(&CREDIT_ACCOUNT, &key_text(&[account])) {
+            return Ok(sums_of(&row));
+        }
+        self.check_late_lock()?;
         let select = format!("SELECT balance, held FROM credit_account WHERE id = ?{}", self.dialect().for_update());
         if let Some(row) = self.row(&select, values![account]).await? {
-            return read_sums(&row);
+            return self.note_account(account, read_sums(&row)?);
         }
         let make = format!(
             "INSERT INTO credit_account (id, balance, held) VALUES (?, 0, 0){}",
@@ -128,7 +132,13 @@ impl Tx {
         );
         self.execute(&make, values![account]).await?;
         let row = self.row(&select, values![account]).await?;
-        read_sums(&row.ok_or(StoreError::Column("credit_account.id"))?)
+        self.note_account(account, read_sums(&row.ok_or(StoreError::Column("credit_account.id"))?)?)
+    }
+
+    /// Notes an account as it was read, locked.
+    fn note_account(&self, account: &str, sums: CreditSums) -> Result<CreditSums, StoreError> {
+        self.buffer().note_read_row(&CREDIT_ACCOUNT, account_row(account, sums));
+        Ok(sums)
     }
 
     /// Adds entries to an account, and changes its sums with them.
@@ -158,11 +168,7 @@ impl Tx {
                 ],
             )?;
         }
-        self.execute(
-            "UPDATE credit_account SET balance = ?, held = ? WHERE id = ?",
-            values![sums.balance, sums.held, account],
-        )
-        .await?;
+        self.change(&CREDIT_ACCOUNT, account_row(account, sums))?;
         Ok(sums)
     }
 
@@ -208,8 +214,14 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn credit_account_of(&self, order: &OrderId) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT account FROM credit_entry WHERE order_id = ? ORDER BY at_ms LIMIT 1";
-        self.row(sql, values![order.as_str()]).await?.map(|row| get(&row, "account")).transpose()
+        let columns = [("order_id", order.as_str())];
+        if !self.buffer().knows_group(&CREDIT_ENTRY, order.as_str()) {
+            self.read_for_orders(&CREDIT_ENTRY, order, "account, kind, reference, order_id, at_ms", entry_as_read)
+                .await?;
+        }
+        let rows = self.buffer().group(&CREDIT_ENTRY, order.as_str(), &columns);
+        let first = rows.iter().min_by_key(|row| whole_of(row, CREDIT_ENTRY.at("at_ms")));
+        first.map(|row| text_of(row, CREDIT_ENTRY.at("account"))).transpose()
     }
 }
 
@@ -311,6 +323,25 @@ impl Store {
     }
 }
 
-fn read_sums(row: &QueryResult) -> Result<CreditSums, StoreError> {
+fn account_row(account: &str, sums: CreditSums) -> Row {
+    values![account, sums.balance, sums.held]
+}
+
+fn sums_of(row: &[sea_orm::Value]) -> CreditSums {
+    let whole = |column| whole_of(row, CREDIT_ACCOUNT.at(column)).unwrap_or_default();
+    CreditSums { balance: whole("balance"), held: whole("held") }
+}
+
+/// An entry as far as it is needed to know the account.
+fn entry_as_read(row: &QueryResult) -> Result<Row, StoreError> {
+    let mut kept: Row = vec![None::<String>.into(); CREDIT_ENTRY.width()];
+    for column in ["account", "kind", "reference", "order_id"] {
+        kept[CREDIT_ENTRY.at(column)] = get::<String>(row, column)?.into();
+    }
+    kept[CREDIT_ENTRY.at("at_ms")] = get::<i64>(row, "at_ms")?.into();
+    Ok(kept)
+}
+
+pub(crate) fn read_sums(row: &QueryResult) -> Result<CreditSums, StoreError> {
     Ok(CreditSums { balance: get(row, "balance")?, held: get(row, "held")? })
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::message::DeadlineKind;
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 
-use crate::buffer::DEADLINE;
+use crate::buffer::{DEADLINE, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, marks, values, word};
+use crate::dialect::{Query, get, get_count, get_word, marks, text_of, values, word};
 use crate::error::StoreError;
 use crate::seal::random_token;
 use crate::tx::Tx;
@@ -76,8 +76,35 @@ pub struct DeadlineCount {
 pub(crate) const COLUMNS: &str =
     "id, order_id, kind, state, due_ms, next_ms, warn_at, warned_ms, passed_ms, lease_token";
 
-fn row_id(order: &OrderId, kind: DeadlineKind) -> String {
+pub(crate) fn row_id(order: &OrderId, kind: DeadlineKind) -> String {
     format!("{order}/{}", kind.name())
+}
+
+/// All columns, as they are kept in memory.
+pub(crate) const KEPT_COLUMNS: &str =
+    "id, order_id, kind, state, due_ms, next_ms, warn_at, warned_ms, passed_ms, lease_until_ms, lease_token";
+
+/// A row of [`KEPT_COLUMNS`].
+pub(crate) fn row_as_read(row: &QueryResult) -> Result<Row, StoreError> {
+    Ok(values![
+        get::<String>(row, "id")?,
+        get::<String>(row, "order_id")?,
+        get::<String>(row, "kind")?,
+        get::<String>(row, "state")?,
+        get::<i64>(row, "due_ms")?,
+        get::<i64>(row, "next_ms")?,
+        get::<String>(row, "warn_at")?,
+        get::<Option<i64>>(row, "warned_ms")?,
+        get::<Option<i64>>(row, "passed_ms")?,
+        get::<i64>(row, "lease_until_ms")?,
+        get::<Option<String>>(row, "lease_token")?,
+    ])
+}
+
+/// Nobody holds it any more.
+fn release(row: &mut Row) {
+    row[DEADLINE.at("lease_until_ms")] = 0_i64.into();
+    row[DEADLINE.at("lease_token")] = None::<String>.into();
 }
 
 fn next_after(now: UnixMillis, warn_at: &[UnixMillis], due_at: UnixMillis) -> UnixMillis {
@@ -118,14 +145,12 @@ impl Tx {
         )
     }
 
-    /// Disarms a deadline, armed or passed; whether there was one. Who holds it loses the lease.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn disarm(&self, order: &OrderId, kind: DeadlineKind) -> Result<bool, StoreError> {
-        let sql = "UPDATE deadline SET state = 'disarmed', lease_until_ms = 0, lease_token = NULL \
-                   WHERE id = ? AND state <> 'disarmed'";
-        Ok(self.execute(sql, values![row_id(order, kind)]).await? == 1)
+    /// Disarms a deadline, armed or passed, if there is one. Who holds it loses the lease.
+    pub fn disarm(&self, order: &OrderId, kind: DeadlineKind) {
+        self.buffer().disarm(&row_id(order, kind), |row| {
+            row[DEADLINE.at("state")] = word(&DeadlineState::Disarmed).into();
+            release(row);
+        });
     }
 
     /// Notes that a deadline was warned of, and puts it off to the next warning or its passing; `false` when the
@@ -135,7 +160,11 @@ impl Tx {
     /// [`StoreError::Statement`].
     pub async fn mark_warned(&self, claimed: &ClaimedDeadline, now: UnixMillis) -> Result<bool, StoreError> {
         let next_at = next_after(now, &claimed.row.warn_at, claimed.row.due_at);
-        self.mark(claimed, "warned_ms = ?, next_ms = ?", values![now.0, next_at.0]).await
+        self.mark(claimed, |row| {
+            row[DEADLINE.at("warned_ms")] = Some(now.0).into();
+            row[DEADLINE.at("next_ms")] = next_at.0.into();
+        })
+        .await
     }
 
     /// Notes that a deadline passed; `false` when the lease was lost.
@@ -143,16 +172,32 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn mark_passed(&self, claimed: &ClaimedDeadline, now: UnixMillis) -> Result<bool, StoreError> {
-        self.mark(claimed, "state = 'passed', passed_ms = ?", values![now.0]).await
+        self.mark(claimed, |row| {
+            row[DEADLINE.at("state")] = word(&DeadlineState::Passed).into();
+            row[DEADLINE.at("passed_ms")] = Some(now.0).into();
+        })
+        .await
     }
 
-    async fn mark(&self, claimed: &ClaimedDeadline, set: &str, mut all: Vec<Value>) -> Result<bool, StoreError> {
-        all.extend(values![row_id(&claimed.row.order, claimed.row.kind), claimed.token.as_str()]);
-        let sql = format!(
-            "UPDATE deadline SET {set}, lease_until_ms = 0, lease_token = NULL \
-             WHERE id = ? AND lease_token = ? AND state = 'armed'"
-        );
-        Ok(self.execute(&sql, all).await? == 1)
+    async fn mark(&self, claimed: &ClaimedDeadline, mark: impl FnOnce(&mut Row)) -> Result<bool, StoreError> {
+        let id = row_id(&claimed.row.order, claimed.row.kind);
+        let mut row = match self.see(&DEADLINE, &key_text(&[&id])) {
+            Some(known) => known,
+            None => {
+                self.check_late_lock()?;
+                let sql = format!("SELECT {KEPT_COLUMNS} FROM deadline WHERE id = ?{}", self.dialect().for_update());
+                self.rows_stored(&sql, values![id]).await?.first().map(row_as_read).transpose()?
+            }
+        };
+        let Some(row) = &mut row else { return Ok(false) };
+        let is_held = text_of(row, DEADLINE.at("state"))? == word(&DeadlineState::Armed)
+            && text_of(row, DEADLINE.at("lease_token")).is_ok_and(|token| token == claimed.token);
+        if is_held {
+            mark(row);
+            release(row);
+            self.change(&DEADLINE, row.clone())?;
+        }
+        Ok(is_held)
     }
 
     async fn claim_due_rows(

@@ -113,6 +113,23 @@ pub(crate) fn get<T: TryGetable>(row: &QueryResult, column: &'static str) -> Res
     row.try_get("", column).map_err(StoreError::Statement)
 }
 
+/// The text at a place of a row that is kept in memory.
+pub(crate) fn text_of(row: &[Value], at: usize) -> Result<String, StoreError> {
+    match row.get(at) {
+        Some(Value::String(Some(text))) => Ok(text.clone()),
+        _ => Err(StoreError::Column("a text")),
+    }
+}
+
+/// The whole number at a place of a row that is kept in memory; `None` for NULL.
+pub(crate) fn whole_of(row: &[Value], at: usize) -> Option<i64> {
+    match row.get(at) {
+        Some(Value::BigInt(number)) => *number,
+        Some(Value::SmallInt(number)) => number.map(i64::from),
+        _ => None,
+    }
+}
+
 /// The value of a column that holds a count.
 pub(crate) fn get_count<T: TryFrom<i64>>(row: &QueryResult, column: &'static str) -> Result<T, StoreError> {
     T::try_from(get::<i64>(row, column)?).map_err(|_| StoreError::Column(column))

@@ -133,6 +133,16 @@ impl Store {
         self.write("renew_leases", move |tx| {
             let jobs = jobs.clone();
             Box::pin(async move {
+                // Locked in the order in which everybody locks them.
+                if tx.dialect().shares_with_others() {
+                    let ids = jobs.iter().map(|(id, _)| Value::from(id.as_str())).collect();
+                    let sql = format!(
+                        "SELECT id FROM job WHERE id IN ({}) ORDER BY id{}",
+                        marks(jobs.len()),
+                        tx.dialect().for_update()
+                    );
+                    tx.rows(&sql, ids).await?;
+                }
                 let mut all = values![until.0, until.0];
                 all.extend(jobs.iter().map(|(id, _)| Value::from(id.as_str())));
                 let mut tokens: Vec<&str> = jobs.iter().map(|(_, token)| token.as_str()).collect();

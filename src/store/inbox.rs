@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{OrderId, UnixMillis};
 
-use crate::buffer::INBOX;
+use crate::buffer::{INBOX, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_word, values, word};
 use crate::error::StoreError;
@@ -124,8 +124,11 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Duplicate`] when its key is known; read the stored answer after rolling back.
     pub async fn insert_inbox(&self, new: &NewInbox<'_>) -> Result<(), StoreError> {
-        let known = self.with_kept(&INBOX, new.dedupe, |_| ()).is_some() || self.is_kept_by_others(&INBOX, new.dedupe);
-        if known || !self.rows_stored("SELECT id FROM inbox WHERE dedupe = ?", values![new.dedupe]).await?.is_empty() {
+        let is_known = match self.see(&INBOX, &key_text(&[new.dedupe])) {
+            Some(known) => known.is_some(),
+            None => !self.rows_stored("SELECT id FROM inbox WHERE dedupe = ?", values![new.dedupe]).await?.is_empty(),
+        };
+        if is_known {
             return Err(self.duplicate());
         }
         // Written once, with its answer.
@@ -184,6 +187,10 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn quote_inbox_key(&self, id: &str, key: &Quoted) -> Result<(), StoreError> {
+        let kept = self.with_kept_where(&INBOX, "id", id, |row| row[INBOX.at("msg_key")] = key.as_str().into());
+        if kept.is_some() {
+            return Ok(());
+        }
         self.execute("UPDATE inbox SET msg_key = ? WHERE id = ?", values![key.as_str(), id]).await.map(drop)
     }
 

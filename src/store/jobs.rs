@@ -11,9 +11,9 @@ use sea_orm::{DbBackend, QueryResult, Value};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{Effect, OrderId, UnixMillis};
 
-use crate::buffer::{JOB, ORDERS};
+use crate::buffer::{JOB, ORDERS, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, marks, values, whole, word};
+use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, text_of, values, whole, whole_of, word};
 use crate::error::StoreError;
 use crate::seal::Sealer;
 use crate::tx::Tx;
@@ -163,9 +163,6 @@ pub struct JobCount {
 pub(crate) const COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, due_ms, lease_until_ms, \
     lease_token, attempts, read_back, last_error, traceparent, failed_last, wire_key, created_ms, done_ms";
 
-/// When a row that nothing stands before can be handed out.
-const READY: &str = "CASE WHEN lease_until_ms > 0 THEN lease_until_ms ELSE due_ms END";
-
 impl Tx {
     /// Adds a delivery. Earlier ones of the order that it has to wait for are due at once when it is: most of them are no longer
     /// wanted, and the rest is better tried a little early than in the way.
@@ -173,7 +170,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Duplicate`] when its id is known: ids are made from an order's events, so that is a mistake.
     pub async fn enqueue(&self, new: &NewJob) -> Result<(), StoreError> {
-        let ready = if self.has_before(new).await? { None } else { Some(new.due_at.0) };
+        let ready = if self.line_up_behind(new).await? { None } else { Some(new.due_at.0) };
         self.keep(
             &JOB,
             values![
@@ -191,60 +188,76 @@ impl Tx {
                 0_i16,
                 new.traceparent.clone(),
                 new.created_at.0,
-                flag(false),
-                flag(false),
+                Some(flag(false)),
+                Some(flag(false)),
                 ready,
                 new.urgent_at.map(|at| at.0),
+                None::<String>,
+                None::<String>,
+                None::<i64>,
+                None::<String>,
             ],
         )
     }
 
-    /// Whether something must end before `new`. An order that this very transaction makes has nothing in the database yet.
-    async fn has_before(&self, new: &NewJob) -> Result<bool, StoreError> {
-        let order = new.order.as_str();
-        let is_new = self.with_kept(&ORDERS, order, |_| ()).is_some();
-        if is_new && self.with_kept_where(&JOB, "order_id", order, |_| ()).is_none() {
-            return Ok(false);
+    /// The pending deliveries of an order, locked, as the work at hand sees them: of one lane, in their order.
+    async fn pending(&self, order: &OrderId, destination: &str) -> Result<Vec<Row>, StoreError> {
+        let id = order.as_str();
+        let knows = {
+            let buffer = self.buffer();
+            // An order that this very transaction makes has nothing in the database yet.
+            buffer.knows_group(&JOB, id) || buffer.is_made_here(&ORDERS, id)
+        };
+        if !knows {
+            self.read_pending(order).await?;
         }
-        self.line_up_behind(new).await
+        let mut rows = self.buffer().group(&JOB, id, &[("order_id", id)]);
+        let is_its = |row: &Row| is(row, "state", "pending") && is(row, "destination", destination);
+        rows.retain(is_its);
+        rows.sort_by_cached_key(|row| (whole_of(row, JOB.at("seq")), text_of(row, JOB.at("id")).unwrap_or_default()));
+        Ok(rows)
     }
 
-    /// Marks, and so locks, what must end before `new`; whether there is anything.
+    async fn read_pending(&self, order: &OrderId) -> Result<(), StoreError> {
+        let condition = format!(" AND state = 'pending' ORDER BY id{}", self.dialect().for_update());
+        self.read_group_for_orders(&JOB, order, KEPT_COLUMNS, &condition, row_as_read).await
+    }
+
+    /// Notes of what must end before `new` that others wait for it; whether there is anything.
     async fn line_up_behind(&self, new: &NewJob) -> Result<bool, StoreError> {
-        let seq = whole(new.seq);
-        let (of, mut all) = (
-            "WHERE order_id = ? AND destination = ? AND state = 'pending' AND holds_up = 1 AND seq < ?",
-            values![new.order.as_str(), new.destination.as_str(), seq],
-        );
-        let found = if new.holds_up && new.due_at <= new.created_at {
-            let (sql, now) = (hurried("followed = 1, "), new.due_at.0);
-            all.splice(0..0, values![now, now, now, now]);
-            self.execute(&format!("{sql} {of}"), all).await?
-        } else {
-            self.execute(&format!("UPDATE job SET followed = 1 {of}"), all).await?
-        };
-        Ok(found > 0)
+        let is_hurried = new.holds_up && new.due_at <= new.created_at;
+        let mut found = false;
+        for mut row in self.pending(&new.order, &new.destination).await? {
+            if !holds_up(&row) || whole_of(&row, JOB.at("seq")) >= Some(whole(new.seq)) {
+                continue;
+            }
+            found = true;
+            let was_followed = whole_of(&row, JOB.at("followed")) == Some(1);
+            row[JOB.at("followed")] = Some(1_i16).into();
+            if (is_hurried && make_due(&mut row, new.due_at)) || !was_followed {
+                self.change(&JOB, row)?;
+            }
+        }
+        Ok(found)
     }
 
     /// What comes after a row that has ended is handed out from now on, up to the next row that holds others up.
-    async fn let_follow(&self, order: &str, destination: &str) -> Result<(), StoreError> {
-        let sql = "SELECT id, holds_up, ready_ms FROM job \
-                   WHERE order_id = ? AND destination = ? AND state = 'pending' ORDER BY seq, id";
-        let mut free: Vec<Value> = Vec::new();
-        for row in self.rows(sql, values![order, destination]).await? {
-            if get::<Option<i64>>(&row, "ready_ms")?.is_none() {
-                free.push(get::<String>(&row, "id")?.into());
+    async fn let_follow(&self, order: &OrderId, destination: &str) -> Result<(), StoreError> {
+        // Who holds the order is the only one to add rows to it. Otherwise some may have come while the lock of the ended row was waited for.
+        let holds_order = matches!(self.see(&ORDERS, &key_text(&[order.as_str()])), Some(Some(_)));
+        if !holds_order {
+            self.read_pending(order).await?;
+        }
+        for mut row in self.pending(order, destination).await? {
+            let is_last = holds_up(&row);
+            if whole_of(&row, JOB.at("ready_ms")).is_none() {
+                let lease = whole_of(&row, JOB.at("lease_until_ms")).filter(|until| *until > 0);
+                row[JOB.at("ready_ms")] = lease.or(whole_of(&row, JOB.at("due_ms"))).into();
+                self.change(&JOB, row)?;
             }
-            if get_flag(&row, "holds_up")? {
+            if is_last {
                 break;
             }
-        }
-        if !free.is_empty() {
-            let sql = format!(
-                "UPDATE job SET ready_ms = {READY} WHERE id IN ({}) AND state = 'pending' AND ready_ms IS NULL",
-                marks(free.len())
-            );
-            self.execute(&sql, free).await?;
         }
         Ok(())
     }
@@ -255,33 +268,55 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn settle(&self, job: &Job, end: &JobEnd, now: UnixMillis) -> Result<bool, StoreError> {
-        let (set, mut all) = match end {
-            JobEnd::Delivered => done(JobState::Delivered, None, now),
-            JobEnd::Dead { error } => done(JobState::Dead, Some(error), now),
-            JobEnd::Dropped { reason } => done(JobState::Dropped, Some(reason), now),
-            JobEnd::NotNeeded { why } => done(JobState::NotNeeded, Some(why), now),
-            JobEnd::Retry { due_at, read_back, error } => (
-                "due_ms = ?, ready_ms = ?, read_back = ?, last_error = ?, failed_last = ?",
-                values![due_at.0, due_at.0, flag(*read_back), error.as_str(), flag(job.failed_last)],
-            ),
-            JobEnd::PutBack { due_at, why } => (
-                "due_ms = ?, ready_ms = ?, last_error = ?, attempts = attempts - 1",
-                values![due_at.0, due_at.0, why.as_str()],
-            ),
+        let rows = self.pending(&job.order, &job.destination).await?;
+        let token = job.token.as_deref().unwrap_or_default();
+        let Some(mut row) = rows.into_iter().find(|row| is(row, "id", &job.id) && is(row, "lease_token", token)) else {
+            return Ok(false);
         };
-        all.extend(values![job.wire_key.clone(), job.id.as_str(), job.token.clone()]);
-        let sql = format!(
-            "UPDATE job SET {set}, wire_key = ?, lease_token = NULL, lease_until_ms = 0 \
-             WHERE id = ? AND lease_token = ? AND state = 'pending'"
-        );
-        let is_over = match end {
-            JobEnd::Delivered | JobEnd::Dead { .. } | JobEnd::Dropped { .. } | JobEnd::NotNeeded { .. } => true,
-            JobEnd::Retry { .. } | JobEnd::PutBack { .. } => false,
+        let error = match end {
+            JobEnd::Delivered => None,
+            JobEnd::Dead { error } | JobEnd::Retry { error, .. } => Some(error),
+            JobEnd::Dropped { reason } => Some(reason),
+            JobEnd::NotNeeded { why } | JobEnd::PutBack { why, .. } => Some(why),
         };
-        if !is_over {
-            return Ok(self.execute(&sql, all).await? == 1);
+        if let Some(error) = error {
+            row[JOB.at("last_error")] = Some(error.clone()).into();
         }
-        self.end_row(&sql, all, &job.id).await
+        let over = match end {
+            JobEnd::Delivered => Some(JobState::Delivered),
+            JobEnd::Dead { .. } => Some(JobState::Dead),
+            JobEnd::Dropped { .. } => Some(JobState::Dropped),
+            JobEnd::NotNeeded { .. } => Some(JobState::NotNeeded),
+            JobEnd::Retry { due_at, read_back, .. } => {
+                row[JOB.at("due_ms")] = due_at.0.into();
+                row[JOB.at("ready_ms")] = Some(due_at.0).into();
+                row[JOB.at("read_back")] = flag(*read_back).into();
+                row[JOB.at("failed_last")] = Some(flag(job.failed_last)).into();
+                None
+            }
+            JobEnd::PutBack { due_at, .. } => {
+                row[JOB.at("due_ms")] = due_at.0.into();
+                row[JOB.at("ready_ms")] = Some(due_at.0).into();
+                let attempts = whole_of(&row, JOB.at("attempts")).unwrap_or_default();
+                row[JOB.at("attempts")] = (attempts - 1).into();
+                None
+            }
+        };
+        if let Some(state) = over {
+            row[JOB.at("state")] = word(&state).into();
+            row[JOB.at("done_ms")] = Some(now.0).into();
+            row[JOB.at("ready_ms")] = None::<i64>.into();
+        }
+        row[JOB.at("wire_key")] = job.wire_key.clone().into();
+        row[JOB.at("lease_token")] = None::<String>.into();
+        row[JOB.at("lease_until_ms")] = 0_i64.into();
+        // NULL: an older version wrote it and did not look.
+        let is_followed = whole_of(&row, JOB.at("followed")) != Some(0);
+        self.change(&JOB, row)?;
+        if over.is_some() && is_followed {
+            self.let_follow(&job.order, &job.destination).await?;
+        }
+        Ok(true)
     }
 
     /// Runs an update that ends the row `id`, and lets go what waited for it; whether the row was there.
@@ -299,7 +334,7 @@ impl Tx {
         let Some(row) = row else { return Ok(false) };
         // NULL: an older version wrote it and did not look.
         if get::<Option<i16>>(&row, "followed")? != Some(0) {
-            self.let_follow(&get::<String>(&row, "order_id")?, &get::<String>(&row, "destination")?).await?;
+            self.let_follow(&OrderId(get(&row, "order_id")?), &get::<String>(&row, "destination")?).await?;
         }
         Ok(true)
     }
@@ -347,12 +382,12 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`], [`StoreError::Document`].
     pub async fn waiting(&self, new: &NewJob) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT id, effect FROM job WHERE order_id = ? AND destination = ? AND state = 'pending' \
-                   AND call_name = ? AND lease_until_ms = 0";
-        let all = values![new.order.as_str(), new.destination.as_str(), new.call.as_str()];
-        for row in self.rows(sql, all).await? {
-            let id: String = get(&row, "id")?;
-            if read_effect(self.sealer(), &id, &get::<String>(&row, "effect")?)?.is_same_call(&new.effect) {
+        for row in self.pending(&new.order, &new.destination).await? {
+            if !is(&row, "call_name", &new.call) || whole_of(&row, JOB.at("lease_until_ms")) != Some(0) {
+                continue;
+            }
+            let (id, effect) = (text_of(&row, JOB.at("id"))?, text_of(&row, JOB.at("effect"))?);
+            if read_effect(self.sealer(), &id, &effect)?.is_same_call(&new.effect) {
                 return Ok(Some(id));
             }
         }
@@ -364,6 +399,10 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn bring_forward(&self, id: &str, due_at: UnixMillis) -> Result<(), StoreError> {
+        if let Some(known) = self.see(&JOB, &key_text(&[id])) {
+            let mut row = known.filter(|row| is(row, "state", "pending")).unwrap_or_default();
+            return if !row.is_empty() && make_due(&mut row, due_at) { self.change(&JOB, row) } else { Ok(()) };
+        }
         let sql = "UPDATE job SET ready_ms = CASE WHEN ready_ms IS NULL THEN NULL ELSE ? END, due_ms = ? \
                    WHERE id = ? AND state = 'pending' AND lease_until_ms = 0 AND due_ms > ?";
         self.execute(sql, values![due_at.0, due_at.0, id, due_at.0]).await?;
@@ -376,12 +415,14 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn hurry(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
-        let sql = format!(
-            "{} WHERE order_id = ? AND destination = ? AND state = 'pending' AND holds_up = 1 AND lease_until_ms = 0 \
-             AND due_ms > ?",
-            hurried("")
-        );
-        self.execute(&sql, values![now.0, now.0, now.0, now.0, order.as_str(), destination, now.0]).await
+        let mut hurried = 0;
+        for mut row in self.pending(order, destination).await? {
+            if holds_up(&row) && make_due(&mut row, now) {
+                self.change(&JOB, row)?;
+                hurried += 1;
+            }
+        }
+        Ok(hurried)
     }
 
     /// Makes everything that an order waits to do at one destination due at once, looks among it; how much that is.
@@ -389,9 +430,14 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn wake(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
-        let sql = "UPDATE job SET ready_ms = CASE WHEN ready_ms IS NULL THEN NULL ELSE ? END, due_ms = ? \
-                   WHERE order_id = ? AND destination = ? AND state = 'pending' AND lease_until_ms = 0 AND due_ms > ?";
-        self.execute(sql, values![now.0, now.0, order.as_str(), destination, now.0]).await
+        let mut woken = 0;
+        for mut row in self.pending(order, destination).await? {
+            if make_due(&mut row, now) {
+                self.change(&JOB, row)?;
+                woken += 1;
+            }
+        }
+        Ok(woken)
     }
 
     /// Takes out a delivery that is pending or dead. One that is being tried loses its lease.
@@ -444,7 +490,7 @@ impl Tx {
                 values![order.as_str(), destination.as_str()],
             )
             .await?;
-            self.let_follow(&order, &destination).await?;
+            self.let_follow(&OrderId(order), &destination).await?;
         }
         Ok(rows.len())
     }
@@ -496,14 +542,56 @@ fn done(state: JobState, error: Option<&str>, now: UnixMillis) -> (&'static str,
     }
 }
 
-/// The beginning of an update that makes rows due now, unless they are due or under way; it takes the present four times. MySQL sees the
-/// columns that stand further left as changed already: `due_ms` comes last.
-fn hurried(set: &str) -> String {
-    let later = "lease_until_ms = 0 AND due_ms > ?";
-    format!(
-        "UPDATE job SET {set}ready_ms = CASE WHEN ready_ms IS NOT NULL AND {later} THEN ? ELSE ready_ms END, \
-         due_ms = CASE WHEN {later} THEN ? ELSE due_ms END"
-    )
+/// All columns, as they are kept in memory.
+const KEPT_COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, lease_until_ms, attempts, \
+    read_back, traceparent, created_ms, failed_last, followed, ready_ms, urgent_ms, lease_token, last_error, done_ms, wire_key";
+
+/// A row of [`KEPT_COLUMNS`].
+fn row_as_read(row: &QueryResult) -> Result<Row, StoreError> {
+    Ok(values![
+        get::<String>(row, "id")?,
+        get::<String>(row, "order_id")?,
+        get::<String>(row, "destination")?,
+        get::<String>(row, "call_name")?,
+        get::<String>(row, "effect")?,
+        get::<String>(row, "state")?,
+        get::<i64>(row, "seq")?,
+        get::<i16>(row, "holds_up")?,
+        get::<i64>(row, "due_ms")?,
+        get::<i64>(row, "lease_until_ms")?,
+        get::<i64>(row, "attempts")?,
+        get::<i16>(row, "read_back")?,
+        get::<Option<String>>(row, "traceparent")?,
+        get::<i64>(row, "created_ms")?,
+        get::<Option<i16>>(row, "failed_last")?,
+        get::<Option<i16>>(row, "followed")?,
+        get::<Option<i64>>(row, "ready_ms")?,
+        get::<Option<i64>>(row, "urgent_ms")?,
+        get::<Option<String>>(row, "lease_token")?,
+        get::<Option<String>>(row, "last_error")?,
+        get::<Option<i64>>(row, "done_ms")?,
+        get::<Option<String>>(row, "wire_key")?,
+    ])
+}
+
+fn is(row: &[Value], column: &str, text: &str) -> bool {
+    text_of(row, JOB.at(column)).is_ok_and(|found| found == text)
+}
+
+fn holds_up(row: &[Value]) -> bool {
+    whole_of(row, JOB.at("holds_up")) == Some(1)
+}
+
+/// Makes a row due at `at`, unless it is due by then or under way; whether that changed it.
+fn make_due(row: &mut Row, at: UnixMillis) -> bool {
+    let is_later = whole_of(row, JOB.at("lease_until_ms")) == Some(0) && whole_of(row, JOB.at("due_ms")) > Some(at.0);
+    if is_later {
+        row[JOB.at("due_ms")] = at.0.into();
+        if whole_of(row, JOB.at("ready_ms")).is_some() {
+            row[JOB.at("ready_ms")] = Some(at.0).into();
+        }
+    }
+    is_later
 }
 
 pub(crate) fn effect_row(id: &str) -> String {

@@ -1,9 +1,14 @@
 //! The write path: the only way to a transaction.
 //!
 //! A lane is a task that owns one connection. Works reach it by a bounded queue; who asked waits for the result on a channel, and
-//! may go away at any moment: then an ear is gone, never a transaction. SQLite has one lane, which takes what is waiting, runs each
-//! piece of work behind a mark of its own, commits once, and only then hands out the results. PostgreSQL and MySQL have several, and
-//! each piece of work has its own transaction, which is run again when the database made it the victim of a conflict.
+//! may go away at any moment: then an ear is gone, never a transaction. A lane takes what is waiting, reads what all of it needs with
+//! one statement for each kind, carries the works out one after the other in memory, writes what they changed with one statement for
+//! each table, commits once, and only then hands out the results.
+//!
+//! On SQLite there is one lane, for everything. On PostgreSQL and MySQL a few lanes take the works that have said what they need
+//! ([`Needs`]); the other lanes take works one by one: those that have not said it, and those that turned out to need a lock which they
+//! had not named, or which somebody holds, so that nobody waits for their sake. A transaction that became the victim of a conflict is
+//! run again; after two runs its works go on one by one, so that a bad one fails alone.
 //!
 //! After every begin, mark, rollback or commit that failed, or whose end is not known, the connection is closed and a new one made. A
 //! result is handed out only after a commit that the database has confirmed.
@@ -19,6 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::connection::{Address, Connection};
 use crate::error::StoreError;
+use crate::needs::Needs;
 use crate::seal::Sealer;
 use crate::state::State;
 use crate::tx::{Company, Health, Step, Tx};
@@ -47,6 +53,8 @@ pub enum CommitFault {
     Before,
     /// After it took effect: everything is kept, and nobody hears of it.
     After,
+    /// The database chose it as the victim of a conflict: everything is rolled back, and done once more.
+    Conflict,
 }
 
 impl CommitFaults {
@@ -62,7 +70,8 @@ impl CommitFaults {
         match self.0.swap(0, Ordering::Relaxed) {
             0 => None,
             1 => Some(CommitFault::Before),
-            _ => Some(CommitFault::After),
+            2 => Some(CommitFault::After),
+            _ => Some(CommitFault::Conflict),
         }
     }
     fn error() -> StoreError {
@@ -79,8 +88,12 @@ pub(crate) trait Member: Send {
     /// Whether it is still to be done; from now on it counts as begun. One whose time is up, or that nobody waits for any more, is
     /// not begun.
     fn begin(&self) -> bool;
+    /// It is not begun after all: what it did was undone.
+    fn put_back(&mut self);
     /// Until when its result is waited for.
     fn deadline(&self) -> Instant;
+    /// What it will ask for, if it has said so.
+    fn needs(&self) -> Option<&Needs>;
     /// Runs it; whether what it did is to be kept.
     fn run<'m>(&'m mut self, tx: &'m Tx) -> BoxFuture<'m, bool>;
     /// Hands out its result, or `failure` when its transaction came to nothing.
@@ -89,6 +102,7 @@ pub(crate) trait Member: Send {
 
 struct Waiting<T, E, F> {
     work: F,
+    needs: Option<Needs>,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
     stage: Arc<AtomicU8>,
@@ -106,8 +120,16 @@ where
             && Instant::now() < self.deadline
             && self.stage.compare_exchange(WAITS, BEGUN, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
+    fn put_back(&mut self) {
+        self.result = None;
+        // Who has given up meanwhile was told that nobody knows; it is dropped when it would begin again.
+        let _ = self.stage.compare_exchange(BEGUN, WAITS, Ordering::AcqRel, Ordering::Acquire);
+    }
     fn deadline(&self) -> Instant {
         self.deadline
+    }
+    fn needs(&self) -> Option<&Needs> {
+        self.needs.as_ref()
     }
     fn run<'m>(&'m mut self, tx: &'m Tx) -> BoxFuture<'m, bool> {
         Box::pin(async move {
@@ -141,55 +163,95 @@ pub(crate) struct Shared {
     pub(crate) batch_max: usize,
 }
 
-type Queue = Arc<Mutex<mpsc::Receiver<Box<dyn Member>>>>;
+type Ticket = Box<dyn Member>;
+type Queue = Arc<Mutex<mpsc::Receiver<Ticket>>>;
+
+/// Where works wait.
+#[derive(Clone)]
+struct Queues {
+    /// For a lane that carries out many together.
+    gathered: mpsc::Sender<Ticket>,
+    /// For one that carries out one at a time.
+    alone: mpsc::Sender<Ticket>,
+}
 
 /// The lanes of a store.
 pub(crate) struct Lanes {
-    queue: std::sync::Mutex<Option<mpsc::Sender<Box<dyn Member>>>>,
+    queues: std::sync::Mutex<Option<Queues>>,
     tasks: Mutex<JoinSet<()>>,
 }
 
+/// How many lanes there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Many {
+    /// That carry out many works together.
+    pub(crate) gathering: usize,
+    /// That carry out one at a time; none: the others do that as well.
+    pub(crate) alone: usize,
+}
+
 impl Lanes {
-    /// Starts `many` lanes; their connections are made when they are first needed.
-    pub(crate) fn start(shared: &Shared, many: usize) -> Self {
-        let (sender, receiver) = mpsc::channel(WRITE_QUEUE_MAX);
-        let queue: Queue = Arc::new(Mutex::new(receiver));
+    /// Starts lanes; their connections are made when they are first needed.
+    pub(crate) fn start(shared: &Shared, many: Many) -> Self {
+        let (gathered, waiting) = mpsc::channel(WRITE_QUEUE_MAX);
+        let waiting: Queue = Arc::new(Mutex::new(waiting));
         let mut tasks = JoinSet::new();
-        for _ in 0..many.max(1) {
-            tasks.spawn(Lane { shared: shared.clone(), connection: None }.work(queue.clone()));
+        let alone = if many.alone == 0 {
+            gathered.clone()
+        } else {
+            let (alone, waiting) = mpsc::channel(WRITE_QUEUE_MAX);
+            let waiting: Queue = Arc::new(Mutex::new(waiting));
+            for _ in 0..many.alone {
+                let shared = Shared { batch_max: 1, ..shared.clone() };
+                tasks.spawn(Lane { shared, aside: None, connection: None }.work(waiting.clone()));
+            }
+            alone
+        };
+        let aside = (many.alone > 0).then(|| alone.clone());
+        for _ in 0..many.gathering.max(1) {
+            let lane = Lane { shared: shared.clone(), aside: aside.clone(), connection: None };
+            tasks.spawn(lane.work(waiting.clone()));
         }
-        Self { queue: std::sync::Mutex::new(Some(sender)), tasks: Mutex::new(tasks) }
+        Self { queues: std::sync::Mutex::new(Some(Queues { gathered, alone })), tasks: Mutex::new(tasks) }
     }
 
-    fn sender(&self) -> Option<mpsc::Sender<Box<dyn Member>>> {
-        self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    fn queue(&self, needs: Option<&Needs>) -> Option<mpsc::Sender<Ticket>> {
+        let queues = self.queues.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let queues = queues.as_ref()?;
+        Some(if needs.is_some() { queues.gathered.clone() } else { queues.alone.clone() })
     }
 
     /// Runs `work` in a transaction named `name`; an answer comes within `limit`.
-    pub(crate) async fn write<T, E, F>(&self, name: &'static str, limit: Duration, work: F) -> Result<T, E>
+    pub(crate) async fn write<T, E, F>(
+        &self,
+        name: &'static str,
+        limit: Duration,
+        needs: Option<Needs>,
+        work: F,
+    ) -> Result<T, E>
     where
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
         let begun = Instant::now();
-        let result = self.hand_over(begun + limit, work).await;
+        let result = self.hand_over(begun + limit, needs, work).await;
         let outcome = if result.is_ok() { "committed" } else { "rolled_back" };
         metrics::counter!("ticketbridge_transactions_total", "name" => name, "outcome" => outcome).increment(1);
         metrics::histogram!("ticketbridge_transaction_seconds", "name" => name).record(begun.elapsed().as_secs_f64());
         result
     }
 
-    async fn hand_over<T, E, F>(&self, deadline: Instant, work: F) -> Result<T, E>
+    async fn hand_over<T, E, F>(&self, deadline: Instant, needs: Option<Needs>, work: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let sender = self.sender().ok_or(StoreError::Closed)?;
+        let sender = self.queue(needs.as_ref()).ok_or(StoreError::Closed)?;
         let (reply, result) = oneshot::channel();
         let stage = Arc::new(AtomicU8::new(WAITS));
-        let member = Waiting { work, result: None, reply, stage: stage.clone(), deadline };
+        let member = Waiting { work, needs, result: None, reply, stage: stage.clone(), deadline };
         match timeout_at(deadline, sender.send(Box::new(member))).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(StoreError::Closed.into()),
@@ -210,7 +272,7 @@ impl Lanes {
 
     /// Takes nothing new, finishes what waits, and ends within `limit` whatever hangs.
     pub(crate) async fn close(&self, limit: Duration) {
-        drop(self.queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
+        drop(self.queues.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
         let mut tasks = self.tasks.lock().await;
         let ended = timeout(limit, async { while tasks.join_next().await.is_some() {} }).await;
         if ended.is_err() {
@@ -222,19 +284,21 @@ impl Lanes {
 
 struct Lane {
     shared: Shared,
+    /// Where works go on one by one; `None`: here.
+    aside: Option<mpsc::Sender<Ticket>>,
     connection: Option<(Connection, Instant)>,
 }
 
 /// How one run of a batch ended.
 enum Ended {
-    /// Committed; each member has its result.
-    Committed,
+    /// Committed; each member has its result, but for those of these numbers, which are to be run again alone.
+    Committed(Vec<usize>),
     /// Its only member was refused, and what it did is rolled back.
     Refused,
     /// Undone by a conflict with somebody else.
     Conflict(StoreError),
-    /// A member spoilt it for all; each half of them may do better.
-    Spoilt(StoreError),
+    /// Somebody spoilt it for all: the member of this number, or nobody knows who.
+    Spoilt(Option<usize>, StoreError),
     /// The connection was gone before anything began.
     Gone(StoreError),
     /// It came to nothing, or nobody knows.
@@ -253,7 +317,7 @@ enum Done {
 
 impl Lane {
     async fn work(mut self, queue: Queue) {
-        let mut group = Vec::with_capacity(self.shared.batch_max);
+        let mut group: Vec<Ticket> = Vec::with_capacity(self.shared.batch_max);
         loop {
             let many = queue.lock().await.recv_many(&mut group, self.shared.batch_max).await;
             if many == 0 {
@@ -269,9 +333,9 @@ impl Lane {
         }
     }
 
-    /// Carries a group out and hands out the results. One that a member spoilt is cut in halves, so that in the end the bad one fails
-    /// alone.
-    async fn commit(&mut self, group: Vec<Box<dyn Member>>) {
+    /// Carries a group out and hands out the results. What was cut out of it goes on one by one, where others are there for that;
+    /// otherwise a group that a member spoilt is cut in halves. In both ways the bad one fails alone in the end.
+    async fn commit(&mut self, group: Vec<Ticket>) {
         let mut parts = vec![group];
         while let Some(mut group) = parts.pop() {
             metrics::histogram!("ticketbridge_batch_works").record(group.len() as f64);
@@ -279,9 +343,7 @@ impl Lane {
                 Done::Over => None,
                 Done::Failed(error) => Some(error),
                 Done::Cut if group.len() > 1 => {
-                    let half = group.split_off(group.len() / 2);
-                    parts.push(half);
-                    parts.push(group);
+                    self.split(group, &mut parts).await;
                     continue;
                 }
                 Done::Cut => Some(StoreError::Doomed),
@@ -292,20 +354,53 @@ impl Lane {
         }
     }
 
-    async fn run_until_done(&mut self, group: &mut [Box<dyn Member>]) -> Done {
+    async fn split(&mut self, mut group: Vec<Ticket>, parts: &mut Vec<Vec<Ticket>>) {
+        if self.aside.is_some() {
+            for member in group {
+                self.set_aside(member).await;
+            }
+        } else {
+            let half = group.split_off(group.len() / 2);
+            parts.push(half);
+            parts.push(group);
+        }
+    }
+
+    /// Has a member run again alone.
+    async fn set_aside(&mut self, mut member: Ticket) {
+        member.put_back();
+        metrics::counter!("ticketbridge_works_set_aside_total").increment(1);
+        if let Some(aside) = &self.aside
+            && let Err(closed) = aside.send(member).await
+        {
+            closed.0.finish(Some(StoreError::Closed));
+        }
+    }
+
+    async fn run_until_done(&mut self, group: &mut Vec<Ticket>) -> Done {
         let mut run = 1;
         loop {
             match self.run(group).await {
-                Ended::Committed => {
+                Ended::Committed(alone) => {
                     self.shared.state.committed();
+                    for number in alone.into_iter().rev() {
+                        let member = group.remove(number);
+                        self.set_aside(member).await;
+                    }
                     return Done::Over;
                 }
                 Ended::Refused => return Done::Over,
-                Ended::Spoilt(_) if group.len() > 1 => return Done::Cut,
+                // The others do without it.
+                Ended::Spoilt(Some(number), _) if group.len() > 1 && self.aside.is_some() => {
+                    let member = group.remove(number);
+                    self.set_aside(member).await;
+                    continue;
+                }
+                Ended::Spoilt(..) if group.len() > 1 && (run >= 2 || self.aside.is_none()) => return Done::Cut,
                 // Somebody else wrote the same row first: it is seen when the work is run again.
-                Ended::Spoilt(error) if run >= SPOILT_RUNS_MAX => return Done::Failed(error),
+                Ended::Spoilt(_, error) if run >= SPOILT_RUNS_MAX => return Done::Failed(error),
                 Ended::Conflict(_) if group.len() > 1 && run >= 2 => return Done::Cut,
-                Ended::Spoilt(error) | Ended::Conflict(error) | Ended::Gone(error) => {
+                Ended::Spoilt(_, error) | Ended::Conflict(error) | Ended::Gone(error) => {
                     let in_time = group.iter().any(|member| Instant::now() < member.deadline());
                     if run == CONFLICT_RUNS_MAX || !in_time {
                         return Done::Failed(error);
@@ -330,7 +425,7 @@ impl Lane {
         }
     }
 
-    async fn run(&mut self, group: &mut [Box<dyn Member>]) -> Ended {
+    async fn run(&mut self, group: &mut [Ticket]) -> Ended {
         let (connection, rested) = match self.connection().await {
             Ok(found) => found,
             Err(error) => return Ended::Failed(error),
@@ -346,9 +441,9 @@ impl Lane {
             Err(error) => Ended::Failed(error),
         };
         let keep = match &ended {
-            Ended::Committed | Ended::Refused => tx.health() == Health::Sound,
+            Ended::Committed(_) | Ended::Refused => tx.health() == Health::Sound,
             Ended::Conflict(_) => tx.health() == Health::Conflict && tx.control(Step::Rollback).await.is_ok(),
-            Ended::Spoilt(_) => tx.health() <= Health::Doomed && tx.control(Step::Rollback).await.is_ok(),
+            Ended::Spoilt(..) => tx.health() <= Health::Doomed && tx.control(Step::Rollback).await.is_ok(),
             Ended::Gone(_) | Ended::Failed(_) => false,
         };
         let (connection, statements) = tx.into_parts();
@@ -362,7 +457,7 @@ impl Lane {
         ended
     }
 
-    async fn carry_out(&self, tx: &Tx, group: &mut [Box<dyn Member>]) -> Ended {
+    async fn carry_out(&self, tx: &Tx, group: &mut [Ticket]) -> Ended {
         match self.try_carry_out(tx, group).await {
             Ok(ended) => ended,
             Err(error) if tx.health() == Health::Conflict => Ended::Conflict(error),
@@ -370,10 +465,18 @@ impl Lane {
         }
     }
 
-    async fn try_carry_out(&self, tx: &Tx, group: &mut [Box<dyn Member>]) -> Result<Ended, StoreError> {
+    async fn try_carry_out(&self, tx: &Tx, group: &mut [Ticket]) -> Result<Ended, StoreError> {
         let begun = Instant::now();
         let alone = group.len() == 1;
-        for member in group.iter_mut() {
+        let needs = Needs::of_all(group.iter().filter_map(|member| member.needs()));
+        if let Err(error) = tx.gather(&needs).await {
+            return match tx.health() {
+                Health::Sound | Health::Doomed => Ok(Ended::Spoilt(None, error)),
+                Health::Conflict | Health::Broken => Err(error),
+            };
+        }
+        let mut set_aside = Vec::new();
+        for (number, member) in group.iter_mut().enumerate() {
             let keep = member.run(tx).await;
             match tx.health() {
                 Health::Sound | Health::Doomed => {}
@@ -384,7 +487,12 @@ impl Lane {
                 }
             }
             if tx.is_spoilt() {
-                return Ok(Ended::Spoilt(StoreError::Duplicate));
+                return Ok(Ended::Spoilt(Some(number), StoreError::Duplicate));
+            }
+            if tx.wants_alone() {
+                tx.refuse().await?;
+                set_aside.push(number);
+                continue;
             }
             if alone && !keep {
                 tx.control(Step::Rollback).await?;
@@ -397,7 +505,7 @@ impl Lane {
                 tx.refuse().await?
             }
             if tx.is_spoilt() {
-                return Ok(Ended::Spoilt(StoreError::Doomed));
+                return Ok(Ended::Spoilt(Some(number), StoreError::Doomed));
             }
         }
         let (asking, carried_out) = (tx.time_asking(), begun.elapsed());
@@ -405,20 +513,27 @@ impl Lane {
         phase("carry_out", carried_out.saturating_sub(asking));
         if let Err(error) = tx.write_all().await {
             return match tx.health() {
-                Health::Sound | Health::Doomed => Ok(Ended::Spoilt(error)),
+                Health::Sound | Health::Doomed => Ok(Ended::Spoilt(None, error)),
                 Health::Conflict | Health::Broken => Err(error),
             };
         }
         let written = begun.elapsed();
         phase("write", written.saturating_sub(carried_out));
         let fault = self.shared.faults.as_ref().and_then(CommitFaults::take);
-        if fault == Some(CommitFault::Before) {
-            tx.control(Step::Rollback).await?;
-            return Err(CommitFaults::error());
+        match fault {
+            Some(CommitFault::Before) => {
+                tx.control(Step::Rollback).await?;
+                return Err(CommitFaults::error());
+            }
+            Some(CommitFault::Conflict) => {
+                tx.control(Step::Rollback).await?;
+                return Ok(Ended::Conflict(StoreError::TryLater));
+            }
+            Some(CommitFault::After) | None => {}
         }
         tx.control(Step::Commit).await?;
         phase("commit", begun.elapsed().saturating_sub(written));
-        if fault.is_some() { Err(CommitFaults::error()) } else { Ok(Ended::Committed) }
+        if fault.is_some() { Err(CommitFaults::error()) } else { Ok(Ended::Committed(set_aside)) }
     }
 }
 

@@ -33,6 +33,7 @@ mod leases;
 mod limits;
 mod listings;
 mod lists;
+mod needs;
 mod once;
 mod orders;
 mod pauses;
@@ -78,6 +79,7 @@ pub use lists::{
     CallFilter, DeadlineFilter, InboxFilter, JobFilter, Needing, OrderFilter, Page, PageRequest, RefundFilter,
     RefundRow, ScopesWithin, Within,
 };
+pub use needs::Needs;
 pub use orders::{EventRow, event_id};
 pub use refs::{OrderRefRow, Remembered, ToRemember};
 pub use rotation::{Resealed, SealedColumn};

@@ -1,5 +1,7 @@
 //! Orders, their history, and the index rows that are kept beside them.
 
+use std::collections::HashMap;
+
 use sea_orm::{QueryResult, Value};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::message::StockKey;
@@ -7,9 +9,9 @@ use ticketbridge_core::order::{Attention, OrderState};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
 
-use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE};
+use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, values, whole, word};
+use crate::dialect::{Query, get, get_count, get_word, text_of, values, whole, word};
 use crate::error::StoreError;
 use crate::refs::{REFERENCE, ref_hash};
 use crate::seal::{Sealer, sha256_hex};
@@ -48,8 +50,44 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
     pub async fn lock_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
+        if let Some(known) = self.see(&ORDERS, &key_text(&[id.as_str()])) {
+            return known.map(|row| self.open_order(id, &row)).transpose();
+        }
+        self.check_late_lock()?;
         let sql = format!("SELECT id, document FROM orders WHERE id = ?{}", self.dialect().for_update());
-        self.row(&sql, values![id.as_str()]).await?.map(|row| read_order(self.sealer(), &row)).transpose()
+        let rows = self.rows_stored(&sql, values![id.as_str()]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let order = read_order(self.sealer(), row)?;
+        self.note_order(order.clone(), get(row, "document")?);
+        Ok(Some(order))
+    }
+
+    /// Notes an order as it was read, locked.
+    pub(crate) fn note_order(&self, order: Order, document: String) {
+        let row = row_of(&order, self.sealer(), document.clone());
+        self.buffer().note_read_row(&ORDERS, row);
+        self.opened().0.insert(order.id.clone(), (document, order));
+    }
+
+    /// The order of a row that was read, made or changed here; opened once.
+    fn open_order(&self, id: &OrderId, row: &[Value]) -> Result<Order, StoreError> {
+        let Some(Value::String(Some(document))) = row.last() else { return Err(StoreError::Column("orders.document")) };
+        if let Some((known, order)) = self.opened().0.get(id)
+            && known == document
+        {
+            return Ok(order.clone());
+        }
+        let order: Order = serde_json::from_slice(&self.sealer().open(&document_row(id.as_str()), document)?)?;
+        self.opened().0.insert(id.clone(), (document.clone(), order.clone()));
+        Ok(order)
+    }
+
+    /// The row of an order as it is to be stored.
+    fn sealed_row(&self, order: &Order) -> Result<Row, StoreError> {
+        let document = in_clear(|| serde_json::to_vec(order))?;
+        let sealed = self.sealer().seal(&document_row(order.id.as_str()), &document);
+        self.opened().0.insert(order.id.clone(), (sealed.clone(), order.clone()));
+        Ok(row_of(order, self.sealer(), sealed))
     }
 
     /// Adds a new order with its first events.
@@ -57,16 +95,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Duplicate`] when the order, or the channel's number for it, is known already.
     pub async fn insert_order(&self, order: &Order, events: &[EventRecord]) -> Result<(), StoreError> {
-        let mut row = values![
-            order.id.as_str(),
-            order.channel.as_str(),
-            self.sealer().keyed_hash(REFERENCE, order.channel_order_id.as_str()),
-            ref_hash(&order.channel, &order.channel_order_id),
-            word(&order.kind),
-            order.created_at.0,
-        ];
-        row.extend(changing_columns(order, self.sealer())?);
-        self.keep(&ORDERS, row)?;
+        self.keep(&ORDERS, self.sealed_row(order)?)?;
         self.save_index_rows(order)?;
         self.note_end(order)?;
         self.insert_events(&order.id, events)
@@ -82,14 +111,12 @@ impl Tx {
         expected_version: u64,
         events: &[EventRecord],
     ) -> Result<(), StoreError> {
-        let mut row = changing_columns(order, self.sealer())?;
-        row.extend(values![order.id.as_str(), whole(expected_version)]);
-        let assignments: Vec<String> =
-            ORDERS.columns_after(FIXED_COLUMNS).map(|column| format!("{column} = ?")).collect();
-        let sql = format!("UPDATE orders SET {} WHERE id = ? AND version = ?", assignments.join(", "));
-        if self.execute(&sql, row).await? != 1 {
+        // It is locked, so what it was when it was read it still is when this is written.
+        let known = self.lock_order(&order.id).await?.map(|known| known.version);
+        if known != Some(expected_version) {
             return Err(StoreError::VersionConflict { order: order.id.clone(), expected: expected_version });
         }
+        self.change(&ORDERS, self.sealed_row(order)?)?;
         self.save_index_rows(order)?;
         self.note_end(order)?;
         self.insert_events(&order.id, events)
@@ -152,7 +179,10 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn order_of_booking(&self, id: &BookingId) -> Result<Option<OrderId>, StoreError> {
-        order_of(self, "booking", id.as_str()).await
+        match self.see(&BOOKING, &key_text(&[&id.0])) {
+            Some(known) => known.map(|row| text_of(&row, BOOKING.at("order_id")).map(OrderId)).transpose(),
+            None => order_of(self, "booking", id.as_str()).await,
+        }
     }
 
     /// Whose refund case this is, current or past.
@@ -284,13 +314,20 @@ impl Store {
     }
 }
 
-/// The columns that every row of `orders` keeps as it was placed with; those behind them may change, in the order of [`changing_columns`].
-const FIXED_COLUMNS: usize = 6;
+/// Orders of a transaction as they were opened, each with the sealed document that it was opened from, or sealed in.
+#[derive(Debug, Default)]
+pub(crate) struct Opened(HashMap<OrderId, (String, Order)>);
 
-fn changing_columns(order: &Order, sealer: &Sealer) -> Result<Vec<Value>, StoreError> {
+/// The row of an order whose document is sealed, or was read.
+fn row_of(order: &Order, sealer: &Sealer, document: String) -> Row {
     let booking = order.booking.as_ref();
-    let document = in_clear(|| serde_json::to_vec(order))?;
-    Ok(values![
+    values![
+        order.id.as_str(),
+        order.channel.as_str(),
+        sealer.keyed_hash(REFERENCE, order.channel_order_id.as_str()),
+        ref_hash(&order.channel, &order.channel_order_id),
+        word(&order.kind),
+        order.created_at.0,
         word(&order.state),
         order.cancel_reason.map(|reason| word(&reason)),
         booking.map(|b| word(&b.state)),
@@ -305,8 +342,8 @@ fn changing_columns(order: &Order, sealer: &Sealer) -> Result<Vec<Value>, StoreE
         order.money.due,
         whole(order.version),
         order.updated_at.0,
-        sealer.seal(&document_row(order.id.as_str()), &document),
-    ])
+        document,
+    ]
 }
 
 fn document_row(id: &str) -> String {

@@ -11,7 +11,7 @@ use ticketbridge_core::limits::REMEMBERED_MAX;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{BookingId, ChannelId, ExternalId, OrderId, UnixMillis};
 
-use crate::buffer::ORDER_REF;
+use crate::buffer::{ORDER_REF, Row, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_flag, values};
 use crate::error::StoreError;
@@ -65,8 +65,20 @@ const BOOKING_ID: usize = 4;
 const TOMBSTONE: usize = 5;
 const TOMBSTONE_REASON: usize = 6;
 
-const SELECT: &str = "SELECT order_id, booking_id, tombstone, tombstone_reason, \
-    CASE WHEN remembered IS NULL THEN 0 ELSE 1 END AS has_remembered FROM order_ref WHERE ref_hash = ?";
+/// To be ended with the hashes that are looked for.
+pub(crate) const SELECT: &str = "SELECT ref_hash, channel, reference, order_id, booking_id, tombstone, tombstone_reason, \
+    CASE WHEN remembered IS NULL THEN 0 ELSE 1 END AS has_remembered FROM order_ref WHERE ref_hash";
+
+/// The row of a number that has its order and nothing that waits for it, and that order: from then on only whoever holds the order changes it.
+pub(crate) fn settled(row: &QueryResult) -> Result<Option<(Row, String)>, StoreError> {
+    let known = read(row)?;
+    let (Some(order), false) = (known.order, known.has_remembered) else { return Ok(None) };
+    let (hash, channel, reference): (String, String, String) =
+        (get(row, "ref_hash")?, get(row, "channel")?, get(row, "reference")?);
+    let booking = known.booking.map(|id| id.0);
+    let is_dead = flag(known.tombstone.is_some());
+    Ok(Some((values![hash, channel, reference, order.as_str(), booking, is_dead, known.tombstone], order.0)))
+}
 
 impl Tx {
     /// What is known of a number, without locking it.
@@ -84,13 +96,14 @@ impl Tx {
         resolve(self, channel, reference).await
     }
 
-    /// The row of a number that this work has made.
+    /// The row of a number, where it was made here or read as one that is settled.
     fn kept_ref(&self, hash: &str) -> Option<OrderRefRow> {
         let text = |value: Option<&Value>| match value {
             Some(Value::String(text)) => text.clone(),
             _ => None,
         };
-        self.with_kept(&ORDER_REF, hash, |row| OrderRefRow {
+        let row = self.see(&ORDER_REF, &key_text(&[hash]))??;
+        Some(OrderRefRow {
             order: text(row.get(ORDER_ID)).map(OrderId),
             booking: text(row.get(BOOKING_ID)).map(BookingId),
             tombstone: match row.get(TOMBSTONE) {
@@ -110,14 +123,12 @@ impl Tx {
         if let Some(row) = self.kept_ref(&hash) {
             return Ok(row);
         }
-        let select = format!("{SELECT}{}", self.dialect().for_update());
-        let found = if self.is_kept_by_others(&ORDER_REF, &hash) {
-            self.rows(&select, values![hash.as_str()]).await?
-        } else {
-            self.rows_stored(&select, values![hash.as_str()]).await?
-        };
-        if let Some(row) = found.first() {
-            return read(row);
+        if self.see(&ORDER_REF, &key_text(&[&hash])).is_none() {
+            self.check_late_lock()?;
+            let select = format!("{SELECT} = ?{}", self.dialect().for_update());
+            if let Some(row) = self.rows_stored(&select, values![hash.as_str()]).await?.first() {
+                return read(row);
+            }
         }
         let (order, booking, reason) = (None::<String>, None::<String>, None::<String>);
         // A partner may write anything into a number, and this column is searched: what stands here is a keyed hash.
@@ -138,16 +149,17 @@ impl Tx {
         booking: Option<&BookingId>,
     ) -> Result<(), StoreError> {
         let known = self.lock_ref(channel, reference).await?;
-        if let Some(other) = known.order.filter(|known| known != order) {
-            return Err(StoreError::RefTaken { order: other });
+        if let Some(other) = known.order.as_ref().filter(|known| *known != order) {
+            return Err(StoreError::RefTaken { order: other.clone() });
+        }
+        if known.order.is_some() && (booking.is_none() || booking == known.booking.as_ref()) {
+            return Ok(());
         }
         let booking = booking.or(known.booking.as_ref()).map(|id| id.0.clone());
-        let kept = self.with_kept(&ORDER_REF, &ref_hash(channel, reference), |row| {
+        if let Some(Some(mut row)) = self.see(&ORDER_REF, &key_text(&[&ref_hash(channel, reference)])) {
             row[ORDER_ID] = order.as_str().into();
-            row[BOOKING_ID] = booking.clone().into();
-        });
-        if kept.is_some() {
-            return Ok(());
+            row[BOOKING_ID] = booking.into();
+            return self.change(&ORDER_REF, row);
         }
         self.execute(
             "UPDATE order_ref SET order_id = ?, booking_id = ? WHERE ref_hash = ?",
@@ -168,13 +180,12 @@ impl Tx {
         reason: &str,
     ) -> Result<(), StoreError> {
         self.lock_ref(channel, reference).await?;
-        let kept = self.with_kept(&ORDER_REF, &ref_hash(channel, reference), |row| {
+        if let Some(Some(mut row)) = self.see(&ORDER_REF, &key_text(&[&ref_hash(channel, reference)])) {
             if matches!(row[ORDER_ID], Value::String(None)) {
                 row[TOMBSTONE] = flag(true).into();
                 row[TOMBSTONE_REASON] = reason.into();
+                return self.change(&ORDER_REF, row);
             }
-        });
-        if kept.is_some() {
             return Ok(());
         }
         self.execute(
@@ -225,7 +236,7 @@ impl Tx {
     ) -> Result<Vec<T>, StoreError> {
         let hash = ref_hash(channel, reference);
         if self.kept_ref(&hash).is_some() {
-            // Nobody has spoken of this number before.
+            // Nobody has spoken of this number before, or what was said is carried out.
             return Ok(Vec::new());
         }
         let kept = self.remembered(&hash).await?;
@@ -308,7 +319,7 @@ async fn resolve(
     channel: &ChannelId,
     reference: &ExternalId,
 ) -> Result<Option<OrderRefRow>, StoreError> {
-    query.row(SELECT, values![ref_hash(channel, reference)]).await?.map(|row| read(&row)).transpose()
+    query.row(&format!("{SELECT} = ?"), values![ref_hash(channel, reference)]).await?.map(|row| read(&row)).transpose()
 }
 
 fn read(row: &QueryResult) -> Result<OrderRefRow, StoreError> {

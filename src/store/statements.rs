@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::product::Currency;
 use ticketbridge_core::{ChannelId, OrderId, UnixMillis};
 
-use crate::buffer::STATEMENT_LINE;
+use crate::buffer::{Row, STATEMENT_LINE};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, values, whole, word};
+use crate::dialect::{Query, get, get_count, get_word, text_of, values, whole, whole_of, word};
 use crate::error::StoreError;
 use crate::tx::Tx;
 
@@ -59,9 +59,19 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn settle_terms(&self, order: &OrderId) -> Result<Option<SettleTerms>, StoreError> {
-        let sql = "SELECT settle_id, commission_bp FROM statement_line WHERE order_id = ? ORDER BY version LIMIT 1";
-        let Some(row) = self.row(sql, values![order.as_str()]).await? else { return Ok(None) };
-        Ok(Some(SettleTerms { settle_id: get(&row, "settle_id")?, commission_bp: get_count(&row, "commission_bp")? }))
+        if !self.buffer().knows_group(&STATEMENT_LINE, order.as_str()) {
+            let columns = "order_id, version, kind, settle_id, commission_bp";
+            self.read_for_orders(&STATEMENT_LINE, order, columns, line_as_read).await?;
+        }
+        let rows = self.buffer().group(&STATEMENT_LINE, order.as_str(), &[("order_id", order.as_str())]);
+        let Some(row) = rows.iter().min_by_key(|row| whole_of(row, STATEMENT_LINE.at("version"))) else {
+            return Ok(None);
+        };
+        let commission = whole_of(row, STATEMENT_LINE.at("commission_bp")).and_then(|share| u32::try_from(share).ok());
+        Ok(Some(SettleTerms {
+            settle_id: text_of(row, STATEMENT_LINE.at("settle_id"))?,
+            commission_bp: commission.ok_or(StoreError::Column("commission_bp"))?,
+        }))
     }
 
     /// Adds lines.
@@ -106,6 +116,18 @@ impl Store {
         let rows = self.rows(sql, values![settle_id, from.0, to.0, i64::from(limit)]).await?;
         rows.iter().map(read).collect()
     }
+}
+
+/// A line as far as it is needed to know the terms.
+fn line_as_read(row: &QueryResult) -> Result<Row, StoreError> {
+    let mut kept: Row = vec![None::<String>.into(); STATEMENT_LINE.width()];
+    for column in ["order_id", "kind", "settle_id"] {
+        kept[STATEMENT_LINE.at(column)] = get::<String>(row, column)?.into();
+    }
+    for column in ["version", "commission_bp"] {
+        kept[STATEMENT_LINE.at(column)] = get::<i64>(row, column)?.into();
+    }
+    Ok(kept)
 }
 
 fn read(row: &QueryResult) -> Result<StatementLine, StoreError> {

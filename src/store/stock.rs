@@ -5,7 +5,10 @@ use ticketbridge_core::message::StockKey;
 use ticketbridge_core::{Date, ProductCode};
 
 use crate::connect::Store;
-use crate::dialect::{Query, get, values};
+use sea_orm::Value;
+
+use crate::buffer::{Row, STOCK, key_text};
+use crate::dialect::{Query, get, values, whole_of};
 use crate::error::StoreError;
 use crate::tx::Tx;
 
@@ -20,6 +23,23 @@ pub struct ToldStock {
     pub not_there_yet: i64,
 }
 
+/// The row of a key.
+#[derive(Clone, Copy, Debug)]
+struct Stock {
+    total: Option<i64>,
+    taken: i64,
+}
+
+impl Stock {
+    fn of(row: &[Value]) -> Self {
+        let taken = whole_of(row, STOCK.at("taken")).unwrap_or_default();
+        Self { total: whole_of(row, STOCK.at("total")), taken }
+    }
+    fn row(self, key: &StockKey) -> Row {
+        values![key.product.as_str(), date_column(key), self.total, self.taken]
+    }
+}
+
 /// The total of a key that a back-end says has no limit; none is a key of which nobody has said anything.
 const NO_LIMIT: i64 = 1 << 52;
 
@@ -28,7 +48,7 @@ fn left_of(total: Option<i64>, taken: i64) -> Option<i64> {
     total.filter(|total| *total < NO_LIMIT).map(|total| total - taken)
 }
 
-fn date_column(key: &StockKey) -> String {
+pub(crate) fn date_column(key: &StockKey) -> String {
     key.date.map(|date| date.to_string()).unwrap_or_default()
 }
 
@@ -39,26 +59,12 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn stock_left(&self, key: &StockKey, total: Option<u32>) -> Result<Option<i64>, StoreError> {
-        let (product, date, total) = (key.product.as_str(), date_column(key), total.map(i64::from));
-        let select = format!(
-            "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}",
-            self.dialect().for_update()
-        );
-        let mut row = self.row(&select, values![product, date.as_str()]).await?;
-        if row.is_none() {
-            self.make_stock(key, total).await?;
-            row = self.row(&select, values![product, date.as_str()]).await?;
+        let total = total.map(i64::from);
+        let stock = self.lock_stock(key, total).await?;
+        if stock.total != total {
+            self.change_stock(key, Stock { total, ..stock })?;
         }
-        let row = row.ok_or(StoreError::Column("stock.product"))?;
-        let (known, taken): (Option<i64>, i64) = (get(&row, "total")?, get(&row, "taken")?);
-        if known != total {
-            self.execute(
-                "UPDATE stock SET total = ? WHERE product = ? AND visit_date = ?",
-                values![total, product, date],
-            )
-            .await?;
-        }
-        Ok(total.map(|total| total - taken))
+        Ok(total.map(|total| total - stock.taken))
     }
 
     /// The same for a key whose total a back-end tells ([`Tx::set_told_stock`]): `first` is what counts until it has.
@@ -66,17 +72,8 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn told_stock_left(&self, key: &StockKey, first: Option<u32>) -> Result<Option<i64>, StoreError> {
-        let sql = format!(
-            "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}",
-            self.dialect().for_update()
-        );
-        let mut row = self.row(&sql, values![key.product.as_str(), date_column(key)]).await?;
-        if row.is_none() {
-            self.make_stock(key, first.map(i64::from)).await?;
-            row = self.row(&sql, values![key.product.as_str(), date_column(key)]).await?;
-        }
-        let row = row.ok_or(StoreError::Column("stock.product"))?;
-        Ok(left_of(get(&row, "total")?, get(&row, "taken")?))
+        let stock = self.lock_stock(key, first.map(i64::from)).await?;
+        Ok(left_of(stock.total, stock.taken))
     }
 
     /// Sets how many units there are by what a back-end says is left.
@@ -84,25 +81,41 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn set_told_stock(&self, key: &StockKey, told: ToldStock) -> Result<(), StoreError> {
-        let (product, date) = (key.product.as_str(), date_column(key));
-        self.make_stock(key, None).await?;
-        let sql =
-            format!("SELECT taken FROM stock WHERE product = ? AND visit_date = ?{}", self.dialect().for_update());
-        let row = self.row(&sql, values![product, date.as_str()]).await?.ok_or(StoreError::Column("stock.product"))?;
+        let stock = self.lock_stock(key, None).await?;
         // What was given back since may be in what is left already.
-        let known_there = get::<i64>(&row, "taken")?.min(told.taken_before) - told.not_there_yet;
+        let known_there = stock.taken.min(told.taken_before) - told.not_there_yet;
         let total = told.left.map_or(NO_LIMIT, |left| left.max(0).saturating_add(known_there));
-        let sql = "UPDATE stock SET total = ? WHERE product = ? AND visit_date = ?";
-        self.execute(sql, values![total, product, date]).await.map(drop)
+        self.change_stock(key, Stock { total: Some(total), ..stock })
     }
 
-    async fn make_stock(&self, key: &StockKey, total: Option<i64>) -> Result<(), StoreError> {
+    /// The row of a key, made when missing, locked until the end of the transaction. `first` is its total when it is made.
+    async fn lock_stock(&self, key: &StockKey, first: Option<i64>) -> Result<Stock, StoreError> {
+        let (product, date) = (key.product.as_str(), date_column(key));
+        if let Some(Some(row)) = self.see(&STOCK, &key_text(&[product, &date])) {
+            return Ok(Stock::of(&row));
+        }
+        self.check_late_lock()?;
         let sql = format!(
-            "INSERT INTO stock (product, visit_date, total, taken) VALUES (?, ?, ?, 0){}",
-            self.dialect().unless_exists("product")
+            "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?{}",
+            self.dialect().for_update()
         );
-        self.execute(&sql, values![key.product.as_str(), date_column(key), total]).await?;
-        Ok(())
+        let mut row = self.row(&sql, values![product, date.as_str()]).await?;
+        if row.is_none() {
+            let make = format!(
+                "INSERT INTO stock (product, visit_date, total, taken) VALUES (?, ?, ?, 0){}",
+                self.dialect().unless_exists("product")
+            );
+            self.execute(&make, values![product, date.as_str(), first]).await?;
+            row = self.row(&sql, values![product, date.as_str()]).await?;
+        }
+        let row = row.ok_or(StoreError::Column("stock.product"))?;
+        let stock = Stock { total: get(&row, "total")?, taken: get(&row, "taken")? };
+        self.buffer().note_read_row(&STOCK, stock.row(key));
+        Ok(stock)
+    }
+
+    fn change_stock(&self, key: &StockKey, stock: Stock) -> Result<(), StoreError> {
+        self.change(&STOCK, stock.row(key))
     }
 
     /// Takes units if they are there; whether they were. A key never asked about before has no limit.
@@ -110,11 +123,12 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn take_stock(&self, key: &StockKey, units: u32) -> Result<bool, StoreError> {
-        if self.try_take(key, units).await? {
-            return Ok(true);
+        let stock = self.lock_stock(key, None).await?;
+        let taken = stock.taken + i64::from(units);
+        if stock.total.is_some_and(|total| taken > total) {
+            return Ok(false);
         }
-        self.make_stock(key, None).await?;
-        self.try_take(key, units).await
+        self.change_stock(key, Stock { taken, ..stock }).map(|()| true)
     }
 
     /// Takes units that have been sold already, whatever the count says: it may go below nothing left.
@@ -122,25 +136,8 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn take_sold_stock(&self, key: &StockKey, units: u32) -> Result<(), StoreError> {
-        self.make_stock(key, None).await?;
-        self.execute(
-            "UPDATE stock SET taken = taken + ? WHERE product = ? AND visit_date = ?",
-            values![i64::from(units), key.product.as_str(), date_column(key)],
-        )
-        .await
-        .map(drop)
-    }
-
-    async fn try_take(&self, key: &StockKey, units: u32) -> Result<bool, StoreError> {
-        let units = i64::from(units);
-        let changed = self
-            .execute(
-                "UPDATE stock SET taken = taken + ? WHERE product = ? AND visit_date = ? \
-                 AND (total IS NULL OR taken + ? <= total)",
-                values![units, key.product.as_str(), date_column(key), units],
-            )
-            .await?;
-        Ok(changed == 1)
+        let stock = self.lock_stock(key, None).await?;
+        self.change_stock(key, Stock { taken: stock.taken + i64::from(units), ..stock })
     }
 
     /// Gives units back; never below none taken.
@@ -148,14 +145,8 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn give_back_stock(&self, key: &StockKey, units: u32) -> Result<(), StoreError> {
-        let units = i64::from(units);
-        self.execute(
-            "UPDATE stock SET taken = CASE WHEN taken > ? THEN taken - ? ELSE 0 END \
-             WHERE product = ? AND visit_date = ?",
-            values![units, units, key.product.as_str(), date_column(key)],
-        )
-        .await?;
-        Ok(())
+        let stock = self.lock_stock(key, None).await?;
+        self.change_stock(key, Stock { taken: (stock.taken - i64::from(units)).max(0), ..stock })
     }
 }
 

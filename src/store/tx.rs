@@ -13,11 +13,13 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::buffer::{Buffer, Kept, Marked, Write};
+use crate::buffer::{Buffer, Kept, Marked, Row, Write};
 use crate::connection::{Connection, executing};
 use crate::dialect::{Dialect, Query};
 use crate::error::{StoreError, Trouble, trouble};
 use crate::limits::TimeLimits;
+use crate::needs::may_lock_late;
+use crate::orders::Opened;
 use crate::seal::Sealer;
 use crate::state::State;
 
@@ -57,13 +59,19 @@ pub struct Tx {
     statements: AtomicU64,
     /// Time spent on asking, nanoseconds.
     asking: AtomicU64,
-    /// New rows that are still to be written.
+    /// Rows that are still to be written, and rows that were read.
     buffer: std::sync::Mutex<Buffer>,
+    /// Orders as they were opened.
+    opened: std::sync::Mutex<Opened>,
     /// Whether other works share this transaction, so that what one does must be undone alone.
     shared: Company,
     marked: AtomicBool,
     /// Whether something failed that concerns works before the one at hand: all of them come to nothing.
     spoilt: AtomicBool,
+    /// Whether a statement of the work at hand failed in the database.
+    failed: AtomicBool,
+    /// Whether the work at hand asked for something that it can only have alone.
+    wants_alone: AtomicBool,
 }
 
 /// Whether a work has the transaction for itself.
@@ -94,13 +102,38 @@ impl Tx {
             statements: AtomicU64::new(0),
             asking: AtomicU64::new(0),
             buffer: std::sync::Mutex::default(),
+            opened: std::sync::Mutex::default(),
             shared,
             marked: AtomicBool::new(false),
             spoilt: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            wants_alone: AtomicBool::new(false),
         }
     }
 
-    fn buffer(&self) -> MutexGuard<'_, Buffer> {
+    /// Whether other works are in this transaction.
+    pub(crate) fn company(&self) -> Company {
+        self.shared
+    }
+
+    /// The work at hand needs a lock that it had not named, or writes in a way that could not be undone alone: it is run again in a
+    /// transaction of its own.
+    pub(crate) fn go_alone(&self) -> StoreError {
+        self.wants_alone.store(true, Ordering::Relaxed);
+        self.health.fetch_max(Health::Doomed as u8, Ordering::Relaxed);
+        StoreError::Doomed
+    }
+
+    /// Whether a lock may be taken that was not named before.
+    pub(crate) fn check_late_lock(&self) -> Result<(), StoreError> {
+        if may_lock_late(self.dialect, self.shared) { Ok(()) } else { Err(self.go_alone()) }
+    }
+
+    pub(crate) fn opened(&self) -> MutexGuard<'_, Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn buffer(&self) -> MutexGuard<'_, Buffer> {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -117,17 +150,7 @@ impl Tx {
         StoreError::Duplicate
     }
 
-    /// Looks at the row of this key, if the work at hand has made it and it is kept back; may change it.
-    pub(crate) fn with_kept<T>(
-        &self,
-        of: &'static Kept,
-        key: &str,
-        see: impl FnOnce(&mut Vec<Value>) -> T,
-    ) -> Option<T> {
-        self.buffer().find(of, key).map(see)
-    }
-
-    /// The same by the value of a column.
+    /// Looks at the row that the work at hand has made and that holds `value` in `column`, if it is kept back; may change it.
     pub(crate) fn with_kept_where<T>(
         &self,
         of: &'static Kept,
@@ -138,17 +161,36 @@ impl Tx {
         self.buffer().find_where(of, column, value).map(see)
     }
 
-    /// Whether a work before this one, in the same transaction, has made a row of this key that is kept back.
-    pub(crate) fn is_kept_by_others(&self, of: &'static Kept, key: &str) -> bool {
-        self.buffer().is_under(of, key)
+    /// The row of this key, as far as is known without asking: `Some(None)` when there is none.
+    pub(crate) fn see(&self, of: &'static Kept, key: &str) -> Option<Option<Row>> {
+        self.buffer().see(of, key).map(|row| row.cloned())
     }
 
-    /// Writes what `sql` must find in the database, and sets a mark before what may have to be undone alone.
-    async fn prepare(&self, sql: &str, kind: Kind) -> Result<(), StoreError> {
-        let marked = if self.marked.load(Ordering::Relaxed) { Marked::Yes } else { Marked::No };
+    /// Keeps back what a row becomes that was seen before.
+    pub(crate) fn change(&self, of: &'static Kept, row: Row) -> Result<(), StoreError> {
+        self.check()?;
+        self.buffer().change(of, row);
+        Ok(())
+    }
+
+    /// Writes what `sql` must find in the database, and sets a mark before what may have to be undone alone. Where several writers are,
+    /// works in company neither write nor lock by themselves.
+    async fn prepare(&self, sql: &str) -> Result<(), StoreError> {
+        let kind = Kind::of(sql);
+        let (is_named, marked) = (self.buffer().named(sql), self.marked.load(Ordering::Relaxed));
+        if self.shared == Company::Others
+            && self.dialect.shares_with_others()
+            && (is_named || kind == Kind::Changes || sql.contains(" FOR UPDATE"))
+        {
+            return Err(self.go_alone());
+        }
+        let marked = if marked { Marked::Yes } else { Marked::No };
         let (under, over) = {
             let mut buffer = self.buffer();
-            if buffer.named(sql) {
+            if is_named || kind == Kind::Changes {
+                buffer.forget_read(sql);
+            }
+            if is_named {
                 (buffer.take_under(self.dialect, sql, marked), buffer.take_over(self.dialect, sql))
             } else {
                 (Vec::new(), Vec::new())
@@ -173,9 +215,13 @@ impl Tx {
     }
 
     async fn write_kept(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        for Write { sql, values } in writes {
+        for write in writes {
             let mut connection = self.connection.lock().await;
-            self.guarded(connection.execute(&sql, values)).await.map_err(StoreError::statement)?;
+            let written = match write {
+                Write::Values { sql, values } => self.guarded(connection.execute(&sql, values)).await,
+                Write::Columns { sql, columns } => self.guarded(connection.execute_columns(&sql, columns)).await,
+            };
+            written.map_err(StoreError::statement)?;
         }
         Ok(())
     }
@@ -201,9 +247,12 @@ impl Tx {
         let marked = self.marked.swap(false, Ordering::Relaxed);
         if marked {
             self.control(Step::BackToMark).await?;
+            // What was read behind the mark may be of what is undone.
+            self.buffer().forget_all_read();
         }
         self.buffer().drop_over();
-        let harmless = marked || self.dialect.0 == sea_orm::DbBackend::Sqlite;
+        let failed = self.failed.swap(false, Ordering::Relaxed);
+        let harmless = !failed || marked || self.dialect.0 == sea_orm::DbBackend::Sqlite;
         if self.health() == Health::Doomed {
             if harmless {
                 self.health.store(Health::Sound as u8, Ordering::Relaxed);
@@ -221,6 +270,11 @@ impl Tx {
         if self.health() == Health::Doomed {
             self.health.store(Health::Sound as u8, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the work at hand is to be run again alone; asked once.
+    pub(crate) fn wants_alone(&self) -> bool {
+        self.wants_alone.swap(false, Ordering::Relaxed)
     }
 
     /// Whether the transaction as a whole can only be given up.
@@ -249,15 +303,22 @@ impl Tx {
         (self.connection.into_inner(), self.statements.into_inner())
     }
 
-    /// A keyed hash of `text`; see [`Sealer::keyed_hash`].
-    pub fn keyed_hash(&self, label: &str, text: &str) -> String {
-        self.sealer.keyed_hash(label, text)
+    /// Hashes phones and documents, and opens what is sealed.
+    pub fn sealer(&self) -> &Sealer {
+        &self.sealer
     }
 
     /// Runs a statement that changes rows; how many it found.
     pub(crate) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
         self.check()?;
-        self.prepare(sql, Kind::Changes).await?;
+        self.prepare(sql).await?;
+        let mut connection = self.connection.lock().await;
+        self.guarded(connection.execute(sql, values)).await.map_err(StoreError::statement)
+    }
+
+    /// The same while what works need is gathered: nothing is kept back yet, and nothing is to be undone alone.
+    pub(crate) async fn execute_gathering(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
+        self.check()?;
         let mut connection = self.connection.lock().await;
         self.guarded(connection.execute(sql, values)).await.map_err(StoreError::statement)
     }
@@ -293,6 +354,7 @@ impl Tx {
             Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
         };
         self.state.note(&error);
+        self.failed.store(true, Ordering::Relaxed);
         let health = match trouble(&error) {
             Trouble::Clean => Health::Doomed,
             Trouble::Conflict => Health::Conflict,
@@ -331,6 +393,12 @@ enum Kind {
     Changes,
 }
 
+impl Kind {
+    fn of(sql: &str) -> Self {
+        if sql.starts_with("SELECT") { Kind::Reads } else { Kind::Changes }
+    }
+}
+
 /// What is done to a transaction as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -357,7 +425,7 @@ impl Query for Tx {
     }
     async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
         self.check()?;
-        self.prepare(sql, Kind::Reads).await?;
+        self.prepare(sql).await?;
         self.rows_stored(sql, values).await
     }
 }

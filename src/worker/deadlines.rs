@@ -10,13 +10,13 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Applied, Change, EngineError};
+use crate::engine::{Applied, Change, EngineError, needs};
 use crate::worker::{LEASE, Worker, log_trouble};
 
 /// Deadlines handed out at once.
 const CLAIM_MAX: u32 = 256;
 /// Of these, carried out at the same time: the write path makes batches of them, and others are to get their turn between.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 128;
 /// Pause after a failure of the database.
 const AFTER_TROUBLE: ticketbridge_core::Millis = ticketbridge_core::Millis::seconds(1);
 
@@ -89,11 +89,12 @@ impl Worker {
         let moment = self.engine.moment();
         let is_passing = claimed.is_passing(moment.now);
         let row = claimed.row.clone();
+        let needs = needs::of_deadline(&row.order, row.kind, is_passing);
         let work = Arc::new((claimed, self.engine.running()));
         let applied = self
             .engine
             .store()
-            .write("deadline", move |tx: &Tx| {
+            .write_needing("deadline", needs, move |tx: &Tx| {
                 let work = work.clone();
                 Box::pin(async move {
                     let (claimed, running) = &*work;
@@ -124,6 +125,8 @@ async fn carry_out(
     is_passing: bool,
 ) -> Result<Applied, EngineError> {
     let row = &claimed.row;
+    // The order is locked before the deadline, as everywhere.
+    let order = tx.lock_order(&row.order).await?;
     let held = if is_passing {
         tx.mark_passed(claimed, moment.now).await?
     } else {
@@ -137,5 +140,8 @@ async fn carry_out(
         if is_passing { Command::PassDeadline { kind, due_at } } else { Command::WarnDeadline { kind, due_at } };
     let actor = Actor::timer();
     let change = Change { running, actor: &actor, moment, answering: Answering::Nobody, traceparent: None };
-    change.on(tx, &row.order, &command, None).await
+    match order {
+        Some(order) => change.on_locked(tx, order, &command).await,
+        None => change.on(tx, &row.order, &command, None).await,
+    }
 }

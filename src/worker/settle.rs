@@ -9,7 +9,7 @@ use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
 use ticketbridge_core::{Answering, Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
 
-use crate::engine::{Applied, Change, EngineError};
+use crate::engine::{Applied, Change, EngineError, needs};
 use crate::worker::Worker;
 
 /// Gap between two looks whether a partner is configured again.
@@ -95,16 +95,17 @@ impl Worker {
             | JobEnd::Dropped { .. }
             | JobEnd::NotNeeded { .. } => None,
         };
+        let needs = needs::of_commands(&job.order, commands.iter().map(|(_, command)| command));
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
         let applied = self
             .engine
             .store()
-            .write("settle", move |tx: &Tx| {
+            .write_needing("settle", needs, move |tx: &Tx| {
                 let work = work.clone();
                 Box::pin(async move {
                     let (job, end, record, commands, running) = &*work;
                     if let Some(record) = record {
-                        tx.log_call(record).await?;
+                        tx.log_call(record)?;
                     }
                     let mut applied: Option<Applied> = None;
                     for (index, (actor, command)) in commands.iter().enumerate() {

@@ -225,7 +225,7 @@ impl Worker {
             .store()
             .write("log_call", move |tx: &Tx| {
                 let record = record.clone();
-                Box::pin(async move { tx.log_call(&record).await })
+                Box::pin(async move { tx.log_call(&record) })
             })
             .await;
         if let Err(error) = noted {

@@ -260,24 +260,43 @@ impl Worker {
         let cx = Context { now, nonce, delivery_id: "", access_token: None, attempt: 1 };
         let call = match backend.backend.hint_call(about, &cx) {
             Ok(call) => call,
-            Err(error) => return Ok(not_followed(backend, &error.to_string())),
+            Err(error) => {
+                not_followed(backend, &error.to_string());
+                return Ok(());
+            }
         };
         let limits = CallLimits { timeout: backend.timeout, at_most: Millis::seconds(10) };
         let response = match self.transport.send(&call, limits).await {
             Ok(response) => response,
-            Err(error) => return Ok(not_followed(backend, &error.to_string())),
+            Err(error) => {
+                not_followed(backend, &error.to_string());
+                return Ok(());
+            }
         };
         let booking_id = match backend.backend.read_hint(about, &response) {
             CallResult::Done(booking) => booking,
-            CallResult::Retry { why, .. } | CallResult::Unknown { why } => return Ok(not_followed(backend, &why)),
+            CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
+                not_followed(backend, &why);
+                return Ok(());
+            }
             CallResult::Astray { why } => {
                 let destination = backend_destination(&backend.id);
                 metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination).increment(1);
-                return Ok(not_followed(backend, &why));
+                not_followed(backend, &why);
+                return Ok(());
             }
-            CallResult::Refused { code, .. } => return Ok(not_followed(backend, Quoted::code(&code).as_str())),
-            CallResult::Absent | CallResult::Overtaken => return Ok(not_followed(backend, "it knows no such booking")),
-            CallResult::TokenRejected => return Ok(not_followed(backend, KEY_REFUSED)),
+            CallResult::Refused { code, .. } => {
+                not_followed(backend, Quoted::code(&code).as_str());
+                return Ok(());
+            }
+            CallResult::Absent | CallResult::Overtaken => {
+                not_followed(backend, "it knows no such booking");
+                return Ok(());
+            }
+            CallResult::TokenRejected => {
+                not_followed(backend, KEY_REFUSED);
+                return Ok(());
+            }
         };
         let store = self.engine.store();
         let Some(id) = store.order_of_booking(&booking_id).await? else { return Ok(()) };

@@ -49,6 +49,8 @@ mod idempotency;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
+mod instances;
+#[cfg(test)]
 mod kakao;
 mod korea_answers;
 mod korea_edges;

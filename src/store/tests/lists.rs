@@ -174,7 +174,7 @@ async fn deadlines_are_listed_nearest_first_without_the_disarmed() {
         for (n, due) in [(1, 300), (2, 100), (3, 200), (4, 200)] {
             super::deadlines::arm(&store, n, DeadlineKind::Ticketing, due, &[]).await;
         }
-        write(&store, work!(tx => tx.disarm(&order_id(3), DeadlineKind::Ticketing).await)).await;
+        write(&store, work!(tx => { tx.disarm(&order_id(3), DeadlineKind::Ticketing); Ok(()) })).await;
         let all = walk(2, |page| {
             let store = store.clone();
             async move { store.list_deadlines(&DeadlineFilter::default(), &page).await.unwrap() }

@@ -238,7 +238,7 @@ async fn the_log_of_calls_is_read_by_order_newest_first() {
             &store,
             work!(tx, logged => {
                 for call in &logged {
-                    tx.log_call(call).await?;
+                    tx.log_call(call)?;
                 }
                 Ok(())
             }),

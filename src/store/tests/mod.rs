@@ -1,5 +1,6 @@
 //! Every function of the store, on every kind of database.
 
+mod batches;
 mod credit;
 mod deadlines;
 mod faults;

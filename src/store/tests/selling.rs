@@ -242,7 +242,7 @@ async fn claims_are_counted_by_guest_and_released_with_the_order() {
                 assert_eq!(tx.claimed_orders(&lp, phone, &both, None).await?, [1, 0, 2]);
                 assert_eq!(tx.claimed_orders(&lp, phone, &both, Some(&order_id(1))).await?, [0, 0, 1]);
                 assert!(tx.claimed_orders(&lp, phone, &[], None).await?.is_empty());
-                tx.release_claims(&order_id(1), &lp).await?;
+                tx.release_claims(&order_id(1), &lp);
                 assert_eq!(tx.claimed_units(&lp, phone, &one, None).await?, 3);
                 tx.claim_guests(&order_id(1), &first).await?;
                 assert_eq!(tx.claimed_units(&lp, phone, &one, None).await?, 5);
