@@ -161,6 +161,7 @@ async fn edge_04_the_day_of_the_visit_begins_at_fifteen_hours_utc() {
     for (number, at, doubtful) in [("T1", "2027-02-13T14:59:59Z", true), ("T2", "2027-02-13T15:00:00Z", false)] {
         let mut gone = gone.clone();
         gone["booking_no"] = json!(number);
+        gone["payments"][0]["payment_id"] = json!(format!("tp_{number}"));
         let first = kind(trip(number, "COMPLETED"), "FULL");
         bridge
             .trip_is(tripstore::event(&format!("a{number}"), "booking.completed", 1, &first, json!({})), "accepted")

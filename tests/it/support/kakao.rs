@@ -113,7 +113,7 @@ pub(crate) fn cancelled(
     with_cancels(it, cancels)
 }
 
-/// The same with cancels of its payments: payment, number, amount, status.
+/// The same with cancels of its payments: payment (`pay_1` is the reservation's own first one), number, amount, status.
 pub(crate) fn with_cancels(mut it: Value, cancels: &[(&str, &str, i64, &str)]) -> Value {
     let mut refunded = 0;
     for (payment, id, amount, status) in cancels {
@@ -121,7 +121,11 @@ pub(crate) fn with_cancels(mut it: Value, cancels: &[(&str, &str, i64, &str)]) -
             refunded += amount;
         }
         let payments = it["payments"].as_array_mut().expect("payments");
-        let payment = payments.iter_mut().find(|p| p["payment_id"] == *payment).expect("a payment");
+        let own = |p: &&mut Value| {
+            let id = p["payment_id"].as_str().unwrap_or_default();
+            id.strip_prefix(payment).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let payment = payments.iter_mut().find(own).expect("a payment");
         let left = payment["cancelable_krw"].as_i64().expect("an amount");
         payment["cancelable_krw"] = json!(if *status == "FAILED" { left } else { left - amount });
         payment["cancels"].as_array_mut().expect("cancels").push(json!({
