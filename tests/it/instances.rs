@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use ticketbridge_store::test_support::for_each_database_url;
@@ -13,6 +13,7 @@ use ticketbridge_store::{Store, StoreOptions};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::crash::{Fate, IN_THE_END, judge_backend, judge_bridge, judge_douyin, live};
 use crate::real::stage::set_the_stage;
