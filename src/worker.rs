@@ -107,14 +107,15 @@ impl Worker {
 
     /// The same with the order as it was loaded a moment ago.
     pub(crate) async fn carry_out_for(&self, job: Job, order: Option<Order>) {
+        // Each way has a place of its own: together they would make every task, and the stack of whoever polls it, as large as the largest.
         let result = match &job.effect {
             Effect::CallBackend { backend, booking, op, .. } => {
-                self.call_backend(&job, order, backend, booking, *op).await
+                Box::pin(self.call_backend(&job, order, backend, booking, *op)).await
             }
-            Effect::TellChannel { notification, .. } => self.tell_channel(&job, order, notification).await,
-            Effect::DecryptGuests => self.decrypt_guests(&job, order).await,
-            Effect::ReadBack { channel, about } => self.read_back(&job, channel, about).await,
-            Effect::TellStock { channel, key } => self.tell_stock(&job, channel, key).await,
+            Effect::TellChannel { notification, .. } => Box::pin(self.tell_channel(&job, order, notification)).await,
+            Effect::DecryptGuests => Box::pin(self.decrypt_guests(&job, order)).await,
+            Effect::ReadBack { channel, about } => Box::pin(self.read_back(&job, channel, about)).await,
+            Effect::TellStock { channel, key } => Box::pin(self.tell_stock(&job, channel, key)).await,
             Effect::ArmDeadline { .. }
             | Effect::DisarmDeadline { .. }
             | Effect::TakeStock { .. }

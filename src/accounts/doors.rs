@@ -98,7 +98,7 @@ impl Doors {
         if effective.is_empty() {
             // The list of before holds until the new one does. Where all of a list has closed before the next opens, nobody calls.
             let last_closed = doors.iter().filter_map(|door| door.closes_at).filter(|at| *at <= now).max();
-            let replaces_nothing = |door: &&Door| last_closed.is_none_or(|closed| door.saved_at >= closed);
+            let replaces_nothing = |door: &&Door| last_closed.is_none_or(|closed| door.saved_at > closed);
             if pending.iter().all(replaces_nothing) {
                 return Admitted::NoList;
             }

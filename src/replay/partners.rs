@@ -96,6 +96,7 @@ impl Bound {
 impl State {
     /// What was answered then. `look_at` is the present of a look: what was seen until then counts, and may be seen again.
     fn take(&mut self, exact: &str, loose: &str, look_at: Option<UnixMillis>) -> Option<Back> {
+        let was_seen = self.seen.contains_key(exact);
         let Self { exact: by_exact, loose: by_loose, made, .. } = self;
         let lists = [by_exact.get_mut(exact), by_loose.get_mut(loose)];
         let mut newest: Option<Back> = None;
@@ -110,8 +111,8 @@ impl State {
                         list.pop_front();
                         return made[index].take().map(|made| made.back);
                     }
-                    // What was seen until now; the last of it, or the first there is.
-                    Some(now) if newest.is_none() || candidate.at <= now => {
+                    // What was seen until now; the last of it, or the first there is where nothing was seen yet.
+                    Some(now) if candidate.at <= now || (newest.is_none() && !was_seen) => {
                         list.pop_front();
                         newest = made[index].take().map(|made| made.back);
                     }

@@ -40,7 +40,7 @@ impl Worker {
             order = self.partner_is_back(job, order).await?;
         }
         if let Some(doubt) = doubt(job, notification, &order, self.engine.clock().now()) {
-            match self.verify_first(job, notification, &order, &channel, doubt).await? {
+            match Box::pin(self.verify_first(job, notification, &order, &channel, doubt)).await? {
                 Looked::GoOn(now) => order = *now,
                 Looked::Settled => return Ok(()),
             }
@@ -51,7 +51,7 @@ impl Worker {
             told(channel.channel.read_notification(notification, &order, response), learned, &order)
                 .without_guests(&order)
         };
-        let exchange = match self.exchange(job, &channel, &write, &read).await {
+        let exchange = match Box::pin(self.exchange(job, &channel, &write, &read)).await {
             Ok(exchange) => exchange,
             Err(EncodeError::Obsolete(why)) => {
                 return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await;
@@ -71,7 +71,7 @@ impl Worker {
         if says_that_it_changed(&exchange) && self.explained_by_look(job, notification, &order, &channel).await? {
             return Ok(());
         }
-        self.judge_notification(job, notification, &order, &channel, exchange).await
+        Box::pin(self.judge_notification(job, notification, &order, &channel, exchange)).await
     }
 
     async fn judge_notification(

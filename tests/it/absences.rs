@@ -140,8 +140,7 @@ fn only_the_transport_calls_out() -> Vec<String> {
 }
 
 fn only_the_clock_reads_the_time() -> Vec<String> {
-    let words =
-        ["SystemTime::now", "Utc::now", "Local::now", "UNIX_EPOCH", "time::sleep", "thread::sleep", "sleep_until("];
+    let words = ["SystemTime::now", "Utc::now", "Local::now", "UNIX_EPOCH"];
     let mut found = lines_with("src", &words, &["src/clock", "src/sandbox/"]);
     found.extend(lines_with("adapters", &words, &[]));
     found

@@ -359,7 +359,7 @@ impl TestBridge {
 
     /// Does everything that is due now; how much that was.
     pub(crate) async fn drain(&self) -> usize {
-        self.bridge.worker().drain().await.unwrap_or_else(|error| panic!("the worker of a test: {error:?}"))
+        Box::pin(self.bridge.worker().drain()).await.unwrap_or_else(|error| panic!("the worker of a test: {error:?}"))
     }
 
     /// Moves the clock forward.
@@ -498,7 +498,8 @@ pub(crate) async fn on_each_database(edit: impl Fn(&mut BTreeMap<String, String>
             *service = service.replace(&line, &format!("url = \"{url}\""));
         })
         .await;
-        test(&bridge).await;
+        // On the heap: a test's stack is small, and this is polled within a few others.
+        Box::pin(test(&bridge)).await;
         bridge.bridge.stop().await;
     })
     .await;

@@ -326,6 +326,12 @@ a-to_do_by_hand = to be done by hand
 a-open_balance = an open balance
 a-refund_failed = a refund failed
 a-answer_astray = an answer went astray
+a-no_capacity = the back-end has no room
+a-rejected = the back-end said no
+a-test_mode = a test, or a test of a real order
+a-quantity_differs = another number of units
+a-unknown_status = a word that nobody knows
+a-partner_gone = the partner is no longer configured
 a-books_differ = the books differ
 a-payment_link_over = a payment link is over
 

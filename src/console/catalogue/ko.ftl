@@ -326,6 +326,12 @@ a-to_do_by_hand = 수동 처리 필요
 a-open_balance = 미납 잔액
 a-refund_failed = 환불 실패
 a-answer_astray = 응답이 어긋남
+a-no_capacity = 발권 시스템에 자리가 없음
+a-rejected = 발권 시스템이 거절함
+a-test_mode = 테스트 모드가 맞지 않음
+a-quantity_differs = 수량이 다름
+a-unknown_status = 알 수 없는 상태
+a-partner_gone = 설정에 없는 제휴사
 a-books_differ = 장부 불일치
 a-payment_link_over = 결제 링크 만료
 

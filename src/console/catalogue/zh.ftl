@@ -326,6 +326,12 @@ a-to_do_by_hand = 需手工处理
 a-open_balance = 余款未付
 a-refund_failed = 退款失败
 a-answer_astray = 答复错位
+a-no_capacity = 后端没有余量
+a-rejected = 后端拒绝
+a-test_mode = 测试模式不符
+a-quantity_differs = 数量不符
+a-unknown_status = 未知状态
+a-partner_gone = 合作方已不在配置中
 a-books_differ = 账目不一致
 a-payment_link_over = 付款链接已失效
 

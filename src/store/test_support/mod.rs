@@ -122,7 +122,7 @@ pub async fn everything_kept(store: &Store) -> Vec<(String, String)> {
 }
 
 async fn run(what: &str, test: impl Future<Output = ()>) {
-    if let Err(panic) = AssertUnwindSafe(test).catch_unwind().await {
+    if let Err(panic) = AssertUnwindSafe(Box::pin(test)).catch_unwind().await {
         eprintln!("failed on {}", what.split("://").next().unwrap_or(what));
         resume_unwind(panic);
     }
