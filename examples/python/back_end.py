@@ -19,13 +19,12 @@ import sqlite3
 import sys
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
 import uuid
 from datetime import date, datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from standard_webhooks import is_signed, signed
+from signed_server import serve
+from standard_webhooks import signed
 
 SECRET = os.environ.get("GATE_SECRET", "")
 PLACES_A_DAY = 200
@@ -114,45 +113,18 @@ def availability(query):
     return 200, {"days": days}
 
 
-class Calls(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.serve(b"")
-
-    def do_POST(self):
-        self.serve(self.rfile.read(int(self.headers.get("content-length") or 0)))
-
-    def serve(self, body):
-        if not is_signed(SECRET, self.headers, body):
-            return self.reply(401, {"reason": "the signature is not right"})
-        try:
-            self.reply(*self.carry_out(body))
-        except (KeyError, TypeError, ValueError) as wrong:
-            self.reply(422, {"reason": f"the request cannot be read: {wrong}"})
-
-    def carry_out(self, body):
-        url = urllib.parse.urlsplit(self.path)
-        parts = [urllib.parse.unquote(part) for part in url.path.strip("/").split("/")]
-        match (self.command, parts):
-            case ("POST", ["reservations"]):
-                return reserve(json.loads(body))
-            case ("GET", ["reservations", reservation_id]):
-                return read(reservation_id)
-            case ("POST", ["reservations", reservation_id, "cancel"]):
-                return cancel(reservation_id)
-            case ("GET", ["availability"]):
-                return availability(dict(urllib.parse.parse_qsl(url.query)))
-            case _:
-                return 404, {"reason": "no such call"}
-
-    def reply(self, status, answer):
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+def carry_out(method, parts, query, body, _headers):
+    match (method, parts):
+        case ("POST", ["reservations"]):
+            return reserve(json.loads(body))
+        case ("GET", ["reservations", reservation_id]):
+            return read(reservation_id)
+        case ("POST", ["reservations", reservation_id, "cancel"]):
+            return cancel(reservation_id)
+        case ("GET", ["availability"]):
+            return availability(query)
+        case _:
+            return 404, {"reason": "no such call"}
 
 
 def redeem(reservation_id):
@@ -191,9 +163,7 @@ def main():
         sys.exit("set GATE_SECRET to the secret that ticketbridge was started with")
     match sys.argv[1:]:
         case ["serve"]:
-            server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "9102"))), Calls)
-            print(f"the back-end listens on http://127.0.0.1:{server.server_port}", flush=True)
-            server.serve_forever()
+            serve("the back-end", int(os.environ.get("PORT", "9102")), SECRET, carry_out)
         case ["redeem", reservation_id]:
             redeem(reservation_id)
         case ["list"]:

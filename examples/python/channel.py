@@ -19,12 +19,11 @@ import os
 import sqlite3
 import sys
 import urllib.error
-import urllib.parse
 import urllib.request
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from standard_webhooks import is_signed, signed
+from signed_server import serve
+from standard_webhooks import signed
 
 SEOUL = timezone(timedelta(hours=9))
 WEBHOOK_SECRET = os.environ.get("KAKAO_WEBHOOK_SECRET", "")
@@ -148,47 +147,20 @@ def decided(connection, number, call, body, key):
     return 200, answer
 
 
-class Calls(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.serve(b"")
-
-    def do_POST(self):
-        self.serve(self.rfile.read(int(self.headers.get("content-length") or 0)))
-
-    def serve(self, body):
-        if not is_signed(API_SECRET, self.headers, body):
-            return self.reply(401, {"code": "signature"})
-        try:
-            self.reply(*self.carry_out(body))
-        except (KeyError, TypeError, ValueError) as wrong:
-            self.reply(422, {"code": "invalid", "detail": str(wrong)})
-        deliver()
-
-    def carry_out(self, body):
-        parts = [urllib.parse.unquote(part) for part in urllib.parse.urlsplit(self.path).path.strip("/").split("/")]
-        connection = books()
-        match (self.command, parts):
-            case ("GET", ["v1", "reservations", number]):
-                revision, it = find(connection, number)
-                return (200, {"reservation": it, "revision": revision}) if it else (404, {"code": "not_found"})
-            case ("POST", ["v1", "reservations", number, "confirm" | "reject" | "use" as call]):
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    return decided(connection, number, call, json.loads(body), self.headers["webhook-id"])
-                finally:
-                    connection.execute("COMMIT")
-            case _:
-                return 404, {"code": "no_such_call"}
-
-    def reply(self, status, answer):
-        body = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+def carry_out(method, parts, _query, body, headers):
+    connection = books()
+    match (method, parts):
+        case ("GET", ["v1", "reservations", number]):
+            revision, it = find(connection, number)
+            return (200, {"reservation": it, "revision": revision}) if it else (404, {"code": "not_found"})
+        case ("POST", ["v1", "reservations", number, "confirm" | "reject" | "use" as call]):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                return decided(connection, number, call, json.loads(body), headers["webhook-id"])
+            finally:
+                connection.execute("COMMIT")
+        case _:
+            return 404, {"code": "no_such_call"}
 
 
 def act(number, kind, make):
@@ -214,9 +186,7 @@ def main():
         sys.exit("set KAKAO_WEBHOOK_SECRET and KAKAO_API_SECRET to the secrets that ticketbridge was started with")
     match sys.argv[1:]:
         case ["serve"]:
-            server = ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "9101"))), Calls)
-            print(f"the channel listens on http://127.0.0.1:{server.server_port}", flush=True)
-            server.serve_forever()
+            serve("the channel", int(os.environ.get("PORT", "9101")), API_SECRET, carry_out, afterwards=deliver)
         case ["book", number, day, units]:
             act(number, "reservation.requested", lambda _: (a_booking(number, day, int(units)), {}))
         case ["cancel", number]:
