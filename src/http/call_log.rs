@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Ids;
+use crate::service::batches::next_batch;
 use crate::telemetry::seldom;
 
 /// Records that wait to be written; more are dropped and counted, so that a slow database never holds an answer up.
@@ -88,19 +89,7 @@ impl Writer {
     /// Writes until `stop`, and then what is still waiting.
     pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        loop {
-            let stopping = stop.is_cancelled();
-            if stopping {
-                self.records.close();
-            }
-            let found = tokio::select! {
-                biased;
-                found = self.records.recv_many(&mut batch, BATCH_MAX) => found,
-                () = stop.cancelled(), if !stopping => continue,
-            };
-            if found == 0 {
-                return;
-            }
+        while next_batch(&mut self.records, &mut batch, BATCH_MAX, &stop).await {
             let rows: Arc<Vec<CallRecord>> = Arc::new(batch.drain(..).map(|call| row(call, &*ids)).collect());
             let written: Result<(), StoreError> = store
                 .write_needing("log_calls", Needs::nothing(), move |tx: &Tx| {

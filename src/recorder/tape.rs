@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Ids};
+use crate::service::batches::next_batch;
 use crate::transport::{AddressPolicy, CallLimits, Transport, TransportError};
 
 /// Pieces that wait to be written; more are dropped and counted, so that a slow database never holds an answer up.
@@ -138,19 +139,7 @@ impl Writer {
     /// Writes until `stop`, and then what is still waiting.
     pub async fn run(mut self, store: Store, ids: Arc<dyn Ids>, stop: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH_MAX);
-        loop {
-            let stopping = stop.is_cancelled();
-            if stopping {
-                self.pieces.close();
-            }
-            let found = tokio::select! {
-                biased;
-                found = self.pieces.recv_many(&mut batch, BATCH_MAX) => found,
-                () = stop.cancelled(), if !stopping => continue,
-            };
-            if found == 0 {
-                return;
-            }
+        while next_batch(&mut self.pieces, &mut batch, BATCH_MAX, &stop).await {
             let piece = |(at, piece): (UnixMillis, Piece)| {
                 let content = serde_json::to_vec(&piece).ok()?;
                 Some(TapePiece { id: format!("tap_{:032x}", ids.seed().0), at, content })
