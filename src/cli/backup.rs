@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use ticketbridge_store::{Store, copy_to_new};
+use ticketbridge_store::{Store, copy_to_new, give_name};
 
 use crate::app;
+use crate::cli::doctor::{is_known, is_whole};
 use crate::cli::{ConfigDir, fail, say, serve};
 use crate::config::Config;
 use crate::worker::chain;
@@ -90,39 +91,45 @@ async fn put_back(config: &Config, file: &Path) -> Result<PathBuf, String> {
     }
     // The copy is looked at beside its place, so that only what can be used gets the database's name.
     let candidate = PathBuf::from(format!("{}.restoring", target.display()));
-    drop(std::fs::remove_file(&candidate));
+    // Of a restore that was killed: its log must not be taken for that of this copy.
+    clear_away(&candidate);
     copy_to_new(file, &candidate).map_err(|error| chain(&error))?;
-    let usable = usable(config, &candidate).await;
-    let placed = match usable {
-        Ok(()) => copy_to_new(&candidate, &target).map(drop).map_err(|error| chain(&error)),
+    let placed = match usable(config, &candidate).await {
+        Ok(()) => give_name(&candidate, &target).map_err(|error| chain(&error)),
         Err(sentence) => Err(format!("{}: {sentence}", file.display())),
     };
+    clear_away(&candidate);
+    placed.map(|_| target)
+}
+
+/// Removes a database that nobody is to use, with the files beside it.
+fn clear_away(file: &Path) {
     for suffix in ["", "-wal", "-shm", ".lock"] {
-        drop(std::fs::remove_file(format!("{}{suffix}", candidate.display())));
+        drop(std::fs::remove_file(format!("{}{suffix}", file.display())));
     }
-    placed.map(|()| target)
 }
 
 /// Whether a copy is whole, of a version that this program knows, and opens with the configured keys. Brings its schema up to date.
 async fn usable(config: &Config, candidate: &Path) -> Result<(), String> {
     let store = open_at(config, candidate).await?;
     let looked = async {
-        if let Some(damage) = store.damage().await.map_err(|error| chain(&error))? {
-            return Err(format!("the copy is damaged: {damage}"));
-        }
+        is_whole(&store).await?;
         let gap = store.schema_gap().await.map_err(|error| chain(&error))?;
         if gap.pending.len() == ticketbridge_migrations::count() {
             return Err("this is no database of ticketbridge".to_owned());
         }
-        if let Some(newest) = gap.unknown.last() {
-            return Err(format!("it was used by a newer version ({newest}); restore it with that one"));
-        }
+        is_known(&gap)?;
         store.migrate().await.map_err(|error| chain(&error))
     };
     let looked = looked.await;
     // A copy that cannot be used is thrown away, one that can has been brought to rest by closing it.
     let closed = store.close().await.map_err(|error| chain(&error));
-    looked.and(closed)
+    looked.and(closed)?;
+    // What is in the log alone would be left behind when the file gets its name.
+    match std::fs::metadata(format!("{}-wal", candidate.display())) {
+        Ok(log) if log.len() > 0 => Err("it did not come to rest in time; try again".to_owned()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// A size for people.

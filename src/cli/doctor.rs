@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use secrecy::ExposeSecret as _;
 use ticketbridge_core::invariants::violations;
 use ticketbridge_core::{ChannelId, Order};
-use ticketbridge_store::{OrderFilter, PageRequest, Store};
+use ticketbridge_store::{OrderFilter, PageRequest, SchemaGap, Store};
 
 use crate::app;
 use crate::cli::{ConfigDir, backup, fail, say, serve};
@@ -52,9 +53,10 @@ pub(super) async fn doctor(directory: ConfigDir, copy: Option<PathBuf>) -> ExitC
     let mut findings = Findings::default();
     findings.note("configuration", Ok(format!("{} can be used", directory.directory.display())));
     let is_file = app::database_file(&config).is_some();
+    // Its schema stays as it is: a look changes nothing.
     let opened = match is_file {
         true => backup::open_there(&config).await,
-        false => app::open_store(&config).await.map_err(|error| chain(&error)),
+        false => app::connect(&config, config.database.url.expose_secret()).await.map_err(|error| chain(&error)),
     };
     let store = match opened {
         Ok(store) => store,
@@ -84,20 +86,30 @@ struct Holdings {
     money: BTreeMap<(ChannelId, String), (u64, i128, i128)>,
 }
 
+/// Whether a database is whole, as an item.
+pub(super) async fn is_whole(store: &Store) -> Result<String, String> {
+    match store.damage().await {
+        Ok(None) => Ok("no damage found".to_owned()),
+        Ok(Some(damage)) => Err(format!("it is damaged: {damage}")),
+        Err(error) => Err(chain(&error)),
+    }
+}
+
+/// Whether only versions that this program knows have used a database, as an item.
+pub(super) fn is_known(gap: &SchemaGap) -> Result<String, String> {
+    match gap.unknown.last() {
+        None => Ok("this program knows every migration that it has had".to_owned()),
+        Some(newest) => Err(format!("it was used by a newer version ({newest}); use that one")),
+    }
+}
+
 /// Looks through one database and says what was found there. `None` where it cannot be read.
 async fn look_through(store: &Store, name: &str, findings: &mut Findings) -> Option<Holdings> {
-    let whole = match store.damage().await {
-        Ok(None) => Ok("no damage found".to_owned()),
-        Ok(Some(damage)) => Err(damage),
-        Err(error) => Err(chain(&error)),
-    };
-    findings.note(&format!("{name} is whole"), whole);
+    findings.note(&format!("{name} is whole"), is_whole(store).await);
     let schema = match store.schema_gap().await {
-        Ok(gap) if !gap.unknown.is_empty() => {
-            Err(format!("it was used by a newer version ({})", gap.unknown.join(", ")))
-        }
-        Ok(gap) if gap.pending.is_empty() => Ok(ticketbridge_migrations::newest().to_owned()),
-        Ok(gap) => Err(format!("{} migrations are missing; run ticketbridge migrate", gap.pending.len())),
+        Ok(gap) if gap.pending.is_empty() => is_known(&gap).map(|_| ticketbridge_migrations::newest().to_owned()),
+        Ok(gap) => is_known(&gap)
+            .and_then(|_| Err(format!("{} migrations are missing; run ticketbridge migrate", gap.pending.len()))),
         Err(error) => Err(chain(&error)),
     };
     findings.note(&format!("{name} has this version's schema"), schema);

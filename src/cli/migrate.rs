@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use ticketbridge_store::Store;
 
 use crate::app;
-use crate::cli::doctor::Findings;
+use crate::cli::doctor::{Findings, is_known, is_whole};
 use crate::cli::{ConfigDir, backup, fail, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
@@ -63,17 +63,8 @@ async fn look(config: &Config, store: &Store, findings: &mut Findings) {
         Ok(gap) => gap,
         Err(error) => return findings.note("schema", Err(chain(&error))),
     };
-    let known = match gap.unknown.last() {
-        None => Ok("this program knows every migration that the database has had".to_owned()),
-        Some(newest) => Err(format!("the database was used by a newer version ({newest}); run that one")),
-    };
-    findings.note("version", known);
-    let damage = match store.damage().await {
-        Ok(None) => Ok("no damage found".to_owned()),
-        Ok(Some(damage)) => Err(damage),
-        Err(error) => Err(chain(&error)),
-    };
-    findings.note("whole", damage);
+    findings.note("version", is_known(&gap));
+    findings.note("whole", is_whole(store).await);
     if gap.pending.is_empty() {
         return findings.note("schema", Ok("up to date, nothing would be done".to_owned()));
     }

@@ -40,7 +40,7 @@ impl Store {
         drop(std::fs::remove_file(&partial));
         let copied = self.copy_into(&partial).await;
         let placed = match copied {
-            Ok(()) => files::place(&partial, target),
+            Ok(()) => files::give_name(&partial, target),
             Err(error) if files::unwritable(target).is_some_and(|why| why.contains("full")) => {
                 drop(error);
                 Err(StoreError::DiskFull { file: target.to_owned() })

@@ -32,7 +32,10 @@ pub(crate) fn make(file: &Path) -> Result<(), StoreError> {
 }
 
 /// Gives a file that is complete its name, once all of it is on the disk; never over another one. Its size, bytes.
-pub(crate) fn place(partial: &Path, target: &Path) -> Result<u64, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Exists`], [`StoreError::DiskFull`], [`StoreError::Folder`].
+pub fn give_name(partial: &Path, target: &Path) -> Result<u64, StoreError> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::AlreadyExists => StoreError::Exists { file: target.to_owned() },
         _ if is_full(&error) => StoreError::DiskFull { file: target.to_owned() },
@@ -73,7 +76,7 @@ pub fn copy_to_new(from: &Path, target: &Path) -> Result<u64, StoreError> {
     });
     // The copy has taken over the rights of what it was made of.
     close_to_others(&partial);
-    let placed = copied.and_then(|_| place(&partial, target));
+    let placed = copied.and_then(|_| give_name(&partial, target));
     if placed.is_err() {
         drop(std::fs::remove_file(&partial));
     }

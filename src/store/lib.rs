@@ -65,7 +65,7 @@ pub use credit::{CreditBook, CreditDifference, CreditEntry, CreditKind, CreditSu
 pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
 pub use doors::DoorRow;
 pub use error::{SealError, StoreError};
-pub use files::copy_to_new;
+pub use files::{copy_to_new, give_name};
 pub use growth::{Growth, TABLES};
 pub use handout::{Ahead, LaneRoom};
 pub use idempotency::KnownAct;
