@@ -80,8 +80,10 @@ const WIDENED: &[(&str, &str, Column)] = &[("w0001_inbox_content_sha256", "inbox
 
 /// The name of the newest migration: that of the schema.
 pub fn newest() -> &'static str {
-    let widened = WIDENED.last().map(|(name, _, _)| *name);
-    widened.or_else(|| STEPS.last().map(|(name, _)| *name)).unwrap_or_default()
+    // In the order of [`Migrator`], from its end.
+    let altered = ALTERATIONS.last().map(|(name, _)| *name);
+    let widened = || WIDENED.last().map(|(name, _, _)| *name);
+    altered.or_else(widened).or_else(|| STEPS.last().map(|(name, _)| *name)).unwrap_or_default()
 }
 
 /// How many migrations there are.

@@ -89,6 +89,7 @@ struct Holdings {
 /// Whether a database is whole, as an item.
 pub(super) async fn is_whole(store: &Store) -> Result<String, String> {
     match store.damage().await {
+        Ok(None) if store.file().is_none() => Ok("its server looks after that".to_owned()),
         Ok(None) => Ok("no damage found".to_owned()),
         Ok(Some(damage)) => Err(format!("it is damaged: {damage}")),
         Err(error) => Err(chain(&error)),
