@@ -160,7 +160,7 @@ impl Change<'_> {
         if key.date.is_none() {
             return Ok(());
         }
-        let channels: Vec<_> = self.running.registry.channels().filter(|c| c.channel.spec().takes_stock).collect();
+        let channels: Vec<_> = self.running.registry.channels().filter(|c| c.channel.takes_stock().is_some()).collect();
         for (place, channel) in channels.iter().enumerate() {
             if channel.id != order.channel && tx.listing(&channel.id, &key.product).await?.is_none() {
                 continue;
