@@ -13,6 +13,7 @@ pub const KIND: BackendKind = BackendKind {
     name: "code_pool",
     settings: &["kind", "low_water"],
     secrets: &[],
+    addresses: &[],
     terms: &[],
     build: CodePool::build,
 };

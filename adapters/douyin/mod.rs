@@ -86,8 +86,14 @@ const fn tickets(name: &'static str) -> Endpoint {
 }
 
 /// Douyin, as registered.
-pub const KIND: ChannelKind =
-    ChannelKind { name: "douyin", settings: settings::KEYS, secrets: settings::SECRETS, currency: "CNY", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "douyin",
+    settings: settings::KEYS,
+    secrets: settings::SECRETS,
+    addresses: &["api_base"],
+    currency: "CNY",
+    build,
+};
 
 /// One merchant's Douyin.
 struct Douyin {

@@ -75,7 +75,8 @@ const CAPABILITIES: &[&str] = &[
 const SCHEDULE_ID: &str = "{date}";
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind = ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
+pub const KIND: ChannelKind =
+    ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, addresses: &["api_base"], currency: "KRW", build };
 
 struct Kakao {
     settings: Common,

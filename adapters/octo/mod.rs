@@ -36,6 +36,7 @@ pub const KIND: BackendKind = BackendKind {
     name: "octo",
     settings: settings::KEYS,
     secrets: settings::SECRETS,
+    addresses: &["base_url"],
     terms: &["option", "units", "slot", "redeem_when"],
     build: Octo::build,
 };

@@ -27,6 +27,7 @@ pub const KIND: BackendKind = BackendKind {
     name: "ticketing_http",
     settings: &["base_url", "secret", "timeout"],
     secrets: &["secret", "secret.*"],
+    addresses: &["base_url"],
     terms: &[],
     build: TicketingHttp::build,
 };

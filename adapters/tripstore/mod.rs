@@ -59,8 +59,14 @@ const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*",
 const CAPABILITIES: &[&str] = &["confirm", "cancel", "payment_only_cancel", "read_back"];
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind =
-    ChannelKind { name: "tripstore", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "tripstore",
+    settings: KEYS,
+    secrets: SECRETS,
+    addresses: &["api_base", "erp.base_url"],
+    currency: "KRW",
+    build,
+};
 
 /// The agency's own books.
 struct Erp {

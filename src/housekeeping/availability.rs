@@ -8,13 +8,13 @@
 use std::collections::BTreeMap;
 
 use ticketbridge_core::limits::BOOKING_DAYS_AHEAD_MAX;
-use ticketbridge_core::message::{Effect, StockKey};
+use ticketbridge_core::message::{Destination, Effect, StockKey};
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse};
 use ticketbridge_core::product::{BackendTerms, BookingProduct, StockFrom, Ticketing};
 use ticketbridge_core::{ChannelId, Date, Millis, OrderId, ProductCode, TimeZone, UnixMillis};
 use ticketbridge_store::{NewJob, OrderFilter, PageRequest, StoreError, ToldStock, Tx};
 
-use crate::engine::effects::{TELL_STOCK, channel_destination};
+use crate::engine::effects::TELL_STOCK;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
@@ -197,7 +197,7 @@ fn tell_stock(id: &str, channel: &ChannelId, key: &StockKey, now: UnixMillis) ->
     NewJob {
         id: id.to_owned(),
         order: OrderId::new(NO_ORDER),
-        destination: channel_destination(channel),
+        destination: Destination::Channel(channel.clone()).to_string(),
         call: TELL_STOCK.to_owned(),
         effect: Effect::TellStock { channel: channel.clone(), key: key.clone() },
         seq: now.0.unsigned_abs(),

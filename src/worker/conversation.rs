@@ -167,7 +167,7 @@ impl Worker {
         attempt: Attempt,
     ) -> CallRecord {
         let (partner, attempts) = match what {
-            For::Delivery(job) => (partner(&job.destination).to_owned(), job.attempts),
+            For::Delivery(job) => (partner(&job.destination), job.attempts),
             For::Question(_) => (backend.id.to_string(), 1),
         };
         CallRecord {

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Destination, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, HttpResponse, Operations, WatchPlan};
 use ticketbridge_core::product::Ticketing;
@@ -15,7 +15,6 @@ use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
 use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::EngineError;
-use crate::engine::effects::backend_destination;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
@@ -182,7 +181,7 @@ impl Worker {
         order: &Order,
         answer: CallResult<TicketFacts>,
     ) -> Result<(), EngineError> {
-        let destination = backend_destination(&backend.id);
+        let destination = Destination::Backend(backend.id.clone()).to_string();
         let (word, why) = match &answer {
             CallResult::Done(_) => return Ok(()),
             CallResult::Astray { why } => ("astray", why.to_string()),
@@ -242,7 +241,8 @@ impl Worker {
 
     /// What waits for its time to ask this back-end about the order asks now.
     async fn wake_up(&self, order: &Order, backend: &ticketbridge_core::BackendId) -> Result<(), EngineError> {
-        let (now, id, destination) = (self.engine.clock().now(), order.id.clone(), backend_destination(backend));
+        let (now, id, destination) =
+            (self.engine.clock().now(), order.id.clone(), Destination::Backend(backend.clone()).to_string());
         let woken: Result<u64, StoreError> = self
             .engine
             .store()
@@ -275,7 +275,7 @@ impl Worker {
                 return Ok(());
             }
             CallResult::Astray { why } => {
-                let destination = backend_destination(&backend.id);
+                let destination = Destination::Backend(backend.id.clone()).to_string();
                 metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination).increment(1);
                 not_followed(backend, &why);
                 return Ok(());

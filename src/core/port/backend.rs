@@ -112,6 +112,8 @@ pub struct BackendKind {
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
+    /// The settings that are addresses of the partner: paths.
+    pub addresses: &'static [&'static str],
     /// What of a product's `ticketing` it looks at, beside the product's name there ([`BackendTerms`]).
     pub terms: &'static [&'static str],
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.

@@ -166,6 +166,8 @@ pub struct ChannelKind {
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
+    /// The settings that are addresses of the partner: paths.
+    pub addresses: &'static [&'static str],
     /// The currency that it sells in (ISO 4217).
     pub currency: &'static str,
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.

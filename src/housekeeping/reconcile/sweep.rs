@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::message::Snapshot;
+use ticketbridge_core::message::{Destination, Snapshot};
 use ticketbridge_core::port::{CallResult, Changes, Context, HttpResponse};
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{Millis, UnixMillis};
 
 use super::{Difference, RECONCILE, Reconciliation};
 use crate::engine::EngineError;
-use crate::engine::effects::channel_destination;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 
@@ -39,7 +38,7 @@ pub(super) async fn sweep(
             CallResult::Astray { why } => {
                 report.unanswered += 1;
                 tracing::error!(partner = %channel.id, "a partner answered about something else: {why}");
-                let destination = channel_destination(&channel.id);
+                let destination = Destination::Channel(channel.id.clone()).to_string();
                 metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination).increment(1);
                 return Ok(());
             }
