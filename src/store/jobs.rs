@@ -15,6 +15,7 @@ use crate::buffer::{JOB, ORDERS, Row, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, text_of, values, whole, whole_of, word};
 use crate::error::StoreError;
+use crate::handout::Ahead;
 use crate::seal::Sealer;
 use crate::tx::Tx;
 
@@ -361,6 +362,9 @@ impl Tx {
             // Those behind it wait again, unless they are under way.
             let sql = format!("UPDATE job SET ready_ms = NULL WHERE {lane} AND seq > ? AND lease_until_ms = 0");
             self.execute(&sql, values![order, destination, seq]).await?;
+        }
+        if changed == 1 {
+            self.note_due(Ahead { job: ready.map(UnixMillis), deadline: None });
         }
         Ok(changed == 1)
     }
