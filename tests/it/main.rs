@@ -5,6 +5,7 @@ mod absences;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod archive;
 mod around;
 #[cfg(test)]
 mod availability;
@@ -31,6 +32,8 @@ mod crash;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
+mod cuts;
+#[cfg(test)]
 mod databases;
 #[cfg(test)]
 mod dead_letters;
@@ -40,6 +43,8 @@ mod deadlines;
 mod deliveries;
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod failover;
 #[cfg(test)]
 mod forgery;
 #[cfg(test)]
@@ -113,5 +118,7 @@ mod time_limits;
 mod tokens;
 #[cfg(test)]
 mod tripstore;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod wording;
