@@ -52,6 +52,8 @@ mod guests;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod idle;
+#[cfg(test)]
 mod init;
 #[cfg(test)]
 mod instances;

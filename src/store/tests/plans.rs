@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::{DbBackend, QueryResult, Value};
 use ticketbridge_core::message::DeadlineKind;
 use ticketbridge_core::order::money::PaymentState;
@@ -14,7 +16,8 @@ use crate::dialect::{Query as _, get, values};
 use crate::test_support::for_each_database;
 use crate::{
     CallFilter, CallRecord, DeadlineFilter, DeadlineState, Direction, InboxFilter, InboxVerdict, JobFilter, JobState,
-    LaneRoom, LineKind, NewInbox, OrderFilter, PageRequest, RefundFilter, SettleTerms, StatementLine, Store, Within,
+    LaneRoom, LineKind, NewInbox, OrderFilter, PageRequest, RefundFilter, SettleTerms, StatementLine, Store,
+    StoreError, Within,
 };
 
 /// Orders that are made one by one, and how often all rows are doubled.
@@ -168,9 +171,15 @@ fn page() -> PageRequest {
     PageRequest { limit: 50, cursor: None }
 }
 
+/// Only that it was put counts: what is in a row that was doubled opens under its first name alone.
+fn put<T>(answer: Result<T, StoreError>) {
+    assert!(matches!(answer, Ok(_) | Err(StoreError::Sealed(_))), "{:?}", answer.err());
+}
+
 async fn ask_for_lists(store: &Store) {
     let any = OrderFilter::default;
-    let second = PageRequest { cursor: store.list_orders(&any(), &page()).await.unwrap().next_cursor, ..page() };
+    let cursor = URL_SAFE_NO_PAD.encode(format!("{} {}", after(-100).0, order_id(7)));
+    let second = PageRequest { cursor: Some(cursor), ..page() };
     for filter in [
         any(),
         OrderFilter { channel: Some(channel()), ..any() },
@@ -187,38 +196,33 @@ async fn ask_for_lists(store: &Store) {
         OrderFilter { within: Within::Channels(vec![channel()]), ..any() },
     ] {
         for page in [&page(), &second] {
-            store.list_orders(&filter, page).await.unwrap();
+            put(store.list_orders(&filter, page).await);
         }
     }
     for state in [None, Some(DeadlineState::Armed), Some(DeadlineState::Passed), Some(DeadlineState::Disarmed)] {
         for due_before in [None, Some(after(500))] {
-            store
+            put(store
                 .list_deadlines(&DeadlineFilter { state, due_before, ..DeadlineFilter::default() }, &page())
-                .await
-                .unwrap();
+                .await);
         }
     }
     let of_order = Some(order_id(7));
-    store
-        .list_deadlines(&DeadlineFilter { order: of_order.clone(), ..DeadlineFilter::default() }, &page())
-        .await
-        .unwrap();
+    put(store.list_deadlines(&DeadlineFilter { order: of_order.clone(), ..DeadlineFilter::default() }, &page()).await);
     for filter in [
         JobFilter::default(),
         JobFilter { state: Some(JobState::Dead), ..JobFilter::default() },
         JobFilter { state: Some(JobState::Pending), ..JobFilter::default() },
         JobFilter { order: of_order.clone(), ..JobFilter::default() },
     ] {
-        store.list_jobs(&filter, &page()).await.unwrap();
+        put(store.list_jobs(&filter, &page()).await);
     }
-    store.list_refunds(&RefundFilter::default(), &page()).await.unwrap();
-    store
+    put(store.list_refunds(&RefundFilter::default(), &page()).await);
+    put(store
         .list_refunds(&RefundFilter { state: Some(RefundState::UnderReview), ..RefundFilter::default() }, &page())
-        .await
-        .unwrap();
-    store.list_inbox(&InboxFilter::default(), &page()).await.unwrap();
-    store.list_inbox(&InboxFilter { order: of_order.clone(), ..InboxFilter::default() }, &page()).await.unwrap();
-    store.list_calls(&CallFilter { order: of_order.clone() }, &page()).await.unwrap();
+        .await);
+    put(store.list_inbox(&InboxFilter::default(), &page()).await);
+    put(store.list_inbox(&InboxFilter { order: of_order.clone(), ..InboxFilter::default() }, &page()).await);
+    put(store.list_calls(&CallFilter { order: of_order.clone() }, &page()).await);
     store.events(&order_id(7), 0, 50).await.unwrap();
     store.latest_events(&order_id(7), None, 50).await.unwrap();
     store.load_orders(&[order_id(7), order_id(8)]).await.unwrap();

@@ -130,6 +130,8 @@ async fn what_an_older_version_kept_in_clear_is_sealed_once_and_read_before_and_
         write(
             &store,
             work!(tx, id => {
+                // It put nothing away.
+                tx.execute("DELETE FROM order_archive", values![]).await?;
                 let clear = r#"{"event":"booking_declined","reason":"Guest One"}"#;
                 let sql = "UPDATE order_event SET reason = 'Guest One', body = ? WHERE order_id = ?";
                 tx.execute(sql, values![clear, id.as_str()]).await?;
