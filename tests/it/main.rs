@@ -4,8 +4,6 @@
 mod absences;
 #[cfg(test)]
 mod accounts;
-#[cfg(test)]
-mod archive;
 mod around;
 #[cfg(test)]
 mod availability;
@@ -32,8 +30,6 @@ mod crash;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
-mod cuts;
-#[cfg(test)]
 mod databases;
 #[cfg(test)]
 mod dead_letters;
@@ -44,15 +40,11 @@ mod deliveries;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
-mod failover;
-#[cfg(test)]
 mod forgery;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod idempotency;
-#[cfg(test)]
-mod idle;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
@@ -120,7 +112,5 @@ mod time_limits;
 mod tokens;
 #[cfg(test)]
 mod tripstore;
-#[cfg(test)]
-mod wire;
 #[cfg(test)]
 mod wording;
