@@ -4,6 +4,8 @@
 mod absences;
 #[cfg(test)]
 mod accounts;
+#[cfg(test)]
+mod archive;
 mod around;
 #[cfg(test)]
 mod availability;
@@ -30,6 +32,8 @@ mod crash;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
+mod cuts;
+#[cfg(test)]
 mod databases;
 #[cfg(test)]
 mod dead_letters;
@@ -40,11 +44,15 @@ mod deliveries;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod forgery;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod idle;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
@@ -112,5 +120,7 @@ mod time_limits;
 mod tokens;
 #[cfg(test)]
 mod tripstore;
+#[cfg(test)]
+mod wire;
 #[cfg(test)]
 mod wording;

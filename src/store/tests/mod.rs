@@ -6,6 +6,7 @@ mod credit;
 mod deadlines;
 mod faults;
 mod jobs;
+mod lines;
 mod lists;
 mod messages;
 mod orders;
@@ -18,6 +19,7 @@ mod tape;
 mod transactions;
 mod upkeep;
 mod wakes;
+mod wire;
 
 use futures_util::future::BoxFuture;
 use ticketbridge_core::message::{ActorKind, PlaceOrder, ProductRef, Sale};
