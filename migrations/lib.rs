@@ -65,6 +65,10 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0045_audit", &accounts::AUDIT),
     ("m0046_door", &accounts::DOOR),
     ("m0047_settled", &accounts::SETTLED),
+    ("m0063_bulk", &accounts::BULK),
+    ("m0066_bulk_item", &accounts::BULK_ITEM),
+    ("m0067_password_reset", &accounts::PASSWORD_RESET),
+    ("m0068_guess", &accounts::GUESS),
 ];
 
 /// What tables got later, in order.
@@ -72,6 +76,7 @@ const ALTERATIONS: &[(&str, &Alteration)] = &[
     ("m0101_job_ready", &jobs::JOB_READY),
     ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS),
     ("m0103_job_wire_key", &jobs::JOB_WIRE_KEY),
+    ("m0062_orders_changed", &orders::ORDERS_CHANGED),
 ];
 
 /// Columns that a released table got later, in order: name for ever, table, column. They come after all tables, and may be NULL, since

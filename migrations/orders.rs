@@ -1,5 +1,6 @@
 //! Orders, their history, and the numbers they are found by.
 
+use crate::alter::Alteration;
 use crate::table::{Table, date, flag, hash, short, text, whole, word};
 
 /// One row per order: what people search by as columns, everything else sealed in `document`.
@@ -114,3 +115,7 @@ pub(crate) static REFUND_CASE: Table = Table {
     unique: &[],
     indexes: &[&["order_id"], &["state", "requested_ms"], &["requested_ms", "id"]],
 };
+
+/// What changed of late is read from one end of an index, by those who look on.
+pub(crate) static ORDERS_CHANGED: Alteration =
+    Alteration { table: "orders", columns: &[], indexes: &[&["updated_ms"]], without: &[] };

@@ -65,6 +65,8 @@ pub struct Shared {
     pub works: Works,
     /// The name of this process among those on the same database.
     pub instance: String,
+    /// The last look at what changed, for all who look on.
+    pub looks: Arc<ops::stream::LastLook>,
     /// The questions after the service's health: one at a time.
     pub health: health::Health,
 }

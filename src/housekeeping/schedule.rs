@@ -103,10 +103,12 @@ enum Task {
     Availability,
     /// Ask back-ends that do not tell whether guests have come.
     Watch,
+    /// Carry on what was begun on many and is in nobody's hands.
+    CarryOn,
 }
 
 impl Task {
-    const ALL: [Task; 8] = [
+    const ALL: [Task; 9] = [
         Task::Purge,
         Task::Reconcile,
         Task::Follow,
@@ -115,6 +117,7 @@ impl Task {
         Task::ForgetGuests,
         Task::Availability,
         Task::Watch,
+        Task::CarryOn,
     ];
 
     fn name(self) -> &'static str {
@@ -127,6 +130,7 @@ impl Task {
             Task::ForgetGuests => "forget_guests",
             Task::Availability => "availability",
             Task::Watch => "watch",
+            Task::CarryOn => "carry_on",
         }
     }
     /// Second, minute, hour, day, month, weekday.
@@ -141,6 +145,7 @@ impl Task {
             Task::ForgetGuests => "53 11 * * * *",
             Task::Availability => "5 */10 * * * *",
             Task::Watch => "33 * * * * *",
+            Task::CarryOn => "3 * * * * *",
         }
     }
     /// How much was done.
@@ -161,6 +166,7 @@ impl Task {
             }
             Task::Availability => Ok(shared.worker.refresh_availability().await?),
             Task::Watch => shared.worker.watch_for_use().await,
+            Task::CarryOn => Ok(carry_on(shared).await?),
         }
     }
 }
@@ -172,6 +178,14 @@ pub(crate) async fn carry_out(shared: &Shared, name: &str) {
     {
         crate::worker::log_trouble("housekeeping failed", &error);
     }
+}
+
+/// Carries on what was begun on many and is in nobody's hands; how much that was.
+///
+/// # Errors
+/// Store errors.
+pub async fn carry_on(shared: &Shared) -> Result<u64, StoreError> {
+    crate::http::ops::bulk::carry_on_all(shared).await
 }
 
 /// One run of a task, if no other instance runs it.
@@ -233,6 +247,17 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
         .engine
         .store()
         .write("purge_sessions", move |tx: &Tx| Box::pin(async move { tx.purge_sessions(now - CALLS_KEPT).await }))
+        .await?;
+    rows += shared
+        .engine
+        .store()
+        .write("purge_people", move |tx: &Tx| {
+            Box::pin(async move {
+                let guesses = tx.purge_guesses(now - crate::accounts::guessing::WAIT_MAX).await?;
+                let resets = tx.purge_resets(now).await?;
+                Ok::<_, StoreError>(guesses + resets + tx.purge_bulks(crate::http::ops::bulk::KEPT, now).await?)
+            })
+        })
         .await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies(before, PURGE_MAX))).await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_calls(now - CALLS_KEPT, PURGE_MAX))).await?;

@@ -68,7 +68,7 @@ impl Within {
         Some((format!("{column} IN ({})", marks(channels.len())), values))
     }
 
-    fn channel(&self, wanted: &mut Where) {
+    pub(crate) fn channel(&self, wanted: &mut Where) {
         if let Some((sql, values)) = self.condition("channel") {
             wanted.and(&sql, values);
         }

@@ -15,6 +15,8 @@ mod bad_requests;
 #[cfg(test)]
 mod budgets;
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cli;
@@ -105,6 +107,8 @@ mod snapshot;
 mod statements;
 #[cfg(test)]
 mod stopped_database;
+#[cfg(test)]
+mod stream;
 #[cfg(test)]
 mod support;
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(crate) struct Call {
 }
 
 /// Calls that want a factor which was passed a moment ago, besides those that give an order's money back.
-const FRESH: [&str; 13] = [
+const FRESH: [&str; 14] = [
     "/refunds/{id}/approve",
     "/orders/{id}/return-payment",
     "/guests/export",
@@ -52,6 +52,7 @@ const FRESH: [&str; 13] = [
     "/accounts/{id}/deactivate",
     "/accounts/{id}/activate",
     "/accounts/{id}/reset-factor",
+    "/accounts/{id}/reset-password",
     "/config/reload",
     "/statements/close",
 ];
@@ -64,6 +65,11 @@ impl Call {
             (Verb::Post | Verb::Delete, _) if FRESH.contains(&self.path) => Factor::Fresh,
             (Verb::Post | Verb::Delete, _) => Factor::Passed,
         }
+    }
+
+    /// Whether a page asks for it by itself while nobody is there: that keeps no session from ending.
+    pub(crate) fn is_asked_unattended(&self) -> bool {
+        self.path == "/stream"
     }
 
     /// The word under which the audit has it; `None` where the call writes its own entries, or changes and shows nothing.
@@ -228,6 +234,10 @@ pub(crate) enum FieldKind {
     Lines,
     /// A scope: `{kind, id}`.
     Scope,
+    /// What is acted on: ids, each alone or with the version that was seen.
+    Items,
+    /// The filters of a list.
+    Match,
 }
 
 /// What is answered, by the name of its schema.
@@ -237,6 +247,8 @@ pub(crate) enum Answer {
     One(&'static str),
     /// A page of them.
     Page(&'static str),
+    /// One after the other, as they come about.
+    Stream(&'static str),
 }
 
 /// A request that was let in and checked.
@@ -265,6 +277,8 @@ pub(crate) struct Request {
     pub(crate) is_csv: bool,
     /// Whether the answer is wanted as CSV.
     pub(crate) wants_csv: bool,
+    /// The last event that whoever looks on has seen.
+    pub(crate) last_event: Option<String>,
     /// Under which key, if any.
     pub(crate) once: Option<Once>,
     /// Whether it was carried out before.
@@ -324,6 +338,8 @@ pub(crate) struct Said {
     pub(crate) keep: Option<Keep>,
     /// What becomes of the cookie of the session.
     pub(crate) cookie: Option<Cookie>,
+    /// What goes on after the head of the answer, in the place of `body`.
+    pub(crate) live: Option<axum::body::Body>,
 }
 
 /// What becomes of the cookie of a session.
@@ -344,6 +360,7 @@ impl Said {
             kind: JSON,
             keep: Some(Keep::Answer),
             cookie: None,
+            live: None,
         }
     }
     /// 200 with this table.
@@ -354,11 +371,16 @@ impl Said {
             kind: "text/csv; charset=utf-8",
             keep: Some(Keep::Answer),
             cookie: None,
+            live: None,
         }
+    }
+    /// 200 with this, which goes on.
+    pub(crate) fn live(kind: &'static str, body: axum::body::Body) -> Self {
+        Self { status: StatusCode::OK, body: Vec::new(), kind, keep: None, cookie: None, live: Some(body) }
     }
     /// 200 with this, which is kept already if a key was given.
     pub(crate) fn kept(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, body, kind: JSON, keep: None, cookie: None }
+        Self { status: StatusCode::OK, body, kind: JSON, keep: None, cookie: None, live: None }
     }
     /// 200 with this, which is not kept whatever the request says: it holds a secret, or has another guard against repeats.
     pub(crate) fn once(body: &serde_json::Value) -> Self {

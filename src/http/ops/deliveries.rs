@@ -12,7 +12,7 @@ use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 use crate::engine::manual_commands::keep;
 use crate::engine::{self, EngineError};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
-use crate::http::ops::query::listed;
+use crate::http::ops::query::{Asked, listed};
 use crate::http::ops::view;
 use crate::http::problem::Problem;
 use crate::worker::settle::partner;
@@ -20,12 +20,7 @@ use crate::worker::settle::partner;
 /// `GET deliveries`.
 pub(crate) async fn list(request: Request) -> Outcome {
     let query = &request.query;
-    let filter = JobFilter {
-        state: query.word("state"),
-        destination: query.text("destination").map(str::to_owned),
-        order: query.text("order").map(OrderId::from),
-        within: request.reach.within(),
-    };
+    let filter = filter_of(&request, query);
     let store = request.shared.engine.store();
     let page = store.list_jobs(&filter, &query.page()).await?;
     // What is still to be told is told of the order as it is.
@@ -36,10 +31,22 @@ pub(crate) async fn list(request: Request) -> Outcome {
     Ok(Said::ok(&listed(&page, |job| view::delivery(&request.running, job, of(job)))))
 }
 
+/// The deliveries that a query means, within the scope of whoever asks.
+pub(crate) fn filter_of(request: &Request, query: &Asked) -> JobFilter {
+    JobFilter {
+        state: query.word("state"),
+        destination: query.text("destination").map(str::to_owned),
+        order: query.text("order").map(OrderId::from),
+        within: request.reach.within(),
+    }
+}
+
 /// What is done with a delivery.
 #[derive(Clone)]
-enum Change {
+pub(crate) enum Change {
+    /// At once, and as often as a new one.
     Retry,
+    /// Taken out, for a reason.
     Drop(String),
 }
 
@@ -59,7 +66,7 @@ fn conflict(code: &'static str, sentence: &str) -> Failure {
 }
 
 /// The delivery, if it is of an order or of a partner in the scope of whoever asks.
-async fn in_reach(request: &Request, job: Option<Job>) -> Result<Option<Job>, Failure> {
+pub(crate) async fn in_reach(request: &Request, job: Option<Job>) -> Result<Option<Job>, Failure> {
     let Some(job) = job else { return Ok(None) };
     let order = request.shared.engine.store().load_order(&job.order).await?;
     let is_in = match &order {
@@ -146,7 +153,7 @@ async fn change(request: Request, change: Change) -> Outcome {
 }
 
 /// Why a delivery cannot be changed so.
-async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) -> Result<(), Failure> {
+pub(crate) async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) -> Result<(), Failure> {
     match job.state {
         JobState::Delivered => return Err(conflict("already_delivered", "the partner has it already")),
         JobState::NotNeeded => {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::ops::body::LINES_MAX;
+use crate::http::ops::bulk::MANY_MAX;
 use crate::http::ops::call::{
     Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb, Who,
 };
@@ -59,7 +60,7 @@ fn operation(call: &Call) -> Value {
         "description": call.who.words(),
         "parameters": parameters,
         "responses": {
-            "200": { "description": "Done.", "content": { "application/json": { "schema": answer(call.answer) } } },
+            "200": { "description": "Done.", "content": { kind_of(call.answer): { "schema": answer(call.answer) } } },
             "default": {
                 "description": "Refused: `code` is stable, `detail` says what to do.",
                 "content": { "application/problem+json": { "schema": reference("problem") } },
@@ -146,6 +147,14 @@ fn property(field: &Field) -> Value {
             },
         }),
         FieldKind::Scope => reference("scope"),
+        FieldKind::Items => json!({ "type": "array", "minItems": 1, "maxItems": MANY_MAX, "items": { "oneOf": [
+            { "type": "string" },
+            { "type": "object", "required": ["id"], "additionalProperties": false,
+              "properties": { "id": { "type": "string" }, "expected_version": { "type": "integer", "minimum": 0 } } },
+        ] } }),
+        FieldKind::Match => {
+            json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } })
+        }
         FieldKind::Tickets => json!({
             "type": "array", "minItems": 1, "maxItems": ticketbridge_core::limits::TICKETS_MAX, "items": reference("new_ticket"),
         }),
@@ -156,10 +165,19 @@ fn property(field: &Field) -> Value {
     schema
 }
 
+fn kind_of(answer: Answer) -> &'static str {
+    match answer {
+        Answer::One(_) | Answer::Page(_) => "application/json",
+        Answer::Stream(_) => "text/event-stream",
+    }
+}
+
 fn answer(answer: Answer) -> Value {
     match answer {
         Answer::One("openapi") => json!({ "type": "object" }),
         Answer::One(name) => reference(name),
+        // What one event holds.
+        Answer::Stream(name) => reference(name),
         Answer::Page(name) => json!({
             "type": "object",
             "required": ["items", "next_cursor"],
