@@ -130,6 +130,11 @@ impl Words {
         self.known(&key, None).unwrap_or_else(|| act.to_owned())
     }
 
+    /// Why something was not done, by its code.
+    pub(crate) fn problem(&self, code: &str) -> Option<String> {
+        self.known(&format!("p-{code}"), None)
+    }
+
     fn known(&self, key: &str, args: Option<&FluentArgs<'_>>) -> Option<String> {
         let bundle = bundle(self.language);
         let pattern = bundle.get_message(key)?.value()?;
