@@ -203,7 +203,6 @@ impl Engine {
             attention::say_what_began(&applied.order);
             // Nobody may be listening; then nobody waits.
             let _ = self.changes.send(applied.order.id.clone());
-            self.work.notify_one();
         }
     }
 }
