@@ -1,6 +1,7 @@
 //! Ops work from a shell, over the ops interface of a running bridge: tables for people, `--json` for machines.
 
 mod ask;
+mod bulk;
 mod service;
 mod show;
 
@@ -46,6 +47,8 @@ pub enum OpsCommand {
     Inbox(With<Inbox>),
     /// Statements of sales, commission and refunds
     Statements(With<Statements>),
+    /// Do one thing to many orders or deliveries
+    Bulk(With<bulk::Bulk>),
     /// Look at the running configuration; reload it
     Config(With<service::Config>),
 }
@@ -456,6 +459,7 @@ pub async fn answer(command: OpsCommand) -> Result<String, String> {
         OpsCommand::Deadlines(with) => (with.access, service::deadlines(with.command)),
         OpsCommand::Inbox(with) => (with.access, service::inbox(with.command)),
         OpsCommand::Statements(with) => (with.access, service::statements(with.command)),
+        OpsCommand::Bulk(with) => (with.access, bulk::question(with.command)),
         OpsCommand::Config(with) => (with.access, service::config(with.command)),
     };
     let found = Client::new(&access)?.ask(&question).await?;

@@ -49,11 +49,25 @@ impl Demo {
         Demo { url, link, token, _process: process }
     }
 
+    /// `POST /ops/v1/{path}` by the administrator's token.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        let asked = http().post(format!("{}/ops/v1/{path}", self.url)).bearer_auth(&self.token);
+        let answer = asked.json(body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.expect("JSON")
+    }
+
     /// `GET /ops/v1/{path}` by the administrator's token.
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let asked = reqwest::Client::new().get(format!("{}/ops/v1/{path}", self.url)).bearer_auth(&self.token);
+        let asked = http().get(format!("{}/ops/v1/{path}", self.url)).bearer_auth(&self.token);
         let answer = asked.send().await.expect("an answer");
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.json().await.expect("JSON")
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test asks the service from outside, as anybody would")]
+fn http() -> reqwest::Client {
+    ticketbridge::transport::install_tls();
+    reqwest::Client::new()
 }

@@ -39,6 +39,12 @@ impl WebDriverCompatibleCommand for Debugging {
     }
 }
 
+/// Lets time pass in the browser, which has its own: no clock of ours moves it.
+#[expect(clippy::disallowed_methods, reason = "a real browser runs in real time")]
+pub(crate) async fn pause(length: Duration) {
+    tokio::time::sleep(length).await;
+}
+
 /// Where a program is, by its name.
 fn found(name: &str) -> bool {
     let paths = std::env::var_os("PATH").unwrap_or_default();
@@ -163,8 +169,7 @@ impl Browser {
             if is_so().await {
                 return;
             }
-            // A browser has its own time, which no clock of ours moves.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            pause(Duration::from_millis(100)).await;
         }
         panic!("never so: {script}\n{}", self.text().await);
     }

@@ -54,7 +54,7 @@ async fn many_are_looked_at_first_and_then_done_each_as_one_would_be() {
             // One of them changes after it was looked at: that one is refused, and nothing of the others is.
             let changed = bridge.stored("V102").await.id;
             bridge.post(&format!("orders/{changed}/reveal"), &json!({ "reason": "calls" })).await.expect(200);
-            let chosen = json!({ "items": said["items"] });
+            let chosen = json!({ "items": said["targets"] });
             let begun = bridge.post("bulk/approve", &chosen).await.expect(200).json();
             let over = report(bridge, begun["id"].as_str().expect("an id")).await;
             assert_eq!((&over["total"], &over["done"], &over["refused"]), (&json!(2), &json!(1), &json!(1)), "{over}");

@@ -13,6 +13,7 @@ pub(super) enum Shape {
     Partners,
     Deadlines,
     Inbox,
+    Bulks,
     One,
 }
 
@@ -123,6 +124,14 @@ impl Shape {
                 ("VERDICT", "/verdict"),
                 ("ORDER", "/order_id"),
                 ("KEY", "/key"),
+            ],
+            Shape::Bulks => &[
+                ("ID", "/id"),
+                ("ACT", "/act"),
+                ("STATE", "/state"),
+                ("TOTAL", "/total"),
+                ("CREATED", "/created_at"),
+                ("DONE", "/done_at"),
             ],
             Shape::One => &[],
         }

@@ -96,7 +96,7 @@ fn confirm_form(visit: &Visit, act: &str, said: &Value, to: &str) -> Markup {
             input type="hidden" name="act" value=(act);
             input type="hidden" name="back" value=(to);
             @if let Some(reason) = visit.form.get("reason") { input type="hidden" name="reason" value=(reason); }
-            @for item in list(&said["items"]) {
+            @for item in list(&said["targets"]) {
                 @let version = item["expected_version"].as_u64().map(|version| format!("@{version}")).unwrap_or_default();
                 input type="hidden" name="item" value={ (text(&item["id"])) (version) };
             }

@@ -226,7 +226,7 @@ fn preview(act: &str, judged: &[Judged]) -> Value {
             json!({ "currency": currency, "orders": many, "total": total, "returns": returns })
         }).collect::<Vec<_>>(),
         "refusals": refusals.into_iter().take(REFUSED_SHOWN).collect::<Vec<_>>(),
-        "items": allowed,
+        "targets": allowed,
     })
 }
 
