@@ -18,7 +18,7 @@ use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
 use ticketbridge_core::port::{CallResult, ChannelView, Context, HttpResponse, Operations, ReadBack};
-use ticketbridge_core::{ChannelId, Millis};
+use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
 use crate::engine::EngineError;
@@ -33,6 +33,8 @@ pub const QUESTIONS_PER_SECOND: u32 = 20;
 const PAGE: u32 = 100;
 /// Orders that have come to their end are looked at for this long: a late refund, a use that is told the next morning.
 const CLOSED_FOR: Millis = Millis::hours(72);
+/// Orders that have come to their end so recently are compared like open ones: what ended them is not in anybody's books for sure.
+const JUST_ENDED_FOR: Millis = Millis::hours(1);
 /// The states in which an order has come to its end.
 const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
 /// What partners are asked for here.
@@ -117,8 +119,12 @@ fn can_be_asked(channel: &RegisteredChannel) -> bool {
     channel.channel.read_back().is_some()
 }
 
-/// Whether something of an order that has come to its end is still to be seen in the channel's books.
-fn is_unsettled(order: &Order) -> bool {
+/// Whether something of an order that has come to its end is still to be seen in the channel's books: it has only just ended, or money or a
+/// yes without proof is open.
+fn is_unsettled(order: &Order, now: UnixMillis) -> bool {
+    if now < order.updated_at + JUST_ENDED_FOR {
+        return true;
+    }
     let unproven = order.channel_state.as_deref().is_some_and(|channel_state| !channel_state.unproven.is_empty());
     let differs = [AttentionKind::BooksDiffer, AttentionKind::AnswerAstray].into_iter().any(|kind| order.needs(kind));
     unproven || differs || order.money.refund_pending() > 0
@@ -153,9 +159,11 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
             continue;
         }
         // Money goes back, and uses are told, after an order's end: what is unsettled of it does not wait for the morning.
-        let since = worker.engine.clock().now() - CLOSED_FOR;
+        let report_at = worker.engine.clock().now();
+        let since = report_at - CLOSED_FOR;
         for state in &CLOSED {
-            compare_orders(worker, &of(state, Some(since)), &is_unsettled, &mut report).await?;
+            let is_meant = |order: &Order| is_unsettled(order, report_at);
+            compare_orders(worker, &of(state, Some(since)), &is_meant, &mut report).await?;
         }
     }
     report.ended_ms = worker.engine.clock().now().0;

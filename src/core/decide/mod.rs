@@ -21,6 +21,7 @@ mod refund;
 mod sale;
 mod settlement;
 mod snapshot_channel;
+mod terms;
 mod ticketing;
 
 pub use proof::Disagreement;

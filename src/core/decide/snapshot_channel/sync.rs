@@ -6,7 +6,7 @@ use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
 use super::{links, payments};
 use crate::decide::draft::Draft;
-use crate::decide::{booking, proof};
+use crate::decide::{booking, proof, terms};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Payment, Stage, confirmed_off_sale};
 use crate::order::money::PaymentMode;
@@ -62,6 +62,7 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
     links::end_links_in_time(draft);
     payments::flag_failure(draft);
     proof::compare(draft, &before, snapshot);
+    terms::flag_lag(draft, &before, snapshot);
 }
 
 /// What the channel says now replaces what it said before.
