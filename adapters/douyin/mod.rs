@@ -13,8 +13,8 @@ use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Replayed, Token, Verified,
-    VerifyStep, Yes,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Replayed, SellsIn, Token,
+    Verified, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -86,8 +86,14 @@ const fn tickets(name: &'static str) -> Endpoint {
 }
 
 /// Douyin, as registered.
-pub const KIND: ChannelKind =
-    ChannelKind { name: "douyin", settings: settings::KEYS, secrets: settings::SECRETS, currency: "CNY", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "douyin",
+    settings: settings::KEYS,
+    secrets: settings::SECRETS,
+    sells_in: SellsIn::Always("CNY"),
+    face: None,
+    build,
+};
 
 /// One merchant's Douyin.
 struct Douyin {

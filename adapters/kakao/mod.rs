@@ -13,8 +13,8 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Replayed, StockLeft, Verified, VerifyStep,
-    Yes,
+    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Replayed, SellsIn, StockLeft, Verified,
+    VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -75,7 +75,14 @@ const CAPABILITIES: &[&str] = &[
 const SCHEDULE_ID: &str = "{date}";
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind = ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "kakao",
+    settings: KEYS,
+    secrets: SECRETS,
+    sells_in: SellsIn::Always("KRW"),
+    face: None,
+    build,
+};
 
 struct Kakao {
     settings: Common,

@@ -3,7 +3,7 @@
 
 mod answer;
 mod calls;
-mod ids;
+use crate::uuids as ids;
 mod live;
 mod map;
 mod settings;

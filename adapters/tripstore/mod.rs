@@ -13,8 +13,8 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Checked, Context,
-    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Replayed, Verified, VerifyStep,
-    Yes,
+    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Replayed, SellsIn, Verified,
+    VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -59,8 +59,14 @@ const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*",
 const CAPABILITIES: &[&str] = &["confirm", "cancel", "payment_only_cancel", "read_back"];
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind =
-    ChannelKind { name: "tripstore", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "tripstore",
+    settings: KEYS,
+    secrets: SECRETS,
+    sells_in: SellsIn::Always("KRW"),
+    face: None,
+    build,
+};
 
 /// The agency's own books.
 struct Erp {

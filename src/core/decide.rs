@@ -7,6 +7,7 @@
 mod booking;
 mod deadlines;
 mod draft;
+mod hold;
 mod notifications;
 mod proof;
 mod redemption;
@@ -16,6 +17,7 @@ mod settlement;
 mod snapshot_channel;
 mod ticketing;
 
+pub use hold::fee_of_calling_off;
 pub use proof::{Disagreement, NOT_DONE, NOT_DONE_WHY};
 pub(crate) use snapshot_channel::quote_holds;
 pub use ticketing::dates_demanded;
@@ -24,7 +26,7 @@ use crate::id::BackendId;
 use crate::message::{Actor, Command, Counts, DeadlineKind, Effect, Event, PlaceOrder, StockKey, TicketOp};
 use crate::order::money::{EntryKind, PRESUMED};
 use crate::order::{AttentionKind, Booking, Order, TicketingState};
-use crate::product::{BookingProduct, StockFrom, Ticketing as TicketSource};
+use crate::product::{BookingProduct, News, StockFrom, Ticketing as TicketSource};
 use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
 
@@ -78,7 +80,16 @@ pub fn decide(order: &Order, command: &Command, actor: &Actor, moment: Moment) -
         let sentence = "this order belongs to a partner's own system; change it there";
         return Err(Rejection::new(Why::ReadOnlyOrder, sentence));
     }
-    answer(order, command, actor, moment).map(|decision| retract_presumed(order, decision))
+    answer(order, command, actor, moment).map(|decision| keep_quiet(order, retract_presumed(order, decision)))
+}
+
+/// A channel that asks is sent nothing.
+fn keep_quiet(order: &Order, mut decision: Decision) -> Decision {
+    match order.rules.channel.news {
+        News::ByCalls => {}
+        News::WhenAsked => decision.effects.retain(|effect| !matches!(effect, Effect::TellChannel { .. })),
+    }
+    decision
 }
 
 /// What a refund with a number of its own replaces is said aloud, so that the history alone adds up.
@@ -110,6 +121,7 @@ fn answer(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Re
         Command::RecordPaid { at } => sale::record_paid(order, *at),
 
         Command::RequestBooking(request) => booking::request(order, request, moment),
+        Command::Reservation { target, act, at: _ } => hold::act(order, target, act, moment),
         Command::ConfirmBooking => booking::confirm(order, moment),
         Command::RejectBooking { reason } => booking::reject(order, reason),
         Command::SupplyGuests { buyer, visitors, contact } => {

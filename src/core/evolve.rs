@@ -9,7 +9,7 @@ use crate::order::undelivered::{
     TOO_MUCH_BACK, UNDELIVERED, Undelivered, is_missed, makes_up_for, manual_sentence, refused_sentence,
 };
 use crate::order::{
-    Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState,
+    Attention, AttentionKind, Booking, BookingState, CancelReason, Handover, Hold, Order, OrderKind, OrderState,
     ParkedRedemption, RefundCase, RefundIntent, RefundState, TicketKind, Ticketing, TicketingState,
 };
 use crate::personal::{DocumentNumber, Person, in_clear};
@@ -99,6 +99,13 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
                 OrderKind::Direct => order.state,
             };
         }
+        Event::HoldConfirmed { reference } => with_hold(order, |hold| {
+            hold.open = false;
+            if reference.is_some() {
+                hold.reference = reference.clone();
+            }
+        }),
+        Event::HoldExtended { until } => with_hold(order, |hold| hold.until = *until),
         Event::BookingConfirmed { ticketing_due } => {
             order.state = OrderState::Booked;
             clear(order, AttentionKind::WaitsForConfirmation);
@@ -558,6 +565,12 @@ fn lives_behind_refund(booking: &Booking) -> bool {
 fn keep_ref(ticketing: &mut Ticketing, backend_ref: &Option<String>) {
     if backend_ref.is_some() {
         ticketing.backend_ref = backend_ref.clone();
+    }
+}
+
+fn with_hold(order: &mut Order, change: impl FnOnce(&mut Hold)) {
+    if let Some(hold) = order.booking.as_mut().and_then(|booking| booking.hold.as_mut()) {
+        change(hold);
     }
 }
 

@@ -1,10 +1,11 @@
 //! What policy does by itself, given an order and the time: the one place where a decision falls without a person.
 
-use crate::message::{Actor, Command, Notification, Redeem, RedeemedBy};
+use crate::message::{Actor, Command, Notification, RecordRefund, Redeem, RedeemedBy, RefundScope};
 use crate::order::channel_state::{ChannelState, Proposal};
 use crate::order::money::PaymentMode;
 use crate::order::{
-    Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
+    Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, RefundState,
+    TicketingState,
 };
 use crate::product::{Confirmation, OverduePolicy};
 use crate::rules;
@@ -15,6 +16,7 @@ pub fn next_step(order: &Order, now: UnixMillis) -> Option<(Actor, Command)> {
     let command = confirm_booking(order)
         .or_else(|| call_off_without_tickets(order))
         .or_else(|| decide_refund(order))
+        .or_else(|| return_what_is_held(order, now))
         .or_else(|| apply_parked_redemption(order, now))?;
     Some((Actor::policy(), command))
 }
@@ -26,8 +28,33 @@ fn confirm_booking(order: &Order) -> Option<Command> {
         return answer_request(order, channel_state, booking).filter(|_| waits);
     }
     let auto = order.rules.booking.confirm == Confirmation::Auto;
-    (waits && auto && order.case_under_review().is_none()).then_some(Command::ConfirmBooking)
+    (waits && auto && !booking.is_on_hold() && order.case_under_review().is_none()).then_some(Command::ConfirmBooking)
 }
+
+/// A channel that asks is told of nothing, and tells nothing: what it may return of a cancelled order counts as returned.
+fn return_what_is_held(order: &Order, now: UnixMillis) -> Option<Command> {
+    if order.rules.channel.news.is_by_calls() || order.state != OrderState::Cancelled {
+        return None;
+    }
+    let approved = order.refund_case.as_ref().filter(|case| case.state == RefundState::Approved);
+    let fee = approved.and_then(|case| case.fee).unwrap_or(0).max(order.money.fee());
+    let returns = order.money.held() - fee;
+    if approved.is_none() && returns <= 0 {
+        return None;
+    }
+    Some(Command::RecordRefund(RecordRefund {
+        target: order.channel_order_id.clone(),
+        channel_ref: approved.map_or_else(|| RETURNED.to_owned(), |case| case.channel_ref.clone()),
+        amount: Some(returns.max(0)),
+        at: now,
+        scope: RefundScope::Order,
+        scene: None,
+        expired: false,
+    }))
+}
+
+/// Number of a return that nobody asked for by a case of its own.
+const RETURNED: &str = "returned";
 
 /// A booking whose channel asks us to decide, and then decides itself. What the channel has refused once is left to a person.
 fn answer_request(order: &Order, channel_state: &ChannelState, booking: &Booking) -> Option<Command> {

@@ -62,6 +62,8 @@ mod manager;
 #[cfg(test)]
 mod octo;
 #[cfg(test)]
+mod octo_reseller;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod ops;

@@ -1,6 +1,6 @@
 //! A ticketing system that speaks OCTO: one booking there for one booking here, whatever is lost on the way. Judged by the supplier's books.
 
-mod schemas;
+pub(crate) mod schemas;
 
 use std::collections::BTreeMap;
 use std::path::Path;

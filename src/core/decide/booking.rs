@@ -5,7 +5,7 @@ use crate::id::ExternalId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, RequestBooking, TicketOp};
 use crate::order::money::PaymentMode;
 use crate::order::{
-    AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState, RefundKind,
+    AttentionKind, Booking, BookingState, CancelReason, Handover, Hold, Order, OrderKind, OrderState, RefundKind,
     RefundState, Ticketing, TicketingState,
 };
 use crate::personal::Person;
@@ -20,7 +20,9 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
         return Ok(Decision::nothing());
     }
     may_be_booked(order)?;
-    check_phone_is_there(order, request)?;
+    if request.hold.is_none() {
+        check_phone_is_there(order, request.contact.as_ref())?;
+    }
     rules::check_booking(&order.rules, order.quantity, request, moment.now)?;
     if order.kind == OrderKind::Direct {
         rules::check_direct_price(&order.rules, order.quantity, order.money.gross, request.visit_date)?;
@@ -34,6 +36,7 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
         visitors: request.visitors.clone(),
         contact: request.contact.clone(),
         requested_at: request.requested_at,
+        hold: request.hold.as_deref().map(|wish| super::hold::kept(wish, moment)),
     }
     .booking(product, moment);
     let mut decision = Decision::nothing();
@@ -48,8 +51,17 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
         .event(Event::BookingRequested { booking: Box::new(booking) })
         .maybe(date_stock_key(product, request.visit_date).map(|key| Effect::TakeStock { key, units: order.quantity }))
         .effect(Effect::DisarmDeadline { kind: DeadlineKind::BookingWindow });
-    if product.confirm == Confirmation::Manual {
-        decision = decision
+    Ok(match &request.hold {
+        Some(wish) => decision.effect(super::hold::deadline(moment.now + wish.lasts)),
+        None => decision.then(wait_for_manager(order, moment)),
+    })
+}
+
+/// A person accepts or declines, where the product wants that.
+pub(super) fn wait_for_manager(order: &Order, moment: Moment) -> Decision {
+    match order.rules.booking.confirm {
+        Confirmation::Auto => Decision::nothing(),
+        Confirmation::Manual => Decision::nothing()
             .effect(Effect::ArmDeadline {
                 kind: DeadlineKind::Acceptance,
                 due_at: moment.now + order.rules.channel.acceptance_limit,
@@ -59,16 +71,15 @@ pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -
                 order,
                 AttentionKind::WaitsForConfirmation,
                 "a booking waits for a manager: confirm or decline it",
-            );
+            ),
     }
-    Ok(decision)
 }
 
 /// Where a phone's bookings are counted, there must be one to count them by: the contact's, or the buyer's.
-fn check_phone_is_there(order: &Order, request: &RequestBooking) -> Result<(), Rejection> {
+pub(super) fn check_phone_is_there(order: &Order, contact: Option<&Person>) -> Result<(), Rejection> {
     let has_phone = |person: &Person| person.phone.as_ref().is_some_and(|phone| !phone.is_empty());
     let counts = order.rules.booking.limits.per_phone.is_some();
-    if counts && !request.contact.iter().chain([&order.buyer]).any(has_phone) {
+    if counts && !contact.into_iter().chain([&order.buyer]).any(has_phone) {
         let sentence = "the visit may be booked so many times by one phone; the contact's phone is needed";
         return Err(Rejection::new(Why::PhoneMissing, sentence).at("contact.phone"));
     }
@@ -85,6 +96,8 @@ pub(super) struct Terms<'a> {
     pub(super) visitors: Vec<Person>,
     pub(super) contact: Option<Person>,
     pub(super) requested_at: UnixMillis,
+    /// What its reseller keeps it for.
+    pub(super) hold: Option<Hold>,
 }
 
 impl Terms<'_> {
@@ -114,6 +127,7 @@ impl Terms<'_> {
                 handover: Handover::NotAsked,
                 request: None,
             },
+            hold: self.hold.map(Box::new),
         }
     }
 }
@@ -151,12 +165,19 @@ pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejecti
             "a refund of this booking is under review; reject it first",
         ));
     }
+    if booking.is_on_hold() {
+        let sentence = "this booking is only kept for its reseller, which has not said that it is sold";
+        return Err(Rejection::new(Why::NotWaiting, sentence));
+    }
     let product = &order.rules.booking;
     let needs_tickets = booking.ticketing.state != TicketingState::NotNeeded;
     let due_at = moment.now + product.ticketing_deadline;
     let mut decision = Decision::nothing()
         .event(Event::BookingConfirmed { ticketing_due: needs_tickets.then_some(due_at) })
         .effect(Effect::DisarmDeadline { kind: DeadlineKind::Acceptance });
+    if booking.hold.is_some() {
+        decision = decision.then(super::hold::charge(order, moment));
+    }
     if needs_tickets {
         decision = decision.effect(Effect::ArmDeadline {
             kind: DeadlineKind::Ticketing,

@@ -1,8 +1,8 @@
 //! Deadlines that are near, and deadlines that have passed. One that no longer matters changes nothing.
 
-use crate::decide::Decision;
+use crate::decide::{Decision, hold};
 use crate::message::{DeadlineKind, Event};
-use crate::order::{AttentionKind, BookingState, Order, OrderState};
+use crate::order::{AttentionKind, Booking, BookingState, Order, OrderState};
 use crate::time::UnixMillis;
 
 pub(super) fn warn(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> Decision {
@@ -34,6 +34,9 @@ pub(super) fn pass(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> Dec
             AttentionKind::ReviewOverdue,
             "no decision in time; the channel refunds by itself",
         ),
+        DeadlineKind::Acceptance if order.booking.as_ref().is_some_and(Booking::is_on_hold) => {
+            nothing.event(Event::DeadlinePassed { kind, due_at }).then(hold::run_out(order))
+        }
         DeadlineKind::Acceptance => nothing.event(Event::DeadlinePassed { kind, due_at }).attention(
             order,
             AttentionKind::WaitsForConfirmation,
@@ -51,7 +54,10 @@ fn matters(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> bool {
             t.deadline == Some(due_at) && t.state.is_awaited()
         }),
         DeadlineKind::Review => order.case_under_review().is_some_and(|case| case.review_by == due_at),
-        DeadlineKind::Acceptance => order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested),
+        DeadlineKind::Acceptance => order.booking.as_ref().is_some_and(|b| {
+            b.state == BookingState::Requested
+                && (!b.is_on_hold() || b.hold.as_ref().is_some_and(|h| h.until == due_at))
+        }),
         DeadlineKind::BookingWindow => order.state == OrderState::AwaitingBooking,
         DeadlineKind::VisitDay => order.parked_redemption.is_some(),
     }

@@ -192,7 +192,7 @@ fn end_of_booking(order: &Order, booking: &Booking, reason: CancelReason) -> Dec
 }
 
 /// The order ends, and with it an active booking.
-fn end_of_order(order: &Order, reason: CancelReason, why: Option<&str>) -> Decision {
+pub(super) fn end_of_order(order: &Order, reason: CancelReason, why: Option<&str>) -> Decision {
     let decision = match order.active_booking() {
         Some(booking) => end_of_booking(order, booking, reason),
         None => Decision::nothing(),

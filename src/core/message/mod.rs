@@ -3,6 +3,7 @@
 mod command;
 mod effect;
 mod event;
+mod hold;
 mod notification;
 mod refund;
 mod sale;
@@ -12,6 +13,7 @@ mod ticket_facts;
 pub use command::{Command, WhenUnknown};
 pub use effect::{DeadlineKind, Effect, StockKey, TicketOp};
 pub use event::{Actor, ActorKind, Event, EventRecord};
+pub use hold::{ConfirmHold, HoldWish, ReservationAct};
 pub use notification::{Notification, NotificationOutcome};
 pub use refund::{ApplyRefund, RecordCancellation, RecordRefund, RecordRejection, RefundScope};
 pub use sale::{Counts, PlaceOrder, ProductRef, RequestBooking, Sale};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, ExternalId, ProductCode};
+use crate::message::HoldWish;
 use crate::order::OrderKind;
 use crate::order::money::PaymentMode;
 use crate::personal::Person;
@@ -76,6 +77,9 @@ pub struct RequestBooking {
     pub contact: Option<Person>,
     /// When the channel says it was asked for.
     pub requested_at: UnixMillis,
+    /// The place is only to be kept: who comes is said, and the sale made, when it is confirmed. Its price is ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Box<HoldWish>>,
     /// What the engine looked up for the decision, inside the same transaction.
     pub counts: Counts,
 }

@@ -164,6 +164,7 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot, moment: Moment) {
         visitors: Vec::new(),
         contact: Some(snapshot.sale.buyer.clone()),
         requested_at: snapshot.sale.placed_at,
+        hold: None,
     }
     .booking(&order.rules.booking, moment);
     let units = order.live_units();
