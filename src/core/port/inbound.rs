@@ -39,7 +39,8 @@ pub struct Replayed {
     pub body: Bytes,
 }
 
-/// Proof that [`Channel::verify`] or [`Backend::verify`] ran: nothing can be decoded without it.
+/// Proof that [`Channel::verify`](super::Channel::verify) or [`Backend::verify`](super::Backend::verify) ran: nothing can be decoded
+/// without it.
 #[derive(Clone, Debug)]
 pub struct Verified<'a> {
     raw: RawRequest<'a>,

@@ -57,6 +57,10 @@ pub(in crate::decide) fn sync(
         let question = Effect::ReadBack { channel: order.channel.clone(), about };
         draft.add(Decision::nothing().event(Event::SnapshotContested).effect(question));
     }
+    if let Some(new) = snapshot.renumbers(order.channel_state.as_deref()) {
+        let old = order.channel_state.as_deref().and_then(ChannelState::partner_number).map(str::to_owned);
+        draft.add(Decision::nothing().event(Event::PartnerNumberChanged { old, new: new.to_owned() }));
+    }
     payments::merge(&mut draft, snapshot, is_news);
     if is_news {
         open_booking(&mut draft, snapshot, moment);
@@ -137,18 +141,11 @@ fn take_over(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, mom
         refused: known.and_then(|m| m.refused.clone()),
         unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
     };
-    let held = channel_state.partner_number().map(str::to_owned);
-    let decision = Decision::nothing().event(Event::SnapshotTaken {
+    Decision::nothing().event(Event::SnapshotTaken {
         channel_state: Box::new(channel_state),
         sale: Box::new(sale),
         dates: (snapshot.visit_date, snapshot.valid_until),
-    });
-    match &snapshot.partner_number {
-        Some(new) if held.as_ref() != Some(new) => {
-            decision.event(Event::PartnerNumberChanged { old: held, new: new.clone() })
-        }
-        _ => decision,
-    }
+    })
 }
 
 /// The first picture brings the booking with it; a later one may bring it to another day.
