@@ -109,8 +109,8 @@ enum RepeatReserve {
 }
 
 impl Octo {
-    fn slash(&self) -> &'static str {
-        if self.trailing_slash { "/" } else { "" }
+    fn supplier_address(&self) -> &'static str {
+        if self.supplier_path == "suppliers" { "/suppliers" } else { "/supplier" }
     }
 
     fn hold_minutes(&self) -> i64 {
@@ -224,7 +224,7 @@ impl Backend for Octo {
     }
 
     fn hint_call(&self, about: &str, _: &Context<'_>) -> Result<Call, EncodeError> {
-        Ok(calls::read(self, about))
+        calls::read(self, about)
     }
 
     fn read_hint(&self, about: &str, response: &HttpResponse) -> CallResult<BookingId> {

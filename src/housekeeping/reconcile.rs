@@ -12,8 +12,8 @@ use governor::{Quota, RateLimiter};
 use serde::Serialize;
 use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::message::{
-    Actor, ActorKind, Command, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot, TicketFacts,
-    TicketOp,
+    Actor, ActorKind, Command, NewTicket, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot,
+    TicketFacts, TicketOp,
 };
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
@@ -499,11 +499,17 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
     if !backend.backend.spec().can_query {
         return Ok(());
     }
-    let cx = context(worker, "reconcile", None);
-    let Ok(BackendStep::Call(call)) = backend.backend.step(TicketOp::Query, order, booking, &cx) else { return Ok(()) };
-    let answer = match worker.transport.send(&call, limits(worker, Some(backend.timeout))).await {
-        Ok(response) => backend.backend.read(TicketOp::Query, booking, &response),
-        Err(_) => CallResult::Unknown { why: "no answer".into() },
+    let answer = match worker.ask_how_it_stands(&backend, order, booking, None).await? {
+        Some(answer) => answer,
+        None => {
+            let cx = context(worker, "reconcile", None);
+            let step = backend.backend.step(TicketOp::Query, order, booking, &cx);
+            let Ok(BackendStep::Call(call)) = step else { return Ok(()) };
+            match worker.transport.send(&call, limits(worker, Some(backend.timeout))).await {
+                Ok(response) => backend.backend.read(TicketOp::Query, booking, &response),
+                Err(_) => CallResult::Unknown { why: "no answer".into() },
+            }
+        }
     };
     match answer {
         CallResult::Done(facts) => compare_backend(worker, order, booking, backend.id.as_str(), facts, report).await,
@@ -514,6 +520,20 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
         CallResult::Astray { why } => {
             let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
             astray(worker, order, actor, "reservation", &why, report).await
+        }
+        // It answers with a word that nobody knows: a person reads it.
+        CallResult::Unknown { why } if AttentionKind::of_refusal(&why) == AttentionKind::UnknownStatus => {
+            let facts = TicketFacts::Unknown { why: why.to_string() };
+            let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
+            let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+            apply(worker, order, command, actor).await?;
+            report.note(Difference {
+                ours: state_word(booking),
+                theirs: "a word that nobody knows".to_owned(),
+                reason: why.into_owned(),
+                ..difference(order, backend.id.as_str(), "ticketing")
+            });
+            Ok(())
         }
         CallResult::Retry { .. }
         | CallResult::Refused { .. }
@@ -560,7 +580,13 @@ async fn compare_backend(
     // What is on its way is no difference yet.
     let under_way = matches!(ours, TicketingState::Queued | TicketingState::Unknown | TicketingState::Cancelling)
         && theirs == TicketingState::Requested;
-    if ours == theirs || under_way {
+    let other_codes = match &facts {
+        TicketFacts::Issued { tickets, .. } => {
+            ours == TicketingState::Issued && !booking.ticketing.manual && has_other_codes(booking, tickets)
+        }
+        _ => false,
+    };
+    if (ours == theirs && !other_codes) || under_way {
         return Ok(());
     }
     let actor = Actor::new(ActorKind::Backend, partner);
@@ -568,15 +594,22 @@ async fn compare_backend(
     let repaired = apply(worker, order, command, actor).await?;
     report.note(Difference {
         ours: state_word(booking),
-        theirs: word(theirs),
+        theirs: if other_codes { "other codes".to_owned() } else { word(theirs) },
         reason: match repaired {
+            true if other_codes => "the first codes are kept; ask the back-end which of them admit".to_owned(),
             true => "the back-end's word was taken over".to_owned(),
             false => "the back-end's word contradicts ours; a person must look".to_owned(),
         },
-        repaired,
+        repaired: repaired && !other_codes,
         ..difference(order, partner, "ticketing")
     });
     Ok(())
+}
+
+/// Whether a back-end names other codes than those that were handed over.
+fn has_other_codes(booking: &Booking, told: &[NewTicket]) -> bool {
+    let known = &booking.ticketing.tickets;
+    known.len() != told.len() || known.iter().zip(told).any(|(known, told)| known.code != told.code)
 }
 
 /// A visit that the back-end knows and did not tell: the guest was there.

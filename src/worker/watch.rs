@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
-use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
+use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Context, HttpResponse, WatchPlan};
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::quoted::Quoted;
@@ -130,16 +130,10 @@ impl Worker {
         booking: &Booking,
         heard: Option<(String, HttpResponse)>,
     ) -> Result<(), EngineError> {
-        let Some(talk) = backend.backend.conversation(TicketOp::Query, order, booking, true) else { return Ok(()) };
-        let id = format!("look_{:032x}", self.engine.ids().seed().0);
-        let on = On::Look(&id);
-        let Ok((result, last)) = self.talk(&on, backend, order, talk, heard).await? else { return Ok(()) };
-        if let Some(attempt) = last {
-            self.note(self.call_record(&on, backend, order, attempt)).await;
-        }
-        let facts = match result.without_guests(order) {
+        let Some(answer) = self.ask_how_it_stands(backend, order, booking, heard).await? else { return Ok(()) };
+        let facts = match answer {
             CallResult::Done(facts) => facts,
-            no_news => return self.learned_nothing(backend, order, no_news).await,
+            no_news => return self.learned_nothing(backend, order, &booking.id, no_news).await,
         };
         // That everything is as before is no news; what a look at a delivery would follow up is left to that.
         let is_news = match &facts {
@@ -157,6 +151,24 @@ impl Worker {
             return Ok(());
         }
         self.record(backend, order, Command::RecordTicketFacts { booking: booking.id.clone(), facts }).await
+    }
+
+    /// The back-end's word on a booking, where asking takes a conversation; `None` where it takes none, or cannot be asked.
+    pub(crate) async fn ask_how_it_stands(
+        &self,
+        backend: &RegisteredBackend,
+        order: &Order,
+        booking: &Booking,
+        heard: Option<(String, HttpResponse)>,
+    ) -> Result<Option<CallResult<TicketFacts>>, EngineError> {
+        let Some(talk) = backend.backend.conversation(TicketOp::Query, order, booking, true) else { return Ok(None) };
+        let id = format!("look_{:032x}", self.engine.ids().seed().0);
+        let on = On::Look(&id);
+        let Ok((result, last)) = self.talk(&on, backend, order, talk, heard).await? else { return Ok(None) };
+        if let Some(attempt) = last {
+            self.note(self.call_record(&on, backend, order, attempt)).await;
+        }
+        Ok(Some(result.without_guests(order)))
     }
 
     /// The order hears what a back-end says when it is asked.
@@ -178,6 +190,7 @@ impl Worker {
         &self,
         backend: &RegisteredBackend,
         order: &Order,
+        booking: &BookingId,
         answer: CallResult<TicketFacts>,
     ) -> Result<(), EngineError> {
         let destination = backend_destination(&backend.id);
@@ -211,6 +224,11 @@ impl Worker {
                 let sentence =
                     format!("`{}`, asked, does not know the booking whose tickets it has issued", backend.id);
                 self.record(backend, order, Command::RecordDoubt { sentence }).await
+            }
+            // The word is its answer, and nobody here knows it.
+            CallResult::Unknown { why } if AttentionKind::of_refusal(&why) == AttentionKind::UnknownStatus => {
+                let facts = TicketFacts::Unknown { why: why.into_owned() };
+                self.record(backend, order, Command::RecordTicketFacts { booking: booking.clone(), facts }).await
             }
             CallResult::Done(_)
             | CallResult::Retry { .. }

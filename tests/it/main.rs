@@ -29,6 +29,8 @@ mod cost;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crash_octo;
+#[cfg(test)]
 mod credit;
 #[cfg(test)]
 mod databases;

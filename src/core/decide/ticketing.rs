@@ -176,7 +176,7 @@ fn answer_of_this(
             pending(order, booking, backend_ref.as_deref(), *look_after, moment)
         }
         TicketFacts::Refused { reason } => refused(order, booking, reason),
-        TicketFacts::Unknown { why } => unknown(booking, why),
+        TicketFacts::Unknown { why } => unknown(order, booking, why),
         TicketFacts::Cancelled => cancelled(order, booking, moment),
         TicketFacts::CancelPending => cancel_pending(order, booking, moment),
         TicketFacts::CancelRefused { reason, used } => cancel_refused(order, booking, reason, *used, moment),
@@ -211,8 +211,8 @@ fn issued(
         TicketingState::Issued | TicketingState::CancelRefused if same || t.tickets.is_empty() => Decision::nothing(),
         TicketingState::Issued | TicketingState::CancelRefused => Decision::nothing().attention(
             order,
-            AttentionKind::Contradiction,
-            "the back-end named other tickets than before; the first ones are kept",
+            AttentionKind::CodesChanged,
+            "the back-end names other codes than those that were handed over; the first ones are kept: ask it which of them admit",
         ),
         // Still not void. The tickets are noted in case that is refused, and the back-end is asked again.
         TicketingState::Cancelling if booking.is_active() => {
@@ -375,12 +375,17 @@ fn refused(order: &Order, booking: &Booking, reason: &str) -> Decision {
     }
 }
 
-fn unknown(booking: &Booking, why: &str) -> Decision {
-    match booking.ticketing.state {
+fn unknown(order: &Order, booking: &Booking, why: &str) -> Decision {
+    let decision = match booking.ticketing.state {
         TicketingState::Queued | TicketingState::Requested => {
             Decision::nothing().event(Event::TicketingUnknown { booking: booking.id.clone(), why: why.to_owned() })
         }
         _ => Decision::nothing(),
+    };
+    // It answered, and nobody knows the word: asking again does not help, a person does.
+    match AttentionKind::of_refusal(why) {
+        kind @ AttentionKind::UnknownStatus => decision.attention(order, kind, why),
+        _ => decision,
     }
 }
 
