@@ -3,7 +3,8 @@
 //! The order is placed with the reservation, so that stock and credit are taken; it is paid for when the booking is accepted. Cancelling a
 //! sold one is a refund case like any other, decided by the product's own rule at once: tickets are made void first.
 
-use crate::decide::{Decision, booking, refund, sale, settlement};
+use crate::decide::draft::Draft;
+use crate::decide::{booking, endings, refund, sale};
 use crate::id::ExternalId;
 use crate::message::{ApplyRefund, ConfirmHold, DeadlineKind, Effect, Event, HoldWish, ReservationAct};
 use crate::order::money::PaymentMode;
@@ -13,15 +14,15 @@ use crate::order::{
 use crate::rejection::{Rejection, Why};
 use crate::rules;
 use crate::rules::booking::{Guests, check_visitors};
-use crate::time::{Moment, UnixMillis};
+use crate::time::UnixMillis;
 
 /// Number of the case that a reseller's cancellation opens.
 const CALLED_OFF: &str = "cancel";
 
 /// What is kept for a wish.
-pub(super) fn kept(wish: &HoldWish, moment: Moment) -> Hold {
+pub(super) fn kept(wish: &HoldWish, now: UnixMillis) -> Hold {
     let (reference, units) = (wish.reference.clone(), wish.units.clone());
-    Hold { until: moment.now + wish.lasts, open: true, reference, units }
+    Hold { until: now + wish.lasts, open: true, reference, units }
 }
 
 /// The end of a hold is a row, as every deadline.
@@ -30,12 +31,8 @@ pub(super) fn deadline(until: UnixMillis) -> Effect {
 }
 
 /// What a reseller does with a reservation.
-pub(super) fn act(
-    order: &Order,
-    target: &ExternalId,
-    act: &ReservationAct,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
+pub(super) fn act(draft: &mut Draft, target: &ExternalId, act: &ReservationAct) -> Result<(), Rejection> {
+    let order = draft.order();
     let Some(booking) = order.booking.as_ref().filter(|booking| booking.channel_booking_id == *target) else {
         return Err(Rejection::new(Why::NotFound, "there is no such reservation"));
     };
@@ -43,23 +40,25 @@ pub(super) fn act(
         return Err(Rejection::new(Why::NotSupported, "this booking was not reserved first"));
     };
     match act {
-        ReservationAct::Confirm(sold) => confirm(order, booking, hold, sold, moment),
+        ReservationAct::Confirm(sold) if hold.open => confirm(draft, booking, hold, sold),
+        ReservationAct::Confirm(sold) => confirm_again(booking, sold),
         ReservationAct::Extend { lasts } => {
-            still_kept(booking, hold, moment)?;
-            let until = moment.now + *lasts;
-            if until <= hold.until {
-                return Ok(Decision::nothing());
+            still_kept(booking, hold, draft.now())?;
+            let until = draft.now() + *lasts;
+            if until > hold.until {
+                draft.event(Event::HoldExtended { until });
+                draft.effect(deadline(until));
             }
-            Ok(Decision::nothing().event(Event::HoldExtended { until }).effect(deadline(until)))
+            Ok(())
         }
-        ReservationAct::CallOff { reason } => call_off(order, booking, reason.as_deref(), moment),
+        ReservationAct::CallOff { reason } => call_off(draft, booking, reason.as_deref()),
     }
 }
 
 /// The end of a hold is exact, whenever its deadline is carried out.
-fn still_kept(booking: &Booking, hold: &Hold, moment: Moment) -> Result<(), Rejection> {
+fn still_kept(booking: &Booking, hold: &Hold, now: UnixMillis) -> Result<(), Rejection> {
     match booking.state {
-        BookingState::Requested if hold.open && moment.now < hold.until => Ok(()),
+        BookingState::Requested if hold.open && now < hold.until => Ok(()),
         BookingState::Requested if hold.open => Err(over()),
         BookingState::Cancelled | BookingState::Rejected => Err(over()),
         BookingState::Requested | BookingState::Confirmed | BookingState::Used | BookingState::NoShow => {
@@ -73,64 +72,57 @@ fn over() -> Rejection {
 }
 
 /// The reseller has sold it: who comes is judged now, and whoever accepts bookings of the product does so.
-fn confirm(
-    order: &Order,
-    booking: &Booking,
-    hold: &Hold,
-    sold: &ConfirmHold,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
-    if !hold.open {
-        return confirm_again(booking, sold);
-    }
-    still_kept(booking, hold, moment)?;
+fn confirm(draft: &mut Draft, booking: &Booking, hold: &Hold, sold: &ConfirmHold) -> Result<(), Rejection> {
+    let order = draft.order();
+    still_kept(booking, hold, draft.now())?;
     if let Some(quantity) = sold.quantity.filter(|quantity| *quantity != order.quantity) {
         let sentence = format!("the reservation is of {} units, not {quantity}: reserve anew", order.quantity);
         return Err(Rejection::new(Why::QuantityLimit, sentence).at("unitItems"));
     }
-    booking::check_phone_is_there(order, Some(&sold.contact))?;
+    booking::check_phone_is_there(&order, Some(&sold.contact))?;
     let guests = Guests {
         visitors: &sold.visitors,
         contact: Some(&sold.contact),
         visit_date: booking.visit_date,
         counts: &sold.counts,
     };
-    check_visitors(&order.rules, order.quantity, &guests, moment.now)?;
-    Ok(Decision::nothing()
-        .event(Event::GuestsSupplied {
-            buyer: sold.contact.clone(),
-            visitors: sold.visitors.clone(),
-            contact: Some(sold.contact.clone()),
-        })
-        .event(Event::HoldConfirmed { reference: sold.reference.clone() })
-        .effect(Effect::DisarmDeadline { kind: DeadlineKind::Acceptance })
-        .then(booking::wait_for_manager(order, moment)))
+    check_visitors(&order.rules, order.quantity, &guests, draft.now())?;
+    draft.event(Event::GuestsSupplied {
+        buyer: sold.contact.clone(),
+        visitors: sold.visitors.clone(),
+        contact: Some(sold.contact.clone()),
+    });
+    draft.event(Event::HoldConfirmed { reference: sold.reference.clone() });
+    draft.disarm(&[DeadlineKind::Acceptance]);
+    booking::wait_for_manager(draft);
+    Ok(())
 }
 
 /// A repeat changes nothing; other guests would be another booking.
-fn confirm_again(booking: &Booking, sold: &ConfirmHold) -> Result<Decision, Rejection> {
+fn confirm_again(booking: &Booking, sold: &ConfirmHold) -> Result<(), Rejection> {
     match booking.state {
         BookingState::Cancelled | BookingState::Rejected => return Err(over()),
         BookingState::Requested | BookingState::Confirmed | BookingState::Used | BookingState::NoShow => {}
     }
     let is_same = booking.contact.as_ref() == Some(&sold.contact) && booking.visitors == sold.visitors;
     if is_same {
-        return Ok(Decision::nothing());
+        return Ok(());
     }
     Err(Rejection::new(Why::ContentDiffers, "this booking was confirmed for other guests; what came first stands"))
 }
 
 /// Nobody confirmed in time.
-pub(super) fn run_out(order: &Order) -> Decision {
-    settlement::end_of_order(order, CancelReason::Expired, None)
+pub(super) fn run_out(draft: &mut Draft) {
+    endings::end_all(draft, CancelReason::Expired, None);
 }
 
 /// What was reserved is owed once the booking is accepted.
-pub(super) fn charge(order: &Order, moment: Moment) -> Decision {
-    let missing = order.money.due - order.money.received();
-    match order.money.mode {
-        PaymentMode::Ledger if missing > 0 => Decision::nothing().event(sale::charge(missing, moment.now)),
-        PaymentMode::Ledger | PaymentMode::BookingOnly | PaymentMode::External => Decision::nothing(),
+pub(super) fn charge(draft: &mut Draft) {
+    let money = &draft.order().money;
+    let missing = money.due - money.received();
+    match money.mode {
+        PaymentMode::Ledger if missing > 0 => draft.event(sale::charge(missing, draft.now())),
+        PaymentMode::Ledger | PaymentMode::BookingOnly | PaymentMode::External => {}
     }
 }
 
@@ -177,26 +169,26 @@ pub fn fee_of_calling_off(order: &Order, booking: &Booking, now: UnixMillis) -> 
     })
 }
 
-fn call_off(order: &Order, booking: &Booking, reason: Option<&str>, moment: Moment) -> Result<Decision, Rejection> {
+fn call_off(draft: &mut Draft, booking: &Booking, reason: Option<&str>) -> Result<(), Rejection> {
+    let order = draft.order();
     if order.state == OrderState::Cancelled {
-        return Ok(Decision::nothing());
+        return Ok(());
     }
-    let fee = fee_of_calling_off(order, booking, moment.now)?;
+    let fee = fee_of_calling_off(&order, booking, draft.now())?;
     if booking.state == BookingState::Requested || booking.ticketing.state == TicketingState::Failed {
-        return Ok(settlement::end_of_order(order, CancelReason::ByChannel, reason));
+        endings::end_all(draft, CancelReason::ByChannel, reason);
+        return Ok(());
     }
+    // A person may have rejected an earlier one.
+    let earlier = order.past_refund_cases.len() + usize::from(order.refund_case.is_some());
     let application = ApplyRefund {
         target: booking.channel_booking_id.clone(),
-        // A person may have rejected an earlier one.
-        channel_ref: format!(
-            "{CALLED_OFF}-{}",
-            order.past_refund_cases.len() + usize::from(order.refund_case.is_some())
-        ),
+        channel_ref: format!("{CALLED_OFF}-{earlier}"),
         kind: RefundKind::Refund,
         source: RefundSource::Guest,
         source_code: None,
         fee,
-        requested_at: moment.now,
+        requested_at: draft.now(),
     };
-    refund::apply(order, &application, moment)
+    refund::apply(draft, &application)
 }

@@ -22,15 +22,20 @@ pub fn evolve(order: Option<Order>, record: &EventRecord) -> Option<Order> {
         (None, _) => return None,
         (Some(order), _) => order,
     };
-    let flagged = undelivered::flagged(&order);
-    apply(&mut order, &record.event, record.at);
-    undelivered::forget(&mut order, flagged);
-    channel_state::forget_proven(&mut order);
-    channel_state::forget_off_sale(&mut order);
-    payment::tell_how_returns_stand(&mut order);
+    change(&mut order, record);
+    Some(order)
+}
+
+/// The same, for an order that is there.
+pub(crate) fn change(order: &mut Order, record: &EventRecord) {
+    let flagged = undelivered::flagged(order);
+    apply(order, &record.event, record.at);
+    undelivered::forget(order, flagged);
+    channel_state::forget_proven(order);
+    channel_state::forget_off_sale(order);
+    payment::tell_how_returns_stand(order);
     order.version = record.seq;
     order.updated_at = record.at;
-    Some(order)
 }
 
 fn apply(order: &mut Order, event: &Event, at: UnixMillis) {

@@ -3,7 +3,7 @@
 use crate::evolve::attention::clear;
 use crate::id::OrderId;
 use crate::message::PlaceOrder;
-use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money, PRESUMED};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money};
 use crate::order::{AttentionKind, CancelReason, Order, OrderState};
 use crate::time::UnixMillis;
 
@@ -64,7 +64,7 @@ pub(super) fn cancelled(order: &mut Order, reason: CancelReason) {
     // What was expected to come back, and never will be mentioned again, stays as it is: only the channel's word settles money.
     if order.money.received() == 0 {
         order.money.ledger.retain(|e: &LedgerEntry| {
-            !(e.kind == EntryKind::Refund && e.status == EntryStatus::Pending && e.reference == PRESUMED)
+            !(e.kind == EntryKind::Refund && e.status == EntryStatus::Pending && e.is_presumed())
         });
     }
 }
