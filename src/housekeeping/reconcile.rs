@@ -499,7 +499,7 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
     if !backend.backend.spec().can_query {
         return Ok(());
     }
-    let answer = match worker.ask_how_it_stands(&backend, order, booking, None).await? {
+    let answer = match worker.hear_of_booking(&backend, order, booking, None).await? {
         Some(answer) => answer,
         None => {
             let cx = context(worker, "reconcile", None);

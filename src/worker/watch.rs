@@ -130,7 +130,7 @@ impl Worker {
         booking: &Booking,
         heard: Option<(String, HttpResponse)>,
     ) -> Result<(), EngineError> {
-        let Some(answer) = self.ask_how_it_stands(backend, order, booking, heard).await? else { return Ok(()) };
+        let Some(answer) = self.hear_of_booking(backend, order, booking, heard).await? else { return Ok(()) };
         let facts = match answer {
             CallResult::Done(facts) => facts,
             no_news => return self.learned_nothing(backend, order, &booking.id, no_news).await,
@@ -154,7 +154,7 @@ impl Worker {
     }
 
     /// The back-end's word on a booking, where asking takes a conversation; `None` where it takes none, or cannot be asked.
-    pub(crate) async fn ask_how_it_stands(
+    pub(crate) async fn hear_of_booking(
         &self,
         backend: &RegisteredBackend,
         order: &Order,
