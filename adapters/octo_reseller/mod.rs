@@ -62,6 +62,7 @@ pub const KIND: ChannelKind = ChannelKind {
     name: "octo_reseller",
     settings: settings::KEYS,
     secrets: settings::SECRETS,
+    addresses: &[],
     sells_in: SellsIn::Setting("currency"),
     face: Some(&route::FACE),
     build,
@@ -77,8 +78,6 @@ fn build(id: &str, settings: &Value) -> Built<dyn Channel> {
         endpoints: ENDPOINTS,
         capabilities: json!({ "hold": true, "extend": true, "cancel": true, "pricing": true }),
         body_bytes_max: BODY_BYTES_MAX,
-        takes_stock: false,
-        needs_token: false,
         calls_per_second: None,
     };
     Ok(Box::new(Reseller { settings: Settings::read(id, settings)?, spec }))
