@@ -91,7 +91,8 @@ pub const KIND: ChannelKind = ChannelKind {
     settings: settings::KEYS,
     secrets: settings::SECRETS,
     addresses: &["api_base"],
-    sells_in: SellsIn::Always("CNY"), face: None,
+    sells_in: SellsIn::Always("CNY"),
+    face: None,
     build,
 };
 

@@ -171,7 +171,8 @@ pub fn fee_of_calling_off(order: &Order, booking: &Booking, now: UnixMillis) -> 
 
 fn call_off(draft: &mut Draft, booking: &Booking, reason: Option<&str>) -> Result<(), Rejection> {
     let order = draft.order();
-    if order.state == OrderState::Cancelled {
+    // What was asked for before is being dealt with: the booking shows what comes of it.
+    if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
         return Ok(());
     }
     let fee = fee_of_calling_off(&order, booking, draft.now())?;

@@ -279,7 +279,7 @@ impl Command {
             Command::RecordPayments { .. } => "record_payments",
             Command::RecordPaid { .. } => "record_paid",
             Command::RequestBooking(_) => "request_booking",
-            Command::Reservation { act, .. } => act.name(),
+            Command::Reservation { .. } => "reservation",
             Command::ConfirmBooking => "confirm_booking",
             Command::RejectBooking { .. } => "decline_booking",
             Command::SupplyGuests { .. } => "supply_guests",

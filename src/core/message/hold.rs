@@ -51,14 +51,3 @@ pub struct ConfirmHold {
     #[serde(default)]
     pub counts: Counts,
 }
-
-impl ReservationAct {
-    /// Its name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            ReservationAct::Confirm(_) => "confirm_reservation",
-            ReservationAct::Extend { .. } => "extend_reservation",
-            ReservationAct::CallOff { .. } => "call_off_reservation",
-        }
-    }
-}
