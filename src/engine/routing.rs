@@ -240,7 +240,7 @@ fn at_our_price(
         .booking
         .as_ref()
         .and_then(|code| config.booking(code))
-        .ok_or_else(|| Rejection::new(Why::OffSale, why_unknown(config, &sale.product)).at("productId"))?;
+        .ok_or_else(|| Rejection::new(Why::OffSale, "no such product is configured").at("productId"))?;
     let price = reserved_price(product, request.visit_date)?;
     let gross = price.saturating_mul(i64::from(sale.quantity));
     let sale = Sale { gross, due: gross, placed_at: now, ..sale.clone() };

@@ -270,7 +270,7 @@ async fn only_the_key_opens_and_each_reseller_sees_its_own() {
     let shown = get(&bridge, "products").await.expect(200).json();
     let shown: Vec<&str> = shown.as_array().expect("products").iter().filter_map(|one| one["id"].as_str()).collect();
     assert_eq!(shown, ["DAY", "LP-B1", "TOUR"], "what needs documents is not sold this way");
-    for (field, value, code) in [
+    for (index, (field, value, code)) in [
         ("productId", json!("LP-B2"), "INVALID_PRODUCT_ID"),
         ("optionId", json!("VIP"), "INVALID_OPTION_ID"),
         ("availabilityId", json!("2026-11-20"), "INVALID_AVAILABILITY_ID"),
@@ -280,8 +280,11 @@ async fn only_the_key_opens_and_each_reseller_sees_its_own() {
         ("uuid", json!("none"), "INVALID_BOOKING_UUID"),
         ("currency", json!("USD"), "BAD_REQUEST"),
         ("expirationMinutes", json!(0), "BAD_REQUEST"),
-    ] {
-        let mut wish = reservation(OTHER, "DAY", 1);
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut wish = reservation(&format!("8e8e6f2c-1111-4222-8333-4444555566{index:02}"), "DAY", 1);
         wish[field] = value;
         refused(&post(&bridge, "bookings", &wish).await, code);
     }
