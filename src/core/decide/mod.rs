@@ -14,6 +14,7 @@ mod endings;
 mod facts;
 mod guests;
 mod hold;
+mod issuer;
 mod notifications;
 mod proof;
 mod redemption;
@@ -21,12 +22,10 @@ mod refund;
 mod sale;
 mod settlement;
 mod snapshot_channel;
-mod stock;
 mod ticketing;
 
 pub use hold::fee_of_calling_off;
-pub use proof::{Disagreement, NOT_DONE, NOT_DONE_WHY};
-pub(crate) use snapshot_channel::quote_holds;
+pub use proof::Disagreement;
 pub use ticketing::dates_demanded;
 
 use std::rc::Rc;
