@@ -3,9 +3,9 @@
 use crate::decide::draft::Draft;
 use crate::decide::endings::{self, End};
 use crate::decide::issuer::backend_of;
-use crate::decide::{hold, sale, ticketing};
+use crate::decide::{sale, ticketing};
 use crate::id::ExternalId;
-use crate::message::{DeadlineKind, Effect, Event, Notification, RequestBooking};
+use crate::message::{DeadlineKind, Effect, Event, HoldWish, Notification, RequestBooking};
 use crate::order::money::PaymentMode;
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Handover, Hold, Order, OrderKind, OrderState, RefundKind,
@@ -48,14 +48,14 @@ pub(super) fn request(draft: &mut Draft, request: &RequestBooking) -> Result<(),
         visitors: request.visitors.clone(),
         contact: request.contact.clone(),
         requested_at: request.requested_at,
-        hold: request.hold.as_deref().map(|wish| hold::kept(wish, draft.now())),
+        hold: request.hold.as_deref().map(|wish| kept(wish, draft.now())),
     };
     draft.event(Event::BookingRequested { booking: Box::new(terms.booking(product, draft.moment)) });
     let day = date_stock_key(product, request.visit_date);
     draft.maybe(day.map(|key| Effect::TakeStock { key, units: order.quantity }));
     draft.disarm(&[DeadlineKind::BookingWindow]);
     match &request.hold {
-        Some(wish) => draft.effect(hold::deadline(draft.now() + wish.lasts)),
+        Some(wish) => draft.effect(hold_deadline(draft.now() + wish.lasts)),
         None => wait_for_manager(draft),
     }
     Ok(())
@@ -74,6 +74,27 @@ pub(super) fn wait_for_manager(draft: &mut Draft) {
             });
             draft.flag(AttentionKind::WaitsForConfirmation, "a booking waits for a manager: confirm or decline it");
         }
+    }
+}
+
+/// What is kept for a wish.
+fn kept(wish: &HoldWish, now: UnixMillis) -> Hold {
+    let (reference, units) = (wish.reference.clone(), wish.units.clone());
+    Hold { until: now + wish.lasts, open: true, reference, units }
+}
+
+/// The end of a hold is a row, as every deadline.
+pub(super) fn hold_deadline(until: UnixMillis) -> Effect {
+    Effect::ArmDeadline { kind: DeadlineKind::Acceptance, due_at: until, warn_at: Vec::new() }
+}
+
+/// What was reserved is owed once the booking is accepted.
+fn charge_reserved(draft: &mut Draft) {
+    let money = &draft.order().money;
+    let missing = money.due - money.received();
+    match money.mode {
+        PaymentMode::Ledger if missing > 0 => draft.event(sale::charge(missing, draft.now())),
+        PaymentMode::Ledger | PaymentMode::BookingOnly | PaymentMode::External => {}
     }
 }
 
@@ -172,7 +193,7 @@ pub(super) fn confirm(draft: &mut Draft) -> Result<(), Rejection> {
     let needs_tickets = booking.ticketing.state != TicketingState::NotNeeded;
     confirmed(draft, needs_tickets);
     if booking.hold.is_some() {
-        hold::charge(draft);
+        charge_reserved(draft);
     }
     if told_of_decision(&order) {
         draft.tell(Notification::BookingConfirmed { booking: booking.id.clone() });

@@ -4,10 +4,9 @@
 //! sold one is a refund case like any other, decided by the product's own rule at once: tickets are made void first.
 
 use crate::decide::draft::Draft;
-use crate::decide::{booking, endings, refund, sale};
+use crate::decide::{booking, endings, refund};
 use crate::id::ExternalId;
-use crate::message::{ApplyRefund, ConfirmHold, DeadlineKind, Effect, Event, HoldWish, ReservationAct};
-use crate::order::money::PaymentMode;
+use crate::message::{ApplyRefund, ConfirmHold, DeadlineKind, Event, ReservationAct};
 use crate::order::{
     Booking, BookingState, CancelReason, Hold, Order, OrderState, RefundKind, RefundSource, TicketingState,
 };
@@ -18,17 +17,6 @@ use crate::time::UnixMillis;
 
 /// Number of the case that a reseller's cancellation opens.
 const CALLED_OFF: &str = "cancel";
-
-/// What is kept for a wish.
-pub(super) fn kept(wish: &HoldWish, now: UnixMillis) -> Hold {
-    let (reference, units) = (wish.reference.clone(), wish.units.clone());
-    Hold { until: now + wish.lasts, open: true, reference, units }
-}
-
-/// The end of a hold is a row, as every deadline.
-pub(super) fn deadline(until: UnixMillis) -> Effect {
-    Effect::ArmDeadline { kind: DeadlineKind::Acceptance, due_at: until, warn_at: Vec::new() }
-}
 
 /// What a reseller does with a reservation.
 pub(super) fn act(draft: &mut Draft, target: &ExternalId, act: &ReservationAct) -> Result<(), Rejection> {
@@ -47,7 +35,7 @@ pub(super) fn act(draft: &mut Draft, target: &ExternalId, act: &ReservationAct) 
             let until = draft.now() + *lasts;
             if until > hold.until {
                 draft.event(Event::HoldExtended { until });
-                draft.effect(deadline(until));
+                draft.effect(booking::hold_deadline(until));
             }
             Ok(())
         }
@@ -114,16 +102,6 @@ fn confirm_again(booking: &Booking, sold: &ConfirmHold) -> Result<(), Rejection>
 /// Nobody confirmed in time.
 pub(super) fn run_out(draft: &mut Draft) {
     endings::end_all(draft, CancelReason::Expired, None);
-}
-
-/// What was reserved is owed once the booking is accepted.
-pub(super) fn charge(draft: &mut Draft) {
-    let money = &draft.order().money;
-    let missing = money.due - money.received();
-    match money.mode {
-        PaymentMode::Ledger if missing > 0 => draft.event(sale::charge(missing, draft.now())),
-        PaymentMode::Ledger | PaymentMode::BookingOnly | PaymentMode::External => {}
-    }
 }
 
 /// Whether the reseller may call the booking off by itself at `now`, and what is kept then, minor units.

@@ -3,20 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::message::Counts;
-use crate::order::HeldUnit;
 use crate::personal::Person;
 use crate::time::Millis;
-
-/// A wish to keep a place before it is sold.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct HoldWish {
-    /// How long it is to be kept.
-    pub lasts: Millis,
-    /// The reseller's own name for the booking.
-    pub reference: Option<String>,
-    /// The units, as the reseller names them.
-    pub units: Vec<HeldUnit>,
-}
 
 /// What a reseller does with a reservation of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -3,12 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, ExternalId, ProductCode};
-use crate::message::HoldWish;
-use crate::order::OrderKind;
 use crate::order::money::PaymentMode;
+use crate::order::{HeldUnit, OrderKind};
 use crate::personal::Person;
 use crate::product::{Currency, RuleSnapshot};
-use crate::time::{Date, UnixMillis};
+use crate::time::{Date, Millis, UnixMillis};
 
 /// Which products a channel's product id names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,6 +56,17 @@ pub struct PlaceOrder {
     pub rules: RuleSnapshot,
     /// Made up from a later message, because the sale was never told: no rule of the sale is checked again.
     pub is_stub: bool,
+}
+
+/// A wish to keep a place before it is sold.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HoldWish {
+    /// How long it is to be kept.
+    pub lasts: Millis,
+    /// The reseller's own name for the booking.
+    pub reference: Option<String>,
+    /// The units, as the reseller names them.
+    pub units: Vec<HeldUnit>,
 }
 
 /// A wish for a visit date.
