@@ -13,6 +13,7 @@ pub mod kakao;
 mod objects;
 pub mod octo;
 pub mod octo_reseller;
+mod one_reading;
 pub mod reading;
 mod rewrites;
 pub mod settings;
