@@ -240,6 +240,10 @@ fn shown(inbound: &Inbound) -> Value {
             json!({ "left": { "product": product, "date": date, "units": units } })
         }
         Inbound::Query(Query::OrderStatus { about }) => json!({ "order_status": about }),
+        Inbound::Query(Query::Reservation { about, at }) => json!({ "reservation": about, "at": at }),
+        Inbound::Query(Query::Offers { products, dates, only, units }) => {
+            json!({ "offers": { "products": products, "dates": dates, "only": only, "units": units } })
+        }
         Inbound::Query(Query::Calendar { product, from, to }) => {
             json!({ "calendar": { "product": product, "from": from, "to": to } })
         }

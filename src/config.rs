@@ -119,6 +119,11 @@ impl Config {
         self.bookings.get(code)
     }
 
+    /// Every booking product, by code.
+    pub fn bookings(&self) -> impl Iterator<Item = &BookingProduct> {
+        self.bookings.values()
+    }
+
     /// The channel with this name.
     pub fn channel(&self, id: &ChannelId) -> Option<&ChannelConfig> {
         self.channels.iter().find(|channel| channel.id == *id)

@@ -6,6 +6,7 @@ mod belief;
 pub mod call_log;
 pub mod caller;
 pub mod connection_limits;
+mod faces;
 pub mod health;
 pub mod hints;
 pub(crate) mod incoming_body;
@@ -100,6 +101,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/channels/{channel}/{call}", any(webhook::receive))
         .route("/backends/{backend}/events", post(backend_events::receive))
         .route("/backends/{backend}/hints/{secret}", post(hints::receive))
+        .merge(faces::routes())
         .merge(ops::routes())
         .merge(crate::console::routes())
         .route("/healthz", get(health::healthz))

@@ -13,8 +13,8 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, ChangeList, Changes, Channel, ChannelKind, ChannelSpec, Context,
-    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed, StockLeft,
-    TakesStock, Verified, VerifyFirst, VerifyStep, Yes,
+    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed, SellsIn,
+    StockLeft, TakesStock, Verified, VerifyFirst, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -75,8 +75,15 @@ const CAPABILITIES: &[&str] = &[
 const SCHEDULE_ID: &str = "{date}";
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind =
-    ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, addresses: &["api_base"], currency: "KRW", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "kakao",
+    settings: KEYS,
+    secrets: SECRETS,
+    addresses: &["api_base"],
+    sells_in: SellsIn::Always("KRW"),
+    face: None,
+    build,
+};
 
 struct Kakao {
     settings: Common,

@@ -14,7 +14,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, ChangeList, Changes, Channel, ChannelKind, ChannelSpec, Checked,
     Context, DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed,
-    Verified, VerifyFirst, VerifyStep, Yes,
+    SellsIn, Verified, VerifyFirst, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -64,7 +64,8 @@ pub const KIND: ChannelKind = ChannelKind {
     settings: KEYS,
     secrets: SECRETS,
     addresses: &["api_base", "erp.base_url"],
-    currency: "KRW",
+    sells_in: SellsIn::Always("KRW"),
+    face: None,
     build,
 };
 

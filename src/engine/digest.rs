@@ -124,6 +124,7 @@ fn act(command: &Command) -> Value {
         Command::RecordRejection(RecordRejection { target, channel_ref, at: _ }) => {
             json!({ "rejection": target.as_str(), "channel_ref": channel_ref })
         }
+        Command::Reservation { target, act, at: _ } => json!({ "reservation": target.as_str(), "act": written(act) }),
         Command::PlaceOrder(..)
         | Command::RecordPayments { .. }
         | Command::RecordPaid { .. }

@@ -121,6 +121,7 @@ fn moves_stock(command: &Command) -> bool {
     match command {
         Command::PlaceOrder(..)
         | Command::RequestBooking(_)
+        | Command::Reservation { .. }
         | Command::RejectBooking { .. }
         | Command::RequestTickets { .. }
         | Command::ApplyRefund(_)

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use governor::{Quota, RateLimiter};
 use serde::Serialize;
 use ticketbridge_core::message::{
-    Actor, ActorKind, Command, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot, TicketFacts,
-    TicketOp,
+    Actor, ActorKind, Command, NewTicket, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot,
+    TicketFacts, TicketOp,
 };
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
@@ -488,12 +488,18 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
     if !backend.backend.spec().can_query {
         return Ok(());
     }
-    let Operations::Calls(calls) = backend.backend.operations() else { return Ok(()) };
-    let write = |cx: &Context<'_>| calls.call(TicketOp::Query, order, booking, cx);
-    let read = |response: &HttpResponse| calls.read(TicketOp::Query, booking, response);
-    let limits = CallLimits { timeout: backend.timeout, ..worker.call_timeout() };
-    let Ok(exchange) = worker.ask(RECONCILE, limits, &write, &read).await else { return Ok(()) };
-    match exchange.result {
+    let answer = match worker.hear_of_booking(&backend, order, booking, None).await? {
+        Some(answer) => answer,
+        None => {
+            let Operations::Calls(calls) = backend.backend.operations() else { return Ok(()) };
+            let write = |cx: &Context<'_>| calls.call(TicketOp::Query, order, booking, cx);
+            let read = |response: &HttpResponse| calls.read(TicketOp::Query, booking, response);
+            let limits = CallLimits { timeout: backend.timeout, ..worker.call_timeout() };
+            let Ok(exchange) = worker.ask(RECONCILE, limits, &write, &read).await else { return Ok(()) };
+            exchange.result
+        }
+    };
+    match answer {
         CallResult::Done(facts) => compare_backend(worker, order, booking, backend.id.as_str(), facts, report).await,
         CallResult::Absent => {
             absent(order, booking, backend.id.as_str(), report);
@@ -502,6 +508,20 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
         CallResult::Astray { why } => {
             let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
             astray(worker, order, actor, "reservation", &why, report).await
+        }
+        // It answers with a word that nobody knows: a person reads it.
+        CallResult::Unknown { why } if AttentionKind::of_refusal(&why) == AttentionKind::UnknownStatus => {
+            let facts = TicketFacts::Unknown { why: why.to_string() };
+            let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
+            let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+            apply(worker, order, command, actor).await?;
+            report.note(Difference {
+                ours: state_word(booking),
+                theirs: "a word that nobody knows".to_owned(),
+                reason: why.into_owned(),
+                ..difference(order, backend.id.as_str(), "ticketing")
+            });
+            Ok(())
         }
         CallResult::Retry { .. }
         | CallResult::Refused { .. }
@@ -548,7 +568,13 @@ async fn compare_backend(
     // What is on its way is no difference yet.
     let under_way = matches!(ours, TicketingState::Queued | TicketingState::Unknown | TicketingState::Cancelling)
         && theirs == TicketingState::Requested;
-    if ours == theirs || under_way {
+    let other_codes = match &facts {
+        TicketFacts::Issued { tickets, .. } => {
+            ours == TicketingState::Issued && !booking.ticketing.manual && has_other_codes(booking, tickets)
+        }
+        _ => false,
+    };
+    if (ours == theirs && !other_codes) || under_way {
         return Ok(());
     }
     let actor = Actor::new(ActorKind::Backend, partner);
@@ -556,15 +582,22 @@ async fn compare_backend(
     let repaired = apply(worker, order, command, actor).await?;
     report.note(Difference {
         ours: state_word(booking),
-        theirs: word(theirs),
+        theirs: if other_codes { "other codes".to_owned() } else { word(theirs) },
         reason: match repaired {
+            true if other_codes => "the first codes are kept; ask the back-end which of them admit".to_owned(),
             true => "the back-end's word was taken over".to_owned(),
             false => "the back-end's word contradicts ours; a person must look".to_owned(),
         },
-        repaired,
+        repaired: repaired && !other_codes,
         ..difference(order, partner, "ticketing")
     });
     Ok(())
+}
+
+/// Whether a back-end names other codes than those that were handed over.
+fn has_other_codes(booking: &Booking, told: &[NewTicket]) -> bool {
+    let known = &booking.ticketing.tickets;
+    known.len() != told.len() || known.iter().zip(told).any(|(known, told)| known.code != told.code)
 }
 
 /// A visit that the back-end knows and did not tell: the guest was there.

@@ -28,6 +28,8 @@ mod cost;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crash_octo;
+#[cfg(test)]
 mod credit;
 #[cfg(test)]
 mod databases;
@@ -60,6 +62,8 @@ mod limits;
 mod manager;
 #[cfg(test)]
 mod octo;
+#[cfg(test)]
+mod octo_reseller;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]

@@ -331,6 +331,7 @@ a-rejected = the back-end said no
 a-test_mode = a test, or a test of a real order
 a-quantity_differs = another number of units
 a-unknown_status = a word that nobody knows
+a-codes_changed = other codes than before
 a-partner_gone = the partner is no longer configured
 a-books_differ = the books differ
 a-payment_link_over = a payment link is over

@@ -331,6 +331,7 @@ a-rejected = 발권 시스템이 거절함
 a-test_mode = 테스트 모드가 맞지 않음
 a-quantity_differs = 수량이 다름
 a-unknown_status = 알 수 없는 상태
+a-codes_changed = 코드 불일치
 a-partner_gone = 설정에 없는 제휴사
 a-books_differ = 장부 불일치
 a-payment_link_over = 결제 링크 만료

@@ -331,6 +331,7 @@ a-rejected = 后端拒绝
 a-test_mode = 测试模式不符
 a-quantity_differs = 数量不符
 a-unknown_status = 未知状态
+a-codes_changed = 凭证码不一致
 a-partner_gone = 合作方已不在配置中
 a-books_differ = 账目不一致
 a-payment_link_over = 付款链接已失效

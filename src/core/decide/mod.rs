@@ -13,6 +13,7 @@ mod draft;
 mod endings;
 mod facts;
 mod guests;
+mod hold;
 mod issuer;
 mod notifications;
 mod proof;
@@ -24,6 +25,7 @@ mod snapshot_channel;
 mod terms;
 mod ticketing;
 
+pub use hold::fee_of_calling_off;
 pub use proof::Disagreement;
 pub use ticketing::dates_demanded;
 
@@ -70,6 +72,7 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
         (Command::RecordPaid { at }, _) => sale::record_paid(draft, *at),
 
         (Command::RequestBooking(request), _) => booking::request(draft, request)?,
+        (Command::Reservation { target, act, at: _ }, _) => hold::act(draft, target, act)?,
         (Command::ConfirmBooking, None) => booking::confirm(draft)?,
         (Command::ConfirmBooking, Some(state)) => snapshot_channel::confirm(draft, state)?,
         (Command::RejectBooking { reason }, None) => booking::reject(draft, reason)?,

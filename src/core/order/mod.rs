@@ -3,6 +3,7 @@
 mod attention;
 mod booking;
 pub mod channel_state;
+mod hold;
 pub mod money;
 mod refund;
 mod ticketing;
@@ -10,6 +11,7 @@ pub mod undelivered;
 
 pub use attention::{Attention, AttentionKind};
 pub use booking::{Booking, BookingState, ParkedRedemption};
+pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};
 pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, TicketingState};
 

@@ -134,12 +134,18 @@ pub struct DecodeError {
     pub rejection: Option<Rejection>,
     /// A stable code, where the contract is ours.
     pub code: Option<&'static str>,
+    /// What stood there, where the sender's contract says that it is told again.
+    pub said: Option<String>,
 }
 
 impl DecodeError {
     /// An error at `field`.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into(), rejection: None, code: None }
+        Self { field: field.into(), reason: reason.into(), rejection: None, code: None, said: None }
+    }
+    /// The same, telling again what stood there.
+    pub fn saying(self, said: &str) -> Self {
+        Self { said: Some(said.to_owned()), ..self }
     }
     /// The same, with a stable code.
     pub fn coded(self, code: &'static str) -> Self {
@@ -160,6 +166,24 @@ pub enum Query {
         date: Option<Date>,
         /// Units that are wanted.
         units: u32,
+    },
+    /// What can be sold, and on which days?
+    Offers {
+        /// Of which products; `None` is every product.
+        products: Option<Vec<crate::id::ProductCode>>,
+        /// First and last day.
+        dates: Option<(Date, Date)>,
+        /// Of these days only those are meant; none is all of them.
+        only: Vec<Date>,
+        /// Units that are wanted; 0 where nothing is said.
+        units: u32,
+    },
+    /// How does this reservation stand at a time?
+    Reservation {
+        /// Its number.
+        about: ExternalId,
+        /// The time of the question.
+        at: UnixMillis,
     },
     /// How does this order stand?
     OrderStatus {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{Guests, Quoted};
-use crate::message::{Command, NotificationOutcome, TicketFacts};
+use crate::message::{Command, NotificationOutcome, ReservationAct, TicketFacts};
 use crate::order::Order;
 use crate::port::CallResult;
 
@@ -46,6 +46,11 @@ impl Command {
             | Command::EraseGuests { reason } => vec![(reason, TEXT)],
             Command::RecordDoubt { sentence } => vec![(sentence, TEXT)],
             Command::RecordAstray { why, .. } => vec![(why, TEXT)],
+            Command::Reservation { act, .. } => match &mut **act {
+                ReservationAct::CallOff { reason } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
+                // Its own names, which it is told again.
+                ReservationAct::Confirm(_) | ReservationAct::Extend { .. } => Vec::new(),
+            },
             Command::ApproveRefund { reason, .. } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
             Command::RecordTicketFacts { facts, .. } => words_of_facts(facts),
             Command::RecordNotification { outcome, .. } => words_of_outcome(outcome),

@@ -73,6 +73,7 @@ pub(crate) fn request(quantity: u32, visitors: u32) -> RequestBooking {
         quantity,
         visit_date: Some(date("2026-12-01")),
         visit_time: None,
+        hold: None,
         visitors: (1..=visitors).map(guest).collect(),
         contact: None,
         requested_at: at("2026-11-21T10:00:00+08:00"),
@@ -131,6 +132,7 @@ pub(crate) fn rules() -> RuleSnapshot {
             review_warn_before: Vec::new(),
             price_check: true,
             redemption_reported: true,
+            news: Default::default(),
         },
     }
 }

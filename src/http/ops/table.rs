@@ -76,6 +76,7 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "test_mode",
     "quantity_differs",
     "unknown_status",
+    "codes_changed",
     "ticketing_overdue",
     "review_overdue",
     "report_refused",

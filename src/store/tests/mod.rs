@@ -101,6 +101,7 @@ fn rules() -> RuleSnapshot {
             review_warn_before: vec![],
             price_check: false,
             redemption_reported: true,
+            news: Default::default(),
         },
     }
 }
@@ -152,6 +153,7 @@ fn booking(n: u128) -> Booking {
         state: BookingState::Confirmed,
         visit_date: Date::parse("2026-12-01"),
         visit_time: None,
+        hold: None,
         valid_until: Date::parse("2026-12-01"),
         visitors: vec![guest()],
         contact: None,

@@ -165,6 +165,7 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot) {
         visitors: Vec::new(),
         contact: Some(snapshot.sale.buyer.clone()),
         requested_at: snapshot.sale.placed_at,
+        hold: None,
     };
     let units = order.live_units();
     draft.held = units;

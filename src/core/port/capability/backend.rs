@@ -89,7 +89,10 @@ pub trait Hints: Send + Sync {
     /// Why it is not followed.
     fn about(&self, secret: &str, body: &[u8]) -> Result<String, HintError>;
     /// The call that reads what a hint is about.
-    fn call(&self, about: &str) -> Call;
+    ///
+    /// # Errors
+    /// What cannot be written: anybody may have chosen what it is about.
+    fn call(&self, about: &str) -> Result<Call, EncodeError>;
     /// Which booking of ours the answer is about.
     fn read(&self, about: &str, response: &HttpResponse) -> CallResult<BookingId>;
 }
