@@ -68,12 +68,10 @@ impl Engine {
             Query::MaySell(question) => self.may_sell(running, channel, question).await,
             Query::Left { product, date, units } => self.left(running, channel, product, *date, *units).await,
             Query::OrderStatus { about } => self.status(channel, about).await,
-            Query::Calendar { product, from, to } => {
-                match running.config.rule_snapshot(channel.channel.rules(), product) {
-                    Some(rules) => Ok(Found::Calendar(self.calendar(channel, &rules, *from, *to).await?)),
-                    None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
-                }
-            }
+            Query::Calendar { product, from, to } => match running.rules_of(channel, product) {
+                Some(rules) => Ok(Found::Calendar(self.calendar(channel, &rules, *from, *to).await?)),
+                None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
+            },
         }
     }
 
@@ -87,7 +85,7 @@ impl Engine {
         units: u32,
     ) -> Result<Found, EngineError> {
         let product = ProductRef { voucher: None, booking: Some(code.clone()) };
-        let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else {
+        let Some(rules) = running.rules_of(channel, &product) else {
             return Ok(Found::Refused(Rejection::new(Why::NotFound, "no such product is configured")));
         };
         let Some(date) = date else {
@@ -158,7 +156,7 @@ impl Engine {
         channel: &RegisteredChannel,
         question: &SaleQuestion,
     ) -> Result<Found, EngineError> {
-        let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &question.sale.product) else {
+        let Some(rules) = running.rules_of(channel, &question.sale.product) else {
             return Ok(Found::Refused(
                 Rejection::new(Why::OffSale, "no such product is configured").at("product_out_id"),
             ));

@@ -168,11 +168,10 @@ async fn place_or_repeat(
 ) -> Result<Applied, EngineError> {
     let known = tx.lock_ref(&incoming.channel.id, &sale.channel_order_id).await?;
     refuse_tombstone(&known)?;
-    let rules =
-        incoming.running.config.rule_snapshot(incoming.channel.channel.rules(), &sale.product).ok_or_else(|| {
-            let sentence = why_unknown(&incoming.running.config, &sale.product);
-            Rejection::new(Why::OffSale, sentence).at("product_out_id")
-        });
+    let rules = incoming.running.rules_of(&incoming.channel, &sale.product).ok_or_else(|| {
+        let sentence = why_unknown(&incoming.running.config, &sale.product);
+        Rejection::new(Why::OffSale, sentence).at("product_out_id")
+    });
     if let Some(id) = known.order.clone() {
         if told == Told::ByItsBooking {
             return match tx.lock_order(&id).await? {

@@ -50,7 +50,7 @@ pub(crate) async fn sync(
         return Ok(Synced::Unknown);
     }
     let sale = &snapshot.sale;
-    let Some(rules) = change.running.config.rule_snapshot(channel.channel.rules(), &sale.product) else {
+    let Some(rules) = change.running.rules_of(channel, &sale.product) else {
         let code = sale.product.booking.as_ref().map_or("", |code| code.as_str());
         return Err(Rejection::new(Why::OffSale, format!("no booking product `{code}` is configured"))
             .at("product")

@@ -118,7 +118,7 @@ fn order(n: u128) -> Order {
         cancel_reason: None,
         product: "LP-B2".into(),
         quantity: 2,
-        rules: rules(),
+        rules: rules().into(),
         money: Money {
             mode: PaymentMode::Ledger,
             currency: Currency("CNY".to_owned()),
@@ -210,7 +210,7 @@ fn placed(order: &Order) -> EventRecord {
         buyer: order.buyer.clone(),
         placed_at: NOW,
     };
-    let place = PlaceOrder { channel: channel(), sale, rules: rules(), is_stub: false };
+    let place = PlaceOrder { channel: channel(), sale, rules: rules().into(), is_stub: false };
     EventRecord {
         seq: 1,
         at: NOW,
