@@ -191,9 +191,7 @@ async fn place_or_repeat(
     let counts = Counts { credit_available, ..counts };
     let is_stub = told == Told::ByItsBooking && sale.kind == ticketbridge_core::order::OrderKind::Voucher;
     let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub };
-    let applied = change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await?;
-    tx.bind_ref(&incoming.channel.id, &sale.channel_order_id, &applied.order.id, None).await?;
-    Ok(applied)
+    change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await
 }
 
 fn refuse_tombstone(row: &OrderRefRow) -> Result<(), EngineError> {

@@ -59,7 +59,6 @@ pub(crate) async fn sync(
     let not_for_sale = not_for_sale(tx, channel, &rules, snapshot).await?;
     let placed = PlaceOrder { channel: channel.id.clone(), sale: sale.clone(), rules, is_stub: true };
     let made = change.place(tx, &Command::PlaceOrder(Box::new(placed), Default::default())).await?;
-    tx.bind_ref(&channel.id, about, &made.order.id, None).await?;
     let command =
         Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale, paid_elsewhere: Vec::new() };
     let applied = change.next(1).on_locked(tx, made.order, &command).await?;

@@ -18,8 +18,8 @@ use crate::dialect::{Query, Where, get, get_count, get_word, marks, values, word
 use crate::error::StoreError;
 use crate::inbox::{self, InboxRow, InboxVerdict};
 use crate::jobs::{self, Job, JobState};
-use crate::orders::read_order;
 use crate::refs::REFERENCE;
+use crate::rule_sets::open_orders;
 
 /// Which part of a list is wanted.
 #[derive(Clone, Debug)]
@@ -308,6 +308,10 @@ impl Store {
         wanted.equals("booking_state", filter.booking.as_ref().map(word));
         wanted.equals("ticketing_state", filter.ticketing.as_ref().map(word));
         wanted.equals("payment_state", filter.payment.as_ref().map(word));
+        if filter.payment.is_some_and(|payment| payment != PaymentState::Paid) {
+            // The index by the payment is of these alone.
+            wanted.and("payment_state <> 'paid'", values![]);
+        }
         wanted.equals("refund_state", filter.refund.as_ref().map(word));
         wanted.equals("visit_date", filter.visit_date.map(|d| d.to_string()));
         filter.within.channel(&mut wanted);
@@ -341,7 +345,9 @@ impl Store {
             time: "created_ms",
             direction: Direction::NewestFirst,
         };
-        self.list(&listing, wanted, page, |row| read_order(self.sealer(), row)).await
+        let found = self.list(&listing, wanted, page, |row| Ok((get(row, "id")?, get(row, "document")?))).await?;
+        let items = open_orders(self, found.items).await?.into_iter().collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor: found.next_cursor })
     }
 
     /// Refund cases, newest first.
@@ -435,6 +441,10 @@ impl Store {
         wanted.equals("call_name", filter.call.as_deref());
         wanted.equals("msg_key", filter.key.as_deref().map(|key| Quoted::code(key).to_string()));
         wanted.equals("verdict", filter.verdict.as_ref().map(word));
+        if filter.verdict.is_some_and(|verdict| verdict != InboxVerdict::Accepted) {
+            // The index by the verdict is of these alone.
+            wanted.and("verdict <> 'accepted'", values![]);
+        }
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
         filter.within.channel(&mut wanted);
         let listing =

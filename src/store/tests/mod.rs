@@ -10,6 +10,7 @@ mod messages;
 mod orders;
 mod people;
 mod rotation;
+mod rule_sets;
 mod schema;
 mod selling;
 mod tape;
