@@ -211,7 +211,7 @@ fn placed(order: &Order) -> EventRecord {
         buyer: order.buyer.clone(),
         placed_at: NOW,
     };
-    let place = PlaceOrder { channel: channel(), sale, rules: rules().into(), is_stub: false };
+    let place = PlaceOrder { channel: channel(), sale, rules: order.rules.clone(), is_stub: false };
     EventRecord {
         seq: 1,
         at: NOW,
