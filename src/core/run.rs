@@ -6,8 +6,8 @@ use crate::decide::{Draft, decide, last_look, place};
 use crate::id::RefundCaseId;
 use crate::limits::{ANSWER_GRACE, POLICY_STEPS_MAX};
 use crate::message::{Actor, Command, Effect, EventRecord, Notification};
-use crate::next_step::next_step;
 use crate::order::Order;
+use crate::policy::next_step;
 use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
 
@@ -111,7 +111,7 @@ fn leave_to_person(command: &Command, rejection: &Rejection) -> Option<Command> 
     }
 }
 
-/// The refund case of which a report tells the decision.
+/// The refund case of which a notification tells the decision.
 fn decides_on(effect: &Effect) -> Option<&RefundCaseId> {
     match effect {
         Effect::TellChannel {
