@@ -1,6 +1,6 @@
 //! Orders, their history, and the index rows that are kept beside them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{QueryResult, Value};
 use serde::de::DeserializeOwned;
@@ -10,9 +10,10 @@ use ticketbridge_core::order::{Attention, OrderState};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
 
+use crate::archive::in_either;
 use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, text_of, values, whole, word};
+use crate::dialect::{Query, get, get_count, get_word, read_word, text_of, values, whole, word};
 use crate::error::StoreError;
 use crate::refs::{REFERENCE, ref_hash};
 use crate::rule_sets::{open_orders, with_rules};
@@ -59,6 +60,15 @@ impl Tx {
             };
         }
         self.check_late_lock()?;
+        if let Some(order) = self.lock_stored(id).await? {
+            return Ok(Some(order));
+        }
+        // It was put away, or somebody else has brought it back meanwhile, or put it away while its lock was waited for.
+        self.bring_back(id).await?;
+        self.lock_stored(id).await
+    }
+
+    async fn lock_stored(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         let sql = format!("SELECT id, document FROM orders WHERE id = ?{}", self.dialect().for_update());
         let rows = self.rows_stored(&sql, values![id.as_str()]).await?;
         let Some(order) = read_orders(self, &rows).await?.pop() else { return Ok(None) };
@@ -225,8 +235,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
     pub async fn load_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
-        let rows = self.rows("SELECT id, document FROM orders WHERE id = ?", values![id.as_str()]).await?;
-        Ok(read_orders(self, &rows).await?.pop())
+        let sql = in_either("id, document", "id = ?");
+        let rows = self.rows(&sql, values![id.as_str(), id.as_str()]).await?;
+        Ok(read_orders(self, &rows).await?.into_iter().next())
     }
 
     /// Loads orders without locking them, those that there are, in one statement.
@@ -237,8 +248,8 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = format!("SELECT id, document FROM orders WHERE id IN ({})", crate::dialect::marks(ids.len()));
-        let all = ids.iter().map(|id| id.as_str().into()).collect();
+        let sql = in_either("id, document", &format!("id IN ({})", crate::dialect::marks(ids.len())));
+        let all = ids.iter().chain(ids).map(|id| id.as_str().into()).collect();
         read_orders(self, &self.rows(&sql, all).await?).await
     }
 
@@ -323,7 +334,14 @@ impl Store {
     /// [`StoreError::Statement`].
     pub async fn order_counts(&self) -> Result<Vec<(ticketbridge_core::order::OrderState, u64)>, StoreError> {
         let rows = self.rows("SELECT state, COUNT(*) AS many FROM orders GROUP BY state", values![]).await?;
-        rows.iter().map(|row| Ok((get_word(row, "state")?, get_count(row, "many")?))).collect()
+        let mut counts = BTreeMap::new();
+        for row in &rows {
+            counts.insert(get::<String>(row, "state")?, get_count::<u64>(row, "many")?);
+        }
+        for (state, many) in self.archived("orders").await? {
+            *counts.entry(state).or_default() += many;
+        }
+        counts.into_iter().map(|(state, many)| Ok((read_word(&state, "state")?, many))).collect()
     }
 }
 
