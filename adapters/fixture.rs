@@ -45,7 +45,7 @@ pub(crate) fn order() -> Order {
         cancel_reason: None,
         product: ProductCode::new("LP-V2"),
         quantity: 2,
-        rules: rules(),
+        rules: rules().into(),
         money: Money {
             mode: PaymentMode::Ledger,
             currency: Currency("CNY".into()),

@@ -80,7 +80,7 @@ impl Engine {
                 self.offers(running, channel, products.as_deref(), *dates, only).await
             }
             Query::Calendar { product, from, to } => {
-                match running.config.rule_snapshot(channel.channel.rules(), product) {
+                match running.rules_of(channel, product) {
                     Some(rules) => {
                         let last = (*to).min(from.plus_days(CALENDAR_DAYS_MAX - 1));
                         Ok(Found::Calendar(self.calendar(channel, &rules, *from, last).await?))
@@ -101,7 +101,7 @@ impl Engine {
         units: u32,
     ) -> Result<Found, EngineError> {
         let product = ProductRef { voucher: None, booking: Some(code.clone()) };
-        let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else {
+        let Some(rules) = running.rules_of(channel, &product) else {
             return Ok(Found::Refused(Rejection::new(Why::NotFound, "no such product is configured")));
         };
         let Some(date) = date else {
@@ -204,7 +204,7 @@ impl Engine {
         channel: &RegisteredChannel,
         question: &SaleQuestion,
     ) -> Result<Found, EngineError> {
-        let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &question.sale.product) else {
+        let Some(rules) = running.rules_of(channel, &question.sale.product) else {
             return Ok(Found::Refused(
                 Rejection::new(Why::OffSale, "no such product is configured").at("product_out_id"),
             ));

@@ -159,9 +159,9 @@ async fn place_or_repeat(
 ) -> Result<Applied, EngineError> {
     let known = tx.lock_ref(&incoming.channel.id, &sale.channel_order_id).await?;
     refuse_tombstone(&known)?;
-    let config = &incoming.running.config;
-    let rules = config.rule_snapshot(incoming.channel.channel.rules(), &sale.product).ok_or_else(|| {
-        let known = sale.product.voucher.as_ref().and_then(|code| config.voucher(code));
+    let rules = incoming.running.rules_of(&incoming.channel, &sale.product).ok_or_else(|| {
+        let voucher = sale.product.voucher.as_ref();
+        let known = voucher.and_then(|code| incoming.running.config.voucher(code));
         pairing::unknown(&sale.product, known)
     });
     if let Some(id) = known.order.clone() {
@@ -183,9 +183,7 @@ async fn place_or_repeat(
     let counts = Counts { credit_available, ..counts };
     let is_stub = told == Told::ByItsBooking && sale.kind == ticketbridge_core::order::OrderKind::Voucher;
     let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub };
-    let applied = change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await?;
-    tx.bind_ref(&incoming.channel.id, &sale.channel_order_id, &applied.order.id, None).await?;
-    Ok(applied)
+    change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await
 }
 
 fn refuse_tombstone(row: &OrderRefRow) -> Result<(), EngineError> {

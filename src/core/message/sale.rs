@@ -6,7 +6,8 @@ use crate::id::{ChannelId, ExternalId, ProductCode};
 use crate::order::money::PaymentMode;
 use crate::order::{HeldUnit, OrderKind};
 use crate::personal::Person;
-use crate::product::{Currency, RuleSnapshot};
+use crate::product::Currency;
+use crate::shared_rules::SharedRules;
 use crate::time::{Date, Millis, UnixMillis};
 
 /// Which products a channel's product id names.
@@ -53,7 +54,7 @@ pub struct PlaceOrder {
     /// The sale.
     pub sale: Sale,
     /// The rules in force, from the running configuration.
-    pub rules: RuleSnapshot,
+    pub rules: SharedRules,
     /// Made up from a later message, because the sale was never told: no rule of the sale is checked again.
     pub is_stub: bool,
 }

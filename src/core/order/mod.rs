@@ -21,7 +21,7 @@ use crate::id::{BookingId, ChannelId, ExternalId, OrderId, ProductCode};
 use crate::order::channel_state::ChannelState;
 use crate::order::money::{Money, PaymentState};
 use crate::personal::Person;
-use crate::product::RuleSnapshot;
+use crate::shared_rules::SharedRules;
 use crate::time::UnixMillis;
 
 /// How the order came about.
@@ -88,7 +88,7 @@ pub struct Order {
     /// Units.
     pub quantity: u32,
     /// The rules it was placed under.
-    pub rules: RuleSnapshot,
+    pub rules: SharedRules,
     /// Its money; the payment axis is computed from it.
     pub money: Money,
     /// Who bought.

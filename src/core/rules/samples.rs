@@ -176,7 +176,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
 
 /// An order that was made of `snapshot` although its product was not for sale, if so; `number` tells one from another.
 pub(crate) fn told(number: u128, snapshot: Snapshot, not_for_sale: Option<&str>) -> Order {
-    let rules = RuleSnapshot { voucher: None, ..rules() };
+    let rules = RuleSnapshot { voucher: None, ..rules() }.into();
     let channel = Actor::new(ActorKind::Channel, "c");
     let moment = Moment { now: snapshot.since, seed: Seed(number) };
     let placed = PlaceOrder { channel: ChannelId::new("c"), sale: snapshot.sale.clone(), rules, is_stub: true };

@@ -146,7 +146,7 @@ pub(crate) fn sale(terms: Terms, paid: bool) -> Command {
             buyer: guest(),
             placed_at: morning(),
         },
-        rules: rules(terms),
+        rules: rules(terms).into(),
         is_stub: false,
     };
     Command::PlaceOrder(Box::new(placed), Counts::default())
