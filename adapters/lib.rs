@@ -14,6 +14,7 @@ mod objects;
 pub mod octo;
 pub mod reading;
 mod rewrites;
+pub mod schemas;
 pub mod settings;
 pub mod standard_webhooks;
 pub mod ticketing_http;
