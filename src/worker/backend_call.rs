@@ -67,7 +67,7 @@ impl Worker {
                 return self.draw(job, booking_id, &pool, count, &backend).await;
             }
             BackendStep::Call(mut call) => {
-                pass_trace_on(job, &mut call);
+                let span = pass_trace_on(job, &mut call);
                 key.clone_from(&call.key);
                 let mut limits = self.call_timeout();
                 limits.timeout = backend.timeout;
@@ -81,6 +81,7 @@ impl Worker {
                         (error.into_result(), None, reached)
                     }
                 };
+                span.end(status);
                 self.note_result(job, &result, status, reached);
                 (result, status)
             }

@@ -224,7 +224,7 @@ impl Worker {
                 attempt: job.attempts,
             };
             let mut call = write(&cx)?;
-            pass_trace_on(job, &mut call);
+            let span = pass_trace_on(job, &mut call);
             key.clone_from(&call.key);
             result = match self.transport.send(&call, self.call_timeout()).await {
                 Ok(response) => {
@@ -236,6 +236,7 @@ impl Worker {
                     error.into_result()
                 }
             };
+            span.end(status);
             match token.filter(|_| matches!(result, CallResult::TokenRejected)) {
                 Some(token) => self.tokens.reject(&channel.id, &token).await,
                 None => break,

@@ -166,12 +166,15 @@ impl Worker {
                 self.note(self.call_record(on, backend, order, before)).await;
             }
             let mut at_most = OUTSIDE_MAX;
-            if let Some(job) = job {
+            let span = job.map(|job| pass_trace_on(job, &mut call));
+            if job.is_some() {
                 // The lease is prolonged for as long as the delivery is under way.
-                pass_trace_on(job, &mut call);
                 at_most = self.call_timeout().at_most;
             }
             let answer = self.transport.send(&call, CallLimits { timeout: backend.timeout, at_most }).await;
+            if let Some(span) = span {
+                span.end(answer.as_ref().ok().map(|response| response.status.as_u16()));
+            }
             let took = self.engine.clock().monotonic().saturating_sub(started.1);
             let cx = Context { now: self.engine.clock().now(), ..cx };
             let (status, verdict, summary) = match answer {
