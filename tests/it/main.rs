@@ -5,6 +5,8 @@ mod absences;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
@@ -70,6 +72,8 @@ mod ops_cli;
 #[cfg(test)]
 mod organisation;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod parsers;
 #[cfg(test)]
 mod privacy;
@@ -92,6 +96,8 @@ mod replay;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod scopes;
 #[cfg(test)]
 mod second_generation;
@@ -111,6 +117,8 @@ mod support;
 mod time_limits;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod traces;
 #[cfg(test)]
 mod tripstore;
 #[cfg(test)]
