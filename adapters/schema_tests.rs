@@ -41,7 +41,7 @@ fn read(schema: &str, body: &Value) -> Result<(), DecodeError> {
     match schema {
         "kakao/event" => channel("kakao").decode(&verified).map(drop),
         "tripstore/event" => channel("tripstore").decode(&verified).map(drop),
-        "ticketing_http/event" => back_end().decode(&verified).map(drop),
+        "ticketing_http/event" => back_end().pushes().expect("it calls").decode(&verified).map(drop),
         other => panic!("{other}"),
     }
 }

@@ -251,6 +251,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     // Before anything is changed: on SQLite another service may be at work.
     store.be_alone().map_err(StartError::Database)?;
     store.look_after();
+    store.hear_others();
     store.end_leases_of_the_dead().await.map_err(StartError::Database)?;
     note_currencies(&store, &config).await.map_err(StartError::Database)?;
     let transport = match parts.transport {

@@ -1,7 +1,7 @@
 //! The recorder: what came in, what went out and came back, and which housekeeping ran, whole, for as long as `[recorder] keep` says. From
 //! it `ticketbridge record export` makes a file by which another version, or another configuration, can be tried ([`crate::replay`]).
 //!
-//! [`tape`] writes it down beside the work, [`mask`] puts stand-ins for guests, [`outcome`] says what an order had become, [`file`] is
+//! [`tape`] writes it down beside the work, [`mask`] puts stand-ins for guests, [`outcome`] says what an order had become, [`mod@file`] is
 //! what one exports to, [`export`] puts it together.
 
 pub mod export;

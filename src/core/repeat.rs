@@ -4,8 +4,8 @@
 use crate::id::{BookingId, RefundCaseId};
 use crate::message::{Effect, Event, Notification, TicketOp};
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Proposal, Stage};
-use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
-use crate::order::{BookingState, Handover, Order, OrderState, RefundKind, RefundState, TicketingState};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
+use crate::order::{BookingState, Handover, Order, OrderState, RefundState, TicketingState};
 use crate::still_needed::{is_notification_needed, is_still_needed};
 use crate::time::UnixMillis;
 
@@ -206,19 +206,7 @@ fn approval(order: &Order, id: &RefundCaseId, fee: i64, by: &str, now: UnixMilli
     let (Some(case), true) = (open, order.channel_state.as_deref().is_some_and(waits) && !order.is_over()) else {
         return Err(case_stands(order, id));
     };
-    let money = &order.money;
-    let returns = money.held() - money.fee();
-    let goes_back = case.kind == RefundKind::Refund
-        && money.mode == PaymentMode::Ledger
-        && returns > fee
-        && money.refund_pending() == 0;
-    let pending = goes_back.then(|| LedgerEntry {
-        reference: PRESUMED.to_owned(),
-        kind: EntryKind::Refund,
-        status: EntryStatus::Pending,
-        amount: returns - fee,
-        at: now,
-    });
+    let pending = case.sends_back(&order.money, fee, now);
     Ok(vec![Event::RefundApproved { case: id.clone(), fee, by: by.to_owned(), reason: case.reason.clone(), pending }])
 }
 

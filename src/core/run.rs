@@ -1,7 +1,8 @@
 //! One command, carried through: decide, evolve, and then whatever policy does by itself.
 
-use crate::decide::{Decision, decide, place, too_much_back};
-use crate::evolve::evolve;
+use std::rc::Rc;
+
+use crate::decide::{Draft, decide, last_look, place};
 use crate::id::RefundCaseId;
 use crate::limits::{ANSWER_GRACE, POLICY_STEPS_MAX};
 use crate::message::{Actor, Command, Effect, EventRecord, Notification};
@@ -32,6 +33,9 @@ pub enum Answering {
 }
 
 /// Carries `command` through. `order` is `None` for [`Command::PlaceOrder`] only.
+///
+/// # Errors
+/// Why the command is refused; nothing has changed then.
 pub fn run(
     order: Option<&Order>,
     command: &Command,
@@ -40,69 +44,62 @@ pub fn run(
     answering: Answering,
 ) -> Result<Outcome, Rejection> {
     let first = match (order, command) {
-        (None, Command::PlaceOrder(placed, counts)) => place(placed, counts, moment)?,
+        (None, Command::PlaceOrder(placed, counts)) => place(placed, counts, actor, moment)?,
         (None, _) => return Err(Rejection::new(Why::NotFound, "there is no such order")),
-        (Some(order), _) => decide(order, &command.without_guests(order), actor, moment)?,
+        (Some(order), _) => decide(&Rc::new(order.clone()), &command.without_guests(order), actor, moment)?,
     };
-    let mut events = Vec::new();
-    let mut effects = Vec::new();
-    let mut current = order.cloned();
-    take(&mut current, &mut events, &mut effects, first, actor, moment);
-    let mut current = current.expect("a decision on no order begins with OrderPlaced, which makes one");
-
+    let mut course = Course::of(first);
     for step in 0.. {
-        let Some((policy, next)) = next_step(&current, moment.now) else { break };
-        assert!(step < POLICY_STEPS_MAX, "policy runs in a circle: {} on {}", next.name(), current.id);
-        let decision = match decide(&current, &next, &policy, moment) {
-            Ok(decision) => decision,
+        let Some((policy, next)) = next_step(&course.order, moment.now) else { break };
+        assert!(step < POLICY_STEPS_MAX, "policy runs in a circle: {} on {}", next.name(), course.order.id);
+        let draft = match decide(&course.order, &next, &policy, moment) {
+            Ok(draft) => draft,
             // What policy wants is not allowed: a person decides, and reads why.
             Err(rejection) => match leave_to_person(&next, &rejection) {
-                Some(command) => decide(&current, &command, &policy, moment)?,
+                Some(command) => decide(&course.order, &command, &policy, moment)?,
                 None => break,
             },
         };
-        if decision.events.is_empty() {
+        if draft.is_nothing() {
             break;
         }
-        let mut slot = Some(current);
-        take(&mut slot, &mut events, &mut effects, decision, &policy, moment);
-        current = slot.expect("an order that exists stays");
+        course.go_on(draft);
     }
-    // Several partners speak of one order's money, in any order: whoever said the last word, a person is told when more goes back than came in.
-    let too_much = too_much_back(&current);
-    if !too_much.events.is_empty() {
-        let mut slot = Some(current);
-        take(&mut slot, &mut events, &mut effects, too_much, &Actor::policy(), moment);
-        current = slot.expect("an order that exists stays");
-    }
+    course.go_on(last_look(&course.order, moment));
+    let Course { order, events, mut effects } = course;
+    let order = Rc::unwrap_or_clone(order);
     // Not between the command and policy's answer to it: a refund asked for after use stands open just that long.
-    crate::invariants::check(&current);
+    crate::invariants::check(&order);
     if let (Answering::InAnswer, Command::ApplyRefund(application)) = (answering, command) {
-        let case = current.case_by_ref(&application.channel_ref).map(|case| case.id.clone());
+        let case = order.case_by_ref(&application.channel_ref).map(|case| case.id.clone());
         for effect in effects.iter_mut().filter(|effect| decides_on(effect).is_some_and(|id| Some(id) == case.as_ref()))
         {
             put_in_reserve(effect, moment);
         }
     }
     assert!(effects.is_empty() || !events.is_empty(), "an effect needs an event that explains it");
-    Ok(Outcome { order: current, events, effects })
+    Ok(Outcome { order, events, effects })
 }
 
-fn take(
-    order: &mut Option<Order>,
-    events: &mut Vec<EventRecord>,
-    effects: &mut Vec<Effect>,
-    decision: Decision,
-    actor: &Actor,
-    moment: Moment,
-) {
-    for event in decision.events {
-        let seq = order.as_ref().map_or(0, |o| o.version) + 1;
-        let record = EventRecord { seq, at: moment.now, actor: actor.clone(), event };
-        *order = evolve(order.take(), &record);
-        events.push(record);
+/// What has been decided so far, one decision after the other.
+struct Course {
+    order: Rc<Order>,
+    events: Vec<EventRecord>,
+    effects: Vec<Effect>,
+}
+
+impl Course {
+    fn of(first: Draft) -> Self {
+        let (order, events, effects) = first.into_parts();
+        Self { order, events, effects }
     }
-    effects.extend(decision.effects);
+
+    fn go_on(&mut self, next: Draft) {
+        let (order, events, effects) = next.into_parts();
+        self.order = order;
+        self.events.extend(events);
+        self.effects.extend(effects);
+    }
 }
 
 fn leave_to_person(command: &Command, rejection: &Rejection) -> Option<Command> {

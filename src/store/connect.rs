@@ -13,6 +13,7 @@ use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_migrations::Migrator;
 
 use futures_util::future::BoxFuture;
+use tokio::task::JoinSet;
 
 use crate::connection::Address;
 use crate::dialect::{Dialect, Query, get, values};
@@ -87,6 +88,8 @@ pub(crate) struct Inner {
     durability: Durability,
     /// Held while a service runs on an SQLite file.
     alone: Mutex<Option<Alone>>,
+    /// What tells the other instances and listens to them.
+    pub(crate) ears: Mutex<JoinSet<()>>,
 }
 
 /// A database. Cheap to clone.
@@ -138,6 +141,7 @@ impl Store {
             sealer: options.sealer,
             durability: options.durability,
             alone: Mutex::default(),
+            ears: Mutex::default(),
         })))
     }
 
@@ -329,6 +333,7 @@ impl Store {
     pub async fn close(&self) -> Result<(), StoreError> {
         let limit = self.0.address.limits().close;
         self.0.state.close();
+        self.hear_nobody();
         self.0.lanes.close(limit).await;
         drop(tokio::time::timeout(limit, self.0.readers.close()).await);
         drop(self.0.alone.lock().unwrap_or_else(PoisonError::into_inner).take());

@@ -103,6 +103,14 @@ impl Address {
         }
     }
 
+    /// How PostgreSQL is spoken to, if it is that.
+    pub(crate) fn postgres(&self) -> Option<PgConnectOptions> {
+        match &self.options {
+            Options::Postgres(options) => Some(options.clone()),
+            Options::Sqlite(_) | Options::MySql(_) => None,
+        }
+    }
+
     pub(crate) fn limits(&self) -> &TimeLimits {
         &self.limits
     }

@@ -7,7 +7,7 @@
 //! of the lease of one that is handed out, and NULL otherwise. Whoever adds a row marks the rows before it as `followed`, which locks
 //! them; whoever ends a row that is followed lets the next ones go. So neither misses the other.
 
-use sea_orm::{DbBackend, QueryResult, Value};
+use sea_orm::{QueryResult, Value};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{Effect, OrderId, UnixMillis};
 
@@ -15,6 +15,7 @@ use crate::buffer::{JOB, ORDERS, Row, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, text_of, values, whole, whole_of, word};
 use crate::error::StoreError;
+use crate::handout::Ahead;
 use crate::seal::Sealer;
 use crate::tx::Tx;
 
@@ -273,70 +274,62 @@ impl Tx {
         let Some(mut row) = rows.into_iter().find(|row| is(row, "id", &job.id) && is(row, "lease_token", token)) else {
             return Ok(false);
         };
-        let error = match end {
-            JobEnd::Delivered => None,
-            JobEnd::Dead { error } | JobEnd::Retry { error, .. } => Some(error),
-            JobEnd::Dropped { reason } => Some(reason),
-            JobEnd::NotNeeded { why } | JobEnd::PutBack { why, .. } => Some(why),
-        };
-        if let Some(error) = error {
-            row[JOB.at("last_error")] = Some(error.clone()).into();
-        }
-        let over = match end {
-            JobEnd::Delivered => Some(JobState::Delivered),
-            JobEnd::Dead { .. } => Some(JobState::Dead),
-            JobEnd::Dropped { .. } => Some(JobState::Dropped),
-            JobEnd::NotNeeded { .. } => Some(JobState::NotNeeded),
-            JobEnd::Retry { due_at, read_back, .. } => {
-                row[JOB.at("due_ms")] = due_at.0.into();
-                row[JOB.at("ready_ms")] = Some(due_at.0).into();
+        row[JOB.at("wire_key")] = job.wire_key.clone().into();
+        match end {
+            JobEnd::Delivered => self.end(row, JobState::Delivered, None, now).await?,
+            JobEnd::Dead { error } => self.end(row, JobState::Dead, Some(error), now).await?,
+            JobEnd::Dropped { reason } => self.end(row, JobState::Dropped, Some(reason), now).await?,
+            JobEnd::NotNeeded { why } => self.end(row, JobState::NotNeeded, Some(why), now).await?,
+            JobEnd::Retry { due_at, read_back, error } => {
                 row[JOB.at("read_back")] = flag(*read_back).into();
                 row[JOB.at("failed_last")] = Some(flag(job.failed_last)).into();
-                None
+                self.put_off(row, *due_at, error)?;
             }
-            JobEnd::PutBack { due_at, .. } => {
-                row[JOB.at("due_ms")] = due_at.0.into();
-                row[JOB.at("ready_ms")] = Some(due_at.0).into();
+            JobEnd::PutBack { due_at, why } => {
                 let attempts = whole_of(&row, JOB.at("attempts")).unwrap_or_default();
                 row[JOB.at("attempts")] = (attempts - 1).into();
-                None
+                self.put_off(row, *due_at, why)?;
             }
-        };
-        if let Some(state) = over {
-            row[JOB.at("state")] = word(&state).into();
-            row[JOB.at("done_ms")] = Some(now.0).into();
-            row[JOB.at("ready_ms")] = None::<i64>.into();
-        }
-        row[JOB.at("wire_key")] = job.wire_key.clone().into();
-        row[JOB.at("lease_token")] = None::<String>.into();
-        row[JOB.at("lease_until_ms")] = 0_i64.into();
-        // NULL: an older version wrote it and did not look.
-        let is_followed = whole_of(&row, JOB.at("followed")) != Some(0);
-        self.change(&JOB, row)?;
-        if over.is_some() && is_followed {
-            self.let_follow(&job.order, &job.destination).await?;
         }
         Ok(true)
     }
 
-    /// Runs an update that ends the row `id`, and lets go what waited for it; whether the row was there.
-    async fn end_row(&self, update: &str, all: Vec<Value>, id: &str) -> Result<bool, StoreError> {
-        const KNOWN: &str = "order_id, destination, followed";
-        let row = match self.dialect().0 {
-            DbBackend::MySql => {
-                if self.execute(update, all).await? != 1 {
-                    return Ok(false);
-                }
-                self.row(&format!("SELECT {KNOWN} FROM job WHERE id = ?"), values![id]).await?
-            }
-            _ => self.row(&format!("{update} RETURNING {KNOWN}"), all).await?,
-        };
-        let Some(row) = row else { return Ok(false) };
-        // NULL: an older version wrote it and did not look.
-        if get::<Option<i16>>(&row, "followed")? != Some(0) {
-            self.let_follow(&OrderId(get(&row, "order_id")?), &get::<String>(&row, "destination")?).await?;
+    /// Has a row handed out again at `due_at`.
+    fn put_off(&self, mut row: Row, due_at: UnixMillis, why: &str) -> Result<(), StoreError> {
+        row[JOB.at("last_error")] = Some(why).into();
+        row[JOB.at("due_ms")] = due_at.0.into();
+        row[JOB.at("ready_ms")] = Some(due_at.0).into();
+        release(&mut row);
+        self.change(&JOB, row)
+    }
+
+    /// Ends a row, and lets go what waited for it: the one way in which a delivery is over, whoever says so.
+    async fn end(&self, mut row: Row, state: JobState, why: Option<&str>, now: UnixMillis) -> Result<(), StoreError> {
+        row[JOB.at("state")] = word(&state).into();
+        row[JOB.at("done_ms")] = Some(now.0).into();
+        row[JOB.at("ready_ms")] = None::<i64>.into();
+        if let Some(why) = why {
+            row[JOB.at("last_error")] = Some(why).into();
         }
-        Ok(true)
+        release(&mut row);
+        // NULL: an older version wrote it and did not look.
+        let is_followed = whole_of(&row, JOB.at("followed")) != Some(0);
+        let (order, destination) = (text_of(&row, JOB.at("order_id"))?, text_of(&row, JOB.at("destination"))?);
+        self.change(&JOB, row)?;
+        if is_followed {
+            self.let_follow(&OrderId(order), &destination).await?;
+        }
+        Ok(())
+    }
+
+    /// A row by its id as the work at hand sees it, locked.
+    async fn lock_job(&self, id: &str) -> Result<Option<Row>, StoreError> {
+        if let Some(known) = self.see(&JOB, &key_text(&[id])) {
+            return Ok(known);
+        }
+        self.check_late_lock()?;
+        let sql = format!("SELECT {KEPT_COLUMNS} FROM job WHERE id = ?{}", self.for_update());
+        self.rows_stored(&sql, values![id]).await?.first().map(row_as_read).transpose()
     }
 
     /// Has a delivery that is dead, or waits for its next attempt, tried at once and as often as a new one; `false`
@@ -370,6 +363,9 @@ impl Tx {
             let sql = format!("UPDATE job SET ready_ms = NULL WHERE {lane} AND seq > ? AND lease_until_ms = 0");
             self.execute(&sql, values![order, destination, seq]).await?;
         }
+        if changed == 1 {
+            self.note_due(Ahead { job: ready.map(UnixMillis), deadline: None });
+        }
         Ok(changed == 1)
     }
 
@@ -399,13 +395,12 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn bring_forward(&self, id: &str, due_at: UnixMillis) -> Result<(), StoreError> {
-        if let Some(known) = self.see(&JOB, &key_text(&[id])) {
-            let mut row = known.filter(|row| is(row, "state", "pending")).unwrap_or_default();
-            return if !row.is_empty() && make_due(&mut row, due_at) { self.change(&JOB, row) } else { Ok(()) };
+        let found = self.lock_job(id).await?;
+        if let Some(mut row) = found.filter(|row| is(row, "state", "pending"))
+            && make_due(&mut row, due_at)
+        {
+            self.change(&JOB, row)?;
         }
-        let sql = "UPDATE job SET ready_ms = CASE WHEN ready_ms IS NULL THEN NULL ELSE ? END, due_ms = ? \
-                   WHERE id = ? AND state = 'pending' AND lease_until_ms = 0 AND due_ms > ?";
-        self.execute(sql, values![due_at.0, due_at.0, id, due_at.0]).await?;
         Ok(())
     }
 
@@ -457,13 +452,11 @@ impl Tx {
     }
 
     async fn take_out(&self, id: &str, state: JobState, why: &str, now: UnixMillis) -> Result<bool, StoreError> {
-        let (set, mut all) = done(state, Some(why), now);
-        all.push(id.into());
-        let sql = format!(
-            "UPDATE job SET {set}, lease_token = NULL, lease_until_ms = 0 \
-             WHERE id = ? AND state IN ('pending', 'dead')"
-        );
-        self.end_row(&sql, all, id).await
+        let found = self.lock_job(id).await?;
+        let Some(row) = found.filter(|row| is(row, "state", "pending") || is(row, "state", "dead")) else {
+            return Ok(false);
+        };
+        self.end(row, state, Some(why), now).await.map(|()| true)
     }
 
     /// A delivery by its id.
@@ -535,13 +528,6 @@ async fn job(query: &impl Query, id: &str) -> Result<Option<Job>, StoreError> {
     row.map(|row| read(query.sealer(), &row)).transpose()
 }
 
-fn done(state: JobState, error: Option<&str>, now: UnixMillis) -> (&'static str, Vec<Value>) {
-    match error {
-        Some(error) => ("state = ?, done_ms = ?, ready_ms = NULL, last_error = ?", values![word(&state), now.0, error]),
-        None => ("state = ?, done_ms = ?, ready_ms = NULL", values![word(&state), now.0]),
-    }
-}
-
 /// All columns, as they are kept in memory.
 const KEPT_COLUMNS: &str = "id, order_id, destination, call_name, effect, state, seq, holds_up, due_ms, lease_until_ms, attempts, \
     read_back, traceparent, created_ms, failed_last, followed, ready_ms, urgent_ms, lease_token, last_error, done_ms, wire_key";
@@ -576,6 +562,12 @@ fn row_as_read(row: &QueryResult) -> Result<Row, StoreError> {
 
 fn is(row: &[Value], column: &str, text: &str) -> bool {
     text_of(row, JOB.at(column)).is_ok_and(|found| found == text)
+}
+
+/// Nobody holds it any more.
+fn release(row: &mut Row) {
+    row[JOB.at("lease_token")] = None::<String>.into();
+    row[JOB.at("lease_until_ms")] = 0_i64.into();
 }
 
 fn holds_up(row: &[Value]) -> bool {

@@ -532,6 +532,7 @@ impl Lane {
             Some(CommitFault::After) | None => {}
         }
         tx.control(Step::Commit).await?;
+        self.shared.state.wakes().committed(tx.leaves());
         phase("commit", begun.elapsed().saturating_sub(written));
         if fault.is_some() { Err(CommitFaults::error()) } else { Ok(Ended::Committed(set_aside)) }
     }

@@ -53,6 +53,7 @@ pub mod test_support;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod wakes;
 
 pub use accounts::{AccountFilter, AccountRow, AccountState, NewAccount, Profile, ScopeWords, Totp};
 pub use audit::{AuditFilter, AuditRow, NewAudit};

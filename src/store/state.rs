@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use sea_orm::sqlx;
 
 use crate::error::{Trouble, trouble};
+use crate::wakes::Wakes;
 
 /// Shared by all connections of a store.
 #[derive(Debug, Default)]
@@ -16,6 +17,7 @@ pub(crate) struct State {
     damaged: Mutex<Option<String>>,
     closed: AtomicBool,
     statements: AtomicU64,
+    wakes: Wakes,
 }
 
 fn read(slot: &Mutex<Option<String>>) -> Option<String> {
@@ -82,6 +84,11 @@ impl State {
 
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Who is told of what commits leave to be done.
+    pub(crate) fn wakes(&self) -> &Wakes {
+        &self.wakes
     }
 
     pub(crate) fn close(&self) {

@@ -10,13 +10,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
+use ticketbridge_core::UnixMillis;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::buffer::{Buffer, Kept, Marked, Row, Write};
+use crate::buffer::{Buffer, DEADLINE, JOB, Kept, Marked, Row, Write, key_text};
 use crate::connection::{Connection, executing};
-use crate::dialect::{Dialect, Query};
+use crate::dialect::{Dialect, Query, text_of, whole_of};
 use crate::error::{StoreError, Trouble, trouble};
+use crate::handout::Ahead;
 use crate::limits::TimeLimits;
 use crate::needs::may_lock_late;
 use crate::orders::Opened;
@@ -72,6 +74,8 @@ pub struct Tx {
     failed: AtomicBool,
     /// Whether the work at hand asked for something that it can only have alone.
     wants_alone: AtomicBool,
+    /// What is to be done after the commit, and from when.
+    leaves: std::sync::Mutex<Ahead>,
 }
 
 /// Whether a work has the transaction for itself.
@@ -108,6 +112,7 @@ impl Tx {
             spoilt: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             wants_alone: AtomicBool::new(false),
+            leaves: std::sync::Mutex::new(Ahead::NOTHING),
         }
     }
 
@@ -140,6 +145,7 @@ impl Tx {
     /// Keeps a new row back until the end.
     pub(crate) fn keep(&self, of: &'static Kept, row: Vec<Value>) -> Result<(), StoreError> {
         self.check()?;
+        self.note_due(left_by(of, &row));
         let is_new = self.buffer().put(of, row);
         if is_new { Ok(()) } else { Err(self.duplicate()) }
     }
@@ -169,8 +175,28 @@ impl Tx {
     /// Keeps back what a row becomes that was seen before.
     pub(crate) fn change(&self, of: &'static Kept, row: Row) -> Result<(), StoreError> {
         self.check()?;
+        let left = left_by(of, &row);
+        if left != Ahead::NOTHING {
+            // What was there before was told before.
+            let known = text_of(&row, 0).ok().and_then(|id| self.see(of, &key_text(&[&id])).flatten());
+            if known.is_none_or(|known| left_by(of, &known) != left) {
+                self.note_due(left);
+            }
+        }
         self.buffer().change(of, row);
         Ok(())
+    }
+
+    /// Something is to be done from then on, if this transaction is committed. What a work noted that is refused later wakes somebody in
+    /// vain, no more.
+    pub(crate) fn note_due(&self, ahead: Ahead) {
+        let mut leaves = self.leaves.lock().unwrap_or_else(PoisonError::into_inner);
+        *leaves = leaves.or_sooner(ahead);
+    }
+
+    /// What is to be done after the commit.
+    pub(crate) fn leaves(&self) -> Ahead {
+        *self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what `sql` must find in the database, and sets a mark before what may have to be undone alone. Where several writers are,
@@ -384,6 +410,18 @@ impl Tx {
             Ok(Err(error)) => Err(error),
         }
     }
+}
+
+/// What a row that is written leaves to be done, and from when. The end of a lease is nothing new: who holds it ends it.
+fn left_by(of: &'static Kept, row: &[Value]) -> Ahead {
+    if std::ptr::eq(of, &JOB) && whole_of(row, JOB.at("lease_until_ms")) == Some(0) {
+        return Ahead { job: whole_of(row, JOB.at("ready_ms")).map(UnixMillis), deadline: None };
+    }
+    let is_armed = |row: &[Value]| text_of(row, DEADLINE.at("state")).is_ok_and(|state| state == "armed");
+    if std::ptr::eq(of, &DEADLINE) && is_armed(row) {
+        return Ahead { job: None, deadline: whole_of(row, DEADLINE.at("next_ms")).map(UnixMillis) };
+    }
+    Ahead::NOTHING
 }
 
 /// Whether a statement changes anything.

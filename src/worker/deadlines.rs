@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ticketbridge_core::message::{Actor, Command};
-use ticketbridge_core::{Answering, Moment};
+use ticketbridge_core::{Answering, Millis, Moment, UnixMillis};
 use ticketbridge_store::{ClaimedDeadline, Tx};
 
 use futures_util::future::join_all;
@@ -18,21 +18,18 @@ const CLAIM_MAX: u32 = 256;
 /// Of these, carried out at the same time: the write path makes batches of them, and others are to get their turn between.
 const AT_ONCE: usize = 128;
 /// Pause after a failure of the database.
-const AFTER_TROUBLE: ticketbridge_core::Millis = ticketbridge_core::Millis::seconds(1);
+const AFTER_TROUBLE: Millis = Millis::seconds(1);
 
 impl Worker {
-    /// Passes deadlines as they fall due, until `stop`: a task of its own, so that however many are due, deliveries go on. `next` is when
-    /// the nearest is due, as far as is known.
-    pub(super) async fn keep_deadlines(
-        self,
-        mut next: watch::Receiver<Option<ticketbridge_core::UnixMillis>>,
-        stop: CancellationToken,
-    ) {
+    /// Passes deadlines as they fall due, until `stop`: a task of its own, so that however many are due, deliveries go on. `known` is
+    /// when the nearest is due, as far as is known.
+    pub(super) async fn keep_deadlines(self, known: Arc<watch::Sender<Option<UnixMillis>>>, stop: CancellationToken) {
         let clock = self.engine.clock().clone();
+        let mut next = known.subscribe();
         while !stop.is_cancelled() {
             let due = *next.borrow_and_update();
             if due.is_some_and(|at| at <= clock.now()) {
-                match self.pass_due_deadlines().await {
+                match self.pass_due(&known).await {
                     Ok(found) if found > 0 => continue,
                     Ok(_) => {}
                     Err(error) => {
@@ -44,8 +41,8 @@ impl Worker {
                     }
                 }
             }
-            // What is due by now was done; the next one is told.
-            let wakes = due.filter(|at| *at > clock.now());
+            // What is due by now was done, or is held by somebody; the next one is told.
+            let wakes = next.borrow().filter(|at| *at > clock.now());
             let sleep = async {
                 match wakes {
                     Some(at) => clock.sleep_until(at).await,
@@ -58,6 +55,19 @@ impl Worker {
                 () = stop.cancelled() => {}
             }
         }
+    }
+
+    /// Passes what is due; when nothing is, asks for the next. What was told meanwhile counts as well.
+    async fn pass_due(&self, known: &watch::Sender<Option<UnixMillis>>) -> Result<usize, EngineError> {
+        let found = self.pass_due_deadlines().await?;
+        if found == 0 {
+            let (next, now) = (self.engine.store().next_deadline_due().await?, self.engine.clock().now());
+            known.send_if_modified(|known| {
+                let sooner = known.filter(|at| *at > now).into_iter().chain(next).min();
+                std::mem::replace(known, sooner) != sooner
+            });
+        }
+        Ok(found)
     }
 
     /// Passes what is due, up to [`CLAIM_MAX`]; how many that were.

@@ -1,15 +1,15 @@
 //! The worker's rounds: what is handed out when, and what runs beside it. All of its state is in rows, so that another instance, or the next
 //! start, goes on where it stopped.
 //!
-//! It looks when something was enqueued, when something is due, when there is room again, and now and then for what other instances have
-//! left behind; a look that finds nothing is one statement.
+//! It looks when a commit has left something that is due, when something falls due, when there is room again, and now and then for what
+//! other instances have left behind; a look that finds nothing is one statement.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ticketbridge_core::{Millis, UnixMillis};
-use ticketbridge_store::{Job, LaneRoom, Tx};
+use ticketbridge_store::{Ahead, Job, LaneRoom, Tx};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,14 +21,16 @@ use crate::worker::{LEASE, Worker, locked, log_trouble};
 const CLAIM_MAX: u32 = 256;
 /// Deliveries under way at once, over all destinations: what the machine bears, not what partners take.
 const IN_FLIGHT_MAX: usize = 8_192;
-/// Longest wait between two looks at the database.
+/// Longest wait between two looks at the database, where the commits of other instances are not told here.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
+/// The same where they are told: a note can be lost.
+const LOOK_THOUGH_TOLD_EVERY: Duration = Duration::from_secs(10);
 /// Shortest wait for what is due and was not handed out: it is held by something that ends in its own time.
 const LOOK_AGAIN_AFTER: Millis = Millis(20);
 /// Leases of what is under way are prolonged so often.
 const RENEW_EVERY: Millis = Millis::seconds(5);
 /// How often is looked for what nobody here knows of: rows of an older version, and partners that are no longer configured.
-const SEARCH_EVERY: Millis = Millis::seconds(20);
+const SEARCH_EVERY: Millis = Millis::seconds(60);
 /// Rows of an older version that are taken over in one transaction.
 const TAKE_OVER_MAX: u32 = 200;
 
@@ -63,9 +65,9 @@ impl Held {
 impl Worker {
     /// Works until `stop`; then finishes what it holds.
     pub async fn run(self, stop: CancellationToken) {
-        let (deadline, next_deadline) = watch::channel(None);
+        let deadline = Arc::new(watch::Sender::new(None));
         let mut beside = JoinSet::new();
-        beside.spawn(self.clone().keep_deadlines(next_deadline, stop.clone()));
+        beside.spawn(self.clone().keep_deadlines(deadline.clone(), stop.clone()));
         beside.spawn(self.clone().search(stop.clone()));
         let finished = CancellationToken::new();
         beside.spawn(self.clone().renew(finished.clone()));
@@ -100,7 +102,8 @@ impl Worker {
             }
             while under_way.try_join_next().is_some() {}
             let (now, passed) = (clock.now(), clock.monotonic());
-            let is_over = |at: Duration| passed.saturating_sub(at) >= LOOK_AT_LEAST_EVERY;
+            let look_every = self.look_every();
+            let is_over = |at: Duration| passed.saturating_sub(at) >= look_every;
             if asked_at.is_none_or(is_over) || next.is_some_and(|at| at <= now) {
                 let before = next;
                 next = self.look_ahead(deadline).await;
@@ -114,10 +117,35 @@ impl Worker {
             let until = self.next_look(now, passed, asked_at.unwrap_or(passed), next);
             is_to_look = tokio::select! {
                 () = notified => true,
+                told = self.engine.store().next_due() => self.note_told(told, &mut next, deadline),
                 () = clock.sleep_until(until.0) => until.1,
                 () = stop.cancelled() => false,
             };
         }
+    }
+
+    /// A commit has left something to be done; whether it is to be looked for now. What is due later is only noted.
+    fn note_told(
+        &self,
+        told: Ahead,
+        next: &mut Option<UnixMillis>,
+        deadline: &watch::Sender<Option<UnixMillis>>,
+    ) -> bool {
+        if told.deadline.is_some() {
+            deadline.send_if_modified(|known| {
+                let sooner = known.iter().copied().chain(told.deadline).min();
+                std::mem::replace(known, sooner) != sooner
+            });
+        }
+        let is_due = told.job.is_some_and(|at| at <= self.engine.clock().now());
+        if !is_due {
+            *next = next.iter().copied().chain(told.job).min();
+        }
+        is_due
+    }
+
+    fn look_every(&self) -> Duration {
+        if self.engine.store().hears_others() { LOOK_THOUGH_TOLD_EVERY } else { LOOK_AT_LEAST_EVERY }
     }
 
     /// When to look again if nobody wakes the worker before, and whether there is something to be handed out then.
@@ -129,7 +157,7 @@ impl Worker {
         next: Option<UnixMillis>,
     ) -> (UnixMillis, bool) {
         let in_from_now = |at: Duration| now + Millis::from_std(at.saturating_sub(passed)).max(Millis(1));
-        let ask = in_from_now(asked_at + LOOK_AT_LEAST_EVERY);
+        let ask = in_from_now(asked_at + self.look_every());
         let due = next.map(|at| at.max(now + LOOK_AGAIN_AFTER));
         let opens = self.lanes.next_opening(passed).map(in_from_now);
         match due.into_iter().chain(opens).min() {

@@ -60,7 +60,14 @@ async fn the_images_root_file_system_serves_without_a_shell_and_writes_nowhere_e
     for shell in ["bin/sh", "bin/bash", "bin/busybox"] {
         assert!(!root.join(shell).exists(), "{shell}");
     }
-    said(&Command::new("cp").arg("-r").arg(format!("{}/.", here("src/demo/example").display())).arg(root.join("etc/ticketbridge")).output().expect("cp"));
+    said(
+        &Command::new("cp")
+            .arg("-r")
+            .arg(format!("{}/.", here("src/demo/example").display()))
+            .arg(root.join("etc/ticketbridge"))
+            .output()
+            .expect("cp"),
+    );
     let mut before = BTreeSet::new();
     files(&root, &mut before);
     let inside = |words: &[&str]| {
@@ -74,7 +81,8 @@ async fn the_images_root_file_system_serves_without_a_shell_and_writes_nowhere_e
     let listen = format!("127.0.0.1:{port}");
     let mut serving = inside(&["serve"]).env("TICKETBRIDGE_LISTEN", &listen).spawn().expect("chroot");
     until("it is ready", async || {
-        let asked = inside(&["healthcheck", "--ready"]).env("TICKETBRIDGE_LISTEN", &listen).output().await.expect("chroot");
+        let asked =
+            inside(&["healthcheck", "--ready"]).env("TICKETBRIDGE_LISTEN", &listen).output().await.expect("chroot");
         asked.status.success().then_some(())
     })
     .await;
@@ -84,7 +92,8 @@ async fn the_images_root_file_system_serves_without_a_shell_and_writes_nowhere_e
     assert!(ended.success(), "{ended}");
     let mut after = BTreeSet::new();
     files(&root, &mut after);
-    let written: Vec<&PathBuf> = after.difference(&before).filter(|path| !path.starts_with(root.join("data"))).collect();
+    let written: Vec<&PathBuf> =
+        after.difference(&before).filter(|path| !path.starts_with(root.join("data"))).collect();
     assert!(written.is_empty(), "{written:?}");
     assert!(root.join("data/ticketbridge.db").is_file());
 }
@@ -98,7 +107,8 @@ fn the_unit_is_right_and_exposes_little() {
     let unit = place.path().join("ticketbridge.service");
     let text = std::fs::read_to_string(here("packaging/systemd/ticketbridge.service")).expect("the unit");
     std::fs::write(&unit, text.replace("/usr/bin/ticketbridge", BINARY)).expect("a file");
-    let analyze = |words: &[&str]| Command::new("systemd-analyze").args(words).arg(&unit).output().expect("systemd-analyze");
+    let analyze =
+        |words: &[&str]| Command::new("systemd-analyze").args(words).arg(&unit).output().expect("systemd-analyze");
     let verified = said(&analyze(&["verify"]));
     assert!(!verified.contains("ticketbridge.service:"), "{verified}");
     let judged = said(&analyze(&["security", "--offline=true", "--threshold=20", "--no-pager"]));
@@ -124,7 +134,8 @@ fn the_chart_is_linted_and_rendered() {
         command.output().expect("helm")
     };
     let usual = said(&render(&[]));
-    for expected in ["kind: Deployment", "kind: PersistentVolumeClaim", "readOnlyRootFilesystem: true", "path: /readyz"] {
+    for expected in ["kind: Deployment", "kind: PersistentVolumeClaim", "readOnlyRootFilesystem: true", "path: /readyz"]
+    {
         assert!(usual.contains(expected), "{expected}: {usual}");
     }
     let watched = said(&render(&["monitoring.enabled=true", "ingress.enabled=true"]));
@@ -167,7 +178,13 @@ fn a_release_has_all_its_files_and_their_checksums() {
     for expected in ["-linux.tar.gz", "-rootfs.tar.gz", ".cdx.json"] {
         assert!(sums.lines().any(|line| line.ends_with(expected) && line.contains(version)), "{expected}: {sums}");
     }
-    said(&Command::new("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]).current_dir(&out).output().expect("sha256sum"));
+    said(
+        &Command::new("sha256sum")
+            .args(["--check", "--quiet", "SHA256SUMS"])
+            .current_dir(&out)
+            .output()
+            .expect("sha256sum"),
+    );
     let sbom = std::fs::read_to_string(out.join(format!("ticketbridge-{version}.cdx.json"))).expect("the SBOM");
     let sbom: Value = serde_json::from_str(&sbom).expect("JSON");
     let components = sbom["components"].as_array().expect("a list");
@@ -175,7 +192,13 @@ fn a_release_has_all_its_files_and_their_checksums() {
     assert!(!components.iter().any(|one| one["name"] == "proptest"), "what only tests need is in no program");
     let archive = Command::new("sh").arg("-c").arg("tar -tzf *-linux.tar.gz").current_dir(&out).output().expect("tar");
     let listed = said(&archive);
-    for expected in ["/ticketbridge\n", "/man/ticketbridge.1\n", "/completions/_ticketbridge\n", "/schemas/kakao/event.json\n", "/LICENSE\n"] {
+    for expected in [
+        "/ticketbridge\n",
+        "/man/ticketbridge.1\n",
+        "/completions/_ticketbridge\n",
+        "/schemas/kakao/event.json\n",
+        "/LICENSE\n",
+    ] {
         assert!(listed.contains(expected), "{expected}");
     }
 }

@@ -38,7 +38,8 @@ impl Around {
             traceparents.lock().expect("nobody panics with it").push(trace);
             Json(json!({ "state": "issued", "tickets": [{ "code": "A1" }, { "code": "A2" }] }))
         };
-        let routes = axum::Router::new().route("/v1/traces", post(collect)).route("/bridge/reservations", post(reserve));
+        let routes =
+            axum::Router::new().route("/v1/traces", post(collect)).route("/bridge/reservations", post(reserve));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -61,7 +62,9 @@ async fn a_webhook_and_the_call_to_the_back_end_are_one_trace() {
     let today = TimeZone::SHANGHAI.date_of(now);
     let (first, last) = (today.plus_days(-2).to_string(), today.plus_days(60).to_string());
     let place = Place::with_example(|name, text| match name {
-        "ticketbridge.toml" => format!("{text}\n[traces]\nendpoint = \"{url}\"\nservice_name = \"bridge-of-the-test\"\n"),
+        "ticketbridge.toml" => {
+            format!("{text}\n[traces]\nendpoint = \"{url}\"\nservice_name = \"bridge-of-the-test\"\n")
+        }
         "backends/gate.toml" => text.replace("https://tickets.example/bridge", &format!("{url}/bridge")),
         "products/lakeside.toml" => product(&first, &last, 10),
         _ => text,
@@ -91,7 +94,8 @@ async fn a_webhook_and_the_call_to_the_back_end_are_one_trace() {
     let webhook = of_trace.iter().find(|span| span.name == format!("POST /channels/{CHANNEL}/create-order"));
     let webhook = webhook.unwrap_or_else(|| panic!("no span of the webhook: {spans:?}"));
     assert_eq!(hex::encode(&webhook.parent_span_id), CALLER);
-    let outgoing = of_trace.iter().find(|span| hex::encode(&span.span_id) == parts[2]).expect("the span that the back-end saw");
+    let outgoing =
+        of_trace.iter().find(|span| hex::encode(&span.span_id) == parts[2]).expect("the span that the back-end saw");
     assert_eq!((outgoing.name.as_str(), &outgoing.parent_span_id), ("POST backend:gate", &webhook.span_id));
     let whole = format!("{spans:?}");
     assert!(!whole.contains("Ada Example") && !whole.contains("13900000"), "no guest is in a span");

@@ -1,6 +1,9 @@
-//! The booking: asked for, accepted or declined.
+//! The booking of an order that the bridge leads: asked for, confirmed or rejected.
 
-use crate::decide::{Decision, backend_of, call_backend, date_stock_key, disarm, return_date_stock, sale};
+use crate::decide::draft::Draft;
+use crate::decide::endings::{self, End};
+use crate::decide::stock::backend_of;
+use crate::decide::{sale, ticketing};
 use crate::id::ExternalId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, RequestBooking, TicketOp};
 use crate::order::money::PaymentMode;
@@ -12,56 +15,51 @@ use crate::personal::Person;
 use crate::product::{Acceptance, BookingProduct, Confirmation};
 use crate::rejection::{Rejection, Why};
 use crate::rules;
+use crate::rules::capacity::date_stock_key;
 use crate::time::{Date, Moment, UnixMillis};
 
 /// A visit date is asked for. All units are booked together (DY-06); a voucher whose booking was cancelled can be booked again.
-pub(super) fn request(order: &Order, request: &RequestBooking, moment: Moment) -> Result<Decision, Rejection> {
+pub(super) fn request(draft: &mut Draft, request: &RequestBooking) -> Result<(), Rejection> {
+    let order = draft.order();
     if order.booking_by_ref(&request.channel_booking_id).is_some() {
-        return Ok(Decision::nothing());
+        return Ok(());
     }
-    may_be_booked(order)?;
-    check_phone_is_there(order, request)?;
-    rules::check_booking(&order.rules, order.quantity, request, moment.now)?;
+    may_be_booked(&order)?;
+    check_phone_is_there(&order, request)?;
+    rules::check_booking(&order.rules, order.quantity, request, draft.now())?;
     if order.kind == OrderKind::Direct {
         rules::check_direct_price(&order.rules, order.quantity, order.money.gross, request.visit_date)?;
     }
 
     let product = &order.rules.booking;
-    let booking = Terms {
+    if order.state == OrderState::Placed && order.kind == OrderKind::Voucher {
+        // A channel lets nobody book what is not paid: the payment was told to somebody who did not listen (H11).
+        if order.money.mode == PaymentMode::Ledger && order.money.received() < order.money.due {
+            draft.event(sale::charge(order.money.due - order.money.received(), draft.now()));
+        }
+        draft.event(Event::BookingOpened);
+    }
+    let terms = Terms {
         channel_booking_id: &request.channel_booking_id,
         dates: (request.visit_date, request.visit_date.map(|date| rules::valid_until(product, date))),
         time: request.visit_time.clone(),
         visitors: request.visitors.clone(),
         contact: request.contact.clone(),
         requested_at: request.requested_at,
-    }
-    .booking(product, moment);
-    let mut decision = Decision::nothing();
-    if order.state == OrderState::Placed && order.kind == OrderKind::Voucher {
-        // A channel lets nobody book what is not paid: the payment was told to somebody who did not listen (H11).
-        if order.money.mode == PaymentMode::Ledger && order.money.received() < order.money.due {
-            decision = decision.event(sale::charge(order.money.due - order.money.received(), moment.now));
-        }
-        decision = decision.event(Event::BookingOpened);
-    }
-    decision = decision
-        .event(Event::BookingRequested { booking: Box::new(booking) })
-        .maybe(date_stock_key(product, request.visit_date).map(|key| Effect::TakeStock { key, units: order.quantity }))
-        .effect(Effect::DisarmDeadline { kind: DeadlineKind::BookingWindow });
+    };
+    draft.event(Event::BookingRequested { booking: Box::new(terms.booking(product, draft.moment)) });
+    let day = date_stock_key(product, request.visit_date);
+    draft.maybe(day.map(|key| Effect::TakeStock { key, units: order.quantity }));
+    draft.disarm(&[DeadlineKind::BookingWindow]);
     if product.confirm == Confirmation::Manual {
-        decision = decision
-            .effect(Effect::ArmDeadline {
-                kind: DeadlineKind::Acceptance,
-                due_at: moment.now + order.rules.channel.acceptance_limit,
-                warn_at: Vec::new(),
-            })
-            .attention(
-                order,
-                AttentionKind::WaitsForConfirmation,
-                "a booking waits for a manager: confirm or decline it",
-            );
+        draft.effect(Effect::ArmDeadline {
+            kind: DeadlineKind::Acceptance,
+            due_at: draft.now() + order.rules.channel.acceptance_limit,
+            warn_at: Vec::new(),
+        });
+        draft.flag(AttentionKind::WaitsForConfirmation, "a booking waits for a manager: confirm or decline it");
     }
-    Ok(decision)
+    Ok(())
 }
 
 /// Where a phone's bookings are counted, there must be one to count them by: the contact's, or the buyer's.
@@ -139,86 +137,79 @@ fn may_be_booked(order: &Order) -> Result<(), Rejection> {
     }
 }
 
-/// The booking is accepted, by policy or by a manager: from here the ticketing deadline runs.
-pub(super) fn confirm(order: &Order, moment: Moment) -> Result<Decision, Rejection> {
-    if let Some(channel_state) = order.channel_state.as_deref() {
-        return super::snapshot_channel::accept(order, channel_state);
-    }
-    let booking = waiting(order)?;
+/// The booking is confirmed, by policy or by a manager: from here the ticketing deadline runs.
+pub(super) fn confirm(draft: &mut Draft) -> Result<(), Rejection> {
+    let order = draft.order();
+    let booking = waiting(&order)?;
     if order.case_under_review().is_some() {
         return Err(Rejection::new(
             Why::RefundUnderReview,
             "a refund of this booking is under review; reject it first",
         ));
     }
-    let product = &order.rules.booking;
     let needs_tickets = booking.ticketing.state != TicketingState::NotNeeded;
-    let due_at = moment.now + product.ticketing_deadline;
-    let mut decision = Decision::nothing()
-        .event(Event::BookingConfirmed { ticketing_due: needs_tickets.then_some(due_at) })
-        .effect(Effect::DisarmDeadline { kind: DeadlineKind::Acceptance });
-    if needs_tickets {
-        decision = decision.effect(Effect::ArmDeadline {
-            kind: DeadlineKind::Ticketing,
-            due_at,
-            warn_at: vec![due_at - product.ticketing_warn_before],
-        });
-    }
-    if told_of_confirmation(order) {
-        decision = decision.effect(Effect::TellChannel {
-            notification: Notification::BookingConfirmed { booking: booking.id.clone() },
-            not_before: None,
-        });
+    confirmed(draft, needs_tickets);
+    if told_of_decision(&order) {
+        draft.tell(Notification::BookingConfirmed { booking: booking.id.clone() });
     }
     if !needs_tickets && booking.ticketing.handover.is_owed() {
-        decision = decision.effect(super::ticketing::hand_over(booking, None));
+        draft.effect(ticketing::hand_over(booking, None));
     }
-    Ok(decision.then(start_ticketing(order, booking)))
+    start_ticketing(draft);
+    Ok(())
 }
 
-/// Whether acceptance and refusal travel by a call of ours instead of in the answer.
-fn told_of_confirmation(order: &Order) -> bool {
+/// The booking is confirmed, by whomever; where tickets are missing, the time for them runs.
+pub(super) fn confirmed(draft: &mut Draft, misses_tickets: bool) {
+    let order = draft.order();
+    let product = &order.rules.booking;
+    let due_at = draft.now() + product.ticketing_deadline;
+    draft.event(Event::BookingConfirmed { ticketing_due: misses_tickets.then_some(due_at) });
+    draft.disarm(&[DeadlineKind::Acceptance]);
+    if misses_tickets {
+        let warn_at = vec![due_at - product.ticketing_warn_before];
+        draft.effect(Effect::ArmDeadline { kind: DeadlineKind::Ticketing, due_at, warn_at });
+    }
+}
+
+/// Whether confirmation and rejection travel by a call of ours instead of in the answer.
+fn told_of_decision(order: &Order) -> bool {
     order.rules.channel.acceptance == Acceptance::Async || order.rules.booking.confirm == Confirmation::Manual
 }
 
 /// Asks the back-end for tickets; where the guests are still under the channel's cipher, that is opened first. A booking without a
 /// date waits for the channel's demand, which brings one.
-pub(super) fn start_ticketing(order: &Order, booking: &Booking) -> Decision {
-    if has_remote_cipher(order, booking) {
-        return Decision::nothing().effect(Effect::DecryptGuests);
+pub(super) fn start_ticketing(draft: &mut Draft) {
+    let order = draft.order();
+    let Some(booking) = &order.booking else { return };
+    if has_remote_cipher(&order) {
+        return draft.effect(Effect::DecryptGuests);
     }
     let waits_for_date =
         order.channel_state.is_none() && booking.visit_date.is_none() && booking.ticketing.request.is_none();
     if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked || waits_for_date {
-        return Decision::nothing();
+        return;
     }
-    Decision::nothing().event(Event::TicketingStarted).maybe(call_backend(order, booking, TicketOp::Issue, None))
+    draft.event(Event::TicketingStarted);
+    draft.call_backend(booking, TicketOp::Issue, None);
 }
 
-fn has_remote_cipher(order: &Order, booking: &Booking) -> bool {
-    order.buyer.has_remote_cipher()
-        || booking.visitors.iter().chain(booking.contact.iter()).any(Person::has_remote_cipher)
+/// Whether anybody's data is still under the channel's cipher.
+pub(super) fn has_remote_cipher(order: &Order) -> bool {
+    let booked = order.booking.iter().flat_map(|booking| booking.visitors.iter().chain(&booking.contact));
+    order.buyer.has_remote_cipher() || booked.into_iter().any(Person::has_remote_cipher)
 }
 
-/// The booking is declined: a voucher becomes bookable again, a direct order is over.
-pub(super) fn reject(order: &Order, reason: &str) -> Result<Decision, Rejection> {
-    if let Some(channel_state) = order.channel_state.as_deref() {
-        return super::snapshot_channel::reject(order, channel_state, reason);
+/// The booking is rejected: a voucher becomes bookable again, a direct order is over.
+pub(super) fn reject(draft: &mut Draft, reason: &str) -> Result<(), Rejection> {
+    let order = draft.order();
+    let booking = waiting(&order)?;
+    endings::end_booking(draft, booking, End::Rejected(reason));
+    draft.tell(Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() });
+    if order.kind == OrderKind::Direct {
+        endings::end_order(draft, CancelReason::Rejected, None);
     }
-    let booking = waiting(order)?;
-    let decision = Decision::nothing()
-        .event(Event::BookingRejected { reason: reason.to_owned() })
-        .maybe(return_date_stock(order, booking))
-        .maybe(sale::booking_window(&order.rules))
-        .effect(Effect::TellChannel {
-            notification: Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() },
-            not_before: None,
-        });
-    let decision = disarm(decision, &[DeadlineKind::Acceptance]);
-    Ok(match order.kind {
-        OrderKind::Voucher => decision,
-        OrderKind::Direct => decision.event(Event::OrderCancelled { reason: CancelReason::Rejected, why: None }),
-    })
+    Ok(())
 }
 
 pub(super) fn waiting(order: &Order) -> Result<&Booking, Rejection> {
@@ -229,73 +220,4 @@ pub(super) fn waiting(order: &Order) -> Result<&Booking, Rejection> {
         }
         _ => Err(Rejection::new(Why::NotWaiting, "no booking of this order waits for a decision")),
     }
-}
-
-/// The channel has opened its cipher.
-pub(super) fn supply_guests(
-    order: &Order,
-    buyer: &Person,
-    visitors: &[Person],
-    contact: Option<&Person>,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
-    let Some(booking) = &order.booking else {
-        if &order.buyer == buyer {
-            return Ok(Decision::nothing());
-        }
-        return Ok(Decision::nothing().event(Event::GuestsSupplied {
-            buyer: buyer.clone(),
-            visitors: Vec::new(),
-            contact: None,
-        }));
-    };
-    if &order.buyer == buyer && booking.visitors == visitors && booking.contact.as_ref() == contact {
-        return Ok(Decision::nothing());
-    }
-    if visitors.len() != booking.visitors.len() {
-        return Err(Rejection::new(Why::VisitorsMismatch, "the booking has another number of visitors by now"));
-    }
-    let decision = Decision::nothing().event(Event::GuestsSupplied {
-        buyer: buyer.clone(),
-        visitors: visitors.to_vec(),
-        contact: contact.cloned(),
-    });
-    let supplied = Booking { visitors: visitors.to_vec(), contact: contact.cloned(), ..booking.clone() };
-    let opened = Order { buyer: buyer.clone(), ..order.clone() };
-    if has_remote_cipher(&opened, &supplied) {
-        // The channel opens only so many values in one call; this one has brought some.
-        return Ok(decision.effect(Effect::DecryptGuests));
-    }
-    if booking.state != BookingState::Confirmed {
-        return Ok(decision);
-    }
-    let decision = match opened_guests_fit(&opened, &supplied, moment) {
-        Ok(()) => decision,
-        // The channel has been told yes already; a person weighs what to do.
-        Err(rejection) => decision.attention(
-            order,
-            AttentionKind::Contradiction,
-            format!("guests' details break the product's rules: {}", rejection.sentence),
-        ),
-    };
-    Ok(decision.then(start_ticketing(&opened, &supplied)))
-}
-
-/// What could not be checked while it was under the channel's cipher.
-fn opened_guests_fit(order: &Order, booking: &Booking, moment: Moment) -> Result<(), Rejection> {
-    let product = &order.rules.booking;
-    let today = order.rules.channel.time_zone.date_of(moment.now);
-    let contact = booking.contact.as_ref();
-    rules::guests::check_guests(product, order.quantity, &booking.visitors, contact, today)?;
-    rules::limits::check_age_and_sex(&product.limits, &booking.visitors, contact, booking.visit_date)
-}
-
-/// A partner's system gives the order a number of its own, and may change it at any time: history, never a key (TS-07).
-pub(super) fn partner_number(order: &Order, number: &str) -> Decision {
-    let Some(channel_state) = order.channel_state.as_deref() else { return Decision::nothing() };
-    if channel_state.partner_number() == Some(number) {
-        return Decision::nothing();
-    }
-    let old = channel_state.partner_number().map(str::to_owned);
-    Decision::nothing().event(Event::PartnerNumberChanged { old, new: number.to_owned() })
 }

@@ -1,45 +1,43 @@
 //! Deadlines that are near, and deadlines that have passed. One that no longer matters changes nothing.
 
-use crate::decide::Decision;
+use crate::decide::draft::Draft;
 use crate::message::{DeadlineKind, Event};
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::time::UnixMillis;
 
-pub(super) fn warn(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> Decision {
-    if !matters(order, kind, due_at) {
-        return Decision::nothing();
+pub(super) fn warn(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
+    if !matters(&draft.order(), kind, due_at) {
+        return;
     }
-    Decision::nothing().event(match kind {
+    draft.event(match kind {
         DeadlineKind::Ticketing => Event::TicketingDeadlineNear { due_at },
         DeadlineKind::Review => Event::ReviewLimitNear { due_at },
         DeadlineKind::Acceptance | DeadlineKind::BookingWindow | DeadlineKind::VisitDay => {
             Event::DeadlineNear { kind, due_at }
         }
-    })
+    });
 }
 
-pub(super) fn pass(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> Decision {
-    if !matters(order, kind, due_at) {
-        return Decision::nothing();
+pub(super) fn pass(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
+    if !matters(&draft.order(), kind, due_at) {
+        return;
     }
-    let nothing = Decision::nothing();
     match kind {
-        DeadlineKind::Ticketing => nothing.event(Event::TicketingDeadlinePassed { due_at }).attention(
-            order,
-            AttentionKind::TicketingOverdue,
-            "no ticket in time; issue it by hand, or expect the channel's refund request",
-        ),
-        DeadlineKind::Review => nothing.event(Event::ReviewLimitPassed { due_at }).attention(
-            order,
-            AttentionKind::ReviewOverdue,
-            "no decision in time; the channel refunds by itself",
-        ),
-        DeadlineKind::Acceptance => nothing.event(Event::DeadlinePassed { kind, due_at }).attention(
-            order,
-            AttentionKind::WaitsForConfirmation,
-            "nobody accepted the booking in time; the channel cancels it",
-        ),
-        DeadlineKind::BookingWindow | DeadlineKind::VisitDay => nothing.event(Event::DeadlinePassed { kind, due_at }),
+        DeadlineKind::Ticketing => {
+            draft.event(Event::TicketingDeadlinePassed { due_at });
+            let sentence = "no ticket in time; issue it by hand, or expect the channel's refund request";
+            draft.flag(AttentionKind::TicketingOverdue, sentence);
+        }
+        DeadlineKind::Review => {
+            draft.event(Event::ReviewLimitPassed { due_at });
+            draft.flag(AttentionKind::ReviewOverdue, "no decision in time; the channel refunds by itself");
+        }
+        DeadlineKind::Acceptance => {
+            draft.event(Event::DeadlinePassed { kind, due_at });
+            let sentence = "nobody accepted the booking in time; the channel cancels it";
+            draft.flag(AttentionKind::WaitsForConfirmation, sentence);
+        }
+        DeadlineKind::BookingWindow | DeadlineKind::VisitDay => draft.event(Event::DeadlinePassed { kind, due_at }),
     }
 }
 

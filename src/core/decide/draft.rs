@@ -1,41 +1,125 @@
-//! A decision in the making.
+//! A decision in the making, the only form in which one is written: each part is decided on the order as the parts before have left it.
 
-use crate::decide::Decision;
-use crate::evolve::evolve;
-use crate::message::{Actor, EventRecord};
-use crate::order::{AttentionKind, Order};
+use std::rc::Rc;
+
+use crate::decide::stock::backend_of;
+use crate::evolve::{change, evolve};
+use crate::message::{Actor, DeadlineKind, Effect, Event, EventRecord, Notification, PlaceOrder, TicketOp};
+use crate::order::money::{EntryKind, PRESUMED};
+use crate::order::{AttentionKind, Booking, Order};
 use crate::time::{Moment, UnixMillis};
 
-/// A decision in the making: each part is decided on the order as the parts before have left it.
-pub(super) struct Draft {
-    pub(super) order: Order,
-    pub(super) decision: Decision,
-    pub(super) at: UnixMillis,
+/// A decision in the making: what happens, what must be done outside, and the order as it is then. One that turns out to be refused is
+/// thrown away whole.
+pub(crate) struct Draft {
+    order: Rc<Order>,
+    events: Vec<EventRecord>,
+    effects: Vec<Effect>,
+    /// Who causes it.
+    pub(super) actor: Actor,
+    /// When, and what new identifiers are made of.
+    pub(super) moment: Moment,
     /// Units that the visit date holds for the order.
     pub(super) held: u32,
 }
 
 impl Draft {
-    pub(super) fn of(order: &Order, moment: Moment) -> Self {
-        Self::at(order, moment.now)
-    }
-
-    pub(super) fn at(order: &Order, at: UnixMillis) -> Self {
+    /// Nothing is decided yet.
+    pub(super) fn of(order: &Rc<Order>, actor: &Actor, moment: Moment) -> Self {
         let held = order.active_booking().map_or(0, |_| order.live_units());
-        Self { order: order.clone(), decision: Decision::nothing(), at, held }
+        Self { order: Rc::clone(order), events: Vec::new(), effects: Vec::new(), actor: actor.clone(), moment, held }
     }
 
-    pub(super) fn add(&mut self, part: Decision) {
-        for event in &part.events {
-            let seq = self.order.version + 1;
-            let record = EventRecord { seq, at: self.at, actor: Actor::policy(), event: event.clone() };
-            self.order = evolve(Some(self.order.clone()), &record).expect("an order that exists stays");
+    /// A sale is taken on that was not known.
+    pub(super) fn placed(placed: &PlaceOrder, actor: &Actor, moment: Moment) -> Self {
+        let event = Event::OrderPlaced { id: moment.seed.order(), sale: Box::new(placed.clone()) };
+        let record = EventRecord { seq: 1, at: moment.now, actor: actor.clone(), event };
+        let order = evolve(None, &record).expect("a sale that is placed makes an order");
+        let mut draft = Self::of(&Rc::new(order), actor, moment);
+        draft.events.push(record);
+        draft
+    }
+
+    /// The order as it is after what was decided so far. It stays as it is for whoever holds it.
+    pub(super) fn order(&self) -> Rc<Order> {
+        Rc::clone(&self.order)
+    }
+
+    /// The present.
+    pub(super) fn now(&self) -> UnixMillis {
+        self.moment.now
+    }
+
+    /// Something happens.
+    pub(super) fn event(&mut self, event: Event) {
+        if self.replaces_presumed(&event) {
+            // Said aloud, so that the history alone adds up.
+            self.record(Event::PaymentRetracted { reference: PRESUMED.to_owned() });
         }
-        self.decision = std::mem::take(&mut self.decision).then(part);
+        self.record(event);
     }
 
+    /// A refund with a number of its own is the money that was presumed to go back.
+    fn replaces_presumed(&self, event: &Event) -> bool {
+        let Event::PaymentRecorded { entry } = event else { return false };
+        entry.kind == EntryKind::Refund && !entry.is_presumed() && self.order.money.presumes_refund()
+    }
+
+    fn record(&mut self, event: Event) {
+        let (seq, at) = (self.order.version + 1, self.moment.now);
+        let record = EventRecord { seq, at, actor: self.actor.clone(), event };
+        change(Rc::make_mut(&mut self.order), &record);
+        self.events.push(record);
+    }
+
+    /// Something must be done outside.
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Something must be done outside, perhaps.
+    pub(super) fn maybe(&mut self, effect: Option<Effect>) {
+        self.effects.extend(effect);
+    }
+
+    /// The channel is told.
+    pub(super) fn tell(&mut self, notification: Notification) {
+        self.effect(Effect::TellChannel { notification, not_before: None });
+    }
+
+    /// The back-end that issues for the order, if there is one, is called about `booking`.
+    pub(super) fn call_backend(&mut self, booking: &Booking, op: TicketOp, not_before: Option<UnixMillis>) {
+        let backend = backend_of(&self.order.rules.booking).cloned();
+        let booking = booking.id.clone();
+        self.maybe(backend.map(|backend| Effect::CallBackend { backend, booking, op, not_before }));
+    }
+
+    /// These deadlines stand for nothing any more.
+    pub(super) fn disarm(&mut self, kinds: &[DeadlineKind]) {
+        self.effects.extend(kinds.iter().map(|kind| Effect::DisarmDeadline { kind: *kind }));
+    }
+
+    /// The order is flagged for a person; a flag that stands already is not raised again.
     pub(super) fn flag(&mut self, kind: AttentionKind, sentence: impl Into<String>) {
-        let part = Decision::nothing().attention(&self.order, kind, sentence);
-        self.add(part);
+        if !self.order.needs(kind) {
+            self.event(Event::AttentionRaised { kind, sentence: sentence.into() });
+        }
+    }
+
+    /// What a person had to look at is settled.
+    pub(super) fn settle_flag(&mut self, kind: AttentionKind) {
+        if self.order.needs(kind) {
+            self.event(Event::AttentionSettled { kind });
+        }
+    }
+
+    /// Whether nothing happens: it is so already.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The order then, what happens, and what must be done outside.
+    pub(crate) fn into_parts(self) -> (Rc<Order>, Vec<EventRecord>, Vec<Effect>) {
+        (self.order, self.events, self.effects)
     }
 }

@@ -1,122 +1,117 @@
 //! How calls to the channel ended.
 
-use crate::decide::{Decision, snapshot_channel};
-use crate::message::{Actor, Event, Notification, NotificationOutcome};
+use crate::decide::draft::Draft;
+use crate::decide::snapshot_channel;
+use crate::message::{Event, Notification, NotificationOutcome};
 use crate::order::undelivered::{GIVEN_UP, is_missed, manual_sentence, refused_sentence};
-use crate::order::{AttentionKind, Order, RefundSource};
+use crate::order::{AttentionKind, RefundSource};
 use crate::rejection::{Rejection, Why};
 use crate::repeat::repeat_notification;
-use crate::time::Moment;
 
-/// The channel took a report, or did not.
+/// The channel took a notification, or did not.
 pub(super) fn record(
-    order: &Order,
+    draft: &mut Draft,
     notification: &Notification,
     outcome: &NotificationOutcome,
-    actor: &Actor,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
+) -> Result<(), Rejection> {
     if *outcome == NotificationOutcome::Repeated {
-        let events = repeat_notification(order, notification, &actor.name, moment.now)
+        let events = repeat_notification(&draft.order(), notification, &draft.actor.name, draft.now())
             .map_err(|how| Rejection::new(Why::VersionConflict, format!("the order has moved on: {how}")))?;
-        return Ok(events.into_iter().fold(Decision::nothing(), Decision::event));
+        events.into_iter().for_each(|event| draft.event(event));
+        return Ok(());
     }
-    Ok(heard(order, notification, outcome))
+    ended(draft, notification, outcome);
+    Ok(())
 }
 
-/// What became of a report, where that is no repeat of a dead letter.
-pub(super) fn heard(order: &Order, notification: &Notification, outcome: &NotificationOutcome) -> Decision {
-    if *outcome == NotificationOutcome::Dropped {
-        let dropped = Event::NotificationDropped { notification: notification.clone() };
-        return if order.misses(notification) { Decision::nothing().event(dropped) } else { Decision::nothing() };
-    }
-    if let Notification::TicketsIssued { booking } = notification {
-        let owed = order.booking.as_ref().is_some_and(|b| &b.id == booking && b.ticketing.handover.is_owed());
-        if !owed {
-            return Decision::nothing();
+/// What became of a notification, where that is no repeat of a dead letter.
+pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &NotificationOutcome) {
+    if let (Notification::TicketsIssued { booking }, false) = (notification, *outcome == NotificationOutcome::Dropped) {
+        let order = draft.order();
+        let booking = order.booking.as_ref().filter(|b| &b.id == booking);
+        if booking.is_some_and(|b| b.ticketing.handover.is_owed()) {
+            tickets_sent(draft, notification, outcome);
         }
-        let acknowledged = *outcome == NotificationOutcome::Acknowledged;
-        let mut decision = Decision::nothing().event(Event::TicketsHandedOver { acknowledged });
-        if acknowledged && order.misses(notification) {
-            // It was refused before, and made again by ops.
-            decision = decision.event(Event::NotificationAcknowledged { notification: notification.clone() });
+        return;
+    }
+    let notification = notification.clone();
+    match outcome {
+        NotificationOutcome::Acknowledged => {
+            draft.event(Event::NotificationAcknowledged { notification });
+            draft.settle_flag(AttentionKind::AnswerAstray);
         }
-        // While the channel's refund request for late tickets is open, that is where the tickets go; no other flag is needed.
-        let late = order.case_under_review().is_some_and(|case| case.source == RefundSource::TicketsLate);
-        return if acknowledged || late { decision } else { flag(order, notification, outcome, decision) };
+        NotificationOutcome::Taken => {
+            draft.event(Event::NotificationTaken { notification });
+            draft.settle_flag(AttentionKind::AnswerAstray);
+        }
+        NotificationOutcome::LeftToPerson { what } => {
+            draft.event(Event::NotificationLeftToPerson { notification, what: what.clone() });
+            draft.flag(AttentionKind::ManualTask, manual_sentence(what));
+        }
+        NotificationOutcome::Overtaken => snapshot_channel::overtaken(draft, &notification),
+        NotificationOutcome::Refused { code, why } => {
+            snapshot_channel::failed(draft, &notification, outcome);
+            refused(draft, &notification, code, why);
+        }
+        NotificationOutcome::GivenUp { why } => {
+            snapshot_channel::failed(draft, &notification, outcome);
+            refused(draft, &notification, GIVEN_UP, why);
+        }
+        NotificationOutcome::Dropped => {
+            if draft.order().misses(&notification) {
+                draft.event(Event::NotificationDropped { notification });
+            }
+        }
+        // It was taken care of before.
+        NotificationOutcome::Repeated => {}
     }
-    if let NotificationOutcome::LeftToPerson { what } = outcome {
-        return Decision::nothing()
-            .event(Event::NotificationLeftToPerson { notification: notification.clone(), what: what.clone() })
-            .attention(order, AttentionKind::ManualTask, manual_sentence(what));
+}
+
+/// The channel has the tickets that it waited for, or will not take them.
+fn tickets_sent(draft: &mut Draft, notification: &Notification, outcome: &NotificationOutcome) {
+    let acknowledged = *outcome == NotificationOutcome::Acknowledged;
+    // It was refused before, and made again by ops.
+    let makes_up = acknowledged && draft.order().misses(notification);
+    draft.event(Event::TicketsHandedOver { acknowledged });
+    if makes_up {
+        draft.event(Event::NotificationAcknowledged { notification: notification.clone() });
     }
-    if *outcome == NotificationOutcome::Overtaken {
-        return snapshot_channel::record_failure(order, notification, outcome);
+    // While the channel's refund request for late tickets is open, that is where the tickets go; no other flag is needed.
+    if draft.order().case_under_review().is_some_and(|case| case.source == RefundSource::TicketsLate) {
+        return;
     }
     match outcome {
-        NotificationOutcome::Acknowledged => settle_astray(
-            order,
-            Decision::nothing().event(Event::NotificationAcknowledged { notification: notification.clone() }),
-        ),
-        NotificationOutcome::Taken => settle_astray(
-            order,
-            Decision::nothing().event(Event::NotificationTaken { notification: notification.clone() }),
-        ),
-        NotificationOutcome::Refused { .. } | NotificationOutcome::GivenUp { .. } => {
-            flag(order, notification, outcome, snapshot_channel::record_failure(order, notification, outcome))
-        }
-        NotificationOutcome::LeftToPerson { .. }
-        | NotificationOutcome::Overtaken
-        | NotificationOutcome::Dropped
-        | NotificationOutcome::Repeated => Decision::nothing(),
-    }
-}
-
-/// A partner answered about something else. What it answers in the end about this order settles it.
-pub(super) fn astray(order: &Order, partner: &str, why: &str) -> Decision {
-    let sentence = format!("`{partner}` answered about something else than this order ({why}); it is asked again");
-    Decision::nothing().attention(order, AttentionKind::AnswerAstray, sentence)
-}
-
-/// A partner that had answered about something else has answered about this order.
-pub(super) fn settle_astray(order: &Order, decision: Decision) -> Decision {
-    match order.needs(AttentionKind::AnswerAstray) {
-        true => decision.event(Event::AttentionSettled { kind: AttentionKind::AnswerAstray }),
-        false => decision,
-    }
-}
-
-/// A partner that has still to be called is no longer configured. What waits goes on by itself once it is again; that it is
-/// missing is for a person to see.
-pub(super) fn partner_gone(order: &Order, partner: &str) -> Decision {
-    let sentence = format!("{partner}: no longer configured, and a call about this order waits until that is mended");
-    Decision::nothing().attention(order, AttentionKind::PartnerGone, sentence)
-}
-
-/// The partner is configured again, or the call is not needed any more.
-pub(super) fn partner_back(order: &Order) -> Decision {
-    match order.needs(AttentionKind::PartnerGone) {
-        true => Decision::nothing().event(Event::AttentionSettled { kind: AttentionKind::PartnerGone }),
-        false => Decision::nothing(),
-    }
-}
-
-fn flag(order: &Order, notification: &Notification, outcome: &NotificationOutcome, decision: Decision) -> Decision {
-    let (code, why) = match outcome {
+        NotificationOutcome::Refused { code, why } => refused(draft, notification, code, why),
+        NotificationOutcome::GivenUp { why } => refused(draft, notification, GIVEN_UP, why),
         NotificationOutcome::Acknowledged
         | NotificationOutcome::LeftToPerson { .. }
         | NotificationOutcome::Overtaken
         | NotificationOutcome::Taken
         | NotificationOutcome::Dropped
-        | NotificationOutcome::Repeated => return decision,
-        NotificationOutcome::Refused { code, why } => (code.clone(), why),
-        NotificationOutcome::GivenUp { why } => (GIVEN_UP.to_owned(), why),
-    };
-    let sentence = refused_sentence(notification, &code, why);
-    let decision =
-        decision.event(Event::NotificationRefused { notification: notification.clone(), code, why: why.clone() });
-    if !is_missed(order, notification, AttentionKind::NotificationRefused) {
-        return decision;
+        | NotificationOutcome::Repeated => {}
     }
-    decision.attention(order, AttentionKind::NotificationRefused, sentence)
+}
+
+/// The channel will not take it; where that is missed, a person is told.
+fn refused(draft: &mut Draft, notification: &Notification, code: &str, why: &str) {
+    let is_missed = is_missed(&draft.order(), notification, AttentionKind::NotificationRefused);
+    let (code, why) = (code.to_owned(), why.to_owned());
+    let sentence = refused_sentence(notification, &code, &why);
+    draft.event(Event::NotificationRefused { notification: notification.clone(), code, why });
+    if is_missed {
+        draft.flag(AttentionKind::NotificationRefused, sentence);
+    }
+}
+
+/// A partner answered about something else. What it answers in the end about this order settles it.
+pub(super) fn astray(draft: &mut Draft, partner: &str, why: &str) {
+    let sentence = format!("`{partner}` answered about something else than this order ({why}); it is asked again");
+    draft.flag(AttentionKind::AnswerAstray, sentence);
+}
+
+/// A partner that has still to be called is no longer configured. What waits goes on by itself once it is again; that it is
+/// missing is for a person to see.
+pub(super) fn partner_gone(draft: &mut Draft, partner: &str) {
+    let sentence = format!("{partner}: no longer configured, and a call about this order waits until that is mended");
+    draft.flag(AttentionKind::PartnerGone, sentence);
 }

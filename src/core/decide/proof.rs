@@ -2,10 +2,10 @@
 //! event, a look or the books show what came of it; books that show otherwise are told again once, and then shown to a person.
 
 use crate::decide::draft::Draft;
-use crate::decide::{Decision, notifications};
-use crate::message::{Effect, Event, Notification, NotificationOutcome, Snapshot};
+use crate::decide::notifications;
+use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ProofState, Stage};
-use crate::order::money::{EntryKind, EntryStatus, PRESUMED, PaymentMode};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use crate::order::{AttentionKind, BookingState, Order};
 
 /// Code of a report that the channel says yes to, and does nothing about.
@@ -61,9 +61,9 @@ impl Snapshot {
         if order.money.mode != PaymentMode::Ledger || self.sale.payment_mode != PaymentMode::Ledger {
             return None;
         }
-        let sum = |entries: &[crate::order::money::LedgerEntry], named: bool| -> i64 {
-            let is_done = |e: &&crate::order::money::LedgerEntry| {
-                e.kind == EntryKind::Refund && e.status == EntryStatus::Done && (named || e.reference != PRESUMED)
+        let sum = |entries: &[LedgerEntry], presumed: bool| -> i64 {
+            let is_done = |e: &&LedgerEntry| {
+                e.kind == EntryKind::Refund && e.status == EntryStatus::Done && (presumed || !e.is_presumed())
             };
             entries.iter().filter(is_done).fold(0, |sum, e| sum.saturating_add(e.amount))
         };
@@ -114,32 +114,26 @@ pub(super) fn compare(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     if !snapshot.is_current(before.channel_state.as_deref()) {
         return;
     }
-    let told: Vec<_> =
-        draft.order.channel_state.iter().flat_map(|channel_state| &channel_state.unproven).cloned().collect();
-    for unproven in told.iter().filter(|unproven| unproven.notification != Notification::HandOver) {
+    let order = draft.order();
+    let told = order.channel_state.iter().flat_map(|channel_state| &channel_state.unproven);
+    for unproven in told.filter(|unproven| unproven.notification != Notification::HandOver) {
         let notification = unproven.notification.clone();
         match unproven.state {
-            ProofState::Told => draft.add(
-                Decision::nothing()
-                    .event(Event::NotificationDenied { notification: notification.clone() })
-                    .effect(Effect::TellChannel { notification, not_before: None }),
-            ),
+            ProofState::Told => {
+                draft.event(Event::NotificationDenied { notification: notification.clone() });
+                draft.tell(notification);
+            }
             ProofState::Repeating => {}
             ProofState::ToldAgain => {
                 let outcome = NotificationOutcome::Refused { code: NOT_DONE.to_owned(), why: NOT_DONE_WHY.to_owned() };
-                let part = notifications::heard(&draft.order, &notification, &outcome);
-                draft.add(part);
+                notifications::ended(draft, &notification, &outcome);
             }
         }
     }
-    let differs = snapshot.stage_differs(&draft.order).or_else(|| snapshot.money_differs(&draft.order));
-    match differs {
+    let now = draft.order();
+    match snapshot.stage_differs(&now).or_else(|| snapshot.money_differs(&now)) {
         Some(differs) => draft.flag(AttentionKind::BooksDiffer, differs.sentence),
-        None if draft.order.needs(AttentionKind::BooksDiffer) => {
-            draft.add(Decision::nothing().event(Event::AttentionSettled { kind: AttentionKind::BooksDiffer }));
-        }
-        None => {}
+        None => draft.settle_flag(AttentionKind::BooksDiffer),
     }
-    let part = notifications::settle_astray(&draft.order, Decision::nothing());
-    draft.add(part);
+    draft.settle_flag(AttentionKind::AnswerAstray);
 }

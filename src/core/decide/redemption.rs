@@ -1,16 +1,17 @@
 //! The visit: used, or not.
 
-use crate::decide::{Decision, disarm};
-use crate::message::{Actor, DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
+use crate::decide::draft::Draft;
+use crate::message::{DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
 use crate::order::{AttentionKind, Booking, BookingState, Order, RefundState, TicketingState};
 use crate::rejection::{Rejection, Why};
-use crate::time::{Millis, Moment, UnixMillis};
+use crate::time::{Millis, UnixMillis};
 
 /// The guest was there. One report completes the whole order (DY-13); it is never undone.
 ///
 /// From a gate it is a fact: what the state does not allow yet is parked, shown to a person, and applied by itself once it does.
 /// From a person it is an act: what the state does not allow is refused.
-pub(super) fn redeem(order: &Order, redeem: &Redeem, actor: &Actor, moment: Moment) -> Result<Decision, Rejection> {
+pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection> {
+    let order = draft.order();
     let booking = match &redeem.booking {
         Some(id) => order.booking_by_id(id),
         None => order.booking.as_ref(),
@@ -20,21 +21,23 @@ pub(super) fn redeem(order: &Order, redeem: &Redeem, actor: &Actor, moment: Mome
     };
     match booking.state {
         BookingState::Used => return repeated(redeem),
-        BookingState::NoShow => return came_after_all(order, redeem),
-        BookingState::Rejected | BookingState::Cancelled => return used_after_the_end(order, redeem),
+        BookingState::NoShow => return came_after_all(draft, redeem),
+        BookingState::Rejected | BookingState::Cancelled => return used_after_the_end(draft, redeem),
         BookingState::Requested | BookingState::Confirmed => {}
     }
-    if redeem.at > moment.now + CLOCKS_DIFFER_BY && redeem.by == RedeemedBy::Person {
+    if redeem.at > draft.now() + CLOCKS_DIFFER_BY && redeem.by == RedeemedBy::Person {
         return Err(Rejection::new(Why::Invalid, "the time of use lies in the future").at("at"));
     }
-    match obstacle(order, booking, redeem, moment.now) {
+    match (obstacle(&order, booking, redeem, draft.now()), &redeem.by) {
         // A gate whose clock runs ahead does not make the visit lie in the future.
-        None => Ok(used(order, booking, redeem.at.min(moment.now))),
-        Some(reason) => match redeem.by {
-            RedeemedBy::Person => Err(refusal(reason)),
-            RedeemedBy::Gate => Ok(park(order, booking, reason, redeem.at, &actor.name, moment)),
-        },
+        (None, _) => used(draft, booking, redeem.at.min(draft.now())),
+        (Some(reason), RedeemedBy::Person) => return Err(refusal(reason)),
+        (Some(reason), RedeemedBy::Gate) => {
+            let told_by = draft.actor.name.clone();
+            park(draft, booking, reason, redeem.at, &told_by);
+        }
     }
+    Ok(())
 }
 
 /// Clocks of gates and ours may differ by this much before a time counts as the future.
@@ -77,15 +80,13 @@ fn refusal(reason: ParkReason) -> Rejection {
     }
 }
 
-fn used(order: &Order, booking: &Booking, at: UnixMillis) -> Decision {
-    let mut decision = Decision::nothing().event(Event::Redeemed { booking: booking.id.clone(), at });
+fn used(draft: &mut Draft, booking: &Booking, at: UnixMillis) {
+    let order = draft.order();
+    draft.event(Event::Redeemed { booking: booking.id.clone(), at });
     if order.rules.channel.redemption_reported {
-        decision = decision.effect(Effect::TellChannel {
-            notification: Notification::Redeemed { booking: booking.id.clone(), at: told_time(order, at) },
-            not_before: None,
-        });
+        draft.tell(Notification::Redeemed { booking: booking.id.clone(), at: told_time(&order, at) });
     }
-    disarm(decision, &[DeadlineKind::Ticketing, DeadlineKind::VisitDay])
+    draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::VisitDay]);
 }
 
 /// After a rejected refund the channel wants a time of use before the application (`protocols/douyin.md` 14.1, 14.3).
@@ -99,19 +100,13 @@ fn told_time(order: &Order, at: UnixMillis) -> UnixMillis {
 }
 
 /// Keeps a visit that cannot be recorded yet, tells a person, and comes back to it on its day.
-pub(super) fn park(
-    order: &Order,
-    booking: &Booking,
-    reason: ParkReason,
-    at: UnixMillis,
-    told_by: &str,
-    moment: Moment,
-) -> Decision {
+pub(super) fn park(draft: &mut Draft, booking: &Booking, reason: ParkReason, at: UnixMillis, told_by: &str) {
+    let order = draft.order();
     if order.parked_for(booking) {
-        return Decision::nothing();
+        return;
     }
     let zone = order.rules.channel.time_zone;
-    let day = booking.visit_date.filter(|date| zone.date_of(moment.now) < *date);
+    let day = booking.visit_date.filter(|date| zone.date_of(draft.now()) < *date);
     let (kind, sentence) = match reason {
         ParkReason::RefundUnderReview => (
             AttentionKind::RefundUnderReview,
@@ -125,85 +120,89 @@ pub(super) fn park(
             "the gate reports a visit for which no ticket is known; it is recorded by itself once there is one",
         ),
     };
-    let decision = Decision::nothing()
-        .event(Event::RedemptionParked {
-            booking: booking.id.clone(),
-            at,
-            waits_for: reason,
-            told_by: told_by.to_owned(),
-        })
-        .attention(order, kind, sentence);
+    let (booking, told_by) = (booking.id.clone(), told_by.to_owned());
+    draft.event(Event::RedemptionParked { booking, at, waits_for: reason, told_by });
+    draft.flag(kind, sentence);
     // Whatever else it waits for, it waits for the day too.
-    decision.maybe(day.map(|date| Effect::ArmDeadline {
+    draft.maybe(day.map(|date| Effect::ArmDeadline {
         kind: DeadlineKind::VisitDay,
         due_at: zone.start_of(date),
         warn_at: Vec::new(),
-    }))
+    }));
 }
 
-fn repeated(redeem: &Redeem) -> Result<Decision, Rejection> {
+fn repeated(redeem: &Redeem) -> Result<(), Rejection> {
     match redeem.by {
-        RedeemedBy::Gate => Ok(Decision::nothing()),
+        RedeemedBy::Gate => Ok(()),
         RedeemedBy::Person => Err(Rejection::new(Why::AlreadyRedeemed, "this order has been used already")),
     }
 }
 
-fn came_after_all(order: &Order, redeem: &Redeem) -> Result<Decision, Rejection> {
+fn came_after_all(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection> {
     match redeem.by {
-        RedeemedBy::Gate => Ok(Decision::nothing().attention(
-            order,
-            AttentionKind::Contradiction,
-            "a guest entered who had been marked as not come; settle it with the channel",
-        )),
+        RedeemedBy::Gate => {
+            let sentence = "a guest entered who had been marked as not come; settle it with the channel";
+            draft.flag(AttentionKind::Contradiction, sentence);
+            Ok(())
+        }
         RedeemedBy::Person => {
             Err(Rejection::new(Why::AlreadyRedeemed, "this order is over: the guest was marked as not come"))
         }
     }
 }
 
-fn used_after_the_end(order: &Order, redeem: &Redeem) -> Result<Decision, Rejection> {
+fn used_after_the_end(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection> {
     match redeem.by {
-        RedeemedBy::Gate => Ok(Decision::nothing().attention(
-            order,
-            AttentionKind::RedeemedWhileRefunded,
-            "a guest entered on a booking that had been called off; settle it with the channel",
-        )),
+        RedeemedBy::Gate => {
+            let sentence = "a guest entered on a booking that had been called off; settle it with the channel";
+            draft.flag(AttentionKind::RedeemedWhileRefunded, sentence);
+            Ok(())
+        }
         RedeemedBy::Person => Err(Rejection::new(Why::AlreadyCancelled, "this booking has been called off")),
     }
 }
 
 /// The guest was not there.
-pub(super) fn no_show(order: &Order, at: UnixMillis) -> Result<Decision, Rejection> {
+pub(super) fn no_show(draft: &mut Draft, at: UnixMillis) -> Result<(), Rejection> {
+    let order = draft.order();
     let Some(booking) = order.booking.as_ref() else {
         return Err(Rejection::new(Why::NotBooked, "this order has no booking"));
     };
+    if booking.state == BookingState::NoShow {
+        return Ok(());
+    }
+    could_have_come(&order, booking, at)?;
+    draft.event(Event::NoShowMarked { at });
+    draft.tell(Notification::NoShow { booking: booking.id.clone(), at });
+    draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::VisitDay]);
+    Ok(())
+}
+
+/// Only who could have come can have stayed away.
+fn could_have_come(order: &Order, booking: &Booking, at: UnixMillis) -> Result<(), Rejection> {
+    let refuse = |why, sentence: &'static str| Err(Rejection::new(why, sentence));
     match booking.state {
-        BookingState::NoShow => return Ok(Decision::nothing()),
-        BookingState::Used => return Err(Rejection::new(Why::AlreadyRedeemed, "this order has been used already")),
+        BookingState::Used => return refuse(Why::AlreadyRedeemed, "this order has been used already"),
         BookingState::Rejected | BookingState::Cancelled => {
-            return Err(Rejection::new(Why::AlreadyCancelled, "this booking has been called off"));
+            return refuse(Why::AlreadyCancelled, "this booking has been called off");
         }
-        BookingState::Requested => return Err(Rejection::new(Why::NotBooked, "this booking is not confirmed")),
-        BookingState::Confirmed => {}
+        BookingState::Requested => return refuse(Why::NotBooked, "this booking is not confirmed"),
+        BookingState::Confirmed | BookingState::NoShow => {}
     }
     if order.case_before_use().is_some() {
-        return Err(Rejection::new(Why::RefundUnderReview, "a refund is under review; decide it first"));
+        return refuse(Why::RefundUnderReview, "a refund is under review; decide it first");
     }
     if booking.ticketing.state == TicketingState::Cancelling {
-        return Err(Rejection::new(Why::RefundUnderReview, "the tickets are being made void; wait for the back-end"));
+        return refuse(Why::RefundUnderReview, "the tickets are being made void; wait for the back-end");
     }
     if order.parked_for(booking) {
-        return Err(Rejection::new(Why::AlreadyRedeemed, "the gate says that the guest has entered"));
+        return refuse(Why::AlreadyRedeemed, "the gate says that the guest has entered");
     }
     if !has_tickets(booking) {
-        return Err(Rejection::new(Why::NotTicketed, "the guest never had a ticket; issue one, or refund"));
+        return refuse(Why::NotTicketed, "the guest never had a ticket; issue one, or refund");
     }
     if booking.visit_date.is_some_and(|date| order.rules.channel.time_zone.date_of(at) < date) {
         return Err(Rejection::new(Why::TooEarly, "the visit date has not come yet").at("at"));
     }
-    let decision = Decision::nothing().event(Event::NoShowMarked { at }).effect(Effect::TellChannel {
-        notification: Notification::NoShow { booking: booking.id.clone(), at },
-        not_before: None,
-    });
-    Ok(disarm(decision, &[DeadlineKind::Ticketing, DeadlineKind::VisitDay]))
+    Ok(())
 }

@@ -1,65 +1,85 @@
-//! Refund cases: applied for, decided, and the tickets made void first (DY-15, the refund matrix).
+//! Refund cases: applied for, decided, and the tickets voided first (DY-15, the refund matrix).
 //!
 //! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
 
-use crate::decide::{Decision, disarm, return_date_stock, sale, start_cancel, ticketing};
+use crate::decide::draft::Draft;
+use crate::decide::endings::{End, end_booking, end_order};
+use crate::decide::ticketing;
 use crate::id::RefundCaseId;
-use crate::message::{Actor, ActorKind, ApplyRefund, DeadlineKind, Effect, Event, Notification, RecordRejection};
-use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
+use crate::message::{ActorKind, ApplyRefund, DeadlineKind, Effect, Event, Notification, RecordRejection};
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Order, OrderKind, RefundCase, RefundIntent, RefundKind,
     RefundSource, RefundState, TicketingState,
 };
 use crate::rejection::{Rejection, Why};
-use crate::time::Moment;
+use crate::time::{Moment, UnixMillis};
 
 /// Somebody wants money back. The same request again changes nothing; a new one supersedes one that is still under review.
-pub(super) fn apply(order: &Order, application: &ApplyRefund, moment: Moment) -> Result<Decision, Rejection> {
+pub(super) fn apply(draft: &mut Draft, application: &ApplyRefund) -> Result<(), Rejection> {
+    let order = draft.order();
     if order.case_by_ref(&application.channel_ref).is_some() {
-        return Ok(Decision::nothing());
+        return Ok(());
     }
     if order.channel_state.is_some() {
         // Its request would stand in the order that it tells: one that does not would never be taken back there.
         return Err(Rejection::new(Why::NotSupported, "this channel asks for money back by telling the whole order"));
     }
-    let limits = &order.rules.channel;
-    let review_by = application.requested_at + limits.review_limit;
+    let review_by = application.requested_at + order.rules.channel.review_limit;
     let case = RefundCase {
-        id: moment.seed.refund_case(),
-        channel_ref: application.channel_ref.clone(),
         target: application.target.clone(),
-        state: RefundState::UnderReview,
         kind: application.kind,
         source: application.source,
         source_code: application.source_code,
-        requested_at: application.requested_at,
-        review_by,
         channel_fee: application.fee,
+        tickets_were_sent: tickets_were_sent(&order),
+        ..new_case(&order, &application.channel_ref, application.requested_at, draft.moment)
+    };
+    if let Some(open) = order.case_under_review() {
+        draft.event(Event::RefundWithdrawn { case: open.id.clone() });
+        if let Some(booking) = order.active_booking().filter(|b| b.ticketing.state == TicketingState::CancelRefused) {
+            ticketing::ask_about_kept(draft, booking);
+        }
+    }
+    draft.event(Event::RefundApplied { case: Box::new(case) });
+    let (missed, warn_at) = warnings(&order, review_by, draft.now());
+    if missed && draft.now() < review_by {
+        // It was long on its way, or told late: the warning that is over by now is given at once.
+        draft.event(Event::ReviewLimitNear { due_at: review_by });
+    }
+    draft.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at: review_by, warn_at });
+    Ok(())
+}
+
+/// A case that nobody has decided on: the guest asks for the money of the whole order, and no fee is named.
+pub(super) fn new_case(order: &Order, channel_ref: &str, requested_at: UnixMillis, moment: Moment) -> RefundCase {
+    RefundCase {
+        id: moment.seed.refund_case(),
+        channel_ref: channel_ref.to_owned(),
+        target: order.channel_order_id.clone(),
+        state: RefundState::UnderReview,
+        kind: RefundKind::Refund,
+        source: RefundSource::Guest,
+        source_code: None,
+        requested_at,
+        review_by: requested_at + order.rules.channel.review_limit,
+        channel_fee: 0,
         fee: None,
         intent: RefundIntent::Undecided,
         decided_by: None,
         decided_at: None,
         reason: None,
         settled_amount: None,
-        tickets_were_sent: tickets_were_sent(order),
+        tickets_were_sent: false,
         reissue: false,
         overdue: false,
-    };
-    let mut decision = Decision::nothing();
-    if let Some(open) = order.case_under_review() {
-        decision = decision.event(Event::RefundWithdrawn { case: open.id.clone() });
-        if let Some(booking) = order.active_booking().filter(|b| b.ticketing.state == TicketingState::CancelRefused) {
-            decision = decision.then(ticketing::ask_about_kept(order, booking));
-        }
     }
-    let warn_at = limits.review_warn_before.iter().map(|before| review_by - *before);
-    let (missed, warn_at): (Vec<_>, Vec<_>) = warn_at.partition(|at| *at <= moment.now);
-    let mut decision = decision.event(Event::RefundApplied { case: Box::new(case) });
-    if !missed.is_empty() && moment.now < review_by {
-        // It was long on its way, or told late: the warning that is over by now is given at once.
-        decision = decision.event(Event::ReviewLimitNear { due_at: review_by });
-    }
-    Ok(decision.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at: review_by, warn_at }))
+}
+
+/// When people are warned that a decision is due: whether any of the times is over already, and those that are to come.
+pub(super) fn warnings(order: &Order, review_by: UnixMillis, now: UnixMillis) -> (bool, Vec<UnixMillis>) {
+    let times = order.rules.channel.review_warn_before.iter().map(|before| review_by - *before);
+    let (missed, to_come): (Vec<_>, Vec<_>) = times.partition(|at| *at <= now);
+    (!missed.is_empty(), to_come)
 }
 
 /// Whether tickets are on their way to the channel by a call of ours. Those that came while an earlier case was under review were
@@ -69,50 +89,54 @@ fn tickets_were_sent(order: &Order) -> bool {
     order.active_booking().is_some_and(owed) && order.case_under_review().is_none_or(|open| open.tickets_were_sent)
 }
 
-/// Approves. Tickets that may admit are made void at the back-end first; only then is the channel told.
+/// Who has decided, on what.
+struct Verdict {
+    case: RefundCaseId,
+    fee: i64,
+    by: String,
+    reason: Option<String>,
+}
+
+/// Approves. Tickets that may admit are voided at the back-end first; only then is the channel told.
 pub(super) fn approve(
-    order: &Order,
+    draft: &mut Draft,
     id: &RefundCaseId,
     fee: Option<i64>,
     without_backend: bool,
     reason: Option<&str>,
-    actor: &Actor,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
-    let case = under_review(order, id)?;
-    if order.channel_state.is_some() && fee.or(case.fee).is_none() {
+) -> Result<(), Rejection> {
+    let order = draft.order();
+    let case = under_review(&order, id)?;
+    let fee = approved_fee(&order, case, fee)?;
+    let by = match draft.actor.kind {
+        // Policy carries out what was decided before, by whomever.
+        ActorKind::Policy => case.decided_by.clone().unwrap_or_else(|| "policy".to_owned()),
+        ActorKind::Channel | ActorKind::Backend | ActorKind::Ops | ActorKind::Timer => draft.actor.name.clone(),
+    };
+    let verdict = Verdict { case: case.id.clone(), fee, by, reason: reason.map(str::to_owned) };
+    let live = order.booking_of(case).filter(|b| b.ticketing.may_be_live()).or_else(|| order.cancelled_and_live());
+    match live {
+        Some(booking) if !without_backend => start_approval(draft, case, booking, verdict)?,
+        _ => finish_approval(draft, case, verdict),
+    }
+    Ok(())
+}
+
+/// What is kept: what a person names, or else what was decided before, or the channel's own; never more than the channel's own.
+fn approved_fee(order: &Order, case: &RefundCase, named: Option<i64>) -> Result<i64, Rejection> {
+    if order.channel_state.is_some() && named.or(case.fee).is_none() {
         let sentence = "this channel names no fee: say what is kept, 0 for nothing";
         return Err(Rejection::new(Why::FeeOutOfRange, sentence).at("fee"));
     }
-    let fee = fee.or(case.fee).unwrap_or(case.channel_fee);
+    let fee = named.or(case.fee).unwrap_or(case.channel_fee);
     if fee < 0 || fee > case.channel_fee {
-        return Err(Rejection::new(
-            Why::FeeOutOfRange,
-            format!("the fee must be between 0 and the channel's own {}", case.channel_fee),
-        )
-        .at("fee"));
+        let sentence = format!("the fee must be between 0 and the channel's own {}", case.channel_fee);
+        return Err(Rejection::new(Why::FeeOutOfRange, sentence).at("fee"));
     }
-    let by = match actor.kind {
-        // Policy carries out what was decided before, by whomever.
-        ActorKind::Policy => case.decided_by.clone().unwrap_or_else(|| "policy".to_owned()),
-        _ => actor.name.clone(),
-    };
-    let reason = reason.map(str::to_owned);
-    let live = order.booking_of(case).filter(|b| b.ticketing.may_be_live()).or_else(|| order.cancelled_and_live());
-    match live {
-        Some(booking) if !without_backend => start_approval(order, case, booking, fee, by, reason),
-        _ => Ok(finish_approval(order, case, fee, by, reason, moment)),
-    }
+    Ok(fee)
 }
 
-fn start_approval(
-    order: &Order,
-    case: &RefundCase,
-    booking: &Booking,
-    fee: i64,
-    by: String,
-    reason: Option<String>,
-) -> Result<Decision, Rejection> {
+fn start_approval(draft: &mut Draft, case: &RefundCase, booking: &Booking, verdict: Verdict) -> Result<(), Rejection> {
     if booking.ticketing.manual && booking.ticketing.state == TicketingState::Issued {
         return Err(Rejection::new(
             Why::Invalid,
@@ -121,173 +145,139 @@ fn start_approval(
         .at("without_backend"));
     }
     if case.intent == RefundIntent::ApproveOnceVoid && booking.ticketing.state == TicketingState::Cancelling {
-        return Ok(Decision::nothing());
+        return Ok(());
     }
-    Ok(Decision::nothing()
-        .event(Event::RefundApprovalStarted { case: case.id.clone(), fee, by, reason })
-        .then(start_cancel(order, booking)))
+    let Verdict { case, fee, by, reason } = verdict;
+    draft.event(Event::RefundApprovalStarted { case, fee, by, reason });
+    ticketing::start_cancel(draft, booking);
+    Ok(())
 }
 
-fn finish_approval(
-    order: &Order,
-    case: &RefundCase,
-    fee: i64,
-    by: String,
-    reason: Option<String>,
-    moment: Moment,
-) -> Decision {
-    // What was kept as the fee of an earlier refund is nobody's to return.
-    let returns = order.money.held() - order.money.fee();
-    let pending = (case.kind == RefundKind::Refund && order.money.mode == PaymentMode::Ledger && returns > fee)
-        .then(|| LedgerEntry {
-            reference: PRESUMED.to_owned(),
-            kind: EntryKind::Refund,
-            status: EntryStatus::Pending,
-            amount: returns - fee,
-            at: moment.now,
-        })
-        .filter(|_| order.money.refund_pending() == 0);
-    let mut decision = Decision::nothing()
-        .event(Event::RefundApproved { case: case.id.clone(), fee, by, reason, pending })
-        .effect(Effect::TellChannel {
-            notification: Notification::RefundApproved { case: case.id.clone(), fee },
-            not_before: None,
-        });
-    // A channel that tells whole orders ends the booking itself, once it agrees.
-    let ended = order.booking_of(case).filter(|_| order.channel_state.is_none());
-    if let Some(booking) = ended {
-        decision = decision
-            .then(ticketing::void(order, booking))
-            .event(Event::BookingCancelled { booking: booking.id.clone(), reason: CancelReason::RefundedBeforeUse })
-            .maybe(return_date_stock(order, booking))
-            .maybe(sale::booking_window(&order.rules));
-        if order.parked_for(booking) {
-            decision = decision.attention(
-                order,
-                AttentionKind::RedeemedWhileRefunded,
-                "the refund was approved although the guest had entered; settle it with the channel",
-            );
-        }
-        decision = disarm(decision, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);
+fn finish_approval(draft: &mut Draft, case: &RefundCase, verdict: Verdict) {
+    let order = draft.order();
+    let Verdict { case: id, fee, by, reason } = verdict;
+    let pending = case.sends_back(&order.money, fee, draft.now());
+    draft.event(Event::RefundApproved { case: id.clone(), fee, by, reason, pending });
+    draft.tell(Notification::RefundApproved { case: id, fee });
+    // A channel that leads the order ends the booking itself, once it agrees.
+    if let Some(booking) = order.booking_of(case).filter(|_| order.channel_state.is_none()) {
+        end_booking(draft, booking, End::Cancelled(CancelReason::RefundedBeforeUse));
         if order.kind == OrderKind::Direct {
-            decision = decision.event(Event::OrderCancelled { reason: CancelReason::RefundedBeforeUse, why: None });
+            end_order(draft, CancelReason::RefundedBeforeUse, None);
         }
     }
-    disarm(decision, &[DeadlineKind::Review])
+    draft.disarm(&[DeadlineKind::Review]);
 }
 
 /// Rejects. Where the channel asked because tickets were late, the tickets must go with the rejection, or it is void
 /// (`protocols/douyin.md` 10.2).
-pub(super) fn reject(order: &Order, id: &RefundCaseId, reason: &str, actor: &Actor) -> Result<Decision, Rejection> {
-    let case = under_review(order, id)?;
-    let booking = order.booking.as_ref();
-    let tickets = booking.map(|b| &b.ticketing);
-    if tickets.is_some_and(|t| t.state == TicketingState::Cancelling) {
+pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &str) -> Result<(), Rejection> {
+    let order = draft.order();
+    let case = under_review(&order, id)?;
+    if order.booking.as_ref().is_some_and(|b| b.ticketing.state == TicketingState::Cancelling) {
         return Err(Rejection::new(
             Why::RefundUnderReview,
             "the back-end is being asked to make the tickets void; wait for its answer",
         ));
     }
-    let has_tickets = booking.is_some_and(|b| b.state != BookingState::Cancelled)
-        && tickets.is_some_and(|t| match t.state {
-            TicketingState::Issued | TicketingState::NotNeeded => true,
-            TicketingState::CancelRefused => !t.tickets.is_empty(),
-            TicketingState::Queued
-            | TicketingState::Requested
-            | TicketingState::Unknown
-            | TicketingState::Failed
-            | TicketingState::Cancelling
-            | TicketingState::Cancelled => false,
-        });
     let reissue = case.source == RefundSource::TicketsLate;
-    if reissue && !has_tickets {
+    if reissue && !has_tickets_to_send(&order) {
         return Err(Rejection::new(
             Why::TicketsMissing,
             "this refund was asked for because there are no tickets; issue them first, then reject",
         ));
     }
-    let by = if actor.kind == ActorKind::Policy { "policy".to_owned() } else { actor.name.clone() };
-    let decision = Decision::nothing()
-        .event(Event::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), by, reissue })
-        .effect(Effect::TellChannel {
-            notification: Notification::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), reissue },
-            not_before: None,
-        });
-    let kept = match order.active_booking() {
+    let by = if draft.actor.kind == ActorKind::Policy { "policy".to_owned() } else { draft.actor.name.clone() };
+    draft.event(Event::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), by, reissue });
+    draft.tell(Notification::RefundRejected { case: case.id.clone(), reason: reason.to_owned(), reissue });
+    if !reissue {
+        kept_tickets(draft, &order);
+    } else if let Some(booking) = order.active_booking().filter(|b| b.ticketing.state == TicketingState::CancelRefused)
+    {
         // The tickets go with the rejection; only their back-end is still to be asked.
-        Some(booking) if reissue && booking.ticketing.state == TicketingState::CancelRefused => {
-            ticketing::ask_about_kept(order, booking)
-        }
-        _ if reissue => Decision::nothing(),
-        _ => kept_tickets(order),
-    };
-    Ok(disarm(decision.then(kept), &[DeadlineKind::Review]))
+        ticketing::ask_about_kept(draft, booking);
+    }
+    draft.disarm(&[DeadlineKind::Review]);
+    Ok(())
+}
+
+fn has_tickets_to_send(order: &Order) -> bool {
+    let booking = order.booking.as_ref().filter(|b| b.state != BookingState::Cancelled);
+    booking.is_some_and(|b| match b.ticketing.state {
+        TicketingState::Issued | TicketingState::NotNeeded => true,
+        TicketingState::CancelRefused => !b.ticketing.tickets.is_empty(),
+        TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::Failed
+        | TicketingState::Cancelling
+        | TicketingState::Cancelled => false,
+    })
 }
 
 /// The channel has refused without us: there is nothing to tell it, the guest keeps the booking, and a visit that waited is recorded.
-pub(super) fn record_rejection(order: &Order, rejection: &RecordRejection) -> Decision {
-    let is_meant = |case: &RefundCase| {
+pub(super) fn record_rejection(draft: &mut Draft, rejection: &RecordRejection) {
+    let order = draft.order();
+    let is_meant = |case: &&RefundCase| {
         let is_later = rejection.at.is_some_and(|at| at < case.requested_at);
         case.target == rejection.target && !is_later
     };
     let is_past = |number: &String| order.past_refund_cases.iter().any(|case| case.channel_ref == *number);
     if rejection.channel_ref.as_ref().is_some_and(is_past) {
-        return Decision::nothing();
+        return;
     }
-    let Some(case) = order.refund_case.as_ref().filter(|case| is_meant(case)) else { return Decision::nothing() };
+    let Some(case) = order.refund_case.as_ref().filter(is_meant) else { return };
     match case.state {
         RefundState::UnderReview => {
-            let rejected = Decision::nothing().event(Event::RefundRejected {
-                case: case.id.clone(),
-                reason: "refused at the channel".to_owned(),
-                by: "channel".to_owned(),
-                reissue: false,
-            });
-            disarm(rejected.then(kept_tickets(order)), &[DeadlineKind::Review])
+            let reason = "refused at the channel".to_owned();
+            let by = "channel".to_owned();
+            draft.event(Event::RefundRejected { case: case.id.clone(), reason, by, reissue: false });
+            kept_tickets(draft, &order);
+            draft.disarm(&[DeadlineKind::Review]);
         }
-        RefundState::Approved => Decision::nothing().attention(
-            order,
+        RefundState::Approved => draft.flag(
             AttentionKind::Contradiction,
             "the channel says that this refund was refused there, and it was approved here; settle it with the channel",
         ),
-        RefundState::Rejected | RefundState::Withdrawn | RefundState::Settled => Decision::nothing(),
+        RefundState::Rejected | RefundState::Withdrawn | RefundState::Settled => {}
     }
 }
 
 /// Policy leaves it to a person, and says why.
-pub(super) fn escalate(order: &Order, id: &RefundCaseId, reason: &str) -> Result<Decision, Rejection> {
-    let case = under_review(order, id)?;
-    if case.intent == RefundIntent::WaitsForPerson {
-        return Ok(Decision::nothing());
+pub(super) fn escalate(draft: &mut Draft, id: &RefundCaseId, reason: &str) -> Result<(), Rejection> {
+    let order = draft.order();
+    let case = under_review(&order, id)?;
+    if case.intent != RefundIntent::WaitsForPerson {
+        draft.event(Event::RefundEscalated { case: case.id.clone(), reason: reason.to_owned() });
+        draft.flag(AttentionKind::RefundWaits, format!("a refund waits for a person: {reason}"));
     }
-    Ok(Decision::nothing()
-        .event(Event::RefundEscalated { case: case.id.clone(), reason: reason.to_owned() })
-        .attention(order, AttentionKind::RefundWaits, format!("a refund waits for a person: {reason}")))
+    Ok(())
 }
 
 /// The guest took the request back.
-pub(super) fn withdraw(order: &Order, channel_ref: &str) -> Result<Decision, Rejection> {
-    match order.case_under_review() {
-        Some(case) if case.channel_ref == channel_ref => {
-            let decision = Decision::nothing().event(Event::RefundWithdrawn { case: case.id.clone() });
-            Ok(disarm(decision.then(kept_tickets(order)), &[DeadlineKind::Review]))
-        }
-        _ => Ok(Decision::nothing()),
+pub(super) fn withdraw(draft: &mut Draft, channel_ref: &str) {
+    let order = draft.order();
+    if let Some(case) = order.case_under_review().filter(|case| case.channel_ref == channel_ref) {
+        draft.event(Event::RefundWithdrawn { case: case.id.clone() });
+        kept_tickets(draft, &order);
+        draft.disarm(&[DeadlineKind::Review]);
     }
 }
 
-/// The guest keeps the booking. Tickets that were held back go out now; what the back-end was asked to make void is missed.
-pub(super) fn kept_tickets(order: &Order) -> Decision {
-    let Some(booking) = order.active_booking() else { return Decision::nothing() };
+/// The guest keeps the booking. Tickets that were held back go out now; what the back-end was asked to void is missed. `order` is as it
+/// was under review.
+pub(super) fn kept_tickets(draft: &mut Draft, order: &Order) {
+    let Some(booking) = order.active_booking() else { return };
     let t = &booking.ticketing;
     match t.state {
-        TicketingState::CancelRefused => ticketing::keep(order, booking),
+        TicketingState::CancelRefused => ticketing::keep(draft, booking),
         TicketingState::Issued => {
             let is_sent = t.handover.is_owed() && order.case_under_review().is_some_and(|case| case.tickets_were_sent);
-            if is_sent { Decision::nothing() } else { ticketing::send_kept(order, booking) }
+            if !is_sent {
+                ticketing::send_kept(draft, booking);
+            }
         }
-        TicketingState::Cancelling | TicketingState::Cancelled => Decision::nothing().attention(
-            order,
+        TicketingState::Cancelling | TicketingState::Cancelled => draft.flag(
             AttentionKind::TicketingFailed,
             "the refund is off, and its tickets were to be made void; issue new ones by hand once they are",
         ),
@@ -295,7 +285,7 @@ pub(super) fn kept_tickets(order: &Order) -> Decision {
         | TicketingState::Queued
         | TicketingState::Requested
         | TicketingState::Unknown
-        | TicketingState::Failed => Decision::nothing(),
+        | TicketingState::Failed => {}
     }
 }
 

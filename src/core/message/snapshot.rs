@@ -106,6 +106,24 @@ impl Snapshot {
             || told.payments.iter().any(|payment| !known.payments.contains(payment))
     }
 
+    /// The partner's number for the order, if it is another and newer one than what is known. Where changes are not counted, two of them may
+    /// be told for one instant, and a look has no instant at all; then a number that was held before is an older word, and one that nobody
+    /// has told yet is news.
+    pub fn renumbers(&self, channel_state: Option<&ChannelState>) -> Option<&str> {
+        let new = self.partner_number.as_deref()?;
+        let Some(state) = channel_state else { return Some(new) };
+        if state.partner_number() == Some(new) {
+            return None;
+        }
+        let (told, known) = (&self.standing, &state.standing);
+        let is_counted = told.revision > 0 && known.revision > 0;
+        let is_newer = match is_counted || (!self.asked && told.at != known.at) {
+            true => self.is_news_to(channel_state),
+            false => !state.partner_numbers.iter().any(|held| held.number == new),
+        };
+        is_newer.then_some(new)
+    }
+
     /// Whether it is how the order stands now, as far as is known: an answer to a question that counts no fewer changes.
     pub fn is_current(&self, channel_state: Option<&ChannelState>) -> bool {
         let known = channel_state.map_or(0, |channel_state| channel_state.standing.revision);

@@ -62,7 +62,22 @@ pub const PRESUMED: &str = "presumed";
 /// Movements that we asked for carry this before the payment's number, until the channel gives them one of its own.
 pub(crate) const UNNAMED: &str = "wanted:";
 
+/// Reference of the fee that a refund leaves behind.
+pub const FEE: &str = "fee";
+
 impl LedgerEntry {
+    /// A refund that is expected, or was told without its number.
+    pub(crate) fn presumed(status: EntryStatus, amount: i64, at: UnixMillis) -> Self {
+        Self { reference: PRESUMED.to_owned(), kind: EntryKind::Refund, status, amount, at }
+    }
+    /// What is kept as a fee once the rest went back.
+    pub(crate) fn kept(amount: i64, at: UnixMillis) -> Self {
+        Self { reference: FEE.to_owned(), kind: EntryKind::Fee, status: EntryStatus::Done, amount, at }
+    }
+    /// Whether it stands for a refund without a number.
+    pub(crate) fn is_presumed(&self) -> bool {
+        self.reference == PRESUMED
+    }
     /// Whether it is one that we asked for, and the channel has not named yet.
     pub(crate) fn is_unnamed(&self) -> bool {
         self.reference.starts_with(UNNAMED)
@@ -140,6 +155,20 @@ impl Money {
     pub fn fee(&self) -> i64 {
         self.sum(EntryKind::Fee, EntryStatus::Done)
     }
+    /// What goes back when the channel says that all of it does, and names no amount: what is expected, or else all that is left.
+    pub(crate) fn presumed_back(&self) -> i64 {
+        match self.refund_pending() {
+            0 => self.held() - self.fee(),
+            pending => pending,
+        }
+    }
+    /// Sum of the refunds that carry a number of their own and are meant; a presumed one is replaced by the next that does.
+    pub(crate) fn named_refunds(&self, is_meant: impl Fn(&LedgerEntry) -> bool) -> i64 {
+        self.ledger
+            .iter()
+            .filter(|e| e.kind == EntryKind::Refund && !e.is_presumed() && is_meant(e))
+            .fold(0, |sum, e| sum.saturating_add(e.amount))
+    }
     /// Whether there is any entry of `kind` that is `status`.
     fn any(&self, kind: EntryKind, status: EntryStatus) -> bool {
         self.ledger.iter().any(|e| e.kind == kind && e.status == status)
@@ -185,8 +214,8 @@ impl Money {
     ///
     /// A refund with a number of its own replaces the presumed one: it is the same money.
     pub fn record(&mut self, entry: LedgerEntry) {
-        if entry.kind == EntryKind::Refund && entry.reference != PRESUMED {
-            self.ledger.retain(|e| !(e.kind == EntryKind::Refund && e.reference == PRESUMED));
+        if entry.kind == EntryKind::Refund && !entry.is_presumed() {
+            self.ledger.retain(|e| !(e.kind == EntryKind::Refund && e.is_presumed()));
         }
         match self.ledger.iter_mut().find(|e| e.kind == entry.kind && e.reference == entry.reference) {
             Some(known) => *known = entry,
@@ -195,7 +224,7 @@ impl Money {
     }
     /// Whether a refund stands here that the channel has given no number yet.
     pub fn presumes_refund(&self) -> bool {
-        self.ledger.iter().any(|e| e.kind == EntryKind::Refund && e.reference == PRESUMED)
+        self.ledger.iter().any(|e| e.kind == EntryKind::Refund && e.is_presumed())
     }
     /// Whether this very movement is already recorded.
     pub fn knows(&self, entry: &LedgerEntry) -> bool {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ExternalId, RefundCaseId};
+use crate::order::money::{EntryStatus, LedgerEntry, Money, PaymentMode};
 use crate::time::UnixMillis;
 
 /// Axis 5: where a refund case stands.
@@ -105,6 +106,16 @@ pub struct RefundCase {
 }
 
 impl RefundCase {
+    /// The money that an approval sends on its way, unless some is already: all that is held but `fee`. What was kept as the fee of an
+    /// earlier refund is nobody's to return.
+    pub(crate) fn sends_back(&self, money: &Money, fee: i64, at: UnixMillis) -> Option<LedgerEntry> {
+        let returns = money.held() - money.fee();
+        let goes_back = self.kind == RefundKind::Refund
+            && money.mode == PaymentMode::Ledger
+            && returns > fee
+            && money.refund_pending() == 0;
+        goes_back.then(|| LedgerEntry::presumed(EntryStatus::Pending, returns - fee, at))
+    }
     /// Under review: the guest may not enter meanwhile (DY-14).
     pub fn is_under_review(&self) -> bool {
         self.state == RefundState::UnderReview

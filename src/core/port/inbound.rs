@@ -26,7 +26,7 @@ pub struct RawRequest<'a> {
     pub body: &'a [u8],
 }
 
-/// A request that is played once more; its sender's signature is made anew ([`crate::port::Channel::sign_again`], [`crate::port::Backend::sign_again`]).
+/// A request that is played once more; its sender's signature is made anew ([`crate::port::Channel::sign_again`], [`crate::port::Pushes::sign_again`]).
 #[derive(Clone, Debug)]
 pub struct Replayed {
     /// The last part of the path.
@@ -39,7 +39,8 @@ pub struct Replayed {
     pub body: Bytes,
 }
 
-/// Proof that [`Channel::verify`] or [`Backend::verify`] ran: nothing can be decoded without it.
+/// Proof that [`Channel::verify`](super::Channel::verify) or [`Backend::verify`](super::Backend::verify) ran: nothing can be decoded
+/// without it.
 #[derive(Clone, Debug)]
 pub struct Verified<'a> {
     raw: RawRequest<'a>,

@@ -15,6 +15,7 @@ mod selling;
 mod tape;
 mod transactions;
 mod upkeep;
+mod wakes;
 
 use futures_util::future::BoxFuture;
 use ticketbridge_core::message::{ActorKind, PlaceOrder, ProductRef, Sale};

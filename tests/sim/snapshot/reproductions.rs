@@ -2,7 +2,7 @@
 
 use super::op::{Act, Op};
 use super::tripstore::Pays;
-use super::world::COUNTED;
+use super::world::{COUNTED, UNCOUNTED};
 use super::{kakao, tripstore};
 use crate::dice::Post;
 use crate::partners::How;
@@ -16,6 +16,7 @@ pub(crate) fn all() -> Vec<Reproduction<Op>> {
         ("another_message_under_one_key", COUNTED, another_message_under_one_key()),
         ("an_old_number_of_the_agencys_comes_late", COUNTED, an_old_number_of_the_agencys_comes_late()),
         ("completed_while_the_marketplace_waits", COUNTED, completed_while_the_marketplace_waits()),
+        ("renumbered_in_the_instant_of_another_change", UNCOUNTED, renumbered_in_the_instant_of_another_change()),
     ]
 }
 
@@ -31,6 +32,16 @@ fn called_off_against_the_rules_with_a_ticket() -> Vec<Op> {
         work(5, &[]),
         there(kakao::There::Uses),
         there(kakao::There::ExOfficio),
+    ]
+}
+
+/// The agency gave the booking another number in the same instant in which it was completed. The marketplace does not count its changes, so
+/// that the new number passed for an old message and was never known.
+fn renumbered_in_the_instant_of_another_change() -> Vec<Op> {
+    vec![
+        Op::Trip { product: 1, pays: Pays::Full, days: 0, post: Post::Now },
+        work(5, &[]),
+        Op::ThereTrip { sale: 0, what: tripstore::There::Renumbers, waits: true, post: Post::Now },
     ]
 }
 

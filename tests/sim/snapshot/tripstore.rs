@@ -100,6 +100,8 @@ pub(crate) struct Booking {
     pub(crate) departure: Date,
     /// What was kept, won.
     pub(crate) fee: i64,
+    /// What came after the end, through a link that was over, or beyond the price, won. It goes back without anybody's wish.
+    pub(crate) unexpected: i64,
     pub(crate) purse: Purse,
     pub(crate) links: Vec<Link>,
     booked_at: UnixMillis,
@@ -150,6 +152,7 @@ impl Booking {
             pays,
             departure,
             fee: 0,
+            unexpected: 0,
             purse: Purse(paid.map(payment).into_iter().collect()),
             links: Vec::new(),
             booked_at: now,
@@ -162,8 +165,18 @@ impl Booking {
     }
     fn pay(&mut self, by: &'static str, amount: i64, link: Option<String>, now: UnixMillis) -> Value {
         let id = format!("tp-{}-{}", self.number, self.purse.0.len());
+        self.unexpected +=
+            match self.status == Status::Canceled || link.as_deref().is_some_and(|id| self.is_over(id, now)) {
+                true => amount,
+                false => amount.min((self.purse.left() + amount - TOTAL).max(0)),
+            };
         self.purse.0.push(Payment { id, by, amount, at: now, link, cancels: Vec::new() });
         json!({ "payment": self.told()["payments"].as_array().and_then(|all| all.last()) })
+    }
+    /// Whether nobody should pay through this link any more.
+    fn is_over(&self, id: &str, now: UnixMillis) -> bool {
+        let link = self.links.iter().find(|link| link.id == id);
+        link.is_none_or(|link| matches!(link.state, LinkState::Expired | LinkState::Revoked) || now >= link.expires_at)
     }
     fn live_link(&self, now: UnixMillis) -> Option<usize> {
         self.links.iter().position(|link| link.state == LinkState::Sent && now < link.expires_at)
@@ -466,8 +479,9 @@ impl Books<Booking> {
 
     fn pays_link(&mut self, number: &str, link: &Link, now: UnixMillis) {
         self.changes(number, "payment.recorded", now, |it| {
+            let told = it.pay(link.purpose, link.amount, Some(link.id.clone()), now);
             it.links.iter_mut().filter(|known| known.id == link.id).for_each(|known| known.state = LinkState::Paid);
-            it.pay(link.purpose, link.amount, Some(link.id.clone()), now)
+            told
         });
         link_is(self, number, &link.id, LinkState::Paid, now);
     }

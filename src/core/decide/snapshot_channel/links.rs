@@ -1,25 +1,25 @@
 //! Payment links: made, taken back, paid, and over.
 
 use super::payments::open_balance;
-use crate::decide::Decision;
 use crate::decide::draft::Draft;
-use crate::message::{Effect, Event, Notification, NotificationOutcome, Snapshot};
+use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::rejection::{Rejection, Why};
-use crate::time::{Moment, UnixMillis};
+use crate::time::UnixMillis;
 
 /// Ops send the guest a payment link: one is live at most, and a new one takes the old one back (TS-02).
 pub(in crate::decide) fn send_link(
-    order: &Order,
+    draft: &mut Draft,
+    channel_state: Option<&ChannelState>,
     amount: Option<i64>,
     expires_at: UnixMillis,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
-    let Some(channel_state) = order.channel_state.as_deref() else {
+) -> Result<(), Rejection> {
+    let Some(channel_state) = channel_state else {
         return Err(Rejection::new(Why::NotSupported, "this channel has no payment links"));
     };
+    let order = draft.order();
     let refuse = |sentence: &'static str| Err(Rejection::new(Why::LinkNotNeeded, sentence));
     if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
         return refuse("nothing is to be paid for an order that is called off, or about to be");
@@ -27,7 +27,7 @@ pub(in crate::decide) fn send_link(
     if order.booking.as_ref().is_none_or(|b| b.state != BookingState::Confirmed) {
         return refuse("a link is sent for an accepted booking only; accept it first");
     }
-    let open = open_balance(order);
+    let open = open_balance(&order);
     if order.money.mode != PaymentMode::Ledger || open <= 0 {
         return refuse("nothing is open");
     }
@@ -37,64 +37,63 @@ pub(in crate::decide) fn send_link(
     if amount <= 0 || amount > open {
         return Err(Rejection::new(Why::Invalid, format!("the amount can be 1 to {open}")).at("amount"));
     }
-    if expires_at <= moment.now {
+    if expires_at <= draft.now() {
         return Err(Rejection::new(Why::Invalid, "the link would be over before it is sent").at("expires_at"));
     }
-    let mut draft = Draft::of(order, moment);
-    end_live_link(&mut draft, LinkState::Revoked);
-    let key = format!("lnk_{:032x}", moment.seed.0);
+    end_live_link(draft, LinkState::Revoked);
+    let key = format!("lnk_{:032x}", draft.moment.seed.0);
     let link = PaymentLink { key: key.clone(), id: None, url: None, amount, expires_at, state: LinkState::Requested };
-    draft.add(
-        Decision::nothing()
-            .event(Event::PaymentLinkChanged { link })
-            .effect(Effect::TellChannel { notification: Notification::PaymentLink { key }, not_before: None }),
-    );
-    Ok(draft.decision)
+    draft.event(Event::PaymentLinkChanged { link });
+    draft.tell(Notification::PaymentLink { key });
+    Ok(())
 }
 
 /// Ops take the live link back.
-pub(in crate::decide) fn revoke_link(order: &Order, moment: Moment) -> Result<Decision, Rejection> {
-    if order.channel_state.as_deref().and_then(ChannelState::live_link).is_none() {
+pub(in crate::decide) fn revoke_link(draft: &mut Draft) -> Result<(), Rejection> {
+    if live_link(&draft.order()).is_none() {
         return Err(Rejection::new(Why::NotFound, "this order has no live payment link"));
     }
-    let mut draft = Draft::of(order, moment);
-    end_live_link(&mut draft, LinkState::Revoked);
-    Ok(draft.decision)
+    end_live_link(draft, LinkState::Revoked);
+    Ok(())
+}
+
+fn live_link(order: &Order) -> Option<&PaymentLink> {
+    order.channel_state.as_deref().and_then(ChannelState::live_link)
+}
+
+fn links(order: &Order) -> &[PaymentLink] {
+    order.channel_state.as_deref().map(|channel_state| channel_state.links.as_slice()).unwrap_or_default()
 }
 
 fn end_live_link(draft: &mut Draft, state: LinkState) {
-    let Some(link) = draft.order.channel_state.as_deref().and_then(ChannelState::live_link).cloned() else { return };
-    let mut part = Decision::nothing().event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link.clone() } });
-    if let (LinkState::Revoked, Some(id)) = (state, link.id) {
-        part = part.effect(Effect::TellChannel { notification: Notification::LinkRevoked { id }, not_before: None });
+    let order = draft.order();
+    let Some(link) = live_link(&order) else { return };
+    draft.event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link.clone() } });
+    if let (LinkState::Revoked, Some(id)) = (state, link.id.clone()) {
+        draft.tell(Notification::LinkRevoked { id });
     }
-    draft.add(part);
 }
 
 /// The channel has made the link. One that was taken back meanwhile is taken back there too.
-pub(in crate::decide) fn record_link(order: &Order, key: &str, id: &str, url: Option<&str>) -> Decision {
-    let links = order.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
-    let Some(link) = links.iter().find(|link| link.key == key && link.id.is_none()) else {
-        return Decision::nothing();
-    };
+pub(in crate::decide) fn record_link(draft: &mut Draft, key: &str, id: &str, url: Option<&str>) {
+    let order = draft.order();
+    let Some(link) = links(&order).iter().find(|link| link.key == key && link.id.is_none()) else { return };
     let is_still_needed = link.state == LinkState::Requested;
     let state = if is_still_needed { LinkState::Live } else { link.state };
     let made = PaymentLink { id: Some(id.to_owned()), url: url.map(str::to_owned), state, ..link.clone() };
-    let decision = Decision::nothing().event(Event::PaymentLinkChanged { link: made });
-    if is_still_needed {
-        return decision;
+    draft.event(Event::PaymentLinkChanged { link: made });
+    if !is_still_needed {
+        draft.tell(Notification::LinkRevoked { id: id.to_owned() });
     }
-    let notification = Notification::LinkRevoked { id: id.to_owned() };
-    decision.effect(Effect::TellChannel { notification, not_before: None })
 }
 
 /// The channel did not make the link, or has never said whether it did: then it may be alive there, and no number of it is known.
-pub(in crate::decide) fn link_failed(draft: &mut Draft, key: &str, outcome: &NotificationOutcome) {
-    let links = draft.order.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
-    let Some(link) = links.iter().find(|link| link.key == key && link.id.is_none()).cloned() else { return };
+pub(super) fn link_failed(draft: &mut Draft, key: &str, outcome: &NotificationOutcome) {
+    let order = draft.order();
+    let Some(link) = links(&order).iter().find(|link| link.key == key && link.id.is_none()) else { return };
     if link.state == LinkState::Requested {
-        let link = PaymentLink { state: LinkState::Revoked, ..link };
-        draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link }));
+        let link = PaymentLink { state: LinkState::Revoked, ..link.clone() };
+        draft.event(Event::PaymentLinkChanged { link });
     }
     if matches!(outcome, NotificationOutcome::GivenUp { .. }) {
         let sentence = "the channel has never said whether it made a payment link; look there, and take it back";
@@ -102,12 +101,12 @@ pub(in crate::decide) fn link_failed(draft: &mut Draft, key: &str, outcome: &Not
     }
 }
 
-/// What the picture says of links; and one that has nothing left to collect is taken back.
-pub(in crate::decide) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
-    let links = draft.order.channel_state.as_deref().map(|m| m.links.clone()).unwrap_or_default();
+/// What the snapshot says of links; and one that has nothing left to collect is taken back.
+pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
+    let before = draft.order();
     let paid = |id: &str| snapshot.standing.payments.iter().any(|p| p.link.as_deref() == Some(id));
     let mut died = false;
-    for link in links {
+    for link in links(&before) {
         let Some(id) = link.id.as_deref() else { continue };
         let told = snapshot.link.as_ref().filter(|news| news.id == id).map(|news| news.state);
         // One that is over is not alive again because the guest still had it open.
@@ -115,28 +114,35 @@ pub(in crate::decide) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
         let state = told.or((link.is_live() && paid(id)).then_some(LinkState::Paid)).unwrap_or(link.state);
         if state != link.state {
             died |= link.is_live() && matches!(state, LinkState::Expired | LinkState::Revoked);
-            draft.add(Decision::nothing().event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link } }));
+            draft.event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link.clone() } });
         }
     }
+    let order = draft.order();
     let wants_out = matches!(snapshot.standing.stage, Stage::CancelRequested { .. });
-    // Money that is being sent back pays for nothing: the link that is live still has something to collect.
-    let open = open_balance(&draft.order) + draft.order.money.refund_pending();
-    if wants_out || draft.order.is_over() || open <= 0 {
+    let open = to_collect(&order);
+    if wants_out || order.is_over() || open <= 0 {
         end_live_link(draft, LinkState::Revoked);
     } else if died {
         flag_dead_link(draft, open);
     }
 }
 
+/// What a live link has still to collect: money that is being sent back pays for nothing.
+fn to_collect(order: &Order) -> i64 {
+    open_balance(order) + order.money.refund_pending()
+}
+
 /// A link whose time is over is over, whether anybody tells it or not.
-pub(in crate::decide) fn end_links_in_time(draft: &mut Draft, now: UnixMillis) {
-    let live = draft.order.channel_state.as_deref().and_then(ChannelState::live_link);
-    if live.is_none_or(|link| link.state != LinkState::Live || now < link.expires_at) {
+pub(super) fn end_links_in_time(draft: &mut Draft) {
+    let now = draft.now();
+    let is_over = |link: &PaymentLink| link.state == LinkState::Live && link.expires_at <= now;
+    if !live_link(&draft.order()).is_some_and(is_over) {
         return;
     }
     end_live_link(draft, LinkState::Expired);
-    let open = open_balance(&draft.order) + draft.order.money.refund_pending();
-    if open > 0 && !draft.order.is_over() {
+    let order = draft.order();
+    let open = to_collect(&order);
+    if open > 0 && !order.is_over() {
         flag_dead_link(draft, open);
     }
 }

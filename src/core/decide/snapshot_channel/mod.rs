@@ -1,4 +1,4 @@
-//! Orders that their channel tells whole: the channel moves such an order, we propose.
+//! Orders that their channel leads: it tells them whole and moves them, we propose.
 
 mod links;
 mod outcome;
@@ -9,9 +9,9 @@ mod reach;
 mod sync;
 
 pub(super) use links::{record_link, revoke_link, send_link};
-pub(super) use outcome::{record_agreement, record_failure};
+pub(super) use outcome::{failed, overtaken, record_agreement};
 pub(super) use payments::return_payments;
-pub(super) use propose::{Terms, accept, after_issue, ask_cancellation, reject};
+pub(super) use propose::{Terms, after_issue, ask_cancellation, confirm, partner_number, reject};
 pub(crate) use quote::quote_holds;
 pub(super) use quote::record_quote;
 pub(super) use sync::{Around, sync};

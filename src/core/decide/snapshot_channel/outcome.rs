@@ -3,94 +3,104 @@
 use super::propose::end_proposal;
 use super::reach::{reach, reopen_case, wait_for_decision};
 use super::{links, payments};
-use crate::decide::Decision;
 use crate::decide::draft::Draft;
-use crate::message::{Cancelled, Effect, Event, Notification, NotificationOutcome};
-use crate::order::channel_state::Stage;
+use crate::message::{Cancelled, Event, Notification, NotificationOutcome};
+use crate::order::channel_state::{ChannelState, Stage};
 use crate::order::{BookingState, CancelReason, Order, RefundCase, RefundState};
-use crate::time::Moment;
+use crate::still_needed::{is_asked_for, is_notification_needed};
 
 /// The channel has done what was asked for, without telling the whole order.
-pub(in crate::decide) fn record_agreement(order: &Order, notification: &Notification, moment: Moment) -> Decision {
-    let mut draft = Draft::of(order, moment);
-    let off = |reason, fee: i64, words: Option<String>| Cancelled {
-        reason,
-        ex_officio: false,
-        fee,
-        returns: Some(order.money.received() - fee),
-        words,
+pub(in crate::decide) fn record_agreement(draft: &mut Draft, notification: &Notification) {
+    if let Notification::PaymentReturn { reference, .. } = notification {
+        return payments::returned(draft, reference);
+    }
+    let Some((stage, off)) = agreed_stage(&draft.order(), notification) else { return };
+    reach(draft, stage, draft.now(), off.as_ref());
+    end_proposal(draft);
+    payments::settle_up(draft, off.as_ref());
+}
+
+/// Where the order stands by the channel's yes; `None` where that says nothing, or nothing new.
+fn agreed_stage(order: &Order, notification: &Notification) -> Option<(Stage, Option<Cancelled>)> {
+    if !is_asked_for(order, notification) {
+        return None;
+    }
+    let off = |reason, fee: i64, words: Option<String>| {
+        Some(Cancelled { reason, ex_officio: false, fee, returns: Some(order.money.received() - fee), words })
     };
-    let wanted = crate::still_needed::is_asked_for(order, notification);
-    let (stage, off) = match notification {
-        Notification::BookingConfirmed { .. } if wanted => (Stage::Confirmed, None),
-        Notification::BookingRejected { reason, .. } if wanted => {
-            (Stage::Rejected, Some(off(CancelReason::Rejected, 0, Some(reason.clone()))))
+    match notification {
+        Notification::BookingConfirmed { .. } => Some((Stage::Confirmed, None)),
+        Notification::BookingRejected { reason, .. } => {
+            Some((Stage::Rejected, off(CancelReason::Rejected, 0, Some(reason.clone()))))
         }
-        // Of a part, only the channel's picture says how the lines stand.
-        Notification::Cancellation { .. }
-            if order.channel_state.as_deref().is_some_and(|m| !m.parts_to_cancel().is_empty()) =>
-        {
-            return Decision::nothing();
+        // Of a part, only the channel's snapshot says how the lines stand.
+        Notification::Cancellation { fee, .. } => {
+            let is_whole = order.channel_state.as_deref().is_none_or(|m| m.parts_to_cancel().is_empty());
+            is_whole.then(|| (Stage::Cancelled, off(CancelReason::ByOps, *fee, None)))
         }
-        Notification::Cancellation { fee, .. } if wanted => {
-            (Stage::Cancelled, Some(off(CancelReason::ByOps, *fee, None)))
+        Notification::RefundApproved { fee, .. } => {
+            order.active_booking().map(|_| (Stage::Cancelled, off(CancelReason::RefundedBeforeUse, *fee, None)))
         }
-        Notification::RefundApproved { fee, .. } if wanted && order.active_booking().is_some() => {
-            (Stage::Cancelled, Some(off(CancelReason::RefundedBeforeUse, *fee, None)))
-        }
-        Notification::PaymentReturn { reference, .. } => {
-            payments::returned(&mut draft, reference);
-            return draft.decision;
-        }
-        _ => return Decision::nothing(),
-    };
-    reach(&mut draft, stage, moment.now, off.as_ref(), moment);
-    end_proposal(&mut draft);
-    payments::settle_up(&mut draft, off.as_ref(), moment.now);
-    draft.decision
+        Notification::TicketsIssued { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => None,
+    }
+}
+
+/// The order had changed at the channel before our call: what is still needed is told again.
+pub(in crate::decide) fn overtaken(draft: &mut Draft, notification: &Notification) {
+    let again = is_notification_needed(&draft.order(), notification);
+    draft.event(Event::NotificationOvertaken { notification: notification.clone() });
+    if again {
+        draft.tell(notification.clone());
+    }
 }
 
 /// A call of ours did not do what was wanted.
-pub(in crate::decide) fn record_failure(
-    order: &Order,
-    notification: &Notification,
-    outcome: &NotificationOutcome,
-) -> Decision {
-    let mut draft = Draft::at(order, order.updated_at);
-    if let NotificationOutcome::Overtaken = outcome {
-        let again = crate::still_needed::is_notification_needed(order, notification);
-        let part = Decision::nothing().event(Event::NotificationOvertaken { notification: notification.clone() });
-        draft.add(if again {
-            part.effect(Effect::TellChannel { notification: notification.clone(), not_before: None })
-        } else {
-            part
-        });
-        return draft.decision;
-    }
+pub(in crate::decide) fn failed(draft: &mut Draft, notification: &Notification, outcome: &NotificationOutcome) {
+    let order = draft.order();
+    let channel_state = order.channel_state.as_deref();
     match notification {
         Notification::BookingConfirmed { .. }
         | Notification::BookingRejected { .. }
         | Notification::CancelQuote
-        | Notification::Cancellation { .. }
-            if order.channel_state.as_deref().is_some_and(|m| m.proposal.is_some()) =>
-        {
-            draft.add(Decision::nothing().event(Event::ProposalEnded { agreed: false }));
-            if draft.order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested) {
-                wait_for_decision(&mut draft);
-            }
-        }
+        | Notification::Cancellation { .. } => proposal_failed(draft, channel_state),
         Notification::PaymentReturn { reference, .. } => {
-            draft.add(Decision::nothing().event(Event::PaymentRetracted { reference: reference.clone() }));
-            payments::flag_failure(&mut draft);
+            draft.event(Event::PaymentRetracted { reference: reference.clone() });
+            payments::flag_failure(draft);
         }
-        Notification::PaymentLink { key } => links::link_failed(&mut draft, key, outcome),
-        Notification::RefundApproved { case, .. } if order.channel_state.is_some() => {
+        Notification::PaymentLink { key } => links::link_failed(draft, key, outcome),
+        Notification::RefundApproved { case, .. } => {
             let stands = |c: &&RefundCase| c.id == *case && c.state == RefundState::Approved;
-            if !order.is_over() && order.refund_case.as_ref().filter(stands).is_some() {
-                draft.add(reopen_case(order));
+            let is_open = channel_state.is_some() && !order.is_over();
+            if is_open && order.refund_case.as_ref().filter(stands).is_some() {
+                reopen_case(draft);
             }
         }
-        _ => {}
+        Notification::TicketsIssued { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver => {}
     }
-    draft.decision
+}
+
+/// What we asked for does not come about; a booking that still waits is decided by a person.
+fn proposal_failed(draft: &mut Draft, channel_state: Option<&ChannelState>) {
+    if channel_state.is_none_or(|channel_state| channel_state.proposal.is_none()) {
+        return;
+    }
+    draft.event(Event::ProposalEnded { agreed: false });
+    if draft.order().booking.as_ref().is_some_and(|b| b.state == BookingState::Requested) {
+        wait_for_decision(draft);
+    }
 }

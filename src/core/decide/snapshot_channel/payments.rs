@@ -2,19 +2,13 @@
 
 use super::quote::ask_price_again;
 use crate::decide::draft::Draft;
-use crate::decide::{Decision, sale};
-use crate::message::{Cancelled, Effect, Event, Notification, Snapshot};
-use crate::order::channel_state::{LinkState, Payment};
-use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode, PaymentState, UNNAMED};
+use crate::decide::sale;
+use crate::message::{Cancelled, Event, Notification, Snapshot};
+use crate::order::channel_state::{ChannelState, LinkState, Payment};
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode, PaymentState, UNNAMED};
 use crate::order::undelivered::RETURNING;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::rejection::{Rejection, Why};
-use crate::time::{Moment, UnixMillis};
-
-/// An entry of the ledger that keeps the rest.
-pub(in crate::decide) fn fee_entry(amount: i64, at: UnixMillis) -> LedgerEntry {
-    LedgerEntry { reference: "fee".to_owned(), kind: EntryKind::Fee, status: EntryStatus::Done, amount, at }
-}
 
 fn unnamed_prefix(payment: &str) -> String {
     format!("{UNNAMED}{payment}:")
@@ -30,15 +24,14 @@ fn rank(status: EntryStatus) -> u8 {
 }
 
 /// Adds what is new among the movements. They are a set: the order in which they are told plays no part.
-pub(in crate::decide) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
-    for entry in snapshot.entries.iter().chain(&told_by_number(&draft.order, snapshot)) {
-        let known =
-            draft.order.money.ledger.iter().find(|e| e.kind == entry.kind && e.reference == entry.reference).cloned();
-        let recorded = || Decision::nothing().event(Event::PaymentRecorded { entry: entry.clone() });
+pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
+    for entry in snapshot.entries.iter().chain(&told_by_number(&draft.order(), snapshot)) {
+        let order = draft.order();
+        let known = order.money.ledger.iter().find(|e| e.kind == entry.kind && e.reference == entry.reference);
         match known {
             None => {
                 retract_unnamed(draft, snapshot, entry);
-                draft.add(recorded());
+                draft.event(Event::PaymentRecorded { entry: entry.clone() });
             }
             Some(known) if known.amount != entry.amount => {
                 let sentence =
@@ -46,12 +39,13 @@ pub(in crate::decide) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: 
                 draft.flag(AttentionKind::Contradiction, sentence);
             }
             Some(known) if known.status == entry.status => {}
-            Some(known) if is_news || rank(entry.status) > rank(known.status) => draft.add(recorded()),
+            Some(known) if is_news || rank(entry.status) > rank(known.status) => {
+                draft.event(Event::PaymentRecorded { entry: entry.clone() });
+            }
             Some(_) => {}
         }
     }
-    let part = sale::too_much_back(&draft.order, Decision::nothing());
-    draft.add(part);
+    sale::too_much_back(draft);
 }
 
 /// The snapshot without the payments that belong to other orders, and without what went back of them; `None` where there are none.
@@ -82,8 +76,8 @@ fn told_by_number(order: &Order, snapshot: &Snapshot) -> Vec<LedgerEntry> {
 }
 
 /// A return that did not work is shown to a person until it is made good.
-pub(in crate::decide) fn flag_failure(draft: &mut Draft) {
-    if draft.order.payment() == PaymentState::RefundFailed {
+pub(super) fn flag_failure(draft: &mut Draft) {
+    if draft.order().payment() == PaymentState::RefundFailed {
         draft.flag(
             AttentionKind::RefundFailed,
             "money did not go back to the guest; return it again, or settle it there",
@@ -97,73 +91,57 @@ fn retract_unnamed(draft: &mut Draft, snapshot: &Snapshot, entry: &LedgerEntry) 
         return;
     };
     let prefix = unnamed_prefix(&payment.id);
-    let wanted = draft.order.money.ledger.iter().find(|e| e.reference.starts_with(&prefix) && e.amount == entry.amount);
-    if let Some(reference) = wanted.map(|e| e.reference.clone()) {
-        draft.add(Decision::nothing().event(Event::PaymentRetracted { reference }));
+    let order = draft.order();
+    let asked_for = order.money.ledger.iter().find(|e| e.reference.starts_with(&prefix) && e.amount == entry.amount);
+    if let Some(asked_for) = asked_for {
+        draft.event(Event::PaymentRetracted { reference: asked_for.reference.clone() });
     }
 }
 
 /// What is still to go back, and what is kept, once the order is called off.
-pub(in crate::decide) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>, now: UnixMillis) {
-    let Some(off) = off.filter(|_| draft.order.state == OrderState::Cancelled) else { return };
-    let money = &draft.order.money;
+pub(super) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>) {
+    let order = draft.order();
+    let Some(off) = off.filter(|_| order.state == OrderState::Cancelled) else { return };
+    let money = &order.money;
     if money.mode != PaymentMode::Ledger || money.received() == 0 {
         return;
     }
-    let named: i64 =
-        money.ledger.iter().filter(|e| e.kind == EntryKind::Refund && e.reference != PRESUMED).map(|e| e.amount).sum();
-    let missing = off.returns.unwrap_or(money.received() - off.fee).min(money.received()) - named;
+    let missing =
+        off.returns.unwrap_or(money.received() - off.fee).min(money.received()) - money.named_refunds(|_| true);
     // A return that did not work keeps nothing for the seller.
     let going = money.refunded() + money.refund_pending();
     let fee = off.fee.min(money.received() - going.max(off.returns.unwrap_or(0).min(money.received()))).max(0);
-    let known_fee = money.fee();
     if missing > 0 && !money.presumes_refund() {
-        let entry = LedgerEntry {
-            reference: PRESUMED.to_owned(),
-            kind: EntryKind::Refund,
-            status: EntryStatus::Pending,
-            amount: missing,
-            at: now,
-        };
-        draft.add(Decision::nothing().event(Event::PaymentRecorded { entry }));
+        let entry = LedgerEntry::presumed(EntryStatus::Pending, missing, draft.now());
+        draft.event(Event::PaymentRecorded { entry });
     }
-    if fee != known_fee && (fee > 0 || known_fee > 0) {
-        draft.add(Decision::nothing().event(Event::PaymentRecorded { entry: fee_entry(fee, now) }));
+    if fee != money.fee() && (fee > 0 || money.fee() > 0) {
+        draft.event(Event::PaymentRecorded { entry: LedgerEntry::kept(fee, draft.now()) });
     }
 }
 
 /// Money that nobody expected: for an order that was called off, through a link that was taken back, or more than is due. It is
 /// recorded, shown, and sent back.
-pub(in crate::decide) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot, moment: Moment) {
-    if draft.order.money.mode != PaymentMode::Ledger {
+pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
+    if draft.order().money.mode != PaymentMode::Ledger {
         return;
     }
-    let news: Vec<&LedgerEntry> = snapshot
-        .entries
-        .iter()
-        .filter(|e| e.kind == EntryKind::Charge && e.status == EntryStatus::Done && !before.money.knows(e))
-        .collect();
-    let dead_link = |entry: &LedgerEntry| {
-        let payment = snapshot.standing.payments.iter().find(|p| p.id == entry.reference);
-        let Some(link) = payment.and_then(|p| p.link.as_deref()) else { return false };
-        let links = before.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
-        links
-            .iter()
-            .filter(|l| l.id.as_deref() == Some(link))
-            .any(|l| matches!(l.state, LinkState::Expired | LinkState::Revoked) || entry.at >= l.expires_at)
-    };
+    let is_new =
+        |e: &&LedgerEntry| e.kind == EntryKind::Charge && e.status == EntryStatus::Done && !before.money.knows(e);
+    let news: Vec<&LedgerEntry> = snapshot.entries.iter().filter(is_new).collect();
     let mut flagged = false;
     for (index, entry) in news.iter().enumerate() {
-        if before.channel_state.is_some() && (before.state == OrderState::Cancelled || dead_link(entry)) {
+        let is_over = before.state == OrderState::Cancelled || through_dead_link(before, snapshot, entry);
+        if before.channel_state.is_some() && is_over {
             flagged = true;
-            want_return(draft, &entry.reference, entry.amount, entry.amount, "unexpected payment", index, moment);
+            want_return(draft, &entry.reference, entry.amount, entry.amount, "unexpected payment", index);
         }
     }
-    let over = overpaid(&draft.order);
+    let over = overpaid(&draft.order());
     if let Some(newest) = news.last().filter(|_| over > 0) {
         flagged = true;
         let amount = over.min(newest.amount);
-        want_return(draft, &newest.reference, amount, newest.amount, "overpaid", news.len(), moment);
+        want_return(draft, &newest.reference, amount, newest.amount, "overpaid", news.len());
     }
     if flagged {
         draft.flag(AttentionKind::UnexpectedPayment, RETURNING);
@@ -172,6 +150,15 @@ pub(in crate::decide) fn unexpected(draft: &mut Draft, before: &Order, snapshot:
         let sentence = format!("{over} more is paid than is due now; return it, unless the channel does");
         draft.flag(AttentionKind::UnexpectedPayment, sentence);
     }
+}
+
+/// Whether it was paid through a link that was over by then, or had been taken back.
+fn through_dead_link(before: &Order, snapshot: &Snapshot, entry: &LedgerEntry) -> bool {
+    let payment = snapshot.standing.payments.iter().find(|p| p.id == entry.reference);
+    let Some(link) = payment.and_then(|p| p.link.as_deref()) else { return false };
+    let links = before.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
+    let mut meant = links.iter().filter(|l| l.id.as_deref() == Some(link));
+    meant.any(|l| matches!(l.state, LinkState::Expired | LinkState::Revoked) || entry.at >= l.expires_at)
 }
 
 /// What is held of a live order above its price, and is not on its way back.
@@ -183,22 +170,13 @@ fn overpaid(order: &Order) -> i64 {
     (money.left() - money.due).max(0)
 }
 
-fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &str, index: usize, moment: Moment) {
-    let reference = format!("{}{:x}{index}", unnamed_prefix(payment), moment.seed.0);
-    let entry = LedgerEntry {
-        reference: reference.clone(),
-        kind: EntryKind::Refund,
-        status: EntryStatus::Pending,
-        amount,
-        at: moment.now,
-    };
-    let notification =
-        Notification::PaymentReturn { reference, payment: payment.to_owned(), amount, left, reason: reason.to_owned() };
-    draft.add(
-        Decision::nothing()
-            .event(Event::PaymentRecorded { entry })
-            .effect(Effect::TellChannel { notification, not_before: None }),
-    );
+fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &str, index: usize) {
+    let reference = format!("{}{:x}{index}", unnamed_prefix(payment), draft.moment.seed.0);
+    let (kind, status) = (EntryKind::Refund, EntryStatus::Pending);
+    let entry = LedgerEntry { reference: reference.clone(), kind, status, amount, at: draft.now() };
+    draft.event(Event::PaymentRecorded { entry });
+    let (payment, reason) = (payment.to_owned(), reason.to_owned());
+    draft.tell(Notification::PaymentReturn { reference, payment, amount, left, reason });
 }
 
 /// What of a payment can still go back, with what we have asked for already taken off.
@@ -216,14 +194,46 @@ fn left_of(order: &Order, payment: &Payment) -> i64 {
 
 /// Ops return money and leave the booking as it is (KA-03): newest payment first, each within what it has left.
 pub(in crate::decide) fn return_payments(
-    order: &Order,
+    draft: &mut Draft,
+    channel_state: Option<&ChannelState>,
     amount: Option<i64>,
     reason: &str,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
-    let Some(channel_state) = order.channel_state.as_deref() else {
+) -> Result<(), Rejection> {
+    let Some(channel_state) = channel_state else {
         return Err(Rejection::new(Why::NotSupported, "this channel does not return money without the order"));
     };
+    let before = draft.order();
+    let left = can_be_returned(&before, channel_state)?;
+    let mut open = amount.unwrap_or(left);
+    if open <= 0 || open > left {
+        return Err(Rejection::new(Why::RefundExceeds, format!("{left} can still go back")).at("amount"));
+    }
+    // Money goes back alone only for what counts as used there; a channel without no-shows still waits for the guest.
+    if let Some(booking) = before.booking.as_ref().filter(|b| b.state == BookingState::NoShow)
+        && channel_state.standing.stage.is_ahead()
+    {
+        draft.tell(Notification::Redeemed { booking: booking.id.clone(), at: draft.now() });
+    }
+    for (index, (payment, left)) in newest_first(&before, channel_state).iter().enumerate() {
+        let part = open.min(*left);
+        if part > 0 {
+            want_return(draft, &payment.id, part, *left, reason, index);
+            open -= part;
+        }
+    }
+    ask_price_again(draft, &before);
+    Ok(())
+}
+
+fn newest_first<'a>(order: &Order, channel_state: &'a ChannelState) -> Vec<(&'a Payment, i64)> {
+    let payments = channel_state.standing.payments.iter();
+    let mut payments: Vec<(&Payment, i64)> = payments.map(|p| (p, left_of(order, p))).collect();
+    payments.sort_by_key(|(payment, _)| std::cmp::Reverse(payment.at));
+    payments
+}
+
+/// How much money ops may send back without touching the booking.
+fn can_be_returned(order: &Order, channel_state: &ChannelState) -> Result<i64, Rejection> {
     if order.money.mode != PaymentMode::Ledger || channel_state.standing.payments.is_empty() {
         return Err(Rejection::new(Why::NoPayment, "nothing was paid for this order through the channel"));
     }
@@ -234,41 +244,18 @@ pub(in crate::decide) fn return_payments(
         let sentence = "only what has been used, or called off, is paid back alone; mark it used, or cancel it";
         return Err(Rejection::new(Why::NotUsed, sentence));
     }
-    let mut payments: Vec<(&Payment, i64)> =
-        channel_state.standing.payments.iter().map(|p| (p, left_of(order, p))).collect();
-    payments.sort_by_key(|(payment, _)| std::cmp::Reverse(payment.at));
-    let left: i64 = payments.iter().map(|(_, left)| (*left).max(0)).sum();
+    let left: i64 = channel_state.standing.payments.iter().map(|p| left_of(order, p).max(0)).sum();
     // What is still ahead keeps its price.
-    let left = if is_ahead { left.min(over) } else { left };
-    let mut open = amount.unwrap_or(left);
-    if open <= 0 || open > left {
-        return Err(Rejection::new(Why::RefundExceeds, format!("{left} can still go back")).at("amount"));
-    }
-    let mut draft = Draft::of(order, moment);
-    // Money goes back alone only for what counts as used there; a channel without no-shows still waits for the guest.
-    if let Some(booking) = order.booking.as_ref().filter(|b| b.state == BookingState::NoShow)
-        && channel_state.standing.stage.is_ahead()
-    {
-        let notification = Notification::Redeemed { booking: booking.id.clone(), at: moment.now };
-        draft.add(Decision::nothing().effect(Effect::TellChannel { notification, not_before: None }));
-    }
-    for (index, (payment, left)) in payments.iter().enumerate() {
-        let part = open.min(*left);
-        if part > 0 {
-            want_return(&mut draft, &payment.id, part, *left, reason, index, moment);
-            open -= part;
-        }
-    }
-    ask_price_again(&mut draft, order);
-    Ok(draft.decision)
+    Ok(if is_ahead { left.min(over) } else { left })
 }
 
 /// The channel has paid back what we asked for, and has not named the movement yet.
-pub(in crate::decide) fn returned(draft: &mut Draft, reference: &str) {
-    let entry = draft.order.money.ledger.iter().find(|e| e.reference == reference && e.status == EntryStatus::Pending);
-    if let Some(entry) = entry.cloned() {
-        let entry = LedgerEntry { status: EntryStatus::Done, ..entry };
-        draft.add(Decision::nothing().event(Event::PaymentRecorded { entry }));
+pub(super) fn returned(draft: &mut Draft, reference: &str) {
+    let order = draft.order();
+    let entry = order.money.ledger.iter().find(|e| e.reference == reference && e.status == EntryStatus::Pending);
+    if let Some(entry) = entry {
+        let entry = LedgerEntry { status: EntryStatus::Done, ..entry.clone() };
+        draft.event(Event::PaymentRecorded { entry });
     }
 }
 

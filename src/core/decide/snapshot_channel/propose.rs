@@ -2,20 +2,18 @@
 
 use super::quote::price_of;
 use super::reach::wait_for_decision;
+use crate::decide::booking;
 use crate::decide::draft::Draft;
-use crate::decide::{Decision, booking, disarm};
-use crate::message::{DeadlineKind, Effect, Event, Notification};
+use crate::message::{DeadlineKind, Event, Notification};
 use crate::order::channel_state::{ChannelState, Part, Proposal, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{BookingState, Order, OrderState, TicketingState};
 use crate::rejection::{Rejection, Why};
-use crate::time::Moment;
 
 /// What we had asked for has come about, or cannot any more.
 pub(super) fn end_proposal(draft: &mut Draft) {
-    let (Some(channel_state), Some(booking)) = (draft.order.channel_state.as_deref(), &draft.order.booking) else {
-        return;
-    };
+    let order = draft.order();
+    let (Some(channel_state), Some(booking)) = (order.channel_state.as_deref(), &order.booking) else { return };
     let agreed = match (&channel_state.proposal, booking.state) {
         (None, _) | (Some(Proposal::Confirm | Proposal::Reject { .. }), BookingState::Requested) => return,
         (Some(Proposal::Cancel { parts, .. }), BookingState::Requested | BookingState::Confirmed) => {
@@ -30,9 +28,8 @@ pub(super) fn end_proposal(draft: &mut Draft) {
         (Some(Proposal::Reject { .. }), state) => state == BookingState::Rejected,
         (Some(Proposal::Cancel { .. }), state) => state == BookingState::Cancelled,
     };
-    let still_waits = booking.state == BookingState::Requested;
-    draft.add(Decision::nothing().event(Event::ProposalEnded { agreed }));
-    if still_waits {
+    draft.event(Event::ProposalEnded { agreed });
+    if booking.state == BookingState::Requested {
         // Only a part of it was called off; the rest is still to be decided.
         wait_for_decision(draft);
     }
@@ -51,80 +48,77 @@ fn no_cancellation_asked_for(order: &Order, channel_state: &ChannelState) -> Res
     Err(Rejection::new(Why::RefundUnderReview, sentence))
 }
 
-/// A manager, or policy, accepts: the tickets are held at the back-end first, then the channel is asked. State moves when it agrees.
-pub(in crate::decide) fn accept(order: &Order, channel_state: &ChannelState) -> Result<Decision, Rejection> {
-    let booking = booking::waiting(order)?;
-    no_cancellation_asked_for(order, channel_state)?;
+/// A manager, or policy, confirms: the tickets are held at the back-end first, then the channel is asked. State moves when it agrees.
+pub(in crate::decide) fn confirm(draft: &mut Draft, channel_state: &ChannelState) -> Result<(), Rejection> {
+    let order = draft.order();
+    let booking = booking::waiting(&order)?;
+    no_cancellation_asked_for(&order, channel_state)?;
     match &channel_state.proposal {
-        Some(Proposal::Confirm) => return Ok(Decision::nothing()),
+        Some(Proposal::Confirm) => return Ok(()),
         Some(_) => {
             return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked for something else already"));
         }
         None => {}
     }
-    if !channel_state.standing.needs_decision {
-        return Err(Rejection::new(Why::NotWaiting, "the channel accepts bookings of this product by itself"));
-    }
-    let held = order.money.left();
-    if order.money.mode == PaymentMode::Ledger && held < channel_state.standing.confirm_needs {
-        let sentence = format!(
-            "{held} is paid, and {} is needed before this booking can be accepted",
-            channel_state.standing.confirm_needs
-        );
+    is_ours_to_decide(channel_state)?;
+    let (held, needed) = (order.money.left(), channel_state.standing.confirm_needs);
+    if order.money.mode == PaymentMode::Ledger && held < needed {
+        let sentence = format!("{held} is paid, and {needed} is needed before this booking can be accepted");
         return Err(Rejection::new(Why::NotPaid, sentence));
     }
-    let decision = Decision::nothing()
-        .event(Event::Proposed { proposal: Proposal::Confirm })
-        .effect(Effect::DisarmDeadline { kind: DeadlineKind::Acceptance });
-    Ok(match booking.ticketing.state {
-        TicketingState::Queued if !booking.ticketing.asked => decision.then(booking::start_ticketing(order, booking)),
-        _ => decision.effect(tell_confirmed(order)),
-    })
+    draft.event(Event::Proposed { proposal: Proposal::Confirm });
+    draft.disarm(&[DeadlineKind::Acceptance]);
+    if booking.ticketing.state == TicketingState::Queued && !booking.ticketing.asked {
+        booking::start_ticketing(draft);
+    } else {
+        draft.tell(Notification::BookingConfirmed { booking: booking.id.clone() });
+    }
+    Ok(())
 }
 
-/// Asks the channel to accept.
-pub(in crate::decide) fn tell_confirmed(order: &Order) -> Effect {
-    let booking = order.booking.as_ref().map_or_else(|| crate::id::BookingId::new(""), |b| b.id.clone());
-    Effect::TellChannel { notification: Notification::BookingConfirmed { booking }, not_before: None }
+fn is_ours_to_decide(channel_state: &ChannelState) -> Result<(), Rejection> {
+    match channel_state.standing.needs_decision {
+        true => Ok(()),
+        false => Err(Rejection::new(Why::NotWaiting, "the channel accepts bookings of this product by itself")),
+    }
 }
 
-/// The tickets are held for a booking that is to be accepted: now the channel can be asked.
-pub(in crate::decide) fn after_issue(order: &Order) -> Option<Effect> {
-    let waits = order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested);
-    let accepts = order.channel_state.as_deref().is_some_and(|m| m.proposal == Some(Proposal::Confirm));
-    (waits && accepts).then(|| tell_confirmed(order))
+/// The tickets are held for a booking that is to be confirmed: now the channel can be asked.
+pub(in crate::decide) fn after_issue(draft: &mut Draft) {
+    let order = draft.order();
+    let waiting = order.booking.as_ref().filter(|b| b.state == BookingState::Requested);
+    let confirms = order.channel_state.as_deref().is_some_and(|m| m.proposal == Some(Proposal::Confirm));
+    if let Some(booking) = waiting.filter(|_| confirms) {
+        draft.tell(Notification::BookingConfirmed { booking: booking.id.clone() });
+    }
 }
 
-/// A manager, or policy, declines.
+/// A manager, or policy, rejects.
 pub(in crate::decide) fn reject(
-    order: &Order,
+    draft: &mut Draft,
     channel_state: &ChannelState,
     reason: &str,
-) -> Result<Decision, Rejection> {
-    let booking = booking::waiting(order)?;
-    no_cancellation_asked_for(order, channel_state)?;
+) -> Result<(), Rejection> {
+    let order = draft.order();
+    let booking = booking::waiting(&order)?;
+    no_cancellation_asked_for(&order, channel_state)?;
     let tickets_failed = booking.ticketing.state == TicketingState::Failed;
     match &channel_state.proposal {
-        Some(Proposal::Reject { .. }) => return Ok(Decision::nothing()),
+        Some(Proposal::Reject { .. }) => return Ok(()),
         Some(Proposal::Confirm) if tickets_failed => {}
         Some(_) => {
             return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked for something else already"));
         }
         None => {}
     }
-    if !channel_state.standing.needs_decision {
-        return Err(Rejection::new(Why::NotWaiting, "the channel accepts bookings of this product by itself"));
-    }
-    let decision = Decision::nothing()
-        .event(Event::Proposed { proposal: Proposal::Reject { reason: reason.to_owned() } })
-        .effect(Effect::TellChannel {
-            notification: Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() },
-            not_before: None,
-        });
-    Ok(disarm(decision, &[DeadlineKind::Acceptance]))
+    is_ours_to_decide(channel_state)?;
+    draft.event(Event::Proposed { proposal: Proposal::Reject { reason: reason.to_owned() } });
+    draft.tell(Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() });
+    draft.disarm(&[DeadlineKind::Acceptance]);
+    Ok(())
 }
 
-/// What of an order is to be called off, and on what terms.
+/// What of an order is to be cancelled, and on what terms.
 pub(in crate::decide) struct Terms<'a> {
     /// What is to be kept; `None` is the channel's own fee.
     pub(in crate::decide) fee: Option<i64>,
@@ -133,18 +127,24 @@ pub(in crate::decide) struct Terms<'a> {
     pub(in crate::decide) parts: &'a [(String, u32)],
 }
 
-/// The order, or a part of it, is to be called off: the channel's own fee is asked for first.
+impl<'a> Terms<'a> {
+    /// All of it, for the channel's own fee.
+    pub(in crate::decide) fn whole(reason: &'a str) -> Self {
+        Self { fee: None, reason, parts: &[] }
+    }
+}
+
+/// The order, or a part of it, is to be cancelled: the channel's own fee is asked for first.
 pub(in crate::decide) fn ask_cancellation(
-    order: &Order,
+    draft: &mut Draft,
+    channel_state: Option<&ChannelState>,
     terms: &Terms<'_>,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
-    let Some(channel_state) = order.channel_state.as_deref() else {
-        return Err(Rejection::new(
-            Why::NotSupported,
-            "this channel's orders are called off whole, without a fee of ours",
-        ));
+) -> Result<(), Rejection> {
+    let Some(channel_state) = channel_state else {
+        let sentence = "this channel's orders are called off whole, without a fee of ours";
+        return Err(Rejection::new(Why::NotSupported, sentence));
     };
+    let order = draft.order();
     match order.state {
         OrderState::Cancelled => return Err(Rejection::new(Why::AlreadyCancelled, "this order is cancelled already")),
         OrderState::Completed => {
@@ -156,32 +156,37 @@ pub(in crate::decide) fn ask_cancellation(
         return Err(Rejection::new(Why::RefundUnderReview, "the guest asks for it already; decide that request"));
     }
     let parts = parts_to_cancel(channel_state, terms.parts)?;
+    let decided = |sentence: &'static str| Err(Rejection::new(Why::AlreadyDecided, sentence));
     match &channel_state.proposal {
-        Some(Proposal::Cancel { parts: before, .. }) if *before == parts => return Ok(Decision::nothing()),
+        Some(Proposal::Cancel { parts: before, .. }) if *before == parts => return Ok(()),
         Some(Proposal::Cancel { .. }) => {
-            return Err(Rejection::new(
-                Why::AlreadyDecided,
-                "the channel has been asked to call something off; wait for it",
-            ));
+            return decided("the channel has been asked to call something off; wait for it");
         }
-        // A request is declined, not called off; one that is being accepted may be.
-        Some(Proposal::Reject { .. }) => {
-            return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked to decline it already"));
-        }
+        // A request is rejected, not cancelled; one that is being confirmed may be.
+        Some(Proposal::Reject { .. }) => return decided("the channel has been asked to decline it already"),
         Some(Proposal::Confirm) | None => {}
     }
     if let (Some(fee), Some(policy)) = (terms.fee, &channel_state.standing.policy) {
-        let held = order.money.left();
-        let most = policy.fee(price_of(order, channel_state, &parts), held, false, moment.now);
+        let most = policy.fee(price_of(&order, channel_state, &parts), order.money.left(), false, draft.now());
         if fee < 0 || fee > most {
             let sentence = format!("the fee can be 0 to {most}: it may be lowered, never raised");
             return Err(Rejection::new(Why::FeeAboveDefault, sentence).at("fee"));
         }
     }
-    let proposal = Proposal::Cancel { fee: terms.fee, reason: terms.reason.to_owned(), parts };
-    Ok(Decision::nothing()
-        .event(Event::Proposed { proposal })
-        .effect(Effect::TellChannel { notification: Notification::CancelQuote, not_before: None }))
+    draft.event(Event::Proposed {
+        proposal: Proposal::Cancel { fee: terms.fee, reason: terms.reason.to_owned(), parts },
+    });
+    draft.tell(Notification::CancelQuote);
+    Ok(())
+}
+
+/// A partner's system gives the order a number of its own, and may change it at any time: history, never a key (TS-07).
+pub(in crate::decide) fn partner_number(draft: &mut Draft, channel_state: Option<&ChannelState>, number: &str) {
+    let Some(channel_state) = channel_state else { return };
+    let old = channel_state.partner_number().map(str::to_owned);
+    if old.as_deref() != Some(number) {
+        draft.event(Event::PartnerNumberChanged { old, new: number.to_owned() });
+    }
 }
 
 /// The units that are to be called off, line by line; none where that is all that is left of the order.

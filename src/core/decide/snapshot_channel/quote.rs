@@ -1,8 +1,7 @@
 //! What a cancellation costs: the share of the units, the channel's quote, and the rate that belongs to a fee.
 
-use crate::decide::Decision;
 use crate::decide::draft::Draft;
-use crate::message::{Effect, Event, Notification};
+use crate::message::{Event, Notification};
 use crate::order::Order;
 use crate::order::channel_state::{ChannelState, Line, Part, Proposal};
 use crate::rules::cancel_policy::{CancelPolicy, WHOLE_BP, share};
@@ -35,18 +34,16 @@ fn own_quote(order: &Order, channel_state: &ChannelState, parts: &[Part], now: U
 /// The channel says what it would keep; its number wins over ours, and ours may only be lower. `quoted` is `None` where the channel has
 /// no quotes: then its policy counts.
 pub(in crate::decide) fn record_quote(
-    order: &Order,
+    draft: &mut Draft,
+    channel_state: Option<&ChannelState>,
     quoted: Option<i64>,
     returns: Option<i64>,
-    now: UnixMillis,
-) -> Decision {
-    let Some(channel_state) = order.channel_state.as_deref() else { return Decision::nothing() };
-    let Some(Proposal::Cancel { fee, reason, parts }) = channel_state.proposal.clone() else {
-        return Decision::nothing();
-    };
-    let Some(quoted) = quoted.or_else(|| own_quote(order, channel_state, &parts, now)) else {
-        return Decision::nothing();
-    };
+) {
+    let Some(channel_state) = channel_state else { return };
+    let Some(Proposal::Cancel { fee, reason, parts }) = channel_state.proposal.clone() else { return };
+    let (order, now) = (draft.order(), draft.now());
+    let order = &*order;
+    let Some(quoted) = quoted.or_else(|| own_quote(order, channel_state, &parts, now)) else { return };
     let held = can_go_back(order, channel_state);
     // A part costs what the channel counts for it, or its share of the price.
     let price = match (parts.is_empty(), returns) {
@@ -56,10 +53,8 @@ pub(in crate::decide) fn record_quote(
     };
     let fee = fee.unwrap_or(quoted).min(quoted).clamp(0, price);
     let rate_bp = rate_of(fee, price_of(order, channel_state, &parts), channel_state.standing.policy.as_ref(), now);
-    let notification = Notification::Cancellation { fee, rate_bp, refund: price - fee, reason };
-    Decision::nothing()
-        .event(Event::NotificationAcknowledged { notification: Notification::CancelQuote })
-        .effect(Effect::TellChannel { notification, not_before: None })
+    draft.event(Event::NotificationAcknowledged { notification: Notification::CancelQuote });
+    draft.tell(Notification::Cancellation { fee, rate_bp, refund: price - fee, reason });
 }
 
 /// The rate whose fee is `fee` of `price`: the one of the policy that holds now, or else of any of its steps, where it comes to this very fee.
@@ -103,16 +98,16 @@ pub(crate) fn quote_holds(order: &Order, fee: i64, refund: i64) -> bool {
 }
 
 /// What is to be called off has changed since its price was asked for: it is asked for again.
-pub(in crate::decide) fn ask_price_again(draft: &mut Draft, before: &Order) {
+pub(super) fn ask_price_again(draft: &mut Draft, before: &Order) {
     let wants = |order: &Order| {
         let channel_state = order.channel_state.as_deref();
         channel_state.is_some_and(|m| matches!(m.proposal, Some(Proposal::Cancel { .. }))) && !order.is_over()
     };
     let lines = |order: &Order| order.channel_state.as_deref().map(|m| m.standing.lines.clone());
-    let now = &draft.order;
-    let is_same = before.money.left() == now.money.left() && lines(before) == lines(now);
-    if wants(before) && wants(now) && !is_same {
-        draft.decision.effects.push(Effect::TellChannel { notification: Notification::CancelQuote, not_before: None });
+    let now = draft.order();
+    let is_same = before.money.left() == now.money.left() && lines(before) == lines(&now);
+    if wants(before) && wants(&now) && !is_same {
+        draft.tell(Notification::CancelQuote);
     }
 }
 

@@ -1,24 +1,22 @@
 //! Taking the order to where its channel says that it stands.
 
 use crate::decide::draft::Draft;
-use crate::decide::{Decision, booking, date_stock_key, disarm, refund, ticketing};
+use crate::decide::endings::{End, end_booking, end_order};
+use crate::decide::{booking, refund, settlement};
 use crate::message::{Cancelled, DeadlineKind, Effect, Event};
 use crate::order::channel_state::Stage;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
-use crate::order::{
-    AttentionKind, BookingState, CancelReason, Order, RefundCase, RefundIntent, RefundKind, RefundSource, RefundState,
-    TicketingState,
-};
-use crate::time::{Moment, UnixMillis};
+use crate::order::{AttentionKind, BookingState, CancelReason, RefundCase, TicketingState};
+use crate::time::{Millis, UnixMillis};
 
 /// Takes the order to where the channel says that it stands.
-pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Cancelled>, moment: Moment) {
-    let Some(state) = draft.order.booking.as_ref().map(|booking| booking.state) else { return };
+pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Cancelled>) {
+    let Some(state) = draft.order().booking.as_ref().map(|booking| booking.state) else { return };
     match (state, stage) {
-        (BookingState::Requested | BookingState::Confirmed, _) => reach_from_live(draft, stage, since, off, moment),
+        (BookingState::Requested | BookingState::Confirmed, _) => reach_from_live(draft, stage, since, off),
         (BookingState::Used | BookingState::NoShow, Stage::Cancelled) => {
             if off.is_some_and(|off| off.ex_officio) {
-                cancelled(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off);
+                cancelled(draft, off);
             } else {
                 let sentence = "the channel called off what has been used, and not ex officio; settle it there";
                 draft.flag(AttentionKind::Contradiction, sentence);
@@ -34,8 +32,7 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
             Stage::Requested | Stage::Confirmed | Stage::Rejected | Stage::Used | Stage::NoShow,
         ) => {}
         (BookingState::Rejected | BookingState::Cancelled, Stage::Rejected | Stage::Cancelled) => {
-            let part = settle_case(&draft.order, off);
-            draft.add(part);
+            settle_case(draft, off);
         }
         (BookingState::Rejected | BookingState::Cancelled, _) => {
             let sentence = "the channel says by a higher revision that a called-off order is alive; settle it there";
@@ -44,7 +41,7 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
     }
 }
 
-fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Cancelled>, moment: Moment) {
+fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Option<&Cancelled>) {
     match stage {
         Stage::Requested => {
             stay(draft);
@@ -52,38 +49,41 @@ fn reach_from_live(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opti
         }
         Stage::Confirmed => {
             stay(draft);
-            confirmed(draft, moment);
+            confirmed(draft);
         }
         Stage::CancelRequested { confirmed: was_confirmed } => {
             if was_confirmed {
-                confirmed(draft, moment);
+                confirmed(draft);
             }
-            open_case(draft, since, off, moment);
+            open_case(draft, since, off);
         }
         Stage::Rejected => rejected(draft, off),
-        Stage::Cancelled => cancelled(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off),
-        Stage::Used => {
-            withdraw_case(draft);
-            confirmed_without_tickets(draft);
-            let Some(booking) = draft.order.booking.as_ref().map(|b| b.id.clone()) else { return };
-            let part = Decision::nothing().event(Event::Redeemed { booking, at: since });
-            draft.add(disarm(part, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]));
-            if draft.order.money.mode == PaymentMode::Ledger && draft.order.money.received() < draft.order.money.due {
-                draft.flag(AttentionKind::OpenBalance, "used, and not all of it is paid; collect the balance");
-            }
-        }
-        Stage::NoShow => {
-            withdraw_case(draft);
-            confirmed_without_tickets(draft);
-            let part = Decision::nothing().event(Event::NoShowMarked { at: since });
-            draft.add(disarm(part, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]));
-        }
+        Stage::Cancelled => cancelled(draft, off),
+        Stage::Used | Stage::NoShow => visit_over(draft, stage, since),
+    }
+}
+
+/// The channel says how the visit ended: nobody is refunded any more, and nobody needs tickets.
+fn visit_over(draft: &mut Draft, stage: Stage, since: UnixMillis) {
+    withdraw_case(draft);
+    confirmed_without_tickets(draft);
+    let order = draft.order();
+    let Some(booking) = &order.booking else { return };
+    let was_used = stage == Stage::Used;
+    draft.event(match was_used {
+        true => Event::Redeemed { booking: booking.id.clone(), at: since },
+        false => Event::NoShowMarked { at: since },
+    });
+    draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);
+    if was_used && order.money.mode == PaymentMode::Ledger && order.money.received() < order.money.due {
+        draft.flag(AttentionKind::OpenBalance, "used, and not all of it is paid; collect the balance");
     }
 }
 
 /// KA-01: the notice that cannot be switched off.
 pub(super) fn wait_for_decision(draft: &mut Draft) {
-    let Some(channel_state) = draft.order.channel_state.as_deref() else { return };
+    let order = draft.order();
+    let Some(channel_state) = order.channel_state.as_deref() else { return };
     if !channel_state.standing.needs_decision || channel_state.standing.read_only || channel_state.proposal.is_some() {
         return;
     }
@@ -93,25 +93,20 @@ pub(super) fn wait_for_decision(draft: &mut Draft) {
         }
         None => "a booking waits for a manager: confirm or decline it".to_owned(),
     };
-    let limit = draft.order.rules.channel.acceptance_limit;
-    let first = !draft.order.needs(AttentionKind::WaitsForConfirmation);
+    let limit = order.rules.channel.acceptance_limit;
+    let first = !order.needs(AttentionKind::WaitsForConfirmation);
     draft.flag(AttentionKind::WaitsForConfirmation, sentence);
     if first && limit.0 > 0 {
-        let due_at = draft.order.booking.as_ref().map_or(draft.at, |b| b.requested_at) + limit;
-        let half = due_at - crate::time::Millis(limit.0 / 2);
-        draft.decision.effects.push(Effect::ArmDeadline {
-            kind: DeadlineKind::Acceptance,
-            due_at,
-            warn_at: vec![half],
-        });
+        let due_at = order.booking.as_ref().map_or(draft.now(), |b| b.requested_at) + limit;
+        let warn_at = vec![due_at - Millis(limit.0 / 2)];
+        draft.effect(Effect::ArmDeadline { kind: DeadlineKind::Acceptance, due_at, warn_at });
     }
 }
 
-pub(super) fn confirmed(draft: &mut Draft, moment: Moment) {
-    let order = &draft.order;
+pub(super) fn confirmed(draft: &mut Draft) {
+    let order = draft.order();
     let Some(booking) = order.booking.as_ref().filter(|b| b.state == BookingState::Requested) else { return };
-    let product = &order.rules.booking;
-    let missing = match booking.ticketing.state {
+    let misses_tickets = match booking.ticketing.state {
         TicketingState::NotNeeded | TicketingState::Issued => false,
         TicketingState::Queued
         | TicketingState::Requested
@@ -121,44 +116,35 @@ pub(super) fn confirmed(draft: &mut Draft, moment: Moment) {
         | TicketingState::Cancelled
         | TicketingState::CancelRefused => true,
     };
-    let due_at = moment.now + product.ticketing_deadline;
-    let mut part = Decision::nothing()
-        .event(Event::BookingConfirmed { ticketing_due: missing.then_some(due_at) })
-        .effect(Effect::DisarmDeadline { kind: DeadlineKind::Acceptance });
-    if missing {
-        part = part.effect(Effect::ArmDeadline {
-            kind: DeadlineKind::Ticketing,
-            due_at,
-            warn_at: vec![due_at - product.ticketing_warn_before],
-        });
-    }
-    let part = part.then(booking::start_ticketing(order, booking));
-    draft.add(part);
+    booking::confirmed(draft, misses_tickets);
+    booking::start_ticketing(draft);
 }
 
-/// Used or missed before we knew that it was accepted: nobody needs tickets any more.
+/// Used or missed before we knew that it was confirmed: nobody needs tickets any more.
 fn confirmed_without_tickets(draft: &mut Draft) {
-    if draft.order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested) {
-        draft.add(Decision::nothing().event(Event::BookingConfirmed { ticketing_due: None }));
+    if draft.order().booking.as_ref().is_some_and(|b| b.state == BookingState::Requested) {
+        draft.event(Event::BookingConfirmed { ticketing_due: None });
     }
 }
 
-pub(super) fn rejected(draft: &mut Draft, off: Option<&Cancelled>) {
-    let order = &draft.order;
-    let Some(booking) = order.booking.as_ref().filter(|b| b.state == BookingState::Requested) else {
-        return cancelled(draft, CancelReason::Rejected, off);
-    };
-    let reason = off.and_then(|off| off.words.clone()).unwrap_or_else(|| "declined".to_owned());
-    let part = ticketing::void(order, booking)
-        .event(Event::BookingRejected { reason })
-        .maybe(give_back(draft))
-        .then(settle_case(order, off))
-        .event(Event::OrderCancelled { reason: CancelReason::Rejected, why: None });
-    draft.add(disarm(part, &[DeadlineKind::Acceptance, DeadlineKind::Ticketing, DeadlineKind::VisitDay]));
+fn rejected(draft: &mut Draft, off: Option<&Cancelled>) {
+    let order = draft.order();
+    match order.booking.as_ref().filter(|b| b.state == BookingState::Requested) {
+        Some(booking) => {
+            let reason = off.and_then(|off| off.words.as_deref()).unwrap_or("declined");
+            end_booking(draft, booking, End::Rejected(reason));
+            end_with_case(draft, CancelReason::Rejected, off);
+        }
+        None => end(draft, CancelReason::Rejected, off),
+    }
 }
 
-fn cancelled(draft: &mut Draft, reason: CancelReason, off: Option<&Cancelled>) {
-    let order = &draft.order;
+fn cancelled(draft: &mut Draft, off: Option<&Cancelled>) {
+    end(draft, off.map_or(CancelReason::ByChannel, |off| off.reason), off);
+}
+
+fn end(draft: &mut Draft, reason: CancelReason, off: Option<&Cancelled>) {
+    let order = draft.order();
     let Some(booking) = &order.booking else { return };
     // A channel calls it ours, whoever of us it was: what policy has granted to the guest was no decision of ops.
     let by_policy = order.refund_case.as_ref().is_some_and(|case| case.decided_by.as_deref() == Some("policy"));
@@ -166,124 +152,83 @@ fn cancelled(draft: &mut Draft, reason: CancelReason, off: Option<&Cancelled>) {
         CancelReason::ByOps if by_policy => CancelReason::RefundedBeforeUse,
         other => other,
     };
-    // A visit that has been keeps its place. Its tickets go with the money all the same: that the channel counts a visit as used does not
-    // mean that anybody came, and a gate that let somebody in says so.
-    let was_used = !booking.is_active();
-    let mut part =
-        ticketing::void(order, booking).event(Event::BookingCancelled { booking: booking.id.clone(), reason });
-    if !was_used {
-        part = part.maybe(give_back(draft));
-    }
-    if order.parked_for(booking) {
-        let sentence = "the booking was called off although the guest had entered; settle it with the channel";
-        part = part.attention(order, AttentionKind::RedeemedWhileRefunded, sentence);
-    }
-    let part = part.then(settle_case(order, off)).event(Event::OrderCancelled { reason, why: None });
-    draft.add(disarm(part, &[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]));
+    end_booking(draft, booking, End::Cancelled(reason));
+    end_with_case(draft, reason, off);
 }
 
-/// All units that the date still holds for this order; the picture of a whole cancellation counts them as called off already.
-fn give_back(draft: &Draft) -> Option<Effect> {
-    let (booking, units) = (draft.order.booking.as_ref()?, draft.held);
-    let key = date_stock_key(&draft.order.rules.booking, booking.visit_date).filter(|_| units > 0);
-    key.map(|key| Effect::ReturnStock { key, units })
+fn end_with_case(draft: &mut Draft, reason: CancelReason, off: Option<&Cancelled>) {
+    settle_case(draft, off);
+    end_order(draft, reason, None);
 }
 
-fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&Cancelled>, moment: Moment) {
-    let order = &draft.order;
+fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&Cancelled>) {
+    let order = draft.order();
     if order.refund_case.as_ref().is_some_and(RefundCase::is_open) {
         return;
     }
-    let review_by = since + order.rules.channel.review_limit;
-    let number =
-        format!("{}:{}", order.channel_order_id, order.channel_state.as_deref().map_or(0, |m| m.standing.revision));
+    let channel_state = order.channel_state.as_deref();
+    let number = format!("{}:{}", order.channel_order_id, channel_state.map_or(0, |m| m.standing.revision));
     let case = RefundCase {
-        id: moment.seed.refund_case(),
-        channel_ref: number,
-        target: order.channel_order_id.clone(),
-        state: RefundState::UnderReview,
-        kind: RefundKind::Refund,
-        source: RefundSource::Guest,
-        source_code: None,
-        requested_at: since,
-        review_by,
         // What is kept is ours to say here, up to all of it.
         channel_fee: order.money.left().max(0),
-        fee: None,
-        intent: RefundIntent::Undecided,
-        decided_by: None,
-        decided_at: None,
         reason: off.and_then(|off| off.words.clone()),
-        settled_amount: None,
-        tickets_were_sent: false,
-        reissue: false,
-        overdue: false,
+        ..refund::new_case(&order, &number, since, draft.moment)
     };
-    let warn_at = order.rules.channel.review_warn_before.iter().map(|before| review_by - *before);
-    let warn_at = warn_at.filter(|at| *at > moment.now).collect();
-    let mut part = Decision::nothing().event(Event::RefundApplied { case: Box::new(case) });
+    let due_at = case.review_by;
+    draft.event(Event::RefundApplied { case: Box::new(case) });
     if order.rules.channel.review_limit.0 > 0 {
-        part = part.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at: review_by, warn_at });
+        let (_, warn_at) = refund::warnings(&order, due_at, draft.now());
+        draft.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at, warn_at });
     }
     // What was not sent yet is not sent any more; the request decides first.
-    if order.channel_state.as_deref().is_some_and(|m| m.proposal.is_some()) {
-        part = part.event(Event::ProposalEnded { agreed: false });
+    if channel_state.is_some_and(|m| m.proposal.is_some()) {
+        draft.event(Event::ProposalEnded { agreed: false });
     }
-    draft.add(part);
 }
 
-/// The guest stays after all: tickets that were made void for the refund are missed.
+/// The guest stays after all: tickets that were voided for the refund are missed.
 fn stay(draft: &mut Draft) {
-    let had_case = draft.order.refund_case.as_ref().is_some_and(RefundCase::is_open);
+    let had_case = draft.order().refund_case.as_ref().is_some_and(RefundCase::is_open);
     withdraw_case(draft);
     if had_case {
-        let part = refund::kept_tickets(&draft.order);
-        draft.add(part);
+        let order = draft.order();
+        refund::kept_tickets(draft, &order);
     }
 }
 
 fn withdraw_case(draft: &mut Draft) {
-    if let Some(case) = draft.order.refund_case.as_ref().filter(|case| case.is_open()) {
-        let part = nothing_comes_back(&draft.order).event(Event::RefundWithdrawn { case: case.id.clone() });
-        draft.add(disarm(part, &[DeadlineKind::Review]));
+    let order = draft.order();
+    if let Some(case) = order.refund_case.as_ref().filter(|case| case.is_open()) {
+        nothing_comes_back(draft);
+        draft.event(Event::RefundWithdrawn { case: case.id.clone() });
+        draft.disarm(&[DeadlineKind::Review]);
     }
 }
 
 /// What was approved does not happen: the money that was expected back is not on its way.
-fn nothing_comes_back(order: &Order) -> Decision {
+fn nothing_comes_back(draft: &mut Draft) {
     let is_expected =
-        |e: &LedgerEntry| e.kind == EntryKind::Refund && e.status == EntryStatus::Pending && e.reference == PRESUMED;
-    if order.money.ledger.iter().any(is_expected) {
-        Decision::nothing().event(Event::PaymentRetracted { reference: PRESUMED.to_owned() })
-    } else {
-        Decision::nothing()
+        |e: &LedgerEntry| e.kind == EntryKind::Refund && e.status == EntryStatus::Pending && e.is_presumed();
+    if draft.order().money.ledger.iter().any(is_expected) {
+        draft.event(Event::PaymentRetracted { reference: PRESUMED.to_owned() });
     }
 }
 
 /// The channel does not do what was approved: somebody decides again, perhaps on other terms.
-pub(super) fn reopen_case(order: &Order) -> Decision {
-    let part = nothing_comes_back(order);
-    match &order.refund_case {
-        Some(case) => part.event(Event::RefundReopened { case: case.id.clone() }),
-        None => part,
+pub(super) fn reopen_case(draft: &mut Draft) {
+    nothing_comes_back(draft);
+    let order = draft.order();
+    if let Some(case) = &order.refund_case {
+        draft.event(Event::RefundReopened { case: case.id.clone() });
     }
 }
 
 /// The case ends with what goes back: as the channel says, or else as its movements add up.
-fn settle_case(order: &Order, off: Option<&Cancelled>) -> Decision {
-    let Some(case) = order.refund_case.as_ref().filter(|case| case.is_open()) else { return Decision::nothing() };
+fn settle_case(draft: &mut Draft, off: Option<&Cancelled>) {
+    let order = draft.order();
     let money = &order.money;
-    let named: i64 = money
-        .ledger
-        .iter()
-        .filter(|e| e.kind == EntryKind::Refund && e.status != EntryStatus::Failed && e.reference != PRESUMED)
-        .fold(0, |sum, e| sum.saturating_add(e.amount));
+    let named = money.named_refunds(|e| e.status != EntryStatus::Failed);
     let back = off.and_then(|off| off.returns).unwrap_or(named).clamp(0, money.received());
-    let settled = Event::RefundSettled {
-        case: case.id.clone(),
-        // Where the partner collects, nobody tells us.
-        amount: (money.mode == PaymentMode::Ledger).then_some(back),
-        by_channel: case.state == RefundState::UnderReview,
-    };
-    disarm(Decision::nothing().event(settled), &[DeadlineKind::Review])
+    // Where the partner collects, nobody tells us.
+    settlement::settle_case(draft, (money.mode == PaymentMode::Ledger).then_some(back));
 }

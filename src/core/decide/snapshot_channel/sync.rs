@@ -1,18 +1,19 @@
-//! A channel tells the whole order: its picture is taken over. A picture with a higher revision wins, whatever was on its way from us; a late
-//! one adds its money and nothing else.
+//! A channel tells the whole order: its snapshot is taken over. The one with the higher revision wins, whatever was on its way from us; a
+//! late one adds its money and nothing else.
 
 use super::propose::end_proposal;
 use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
 use super::{links, payments};
 use crate::decide::draft::Draft;
-use crate::decide::{Decision, booking, date_stock_key, proof};
+use crate::decide::{booking, proof};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Payment, Stage, confirmed_off_sale};
 use crate::order::money::PaymentMode;
-use crate::order::{AttentionKind, Order, OrderState};
-use crate::rejection::Rejection;
-use crate::time::Moment;
+use crate::order::{AttentionKind, Booking, Order, OrderState};
+use crate::product::BookingProduct;
+use crate::rules::capacity::date_stock_key;
+use crate::time::Date;
 
 /// What is known beside an order that is told whole.
 pub(in crate::decide) struct Around<'a> {
@@ -23,14 +24,10 @@ pub(in crate::decide) struct Around<'a> {
 }
 
 /// The channel tells the whole order.
-pub(in crate::decide) fn sync(
-    order: &Order,
-    snapshot: &Snapshot,
-    around: &Around<'_>,
-    moment: Moment,
-) -> Result<Decision, Rejection> {
-    let is_news = snapshot.is_news_to(order.channel_state.as_deref());
-    let mut draft = Draft::of(order, moment);
+pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &Around<'_>) {
+    let before = draft.order();
+    let known = before.channel_state.as_deref();
+    let is_news = snapshot.is_news_to(known);
     let of_its_own = payments::without(snapshot, around.paid_elsewhere);
     let snapshot = of_its_own.as_ref().unwrap_or(snapshot);
     for payment in around.paid_elsewhere {
@@ -39,51 +36,60 @@ pub(in crate::decide) fn sync(
         );
         draft.flag(AttentionKind::Contradiction, sentence);
     }
-    let not_for_sale = around.not_for_sale;
     if is_news {
-        draft.add(take_over(order, snapshot, not_for_sale, moment));
-        if let (None, Stage::Confirmed, Some(why)) = (&order.channel_state, snapshot.standing.stage, not_for_sale) {
-            draft.flag(AttentionKind::Contradiction, confirmed_off_sale(why));
-        }
-        if pays_otherwise(order, snapshot) {
-            draft.flag(
-                AttentionKind::Contradiction,
-                "the way of paying of a paid order was changed; that is a new booking",
-            );
-        }
+        replace_state(draft, &before, snapshot, around.not_for_sale);
     }
-    if snapshot.can_read_back && snapshot.is_contested_by(order.channel_state.as_deref()) {
-        let about = order.channel_order_id.clone();
-        let question = Effect::ReadBack { channel: order.channel.clone(), about };
-        draft.add(Decision::nothing().event(Event::SnapshotContested).effect(question));
+    if snapshot.can_read_back && snapshot.is_contested_by(known) {
+        let (channel, about) = (before.channel.clone(), before.channel_order_id.clone());
+        draft.event(Event::SnapshotContested);
+        draft.effect(Effect::ReadBack { channel, about });
     }
-    payments::merge(&mut draft, snapshot, is_news);
+    if let Some(new) = snapshot.renumbers(known) {
+        let old = known.and_then(ChannelState::partner_number).map(str::to_owned);
+        draft.event(Event::PartnerNumberChanged { old, new: new.to_owned() });
+    }
+    payments::merge(draft, snapshot, is_news);
     if is_news {
-        open_booking(&mut draft, snapshot, moment);
-        units_changed(&mut draft, order);
-        reach(&mut draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref(), moment);
-        end_proposal(&mut draft);
-        payments::settle_up(&mut draft, snapshot.cancelled.as_ref(), moment.now);
-        hand_over(&mut draft, order);
-        for doubt in &snapshot.doubts {
-            draft.flag(AttentionKind::Contradiction, doubt.clone());
-        }
-    } else if tells_of_confirmation(order, snapshot) {
-        confirmed(&mut draft, moment);
+        follow(draft, &before, snapshot);
+    } else if tells_of_confirmation(&before, snapshot) {
+        confirmed(draft);
     }
-    payments::unexpected(&mut draft, order, snapshot, moment);
-    ask_price_again(&mut draft, order);
+    payments::unexpected(draft, &before, snapshot);
+    ask_price_again(draft, &before);
     if is_news {
-        links::follow_links(&mut draft, snapshot);
+        links::follow_links(draft, snapshot);
     }
-    links::end_links_in_time(&mut draft, moment.now);
-    payments::flag_failure(&mut draft);
-    proof::compare(&mut draft, order, snapshot);
-    let decision = std::mem::take(&mut draft.decision);
-    Ok(decision)
+    links::end_links_in_time(draft);
+    payments::flag_failure(draft);
+    proof::compare(draft, &before, snapshot);
 }
 
-/// A request to cancel names where it came from; the same picture when it is read back does not (`protocols/korea.md` 9.1).
+/// What the channel says now replaces what it said before.
+fn replace_state(draft: &mut Draft, before: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>) {
+    take_over(draft, before, snapshot, not_for_sale);
+    if let (None, Stage::Confirmed, Some(why)) = (&before.channel_state, snapshot.standing.stage, not_for_sale) {
+        draft.flag(AttentionKind::Contradiction, confirmed_off_sale(why));
+    }
+    if pays_otherwise(before, snapshot) {
+        let sentence = "the way of paying of a paid order was changed; that is a new booking";
+        draft.flag(AttentionKind::Contradiction, sentence);
+    }
+}
+
+/// The order goes where the channel says that it stands, and everything that hangs on it.
+fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
+    open_booking(draft, snapshot);
+    units_changed(draft, before);
+    reach(draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref());
+    end_proposal(draft);
+    payments::settle_up(draft, snapshot.cancelled.as_ref());
+    hand_over(draft, before);
+    for doubt in &snapshot.doubts {
+        draft.flag(AttentionKind::Contradiction, doubt.clone());
+    }
+}
+
+/// A request to cancel names where it came from; the same order when it is read back does not (`protocols/korea.md` 9.1).
 fn tells_of_confirmation(order: &Order, snapshot: &Snapshot) -> bool {
     let Some(known) = order.channel_state.as_deref().map(|channel_state| &channel_state.standing) else { return false };
     snapshot.standing.revision > 0
@@ -103,7 +109,7 @@ fn pays_otherwise(before: &Order, snapshot: &Snapshot) -> bool {
     is_known && is_paid && otherwise
 }
 
-fn take_over(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, moment: Moment) -> Decision {
+fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>) {
     let known = order.channel_state.as_deref();
     let mut standing = snapshot.standing.clone();
     let mut sale = snapshot.sale.clone();
@@ -115,7 +121,7 @@ fn take_over(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, mom
     }
     if snapshot.asked && standing.revision == 0 {
         // An answer that counts nothing is how things stand now.
-        standing.at = moment.now;
+        standing.at = draft.now();
         standing.revision = known.map_or(0, |m| m.standing.revision);
     }
     if let (true, Some(known)) = (snapshot.asked, known.map(|m| &m.standing)) {
@@ -137,115 +143,132 @@ fn take_over(order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>, mom
         refused: known.and_then(|m| m.refused.clone()),
         unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
     };
-    let held = channel_state.partner_number().map(str::to_owned);
-    let decision = Decision::nothing().event(Event::SnapshotTaken {
+    draft.event(Event::SnapshotTaken {
         channel_state: Box::new(channel_state),
         sale: Box::new(sale),
         dates: (snapshot.visit_date, snapshot.valid_until),
     });
-    match &snapshot.partner_number {
-        Some(new) if held.as_ref() != Some(new) => {
-            decision.event(Event::PartnerNumberChanged { old: held, new: new.clone() })
-        }
-        _ => decision,
-    }
 }
 
-/// The first picture brings the booking with it; a later one may bring it to another day.
-fn open_booking(draft: &mut Draft, snapshot: &Snapshot, moment: Moment) {
-    let order = &draft.order;
+/// The first snapshot brings the booking with it; a later one may bring it to another day.
+fn open_booking(draft: &mut Draft, snapshot: &Snapshot) {
+    let order = draft.order();
     if order.booking.is_some() {
         return;
     }
-    let booking = booking::Terms {
+    let product = &order.rules.booking;
+    let terms = booking::Terms {
         channel_booking_id: &order.channel_order_id,
         dates: (snapshot.visit_date, snapshot.valid_until),
         time: snapshot.visit_time.clone(),
         visitors: Vec::new(),
         contact: Some(snapshot.sale.buyer.clone()),
         requested_at: snapshot.sale.placed_at,
-    }
-    .booking(&order.rules.booking, moment);
+    };
     let units = order.live_units();
     draft.held = units;
-    let taken = date_stock_key(&order.rules.booking, snapshot.visit_date).filter(|_| units > 0);
-    let part = Decision::nothing()
-        .event(Event::BookingRequested { booking: Box::new(booking) })
-        .maybe(taken.map(|key| Effect::TakeStock { key, units }));
-    draft.add(part);
+    draft.event(Event::BookingRequested { booking: Box::new(terms.booking(product, draft.moment)) });
+    let taken = date_stock_key(product, snapshot.visit_date).filter(|_| units > 0);
+    draft.maybe(taken.map(|key| Effect::TakeStock { key, units }));
 }
 
-/// Units of a live booking that were called off or added since the picture before; and a visit that was moved.
+/// Units of a live booking that were cancelled or added since the snapshot before; and a visit that was moved.
 fn units_changed(draft: &mut Draft, before: &Order) {
     let (Some(old), Some(booking)) = (before.channel_state.as_deref(), before.active_booking()) else { return };
-    let product = &before.rules.booking;
-    let gone = draft
-        .order
-        .channel_state
-        .as_deref()
-        .map_or(0, ChannelState::cancelled_units)
-        .saturating_sub(old.cancelled_units());
-    let mut part = Decision::nothing();
-    let moved_to = draft.order.booking.as_ref().and_then(|b| b.visit_date);
-    if moved_to != booking.visit_date {
-        let (units_before, units_now) = (before.live_units(), draft.order.live_units());
-        part = part
-            .maybe(
-                date_stock_key(product, booking.visit_date).map(|key| Effect::ReturnStock { key, units: units_before }),
-            )
-            .maybe(date_stock_key(product, moved_to).map(|key| Effect::TakeStock { key, units: units_now }));
-    } else if gone > 0 && draft.order.live_units() > 0 {
-        let key = date_stock_key(product, booking.visit_date);
-        part = part.maybe(key.map(|key| Effect::ReturnStock { key, units: gone }));
+    let now = draft.order();
+    let cancelled = now.channel_state.as_deref().map_or(0, ChannelState::cancelled_units);
+    let change = Change {
+        booking,
+        gone: cancelled.saturating_sub(old.cancelled_units()),
+        moved_to: now.booking.as_ref().and_then(|b| b.visit_date),
+        units: (before.live_units(), now.live_units()),
+    };
+    change.move_stock(draft, &before.rules.booking);
+    if now.live_units() > 0 {
+        draft.held = now.live_units();
     }
-    let added = draft.order.live_units().saturating_sub(before.live_units());
-    if added > 0 && moved_to == booking.visit_date {
-        let key = date_stock_key(product, booking.visit_date);
-        part = part.maybe(key.map(|key| Effect::TakeStock { key, units: added }));
+    if booking.ticketing.may_be_live() {
+        change.flag_tickets(draft);
     }
-    if draft.order.live_units() > 0 {
-        draft.held = draft.order.live_units();
+}
+
+/// How a live booking differs from the snapshot before.
+struct Change<'a> {
+    /// As it was.
+    booking: &'a Booking,
+    /// Units that were cancelled.
+    gone: u32,
+    /// On which day it is now.
+    moved_to: Option<Date>,
+    /// Live units, before and now.
+    units: (u32, u32),
+}
+
+impl Change<'_> {
+    fn is_moved(&self) -> bool {
+        self.moved_to != self.booking.visit_date
     }
-    draft.add(part);
-    let has_tickets = booking.ticketing.may_be_live();
-    if has_tickets && gone > 0 && draft.order.live_units() > 0 {
-        let sentence = format!(
-            "called off: {}; the back-end cannot void a part: stop them at the gate",
-            crate::words::units(gone)
-        );
-        draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
+
+    fn added(&self) -> u32 {
+        self.units.1.saturating_sub(self.units.0)
     }
-    if has_tickets && added > 0 {
-        let plural = if added == 1 { "unit was" } else { "units were" };
-        let sentence = format!(
-            "{added} {plural} added after the tickets were asked for, which are for {}: issue the rest by hand",
-            before.live_units()
-        );
-        draft.flag(AttentionKind::Contradiction, sentence);
+
+    fn move_stock(&self, draft: &mut Draft, product: &BookingProduct) {
+        let (before, now) = self.units;
+        let given_back =
+            |units| Some(Effect::ReturnStock { key: date_stock_key(product, self.booking.visit_date)?, units });
+        let taken = |units| Some(Effect::TakeStock { key: date_stock_key(product, self.moved_to)?, units });
+        if self.is_moved() {
+            draft.maybe(given_back(before));
+            draft.maybe(taken(now));
+            return;
+        }
+        if self.gone > 0 && now > 0 {
+            draft.maybe(given_back(self.gone));
+        }
+        if self.added() > 0 {
+            draft.maybe(taken(self.added()));
+        }
     }
-    if has_tickets && moved_to != booking.visit_date {
-        draft.flag(
-            AttentionKind::Contradiction,
-            "the visit was moved after its tickets were made; issue new ones by hand",
-        );
+
+    /// The back-end knows nothing of it: its tickets are for what was booked before.
+    fn flag_tickets(&self, draft: &mut Draft) {
+        let ((before, now), added) = (self.units, self.added());
+        if self.gone > 0 && now > 0 {
+            let gone = crate::words::units(self.gone);
+            let sentence = format!("called off: {gone}; the back-end cannot void a part: stop them at the gate");
+            draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
+        }
+        if added > 0 {
+            let plural = if added == 1 { "unit was" } else { "units were" };
+            let sentence = format!(
+                "{added} {plural} added after the tickets were asked for, which are for {before}: issue the rest by hand"
+            );
+            draft.flag(AttentionKind::Contradiction, sentence);
+        }
+        if self.is_moved() {
+            let sentence = "the visit was moved after its tickets were made; issue new ones by hand";
+            draft.flag(AttentionKind::Contradiction, sentence);
+        }
     }
 }
 
 /// A partner's system hears of an order once, and again when what it was told has changed.
 fn hand_over(draft: &mut Draft, before: &Order) {
-    let Some(now) = draft.order.channel_state.as_deref().filter(|m| m.standing.hand_over) else { return };
-    if draft.order.state == OrderState::Cancelled {
+    let order = draft.order();
+    let Some(now) = order.channel_state.as_deref().filter(|m| m.standing.hand_over) else { return };
+    if order.state == OrderState::Cancelled {
         return;
     }
     let told = before.channel_state.as_deref().is_some_and(|old| {
         old.standing.hand_over
             && old.standing.extra == now.standing.extra
-            && before.buyer == draft.order.buyer
-            && before.money.gross == draft.order.money.gross
-            && before.money.due == draft.order.money.due
-            && before.booking.as_ref().map(|b| b.visit_date) == draft.order.booking.as_ref().map(|b| b.visit_date)
+            && before.buyer == order.buyer
+            && before.money.gross == order.money.gross
+            && before.money.due == order.money.due
+            && before.booking.as_ref().map(|b| b.visit_date) == order.booking.as_ref().map(|b| b.visit_date)
     });
     if !told {
-        draft.decision.effects.push(Effect::TellChannel { notification: Notification::HandOver, not_before: None });
+        draft.tell(Notification::HandOver);
     }
 }

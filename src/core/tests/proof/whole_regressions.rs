@@ -298,6 +298,17 @@ fn a_link_that_may_have_been_made_is_asked_for_before_it_counts_as_taken_back() 
     assert!(silent.flagged(AttentionKind::Contradiction), "{:?}", silent.order().attention);
 }
 
+/// The platform would not make the link, nothing was sent to the guest, and nobody was told.
+#[test]
+fn a_link_that_is_refused_is_shown_to_a_person() {
+    let mut tale = Tale::paid(Whole { asks_us: false, auto: true, ..PACKAGE });
+    let link = Command::SendPaymentLink { amount: None, expires_at: tale.now + Millis::hours(24) };
+    tale.ops(&link).ended("payment_link", no());
+    assert!(tale.flagged(AttentionKind::NotificationRefused), "{:?}", tale.order().attention);
+    tale.ops(&link);
+    assert!(!tale.flagged(AttentionKind::NotificationRefused), "another one is on its way");
+}
+
 /// It said that the money was being returned after the platform had refused to.
 #[test]
 fn what_is_said_of_money_that_was_not_due_follows_its_return() {

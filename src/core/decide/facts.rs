@@ -1,0 +1,278 @@
+//! What the back-end says of a reservation, against what we know of it.
+
+use crate::decide::draft::Draft;
+use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on};
+use crate::decide::{notifications, redemption};
+use crate::id::BookingId;
+use crate::message::{Event, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp};
+use crate::order::{AttentionKind, Booking, TicketingState};
+use crate::rejection::{Rejection, Why};
+use crate::time::Millis;
+
+/// A back-end that works on something is asked how it stands after this time.
+const FIRST_LOOK_AFTER: Millis = Millis::seconds(30);
+/// The longer it works, the longer the next question waits, up to this time.
+const LAST_LOOK_AFTER: Millis = Millis::minutes(30);
+
+/// The back-end has answered, or told.
+pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> Result<(), Rejection> {
+    let order = draft.order();
+    let Some(booking) = order.booking_by_id(id) else {
+        return Err(Rejection::new(Why::NotFound, "this order has no such booking"));
+    };
+    if is_of_another(booking, facts) {
+        let backend = draft.actor.name.clone();
+        notifications::astray(draft, &backend, "its number for the reservation is another one");
+        return Ok(());
+    }
+    match facts {
+        TicketFacts::Issued { backend_ref, tickets } => issued(draft, booking, backend_ref.as_deref(), tickets)?,
+        TicketFacts::Pending { backend_ref, look_after } => {
+            pending(draft, booking, backend_ref.as_deref(), *look_after);
+        }
+        TicketFacts::Refused { reason } => refused(draft, booking, reason),
+        TicketFacts::Cancelled => cancelled(draft, booking),
+        TicketFacts::CancelPending => cancel_pending(draft, booking),
+        TicketFacts::CancelRefused { reason, used } => cancel_refused(draft, booking, reason, *used),
+        TicketFacts::Redeemed { at } => {
+            let at = at.unwrap_or(draft.now());
+            redemption::redeem(draft, &Redeem { booking: Some(id.clone()), at, by: RedeemedBy::Gate })?;
+        }
+        // It has not answered about this reservation yet.
+        TicketFacts::Unknown { why } => {
+            unknown(draft, booking, why);
+            return Ok(());
+        }
+        TicketFacts::GivenUp { why } => {
+            given_up(draft, booking, why);
+            return Ok(());
+        }
+    }
+    draft.settle_flag(AttentionKind::AnswerAstray);
+    Ok(())
+}
+
+/// A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
+fn is_of_another(booking: &Booking, facts: &TicketFacts) -> bool {
+    let told = match facts {
+        TicketFacts::Issued { backend_ref, .. } | TicketFacts::Pending { backend_ref, .. } => backend_ref.as_ref(),
+        TicketFacts::Refused { .. }
+        | TicketFacts::Cancelled
+        | TicketFacts::CancelPending
+        | TicketFacts::CancelRefused { .. }
+        | TicketFacts::Redeemed { .. }
+        | TicketFacts::Unknown { .. }
+        | TicketFacts::GivenUp { .. } => None,
+    };
+    let known = booking.ticketing.backend_ref.as_ref();
+    told.is_some() && known.is_some() && told != known
+}
+
+fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) -> Result<(), Rejection> {
+    let t = &booking.ticketing;
+    let same = t.tickets.len() == new.len() && t.tickets.iter().zip(new).all(|(have, got)| have.code == got.code);
+    match t.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed
+            if booking.is_active() =>
+        {
+            take_on(draft, booking, backend_ref, new, false)?;
+        }
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
+            late_tickets(draft, booking, backend_ref, new);
+        }
+        // A person made tickets meanwhile: the back-end's own must not admit anybody.
+        TicketingState::Issued if t.manual => late_tickets(draft, booking, backend_ref, new),
+        TicketingState::Issued | TicketingState::CancelRefused if same || t.tickets.is_empty() => {}
+        TicketingState::Issued | TicketingState::CancelRefused => draft.flag(
+            AttentionKind::Contradiction,
+            "the back-end named other tickets than before; the first ones are kept",
+        ),
+        // Still not void. The tickets are noted in case that is refused, and the back-end is asked again.
+        TicketingState::Cancelling if booking.is_active() => {
+            if !same || t.tickets.is_empty() {
+                take_on(draft, booking, backend_ref, new, t.manual)?;
+            }
+            cancel(draft, booking, Some(draft.now() + FIRST_LOOK_AFTER));
+        }
+        TicketingState::Cancelling => late_tickets(draft, booking, backend_ref, new),
+        TicketingState::Cancelled if same && !t.tickets.is_empty() => {}
+        TicketingState::Cancelled => late_tickets(draft, booking, backend_ref, new),
+        TicketingState::NotNeeded => {
+            draft.flag(AttentionKind::Contradiction, "a back-end issued tickets for a product that needs none")
+        }
+    }
+    Ok(())
+}
+
+/// Tickets that nobody will get: voided at once, never shown.
+fn late_tickets(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) {
+    draft.event(Event::LateTicketsIssued {
+        booking: booking.id.clone(),
+        backend_ref: backend_ref.map(str::to_owned),
+        count: u32::try_from(new.len()).unwrap_or(u32::MAX),
+    });
+    draft.call_backend(booking, TicketOp::Cancel, None);
+}
+
+fn pending(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, look_after: Option<Millis>) {
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
+            let asked_for = booking.confirmed_at.map_or(Millis(0), |at| draft.now() - at);
+            let look_after = look_after.unwrap_or_else(|| asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER));
+            let backend_ref = backend_ref.map(str::to_owned);
+            draft.event(Event::TicketsPending { booking: booking.id.clone(), backend_ref });
+            draft.call_backend(booking, TicketOp::Query, Some(draft.now() + look_after));
+        }
+        TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::NotNeeded
+        | TicketingState::Issued
+        | TicketingState::Failed
+        | TicketingState::Cancelling
+        | TicketingState::Cancelled
+        | TicketingState::CancelRefused => {}
+    }
+}
+
+fn refused(draft: &mut Draft, booking: &Booking, reason: &str) {
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
+            draft.event(Event::TicketingRefused { booking: booking.id.clone(), reason: reason.to_owned() });
+            let sentence = format!("the back-end refused to issue ({reason}); issue by hand, or refund");
+            draft.flag(AttentionKind::of_refusal(reason), sentence);
+        }
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Cancelling
+            if booking.ticketing.tickets.is_empty() =>
+        {
+            draft.event(Event::TicketsCancelled { booking: booking.id.clone() });
+        }
+        // Void, or only not yet: what was issued and is to be cancelled has no other word in a back-end that knows "issued",
+        // "pending" and "refused". The answer to a cancellation is plain, so it is asked for once more.
+        TicketingState::Cancelling => cancel(draft, booking, None),
+        TicketingState::Issued if !booking.ticketing.manual => {
+            draft.flag(AttentionKind::Contradiction, "the back-end refuses what it has issued before; ask it")
+        }
+        TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::NotNeeded
+        | TicketingState::Issued
+        | TicketingState::Failed
+        | TicketingState::Cancelled
+        | TicketingState::CancelRefused => {}
+    }
+}
+
+fn unknown(draft: &mut Draft, booking: &Booking, why: &str) {
+    if matches!(booking.ticketing.state, TicketingState::Queued | TicketingState::Requested) {
+        draft.event(Event::TicketingUnknown { booking: booking.id.clone(), why: why.to_owned() });
+    }
+}
+
+fn cancelled(draft: &mut Draft, booking: &Booking) {
+    let t = &booking.ticketing;
+    let void = Event::TicketsCancelled { booking: booking.id.clone() };
+    match t.state {
+        TicketingState::Cancelling | TicketingState::CancelRefused => {
+            draft.event(void);
+            if t.tickets.is_empty() {
+                draft.call_backend(booking, TicketOp::Query, Some(draft.now() + SECOND_LOOK_AFTER));
+            }
+        }
+        // The surplus of a set made by hand is gone, as it should be.
+        TicketingState::Issued if t.manual => {}
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Issued
+            if booking.is_active() =>
+        {
+            draft.event(void);
+            draft.flag(
+                AttentionKind::Contradiction,
+                "the back-end made the tickets of a live booking void; issue again by hand, or refund",
+            );
+        }
+        TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::NotNeeded
+        | TicketingState::Issued
+        | TicketingState::Failed
+        | TicketingState::Cancelled => {}
+    }
+}
+
+fn cancel_pending(draft: &mut Draft, booking: &Booking) {
+    // Also tickets that are believed to be good, and the surplus beside a set made by hand: what becomes of them is asked.
+    if matches!(booking.ticketing.state, TicketingState::Cancelling | TicketingState::Issued) {
+        draft.event(Event::TicketCancelPending { booking: booking.id.clone() });
+        draft.call_backend(booking, TicketOp::Query, Some(draft.now() + FIRST_LOOK_AFTER));
+    }
+}
+
+/// The back-end does not void the tickets. If that is because they were used, the guest was there: a fact.
+fn cancel_refused(draft: &mut Draft, booking: &Booking, reason: &str, used: bool) {
+    let order = draft.order();
+    if booking.ticketing.manual && booking.ticketing.state == TicketingState::Issued {
+        return surplus_stays(draft, reason);
+    }
+    if booking.ticketing.state != TicketingState::Cancelling {
+        return;
+    }
+    draft.event(Event::TicketCancelRefused { booking: booking.id.clone(), reason: reason.to_owned(), used });
+    if !booking.is_active() {
+        return if used {
+            draft.flag(AttentionKind::RedeemedWhileRefunded, "the tickets of this called-off booking had been used");
+        } else {
+            let sentence = "the back-end keeps tickets alive that must not admit; stop them there";
+            draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
+        };
+    }
+    let now = draft.now();
+    if order.case_under_review().is_none() {
+        // The refund was taken back meanwhile.
+        keep(draft, booking);
+        if used {
+            redemption::park(draft, booking, ParkReason::NotTicketed, now, "backend");
+        }
+    } else if used {
+        // Policy rejects the refund now; only the day may still be missing.
+        let zone = order.rules.channel.time_zone;
+        let too_early = booking.visit_date.is_some_and(|date| zone.date_of(now) < date);
+        let reason = if too_early { ParkReason::TooEarly } else { ParkReason::RefundUnderReview };
+        redemption::park(draft, booking, reason, now, "backend");
+    } else {
+        let sentence = format!("the back-end refused to cancel ({reason}); approve without it, or reject the refund");
+        draft.flag(AttentionKind::CancelRefused, sentence);
+    }
+}
+
+/// Two sets may admit: the one made by hand, and the back-end's own.
+fn surplus_stays(draft: &mut Draft, why: &str) {
+    let sentence = format!("the back-end keeps tickets of its own beside those made by hand ({why}); stop them there");
+    draft.flag(AttentionKind::Contradiction, sentence);
+}
+
+fn given_up(draft: &mut Draft, booking: &Booking, why: &str) {
+    let (kind, sentence) = match booking.ticketing.state {
+        TicketingState::Cancelling => (
+            if booking.is_active() { AttentionKind::CancelRefused } else { AttentionKind::LiveTicketBehindRefund },
+            format!("the back-end could not be made to cancel ({why}); retry the delivery, or cancel there by hand"),
+        ),
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown => (
+            AttentionKind::TicketingFailed,
+            format!("the back-end could not be reached for tickets ({why}); retry the delivery, or issue by hand"),
+        ),
+        TicketingState::Issued if booking.ticketing.manual => return surplus_stays(draft, why),
+        // The second look: an issue that was under way when it was cancelled may have gone through.
+        TicketingState::Cancelled if booking.ticketing.tickets.is_empty() => (
+            AttentionKind::LiveTicketBehindRefund,
+            format!("the back-end could not be asked whether a late ticket exists ({why}); look there"),
+        ),
+        TicketingState::NotNeeded
+        | TicketingState::Issued
+        | TicketingState::Failed
+        | TicketingState::Cancelled
+        | TicketingState::CancelRefused => return,
+    };
+    draft.flag(kind, sentence);
+}

@@ -1,0 +1,72 @@
+//! Axis 2, the visit: asked for, confirmed, used, or off.
+
+use crate::evolve::attention::clear;
+use crate::id::BookingId;
+use crate::order::{
+    AttentionKind, Booking, BookingState, Order, OrderKind, OrderState, ParkedRedemption, TicketingState,
+};
+use crate::time::UnixMillis;
+
+pub(super) fn requested(order: &mut Order, booking: &Booking) {
+    if let Some(previous) = order.booking.replace(booking.clone()) {
+        order.past_bookings.push(previous);
+    }
+    order.state = match order.kind {
+        OrderKind::Voucher => OrderState::Booked,
+        OrderKind::Direct => order.state,
+    };
+}
+
+pub(super) fn confirmed(order: &mut Order, ticketing_due: Option<UnixMillis>, at: UnixMillis) {
+    order.state = OrderState::Booked;
+    clear(order, AttentionKind::WaitsForConfirmation);
+    if let Some(booking) = &mut order.booking {
+        booking.state = BookingState::Confirmed;
+        booking.confirmed_at = Some(at);
+        booking.ticketing.deadline = ticketing_due;
+    }
+}
+
+pub(super) fn used(order: &mut Order, at: UnixMillis) {
+    order.parked_redemption = None;
+    for kind in [AttentionKind::RefundUnderReview, AttentionKind::TooEarly, AttentionKind::NotTicketed] {
+        clear(order, kind);
+    }
+    if let Some(booking) = &mut order.booking {
+        booking.state = BookingState::Used;
+        booking.used_at = Some(at);
+        if booking.ticketing.state == TicketingState::CancelRefused {
+            booking.ticketing.state = TicketingState::Issued;
+        }
+    }
+    order.state = OrderState::Completed;
+}
+
+pub(super) fn parked(order: &mut Order, booking: &BookingId, at: UnixMillis, told_by: &str) {
+    order.parked_redemption = Some(ParkedRedemption { at, booking: booking.clone(), told_by: told_by.to_owned() });
+}
+
+pub(super) fn no_show(order: &mut Order) {
+    if let Some(booking) = &mut order.booking {
+        booking.state = BookingState::NoShow;
+    }
+    order.state = OrderState::Completed;
+}
+
+/// Rejected or cancelled: a voucher can be booked again.
+pub(super) fn ended(order: &mut Order, state: BookingState) {
+    if let Some(booking) = &mut order.booking {
+        booking.state = state;
+        // Nobody was asked for tickets, and nobody will be.
+        if !booking.ticketing.asked && booking.ticketing.state == TicketingState::Queued {
+            booking.ticketing.state = TicketingState::Cancelled;
+        }
+    }
+    let others = [AttentionKind::TicketingOverdue, AttentionKind::WaitsForConfirmation];
+    for kind in AttentionKind::WITHOUT_TICKETS.into_iter().chain(others) {
+        clear(order, kind);
+    }
+    if order.kind == OrderKind::Voucher && order.state == OrderState::Booked {
+        order.state = OrderState::AwaitingBooking;
+    }
+}

@@ -1,0 +1,130 @@
+//! The channel's own state of the order, and what we have asked it for.
+
+use crate::evolve::attention::clear;
+use crate::evolve::payment::settle_alarms;
+use crate::message::{Notification, Sale};
+use crate::order::channel_state::{
+    ChannelState, PartnerNumber, PaymentLink, ProofState, Proposal, Unproven, confirmed_off_sale,
+};
+use crate::order::{AttentionKind, Order};
+use crate::personal::Person;
+use crate::still_needed::is_notification_needed;
+use crate::time::{Date, UnixMillis};
+
+/// The channel's picture replaces the one before; what was sold, to whom and for when is taken from it.
+pub(super) fn taken(
+    order: &mut Order,
+    channel_state: &ChannelState,
+    sale: &Sale,
+    (first, last): (Option<Date>, Option<Date>),
+) {
+    // Who was erased stays so, whatever the channel still tells.
+    let erased = order.channel_state.is_some() && order.buyer == Person::default();
+    let buyer = if erased { Person::default() } else { sale.buyer.clone() };
+    let moved = order.channel_state.as_ref().is_none_or(|known| known.standing.stage != channel_state.standing.stage);
+    let moved_price = order.money.due != sale.due;
+    order.channel_state = Some(Box::new(channel_state.clone()));
+    // What a person still has to do there stays a task of hers.
+    if moved && !order.misses_any(AttentionKind::ManualTask) {
+        clear(order, AttentionKind::ManualTask);
+    }
+    order.is_stub = false;
+    order.placed_at = sale.placed_at;
+    order.quantity = sale.quantity;
+    order.buyer = buyer.clone();
+    order.money.mode = sale.payment_mode;
+    order.money.gross = sale.gross;
+    order.money.due = sale.due;
+    if moved_price {
+        settle_alarms(order);
+    }
+    if let Some(booking) = &mut order.booking {
+        booking.visit_date = first;
+        booking.valid_until = last;
+        booking.contact = Some(buyer);
+    }
+}
+
+pub(super) fn proposed(order: &mut Order, proposal: &Proposal) {
+    clear(order, AttentionKind::WaitsForConfirmation);
+    with_channel_state(order, |m| {
+        m.proposal = Some(proposal.clone());
+        m.refused = None;
+    });
+}
+
+pub(super) fn proposal_ended(order: &mut Order, agreed: bool) {
+    clear(order, AttentionKind::ManualTask);
+    with_channel_state(order, |m| m.refused = m.proposal.take().filter(|_| !agreed));
+}
+
+pub(super) fn link_changed(order: &mut Order, link: &PaymentLink) {
+    with_channel_state(order, |m| match m.links.iter_mut().find(|l| l.key == link.key) {
+        Some(known) => *known = link.clone(),
+        None => m.links.push(link.clone()),
+    });
+    if link.is_live() {
+        clear(order, AttentionKind::PaymentLinkOver);
+    }
+}
+
+pub(super) fn numbered(order: &mut Order, number: &str, since: UnixMillis) {
+    with_channel_state(order, |m| m.partner_numbers.push(PartnerNumber { number: number.to_owned(), since }));
+}
+
+/// Whether the partner's own books have the order.
+pub(super) fn handed_over(order: &mut Order, has_it: bool) {
+    with_channel_state(order, |m| m.handed_over = has_it);
+}
+
+/// The channel's yes says of this very notification that it is done.
+pub(super) fn proven(order: &mut Order, notification: &Notification) {
+    with_channel_state(order, |m| m.unproven.retain(|unproven| unproven.notification != *notification));
+}
+
+/// The channel has said yes, once more or for the first time, and nothing of what came of it.
+pub(super) fn unproven(order: &mut Order, notification: &Notification) {
+    with_channel_state(order, |channel_state| {
+        let again = channel_state
+            .unproven
+            .iter()
+            .any(|known| known.notification == *notification && known.state != ProofState::Told);
+        channel_state.unproven.retain(|known| known.notification != *notification);
+        let state = if again { ProofState::ToldAgain } else { ProofState::Told };
+        channel_state.unproven.push(Unproven { notification: notification.clone(), state });
+    });
+}
+
+pub(super) fn denied(order: &mut Order, notification: &Notification) {
+    with_channel_state(order, |m| {
+        for unproven in m.unproven.iter_mut().filter(|unproven| unproven.notification == *notification) {
+            unproven.state = ProofState::Repeating;
+        }
+    });
+}
+
+/// That a booking was accepted although its product is not for sale is settled with the booking.
+pub(super) fn forget_off_sale(order: &mut Order) {
+    let why = order.channel_state.as_deref().and_then(|channel_state| channel_state.not_for_sale.as_deref());
+    let Some(sentence) = why.filter(|_| order.is_over()).map(confirmed_off_sale) else { return };
+    order.attention.retain(|flag| flag.kind != AttentionKind::Contradiction || flag.sentence != sentence);
+}
+
+/// What has come about, cannot any more, or has been left to a person, needs no proof.
+pub(super) fn forget_proven(order: &mut Order) {
+    let Some(known) = order.channel_state.as_mut().map(|channel_state| std::mem::take(&mut channel_state.unproven))
+    else {
+        return;
+    };
+    let is_open = |notification: &Notification| {
+        is_notification_needed(order, notification) && !order.was_undelivered(|undelivered| undelivered == notification)
+    };
+    let open: Vec<Unproven> = known.into_iter().filter(|unproven| is_open(&unproven.notification)).collect();
+    with_channel_state(order, |channel_state| channel_state.unproven = open);
+}
+
+fn with_channel_state(order: &mut Order, change: impl FnOnce(&mut ChannelState)) {
+    if let Some(channel_state) = &mut order.channel_state {
+        change(channel_state);
+    }
+}

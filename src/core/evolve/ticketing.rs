@@ -1,0 +1,149 @@
+//! Axis 3, the tickets: at the back-end, and at the channel.
+
+use crate::evolve::attention::clear;
+use crate::id::BookingId;
+use crate::order::{
+    AttentionKind, Booking, BookingState, Handover, Order, Ticket, TicketRequest, Ticketing, TicketingState,
+};
+use crate::time::Date;
+
+pub(super) fn started(order: &mut Order) {
+    with_ticketing(order, |t| t.asked = true);
+}
+
+pub(super) fn demanded(order: &mut Order, request: &TicketRequest, dates: Option<(Date, Date)>) {
+    let Some(booking) = &mut order.booking else { return };
+    booking.ticketing.request = Some(request.clone());
+    if booking.ticketing.handover == Handover::NotAsked {
+        booking.ticketing.handover = Handover::Asked;
+    }
+    if let Some((first, last)) = dates {
+        booking.visit_date = Some(first);
+        booking.valid_until = Some(last);
+    }
+}
+
+pub(super) fn pending(order: &mut Order, booking: &BookingId, backend_ref: &Option<String>) {
+    of(order, booking, |t| {
+        t.state = TicketingState::Requested;
+        keep_ref(t, backend_ref);
+    });
+}
+
+pub(super) fn issued(
+    order: &mut Order,
+    booking: &BookingId,
+    backend_ref: &Option<String>,
+    tickets: &[Ticket],
+    manual: bool,
+) {
+    of(order, booking, |t| {
+        if t.channel_holds_void() && t.request.is_some() {
+            t.handover = Handover::Owed;
+        }
+        t.tickets = tickets.to_vec();
+        t.manual = manual;
+        t.reason = None;
+        keep_ref(t, backend_ref);
+        // Being voided already: the tickets are known now, and still not to be used.
+        if t.state != TicketingState::Cancelling {
+            t.state = TicketingState::Issued;
+        }
+    });
+    // They are held back while a refund is under review, whatever had been sent before it.
+    if let Some(case) = order.refund_case.as_mut().filter(|case| case.is_under_review()) {
+        case.tickets_were_sent = false;
+    }
+    if order.booking_by_id(booking).is_some_and(|b| b.ticketing.state == TicketingState::Issued) {
+        AttentionKind::WITHOUT_TICKETS.into_iter().for_each(|kind| clear(order, kind));
+        clear(order, AttentionKind::TicketingOverdue);
+    }
+}
+
+pub(super) fn late(order: &mut Order, booking: &BookingId, backend_ref: &Option<String>) {
+    of(order, booking, |t| {
+        keep_ref(t, backend_ref);
+        if !t.manual {
+            t.state = TicketingState::Cancelling;
+        }
+    });
+}
+
+/// Refused, or nothing is known of it: where the tickets stand now, and why.
+pub(super) fn stopped(order: &mut Order, booking: &BookingId, state: TicketingState, why: &str) {
+    of(order, booking, |t| {
+        t.state = state;
+        t.reason = Some(why.to_owned());
+    });
+}
+
+pub(super) fn handed_over(order: &mut Order, handover: Handover) {
+    with_ticketing(order, |t| t.handover = handover);
+}
+
+pub(super) fn cancelling(order: &mut Order, booking: &BookingId) {
+    of(order, booking, |t| t.state = TicketingState::Cancelling);
+}
+
+pub(super) fn cancelled(order: &mut Order, booking: &BookingId) {
+    of(order, booking, |t| {
+        t.state = TicketingState::Cancelled;
+        t.reason = None;
+    });
+    if !order.booking.iter().chain(&order.past_bookings).any(lives_behind_refund) {
+        clear(order, AttentionKind::LiveTicketBehindRefund);
+    }
+    clear(order, AttentionKind::CancelRefused);
+}
+
+pub(super) fn cancel_refused(order: &mut Order, booking: &BookingId, reason: &str) {
+    stopped(order, booking, TicketingState::CancelRefused, reason);
+    kept(order);
+}
+
+pub(super) fn overdue(order: &mut Order) {
+    with_ticketing(order, |t| t.overdue = true);
+}
+
+/// Tickets of a live booking that the back-end refused to make void, and whose refund is off: they are good. If they were never
+/// seen, the back-end is asked.
+pub(super) fn kept(order: &mut Order) {
+    if order.case_under_review().is_some() {
+        return;
+    }
+    let Some(booking) = order.booking.as_mut().filter(|b| b.is_active()) else { return };
+    let t = &mut booking.ticketing;
+    if t.state == TicketingState::CancelRefused {
+        t.state = if t.tickets.is_empty() { TicketingState::Unknown } else { TicketingState::Issued };
+        if t.state == TicketingState::Issued {
+            AttentionKind::WITHOUT_TICKETS.into_iter().for_each(|kind| clear(order, kind));
+        }
+    }
+}
+
+/// Tickets of a called-off booking that may still admit, and that nothing is being done about.
+fn lives_behind_refund(booking: &Booking) -> bool {
+    let t = &booking.ticketing;
+    booking.state == BookingState::Cancelled
+        && (t.state == TicketingState::CancelRefused || (t.manual && t.state == TicketingState::Issued))
+}
+
+fn keep_ref(ticketing: &mut Ticketing, backend_ref: &Option<String>) {
+    if backend_ref.is_some() {
+        ticketing.backend_ref = backend_ref.clone();
+    }
+}
+
+fn with_ticketing(order: &mut Order, change: impl FnOnce(&mut Ticketing)) {
+    if let Some(booking) = &mut order.booking {
+        change(&mut booking.ticketing);
+    }
+}
+
+/// Changes the ticketing of a booking, current or past.
+fn of(order: &mut Order, id: &BookingId, change: impl FnOnce(&mut Ticketing)) {
+    let bookings = order.booking.iter_mut().chain(order.past_bookings.iter_mut());
+    if let Some(booking) = bookings.into_iter().find(|b: &&mut Booking| &b.id == id) {
+        change(&mut booking.ticketing);
+    }
+}
