@@ -1,7 +1,8 @@
 //! What reading a partner's answer needs, whoever the partner is.
 
 use http::{HeaderMap, header};
-use ticketbridge_core::limits::TEXT_CHARS_MAX;
+use ticketbridge_core::limits::{CODE_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX};
+use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::quoted::without_numbers;
 use ticketbridge_core::time::Millis;
 
@@ -64,5 +65,45 @@ mod tests {
         assert_eq!(partner_text("id 110101199003071234"), "id ***");
         assert_eq!(partner_text("document 11010119900307123X"), "document ***X");
         assert_eq!(partner_text(&"x".repeat(TEXT_CHARS_MAX + 1)).len(), TEXT_CHARS_MAX);
+    }
+}
+
+/// Why a ticket that a back-end gave cannot be handed to a guest; `None` when it can.
+pub(crate) fn unusable_code(kind: TicketKind, code: &str) -> Option<String> {
+    let chars_max = match kind {
+        TicketKind::Code | TicketKind::Document => CODE_CHARS_MAX,
+        TicketKind::Qr | TicketKind::Url => QR_CHARS_MAX,
+    };
+    if code.trim().is_empty() {
+        return Some("it is empty".to_owned());
+    }
+    if code.chars().count() > chars_max {
+        return Some(format!("longer than {chars_max} characters"));
+    }
+    if code.chars().any(char::is_control) {
+        return Some("it has control characters".to_owned());
+    }
+    // A guest opens it: nothing but a page is let through.
+    let is_page = code.split_once("://").is_some_and(|(scheme, rest)| {
+        !rest.is_empty() && ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+    });
+    (kind == TicketKind::Url && !is_page).then(|| "not an address of a page (http or https)".to_owned())
+}
+
+#[cfg(test)]
+mod code_tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_is_given_no_address_but_that_of_a_page() {
+        for good in ["https://t.example/a", "HTTP://t.example"] {
+            assert_eq!(unusable_code(TicketKind::Url, good), None, "{good}");
+        }
+        for bad in ["javascript:alert(1)", "data:text/html,x", "file:///etc/hosts", "t.example/a", "https://"] {
+            assert!(unusable_code(TicketKind::Url, bad).is_some(), "{bad}");
+            assert_eq!(unusable_code(TicketKind::Qr, bad), None, "what a gate reads is its own affair: {bad}");
+        }
+        assert!(unusable_code(TicketKind::Code, " ").is_some());
+        assert!(unusable_code(TicketKind::Code, "A\u{7}").is_some());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ticketbridge_core::limits::{CODE_CHARS_MAX, EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
+use ticketbridge_core::limits::EXTERNAL_ID_CHARS_MAX;
 use ticketbridge_core::message::NewTicket;
 use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, Person, Personal};
@@ -11,7 +11,7 @@ use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
 use ticketbridge_core::time::UnixMillis;
 
 use super::wire::{AvailabilityIn, BookingIn, ContactOut, ProductIn, TicketIn};
-use crate::reading::partner_text;
+use crate::reading::{partner_text, unusable_code};
 
 /// The id that a supplier gives the only option of a product, where nothing else is known.
 const DEFAULT_OPTION: &str = "DEFAULT";
@@ -119,7 +119,7 @@ fn ticket(booking: &BookingIn, ticket: &TicketIn, formats: &[String]) -> Option<
     }
     let mut options = ticket.delivery_options.iter().flatten().filter_map(|option| {
         let format = option.delivery_format.as_deref()?;
-        let value = option.delivery_value.as_deref().filter(|value| is_usable(format, value))?;
+        let value = option.delivery_value.as_deref().filter(|value| unusable_code(kind_of(format), value).is_none())?;
         formats.iter().any(|known| known == format).then_some((format, value))
     });
     // In the supplier's order of preference, of those that the channel can show.
@@ -133,15 +133,6 @@ fn kind_of(format: &str) -> TicketKind {
         _ if format.ends_with("_URL") => TicketKind::Url,
         _ => TicketKind::Code,
     }
-}
-
-fn is_usable(format: &str, value: &str) -> bool {
-    let most = match kind_of(format) {
-        TicketKind::Code | TicketKind::Document => CODE_CHARS_MAX,
-        TicketKind::Qr | TicketKind::Url => QR_CHARS_MAX,
-    };
-    let length = value.chars().count();
-    !value.trim().is_empty() && length <= most && !value.chars().any(char::is_control)
 }
 
 /// The option: the configured one, the product's default, or what an only option is called.

@@ -6,14 +6,12 @@ use std::fmt;
 use http::StatusCode;
 use serde_json::Value;
 use ticketbridge_core::id::BookingId;
-use ticketbridge_core::limits::{
-    AMOUNT_MAX, CODE_CHARS_MAX, EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX, TEXT_CHARS_MAX, TICKETS_MAX,
-};
+use ticketbridge_core::limits::{AMOUNT_MAX, EXTERNAL_ID_CHARS_MAX, TEXT_CHARS_MAX, TICKETS_MAX};
 use ticketbridge_core::message::{NewTicket, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, DocumentType, Person, Personal};
 use ticketbridge_core::port::{
-    BackendEvent, BackendNews, CalendarDay, CallResult, DecodeError, EncodeError, HttpResponse,
+    BackendEvent, BackendNews, CalendarDay, CallResult, Clues, DecodeError, EncodeError, HttpResponse,
 };
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::time::{Date, UnixMillis};
@@ -24,7 +22,7 @@ use super::wire::{
 };
 use crate::about::{Answer, Key};
 use crate::objects;
-use crate::reading::{partner_text, retry_after};
+use crate::reading::{partner_text, retry_after, unusable_code};
 
 /// Days in one answer to the question of availability.
 const AVAILABILITY_DAYS_MAX: usize = 400;
@@ -214,19 +212,9 @@ fn ticket(index: usize, ticket: TicketIn) -> Result<NewTicket, Unusable> {
         Some("document") => TicketKind::Document,
         Some(_) => return Err(Unusable::new(at("kind"), "none of code, qr, url, document")),
     };
-    let chars_max = match kind {
-        TicketKind::Code | TicketKind::Document => CODE_CHARS_MAX,
-        TicketKind::Qr | TicketKind::Url => QR_CHARS_MAX,
-    };
     let code = ticket.code.map(Text::into_string).unwrap_or_default();
-    if code.trim().is_empty() {
-        return Err(Unusable::new(at("code"), "it is empty"));
-    }
-    if code.chars().count() > chars_max {
-        return Err(Unusable::new(at("code"), format!("longer than {chars_max} characters")));
-    }
-    if code.chars().any(char::is_control) {
-        return Err(Unusable::new(at("code"), "it has control characters"));
+    if let Some(why) = unusable_code(kind, &code) {
+        return Err(Unusable::new(at("code"), why));
     }
     Ok(NewTicket {
         code: DocumentNumber::new(code),
@@ -307,7 +295,24 @@ pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError>
         return Err(DecodeError::new("reservation_id", why));
     }
     let what = partner_text(&event.kind);
-    Ok(BackendEvent { key: key.to_owned(), booking: BookingId::new(event.reservation_id), what, news })
+    let clues = clues(&event.data);
+    Ok(BackendEvent { key: key.to_owned(), booking: BookingId::new(event.reservation_id), what, news, clues })
+}
+
+/// What `data` names. Numbers that are written in another form than ours are the back-end's own, and say nothing.
+fn clues(data: &Value) -> Clues {
+    let text = |field: &str| match data.get(field)? {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    Clues {
+        reservation: text("reservation_id"),
+        order: text("order_id").filter(|id| id.starts_with("ord_")),
+        backend_ref: text("backend_ref"),
+        code: text("code").map(DocumentNumber::new),
+        entered: text("used").and_then(|used| used.trim().parse().ok()),
+    }
 }
 
 fn issued_event(event: &EventIn) -> Result<TicketFacts, DecodeError> {

@@ -181,7 +181,8 @@ fn answers_mean_what_the_cases_say() {
 #[test]
 fn tickets_have_limits() {
     let read = |kind: &str, chars: usize, count: usize| {
-        let ticket = json!({ "code": "x".repeat(chars), "kind": kind });
+        let page = if kind == "url" { "https://t.example/" } else { "" };
+        let ticket = json!({ "code": format!("{page}{}", "x".repeat(chars - page.len())), "kind": kind });
         let body = json!({ "state": "issued", "tickets": vec![ticket; count] }).to_string();
         matches!(
             calls(&*gate()).read(TicketOp::Issue, &booking(&None), &response(200, &BTreeMap::new(), body)),

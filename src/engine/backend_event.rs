@@ -42,6 +42,8 @@ pub enum Heard {
     Stale,
     /// It is of no concern.
     Ignored,
+    /// It names something of another reservation in this field, and is not believed; a person is told.
+    Astray(&'static str),
     /// It is kept until the order's state allows it.
     Parked(AttentionKind),
 }
@@ -86,17 +88,27 @@ impl Engine {
                             .at("reservation_id")
                             .into());
                     };
+                    let Some(order) = tx.lock_order(&id).await? else {
+                        return Err(Rejection::new(Why::NotFound, "there is no such order").into());
+                    };
                     let actor = &heard.actor;
                     let traceparent = heard.traceparent.clone();
                     let change = Change { running, actor, moment, answering: Answering::Nobody, traceparent };
-                    let applied = change.on(tx, &id, &heard.command, None).await?;
-                    let what = what_became(&heard.command, &applied);
+                    let another = names_another(heard, &order);
+                    let doubt = another.map(|field| Command::RecordAstray {
+                        partner: heard.backend.to_string(),
+                        why: format!("the event's `{field}` is none of this reservation's"),
+                    });
+                    let command = doubt.as_ref().unwrap_or(&heard.command);
+                    let applied = change.on_locked(tx, order, command).await?;
+                    let what = another.map_or_else(|| what_became(&heard.command, &applied), Heard::Astray);
                     let verdict = match what {
                         Heard::Accepted => InboxVerdict::Accepted,
                         Heard::Duplicate => InboxVerdict::Repeated,
                         Heard::Stale => InboxVerdict::Stale,
                         Heard::Ignored => InboxVerdict::Ignored,
                         Heard::Parked(_) => InboxVerdict::Parked,
+                        Heard::Astray(_) => InboxVerdict::Conflict,
                     };
                     let answer = StoredAnswer { status: 200, body: Vec::new() };
                     tx.finish_inbox(inbox_id, verdict, Some(&id), Some(&answer)).await?;
@@ -147,7 +159,12 @@ impl Engine {
             Some(id) => self.store.load_order(id).await?,
             None => None,
         };
-        Ok((Heard::Duplicate, order))
+        // What was not believed once is not believed when it comes again.
+        let another = order.as_ref().filter(|_| row.verdict == InboxVerdict::Conflict);
+        match another.map(|order| names_another(heard, order).unwrap_or("data")) {
+            Some(field) => Ok((Heard::Astray(field), order)),
+            None => Ok((Heard::Duplicate, order)),
+        }
     }
 
     /// The same for a row of an older version, which has only the hash of the bytes; the body may still be there to be read again.
@@ -208,6 +225,11 @@ impl Engine {
             Err(other) => Err(other.into()),
         }
     }
+}
+
+/// The field of an event that names something of another reservation.
+fn names_another(heard: &HeardEvent, order: &Order) -> Option<&'static str> {
+    heard.event.clues.another(order, order.booking_by_id(&heard.event.booking)?)
 }
 
 fn what_became(command: &Command, applied: &Applied) -> Heard {

@@ -263,6 +263,12 @@ fn words(heard: &Heard, order: Option<&Order>) -> (StatusCode, &'static str, ser
         Heard::Duplicate => (StatusCode::OK, "duplicate", about("duplicate")),
         Heard::Stale => (StatusCode::OK, "stale", about("stale")),
         Heard::Ignored => (StatusCode::OK, "ignored", about("ignored")),
+        Heard::Astray(field) => {
+            let what =
+                "the event names something of another reservation; nothing of it is taken over, and a person is told";
+            let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "another_reservation", what).at(*field);
+            (StatusCode::UNPROCESSABLE_ENTITY, "astray", serde_json::to_value(problem).unwrap_or_default())
+        }
         Heard::Parked(kind) => {
             let reason = match kind {
                 AttentionKind::TooEarly => "too_early",

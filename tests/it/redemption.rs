@@ -147,3 +147,59 @@ async fn a_no_show_that_the_channel_has_no_word_for_leaves_nothing_dead_behind()
     assert_eq!((&order["booking"]["state"], &order["attention"]), (&json!("no_show"), &Value::Null), "{order}");
     assert_eq!(bridge.get("deliveries?state=dead").await.json()["items"], json!([]));
 }
+
+#[tokio::test]
+async fn what_the_gate_says_of_another_reservation_is_not_believed_and_a_person_is_told() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.ticketed("V200", "R200").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    let (mine, other) = (bridge.stored("V100").await, bridge.stored("V200").await);
+    let booking = mine.booking.as_ref().expect("a booking");
+    let others = other.booking.as_ref().expect("a booking");
+    let others_code = others.ticketing.tickets[0].code.reveal();
+    let event = |kind: &str, data: Value| json!({ "type": kind, "reservation_id": booking.id, "occurred_at": "2026-12-01T08:59:00+08:00", "data": data });
+    for (kind, data, field) in [
+        ("ticket.redeemed", json!({ "code": others_code }), "data.code"),
+        ("ticket.redeemed", json!({ "code": "NOBODYS" }), "data.code"),
+        ("ticket.redeemed", json!({ "used": 0 }), "data.used"),
+        ("ticket.redeemed", json!({ "used": -1 }), "data.used"),
+        ("ticket.redeemed", json!({ "used": 99 }), "data.used"),
+        ("ticket.redeemed", json!({ "order_id": other.id }), "data.order_id"),
+        ("reservation.cancelled", json!({ "reservation_id": others.id }), "data.reservation_id"),
+        ("reservation.cancelled", json!({ "backend_ref": "somebody-elses" }), "data.backend_ref"),
+    ] {
+        let id = format!("evt-{kind}-{data}").replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        for time in ["first", "again"] {
+            let reply = bridge.backend_event("gate", &id, &event(kind, data.clone())).await;
+            let said = reply.expect(422).json();
+            assert_eq!(
+                (&said["code"], &said["field"]),
+                (&json!("another_reservation"), &json!(field)),
+                "{time} {data}"
+            );
+        }
+        bridge.drain().await;
+        let now = bridge.stored("V100").await;
+        assert_eq!(now.state, mine.state, "{data}");
+        assert_eq!(now.booking.map(|b| b.ticketing.state), Some(booking.ticketing.state), "{data}");
+        assert_eq!(bridge.order("V100").await["attention"]["kind"], "answer_astray", "{data}");
+    }
+    assert!(bridge.partners.sent(VERIFY).is_empty());
+
+    // Its own code, and one guest of one: that is the visit.
+    let code = booking.ticketing.tickets[0].code.reveal();
+    let own = event("ticket.redeemed", json!({ "code": code, "used": 1, "order_id": "their-4711" }));
+    assert_eq!(said(bridge.backend_event("gate", "evt-own", &own).await, 200).0, "accepted");
+    assert_eq!(bridge.order("V100").await["state"], "completed");
+}
+
+#[tokio::test]
+async fn a_gate_whose_clock_stands_before_the_booking_reports_a_visit_of_now() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    bridge.set_time("2026-12-01T09:00:00+08:00");
+    assert_eq!(said(go_in(&bridge, "evt-1", "2020-01-01T00:00:00+08:00").await, 200).0, "accepted");
+    let used_at = bridge.stored("V100").await.booking.and_then(|booking| booking.used_at);
+    assert_eq!(used_at, Some(bridge.now()));
+}

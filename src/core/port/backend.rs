@@ -2,6 +2,8 @@
 
 use crate::id::BookingId;
 use crate::message::TicketFacts;
+use crate::order::{Booking, Order, TicketKind};
+use crate::personal::DocumentNumber;
 use crate::port::{
     Availability, BackendTable, Built, Calls, CodePool, Hints, Holds, LiveCheck, LiveProduct, Pushes, Talks, WatchPlan,
 };
@@ -42,6 +44,62 @@ pub struct BackendEvent {
     pub what: String,
     /// What it means.
     pub news: BackendNews,
+    /// What else it names.
+    pub clues: Clues,
+}
+
+/// What an event names beside the number of the reservation. An event that names something of another reservation is not about this one,
+/// whatever its number says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clues {
+    /// Our number for the reservation, said again.
+    pub reservation: Option<String>,
+    /// Our number for the order.
+    pub order: Option<String>,
+    /// The back-end's own number for the reservation.
+    pub backend_ref: Option<String>,
+    /// What was read at the gate.
+    pub code: Option<DocumentNumber>,
+    /// How many guests have entered so far.
+    pub entered: Option<i64>,
+}
+
+impl Clues {
+    /// The field of the event that names something which is not this booking's, if there is one.
+    pub fn another(&self, order: &Order, booking: &Booking) -> Option<&'static str> {
+        let t = &booking.ticketing;
+        let is_other = |named: &Option<String>, ours: &str| named.as_deref().is_some_and(|named| named != ours);
+        if is_other(&self.reservation, booking.id.as_str()) {
+            return Some("data.reservation_id");
+        }
+        if is_other(&self.order, order.id.as_str()) {
+            return Some("data.order_id");
+        }
+        if t.backend_ref.as_deref().is_some_and(|ours| is_other(&self.backend_ref, ours)) {
+            return Some("data.backend_ref");
+        }
+        if self.code.as_ref().is_some_and(|code| !may_be_ours(code, booking)) {
+            return Some("data.code");
+        }
+        let guests = i64::from(order.quantity.saturating_mul(order.rules.booking.visitors_per_unit.max(1)));
+        let most = guests.max(i64::try_from(t.tickets.len()).unwrap_or(i64::MAX));
+        self.entered.is_some_and(|entered| !(1..=most).contains(&entered)).then_some("data.used")
+    }
+}
+
+/// Whether a code that was read at the gate may be one of this booking's. Of tickets made by hand the gate may know others than we do, and of
+/// an address or a document it reads something else than what the guest was given.
+fn may_be_ours(code: &DocumentNumber, booking: &Booking) -> bool {
+    let t = &booking.ticketing;
+    let is_read_as_given = |kind: TicketKind| match kind {
+        TicketKind::Code | TicketKind::Qr => true,
+        TicketKind::Url | TicketKind::Document => false,
+    };
+    t.manual
+        || t.tickets.is_empty()
+        || t.tickets
+            .iter()
+            .any(|ticket| !is_read_as_given(ticket.kind) || ticket.code.reveal().trim() == code.reveal().trim())
 }
 
 /// What a back-end's event means.

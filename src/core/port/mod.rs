@@ -14,7 +14,7 @@ mod live_check;
 mod outcome;
 
 pub use answer::{Answer, CalendarDay, HttpReply};
-pub use backend::{Backend, BackendEvent, BackendKind, BackendNews, BackendSpec, HintError, Operations};
+pub use backend::{Backend, BackendEvent, BackendKind, BackendNews, BackendSpec, Clues, HintError, Operations};
 pub use capability::*;
 pub use channel::{
     Changes, Channel, ChannelKind, ChannelSpec, ChannelView, Checked, Endpoint, OpenedGuests, StockLeft,
