@@ -48,7 +48,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Answered {
     name: String,
-    /// `read_back`, `stock`, `list`, `order_query`, `token`, `look` (before the hand-over), or a report as JSON.
+    /// `read_back`, `stock`, `list`, `order_query`, `token`, `look` (before the hand-over), or a notification as JSON.
     what: String,
     #[serde(default)]
     order: String,
@@ -110,7 +110,7 @@ struct Day {
 #[serde(deny_unknown_fields)]
 struct Outbound {
     name: String,
-    /// `token`, `decrypt`, `order_query`, `read_back`, `changes`, `stock`, or a report as JSON.
+    /// `token`, `decrypt`, `order_query`, `read_back`, `changes`, `stock`, or a notification as JSON.
     what: String,
     #[serde(default)]
     settings: toml::Table,
@@ -145,7 +145,7 @@ struct Response {
     after: Option<i64>,
     says: Option<String>,
     value: Option<String>,
-    /// Commands that the answer brings beside the outcome of the report.
+    /// Commands that the answer brings beside the outcome of the notification.
     learned: Option<String>,
 }
 

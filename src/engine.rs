@@ -79,7 +79,7 @@ pub struct Applied {
     pub in_reserve: Vec<InReserve>,
 }
 
-/// A delivery that is called off when the answer gets out.
+/// A delivery that is cancelled when the answer gets out.
 #[derive(Clone, Debug)]
 pub struct InReserve {
     /// `dlv_…`.
@@ -178,7 +178,7 @@ impl Engine {
         Ok(applied)
     }
 
-    /// The answer goes out: what was kept in case it does not is called off. That this fails is no harm, the same is told twice then.
+    /// The answer goes out: what was kept in case it does not is cancelled. That this fails is no harm, the same is told twice then.
     pub async fn call_off(&self, in_reserve: Vec<InReserve>) {
         if in_reserve.is_empty() {
             return;

@@ -68,7 +68,7 @@ fn post(settings: &Settings, path: &str, headers: HeaderMap, body: &Value) -> Ca
     Call { method: Method::POST, url, headers, body: Bytes::from(body.to_string()), timeout: None, key: None }
 }
 
-/// Writes a report.
+/// Writes a notification.
 pub(super) fn notify(
     settings: &Settings,
     notification: &Notification,
@@ -222,7 +222,7 @@ fn success<T>(response: &HttpResponse, patience: Patience) -> Result<Value, Call
     }
 }
 
-/// What the answer to a report must be about: the sale or booking that it names, the request for a refund, our own order.
+/// What the answer to a notification must be about: the sale or booking that it names, the request for a refund, our own order.
 fn keys<'r>(notification: &'r Notification, order: &'r Order, body: &Value) -> Vec<Key<'r>> {
     let booking = |id| order.booking_by_id(id).map(|booking| booking.channel_booking_id.as_str());
     let case = |id| case_by_id(order, id).ok();
@@ -255,7 +255,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order, body: &Value) -> V
     numbers.into_iter().chain(references).chain([ours]).collect()
 }
 
-/// Reads the answer to a report. Douyin's yes is plain: its contract has no other (2.1).
+/// Reads the answer to a notification. Douyin's yes is plain: its contract has no other (2.1).
 pub(super) fn read_notification(
     notification: &Notification,
     order: &Order,

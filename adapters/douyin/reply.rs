@@ -246,7 +246,7 @@ fn accepted(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, orde
     }
 }
 
-/// Whether we accept (4.4): a voucher at once; a booking when it is confirmed, unless a call of ours says so (6), as it
+/// Whether we say yes (4.4): a voucher at once; a booking when it is confirmed, unless a call of ours says so (6), as it
 /// does for every booking that a person confirms.
 fn confirm_info(order: &Order, envelope: Option<&Envelope>) -> Value {
     let booking = envelope.and_then(|e| order.booking_by_ref(&e.about));
@@ -263,7 +263,7 @@ fn confirm_info(order: &Order, envelope: Option<&Envelope>) -> Value {
         Some(_) if by_call => later,
         Some(_) => accepted,
         None if is_booking => later,
-        // Paid after it was called off: refused, or Douyin would keep the money (D-06).
+        // Paid after it was cancelled: refused, or Douyin would keep the money (D-06).
         None if order.state == OrderState::Cancelled => json!({ "confirm_mode": 1, "confirm_result": 2 }),
         None => accepted,
     }

@@ -66,9 +66,9 @@ impl std::fmt::Debug for App {
 /// When Douyin tells us of a sale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// After it was paid; the answer accepts or declines.
+    /// After it was paid; the answer accepts or rejects.
     AfterPayment,
-    /// Before; the answer to the payment notice accepts or declines.
+    /// Before; the answer to the payment notice accepts or rejects.
     BeforePayment,
 }
 

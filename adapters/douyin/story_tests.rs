@@ -88,7 +88,7 @@ impl Story {
         self.apply(&Command::RecordTicketFacts { booking, facts }, ActorKind::Backend);
     }
 
-    /// The report that is owed, with the body of its call.
+    /// The notification that is owed, with the body of its call.
     fn reported(&self) -> (Notification, Value) {
         let told = self.effects.iter().find_map(|effect| match effect {
             Effect::TellChannel { notification, .. } => Some(notification.clone()),

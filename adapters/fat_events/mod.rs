@@ -1,4 +1,4 @@
-//! What channels share that tell whole orders over Standard Webhooks (`protocols/korea.md` 6; `contract.md` 4): the envelope, its
+//! What snapshot channels share over Standard Webhooks (`protocols/korea.md` 6; `contract.md` 4): the envelope, its
 //! checks, the answers, and the calls back. It is no partner; each partner's own words stand in its folder.
 //!
 //! What it must never do: believe a body that was not verified, round an amount, or take one event's id for another's.

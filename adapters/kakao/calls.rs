@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::message::{Command, Notification, Snapshot};
-use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
 use ticketbridge_core::order::channel_state::{ChannelState, Part};
 use ticketbridge_core::order::{BookingState, Order};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, StockLeft, Yes};
+use ticketbridge_core::rules::for_sale::{CLOSED, SOLD_OUT};
 use ticketbridge_core::time::UnixMillis;
 
 use super::map::{changes_in, snapshot_in};
@@ -29,7 +29,7 @@ fn key(number: &ExternalId) -> Key<'_> {
     Key { number: number.as_str(), places: &["/reservation_no", "/reservation/reservation_no"] }
 }
 
-/// Everything that the answer to a report must be about.
+/// Everything that the answer to a notification must be about.
 fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
     let payment = match notification {
         Notification::PaymentReturn { payment, .. } => {
@@ -52,7 +52,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
     payment.into_iter().chain([key(&order.channel_order_id)]).collect()
 }
 
-/// Writes a report.
+/// Writes a notification.
 pub(super) fn notify(
     settings: &Common,
     notification: &Notification,
@@ -73,11 +73,7 @@ pub(super) fn notify(
         }
         Notification::BookingRejected { reason, .. } => {
             by(settings, "reject", "decline the booking")?;
-            let (code, text) = refusal(reason);
-            if text.chars().count() > REASON_CHARS_MAX {
-                let sentence = format!("the reason for the guest has more than {REASON_CHARS_MAX} characters");
-                return Err(EncodeError::Invalid(sentence));
-            }
+            let (code, text) = told_refusal(reason)?;
             (base.path("/reject"), json!({ "expected_revision": revision, "reason_code": code, "reason_text": text }))
         }
         Notification::CancelQuote => {
@@ -86,18 +82,8 @@ pub(super) fn notify(
         }
         Notification::Cancellation { fee, rate_bp, refund, reason } => {
             by(settings, "cancel", "cancel the booking")?;
-            let mut body = json!({
-                "expected_revision": revision,
-                "fee": { "rate_bp": rate_bp, "amount_krw": fee },
-                "refund_krw": refund,
-                "expect_paid_krw": order.money.received(),
-                "expect_refunded_krw": order.money.refunded(),
-                "internal_reason": reason,
-            });
-            if let Some(lines) = wanted_lines(settings, order)? {
-                body["lines"] = lines;
-            }
-            (base.path("/cancel"), body)
+            let fee = json!({ "rate_bp": rate_bp, "amount_krw": fee });
+            (base.path("/cancel"), cancellation(settings, order, fee, *refund, reason)?)
         }
         Notification::Redeemed { .. } if is_told_as_no_show(settings, order) => {
             return Err(EncodeError::Obsolete("the platform knows that the guest did not come"));
@@ -131,7 +117,33 @@ pub(super) fn notify(
     calls::write(&settings.api_secret, Method::POST, at, &body, cx.delivery_id, cx)
 }
 
-/// The units that are to be called off where they are not all; that takes a capability of its own.
+/// A cancellation on the terms that were quoted.
+fn cancellation(settings: &Common, order: &Order, fee: Value, refund: i64, reason: &str) -> Result<Value, EncodeError> {
+    let mut body = json!({
+        "expected_revision": expected_revision(order),
+        "fee": fee,
+        "refund_krw": refund,
+        "expect_paid_krw": order.money.received(),
+        "expect_refunded_krw": order.money.refunded(),
+        "internal_reason": reason,
+    });
+    if let Some(lines) = wanted_lines(settings, order)? {
+        body["lines"] = lines;
+    }
+    Ok(body)
+}
+
+/// The platform's code for a reason, and the words for the guest, which have a limit.
+fn told_refusal(reason: &str) -> Result<(&str, &str), EncodeError> {
+    let (code, text) = refusal(reason);
+    if text.chars().count() > REASON_CHARS_MAX {
+        let sentence = format!("the reason for the guest has more than {REASON_CHARS_MAX} characters");
+        return Err(EncodeError::Invalid(sentence));
+    }
+    Ok((code, text))
+}
+
+/// The units that are to be cancelled where they are not all; that takes a capability of its own.
 fn parts_to_cancel<'o>(settings: &Common, order: &'o Order) -> Result<&'o [Part], EncodeError> {
     let parts = order.channel_state.as_deref().map(ChannelState::parts_to_cancel).unwrap_or_default();
     if !parts.is_empty() {
@@ -147,7 +159,7 @@ fn wanted_lines(settings: &Common, order: &Order) -> Result<Option<Value>, Encod
     Ok((!lines.is_empty()).then(|| Value::from(lines)))
 }
 
-/// Where the platform says what calling off would cost.
+/// Where the platform says what cancelling would cost.
 fn quote_address(settings: &Common, base: Address, order: &Order) -> Result<Address, EncodeError> {
     let at = base.path("/cancel-quote");
     let parts = parts_to_cancel(settings, order)?;
@@ -160,7 +172,7 @@ fn is_told_as_no_show(settings: &Common, order: &Order) -> bool {
     settings.can("no_show") && order.booking.as_ref().is_some_and(|booking| booking.state == BookingState::NoShow)
 }
 
-/// The units that were neither used nor called off, line by line.
+/// The units that were neither used nor cancelled, line by line.
 fn unused(order: &Order) -> Vec<Value> {
     let lines = order.channel_state.as_deref().map(|m| m.standing.lines.as_slice()).unwrap_or_default();
     let left = lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
@@ -183,7 +195,7 @@ fn has_no_quotes(response: &HttpResponse) -> bool {
     matches!(response.status.as_u16(), 404 | 405 | 501)
 }
 
-/// What an answer to a report means.
+/// What an answer to a notification means.
 pub(super) fn read_notification(
     notification: &Notification,
     order: &Order,

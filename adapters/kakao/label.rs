@@ -20,7 +20,7 @@ pub(super) fn label(order: &Order) -> &'static str {
     }
 }
 
-/// Called off does not mean that the money is back.
+/// Cancelled does not mean that the money is back.
 fn cancelled(order: &Order) -> &'static str {
     match order.payment() {
         PaymentState::RefundPending => "예약취소·환불중",

@@ -4,7 +4,7 @@
 //! Reading order: `wire` (an event, read and checked), `map` (what it means), `reply` (our answer), `calls` (what we ask of the
 //! platform), `legacy` (its older, unsigned webhooks). `README.md` says what was chosen.
 //!
-//! What it must never do: confirm or decline a part of a booking, raise a fee above the platform's, or answer the question of
+//! What it must never do: confirm or reject a part of a booking, raise a fee above the platform's, or answer the question of
 //! availability with yes when it does not know.
 
 use serde_json::{Map, Value, json};

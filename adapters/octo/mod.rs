@@ -78,7 +78,7 @@ struct Timeouts {
 enum HoldAt {
     /// When tickets are asked for.
     Ticketing,
-    /// Before a booking is accepted.
+    /// Before a booking is confirmed.
     Booking,
 }
 

@@ -83,24 +83,13 @@ impl Octo {
         let (test_mode, trailing_slash) = (settings.flag("test_mode"), settings.flag("trailing_slash"));
         let hold = settings.duration("hold", HOLD_MAX).unwrap_or(Millis::minutes(15));
         let time_zone = settings.time_zone("time_zone");
-        let poll = |settings: &mut Settings<'_>, key: &str, default: Millis| {
-            settings.duration(&format!("redemption_poll.{key}"), POLL_MAX).unwrap_or(default)
-        };
-        let watch = WatchPlan {
-            every: poll(&mut settings, "every", Millis::minutes(10)),
-            from_before: poll(&mut settings, "from_before", Millis::hours(1)),
-            until_after: poll(&mut settings, "until_after", Millis::hours(2)),
-        };
+        let watch = watch_plan(&mut settings);
         let hint_secret = settings.optional_text("hint_secret").map(str::to_owned);
         if hint_secret.as_ref().is_some_and(|secret| secret.len() < HINT_SECRET_CHARS) {
             let mend = "make a long one, for example with openssl rand -hex 32";
             settings.problem("hint_secret", format!("it has fewer than {HINT_SECRET_CHARS} characters"), mend);
         }
-        let timeouts = Timeouts {
-            read: settings.duration("timeouts.read", TIMEOUT_MAX).unwrap_or(Millis::seconds(5)),
-            reserve: settings.duration("timeouts.reserve", TIMEOUT_MAX).unwrap_or(Millis::seconds(10)),
-            confirm: settings.duration("timeouts.confirm", TIMEOUT_MAX).unwrap_or(Millis::seconds(15)),
-        };
+        let timeouts = timeouts(&mut settings);
         let read = base_url.zip(authorization).zip(capabilities);
         let ((base_url, authorization), capabilities) = settings.finish(read)?;
         let time_zone = time_zone.unwrap_or(TimeZone::UTC);
@@ -124,6 +113,26 @@ impl Octo {
             hint_secret,
             spec,
         }))
+    }
+}
+
+/// When it is asked whether guests have come.
+fn watch_plan(settings: &mut Settings<'_>) -> WatchPlan {
+    let mut poll =
+        |key: &str, default: Millis| settings.duration(&format!("redemption_poll.{key}"), POLL_MAX).unwrap_or(default);
+    WatchPlan {
+        every: poll("every", Millis::minutes(10)),
+        from_before: poll("from_before", Millis::hours(1)),
+        until_after: poll("until_after", Millis::hours(2)),
+    }
+}
+
+/// How long each kind of call may take.
+fn timeouts(settings: &mut Settings<'_>) -> Timeouts {
+    Timeouts {
+        read: settings.duration("timeouts.read", TIMEOUT_MAX).unwrap_or(Millis::seconds(5)),
+        reserve: settings.duration("timeouts.reserve", TIMEOUT_MAX).unwrap_or(Millis::seconds(10)),
+        confirm: settings.duration("timeouts.confirm", TIMEOUT_MAX).unwrap_or(Millis::seconds(15)),
     }
 }
 

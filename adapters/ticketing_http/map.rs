@@ -162,7 +162,7 @@ fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
     let answer: ReservationAnswer = objects::read(body)?;
     let reason = reason(answer.reason.as_deref());
     match (answer.state.as_deref(), op) {
-        // A yes to making them void that says that they stand: nothing was done, and it is asked.
+        // A yes to voiding them that says that they stand: nothing was done, and it is asked.
         (Some("issued"), TicketOp::Cancel) => Err(Unusable::new("state", "the tickets still stand")),
         (Some("issued"), TicketOp::Issue | TicketOp::Query) => issued(answer.backend_ref, answer.tickets),
         (Some("pending"), TicketOp::Issue | TicketOp::Query) => {

@@ -24,7 +24,7 @@ fn key(number: &ExternalId) -> Key<'_> {
     Key { number: number.as_str(), places: &["/booking_no", "/booking/booking_no"] }
 }
 
-/// Everything that the answer to a report must be about.
+/// Everything that the answer to a notification must be about.
 fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
     let part = match notification {
         Notification::PaymentReturn { payment, .. } => {
@@ -47,7 +47,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
     part.into_iter().chain([key(&order.channel_order_id)]).collect()
 }
 
-/// Writes a report.
+/// Writes a notification.
 pub(super) fn notify(
     settings: &Common,
     notification: &Notification,
@@ -119,7 +119,7 @@ pub(super) fn notify(
     calls::write(&settings.api_secret, Method::POST, at, &body, cx.delivery_id, cx)
 }
 
-/// What an answer to a report means.
+/// What an answer to a notification means.
 pub(super) fn read_notification(
     notification: &Notification,
     order: &Order,

@@ -94,6 +94,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
     let (entries, payments) = money(&it, told);
     let doubts = doubts(&it, told, settings, &entries);
     let stage = stage(&it, told)?;
+    let (extra, notes) = (needed_again(&it), notes(&it));
     let booker = Person {
         name: it.booker_name.as_deref().and_then(PersonName::typed),
         phone: it.booker_phone.as_deref().and_then(Phone::typed),
@@ -105,17 +106,6 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         // That is what waiting for payment is for.
         Some(PaymentKind::Link) | None => 0,
     };
-    let [adults, children, infants] = it.travellers;
-    let extra = BTreeMap::from([
-        (EVENT.to_owned(), it.event.clone()),
-        (ADULTS.to_owned(), adults.to_string()),
-        (CHILDREN.to_owned(), children.to_string()),
-        (INFANTS.to_owned(), infants.to_string()),
-        (DEPARTURE.to_owned(), it.departure.to_string()),
-        ("agency_code".to_owned(), it.agency.clone()),
-        (KIND.to_owned(), it.kind.map_or("AGENCY", PaymentKind::word).to_owned()),
-    ]);
-    let notes = notes(&it);
     Ok(Snapshot {
         cancelled: cancelled(&it, told, net)?,
         link: link(told)?,
@@ -160,6 +150,20 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         can_read_back: settings.can("read_back"),
         asked: told.change.is_none(),
     })
+}
+
+/// What calls of ours, and the agency's books, need again.
+fn needed_again(it: &Booking) -> BTreeMap<String, String> {
+    let [adults, children, infants] = it.travellers;
+    BTreeMap::from([
+        (EVENT.to_owned(), it.event.clone()),
+        (ADULTS.to_owned(), adults.to_string()),
+        (CHILDREN.to_owned(), children.to_string()),
+        (INFANTS.to_owned(), infants.to_string()),
+        (DEPARTURE.to_owned(), it.departure.to_string()),
+        ("agency_code".to_owned(), it.agency.clone()),
+        (KIND.to_owned(), it.kind.map_or("AGENCY", PaymentKind::word).to_owned()),
+    ])
 }
 
 /// What the marketplace says of the money, for people: what it reports stands beside what follows from its amounts (edge 35).

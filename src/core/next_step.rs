@@ -8,6 +8,7 @@ use crate::order::{
 };
 use crate::product::{Confirmation, OverduePolicy};
 use crate::rules;
+use crate::rules::for_sale::SOLD_OUT;
 use crate::time::UnixMillis;
 
 /// The next command that policy gives, or `None` when there is nothing to do but wait.
@@ -46,7 +47,7 @@ fn answer_request(order: &Order, channel_state: &ChannelState, booking: &Booking
         return reject_unless_refused(order, booking, reason);
     }
     let paid = order.money.left() >= channel_state.standing.confirm_needs;
-    // Nor does policy accept what somebody wanted declined.
+    // Nor does policy confirm what somebody wanted rejected.
     let answered_before = order.was_undelivered(|notification| {
         matches!(notification, Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. })
     });
@@ -61,7 +62,7 @@ fn reject_unless_refused(order: &Order, booking: &Booking, reason: &str) -> Opti
     (!asked_before).then(|| Command::RejectBooking { reason: reason.to_owned() })
 }
 
-/// The channel accepted by itself, and the back-end has no ticket: nobody keeps money for a visit that cannot be
+/// The channel confirmed by itself, and the back-end has no ticket: nobody keeps money for a visit that cannot be
 /// (`protocols/korea.md` 9.1).
 fn call_off_without_tickets(order: &Order) -> Option<Command> {
     let (channel_state, booking) = (order.channel_state.as_deref()?, order.booking.as_ref()?);
@@ -79,11 +80,6 @@ fn call_off_without_tickets(order: &Order) -> Option<Command> {
         parts: Vec::new(),
     })
 }
-
-/// Reason of policy for declining: the back-end has no ticket, or the date no place. An adapter has the words for the guest.
-pub const SOLD_OUT: &str = "sold_out";
-/// Reason of policy for declining: the product is not on sale.
-pub const CLOSED: &str = "closed";
 
 fn decide_refund(order: &Order) -> Option<Command> {
     let case = order.case_under_review()?;
@@ -108,7 +104,7 @@ fn decide_refund(order: &Order) -> Option<Command> {
 /// What policy thinks of a refund case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Review {
-    /// Approve it; tickets are made void first.
+    /// Approve it; tickets are voided first.
     Approve,
     /// Reject it, for this reason.
     Reject(&'static str),
@@ -128,17 +124,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
         return Review::Wait;
     }
     if order.channel_state.is_some() {
-        return match (case.intent, order.booking_of(case).map(|b| b.ticketing.state)) {
-            (RefundIntent::WaitsForPerson, _) | (RefundIntent::ApproveOnceVoid, Some(TicketingState::Cancelling)) => {
-                Review::Wait
-            }
-            (
-                RefundIntent::ApproveOnceVoid,
-                None | Some(TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded),
-            ) => Review::Approve,
-            (RefundIntent::ApproveOnceVoid, _) => Review::Person("the back-end refused to cancel the tickets"),
-            (RefundIntent::Undecided, _) => Review::Person("the guest asks to cancel; name the fee, and approve"),
-        };
+        return review_of_channel(order, case);
     }
     let Some(booking) = order.booking_of(case) else {
         return not_booked(order);
@@ -157,7 +143,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             RefundIntent::ApproveOnceVoid,
             TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
         ) => {
-            // The approval makes the tickets of a called-off booking void too; what its back-end keeps is not asked for again.
+            // The approval voids the tickets of a cancelled booking too; what its back-end keeps is not asked for again.
             return match order.cancelled_and_live().map(|other| other.ticketing.state) {
                 Some(TicketingState::Cancelling) => Review::Wait,
                 Some(TicketingState::CancelRefused) => Review::Person(OTHER_TICKET),
@@ -191,9 +177,24 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     }
 }
 
+/// A channel that leads the order names no fee: a person does, and it is approved once the tickets are void.
+fn review_of_channel(order: &Order, case: &RefundCase) -> Review {
+    match (case.intent, order.booking_of(case).map(|b| b.ticketing.state)) {
+        (RefundIntent::WaitsForPerson, _) | (RefundIntent::ApproveOnceVoid, Some(TicketingState::Cancelling)) => {
+            Review::Wait
+        }
+        (
+            RefundIntent::ApproveOnceVoid,
+            None | Some(TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded),
+        ) => Review::Approve,
+        (RefundIntent::ApproveOnceVoid, _) => Review::Person("the back-end refused to cancel the tickets"),
+        (RefundIntent::Undecided, _) => Review::Person("the guest asks to cancel; name the fee, and approve"),
+    }
+}
+
 const OTHER_TICKET: &str = "a ticket of the called-off booking may still admit somebody";
 
-/// Not booked, or no longer: approved as soon as no ticket of a called-off booking can admit anybody.
+/// Not booked, or no longer: approved as soon as no ticket of a cancelled booking can admit anybody.
 fn not_booked(order: &Order) -> Review {
     match order.cancelled_and_live().map(|booking| booking.ticketing.state) {
         None => Review::Approve,

@@ -121,7 +121,7 @@ pub enum RedeemWhen {
     Any,
 }
 
-/// Who accepts a booking.
+/// Who confirms a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Confirmation {
@@ -279,11 +279,11 @@ pub struct BookingProduct {
     pub name: String,
     /// People that one unit admits.
     pub visitors_per_unit: u32,
-    /// Who accepts a booking.
+    /// Who confirms a booking.
     pub confirm: Confirmation,
     /// Where tickets come from.
     pub ticketing: Ticketing,
-    /// Time from acceptance until tickets must exist.
+    /// Time from confirmation until tickets must exist.
     pub ticketing_deadline: Millis,
     /// How long before that deadline ops are warned.
     pub ticketing_warn_before: Millis,
@@ -315,7 +315,7 @@ impl BookingProduct {
     }
 }
 
-/// How a channel learns that a booking is accepted.
+/// How a channel learns that a booking is confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Acceptance {
@@ -340,7 +340,7 @@ pub enum TicketDelivery {
 pub struct ChannelRules {
     /// Zone in which its dates are read.
     pub time_zone: TimeZone,
-    /// How it learns of acceptance.
+    /// How it learns of confirmation.
     pub acceptance: Acceptance,
     /// Time for an asynchronous acceptance (`protocols/douyin.md` 6).
     pub acceptance_limit: Millis,

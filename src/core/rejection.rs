@@ -61,7 +61,7 @@ whys! {
     PriceMismatch = "price_mismatch",
     /// The order is known, with other content.
     ContentDiffers = "content_differs",
-    /// The order was called off before it was told.
+    /// The order was cancelled before it was told.
     Tombstoned = "tombstoned",
     /// There is an active booking already.
     AlreadyBooked = "already_booked",
@@ -99,7 +99,7 @@ whys! {
     FeeAboveDefault = "fee_above_default",
     /// More than can still go back.
     RefundExceeds = "refund_exceeds",
-    /// The channel lets nobody call off a part.
+    /// The channel lets nobody cancel a part.
     PartialNotAllowed = "partial_not_allowed",
     /// It was not used yet.
     NotUsed = "not_used",

@@ -187,7 +187,7 @@ fn link(order: &Order, key: &str, now: UnixMillis) -> Result<Vec<Event>, String>
     if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
         return Err("nothing is to be paid any more: the order is called off, or about to be".to_owned());
     }
-    if money.due - money.received() + money.refunded() <= 0 {
+    if money.due - money.held() <= 0 {
         return Err("everything is paid by now".to_owned());
     }
     if links.iter().any(PaymentLink::is_live) {
@@ -199,7 +199,7 @@ fn link(order: &Order, key: &str, now: UnixMillis) -> Result<Vec<Event>, String>
     Ok(vec![Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Requested, ..link.clone() } }])
 }
 
-/// A channel that tells whole orders did not do what was approved, and the case was opened again: the same approval stands again.
+/// A snapshot channel did not do what was approved, and the case was opened again: the same approval stands again.
 fn approval(order: &Order, id: &RefundCaseId, fee: i64, by: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
     let open = order.refund_case.as_ref().filter(|case| case.id == *id && case.state == RefundState::UnderReview);
     let waits = |channel_state: &ChannelState| matches!(channel_state.standing.stage, Stage::CancelRequested { .. });

@@ -6,6 +6,7 @@
 
 pub mod booking;
 pub mod cancel_policy;
+pub(crate) mod cancel_price;
 pub mod capacity;
 pub mod credit;
 pub mod dates;

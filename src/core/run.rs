@@ -111,7 +111,7 @@ fn leave_to_person(command: &Command, rejection: &Rejection) -> Option<Command> 
     }
 }
 
-/// The refund case of which a report tells the decision.
+/// The refund case of which a notification tells the decision.
 fn decides_on(effect: &Effect) -> Option<&RefundCaseId> {
     match effect {
         Effect::TellChannel {

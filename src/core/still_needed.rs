@@ -1,10 +1,10 @@
 //! Whether an effect that was decided earlier is still needed when its turn comes. A row that is not is closed without a call.
 
-use crate::decide::quote_holds;
 use crate::message::{Effect, Notification, TicketOp};
 use crate::order::channel_state::{LinkState, Proposal};
 use crate::order::money::EntryStatus;
 use crate::order::{BookingState, Order, OrderState, RefundState, TicketingState};
+use crate::rules::cancel_price::quote_holds;
 
 /// Whether `effect` still serves `order` as it is now.
 pub fn is_still_needed(order: &Order, effect: &Effect) -> bool {
@@ -73,7 +73,7 @@ pub(crate) fn is_notification_needed(order: &Order, notification: &Notification)
     fits && is_asked_for(order, notification)
 }
 
-/// Whether what the report asks for is what we want, whatever its figures.
+/// Whether what the notification asks for is what we want, whatever its figures.
 pub(crate) fn is_asked_for(order: &Order, notification: &Notification) -> bool {
     match notification {
         Notification::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {

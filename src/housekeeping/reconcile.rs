@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use governor::{Quota, RateLimiter};
 use serde::Serialize;
-use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::message::{
     Actor, ActorKind, Command, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot, TicketFacts,
     TicketOp,
 };
 use ticketbridge_core::order::channel_state::ChannelState;
+use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
 use ticketbridge_core::port::{CallResult, ChannelView, Context, HttpResponse, Operations, ReadBack};
 use ticketbridge_core::{ChannelId, Millis};
@@ -259,7 +259,7 @@ async fn astray(
     apply(worker, order, command, actor).await.map(|_| ())
 }
 
-/// A channel that tells whole orders is simply asked for this one; what is news in it is taken over.
+/// A snapshot channel is simply asked for this one; what is news in it is taken over.
 async fn take_whole(
     worker: &Worker,
     order: &Order,

@@ -91,7 +91,7 @@ enum Task {
     Purge,
     /// Compare books with channels and back-ends.
     Reconcile,
-    /// Follow the channels that tell whole orders: a message may be lost, and is not sent again.
+    /// Follow the snapshot channels: a message may be lost, and is not sent again.
     Follow,
     /// The same for orders that came to their end lately: a use or a refund is told late, or never.
     FollowClosed,

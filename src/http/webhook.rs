@@ -567,7 +567,7 @@ impl Arrived {
         let notification = ticketbridge_core::Notification::TicketsIssued { booking: booking.id.clone() };
         match self.channel.channel.notify(&notification, order, &cx) {
             Ok(_) => true,
-            // The booking was called off; its tickets are nobody's.
+            // The booking was cancelled; its tickets are nobody's.
             Err(EncodeError::Obsolete(_)) => false,
             Err(error) => {
                 tracing::error!(order = %order.id, "the tickets break the channel's rules: {error}");

@@ -35,9 +35,9 @@ pub enum CreditKind {
     Hold,
     /// It was paid.
     Capture,
-    /// It was called off before it was paid.
+    /// It was cancelled before it was paid.
     Release,
-    /// It was refunded, or called off after it was paid.
+    /// It was refunded, or cancelled after it was paid.
     Refund,
     /// The distributor paid in.
     Deposit,

@@ -1,4 +1,4 @@
-//! One call to a channel: a report, made from the order as it is now.
+//! One call to a channel: a notification, made from the order as it is now.
 
 use ticketbridge_core::Millis;
 use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
@@ -109,7 +109,7 @@ impl Worker {
                 let attempt = attempt("retry", why.to_string());
                 self.later(job, notification, after, why.into_owned(), Some(attempt)).await
             }
-            // A report says the same however often it is made; where the channel can be asked, it is asked first.
+            // A notification says the same however often it is made; where the channel can be asked, it is asked first.
             CallResult::Unknown { why } => {
                 let attempt = attempt("unknown", why.to_string());
                 let mut doubtful = job.clone();

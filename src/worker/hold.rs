@@ -1,4 +1,4 @@
-//! A place that is held before a booking is accepted, so that what is accepted is backed by the back-end's own stock.
+//! A place that is held before a booking is confirmed, so that what is confirmed is backed by the back-end's own stock.
 
 use ticketbridge_core::message::{TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
@@ -15,7 +15,7 @@ const NO_ROOM: &str = "no_capacity";
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// Nothing is held first for such a booking, or nothing can be: it is accepted by the rules alone.
+    /// Nothing is held first for such a booking, or nothing can be: it is confirmed by the rules alone.
     NotNeeded,
     /// The place is kept.
     Kept,
@@ -26,12 +26,12 @@ pub enum Held {
 }
 
 impl Worker {
-    /// Asks the back-end of a booking that is about to be accepted to keep its place.
+    /// Asks the back-end of a booking that is about to be confirmed to keep its place.
     ///
     /// # Errors
     /// Store errors.
     pub async fn hold(&self, order: &Order, booking: &Booking) -> Result<Held, EngineError> {
-        // A person may take days to accept; no hold lasts so long.
+        // A person may take days to confirm; no hold lasts so long.
         if order.rules.booking.confirm == Confirmation::Manual {
             return Ok(Held::NotNeeded);
         }
@@ -61,7 +61,7 @@ impl Worker {
         })
     }
 
-    /// Gives back, beside everything else, what was held for a booking that is not accepted after all. What cannot be given back now runs
+    /// Gives back, beside everything else, what was held for a booking that is not confirmed after all. What cannot be given back now runs
     /// out by itself.
     pub fn release(&self, order: Order, booking: Booking) {
         let worker = self.clone();

@@ -1,9 +1,9 @@
 //! What a channel's yes is worth. One that says of this very order what came of it is believed; one that says nothing is believed once
 //! the books show it, and books that show otherwise are told again, under the same key, before a person has to look.
 
-use ticketbridge_core::decide::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::message::{Actor, Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
+use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::port::{CallResult, Yes};
 use ticketbridge_core::still_needed::is_still_needed;
 use ticketbridge_core::{Millis, UnixMillis};
@@ -30,7 +30,7 @@ pub(crate) enum Told {
     },
 }
 
-/// What the books show of a report that the channel has said yes to.
+/// What the books show of a notification that the channel has said yes to.
 enum Shown {
     /// It has come about.
     Done,
@@ -115,7 +115,7 @@ impl Worker {
         }
     }
 
-    /// What is to be seen of a report after a yes that says nothing itself.
+    /// What is to be seen of a notification after a yes that says nothing itself.
     async fn shown(
         &self,
         job: &Job,

@@ -315,7 +315,7 @@ fn not_followed(backend: &RegisteredBackend, why: &str) {
     tracing::warn!(backend = %backend.id, "a hint was followed, and the back-end's answer is about no booking of ours: {why}");
 }
 
-/// Whether tickets are being made, or made void, by a delivery.
+/// Whether tickets are being made, or voided, by a delivery.
 fn is_worked_on(booking: &Booking) -> bool {
     match booking.ticketing.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Cancelling => {

@@ -2,10 +2,10 @@
 
 use crate::decide::draft::Draft;
 use crate::decide::endings::{self, End};
-use crate::decide::stock::backend_of;
+use crate::decide::issuer::backend_of;
 use crate::decide::{sale, ticketing};
 use crate::id::ExternalId;
-use crate::message::{DeadlineKind, Effect, Event, Notification, RequestBooking, TicketOp};
+use crate::message::{DeadlineKind, Effect, Event, Notification, RequestBooking};
 use crate::order::money::PaymentMode;
 use crate::order::{
     AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState, RefundKind,
@@ -155,7 +155,7 @@ pub(super) fn confirm(draft: &mut Draft) -> Result<(), Rejection> {
     if !needs_tickets && booking.ticketing.handover.is_owed() {
         draft.effect(ticketing::hand_over(booking, None));
     }
-    start_ticketing(draft);
+    ticketing::start(draft);
     Ok(())
 }
 
@@ -175,29 +175,6 @@ pub(super) fn confirmed(draft: &mut Draft, misses_tickets: bool) {
 /// Whether confirmation and rejection travel by a call of ours instead of in the answer.
 fn told_of_decision(order: &Order) -> bool {
     order.rules.channel.acceptance == Acceptance::Async || order.rules.booking.confirm == Confirmation::Manual
-}
-
-/// Asks the back-end for tickets; where the guests are still under the channel's cipher, that is opened first. A booking without a
-/// date waits for the channel's demand, which brings one.
-pub(super) fn start_ticketing(draft: &mut Draft) {
-    let order = draft.order();
-    let Some(booking) = &order.booking else { return };
-    if has_remote_cipher(&order) {
-        return draft.effect(Effect::DecryptGuests);
-    }
-    let waits_for_date =
-        order.channel_state.is_none() && booking.visit_date.is_none() && booking.ticketing.request.is_none();
-    if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked || waits_for_date {
-        return;
-    }
-    draft.event(Event::TicketingStarted);
-    draft.call_backend(booking, TicketOp::Issue, None);
-}
-
-/// Whether anybody's data is still under the channel's cipher.
-pub(super) fn has_remote_cipher(order: &Order) -> bool {
-    let booked = order.booking.iter().flat_map(|booking| booking.visitors.iter().chain(&booking.contact));
-    order.buyer.has_remote_cipher() || booked.into_iter().any(Person::has_remote_cipher)
 }
 
 /// The booking is rejected: a voucher becomes bookable again, a direct order is over.

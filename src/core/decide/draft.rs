@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::decide::stock::backend_of;
+use crate::decide::issuer::backend_of;
 use crate::evolve::{change, evolve};
 use crate::message::{Actor, DeadlineKind, Effect, Event, EventRecord, Notification, PlaceOrder, TicketOp};
 use crate::order::money::{EntryKind, PRESUMED};

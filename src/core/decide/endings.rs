@@ -1,11 +1,10 @@
 //! How bookings and orders end before their use, whoever ends them. Written once.
 
 use crate::decide::draft::Draft;
-use crate::decide::stock::return_date;
 use crate::decide::{sale, ticketing};
 use crate::message::{DeadlineKind, Effect, Event};
 use crate::order::{AttentionKind, Booking, CancelReason};
-use crate::rules::capacity::voucher_stock_key;
+use crate::rules::capacity::{date_stock_key, voucher_stock_key};
 
 /// How a booking ends before its use.
 #[derive(Clone, Copy)]
@@ -36,6 +35,13 @@ pub(super) fn end_booking(draft: &mut Draft, booking: &Booking, end: End<'_>) {
         draft.flag(AttentionKind::RedeemedWhileRefunded, sentence);
     }
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);
+}
+
+/// All units that the visit date still holds for the order go back on sale.
+fn return_date(draft: &mut Draft, booking: &Booking) {
+    let units = draft.held;
+    let key = date_stock_key(&draft.order().rules.booking, booking.visit_date).filter(|_| units > 0);
+    draft.maybe(key.map(|key| Effect::ReturnStock { key, units }));
 }
 
 /// The order ends before its use; its booking, if it has one, has ended before.

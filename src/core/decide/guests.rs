@@ -1,7 +1,7 @@
 //! People: opened by the channel, shown to one of ours, erased.
 
-use crate::decide::booking::{has_remote_cipher, start_ticketing};
 use crate::decide::draft::Draft;
+use crate::decide::ticketing::{self, has_remote_cipher};
 use crate::message::{Effect, Event};
 use crate::order::{AttentionKind, BookingState, Order};
 use crate::personal::Person;
@@ -43,7 +43,7 @@ pub(super) fn supply(
         let sentence = format!("guests' details break the product's rules: {}", rejection.sentence);
         draft.flag(AttentionKind::Contradiction, sentence);
     }
-    start_ticketing(draft);
+    ticketing::start(draft);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod draft;
 mod endings;
 mod facts;
 mod guests;
+mod issuer;
 mod notifications;
 mod proof;
 mod redemption;
@@ -20,11 +21,9 @@ mod refund;
 mod sale;
 mod settlement;
 mod snapshot_channel;
-mod stock;
 mod ticketing;
 
-pub use proof::{Disagreement, NOT_DONE, NOT_DONE_WHY};
-pub(crate) use snapshot_channel::quote_holds;
+pub use proof::Disagreement;
 pub use ticketing::dates_demanded;
 
 use std::rc::Rc;

@@ -6,12 +6,8 @@ use crate::decide::notifications;
 use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ProofState, Stage};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use crate::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use crate::order::{AttentionKind, BookingState, Order};
-
-/// Code of a report that the channel says yes to, and does nothing about.
-pub const NOT_DONE: &str = "not_done";
-/// The same in words.
-pub const NOT_DONE_WHY: &str = "it says yes, and its own books show that nothing was done";
 
 /// One thing on which the channel's books and ours differ.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -68,7 +68,7 @@ fn obstacle(order: &Order, booking: &Booking, redeem: &Redeem, now: UnixMillis) 
     booking.visit_date.filter(|date| day < *date).map(|_| ParkReason::TooEarly)
 }
 
-/// A back-end that refuses to make tickets void has them.
+/// A back-end that refuses to void tickets has them.
 fn has_tickets(booking: &Booking) -> bool {
     matches!(
         booking.ticketing.state,

@@ -1,16 +1,16 @@
 //! Tickets on our side: demanded by the channel, taken on, made by a person, handed over, kept, voided. What the back-end says of them is
 //! in [`crate::decide::facts`].
 
-use crate::decide::booking::start_ticketing;
 use crate::decide::draft::Draft;
-use crate::decide::snapshot_channel;
 use crate::id::ExternalId;
 use crate::limits::{self, ANSWER_GRACE};
 use crate::message::{DeadlineKind, Effect, Event, NewTicket, Notification, TicketOp};
+use crate::order::channel_state::Proposal;
 use crate::order::{
     AttentionKind, Booking, BookingState, Handover, Order, OrderKind, RefundIntent, Ticket, TicketKind, TicketRequest,
     TicketingState,
 };
+use crate::personal::Person;
 use crate::rejection::{Rejection, Why};
 use crate::rules;
 use crate::rules::capacity::date_stock_key;
@@ -55,9 +55,32 @@ pub(super) fn request(
         draft.effect(hand_over(booking, Some(request.at + ANSWER_GRACE)));
     } else if booking.visit_date.is_none() && booking.state == BookingState::Confirmed {
         // Only now is it known what is to be issued.
-        start_ticketing(draft);
+        start(draft);
     }
     Ok(())
+}
+
+/// Asks the back-end for tickets; where the guests are still under the channel's cipher, that is opened first. A booking without a
+/// date waits for the channel's demand, which brings one.
+pub(super) fn start(draft: &mut Draft) {
+    let order = draft.order();
+    let Some(booking) = &order.booking else { return };
+    if has_remote_cipher(&order) {
+        return draft.effect(Effect::DecryptGuests);
+    }
+    let waits_for_date =
+        order.channel_state.is_none() && booking.visit_date.is_none() && booking.ticketing.request.is_none();
+    if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked || waits_for_date {
+        return;
+    }
+    draft.event(Event::TicketingStarted);
+    draft.call_backend(booking, TicketOp::Issue, None);
+}
+
+/// Whether anybody's data is still under the channel's cipher.
+pub(super) fn has_remote_cipher(order: &Order) -> bool {
+    let booked = order.booking.iter().flat_map(|booking| booking.visitors.iter().chain(&booking.contact));
+    order.buyer.has_remote_cipher() || booked.into_iter().any(Person::has_remote_cipher)
 }
 
 /// The first and the last day, where the demand is what names them.
@@ -124,6 +147,16 @@ pub(super) fn hand_over(booking: &Booking, not_before: Option<UnixMillis>) -> Ef
     Effect::TellChannel { notification: Notification::TicketsIssued { booking: booking.id.clone() }, not_before }
 }
 
+/// The tickets are held for a booking that is to be confirmed: now the channel can be asked.
+fn confirm_held(draft: &mut Draft) {
+    let order = draft.order();
+    let waiting = order.booking.as_ref().filter(|b| b.state == BookingState::Requested);
+    let confirms = order.channel_state.as_deref().is_some_and(|m| m.proposal == Some(Proposal::Confirm));
+    if let Some(booking) = waiting.filter(|_| confirms) {
+        draft.tell(Notification::BookingConfirmed { booking: booking.id.clone() });
+    }
+}
+
 /// Takes tickets on, and hands them over when the channel has asked for them.
 pub(super) fn take_on(
     draft: &mut Draft,
@@ -148,7 +181,7 @@ pub(super) fn take_on(
         manual,
     });
     draft.disarm(&[DeadlineKind::Ticketing]);
-    snapshot_channel::after_issue(draft);
+    confirm_held(draft);
     hand_over_new(draft, booking);
     Ok(())
 }

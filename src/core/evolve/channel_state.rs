@@ -11,7 +11,7 @@ use crate::personal::Person;
 use crate::still_needed::is_notification_needed;
 use crate::time::{Date, UnixMillis};
 
-/// The channel's picture replaces the one before; what was sold, to whom and for when is taken from it.
+/// The channel's state replaces the one before; what was sold, to whom and for when is taken from it.
 pub(super) fn taken(
     order: &mut Order,
     channel_state: &ChannelState,
@@ -103,7 +103,7 @@ pub(super) fn denied(order: &mut Order, notification: &Notification) {
     });
 }
 
-/// That a booking was accepted although its product is not for sale is settled with the booking.
+/// That a booking was confirmed although its product is not for sale is settled with the booking.
 pub(super) fn forget_off_sale(order: &mut Order) {
     let why = order.channel_state.as_deref().and_then(|channel_state| channel_state.not_for_sale.as_deref());
     let Some(sentence) = why.filter(|_| order.is_over()).map(confirmed_off_sale) else { return };

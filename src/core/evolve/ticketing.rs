@@ -121,7 +121,7 @@ pub(super) fn kept(order: &mut Order) {
     }
 }
 
-/// Tickets of a called-off booking that may still admit, and that nothing is being done about.
+/// Tickets of a cancelled booking that may still admit, and that nothing is being done about.
 fn lives_behind_refund(booking: &Booking) -> bool {
     let t = &booking.ticketing;
     booking.state == BookingState::Cancelled

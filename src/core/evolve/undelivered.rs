@@ -1,10 +1,11 @@
 //! What the channel was to hear: heard, or not.
 
-use crate::decide::NOT_DONE;
 use crate::evolve::attention::clear;
 use crate::evolve::channel_state;
 use crate::message::Notification;
-use crate::order::undelivered::{UNDELIVERED, Undelivered, is_missed, makes_up_for, manual_sentence, refused_sentence};
+use crate::order::undelivered::{
+    NOT_DONE, UNDELIVERED, Undelivered, is_missed, makes_up_for, manual_sentence, refused_sentence,
+};
 use crate::order::{AttentionKind, Order};
 
 pub(super) fn acknowledged(order: &mut Order, notification: &Notification) {

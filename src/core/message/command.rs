@@ -32,7 +32,7 @@ pub enum Command {
     RequestBooking(Box<RequestBooking>),
     /// Accept the booking that waits.
     ConfirmBooking,
-    /// Decline the booking that waits.
+    /// Reject the booking that waits.
     #[serde(rename = "decline_booking")]
     RejectBooking {
         /// Written for the guest.
@@ -93,7 +93,7 @@ pub enum Command {
         case: RefundCaseId,
         /// Fee; `None` is the channel's.
         fee: Option<i64>,
-        /// Do not wait for the back-end to make the tickets void.
+        /// Do not wait for the back-end to void the tickets.
         without_backend: bool,
         /// Why, for the record.
         reason: Option<String>,
@@ -156,7 +156,7 @@ pub enum Command {
         /// What would go back, minor units, where the channel says.
         refund: Option<i64>,
     },
-    /// The order, or a part of it, is to be called off at the channel.
+    /// The order, or a part of it, is to be cancelled at the channel.
     AskCancellation {
         /// What is to be kept, minor units; `None` is the channel's own fee.
         fee: Option<i64>,

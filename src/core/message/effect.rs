@@ -15,7 +15,7 @@ pub enum TicketOp {
     Issue,
     /// Say how it stands.
     Query,
-    /// Make the tickets void.
+    /// Void the tickets.
     Cancel,
 }
 
@@ -34,7 +34,7 @@ impl TicketOp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadlineKind {
-    /// A booking must be accepted.
+    /// A booking must be confirmed.
     Acceptance,
     /// Tickets must exist.
     Ticketing,

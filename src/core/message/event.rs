@@ -78,12 +78,12 @@ pub enum Event {
         /// The new booking.
         booking: Box<Booking>,
     },
-    /// The booking was accepted.
+    /// The booking was confirmed.
     BookingConfirmed {
         /// When tickets are due; `None` when none are needed.
         ticketing_due: Option<UnixMillis>,
     },
-    /// The booking was declined.
+    /// The booking was rejected.
     #[serde(rename = "booking_declined")]
     BookingRejected {
         /// Why.
@@ -126,7 +126,7 @@ pub enum Event {
         #[serde(rename = "by_hand")]
         manual: bool,
     },
-    /// Tickets came for a booking that is over; they are made void and never shown.
+    /// Tickets came for a booking that is over; they are voided and never shown.
     LateTicketsIssued {
         /// Whose.
         booking: BookingId,
@@ -158,12 +158,12 @@ pub enum Event {
         /// Whether it has them.
         acknowledged: bool,
     },
-    /// The back-end is going to be asked to make tickets void.
+    /// The back-end is going to be asked to void tickets.
     TicketCancelStarted {
         /// Whose.
         booking: BookingId,
     },
-    /// The back-end works on making them void.
+    /// The back-end works on voiding them.
     TicketCancelPending {
         /// Whose.
         booking: BookingId,
@@ -173,7 +173,7 @@ pub enum Event {
         /// Whose.
         booking: BookingId,
     },
-    /// The back-end did not make them void.
+    /// The back-end did not void them.
     TicketCancelRefused {
         /// Whose.
         booking: BookingId,
@@ -217,7 +217,7 @@ pub enum Event {
         /// Why policy does not.
         reason: String,
     },
-    /// It was decided to approve; the tickets are made void first.
+    /// It was decided to approve; the tickets are voided first.
     RefundApprovalStarted {
         /// Which case.
         case: RefundCaseId,
@@ -275,14 +275,14 @@ pub enum Event {
         /// The channel's own code for the occasion.
         scene: Option<i64>,
     },
-    /// The booking was called off.
+    /// The booking was cancelled.
     BookingCancelled {
         /// Which booking.
         booking: BookingId,
         /// Why.
         reason: CancelReason,
     },
-    /// The order was called off.
+    /// The order was cancelled.
     OrderCancelled {
         /// Why.
         reason: CancelReason,
@@ -290,14 +290,14 @@ pub enum Event {
         #[serde(default)]
         why: Option<String>,
     },
-    /// The channel took a report.
+    /// The channel took a notification.
     #[serde(rename = "report_acknowledged")]
     NotificationAcknowledged {
         /// Which.
         #[serde(rename = "report")]
         notification: Notification,
     },
-    /// The channel did not take a report, and will not.
+    /// The channel did not take a notification, and will not.
     #[serde(rename = "report_refused")]
     NotificationRefused {
         /// Which.
@@ -311,7 +311,7 @@ pub enum Event {
     /// The channel told the whole order.
     #[serde(rename = "picture_taken")]
     SnapshotTaken {
-        /// The picture, and what is kept beside it.
+        /// What the channel says, and what is kept beside it.
         #[serde(rename = "mirror")]
         channel_state: Box<ChannelState>,
         /// The sale as it is now.
@@ -377,14 +377,14 @@ pub enum Event {
         #[serde(rename = "report")]
         notification: Notification,
     },
-    /// The channel said yes to a report, and nothing of what came of it.
+    /// The channel said yes to a notification, and nothing of what came of it.
     #[serde(rename = "report_taken")]
     NotificationTaken {
         /// Which.
         #[serde(rename = "report")]
         notification: Notification,
     },
-    /// The channel had said yes to a report, and its books show that nothing came of it.
+    /// The channel had said yes to a notification, and its books show that nothing came of it.
     #[serde(rename = "report_denied")]
     NotificationDenied {
         /// Which.

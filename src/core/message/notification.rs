@@ -9,13 +9,13 @@ use crate::time::UnixMillis;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub enum Notification {
-    /// The booking is accepted (asynchronous acceptance).
+    /// The booking is confirmed (asynchronous confirmation).
     #[serde(rename = "booking_accepted")]
     BookingConfirmed {
         /// Which.
         booking: BookingId,
     },
-    /// The booking is declined.
+    /// The booking is rejected.
     #[serde(rename = "booking_declined")]
     BookingRejected {
         /// Which.
@@ -65,7 +65,7 @@ pub enum Notification {
     },
     /// What would calling the order off cost, by the channel's own count?
     CancelQuote,
-    /// The order is to be called off.
+    /// The order is to be cancelled.
     #[serde(rename = "cancel_wanted")]
     Cancellation {
         /// What is kept, minor units.

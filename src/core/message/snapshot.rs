@@ -8,7 +8,7 @@ use crate::order::channel_state::{ChannelState, LinkState, Standing};
 use crate::order::money::{EntryStatus, LedgerEntry};
 use crate::time::{Date, UnixMillis};
 
-/// How an order was called off.
+/// How an order was cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cancelled {
     /// Why, in our words.
@@ -58,7 +58,7 @@ pub struct Snapshot {
     pub valid_until: Option<Date>,
     /// When the stage was reached.
     pub since: UnixMillis,
-    /// How it was called off, if it was.
+    /// How it was cancelled, if it was.
     #[serde(rename = "called_off")]
     pub cancelled: Option<Cancelled>,
     /// Movements of money by their numbers.

@@ -47,7 +47,7 @@ pub enum TicketFacts {
     Cancelled,
     /// It works on the cancellation.
     CancelPending,
-    /// It does not make them void.
+    /// It does not void them.
     CancelRefused {
         /// Why.
         reason: String,

@@ -11,17 +11,17 @@ use crate::time::{Date, UnixMillis};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BookingState {
-    /// Waits for acceptance.
+    /// Waits for confirmation.
     Requested,
-    /// Accepted.
+    /// Confirmed.
     Confirmed,
     /// The guest was there. The end.
     Used,
     /// The guest was not there. The end.
     NoShow,
-    /// Declined. The end.
+    /// Rejected. The end.
     Rejected,
-    /// Called off. The end.
+    /// Cancelled. The end.
     Cancelled,
 }
 
@@ -47,7 +47,7 @@ pub struct Booking {
     pub contact: Option<Person>,
     /// When the channel says it was asked for.
     pub requested_at: UnixMillis,
-    /// When it was accepted.
+    /// When it was confirmed.
     #[serde(rename = "accepted_at")]
     pub confirmed_at: Option<UnixMillis>,
     /// When it was used.

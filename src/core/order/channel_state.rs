@@ -1,4 +1,4 @@
-//! The channel's own picture of an order, where a channel tells the whole order with every message and counts its revisions.
+//! The channel's own state of an order, where a channel tells the whole order with every message and counts its revisions.
 //!
 //! Such a channel is the one that moves the order: what we want is a [`Proposal`] until it agrees. The higher revision wins,
 //! gaps are applied, and what is told late changes nothing but the money, which is a set of numbered movements.
@@ -16,16 +16,16 @@ use crate::time::UnixMillis;
 pub enum Stage {
     /// Waits for our decision.
     Requested,
-    /// Accepted.
+    /// Confirmed.
     Confirmed,
-    /// The guest wants out, and we decide; the visit had been accepted before, or not.
+    /// The guest wants out, and we decide; the visit had been confirmed before, or not.
     CancelRequested {
-        /// Whether it had been accepted.
+        /// Whether it had been confirmed.
         confirmed: bool,
     },
-    /// Declined.
+    /// Rejected.
     Rejected,
-    /// Called off.
+    /// Cancelled.
     Cancelled,
     /// The guest was there.
     Used,
@@ -48,7 +48,7 @@ impl Stage {
     pub fn is_same(self, other: Stage) -> bool {
         self == other || matches!((self, other), (Stage::CancelRequested { .. }, Stage::CancelRequested { .. }))
     }
-    /// Declined or called off: never left again.
+    /// Rejected or cancelled: never left again.
     pub fn is_off(self) -> bool {
         matches!(self, Stage::Rejected | Stage::Cancelled)
     }
@@ -69,7 +69,7 @@ pub struct Line {
     pub quantity: u32,
     /// What they cost together, minor units.
     pub amount: i64,
-    /// Units called off so far.
+    /// Units cancelled so far.
     pub cancelled: u32,
     /// Units used so far.
     pub used: u32,
@@ -94,10 +94,10 @@ pub struct Payment {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "wants", rename_all = "snake_case")]
 pub enum Proposal {
-    /// To accept the booking.
+    /// To confirm the booking.
     #[serde(rename = "accept")]
     Confirm,
-    /// To decline it.
+    /// To reject it.
     #[serde(rename = "decline")]
     Reject {
         /// Written for the guest.
@@ -109,20 +109,20 @@ pub enum Proposal {
         fee: Option<i64>,
         /// Why; not shown to the guest.
         reason: String,
-        /// The units that are to be called off; none are all.
+        /// The units that are to be cancelled; none are all.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<Part>,
     },
 }
 
-/// Units of one line that are to be called off.
+/// Units of one line that are to be cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Part {
     /// The channel's number for the line.
     pub detail: String,
     /// Units.
     pub units: u32,
-    /// Units of the line that were called off when this was asked for.
+    /// Units of the line that were cancelled when this was asked for.
     pub before: u32,
 }
 
@@ -185,9 +185,9 @@ pub struct Standing {
     pub at: UnixMillis,
     /// Where the visit stands.
     pub stage: Stage,
-    /// Whether acceptance is ours to decide.
+    /// Whether confirmation is ours to decide.
     pub needs_decision: bool,
-    /// What must have come in before we may accept, minor units.
+    /// What must have come in before we may confirm, minor units.
     #[serde(rename = "accept_needs")]
     pub confirm_needs: i64,
     /// The order belongs to a partner's own system: it is shown, never changed.
@@ -196,7 +196,7 @@ pub struct Standing {
     pub lines: Vec<Line>,
     /// The payments.
     pub payments: Vec<Payment>,
-    /// What calling off costs, where the channel says.
+    /// What cancelling costs, where the channel says.
     pub policy: Option<CancelPolicy>,
     /// Whether a partner's system is to be told of the order.
     pub hand_over: bool,
@@ -210,7 +210,7 @@ pub struct Standing {
     pub notes: BTreeMap<String, String>,
 }
 
-/// A report that the channel has said yes to without a word of what came of it.
+/// A notification that the channel has said yes to without a word of what came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Unproven {
     /// Which.
@@ -220,7 +220,7 @@ pub struct Unproven {
     pub state: ProofState,
 }
 
-/// Where the proof of a report stands.
+/// Where the proof of a notification stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProofState {
@@ -232,10 +232,10 @@ pub enum ProofState {
     ToldAgain,
 }
 
-/// The picture, and what we keep beside it.
+/// What the channel says, and what we keep beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ChannelState {
-    /// The newest picture.
+    /// What it said last.
     #[serde(rename = "picture")]
     pub standing: Standing,
     /// Why the product was not for sale when it was booked.
@@ -266,11 +266,11 @@ impl ChannelState {
     pub fn partner_number(&self) -> Option<&str> {
         self.partner_numbers.last().map(|held| held.number.as_str())
     }
-    /// Units called off so far.
+    /// Units cancelled so far.
     pub fn cancelled_units(&self) -> u32 {
         self.standing.lines.iter().map(|line| line.cancelled).sum()
     }
-    /// The units that are to be called off by our wish, where they are not all of them.
+    /// The units that are to be cancelled as we propose, where they are not all of them.
     pub fn parts_to_cancel(&self) -> &[Part] {
         match &self.proposal {
             Some(Proposal::Cancel { parts, .. }) => parts,
@@ -282,7 +282,7 @@ impl ChannelState {
         let used = self.standing.lines.iter().filter(|line| line.used > 0);
         used.map(|line| Part { detail: line.detail.clone(), units: line.used, before: line.cancelled }).collect()
     }
-    /// The units by line that were neither used nor called off, where others of the order were used; none where none were.
+    /// The units by line that were neither used nor cancelled, where others of the order were used; none where none were.
     pub fn unused_beside_used(&self) -> Vec<(String, u32)> {
         if self.used_parts().is_empty() {
             return Vec::new();
@@ -291,7 +291,7 @@ impl ChannelState {
             self.standing.lines.iter().map(|line| (line, line.quantity.saturating_sub(line.cancelled + line.used)));
         left.filter(|(_, units)| *units > 0).map(|(line, units)| (line.detail.clone(), units)).collect()
     }
-    /// Whether the channel says of every one of them that it is called off.
+    /// Whether the channel says of every one of them that it is cancelled.
     pub fn parts_are_off(&self, parts: &[Part]) -> bool {
         parts.iter().all(|part| {
             let line = self.standing.lines.iter().find(|line| line.detail == part.detail);
@@ -300,7 +300,7 @@ impl ChannelState {
     }
 }
 
-/// What is said of a booking that the channel accepted although its product is not for sale, until it has come to its end.
+/// What is said of a booking that the channel confirmed although its product is not for sale, until it has come to its end.
 pub(crate) fn confirmed_off_sale(why: &str) -> String {
     format!("the channel accepted this booking by itself although its product is not for sale ({why})")
 }

@@ -36,7 +36,7 @@ pub enum OrderKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
-    /// Known, not yet paid or not yet accepted.
+    /// Known, not yet paid or not yet confirmed.
     Placed,
     /// Paid; no visit date.
     AwaitingBooking,
@@ -58,7 +58,7 @@ pub enum CancelReason {
     RefundedBeforeUse,
     /// The booking window closed.
     Expired,
-    /// The booking was declined, by us or by a person.
+    /// The booking was rejected, by us or by a person.
     Rejected,
     /// The channel decided alone.
     ByChannel,
@@ -107,7 +107,7 @@ pub struct Order {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "unheard")]
     pub undelivered: Vec<crate::order::undelivered::Undelivered>,
-    /// The channel's own picture, where it tells the whole order with every message.
+    /// The channel's own state of it, where it tells the whole order with every message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[serde(rename = "mirror")]
     pub channel_state: Option<Box<ChannelState>>,
@@ -150,13 +150,13 @@ impl Order {
     pub fn booking_by_id(&self, id: &BookingId) -> Option<&Booking> {
         self.booking.iter().chain(self.past_bookings.iter()).find(|b| &b.id == id)
     }
-    /// The active booking, if `case` is about it: a late request to call off another one does not touch it.
+    /// The active booking, if `case` is about it: a late request to cancel another one does not touch it.
     pub fn booking_of(&self, case: &RefundCase) -> Option<&Booking> {
         let about_another = case.kind == RefundKind::CancelBooking
             && self.past_bookings.iter().any(|b| b.channel_booking_id == case.target);
         self.active_booking().filter(|_| !about_another)
     }
-    /// A called-off booking, current or past, whose tickets may still admit somebody; one on which the most is still to be done.
+    /// A cancelled booking, current or past, whose tickets may still admit somebody; one on which the most is still to be done.
     pub fn cancelled_and_live(&self) -> Option<&Booking> {
         let cancelled = self.booking.iter().chain(&self.past_bookings).filter(|b| b.state == BookingState::Cancelled);
         cancelled.filter(|b| b.ticketing.may_be_live()).max_by_key(|b| b.ticketing.state != TicketingState::Cancelling)
@@ -200,7 +200,7 @@ impl Order {
     pub fn parked_for(&self, booking: &Booking) -> bool {
         self.parked_redemption.as_ref().is_some_and(|parked| parked.booking == booking.id)
     }
-    /// Units that are not called off.
+    /// Units that are not cancelled.
     pub fn live_units(&self) -> u32 {
         self.quantity
             .saturating_sub(self.channel_state.as_ref().map_or(0, |channel_state| channel_state.cancelled_units()))

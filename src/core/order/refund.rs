@@ -10,7 +10,7 @@ use crate::time::UnixMillis;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundState {
-    /// Waits for a decision, or for the back-end to make the tickets void first.
+    /// Waits for a decision, or for the back-end to void the tickets first.
     UnderReview,
     /// Approved towards the channel.
     Approved,
@@ -46,7 +46,7 @@ pub enum RefundSource {
     TicketsLate,
     /// The channel, because the voucher expired.
     Expired,
-    /// The channel, because nobody accepted the booking in time.
+    /// The channel, because nobody confirmed the booking in time.
     NotAccepted,
 }
 

@@ -26,7 +26,7 @@ pub enum TicketingState {
     Cancelling,
     /// The back-end confirmed that they are void.
     Cancelled,
-    /// The back-end refused to make them void.
+    /// The back-end refused to void them.
     CancelRefused,
 }
 
@@ -139,13 +139,13 @@ pub struct Ticketing {
     pub tickets: Vec<Ticket>,
     /// Why it refused, or why nothing is known.
     pub reason: Option<String>,
-    /// Until when tickets must exist; set on acceptance.
+    /// Until when tickets must exist; set on confirmation.
     pub deadline: Option<UnixMillis>,
     /// The deadline passed without tickets.
     pub overdue: bool,
-    /// The back-end was asked, or is about to be: it may hold something that must be made void.
+    /// The back-end was asked, or is about to be: it may hold something that must be voided.
     pub asked: bool,
-    /// A person made the tickets; the back-end cannot make them void.
+    /// A person made the tickets; the back-end cannot void them.
     #[serde(rename = "by_hand")]
     pub manual: bool,
     /// Handing over to the channel.
@@ -167,7 +167,7 @@ impl Ticketing {
             | TicketingState::CancelRefused => true,
         }
     }
-    /// Whether the channel was given an earlier set of tickets, and those were made void.
+    /// Whether the channel was given an earlier set of tickets, and those were voided.
     pub fn channel_holds_void(&self) -> bool {
         self.state == TicketingState::Cancelled && self.handover != Handover::NotAsked
     }

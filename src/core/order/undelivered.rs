@@ -1,4 +1,4 @@
-//! Reports that the channel did not take, until they are taken, or nobody needs them any more. The flag for a person stands as long.
+//! Notifications that the channel did not take, until they are taken, or nobody needs them any more. The flag for a person stands as long.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,13 +8,17 @@ use crate::order::money::EntryStatus;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::still_needed::is_asked_for;
 
-/// The flags that stand for such reports.
+/// The flags that stand for such notifications.
 pub(crate) const UNDELIVERED: [AttentionKind; 2] = [AttentionKind::NotificationRefused, AttentionKind::ManualTask];
 
-/// Code of a report whose attempts are used up.
+/// Code of a notification that the channel says yes to, and does nothing about.
+pub const NOT_DONE: &str = "not_done";
+/// The same in words.
+pub const NOT_DONE_WHY: &str = "it says yes, and its own books show that nothing was done";
+/// Code of a notification whose attempts are used up.
 pub(crate) const GIVEN_UP: &str = "given_up";
 
-/// A report that the channel was to hear, and has not.
+/// A notification that the channel was to hear, and has not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Undelivered {
     /// Which.
@@ -29,14 +33,14 @@ pub struct Undelivered {
     pub sentence: String,
 }
 
-/// What is said of a report that the channel did not take.
+/// What is said of a notification that the channel did not take.
 pub(crate) fn refused_sentence(notification: &Notification, code: &str, why: &str) -> String {
     let whom = if *notification == Notification::HandOver { "the partner's own books" } else { "the channel" };
     let said = if code == GIVEN_UP { why.to_owned() } else { format!("{why} ({code})") };
     format!("{whom} could not be told `{}`: {said}", notification.name())
 }
 
-/// What is said of a report that the channel has no call for.
+/// What is said of a notification that the channel has no call for.
 pub(crate) fn manual_sentence(what: &str) -> String {
     format!("the channel has no call for this; do it there by hand: {what}")
 }
@@ -73,7 +77,7 @@ impl Order {
         });
         waits.then_some(NOT_RETURNED)
     }
-    /// Whether such a report was refused, or left to a person, before: policy does not ask for it again.
+    /// Whether such a notification was refused, or left to a person, before: policy does not ask for it again.
     pub(crate) fn was_undelivered(&self, is_it: impl Fn(&Notification) -> bool) -> bool {
         self.undelivered.iter().any(|undelivered| is_it(&undelivered.notification))
     }
@@ -81,7 +85,7 @@ impl Order {
     pub(crate) fn misses_any(&self, kind: AttentionKind) -> bool {
         self.undelivered.iter().any(|undelivered| !undelivered.is_put_aside && undelivered.kind == kind)
     }
-    /// Whether a flag stands for this very report.
+    /// Whether a flag stands for this very notification.
     pub(crate) fn misses(&self, notification: &Notification) -> bool {
         self.undelivered
             .iter()
@@ -89,7 +93,7 @@ impl Order {
     }
 }
 
-/// Whether a person has to do something about `report`, which ended in a flag of `kind`.
+/// Whether a person has to do something about `notification`, which ended in a flag of `kind`.
 pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: AttentionKind) -> bool {
     let Some(channel_state) = order.channel_state.as_deref() else { return true };
     if kind == AttentionKind::ManualTask {

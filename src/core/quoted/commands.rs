@@ -49,7 +49,7 @@ impl Command {
             Command::ApproveRefund { reason, .. } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
             Command::RecordTicketFacts { facts, .. } => words_of_facts(facts),
             Command::RecordNotification { outcome, .. } => words_of_outcome(outcome),
-            // Sales, bookings and pictures: kept as they came, in the sealed document. Numbers and links: said again to partners.
+            // Sales, bookings and snapshots: kept as they came, in the sealed document. Numbers and links: said again to partners.
             Command::PlaceOrder(..)
             | Command::RequestBooking(_)
             | Command::SyncSnapshot { .. }

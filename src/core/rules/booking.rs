@@ -1,4 +1,4 @@
-//! Whether a booking may be accepted: all that the other rules of this folder say of a visit, in one order.
+//! Whether a booking may be confirmed: all that the other rules of this folder say of a visit, in one order.
 
 use crate::message::RequestBooking;
 use crate::product::RuleSnapshot;

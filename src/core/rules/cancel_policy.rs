@@ -24,7 +24,7 @@ pub struct PolicyTier {
 pub enum UnusedAction {
     /// It counts as used the next day.
     UseNextDay,
-    /// It is called off and refunded.
+    /// It is cancelled and refunded.
     CancelAndRefund,
     /// Nothing.
     Nothing,
@@ -33,7 +33,7 @@ pub enum UnusedAction {
 /// A channel's policy for one order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CancelPolicy {
-    /// Whether it can be called off at all.
+    /// Whether it can be cancelled at all.
     pub cancelable: bool,
     /// Until when, exclusive; `None` has no end.
     pub until: Option<UnixMillis>,
@@ -43,7 +43,7 @@ pub struct CancelPolicy {
     pub tiers: Vec<PolicyTier>,
     /// What becomes of it unused.
     pub unused: UnusedAction,
-    /// Whether a part can be called off.
+    /// Whether a part can be cancelled.
     pub partial_allowed: bool,
 }
 
@@ -65,7 +65,7 @@ pub fn days_before(visit: Date, now: UnixMillis, zone: TimeZone) -> i64 {
 }
 
 impl CancelPolicy {
-    /// The share that is kept when the order is called off at `now`, in ten-thousandths.
+    /// The share that is kept when the order is cancelled at `now`, in ten-thousandths.
     pub fn rate_bp(&self, is_used: bool, now: UnixMillis) -> u32 {
         if is_used || !self.cancelable || self.until.is_some_and(|until| now >= until) {
             return WHOLE_BP;
@@ -76,7 +76,7 @@ impl CancelPolicy {
         self.tiers.iter().find(|tier| now < tier.until).map_or(WHOLE_BP, |tier| tier.rate_bp.min(WHOLE_BP))
     }
 
-    /// The fee in minor units for calling off `base`, of which `held` is still with the seller: rounded down, never above what is held.
+    /// The fee in minor units for cancelling `base`, of which `held` is still with the seller: rounded down, never above what is held.
     pub fn fee(&self, base: i64, held: i64, is_used: bool, now: UnixMillis) -> i64 {
         share(base, self.rate_bp(is_used, now)).min(held.max(0))
     }

@@ -1,11 +1,11 @@
 //! What there is of a voucher and of a date, and whether a booking that came when its day was full has a place by now (DY-04, KA-07).
 
 use crate::message::StockKey;
-use crate::next_step::SOLD_OUT;
 use crate::order::channel_state::{ChannelState, Proposal};
 use crate::order::{BookingState, Order};
 use crate::product::{BookingProduct, RuleSnapshot, StockFrom};
 use crate::rejection::{Rejection, Why};
+use crate::rules::for_sale::SOLD_OUT;
 use crate::time::Date;
 use crate::words::units_are;
 
@@ -69,8 +69,8 @@ pub fn check_late(order: &Order, date: Date, left: i64, waiting: &[Order]) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::next_step::CLOSED;
     use crate::order::channel_state::Stage;
+    use crate::rules::for_sale::CLOSED;
     use crate::rules::samples;
 
     #[test]

@@ -1,10 +1,14 @@
 //! Whether a booking that a channel tells should have been (KA-07): its product may be off sale there, its day closed, or full.
 
 use crate::message::Snapshot;
-use crate::next_step::{CLOSED, SOLD_OUT};
 use crate::order::channel_state::Stage;
 use crate::port::Listing;
 use crate::product::RuleSnapshot;
+
+/// Why policy rejects a booking: the back-end has no ticket, or the date no place. An adapter has the words for the guest.
+pub const SOLD_OUT: &str = "sold_out";
+/// Why policy rejects a booking: the product is not on sale.
+pub const CLOSED: &str = "closed";
 
 /// Whether the question arises: a new booking that waits for us, or one that the channel confirmed by itself.
 pub fn is_new_booking(snapshot: &Snapshot) -> bool {

@@ -1,4 +1,4 @@
-//! What has changed at a channel that tells whole orders, taken from its own list: so a lost message is found even where it was the
+//! What has changed at a snapshot channel, taken from its own list: so a lost message is found even where it was the
 //! first about its order (`protocols/korea.md` 6.7, 7.9).
 
 use std::sync::Arc;

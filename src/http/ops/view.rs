@@ -91,7 +91,7 @@ pub(crate) fn order_in_clear(running: &Running, of: &Order) -> Value {
     shown
 }
 
-/// The channel's own picture, where it tells whole orders; and what we have asked of it.
+/// The channel's own state of it, where it is a snapshot channel; and what we have asked of it.
 fn channel_state(channel_state: &ChannelState, zone: TimeZone) -> Value {
     let standing = &channel_state.standing;
     let links = channel_state.links.iter().map(|link| {

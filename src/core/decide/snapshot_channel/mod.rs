@@ -11,7 +11,6 @@ mod sync;
 pub(super) use links::{record_link, revoke_link, send_link};
 pub(super) use outcome::{failed, overtaken, record_agreement};
 pub(super) use payments::return_payments;
-pub(super) use propose::{Terms, after_issue, ask_cancellation, confirm, partner_number, reject};
-pub(crate) use quote::quote_holds;
+pub(super) use propose::{Terms, ask_cancellation, confirm, partner_number, reject};
 pub(super) use quote::record_quote;
 pub(super) use sync::{Around, sync};

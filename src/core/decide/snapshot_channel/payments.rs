@@ -98,7 +98,7 @@ fn retract_unnamed(draft: &mut Draft, snapshot: &Snapshot, entry: &LedgerEntry) 
     }
 }
 
-/// What is still to go back, and what is kept, once the order is called off.
+/// What is still to go back, and what is kept, once the order is cancelled.
 pub(super) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>) {
     let order = draft.order();
     let Some(off) = off.filter(|_| order.state == OrderState::Cancelled) else { return };
@@ -120,7 +120,7 @@ pub(super) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>) {
     }
 }
 
-/// Money that nobody expected: for an order that was called off, through a link that was taken back, or more than is due. It is
+/// Money that nobody expected: for an order that was cancelled, through a link that was taken back, or more than is due. It is
 /// recorded, shown, and sent back.
 pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     if draft.order().money.mode != PaymentMode::Ledger {

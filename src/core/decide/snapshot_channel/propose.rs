@@ -1,14 +1,14 @@
 //! What we want of such an order, which the channel is asked for.
 
-use super::quote::price_of;
 use super::reach::wait_for_decision;
-use crate::decide::booking;
 use crate::decide::draft::Draft;
+use crate::decide::{booking, ticketing};
 use crate::message::{DeadlineKind, Event, Notification};
 use crate::order::channel_state::{ChannelState, Part, Proposal, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{BookingState, Order, OrderState, TicketingState};
 use crate::rejection::{Rejection, Why};
+use crate::rules::cancel_price::price_of;
 
 /// What we had asked for has come about, or cannot any more.
 pub(super) fn end_proposal(draft: &mut Draft) {
@@ -30,7 +30,7 @@ pub(super) fn end_proposal(draft: &mut Draft) {
     };
     draft.event(Event::ProposalEnded { agreed });
     if booking.state == BookingState::Requested {
-        // Only a part of it was called off; the rest is still to be decided.
+        // Only a part of it was cancelled; the rest is still to be decided.
         wait_for_decision(draft);
     }
 }
@@ -69,7 +69,7 @@ pub(in crate::decide) fn confirm(draft: &mut Draft, channel_state: &ChannelState
     draft.event(Event::Proposed { proposal: Proposal::Confirm });
     draft.disarm(&[DeadlineKind::Acceptance]);
     if booking.ticketing.state == TicketingState::Queued && !booking.ticketing.asked {
-        booking::start_ticketing(draft);
+        ticketing::start(draft);
     } else {
         draft.tell(Notification::BookingConfirmed { booking: booking.id.clone() });
     }
@@ -80,16 +80,6 @@ fn is_ours_to_decide(channel_state: &ChannelState) -> Result<(), Rejection> {
     match channel_state.standing.needs_decision {
         true => Ok(()),
         false => Err(Rejection::new(Why::NotWaiting, "the channel accepts bookings of this product by itself")),
-    }
-}
-
-/// The tickets are held for a booking that is to be confirmed: now the channel can be asked.
-pub(in crate::decide) fn after_issue(draft: &mut Draft) {
-    let order = draft.order();
-    let waiting = order.booking.as_ref().filter(|b| b.state == BookingState::Requested);
-    let confirms = order.channel_state.as_deref().is_some_and(|m| m.proposal == Some(Proposal::Confirm));
-    if let Some(booking) = waiting.filter(|_| confirms) {
-        draft.tell(Notification::BookingConfirmed { booking: booking.id.clone() });
     }
 }
 
@@ -189,10 +179,10 @@ pub(in crate::decide) fn partner_number(draft: &mut Draft, channel_state: Option
     }
 }
 
-/// The units that are to be called off, line by line; none where that is all that is left of the order.
+/// The units that are to be cancelled, line by line; none where that is all that is left of the order.
 fn parts_to_cancel(channel_state: &ChannelState, terms: &[(String, u32)]) -> Result<Vec<Part>, Rejection> {
     let mut parts: Vec<Part> = Vec::new();
-    // What was used is never called off with the rest.
+    // What was used is never cancelled with the rest.
     let unused = if terms.is_empty() { channel_state.unused_beside_used() } else { Vec::new() };
     for (detail, units) in terms.iter().chain(&unused) {
         let invalid = |sentence: String| Err(Rejection::new(Why::Invalid, sentence).at("lines"));

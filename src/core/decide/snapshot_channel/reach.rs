@@ -2,7 +2,7 @@
 
 use crate::decide::draft::Draft;
 use crate::decide::endings::{End, end_booking, end_order};
-use crate::decide::{booking, refund, settlement};
+use crate::decide::{booking, refund, settlement, ticketing};
 use crate::message::{Cancelled, DeadlineKind, Effect, Event};
 use crate::order::channel_state::Stage;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PRESUMED, PaymentMode};
@@ -117,7 +117,7 @@ pub(super) fn confirmed(draft: &mut Draft) {
         | TicketingState::CancelRefused => true,
     };
     booking::confirmed(draft, misses_tickets);
-    booking::start_ticketing(draft);
+    ticketing::start(draft);
 }
 
 /// Used or missed before we knew that it was confirmed: nobody needs tickets any more.

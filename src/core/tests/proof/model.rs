@@ -18,7 +18,7 @@ use world::{Action, World};
 pub(crate) enum Fault {
     /// Nothing.
     None,
-    /// Tickets that come for a called-off booking are dropped.
+    /// Tickets that come for a cancelled booking are dropped.
     LateTicketsIgnored,
     /// A refund is approved before the back-end has confirmed that the tickets are void.
     ApprovedTooEarly,

@@ -1,7 +1,7 @@
 //! A platform that tells its orders whole, with one order on it: what it holds, what it does when it is asked, and how it tells it.
 //!
 //! It stands for both kinds: one that sells units in lines and takes all of the money at once, and one that takes a deposit, links for the
-//! balance, and lets the guest ask before anything is called off.
+//! balance, and lets the guest ask before anything is cancelled.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ pub(crate) struct Whole {
     pub(crate) hands_over: bool,
     /// Changes are counted.
     pub(crate) counted: bool,
-    /// A part can be called off.
+    /// A part can be cancelled.
     pub(crate) parts: bool,
 }
 
@@ -184,7 +184,7 @@ impl Platform {
         }
         self.changed();
     }
-    /// It is all called off, `fee` is kept, and the rest goes back by movements that are this far.
+    /// It is all cancelled, `fee` is kept, and the rest goes back by movements that are this far.
     pub(crate) fn call_off(&mut self, stage: Stage, reason: CancelReason, fee: i64, backs: EntryStatus) {
         let received = self.received();
         let fee = fee.min(received);
@@ -208,7 +208,7 @@ impl Platform {
         self.off = Some(Cancelled { reason, ex_officio: false, fee, returns, words: None });
         self.reach(Stage::Cancelled);
     }
-    /// Units of a line are called off.
+    /// Units of a line are cancelled.
     pub(crate) fn part_off(&mut self, line: usize, units: u32) {
         self.units[line].off += units;
         self.changed();
@@ -253,7 +253,7 @@ impl Platform {
         let backs = self.payments.iter().flat_map(|payment| &payment.backs);
         backs.filter(|back| back.status == status).map(|back| back.amount).sum()
     }
-    /// What calling off costs now, of `base`.
+    /// What cancelling costs now, of `base`.
     pub(crate) fn fee_of(&self, base: i64, now: UnixMillis) -> i64 {
         let held = self.received() - self.returned() - self.returning();
         policy(self.terms).map_or(held, |policy| policy.fee(base, held, false, now))
@@ -359,7 +359,7 @@ impl Platform {
     }
 }
 
-/// What calling off costs: nothing for an hour, a tenth until five days before the visit, half until two days before it, then all.
+/// What cancelling costs: nothing for an hour, a tenth until five days before the visit, half until two days before it, then all.
 fn policy(terms: Whole) -> Option<CancelPolicy> {
     let zone = TimeZone::SEOUL;
     (terms.style == Style::Reservations).then(|| CancelPolicy {

@@ -224,7 +224,7 @@ pub(crate) fn refund(channel_ref: &str, target: &str, scope: RefundScope, at: Un
     }
 }
 
-/// Something that the channel called off.
+/// Something that the channel cancelled.
 pub(crate) fn cancellation(target: &str, at: UnixMillis) -> RecordCancellation {
     RecordCancellation { target: target.into(), reason: CancelReason::ByChannel, at }
 }
@@ -300,7 +300,7 @@ impl Story {
     pub(crate) fn order(&self) -> &Order {
         self.order.as_ref().expect("the sale has been told")
     }
-    /// The last report of this name that the channel was to be told.
+    /// The last notification of this name that the channel was to be told.
     pub(crate) fn last_said(&self, name: &str) -> Option<&Notification> {
         self.said.iter().rev().find(|notification| notification.name() == name)
     }

@@ -85,7 +85,7 @@ impl Tale {
     pub(crate) fn took(&mut self, name: &str) -> &mut Self {
         self.ended(name, NotificationOutcome::Acknowledged)
     }
-    /// The last report of this name.
+    /// The last notification of this name.
     pub(crate) fn said(&self, name: &str) -> Notification {
         self.story.last_said(name).unwrap_or_else(|| panic!("`{name}` was never to be told")).clone()
     }

@@ -56,7 +56,7 @@ fn what_was_called_off_since_the_quote_is_not_returned_twice() {
     assert_eq!((fee, refund), (0, 63_000));
 }
 
-/// A fee is a share of the units that are called off, not of those that were called off before.
+/// A fee is a share of the units that are cancelled, not of those that were cancelled before.
 #[test]
 fn a_fee_for_the_rest_is_a_share_of_the_rest() {
     let mut tale = Tale::paid(INSTANT);
@@ -252,7 +252,7 @@ fn an_unpaid_booking_may_change_who_collects_its_money() {
     assert!(!tale.flagged(AttentionKind::Contradiction), "{:?}", tale.order().attention);
 }
 
-/// Where the platform quotes nothing, our count was of all units, those that were called off before among them.
+/// Where the platform quotes nothing, our count was of all units, those that were cancelled before among them.
 #[test]
 fn our_own_quote_is_of_the_units_that_are_left() {
     let mut tale = Tale::paid(INSTANT);

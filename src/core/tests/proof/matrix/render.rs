@@ -91,7 +91,7 @@ fn reference(reference: &str) -> String {
     }
 }
 
-/// A report with its figures.
+/// A notification with its figures.
 pub(super) fn notification(notification: &Notification) -> String {
     let name = notification.name();
     match notification {

@@ -30,7 +30,7 @@ pub(super) fn outcomes() -> [(&'static str, NotificationOutcome); 8] {
     ]
 }
 
-/// Each report: as it was last to be told, or made up where it never was.
+/// Each notification: as it was last to be told, or made up where it never was.
 pub(super) fn notifications(story: &Story) -> Vec<Notification> {
     let order = story.order();
     let booking = || order.booking.as_ref().map_or_else(|| "bkg_none".into(), |b| b.id.clone());

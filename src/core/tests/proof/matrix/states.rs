@@ -30,7 +30,7 @@ fn kept(used: bool) -> TicketFacts {
 fn reject() -> Command {
     Command::RejectBooking { reason: "full".to_owned() }
 }
-/// A person calls the order, or parts of it, off.
+/// A person cancels the order, or parts of it.
 pub(super) fn call_off(fee: Option<i64>, parts: &[(&str, u32)]) -> Command {
     let parts = parts.iter().map(|(line, units)| ((*line).to_owned(), *units)).collect();
     Command::AskCancellation { fee, reason: "storm".to_owned(), parts }
@@ -215,7 +215,7 @@ pub(super) fn visits() -> Vec<Place> {
     ]
 }
 
-/// Calling off, by us or by others.
+/// Cancelling, by us or by others.
 pub(super) fn endings() -> Vec<Place> {
     vec![
         ("a quote is asked for", with(confirmed(INSTANT), |t| done(t.ops(&call_off(None, &[]))))),

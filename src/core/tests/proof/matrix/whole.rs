@@ -1,6 +1,6 @@
 //! Tables of orders that their platform tells whole, and of how calls to a channel end; and that no name is left out of all tables.
 //!
-//! A file is one kind of place against one kind of saying. What has the same answer stands together in one line; `it` is the report that is
+//! A file is one kind of place against one kind of saying. What has the same answer stands together in one line; `it` is the notification that is
 //! spoken of.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -260,7 +260,7 @@ fn goes_on(table: &str) {
 }
 
 /// Nothing that can be said, happen or be asked for is missing in all tables: each command is accepted somewhere and changes something, each
-/// report ends in some way that matters, each outcome, fact, flag, event and effect occurs.
+/// notification ends in some way that matters, each outcome, fact, flag, event and effect occurs.
 #[test]
 fn the_tables_leave_no_name_out() {
     let mut shown = Shown::default();

@@ -25,7 +25,7 @@ pub(crate) enum Held {
     Refused,
     /// Tickets that admit.
     Live,
-    /// Tickets that admit; it works on making them void.
+    /// Tickets that admit; it works on voiding them.
     CancelWorking,
     /// Void.
     Void,
@@ -43,13 +43,13 @@ pub(crate) struct Reservation {
     pub(crate) manual: Held,
     /// An issue request that was believed lost is still on its way.
     pub(crate) delayed: bool,
-    /// It arrived after the back-end had said that there is nothing: such a ticket is made void as soon as it is seen.
+    /// It arrived after the back-end had said that there is nothing: such a ticket is voided as soon as it is seen.
     pub(crate) late: bool,
     /// The channel has asked for the tickets.
     pub(crate) demanded: bool,
     /// The channel was told that the tickets exist.
     pub(crate) told_issued: bool,
-    /// The channel was told that the booking is declined.
+    /// The channel was told that the booking is rejected.
     pub(crate) told_rejected: bool,
 }
 

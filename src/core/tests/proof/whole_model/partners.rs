@@ -15,7 +15,7 @@ use crate::tale::platform;
 
 /// What a person keeps when a request to cancel is approved.
 const KEPT: i64 = 5_000;
-/// Price of the one unit that is called off alone, after discount.
+/// Price of the one unit that is cancelled alone, after discount.
 const PART: i64 = 27_000;
 
 /// Everything that can happen now.
@@ -507,7 +507,7 @@ fn hear(world: &mut World, notification: &Notification) -> Heard {
     Heard::Done(Vec::new())
 }
 
-/// What is to be called off: what it cost, and the units by line; none are all.
+/// What is to be cancelled: what it cost, and the units by line; none are all.
 fn wanted(world: &World) -> (i64, Vec<Part>) {
     let parts = world.order.channel_state.as_deref().map(|m| m.parts_to_cancel().to_vec()).unwrap_or_default();
     let there = &world.there;
@@ -519,7 +519,7 @@ fn wanted(world: &World) -> (i64, Vec<Part>) {
     (parts.iter().map(price).sum::<i64>() * NET / GROSS, parts)
 }
 
-/// Calls the order or a part of it off; what is wrong about the figures, if anything is.
+/// Cancels the order or a part of it; what is wrong about the figures, if anything is.
 fn call_off(world: &mut World, fee: i64, refund: i64) -> Option<&'static str> {
     let (base, parts) = wanted(world);
     let now = world.now();

@@ -125,7 +125,7 @@ fn no_live_ticket_behind(_: &Search, w: &World) -> bool {
         || w.needs_any(&[AttentionKind::LiveTicketBehindRefund, AttentionKind::RedeemedWhileRefunded])
 }
 
-/// It was called off after the guest had been marked as not come.
+/// It was cancelled after the guest had been marked as not come.
 fn was_missed(w: &World) -> bool {
     w.there.off.as_ref().is_some_and(|off| off.ex_officio)
 }
@@ -240,10 +240,10 @@ fn stock_is_right(_: &Search, w: &World) -> bool {
     match booking(w) {
         None => w.stock == 0,
         Some(BookingState::Requested | BookingState::Confirmed) => w.stock == live,
-        // What was used, or missed, has taken its place, whatever is called off afterwards.
+        // What was used, or missed, has taken its place, whatever is cancelled afterwards.
         Some(BookingState::Used | BookingState::NoShow) => (live..=3).contains(&w.stock),
         Some(BookingState::Rejected | BookingState::Cancelled) => {
-            // A visit that was called off afterwards has taken its place.
+            // A visit that was cancelled afterwards has taken its place.
             let after_use = was_missed(w) || w.order.booking.as_ref().is_some_and(|b| b.used_at.is_some());
             w.stock == 0 || after_use
         }
