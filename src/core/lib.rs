@@ -5,7 +5,7 @@
 //! identifiers come in as values ([`Moment`]).
 //!
 //! Reading order: [`order`] (the five axes), [`message`] (what can be asked, and what happens), [`decide`] (the answer to
-//! each question), [`evolve`] (what then is true), [`next_step`] (what policy does by itself).
+//! each question), [`evolve`] (what then is true), [`policy`] (what it does by itself).
 
 pub mod decide;
 pub mod evolve;
@@ -13,9 +13,9 @@ pub mod id;
 pub mod invariants;
 pub mod limits;
 pub mod message;
-pub mod next_step;
 pub mod order;
 pub mod personal;
+pub mod policy;
 pub mod port;
 pub mod product;
 pub mod quoted;

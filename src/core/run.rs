@@ -6,8 +6,8 @@ use crate::decide::{Draft, decide, last_look, place};
 use crate::id::RefundCaseId;
 use crate::limits::{ANSWER_GRACE, POLICY_STEPS_MAX};
 use crate::message::{Actor, Command, Effect, EventRecord, Notification};
-use crate::next_step::next_step;
 use crate::order::Order;
+use crate::policy::next_step;
 use crate::rejection::{Rejection, Why};
 use crate::time::Moment;
 

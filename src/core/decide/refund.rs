@@ -1,6 +1,6 @@
 //! Refund cases: applied for, decided, and the tickets voided first (DY-15, the refund matrix).
 //!
-//! *Who* decides is in [`crate::next_step`]; here stands what a decision does.
+//! *Who* decides is in [`crate::policy`]; here stands what a decision does.
 
 use crate::decide::draft::Draft;
 use crate::decide::endings::{End, end_booking, end_order};

@@ -1,87 +1,13 @@
-//! What policy does by itself, given an order and the time: the one place where a decision falls without a person.
+//! Refunds that policy decides: the refund matrix, row by row.
 
-use crate::message::{Actor, Command, Notification, Redeem, RedeemedBy};
-use crate::order::channel_state::{ChannelState, Proposal};
-use crate::order::money::PaymentMode;
+use crate::message::{Actor, Command};
 use crate::order::{
     Booking, BookingState, Handover, Order, OrderState, RefundCase, RefundIntent, RefundSource, TicketingState,
 };
-use crate::product::{Confirmation, OverduePolicy};
+use crate::product::OverduePolicy;
 use crate::rules;
-use crate::rules::for_sale::SOLD_OUT;
-use crate::time::UnixMillis;
 
-/// The next command that policy gives, or `None` when there is nothing to do but wait.
-pub fn next_step(order: &Order, now: UnixMillis) -> Option<(Actor, Command)> {
-    let command = confirm_booking(order)
-        .or_else(|| call_off_without_tickets(order))
-        .or_else(|| decide_refund(order))
-        .or_else(|| apply_parked_redemption(order, now))?;
-    Some((Actor::policy(), command))
-}
-
-fn confirm_booking(order: &Order) -> Option<Command> {
-    let booking = order.booking.as_ref()?;
-    let waits = booking.state == BookingState::Requested;
-    if let Some(channel_state) = order.channel_state.as_deref() {
-        return answer_request(order, channel_state, booking).filter(|_| waits);
-    }
-    let auto = order.rules.booking.confirm == Confirmation::Auto;
-    (waits && auto && order.case_under_review().is_none()).then_some(Command::ConfirmBooking)
-}
-
-/// A booking whose channel asks us to decide, and then decides itself. What the channel has refused once is left to a person.
-fn answer_request(order: &Order, channel_state: &ChannelState, booking: &Booking) -> Option<Command> {
-    let stuck = channel_state.standing.read_only || !channel_state.standing.needs_decision;
-    if stuck || order.case_under_review().is_some() {
-        return None;
-    }
-    if booking.ticketing.state == TicketingState::Failed && channel_state.proposal == Some(Proposal::Confirm) {
-        return reject_unless_refused(order, booking, SOLD_OUT);
-    }
-    let hopeless = booking.ticketing.state == TicketingState::Failed;
-    if order.rules.booking.confirm != Confirmation::Auto || channel_state.proposal.is_some() || hopeless {
-        return None;
-    }
-    if let Some(reason) = &channel_state.not_for_sale {
-        return reject_unless_refused(order, booking, reason);
-    }
-    let paid = order.money.left() >= channel_state.standing.confirm_needs;
-    // Nor does policy confirm what somebody wanted rejected.
-    let answered_before = order.was_undelivered(|notification| {
-        matches!(notification, Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. })
-    });
-    let may = (paid || order.money.mode != PaymentMode::Ledger) && !answered_before;
-    may.then_some(Command::ConfirmBooking)
-}
-
-/// What the channel has refused, or has no call for, is not asked for again.
-fn reject_unless_refused(order: &Order, booking: &Booking, reason: &str) -> Option<Command> {
-    let rejected = Notification::BookingRejected { booking: booking.id.clone(), reason: reason.to_owned() };
-    let asked_before = order.was_undelivered(|notification| *notification == rejected);
-    (!asked_before).then(|| Command::RejectBooking { reason: reason.to_owned() })
-}
-
-/// The channel confirmed by itself, and the back-end has no ticket: nobody keeps money for a visit that cannot be
-/// (`protocols/korea.md` 9.1).
-fn call_off_without_tickets(order: &Order) -> Option<Command> {
-    let (channel_state, booking) = (order.channel_state.as_deref()?, order.booking.as_ref()?);
-    let by_itself = !channel_state.standing.needs_decision && !channel_state.standing.read_only;
-    let hopeless = booking.state == BookingState::Confirmed && booking.ticketing.state == TicketingState::Failed;
-    let asked_before = order.was_undelivered(|notification| match notification {
-        Notification::CancelQuote => true,
-        Notification::Cancellation { reason, .. } => reason == SOLD_OUT,
-        _ => false,
-    });
-    let is_open = channel_state.proposal.is_none() && order.case_under_review().is_none() && !asked_before;
-    (by_itself && hopeless && is_open).then(|| Command::AskCancellation {
-        fee: Some(0),
-        reason: SOLD_OUT.to_owned(),
-        parts: Vec::new(),
-    })
-}
-
-fn decide_refund(order: &Order) -> Option<Command> {
+pub(super) fn decide_refund(order: &Order) -> Option<Command> {
     let case = order.case_under_review()?;
     match review(order, case) {
         Review::Wait => None,
@@ -266,14 +192,4 @@ fn ticketed(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
         Some(fee) if case.channel_fee >= fee => Review::Approve,
         Some(_) => Review::Person("the channel's fee is lower than the product's"),
     }
-}
-
-fn apply_parked_redemption(order: &Order, now: UnixMillis) -> Option<Command> {
-    let parked = order.parked_redemption.as_ref()?;
-    let booking = order.active_booking().filter(|b| b.id == parked.booking && b.state == BookingState::Confirmed)?;
-    let ticketed = matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
-        || (booking.ticketing.state == TicketingState::CancelRefused && order.case_before_use().is_none());
-    let has_come = booking.visit_date.is_none_or(|date| order.rules.channel.time_zone.date_of(now) >= date);
-    (ticketed && has_come && order.case_before_use().is_none())
-        .then(|| Command::Redeem(Redeem { booking: Some(parked.booking.clone()), at: parked.at, by: RedeemedBy::Gate }))
 }
