@@ -16,6 +16,7 @@ pub mod octo_reseller;
 mod one_reading;
 pub mod reading;
 mod rewrites;
+pub mod schemas;
 pub mod settings;
 pub mod standard_webhooks;
 pub mod ticketing_http;

@@ -15,6 +15,7 @@ pub mod ops;
 pub mod problem;
 pub mod rate;
 pub mod request_id;
+pub mod schemas;
 pub mod webhook;
 pub mod works;
 
@@ -104,6 +105,8 @@ pub fn router(shared: Shared) -> Router {
         .merge(faces::routes())
         .merge(ops::routes())
         .merge(crate::console::routes())
+        .route("/schemas", get(schemas::list))
+        .route("/schemas/{*name}", get(schemas::show))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     let routes = match shared.engine.running().config.metrics.listen {

@@ -31,6 +31,7 @@ use ticketbridge_store::{Job, JobEnd};
 use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::{Engine, EngineError};
 use crate::telemetry::seldom;
+use crate::telemetry::traces::Open;
 use crate::transport::Transport;
 use crate::worker::lanes::{Fault, Lanes};
 use crate::worker::rounds::Held;
@@ -196,11 +197,14 @@ fn fault_of(status: Option<u16>, reached: Reached) -> Fault {
     }
 }
 
-/// The trace of the message that caused a delivery goes with the call (`contract.md` 7).
-fn pass_trace_on(job: &Job, call: &mut Call) {
-    if let Some(trace) = job.traceparent.as_deref().and_then(|trace| http::HeaderValue::from_str(trace).ok()) {
-        call.headers.insert("traceparent", trace);
-    }
+/// The trace of the message that caused a delivery goes with the call (`contract.md` 7), and the call is a span of it.
+fn pass_trace_on(job: &Job, call: &mut Call) -> Open {
+    let mut span = Open::outgoing(format!("{} {}", call.method, job.destination), job.traceparent.as_deref());
+    span.pass_on(job.traceparent.as_deref(), &mut call.headers);
+    span.note("ticketbridge.delivery", job.id.clone());
+    span.note("ticketbridge.order", job.order.to_string());
+    span.note("ticketbridge.attempt", i64::from(job.attempts));
+    span
 }
 
 /// Logs an error with its whole chain, once, where it is handled; the same trouble over and over is said now and then.

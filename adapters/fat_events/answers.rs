@@ -100,6 +100,9 @@ fn malformed(error: &DecodeError) -> HttpReply {
     };
     let mut body = problem_body(status, code, &error.to_string(), Some(&error.field));
     body["fields"] = json!({ error.field.as_str(): [error.reason.as_str()] });
+    if status == StatusCode::UNPROCESSABLE_ENTITY {
+        body["errors"] = json!(error.every());
+    }
     write(status, &body)
 }
 

@@ -27,6 +27,7 @@ mod label;
 mod legacy;
 mod map;
 mod reply;
+pub(crate) mod schema;
 mod wire;
 
 const EVENTS: &str = "events";
@@ -151,7 +152,8 @@ impl Channel for Kakao {
         self.settings.secrets.sign_again(request, now);
     }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
-        map::decode(&self.settings, request)
+        let schema = if request.endpoint() == AVAILABILITY { "kakao/availability" } else { "kakao/event" };
+        map::decode(&self.settings, request).map_err(|error| fat_events::with_all(schema, request, error))
     }
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         reply::reply(&self.settings, endpoint, inbound, answer)

@@ -61,6 +61,10 @@ fn a_reservation_carries_what_the_contract_names() {
         "issue_by": "2026-11-21T10:10:00+08:00",
     });
     assert_eq!(body, expected);
+    assert_eq!(crate::schemas::problems("ticketing_http/reservation-request", &body), []);
+    let cancel = step(TicketOp::Cancel, &fixture::order()).unwrap();
+    let cancel: Value = serde_json::from_slice(&cancel.body).unwrap();
+    assert_eq!(crate::schemas::problems("ticketing_http/cancel-request", &cancel), []);
 }
 
 #[test]

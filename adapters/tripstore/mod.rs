@@ -28,6 +28,7 @@ mod calls;
 mod erp;
 mod label;
 mod map;
+pub(crate) mod schema;
 mod wire;
 
 const ENDPOINTS: &[Endpoint] =
@@ -144,6 +145,7 @@ impl Channel for TripStore {
     }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         map::decode(&self.settings, self.erp.is_some(), request)
+            .map_err(|error| fat_events::with_all("tripstore/event", request, error))
     }
     fn reply(&self, _endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         answers::reply(self.settings.zone(), "unknown_booking", inbound, answer)

@@ -12,10 +12,11 @@ mod deadlines;
 mod deliveries;
 mod guests;
 mod inbox;
+mod languages;
 mod manual_commands;
 mod next_steps;
 mod once;
-mod openapi;
+pub(crate) mod openapi;
 mod orders;
 mod organisation;
 mod partners;
@@ -56,16 +57,20 @@ use crate::http::{Shared, health, incoming_body};
 use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::live::Running;
 
+#[cfg(test)]
+pub(crate) use call::Who;
 pub(crate) use codes::from_csv as codes_of_csv;
 pub(crate) use people::link as invitation_link;
 pub(crate) use table::ATTENTION_KINDS;
+#[cfg(test)]
+pub(crate) use table::CALLS;
 pub(crate) use view::common_zone;
 
 /// The words of filters, for the command line.
 pub(crate) mod words {
     pub(crate) use super::table::{
-        BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, ORDER_STATES, PAYMENT_STATES, REFUND_STATES,
-        TICKETING_STATES, VERDICTS,
+        ACCOUNT_STATES, BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, INVITATION_STATES, ORDER_STATES,
+        PAYMENT_STATES, REFUND_STATES, TICKETING_STATES, VERDICTS,
     };
 }
 
@@ -354,6 +359,7 @@ impl Gate {
             raw,
             is_csv,
             wants_csv,
+            language: languages::wished(&parts.headers),
             once,
             turn,
         };
@@ -442,7 +448,9 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
     let (engine, about) = (request.shared.engine.clone(), request.about.clone());
     let (actor, scope, reason) = (request.holder.key(), request.holder.scope.clone(), request.given.text("reason"));
     let is_first = request.turn == Turn::First;
-    let said = (call.run)(request).await?;
+    let language = request.language;
+    let mut said = (call.run)(request).await?;
+    languages::in_language(language, &mut said);
     if let Some(act) = call.act().filter(|_| is_first) {
         let mut about = std::mem::take(&mut *about.lock().unwrap_or_else(PoisonError::into_inner));
         if about.order.is_none() && about.scope.is_none() {

@@ -31,6 +31,7 @@ use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 use crate::telemetry::seldom;
+use crate::telemetry::traces::Open;
 use crate::worker::hold::Held;
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
@@ -109,12 +110,14 @@ pub(crate) async fn take(
     let started = (shared.engine.clock().now(), shared.engine.clock().monotonic());
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
+    let came = trace_of(&parts.headers);
+    let mut span = Open::incoming(format!("POST /channels/{}/{}", channel.id, endpoint.name), came.as_deref());
     let head = Arc::new(Head {
         shared: shared.clone(),
         running,
         channel: channel.clone(),
         endpoint,
-        traceparent: trace_of(&parts.headers),
+        traceparent: span.traceparent(came),
         query: parts.uri.query().unwrap_or("").to_owned(),
         headers: parts.headers,
         started: started.0,
@@ -132,6 +135,7 @@ pub(crate) async fn take(
         "call" => endpoint.name)
     .record(took.as_secs_f64());
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+    let record_order = ended.order.clone();
     let record = InboundCall {
         order: ended.order,
         direction: Direction::In,
@@ -158,6 +162,11 @@ pub(crate) async fn take(
             "call answered"
         );
     }
+    span.note("ticketbridge.outcome", ended.outcome);
+    if let Some(order) = &record_order {
+        span.note("ticketbridge.order", order.to_string());
+    }
+    span.end(Some(ended.status));
     ended.reply
 }
 

@@ -4,6 +4,9 @@
 mod absences;
 #[cfg(test)]
 mod accounts;
+#[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
@@ -73,6 +76,8 @@ mod ops_cli;
 #[cfg(test)]
 mod organisation;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod parsers;
 #[cfg(test)]
 mod privacy;
@@ -95,6 +100,8 @@ mod replay;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod scopes;
 #[cfg(test)]
 mod second_generation;
@@ -114,6 +121,8 @@ mod support;
 mod time_limits;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod traces;
 #[cfg(test)]
 mod tripstore;
 #[cfg(test)]

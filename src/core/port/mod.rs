@@ -22,8 +22,8 @@ pub use channel::{
 };
 pub use conversation::{Conversation, Silence, Turn};
 pub use inbound::{
-    AuthError, DecodeError, Envelope, Inbound, Listing, Message, Query, RawRequest, Replayed, SaleQuestion, Verified,
-    VerifyStep,
+    AuthError, DecodeError, Envelope, FieldError, Inbound, Listing, Message, Query, RawRequest, Replayed, SaleQuestion,
+    Verified, VerifyStep,
 };
 pub use live_check::{LiveCheck, LiveFinding, LiveProduct};
 pub use outcome::{Call, CallResult, EncodeError, HttpResponse, Token, Yes};

@@ -11,6 +11,7 @@ use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{About, Holder, Refused};
 use crate::config::Role;
+use crate::console::catalogue::Language;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once};
 use crate::http::Shared;
@@ -265,6 +266,8 @@ pub(crate) struct Request {
     pub(crate) is_csv: bool,
     /// Whether the answer is wanted as CSV.
     pub(crate) wants_csv: bool,
+    /// In which language sentences of attention are wanted.
+    pub(crate) language: Language,
     /// Under which key, if any.
     pub(crate) once: Option<Once>,
     /// Whether it was carried out before.
