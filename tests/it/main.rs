@@ -75,6 +75,7 @@ mod ops;
 mod ops_cli;
 #[cfg(test)]
 mod organisation;
+mod outside;
 #[cfg(test)]
 mod packaging;
 #[cfg(test)]
