@@ -7,6 +7,7 @@ pub(crate) mod answers;
 pub(crate) mod calls;
 pub(crate) mod cancels;
 pub(crate) mod read;
+pub(crate) mod schema;
 pub(crate) mod settings;
 
 use http::header::CONTENT_TYPE;
@@ -54,6 +55,14 @@ pub(crate) fn body(request: &Verified<'_>) -> Result<Value, DecodeError> {
             let reason = format!("{what}: line {}, column {}", error.line(), error.column());
             Err(DecodeError::new("body", reason).coded("malformed_json"))
         }
+    }
+}
+
+/// An error of reading, with everything else that the body's schema finds wrong.
+pub(crate) fn with_all(schema: &str, request: &Verified<'_>, error: DecodeError) -> DecodeError {
+    match serde_json::from_slice(request.raw().body) {
+        Ok(body) => error.beside(crate::schemas::problems(schema, &body)),
+        Err(_) => error,
     }
 }
 

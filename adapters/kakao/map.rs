@@ -81,7 +81,7 @@ fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
 
 /// Whether a product is sold in a state (7.7).
 #[derive(Clone, Copy)]
-enum Sold {
+pub(super) enum Sold {
     Yes,
     No,
     /// A version in review changes nothing of the one that is live.
@@ -89,7 +89,7 @@ enum Sold {
 }
 
 /// The states, in our words and in those of the partner centre.
-const LISTINGS: &[(&str, Sold)] = &[
+pub(super) const LISTINGS: &[(&str, Sold)] = &[
     ("ON_SALE", Sold::Yes),
     ("DRAFT", Sold::No),
     ("SCHEDULED", Sold::No),

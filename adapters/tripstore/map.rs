@@ -302,16 +302,18 @@ fn doubts(it: &Booking, told: &Told<'_>, settings: &Common, entries: &[LedgerEnt
     doubts
 }
 
+/// How a payment link stands.
+pub(super) const LINK_STATES: &[(&str, LinkState)] = &[
+    ("SENT", LinkState::Live),
+    ("OPENED", LinkState::Live),
+    ("PAID", LinkState::Paid),
+    ("EXPIRED", LinkState::Expired),
+    ("REVOKED", LinkState::Revoked),
+];
+
 fn link(told: &Told<'_>) -> Result<Option<LinkNews>, DecodeError> {
     let Some(change) = told.change.filter(|change| change.field("link_id").is_there()) else { return Ok(None) };
-    let states = [
-        ("SENT", LinkState::Live),
-        ("OPENED", LinkState::Live),
-        ("PAID", LinkState::Paid),
-        ("EXPIRED", LinkState::Expired),
-        ("REVOKED", LinkState::Revoked),
-    ];
-    Ok(Some(LinkNews { id: change.field("link_id").text()?, state: change.field("status").word(&states)? }))
+    Ok(Some(LinkNews { id: change.field("link_id").text()?, state: change.field("status").word(LINK_STATES)? }))
 }
 
 /// A whole booking in an answer of the marketplace's.

@@ -5,7 +5,7 @@
 //! `catalogue/`, one file for each language.
 
 mod acts;
-mod catalogue;
+pub(crate) mod catalogue;
 mod form;
 mod format;
 mod layout;

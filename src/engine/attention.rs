@@ -21,6 +21,7 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         | AttentionKind::TestMode
         | AttentionKind::QuantityDiffers
         | AttentionKind::UnknownStatus
+        | AttentionKind::CodesChanged
         | AttentionKind::TicketingOverdue => {
             format!("tickets issue {id} CODE, or orders cancel {id} --reason TEXT")
         }

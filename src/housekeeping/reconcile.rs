@@ -11,14 +11,14 @@ use std::sync::Arc;
 use governor::{Quota, RateLimiter};
 use serde::Serialize;
 use ticketbridge_core::message::{
-    Actor, ActorKind, Command, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot, TicketFacts,
-    TicketOp,
+    Actor, ActorKind, Command, NewTicket, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot,
+    TicketFacts, TicketOp,
 };
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
 use ticketbridge_core::port::{CallResult, ChannelView, Context, HttpResponse, Operations, ReadBack};
-use ticketbridge_core::{ChannelId, Millis};
+use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
 use crate::engine::EngineError;
@@ -33,6 +33,10 @@ pub const QUESTIONS_PER_SECOND: u32 = 20;
 const PAGE: u32 = 100;
 /// Orders that have come to their end are looked at for this long: a late refund, a use that is told the next morning.
 const CLOSED_FOR: Millis = Millis::hours(72);
+/// Orders that have come to their end so recently are compared like open ones: what ended them is not in anybody's books for sure.
+const JUST_ENDED_FOR: Millis = Millis::hours(1);
+/// Tickets that a back-end has called void are looked at for this long: a few rounds.
+const VOID_FOR: Millis = Millis::hours(6);
 /// The states in which an order has come to its end.
 const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
 /// What partners are asked for here.
@@ -117,8 +121,12 @@ fn can_be_asked(channel: &RegisteredChannel) -> bool {
     channel.channel.read_back().is_some()
 }
 
-/// Whether something of an order that has come to its end is still to be seen in the channel's books.
-fn is_unsettled(order: &Order) -> bool {
+/// Whether something of an order that has come to its end is still to be seen in the channel's books: it has only just ended, or money or a
+/// yes without proof is open.
+fn is_unsettled(order: &Order, now: UnixMillis) -> bool {
+    if now < order.updated_at + JUST_ENDED_FOR {
+        return true;
+    }
     let unproven = order.channel_state.as_deref().is_some_and(|channel_state| !channel_state.unproven.is_empty());
     let differs = [AttentionKind::BooksDiffer, AttentionKind::AnswerAstray].into_iter().any(|kind| order.needs(kind));
     unproven || differs || order.money.refund_pending() > 0
@@ -149,13 +157,23 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
         for state in states {
             compare_orders(worker, &of(state, updated_since), &|_| true, &mut report).await?;
         }
-        if matches!(scope, Scope::Closed) || !can_be_asked(&channel) {
+        if matches!(scope, Scope::Closed) {
+            continue;
+        }
+        // An order that was called off lately is open at its back-end until that is seen there.
+        let lately = worker.engine.clock().now() - VOID_FOR;
+        for state in &CLOSED {
+            look_for_void(worker, &of(state, Some(lately)), &mut report).await?;
+        }
+        if !can_be_asked(&channel) {
             continue;
         }
         // Money goes back, and uses are told, after an order's end: what is unsettled of it does not wait for the morning.
-        let since = worker.engine.clock().now() - CLOSED_FOR;
+        let report_at = worker.engine.clock().now();
+        let since = report_at - CLOSED_FOR;
         for state in &CLOSED {
-            compare_orders(worker, &of(state, Some(since)), &is_unsettled, &mut report).await?;
+            let is_meant = |order: &Order| is_unsettled(order, report_at);
+            compare_orders(worker, &of(state, Some(since)), &is_meant, &mut report).await?;
         }
     }
     report.ended_ms = worker.engine.clock().now().0;
@@ -172,6 +190,22 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
             "the books differ: {}", difference.reason);
     }
     Ok(report)
+}
+
+/// Asks back-ends about the tickets of these orders that are void as far as we know.
+async fn look_for_void(worker: &Worker, filter: &OrderFilter, report: &mut Reconciliation) -> Result<(), EngineError> {
+    let mut page = PageRequest { limit: PAGE, cursor: None };
+    loop {
+        let found = worker.engine.store().list_orders(filter, &page).await?;
+        for order in found.items.iter().filter(|order| has_void_tickets(order)) {
+            report.orders += 1;
+            ask_about_void(worker, order, report).await?;
+        }
+        match found.next_cursor {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => return Ok(()),
+        }
+    }
 }
 
 async fn compare_orders(
@@ -471,21 +505,57 @@ async fn compare_channel(
 }
 
 async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
-    let Some(booking) = order.active_booking().filter(|booking| booking.ticketing.asked && !booking.ticketing.manual)
-    else {
+    ask_about_void(worker, order, report).await?;
+    match order.active_booking().filter(|booking| booking.ticketing.asked && !booking.ticketing.manual) {
+        Some(booking) => ask_about(worker, order, booking, report).await,
+        None => Ok(()),
+    }
+}
+
+/// Bookings whose tickets are void as far as we know, and have been for a short time only.
+async fn ask_about_void(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
+    if worker.engine.clock().now() - order.updated_at > VOID_FOR {
         return Ok(());
-    };
+    }
+    for booking in order.past_bookings.iter().chain(&order.booking).filter(|booking| is_void(booking)) {
+        ask_about(worker, order, booking, report).await?;
+    }
+    Ok(())
+}
+
+/// Whether the back-end has said that it made the tickets void. That was a word; its books are the proof.
+fn is_void(booking: &Booking) -> bool {
+    let t = &booking.ticketing;
+    !booking.is_active() && t.state == TicketingState::Cancelled && t.asked && !t.manual
+}
+
+fn has_void_tickets(order: &Order) -> bool {
+    order.past_bookings.iter().chain(&order.booking).any(is_void)
+}
+
+async fn ask_about(
+    worker: &Worker,
+    order: &Order,
+    booking: &Booking,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
     let Some(id) = backend_of(order) else { return Ok(()) };
     let Some(backend) = worker.engine.running().registry.backend(id) else { return Ok(()) };
     if !backend.backend.spec().can_query {
         return Ok(());
     }
-    let Operations::Calls(calls) = backend.backend.operations() else { return Ok(()) };
-    let write = |cx: &Context<'_>| calls.call(TicketOp::Query, order, booking, cx);
-    let read = |response: &HttpResponse| calls.read(TicketOp::Query, booking, response);
-    let limits = CallLimits { timeout: backend.timeout, ..worker.call_timeout() };
-    let Ok(exchange) = worker.ask(RECONCILE, limits, &write, &read).await else { return Ok(()) };
-    match exchange.result {
+    let answer = match worker.hear_of_booking(&backend, order, booking, None).await? {
+        Some(answer) => answer,
+        None => {
+            let Operations::Calls(calls) = backend.backend.operations() else { return Ok(()) };
+            let write = |cx: &Context<'_>| calls.call(TicketOp::Query, order, booking, cx);
+            let read = |response: &HttpResponse| calls.read(TicketOp::Query, order, booking, response);
+            let limits = CallLimits { timeout: backend.timeout, ..worker.call_timeout() };
+            let Ok(exchange) = worker.ask(RECONCILE, limits, &write, &read).await else { return Ok(()) };
+            exchange.result
+        }
+    };
+    match answer {
         CallResult::Done(facts) => compare_backend(worker, order, booking, backend.id.as_str(), facts, report).await,
         CallResult::Absent => {
             absent(order, booking, backend.id.as_str(), report);
@@ -494,6 +564,20 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
         CallResult::Astray { why } => {
             let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
             astray(worker, order, actor, "reservation", &why, report).await
+        }
+        // It answers with a word that nobody knows: a person reads it.
+        CallResult::Unknown { why } if AttentionKind::of_refusal(&why) == AttentionKind::UnknownStatus => {
+            let facts = TicketFacts::Unknown { why: why.to_string() };
+            let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
+            let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+            apply(worker, order, command, actor).await?;
+            report.note(Difference {
+                ours: state_word(booking),
+                theirs: "a word that nobody knows".to_owned(),
+                reason: why.into_owned(),
+                ..difference(order, backend.id.as_str(), "ticketing")
+            });
+            Ok(())
         }
         CallResult::Retry { .. }
         | CallResult::Refused { .. }
@@ -538,25 +622,45 @@ async fn compare_backend(
     };
     let ours = booking.ticketing.state;
     // What is on its way is no difference yet.
+    // Some have no word of their own for what was cancelled, or take their time.
+    let is_off = is_void(booking) && matches!(theirs, TicketingState::Failed | TicketingState::Cancelling);
     let under_way = matches!(ours, TicketingState::Queued | TicketingState::Unknown | TicketingState::Cancelling)
         && theirs == TicketingState::Requested;
-    if ours == theirs || under_way {
+    let other_codes = match &facts {
+        TicketFacts::Issued { tickets, .. } => {
+            ours == TicketingState::Issued && !booking.ticketing.manual && has_other_codes(booking, tickets)
+        }
+        _ => false,
+    };
+    if (ours == theirs && !other_codes) || under_way || is_off {
         return Ok(());
     }
     let actor = Actor::new(ActorKind::Backend, partner);
     let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
-    let repaired = apply(worker, order, command, actor).await?;
+    let repaired = apply(worker, order, command, actor.clone()).await?;
+    if !repaired && is_void(booking) && theirs == TicketingState::Issued {
+        let sentence =
+            format!("`{partner}` said that these tickets are void, and its books hold them: make them void there");
+        apply(worker, order, Command::RecordDoubt { sentence }, actor).await?;
+    }
     report.note(Difference {
         ours: state_word(booking),
-        theirs: word(theirs),
+        theirs: if other_codes { "other codes".to_owned() } else { word(theirs) },
         reason: match repaired {
+            true if other_codes => "the first codes are kept; ask the back-end which of them admit".to_owned(),
             true => "the back-end's word was taken over".to_owned(),
             false => "the back-end's word contradicts ours; a person must look".to_owned(),
         },
-        repaired,
+        repaired: repaired && !other_codes,
         ..difference(order, partner, "ticketing")
     });
     Ok(())
+}
+
+/// Whether a back-end names other codes than those that were handed over.
+fn has_other_codes(booking: &Booking, told: &[NewTicket]) -> bool {
+    let known = &booking.ticketing.tickets;
+    known.len() != told.len() || known.iter().zip(told).any(|(known, told)| known.code != told.code)
 }
 
 /// A visit that the back-end knows and did not tell: the guest was there.

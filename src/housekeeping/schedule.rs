@@ -282,7 +282,12 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
     if given_up > 0 {
         tracing::warn!(numbers = given_up, "messages for orders that never came are given up");
     }
-    Ok(rows + given_up)
+    let store = shared.engine.store();
+    let parted = if store.keep_rules_apart(now).await? { store.part_old_rules(now).await? } else { 0 };
+    if parted > 0 {
+        tracing::info!(documents = parted, "the rules that orders were placed under are stored once each now");
+    }
+    Ok(rows + given_up + parted)
 }
 
 /// Puts orders away that have been over for long; how many. Not before a day has passed since this version first knew the database.

@@ -13,10 +13,11 @@ mod deadlines;
 mod deliveries;
 mod guests;
 mod inbox;
+mod languages;
 mod manual_commands;
 mod next_steps;
 mod once;
-mod openapi;
+pub(crate) mod openapi;
 mod orders;
 mod organisation;
 mod partners;
@@ -43,6 +44,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{StatusCode, header};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::quoted::Quoted;
 
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
@@ -58,16 +60,20 @@ use crate::http::{Shared, health, incoming_body};
 use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::live::Running;
 
+#[cfg(test)]
+pub(crate) use call::Who;
 pub(crate) use codes::from_csv as codes_of_csv;
 pub(crate) use people::{link as invitation_link, reset_link};
 pub(crate) use table::ATTENTION_KINDS;
+#[cfg(test)]
+pub(crate) use table::CALLS;
 pub(crate) use view::common_zone;
 
 /// The words of filters, for the command line.
 pub(crate) mod words {
     pub(crate) use super::table::{
-        BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, ORDER_STATES, PAYMENT_STATES, REFUND_STATES,
-        TICKETING_STATES, VERDICTS,
+        ACCOUNT_STATES, BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, INVITATION_STATES, ORDER_STATES,
+        PAYMENT_STATES, REFUND_STATES, TICKETING_STATES, VERDICTS,
     };
 }
 
@@ -385,6 +391,7 @@ impl Gate {
             is_csv,
             wants_csv,
             last_event,
+            language: languages::wished(&parts.headers),
             once,
             turn,
         };
@@ -474,14 +481,16 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
     let (engine, about) = (request.shared.engine.clone(), request.about.clone());
     let (actor, scope, reason) = (request.holder.key(), request.holder.scope.clone(), request.given.text("reason"));
     let is_first = request.turn == Turn::First;
-    let said = (call.run)(request).await?;
+    let language = request.language;
+    let mut said = (call.run)(request).await?;
+    languages::in_language(language, &mut said);
     if let Some(act) = call.act().filter(|_| is_first) {
         let mut about = std::mem::take(&mut *about.lock().unwrap_or_else(PoisonError::into_inner));
         if about.order.is_none() && about.scope.is_none() {
             about.scope = Some(scope);
         }
         if let (Some(reason), serde_json::Value::Null) = (reason, &about.detail) {
-            about.detail = serde_json::json!({ "reason": reason });
+            about.detail = serde_json::json!({ "reason": Quoted::text(&reason) });
         }
         accounts::note(&engine, &actor, &act, about).await?;
     }

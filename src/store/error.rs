@@ -107,6 +107,12 @@ pub enum StoreError {
     /// A value could not be written as, or read from, JSON.
     #[error("a stored document does not fit its type")]
     Document(#[source] Arc<serde_json::Error>),
+    /// An order or an event names rules that are not there.
+    #[error("the rules kept as {digest} are missing from the database")]
+    RulesUnknown {
+        /// Their digest.
+        digest: String,
+    },
     /// A column holds what it should not.
     #[error("column `{0}` holds an unexpected value")]
     Column(&'static str),

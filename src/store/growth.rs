@@ -64,6 +64,7 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("recovery_code", Growth::WithPeople),
     ("refund_case", Growth::WithOrders),
     ("remembered", Growth::Purged),
+    ("rule_set", Growth::WithOrders),
     ("secret", Growth::WithConfiguration),
     ("seaql_migrations", Growth::WithConfiguration),
     ("session", Growth::Purged),

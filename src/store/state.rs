@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use sea_orm::sqlx;
 
 use crate::error::{Trouble, trouble};
+use crate::rule_sets::RuleBook;
 use crate::wakes::Wakes;
 
 /// Shared by all connections of a store.
@@ -17,6 +18,8 @@ pub(crate) struct State {
     damaged: Mutex<Option<String>>,
     closed: AtomicBool,
     statements: AtomicU64,
+    /// What is known of the rules in the database.
+    pub(crate) rules: RuleBook,
     wakes: Wakes,
     /// Every statement with its values, once a test listens.
     #[cfg(test)]

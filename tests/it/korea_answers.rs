@@ -286,6 +286,61 @@ async fn books_about_another_reservation_change_nothing_and_are_shown() {
     assert!(bridge.booked("R1").await.attention.is_empty());
 }
 
+/// The platform answers with just what was wanted, at a higher count of changes, and does nothing: its books stay at the older one. An order
+/// that such an answer has ended is looked at as well.
+#[tokio::test]
+async fn a_yes_that_the_books_never_reach_is_shown_within_one_round() {
+    let deeds = deeds();
+    let cancels = [("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "DONE")];
+    let rejected = cancelled("R1", "pd_plain", "REJECTED", 0, &cancels);
+    for (deed, wanted) in [(&deeds[0], reservation("R1", "pd_plain", "CONFIRMED")), (&deeds[1], rejected)] {
+        let (bridge, stands) = begin(deed, CAN).await;
+        bridge.partners.next(deed.call, says(200, json!({"reservation": wanted, "revision": 2})));
+        bridge.post(&format!("orders/{KAKAO}:R1/{}", deed.act), &deed.body).await.expect(200);
+        bridge.drain().await;
+        assert!(!bridge.booked("R1").await.needs(AttentionKind::BooksDiffer), "{}", deed.act);
+        bridge.advance(Millis::minutes(11));
+        bridge.partners.next("/v1/reservations?", says(200, json!({"reservations": []})));
+        bridge.partners.next("/v1/reservations/R1", says(200, stands));
+        let report = bridge.post("reconciliation", &json!({})).await.expect(200).json();
+        let found = &report["differences"][0];
+        assert_eq!((&found["field"], &found["ours"], &found["theirs"]), (&json!("revision"), &json!("2"), &json!("1")));
+        assert!(bridge.booked("R1").await.needs(AttentionKind::BooksDiffer), "{}: {report}", deed.act);
+        // Once they do, nothing is left of it.
+        bridge.partners.next("/v1/reservations?", says(200, json!({"reservations": []})));
+        bridge.partners.next("/v1/reservations/R1", says(200, json!({"reservation": wanted, "revision": 2})));
+        let report = bridge.post("reconciliation", &json!({})).await.expect(200).json();
+        assert_eq!(report["differences"], json!([]), "{}", deed.act);
+        assert!(!bridge.booked("R1").await.needs(AttentionKind::BooksDiffer), "{}", deed.act);
+    }
+}
+
+#[tokio::test]
+async fn books_that_name_other_terms_at_the_same_count_are_shown_within_one_round() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let it = reservation("R1", "pd_plain", "CONFIRMED");
+    bridge.kakao_is(event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
+    let mut day = it.clone();
+    day["use"]["from"] = json!("2026-12-14T10:00:00+09:00");
+    day["use"]["to"] = json!("2026-12-14T12:00:00+09:00");
+    let product = reservation("R1", "pd_other", "CONFIRMED");
+    let mut price = it.clone();
+    price["amounts"]["net_krw"] = json!(98_000);
+    price["amounts"]["discount_krw"] = json!(0);
+    for (field, other) in [("date", day), ("product", product), ("price", price)] {
+        bridge.partners.next("/v1/reservations?", says(200, json!({"reservations": []})));
+        bridge.partners.next("/v1/reservations/R1", says(200, json!({"reservation": other, "revision": 1})));
+        let report = bridge.post("reconciliation", &json!({})).await.expect(200).json();
+        let found = report["differences"].as_array().unwrap().iter().find(|found| found["field"] == field);
+        assert_eq!(found.map(|found| &found["repaired"]), Some(&json!(false)), "{field}: {report}");
+        assert!(bridge.booked("R1").await.needs(AttentionKind::BooksDiffer), "{field}");
+        bridge.partners.next("/v1/reservations?", says(200, json!({"reservations": []})));
+        bridge.partners.next("/v1/reservations/R1", says(200, json!({"reservation": it, "revision": 1})));
+        bridge.post("reconciliation", &json!({})).await.expect(200);
+        assert!(!bridge.booked("R1").await.needs(AttentionKind::BooksDiffer), "{field}");
+    }
+}
+
 /// Our ledger holds a return that the platform's books have never heard of.
 #[tokio::test]
 async fn money_that_never_went_back_by_the_platforms_books_is_shown_at_the_same_revision() {

@@ -4,6 +4,9 @@
 mod absences;
 #[cfg(test)]
 mod accounts;
+#[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
@@ -29,6 +32,8 @@ mod console;
 mod cost;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod crash_octo;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
@@ -63,6 +68,8 @@ mod manager;
 #[cfg(test)]
 mod octo;
 #[cfg(test)]
+mod octo_reseller;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod ops;
@@ -70,6 +77,9 @@ mod ops;
 mod ops_cli;
 #[cfg(test)]
 mod organisation;
+mod outside;
+#[cfg(test)]
+mod packaging;
 #[cfg(test)]
 mod parsers;
 #[cfg(test)]
@@ -93,6 +103,8 @@ mod replay;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod scopes;
 #[cfg(test)]
 mod second_generation;
@@ -114,6 +126,8 @@ mod support;
 mod time_limits;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod traces;
 #[cfg(test)]
 mod tripstore;
 #[cfg(test)]

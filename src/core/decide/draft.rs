@@ -72,14 +72,17 @@ impl Draft {
         self.events.push(record);
     }
 
-    /// Something must be done outside.
+    /// Something must be done outside. A channel that asks is sent nothing.
     pub(super) fn effect(&mut self, effect: Effect) {
-        self.effects.push(effect);
+        let is_told = self.order.rules.channel.news.is_by_calls() || !matches!(effect, Effect::TellChannel { .. });
+        self.effects.extend(is_told.then_some(effect));
     }
 
     /// Something must be done outside, perhaps.
     pub(super) fn maybe(&mut self, effect: Option<Effect>) {
-        self.effects.extend(effect);
+        if let Some(effect) = effect {
+            self.effect(effect);
+        }
     }
 
     /// The channel is told.

@@ -27,10 +27,11 @@ impl Snapshot {
     /// count of changes: the books may never have had what we hold to be done.
     pub fn disagreements(&self, order: &Order) -> Vec<Disagreement> {
         if !self.is_current(order.channel_state.as_deref()) {
-            return Vec::new();
+            return self.lags(order).into_iter().collect();
         }
         let unproven = order.channel_state.iter().flat_map(|channel_state| &channel_state.unproven).filter_map(denied);
-        self.stage_differs(order).into_iter().chain(self.money_differs(order)).chain(unproven).collect()
+        let stands = self.stage_differs(order).into_iter().chain(self.money_differs(order));
+        stands.chain(self.terms_differ(order)).chain(unproven).collect()
     }
 
     fn stage_differs(&self, order: &Order) -> Option<Disagreement> {
@@ -127,7 +128,8 @@ pub(super) fn compare(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
         }
     }
     let now = draft.order();
-    match snapshot.stage_differs(&now).or_else(|| snapshot.money_differs(&now)) {
+    let stands = snapshot.stage_differs(&now).or_else(|| snapshot.money_differs(&now));
+    match stands.or_else(|| snapshot.terms_differ(&now)) {
         Some(differs) => draft.flag(AttentionKind::BooksDiffer, differs.sentence),
         None => draft.settle_flag(AttentionKind::BooksDiffer),
     }

@@ -78,6 +78,16 @@ pub enum Event {
         /// The new booking.
         booking: Box<Booking>,
     },
+    /// The reseller sold what was kept for it.
+    HoldConfirmed {
+        /// Its own name for the booking, where it gave another one.
+        reference: Option<String>,
+    },
+    /// The place is kept longer.
+    HoldExtended {
+        /// Until when.
+        until: UnixMillis,
+    },
     /// The booking was confirmed.
     BookingConfirmed {
         /// When tickets are due; `None` when none are needed.
@@ -525,6 +535,8 @@ impl Event {
             Event::PaymentRecorded { .. } => "payment_recorded",
             Event::BookingOpened => "booking_opened",
             Event::BookingRequested { .. } => "booking_requested",
+            Event::HoldConfirmed { .. } => "hold_confirmed",
+            Event::HoldExtended { .. } => "hold_extended",
             Event::BookingConfirmed { .. } => "booking_confirmed",
             Event::BookingRejected { .. } => "booking_declined",
             Event::GuestsSupplied { .. } => "guests_supplied",
@@ -604,6 +616,8 @@ impl Event {
             | Event::PaymentRecorded { .. }
             | Event::BookingOpened
             | Event::BookingRequested { .. }
+            | Event::HoldConfirmed { .. }
+            | Event::HoldExtended { .. }
             | Event::BookingConfirmed { .. }
             | Event::GuestsSupplied { .. }
             | Event::TicketingStarted

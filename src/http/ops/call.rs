@@ -6,11 +6,13 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use ticketbridge_core::message::{Actor, ActorKind};
+use ticketbridge_core::quoted::Guests;
 
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{About, Holder, Refused};
 use crate::config::Role;
+use crate::console::catalogue::Language;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once};
 use crate::http::Shared;
@@ -279,6 +281,8 @@ pub(crate) struct Request {
     pub(crate) wants_csv: bool,
     /// The last event that whoever looks on has seen.
     pub(crate) last_event: Option<String>,
+    /// In which language sentences of attention are wanted.
+    pub(crate) language: Language,
     /// Under which key, if any.
     pub(crate) once: Option<Once>,
     /// Whether it was carried out before.
@@ -303,6 +307,10 @@ impl Request {
     pub(crate) fn concerns(&self, order: &ticketbridge_core::Order) {
         let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
         about.order = Some((order.id.clone(), order.channel.clone()));
+        // A reason may name the guests, and what is audited outlives their erasure.
+        if let Some(reason) = self.given.text("reason") {
+            about.detail = serde_json::json!({ "reason": Guests::of(order).text(&reason) });
+        }
     }
     /// Whether the session of whoever asks has asked to see the guests of this order in clear.
     ///

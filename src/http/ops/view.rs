@@ -173,8 +173,9 @@ fn ticket(ticket: &Ticket) -> Value {
 /// What needs a person, with the command that helps.
 fn attention(order: &Order, attention: &Attention) -> Value {
     let since = attention.since.rfc3339(order.rules.channel.time_zone);
-    let sentence = format!("{} ({})", attention.sentence, command_for(order, attention.kind));
-    json!({ "kind": attention.kind, "since": since, "sentence": sentence })
+    let command = command_for(order, attention.kind);
+    let sentence = format!("{} ({command})", attention.sentence);
+    json!({ "kind": attention.kind, "since": since, "sentence": sentence, "command": command })
 }
 
 /// A refund case. Until it is decided, its fee is the channel's.

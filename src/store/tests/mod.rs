@@ -12,6 +12,7 @@ mod orders;
 mod people;
 mod plans;
 mod rotation;
+mod rule_sets;
 mod schema;
 mod selling;
 mod tape;
@@ -101,6 +102,7 @@ fn rules() -> RuleSnapshot {
             review_warn_before: vec![],
             price_check: false,
             redemption_reported: true,
+            news: Default::default(),
         },
     }
 }
@@ -120,7 +122,7 @@ fn order(n: u128) -> Order {
         cancel_reason: None,
         product: "LP-B2".into(),
         quantity: 2,
-        rules: rules(),
+        rules: rules().into(),
         money: Money {
             mode: PaymentMode::Ledger,
             currency: Currency("CNY".to_owned()),
@@ -152,6 +154,7 @@ fn booking(n: u128) -> Booking {
         state: BookingState::Confirmed,
         visit_date: Date::parse("2026-12-01"),
         visit_time: None,
+        hold: None,
         valid_until: Date::parse("2026-12-01"),
         visitors: vec![guest()],
         contact: None,
@@ -212,7 +215,7 @@ fn placed(order: &Order) -> EventRecord {
         buyer: order.buyer.clone(),
         placed_at: NOW,
     };
-    let place = PlaceOrder { channel: channel(), sale, rules: rules(), is_stub: false };
+    let place = PlaceOrder { channel: channel(), sale, rules: order.rules.clone(), is_stub: false };
     EventRecord {
         seq: 1,
         at: NOW,

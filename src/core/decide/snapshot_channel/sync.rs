@@ -6,7 +6,7 @@ use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
 use super::{links, payments};
 use crate::decide::draft::Draft;
-use crate::decide::{booking, proof};
+use crate::decide::{booking, proof, terms};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Payment, Stage, confirmed_off_sale};
 use crate::order::money::PaymentMode;
@@ -62,6 +62,7 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
     links::end_links_in_time(draft);
     payments::flag_failure(draft);
     proof::compare(draft, &before, snapshot);
+    terms::flag_lag(draft, &before, snapshot);
 }
 
 /// What the channel says now replaces what it said before.
@@ -142,6 +143,8 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
         handed_over: known.is_some_and(|m| m.handed_over),
         refused: known.and_then(|m| m.refused.clone()),
         unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
+        // Whoever carries a snapshot out makes sure of that first.
+        payments_are_owned: true,
     };
     draft.event(Event::SnapshotTaken {
         channel_state: Box::new(channel_state),
@@ -164,6 +167,7 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot) {
         visitors: Vec::new(),
         contact: Some(snapshot.sale.buyer.clone()),
         requested_at: snapshot.sale.placed_at,
+        hold: None,
     };
     let units = order.live_units();
     draft.held = units;

@@ -397,7 +397,7 @@ pub(crate) fn stub(platform: &Platform) -> Command {
     let placed = PlaceOrder {
         channel: ChannelId::new("kakao-jeju"),
         sale: platform.sale(),
-        rules: whole_rules(platform.terms),
+        rules: whole_rules(platform.terms).into(),
         is_stub: true,
     };
     Command::PlaceOrder(Box::new(placed), Counts::default())
