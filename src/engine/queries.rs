@@ -79,15 +79,13 @@ impl Engine {
             Query::Offers { products, dates, only, units: _ } => {
                 self.offers(running, channel, products.as_deref(), *dates, only).await
             }
-            Query::Calendar { product, from, to } => {
-                match running.rules_of(channel, product) {
-                    Some(rules) => {
-                        let last = (*to).min(from.plus_days(CALENDAR_DAYS_MAX - 1));
-                        Ok(Found::Calendar(self.calendar(channel, &rules, *from, last).await?))
-                    }
-                    None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
+            Query::Calendar { product, from, to } => match running.rules_of(channel, product) {
+                Some(rules) => {
+                    let last = (*to).min(from.plus_days(CALENDAR_DAYS_MAX - 1));
+                    Ok(Found::Calendar(self.calendar(channel, &rules, *from, last).await?))
                 }
-            }
+                None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
+            },
         }
     }
 

@@ -114,7 +114,7 @@ enum Task {
 }
 
 impl Task {
-    const ALL: [Task; 9] = [
+    const ALL: [Task; 10] = [
         Task::Purge,
         Task::Reconcile,
         Task::Follow,

@@ -465,6 +465,8 @@ impl Event {
     pub fn alters_messages(&self) -> bool {
         match self {
             Event::OrderPlaced { .. }
+            | Event::HoldConfirmed { .. }
+            | Event::HoldExtended { .. }
             | Event::StubFilled { .. }
             | Event::PaymentRecorded { .. }
             | Event::BookingOpened
