@@ -8,7 +8,7 @@ mod quote;
 mod reach;
 mod sync;
 
-pub(super) use links::{record_link, revoke_link, send_link};
+pub(super) use links::{record_link, revoke_link, revoked, send_link};
 pub(super) use outcome::{failed, overtaken, record_agreement};
 pub(super) use payments::return_payments;
 pub(super) use propose::{Terms, ask_cancellation, confirm, partner_number, reject};

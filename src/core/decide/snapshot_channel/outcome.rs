@@ -77,6 +77,7 @@ pub(in crate::decide) fn failed(draft: &mut Draft, notification: &Notification, 
             payments::flag_failure(draft);
         }
         Notification::PaymentLink { key } => links::link_failed(draft, key, outcome),
+        Notification::LinkRevoked { id } => links::revoke_failed(draft, id),
         Notification::RefundApproved { case, .. } => {
             let stands = |c: &&RefundCase| c.id == *case && c.state == RefundState::Approved;
             let is_open = channel_state.is_some() && !order.is_over();
@@ -89,7 +90,6 @@ pub(in crate::decide) fn failed(draft: &mut Draft, notification: &Notification, 
         | Notification::Redeemed { .. }
         | Notification::NoShow { .. }
         | Notification::OrderCancelled { .. }
-        | Notification::LinkRevoked { .. }
         | Notification::HandOver => {}
     }
 }
