@@ -247,7 +247,7 @@ async fn a_return_that_failed_is_made_again_by_its_own_amount() {
     let sentence = shown["attention"]["sentence"].as_str().unwrap();
     assert!(sentence.contains("return-payment") && sentence.contains("--amount 2000 "), "{sentence}");
     let path = format!("orders/{KAKAO}:R1/return-payment");
-    bridge.post(&path, &json!({"reason": "x"})).await.problem(422, "invalid_field");
+    bridge.post(&path, &json!({"reason": "x"})).await.problem(422, "invalid");
     bridge.post(&path, &json!({"amount": 2_000, "reason": "x"})).await.expect(200);
     bridge.drain().await;
     let back = bridge.partners.sent("/payments/");
