@@ -12,6 +12,7 @@ mod fat_events;
 pub mod kakao;
 mod objects;
 pub mod octo;
+mod one_reading;
 pub mod reading;
 mod rewrites;
 pub mod settings;

@@ -83,6 +83,15 @@ pub(crate) static DEADLINE: Table = Table {
     indexes: &[&["state", "next_ms"], &["state", "due_ms"], &["due_ms", "id"], &["lease_token"]],
 };
 
+/// The deadlines of orders that were put away, as they were in [`DEADLINE`].
+pub(crate) static DEADLINE_ARCHIVE: Table = Table {
+    name: "deadline_archive",
+    columns: DEADLINE.columns,
+    primary: &["id"],
+    unique: &[],
+    indexes: &[&["order_id"], &["state", "due_ms", "id"]],
+};
+
 /// Partners whose deliveries wait; the names are those of `job.destination`.
 pub(crate) static PARTNER_PAUSE: Table = Table {
     name: "partner_pause",

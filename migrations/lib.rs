@@ -65,6 +65,9 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0045_audit", &accounts::AUDIT),
     ("m0046_door", &accounts::DOOR),
     ("m0047_settled", &accounts::SETTLED),
+    ("m0055_order_archive", &orders::ORDER_ARCHIVE),
+    ("m0056_deadline_archive", &jobs::DEADLINE_ARCHIVE),
+    ("m0057_archived", &orders::ARCHIVED),
 ];
 
 /// What tables got later, in order.

@@ -43,6 +43,28 @@ pub(crate) static ORDERS: Table = Table {
     ],
 };
 
+/// Orders that have been over for long, as they were in [`ORDERS`]. Written once, so it can have an index for every filter.
+pub(crate) static ORDER_ARCHIVE: Table = Table {
+    name: "order_archive",
+    columns: ORDERS.columns,
+    primary: &["id"],
+    unique: &[],
+    indexes: &[
+        &["created_ms", "id"],
+        &["channel", "created_ms"],
+        &["state", "created_ms"],
+        &["booking_state", "created_ms"],
+        &["ticketing_state", "created_ms"],
+        &["payment_state", "created_ms"],
+        &["refund_state", "created_ms"],
+        &["visit_date", "created_ms"],
+    ],
+};
+
+/// How many rows were put away, by what is counted of them: nobody counts the archive.
+pub(crate) static ARCHIVED: Table =
+    Table { name: "archived", columns: &[word("name"), whole("many")], primary: &["name"], unique: &[], indexes: &[] };
+
 /// A channel's number for a sale or a booking: which order it is, or why there is none.
 pub(crate) static ORDER_REF: Table = Table {
     name: "order_ref",

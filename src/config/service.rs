@@ -209,13 +209,15 @@ pub struct Recorder {
     pub keep: Option<Millis>,
 }
 
-/// `[retention]`: how long what may hold guests' data is kept.
+/// `[retention]`: how long what may hold guests' data is kept, and where orders are.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
     /// Encrypted bodies of messages; their hashes stay for ever.
     pub bodies: Millis,
     /// Guests' data of an order, since its end; `None`: until somebody erases it.
     pub guests: Option<Millis>,
+    /// Orders that are over, since their last change, among those that every message works on; then they are put away, and found as before.
+    pub archive: Millis,
 }
 
 /// Whether everybody who signs in needs a second factor.
@@ -583,10 +585,11 @@ fn proxies(value: Value<'_>) -> Option<IpNet> {
 }
 
 fn retention(table: Option<&Table<'_>>) -> Retention {
-    let mut retention = Retention { bodies: Millis::hours(90 * 24), guests: None };
+    let mut retention = Retention { bodies: Millis::hours(90 * 24), guests: None, archive: Millis::hours(30 * 24) };
     let Some(table) = table else { return retention };
     retention.bodies = table.opt("bodies", Value::millis).unwrap_or(retention.bodies);
     retention.guests = table.opt("guests", guests_kept_for);
+    retention.archive = table.opt("archive", put_away_after).unwrap_or(retention.archive);
     table.finish();
     retention
 }
@@ -599,6 +602,17 @@ fn recorder(table: Option<&Table<'_>>) -> Recorder {
 }
 
 /// Refunds and disputes come for days after an order has ended: until then its guests are needed.
+fn put_away_after(value: Value<'_>) -> Option<Millis> {
+    let after = value.clone().millis()?;
+    if after < GUESTS_KEPT_MIN {
+        return value.wrong(
+            "is less than a day",
+            "write 1d or more: late messages about an order bring it back; \"30d\" is usual",
+        );
+    }
+    Some(after)
+}
+
 fn guests_kept_for(value: Value<'_>) -> Option<Millis> {
     let kept_for = value.clone().millis()?;
     if kept_for < GUESTS_KEPT_MIN {

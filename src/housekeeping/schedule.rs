@@ -20,6 +20,10 @@ const ACTS_KEPT: Millis = Millis::hours(24);
 /// How long records of calls, deliveries that were made, taken out or not needed, and messages that concern no order are kept after they
 /// were written.
 const CALLS_KEPT: Millis = Millis::hours(180 * 24);
+/// Under this name is noted since when this version knows the database.
+const ARCHIVE: &str = "archive";
+/// An instance of the version before does not look among what was put away: so long may it run beside this one.
+const UPGRADE_TAKES: Millis = Millis::hours(24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
 
@@ -99,6 +103,8 @@ enum Task {
     CheckCredit,
     /// Forget the guests of orders that have long been over.
     ForgetGuests,
+    /// Put orders away that have been over for long.
+    Archive,
     /// Ask back-ends what is left.
     Availability,
     /// Ask back-ends that do not tell whether guests have come.
@@ -106,13 +112,14 @@ enum Task {
 }
 
 impl Task {
-    const ALL: [Task; 8] = [
+    const ALL: [Task; 9] = [
         Task::Purge,
         Task::Reconcile,
         Task::Follow,
         Task::FollowClosed,
         Task::CheckCredit,
         Task::ForgetGuests,
+        Task::Archive,
         Task::Availability,
         Task::Watch,
     ];
@@ -125,6 +132,7 @@ impl Task {
             Task::FollowClosed => "follow_closed",
             Task::CheckCredit => "check_credit",
             Task::ForgetGuests => "forget_guests",
+            Task::Archive => "archive",
             Task::Availability => "availability",
             Task::Watch => "watch",
         }
@@ -139,6 +147,7 @@ impl Task {
             Task::FollowClosed => "0 0 2 * * *",
             Task::CheckCredit => "29 52 * * * *",
             Task::ForgetGuests => "53 11 * * * *",
+            Task::Archive => "11 34 * * * *",
             Task::Availability => "5 */10 * * * *",
             Task::Watch => "33 * * * * *",
         }
@@ -159,6 +168,7 @@ impl Task {
             Task::ForgetGuests => {
                 Ok(shared.engine.forget_as_wished().await? + shared.engine.forget_old_guests().await?)
             }
+            Task::Archive => Ok(archive(shared).await?),
             Task::Availability => Ok(shared.worker.refresh_availability().await?),
             Task::Watch => shared.worker.watch_for_use().await,
         }
@@ -248,6 +258,33 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
         tracing::warn!(numbers = given_up, "messages for orders that never came are given up");
     }
     Ok(rows + given_up)
+}
+
+/// Puts orders away that have been over for long; how many. Not before a day has passed since this version first knew the database.
+///
+/// # Errors
+/// Store errors.
+pub async fn archive(shared: &Shared) -> Result<u64, StoreError> {
+    let (store, now) = (shared.engine.store(), shared.engine.clock().now());
+    match store.done_at(ARCHIVE).await? {
+        Some(at) if now - at >= UPGRADE_TAKES => {}
+        Some(_) => return Ok(0),
+        None => {
+            let noted = store
+                .write("note_archive", move |tx: &Tx| Box::pin(async move { tx.note_done_once(ARCHIVE, now).await }));
+            return noted.await.map(|()| 0);
+        }
+    }
+    let before = now - shared.engine.running().config.retention.archive;
+    let (mut orders, mut from) = (0, String::new());
+    loop {
+        let round = store.archive_orders(before, &from).await?;
+        orders += round.orders;
+        match round.after {
+            Some(after) => from = after,
+            None => return Ok(orders),
+        }
+    }
 }
 
 /// How long the recording is kept, while anything is recorded.

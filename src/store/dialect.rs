@@ -142,8 +142,12 @@ pub(crate) fn get_flag(row: &QueryResult, column: &'static str) -> Result<bool, 
 
 /// The value of a column that holds the word of an enum.
 pub(crate) fn get_word<T: DeserializeOwned>(row: &QueryResult, column: &'static str) -> Result<T, StoreError> {
-    let text: String = get(row, column)?;
-    serde_json::from_value(serde_json::Value::String(text)).map_err(|_| StoreError::Column(column))
+    read_word(&get::<String>(row, column)?, column)
+}
+
+/// The enum without fields whose word this is; `column` is where it was found.
+pub(crate) fn read_word<T: DeserializeOwned>(text: &str, column: &'static str) -> Result<T, StoreError> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|_| StoreError::Column(column))
 }
 
 /// The word under which an enum without fields is stored and shown.
@@ -165,6 +169,7 @@ pub(crate) fn whole(value: u64) -> i64 {
 }
 
 /// A WHERE clause under construction.
+#[derive(Clone)]
 pub(crate) struct Where {
     sql: String,
     values: Vec<Value>,

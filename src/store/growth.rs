@@ -27,6 +27,7 @@ pub enum Growth {
 /// Every table, and what bounds it.
 pub const TABLES: &[(&str, Growth)] = &[
     ("account", Growth::WithPeople),
+    ("archived", Growth::WithConfiguration),
     ("audit", Growth::WithPeople),
     ("booking", Growth::WithOrders),
     ("call_log", Growth::Purged),
@@ -36,6 +37,7 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("credit_currency", Growth::WithConfiguration),
     ("credit_entry", Growth::WithOrders),
     ("deadline", Growth::WithOrders),
+    ("deadline_archive", Growth::WithOrders),
     ("done_once", Growth::WithConfiguration),
     ("door", Growth::WithConfiguration),
     ("erasure_wish", Growth::Purged),
@@ -49,6 +51,7 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("lease", Growth::WithConfiguration),
     ("listing", Growth::WithConfiguration),
     ("live_link", Growth::WithOrders),
+    ("order_archive", Growth::WithOrders),
     ("order_end", Growth::WithOrders),
     ("order_event", Growth::WithOrders),
     ("order_ref", Growth::WithOrders),

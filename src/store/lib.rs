@@ -5,6 +5,7 @@
 //! Instances that share a server database agree on it by asking for the database's time ([`Store::database_time`]).
 
 mod accounts;
+mod archive;
 mod audit;
 mod backup;
 mod buffer;
@@ -56,6 +57,7 @@ mod tx;
 mod wakes;
 
 pub use accounts::{AccountFilter, AccountRow, AccountState, NewAccount, Profile, ScopeWords, Totp};
+pub use archive::Archived;
 pub use audit::{AuditFilter, AuditRow, NewAudit};
 pub use backup::SchemaGap;
 pub use calls::{CallRecord, Direction};

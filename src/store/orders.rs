@@ -1,6 +1,6 @@
 //! Orders, their history, and the index rows that are kept beside them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{QueryResult, Value};
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,10 @@ use ticketbridge_core::order::{Attention, OrderState};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
 
+use crate::archive::in_either;
 use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, text_of, values, whole, word};
+use crate::dialect::{Query, get, get_count, get_word, read_word, text_of, values, whole, word};
 use crate::error::StoreError;
 use crate::refs::{REFERENCE, ref_hash};
 use crate::seal::{Sealer, sha256_hex};
@@ -54,6 +55,15 @@ impl Tx {
             return known.map(|row| self.open_order(id, &row)).transpose();
         }
         self.check_late_lock()?;
+        if let Some(order) = self.lock_stored(id).await? {
+            return Ok(Some(order));
+        }
+        // It was put away, or somebody else has brought it back meanwhile, or put it away while its lock was waited for.
+        self.bring_back(id).await?;
+        self.lock_stored(id).await
+    }
+
+    async fn lock_stored(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         let sql = format!("SELECT id, document FROM orders WHERE id = ?{}", self.dialect().for_update());
         let rows = self.rows_stored(&sql, values![id.as_str()]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
@@ -214,7 +224,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
     pub async fn load_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
-        let row = self.row("SELECT id, document FROM orders WHERE id = ?", values![id.as_str()]).await?;
+        let sql = in_either("id, document", "id = ?");
+        let row = self.row(&sql, values![id.as_str(), id.as_str()]).await?;
         row.map(|row| read_order(self.sealer(), &row)).transpose()
     }
 
@@ -226,8 +237,8 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = format!("SELECT id, document FROM orders WHERE id IN ({})", crate::dialect::marks(ids.len()));
-        let all = ids.iter().map(|id| id.as_str().into()).collect();
+        let sql = in_either("id, document", &format!("id IN ({})", crate::dialect::marks(ids.len())));
+        let all = ids.iter().chain(ids).map(|id| id.as_str().into()).collect();
         self.rows(&sql, all).await?.iter().map(|row| read_order(self.sealer(), row)).collect()
     }
 
@@ -310,7 +321,14 @@ impl Store {
     /// [`StoreError::Statement`].
     pub async fn order_counts(&self) -> Result<Vec<(ticketbridge_core::order::OrderState, u64)>, StoreError> {
         let rows = self.rows("SELECT state, COUNT(*) AS many FROM orders GROUP BY state", values![]).await?;
-        rows.iter().map(|row| Ok((get_word(row, "state")?, get_count(row, "many")?))).collect()
+        let mut counts = BTreeMap::new();
+        for row in &rows {
+            counts.insert(get::<String>(row, "state")?, get_count::<u64>(row, "many")?);
+        }
+        for (state, many) in self.archived("orders").await? {
+            *counts.entry(state).or_default() += many;
+        }
+        counts.into_iter().map(|(state, many)| Ok((read_word(&state, "state")?, many))).collect()
     }
 }
 
@@ -346,7 +364,7 @@ fn row_of(order: &Order, sealer: &Sealer, document: String) -> Row {
     ]
 }
 
-fn document_row(id: &str) -> String {
+pub(crate) fn document_row(id: &str) -> String {
     format!("orders/{id}")
 }
 

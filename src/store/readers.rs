@@ -91,6 +91,7 @@ impl Readers {
         values: Vec<Value>,
     ) -> Result<Vec<QueryResult>, (StoreError, Lost)> {
         self.0.state.count("readers", 1);
+        self.0.state.hear(sql, &values);
         let asked = timeout(self.0.address.limits().patience(), connection.rows(sql, values)).await;
         let error = match asked {
             Ok(Ok(rows)) => {

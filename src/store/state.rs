@@ -18,6 +18,9 @@ pub(crate) struct State {
     closed: AtomicBool,
     statements: AtomicU64,
     wakes: Wakes,
+    /// Every statement with its values, once a test listens.
+    #[cfg(test)]
+    heard: Mutex<Option<Vec<(String, Vec<sea_orm::Value>)>>>,
 }
 
 fn read(slot: &Mutex<Option<String>>) -> Option<String> {
@@ -89,6 +92,27 @@ impl State {
     /// Who is told of what commits leave to be done.
     pub(crate) fn wakes(&self) -> &Wakes {
         &self.wakes
+    }
+
+    /// A statement is put; for tests that ask for its plan.
+    #[cfg(not(test))]
+    pub(crate) fn hear(&self, _sql: &str, _values: &[sea_orm::Value]) {}
+
+    #[cfg(test)]
+    pub(crate) fn hear(&self, sql: &str, values: &[sea_orm::Value]) {
+        if let Some(heard) = &mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner) {
+            heard.push((sql.to_owned(), values.to_vec()));
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn listen_to_statements(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn statements_heard(&self) -> Vec<(String, Vec<sea_orm::Value>)> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 
     pub(crate) fn close(&self) {

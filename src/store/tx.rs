@@ -316,6 +316,7 @@ impl Tx {
     /// All rows of a SELECT, which need not see what is kept back.
     pub(crate) async fn rows_stored(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
         self.check()?;
+        self.state.hear(sql, &values);
         let begun = Instant::now();
         let mut connection = self.connection.lock().await;
         let rows = self.guarded(connection.rows(sql, values)).await.map_err(StoreError::statement);
@@ -338,6 +339,7 @@ impl Tx {
     pub(crate) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
         self.check()?;
         self.prepare(sql).await?;
+        self.state.hear(sql, &values);
         let mut connection = self.connection.lock().await;
         self.guarded(connection.execute(sql, values)).await.map_err(StoreError::statement)
     }

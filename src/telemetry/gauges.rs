@@ -98,7 +98,7 @@ async fn deadlines(shared: &Shared) -> Result<(), StoreError> {
         }
         let armed = find(DeadlineState::Armed);
         // Nothing is no number of seconds away; an alarm on "less than" stays silent.
-        let left = armed.map_or(f64::NAN, |count| seconds(count.nearest - now));
+        let left = armed.and_then(|count| count.nearest).map_or(f64::NAN, |nearest| seconds(nearest - now));
         metrics::gauge!("ticketbridge_deadline_nearest_seconds", "kind" => kind.name()).set(left);
         if kind == DeadlineKind::Review {
             metrics::gauge!("ticketbridge_refund_cases_waiting").set(armed.map_or(0, |count| count.many) as f64);

@@ -1,6 +1,8 @@
 //! What partners' answers are worth, where the platform lies: a yes that did nothing, a yes about another order, and books that say
 //! otherwise than ours at the same count of changes. Everything speaks HTTP to a running bridge; nobody in it exists.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use ticketbridge_core::Millis;
 use ticketbridge_core::order::money::PaymentState;
@@ -228,6 +230,39 @@ async fn an_answer_about_another_reservation_is_no_answer_and_is_asked_again() {
             bridge.drain().await;
             let order = bridge.booked("R1").await;
             assert!(!order.needs(AttentionKind::AnswerAstray), "{name}: {:?}", order.attention);
+        }
+    }
+}
+
+/// Whatever the platform answers, as long as it has not done it by its own books: the same message keeps its key, the attempts are counted,
+/// and a person gets a dead letter in the end. What is shown meanwhile is a flag for people, and no reason to say it anew.
+#[tokio::test]
+async fn a_repeat_that_differs_in_nothing_keeps_its_key_and_comes_to_an_end() {
+    for deed in deeds() {
+        for (name, lie) in [
+            ("another reservation", says(200, of_another())),
+            ("a conflict about another", says(409, of_another())),
+            ("an error", says(500, json!({}))),
+            ("nothing", Outcome::Interrupted),
+        ] {
+            let (bridge, stands) = begin(&deed, CAN).await;
+            for _ in 0..40 {
+                bridge.partners.next(deed.call, lie.clone());
+                bridge.partners.next("/v1/reservations/R1", says(200, stands.clone()));
+            }
+            bridge.post(&format!("orders/{KAKAO}:R1/{}", deed.act), &deed.body).await.expect(200);
+            for _ in 0..30 {
+                bridge.drain().await;
+                bridge.advance(Millis::minutes(11));
+            }
+            let name = format!("{} answered with {name}", deed.act);
+            let sent = told(&bridge, deed.call);
+            let keys: BTreeSet<_> = sent.iter().map(|sent| sent.headers["idempotency-key"].clone()).collect();
+            assert_eq!(keys.len(), 1, "{name}: {} calls", sent.len());
+            assert!((2..=12).contains(&sent.len()), "{name}: {} calls", sent.len());
+            let dead = bridge.get("deliveries?state=dead").await.expect(200).json();
+            assert_eq!(dead["items"].as_array().unwrap().len(), 1, "{name}: {dead}");
+            assert_nothing_came_of_it(&bridge, &deed, &name).await;
         }
     }
 }

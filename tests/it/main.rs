@@ -4,7 +4,6 @@
 mod absences;
 #[cfg(test)]
 mod accounts;
-#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;

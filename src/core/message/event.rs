@@ -450,6 +450,73 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether what is said to a partner about the order may be another message after it. Flags for people, what came of a call, and the
+    /// clock change nothing that a partner is told.
+    pub fn alters_messages(&self) -> bool {
+        match self {
+            Event::OrderPlaced { .. }
+            | Event::StubFilled { .. }
+            | Event::PaymentRecorded { .. }
+            | Event::BookingOpened
+            | Event::BookingRequested { .. }
+            | Event::BookingConfirmed { .. }
+            | Event::BookingRejected { .. }
+            | Event::GuestsSupplied { .. }
+            | Event::TicketingStarted
+            | Event::TicketsRequested { .. }
+            | Event::TicketsPending { .. }
+            | Event::TicketsIssued { .. }
+            | Event::LateTicketsIssued { .. }
+            | Event::TicketingRefused { .. }
+            | Event::TicketingUnknown { .. }
+            | Event::TicketsAnswered
+            | Event::TicketsDeferred
+            | Event::TicketsHandedOver { .. }
+            | Event::TicketCancelStarted { .. }
+            | Event::TicketCancelPending { .. }
+            | Event::TicketsCancelled { .. }
+            | Event::TicketCancelRefused { .. }
+            | Event::Redeemed { .. }
+            | Event::NoShowMarked { .. }
+            | Event::RefundApplied { .. }
+            | Event::RefundEscalated { .. }
+            | Event::RefundApprovalStarted { .. }
+            | Event::RefundApproved { .. }
+            | Event::RefundRejected { .. }
+            | Event::RefundWithdrawn { .. }
+            | Event::RefundSettled { .. }
+            | Event::RefundForced { .. }
+            | Event::BookingCancelled { .. }
+            | Event::OrderCancelled { .. }
+            | Event::SnapshotTaken { .. }
+            | Event::Proposed { .. }
+            | Event::ProposalEnded { .. }
+            | Event::PaymentLinkChanged { .. }
+            | Event::PartnerNumberChanged { .. }
+            | Event::PaymentRetracted { .. }
+            | Event::RefundReopened { .. }
+            | Event::GuestsErased { .. } => true,
+            Event::RedemptionParked { .. }
+            | Event::NotificationAcknowledged { .. }
+            | Event::NotificationRefused { .. }
+            | Event::SnapshotContested
+            | Event::NotificationLeftToPerson { .. }
+            | Event::NotificationDropped { .. }
+            | Event::NotificationOvertaken { .. }
+            | Event::NotificationTaken { .. }
+            | Event::NotificationDenied { .. }
+            | Event::GuestsRevealed { .. }
+            | Event::TicketingDeadlineNear { .. }
+            | Event::TicketingDeadlinePassed { .. }
+            | Event::ReviewLimitNear { .. }
+            | Event::ReviewLimitPassed { .. }
+            | Event::DeadlineNear { .. }
+            | Event::DeadlinePassed { .. }
+            | Event::AttentionSettled { .. }
+            | Event::AttentionRaised { .. } => false,
+        }
+    }
+
     /// Its name in the history: the variant in snake case.
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! Every function of the store, on every kind of database.
 
+mod archive;
 mod batches;
 mod credit;
 mod deadlines;
@@ -9,6 +10,7 @@ mod lists;
 mod messages;
 mod orders;
 mod people;
+mod plans;
 mod rotation;
 mod schema;
 mod selling;

@@ -12,6 +12,10 @@ async fn seed(store: &Store, n: u128) {
         store,
         work!(tx, hash => {
             tx.insert_order(&order(n), &[placed(&order(n))]).await?;
+            // As it would be once it was put away.
+            let columns = crate::archive::ORDER_COLUMNS;
+            let copy = format!("INSERT INTO order_archive ({columns}) SELECT {columns} FROM orders WHERE id = ?");
+            tx.execute(&copy, values![order(n).id.as_str()]).await?;
             tx.enqueue(&super::jobs::job(u32::try_from(n).unwrap(), n, "backend:gate", 1)).await?;
             let (id, answer) = (format!("inb_{n}"), StoredAnswer { status: 200, body: b"{}".to_vec() });
             let new = NewInbox {
@@ -47,7 +51,7 @@ async fn everything_sealed_is_sealed_anew_and_opens_without_the_old_key() {
         let hash = store.sealer().keyed_hash("phone", "1");
         assert_eq!(left(&store).await, 0);
         store.sealer().replace(&[[9; 32], TEST_KEY]);
-        assert_eq!(left(&store).await, 13 * 5 + 1);
+        assert_eq!(left(&store).await, 14 * 5 + 1);
         for column in SealedColumn::ALL {
             let (mut after, mut rows) = (None::<Vec<String>>, 0);
             loop {
@@ -126,6 +130,8 @@ async fn what_an_older_version_kept_in_clear_is_sealed_once_and_read_before_and_
         write(
             &store,
             work!(tx, id => {
+                // It put nothing away.
+                tx.execute("DELETE FROM order_archive", values![]).await?;
                 let clear = r#"{"event":"booking_declined","reason":"Guest One"}"#;
                 let sql = "UPDATE order_event SET reason = 'Guest One', body = ? WHERE order_id = ?";
                 tx.execute(sql, values![clear, id.as_str()]).await?;
