@@ -14,6 +14,7 @@ pub mod ops;
 pub mod problem;
 pub mod rate;
 pub mod request_id;
+pub mod unknown_calls;
 pub mod webhook;
 pub mod works;
 
@@ -97,7 +98,8 @@ impl Shared {
 /// All routes of the service's own address.
 pub fn router(shared: Shared) -> Router {
     let routes = Router::new()
-        .route("/channels/{channel}/{call}", any(webhook::receive))
+        .route("/channels/{channel}/{*call}", any(webhook::receive))
+        .route("/backends/{backend}/{*call}", any(unknown_calls::of_backend))
         .route("/backends/{backend}/events", post(backend_events::receive))
         .route("/backends/{backend}/hints/{secret}", post(hints::receive))
         .merge(ops::routes())

@@ -168,7 +168,8 @@ impl Worker {
             }
             CallResult::Astray { why } => self.lanes.failed(job, Fault::OfOrder, why, clock.monotonic()),
             CallResult::TokenRejected => {
-                self.lanes.failed(job, Fault::OfPartner, "the access token is refused", clock.monotonic());
+                // A fresh token is refused for this order; for others it may be good.
+                self.lanes.failed(job, Fault::OfEither, "the access token is refused", clock.monotonic());
             }
             CallResult::Done(_) | CallResult::Refused { .. } | CallResult::Absent | CallResult::Overtaken => {
                 self.lanes.succeeded(job, clock.now());

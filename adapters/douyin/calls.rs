@@ -112,6 +112,7 @@ pub(super) fn notify(
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => return Err(EncodeError::Unsupported("this")),
     };
     let key = body["verify_token"].as_str().map(str::to_owned);
@@ -242,6 +243,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order, body: &Value) -> V
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => (None, None),
     };
     // Some answers name the sale where the call named its booking.
@@ -401,6 +403,8 @@ pub(super) fn read_decrypted(order: &Order, response: &HttpResponse) -> CallResu
         .flatten()
         .filter(|result| result["is_success"].as_bool() != Some(false))
         .filter_map(|result| Some((result["cipher_text"].as_str()?, result["plain_text"].as_str()?)))
+        // A success that says nothing has opened nothing: nobody encrypts what is not there.
+        .filter(|(_, plain)| !plain.trim().is_empty())
         .collect();
     if !people(order).flat_map(ciphers).any(|cipher| opened.contains_key(cipher)) {
         return CallResult::Retry { why: "nothing was decrypted".into(), after: Some(TOO_FREQUENT) };

@@ -70,7 +70,46 @@ fn refused(rejection: &Rejection) -> HttpReply {
             (StatusCode::UNPROCESSABLE_ENTITY, rejection.why.code())
         }
         Why::NotFound => (StatusCode::NOT_FOUND, rejection.why.code()),
-        _ => (StatusCode::CONFLICT, rejection.why.code()),
+        Why::OutOfStock
+        | Why::VisitorHasTicket
+        | Why::DateNotBookable
+        | Why::AgeLimit
+        | Why::SexLimit
+        | Why::DocumentLimit
+        | Why::PhoneLimit
+        | Why::QuantityLimit
+        | Why::CreditTooLow
+        | Why::PriceMismatch
+        | Why::ContentDiffers
+        | Why::Tombstoned
+        | Why::AlreadyBooked
+        | Why::NotPaid
+        | Why::RefundUnderReview
+        | Why::AlreadyRedeemed
+        | Why::TooEarly
+        | Why::NotTicketed
+        | Why::AlreadyTicketed
+        | Why::ReadOnlyOrder
+        | Why::VersionConflict
+        | Why::AlreadyCancelled
+        | Why::NotBooked
+        | Why::NotWaiting
+        | Why::AlreadyDecided
+        | Why::TicketsMissing
+        | Why::RefundExceeds
+        | Why::PartialNotAllowed
+        | Why::NotUsed
+        | Why::LinkNotNeeded
+        | Why::NotSupported
+        | Why::PhoneMissing
+        | Why::DocumentMissing
+        | Why::NameMissing
+        | Why::VisitorsMismatch
+        | Why::PhoneMalformed
+        | Why::DocumentMalformed
+        | Why::DocumentNotAccepted
+        | Why::NameMalformed
+        | Why::FeeOutOfRange => (StatusCode::CONFLICT, rejection.why.code()),
     };
     problem(status, code, &rejection.sentence, rejection.field.as_deref())
 }

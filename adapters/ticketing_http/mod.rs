@@ -128,8 +128,8 @@ impl Calls for TicketingHttp {
         }
     }
 
-    fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
-        map::read(op, booking, response)
+    fn read(&self, op: TicketOp, order: &Order, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
+        map::read(op, order, booking, response)
     }
 }
 

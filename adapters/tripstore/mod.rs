@@ -125,6 +125,33 @@ fn read_erp(reader: &mut Reader<'_>, settings: &Value) -> Option<Erp> {
     }
 }
 
+/// Who is told: the marketplace, or the agency's own books behind it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Marketplace,
+    Agency,
+}
+
+fn told_to(notification: &Notification) -> Whom {
+    match notification {
+        Notification::HandOver => Whom::Agency,
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::Cancellation { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. } => Whom::Marketplace,
+    }
+}
+
 impl Channel for TripStore {
     fn spec(&self) -> &ChannelSpec {
         &self.spec
@@ -148,10 +175,10 @@ impl Channel for TripStore {
         answers::reply(self.settings.zone(), "unknown_booking", inbound, answer)
     }
     fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        match (notification, &self.erp) {
-            (Notification::HandOver, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
-            (Notification::HandOver, None) => Err(EncodeError::NotConfigured("the agency's own books")),
-            _ => calls::notify(&self.settings, notification, order, cx),
+        match (told_to(notification), &self.erp) {
+            (Whom::Agency, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
+            (Whom::Agency, None) => Err(EncodeError::NotConfigured("the agency's own books")),
+            (Whom::Marketplace, _) => calls::notify(&self.settings, notification, order, cx),
         }
     }
     fn read_notification(
@@ -160,15 +187,15 @@ impl Channel for TripStore {
         order: &Order,
         response: &HttpResponse,
     ) -> CallResult<Yes> {
-        match notification {
-            Notification::HandOver => erp::read(order, response),
-            _ => calls::read_notification(notification, order, response),
+        match told_to(notification) {
+            Whom::Agency => erp::read(order, response),
+            Whom::Marketplace => calls::read_notification(notification, order, response),
         }
     }
     fn learned(&self, notification: &Notification, order: &Order, response: &HttpResponse) -> Vec<Command> {
-        match notification {
-            Notification::HandOver => erp::learned(order, response),
-            _ => calls::learned(&self.settings, self.erp.is_some(), notification, order, response),
+        match told_to(notification) {
+            Whom::Agency => erp::learned(order, response),
+            Whom::Marketplace => calls::learned(&self.settings, self.erp.is_some(), notification, order, response),
         }
     }
     fn label(&self, order: &Order) -> String {

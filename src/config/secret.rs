@@ -173,7 +173,9 @@ impl<'a> Secrets<'a> {
         if let Some(weakness) = weakness(&secret, usage) {
             let mend = match usage {
                 SecretUse::Issued => "let the partner's console make a new one",
-                _ => "make a new one: openssl rand -base64 32",
+                SecretUse::DataKey | SecretUse::OpsToken | SecretUse::Partner | SecretUse::DatabaseUrl => {
+                    "make a new one: openssl rand -base64 32"
+                }
             };
             value.warn(format_args!("is a weak secret: {weakness}"), mend);
         }

@@ -33,6 +33,8 @@ pub const QUESTIONS_PER_SECOND: u32 = 20;
 const PAGE: u32 = 100;
 /// Orders that have come to their end are looked at for this long: a late refund, a use that is told the next morning.
 const CLOSED_FOR: Millis = Millis::hours(72);
+/// Tickets that a back-end has called void are looked at for this long: a few rounds.
+const VOID_FOR: Millis = Millis::hours(6);
 /// The states in which an order has come to its end.
 const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
 /// What partners are asked for here.
@@ -149,7 +151,15 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
         for state in states {
             compare_orders(worker, &of(state, updated_since), &|_| true, &mut report).await?;
         }
-        if matches!(scope, Scope::Closed) || !can_be_asked(&channel) {
+        if matches!(scope, Scope::Closed) {
+            continue;
+        }
+        // An order that was called off lately is open at its back-end until that is seen there.
+        let lately = worker.engine.clock().now() - VOID_FOR;
+        for state in &CLOSED {
+            look_for_void(worker, &of(state, Some(lately)), &mut report).await?;
+        }
+        if !can_be_asked(&channel) {
             continue;
         }
         // Money goes back, and uses are told, after an order's end: what is unsettled of it does not wait for the morning.
@@ -172,6 +182,22 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
             "the books differ: {}", difference.reason);
     }
     Ok(report)
+}
+
+/// Asks back-ends about the tickets of these orders that are void as far as we know.
+async fn look_for_void(worker: &Worker, filter: &OrderFilter, report: &mut Reconciliation) -> Result<(), EngineError> {
+    let mut page = PageRequest { limit: PAGE, cursor: None };
+    loop {
+        let found = worker.engine.store().list_orders(filter, &page).await?;
+        for order in found.items.iter().filter(|order| has_void_tickets(order)) {
+            report.orders += 1;
+            ask_about_void(worker, order, report).await?;
+        }
+        match found.next_cursor {
+            Some(cursor) => page.cursor = Some(cursor),
+            None => return Ok(()),
+        }
+    }
 }
 
 async fn compare_orders(
@@ -471,10 +497,40 @@ async fn compare_channel(
 }
 
 async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
-    let Some(booking) = order.active_booking().filter(|booking| booking.ticketing.asked && !booking.ticketing.manual)
-    else {
+    ask_about_void(worker, order, report).await?;
+    match order.active_booking().filter(|booking| booking.ticketing.asked && !booking.ticketing.manual) {
+        Some(booking) => ask_about(worker, order, booking, report).await,
+        None => Ok(()),
+    }
+}
+
+/// Bookings whose tickets are void as far as we know, and have been for a short time only.
+async fn ask_about_void(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
+    if worker.engine.clock().now() - order.updated_at > VOID_FOR {
         return Ok(());
-    };
+    }
+    for booking in order.past_bookings.iter().chain(&order.booking).filter(|booking| is_void(booking)) {
+        ask_about(worker, order, booking, report).await?;
+    }
+    Ok(())
+}
+
+/// Whether the back-end has said that it made the tickets void. That was a word; its books are the proof.
+fn is_void(booking: &Booking) -> bool {
+    let t = &booking.ticketing;
+    !booking.is_active() && t.state == TicketingState::Cancelled && t.asked && !t.manual
+}
+
+fn has_void_tickets(order: &Order) -> bool {
+    order.past_bookings.iter().chain(&order.booking).any(is_void)
+}
+
+async fn ask_about(
+    worker: &Worker,
+    order: &Order,
+    booking: &Booking,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
     let Some(id) = backend_of(order) else { return Ok(()) };
     let Some(backend) = worker.engine.running().registry.backend(id) else { return Ok(()) };
     if !backend.backend.spec().can_query {
@@ -482,7 +538,7 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
     }
     let Operations::Calls(calls) = backend.backend.operations() else { return Ok(()) };
     let write = |cx: &Context<'_>| calls.call(TicketOp::Query, order, booking, cx);
-    let read = |response: &HttpResponse| calls.read(TicketOp::Query, booking, response);
+    let read = |response: &HttpResponse| calls.read(TicketOp::Query, order, booking, response);
     let limits = CallLimits { timeout: backend.timeout, ..worker.call_timeout() };
     let Ok(exchange) = worker.ask(RECONCILE, limits, &write, &read).await else { return Ok(()) };
     match exchange.result {
@@ -538,14 +594,21 @@ async fn compare_backend(
     };
     let ours = booking.ticketing.state;
     // What is on its way is no difference yet.
+    // Some have no word of their own for what was cancelled, or take their time.
+    let is_off = is_void(booking) && matches!(theirs, TicketingState::Failed | TicketingState::Cancelling);
     let under_way = matches!(ours, TicketingState::Queued | TicketingState::Unknown | TicketingState::Cancelling)
         && theirs == TicketingState::Requested;
-    if ours == theirs || under_way {
+    if ours == theirs || under_way || is_off {
         return Ok(());
     }
     let actor = Actor::new(ActorKind::Backend, partner);
     let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
-    let repaired = apply(worker, order, command, actor).await?;
+    let repaired = apply(worker, order, command, actor.clone()).await?;
+    if !repaired && is_void(booking) && theirs == TicketingState::Issued {
+        let sentence =
+            format!("`{partner}` said that these tickets are void, and its books hold them: make them void there");
+        apply(worker, order, Command::RecordDoubt { sentence }, actor).await?;
+    }
     report.note(Difference {
         ours: state_word(booking),
         theirs: word(theirs),

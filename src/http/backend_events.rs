@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::json;
 use ticketbridge_core::limits::BODY_BYTES_MAX;
-use ticketbridge_core::message::{Actor, ActorKind, Command, Redeem, RedeemedBy};
-use ticketbridge_core::order::{AttentionKind, Order};
+use ticketbridge_core::message::{Actor, ActorKind, Command, ParkReason, Redeem, RedeemedBy};
+use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, DecodeError, RawRequest, Verified};
 use ticketbridge_core::{BackendId, Millis};
 use ticketbridge_store::Direction;
@@ -108,7 +108,7 @@ pub async fn receive(
         .increment(1);
     if is_recorded {
         tracing::info!(backend = %backend.id, outcome = call.verdict, status = call.status, duration_ms = took_ms,
-            order = call.order.as_ref().map_or("", |id| id.as_str()), "event answered");
+            order = call.order.as_ref().map(|id| id.as_str()), "event answered");
     }
     response
 }
@@ -257,9 +257,9 @@ fn words(heard: &Heard, order: Option<&Order>) -> (StatusCode, &'static str, ser
         }
         Heard::Parked(kind) => {
             let reason = match kind {
-                AttentionKind::TooEarly => "too_early",
-                AttentionKind::NotTicketed => "not_ticketed",
-                _ => "refund_under_review",
+                ParkReason::TooEarly => "too_early",
+                ParkReason::NotTicketed => "not_ticketed",
+                ParkReason::RefundUnderReview => "refund_under_review",
             };
             let mut body = about("parked");
             body["reason"] = json!(reason);

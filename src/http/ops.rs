@@ -41,6 +41,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{StatusCode, header};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::quoted::Quoted;
 
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
@@ -449,7 +450,7 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
             about.scope = Some(scope);
         }
         if let (Some(reason), serde_json::Value::Null) = (reason, &about.detail) {
-            about.detail = serde_json::json!({ "reason": reason });
+            about.detail = serde_json::json!({ "reason": Quoted::text(&reason) });
         }
         accounts::note(&engine, &actor, &act, about).await?;
     }

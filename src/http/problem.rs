@@ -104,7 +104,38 @@ pub fn status_of(why: Why) -> StatusCode {
         | Why::NameMissing
         | Why::DocumentNotAccepted
         | Why::VisitorsMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-        _ => StatusCode::CONFLICT,
+        Why::OutOfStock
+        | Why::OffSale
+        | Why::VisitorHasTicket
+        | Why::DateNotBookable
+        | Why::AgeLimit
+        | Why::SexLimit
+        | Why::DocumentLimit
+        | Why::PhoneLimit
+        | Why::QuantityLimit
+        | Why::CreditTooLow
+        | Why::PriceMismatch
+        | Why::ContentDiffers
+        | Why::Tombstoned
+        | Why::AlreadyBooked
+        | Why::NotPaid
+        | Why::RefundUnderReview
+        | Why::AlreadyRedeemed
+        | Why::TooEarly
+        | Why::NotTicketed
+        | Why::AlreadyTicketed
+        | Why::ReadOnlyOrder
+        | Why::VersionConflict
+        | Why::AlreadyCancelled
+        | Why::NotBooked
+        | Why::NotWaiting
+        | Why::AlreadyDecided
+        | Why::TicketsMissing
+        | Why::RefundExceeds
+        | Why::PartialNotAllowed
+        | Why::NotUsed
+        | Why::LinkNotNeeded
+        | Why::NotSupported => StatusCode::CONFLICT,
     }
 }
 

@@ -26,7 +26,7 @@ use crate::http::belief::{Terms, TurnedAway};
 use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
-use crate::http::{Shared, nesting};
+use crate::http::{Shared, nesting, unknown_calls};
 use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::telemetry::seldom;
 use crate::worker::hold::Held;
@@ -39,9 +39,6 @@ const SEND_MARGIN: Millis = Millis(100);
 const NOTING_MARGIN: Millis = Millis(1_500);
 /// When the service cannot take a message, the sender may come again after this.
 const COME_AGAIN: Millis = Millis::seconds(10);
-
-/// Characters of a stranger's word that the log shows.
-const WORD_CHARS_SHOWN_MAX: usize = 64;
 
 /// How a call ended, for the log, the metrics and the record of calls.
 struct Ended {
@@ -81,7 +78,8 @@ pub async fn receive(
             .into_response();
     };
     let Some(endpoint) = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == call).copied() else {
-        note_unknown(&shared, &channel, shared.caller(peer, request.headers(), &running), &call);
+        let caller = shared.caller(peer, request.headers(), &running);
+        note_unknown(&shared, &channel, caller, &call, request).await;
         return Problem::new(StatusCode::NOT_FOUND, "unknown_call", "this channel has no such call").into_response();
     };
     if request.method() != Method::POST {
@@ -133,7 +131,7 @@ pub async fn receive(
             call = record.call,
             outcome = record.verdict,
             status = record.status,
-            order = record.order.as_ref().map_or("", |id| id.as_str()),
+            order = record.order.as_ref().map(|id| id.as_str()),
             duration_ms = took_ms,
             partner_log_id = %head.log_id(),
             "call answered"
@@ -142,15 +140,22 @@ pub async fn receive(
     ended.reply
 }
 
-/// A call that nobody answers: an address that was typed wrongly into a console, or one that is new. It leaves a trace, so that it is found;
-/// not more of them than its caller may make calls.
-fn note_unknown(shared: &Shared, channel: &crate::service::registry::RegisteredChannel, caller: Caller, call: &str) {
-    metrics::counter!("ticketbridge_unknown_calls_total", "channel" => channel.id.to_string()).increment(1);
-    if shared.callers.may_fail(caller, channel.rate_per_caller) {
-        let named: String = call.chars().take(WORD_CHARS_SHOWN_MAX).collect();
-        tracing::warn!(channel = %channel.id, call = %named.escape_debug(),
-            "the channel has no such call; is its address in the console right?");
-    }
+/// A call that nobody answers leaves a trace, so that it is found.
+async fn note_unknown(
+    shared: &Shared,
+    channel: &crate::service::registry::RegisteredChannel,
+    caller: Caller,
+    call: &str,
+    request: Request,
+) {
+    let partner = unknown_calls::Partner {
+        id: channel.id.as_str(),
+        rate: channel.rate_per_caller,
+        bytes_max: channel.channel.spec().body_bytes_max,
+        call,
+    };
+    let verify = |raw: RawRequest<'_>, cx: &Context<'_>| channel.channel.verify(raw, cx).map(|by| by.key_index());
+    Box::pin(unknown_calls::note(shared, &partner, caller, request, verify)).await;
 }
 
 /// Whether the caller may come in at all; before anything of the message is looked at.

@@ -51,6 +51,7 @@ fn says_how_the_order_stands(notification: &Notification) -> bool {
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => false,
     }
 }

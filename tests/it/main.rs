@@ -69,6 +69,7 @@ mod ops;
 mod ops_cli;
 #[cfg(test)]
 mod organisation;
+mod outside;
 #[cfg(test)]
 mod parsers;
 #[cfg(test)]

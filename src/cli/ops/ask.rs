@@ -103,13 +103,14 @@ pub(super) fn orders(command: Orders) -> Question {
         }
         Orders::Redeem { one, at } => act(path(&one.order, "/redeem"), vec![("at", at.map(Value::from))], Shape::One),
         Orders::NoShow { one, at } => act(path(&one.order, "/no-show"), vec![("at", at.map(Value::from))], Shape::One),
-        Orders::Cancel { one, reason, fee, lines } => {
+        Orders::Cancel { one, reason, fee, lines, notify_text } => {
             let lines: Vec<Value> =
                 lines.iter().map(|(detail, units)| json!({ "detail": detail, "quantity": units })).collect();
             let fields = vec![
                 ("reason", Some(json!(reason.reason))),
                 ("fee", fee.map(Value::from)),
                 ("lines", (!lines.is_empty()).then(|| json!(lines))),
+                ("notify_text", notify_text.map(Value::from)),
             ];
             act(path(&one.order, "/cancel"), fields, Shape::One)
         }

@@ -254,8 +254,14 @@ fn surplus_stays(draft: &mut Draft, why: &str) {
 
 fn given_up(draft: &mut Draft, booking: &Booking, why: &str) {
     let (kind, sentence) = match booking.ticketing.state {
+        TicketingState::Cancelling if booking.is_active() => (
+            AttentionKind::CancelRefused,
+            format!(
+                "the back-end could not be made to cancel ({why}); approve again to ask it again, or reject the refund"
+            ),
+        ),
         TicketingState::Cancelling => (
-            if booking.is_active() { AttentionKind::CancelRefused } else { AttentionKind::LiveTicketBehindRefund },
+            AttentionKind::LiveTicketBehindRefund,
             format!("the back-end could not be made to cancel ({why}); retry the delivery, or cancel there by hand"),
         ),
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown => (

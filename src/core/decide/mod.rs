@@ -99,8 +99,10 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
         (Command::CancelOrder { reason }, state) => {
             snapshot_channel::ask_cancellation(draft, state, &snapshot_channel::Terms::whole(reason))?;
         }
-        (Command::AskCancellation { fee, reason, parts }, state) => {
-            snapshot_channel::ask_cancellation(draft, state, &snapshot_channel::Terms { fee: *fee, reason, parts })?;
+        (Command::AskCancellation { fee, reason, parts, notify_text }, state) => {
+            let notify_text = notify_text.as_deref();
+            let terms = snapshot_channel::Terms { fee: *fee, reason, parts, notify_text };
+            snapshot_channel::ask_cancellation(draft, state, &terms)?;
         }
 
         (Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere }, _) => {

@@ -164,6 +164,9 @@ pub enum Command {
         reason: String,
         /// Units by line, as the channel numbers its lines; none are all.
         parts: Vec<(String, u32)>,
+        /// What the guest is told once it is called off, in words of their own: the channel shows no reason (`protocols/korea.md` 7.9).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notify_text: Option<String>,
     },
     /// Ops return money; the booking stays as it is.
     ReturnPayments {

@@ -113,6 +113,9 @@ pub enum Proposal {
         /// The units that are to be cancelled; none are all.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<Part>,
+        /// What the guest is told once it is called off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notify_text: Option<String>,
     },
 }
 
@@ -155,10 +158,36 @@ pub struct PaymentLink {
     pub url: Option<String>,
     /// What it collects, minor units.
     pub amount: i64,
+    /// What of the price that was when it was sent; it is said again with every attempt. Links of an older version have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<LinkPart>,
     /// Until when it can be paid.
     pub expires_at: UnixMillis,
     /// Where it stands.
     pub state: LinkState,
+}
+
+/// What of the price a link collects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPart {
+    /// All of it.
+    All,
+    /// The first part.
+    Deposit,
+    /// What was left, or a part of that.
+    Balance,
+}
+
+impl LinkPart {
+    /// What `amount` is, where `held` has come in and `open` is left to pay.
+    pub fn of(held: i64, open: i64, amount: i64) -> Self {
+        match (held, amount) {
+            (0, amount) if amount == open => LinkPart::All,
+            (0, _) => LinkPart::Deposit,
+            (_, _) => LinkPart::Balance,
+        }
+    }
 }
 
 impl PaymentLink {
@@ -280,6 +309,9 @@ pub struct ChannelState {
     /// What we last asked for in vain: ops may have it asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Proposal>,
+    /// Whether its payments' numbers are known as this order's: one payment pays for one order. Orders of an older version are not.
+    #[serde(default)]
+    pub payments_are_owned: bool,
     /// What the channel has said yes to, and neither an event nor its books have shown yet; oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<Unproven>,

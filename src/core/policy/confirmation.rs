@@ -65,5 +65,6 @@ pub(super) fn cancel_without_tickets(order: &Order) -> Option<Command> {
         fee: Some(0),
         reason: SOLD_OUT.to_owned(),
         parts: Vec::new(),
+        notify_text: None,
     })
 }

@@ -40,10 +40,12 @@ impl Command {
             | Command::RejectRefund { reason, .. }
             | Command::EscalateRefund { reason, .. }
             | Command::CancelOrder { reason }
-            | Command::AskCancellation { reason, .. }
             | Command::ReturnPayments { reason, .. }
             | Command::RecordReveal { reason }
             | Command::EraseGuests { reason } => vec![(reason, TEXT)],
+            Command::AskCancellation { reason, notify_text, .. } => {
+                std::iter::once(reason).chain(notify_text).map(|words| (words, TEXT)).collect()
+            }
             Command::RecordDoubt { sentence } => vec![(sentence, TEXT)],
             Command::RecordAstray { why, .. } => vec![(why, TEXT)],
             Command::ApproveRefund { reason, .. } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),

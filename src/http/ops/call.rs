@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use ticketbridge_core::message::{Actor, ActorKind};
+use ticketbridge_core::quoted::Guests;
 
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
@@ -289,6 +290,10 @@ impl Request {
     pub(crate) fn concerns(&self, order: &ticketbridge_core::Order) {
         let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
         about.order = Some((order.id.clone(), order.channel.clone()));
+        // A reason may name the guests, and what is audited outlives their erasure.
+        if let Some(reason) = self.given.text("reason") {
+            about.detail = serde_json::json!({ "reason": Guests::of(order).text(&reason) });
+        }
     }
     /// Whether the session of whoever asks has asked to see the guests of this order in clear.
     ///

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use ticketbridge_core::quoted::Guests;
+use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, ExternalId, Order, OrderId};
 use ticketbridge_store::{CallFilter, Needing, OrderFilter, Page};
 
@@ -77,7 +77,7 @@ pub(crate) async fn search(request: Request) -> Outcome {
         ..OrderFilter::default()
     };
     let page = engine.store().list_orders(&filter, &request.query.page()).await?;
-    tracing::info!(orders = page.items.len(), by = %request.holder.name, reason = %request.given.needed("reason"),
+    tracing::info!(orders = page.items.len(), by = %request.holder.name, reason = %Quoted::text(&request.given.needed("reason")),
         "orders were searched by a guest's phone");
     Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
 }

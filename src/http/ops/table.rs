@@ -56,6 +56,7 @@ pub(crate) const VERDICTS: &[&str] = &[
     "conflict",
     "malformed",
     "hint",
+    "unknown_call",
 ];
 
 /// Words of accounts and invitations; a test compares them with the store's own.
@@ -193,6 +194,7 @@ pub(crate) static CALLS: &[Call] = &[
         REASON,
         Field { name: "lines", kind: FieldKind::Lines, needed: false, about: "Only these units; all of them when left out." },
         Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "What is kept, in minor units, where the channel lets us lower it." },
+        Field { name: "notify_text", kind: FieldKind::Text, needed: false, about: "What the guest is to be told, which no channel does: once it is called off, a person's task (`to_do_by_hand`)." },
         VERSION,
     ]), Answer::One("order"), manual_commands::cancel),
     call!(Post "/orders/{id}/return-payment", "Give money back and leave the booking as it is.", Operators, &[], Body::Fields(&[

@@ -3,7 +3,7 @@
 use super::payments::open_balance;
 use crate::decide::draft::Draft;
 use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
-use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Stage};
+use crate::order::channel_state::{ChannelState, LinkPart, LinkState, PaymentLink, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::rejection::{Rejection, Why};
@@ -45,7 +45,9 @@ pub(in crate::decide) fn send_link(
     }
     end_live_link(draft, LinkState::Revoked);
     let key = format!("lnk_{:032x}", draft.moment.seed.0);
-    let link = PaymentLink { key: key.clone(), id: None, url: None, amount, expires_at, state: LinkState::Requested };
+    let part = Some(LinkPart::of(order.money.held(), open, amount));
+    let link =
+        PaymentLink { key: key.clone(), id: None, url: None, amount, part, expires_at, state: LinkState::Requested };
     draft.event(Event::PaymentLinkChanged { link });
     draft.tell(Notification::PaymentLink { key });
     Ok(())

@@ -50,6 +50,7 @@ fn agreed_stage(order: &Order, notification: &Notification) -> Option<(Stage, Op
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => None,
     }
 }
@@ -90,6 +91,7 @@ pub(in crate::decide) fn failed(draft: &mut Draft, notification: &Notification, 
         | Notification::Redeemed { .. }
         | Notification::NoShow { .. }
         | Notification::OrderCancelled { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => {}
     }
 }

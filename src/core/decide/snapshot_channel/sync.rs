@@ -149,6 +149,8 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
         handed_over: known.is_some_and(|m| m.handed_over),
         refused: known.and_then(|m| m.refused.clone()),
         unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
+        // Whoever carries a snapshot out makes sure of that first.
+        payments_are_owned: true,
     };
     draft.event(Event::SnapshotTaken {
         channel_state: Box::new(channel_state),

@@ -17,8 +17,8 @@ pub trait Calls: Send + Sync {
     /// # Errors
     /// What cannot be written.
     fn call(&self, op: TicketOp, order: &Order, booking: &Booking, cx: &Context<'_>) -> Result<Call, EncodeError>;
-    /// Reads the answer. One that names another reservation than `booking` is [`CallResult::Astray`].
-    fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts>;
+    /// Reads the answer. One that names another reservation than `booking`, or another order, is [`CallResult::Astray`].
+    fn read(&self, op: TicketOp, order: &Order, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts>;
 }
 
 /// Operations on a reservation take several calls.

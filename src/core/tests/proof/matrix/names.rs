@@ -74,6 +74,7 @@ names! { REPORTS, notification, Notification,
     Notification::PaymentReturn { .. } => "payment_return",
     Notification::PaymentLink { .. } => "payment_link",
     Notification::LinkRevoked { .. } => "link_revoked",
+    Notification::GuestMessage { .. } => "guest_message",
     Notification::HandOver => "hand_over",
 }
 
