@@ -156,10 +156,20 @@ pub(super) fn read_notification(
 fn read_revoked(response: &HttpResponse, keys: &[Key<'_>]) -> CallResult<Yes> {
     let is_gone = matches!(response.status, StatusCode::NOT_FOUND | StatusCode::GONE);
     match calls::read_write(response, keys) {
+        CallResult::Done(Yes::Bare) if says_alive(response, keys) => {
+            CallResult::Unknown { why: "the answer says that the link can still be paid".into() }
+        }
         CallResult::Done(Yes::Bare) => CallResult::Done(Yes::Plain),
         CallResult::Absent | CallResult::Refused { .. } if is_gone => CallResult::Done(Yes::Plain),
         other => other,
     }
+}
+
+/// Whether an answer says of a link that the guest can still pay with it.
+fn says_alive(response: &HttpResponse, keys: &[Key<'_>]) -> bool {
+    let Ok(answer) = Answer::read::<()>(response, keys) else { return false };
+    let said = ["/status", "/link/status"].iter().find_map(|at| answer.json().pointer(at)?.as_str());
+    said.is_some_and(|said| matches!(said.trim(), "SENT" | "OPENED"))
 }
 
 /// The link that was made: its number, and its address.

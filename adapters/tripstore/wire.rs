@@ -169,6 +169,6 @@ pub(super) fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
         link: at.field("link_id").maybe_text()?,
         cancels: at.field("cancels").list()?.iter().map(Cancel::read).collect::<Result<_, _>>()?,
     };
-    check_returned(&at.field("cancels"), read.amount, &read.cancels)?;
+    check_returned(&at.field("cancels"), &read.cancels)?;
     Ok(read)
 }

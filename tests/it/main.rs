@@ -60,6 +60,7 @@ mod instances;
 mod kakao;
 mod korea_answers;
 mod korea_edges;
+mod korea_money;
 mod korea_orders;
 #[cfg(test)]
 mod limits;

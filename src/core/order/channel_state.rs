@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::message::Notification;
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use crate::rules::cancel_policy::CancelPolicy;
 use crate::time::UnixMillis;
 
@@ -205,6 +206,30 @@ pub struct PartnerNumber {
     pub since: UnixMillis,
 }
 
+/// What a channel counts of an order's money, minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sums {
+    /// What came in, before anything went back.
+    pub received: i64,
+    /// What went back.
+    pub returned: i64,
+}
+
+impl Sums {
+    /// What movements add up to.
+    pub fn of<'e>(entries: impl IntoIterator<Item = &'e LedgerEntry>) -> Self {
+        let mut sums = Self { received: 0, returned: 0 };
+        for entry in entries.into_iter().filter(|entry| entry.status == EntryStatus::Done) {
+            match entry.kind {
+                EntryKind::Charge => sums.received = sums.received.saturating_add(entry.amount),
+                EntryKind::Refund => sums.returned = sums.returned.saturating_add(entry.amount),
+                EntryKind::Fee => {}
+            }
+        }
+        sums
+    }
+}
+
 /// What the channel says, apart from money and guests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Standing {
@@ -225,6 +250,9 @@ pub struct Standing {
     pub lines: Vec<Line>,
     /// The payments.
     pub payments: Vec<Payment>,
+    /// What the channel itself counts of the money; where it counts nothing, what its movements add up to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums: Option<Sums>,
     /// What cancelling costs, where the channel says.
     pub policy: Option<CancelPolicy>,
     /// Whether a partner's system is to be told of the order.

@@ -149,6 +149,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
         read_only,
         lines: Vec::new(),
         payments: Vec::new(),
+        sums: None,
         policy: None,
         hand_over: false,
         extra: Default::default(),

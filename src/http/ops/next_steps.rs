@@ -56,6 +56,8 @@ pub(crate) fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Tr
     let ticket =
         NewTicket { code: DocumentNumber::new("…".to_owned()), kind: TicketKind::Code, project_id: None, name: None };
     let redeem = Redeem { booking: None, at: now, by: RedeemedBy::Person };
+    // Where a return did not work, it is that one that is made again.
+    let failed = Some(order.money.open_failures()).filter(|amount| *amount > 0);
     let mut tries = vec![
         on_order("confirm", Command::ConfirmBooking),
         on_order("decline", Command::RejectBooking { reason: reason() }),
@@ -63,7 +65,7 @@ pub(crate) fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Tr
         on_order("redeem", Command::Redeem(redeem)),
         on_order("no-show", Command::MarkNoShow { at: now }),
         on_order("cancel", Command::CancelOrder { reason: reason() }),
-        on_order("return-payment", Command::ReturnPayments { amount: None, reason: reason() }),
+        on_order("return-payment", Command::ReturnPayments { amount: failed, reason: reason() }),
         on_order("payment-links", Command::SendPaymentLink { amount: None, expires_at: now + Millis::hours(72) }),
         on_order("payment-links/revoke", Command::RevokePaymentLink),
     ];

@@ -332,6 +332,7 @@ impl Platform {
                 lines: self.lines(),
                 // The newest first.
                 payments: self.payments.iter().rev().map(payment).collect(),
+                sums: None,
                 policy: policy(self.terms),
                 hand_over: self.terms.hands_over,
                 extra: BTreeMap::new(),
