@@ -377,8 +377,11 @@ pub(crate) struct Cancel {
 pub(crate) struct Used {
     lines: Vec<LineUnits>,
     used_at: Instant,
-    /// `MANUAL`.
+    /// `MANUAL`, or `CODE` with the place's code.
     method: String,
+    /// The code that the place shows, where the channel's file has it.
+    #[schemars(default)]
+    use_code: Option<String>,
 }
 
 /// `POST …/no-show`.

@@ -16,7 +16,7 @@ const COLUMNS: usize = 120;
 /// Columns of what happens, with the wire's name: the longest of them fits, since none is cut.
 const WHAT_COLUMNS: usize = 54;
 /// Columns of the result; a longer one stands below.
-const RESULT_COLUMNS: usize = 26;
+const RESULT_COLUMNS: usize = 25;
 /// Columns before what an order shows.
 const INDENT: &str = "                                ";
 
@@ -163,10 +163,13 @@ pub fn lines(entry: &Entry, at: Duration, colour: bool) -> Vec<String> {
     let again = if entry.attempt > 1 { format!(" (try {})", entry.attempt) } else { String::new() };
     let words = format!("{}{again}", plain(&entry.call));
     let name = short_name(&entry.call);
-    let spaces = " ".repeat(WHAT_COLUMNS.saturating_sub(columns(&words) + columns(name) + 3));
+    // What a long name takes of the line is taken from the words beside it.
+    let what = columns(&words) + columns(name) + 3;
+    let spaces = " ".repeat(WHAT_COLUMNS.saturating_sub(what));
+    let room = RESULT_COLUMNS.saturating_sub(what.saturating_sub(WHAT_COLUMNS));
     let name = if colour { format!("\u{1b}[2m[{name}]\u{1b}[0m") } else { format!("[{name}]") };
-    let fits = columns(&entry.outcome) <= RESULT_COLUMNS;
-    let result = if fits { padded(&entry.outcome, RESULT_COLUMNS) } else { padded("see below", RESULT_COLUMNS) };
+    let fits = columns(&entry.outcome) <= room;
+    let result = padded(if fits { &entry.outcome } else { "see below" }, room);
     let took = format!("{:>6} ms", entry.took.as_millis());
     let mut lines = vec![format!("{clock}  {direction} {words} {name}{spaces} {result} {took}")];
     if !fits {

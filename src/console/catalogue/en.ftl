@@ -344,6 +344,8 @@ a-books_differ = the books differ
 a-payment_link_over = a payment link is over
 
 # what happened
+e-hold_confirmed = The kept booking was confirmed
+e-hold_extended = The booking is kept for longer
 e-order_placed = The order was placed
 e-stub_filled = The order was completed with its details
 e-payment_recorded = A payment was recorded
@@ -528,6 +530,7 @@ s-no_capacity = The back-end has no room on that day: agree on another day, or c
 s-rejected = The back-end said no: its reason is in the history; issue by hand, or cancel.
 s-test_mode = The back-end made a test of a real order: its tickets admit nobody. Issue real ones.
 s-quantity_differs = The back-end has another number of units than was sold: have it mended there.
+s-codes_changed = The back-end names other codes than before: ask it which of them admit.
 s-unknown_status = The back-end uses a word that nobody knows: ask what it means.
 s-ticketing_overdue = The deadline for the tickets has passed: issue them by hand before the channel takes the money back.
 s-review_overdue = The refund was not decided in time, and the channel decides by itself: compare the books.

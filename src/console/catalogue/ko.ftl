@@ -344,6 +344,8 @@ a-books_differ = 장부 불일치
 a-payment_link_over = 결제 링크 만료
 
 # what happened
+e-hold_confirmed = 보류된 예약 확정
+e-hold_extended = 예약 보류 연장
 e-order_placed = 주문 접수
 e-stub_filled = 주문 정보 보완
 e-payment_recorded = 결제 기록
@@ -528,6 +530,7 @@ s-no_capacity = 해당 일자에 잔여 수량이 없습니다. 날짜를 변경
 s-rejected = 발권 시스템이 거절했습니다. 사유는 이력에 있습니다. 직접 발권하거나 취소하십시오.
 s-test_mode = 실제 주문이 테스트로 처리되어 이용권이 유효하지 않습니다. 다시 발권하십시오.
 s-quantity_differs = 발권 시스템의 수량이 판매 수량과 다릅니다. 발권 시스템에서 바로잡으십시오.
+s-codes_changed = 발권 시스템이 이전과 다른 코드를 보냈습니다. 어느 코드가 유효한지 확인하십시오.
 s-unknown_status = 발권 시스템이 알 수 없는 상태를 보냈습니다. 의미를 확인하십시오.
 s-ticketing_overdue = 발권 기한이 지났습니다. 채널이 자동 환불하기 전에 직접 발권하십시오.
 s-review_overdue = 환불 심사 기한이 지나 채널이 스스로 처리합니다. 대사를 실행하십시오.

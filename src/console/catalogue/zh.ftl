@@ -344,6 +344,8 @@ a-books_differ = 账目不一致
 a-payment_link_over = 付款链接已失效
 
 # what happened
+e-hold_confirmed = 预留的预订已确认
+e-hold_extended = 预留时间已延长
 e-order_placed = 订单已创建
 e-stub_filled = 补全订单信息
 e-payment_recorded = 记录付款
@@ -528,6 +530,7 @@ s-no_capacity = 景区系统当日无余量：请改期或取消。
 s-rejected = 景区系统拒绝出票：原因见订单记录，请人工出票或取消。
 s-test_mode = 景区系统以测试模式处理了真实订单：凭证无效，请重新出票。
 s-quantity_differs = 景区系统的数量与售出数量不一致：请在景区系统更正。
+s-codes_changed = 景区系统返回的票码与之前不同：请确认哪些票码可以入园。
 s-unknown_status = 景区系统返回未知状态：请向景区确认含义。
 s-ticketing_overdue = 已超过出票时限：请在渠道自动退款前人工出票。
 s-review_overdue = 退款未在时限内审核，渠道将自动处理：请对账。
