@@ -45,10 +45,11 @@ struct Cases {
     case: Vec<Case>,
 }
 
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("TICKETBRIDGE_DATA_KEY", "VGhpcyBpcyBhIGtleSBmb3IgdGVzdHMsIDMyIGJ5dGU="),
     ("TICKETBRIDGE_OPS_TOKEN", "an-ops-token-for-tests"),
     ("DOUYIN_SECRET", "0123456789abcdef0123456789abcdef"),
+    ("USE_CODE", "0417"),
     ("GATE_SECRET", "whsec_dGVzdHMgc2hhcmUgdGhpcyB3aXRoIHRoZSBnYXRl"),
 ];
 

@@ -105,7 +105,7 @@ fn saying_else(call: &str, body: &Value) -> Value {
         "issue-voucher" => ("copies", json!(1)),
         "refund-apply" => ("refund_fee_amount", json!(7)),
         "info-sync" => ("after_sale_type", json!(3)),
-        "cancel-notify" => ("cancel_order_time_unix", json!(1)),
+        "cancel-notify" => ("cancel_type", json!(1)),
         "refund-notify" => ("refund_amount", json!(1)),
         _ => panic!("{call} changes nothing"),
     };
