@@ -209,7 +209,9 @@ async fn refused_callers(scraped: &mut Scraped) {
             for call in 0..15 {
                 let body = json!({ "order_id": format!("V{minute}{second}{call}") });
                 let forged = bridge.signed("query-order", &body).header("x-life-sign", "00");
-                bridge.ask(forged).await.expect(401);
+                // Whoever proves nothing so often is turned away before anything is looked at.
+                let refused = bridge.ask(forged).await.status.as_u16();
+                assert!(matches!(refused, 401 | 429), "{refused}");
             }
         }
         scraped.read(Some(&bridge)).await;

@@ -94,7 +94,7 @@ ticketing = { mode = "backend", backend = "ventrata", product = "LAKE/DEFAULT", 
 guests = { who = "one", fields = ["name"] }
 cancellation = { kind = "anytime" }
 refund_rule  = { tiers = [{ before_visit = "0h", fee_bp = 0 }] }
-calendar = [{ from = "2026-01-01", to = "2099-12-31", price = 5000 }]
+calendar = [{ from = "2026-01-01", to = "2035-12-31", price = 5000 }]
 "#;
     write("products/resold.toml", product);
     place

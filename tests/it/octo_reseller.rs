@@ -97,6 +97,10 @@ async fn left(bridge: &TestBridge) -> Value {
     let asked = json!({ "productId": "DAY", "optionId": "DEFAULT", "availabilityIds": [DATE] });
     post(bridge, "availability", &asked).await.expect(200).json()[0]["vacancies"].clone()
 }
+/// The order behind a reseller's booking.
+async fn order_of(bridge: &TestBridge, uuid: &str) -> ticketbridge_core::order::Order {
+    bridge.order_of("acme", uuid).await.expect("an order")
+}
 #[track_caller]
 fn refused(reply: &Reply, code: &str) {
     let body = reply.json();
@@ -135,7 +139,7 @@ async fn a_place_is_kept_sold_ticketed_and_cancelled_with_its_fee() {
         guests["contact"]["fullName"] = json!("Somebody Else");
         refused(&post(bridge, &confirm, &guests).await, "INVALID_BOOKING_UUID");
         assert_eq!(bridge.partners.sent("/bridge/reservations").len(), 1, "issued once");
-        let order = bridge.order(&format!("acme:{UUID}")).await;
+        let order = bridge.get(&format!("orders/acme:{UUID}")).await.expect(200).json();
         assert_eq!((&order["payment"]["received"], &order["payment"]["currency"]), (&json!(10_000), &json!("EUR")));
 
         // Less than four days before the end of the visit day a fifth is kept.
@@ -146,7 +150,7 @@ async fn a_place_is_kept_sold_ticketed_and_cancelled_with_its_fee() {
         assert!(off["unitItems"][0]["ticket"].is_null(), "what is void is not shown");
         let again = post(bridge, &format!("bookings/{UUID}/cancel"), &json!({})).await.expect(200).json();
         assert_eq!(again["status"], json!("CANCELLED"));
-        let order = bridge.stored(UUID).await;
+        let order = order_of(bridge, UUID).await;
         assert_eq!((order.money.refunded(), order.money.fee()), (8_000, 2_000));
         assert_eq!(order.booking.expect("a booking").ticketing.state, TicketingState::Cancelled);
         assert_eq!(left(bridge).await, json!(3), "the place is sold again");
@@ -168,7 +172,7 @@ async fn what_is_not_confirmed_in_time_is_given_up() {
         bridge.drain().await;
         assert_eq!(status(bridge, UUID).await, "EXPIRED");
         assert_eq!(left(bridge).await, json!(3));
-        assert_eq!(bridge.stored(UUID).await.cancel_reason, Some(CancelReason::Expired));
+        assert_eq!(order_of(bridge, UUID).await.cancel_reason, Some(CancelReason::Expired));
         refused(&post(bridge, &format!("bookings/{UUID}/extend"), &json!({})).await, "INVALID_BOOKING_UUID");
         assert!(bridge.partners.sent("/bridge/reservations").is_empty());
         // A new one, and let go at once.
@@ -211,7 +215,7 @@ async fn cancelling_waits_for_the_tickets_to_be_void_and_a_person_decides_what_t
     refused(&kept, "UNPROCESSABLE_ENTITY");
     let read = get(&bridge, &format!("bookings/{OTHER}")).await.json();
     assert_eq!((&read["status"], &read["cancellable"]), (&json!("CONFIRMED"), &json!(false)));
-    assert_eq!(bridge.stored(OTHER).await.state, OrderState::Booked);
+    assert_eq!(order_of(&bridge, OTHER).await.state, OrderState::Booked);
 }
 
 #[tokio::test]
@@ -241,7 +245,7 @@ async fn a_manager_accepts_where_the_product_wants_it_and_every_guest_is_named()
     post(&bridge, &format!("bookings/{OTHER}/confirm"), &named).await.expect(200);
     bridge.post(&format!("orders/acme:{OTHER}/decline"), &json!({ "reason": "full" })).await.expect(200);
     assert_eq!(status(&bridge, OTHER).await, "REJECTED");
-    assert_eq!(bridge.stored(OTHER).await.money.received(), 0, "what is declined was never charged");
+    assert_eq!(order_of(&bridge, OTHER).await.money.received(), 0, "what is declined was never charged");
 }
 
 #[tokio::test]
@@ -328,6 +332,6 @@ async fn every_answer_may_be_lost_and_a_repeat_finds_what_was_done() {
         1
     );
     assert_eq!(left(&bridge).await, json!(3));
-    let order = bridge.stored(UUID).await;
+    let order = order_of(&bridge, UUID).await;
     assert_eq!((order.money.received(), order.money.refunded()), (10_000, 10_000));
 }

@@ -71,7 +71,7 @@ async fn the_images_root_file_system_serves_without_a_shell_and_writes_nowhere_e
     let mut before = BTreeSet::new();
     files(&root, &mut before);
     let inside = |words: &[&str]| {
-        let mut command = Process::new("chroot");
+        let mut command = Process::new("/usr/sbin/chroot");
         command.arg("--userspec=65532:65532").arg(&root).arg("/usr/bin/ticketbridge").args(words);
         command.args(["--config", "/etc/ticketbridge"]).env_clear().envs(ENVIRONMENT).kill_on_drop(true);
         command.env("PATH", "/usr/bin").env("TICKETBRIDGE_DATABASE_URL", "sqlite:///data/ticketbridge.db");
@@ -154,7 +154,7 @@ async fn the_charts_own_configuration_passes_check() {
     let lines: Vec<&str> = text.lines().take_while(|line| line.starts_with("    ")).map(|line| &line[4..]).collect();
     let place = tempfile::TempDir::new().expect("a temporary directory");
     let example = here("src/demo/example");
-    for folder in ["channels", "backends", "products"] {
+    for folder in ["channels", "backends", "products", "credit.toml"] {
         said(&Command::new("cp").arg("-r").arg(example.join(folder)).arg(place.path()).output().expect("cp"));
     }
     std::fs::write(place.path().join("ticketbridge.toml"), lines.join("\n")).expect("a file");

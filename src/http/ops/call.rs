@@ -312,6 +312,12 @@ impl Request {
             about.detail = serde_json::json!({ "reason": Guests::of(order).text(&reason) });
         }
     }
+    /// Notes of which guests it speaks: what is audited outlives their erasure, and a reason may name them.
+    pub(crate) fn speaks_of(&self, orders: &[ticketbridge_core::Order]) {
+        let Some(reason) = self.given.text("reason") else { return };
+        let masked = orders.iter().fold(reason, |reason, order| Guests::of(order).text(&reason).as_str().to_owned());
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).detail = serde_json::json!({ "reason": masked });
+    }
     /// Whether the session of whoever asks has asked to see the guests of this order in clear.
     ///
     /// # Errors

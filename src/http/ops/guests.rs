@@ -32,7 +32,9 @@ pub(crate) async fn export(request: Request) -> Outcome {
     let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
     let reason = format!("export of a guest's data: {}", request.given.needed("reason"));
     let mut orders = Vec::new();
-    for id in engine.orders_of_guest(phone.reveal()).await? {
+    let ids = engine.orders_of_guest(phone.reveal()).await?;
+    request.speaks_of(&engine.store().load_orders(&ids).await?);
+    for id in ids {
         // What others know of him they export themselves.
         let known = engine.store().load_order(&id).await?;
         if !known.is_some_and(|order| request.reach.has_channel(&order.channel)) {
@@ -95,6 +97,9 @@ fn known_of(order: &Order, phone: &Phone) -> Value {
 pub(crate) async fn erase(request: Request) -> Outcome {
     let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
     let reason = request.given.needed("reason");
+    // Afterwards nobody knows any more who they were.
+    let ids = engine.orders_of_guest(phone.reveal()).await?;
+    request.speaks_of(&engine.store().load_orders(&ids).await?);
     let result = engine.forget_guest(phone.reveal(), &request.reach.within(), &reason, &request.actor()).await?;
     tracing::info!(erased = result.erased.len(), kept = result.kept.len(), by = %request.holder.name,
         "a guest's data was erased on request");

@@ -72,7 +72,7 @@ async fn an_independent_client_books_reads_and_cancels() {
             r#"{ mode = "backend", backend = "gate", product = "P-1" }"#,
             r#"{ mode = "code_pool", pool = "lp-2026" }"#,
         )
-        .replace("from = \"2026-11-01\", to = \"2027-03-31\"", "from = \"2026-01-01\", to = \"2099-12-31\"");
+        .replace("from = \"2026-11-01\", to = \"2027-03-31\"", "from = \"2026-01-01\", to = \"2035-12-31\"");
     write("products/resold.toml", &products);
     let bridge = place.serve_with(port, &[("RESELLER_KEY", KEY)]).await;
     let codes = place.path().join("codes.txt");
