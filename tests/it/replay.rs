@@ -165,7 +165,7 @@ async fn a_planted_change_is_named_with_its_cause_and_a_rule_makes_it_expected()
         (|files| product(files, "visitors_per_unit = 2", "visitors_per_unit = 3"), "answer douyin-main/create-order"),
         (
             |files| product(files, "before_visit = \"48h\", fee_bp = 0", "before_visit = \"48h\", fee_bp = 500"),
-            "answer douyin-main/refund-apply",
+            "order state",
         ),
     ];
     for (edit, named) in planted {

@@ -123,7 +123,12 @@ async fn another_agency_is_told_nothing_and_who_may_no_longer_look_is_cut_off() 
     let bridge = TestBridge::start_with(with_partners).await;
     let north = Person::invited(&bridge, "kim@north.example", Role::Operator, Scope::Agency("north".into())).await;
     let south = Person::invited(&bridge, "lee@south.example", Role::Operator, Scope::Agency("south".into())).await;
+    // Time passes while people join; nobody is idle for long.
+    north.get(&bridge, "session").await.expect(200);
     let books = Person::invited(&bridge, "park@north.example", Role::Settlement, Scope::Agency("north".into())).await;
+    for person in [&north, &south] {
+        person.get(&bridge, "session").await.expect(200);
+    }
     assert_eq!(Onlooker::begin(&bridge, &books, None).await.err(), Some(403));
     assert_eq!(Onlooker::begin(&bridge, &Person::default(), None).await.err(), Some(401));
     let mut of_south = Onlooker::begin(&bridge, &south, None).await.expect("a stream");

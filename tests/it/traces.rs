@@ -66,7 +66,7 @@ async fn a_webhook_and_the_call_to_the_back_end_are_one_trace() {
             format!("{text}\n[traces]\nendpoint = \"{url}\"\nservice_name = \"bridge-of-the-test\"\n")
         }
         "backends/gate.toml" => text.replace("https://tickets.example/bridge", &format!("{url}/bridge")),
-        "products/lakeside.toml" => product(&first, &last, 10),
+        "products/lakeside.toml" => product(&first, &last, 10).replace("resident_id", "passport"),
         _ => text,
     });
     let bridge = place.serve(ANY_PORT).await;
