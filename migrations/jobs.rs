@@ -92,6 +92,14 @@ pub(crate) static DEADLINE_INDEXES: Reindexing = Reindexing {
     without: &[&["due_ms", "id"]],
 };
 
+/// The list of one state is read in its order from the index alone.
+pub(crate) static DEADLINE_LIST: Alteration = Alteration {
+    table: "deadline",
+    columns: &[],
+    indexes: &[&["state", "due_ms", "id"]],
+    without: &[&["state", "due_ms"]],
+};
+
 /// The deadlines of orders that were put away, as they were in [`DEADLINE`].
 pub(crate) static DEADLINE_ARCHIVE: Table = Table {
     name: "deadline_archive",

@@ -83,6 +83,7 @@ const ALTERATIONS: &[(&str, &Alteration)] = &[
     ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS),
     ("m0103_job_wire_key", &jobs::JOB_WIRE_KEY),
     ("m0062_orders_changed", &orders::ORDERS_CHANGED),
+    ("m0070_deadline_list", &jobs::DEADLINE_LIST),
 ];
 
 /// Which tables got other indexes later, in order.

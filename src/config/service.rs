@@ -398,7 +398,7 @@ fn traces(table: Option<&Table<'_>>) -> Traces {
     traces.endpoint = table.opt("endpoint", |value| {
         let text = value.clone().text()?;
         let is_address =
-            reqwest::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+            url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let problem = format!("is \"{text}\", which is not an address of HTTP");
         if is_address { Some(text) } else { value.wrong(problem, "write for example \"http://127.0.0.1:4318\"") }
     });

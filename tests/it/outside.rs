@@ -99,7 +99,12 @@ async fn tickets_that_were_called_void_and_are_not_are_shown_within_one_round() 
     let order = bridge.order("V100").await;
     assert_eq!((&order["refund_case"]["state"], &order["attention"]), (&json!("approved"), &Value::Null), "{order}");
     let report = reconcile(bridge.bridge.worker(), Scope::Open(None)).await.expect("a round");
-    assert!(report.differences.iter().any(|found| found.field == "ticketing"), "{:?}", report.differences);
+    assert!(
+        report.differences.iter().any(|found| found.field == "ticketing"),
+        "{:?} {:?}",
+        report.differences,
+        bridge.partners.sent("/bridge/").iter().map(|s| format!("{} {}", s.method, s.url)).collect::<Vec<_>>()
+    );
     let order = bridge.order("V100").await;
     assert_eq!(order["attention"]["kind"], "contradiction", "{order}");
     // A gate that did what it said is asked, and nothing is shown.
