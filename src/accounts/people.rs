@@ -120,6 +120,7 @@ impl Change {
 
 /// Who changes an account.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each request, and moved once")]
 pub enum By {
     /// Somebody with his role and scope.
     Holder(Holder),

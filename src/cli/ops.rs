@@ -128,7 +128,6 @@ pub struct One {
 }
 
 /// `orders …`.
-#[expect(clippy::large_enum_variant, reason = "made once, of the command line")]
 #[derive(Debug, Subcommand)]
 pub enum Orders {
     /// Orders, newest first

@@ -253,7 +253,7 @@ mod tests {
         let whole = serde_json::to_string(&shared).unwrap();
         assert_eq!(whole, serde_json::to_string(&rules()).unwrap());
         let (short, kept) = apart(|| serde_json::to_string(&[&shared, &shared]).unwrap());
-        assert_eq!(kept, [shared.clone()], "once, however often it is written");
+        assert_eq!(kept, std::slice::from_ref(&shared), "once, however often it is written");
         assert!(short.len() < 250, "{short}");
         assert_eq!(serde_json::to_string(&shared).unwrap(), whole, "afterwards as before");
     }

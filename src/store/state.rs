@@ -23,7 +23,7 @@ pub(crate) struct State {
     wakes: Wakes,
     /// Every statement with its values, once a test listens.
     #[cfg(test)]
-    heard: Mutex<Option<Vec<(String, Vec<sea_orm::Value>)>>>,
+    heard: Mutex<Option<Vec<Put>>>,
 }
 
 fn read(slot: &Mutex<Option<String>>) -> Option<String> {
@@ -126,3 +126,7 @@ impl State {
         self.closed.load(Ordering::Acquire)
     }
 }
+
+/// A statement with its values.
+#[cfg(test)]
+type Put = (String, Vec<sea_orm::Value>);

@@ -15,7 +15,7 @@ use ticketbridge_core::TimeZone;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::real::{ANY_PORT, Place, stage::product, until};
-use crate::support::{Ask, CHANNEL, douyin};
+use crate::support::{CHANNEL, douyin};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
