@@ -138,6 +138,7 @@ pub const INDEXES: &[Index] = &[
     index("orders", "ix_orders_created_ms_id", "the list of orders"),
     index("orders", "ix_orders_state_created_ms", "orders by their state, and their count"),
     index("orders", "ix_orders_updated_ms", "what has changed of late, for those who look on"),
+    index("password_reset", "ix_password_reset_account_id", "the links of one account, which its next password ends"),
     index("refund_case", "ix_refund_case_requested_ms_id", "the list of refund cases"),
     index("refund_case", "ix_refund_case_state_requested_ms", "refund cases by their state"),
     index("remembered", "ix_remembered_ref_hash", "the messages that wait for one number"),
