@@ -74,6 +74,17 @@ pub enum Ticketing {
     None,
 }
 
+impl Ticketing {
+    /// Who issues, if anybody: a pool of codes is a back-end of its own.
+    pub fn issuer(&self) -> Option<&BackendId> {
+        match self {
+            Ticketing::Backend { backend, .. } => Some(backend),
+            Ticketing::CodePool { pool } => Some(pool),
+            Ticketing::None => None,
+        }
+    }
+}
+
 /// How a booking of ours becomes one of a back-end that sells options, kinds of units and times of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]

@@ -169,13 +169,7 @@ pub(crate) async fn take(
 }
 
 /// A call that nobody answers leaves a trace, so that it is found.
-async fn note_unknown(
-    shared: &Shared,
-    channel: &crate::service::registry::RegisteredChannel,
-    caller: Caller,
-    call: &str,
-    request: Request,
-) {
+async fn note_unknown(shared: &Shared, channel: &RegisteredChannel, caller: Caller, call: &str, request: Request) {
     let partner = unknown_calls::Partner {
         id: channel.id.as_str(),
         rate: channel.rate_per_caller,

@@ -2,7 +2,6 @@
 
 use crate::decide::draft::Draft;
 use crate::decide::endings::{self, End};
-use crate::decide::issuer::backend_of;
 use crate::decide::{sale, ticketing};
 use crate::id::ExternalId;
 use crate::message::{DeadlineKind, Effect, Event, HoldWish, Notification, RequestBooking};
@@ -139,7 +138,11 @@ impl Terms<'_> {
             confirmed_at: None,
             used_at: None,
             ticketing: Ticketing {
-                state: if backend_of(product).is_some() { TicketingState::Queued } else { TicketingState::NotNeeded },
+                state: if product.ticketing.issuer().is_some() {
+                    TicketingState::Queued
+                } else {
+                    TicketingState::NotNeeded
+                },
                 backend_ref: None,
                 tickets: Vec::new(),
                 reason: None,

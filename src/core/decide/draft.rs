@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::decide::issuer::backend_of;
 use crate::evolve::{change, evolve};
 use crate::message::{Actor, DeadlineKind, Effect, Event, EventRecord, Notification, PlaceOrder, TicketOp};
 use crate::order::money::{EntryKind, PRESUMED};
@@ -92,7 +91,7 @@ impl Draft {
 
     /// The back-end that issues for the order, if there is one, is called about `booking`.
     pub(super) fn call_backend(&mut self, booking: &Booking, op: TicketOp, not_before: Option<UnixMillis>) {
-        let backend = backend_of(&self.order.rules.booking).cloned();
+        let backend = self.order.rules.booking.ticketing.issuer().cloned();
         let booking = booking.id.clone();
         self.maybe(backend.map(|backend| Effect::CallBackend { backend, booking, op, not_before }));
     }

@@ -70,7 +70,7 @@ fn is_of_another(booking: &Booking, facts: &TicketFacts) -> bool {
 
 fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) -> Result<(), Rejection> {
     let t = &booking.ticketing;
-    let same = t.tickets.len() == new.len() && t.tickets.iter().zip(new).all(|(have, got)| have.code == got.code);
+    let same = NewTicket::are_those_of(new, t);
     match t.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed
             if booking.is_active() =>

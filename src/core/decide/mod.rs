@@ -14,7 +14,6 @@ mod endings;
 mod facts;
 mod guests;
 mod hold;
-mod issuer;
 mod notifications;
 mod proof;
 mod redemption;

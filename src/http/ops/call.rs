@@ -307,10 +307,8 @@ impl Request {
     pub(crate) fn concerns(&self, order: &ticketbridge_core::Order) {
         let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
         about.order = Some((order.id.clone(), order.channel.clone()));
-        // A reason may name the guests, and what is audited outlives their erasure.
-        if let Some(reason) = self.given.text("reason") {
-            about.detail = serde_json::json!({ "reason": Guests::of(order).text(&reason) });
-        }
+        drop(about);
+        self.speaks_of(std::slice::from_ref(order));
     }
     /// Notes of which guests it speaks: what is audited outlives their erasure, and a reason may name them.
     pub(crate) fn speaks_of(&self, orders: &[ticketbridge_core::Order]) {
