@@ -73,6 +73,21 @@ pub struct Metrics {
     pub listen: Option<SocketAddr>,
 }
 
+/// `[traces]`: where spans go.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// The address of an OTLP/HTTP collector, without `/v1/traces`; nothing is recorded when not set.
+    pub endpoint: Option<String>,
+    /// What this service is called there.
+    pub service_name: String,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self { endpoint: None, service_name: "ticketbridge".to_owned() }
+    }
+}
+
 /// `[database]`.
 #[derive(Debug)]
 pub struct Database {
@@ -270,6 +285,7 @@ pub(super) struct Service {
     pub(super) retention: Retention,
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
+    pub(super) traces: Traces,
     pub(super) console: Console,
 }
 
@@ -291,6 +307,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
     let retention = retention(file.opt("retention", Value::table).as_ref());
     let recorder = recorder(file.opt("recorder", Value::table).as_ref());
     let metrics = metrics(file.opt("metrics", Value::table).as_ref(), around);
+    let traces = traces(file.opt("traces", Value::table).as_ref());
     let console = console(file.opt("console", Value::table).as_ref());
     file.finish();
     Some(Service {
@@ -303,6 +320,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
         retention,
         recorder,
         metrics,
+        traces,
         console,
     })
 }
@@ -372,6 +390,21 @@ fn metrics(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Metrics {
     });
     table.finish();
     Metrics { token, listen }
+}
+
+fn traces(table: Option<&Table<'_>>) -> Traces {
+    let mut traces = Traces::default();
+    let Some(table) = table else { return traces };
+    traces.endpoint = table.opt("endpoint", |value| {
+        let text = value.clone().text()?;
+        let is_address =
+            url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let problem = format!("is \"{text}\", which is not an address of HTTP");
+        if is_address { Some(text) } else { value.wrong(problem, "write for example \"http://127.0.0.1:4318\"") }
+    });
+    traces.service_name = table.opt("service_name", Value::text).unwrap_or(traces.service_name);
+    table.finish();
+    traces
 }
 
 fn console(table: Option<&Table<'_>>) -> Console {

@@ -109,10 +109,12 @@ enum Task {
     Availability,
     /// Ask back-ends that do not tell whether guests have come.
     Watch,
+    /// Carry on what was begun on many and is in nobody's hands.
+    CarryOn,
 }
 
 impl Task {
-    const ALL: [Task; 9] = [
+    const ALL: [Task; 10] = [
         Task::Purge,
         Task::Reconcile,
         Task::Follow,
@@ -122,6 +124,7 @@ impl Task {
         Task::Archive,
         Task::Availability,
         Task::Watch,
+        Task::CarryOn,
     ];
 
     fn name(self) -> &'static str {
@@ -135,6 +138,7 @@ impl Task {
             Task::Archive => "archive",
             Task::Availability => "availability",
             Task::Watch => "watch",
+            Task::CarryOn => "carry_on",
         }
     }
     /// Second, minute, hour, day, month, weekday.
@@ -150,6 +154,7 @@ impl Task {
             Task::Archive => "11 34 * * * *",
             Task::Availability => "5 */10 * * * *",
             Task::Watch => "33 * * * * *",
+            Task::CarryOn => "3 * * * * *",
         }
     }
     /// How much was done.
@@ -171,6 +176,7 @@ impl Task {
             Task::Archive => Ok(archive(shared).await?),
             Task::Availability => Ok(shared.worker.refresh_availability().await?),
             Task::Watch => shared.worker.watch_for_use().await,
+            Task::CarryOn => Ok(carry_on(shared).await?),
         }
     }
 }
@@ -182,6 +188,14 @@ pub(crate) async fn carry_out(shared: &Shared, name: &str) {
     {
         crate::worker::log_trouble("housekeeping failed", &error);
     }
+}
+
+/// Carries on what was begun on many and is in nobody's hands; how much that was.
+///
+/// # Errors
+/// Store errors.
+pub async fn carry_on(shared: &Shared) -> Result<u64, StoreError> {
+    crate::http::ops::bulk::carry_on_all(shared).await
 }
 
 /// One run of a task, if no other instance runs it.
@@ -244,6 +258,17 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
         .store()
         .write("purge_sessions", move |tx: &Tx| Box::pin(async move { tx.purge_sessions(now - CALLS_KEPT).await }))
         .await?;
+    rows += shared
+        .engine
+        .store()
+        .write("purge_people", move |tx: &Tx| {
+            Box::pin(async move {
+                let guesses = tx.purge_guesses(now - crate::accounts::guessing::WAIT_MAX).await?;
+                let resets = tx.purge_resets(now).await?;
+                Ok::<_, StoreError>(guesses + resets + tx.purge_bulks(crate::http::ops::bulk::KEPT, now).await?)
+            })
+        })
+        .await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies(before, PURGE_MAX))).await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_calls(now - CALLS_KEPT, PURGE_MAX))).await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_deliveries(now - CALLS_KEPT, PURGE_MAX))).await?;
@@ -257,7 +282,12 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
     if given_up > 0 {
         tracing::warn!(numbers = given_up, "messages for orders that never came are given up");
     }
-    Ok(rows + given_up)
+    let store = shared.engine.store();
+    let parted = if store.keep_rules_apart(now).await? { store.part_old_rules(now).await? } else { 0 };
+    if parted > 0 {
+        tracing::info!(documents = parted, "the rules that orders were placed under are stored once each now");
+    }
+    Ok(rows + given_up + parted)
 }
 
 /// Puts orders away that have been over for long; how many. Not before a day has passed since this version first knew the database.

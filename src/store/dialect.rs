@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::future::Future;
 
 use crate::error::StoreError;
+use crate::rule_sets::RuleBook;
 use crate::seal::Sealer;
 
 /// The kind of database behind a store.
@@ -96,6 +97,16 @@ pub(crate) trait Query: Sync {
     fn dialect(&self) -> Dialect;
     /// Opens what is sealed.
     fn sealer(&self) -> &Sealer;
+    /// What is known of the rules in the database.
+    fn rule_book(&self) -> &RuleBook;
+    /// All rows of a SELECT, which need not see what a transaction keeps back.
+    fn rows_as_stored(
+        &self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> impl Future<Output = Result<Vec<QueryResult>, StoreError>> + Send {
+        self.rows(sql, values)
+    }
     /// All rows of a SELECT.
     fn rows(&self, sql: &str, values: Vec<Value>) -> impl Future<Output = Result<Vec<QueryResult>, StoreError>> + Send;
     /// The first row of a SELECT.

@@ -63,6 +63,14 @@ impl SealedColumn {
         SealedColumn { table: "account", column: "totp", key: &["id"], whole: &[], row: "account.totp" },
         SealedColumn { table: "invitation", column: "email", key: &["id"], whole: &[], row: "invitation" },
         SealedColumn { table: "audit", column: "detail", key: &["id"], whole: &[], row: "audit" },
+        SealedColumn { table: "bulk", column: "body", key: &["id"], whole: &[], row: "bulk" },
+        SealedColumn {
+            table: "bulk_item",
+            column: "sentence",
+            key: &["bulk_id", "place"],
+            whole: &["place"],
+            row: "bulk_item",
+        },
     ];
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use sea_orm::sqlx;
 
 use crate::error::{Trouble, trouble};
+use crate::rule_sets::RuleBook;
 use crate::wakes::Wakes;
 
 /// Shared by all connections of a store.
@@ -17,10 +18,12 @@ pub(crate) struct State {
     damaged: Mutex<Option<String>>,
     closed: AtomicBool,
     statements: AtomicU64,
+    /// What is known of the rules in the database.
+    pub(crate) rules: RuleBook,
     wakes: Wakes,
     /// Every statement with its values, once a test listens.
     #[cfg(test)]
-    heard: Mutex<Option<Vec<(String, Vec<sea_orm::Value>)>>>,
+    heard: Mutex<Option<Vec<Put>>>,
 }
 
 fn read(slot: &Mutex<Option<String>>) -> Option<String> {
@@ -123,3 +126,7 @@ impl State {
         self.closed.load(Ordering::Acquire)
     }
 }
+
+/// A statement with its values.
+#[cfg(test)]
+type Put = (String, Vec<sea_orm::Value>);

@@ -9,7 +9,7 @@ use ticketbridge_core::order::TicketingState;
 use ticketbridge_store::test_support::for_each_database_url;
 
 use crate::support::{TestBridge, douyin};
-use crate::wire::{Loses, Wire};
+use ticketbridge_store::test_support::wire::{Loses, Wire};
 
 /// A message that is not acknowledged is sent again so often.
 const SENT_AT_MOST: usize = 6;

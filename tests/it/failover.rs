@@ -19,7 +19,7 @@ use crate::real::stage::set_the_stage;
 use crate::real::{ANY_PORT, Place, Running, pause, until, until_within};
 use crate::support::Ask;
 use crate::time_limits::{send, session};
-use crate::wire::{Wire, server_of};
+use ticketbridge_store::test_support::wire::{Wire, server_of};
 
 /// Sales under way at the same time.
 const SALES: usize = 30;

@@ -5,7 +5,10 @@ mod absences;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod archive;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
@@ -15,6 +18,8 @@ mod backup;
 mod bad_requests;
 #[cfg(test)]
 mod budgets;
+#[cfg(test)]
+mod bulk;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
@@ -29,6 +34,8 @@ mod console;
 mod cost;
 #[cfg(test)]
 mod crash;
+#[cfg(test)]
+mod crash_octo;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
@@ -61,6 +68,7 @@ mod instances;
 mod kakao;
 mod korea_answers;
 mod korea_edges;
+mod korea_money;
 mod korea_orders;
 #[cfg(test)]
 mod limits;
@@ -69,6 +77,8 @@ mod manager;
 #[cfg(test)]
 mod octo;
 #[cfg(test)]
+mod octo_reseller;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod ops;
@@ -76,6 +86,9 @@ mod ops;
 mod ops_cli;
 #[cfg(test)]
 mod organisation;
+mod outside;
+#[cfg(test)]
+mod packaging;
 #[cfg(test)]
 mod parsers;
 #[cfg(test)]
@@ -99,6 +112,8 @@ mod replay;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod scopes;
 #[cfg(test)]
 mod second_generation;
@@ -113,14 +128,16 @@ mod statements;
 #[cfg(test)]
 mod stopped_database;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod time_limits;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
-mod tripstore;
+mod traces;
 #[cfg(test)]
-mod wire;
+mod tripstore;
 #[cfg(test)]
 mod wording;

@@ -14,9 +14,9 @@ use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_servers::{Server, start_postgresql, start_postgresql_standby};
 use tokio::time::{Instant, timeout};
 
-use super::wire::{Loses, Wire, server_of};
-use super::{NOW, after, channel, order, placed, work, write};
+use super::{NOW, after, channel, order, placed, work};
 use crate::dialect::{Query as _, get_count, values};
+use crate::test_support::wire::{Loses, Wire, server_of};
 use crate::test_support::{for_each_database_url, options};
 use crate::{JobEnd, JobState, LaneRoom, Store, StoreError};
 

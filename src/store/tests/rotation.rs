@@ -1,7 +1,7 @@
 use super::*;
 use crate::dialect::{Query as _, get, values};
 use crate::test_support::{TEST_KEY, for_each_database};
-use crate::{InboxVerdict, KnownAct, NewInbox, SealedColumn, StoredAnswer, TapePiece, ToRemember};
+use crate::{InboxVerdict, KnownAct, NewBulk, NewInbox, ScopeWords, SealedColumn, StoredAnswer, TapePiece, ToRemember};
 use std::collections::BTreeSet;
 use ticketbridge_core::order::TicketKind;
 
@@ -26,6 +26,17 @@ async fn seed(store: &Store, n: u128) {
             let kept = ToRemember { inbox_id: &id, message: &"message", at: NOW };
             tx.remember(&channel(), &ExternalId(format!("X{n}")), &kept).await?;
             super::people::join(tx, n).await?;
+            let bulk = NewBulk {
+                id: format!("blk_{n}"),
+                act: "reject".to_owned(),
+                asked_by: "token:ada".to_owned(),
+                scope: ScopeWords { kind: "everything".to_owned(), id: None },
+                body: serde_json::json!({ "reason": "ill" }),
+                targets: vec![(order(n).id.to_string(), None)],
+                at: NOW,
+            };
+            tx.add_bulk(&bulk).await?;
+            tx.end_bulk_item(&bulk.id, 0, &Err(("not_found".to_owned(), "there is no such case".to_owned()))).await?;
             tx.import_codes("pool", TicketKind::Code, &[format!("code {n}")]).await?;
             tx.tape(&[TapePiece { id: format!("tap_{n}"), at: NOW, content: b"{}".to_vec() }]).await?;
             tx.put_act(&hash, &KnownAct { request_hash: hash.clone(), status: 200, body: b"{}".to_vec() }, NOW).await
@@ -51,7 +62,7 @@ async fn everything_sealed_is_sealed_anew_and_opens_without_the_old_key() {
         let hash = store.sealer().keyed_hash("phone", "1");
         assert_eq!(left(&store).await, 0);
         store.sealer().replace(&[[9; 32], TEST_KEY]);
-        assert_eq!(left(&store).await, 14 * 5 + 1);
+        assert_eq!(left(&store).await, 16 * 5 + 1);
         for column in SealedColumn::ALL {
             let (mut after, mut rows) = (None::<Vec<String>>, 0);
             loop {

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 /// What a cut costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Loses {
+pub enum Loses {
     /// The statement: the server never hears of it.
     Statement,
     /// The answer: the server has carried it out.
@@ -33,7 +33,7 @@ struct Cut {
 }
 
 /// A line that ends with this.
-pub(super) struct Wire {
+pub struct Wire {
     address: SocketAddr,
     leads_to: watch::Sender<SocketAddr>,
     cut: Arc<Mutex<Cut>>,
@@ -45,7 +45,7 @@ fn locked(cut: &Mutex<Cut>) -> std::sync::MutexGuard<'_, Cut> {
 }
 
 /// The address of a server in a database's address.
-pub(super) fn server_of(url: &str) -> SocketAddr {
+pub fn server_of(url: &str) -> SocketAddr {
     let (_, rest) = url.split_once("://").expect("an address of a server");
     let authority = rest.split(['/', '?']).next().expect("a first part");
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -54,7 +54,7 @@ pub(super) fn server_of(url: &str) -> SocketAddr {
 
 impl Wire {
     /// A line to the server of this database's address.
-    pub(super) async fn to(url: &str) -> Self {
+    pub async fn to(url: &str) -> Self {
         let speaks = if url.starts_with("postgres") { Speaks::Postgresql } else { Speaks::MySql };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
@@ -72,22 +72,22 @@ impl Wire {
     }
 
     /// The same database's address, over this line.
-    pub(super) fn over(&self, url: &str) -> String {
+    pub fn over(&self, url: &str) -> String {
         url.replace(&server_of(url).to_string(), &self.address.to_string())
     }
 
     /// Leads elsewhere from now on; whatever is connected is cut.
-    pub(super) fn lead_to(&self, server: SocketAddr) {
+    pub fn lead_to(&self, server: SocketAddr) {
         self.leads_to.send_replace(server);
     }
 
     /// Cuts the connection of the statement number `at` from now on.
-    pub(super) fn cut_at(&self, at: u64, loses: Loses) {
+    pub fn cut_at(&self, at: u64, loses: Loses) {
         *locked(&self.cut) = Cut { at: Some((at, loses)), seen: 0 };
     }
 
     /// Cuts nothing any more; whether it came to the cut.
-    pub(super) fn leave_alone(&self) -> bool {
+    pub fn leave_alone(&self) -> bool {
         std::mem::take(&mut *locked(&self.cut)).at.is_none()
     }
 }
