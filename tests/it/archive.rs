@@ -46,7 +46,9 @@ async fn answers(bridge: &TestBridge) -> Vec<(String, Value)> {
             .iter()
             .any(|name| line.starts_with(name))
     };
-    said.push(("metrics".to_owned(), metrics.lines().filter(kept).collect::<Vec<_>>().join("\n").into()));
+    let mut lines: Vec<&str> = metrics.lines().filter(kept).collect();
+    lines.sort_unstable();
+    said.push(("metrics".to_owned(), lines.into()));
     let query = "statements?settle_id=unit&from=2026-01-01T00:00:00Z&to=2027-12-31T00:00:00Z";
     let statement = bridge.ask(Ask::get(query).token(SETTLEMENT)).await;
     said.push((query.to_owned(), statement.json()));

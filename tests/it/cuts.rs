@@ -25,6 +25,8 @@ fn roomy(files: &mut BTreeMap<String, String>, url: &str) {
         .collect::<String>()
         .replace("stock    = 500", "stock    = 100000")
         .replace("stock = 200", "stock = 100000");
+    let credit = files.get_mut("credit.toml").expect("the example's credit");
+    *credit = credit.replace("limit    = 5000000 ", "limit    = 5000000000 ");
     let service = files.get_mut("ticketbridge.toml").expect("the file of the service");
     let line = service.lines().find(|line| line.starts_with("url = ")).expect("the database").to_owned();
     *service = service.replace(&line, &format!("url = \"{url}\""));
