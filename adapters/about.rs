@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 use ticketbridge_core::port::{CallResult, HttpResponse};
 
+use crate::one_reading;
+
 /// A number that an answer must be about, and where it may say so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key<'a> {
@@ -23,12 +25,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads the JSON of an answer, `null` where it is none, and compares every number that it names with what was asked.
+    /// Reads the JSON of an answer, `null` where it is none or has two readings, and compares every number that it names with what was asked.
     ///
     /// # Errors
     /// [`CallResult::Astray`] when a number is another one.
     pub(crate) fn read<T>(response: &HttpResponse, keys: &[Key<'_>]) -> Result<Self, CallResult<T>> {
-        Self::about(serde_json::from_slice(&response.body).unwrap_or(Value::Null), keys)
+        Self::about(one_reading::json(&response.body).unwrap_or(Value::Null), keys)
     }
 
     /// The same for what has been read as JSON already.

@@ -240,6 +240,10 @@ fn shown(inbound: &Inbound) -> Value {
             json!({ "left": { "product": product, "date": date, "units": units } })
         }
         Inbound::Query(Query::OrderStatus { about }) => json!({ "order_status": about }),
+        Inbound::Query(Query::Reservation { about, at }) => json!({ "reservation": about, "at": at }),
+        Inbound::Query(Query::Offers { products, dates, only, units }) => {
+            json!({ "offers": { "products": products, "dates": dates, "only": only, "units": units } })
+        }
         Inbound::Query(Query::Calendar { product, from, to }) => {
             json!({ "calendar": { "product": product, "from": from, "to": to } })
         }
@@ -680,4 +684,25 @@ fn every_secret_of_a_partner_is_one_of_its_settings() {
             assert!(settings.contains(&top), "{name}: {secret}");
         }
     }
+}
+
+/// The bodies of recorded requests to an endpoint, each with its case's name and whether it can be read: for those who judge them otherwise.
+pub(crate) fn bodies(path: &str, endpoint: &str) -> Vec<(String, Value, bool)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let cases = file(&path).case.into_iter().filter(|case| case.endpoint == endpoint && case.auth_error.is_none());
+    let with_body = cases.filter_map(|case| {
+        let body = serde_json::from_str(&case.body).ok()?;
+        Some((case.name, body, case.decode_error.is_none()))
+    });
+    with_body.collect()
+}
+
+/// The bodies of recorded calls of ours: method, address, body.
+pub(crate) fn calls(path: &str) -> Vec<(String, String, Value)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let with_body = file(&path).call.into_iter().filter_map(|call| {
+        let body = call.body.filter(|body| !body.is_empty())?;
+        Some((call.method, call.url?, parse(&body, &call.name)))
+    });
+    with_body.collect()
 }

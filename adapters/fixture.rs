@@ -45,7 +45,7 @@ pub(crate) fn order() -> Order {
         cancel_reason: None,
         product: ProductCode::new("LP-V2"),
         quantity: 2,
-        rules: rules(),
+        rules: rules().into(),
         money: Money {
             mode: PaymentMode::Ledger,
             currency: Currency("CNY".into()),
@@ -60,6 +60,7 @@ pub(crate) fn order() -> Order {
             state: BookingState::Confirmed,
             visit_date: date,
             visit_time: None,
+            hold: None,
             valid_until: date,
             visitors: vec![
                 visitor("Ada Example", Some("13800000002"), Some("X0000001")),
@@ -132,6 +133,7 @@ fn rules() -> RuleSnapshot {
             review_warn_before: Vec::new(),
             price_check: false,
             redemption_reported: true,
+            news: Default::default(),
         },
     }
 }

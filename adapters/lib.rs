@@ -12,17 +12,21 @@ mod fat_events;
 pub mod kakao;
 mod objects;
 pub mod octo;
+pub mod octo_reseller;
+mod one_reading;
 pub mod reading;
 mod rewrites;
+pub mod schemas;
 pub mod settings;
 pub mod standard_webhooks;
 pub mod ticketing_http;
 pub mod tripstore;
+mod uuids;
 
 use ticketbridge_core::port::{BackendKind, ChannelKind};
 
 /// Every kind of channel.
-pub static CHANNELS: &[ChannelKind] = &[douyin::KIND, kakao::KIND, tripstore::KIND];
+pub static CHANNELS: &[ChannelKind] = &[douyin::KIND, kakao::KIND, octo_reseller::KIND, tripstore::KIND];
 
 /// Every kind of back-end.
 pub static BACKENDS: &[BackendKind] = &[code_pool::KIND, octo::KIND, ticketing_http::KIND];

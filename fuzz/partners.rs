@@ -8,8 +8,11 @@ use ticketbridge_adapters::standard_webhooks::Secrets;
 use ticketbridge_adapters::{douyin, kakao, ticketing_http, tripstore};
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::message::TicketOp;
-use ticketbridge_core::order::Booking;
 use ticketbridge_core::port::{Answer, Backend, Channel, Context, HttpResponse, Operations, RawRequest, Verified};
+
+#[path = "../adapters/fixture.rs"]
+#[expect(dead_code, reason = "the adapters' own tests need more of it")]
+mod fixture;
 
 const NOW: UnixMillis = UnixMillis(1_795_226_400_000);
 const SECRET: &str = "whsec_dGVzdHMgc2hhcmUgdGhpcyB3aXRoIHRoZSBnYXRl";
@@ -30,19 +33,6 @@ fn channel() -> Box<dyn Channel> {
 fn backend() -> Box<dyn Backend> {
     let settings = json!({ "base_url": "https://tickets.example/bridge", "secret": SECRET });
     (ticketing_http::KIND.build)("gate", &settings).unwrap_or_else(|problems| panic!("{problems:?}"))
-}
-
-/// The reservation that a back-end is asked about.
-fn booking() -> Booking {
-    let ticketing = json!({
-        "state": "requested", "backend_ref": "R-9", "tickets": [], "reason": null, "deadline": null, "overdue": false, "asked": true,
-        "by_hand": false, "handover": "not_asked", "request": null,
-    });
-    let booking = json!({
-        "id": "bkg_1", "channel_booking_id": "R1", "state": "confirmed", "visit_date": null, "valid_until": null, "visitors": [],
-        "contact": null, "requested_at": 0, "accepted_at": null, "used_at": null, "ticketing": ticketing,
-    });
-    serde_json::from_value(booking).expect("a booking")
 }
 
 /// The first line of the bytes is the call's name, or the query and headers; the rest is the body.
@@ -111,10 +101,12 @@ pub(crate) fn ticketing_http_read(bytes: &[u8]) {
     let (head, body) = split(bytes);
     let status = head.trim().parse().ok().and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
     let response = HttpResponse { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body) };
-    let booking = booking();
+    let order = fixture::order();
+    let mut booking = order.booking.clone().expect("it is booked");
+    booking.ticketing.backend_ref = Some("R-9".to_owned());
     let Operations::Calls(calls) = backend.operations() else { panic!("one call for each operation") };
     for op in [TicketOp::Issue, TicketOp::Query, TicketOp::Cancel] {
-        calls.read(op, &booking, &response);
+        calls.read(op, &order, &booking, &response);
     }
     backend.availability().expect("it knows what is left").read("P-1", &response);
 }

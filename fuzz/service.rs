@@ -36,7 +36,7 @@ fn write(directory: &Path, file: &str, text: &[u8]) {
 
 /// Reads a captured request.
 pub(crate) fn captured_request(bytes: &[u8]) {
-    if let Ok(captured) = Captured::parse(bytes) {
+    for captured in Captured::parse(bytes).into_iter().flatten() {
         let raw = captured.raw();
         assert!(raw.body.len() <= bytes.len());
     }

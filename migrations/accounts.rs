@@ -128,3 +128,58 @@ pub(crate) static SETTLED: Table = Table {
     unique: &[],
     indexes: &[],
 };
+
+/// A link by which somebody gives himself another password, by a hash of what it holds.
+pub(crate) static PASSWORD_RESET: Table = Table {
+    name: "password_reset",
+    columns: &[hash("token_hash"), word("account_id"), whole("expires_ms")],
+    primary: &["token_hash"],
+    unique: &[],
+    indexes: &[&["account_id"]],
+};
+
+/// Wrong tries at a password or a code, by a keyed hash of who tried what.
+pub(crate) static GUESS: Table = Table {
+    name: "guess",
+    columns: &[hash("key_hash"), whole("tries"), whole("last_ms")],
+    primary: &["key_hash"],
+    unique: &[],
+    indexes: &[&["last_ms"]],
+};
+
+/// One act on many: what, and who wants it.
+pub(crate) static BULK: Table = Table {
+    name: "bulk",
+    columns: &[
+        word("id"),
+        word("act"),
+        word("asked_by"),
+        word("scope_kind"),
+        word("scope_id").null(),
+        text("body"),
+        word("state"),
+        whole("created_ms"),
+        whole("done_ms").null(),
+        whole("total"),
+    ],
+    primary: &["id"],
+    unique: &[],
+    indexes: &[&["state", "created_ms"], &["asked_by", "created_ms"]],
+};
+
+/// Each of the many, and what became of it.
+pub(crate) static BULK_ITEM: Table = Table {
+    name: "bulk_item",
+    columns: &[
+        word("bulk_id"),
+        whole("place"),
+        word("target"),
+        whole("version").null(),
+        word("state"),
+        word("code").null(),
+        text("sentence").null(),
+    ],
+    primary: &["bulk_id", "place"],
+    unique: &[],
+    indexes: &[&["bulk_id", "state"]],
+};

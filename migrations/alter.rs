@@ -52,7 +52,7 @@ impl MigrationTrait for AlterTable {
     }
 }
 
-fn drop_index(table: &str, name: &str, database: DbBackend) -> String {
+pub(crate) fn drop_index(table: &str, name: &str, database: DbBackend) -> String {
     match database {
         DbBackend::MySql => format!("DROP INDEX {name} ON {table}"),
         _ => format!("DROP INDEX {name}"),

@@ -1,6 +1,7 @@
 //! What must be done: calls to partners, and times that pass.
 
 use crate::alter::Alteration;
+use crate::reindex::{Part, Reindexing};
 use crate::table::{Table, flag, short, text, whole, word};
 
 /// The outbox. `id` is also the idempotency key towards the partner.
@@ -81,6 +82,31 @@ pub(crate) static DEADLINE: Table = Table {
     primary: &["id"],
     unique: &[&["order_id", "kind"]],
     indexes: &[&["state", "next_ms"], &["state", "due_ms"], &["due_ms", "id"], &["lease_token"]],
+};
+
+/// Those that are armed, by what comes next. Each state by itself is listed by when they pass.
+pub(crate) static DEADLINE_INDEXES: Reindexing = Reindexing {
+    table: "deadline",
+    parts: &[Part { name: "armed", columns: &["next_ms"], only: "state = 'armed'" }],
+    replaced: &[&["state", "next_ms"]],
+    without: &[&["due_ms", "id"]],
+};
+
+/// The list of one state is read in its order from the index alone.
+pub(crate) static DEADLINE_LIST: Alteration = Alteration {
+    table: "deadline",
+    columns: &[],
+    indexes: &[&["state", "due_ms", "id"]],
+    without: &[&["state", "due_ms"]],
+};
+
+/// The deadlines of orders that were put away, as they were in [`DEADLINE`].
+pub(crate) static DEADLINE_ARCHIVE: Table = Table {
+    name: "deadline_archive",
+    columns: DEADLINE.columns,
+    primary: &["id"],
+    unique: &[],
+    indexes: &[&["order_id"], &["state", "due_ms", "id"]],
 };
 
 /// Partners whose deliveries wait; the names are those of `job.destination`.

@@ -1,6 +1,6 @@
 //! The database schema, in portable DDL: SQLite, PostgreSQL, MySQL and MariaDB.
 //!
-//! Migrations are append-only: a released one is never changed. Each is one table, or an addition to one, written once as data ([`table`], [`alter`]) and
+//! Migrations are append-only: a released one is never changed. Each is one table, or an addition to one, written once as data ([`table`], [`alter`], [`reindex`]) and
 //! rendered for the database at hand. MySQL cannot roll DDL back, so every migration is one statement there and can be
 //! run again after a crash.
 
@@ -15,6 +15,7 @@ mod guests;
 mod inbox;
 mod jobs;
 mod orders;
+mod reindex;
 mod statements;
 mod stock;
 mod table;
@@ -22,6 +23,7 @@ mod tape;
 mod upkeep;
 
 use alter::{AlterTable, Alteration};
+use reindex::{Reindex, Reindexing};
 use sea_orm_migration::prelude::*;
 use table::{AddColumn, Column, CreateTable, Table};
 
@@ -65,6 +67,14 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0045_audit", &accounts::AUDIT),
     ("m0046_door", &accounts::DOOR),
     ("m0047_settled", &accounts::SETTLED),
+    ("m0051_rule_set", &orders::RULE_SET),
+    ("m0055_order_archive", &orders::ORDER_ARCHIVE),
+    ("m0056_deadline_archive", &jobs::DEADLINE_ARCHIVE),
+    ("m0057_archived", &orders::ARCHIVED),
+    ("m0063_bulk", &accounts::BULK),
+    ("m0066_bulk_item", &accounts::BULK_ITEM),
+    ("m0067_password_reset", &accounts::PASSWORD_RESET),
+    ("m0068_guess", &accounts::GUESS),
 ];
 
 /// What tables got later, in order.
@@ -72,6 +82,18 @@ const ALTERATIONS: &[(&str, &Alteration)] = &[
     ("m0101_job_ready", &jobs::JOB_READY),
     ("m0102_deadline_claims", &jobs::DEADLINE_CLAIMS),
     ("m0103_job_wire_key", &jobs::JOB_WIRE_KEY),
+    ("m0062_orders_changed", &orders::ORDERS_CHANGED),
+    ("m0070_deadline_list", &jobs::DEADLINE_LIST),
+];
+
+/// Which tables got other indexes later, in order.
+const REINDEXED: &[(&str, &Reindexing)] = &[
+    ("m0050_orders_indexes", &orders::ORDERS_INDEXES),
+    ("m0050_order_ref_indexes", &orders::ORDER_REF_INDEXES),
+    ("m0050_booking_indexes", &orders::BOOKING_INDEXES),
+    ("m0050_refund_case_indexes", &orders::REFUND_CASE_INDEXES),
+    ("m0050_deadline_indexes", &jobs::DEADLINE_INDEXES),
+    ("m0050_inbox_indexes", &inbox::INBOX_INDEXES),
 ];
 
 /// Columns that a released table got later, in order: name for ever, table, column. They come after all tables, and may be NULL, since
@@ -81,14 +103,15 @@ const WIDENED: &[(&str, &str, Column)] = &[("w0001_inbox_content_sha256", "inbox
 /// The name of the newest migration: that of the schema.
 pub fn newest() -> &'static str {
     // In the order of [`Migrator`], from its end.
-    let altered = ALTERATIONS.last().map(|(name, _)| *name);
+    let reindexed = REINDEXED.last().map(|(name, _)| *name);
+    let altered = || ALTERATIONS.last().map(|(name, _)| *name);
     let widened = || WIDENED.last().map(|(name, _, _)| *name);
-    altered.or_else(widened).or_else(|| STEPS.last().map(|(name, _)| *name)).unwrap_or_default()
+    reindexed.or_else(altered).or_else(widened).or_else(|| STEPS.last().map(|(name, _)| *name)).unwrap_or_default()
 }
 
 /// How many migrations there are.
 pub fn count() -> usize {
-    STEPS.len() + ALTERATIONS.len() + WIDENED.len()
+    STEPS.len() + WIDENED.len() + ALTERATIONS.len() + REINDEXED.len()
 }
 
 /// All migrations, in order.
@@ -101,6 +124,7 @@ impl MigratorTrait for Migrator {
         let columns = WIDENED
             .iter()
             .map(|&(name, table, column)| Box::new(AddColumn { name, table, column }) as Box<dyn MigrationTrait>);
-        tables.chain(columns).chain(later).collect()
+        let indexes = REINDEXED.iter().map(|&(name, it)| Box::new(Reindex(name, it)) as Box<dyn MigrationTrait>);
+        tables.chain(columns).chain(later).chain(indexes).collect()
     }
 }

@@ -210,5 +210,12 @@ mod tests {
                 assert!(name.len() <= 63, "{name}");
             }
         }
+        for (name, reindexing) in crate::REINDEXED {
+            assert!(name.len() <= 63);
+            for part in reindexing.parts {
+                let name = part.full_name(reindexing.table);
+                assert!(name.len() <= 63, "{name}");
+            }
+        }
     }
 }

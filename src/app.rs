@@ -297,6 +297,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
                 Work::ByHand => Pace::Unhurried,
             },
         ),
+        looks: Arc::default(),
         health: Health::default(),
         instance,
     };

@@ -10,9 +10,11 @@ pub mod keys;
 mod manager;
 mod migrate;
 pub mod ops;
+mod progress;
 mod record;
 mod sandbox;
 mod serve;
+mod shell;
 pub mod verify;
 
 use std::io::Write as _;
@@ -126,15 +128,27 @@ enum Command {
     /// Play a recording to this version and this configuration, and name everything that comes out otherwise. Nothing leaves this machine
     Replay(record::ReplayArguments),
     /// Check a captured request step by step: which application, which string was signed, where it differs
-    Verify {
-        #[command(flatten)]
-        config: ConfigDir,
-        /// The channel that the request was sent to
-        #[arg(long, value_name = "ID")]
-        channel: String,
-        /// The request as captured: request line, headers, an empty line, the body. As good as a key: delete it afterwards
-        #[arg(long, value_name = "FILE")]
-        request: PathBuf,
+    Verify(verify::VerifyArguments),
+    /// Every body of the contract as a JSON Schema: their names, or one of them
+    Schemas {
+        /// One of the names, for example kakao/event
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// Write all of them into this folder
+        #[arg(long, value_name = "DIR", conflicts_with = "name")]
+        out: Option<PathBuf>,
+    },
+    /// A script for your shell that completes commands, options and their values
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// The manual: all its pages into a folder, or the first one
+    Man {
+        /// The folder; to standard output when left out
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
     },
     #[command(flatten)]
     Ops(ops::OpsCommand),
@@ -167,7 +181,7 @@ pub fn run(arguments: Cli) -> ExitCode {
         }
         Command::Sandbox(arguments) => in_runtime(sandbox::sandbox(arguments)),
         Command::Check { config, explain: None, live, live_hold } if live || live_hold => {
-            in_runtime(check::live(config, live_hold))
+            in_runtime(long("the back-ends are asked", check::live(config, live_hold)))
         }
         Command::Check { config, explain, .. } => check::check(&config, explain.as_deref()),
         Command::Init { directory, korea } => {
@@ -176,18 +190,27 @@ pub fn run(arguments: Cli) -> ExitCode {
         }
         Command::Accounts(command) => in_runtime(accounts::accounts(command)),
         Command::Keys(Keys::Rotate(config)) => in_runtime(keys::rotate(config)),
-        Command::Migrate { config, check: false } => in_runtime(migrate::migrate(config)),
-        Command::Migrate { config, check: true } => in_runtime(migrate::check(config)),
-        Command::Backup { config, file } => in_runtime(backup::backup(config, file)),
-        Command::Restore { config, file } => in_runtime(backup::restore(config, file)),
-        Command::Doctor { config, backup } => in_runtime(doctor::doctor(config, backup)),
+        Command::Migrate { config, check: false } => {
+            in_runtime(long("the schema is brought up to date", migrate::migrate(config)))
+        }
+        Command::Migrate { config, check: true } => {
+            in_runtime(long("the migration is rehearsed", migrate::check(config)))
+        }
+        Command::Backup { config, file } => in_runtime(long("the database is copied", backup::backup(config, file))),
+        Command::Restore { config, file } => in_runtime(long("the copy is put back", backup::restore(config, file))),
+        Command::Doctor { config, backup } => {
+            in_runtime(long("the database is looked through", doctor::doctor(config, backup)))
+        }
         Command::Healthcheck { config, ready } => {
             let question = if ready { healthcheck::Question::Ready } else { healthcheck::Question::Alive };
             in_runtime(healthcheck::healthcheck(config, question))
         }
-        Command::Record(command) => in_runtime(record::record(command)),
-        Command::Replay(arguments) => in_runtime(record::play(arguments)),
-        Command::Verify { config, channel, request } => verify::verify(&config, &channel, &request),
+        Command::Record(command) => in_runtime(long("the recording is read", record::record(command))),
+        Command::Replay(arguments) => in_runtime(long("the recording is played", record::play(arguments))),
+        Command::Verify(arguments) => verify::verify(&arguments),
+        Command::Schemas { name, out } => shell::schemas(name.as_deref(), out.as_deref()),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { directory } => shell::man(directory),
         Command::Ops(command) => in_runtime(ops::run(command)),
     }
 }
@@ -208,6 +231,12 @@ fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
+/// Work that says that it goes on, where it takes longer than two seconds.
+async fn long(what: &'static str, work: impl Future<Output = ExitCode>) -> ExitCode {
+    let _going_on = progress::Progress::of(what);
+    work.await
+}
+
 /// A line to standard output. Whoever reads may stop reading (`| head`): then there is nobody left to tell, and no reason to stop.
 pub(crate) fn say(line: impl std::fmt::Display) {
     let _nobody_reads = writeln!(std::io::stdout(), "{line}");
@@ -223,3 +252,6 @@ pub(crate) fn fail(sentence: impl std::fmt::Display) -> ExitCode {
 pub(crate) fn warn(line: impl std::fmt::Display) {
     let _nobody_reads = writeln!(std::io::stderr(), "{line}");
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Setti
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
     Backoff, CALL_TIMEOUT_MAX, Console, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE,
-    LaneLimits, Log, LogFormat, Metrics, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor, Server,
+    LaneLimits, Log, LogFormat, Metrics, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor, Server, Traces,
 };
 
 use cross::{Named, Names, Sold};
@@ -69,6 +69,8 @@ pub struct Config {
     pub recorder: Recorder,
     /// `[metrics]`.
     pub metrics: Metrics,
+    /// `[traces]`.
+    pub traces: Traces,
     /// `channels/*.toml`.
     pub channels: Vec<ChannelConfig>,
     /// `backends/*.toml`.
@@ -117,6 +119,11 @@ impl Config {
     /// The booking product with this code.
     pub fn booking(&self, code: &ProductCode) -> Option<&BookingProduct> {
         self.bookings.get(code)
+    }
+
+    /// Every booking product, by code.
+    pub fn bookings(&self) -> impl Iterator<Item = &BookingProduct> {
+        self.bookings.values()
     }
 
     /// The channel with this name.
@@ -315,6 +322,7 @@ fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
         retention: service.retention,
         recorder: service.recorder,
         metrics: service.metrics,
+        traces: service.traces,
         channels: parts.channels.into_iter().map(|(channel, _)| channel).collect(),
         backends: parts.backends,
         vouchers: parts.vouchers.into_iter().map(|(voucher, _)| (voucher.code.clone(), voucher)).collect(),

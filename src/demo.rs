@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use crate::cli::{fail, say};
 use cast::{Cast, TIME_SCALE};
+use ticketbridge_core::TimeZone;
 use ticketbridge_sandbox::stories::{self, Channel};
 use ticketbridge_sandbox::timeline::play_aloud;
 use ticketbridge_sandbox::{Stage, Story};
@@ -131,7 +132,15 @@ fn introduce(cast: &Cast, out: &mut impl Write) -> std::io::Result<()> {
         writeln!(out, "  an OCTO supplier     {}", supplier.octo.base_url())?;
     }
     writeln!(out, "  the configuration    config/, examples/korea/ and examples/octo/; the database is thrown away\n")?;
-    writeln!(out, "Each line is a call: when, who → whom, what was asked, what was answered, how long it took.")?;
+    writeln!(
+        out,
+        "The day that is played is always the same: {} in Shanghai, 09:00, and an hour later in Seoul.",
+        cast::BEGINS_AT.rfc3339(TimeZone::SHANGHAI).get(..10).unwrap_or_default()
+    )?;
+    writeln!(
+        out,
+        "Each line is a call: when it was answered, who → whom, what was asked, what was answered, how long it took."
+    )?;
     writeln!(
         out,
         "Below it stands what changed in the bridge's order; a `label` is what the channel's own people call its state."

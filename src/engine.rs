@@ -20,6 +20,7 @@ pub mod replay;
 mod routing;
 pub mod settlement;
 pub(crate) mod snapshots;
+pub mod unknown_calls;
 
 pub use incoming::{Incoming, Received};
 

@@ -6,6 +6,7 @@ mod belief;
 pub mod call_log;
 pub mod caller;
 pub mod connection_limits;
+mod faces;
 pub mod health;
 pub mod hints;
 pub(crate) mod incoming_body;
@@ -14,6 +15,8 @@ pub mod ops;
 pub mod problem;
 pub mod rate;
 pub mod request_id;
+pub mod schemas;
+pub mod unknown_calls;
 pub mod webhook;
 pub mod works;
 
@@ -65,6 +68,8 @@ pub struct Shared {
     pub works: Works,
     /// The name of this process among those on the same database.
     pub instance: String,
+    /// The last look at what changed, for all who look on.
+    pub looks: Arc<ops::stream::LastLook>,
     /// The questions after the service's health: one at a time.
     pub health: health::Health,
 }
@@ -97,11 +102,15 @@ impl Shared {
 /// All routes of the service's own address.
 pub fn router(shared: Shared) -> Router {
     let routes = Router::new()
-        .route("/channels/{channel}/{call}", any(webhook::receive))
+        .route("/channels/{channel}/{*call}", any(webhook::receive))
+        .route("/backends/{backend}/{*call}", any(unknown_calls::of_backend))
         .route("/backends/{backend}/events", post(backend_events::receive))
         .route("/backends/{backend}/hints/{secret}", post(hints::receive))
+        .merge(faces::routes())
         .merge(ops::routes())
         .merge(crate::console::routes())
+        .route("/schemas", get(schemas::list))
+        .route("/schemas/{*name}", get(schemas::show))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     let routes = match shared.engine.running().config.metrics.listen {

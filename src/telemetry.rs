@@ -1,12 +1,14 @@
 //! Logs and metrics: one event a line, never a secret, never guests' data.
 
+mod described;
 pub mod gauges;
 pub(crate) mod seldom;
+pub(crate) mod traces;
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::OnceLock;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use ticketbridge_core::quoted::without_persons;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -74,57 +76,32 @@ impl<W: Write> Write for Masked<W> {
     }
 }
 
+/// A recorder of its own with the buckets of the service's: for tests that read what one bridge counts.
+pub fn own_metrics() -> (PrometheusRecorder, PrometheusHandle) {
+    let recorder = recorder();
+    let handle = recorder.handle();
+    metrics::with_local_recorder(&recorder, described::describe);
+    (recorder, handle)
+}
+
+fn recorder() -> PrometheusRecorder {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BUCKETS)
+        .expect("the list of buckets is not empty")
+        .build_recorder()
+}
+
 /// The process's metrics; the same for every caller.
 pub fn metrics() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE
         .get_or_init(|| {
-            let recorder = PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &LATENCY_BUCKETS)
-                .expect("the list of buckets is not empty")
-                .build_recorder();
+            let recorder = recorder();
             let handle = recorder.handle();
             // Somebody else's recorder stays; then ours only renders what it was told.
             let _installed = metrics::set_global_recorder(recorder);
-            describe();
+            described::describe();
             handle
         })
         .clone()
-}
-
-fn describe() {
-    metrics::describe_counter!("ticketbridge_inbound_calls_total", "Channels' calls, by channel, call and outcome");
-    metrics::describe_histogram!("ticketbridge_inbound_call_duration_seconds", "Time until a channel was answered");
-    metrics::describe_counter!("ticketbridge_backend_events_total", "Back-ends' events, by back-end and outcome");
-    metrics::describe_gauge!("ticketbridge_orders", "Orders by state");
-    metrics::describe_gauge!(
-        "ticketbridge_orders_attention",
-        "Orders that need a person, by the kind of what began last"
-    );
-    metrics::describe_counter!("ticketbridge_attention_total", "How often an order began to need a person, by kind");
-    metrics::describe_gauge!(
-        "ticketbridge_database_answers",
-        "Whether the database answered when the metrics were read last"
-    );
-    metrics::describe_counter!(
-        "ticketbridge_unfinished_total",
-        "Requests answered before their work had ended, by work and reason"
-    );
-    metrics::describe_gauge!("ticketbridge_deliveries", "Deliveries by destination and state");
-    metrics::describe_counter!("ticketbridge_deliveries_delivered_total", "Deliveries made, by destination");
-    metrics::describe_gauge!(
-        "ticketbridge_delivery_oldest_age_seconds",
-        "Age of the oldest delivery, by destination and state"
-    );
-    metrics::describe_gauge!("ticketbridge_deadlines", "Deadlines by kind and state");
-    metrics::describe_gauge!(
-        "ticketbridge_deadline_nearest_seconds",
-        "Time until the nearest armed deadline, by kind; negative when it has passed, NaN when there is none"
-    );
-    metrics::describe_gauge!("ticketbridge_refund_cases_waiting", "Refund cases under review");
-    metrics::describe_gauge!("ticketbridge_refund_review_nearest_seconds", "Time until the nearest review limit");
-    metrics::describe_gauge!("ticketbridge_code_pool_available", "Codes left, by pool");
-    metrics::describe_counter!("ticketbridge_deadlines_passed_total", "Deadlines that passed, by kind");
-    metrics::describe_counter!("ticketbridge_deadline_warnings_total", "Warnings of deadlines, by kind");
-    metrics::describe_counter!("ticketbridge_call_records_lost_total", "Records of calls that could not be kept");
 }

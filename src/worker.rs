@@ -31,6 +31,7 @@ use ticketbridge_store::{Job, JobEnd};
 use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::{Engine, EngineError};
 use crate::telemetry::seldom;
+use crate::telemetry::traces::Open;
 use crate::transport::Transport;
 use crate::worker::lanes::{Fault, Lanes};
 use crate::worker::rounds::Held;
@@ -168,7 +169,8 @@ impl Worker {
             }
             CallResult::Astray { why } => self.lanes.failed(job, Fault::OfOrder, why, clock.monotonic()),
             CallResult::TokenRejected => {
-                self.lanes.failed(job, Fault::OfPartner, "the access token is refused", clock.monotonic());
+                // A fresh token is refused for this order; for others it may be good.
+                self.lanes.failed(job, Fault::OfEither, "the access token is refused", clock.monotonic());
             }
             CallResult::Done(_) | CallResult::Refused { .. } | CallResult::Absent | CallResult::Overtaken => {
                 self.lanes.succeeded(job, clock.now());
@@ -196,11 +198,14 @@ fn fault_of(status: Option<u16>, reached: Reached) -> Fault {
     }
 }
 
-/// The trace of the message that caused a delivery goes with the call (`contract.md` 7).
-fn pass_trace_on(job: &Job, call: &mut Call) {
-    if let Some(trace) = job.traceparent.as_deref().and_then(|trace| http::HeaderValue::from_str(trace).ok()) {
-        call.headers.insert("traceparent", trace);
-    }
+/// The trace of the message that caused a delivery goes with the call (`contract.md` 7), and the call is a span of it.
+fn pass_trace_on(job: &Job, call: &mut Call) -> Open {
+    let mut span = Open::outgoing(format!("{} {}", call.method, job.destination), job.traceparent.as_deref());
+    span.pass_on(job.traceparent.as_deref(), &mut call.headers);
+    span.note("ticketbridge.delivery", job.id.clone());
+    span.note("ticketbridge.order", job.order.to_string());
+    span.note("ticketbridge.attempt", i64::from(job.attempts));
+    span
 }
 
 /// Logs an error with its whole chain, once, where it is handled; the same trouble over and over is said now and then.

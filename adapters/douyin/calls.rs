@@ -19,6 +19,7 @@ use ticketbridge_core::time::Millis;
 use super::settings::Settings;
 use super::vouchers::{self, ListNames};
 use crate::about::{Answer, Key, astray};
+use crate::one_reading;
 use crate::reading::{partner_text, retry_after};
 
 /// Gives everybody the same token as long as it is valid; not stated to be there for every application (2, U-09).
@@ -111,6 +112,7 @@ pub(super) fn notify(
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => return Err(EncodeError::Unsupported("this")),
     };
     let key = body["verify_token"].as_str().map(str::to_owned);
@@ -208,7 +210,7 @@ fn success<T>(response: &HttpResponse, patience: Patience) -> Result<Value, Call
         return Err(result);
     }
     let unreadable = || CallResult::Unknown { why: "the answer has no readable result".into() };
-    let mut body: Value = serde_json::from_slice(&response.body).map_err(|_| unreadable())?;
+    let mut body: Value = one_reading::json(&response.body).map_err(|_| unreadable())?;
     let codes = [code_in(body.get("data")), code_in(body.get("extra"))];
     for (code, part) in codes.into_iter().zip(["data", "extra"]) {
         if let Some(code) = code.filter(|code| *code != 0) {
@@ -241,6 +243,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order, body: &Value) -> V
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => (None, None),
     };
     // Some answers name the sale where the call named its booking.
@@ -261,7 +264,7 @@ pub(super) fn read_notification(
     order: &Order,
     response: &HttpResponse,
 ) -> CallResult<Yes> {
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let body: Value = one_reading::json(&response.body).unwrap_or_default();
     let keys = keys(notification, order, &body);
     if let Err(astray) = Answer::about(body, &keys) {
         return astray;
@@ -286,7 +289,7 @@ fn is_repeat(code: i64, text: &str) -> bool {
 }
 
 fn read_verify(booking: Option<&Booking>, response: &HttpResponse, patience: Patience) -> Result<(), CallResult<Yes>> {
-    if let Ok(body) = serde_json::from_slice::<Value>(&response.body) {
+    if let Ok(body) = one_reading::json(&response.body) {
         let description = body["data"]["description"].as_str().unwrap_or_default();
         if response.status == StatusCode::OK && is_repeat(code_in(body.get("data")).unwrap_or(0), description) {
             return Ok(());
@@ -343,7 +346,7 @@ pub(super) fn read_token(response: &HttpResponse) -> CallResult<Token> {
             other => other,
         };
     }
-    let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+    let body: Value = one_reading::json(&response.body).unwrap_or_default();
     let data = &body["data"];
     let why = || partner_text(data["description"].as_str().unwrap_or_default());
     match (code_in(body.get("data")), data["access_token"].as_str()) {
@@ -400,6 +403,8 @@ pub(super) fn read_decrypted(order: &Order, response: &HttpResponse) -> CallResu
         .flatten()
         .filter(|result| result["is_success"].as_bool() != Some(false))
         .filter_map(|result| Some((result["cipher_text"].as_str()?, result["plain_text"].as_str()?)))
+        // A success that says nothing has opened nothing: nobody encrypts what is not there.
+        .filter(|(_, plain)| !plain.trim().is_empty())
         .collect();
     if !people(order).flat_map(ciphers).any(|cipher| opened.contains_key(cipher)) {
         return CallResult::Retry { why: "nothing was decrypted".into(), after: Some(TOO_FREQUENT) };

@@ -328,6 +328,7 @@ impl Mapper<'_> {
             quantity: sale.quantity,
             visit_date,
             visit_time: None,
+            hold: None,
             visitors,
             contact: Some(sale.buyer.clone()),
             requested_at: placed_at,

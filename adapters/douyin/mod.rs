@@ -14,7 +14,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     AccessTokens, Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Cipher,
     Context, DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, OrderQuery,
-    RawRequest, Replayed, Token, Verified, VerifyStep, Yes,
+    RawRequest, Replayed, SellsIn, Token, Verified, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -91,7 +91,8 @@ pub const KIND: ChannelKind = ChannelKind {
     settings: settings::KEYS,
     secrets: settings::SECRETS,
     addresses: &["api_base"],
-    currency: "CNY",
+    sells_in: SellsIn::Always("CNY"),
+    face: None,
     build,
 };
 

@@ -87,7 +87,7 @@ pub(super) fn reply(settings: &Settings, endpoint: &str, inbound: Option<&Inboun
         Answer::Calendar(days) => calendar(inbound, days),
         Answer::Kept | Answer::Repeated(None) => kept(endpoint),
         Answer::NoSuchOrder => no_such_order(endpoint),
-        Answer::MaySell | Answer::Left(_) | Answer::Noted => Data::success(),
+        Answer::MaySell | Answer::Left(_) | Answer::Offers(_) | Answer::Noted => Data::success(),
     };
     data.reply(status)
 }
@@ -213,10 +213,8 @@ fn no_such_order(endpoint: &str) -> Data {
 }
 
 fn envelope(inbound: Option<&Inbound>) -> Option<&Envelope> {
-    match inbound {
-        Some(Inbound::Message(envelope)) => Some(envelope),
-        _ => None,
-    }
+    let Some(Inbound::Message(envelope)) = inbound else { return None };
+    Some(envelope)
 }
 
 fn accepted(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, order: &Order) -> Data {
@@ -269,14 +267,15 @@ fn confirm_info(order: &Order, envelope: Option<&Envelope>) -> Value {
     }
 }
 
+/// The one command of a message that is an act on an order.
+fn act(envelope: Option<&Envelope>) -> Option<&Command> {
+    let Message::Act(command) = &envelope?.message else { return None };
+    Some(command)
+}
+
 fn demand(envelope: Option<&Envelope>) -> Option<&TicketRequest> {
-    match envelope.map(|e| &e.message) {
-        Some(Message::Act(command)) => match command.as_ref() {
-            Command::RequestTickets { request, .. } => Some(request),
-            _ => None,
-        },
-        _ => None,
-    }
+    let Command::RequestTickets { request, .. } = act(envelope)? else { return None };
+    Some(request)
 }
 
 fn issue(endpoint: &str, envelope: Option<&Envelope>, order: &Order) -> Data {
@@ -306,13 +305,8 @@ fn issue(endpoint: &str, envelope: Option<&Envelope>, order: &Order) -> Data {
 }
 
 fn application(envelope: Option<&Envelope>) -> Option<&ApplyRefund> {
-    match envelope.map(|e| &e.message) {
-        Some(Message::Act(command)) => match command.as_ref() {
-            Command::ApplyRefund(application) => Some(application),
-            _ => None,
-        },
-        _ => None,
-    }
+    let Command::ApplyRefund(application) = act(envelope)? else { return None };
+    Some(application)
 }
 
 fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
@@ -335,7 +329,7 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
             match decided_about(order, case).map(|b| vouchers::deal(order, b, b.ticketing.request.as_ref())) {
                 Some(Ok(dealt)) => rejected.with("vouchers", vouchers::first_generation(&dealt)),
                 // Without the vouchers the rejection would be void (10.2).
-                _ => waiting,
+                Some(Err(_)) | None => waiting,
             }
         }
     }
@@ -369,7 +363,7 @@ fn status_of(order: &Order, inbound: Option<&Inbound>) -> Data {
     });
     match told.map(|b| vouchers::deal(order, b, b.ticketing.request.as_ref())) {
         Some(Ok(dealt)) => data.with("vouchers", vouchers::statuses(&dealt, used)),
-        _ => data,
+        Some(Err(_)) | None => data,
     }
 }
 

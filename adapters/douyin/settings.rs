@@ -234,6 +234,7 @@ impl Settings {
             review_warn_before,
             price_check,
             redemption_reported: true,
+            news: Default::default(),
         };
         let creation = if before_payment { Creation::BeforePayment } else { Creation::AfterPayment };
         let read = api_base.map(|api_base| Self {

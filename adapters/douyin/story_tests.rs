@@ -9,7 +9,8 @@ use ticketbridge_core::message::{
 use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::port::{Answer, Channel, Context, Inbound, Message, RawRequest, Verified};
-use ticketbridge_core::product::{CalendarRange, DateRange, GuestsWho, RuleSnapshot};
+use ticketbridge_core::product::{CalendarRange, DateRange, GuestsWho};
+use ticketbridge_core::shared_rules::SharedRules;
 use ticketbridge_core::time::{Date, Moment};
 use ticketbridge_core::{Answering, run};
 
@@ -29,8 +30,9 @@ impl Story {
         Self { channel, order: None, effects: Vec::new(), step: 0 }
     }
 
-    fn rules(&self) -> RuleSnapshot {
-        let mut rules = RuleSnapshot { channel: self.channel.rules(), ..fixture::order().rules };
+    fn rules(&self) -> SharedRules {
+        let mut rules = fixture::order().rules;
+        rules.channel = self.channel.rules();
         rules.booking.guests.who = GuestsWho::One;
         let (from, to) = (Date::parse("2026-11-01").unwrap(), Date::parse("2027-03-31").unwrap());
         let range = DateRange { from, to };

@@ -38,7 +38,7 @@ pub(crate) fn reply(zone: TimeZone, unknown: &str, inbound: Option<&Inbound>, an
         Answer::Unauthenticated(error) => unauthenticated(error, zone),
         Answer::Malformed(error) => malformed(error),
         Answer::TryLater(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again", None),
-        Answer::MaySell | Answer::Left(_) | Answer::Calendar(_) => result("accepted", id, None),
+        Answer::MaySell | Answer::Left(_) | Answer::Calendar(_) | Answer::Offers(_) => result("accepted", id, None),
     }
 }
 
@@ -70,7 +70,46 @@ fn refused(rejection: &Rejection) -> HttpReply {
             (StatusCode::UNPROCESSABLE_ENTITY, rejection.why.code())
         }
         Why::NotFound => (StatusCode::NOT_FOUND, rejection.why.code()),
-        _ => (StatusCode::CONFLICT, rejection.why.code()),
+        Why::OutOfStock
+        | Why::VisitorHasTicket
+        | Why::DateNotBookable
+        | Why::AgeLimit
+        | Why::SexLimit
+        | Why::DocumentLimit
+        | Why::PhoneLimit
+        | Why::QuantityLimit
+        | Why::CreditTooLow
+        | Why::PriceMismatch
+        | Why::ContentDiffers
+        | Why::Tombstoned
+        | Why::AlreadyBooked
+        | Why::NotPaid
+        | Why::RefundUnderReview
+        | Why::AlreadyRedeemed
+        | Why::TooEarly
+        | Why::NotTicketed
+        | Why::AlreadyTicketed
+        | Why::ReadOnlyOrder
+        | Why::VersionConflict
+        | Why::AlreadyCancelled
+        | Why::NotBooked
+        | Why::NotWaiting
+        | Why::AlreadyDecided
+        | Why::TicketsMissing
+        | Why::RefundExceeds
+        | Why::PartialNotAllowed
+        | Why::NotUsed
+        | Why::LinkNotNeeded
+        | Why::NotSupported
+        | Why::PhoneMissing
+        | Why::DocumentMissing
+        | Why::NameMissing
+        | Why::VisitorsMismatch
+        | Why::PhoneMalformed
+        | Why::DocumentMalformed
+        | Why::DocumentNotAccepted
+        | Why::NameMalformed
+        | Why::FeeOutOfRange => (StatusCode::CONFLICT, rejection.why.code()),
     };
     problem(status, code, &rejection.sentence, rejection.field.as_deref())
 }
@@ -100,6 +139,9 @@ fn malformed(error: &DecodeError) -> HttpReply {
     };
     let mut body = problem_body(status, code, &error.to_string(), Some(&error.field));
     body["fields"] = json!({ error.field.as_str(): [error.reason.as_str()] });
+    if status == StatusCode::UNPROCESSABLE_ENTITY {
+        body["errors"] = json!(error.every());
+    }
     write(status, &body)
 }
 

@@ -20,6 +20,10 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Code of an answer that says that the order has changed meanwhile.
 const REVISION_CONFLICT: &str = "revision_conflict";
 
+/// What a person does where words of ours are to reach the guest: these contracts have no call for it.
+pub(crate) const TELL_THE_GUEST: &str =
+    "send the guest the words that were written for the cancellation (`notify_text`)";
+
 /// A question.
 pub(crate) fn get(secrets: &Secrets, at: Address, cx: &Context<'_>) -> Result<Call, EncodeError> {
     let mut headers = HeaderMap::new();

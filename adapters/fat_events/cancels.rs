@@ -1,5 +1,6 @@
 //! Cancels of payments (`protocols/korea.md` 7.5): money that goes back, each movement with a number of its own.
 
+use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::order::money::EntryStatus;
 use ticketbridge_core::port::DecodeError;
 use ticketbridge_core::time::UnixMillis;
@@ -25,14 +26,27 @@ pub(crate) struct Cancel {
     pub(crate) payment: Option<String>,
 }
 
-/// More than a payment was never goes back for it, whoever says so.
-pub(crate) fn check_returned(at: &At<'_>, paid: i64, cancels: &[Cancel]) -> Result<(), DecodeError> {
+fn sum_back<'c>(cancels: impl IntoIterator<Item = &'c Cancel>) -> i128 {
     let is_back = |cancel: &&Cancel| cancel.status != EntryStatus::Failed;
-    let back: i128 = cancels.iter().filter(is_back).map(|cancel| i128::from(cancel.amount)).sum();
-    if back > i128::from(paid) {
-        return Err(at.mismatch("are together more than the payment"));
+    cancels.into_iter().filter(is_back).map(|cancel| i128::from(cancel.amount)).sum()
+}
+
+/// Movements have to add up to an amount at all.
+pub(crate) fn check_returned(at: &At<'_>, cancels: &[Cancel]) -> Result<(), DecodeError> {
+    if sum_back(cancels) > i128::from(AMOUNT_MAX) {
+        return Err(at.mismatch("are together more than an amount can be"));
     }
     Ok(())
+}
+
+/// More went back of a payment than it was: whoever says so is taken at its word, and a person settles it.
+pub(crate) fn over_returned<'c>(
+    payment: &str,
+    paid: i64,
+    cancels: impl IntoIterator<Item = &'c Cancel>,
+) -> Option<String> {
+    let back = sum_back(cancels);
+    (back > i128::from(paid)).then(|| format!("{back} goes back of the payment `{payment}`, which was {paid}"))
 }
 
 impl Cancel {

@@ -7,6 +7,7 @@ pub(crate) mod answers;
 pub(crate) mod calls;
 pub(crate) mod cancels;
 pub(crate) mod read;
+pub(crate) mod schema;
 pub(crate) mod settings;
 
 use http::header::CONTENT_TYPE;
@@ -16,6 +17,7 @@ use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::port::{AuthError, Context, DecodeError, Inbound, Message, RawRequest, Verified};
 use ticketbridge_core::time::UnixMillis;
 
+use crate::one_reading;
 use crate::standard_webhooks::{Secrets, message_id};
 use read::{At, MISSING};
 use settings::Common;
@@ -45,13 +47,22 @@ pub(crate) fn body(request: &Verified<'_>) -> Result<Value, DecodeError> {
     if !kind.trim().to_ascii_lowercase().starts_with("application/json") {
         return Err(DecodeError::new("content-type", "is not application/json").coded("unsupported_media_type"));
     }
-    match serde_json::from_slice(raw.body) {
+    match one_reading::json(raw.body) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err(DecodeError::new("body", "is not an object").coded("malformed_json")),
         Err(error) => {
-            let reason = format!("is not JSON: line {}, column {}", error.line(), error.column());
+            let what = if error.is_data() { "has two readings, a key stands twice" } else { "is not JSON" };
+            let reason = format!("{what}: line {}, column {}", error.line(), error.column());
             Err(DecodeError::new("body", reason).coded("malformed_json"))
         }
+    }
+}
+
+/// An error of reading, with everything else that the body's schema finds wrong.
+pub(crate) fn with_all(schema: &str, request: &Verified<'_>, error: DecodeError) -> DecodeError {
+    match serde_json::from_slice(request.raw().body) {
+        Ok(body) => error.beside(crate::schemas::problems(schema, &body)),
+        Err(_) => error,
     }
 }
 

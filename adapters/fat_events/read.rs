@@ -15,17 +15,19 @@ pub(crate) const INVALID_AMOUNT: &str = "invalid_amount";
 pub(crate) const MISMATCH: &str = "amount_mismatch";
 
 /// Characters of an identifier (`protocols/korea.md` 6.1).
-const ID_CHARS_MAX: usize = 64;
+pub(super) const ID_CHARS_MAX: usize = 64;
 /// Characters of a free text that is read.
-const TEXT_CHARS_MAX: usize = 500;
+pub(super) const TEXT_CHARS_MAX: usize = 500;
 /// Elements of a list.
-const LIST_MAX: usize = 500;
+pub(crate) const LIST_MAX: usize = 500;
 
 /// A place in a JSON document. Below what should be an object and is none, nothing can be read: whoever tries is told where.
 #[derive(Clone, Debug)]
 pub(crate) struct At<'a> {
     value: Option<&'a Value>,
     path: String,
+    /// Where in the document the paths begin, as a JSON pointer.
+    above: String,
     /// The zone of times that are written without an offset; without one they are refused.
     naive: Option<TimeZone>,
     /// The place above that is no object.
@@ -35,7 +37,7 @@ pub(crate) struct At<'a> {
 impl<'a> At<'a> {
     /// The whole document.
     pub(crate) fn root(value: &'a Value) -> Self {
-        Self { value: Some(value), path: String::new(), naive: None, no_object: None }
+        Self { value: Some(value), path: String::new(), above: String::new(), naive: None, no_object: None }
     }
     /// The whole document of a sender that writes times without an offset, in this zone.
     pub(crate) fn in_zone(value: &'a Value, naive: Option<TimeZone>) -> Self {
@@ -43,7 +45,7 @@ impl<'a> At<'a> {
     }
     /// The same place under a name of its own: paths below begin anew.
     pub(crate) fn renamed(&self) -> Self {
-        Self { path: String::new(), ..self.clone() }
+        Self { path: String::new(), above: self.pointer(&self.path), ..self.clone() }
     }
     /// A field of an object.
     pub(crate) fn field(&self, name: &str) -> At<'a> {
@@ -52,12 +54,21 @@ impl<'a> At<'a> {
             None | Some(Value::Null | Value::Object(_)) => self.no_object.clone(),
             Some(_) => Some(self.path.clone()),
         };
-        At { value: self.value.and_then(|value| value.get(name)), path, naive: self.naive, no_object }
+        let above = self.above.clone();
+        At { value: self.value.and_then(|value| value.get(name)), path, above, naive: self.naive, no_object }
+    }
+    /// A path of ours in the whole document.
+    fn pointer(&self, path: &str) -> String {
+        let steps = path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty());
+        steps.fold(self.above.clone(), |pointer, step| format!("{pointer}/{step}"))
+    }
+    fn error(&self, path: &str, reason: impl Into<String>, code: &'static str) -> DecodeError {
+        DecodeError { pointer: Some(self.pointer(path)), ..DecodeError::new(path, reason).coded(code) }
     }
     /// What stands there; `None` also for `null`.
     pub(crate) fn value(&self) -> Result<Option<&'a Value>, DecodeError> {
         match &self.no_object {
-            Some(above) => Err(DecodeError::new(above.clone(), "must be an object").coded(INVALID)),
+            Some(above) => Err(self.error(above, "must be an object", INVALID)),
             None => Ok(self.value.filter(|value| !value.is_null())),
         }
     }
@@ -67,14 +78,14 @@ impl<'a> At<'a> {
     }
     /// An error at this place.
     pub(crate) fn wrong(&self, reason: impl Into<String>) -> DecodeError {
-        DecodeError::new(self.path.clone(), reason).coded(INVALID)
+        self.error(&self.path, reason, INVALID)
     }
     fn missing(&self) -> DecodeError {
-        DecodeError::new(self.path.clone(), "is missing").coded(MISSING)
+        self.error(&self.path, "is missing", MISSING)
     }
     /// An error of sums at this place.
     pub(crate) fn mismatch(&self, reason: impl Into<String>) -> DecodeError {
-        DecodeError::new(self.path.clone(), reason).coded(MISMATCH)
+        self.error(&self.path, reason, MISMATCH)
     }
 
     /// An object that must be there.
@@ -97,6 +108,7 @@ impl<'a> At<'a> {
                 let at = |(index, value)| At {
                     value: Some(value),
                     path: format!("{}[{index}]", self.path),
+                    above: self.above.clone(),
                     naive: self.naive,
                     no_object: None,
                 };
@@ -156,7 +168,7 @@ impl<'a> At<'a> {
     /// The same, if it is there.
     pub(crate) fn maybe_amount(&self) -> Result<Option<i64>, DecodeError> {
         let Some(value) = self.value()? else { return Ok(None) };
-        let bad = |reason: &str| DecodeError::new(self.path.clone(), reason).coded(INVALID_AMOUNT);
+        let bad = |reason: &str| self.error(&self.path, reason, INVALID_AMOUNT);
         match value.as_i64() {
             Some(amount) if (0..=AMOUNT_MAX).contains(&amount) => Ok(Some(amount)),
             Some(_) => Err(bad("must be 0 to 9007199254740991")),

@@ -86,6 +86,7 @@ pub(crate) fn read<T>(
         review_warn_before: Vec::new(),
         price_check: false,
         redemption_reported: true,
+        news: Default::default(),
     };
     let read = match (secrets, api_base, api_secret, more) {
         (Some(secrets), Some(api_base), Some(api_secret), Some(more)) => {

@@ -14,7 +14,7 @@ use ticketbridge_core::time::UnixMillis;
 use super::map::{changes_in, snapshot_in};
 use crate::about::{Answer, Key};
 use crate::address::Address;
-use crate::fat_events::calls::{self, by, expected_revision, get};
+use crate::fat_events::calls::{self, TELL_THE_GUEST, by, expected_revision, get};
 use crate::fat_events::settings::Common;
 
 /// Characters of a reason that is written for the guest.
@@ -47,6 +47,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
         | Notification::Cancellation { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => None,
     };
     payment.into_iter().chain([key(&order.channel_order_id)]).collect()
@@ -55,6 +56,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
 /// Writes a notification.
 pub(super) fn notify(
     settings: &Common,
+    use_code: Option<&str>,
     notification: &Notification,
     order: &Order,
     cx: &Context<'_>,
@@ -92,7 +94,11 @@ pub(super) fn notify(
             return Err(EncodeError::Obsolete("every unit is used there, or called off"));
         }
         Notification::Redeemed { at, .. } => {
-            let body = json!({ "lines": unused(order), "used_at": at.rfc3339(zone), "method": "MANUAL" });
+            let mut body = json!({ "lines": unused(order), "used_at": at.rfc3339(zone), "method": "MANUAL" });
+            if let Some(code) = use_code {
+                body["method"] = json!("CODE");
+                body["use_code"] = json!(code);
+            }
             (base.path("/use"), body)
         }
         Notification::NoShow { at, .. } => {
@@ -107,6 +113,7 @@ pub(super) fn notify(
             (base.path("/payments").segment(payment)?.path("/cancel"), body)
         }
         Notification::OrderCancelled { .. } => return Err(EncodeError::Unsupported("cancel the booking")),
+        Notification::GuestMessage { .. } => return Err(EncodeError::Unsupported(TELL_THE_GUEST)),
         Notification::TicketsIssued { .. }
         | Notification::RefundApproved { .. }
         | Notification::RefundRejected { .. }
@@ -225,6 +232,7 @@ pub(super) fn read_notification(
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => calls::read_write(response, &keys),
     }
 }
@@ -297,6 +305,7 @@ fn says_so(notification: &Notification, order: &Order, answer: &Answer) -> bool 
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => false,
     };
     stands && answer.is_named()

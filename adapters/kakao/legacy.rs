@@ -54,7 +54,7 @@ fn shortened(text: &str) -> String {
 
 /// The body as JSON, or as a form.
 fn fields(body: &[u8]) -> Map<String, Value> {
-    if let Ok(Value::Object(fields)) = serde_json::from_slice(body) {
+    if let Ok(Value::Object(fields)) = crate::one_reading::json(body) {
         return fields;
     }
     let text = std::str::from_utf8(body).unwrap_or("");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::message::{Cancelled, ProductRef, ReturnNews, Sale, Snapshot};
-use ticketbridge_core::order::channel_state::{Line, Payment, Stage, Standing};
+use ticketbridge_core::order::channel_state::{Line, Payment, Stage, Standing, Sums};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
@@ -17,7 +17,7 @@ use super::legacy;
 use super::wire::{CancelKind, Deadline, Policy, Reservation, Status};
 use crate::about::Answer;
 use crate::fat_events::calls::list;
-use crate::fat_events::cancels::{Cancel, STATUSES, check_returned};
+use crate::fat_events::cancels::{Cancel, STATUSES, check_returned, over_returned};
 use crate::fat_events::read::At;
 use crate::fat_events::settings::Common;
 use crate::fat_events::{self, Envelope as Wire, revision_at};
@@ -81,7 +81,7 @@ fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
 
 /// Whether a product is sold in a state (7.7).
 #[derive(Clone, Copy)]
-enum Sold {
+pub(super) enum Sold {
     Yes,
     No,
     /// A version in review changes nothing of the one that is live.
@@ -89,7 +89,7 @@ enum Sold {
 }
 
 /// The states, in our words and in those of the partner centre.
-const LISTINGS: &[(&str, Sold)] = &[
+pub(super) const LISTINGS: &[(&str, Sold)] = &[
     ("ON_SALE", Sold::Yes),
     ("DRAFT", Sold::No),
     ("SCHEDULED", Sold::No),
@@ -159,6 +159,10 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
     if entries.iter().any(|e| e.kind == EntryKind::Refund) && returned != it.refunded {
         doubts.push(format!("the platform counts {} returned, its movements add up to {returned}", it.refunded));
     }
+    for payment in &it.payments {
+        let of_it = cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id));
+        doubts.extend(over_returned(&payment.id, payment.amount, of_it));
+    }
     let booker = Person {
         name: it.booker_name.as_deref().and_then(PersonName::typed),
         phone: it.booker_phone.as_deref().and_then(Phone::typed),
@@ -173,6 +177,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         read_only: false,
         lines: it.lines.iter().map(line).collect(),
         payments: payments(&it, &cancels),
+        sums: Some(Sums { received: it.paid, returned: it.refunded }),
         policy: Some(policy),
         hand_over: false,
         extra: BTreeMap::new(),
@@ -306,7 +311,7 @@ fn cancels(it: &Reservation, told: &Told<'_>) -> Result<Vec<Cancel>, DecodeError
     for payment in &it.payments {
         let of_it: Vec<Cancel> =
             cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id)).cloned().collect();
-        check_returned(&change.field("cancels"), payment.amount, &of_it)?;
+        check_returned(&change.field("cancels"), &of_it)?;
     }
     for news in return_news(told)? {
         cancels.iter_mut().filter(|known| known.id == news.reference).for_each(|known| known.status = news.status);

@@ -13,8 +13,8 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, ChangeList, Changes, Channel, ChannelKind, ChannelSpec, Context,
-    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed, StockLeft,
-    TakesStock, Verified, VerifyFirst, VerifyStep, Yes,
+    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed, SellsIn,
+    StockLeft, TakesStock, Verified, VerifyFirst, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -27,6 +27,7 @@ mod label;
 mod legacy;
 mod map;
 mod reply;
+pub(crate) mod schema;
 mod wire;
 
 const EVENTS: &str = "events";
@@ -51,12 +52,13 @@ const KEYS: &[&str] = &[
     "confirm_limit",
     "naive_timezone",
     "admin_key",
+    "use_code",
     "schedule_id",
     "allow_from",
     "rate_per_caller",
 ];
 /// The settings that are secrets.
-const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*", "admin_key"];
+const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*", "admin_key", "use_code"];
 
 /// The capabilities that mean something here (7.9). What is not listed in the settings is a person's task.
 const CAPABILITIES: &[&str] = &[
@@ -75,8 +77,15 @@ const CAPABILITIES: &[&str] = &[
 const SCHEDULE_ID: &str = "{date}";
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind =
-    ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, addresses: &["api_base"], currency: "KRW", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "kakao",
+    settings: KEYS,
+    secrets: SECRETS,
+    addresses: &["api_base"],
+    sells_in: SellsIn::Always("KRW"),
+    face: None,
+    build,
+};
 
 struct Kakao {
     settings: Common,
@@ -88,6 +97,8 @@ struct Kakao {
 struct Own {
     /// The key of the platform's older webhooks, if they are taken.
     admin_key: Option<String>,
+    /// The code of the place by which a booking is used, if it has one.
+    use_code: Option<String>,
     /// How the platform names the schedule of a date.
     schedule_id: String,
 }
@@ -115,13 +126,34 @@ fn read_own(reader: &mut Reader<'_>, table: &Value) -> Option<Own> {
         }
     };
     let admin_key = text("admin_key", "write { env = \"KAKAO_ADMIN_KEY\" }");
+    let use_code = text("use_code", "write { env = \"KAKAO_USE_CODE\" }");
     let schedule_id = text("schedule_id", "write how the platform names a schedule, for example \"{product}-{date}\"");
     let listed = table.get("allow_from").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
     if admin_key.is_some() && !listed {
         let why = "bodies under a fixed key are not signed, so their callers must be listed";
         reader.problem("admin_key", why, "list the platform's addresses in allow_from");
     }
-    Some(Own { admin_key, schedule_id: schedule_id.unwrap_or_else(|| SCHEDULE_ID.to_owned()) })
+    if use_code.as_deref().is_some_and(|code| !is_use_code(code)) {
+        reader.problem(
+            "use_code",
+            "it is not four digits",
+            "write the place's present code, as the partner centre shows it",
+        );
+    }
+    Some(Own { admin_key, use_code, schedule_id: schedule_id.unwrap_or_else(|| SCHEDULE_ID.to_owned()) })
+}
+
+/// Four digits (1.4).
+fn is_use_code(text: &str) -> bool {
+    text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+impl Kakao {
+    /// The place's code, where the platform takes it. It is the one of this moment, whenever the booking was made (1.4): it is read when a
+    /// call is written, and kept nowhere.
+    fn use_code(&self) -> Option<&str> {
+        self.own.use_code.as_deref().filter(|_| self.settings.can("use_code"))
+    }
 }
 
 impl Channel for Kakao {
@@ -144,13 +176,14 @@ impl Channel for Kakao {
         self.settings.secrets.sign_again(request, now);
     }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
-        map::decode(&self.settings, request)
+        let schema = if request.endpoint() == AVAILABILITY { "kakao/availability" } else { "kakao/event" };
+        map::decode(&self.settings, request).map_err(|error| fat_events::with_all(schema, request, error))
     }
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         reply::reply(&self.settings, endpoint, inbound, answer)
     }
     fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        calls::notify(&self.settings, notification, order, cx)
+        calls::notify(&self.settings, self.use_code(), notification, order, cx)
     }
     fn read_notification(
         &self,

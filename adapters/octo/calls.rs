@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{Call, EncodeError};
 use ticketbridge_core::time::{Date, Millis};
@@ -11,13 +10,12 @@ use super::wire::{
     AvailabilityRequest, CancelRequest, ConfirmRequest, ExtendRequest, ReserveRequest, UnitCount, UnitItemOut,
 };
 use super::{CancelStyle, Octo, ids, map};
+use crate::address::Address;
 
 /// What is wanted of the supplier's extensions; required, even when it is nothing.
 const CAPABILITIES: HeaderName = HeaderName::from_static("octo-capabilities");
 /// Why a booking is cancelled. Nobody's words: the supplier need not know more.
 const CANCEL_REASON: &str = "cancelled by the guest or the sales channel";
-/// What may stand in a path as it is. A dot may not: two of them would change the path.
-const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 
 /// Who comes: so many of one unit.
 pub(super) struct Party<'a> {
@@ -34,16 +32,32 @@ pub(super) struct Reserve<'a> {
     pub(super) party: Party<'a>,
 }
 
-pub(super) fn read(octo: &Octo, uuid: &str) -> Call {
-    call(octo, Method::GET, &format!("/bookings/{}", segment(uuid)), None, octo.timeouts.read)
+/// The address of one booking.
+fn booking(octo: &Octo, uuid: &str) -> Result<Address, EncodeError> {
+    at(octo, "/bookings").segment(uuid)
 }
 
-pub(super) fn product(octo: &Octo, id: &str) -> Call {
-    call(octo, Method::GET, &format!("/products/{}", segment(id)), None, octo.timeouts.read)
+/// An address that the configuration and the contract alone make.
+fn at(octo: &Octo, words: &'static str) -> Address {
+    Address::at(&octo.base_url).path(words)
+}
+
+/// The address of a collection, which some servers end with a slash.
+fn collection(octo: &Octo, words: &'static str) -> Address {
+    let address = at(octo, words);
+    if octo.trailing_slash { address.path("/") } else { address }
+}
+
+pub(super) fn read(octo: &Octo, uuid: &str) -> Result<Call, EncodeError> {
+    Ok(call(octo, Method::GET, booking(octo, uuid)?, None, octo.timeouts.read))
+}
+
+pub(super) fn product(octo: &Octo, id: &str) -> Result<Call, EncodeError> {
+    Ok(call(octo, Method::GET, at(octo, "/products").segment(id)?, None, octo.timeouts.read))
 }
 
 pub(super) fn supplier(octo: &Octo) -> Call {
-    call(octo, Method::GET, &format!("/{}", octo.supplier_path), None, octo.timeouts.read)
+    call(octo, Method::GET, at(octo, octo.supplier_address()), None, octo.timeouts.read)
 }
 
 pub(super) fn availability(
@@ -55,13 +69,13 @@ pub(super) fn availability(
     let units = party.map(|party| UnitCount { id: party.unit, quantity: party.count }).into_iter().collect();
     let (local_date_start, local_date_end) = (from.to_string(), to.to_string());
     let body = AvailabilityRequest { product_id, option_id, local_date_start, local_date_end, units };
-    post(octo, &format!("/availability{}", octo.slash()), &body, octo.timeouts.read)
+    post(octo, collection(octo, "/availability"), &body, octo.timeouts.read)
 }
 
 pub(super) fn calendar(octo: &Octo, (product_id, option_id): (&str, &str), (from, to): (Date, Date)) -> Call {
     let (local_date_start, local_date_end) = (from.to_string(), to.to_string());
     let body = AvailabilityRequest { product_id, option_id, local_date_start, local_date_end, units: Vec::new() };
-    post(octo, &format!("/availability/calendar{}", octo.slash()), &body, octo.timeouts.read)
+    post(octo, collection(octo, "/availability/calendar"), &body, octo.timeouts.read)
 }
 
 pub(super) fn reserve(octo: &Octo, wanted: &Reserve<'_>, reseller_reference: &str) -> Call {
@@ -80,46 +94,40 @@ pub(super) fn reserve(octo: &Octo, wanted: &Reserve<'_>, reseller_reference: &st
     };
     // Its uuid is what the supplier knows a repeat by.
     let key = Some(wanted.uuid.to_owned());
-    Call { key, ..post(octo, &format!("/bookings{}", octo.slash()), &body, octo.timeouts.reserve) }
+    Call { key, ..post(octo, collection(octo, "/bookings"), &body, octo.timeouts.reserve) }
 }
 
-pub(super) fn extend(octo: &Octo, uuid: &str) -> Call {
+pub(super) fn extend(octo: &Octo, uuid: &str) -> Result<Call, EncodeError> {
     let body = ExtendRequest { expiration_minutes: octo.hold_minutes() };
-    post(octo, &format!("/bookings/{}/extend", segment(uuid)), &body, octo.timeouts.reserve)
+    Ok(post(octo, booking(octo, uuid)?.path("/extend"), &body, octo.timeouts.reserve))
 }
 
 /// Confirms what is held. Who comes is told now: a hold concerns nobody.
-pub(super) fn confirm(octo: &Octo, uuid: &str, order: &Order, booking: &Booking) -> Result<Call, EncodeError> {
-    let contact = map::contact(order, booking)?;
+pub(super) fn confirm(octo: &Octo, uuid: &str, order: &Order, ours: &Booking) -> Result<Call, EncodeError> {
+    let contact = map::contact(order, ours)?;
     // The channel hands the ticket over; the supplier sends no mail.
-    let body = ConfirmRequest { reseller_reference: booking.id.as_str(), email_receipt: false, contact };
-    Ok(post(octo, &format!("/bookings/{}/confirm", segment(uuid)), &body, octo.timeouts.confirm))
+    let body = ConfirmRequest { reseller_reference: ours.id.as_str(), email_receipt: false, contact };
+    Ok(post(octo, booking(octo, uuid)?.path("/confirm"), &body, octo.timeouts.confirm))
 }
 
-pub(super) fn cancel(octo: &Octo, uuid: &str) -> Call {
+pub(super) fn cancel(octo: &Octo, uuid: &str) -> Result<Call, EncodeError> {
     let body = CancelRequest { reason: CANCEL_REASON };
-    match octo.cancel_style {
-        CancelStyle::Post => post(octo, &format!("/bookings/{}/cancel", segment(uuid)), &body, octo.timeouts.confirm),
-        CancelStyle::Delete => {
-            let path = format!("/bookings/{}", segment(uuid));
-            call(octo, Method::DELETE, &path, Some(json(&body)), octo.timeouts.confirm)
-        }
-    }
-}
-
-fn segment(text: &str) -> String {
-    utf8_percent_encode(text, IN_PATH).to_string()
+    let address = booking(octo, uuid)?;
+    Ok(match octo.cancel_style {
+        CancelStyle::Post => post(octo, address.path("/cancel"), &body, octo.timeouts.confirm),
+        CancelStyle::Delete => call(octo, Method::DELETE, address, Some(json(&body)), octo.timeouts.confirm),
+    })
 }
 
 fn json<T: serde::Serialize>(body: &T) -> Bytes {
     Bytes::from(serde_json::to_vec(body).expect("structs of texts and numbers serialise"))
 }
 
-fn post<T: serde::Serialize>(octo: &Octo, path: &str, body: &T, timeout: Millis) -> Call {
-    call(octo, Method::POST, path, Some(json(body)), timeout)
+fn post<T: serde::Serialize>(octo: &Octo, address: Address, body: &T, timeout: Millis) -> Call {
+    call(octo, Method::POST, address, Some(json(body)), timeout)
 }
 
-fn call(octo: &Octo, method: Method, path: &str, body: Option<Bytes>, timeout: Millis) -> Call {
+fn call(octo: &Octo, method: Method, address: Address, body: Option<Bytes>, timeout: Millis) -> Call {
     let mut headers = HeaderMap::new();
     headers.insert(header::AUTHORIZATION, octo.authorization.clone());
     headers.insert(CAPABILITIES, octo.capabilities.clone());
@@ -127,6 +135,5 @@ fn call(octo: &Octo, method: Method, path: &str, body: Option<Bytes>, timeout: M
     if body.is_some() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    let url = format!("{}{path}", octo.base_url);
-    Call { method, url, headers, body: body.unwrap_or_default(), timeout: Some(timeout), key: None }
+    Call { method, url: address.url(), headers, body: body.unwrap_or_default(), timeout: Some(timeout), key: None }
 }

@@ -278,19 +278,27 @@ impl LiveCheck for Live<'_> {
         let count = usize::try_from(product.visitors_per_unit).unwrap_or(1).max(1);
         let party = calls::Party { unit: &unit, count };
         let (date, slot) = self.free.clone().unwrap_or((today, None));
-        Some(match self.ask {
+        let call = match self.ask {
             Ask::Supplier | Ask::Over => return None,
             Ask::Product => calls::product(self.octo, id),
-            Ask::Calendar => calls::calendar(self.octo, (id, &option), (today, today.plus_days(DAYS_AHEAD))),
-            Ask::Slots => calls::availability(self.octo, (id, &option), (date, date), Some(&party)),
+            Ask::Calendar => Ok(calls::calendar(self.octo, (id, &option), (today, today.plus_days(DAYS_AHEAD)))),
+            Ask::Slots => Ok(calls::availability(self.octo, (id, &option), (date, date), Some(&party))),
             Ask::Hold => {
                 let uuid = self.uuid.as_str();
                 let held = calls::Reserve { uuid, product: (id, &option), availability: slot.as_deref(), party };
-                calls::reserve(self.octo, &held, "ticketbridge check")
+                Ok(calls::reserve(self.octo, &held, "ticketbridge check"))
             }
             Ask::Release => calls::cancel(self.octo, &self.uuid),
             Ask::Released => calls::read(self.octo, &self.uuid),
-        })
+        };
+        match call {
+            Ok(call) => Some(call),
+            // A name that cannot stand in an address is a finding; the next product is asked about.
+            Err(error) => {
+                self.unanswered(&error.to_string());
+                self.next(cx)
+            }
+        }
     }
 
     fn answered(&mut self, response: &HttpResponse, cx: &Context<'_>) {

@@ -11,6 +11,7 @@ use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
 use ticketbridge_core::time::UnixMillis;
 
 use super::wire::{AvailabilityIn, BookingIn, ContactOut, ProductIn, TicketIn};
+use crate::one_reading;
 use crate::reading::{partner_text, unusable_code};
 
 /// The id that a supplier gives the only option of a product, where nothing else is known.
@@ -249,7 +250,7 @@ fn parts(name: &str) -> (String, String) {
 
 /// The booking that a push is about: its uuid, wherever the two generations of pushes write it. Nothing else of a push is believed.
 pub(super) fn hinted(body: &[u8]) -> Option<String> {
-    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let body: serde_json::Value = one_reading::json(body).ok()?;
     let found = ["/uuid", "/data/uuid", "/booking/uuid"].into_iter().find_map(|path| body.pointer(path)?.as_str());
     let is_uuid = |text: &&str| text.len() == 36 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
     found.filter(is_uuid).map(str::to_owned)

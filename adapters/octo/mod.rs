@@ -3,7 +3,7 @@
 
 mod answer;
 mod calls;
-mod ids;
+use crate::uuids as ids;
 mod live;
 mod map;
 mod settings;
@@ -110,8 +110,8 @@ enum RepeatReserve {
 }
 
 impl Octo {
-    fn slash(&self) -> &'static str {
-        if self.trailing_slash { "/" } else { "" }
+    fn supplier_address(&self) -> &'static str {
+        if self.supplier_path == "suppliers" { "/suppliers" } else { "/supplier" }
     }
 
     fn hold_minutes(&self) -> i64 {
@@ -222,7 +222,7 @@ impl Hints for Octo {
         map::hinted(body).ok_or(HintError::AboutNothing)
     }
 
-    fn call(&self, about: &str) -> Call {
+    fn call(&self, about: &str) -> Result<Call, EncodeError> {
         calls::read(self, about)
     }
 

@@ -365,8 +365,8 @@ impl<'a> Talk<'a> {
     fn write(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError> {
         let (octo, uuid) = (self.octo, self.uuid());
         let call = match self.ask {
-            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => ("read", calls::read(octo, &uuid)),
-            Ask::Product => ("product", calls::product(octo, self.product_id)),
+            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => ("read", calls::read(octo, &uuid)?),
+            Ask::Product => ("product", calls::product(octo, self.product_id)?),
             Ask::Slots => {
                 self.sent.slots += 1;
                 let date = self.booking.visit_date.unwrap_or_else(|| octo.time_zone.date_of(cx.now));
@@ -388,7 +388,7 @@ impl<'a> Talk<'a> {
             }
             Ask::Extend => {
                 self.sent.extend += 1;
-                ("extend", calls::extend(octo, &uuid))
+                ("extend", calls::extend(octo, &uuid)?)
             }
             Ask::Confirm => {
                 self.sent.confirm += 1;
@@ -396,7 +396,7 @@ impl<'a> Talk<'a> {
             }
             Ask::Cancel => {
                 self.sent.cancel += 1;
-                ("cancel", calls::cancel(octo, &uuid))
+                ("cancel", calls::cancel(octo, &uuid)?)
             }
         };
         Ok(Turn::Call(call.0, call.1))

@@ -77,12 +77,14 @@ fn error(code: &str) -> Value {
 #[derive(Clone)]
 enum Say {
     Ok(Value),
+    /// A 200 whose body breaks off after so many bytes.
+    Cut(Value, usize),
     Err(u16, Value),
     Html(u16),
     Lost,
     NotSent,
 }
-use Say::{Err as Refuse, Html, Lost, NotSent, Ok as Answer};
+use Say::{Cut, Err as Refuse, Html, Lost, NotSent, Ok as Answer};
 
 struct Story {
     backend: Box<dyn Backend>,
@@ -132,6 +134,10 @@ impl Story {
             };
             match say {
                 Answer(body) => talk.answered(&respond(200, Bytes::from(body.to_string())), &cx),
+                Cut(body, bytes) => {
+                    let whole = Bytes::from(body.to_string());
+                    talk.answered(&respond(200, whole.slice(..*bytes)), &cx);
+                }
                 Refuse(status, body) => talk.answered(&respond(*status, Bytes::from(body.to_string())), &cx),
                 Html(status) => talk.answered(&respond(*status, Bytes::from_static(b"<html>oops</html>")), &cx),
                 Lost => talk.unanswered(Silence::Unknown("no full answer".into())),
@@ -453,6 +459,37 @@ fn a_cancellation_is_done_when_it_reads_so() {
     assert_eq!(cancel.play(&[none()]), CallResult::Absent, "there never was one");
 }
 
+/// At every byte at which the answer to a write may break off, what was done is read, and nothing is done twice.
+#[test]
+fn an_answer_to_a_write_that_breaks_off_anywhere_is_followed_by_a_read() {
+    let ask = [("product", Answer(product())), ("availability", Answer(slots()))];
+    let (held, sold, off) = (booking(1, "ON_HOLD"), booking(1, "CONFIRMED"), booking(1, "CANCELLED"));
+    let issue = |rest: Vec<(&'static str, Say)>| Story::issue().play(&[&ask[..], &rest].concat());
+    let cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+    for bytes in 0..held.to_string().len() {
+        let result = issue(vec![
+            ("reserve", Cut(held.clone(), bytes)),
+            ("read", Answer(held.clone())),
+            ("confirm", Answer(sold.clone())),
+        ]);
+        assert_eq!(codes(&result).len(), 4, "reserve, {bytes} bytes");
+    }
+    for bytes in 0..sold.to_string().len() {
+        let confirm = ("confirm", Cut(sold.clone(), bytes));
+        let result = issue(vec![("reserve", Answer(held.clone())), confirm, ("read", Answer(sold.clone()))]);
+        assert_eq!(codes(&result).len(), 4, "confirm, {bytes} bytes");
+    }
+    for bytes in 0..off.to_string().len() {
+        let result = cancel.play(&[
+            ("read", Answer(sold.clone())),
+            ("cancel", Cut(off.clone(), bytes)),
+            ("read", Answer(off.clone())),
+            ("read", Refuse(400, error("INVALID_BOOKING_UUID"))),
+        ]);
+        assert_eq!(result, CallResult::Done(TicketFacts::Cancelled), "cancel, {bytes} bytes");
+    }
+}
+
 #[test]
 fn a_cancellation_that_is_refused_says_why() {
     let cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
@@ -624,7 +661,7 @@ fn live(
             Answer(body) => talk.answered(&respond(200, body.clone()), &cx),
             Refuse(status, body) => talk.answered(&respond(*status, body.clone()), &cx),
             Html(status) => talk.answered(&respond(*status, Value::Null), &cx),
-            Lost | NotSent => talk.unanswered("no connection"),
+            Cut(..) | Lost | NotSent => talk.unanswered("no connection"),
         }
     }
     assert!(script.next().is_none(), "it ended early: {:?}", talk.findings());

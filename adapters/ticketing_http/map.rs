@@ -20,7 +20,7 @@ use super::wire::{
     AvailabilityAnswer, DocumentOut, EventIn, PersonOut, ReasonIn, ReservationAnswer, ReservationRequest, Text,
     TicketIn,
 };
-use crate::about::{Answer, Key};
+use crate::about::{self, Answer, Key};
 use crate::objects;
 use crate::reading::{partner_text, retry_after, unusable_code};
 
@@ -88,17 +88,37 @@ impl From<DecodeError> for Unusable {
     }
 }
 
-/// The reservation that an answer must be about: by our number, and by the back-end's own once it has given one.
-fn keys(booking: &Booking) -> impl Iterator<Item = Key<'_>> {
-    let ours = Key { number: booking.id.as_str(), places: &["/reservation_id", "/reservation/reservation_id"] };
+/// The reservation that an answer must be about: by our numbers, and by the back-end's own once it has given one.
+fn keys<'a>(order: &'a Order, booking: &'a Booking) -> impl Iterator<Item = Key<'a>> {
+    let ours = [
+        Key { number: booking.id.as_str(), places: &["/reservation_id", "/reservation/reservation_id"] },
+        Key { number: order.id.as_str(), places: &["/order_id", "/reservation/order_id"] },
+    ];
     let theirs = booking.ticketing.backend_ref.as_deref();
-    [ours].into_iter().chain(theirs.map(|number| Key { number, places: &["/backend_ref"] }))
+    ours.into_iter().chain(theirs.map(|number| Key { number, places: &["/backend_ref"] }))
+}
+
+/// The field by which an answer shows that it is about another visit than was asked for: a day, or a number of units, that is not ours. What
+/// is written in another form than ours says nothing.
+fn another_visit(op: TicketOp, order: &Order, booking: &Booking, answer: &Value) -> Option<&'static str> {
+    let day = answer.get("visit_date").and_then(Value::as_str).and_then(Date::parse);
+    if day.is_some_and(|day| booking.visit_date.is_some_and(|ours| ours != day)) {
+        return Some("/visit_date");
+    }
+    // Later a part may have been called off.
+    let units = answer.get("quantity").and_then(Value::as_u64).filter(|_| op == TicketOp::Issue);
+    units.is_some_and(|units| units != u64::from(order.quantity)).then_some("/quantity")
 }
 
 /// Reads the answer to an operation.
-pub(super) fn read(op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
-    if let Err(astray) = Answer::read(response, &keys(booking).collect::<Vec<_>>()) {
-        return astray;
+pub(super) fn read(op: TicketOp, order: &Order, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
+    match Answer::read(response, &keys(order, booking).collect::<Vec<_>>()) {
+        Err(astray) => return astray,
+        Ok(answer) => {
+            if let Some(place) = another_visit(op, order, booking, answer.json()) {
+                return about::astray(place);
+            }
+        }
     }
     if response.status.is_success() {
         return match facts(op, &response.body) {
@@ -109,8 +129,8 @@ pub(super) fn read(op: TicketOp, booking: &Booking, response: &HttpResponse) -> 
     match response.status {
         StatusCode::NOT_FOUND => match op {
             TicketOp::Query => CallResult::Absent,
-            // What does not exist admits nobody.
-            TicketOp::Cancel => CallResult::Done(TicketFacts::Cancelled),
+            // Only the question has a 404 of its own; here it may be a gateway's, or a wrong address's, while the tickets stand.
+            TicketOp::Cancel => unknown("404 to the cancellation; the back-end is asked what it knows".into()),
             TicketOp::Issue => retry(response, "404: there are no reservations under this base_url".into()),
         },
         // These say how the reservation stands when they have a body of ours.
@@ -285,7 +305,7 @@ pub(super) fn event(key: &str, body: &[u8]) -> Result<BackendEvent, DecodeError>
         "reservation.refused" => BackendNews::Facts(TicketFacts::Refused { reason: why()? }),
         "reservation.cancelled" => BackendNews::Facts(TicketFacts::Cancelled),
         "reservation.cancel_refused" => BackendNews::Facts(cancel_refused(why()?)),
-        // Redemption is of the whole order: which code, and how many so far, changes nothing.
+        // Redemption is of the whole order: which of its codes, and how many so far, changes nothing.
         "ticket.redeemed" => BackendNews::Redeemed { at: occurred_at(&event)? },
         _ => BackendNews::Ignored,
     };

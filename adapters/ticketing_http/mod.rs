@@ -1,7 +1,7 @@
 //! `ticketing_http`: a ticketing system that speaks the contract of ours (`contract.md` 5), for whoever has no standard of his own.
 
 mod map;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -128,8 +128,8 @@ impl Calls for TicketingHttp {
         }
     }
 
-    fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
-        map::read(op, booking, response)
+    fn read(&self, op: TicketOp, order: &Order, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
+        map::read(op, order, booking, response)
     }
 }
 
@@ -146,6 +146,7 @@ impl Pushes for TicketingHttp {
     fn decode(&self, request: &Verified<'_>) -> Result<BackendEvent, DecodeError> {
         let key = standard_webhooks::message_id(request.raw().headers);
         map::event(key.ok_or_else(|| DecodeError::new("webhook-id", "it is missing"))?, request.body())
+            .map_err(|error| crate::fat_events::with_all("ticketing_http/event", request, error))
     }
 }
 

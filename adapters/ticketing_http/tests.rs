@@ -61,6 +61,10 @@ fn a_reservation_carries_what_the_contract_names() {
         "issue_by": "2026-11-21T10:10:00+08:00",
     });
     assert_eq!(body, expected);
+    assert_eq!(crate::schemas::problems("ticketing_http/reservation-request", &body), []);
+    let cancel = step(TicketOp::Cancel, &fixture::order()).unwrap();
+    let cancel: Value = serde_json::from_slice(&cancel.body).unwrap();
+    assert_eq!(crate::schemas::problems("ticketing_http/cancel-request", &cancel), []);
 }
 
 #[test]
@@ -156,8 +160,12 @@ fn booking(known_ref: &Option<String>) -> Booking {
 fn answers_mean_what_the_cases_say() {
     let cases: Answers = toml::from_str(include_str!("cases/answers.toml")).unwrap();
     for case in cases.answer {
-        let result =
-            calls(&*gate()).read(case.op, &booking(&case.known_ref), &response(case.status, &case.headers, case.body));
+        let result = calls(&*gate()).read(
+            case.op,
+            &fixture::order(),
+            &booking(&case.known_ref),
+            &response(case.status, &case.headers, case.body),
+        );
         let (word, says, facts, after) = match &result {
             CallResult::Done(facts) => ("done", String::new(), Some(clear(facts)), None),
             CallResult::Retry { why, after } => ("retry", why.to_string(), None, after.map(|a| a.0)),
@@ -181,13 +189,16 @@ fn tickets_have_limits() {
         let ticket = json!({ "code": format!("{page}{}", "x".repeat(chars - page.len())), "kind": kind });
         let body = json!({ "state": "issued", "tickets": vec![ticket; count] }).to_string();
         matches!(
-            calls(&*gate()).read(TicketOp::Issue, &booking(&None), &response(200, &BTreeMap::new(), body)),
+            calls(&*gate()).read(
+                TicketOp::Issue,
+                &fixture::order(),
+                &booking(&None),
+                &response(200, &BTreeMap::new(), body)
+            ),
             CallResult::Done(_)
         )
     };
-    for (kind, chars_max) in
-        [("code", CODE_CHARS_MAX), ("document", CODE_CHARS_MAX), ("qr", QR_CHARS_MAX), ("url", QR_CHARS_MAX)]
-    {
+    for (kind, chars_max) in [("code", CODE_CHARS_MAX), ("document", CODE_CHARS_MAX), ("qr", QR_CHARS_MAX)] {
         assert!(read(kind, chars_max, 1), "{kind}");
         assert!(!read(kind, chars_max + 1, 1), "{kind}");
     }

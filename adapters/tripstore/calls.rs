@@ -6,13 +6,14 @@ use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::limits::{EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
 use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
+use ticketbridge_core::order::channel_state::LinkPart;
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::time::UnixMillis;
 
 use super::map::{changes_in, snapshot_in};
 use crate::about::{Answer, Key};
 use crate::address::Address;
-use crate::fat_events::calls::{self, by, expected_revision, get};
+use crate::fat_events::calls::{self, TELL_THE_GUEST, by, expected_revision, get};
 use crate::fat_events::settings::Common;
 
 fn booking(settings: &Common, number: &str) -> Result<Address, EncodeError> {
@@ -42,6 +43,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order) -> Vec<Key<'r>> {
         | Notification::CancelQuote
         | Notification::Cancellation { .. }
         | Notification::PaymentLink { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => None,
     };
     part.into_iter().chain([key(&order.channel_order_id)]).collect()
@@ -88,10 +90,10 @@ pub(super) fn notify(
             let link =
                 channel_state.links.iter().find(|link| &link.key == key).ok_or(EncodeError::Missing("payment link"))?;
             let open = order.money.due - held;
-            let purpose = match (held, link.amount) {
-                (0, amount) if amount == open => "FULL",
-                (0, _) => "DEPOSIT",
-                _ => "BALANCE",
+            let purpose = match link.part.unwrap_or_else(|| LinkPart::of(held, open, link.amount)) {
+                LinkPart::All => "FULL",
+                LinkPart::Deposit => "DEPOSIT",
+                LinkPart::Balance => "BALANCE",
             };
             let body = json!({
                 "purpose": purpose, "amount_krw": link.amount, "expires_at": link.expires_at.rfc3339(zone),
@@ -106,6 +108,7 @@ pub(super) fn notify(
         }
         Notification::BookingRejected { .. } => return Err(EncodeError::Unsupported("decline the booking")),
         Notification::RefundRejected { .. } => return Err(EncodeError::Unsupported("refuse the cancellation")),
+        Notification::GuestMessage { .. } => return Err(EncodeError::Unsupported(TELL_THE_GUEST)),
         Notification::CancelQuote | Notification::Cancellation { .. } | Notification::OrderCancelled { .. } => {
             return Err(EncodeError::Unsupported("cancel the booking, which the guest has not asked for"));
         }
@@ -143,6 +146,7 @@ pub(super) fn read_notification(
         | Notification::CancelQuote
         | Notification::Cancellation { .. }
         | Notification::PaymentReturn { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => calls::read_write(response, &keys),
     }
 }
@@ -152,10 +156,20 @@ pub(super) fn read_notification(
 fn read_revoked(response: &HttpResponse, keys: &[Key<'_>]) -> CallResult<Yes> {
     let is_gone = matches!(response.status, StatusCode::NOT_FOUND | StatusCode::GONE);
     match calls::read_write(response, keys) {
+        CallResult::Done(Yes::Bare) if says_alive(response, keys) => {
+            CallResult::Unknown { why: "the answer says that the link can still be paid".into() }
+        }
         CallResult::Done(Yes::Bare) => CallResult::Done(Yes::Plain),
         CallResult::Absent | CallResult::Refused { .. } if is_gone => CallResult::Done(Yes::Plain),
         other => other,
     }
+}
+
+/// Whether an answer says of a link that the guest can still pay with it.
+fn says_alive(response: &HttpResponse, keys: &[Key<'_>]) -> bool {
+    let Ok(answer) = Answer::read::<()>(response, keys) else { return false };
+    let said = ["/status", "/link/status"].iter().find_map(|at| answer.json().pointer(at)?.as_str());
+    said.is_some_and(|said| matches!(said.trim(), "SENT" | "OPENED"))
 }
 
 /// The link that was made: its number, and its address.
@@ -209,6 +223,7 @@ fn says_so(notification: &Notification, answer: &Answer) -> bool {
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => false,
     };
     stands && answer.is_named()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::message::{Cancelled, LinkNews, ProductRef, Sale, Snapshot};
-use ticketbridge_core::order::channel_state::{LinkState, Payment, Stage, Standing};
+use ticketbridge_core::order::channel_state::{LinkState, Payment, Stage, Standing, Sums};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use ticketbridge_core::order::{CancelReason, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
@@ -15,7 +15,7 @@ use ticketbridge_core::time::UnixMillis;
 use super::wire::{Booking, PaymentKind, Status, payment};
 use crate::about::Answer;
 use crate::fat_events::calls::list;
-use crate::fat_events::cancels::{Cancel, check_returned};
+use crate::fat_events::cancels::{Cancel, check_returned, over_returned};
 use crate::fat_events::read::At;
 use crate::fat_events::settings::Common;
 use crate::fat_events::{self, Envelope as Wire, revision_at};
@@ -69,7 +69,7 @@ fn told_beside(booking: &mut Booking, change: &At<'_>) -> Result<(), DecodeError
         // Without a number, it is the newest payment's.
         if let Some(payment) = booking.payments.iter_mut().rev().find(named).filter(|_| !known) {
             payment.cancels.push(cancel);
-            check_returned(&change.field("cancel"), payment.amount, &payment.cancels)?;
+            check_returned(&change.field("cancel"), &payment.cancels)?;
         }
     }
     if let Some(number) = change.field("new_no").maybe_text()? {
@@ -93,6 +93,9 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
     let net = it.total - it.discount;
     let (entries, payments) = money(&it, told);
     let doubts = doubts(&it, told, settings, &entries);
+    // What it counts as paid is what it still holds.
+    let returned = Sums::of(&entries).returned;
+    let sums = Sums { received: it.paid.saturating_add(returned), returned };
     let stage = stage(&it, told)?;
     let (extra, notes) = (needed_again(&it), notes(&it));
     let booker = Person {
@@ -133,6 +136,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
             read_only: it.by_agency,
             lines: Vec::new(),
             payments,
+            sums: Some(sums),
             policy: None,
             hand_over: told.hands_over,
             extra,
@@ -296,22 +300,27 @@ fn doubts(it: &Booking, told: &Told<'_>, settings: &Common, entries: &[LedgerEnt
             it.outstanding
         ));
     }
+    for payment in &it.payments {
+        doubts.extend(over_returned(&payment.id, payment.amount, &payment.cancels));
+    }
     if it.status == Status::Departed && it.departure > settings.zone().date_of(told.at) {
         doubts.push(format!("departed before the day of departure, {}", it.departure));
     }
     doubts
 }
 
+/// How a payment link stands.
+pub(super) const LINK_STATES: &[(&str, LinkState)] = &[
+    ("SENT", LinkState::Live),
+    ("OPENED", LinkState::Live),
+    ("PAID", LinkState::Paid),
+    ("EXPIRED", LinkState::Expired),
+    ("REVOKED", LinkState::Revoked),
+];
+
 fn link(told: &Told<'_>) -> Result<Option<LinkNews>, DecodeError> {
     let Some(change) = told.change.filter(|change| change.field("link_id").is_there()) else { return Ok(None) };
-    let states = [
-        ("SENT", LinkState::Live),
-        ("OPENED", LinkState::Live),
-        ("PAID", LinkState::Paid),
-        ("EXPIRED", LinkState::Expired),
-        ("REVOKED", LinkState::Revoked),
-    ];
-    Ok(Some(LinkNews { id: change.field("link_id").text()?, state: change.field("status").word(&states)? }))
+    Ok(Some(LinkNews { id: change.field("link_id").text()?, state: change.field("status").word(LINK_STATES)? }))
 }
 
 /// A whole booking in an answer of the marketplace's.

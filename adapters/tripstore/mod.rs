@@ -14,7 +14,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, ChangeList, Changes, Channel, ChannelKind, ChannelSpec, Checked,
     Context, DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed,
-    Verified, VerifyFirst, VerifyStep, Yes,
+    SellsIn, Verified, VerifyFirst, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -28,6 +28,7 @@ mod calls;
 mod erp;
 mod label;
 mod map;
+pub(crate) mod schema;
 mod wire;
 
 const ENDPOINTS: &[Endpoint] =
@@ -64,7 +65,8 @@ pub const KIND: ChannelKind = ChannelKind {
     settings: KEYS,
     secrets: SECRETS,
     addresses: &["api_base", "erp.base_url"],
-    currency: "KRW",
+    sells_in: SellsIn::Always("KRW"),
+    face: None,
     build,
 };
 
@@ -125,6 +127,33 @@ fn read_erp(reader: &mut Reader<'_>, settings: &Value) -> Option<Erp> {
     }
 }
 
+/// Who is told: the marketplace, or the agency's own books behind it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whom {
+    Marketplace,
+    Agency,
+}
+
+fn told_to(notification: &Notification) -> Whom {
+    match notification {
+        Notification::HandOver => Whom::Agency,
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::Cancellation { .. }
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. } => Whom::Marketplace,
+    }
+}
+
 impl Channel for TripStore {
     fn spec(&self) -> &ChannelSpec {
         &self.spec
@@ -143,15 +172,16 @@ impl Channel for TripStore {
     }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         map::decode(&self.settings, self.erp.is_some(), request)
+            .map_err(|error| fat_events::with_all("tripstore/event", request, error))
     }
     fn reply(&self, _endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         answers::reply(self.settings.zone(), "unknown_booking", inbound, answer)
     }
     fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        match (notification, &self.erp) {
-            (Notification::HandOver, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
-            (Notification::HandOver, None) => Err(EncodeError::NotConfigured("the agency's own books")),
-            _ => calls::notify(&self.settings, notification, order, cx),
+        match (told_to(notification), &self.erp) {
+            (Whom::Agency, Some(erp)) => erp::call(erp, &self.memo_tail, order, cx),
+            (Whom::Agency, None) => Err(EncodeError::NotConfigured("the agency's own books")),
+            (Whom::Marketplace, _) => calls::notify(&self.settings, notification, order, cx),
         }
     }
     fn read_notification(
@@ -160,15 +190,15 @@ impl Channel for TripStore {
         order: &Order,
         response: &HttpResponse,
     ) -> CallResult<Yes> {
-        match notification {
-            Notification::HandOver => erp::read(order, response),
-            _ => calls::read_notification(notification, order, response),
+        match told_to(notification) {
+            Whom::Agency => erp::read(order, response),
+            Whom::Marketplace => calls::read_notification(notification, order, response),
         }
     }
     fn learned(&self, notification: &Notification, order: &Order, response: &HttpResponse) -> Vec<Command> {
-        match notification {
-            Notification::HandOver => erp::learned(order, response),
-            _ => calls::learned(&self.settings, self.erp.is_some(), notification, order, response),
+        match told_to(notification) {
+            Whom::Agency => erp::learned(order, response),
+            Whom::Marketplace => calls::learned(&self.settings, self.erp.is_some(), notification, order, response),
         }
     }
     fn label(&self, order: &Order) -> String {

@@ -16,7 +16,7 @@ pub(super) enum Status {
     Departed,
 }
 
-const STATUSES: &[(&str, Status)] = &[
+pub(super) const STATUSES: &[(&str, Status)] = &[
     ("RECEIVED", Status::Received),
     ("COMPLETED", Status::Completed),
     ("CANCEL_REQUESTED", Status::CancelRequested),
@@ -30,6 +30,13 @@ pub(super) enum PaymentKind {
     Link,
     Partial,
 }
+
+pub(super) const PAYMENT_KINDS: &[(&str, PaymentKind)] =
+    &[("FULL", PaymentKind::Full), ("LINK", PaymentKind::Link), ("PARTIAL", PaymentKind::Partial)];
+/// Whether the agency takes the money itself.
+pub(super) const OWNERS: &[(&str, bool)] = &[("TRIP", false), ("AGENCY", true)];
+/// What a payment is for.
+pub(super) const PURPOSES: &[(&str, &str)] = &[("FULL", "FULL"), ("DEPOSIT", "DEPOSIT"), ("BALANCE", "BALANCE")];
 
 impl PaymentKind {
     /// The marketplace's word.
@@ -88,7 +95,6 @@ impl Booking {
             _ => Ok(0),
         };
         let kind = at.field("payment_kind");
-        let kinds = [("FULL", PaymentKind::Full), ("LINK", PaymentKind::Link), ("PARTIAL", PaymentKind::Partial)];
         let departure = at.field("departure_date");
         let read = Self {
             number: at.field("booking_no").id()?,
@@ -97,8 +103,8 @@ impl Booking {
             product: at.field("product_code").id()?,
             event: at.field("event_code").id()?,
             status: at.field("status").word(STATUSES)?,
-            by_agency: at.field("payment_owner").word(&[("TRIP", false), ("AGENCY", true)])?,
-            kind: if kind.is_there() { Some(kind.word(&kinds)?) } else { None },
+            by_agency: at.field("payment_owner").word(OWNERS)?,
+            kind: if kind.is_there() { Some(kind.word(PAYMENT_KINDS)?) } else { None },
             departure: departure.maybe_date()?.ok_or_else(|| departure.wrong("is missing"))?,
             back: at.field("return_date").maybe_date()?,
             travellers: [count("adult")?, count("child")?, count("infant")?],
@@ -155,15 +161,14 @@ impl Booking {
 
 /// Reads one payment.
 pub(super) fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
-    let purposes = [("FULL", "FULL"), ("DEPOSIT", "DEPOSIT"), ("BALANCE", "BALANCE")];
     let read = Payment {
         id: at.field("payment_id").id()?,
-        purpose: at.field("purpose").word(&purposes)?.to_owned(),
+        purpose: at.field("purpose").word(PURPOSES)?.to_owned(),
         amount: at.field("amount_krw").amount()?,
         approved_at: at.field("approved_at").instant()?,
         link: at.field("link_id").maybe_text()?,
         cancels: at.field("cancels").list()?.iter().map(Cancel::read).collect::<Result<_, _>>()?,
     };
-    check_returned(&at.field("cancels"), read.amount, &read.cancels)?;
+    check_returned(&at.field("cancels"), &read.cancels)?;
     Ok(read)
 }

@@ -1,9 +1,10 @@
 //! Guessing at passwords and codes is slowed: for an account from one address, and for an address whatever the account. Never for an account
-//! alone, or a stranger could keep its owner out.
+//! alone, or a stranger could keep its owner out. Tries are counted in the database: who is slowed by one instance is slowed by all.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+
+use ticketbridge_core::{Millis, UnixMillis};
+use ticketbridge_store::{Guesses, Store, StoreError, Tx};
 
 use crate::http::caller::Caller;
 
@@ -12,70 +13,87 @@ const TRIES_FREE: u32 = 5;
 /// Wrong tries of one address, whatever the account, that are not slowed.
 const ADDRESS_TRIES_FREE: u32 = 20;
 /// The wait after the first try too many; each further one doubles it.
-const WAIT_FIRST: Duration = Duration::from_secs(15);
-/// The longest wait.
-const WAIT_MAX: Duration = Duration::from_secs(15 * 60);
-/// What is remembered at most; more at once are one.
-const KEPT_MAX: usize = 100_000;
+const WAIT_FIRST: Millis = Millis::seconds(15);
+/// The longest wait. Who has done nothing for so long begins anew.
+pub const WAIT_MAX: Millis = Millis::minutes(15);
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Wrong {
-    count: u32,
-    last: Duration,
+/// Who tries what: it is counted before it is known whether it is right, so that many at once are many.
+#[derive(Clone, Debug)]
+pub struct Try {
+    /// This account from this address, and this address.
+    keys: [String; 2],
 }
 
-/// Wrong tries. Times are monotonic.
-#[derive(Debug, Default)]
-pub struct Guessing {
-    wrong: Mutex<HashMap<(Caller, Option<String>), Wrong>>,
-}
-
-fn wait_after(count: u32, free: u32) -> Duration {
+/// How long is to be waited after so many wrong tries.
+fn wait_after(count: u32, free: u32) -> Millis {
     match count.checked_sub(free) {
-        None => Duration::ZERO,
-        Some(over) => WAIT_FIRST.saturating_mul(1 << over.min(10)).min(WAIT_MAX),
+        None => Millis(0),
+        Some(over) => Millis(WAIT_FIRST.0.saturating_mul(1 << over.min(10)).min(WAIT_MAX.0)),
     }
 }
 
-impl Guessing {
-    /// How many seconds `caller` has to wait before he may try this account again; `None` when he may.
-    pub fn wait(&self, caller: Caller, account: &str, now: Duration) -> Option<u32> {
-        let caller = caller.counted_as();
-        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = |key: (Caller, Option<String>), free| {
-            let known = wrong.get(&key)?;
-            (known.last + wait_after(known.count, free)).checked_sub(now).filter(|left| !left.is_zero())
+/// How long is still to be waited.
+fn left(known: Option<Guesses>, free: u32, now: UnixMillis) -> Millis {
+    let Some(known) = known else { return Millis(0) };
+    let passed = now - known.last;
+    if passed >= WAIT_MAX {
+        return Millis(0);
+    }
+    // A clock that was set back makes nobody wait longer than the longest wait.
+    Millis((wait_after(known.count, free).0 - passed.0).clamp(0, WAIT_MAX.0))
+}
+
+impl Try {
+    /// Of somebody at `whose` account or code.
+    pub fn of(caller: Caller, whose: &str) -> Self {
+        let caller = match caller.counted_as() {
+            Caller::Known(address) => address.to_string(),
+            Caller::Unknown => "unknown".to_owned(),
         };
-        let left =
-            left((caller, Some(account.to_owned())), TRIES_FREE).max(left((caller, None), ADDRESS_TRIES_FREE))?;
-        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-        Some(u32::try_from(seconds).unwrap_or(u32::MAX))
+        Self { keys: [format!("{caller}/{whose}"), format!("{caller}/")] }
     }
 
-    /// Notes that a try was wrong.
-    pub fn was_wrong(&self, caller: Caller, account: &str, now: Duration) {
-        let caller = caller.counted_as();
-        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        if wrong.len() >= KEPT_MAX {
-            wrong.retain(|_, known| now.saturating_sub(known.last) < WAIT_MAX);
+    /// Counts this try, unless there is something to be waited for: so many seconds.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn begin(&self, store: &Store, now: UnixMillis) -> Result<Option<u32>, StoreError> {
+        let known = store.guesses(&self.keys).await?;
+        let wait = [TRIES_FREE, ADDRESS_TRIES_FREE]
+            .into_iter()
+            .zip(known)
+            .map(|(free, known)| left(known, free, now))
+            .max()
+            .filter(|left| left.0 > 0);
+        if let Some(wait) = wait {
+            return Ok(Some(u32::try_from((wait.0 + 999) / 1_000).unwrap_or(u32::MAX)));
         }
-        for key in [(caller, Some(account.to_owned())), (caller, None)] {
-            if wrong.len() >= KEPT_MAX && !wrong.contains_key(&key) {
-                continue;
-            }
-            let known = wrong.entry(key).or_default();
-            // Who has done nothing for as long as the longest wait begins anew.
-            if now.saturating_sub(known.last) >= WAIT_MAX {
-                known.count = 0;
-            }
-            (known.count, known.last) = (known.count.saturating_add(1), now);
-        }
+        let keys = Arc::new(self.keys.clone());
+        store
+            .write("count_guess", move |tx: &Tx| {
+                let keys = keys.clone();
+                Box::pin(async move { tx.count_guess(&*keys, WAIT_MAX, now).await })
+            })
+            .await?;
+        Ok(None)
     }
 
-    /// Notes that a try was right: what was wrong for this account from there before is forgotten.
-    pub fn was_right(&self, caller: Caller, account: &str) {
-        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        wrong.remove(&(caller.counted_as(), Some(account.to_owned())));
+    /// Notes that it was right: what was wrong for this account from there before is forgotten, and this try does not count for the address.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn was_right(self, store: &Store) -> Result<(), StoreError> {
+        let keys = Arc::new(self.keys);
+        store
+            .write("forget_guesses", move |tx: &Tx| {
+                let keys = keys.clone();
+                Box::pin(async move {
+                    let [account, address] = &*keys;
+                    tx.forget_guesses(account).await?;
+                    tx.uncount_guess(address).await
+                })
+            })
+            .await
     }
 }
 
@@ -83,37 +101,30 @@ impl Guessing {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Caller {
-        Caller::Known(text.parse().unwrap())
+    const NOW: UnixMillis = UnixMillis(1_000_000_000);
+
+    #[test]
+    fn each_further_wrong_try_doubles_the_wait_up_to_a_limit() {
+        let at = |count, ago: Millis| left(Some(Guesses { count, last: NOW - ago }), TRIES_FREE, NOW);
+        assert_eq!(at(4, Millis(0)), Millis(0));
+        assert_eq!(at(5, Millis(0)), Millis::seconds(15));
+        assert_eq!(at(5, Millis::seconds(15)), Millis(0));
+        assert_eq!(at(6, Millis::seconds(10)), Millis::seconds(20));
+        assert_eq!(at(40, Millis(0)), WAIT_MAX);
+        assert_eq!(at(40, WAIT_MAX), Millis(0));
+        assert_eq!(at(40, Millis::hours(-5)), WAIT_MAX, "the clock was set back");
+        assert_eq!(left(None, TRIES_FREE, NOW), Millis(0));
     }
 
     #[test]
-    fn guessing_is_slowed_from_where_it_comes_and_nowhere_else() {
-        let (guesser, owner) = (at("203.0.113.9"), at("198.51.100.7"));
-        let guessing = Guessing::default();
-        let mut now = Duration::from_secs(1_000);
-        for _ in 0..TRIES_FREE {
-            assert_eq!(guessing.wait(guesser, "ann", now), None);
-            guessing.was_wrong(guesser, "ann", now);
-        }
-        assert_eq!(guessing.wait(guesser, "ann", now), Some(15));
-        assert_eq!(guessing.wait(owner, "ann", now), None, "its owner signs in from elsewhere");
-        assert_eq!(guessing.wait(guesser, "bob", now), None);
-        now += Duration::from_secs(15);
-        assert_eq!(guessing.wait(guesser, "ann", now), None);
-        guessing.was_wrong(guesser, "ann", now);
-        assert_eq!(guessing.wait(guesser, "ann", now), Some(30));
-        guessing.was_right(guesser, "ann");
-        assert_eq!(guessing.wait(guesser, "ann", now), None);
-    }
-
-    #[test]
-    fn one_address_that_tries_many_accounts_is_slowed_too() {
-        let (guesser, guessing, now) = (at("203.0.113.9"), Guessing::default(), Duration::from_secs(1_000));
-        for n in 0..ADDRESS_TRIES_FREE {
-            guessing.was_wrong(guesser, &format!("a{n}"), now);
-        }
-        assert_eq!(guessing.wait(guesser, "somebody else", now), Some(15));
-        assert_eq!(guessing.wait(guesser, "somebody else", now + WAIT_MAX), None);
+    fn a_try_is_of_an_account_and_an_address_and_never_of_an_account_alone() {
+        let known = |text: &str| Caller::Known(text.parse().unwrap());
+        let (one, other) = (Try::of(known("203.0.113.9"), "ann"), Try::of(known("198.51.100.7"), "ann"));
+        assert!(one.keys.iter().all(|key| !other.keys.contains(key)));
+        let bob = Try::of(known("203.0.113.9"), "bob");
+        assert_ne!(one.keys[0], bob.keys[0]);
+        assert_eq!(one.keys[1], bob.keys[1]);
+        // A network of its own counts as one, as everywhere.
+        assert_eq!(Try::of(known("2001:db8::1"), "ann").keys, Try::of(known("2001:db8::2"), "ann").keys);
     }
 }

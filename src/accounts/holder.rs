@@ -42,6 +42,8 @@ pub struct Signed {
     pub session: String,
     /// His e-mail address.
     pub email: String,
+    /// His one way of signing in: `password`, or the name of a provider.
+    pub sign_in: String,
     /// When he passed his second factor in this session.
     pub factor_at: Option<UnixMillis>,
     /// Whether he has a second factor at all.

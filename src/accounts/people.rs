@@ -34,9 +34,7 @@ pub struct Applicant {
 
 impl Applicant {
     fn check(&self) -> Result<(), Refused> {
-        for (field, text) in
-            [("name", &self.name), ("email", &self.email), ("mobile", &self.mobile), ("direct", &self.direct)]
-        {
+        for (field, text) in [("name", &self.name), ("email", &self.email)] {
             let chars = text.trim().chars().count();
             if chars == 0 || chars > FIELD_CHARS_MAX {
                 return Err(Refused::Invalid(field, format!("`{field}` has 1 to {FIELD_CHARS_MAX} characters")));
@@ -44,10 +42,7 @@ impl Applicant {
         }
         check_email(&self.email)?;
         for (field, number) in [("mobile", &self.mobile), ("direct", &self.direct)] {
-            let is_number = number.chars().all(|c| c.is_ascii_digit() || " +-()./#".contains(c));
-            if !is_number || number.chars().filter(char::is_ascii_digit).count() < 5 {
-                return Err(Refused::Invalid(field, format!("`{field}` is a telephone number")));
-            }
+            check_number(field, number)?;
         }
         password::check(&self.password, self.email.trim()).map_err(|sentence| Refused::Invalid("password", sentence))
     }
@@ -62,6 +57,16 @@ impl Applicant {
             agency_code,
         }
     }
+}
+
+/// Makes sure that something is a telephone number.
+pub(crate) fn check_number(field: &'static str, number: &str) -> Result<(), Refused> {
+    let is_number = number.chars().all(|c| c.is_ascii_digit() || " +-()./#".contains(c));
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    if is_number && digits >= 5 && number.chars().count() <= FIELD_CHARS_MAX {
+        return Ok(());
+    }
+    Err(Refused::Invalid(field, format!("`{field}` is a telephone number")))
 }
 
 fn check_email(email: &str) -> Result<(), Refused> {
@@ -115,6 +120,7 @@ impl Change {
 
 /// Who changes an account.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each request, and moved once")]
 pub enum By {
     /// Somebody with his role and scope.
     Holder(Holder),
@@ -123,7 +129,7 @@ pub enum By {
 }
 
 impl By {
-    fn actor(&self) -> String {
+    pub(crate) fn actor(&self) -> String {
         match self {
             By::Holder(holder) => holder.key(),
             By::Host => "host".to_owned(),
@@ -148,7 +154,7 @@ impl Accounts {
     }
 
     /// Whether an account is any of his business.
-    fn concerns(&self, by: &By, account: &AccountRow) -> bool {
+    pub(crate) fn concerns(&self, by: &By, account: &AccountRow) -> bool {
         let By::Holder(holder) = by else { return true };
         let theirs = Scope::of_words(&account.scope);
         theirs.is_some_and(|scope| holder.scope.holds(&scope, &self.engine.running().config.organisation))
@@ -159,7 +165,7 @@ impl Accounts {
     /// # Errors
     /// [`Refused`].
     pub async fn sign_up(&self, applicant: &Applicant, agency_code: &str, from: &From) -> Result<(), Refused> {
-        self.count_try(from, "sign-up")?;
+        self.begin_try(from, "sign-up").await?;
         applicant.check()?;
         let running = self.engine.running();
         let Some(agency) = running.config.organisation.agency_of_code(agency_code.trim()) else {
@@ -378,7 +384,7 @@ impl Accounts {
     /// # Errors
     /// [`Refused`].
     pub async fn accept(&self, token: &str, applicant: Applicant, from: &From) -> Result<Begun, Refused> {
-        self.count_try(from, "accept")?;
+        self.begin_try(from, "accept").await?;
         let invitation = self.pending_invitation(token).await?;
         let applicant = Applicant { email: invitation.email.clone(), ..applicant };
         applicant.check()?;

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq as _;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{AccountRow, AccountState, NewSession, SessionRow, StoreError, Totp, Tx};
 
-use crate::accounts::guessing::Guessing;
+use crate::accounts::guessing::Try;
 use crate::accounts::holder::{Holder, Signed, Via};
 use crate::accounts::people::{Applicant, By};
 use crate::accounts::scope::Scope;
@@ -25,7 +25,6 @@ pub const PASSWORD: &str = "password";
 #[derive(Clone)]
 pub struct Accounts {
     pub(crate) engine: Engine,
-    pub(crate) guessing: Arc<Guessing>,
     /// Sessions that a link opens once: made inside this process alone, by the demonstration.
     links: Arc<Mutex<Vec<(String, Begun)>>>,
 }
@@ -58,23 +57,18 @@ pub struct Begun {
 }
 
 impl Accounts {
-    /// With nobody having guessed yet.
+    /// Of those that `engine` keeps.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, guessing: Arc::new(Guessing::default()), links: Arc::default() }
+        Self { engine, links: Arc::default() }
     }
 
-    fn may_try(&self, from: &From, whose: &str) -> Result<(), Refused> {
-        match self.guessing.wait(from.caller, whose, self.engine.clock().monotonic()) {
+    /// Begins a try at something that can be guessed, unless its time has not come.
+    pub(crate) async fn begin_try(&self, from: &From, whose: &str) -> Result<Try, Refused> {
+        let tried = Try::of(from.caller, whose);
+        match tried.begin(self.engine.store(), self.engine.clock().now()).await? {
             Some(seconds) => Err(Refused::TooManyTries(seconds)),
-            None => Ok(()),
+            None => Ok(tried),
         }
-    }
-
-    /// Counts a try that anybody may make, such as a sign-up.
-    pub(crate) fn count_try(&self, from: &From, whose: &str) -> Result<(), Refused> {
-        self.may_try(from, whose)?;
-        self.guessing.was_wrong(from.caller, whose, self.engine.clock().monotonic());
-        Ok(())
     }
 
     /// Signs somebody in with his password. Who is not known, has another way of signing in, or gives a wrong password learns no more than
@@ -84,17 +78,16 @@ impl Accounts {
     /// [`Refused`].
     pub async fn sign_in(&self, email: &str, given: &str, from: &From) -> Result<Begun, Refused> {
         let email = email.trim().to_lowercase();
-        self.may_try(from, &email)?;
+        let tried = self.begin_try(from, &email).await?;
         let found = self.engine.store().account_of_email(&email).await?;
         let hash = found.as_ref().filter(|it| it.sign_in == PASSWORD).and_then(|it| it.password.clone());
         let is_right = password::verify(given.to_owned(), hash).await;
         let Some(account) = found.filter(|_| is_right) else {
-            self.guessing.was_wrong(from.caller, &email, self.engine.clock().monotonic());
             let about = About { detail: serde_json::json!({ "address": from.address() }), ..About::default() };
             note(&self.engine, "nobody", "sign_in_refused", about).await?;
             return Err(Refused::WrongCredentials);
         };
-        self.guessing.was_right(from.caller, &email);
+        tried.was_right(self.engine.store()).await?;
         self.begin(&account, None, from).await
     }
 
@@ -190,7 +183,62 @@ impl Accounts {
     /// Store errors.
     pub async fn holder(&self, token: &str) -> Result<Option<Holder>, StoreError> {
         let store = self.engine.store();
-        let Some(session) = store.session(token).await? else { return Ok(None) };
+        let Some((session, holder)) = self.holder_unseen(token).await? else { return Ok(None) };
+        let now = self.engine.clock().now();
+        if now - session.seen_at >= SEEN_EVERY {
+            let id = session.id;
+            store
+                .write("see_session", move |tx: &Tx| {
+                    let id = id.clone();
+                    Box::pin(async move { tx.see_session(&id, SEEN_EVERY, now).await })
+                })
+                .await?;
+        }
+        Ok(Some(holder))
+    }
+
+    /// The same of what a page asks by itself while nobody is there: that does not keep a session from ending.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn holder_unseen(&self, token: &str) -> Result<Option<(SessionRow, Holder)>, StoreError> {
+        match self.engine.store().session(token).await? {
+            Some(session) => self.of_session(session).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Who `holder` is now, if he still is anybody: his session may have ended meanwhile, his role may be another, his token may be gone.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn again(&self, holder: &Holder) -> Result<Option<Holder>, StoreError> {
+        match &holder.via {
+            Via::Nobody => Ok(None),
+            Via::Token => {
+                let running = self.engine.running();
+                let held = running.config.ops_tokens.iter().find(|token| token.name == holder.name);
+                Ok(held.map(Holder::of_token))
+            }
+            Via::Session(signed) => match self.engine.store().session_of_id(&signed.session).await? {
+                Some(session) => Ok(self.of_session(session).await?.map(|(_, holder)| holder)),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Who an account is now, without a session: for what he has begun and is still under way. Nobody when he was switched off.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn holder_of_account(&self, account: &str) -> Result<Option<Holder>, StoreError> {
+        let found = self.engine.store().account(account).await?;
+        let found = found.filter(|account| account.state == AccountState::Active);
+        Ok(found.and_then(|account| holder_of(&account, "", None)))
+    }
+
+    async fn of_session(&self, session: SessionRow) -> Result<Option<(SessionRow, Holder)>, StoreError> {
+        let store = self.engine.store();
         let now = self.engine.clock().now();
         if !self.goes_on(&session, now) {
             return Ok(None);
@@ -199,16 +247,8 @@ impl Accounts {
         if account.state != AccountState::Active {
             return Ok(None);
         }
-        if now - session.seen_at >= SEEN_EVERY {
-            let id = session.id.clone();
-            store
-                .write("see_session", move |tx: &Tx| {
-                    let id = id.clone();
-                    Box::pin(async move { tx.see_session(&id, SEEN_EVERY, now).await })
-                })
-                .await?;
-        }
-        Ok(holder_of(&account, &session.id, session.factor_at))
+        let holder = holder_of(&account, &session.id, session.factor_at);
+        Ok(holder.map(|holder| (session, holder)))
     }
 
     fn goes_on(&self, session: &SessionRow, now: UnixMillis) -> bool {
@@ -235,15 +275,12 @@ impl Accounts {
     pub async fn pass_factor(&self, holder: &Holder, code: &str, from: &From) -> Result<Begun, Refused> {
         let Some(signed) = holder.signed() else { return Err(Refused::NotFound("session")) };
         let whose = format!("{}/factor", signed.account);
-        self.may_try(from, &whose)?;
+        let tried = self.begin_try(from, &whose).await?;
         let account = self.engine.store().account(&signed.account).await?.ok_or(Refused::NotFound("account"))?;
         let Some(totp) = account.confirmed_totp() else { return Err(Refused::FactorRequired) };
         let taken = self.take_code(&account.id, totp, code).await?;
-        let Some(kind) = taken else {
-            self.guessing.was_wrong(from.caller, &whose, self.engine.clock().monotonic());
-            return Err(Refused::WrongCode);
-        };
-        self.guessing.was_right(from.caller, &whose);
+        let Some(kind) = taken else { return Err(Refused::WrongCode) };
+        tried.was_right(self.engine.store()).await?;
         self.passed(holder, signed, "factor_passed", kind).await
     }
 
@@ -341,7 +378,7 @@ impl Accounts {
     ) -> Result<(Begun, Vec<String>), Refused> {
         let Some(signed) = holder.signed() else { return Err(Refused::NotFound("session")) };
         let whose = format!("{}/factor", signed.account);
-        self.may_try(from, &whose)?;
+        let tried = self.begin_try(from, &whose).await?;
         let now = self.engine.clock().now();
         let account = self.engine.store().account(&signed.account).await?.ok_or(Refused::NotFound("account"))?;
         let Some(waiting) = account.totp.filter(|totp| !totp.confirmed) else {
@@ -351,10 +388,7 @@ impl Accounts {
             ));
         };
         let secret = hex::decode(&waiting.secret).unwrap_or_default();
-        let Some(step) = factor::step_of(&secret, code, now) else {
-            self.guessing.was_wrong(from.caller, &whose, self.engine.clock().monotonic());
-            return Err(Refused::WrongCode);
-        };
+        let Some(step) = factor::step_of(&secret, code, now) else { return Err(Refused::WrongCode) };
         let codes = factor::recovery_codes(|| self.engine.ids().nonce());
         let work = Arc::new((account.id.clone(), Totp { confirmed: true, ..waiting }, codes.clone()));
         let kept: Result<bool, StoreError> = self
@@ -376,7 +410,7 @@ impl Accounts {
         if !kept? {
             return Err(Refused::WrongCode);
         }
-        self.guessing.was_right(from.caller, &whose);
+        tried.was_right(self.engine.store()).await?;
         Ok((self.passed(holder, signed, "factor_enrolled", "totp").await?, codes))
     }
 
@@ -436,6 +470,7 @@ fn holder_of(account: &AccountRow, session: &str, factor_at: Option<UnixMillis>)
             account: account.id.clone(),
             session: session.to_owned(),
             email: account.profile.email.clone(),
+            sign_in: account.sign_in.clone(),
             factor_at,
             has_factor: account.confirmed_totp().is_some(),
             language: account.language.clone(),

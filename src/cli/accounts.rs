@@ -16,7 +16,7 @@ use crate::cli::{ConfigDir, fail, say, serve};
 use crate::clock::{Clock, SystemClock, SystemIds};
 use crate::config::Role;
 use crate::engine::Engine;
-use crate::http::ops::invitation_link;
+use crate::http::ops::{invitation_link, reset_link};
 use crate::service::live::Live;
 
 /// `accounts …`.
@@ -54,6 +54,14 @@ pub(super) enum Accounts {
         #[arg(value_name = "ACCOUNT")]
         account: String,
     },
+    /// Print a one-time link by which somebody who has forgotten his password gives himself another
+    ResetPassword {
+        #[command(flatten)]
+        config: ConfigDir,
+        /// Its id or its e-mail address
+        #[arg(value_name = "ACCOUNT")]
+        account: String,
+    },
     /// Forget the second factor of somebody who has lost it; his sessions end
     ResetFactor {
         #[command(flatten)]
@@ -71,6 +79,7 @@ impl Accounts {
             | Accounts::List(config)
             | Accounts::Approve { config, .. }
             | Accounts::Deactivate { config, .. }
+            | Accounts::ResetPassword { config, .. }
             | Accounts::ResetFactor { config, .. } => config,
         }
     }
@@ -126,6 +135,13 @@ async fn carry_out(command: Accounts, people: &People, store: &Store, url: &str)
         }
         Accounts::Deactivate { account, .. } => {
             changed(people, &named(store, &account).await?, Change::Deactivate).await
+        }
+        Accounts::ResetPassword { account, .. } => {
+            let known = named(store, &account).await?;
+            let reset = people.password_link(&By::Host, &known.id).await.map_err(|error| trouble(&error))?;
+            say(format_args!("{}", reset_link(url, &reset.token)));
+            say(format_args!("it works once, until {}", reset.expires_at.rfc3339(TimeZone::UTC)));
+            Ok(())
         }
         Accounts::ResetFactor { account, .. } => {
             changed(people, &named(store, &account).await?, Change::ResetFactor).await

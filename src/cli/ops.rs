@@ -1,6 +1,8 @@
 //! Ops work from a shell, over the ops interface of a running bridge: tables for people, `--json` for machines.
 
 mod ask;
+mod bulk;
+mod people;
 mod service;
 mod show;
 
@@ -11,11 +13,13 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
 
+use crate::cli::progress::Progress;
 use crate::cli::{fail, say};
+use crate::console::catalogue::{Language, Words};
 use crate::http::ops::{ATTENTION_KINDS, words};
 use ask::{Client, CodesAsked};
 use service::{Deadlines, Inbox, Partners, Statements};
-use show::{Room, Shape};
+use show::{Look, Paint, Room, Shape};
 
 /// What ops do from a shell.
 #[derive(Debug, Subcommand)]
@@ -46,8 +50,14 @@ pub enum OpsCommand {
     Inbox(With<Inbox>),
     /// Statements of sales, commission and refunds
     Statements(With<Statements>),
+    /// Do one thing to many orders or deliveries
+    Bulk(With<bulk::Bulk>),
     /// Look at the running configuration; reload it
     Config(With<service::Config>),
+    /// Accounts of people and invitations, from anywhere; `accounts` helps on the host itself
+    People(With<people::People>),
+    /// What people did and looked at
+    Audit(With<people::Audit>),
 }
 
 /// A command with the way to the bridge.
@@ -77,6 +87,17 @@ pub struct Access {
     /// Print tables as wide as they are; on a terminal they are cut to its width
     #[arg(long, global = true)]
     wide: bool,
+    /// The language of titles and sentences; otherwise that of LC_ALL, LC_MESSAGES or LANG
+    #[arg(long = "lang", global = true, value_name = "LANGUAGE", value_parser = ["zh", "ko", "en"])]
+    language: Option<String>,
+}
+
+impl Access {
+    /// The language that is wished.
+    fn language(&self) -> Language {
+        let named = self.language.as_deref().and_then(Language::of_word);
+        named.unwrap_or_else(|| Language::of_locale(|name| std::env::var(name).ok()))
+    }
 }
 
 /// Which part of a list.
@@ -107,7 +128,6 @@ pub struct One {
 }
 
 /// `orders …`.
-#[expect(clippy::large_enum_variant, reason = "made once, of the command line")]
 #[derive(Debug, Subcommand)]
 pub enum Orders {
     /// Orders, newest first
@@ -213,6 +233,9 @@ pub enum Orders {
         /// Only so many units of a line, as the channel numbers its lines; may be repeated
         #[arg(long = "line", value_name = "DETAIL:UNITS", value_parser = line)]
         lines: Vec<(String, u32)>,
+        /// What the guest is to be told: a person's task once the order is called off, for no channel does it
+        #[arg(long, value_name = "TEXT")]
+        notify_text: Option<String>,
     },
     /// Give money back and leave the booking as it is
     ReturnPayment {
@@ -232,7 +255,12 @@ pub enum Orders {
         /// Of this channel; of all when left out
         #[arg(long)]
         channel: Option<String>,
+        /// Only show what the last comparison has found
+        #[arg(long, conflicts_with = "channel")]
+        last: bool,
     },
+    /// What happens if nobody does anything, and what each act would do
+    NextSteps(One),
 }
 
 /// `orders payment-links …`.
@@ -444,7 +472,8 @@ pub async fn answer(command: OpsCommand) -> Result<String, String> {
                 return Ok(if with.access.json {
                     format!("{sums:#}")
                 } else {
-                    show::text(Shape::One, &sums, Room::Any)
+                    let words = Words::of(with.access.language());
+                    show::text(Shape::One, &sums, Look { room: Room::Any, paint: Paint::Plain, words })
                 });
             }
         },
@@ -456,12 +485,19 @@ pub async fn answer(command: OpsCommand) -> Result<String, String> {
         OpsCommand::Deadlines(with) => (with.access, service::deadlines(with.command)),
         OpsCommand::Inbox(with) => (with.access, service::inbox(with.command)),
         OpsCommand::Statements(with) => (with.access, service::statements(with.command)),
+        OpsCommand::Bulk(with) => (with.access, bulk::question(with.command)),
         OpsCommand::Config(with) => (with.access, service::config(with.command)),
+        OpsCommand::People(with) => (with.access, people::people(with.command)),
+        OpsCommand::Audit(with) => (with.access, people::audit(with.command)),
     };
-    let found = Client::new(&access)?.ask(&question).await?;
+    let found = {
+        let _going_on = Progress::of("the bridge works on it");
+        Client::new(&access)?.ask(&question).await?
+    };
     if access.json {
         return Ok(format!("{found:#}"));
     }
     let room = if access.wide { Room::Any } else { Room::of_the_terminal() };
-    Ok(show::text(question.shape, &found, room))
+    let look = Look { room, paint: Paint::of_the_terminal(), words: Words::of(access.language()) };
+    Ok(show::text(question.shape, &found, look))
 }

@@ -30,6 +30,10 @@ pub(super) async fn serve(directory: ConfigDir, missing: Missing) -> ExitCode {
     };
     crate::telemetry::start_logging(&config.log);
     crate::transport::install_tls();
+    let exporting = match crate::telemetry::traces::start(&config.traces) {
+        Ok(exporting) => exporting,
+        Err(error) => return fail(format!("spans cannot be exported to [traces] endpoint: {error}")),
+    };
     if let Some(path) = app::missing_file(&config) {
         let path = path.display();
         if missing == Missing::AsConfigured && !config.database.create {
@@ -80,6 +84,9 @@ pub(super) async fn serve(directory: ConfigDir, missing: Missing) -> ExitCode {
         _ = terminate.recv() => return told_twice(),
         _ = interrupt.recv() => return told_twice(),
     };
+    if let Some(exporting) = exporting {
+        exporting.end().await;
+    }
     if stopped.abandoned.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 

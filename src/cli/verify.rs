@@ -1,34 +1,88 @@
 //! `ticketbridge verify`: a captured request, checked step by step.
 
+mod capture;
+
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ticketbridge_core::ChannelId;
 use ticketbridge_core::limits::BODY_BYTES_MAX;
-use ticketbridge_core::port::{Context, RawRequest};
+use ticketbridge_core::port::Context;
+
+pub use capture::Captured;
 
 use crate::cli::{ConfigDir, fail, say, warn};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Environment};
 use crate::service::registry::Registry;
 
-pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode {
-    let bytes = match read_capped(file) {
+/// What is verified, and out of which file.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArguments {
+    #[command(flatten)]
+    config: ConfigDir,
+    /// The channel that the request was sent to
+    #[arg(long, value_name = "ID")]
+    channel: String,
+    /// The capture: a plain HTTP message, `curl -v` or `curl --trace`, HAR, or flows of mitmproxy. As good as a key: delete it afterwards
+    #[arg(long, value_name = "FILE")]
+    request: PathBuf,
+    /// The body, where the capture shows none: `curl -v` never does
+    #[arg(long, value_name = "FILE")]
+    body: Option<PathBuf>,
+    /// Of several requests to the channel the one with this number, from 1; the last when left out
+    #[arg(long, value_name = "N")]
+    entry: Option<usize>,
+}
+
+/// The request that is meant, and a word about the choice.
+fn chosen(arguments: &VerifyArguments) -> Result<Captured, String> {
+    let (file, channel) = (arguments.request.display(), &arguments.channel);
+    let every = Captured::parse(&contents(&arguments.request)?).map_err(|reason| format!("{file}: {reason}"))?;
+    let is_only_one = every.len() == 1;
+    // One that stands alone may have come by a path of somebody's own.
+    let mut theirs: Vec<Captured> = every.into_iter().filter(|one| is_only_one || one.is_for(channel)).collect();
+    let count = theirs.len();
+    if count == 0 {
+        return Err(format!("{file}: none of its requests was sent to /channels/{channel}/…"));
+    }
+    let number = arguments.entry.unwrap_or(count);
+    if number == 0 || number > count {
+        return Err(format!("{file} has {count} requests to {channel}: --entry takes 1 to {count}"));
+    }
+    if count > 1 {
+        say(format_args!("{file}: request {number} of {count} to {channel} (--entry chooses)"));
+    }
+    let captured = theirs.swap_remove(number - 1);
+    let captured = match &arguments.body {
+        Some(body) => captured.with_body(contents(body)?),
+        None => captured,
+    };
+    match captured.bytes_missing() {
+        0 => Ok(captured),
+        missing => Err(format!(
+            "{file}: {missing} bytes of the body are missing; `curl -v` shows none: add --body FILE, or capture with `curl --trace FILE`"
+        )),
+    }
+}
+
+fn contents(file: &Path) -> Result<Vec<u8>, String> {
+    match read_capped(file) {
         Ok(bytes) if bytes.len() as u64 > REQUEST_BYTES_MAX => {
-            return fail(format!(
-                "{} is no captured request: it is longer than {REQUEST_BYTES_MAX} bytes",
-                file.display()
-            ));
+            Err(format!("{} is no captured request: it is longer than {REQUEST_BYTES_MAX} bytes", file.display()))
         }
-        Ok(bytes) => bytes,
-        Err(error) => return fail(format!("{} cannot be read: {error}", file.display())),
-    };
-    let captured = match Captured::parse(&bytes) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) => Err(format!("{} cannot be read: {error}", file.display())),
+    }
+}
+
+pub(super) fn verify(arguments: &VerifyArguments) -> ExitCode {
+    let captured = match chosen(arguments) {
         Ok(captured) => captured,
-        Err(reason) => return fail(format!("{}: {reason}", file.display())),
+        Err(sentence) => return fail(sentence),
     };
+    let (config, channel) = (&arguments.config, arguments.channel.as_str());
     let config = match Config::load(&config.directory, &Environment::Process) {
         Ok(config) => config,
         Err(report) => {
@@ -46,7 +100,7 @@ pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode
     };
     let raw = captured.raw();
     let cx = Context { now: SystemClock::new().now(), nonce: [0; 16], delivery_id: "", access_token: None, attempt: 1 };
-    say(format_args!("{} {}{}", raw.method, captured.path, if captured.query.is_empty() { "" } else { "?…" }));
+    say(format_args!("{} {}{}", raw.method, captured.path(), if raw.query.is_empty() { "" } else { "?…" }));
     for step in channel.channel.explain_verify(raw, &cx) {
         let mark = match step.ok {
             Some(true) => "ok  ",
@@ -60,7 +114,12 @@ pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode
             say(format_args!("verified: application or key number {}", verified.key_index() + 1));
             match channel.channel.decode(&verified) {
                 Ok(_) => say("the body can be read"),
-                Err(error) => say(format_args!("the body cannot be read: {error}")),
+                Err(error) => {
+                    say(format_args!("the body cannot be read: {error}"));
+                    for one in error.every() {
+                        say(format_args!("     {} {}", one.pointer, one.detail));
+                    }
+                }
             }
             ExitCode::SUCCESS
         }
@@ -68,89 +127,12 @@ pub(super) fn verify(config: &ConfigDir, channel: &str, file: &Path) -> ExitCode
     }
 }
 
-/// Bytes of a captured request: the largest body that is taken, its headers, and what a proxy writes around them.
-const REQUEST_BYTES_MAX: u64 = 2 * BODY_BYTES_MAX as u64;
+/// Bytes of a capture: some of the largest bodies that are taken, and what a proxy writes around them; `curl --trace` writes five for one.
+const REQUEST_BYTES_MAX: u64 = 16 * BODY_BYTES_MAX as u64;
 
 /// One byte more than is allowed at most: what never ends is not read to its end.
 fn read_capped(file: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::fs::File::open(file)?.take(REQUEST_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// A plain HTTP/1.1 message: request line, headers, an empty line, the body.
-pub struct Captured<'a> {
-    method: Method,
-    path: &'a str,
-    query: &'a str,
-    headers: HeaderMap,
-    body: &'a [u8],
-}
-
-impl<'a> Captured<'a> {
-    /// Reads it, as it was or as `curl -v` shows it.
-    ///
-    /// # Errors
-    /// What is wrong with it, in words.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, String> {
-        let (head, body) = split_head(bytes).ok_or("there is no empty line between headers and body")?;
-        let head = std::str::from_utf8(head).map_err(|_| "the headers are not UTF-8")?;
-        // `curl -v` marks what it sent with `> `.
-        let mut lines = head.lines().map(|line| line.strip_prefix("> ").unwrap_or(line).trim_end_matches('\r'));
-        let request = lines.next().ok_or("there is no request line")?;
-        let mut words = request.split_whitespace();
-        let method = words.next().and_then(|word| word.parse().ok()).ok_or("the first line is no request line")?;
-        let target = words.next().ok_or("the request line has no path")?;
-        let target = target.split_once("://").map_or(target, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut headers = HeaderMap::new();
-        for line in lines.filter(|line| !line.is_empty()) {
-            let (name, value) = line.split_once(':').ok_or_else(|| format!("`{line}` is no header"))?;
-            let name =
-                HeaderName::from_bytes(name.trim().as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
-            let value =
-                HeaderValue::from_str(value.trim()).map_err(|_| format!("the value of `{name}` is not allowed"))?;
-            headers.append(name, value);
-        }
-        let announced = headers.get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        // An editor adds a line end that was never sent.
-        let body = match announced {
-            Some(length) if length < body.len() => &body[..length],
-            Some(_) => body,
-            None => body.strip_suffix(b"\n").unwrap_or(body),
-        };
-        Ok(Self { method, path, query, headers, body })
-    }
-
-    /// The request, as an adapter checks it.
-    pub fn raw(&self) -> RawRequest<'_> {
-        let endpoint = self.path.rsplit('/').find(|part| !part.is_empty()).unwrap_or("");
-        RawRequest { endpoint, method: &self.method, query: self.query, headers: &self.headers, body: self.body }
-    }
-}
-
-fn split_head(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let find =
-        |mark: &[u8]| bytes.windows(mark.len()).position(|window| window == mark).map(|at| (at, at + mark.len()));
-    let ends = [find(b"\r\n\r\n"), find(b"\n\n"), find(b"\n>\n"), find(b"\n> \n")];
-    let (end, start) = ends.into_iter().flatten().min()?;
-    Some((&bytes[..end], &bytes[start..]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_is_read_as_a_proxy_or_curl_shows_it() {
-        let plain = b"POST /channels/d/can-buy?a=1 HTTP/1.1\r\nHost: x\r\nx-life-sign: ab\r\n\r\n{\"k\":1}";
-        let curl = b"> POST /channels/d/can-buy?a=1 HTTP/1.1\n> Host: x\n> x-life-sign: ab\n>\n{\"k\":1}\n";
-        for message in [&plain[..], &curl[..]] {
-            let captured = Captured::parse(message).expect("it can be read");
-            let raw = captured.raw();
-            assert_eq!((raw.endpoint, raw.query, raw.body), ("can-buy", "a=1", &b"{\"k\":1}"[..]));
-            assert_eq!(raw.headers["x-life-sign"], "ab");
-        }
-        assert!(Captured::parse(b"POST / HTTP/1.1\nHost: x\n").is_err(), "without an empty line nothing is the body");
-    }
 }

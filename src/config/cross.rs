@@ -113,7 +113,7 @@ pub(super) fn check_channel(
     if let Some(account) = accounts.iter().find(|account| account.id == *wanted)
         && account.currency.0 != channel.currency
     {
-        let (ours, theirs) = (&account.currency.0, channel.currency);
+        let (ours, theirs) = (&account.currency.0, &channel.currency);
         findings.problem(
             place,
             format!("the credit account \"{wanted}\" is in {ours}, the channel sells in {theirs}: every sale would be refused"),
@@ -224,7 +224,7 @@ fn check_currency(
     findings: &Findings,
 ) {
     let all_known = !names.incomplete && names.channels.len() == around.channels.len();
-    let used: BTreeSet<&str> = around.channels.iter().map(|(channel, _)| channel.currency).collect();
+    let used: BTreeSet<&str> = around.channels.iter().map(|(channel, _)| channel.currency.as_str()).collect();
     let ours = voucher.currency.0.as_str();
     if all_known && !used.is_empty() && !used.contains(ours) {
         let used = used.into_iter().collect::<Vec<_>>().join(", ");

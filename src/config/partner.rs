@@ -6,7 +6,7 @@ use std::fmt;
 use ipnet::IpNet;
 use secrecy::ExposeSecret as _;
 use serde_json::Value as Json;
-use ticketbridge_core::port::{Backend, BackendKind, Channel, ChannelKind, SettingsProblem};
+use ticketbridge_core::port::{Backend, BackendKind, Channel, ChannelKind, SellsIn, SettingsProblem};
 use ticketbridge_core::{BackendId, ChannelId, Millis};
 use toml::de::DeValue;
 
@@ -89,7 +89,7 @@ pub struct ChannelConfig {
     /// Its adapter.
     pub adapter: &'static str,
     /// The currency that it sells in.
-    pub currency: &'static str,
+    pub currency: String,
     /// What the adapter is told.
     pub settings: Settings,
     /// Callers that are accepted (PA-02); empty: any.
@@ -215,7 +215,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let config = ChannelConfig {
         id: ChannelId(id),
         adapter: kind.name,
-        currency: kind.currency,
+        currency: sells_in(kind.sells_in, &read.json),
         settings: Settings(read.json),
         allow_from: allow_from.unwrap_or_default(),
         rate_per_caller: rate.or(own_rate),
@@ -227,6 +227,14 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         secrets: kind.secrets,
     };
     (head, Some(config))
+}
+
+/// The currency of a channel; empty where a setting should name it and does not, which is a problem of its own.
+fn sells_in(kind: SellsIn, settings: &serde_json::Value) -> String {
+    match kind {
+        SellsIn::Always(currency) => currency.to_owned(),
+        SellsIn::Setting(key) => settings.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+    }
 }
 
 /// Reads a back-end's file.

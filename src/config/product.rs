@@ -147,7 +147,7 @@ pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
                 "is \"backend\", and no back-end issues the tickets of this product",
                 "leave it out, or write ticketing = { mode = \"backend\", … } (DY-04)",
             ),
-            _ => Some(from),
+            (StockFrom::Backend, Some(Ticketing::Backend { .. }) | None) | (StockFrom::Calendar, _) => Some(from),
         }
     });
     table.finish();

@@ -1,6 +1,6 @@
 //! Secrets: `{ env = "NAME" }`, `{ file = "path" }`, or (with a warning) the text itself. None is ever shown.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -97,7 +97,6 @@ impl SecretUse {
 pub(super) struct Secrets<'a> {
     environment: &'a Environment,
     directory: &'a Path,
-    found: Cell<usize>,
     unset: RefCell<Vec<Unset>>,
 }
 
@@ -128,7 +127,7 @@ impl Secret {
 
 impl<'a> Secrets<'a> {
     pub(super) fn new(environment: &'a Environment, directory: &'a Path) -> Self {
-        Self { environment, directory, found: Cell::default(), unset: RefCell::default() }
+        Self { environment, directory, unset: RefCell::default() }
     }
 
     /// The secret at `value`; `None`, with a finding, when what stands there cannot be one.
@@ -169,11 +168,14 @@ impl<'a> Secrets<'a> {
                 "write `{ env = \"NAME\" }` or `{ file = \"path\" }`",
             );
         };
-        self.found.set(self.found.get() + 1);
-        if let Some(weakness) = weakness(&secret, usage) {
+        // A code that a place shows to everybody who comes is short; nobody signs with it.
+        let is_key = !value.name().ends_with("_code");
+        if let Some(weakness) = weakness(&secret, usage).filter(|_| is_key) {
             let mend = match usage {
                 SecretUse::Issued => "let the partner's console make a new one",
-                _ => "make a new one: openssl rand -base64 32",
+                SecretUse::DataKey | SecretUse::OpsToken | SecretUse::Partner | SecretUse::DatabaseUrl => {
+                    "make a new one: openssl rand -base64 32"
+                }
             };
             value.warn(format_args!("is a weak secret: {weakness}"), mend);
         }
@@ -194,28 +196,19 @@ impl<'a> Secrets<'a> {
         }
     }
 
-    /// Reports the variables that are not set: as problems where the configuration is to run; as warnings where it is
-    /// only checked and nothing it needs is there, which is a fresh clone or a build machine.
+    /// Reports the variables that are not set: as problems where the configuration is to run, as warnings where it is only checked, which
+    /// may be on another machine. How many of them are set changes nothing of that.
     pub(super) fn report_unset(&self, purpose: Purpose, findings: &Findings) {
-        let elsewhere = match purpose {
-            Purpose::Check => self.found.get() == 0,
-            Purpose::Serve => false,
-            Purpose::Replay => return,
-        };
-        for unset in self.unset.borrow().iter() {
-            let Unset { place, key, variable, usage } = unset;
-            if elsewhere {
-                findings.warning(
+        for Unset { place, key, variable, usage } in self.unset.borrow().iter() {
+            let sentence = format!("`{key}` needs the variable {variable}, which is not set");
+            match purpose {
+                Purpose::Check => findings.warning(
                     place.clone(),
-                    format!("`{key}` needs the variable {variable}, which is not set here; `serve` will not start without it"),
+                    format!("{sentence} here; `serve` will not start without it"),
                     usage.export(variable),
-                );
-            } else {
-                findings.problem(
-                    place.clone(),
-                    format!("`{key}` needs the variable {variable}, which is not set"),
-                    usage.export(variable),
-                );
+                ),
+                Purpose::Serve => findings.problem(place.clone(), sentence, usage.export(variable)),
+                Purpose::Replay => {}
             }
         }
     }

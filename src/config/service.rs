@@ -73,6 +73,21 @@ pub struct Metrics {
     pub listen: Option<SocketAddr>,
 }
 
+/// `[traces]`: where spans go.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// The address of an OTLP/HTTP collector, without `/v1/traces`; nothing is recorded when not set.
+    pub endpoint: Option<String>,
+    /// What this service is called there.
+    pub service_name: String,
+}
+
+impl Default for Traces {
+    fn default() -> Self {
+        Self { endpoint: None, service_name: "ticketbridge".to_owned() }
+    }
+}
+
 /// `[database]`.
 #[derive(Debug)]
 pub struct Database {
@@ -209,13 +224,15 @@ pub struct Recorder {
     pub keep: Option<Millis>,
 }
 
-/// `[retention]`: how long what may hold guests' data is kept.
+/// `[retention]`: how long what may hold guests' data is kept, and where orders are.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
     /// Encrypted bodies of messages; their hashes stay for ever.
     pub bodies: Millis,
     /// Guests' data of an order, since its end; `None`: until somebody erases it.
     pub guests: Option<Millis>,
+    /// Orders that are over, since their last change, among those that every message works on; then they are put away, and found as before.
+    pub archive: Millis,
 }
 
 /// Whether everybody who signs in needs a second factor.
@@ -268,6 +285,7 @@ pub(super) struct Service {
     pub(super) retention: Retention,
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
+    pub(super) traces: Traces,
     pub(super) console: Console,
 }
 
@@ -289,6 +307,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
     let retention = retention(file.opt("retention", Value::table).as_ref());
     let recorder = recorder(file.opt("recorder", Value::table).as_ref());
     let metrics = metrics(file.opt("metrics", Value::table).as_ref(), around);
+    let traces = traces(file.opt("traces", Value::table).as_ref());
     let console = console(file.opt("console", Value::table).as_ref());
     file.finish();
     Some(Service {
@@ -301,6 +320,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
         retention,
         recorder,
         metrics,
+        traces,
         console,
     })
 }
@@ -370,6 +390,21 @@ fn metrics(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Metrics {
     });
     table.finish();
     Metrics { token, listen }
+}
+
+fn traces(table: Option<&Table<'_>>) -> Traces {
+    let mut traces = Traces::default();
+    let Some(table) = table else { return traces };
+    traces.endpoint = table.opt("endpoint", |value| {
+        let text = value.clone().text()?;
+        let is_address =
+            url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        let problem = format!("is \"{text}\", which is not an address of HTTP");
+        if is_address { Some(text) } else { value.wrong(problem, "write for example \"http://127.0.0.1:4318\"") }
+    });
+    traces.service_name = table.opt("service_name", Value::text).unwrap_or(traces.service_name);
+    table.finish();
+    traces
 }
 
 fn console(table: Option<&Table<'_>>) -> Console {
@@ -583,10 +618,11 @@ fn proxies(value: Value<'_>) -> Option<IpNet> {
 }
 
 fn retention(table: Option<&Table<'_>>) -> Retention {
-    let mut retention = Retention { bodies: Millis::hours(90 * 24), guests: None };
+    let mut retention = Retention { bodies: Millis::hours(90 * 24), guests: None, archive: Millis::hours(30 * 24) };
     let Some(table) = table else { return retention };
     retention.bodies = table.opt("bodies", Value::millis).unwrap_or(retention.bodies);
     retention.guests = table.opt("guests", guests_kept_for);
+    retention.archive = table.opt("archive", put_away_after).unwrap_or(retention.archive);
     table.finish();
     retention
 }
@@ -599,6 +635,17 @@ fn recorder(table: Option<&Table<'_>>) -> Recorder {
 }
 
 /// Refunds and disputes come for days after an order has ended: until then its guests are needed.
+fn put_away_after(value: Value<'_>) -> Option<Millis> {
+    let after = value.clone().millis()?;
+    if after < GUESTS_KEPT_MIN {
+        return value.wrong(
+            "is less than a day",
+            "write 1d or more: late messages about an order bring it back; \"30d\" is usual",
+        );
+    }
+    Some(after)
+}
+
 fn guests_kept_for(value: Value<'_>) -> Option<Millis> {
     let kept_for = value.clone().millis()?;
     if kept_for < GUESTS_KEPT_MIN {

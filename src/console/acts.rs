@@ -4,6 +4,7 @@ use http::{HeaderValue, Method};
 use maud::html;
 use serde_json::{Map, Value, json};
 
+use crate::accounts::Holder;
 use crate::console::form::back;
 use crate::console::{PREFIX, Page, Said, Stop, Visit, pages};
 use crate::http::ops::call::{Field, FieldKind};
@@ -12,7 +13,18 @@ use crate::http::ops::{self, Inside};
 impl Visit {
     /// Makes a changing call as whoever has signed in.
     pub(crate) async fn call(&self, method: Method, target: &str, body: &Value) -> Result<Inside, Stop> {
-        let said = ops::inside(&self.shared, &self.holder, &self.from, method, target, Some(body)).await;
+        self.call_as(&self.holder, method, target, body).await
+    }
+
+    /// The same as whom he has become meanwhile: he has passed his factor.
+    pub(crate) async fn call_as(
+        &self,
+        holder: &Holder,
+        method: Method,
+        target: &str,
+        body: &Value,
+    ) -> Result<Inside, Stop> {
+        let said = ops::inside(&self.shared, holder, &self.from, method, target, Some(body)).await;
         if said.status.is_success() { Ok(said) } else { Err(Stop { status: said.status, problem: said.body }) }
     }
 }
@@ -37,6 +49,9 @@ pub(crate) async fn carry_out(visit: &Visit, steps: &[&str]) -> Result<Said, Sto
             Ok(Said::Go(to, said.cookie))
         }
         ["orders", "search"] => pages::orders::search(visit).await,
+        ["bulk"] => pages::bulk::preview(visit).await,
+        ["bulk", "confirm"] => pages::bulk::confirm(visit).await,
+        ["members", id, "reset-password"] => pages::members::password_link(visit, id).await,
         ["members", "invite"] => pages::members::invite(visit).await,
         // The codes of a pool come one a line, and not as a field of the table.
         ["act", "codes", pool] => {
@@ -69,8 +84,8 @@ fn body_of(visit: &Visit, fields: &[Field]) -> Value {
                 let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                 lines.map(|code| json!({ "code": code })).collect()
             }
-            // Parts of an order are called off through the interface.
-            FieldKind::Lines => continue,
+            // Parts of an order are called off through the interface; many have a page of their own.
+            FieldKind::Lines | FieldKind::Items | FieldKind::Match => continue,
         };
         body.insert(field.name.to_owned(), value);
     }

@@ -58,6 +58,14 @@ impl Language {
         wishes.into_iter().find_map(|(_, tag)| Language::of_word(&primary(tag))).unwrap_or(Language::En)
     }
 
+    /// That of a locale as a shell names it (`ko_KR.UTF-8`), by the variables that programs look at; English where it is none of ours.
+    pub(crate) fn of_locale(variable: impl Fn(&str) -> Option<String>) -> Language {
+        let named =
+            ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| variable(name).filter(|it| !it.is_empty()));
+        let primary = named.unwrap_or_default();
+        Language::of_word(primary.split(['_', '.', '-']).next().unwrap_or_default()).unwrap_or(Language::En)
+    }
+
     fn source(self) -> &'static str {
         match self {
             Language::Zh => include_str!("catalogue/zh.ftl"),
@@ -120,6 +128,10 @@ impl Words {
     pub(crate) fn attention(&self, kind: &str) -> String {
         self.known(&format!("a-{kind}"), None).unwrap_or_else(|| kind.to_owned())
     }
+    /// What that means, and what to do.
+    pub(crate) fn attention_means(&self, kind: &str) -> String {
+        self.known(&format!("s-{kind}"), None).unwrap_or_else(|| kind.to_owned())
+    }
     /// What happened.
     pub(crate) fn event(&self, kind: &str) -> String {
         self.known(&format!("e-{kind}"), None).unwrap_or_else(|| kind.to_owned())
@@ -128,6 +140,11 @@ impl Words {
     pub(crate) fn act(&self, act: &str) -> String {
         let key = format!("act-{}", act.replace('/', "-"));
         self.known(&key, None).unwrap_or_else(|| act.to_owned())
+    }
+
+    /// Why something was not done, by its code.
+    pub(crate) fn problem(&self, code: &str) -> Option<String> {
+        self.known(&format!("p-{code}"), None)
     }
 
     fn known(&self, key: &str, args: Option<&FluentArgs<'_>>) -> Option<String> {
@@ -209,7 +226,7 @@ mod tests {
         let roles = crate::config::Role::WORDS.map(|(word, _)| format!("w-{word}"));
         let scopes = crate::accounts::scope::KINDS.map(|word| format!("w-{word}"));
         let deadlines = ticketbridge_core::message::DeadlineKind::ALL.map(|kind| format!("w-{}", kind.name()));
-        let attention = ATTENTION_KINDS.iter().map(|word| format!("a-{word}"));
+        let attention = ATTENTION_KINDS.iter().flat_map(|word| [format!("a-{word}"), format!("s-{word}")]);
         let all = states.chain(roles).chain(scopes).chain(deadlines).chain(attention);
         let missing: Vec<String> = all.filter(|key| !known.contains(key.as_str())).collect();
         assert!(missing.is_empty(), "{missing:?}");
@@ -238,6 +255,20 @@ mod tests {
         ] {
             assert_eq!(Language::preferred(wished), language, "{wished}");
         }
+    }
+
+    #[test]
+    fn a_shell_gets_the_language_of_its_locale() {
+        let of = |all: &'static str, lang: &'static str| {
+            Language::of_locale(|name| match name {
+                "LC_ALL" => Some(all.to_owned()),
+                "LANG" => Some(lang.to_owned()),
+                _ => None,
+            })
+        };
+        assert_eq!(of("", "ko_KR.UTF-8"), Language::Ko);
+        assert_eq!(of("zh_CN", "ko_KR.UTF-8"), Language::Zh);
+        assert_eq!(of("C", "ko_KR.UTF-8"), Language::En, "who asks for C gets no other");
     }
 
     #[test]

@@ -36,6 +36,16 @@ impl Form {
         self.get(name).unwrap_or_default()
     }
 
+    /// Every value of a field that may come several times.
+    pub(crate) fn each<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.0.iter().filter(move |(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// The fields that hold something.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// As an address has it: these fields alone, those that hold something.
     pub(crate) fn only(&self, names: &[&str]) -> String {
         let kept = self.0.iter().filter(|(name, value)| names.contains(&name.as_str()) && !value.is_empty());

@@ -35,6 +35,21 @@ pub(crate) fn time(at: &Value) -> String {
     }
 }
 
+/// The day of a time of the interface, with its offset.
+pub(crate) fn day(at: &Value) -> String {
+    let shown = time(at);
+    let mut parts = shown.split(' ');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(day), Some(_), Some(zone)) => format!("{day} ({zone})"),
+        _ => shown,
+    }
+}
+
+/// Its time of day, to the second.
+pub(crate) fn clock(at: &Value) -> String {
+    at.as_str().and_then(|text| text.get(11..19)).unwrap_or_default().to_owned()
+}
+
 /// Seconds as days, hours and minutes.
 pub(crate) fn length(seconds: i64) -> String {
     let (sign, all) = (if seconds < 0 { "−" } else { "" }, seconds.unsigned_abs());
@@ -79,6 +94,8 @@ mod tests {
         assert_eq!(time(&json!("2026-12-01T10:05:09+08:00")), "2026-12-01 10:05 +08:00");
         assert_eq!(time(&json!("2026-12-01T10:05:09.123Z")), "2026-12-01 10:05 UTC");
         assert_eq!(time(&json!(null)), "");
+        assert_eq!(day(&json!("2026-12-01T10:05:09+08:00")), "2026-12-01 (+08:00)");
+        assert_eq!(clock(&json!("2026-12-01T10:05:09.123Z")), "10:05:09");
         for (seconds, shown) in [(59, "59 s"), (600, "10 min"), (-7_260, "−2 h 1 min"), (200_000, "2 d 7 h")] {
             assert_eq!(length(seconds), shown);
         }

@@ -40,20 +40,48 @@ pub(crate) fn document(visit: &Visit, page: &Page) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · " (words.say("app")) }
                 link rel="stylesheet" href="/console/assets/console.css";
+                @if live(visit).is_some() { script src="/console/assets/live.js" defer {} }
             }
             body {
                 a.skip href="#main" { (words.say("skip")) }
                 header {
-                    strong { (words.say("app")) }
+                    span.brand { (words.say("app")) }
                     @if visit.holder.signed().is_some() { (menu(visit)) }
                     (languages(visit))
                 }
-                main id="main" {
-                    h1 { (title) }
-                    (page.body)
-                }
+                (content(visit, page, &title))
             }
         }
+    }
+}
+
+/// The page itself. One that shows what changes says since when it stands so, and what it is about.
+fn content(visit: &Visit, page: &Page, title: &str) -> Markup {
+    let body = html! { h1 { (title) } (page.body) };
+    match live(visit) {
+        None => html! { main id="main" tabindex="-1" { (body) } },
+        Some(order) => html! {
+            main id="main" tabindex="-1" data-since=(visit.now.0) data-order=(order) data-listens=(if looks_on(visit) { "yes" } else { "no" })
+                data-changed=(visit.words.say("changed")) { (body) }
+            div id="live" role="status" {}
+        },
+    }
+}
+
+/// Whether somebody may be told what changes.
+fn looks_on(visit: &Visit) -> bool {
+    matches!(visit.holder.role, Role::Admin | Role::Operator | Role::Viewer)
+}
+
+/// Whether a page shows what changes; and the order that it is about, if it is about one.
+fn live(visit: &Visit) -> Option<&str> {
+    let is_shown = visit.method == http::Method::GET && visit.holder.signed().is_some();
+    let path = visit.path.strip_prefix(PREFIX).filter(|_| is_shown)?;
+    match path.split('/').filter(|step| !step.is_empty()).collect::<Vec<_>>().as_slice() {
+        [] | ["orders" | "refunds" | "deliveries" | "deadlines"] | ["bulk", _] => Some(""),
+        // By the channel's number it is found, too, but told of by ours.
+        ["orders", id] => Some(if id.starts_with("ord_") { id } else { "" }),
+        _ => None,
     }
 }
 
@@ -65,7 +93,7 @@ fn menu(visit: &Visit) -> Markup {
     // What concerns the whole service is not there for who sees a part of it.
     let is_there = |path: &str| path != "settings" || visit.holder.scope == crate::accounts::scope::Scope::Everything;
     html! {
-        nav aria-label=(words.say("nav")) {
+        nav.menu aria-label=(words.say("nav")) {
             ul {
                 @for (path, key, _) in allowed.filter(|(path, _, _)| is_there(path)) {
                     li { a href=(link(path)) aria-current=[(here == *path).then_some("page")] { (words.say(key)) } }
@@ -92,6 +120,11 @@ fn languages(visit: &Visit) -> Markup {
             }
         }
     }
+}
+
+/// Whether whoever looks may also do something about orders.
+pub(crate) fn may_act(visit: &Visit) -> bool {
+    matches!(visit.holder.role, Role::Admin | Role::Operator)
 }
 
 /// A path of the console.
@@ -137,7 +170,7 @@ pub(crate) fn refusal(visit: &Visit, stop: &Stop) -> Said {
                 @match stop.status {
                     StatusCode::NOT_FOUND => { (words.say("not-found")) }
                     StatusCode::FORBIDDEN if code == "forbidden" => { (words.say("forbidden")) }
-                    _ => { (text(&stop.problem["detail"])) }
+                    _ => { (why_not(visit, &stop.problem)) }
                 }
             }
             @if !stop.problem["field"].is_null() { p { (words.say("field")) ": " code { (text(&stop.problem["field"])) } } }
@@ -148,13 +181,25 @@ pub(crate) fn refusal(visit: &Visit, stop: &Stop) -> Said {
     Said::Refused(stop.status, Page { title: "not-done", body })
 }
 
+/// Why something was not done, in the words of whoever reads it where there are such; with the interface's own sentence, which says more.
+pub(crate) fn why_not(visit: &Visit, problem: &Value) -> Markup {
+    let detail = text(&problem["detail"]);
+    match visit.words.problem(problem["code"].as_str().unwrap_or_default()) {
+        Some(sentence) if visit.words.language() == Language::En => {
+            html! { (if detail.is_empty() { sentence } else { detail }) }
+        }
+        Some(sentence) => html! { (sentence) @if !detail.is_empty() { br; small lang="en" { (detail) } } },
+        None => html! { span lang="en" { (detail) } },
+    }
+}
+
 /// A form that makes a call of the interface, and leads back here. `fields` is what stands in it before the button.
 pub(crate) fn act(visit: &Visit, id: Option<&str>, call: &str, button: &str, fields: &Markup) -> Markup {
     html! {
         form.row method="post" action={ (PREFIX) "/act" (call) } id=[id] {
             input type="hidden" name="back" value=(visit.here());
             (fields)
-            button type="submit" { (button) }
+            button.main[id.is_some()] type="submit" { (button) }
         }
     }
 }
@@ -183,7 +228,7 @@ pub(crate) fn choice(visit: &Visit, name: &str, key: &'static str, all: &[&str])
 /// A form that filters a list: what it asks for stands in the address.
 pub(crate) fn filters(visit: &Visit, fields: &Markup) -> Markup {
     html! {
-        form.row method="get" action=(visit.path) {
+        form.row.filters method="get" action=(visit.path) {
             (fields)
             button type="submit" { (visit.words.say("filter")) }
         }
@@ -192,13 +237,25 @@ pub(crate) fn filters(visit: &Visit, fields: &Markup) -> Markup {
 
 /// A table in a frame that scrolls by itself where it is too wide.
 pub(crate) fn table(visit: &Visit, id: Option<&str>, heads: &[&'static str], rows: &[Markup]) -> Markup {
+    let named = heads.iter().find(|key| !key.is_empty()).copied().unwrap_or("none");
+    named_table(visit, id, named, heads, rows)
+}
+
+/// The same with a name of its own, where a page has several.
+pub(crate) fn named_table(
+    visit: &Visit,
+    id: Option<&str>,
+    named: &'static str,
+    heads: &[&'static str],
+    rows: &[Markup],
+) -> Markup {
     if rows.is_empty() {
         return html! { p id=[id] { (visit.words.say("none")) } };
     }
     html! {
-        div.scroll role="region" tabindex="0" aria-label=(heads.first().map(|key| visit.words.say(key)).unwrap_or_default()) {
+        div.scroll role="region" tabindex="0" aria-label=(visit.words.say(named)) {
             table id=[id] {
-                thead { tr { @for head in heads { th scope="col" { @if !head.is_empty() { (visit.words.say(head)) } } } } }
+                thead { tr { @for head in heads { th scope="col" { (visit.words.say(if head.is_empty() { "actions" } else { head })) } } } }
                 tbody { @for row in rows { (row) } }
             }
         }

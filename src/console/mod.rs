@@ -5,7 +5,7 @@
 //! `catalogue/`, one file for each language.
 
 mod acts;
-mod catalogue;
+pub(crate) mod catalogue;
 mod form;
 mod format;
 mod layout;
@@ -33,11 +33,16 @@ use form::Form;
 pub const PREFIX: &str = "/console";
 /// Bytes of a form.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
-/// The style of every page.
-const STYLE: &str = include_str!("assets/console.css");
-/// Nothing is loaded from elsewhere, nothing in a page is executed, nobody frames it, and forms go nowhere else.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// What pages load: its path below `assets/`, its type, and itself.
+const ASSETS: [(&str, &str, &str); 2] = [
+    ("console.css", "text/css; charset=utf-8", include_str!("assets/console.css")),
+    ("live.js", "text/javascript; charset=utf-8", include_str!("assets/live.js")),
+];
+/// Nothing is loaded from elsewhere or asked elsewhere, nothing that stands in a page is executed, nobody frames it, and forms go nowhere else.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; \
+    frame-ancestors 'none'; base-uri 'none'";
+/// By this a page says that it asks for itself again while nobody is there.
+const UNATTENDED: HeaderName = HeaderName::from_static("x-live");
 
 /// The routes of the console.
 pub fn routes() -> Router<Shared> {
@@ -60,8 +65,8 @@ pub(crate) enum Said {
     Go(String, Option<HeaderValue>),
     /// A page with a new cookie.
     With(Page, HeaderValue),
-    /// The style.
-    Style,
+    /// Something that pages load: its type, and itself.
+    Asset(&'static str, &'static str),
 }
 
 /// Why a page cannot be built: the interface says so.
@@ -129,7 +134,7 @@ async fn serve(State(shared): State<Shared>, ConnectInfo(peer): ConnectInfo<Sock
         }
     }
     let holder = match auth::cookie(&parts.headers) {
-        Some(token) => match shared.accounts.holder(&token).await {
+        Some(token) => match holder_of(&shared, &token, parts.headers.contains_key(UNATTENDED)).await {
             Ok(holder) => holder,
             Err(error) => return secured(crate::http::problem::Problem::from(error).into_response()),
         },
@@ -156,6 +161,17 @@ async fn serve(State(shared): State<Shared>, ConnectInfo(peer): ConnectInfo<Sock
     secured(rendered(&visit, said))
 }
 
+async fn holder_of(
+    shared: &Shared,
+    token: &str,
+    is_unattended: bool,
+) -> Result<Option<Holder>, ticketbridge_store::StoreError> {
+    match is_unattended {
+        true => Ok(shared.accounts.holder_unseen(token).await?.map(|(_, holder)| holder)),
+        false => shared.accounts.holder(token).await,
+    }
+}
+
 /// By what somebody wishes: this once, for his account, in his browser.
 fn language_of(query: &Form, holder: Option<&Holder>, headers: &HeaderMap) -> Language {
     let chosen = holder.and_then(Holder::signed).and_then(|signed| signed.language.as_deref());
@@ -174,7 +190,10 @@ async fn respond(visit: &Visit) -> Result<Said, Stop> {
     let is_get = matches!(visit.method, Method::GET | Method::HEAD);
     // What is there for those who have not signed in.
     match (is_get, steps.as_slice()) {
-        (true, ["assets", "console.css"]) => return Ok(Said::Style),
+        (true, ["assets", name]) => {
+            let found = ASSETS.iter().find(|(known, _, _)| known == name);
+            return Ok(found.map_or_else(|| layout::not_found(visit), |(_, kind, text)| Said::Asset(kind, text)));
+        }
         (true, ["enter", token]) => {
             if let Some(begun) = visit.shared.accounts.take_link(token) {
                 let running = visit.shared.engine.running();
@@ -185,6 +204,8 @@ async fn respond(visit: &Visit) -> Result<Said, Stop> {
         (false, ["sign-in"]) => return pages::sign_in::sign_in(visit).await,
         (true, ["sign-up"]) => return Ok(pages::sign_up::show(visit)),
         (false, ["sign-up"]) => return pages::sign_up::sign_up(visit).await,
+        (true, ["reset", token]) => return pages::reset::show(visit, token).await,
+        (false, ["reset", token]) => return pages::reset::take(visit, token).await,
         (true, ["invitations", token]) => return pages::invitation::show(visit, token).await,
         (false, ["invitations", token]) => return pages::invitation::accept(visit, token).await,
         _ => {}
@@ -199,6 +220,8 @@ async fn respond(visit: &Visit) -> Result<Said, Stop> {
         [] => pages::today::show(visit).await?,
         ["orders"] => pages::orders::show(visit).await?,
         ["orders", id] => pages::order::show(visit, id).await?,
+        ["bulk"] => pages::bulk::all(visit).await?,
+        ["bulk", id] => pages::bulk::show(visit, id).await?,
         ["refunds"] => pages::refunds::show(visit).await?,
         ["deliveries"] => pages::deliveries::show(visit).await?,
         ["deadlines"] => pages::deadlines::show(visit).await?,
@@ -238,9 +261,8 @@ fn rendered(visit: &Visit, said: Said) -> Response {
             }
             response
         }
-        Said::Style => {
-            let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
-            (headers, STYLE).into_response()
+        Said::Asset(kind, text) => {
+            ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=3600")], text).into_response()
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod repeat;
 pub mod retry;
 pub mod rules;
 pub mod run;
+pub mod shared_rules;
 pub mod still_needed;
 pub mod time;
 pub mod words;

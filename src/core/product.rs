@@ -74,6 +74,17 @@ pub enum Ticketing {
     None,
 }
 
+impl Ticketing {
+    /// Who issues, if anybody: a pool of codes is a back-end of its own.
+    pub fn issuer(&self) -> Option<&BackendId> {
+        match self {
+            Ticketing::Backend { backend, .. } => Some(backend),
+            Ticketing::CodePool { pool } => Some(pool),
+            Ticketing::None => None,
+        }
+    }
+}
+
 /// How a booking of ours becomes one of a back-end that sells options, kinds of units and times of its own.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default)]
@@ -354,6 +365,27 @@ pub struct ChannelRules {
     pub price_check: bool,
     /// Whether it wants to be told of a redemption.
     pub redemption_reported: bool,
+    /// How it learns what became of its orders.
+    #[serde(default, skip_serializing_if = "News::is_by_calls")]
+    pub news: News,
+}
+
+/// How a channel learns what became of its orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum News {
+    /// By calls of ours.
+    #[default]
+    ByCalls,
+    /// It asks, and is sent nothing. Nobody tells us of money that went back there: it has, once we said that it may.
+    WhenAsked,
+}
+
+impl News {
+    /// Whether it is called.
+    pub fn is_by_calls(&self) -> bool {
+        *self == News::ByCalls
+    }
 }
 
 /// The rules an order was placed under; they never change for it (DY-18).

@@ -76,7 +76,9 @@ pub(crate) fn repeat_notification(
         }
         Notification::HandOver => Err("the order is called off, and that is told with it".to_owned()),
         // Wanted whatever has happened since.
-        Notification::LinkRevoked { .. } | Notification::OrderCancelled { .. } => Ok(Vec::new()),
+        Notification::LinkRevoked { .. } | Notification::OrderCancelled { .. } | Notification::GuestMessage { .. } => {
+            Ok(Vec::new())
+        }
     }
 }
 

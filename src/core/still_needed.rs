@@ -107,7 +107,9 @@ pub(crate) fn is_asked_for(order: &Order, notification: &Notification) -> bool {
         Notification::Redeemed { .. } | Notification::NoShow { .. } => {
             order.channel_state.as_ref().is_none_or(|channel_state| channel_state.standing.stage.is_ahead())
         }
-        Notification::BookingRejected { .. } | Notification::OrderCancelled { .. } => true,
+        Notification::BookingRejected { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::GuestMessage { .. } => true,
     }
 }
 

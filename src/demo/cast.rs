@@ -19,7 +19,7 @@ use ticketbridge_sandbox::{
 /// How many times as fast stated lengths of time pass.
 pub(super) const TIME_SCALE: f64 = 60.0;
 /// The demo begins at 09:00 in Shanghai on 1 December 2026, a day on which the example can be visited.
-const BEGINS_AT: UnixMillis = UnixMillis(1_796_086_800_000);
+pub(super) const BEGINS_AT: UnixMillis = UnixMillis(1_796_086_800_000);
 /// Price of the Douyin product on sale, fen.
 const PRICE: i64 = 19_900;
 /// The same of the one whose tickets an OCTO supplier makes.

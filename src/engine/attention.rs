@@ -1,7 +1,7 @@
 //! What needs a person: said in the log when it begins, and with the command that helps.
 
 use ticketbridge_core::Order;
-use ticketbridge_core::order::AttentionKind;
+use ticketbridge_core::order::{AttentionKind, OrderState};
 
 /// The command that helps with what an order needs a person for, as it is typed.
 pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
@@ -21,6 +21,7 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         | AttentionKind::TestMode
         | AttentionKind::QuantityDiffers
         | AttentionKind::UnknownStatus
+        | AttentionKind::CodesChanged
         | AttentionKind::TicketingOverdue => {
             format!("tickets issue {id} CODE, or orders cancel {id} --reason TEXT")
         }
@@ -34,9 +35,8 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         AttentionKind::WaitsForConfirmation => {
             format!("orders confirm {id}, or orders decline {id} --reason TEXT")
         }
-        AttentionKind::UnexpectedPayment | AttentionKind::RefundFailed => {
-            format!("orders return-payment {id} --reason TEXT")
-        }
+        AttentionKind::UnexpectedPayment => return_of(order, excess(order)),
+        AttentionKind::RefundFailed => return_of(order, order.money.open_failures()),
         AttentionKind::BooksDiffer => format!("orders reconcile --channel {}", order.channel),
         AttentionKind::OpenBalance | AttentionKind::PaymentLinkOver => format!("orders payment-links send {id}"),
         AttentionKind::TooEarly
@@ -47,6 +47,25 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         | AttentionKind::ManualTask => format!("orders events {id}, and orders calls {id}"),
     };
     format!("ticketbridge {command}")
+}
+
+/// What is held and is not due. Of an order that is off, nothing is due but what is kept.
+fn excess(order: &Order) -> i64 {
+    match order.state {
+        OrderState::Cancelled => order.money.left() - order.money.fee(),
+        OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked | OrderState::Completed => {
+            order.money.excess()
+        }
+    }
+}
+
+/// A command that returns this much and no more; where that is nothing, there is only something to look at.
+fn return_of(order: &Order, amount: i64) -> String {
+    let id = &order.id;
+    match amount {
+        1.. => format!("orders return-payment {id} --amount {amount} --reason TEXT"),
+        _ => format!("orders events {id}, and orders calls {id}"),
+    }
 }
 
 /// Says what the last change of an order began to need a person for. Only after the commit.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
-use ticketbridge_core::message::{Actor, Command};
+use ticketbridge_core::message::{Actor, Command, ParkReason};
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::{BackendEvent, RawRequest, Verified};
 use ticketbridge_core::quoted::{Guests, Quoted};
@@ -45,7 +45,7 @@ pub enum Heard {
     /// It names something of another reservation in this field, and is not believed; a person is told.
     Astray(&'static str),
     /// It is kept until the order's state allows it.
-    Parked(AttentionKind),
+    Parked(ParkReason),
 }
 
 impl Engine {
@@ -235,9 +235,18 @@ fn names_another(heard: &HeardEvent, order: &Order) -> Option<&'static str> {
 fn what_became(command: &Command, applied: &Applied) -> Heard {
     let order = &applied.order;
     if let (Command::Redeem(_), Some(_)) = (command, &order.parked_redemption) {
-        let kinds = [AttentionKind::RefundUnderReview, AttentionKind::TooEarly, AttentionKind::NotTicketed];
-        let kind = kinds.into_iter().find(|kind| order.needs(*kind)).unwrap_or(AttentionKind::RefundUnderReview);
-        return Heard::Parked(kind);
+        let reasons = [ParkReason::RefundUnderReview, ParkReason::TooEarly, ParkReason::NotTicketed];
+        let stands = reasons.into_iter().find(|reason| order.needs(flag_of(*reason)));
+        return Heard::Parked(stands.unwrap_or(ParkReason::RefundUnderReview));
     }
     if applied.changed { Heard::Accepted } else { Heard::Stale }
+}
+
+/// The flag that stands for a redemption that waits for this.
+fn flag_of(reason: ParkReason) -> AttentionKind {
+    match reason {
+        ParkReason::RefundUnderReview => AttentionKind::RefundUnderReview,
+        ParkReason::TooEarly => AttentionKind::TooEarly,
+        ParkReason::NotTicketed => AttentionKind::NotTicketed,
+    }
 }

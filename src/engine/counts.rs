@@ -2,7 +2,8 @@
 
 use ticketbridge_core::Date;
 use ticketbridge_core::ProductCode;
-use ticketbridge_core::message::{Counts, RequestBooking, Sale};
+use ticketbridge_core::message::{ConfirmHold, Counts, RequestBooking, Sale};
+use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::rules::capacity::{calendar_stock, date_stock_key, voucher_stock_key};
@@ -63,6 +64,24 @@ pub(crate) async fn for_booking(
         }
     }
     Ok(counts)
+}
+
+/// For a reservation whose guests are named at last: what they have booked beside it.
+pub(crate) async fn for_confirmation(tx: &Tx, order: &Order, sold: &ConfirmHold) -> Result<Counts, StoreError> {
+    let Some(booking) = &order.booking else { return Ok(Counts::default()) };
+    let request = RequestBooking {
+        channel_booking_id: booking.channel_booking_id.clone(),
+        quantity: order.quantity,
+        // Its place is taken already.
+        visit_date: None,
+        visit_time: None,
+        hold: None,
+        visitors: sold.visitors.clone(),
+        contact: Some(sold.contact.clone()),
+        requested_at: booking.requested_at,
+        counts: Counts::default(),
+    };
+    for_booking(tx, &order.rules, &sold.contact, &request).await
 }
 
 /// Two buyers with one phone take turns: what the first claims, the second sees. The row that is locked counts no stock.

@@ -7,7 +7,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use ticketbridge_core::message::{Command, RecordRefund, RecordRejection};
+use ticketbridge_core::UnixMillis;
+use ticketbridge_core::message::{Command, RecordRejection};
 use ticketbridge_core::personal::{REMOTE_CIPHER_PREFIX, in_clear};
 use ticketbridge_core::port::{Envelope, Message};
 use ticketbridge_store::Sealer;
@@ -100,10 +101,10 @@ fn without(value: &impl Serialize, fields: &[&str]) -> Value {
 
 fn message(message: &Message) -> Value {
     match message {
-        Message::Sale(sale) => json!({ "sale": written(sale) }),
-        Message::Booking { sale, request } => {
-            json!({ "sale": written(sale), "booking": without(request, &["counts"]) })
-        }
+        Message::Sale(sale) => json!({ "sale": without(sale, &["placed_at"]) }),
+        Message::Booking { sale, request } => json!({
+            "sale": without(sale, &["placed_at"]), "booking": without(request, &["counts", "requested_at"]),
+        }),
         Message::Snapshot(snapshot) => json!({ "snapshot": written(snapshot) }),
         Message::Listing(listing) => json!({
             "product": listing.product.as_str(), "state": listing.state, "is_open": listing.is_open, "since": listing.since.0,
@@ -113,17 +114,27 @@ fn message(message: &Message) -> Value {
     }
 }
 
+/// The day of a validity: senders write its seconds anew. Where such demands come from, days begin at this hour.
+fn day(at: UnixMillis) -> i64 {
+    const HOUR: i64 = 3_600_000;
+    (at.0 + 8 * HOUR).div_euclid(24 * HOUR)
+}
+
 /// What is not the message's own: when it was sent, and what is looked up for it here.
 fn act(command: &Command) -> Value {
     match command {
         Command::RequestTickets { target, request, validity, date_left: _ } => {
-            json!({ "target": target.as_str(), "request": without(request, &["at"]), "validity": validity })
+            let days = validity.map(|(first, last)| (day(first), day(last)));
+            json!({ "target": target.as_str(), "request": without(request, &["at"]), "validity": days })
         }
-        // Where the channel names no amount it tells a decision only, and writes the time anew each time it tells it.
-        Command::RecordRefund(refund @ RecordRefund { amount: None, .. }) => without(refund, &["at"]),
+        // The time is written anew each time that it is told; what went back, of what, and why is not.
+        Command::RecordRefund(refund) => without(refund, &["at"]),
+        Command::RecordCancellation(cancellation) => without(cancellation, &["at"]),
+        Command::ApplyRefund(application) => without(application, &["requested_at"]),
         Command::RecordRejection(RecordRejection { target, channel_ref, at: _ }) => {
             json!({ "rejection": target.as_str(), "channel_ref": channel_ref })
         }
+        Command::Reservation { target, act, at: _ } => json!({ "reservation": target.as_str(), "act": written(act) }),
         Command::PlaceOrder(..)
         | Command::RecordPayments { .. }
         | Command::RecordPaid { .. }
@@ -136,14 +147,11 @@ fn act(command: &Command) -> Value {
         | Command::SupplyTickets { .. }
         | Command::Redeem(_)
         | Command::MarkNoShow { .. }
-        | Command::ApplyRefund(_)
         | Command::ApproveRefund { .. }
         | Command::RejectRefund { .. }
         | Command::EscalateRefund { .. }
         | Command::WithdrawRefund { .. }
-        | Command::RecordRefund(_)
         | Command::RecordDoubt { .. }
-        | Command::RecordCancellation(_)
         | Command::CancelOrder { .. }
         | Command::SyncSnapshot { .. }
         | Command::RecordAgreement { .. }

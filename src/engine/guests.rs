@@ -79,6 +79,7 @@ impl Engine {
     /// Store errors.
     pub async fn index_old_guests(&self) -> Result<(), EngineError> {
         self.store.seal_what_was_clear(self.clock.now()).await?;
+        self.store.keep_rules_apart(self.clock.now()).await?;
         if self.store.is_done_once(INDEX).await? {
             return Ok(());
         }

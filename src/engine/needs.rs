@@ -19,7 +19,7 @@ use crate::engine::purchase_limits::{document_hash, phone_hash};
 /// What a message needs; `dedupe` is the key by which it counts once.
 pub(crate) fn of_message(sealer: &Sealer, incoming: &Incoming, envelope: &Envelope, dedupe: &str) -> Needs {
     let channel = &incoming.channel;
-    let rules = |sale: &Sale| incoming.running.config.rule_snapshot(channel.channel.rules(), &sale.product);
+    let rules = |sale: &Sale| incoming.running.rules_of(channel, &sale.product);
     let needs = Needs::nothing().with_message(dedupe).with_number(&channel.id, &envelope.about);
     match &envelope.message {
         Message::Sale(sale) => {
@@ -121,6 +121,7 @@ fn moves_stock(command: &Command) -> bool {
     match command {
         Command::PlaceOrder(..)
         | Command::RequestBooking(_)
+        | Command::Reservation { .. }
         | Command::RejectBooking { .. }
         | Command::RequestTickets { .. }
         | Command::ApplyRefund(_)

@@ -13,10 +13,16 @@ pub(crate) async fn claim(tx: &Tx, order: &Order, command: &Command) -> Result<O
     let Command::SyncSnapshot { snapshot, not_for_sale, .. } = command else { return Ok(None) };
     let mut elsewhere = Vec::new();
     let charges = snapshot.entries.iter().filter(|entry| entry.kind == EntryKind::Charge);
-    for entry in charges.filter(|entry| !order.money.knows(entry)) {
+    // An order of an older version has payments that nobody has written down as its own yet.
+    let is_owned = order.channel_state.as_deref().is_some_and(|channel_state| channel_state.payments_are_owned);
+    for entry in charges {
+        let is_known = order.money.knows(entry);
+        if is_known && is_owned {
+            continue;
+        }
         let number = ExternalId::new(format!("{PAYMENT}{}", entry.reference));
         match tx.lock_ref(&order.channel, &number).await?.order {
-            Some(other) if other != order.id => elsewhere.push(entry.reference.clone()),
+            Some(other) if other != order.id && !is_known => elsewhere.push(entry.reference.clone()),
             Some(_) => {}
             None => tx.bind_ref(&order.channel, &number, &order.id, None).await?,
         }

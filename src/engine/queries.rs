@@ -2,7 +2,7 @@
 
 use ticketbridge_core::message::{Counts, ProductRef, RequestBooking, StockKey};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Answer, CalendarDay, Query, SaleQuestion};
+use ticketbridge_core::port::{Answer, CalendarDay, Offer, Query, SaleQuestion};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
 use ticketbridge_store::Tx;
@@ -30,6 +30,8 @@ pub enum Found {
     Left(Option<i64>),
     /// The dates.
     Calendar(Vec<CalendarDay>),
+    /// What can be sold.
+    Offers(Vec<Offer>),
 }
 
 impl Found {
@@ -37,7 +39,12 @@ impl Found {
     pub fn order(&self) -> Option<&Order> {
         match self {
             Found::Order(order) => Some(order),
-            Found::MaySell | Found::Left(_) | Found::Refused(_) | Found::NoSuchOrder | Found::Calendar(_) => None,
+            Found::MaySell
+            | Found::Left(_)
+            | Found::Refused(_)
+            | Found::NoSuchOrder
+            | Found::Calendar(_)
+            | Found::Offers(_) => None,
         }
     }
     /// The answer, and the word for it in metrics.
@@ -49,6 +56,7 @@ impl Found {
             Found::Order(order) => (Answer::Status(order), "accepted"),
             Found::NoSuchOrder => (Answer::NoSuchOrder, "no_such_order"),
             Found::Calendar(days) => (Answer::Calendar(days), "accepted"),
+            Found::Offers(offers) => (Answer::Offers(offers), "accepted"),
         }
     }
 }
@@ -67,13 +75,17 @@ impl Engine {
         match query {
             Query::MaySell(question) => self.may_sell(running, channel, question).await,
             Query::Left { product, date, units } => self.left(running, channel, product, *date, *units).await,
-            Query::OrderStatus { about } => self.status(channel, about).await,
-            Query::Calendar { product, from, to } => {
-                match running.config.rule_snapshot(channel.channel.rules(), product) {
-                    Some(rules) => Ok(Found::Calendar(self.calendar(channel, &rules, *from, *to).await?)),
-                    None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
-                }
+            Query::OrderStatus { about } | Query::Reservation { about, at: _ } => self.status(channel, about).await,
+            Query::Offers { products, dates, only, units: _ } => {
+                self.offers(running, channel, products.as_deref(), *dates, only).await
             }
+            Query::Calendar { product, from, to } => match running.rules_of(channel, product) {
+                Some(rules) => {
+                    let last = (*to).min(from.plus_days(CALENDAR_DAYS_MAX - 1));
+                    Ok(Found::Calendar(self.calendar(channel, &rules, *from, last).await?))
+                }
+                None => Ok(Found::Refused(Rejection::new(Why::OffSale, "no such product is configured"))),
+            },
         }
     }
 
@@ -87,7 +99,7 @@ impl Engine {
         units: u32,
     ) -> Result<Found, EngineError> {
         let product = ProductRef { voucher: None, booking: Some(code.clone()) };
-        let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else {
+        let Some(rules) = running.rules_of(channel, &product) else {
             return Ok(Found::Refused(Rejection::new(Why::NotFound, "no such product is configured")));
         };
         let Some(date) = date else {
@@ -152,13 +164,45 @@ impl Engine {
         Ok(self.order_about(channel, about).await?.map_or(Found::NoSuchOrder, |order| Found::Order(Box::new(order))))
     }
 
+    /// What the products are, and what can be visited of each on the days asked about.
+    async fn offers(
+        &self,
+        running: &Running,
+        channel: &RegisteredChannel,
+        products: Option<&[ProductCode]>,
+        dates: Option<(Date, Date)>,
+        only: &[Date],
+    ) -> Result<Found, EngineError> {
+        let asked: Vec<ProductCode> = match products {
+            Some(named) => named.to_vec(),
+            None => running.config.bookings().map(|product| product.code.clone()).collect(),
+        };
+        let mut offers = Vec::new();
+        for code in asked {
+            let product = ProductRef { voucher: None, booking: Some(code) };
+            let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else { continue };
+            let mut days = Vec::new();
+            match dates {
+                None => {}
+                Some((from, to)) if only.is_empty() => days = self.calendar(channel, &rules, from, to).await?,
+                Some(_) => {
+                    for date in only {
+                        days.extend(self.calendar(channel, &rules, *date, *date).await?);
+                    }
+                }
+            }
+            offers.push(Offer { product: rules.booking, days });
+        }
+        Ok(Found::Offers(offers))
+    }
+
     async fn may_sell(
         &self,
         running: &Running,
         channel: &RegisteredChannel,
         question: &SaleQuestion,
     ) -> Result<Found, EngineError> {
-        let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &question.sale.product) else {
+        let Some(rules) = running.rules_of(channel, &question.sale.product) else {
             return Ok(Found::Refused(
                 Rejection::new(Why::OffSale, "no such product is configured").at("product_out_id"),
             ));
@@ -210,7 +254,7 @@ impl Engine {
     ) -> Result<Vec<CalendarDay>, EngineError> {
         let product = &rules.booking;
         let mut days = Vec::new();
-        for offset in 0..=to.days_since(from).clamp(0, CALENDAR_DAYS_MAX - 1) {
+        for offset in 0..=to.days_since(from).max(0) {
             let date = from.plus_days(offset);
             let Some(range) = product.calendar_on(date) else { continue };
             let offer = self.offer(channel, rules, date).await?;
@@ -242,6 +286,7 @@ async fn judge(
             quantity: question.sale.quantity,
             visit_date: question.visit_date,
             visit_time: None,
+            hold: None,
             visitors: question.visitors.clone(),
             contact: Some(question.sale.buyer.clone()),
             requested_at: now,

@@ -2,12 +2,13 @@
 
 use ticketbridge_core::decide::dates_demanded;
 use ticketbridge_core::message::{
-    Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, Snapshot, WhenUnknown,
+    Command, Counts, PlaceOrder, ProductRef, RequestBooking, ReservationAct, Sale, Snapshot, WhenUnknown,
 };
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::rules::pairing::{self, Pair};
+use ticketbridge_core::rules::sale::reserved_price;
 use ticketbridge_core::{ChannelId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{InboxVerdict as Verdict, OrderRefRow, Remembered, StoredAnswer, ToRemember, Tx};
 
@@ -112,6 +113,10 @@ async fn route(
 ) -> Result<Routed, EngineError> {
     match &envelope.message {
         Message::Sale(sale) => take_sale(tx, change, incoming, sale).await,
+        Message::Booking { sale, request } if request.hold.is_some() => {
+            let (sale, request) = at_our_price(incoming, sale, request, change.moment.now)?;
+            take_booking(tx, change, incoming, &sale, &request).await
+        }
         Message::Booking { sale, request } => take_booking(tx, change, incoming, sale, request).await,
         Message::Snapshot(snapshot) => take_snapshot(tx, change, incoming, snapshot, inbox_id).await,
         Message::Listing(listing) => {
@@ -154,9 +159,9 @@ async fn place_or_repeat(
 ) -> Result<Applied, EngineError> {
     let known = tx.lock_ref(&incoming.channel.id, &sale.channel_order_id).await?;
     refuse_tombstone(&known)?;
-    let config = &incoming.running.config;
-    let rules = config.rule_snapshot(incoming.channel.channel.rules(), &sale.product).ok_or_else(|| {
-        let known = sale.product.voucher.as_ref().and_then(|code| config.voucher(code));
+    let rules = incoming.running.rules_of(&incoming.channel, &sale.product).ok_or_else(|| {
+        let voucher = sale.product.voucher.as_ref();
+        let known = voucher.and_then(|code| incoming.running.config.voucher(code));
         pairing::unknown(&sale.product, known)
     });
     if let Some(id) = known.order.clone() {
@@ -178,9 +183,7 @@ async fn place_or_repeat(
     let counts = Counts { credit_available, ..counts };
     let is_stub = told == Told::ByItsBooking && sale.kind == ticketbridge_core::order::OrderKind::Voucher;
     let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub };
-    let applied = change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await?;
-    tx.bind_ref(&incoming.channel.id, &sale.channel_order_id, &applied.order.id, None).await?;
-    Ok(applied)
+    change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await
 }
 
 fn refuse_tombstone(row: &OrderRefRow) -> Result<(), EngineError> {
@@ -220,6 +223,26 @@ async fn take_booking(
     tx.bind_ref(&incoming.channel.id, reference, &applied.order.id, booking.as_ref()).await?;
     let applied = apply_remembered(tx, change, &incoming.channel, applied, reference).await?;
     Ok(Routed::Done(Box::new(Applied { changed: applied.changed || sale_applied.changed, ..applied })))
+}
+
+/// Whoever reserves before it sells pays our price of the day, and names none.
+fn at_our_price(
+    incoming: &Incoming,
+    sale: &Sale,
+    request: &RequestBooking,
+    now: UnixMillis,
+) -> Result<(Sale, RequestBooking), EngineError> {
+    let config = &incoming.running.config;
+    let product = sale
+        .product
+        .booking
+        .as_ref()
+        .and_then(|code| config.booking(code))
+        .ok_or_else(|| Rejection::new(Why::OffSale, "no such product is configured").at("productId"))?;
+    let price = reserved_price(product, request.visit_date)?;
+    let gross = price.saturating_mul(i64::from(sale.quantity));
+    let sale = Sale { gross, due: gross, placed_at: now, ..sale.clone() };
+    Ok((sale, RequestBooking { requested_at: now, ..request.clone() }))
 }
 
 /// The booking's pair must be the one that was sold; a visit that has another name by now is noted.
@@ -310,11 +333,17 @@ async fn take_act(
     }
 }
 
-/// A demand for tickets that names the date has to find a place on it, as a booking has.
+/// A demand for tickets that names the date has to find a place on it, as a booking has; and whoever names its guests only when it
+/// confirms is told then what they have booked already.
 pub(crate) async fn counted(tx: &Tx, order: &Order, mut command: Command) -> Result<Command, EngineError> {
     if let Command::RequestTickets { target, validity, date_left, .. } = &mut command {
         let dates = order.booking_by_ref(target).and_then(|booking| dates_demanded(order, booking, *validity));
         *date_left = counts::date_left(tx, &order.rules.booking, dates.map(|(first, _)| first)).await?;
+    }
+    if let Command::Reservation { act, .. } = &mut command
+        && let ReservationAct::Confirm(sold) = &mut **act
+    {
+        sold.counts = counts::for_confirmation(tx, order, sold).await?;
     }
     Ok(command)
 }

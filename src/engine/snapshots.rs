@@ -49,7 +49,7 @@ pub(crate) async fn sync(
         return Ok(Synced::Unknown);
     }
     let sale = &snapshot.sale;
-    let Some(rules) = change.running.config.rule_snapshot(channel.channel.rules(), &sale.product) else {
+    let Some(rules) = change.running.rules_of(channel, &sale.product) else {
         let code = sale.product.booking.as_ref().map_or("", |code| code.as_str());
         return Err(Rejection::new(Why::OffSale, format!("no booking product `{code}` is configured"))
             .at("product")
@@ -58,7 +58,6 @@ pub(crate) async fn sync(
     let not_for_sale = not_for_sale(tx, channel, &rules, snapshot).await?;
     let placed = PlaceOrder { channel: channel.id.clone(), sale: sale.clone(), rules, is_stub: true };
     let made = change.place(tx, &Command::PlaceOrder(Box::new(placed), Default::default())).await?;
-    tx.bind_ref(&channel.id, about, &made.order.id, None).await?;
     let command =
         Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale, paid_elsewhere: Vec::new() };
     let applied = change.next(1).on_locked(tx, made.order, &command).await?;

@@ -3,6 +3,7 @@
 //! What is certain is repaired through the same commands as always, so the history shows it; everything else is listed with its
 //! reason. Nothing is decided here on a channel's state numbers, which are not documented (`protocols/douyin.md` 22, U-22).
 
+mod backend;
 mod sweep;
 
 use std::num::NonZeroU32;
@@ -11,19 +12,17 @@ use std::sync::Arc;
 use governor::{Quota, RateLimiter};
 use serde::Serialize;
 use ticketbridge_core::message::{
-    Actor, ActorKind, Command, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot, TicketFacts,
-    TicketOp,
+    Actor, ActorKind, Command, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot,
 };
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
-use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
-use ticketbridge_core::port::{CallResult, ChannelView, Context, HttpResponse, Operations, ReadBack};
-use ticketbridge_core::{ChannelId, Millis};
+use ticketbridge_core::order::{AttentionKind, Order, OrderState};
+use ticketbridge_core::port::{CallResult, ChannelView, Context, HttpResponse, ReadBack};
+use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
-use crate::transport::CallLimits;
 use crate::worker::Worker;
 use crate::worker::conduct::For;
 
@@ -33,6 +32,8 @@ pub const QUESTIONS_PER_SECOND: u32 = 20;
 const PAGE: u32 = 100;
 /// Orders that have come to their end are looked at for this long: a late refund, a use that is told the next morning.
 const CLOSED_FOR: Millis = Millis::hours(72);
+/// Orders that have come to their end so recently are compared like open ones: what ended them is not in anybody's books for sure.
+const JUST_ENDED_FOR: Millis = Millis::hours(1);
 /// The states in which an order has come to its end.
 const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
 /// What partners are asked for here.
@@ -117,8 +118,12 @@ fn can_be_asked(channel: &RegisteredChannel) -> bool {
     channel.channel.read_back().is_some()
 }
 
-/// Whether something of an order that has come to its end is still to be seen in the channel's books.
-fn is_unsettled(order: &Order) -> bool {
+/// Whether something of an order that has come to its end is still to be seen in the channel's books: it has only just ended, or money or a
+/// yes without proof is open.
+fn is_unsettled(order: &Order, now: UnixMillis) -> bool {
+    if now < order.updated_at + JUST_ENDED_FOR {
+        return true;
+    }
     let unproven = order.channel_state.as_deref().is_some_and(|channel_state| !channel_state.unproven.is_empty());
     let differs = [AttentionKind::BooksDiffer, AttentionKind::AnswerAstray].into_iter().any(|kind| order.needs(kind));
     unproven || differs || order.money.refund_pending() > 0
@@ -147,15 +152,23 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
             ..OrderFilter::default()
         };
         for state in states {
-            compare_orders(worker, &of(state, updated_since), &|_| true, &mut report).await?;
+            compare_orders(worker, &of(state, updated_since), &|_| Some(Compared::Both), &mut report).await?;
         }
-        if matches!(scope, Scope::Closed) || !can_be_asked(&channel) {
+        if matches!(scope, Scope::Closed) {
             continue;
         }
-        // Money goes back, and uses are told, after an order's end: what is unsettled of it does not wait for the morning.
-        let since = worker.engine.clock().now() - CLOSED_FOR;
+        // Money goes back, uses are told, and tickets are made void, at an order's end: what is unsettled of it does not wait for the morning.
+        let now = worker.engine.clock().now();
+        let is_followed = can_be_asked(&channel);
+        let what_of = |order: &Order| {
+            if is_followed && is_unsettled(order, now) {
+                return Some(Compared::Both);
+            }
+            backend::is_to_be_seen(order, now).then_some(Compared::Backend)
+        };
+        let since = now - if is_followed { CLOSED_FOR } else { backend::VOID_FOR };
         for state in &CLOSED {
-            compare_orders(worker, &of(state, Some(since)), &is_unsettled, &mut report).await?;
+            compare_orders(worker, &of(state, Some(since)), &what_of, &mut report).await?;
         }
     }
     report.ended_ms = worker.engine.clock().now().0;
@@ -174,10 +187,20 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
     Ok(report)
 }
 
+/// With whose books an order is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    /// The channel's and the back-end's.
+    Both,
+    /// The back-end's alone.
+    Backend,
+}
+
+/// Compares the orders of a list, each with what `what_of` says, and not at all where it says nothing.
 async fn compare_orders(
     worker: &Worker,
     filter: &OrderFilter,
-    is_meant: &(dyn Fn(&Order) -> bool + Sync),
+    what_of: &(dyn Fn(&Order) -> Option<Compared> + Sync),
     report: &mut Reconciliation,
 ) -> Result<(), EngineError> {
     let rate = NonZeroU32::new(QUESTIONS_PER_SECOND).unwrap_or(NonZeroU32::MIN);
@@ -185,11 +208,14 @@ async fn compare_orders(
     let mut page = PageRequest { limit: PAGE, cursor: None };
     loop {
         let found = worker.engine.store().list_orders(filter, &page).await?;
-        for order in found.items.iter().filter(|order| is_meant(order)) {
+        for order in &found.items {
+            let Some(compared) = what_of(order) else { continue };
             report.orders += 1;
             pace.until_ready().await;
-            ask_channel(worker, order, report).await?;
-            ask_backend(worker, order, report).await?;
+            if compared == Compared::Both {
+                ask_channel(worker, order, report).await?;
+            }
+            backend::ask(worker, order, report).await?;
         }
         match found.next_cursor {
             Some(cursor) => page.cursor = Some(cursor),
@@ -470,121 +496,6 @@ async fn compare_channel(
     Ok(())
 }
 
-async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
-    let Some(booking) = order.active_booking().filter(|booking| booking.ticketing.asked && !booking.ticketing.manual)
-    else {
-        return Ok(());
-    };
-    let Some(id) = backend_of(order) else { return Ok(()) };
-    let Some(backend) = worker.engine.running().registry.backend(id) else { return Ok(()) };
-    if !backend.backend.spec().can_query {
-        return Ok(());
-    }
-    let Operations::Calls(calls) = backend.backend.operations() else { return Ok(()) };
-    let write = |cx: &Context<'_>| calls.call(TicketOp::Query, order, booking, cx);
-    let read = |response: &HttpResponse| calls.read(TicketOp::Query, booking, response);
-    let limits = CallLimits { timeout: backend.timeout, ..worker.call_timeout() };
-    let Ok(exchange) = worker.ask(RECONCILE, limits, &write, &read).await else { return Ok(()) };
-    match exchange.result {
-        CallResult::Done(facts) => compare_backend(worker, order, booking, backend.id.as_str(), facts, report).await,
-        CallResult::Absent => {
-            absent(order, booking, backend.id.as_str(), report);
-            Ok(())
-        }
-        CallResult::Astray { why } => {
-            let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
-            astray(worker, order, actor, "reservation", &why, report).await
-        }
-        CallResult::Retry { .. }
-        | CallResult::Refused { .. }
-        | CallResult::Unknown { .. }
-        | CallResult::Overtaken
-        | CallResult::TokenRejected => {
-            report.unanswered += 1;
-            Ok(())
-        }
-    }
-}
-
-fn absent(order: &Order, booking: &Booking, partner: &str, report: &mut Reconciliation) {
-    if matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::Requested) {
-        report.note(Difference {
-            ours: state_word(booking),
-            theirs: "unknown".to_owned(),
-            reason: "the back-end does not know tickets that it has issued or promised; ask it before the visit"
-                .to_owned(),
-            ..difference(order, partner, "ticketing")
-        });
-    }
-}
-
-async fn compare_backend(
-    worker: &Worker,
-    order: &Order,
-    booking: &Booking,
-    partner: &str,
-    facts: TicketFacts,
-    report: &mut Reconciliation,
-) -> Result<(), EngineError> {
-    let theirs = match &facts {
-        TicketFacts::Pending { .. } => TicketingState::Requested,
-        TicketFacts::Issued { .. } => TicketingState::Issued,
-        TicketFacts::Refused { .. } => TicketingState::Failed,
-        TicketFacts::Cancelled => TicketingState::Cancelled,
-        TicketFacts::CancelPending => TicketingState::Cancelling,
-        TicketFacts::CancelRefused { .. } => TicketingState::CancelRefused,
-        TicketFacts::Redeemed { .. } => return used_there(worker, order, booking, partner, facts, report).await,
-        TicketFacts::Unknown { .. } | TicketFacts::GivenUp { .. } => return Ok(()),
-    };
-    let ours = booking.ticketing.state;
-    // What is on its way is no difference yet.
-    let under_way = matches!(ours, TicketingState::Queued | TicketingState::Unknown | TicketingState::Cancelling)
-        && theirs == TicketingState::Requested;
-    if ours == theirs || under_way {
-        return Ok(());
-    }
-    let actor = Actor::new(ActorKind::Backend, partner);
-    let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
-    let repaired = apply(worker, order, command, actor).await?;
-    report.note(Difference {
-        ours: state_word(booking),
-        theirs: word(theirs),
-        reason: match repaired {
-            true => "the back-end's word was taken over".to_owned(),
-            false => "the back-end's word contradicts ours; a person must look".to_owned(),
-        },
-        repaired,
-        ..difference(order, partner, "ticketing")
-    });
-    Ok(())
-}
-
-/// A visit that the back-end knows and did not tell: the guest was there.
-async fn used_there(
-    worker: &Worker,
-    order: &Order,
-    booking: &Booking,
-    partner: &str,
-    facts: TicketFacts,
-    report: &mut Reconciliation,
-) -> Result<(), EngineError> {
-    if order.parked_redemption.is_some() {
-        return Ok(());
-    }
-    let actor = Actor::new(ActorKind::Backend, partner);
-    let command = Command::RecordTicketFacts { booking: booking.id.clone(), facts };
-    let repaired = apply(worker, order, command, actor).await?;
-    report.note(Difference {
-        ours: "not used".to_owned(),
-        theirs: "used".to_owned(),
-        reason: "the guest was there and the back-end had not told; recorded, or kept until the order allows it"
-            .to_owned(),
-        repaired,
-        ..difference(order, partner, "redemption")
-    });
-    Ok(())
-}
-
 /// Whether the command changed the order.
 async fn apply(worker: &Worker, order: &Order, command: Command, actor: Actor) -> Result<bool, EngineError> {
     match worker.engine.apply(&order.id, command, actor).await {
@@ -592,21 +503,6 @@ async fn apply(worker: &Worker, order: &Order, command: Command, actor: Actor) -
         Err(EngineError::Rejected(_)) => Ok(false),
         Err(other) => Err(other),
     }
-}
-
-fn backend_of(order: &Order) -> Option<&ticketbridge_core::BackendId> {
-    match &order.rules.booking.ticketing {
-        ticketbridge_core::product::Ticketing::Backend { backend, .. } => Some(backend),
-        ticketbridge_core::product::Ticketing::CodePool { .. } | ticketbridge_core::product::Ticketing::None => None,
-    }
-}
-
-fn state_word(booking: &Booking) -> String {
-    word(booking.ticketing.state)
-}
-
-fn word(state: TicketingState) -> String {
-    serde_json::to_value(state).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The last report of this instance, for the ops interface.

@@ -20,6 +20,10 @@ const ACTS_KEPT: Millis = Millis::hours(24);
 /// How long records of calls, deliveries that were made, taken out or not needed, and messages that concern no order are kept after they
 /// were written.
 const CALLS_KEPT: Millis = Millis::hours(180 * 24);
+/// Under this name is noted since when this version knows the database.
+const ARCHIVE: &str = "archive";
+/// An instance of the version before does not look among what was put away: so long may it run beside this one.
+const UPGRADE_TAKES: Millis = Millis::hours(24);
 /// Rows that one statement tidies.
 const PURGE_MAX: u32 = 500;
 
@@ -99,22 +103,28 @@ enum Task {
     CheckCredit,
     /// Forget the guests of orders that have long been over.
     ForgetGuests,
+    /// Put orders away that have been over for long.
+    Archive,
     /// Ask back-ends what is left.
     Availability,
     /// Ask back-ends that do not tell whether guests have come.
     Watch,
+    /// Carry on what was begun on many and is in nobody's hands.
+    CarryOn,
 }
 
 impl Task {
-    const ALL: [Task; 8] = [
+    const ALL: [Task; 10] = [
         Task::Purge,
         Task::Reconcile,
         Task::Follow,
         Task::FollowClosed,
         Task::CheckCredit,
         Task::ForgetGuests,
+        Task::Archive,
         Task::Availability,
         Task::Watch,
+        Task::CarryOn,
     ];
 
     fn name(self) -> &'static str {
@@ -125,8 +135,10 @@ impl Task {
             Task::FollowClosed => "follow_closed",
             Task::CheckCredit => "check_credit",
             Task::ForgetGuests => "forget_guests",
+            Task::Archive => "archive",
             Task::Availability => "availability",
             Task::Watch => "watch",
+            Task::CarryOn => "carry_on",
         }
     }
     /// Second, minute, hour, day, month, weekday.
@@ -139,8 +151,10 @@ impl Task {
             Task::FollowClosed => "0 0 2 * * *",
             Task::CheckCredit => "29 52 * * * *",
             Task::ForgetGuests => "53 11 * * * *",
+            Task::Archive => "11 34 * * * *",
             Task::Availability => "5 */10 * * * *",
             Task::Watch => "33 * * * * *",
+            Task::CarryOn => "3 * * * * *",
         }
     }
     /// How much was done.
@@ -159,8 +173,10 @@ impl Task {
             Task::ForgetGuests => {
                 Ok(shared.engine.forget_as_wished().await? + shared.engine.forget_old_guests().await?)
             }
+            Task::Archive => Ok(archive(shared).await?),
             Task::Availability => Ok(shared.worker.refresh_availability().await?),
             Task::Watch => shared.worker.watch_for_use().await,
+            Task::CarryOn => Ok(carry_on(shared).await?),
         }
     }
 }
@@ -172,6 +188,14 @@ pub(crate) async fn carry_out(shared: &Shared, name: &str) {
     {
         crate::worker::log_trouble("housekeeping failed", &error);
     }
+}
+
+/// Carries on what was begun on many and is in nobody's hands; how much that was.
+///
+/// # Errors
+/// Store errors.
+pub async fn carry_on(shared: &Shared) -> Result<u64, StoreError> {
+    crate::http::ops::bulk::carry_on_all(shared).await
 }
 
 /// One run of a task, if no other instance runs it.
@@ -234,6 +258,17 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
         .store()
         .write("purge_sessions", move |tx: &Tx| Box::pin(async move { tx.purge_sessions(now - CALLS_KEPT).await }))
         .await?;
+    rows += shared
+        .engine
+        .store()
+        .write("purge_people", move |tx: &Tx| {
+            Box::pin(async move {
+                let guesses = tx.purge_guesses(now - crate::accounts::guessing::WAIT_MAX).await?;
+                let resets = tx.purge_resets(now).await?;
+                Ok::<_, StoreError>(guesses + resets + tx.purge_bulks(crate::http::ops::bulk::KEPT, now).await?)
+            })
+        })
+        .await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_inbox_bodies(before, PURGE_MAX))).await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_calls(now - CALLS_KEPT, PURGE_MAX))).await?;
     rows += in_parts(shared, move |tx| Box::pin(tx.purge_deliveries(now - CALLS_KEPT, PURGE_MAX))).await?;
@@ -247,7 +282,39 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
     if given_up > 0 {
         tracing::warn!(numbers = given_up, "messages for orders that never came are given up");
     }
-    Ok(rows + given_up)
+    let store = shared.engine.store();
+    let parted = if store.keep_rules_apart(now).await? { store.part_old_rules(now).await? } else { 0 };
+    if parted > 0 {
+        tracing::info!(documents = parted, "the rules that orders were placed under are stored once each now");
+    }
+    Ok(rows + given_up + parted)
+}
+
+/// Puts orders away that have been over for long; how many. Not before a day has passed since this version first knew the database.
+///
+/// # Errors
+/// Store errors.
+pub async fn archive(shared: &Shared) -> Result<u64, StoreError> {
+    let (store, now) = (shared.engine.store(), shared.engine.clock().now());
+    match store.done_at(ARCHIVE).await? {
+        Some(at) if now - at >= UPGRADE_TAKES => {}
+        Some(_) => return Ok(0),
+        None => {
+            let noted = store
+                .write("note_archive", move |tx: &Tx| Box::pin(async move { tx.note_done_once(ARCHIVE, now).await }));
+            return noted.await.map(|()| 0);
+        }
+    }
+    let before = now - shared.engine.running().config.retention.archive;
+    let (mut orders, mut from) = (0, String::new());
+    loop {
+        let round = store.archive_orders(before, &from).await?;
+        orders += round.orders;
+        match round.after {
+            Some(after) => from = after,
+            None => return Ok(orders),
+        }
+    }
 }
 
 /// How long the recording is kept, while anything is recorded.

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::json;
 use ticketbridge_core::limits::BODY_BYTES_MAX;
-use ticketbridge_core::message::{Actor, ActorKind, Command, Redeem, RedeemedBy};
-use ticketbridge_core::order::{AttentionKind, Order};
+use ticketbridge_core::message::{Actor, ActorKind, Command, ParkReason, Redeem, RedeemedBy};
+use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, DecodeError, RawRequest, Verified};
 use ticketbridge_core::{BackendId, Millis};
 use ticketbridge_store::Direction;
@@ -29,6 +29,7 @@ use crate::http::{Shared, nesting};
 use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::registry::RegisteredBackend;
 use crate::telemetry::seldom;
+use crate::telemetry::traces::Open;
 
 /// Time for the answer to an event, from when it is there: senders of webhooks wait for longer, and send it again.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2_750);
@@ -49,12 +50,15 @@ pub async fn receive(
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
     let believed = OnceLock::new();
+    let came = trace_of(&parts.headers);
+    let mut span = Open::incoming(format!("POST /backends/{}/events", backend.id), came.as_deref());
+    let trace = span.traceparent(came);
     let answer = if shared.stopping.is_cancelled() {
         let problem =
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
         Err(Unheard::Unverified(problem.after(5)))
     } else {
-        let head = Head { shared: &shared, backend: &backend, headers: &parts.headers, caller, body: &believed };
+        let head = Head { shared: &shared, backend: &backend, headers: &parts.headers, caller, body: &believed, trace };
         head.hear(body, running.config.server.rate_per_caller).await
     };
     let took = shared.engine.clock().monotonic().saturating_sub(started.1);
@@ -104,11 +108,16 @@ pub async fn receive(
             (problem.into_response(), call.clone(), shared.call_log.sample(call, started.1))
         }
     };
+    span.note("ticketbridge.outcome", call.verdict.clone());
+    if let Some(order) = &call.order {
+        span.note("ticketbridge.order", order.to_string());
+    }
+    span.end(Some(call.status));
     metrics::counter!("ticketbridge_backend_events_total", "backend" => backend.id.to_string(), "outcome" => call.verdict.clone())
         .increment(1);
     if is_recorded {
         tracing::info!(backend = %backend.id, outcome = call.verdict, status = call.status, duration_ms = took_ms,
-            order = call.order.as_ref().map_or("", |id| id.as_str()), "event answered");
+            order = call.order.as_ref().map(|id| id.as_str()), "event answered");
     }
     response
 }
@@ -135,6 +144,8 @@ struct Head<'a> {
     caller: Caller,
     /// What it brought, once it was believed.
     body: &'a OnceLock<Bytes>,
+    /// The trace that goes on with what it causes.
+    trace: Option<String>,
 }
 
 impl Head<'_> {
@@ -196,7 +207,10 @@ impl Head<'_> {
         let pushes =
             self.backend.backend.pushes().ok_or_else(|| DecodeError::new("body", "this back-end does not call"));
         let event = pushes.and_then(|pushes| pushes.decode(&verified)).map_err(|error| {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.reason.clone()).at(error.field)
+            let errors = error.every();
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.reason.clone())
+                .at(error.field)
+                .with_errors(&errors)
         })?;
         let Some(command) = command_of(&event) else { return Ok(None) };
         Ok(Some(HeardEvent {
@@ -204,7 +218,7 @@ impl Head<'_> {
             actor: Actor::new(ActorKind::Backend, self.backend.id.as_str()),
             event,
             command,
-            traceparent: trace_of(self.headers),
+            traceparent: self.trace.clone(),
             body,
         }))
     }
@@ -257,9 +271,9 @@ fn words(heard: &Heard, order: Option<&Order>) -> (StatusCode, &'static str, ser
         }
         Heard::Parked(kind) => {
             let reason = match kind {
-                AttentionKind::TooEarly => "too_early",
-                AttentionKind::NotTicketed => "not_ticketed",
-                _ => "refund_under_review",
+                ParkReason::TooEarly => "too_early",
+                ParkReason::NotTicketed => "not_ticketed",
+                ParkReason::RefundUnderReview => "refund_under_review",
             };
             let mut body = about("parked");
             body["reason"] = json!(reason);

@@ -21,6 +21,9 @@ const BATCH_MAX: usize = 256;
 /// Of calls that nobody has signed, one of each partner and outcome is recorded so often: a flood of them fills no disk.
 pub const SAMPLE_EVERY: Duration = Duration::from_secs(60);
 
+/// Kinds of such calls that are told apart in that time; calls that a partner signed and nobody knows have names of its own.
+const KINDS_MAX: usize = 512;
+
 /// A call that came in.
 #[derive(Clone, Debug)]
 pub struct InboundCall {
@@ -67,12 +70,30 @@ impl CallLog {
     /// Records a call of anybody, if none of its partner with its outcome was recorded in the last [`SAMPLE_EVERY`]; whether it was. All of
     /// them are counted in the metrics. `now` is monotonic.
     pub fn sample(&self, call: InboundCall, now: Duration) -> bool {
+        let kind = call.verdict.clone();
+        self.sample_of(kind, call, now)
+    }
+
+    /// The same for a partner's own calls that have no name of ours: each name has its turn.
+    pub fn sample_named(&self, call: InboundCall, now: Duration) -> bool {
+        let kind = format!("{}:{}", call.verdict, call.call);
+        self.sample_of(kind, call, now)
+    }
+
+    fn sample_of(&self, kind: String, call: InboundCall, now: Duration) -> bool {
         {
-            // Partners and outcomes are few: they are the configuration's and our own words.
+            // Partners and outcomes are few: they are the configuration's and our own words. Names are for those who have proved who they are.
             let mut sampled = self.sampled.lock().unwrap_or_else(PoisonError::into_inner);
-            let kind = (call.partner.clone(), call.verdict.clone());
-            if sampled.get(&kind).is_some_and(|last| now.saturating_sub(*last) < SAMPLE_EVERY) {
+            let kind = (call.partner.clone(), kind);
+            let seen = sampled.get(&kind);
+            if seen.is_some_and(|last| now.saturating_sub(*last) < SAMPLE_EVERY) {
                 return false;
+            }
+            if seen.is_none() && sampled.len() >= KINDS_MAX {
+                sampled.retain(|_, last| now.saturating_sub(*last) < SAMPLE_EVERY);
+                if sampled.len() >= KINDS_MAX {
+                    return false;
+                }
             }
             sampled.insert(kind, now);
         }

@@ -4,6 +4,7 @@
 mod audit;
 pub(crate) mod auth;
 mod body;
+pub(crate) mod bulk;
 pub(crate) mod call;
 mod codes;
 mod config;
@@ -12,10 +13,11 @@ mod deadlines;
 mod deliveries;
 mod guests;
 mod inbox;
+mod languages;
 mod manual_commands;
 mod next_steps;
 mod once;
-mod openapi;
+pub(crate) mod openapi;
 mod orders;
 mod organisation;
 mod partners;
@@ -26,6 +28,7 @@ mod refunds;
 mod reveal;
 mod session;
 mod statements;
+pub(crate) mod stream;
 mod table;
 mod view;
 
@@ -41,6 +44,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{StatusCode, header};
 use ticketbridge_core::limits::BODY_BYTES_MAX;
+use ticketbridge_core::quoted::Quoted;
 
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
@@ -48,7 +52,7 @@ use crate::accounts::{self, Holder};
 use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once, is_receipt};
 use crate::http::ops::body::Given;
-use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Turn, Verb};
+use crate::http::ops::call::{Body, Call, Failure, JSON, Outcome, Request, Said, Turn, Verb};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
@@ -56,16 +60,20 @@ use crate::http::{Shared, health, incoming_body};
 use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::live::Running;
 
+#[cfg(test)]
+pub(crate) use call::Who;
 pub(crate) use codes::from_csv as codes_of_csv;
-pub(crate) use people::link as invitation_link;
+pub(crate) use people::{link as invitation_link, reset_link};
 pub(crate) use table::ATTENTION_KINDS;
+#[cfg(test)]
+pub(crate) use table::CALLS;
 pub(crate) use view::common_zone;
 
 /// The words of filters, for the command line.
 pub(crate) mod words {
     pub(crate) use super::table::{
-        BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, ORDER_STATES, PAYMENT_STATES, REFUND_STATES,
-        TICKETING_STATES, VERDICTS,
+        ACCOUNT_STATES, BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, INVITATION_STATES, ORDER_STATES,
+        PAYMENT_STATES, REFUND_STATES, TICKETING_STATES, VERDICTS,
     };
 }
 
@@ -77,8 +85,15 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The same for the acts that go through many rows, or ask partners.
 const LONG_ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Which those are.
-const LONG_CALLS: [&str; 6] =
-    ["/codes/{pool}", "/codes/{pool}/withdraw", "/reconciliation", "/config/reload", "/guests/export", "/guests/erase"];
+const LONG_CALLS: [&str; 7] = [
+    "/codes/{pool}",
+    "/codes/{pool}/withdraw",
+    "/reconciliation",
+    "/config/reload",
+    "/guests/export",
+    "/guests/erase",
+    "/bulk/{id}",
+];
 
 /// Where the interface begins.
 pub const PREFIX: &str = "/ops/v1";
@@ -159,15 +174,30 @@ pub(crate) async fn inside(
     target: &str,
     body: Option<&serde_json::Value>,
 ) -> Inside {
+    inside_once(shared, holder, from, method, target, body, None).await
+}
+
+/// The same under an `Idempotency-Key`.
+pub(crate) async fn inside_once(
+    shared: &Shared,
+    holder: &Holder,
+    from: &Comes,
+    method: http::Method,
+    target: &str,
+    body: Option<&serde_json::Value>,
+    key: Option<&str>,
+) -> Inside {
     let nothing = |problem: Problem| Inside {
         status: StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         body: serde_json::to_value(&problem).unwrap_or_default(),
         cookie: None,
     };
     let not_found = || nothing(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
-    let Ok(request) = http::Request::builder().method(method).uri(format!("{PREFIX}{target}")).body(()) else {
-        return not_found();
-    };
+    let mut request = http::Request::builder().method(method).uri(format!("{PREFIX}{target}"));
+    if let Some(key) = key {
+        request = request.header(once::KEY, key);
+    }
+    let Ok(request) = request.body(()) else { return not_found() };
     let (parts, ()) = request.into_parts();
     let path = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let found = table::CALLS.iter().find_map(|call| {
@@ -210,11 +240,16 @@ fn matched(template: &str, path: &str) -> Option<Vec<(String, String)>> {
 
 /// The fields that the body of a call may have: what a form may send.
 pub(crate) fn fields_of(path: &str) -> &'static [call::Field] {
-    let found = table::CALLS.iter().find(|call| call.verb == Verb::Post && matched(call.path, path).is_some());
-    match found.map(|call| &call.body) {
+    match body_of(path) {
         Some(Body::Fields(fields)) => fields,
         Some(Body::None | Body::Codes) | None => &[],
     }
+}
+
+/// What the body of an act may be.
+fn body_of(path: &str) -> Option<&'static Body> {
+    let found = table::CALLS.iter().find(|call| call.verb == Verb::Post && matched(call.path, path).is_some());
+    found.map(|call| &call.body)
 }
 
 /// A request whose sender is known.
@@ -340,6 +375,7 @@ impl Gate {
             Body::Codes => Given::version_of(&raw)?,
         };
         let reach = Reach::of(&holder.scope, &running.config);
+        let last_event = parts.headers.get("last-event-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let about = Arc::default();
         let request = Request {
             shared,
@@ -354,6 +390,8 @@ impl Gate {
             raw,
             is_csv,
             wants_csv,
+            last_event,
+            language: languages::wished(&parts.headers),
             once,
             turn,
         };
@@ -408,6 +446,7 @@ async fn read_body(call: &Call, body: axum::body::Body) -> Result<Bytes, Problem
 /// Turns an outcome into an answer; under a key the answer is kept first, if it was not kept with the act itself.
 async fn conclude(shared: &Shared, once: Option<Once>, outcome: Outcome) -> Response {
     let (status, kind, body, keep, cookie) = match outcome {
+        Ok(Said { live: Some(live), status, kind, .. }) => return once::live(status, kind, live),
         Ok(said) => (said.status, said.kind, said.body, said.keep, said.cookie),
         Err(Failure::Overtaken) => return overtaken(shared, once).await,
         Err(Failure::Problem(problem)) => {
@@ -442,14 +481,16 @@ async fn run(call: &'static Call, request: Request) -> Outcome {
     let (engine, about) = (request.shared.engine.clone(), request.about.clone());
     let (actor, scope, reason) = (request.holder.key(), request.holder.scope.clone(), request.given.text("reason"));
     let is_first = request.turn == Turn::First;
-    let said = (call.run)(request).await?;
+    let language = request.language;
+    let mut said = (call.run)(request).await?;
+    languages::in_language(language, &mut said);
     if let Some(act) = call.act().filter(|_| is_first) {
         let mut about = std::mem::take(&mut *about.lock().unwrap_or_else(PoisonError::into_inner));
         if about.order.is_none() && about.scope.is_none() {
             about.scope = Some(scope);
         }
         if let (Some(reason), serde_json::Value::Null) = (reason, &about.detail) {
-            about.detail = serde_json::json!({ "reason": reason });
+            about.detail = serde_json::json!({ "reason": Quoted::text(&reason) });
         }
         accounts::note(&engine, &actor, &act, about).await?;
     }

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
+use ticketbridge_core::port::FieldError;
 use ticketbridge_core::quoted::without_persons;
 use ticketbridge_core::{Rejection, Why};
 
@@ -23,6 +24,8 @@ pub struct Problem {
     pub detail: String,
     /// The field at fault.
     pub field: Option<String>,
+    /// Every field of the body that is missing or wrong.
+    pub errors: Option<Box<serde_json::Value>>,
     /// More, where there is more: the problems of a configuration, for example.
     pub problems: Option<Box<serde_json::Value>>,
     /// Seconds after which to come again.
@@ -43,6 +46,9 @@ impl Serialize for Problem {
         if let Some(field) = &self.field {
             map.serialize_entry("field", field)?;
         }
+        if let Some(errors) = &self.errors {
+            map.serialize_entry("errors", errors)?;
+        }
         if let Some(at) = &self.pending_effective_at {
             map.serialize_entry("pending_effective_at", at)?;
         }
@@ -62,6 +68,7 @@ impl Problem {
             // A sentence may repeat what was asked.
             detail: without_persons(&detail.into()),
             field: None,
+            errors: None,
             problems: None,
             retry_after: None,
             pending_effective_at: None,
@@ -70,6 +77,11 @@ impl Problem {
     /// The same, naming the field at fault.
     pub fn at(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+    /// The same, naming every field that is missing or wrong.
+    pub fn with_errors(mut self, errors: &[FieldError]) -> Self {
+        self.errors = serde_json::to_value(errors).ok().map(Box::new);
         self
     }
     /// The same, telling when a door will open.
@@ -104,7 +116,38 @@ pub fn status_of(why: Why) -> StatusCode {
         | Why::NameMissing
         | Why::DocumentNotAccepted
         | Why::VisitorsMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-        _ => StatusCode::CONFLICT,
+        Why::OutOfStock
+        | Why::OffSale
+        | Why::VisitorHasTicket
+        | Why::DateNotBookable
+        | Why::AgeLimit
+        | Why::SexLimit
+        | Why::DocumentLimit
+        | Why::PhoneLimit
+        | Why::QuantityLimit
+        | Why::CreditTooLow
+        | Why::PriceMismatch
+        | Why::ContentDiffers
+        | Why::Tombstoned
+        | Why::AlreadyBooked
+        | Why::NotPaid
+        | Why::RefundUnderReview
+        | Why::AlreadyRedeemed
+        | Why::TooEarly
+        | Why::NotTicketed
+        | Why::AlreadyTicketed
+        | Why::ReadOnlyOrder
+        | Why::VersionConflict
+        | Why::AlreadyCancelled
+        | Why::NotBooked
+        | Why::NotWaiting
+        | Why::AlreadyDecided
+        | Why::TicketsMissing
+        | Why::RefundExceeds
+        | Why::PartialNotAllowed
+        | Why::NotUsed
+        | Why::LinkNotNeeded
+        | Why::NotSupported => StatusCode::CONFLICT,
     }
 }
 

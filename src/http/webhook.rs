@@ -26,9 +26,12 @@ use crate::http::belief::{Terms, TurnedAway};
 use crate::http::call_log::InboundCall;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
-use crate::http::{Shared, nesting};
+use crate::http::{Shared, nesting, unknown_calls};
 use crate::recorder::tape::{Came, Piece, headers_of};
+use crate::service::live::Running;
+use crate::service::registry::RegisteredChannel;
 use crate::telemetry::seldom;
+use crate::telemetry::traces::Open;
 use crate::worker::hold::Held;
 
 /// The part of a channel's budget that is kept for writing the answer down and sending it.
@@ -39,9 +42,6 @@ const SEND_MARGIN: Millis = Millis(100);
 const NOTING_MARGIN: Millis = Millis(1_500);
 /// When the service cannot take a message, the sender may come again after this.
 const COME_AGAIN: Millis = Millis::seconds(10);
-
-/// Characters of a stranger's word that the log shows.
-const WORD_CHARS_SHOWN_MAX: usize = 64;
 
 /// How a call ended, for the log, the metrics and the record of calls.
 struct Ended {
@@ -74,28 +74,48 @@ pub async fn receive(
     Path((channel, call)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let started = (shared.engine.clock().now(), shared.engine.clock().monotonic());
     let running = shared.engine.running();
     let Some(channel) = running.registry.channel(&ChannelId::new(channel)) else {
         return Problem::new(StatusCode::NOT_FOUND, "unknown_channel", "no channel of this name is configured")
             .into_response();
     };
-    let Some(endpoint) = channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == call).copied() else {
-        note_unknown(&shared, &channel, shared.caller(peer, request.headers(), &running), &call);
+    let Some(endpoint) = endpoint_of(&channel, &call) else {
+        let caller = shared.caller(peer, request.headers(), &running);
+        note_unknown(&shared, &channel, caller, &call, request).await;
         return Problem::new(StatusCode::NOT_FOUND, "unknown_call", "this channel has no such call").into_response();
     };
     if request.method() != Method::POST {
         let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "channels' calls are POST");
         return ([(header::ALLOW, "POST")], problem).into_response();
     }
+    take(shared, running, channel, endpoint, peer, request).await
+}
+
+/// The call of this name.
+pub(crate) fn endpoint_of(channel: &RegisteredChannel, call: &str) -> Option<Endpoint> {
+    channel.channel.spec().endpoints.iter().find(|endpoint| endpoint.name == call).copied()
+}
+
+/// Takes a channel's call, whatever its address was.
+pub(crate) async fn take(
+    shared: Shared,
+    running: Arc<Running>,
+    channel: Arc<RegisteredChannel>,
+    endpoint: Endpoint,
+    peer: SocketAddr,
+    request: Request,
+) -> Response {
+    let started = (shared.engine.clock().now(), shared.engine.clock().monotonic());
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
+    let came = trace_of(&parts.headers);
+    let mut span = Open::incoming(format!("POST /channels/{}/{}", channel.id, endpoint.name), came.as_deref());
     let head = Arc::new(Head {
         shared: shared.clone(),
         running,
         channel: channel.clone(),
         endpoint,
-        traceparent: trace_of(&parts.headers),
+        traceparent: span.traceparent(came),
         query: parts.uri.query().unwrap_or("").to_owned(),
         headers: parts.headers,
         started: started.0,
@@ -113,6 +133,7 @@ pub async fn receive(
         "call" => endpoint.name)
     .record(took.as_secs_f64());
     let took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+    let record_order = ended.order.clone();
     let record = InboundCall {
         order: ended.order,
         direction: Direction::In,
@@ -133,28 +154,34 @@ pub async fn receive(
             call = record.call,
             outcome = record.verdict,
             status = record.status,
-            order = record.order.as_ref().map_or("", |id| id.as_str()),
+            order = record.order.as_ref().map(|id| id.as_str()),
             duration_ms = took_ms,
             partner_log_id = %head.log_id(),
             "call answered"
         );
     }
+    span.note("ticketbridge.outcome", ended.outcome);
+    if let Some(order) = &record_order {
+        span.note("ticketbridge.order", order.to_string());
+    }
+    span.end(Some(ended.status));
     ended.reply
 }
 
-/// A call that nobody answers: an address that was typed wrongly into a console, or one that is new. It leaves a trace, so that it is found;
-/// not more of them than its caller may make calls.
-fn note_unknown(shared: &Shared, channel: &crate::service::registry::RegisteredChannel, caller: Caller, call: &str) {
-    metrics::counter!("ticketbridge_unknown_calls_total", "channel" => channel.id.to_string()).increment(1);
-    if shared.callers.may_fail(caller, channel.rate_per_caller) {
-        let named: String = call.chars().take(WORD_CHARS_SHOWN_MAX).collect();
-        tracing::warn!(channel = %channel.id, call = %named.escape_debug(),
-            "the channel has no such call; is its address in the console right?");
-    }
+/// A call that nobody answers leaves a trace, so that it is found.
+async fn note_unknown(shared: &Shared, channel: &RegisteredChannel, caller: Caller, call: &str, request: Request) {
+    let partner = unknown_calls::Partner {
+        id: channel.id.as_str(),
+        rate: channel.rate_per_caller,
+        bytes_max: channel.channel.spec().body_bytes_max,
+        call,
+    };
+    let verify = |raw: RawRequest<'_>, cx: &Context<'_>| channel.channel.verify(raw, cx).map(|by| by.key_index());
+    Box::pin(unknown_calls::note(shared, &partner, caller, request, verify)).await;
 }
 
 /// Whether the caller may come in at all; before anything of the message is looked at.
-fn admit(shared: &Shared, channel: &crate::service::registry::RegisteredChannel, caller: Caller) -> Option<Problem> {
+fn admit(shared: &Shared, channel: &RegisteredChannel, caller: Caller) -> Option<Problem> {
     if shared.stopping.is_cancelled() {
         let problem =
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
@@ -224,8 +251,8 @@ fn log_id(headers: &HeaderMap) -> Quoted {
 /// A call without its body.
 struct Head {
     shared: Shared,
-    running: Arc<crate::service::live::Running>,
-    channel: Arc<crate::service::registry::RegisteredChannel>,
+    running: Arc<Running>,
+    channel: Arc<RegisteredChannel>,
     endpoint: Endpoint,
     query: String,
     headers: HeaderMap,
@@ -510,13 +537,31 @@ impl Arrived {
     /// Tickets that come inside the budget go into the answer; otherwise the answer says "not yet", and a call follows.
     async fn with_tickets(&self, inbound: &Inbound, envelope: &Envelope, order: &Order) -> Option<HttpReply> {
         let Message::Act(command) = &envelope.message else { return None };
-        let Command::RequestTickets { target, .. } = command.as_ref() else { return None };
+        let target = match command.as_ref() {
+            Command::RequestTickets { target, .. } => target,
+            Command::Reservation { target, .. } => return Some(self.settled(inbound, target, order).await),
+            _ => return None,
+        };
+        let current = self.wait(order, |order| order.booking_by_ref(target).is_some_and(is_on_the_way)).await?;
+        let current = self.close_answer(&current, target).await.unwrap_or(current);
+        Some(self.channel.channel.reply(self.endpoint.name, Some(inbound), &Answer::Accepted(&current)))
+    }
+
+    /// The reservation as it stands once its back-end has spoken, or the time for the answer is over.
+    async fn settled(&self, inbound: &Inbound, target: &ticketbridge_core::ExternalId, order: &Order) -> HttpReply {
+        let current = self.wait(order, |order| order.booking_by_ref(target).is_some_and(is_being_settled)).await;
+        let answer = Answer::Accepted(current.as_ref().unwrap_or(order));
+        self.channel.channel.reply(self.endpoint.name, Some(inbound), &answer)
+    }
+
+    /// The order once it waits for nothing more, or as it stands when the time for the answer is over.
+    async fn wait(&self, order: &Order, waits: impl Fn(&Order) -> bool) -> Option<Order> {
         let mut changes = self.shared.engine.changes();
         let until = self.started + self.endpoint.budget - ANSWER_MARGIN;
         let timeout = self.shared.engine.clock().sleep_until(until);
         tokio::pin!(timeout);
         let mut current = self.shared.engine.store().load_order(&order.id).await.ok()??;
-        while current.booking_by_ref(target).is_some_and(is_on_the_way) {
+        while waits(&current) {
             tokio::select! {
                 () = &mut timeout => break,
                 // Whoever stops answers at once: the tickets follow by a call, after the next start.
@@ -530,8 +575,7 @@ impl Arrived {
                 },
             }
         }
-        let current = self.close_answer(&current, target).await.unwrap_or(current);
-        Some(self.channel.channel.reply(self.endpoint.name, Some(inbound), &Answer::Accepted(&current)))
+        Some(current)
     }
 
     /// Notes what this answer says: the tickets, if they are there and can be put into the channel's words, or "not yet".
@@ -576,6 +620,22 @@ fn is_on_the_way(booking: &Booking) -> bool {
             booking.ticketing.state,
             TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown
         )
+}
+
+/// Whether the back-end has still to say how a sold reservation stands, or that the tickets of one that was called off are void.
+fn is_being_settled(booking: &Booking) -> bool {
+    booking.state == BookingState::Confirmed
+        && match booking.ticketing.state {
+            TicketingState::Queued
+            | TicketingState::Requested
+            | TicketingState::Unknown
+            | TicketingState::Cancelling => true,
+            TicketingState::NotNeeded
+            | TicketingState::Issued
+            | TicketingState::Failed
+            | TicketingState::Cancelled
+            | TicketingState::CancelRefused => false,
+        }
 }
 
 /// Whether a message was taken, now or before.

@@ -12,11 +12,11 @@ use super::stories::{Channel, Stage, Story, Verdict, play, text_at};
 use super::time::SimTime;
 
 /// Columns of a line, at most.
-const COLUMNS: usize = 110;
-/// Columns of what happens, with the wire's name.
-const WHAT_COLUMNS: usize = 46;
-/// Columns of the result.
-const RESULT_COLUMNS: usize = 22;
+const COLUMNS: usize = 120;
+/// Columns of what happens, with the wire's name: the longest of them fits, since none is cut.
+const WHAT_COLUMNS: usize = 54;
+/// Columns of the result; a longer one stands below.
+const RESULT_COLUMNS: usize = 25;
 /// Columns before what an order shows.
 const INDENT: &str = "                                ";
 
@@ -95,9 +95,13 @@ fn plain(call: &str) -> &str {
     }
 }
 
-/// The wire's name, without what is the same in all of them.
+/// The wire's name; of a long path, its end.
 fn short_name(call: &str) -> &str {
-    call.trim_matches('/').strip_prefix("goodlife/v1/").unwrap_or_else(|| call.trim_matches('/'))
+    let path = call.trim_matches('/');
+    match path.rmatch_indices('/').nth(1) {
+        Some((at, _)) if call.starts_with('/') => &path[at + 1..],
+        _ => path,
+    }
 }
 
 /// Columns that a text takes on a screen: Chinese and Korean characters take two.
@@ -105,26 +109,32 @@ fn columns(text: &str) -> usize {
     text.chars().map(|c| if c >= '\u{1100}' && !matches!(c, '\u{2000}'..='\u{2BFF}') { 2 } else { 1 }).sum()
 }
 
-/// Cuts a text so that it takes `most` columns or fewer.
-fn cut(text: &str, most: usize) -> String {
-    if columns(text) <= most {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for c in text.chars() {
-        if columns(&kept) + columns(c.encode_utf8(&mut [0; 4])) >= most {
-            break;
-        }
-        kept.push(c);
-    }
-    kept.push('…');
-    kept
+fn padded(text: &str, to: usize) -> String {
+    text.to_owned() + &" ".repeat(to.saturating_sub(columns(text)))
 }
 
-fn padded(text: &str, to: usize) -> String {
-    let text = cut(text, to);
-    let missing = to.saturating_sub(columns(&text));
-    text + &" ".repeat(missing)
+/// Breaks a text between words, so that each line takes `most` columns at most; a word that is longer is broken, too.
+fn broken(text: &str, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| columns(line));
+        if line > 0 && line + 1 + columns(word) > most {
+            lines.push(String::new());
+        }
+        let Some(last) = lines.last_mut() else { continue };
+        if !last.is_empty() {
+            last.push(' ');
+        }
+        for c in word.chars() {
+            if lines.last().is_some_and(|last| columns(last) + columns(c.encode_utf8(&mut [0; 4])) > most) {
+                lines.push(String::new());
+            }
+            if let Some(last) = lines.last_mut() {
+                last.push(c);
+            }
+        }
+    }
+    lines
 }
 
 fn clock(at: Duration) -> String {
@@ -132,22 +142,40 @@ fn clock(at: Duration) -> String {
     format!("{:>3}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10)
 }
 
-/// One entry as one line, [`COLUMNS`] wide at most; the wire's name is dimmed when `colour`.
-pub fn line(entry: &Entry, colour: bool) -> String {
-    let begin = clock(entry.at);
+/// When an entry was over: calls are told when they have been answered, in that order.
+fn over(entry: &Entry) -> Duration {
+    entry.at + entry.took
+}
+
+/// One entry, answered at `at`: one line, and what does not fit below it; the wire's name is dimmed when `colour`.
+pub fn lines(entry: &Entry, at: Duration, colour: bool) -> Vec<String> {
+    let clock = clock(at);
     if entry.ending == Ending::Note {
-        let room = COLUMNS - columns(&begin) - 2;
-        return format!("{begin}  {}", cut(&format!("{} {}", who(entry.from), entry.outcome), room));
+        let told = broken(&format!("{} {}", who(entry.from), entry.outcome), COLUMNS - columns(&clock) - 2);
+        let first = format!("{clock}  ");
+        return told
+            .into_iter()
+            .enumerate()
+            .map(|(index, line)| if index == 0 { format!("{first}{line}") } else { format!("{:>9}{line}", "") })
+            .collect();
     }
     let direction = format!("{} → {}", padded(&entry.from.to_string(), 8), padded(&entry.to.to_string(), 8));
-    let again = if entry.attempt > 1 { format!(" (attempt {})", entry.attempt) } else { String::new() };
+    let again = if entry.attempt > 1 { format!(" (try {})", entry.attempt) } else { String::new() };
     let words = format!("{}{again}", plain(&entry.call));
-    let room = WHAT_COLUMNS.saturating_sub(columns(&words) + 3);
-    let name = cut(short_name(&entry.call), room.max(4));
-    let spaces = " ".repeat(WHAT_COLUMNS.saturating_sub(columns(&words) + columns(&name) + 3));
+    let name = short_name(&entry.call);
+    // What a long name takes of the line is taken from the words beside it.
+    let what = columns(&words) + columns(name) + 3;
+    let spaces = " ".repeat(WHAT_COLUMNS.saturating_sub(what));
+    let room = RESULT_COLUMNS.saturating_sub(what.saturating_sub(WHAT_COLUMNS));
     let name = if colour { format!("\u{1b}[2m[{name}]\u{1b}[0m") } else { format!("[{name}]") };
+    let fits = columns(&entry.outcome) <= room;
+    let result = padded(if fits { &entry.outcome } else { "see below" }, room);
     let took = format!("{:>6} ms", entry.took.as_millis());
-    format!("{begin}  {direction} {words} {name}{spaces} {} {took}", padded(&entry.outcome, RESULT_COLUMNS))
+    let mut lines = vec![format!("{clock}  {direction} {words} {name}{spaces} {result} {took}")];
+    if !fits {
+        lines.extend(broken(&entry.outcome, COLUMNS - INDENT.len()).into_iter().map(|line| format!("{INDENT}{line}")));
+    }
+    lines
 }
 
 fn who(party: Party) -> &'static str {
@@ -225,7 +253,7 @@ fn wrapped(text: &str) -> Vec<String> {
     for part in text.split(" · ") {
         match lines.last_mut() {
             Some(line) if columns(line) + columns(part) + 3 <= room => *line = format!("{line} · {part}"),
-            _ => lines.push(cut(part, room)),
+            _ => lines.extend(broken(part, room)),
         }
     }
     lines
@@ -240,6 +268,8 @@ pub struct Timeline {
     time: SimTime,
     colour: bool,
     printed: usize,
+    /// When what was printed last was over.
+    at: Duration,
     seen: BTreeMap<String, Axes>,
     sale: Option<String>,
 }
@@ -249,7 +279,17 @@ impl Timeline {
     /// output is a terminal.
     pub fn new(journal: Journal, ops: Option<Ops>, channel_id: &str, time: SimTime, colour: bool) -> Self {
         let channel_id = channel_id.to_owned();
-        Self { journal, ops, channel_id, time, colour, printed: 0, seen: BTreeMap::new(), sale: None }
+        Self {
+            journal,
+            ops,
+            channel_id,
+            time,
+            colour,
+            printed: 0,
+            at: Duration::ZERO,
+            seen: BTreeMap::new(),
+            sale: None,
+        }
     }
 
     /// The same, for what crosses the wire from now on.
@@ -275,7 +315,11 @@ impl Timeline {
     pub async fn print_new(&mut self, out: &mut (impl Write + Send)) -> io::Result<()> {
         for entry in self.journal.since(self.printed) {
             self.printed += 1;
-            writeln!(out, "{}", line(&entry, self.colour))?;
+            // Two that end at once may be noted in either order; time goes on.
+            self.at = self.at.max(over(&entry));
+            for line in lines(&entry, self.at, self.colour) {
+                writeln!(out, "{line}")?;
+            }
             // What goes on at the back-end belongs to the sale that was spoken of last.
             if let Some(sale) = &entry.sale {
                 self.sale = Some(sale.clone());
@@ -342,25 +386,52 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_call_is_one_line_in_plain_words() {
-        let text = line(&entry("issue-voucher", 2, "tickets will follow"), false);
-        assert_eq!(
-            text,
-            "  1:01.2  Douyin   → bridge   tickets, please (attempt 2) [issue-voucher]    tickets will follow        12 ms"
-        );
+    fn told(entry: &Entry) -> Vec<String> {
+        lines(entry, over(entry), false)
     }
 
     #[test]
-    fn no_line_is_wider_than_a_screen() {
+    fn a_call_is_one_line_in_plain_words_and_told_when_it_was_answered() {
+        let mut slow = entry("issue-voucher", 2, "tickets will follow");
+        slow.took = Duration::from_millis(2_766);
+        let text = "  1:04.0  Douyin   → bridge   tickets, please (try 2) [issue-voucher]                tickets will follow          2766 ms";
+        assert_eq!(told(&slow), [text]);
+    }
+
+    #[test]
+    fn no_call_of_any_partner_is_shown_cut() {
+        let calls = [
+            "/goodlife/v1/trip/scenic/groupon/certificate/callback/",
+            "/goodlife/v1/open/common_biz/crypto/decrypt/batch/",
+            "/goodlife/v1/trip/order/confirm/",
+            "ticket.redeemed",
+            "reservation.cancel_refused",
+            "booking.cancel_withdrawn",
+            "booking.agency_no_changed",
+            "reservations/cancel-quote",
+            "payment.refund_updated",
+            "/oauth/stable_client_token/",
+        ];
+        for call in calls {
+            let [text] = told(&entry(call, 2, "kept until it applies")).try_into().unwrap();
+            let (_, after) = text.split_once(short_name(call)).unwrap();
+            assert!(after.starts_with(']') && columns(&text) <= COLUMNS, "{} columns: {text}", columns(&text));
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_a_screen_and_nothing_is_left_out() {
         let longest = "/goodlife/v1/trip/scenic/groupon/certificate/callback/";
         for words in ["refused with code 999999: 这是一个非常非常非常非常非常长的说明文字", "x".repeat(200).as_str()]
         {
-            let text = line(&entry(longest, 12, words), false);
-            assert!(columns(&text) <= COLUMNS, "{} columns: {text}", columns(&text));
             let mut note = entry("", 1, words);
             note.ending = Ending::Note;
-            assert!(columns(&line(&note, false)) <= COLUMNS);
+            for entry in [entry(longest, 12, words), note] {
+                let shown = told(&entry);
+                assert!(shown.iter().all(|line| columns(line) <= COLUMNS), "{shown:?}");
+                let joined: String = shown.iter().map(|line| line.trim()).collect::<Vec<_>>().concat().replace(' ', "");
+                assert!(joined.contains(&words.replace(' ', "")), "{joined}");
+            }
         }
         let wide = ["payment refund_pending → partially_refunded"; 6].join(" · ");
         assert!(wrapped(&wide).iter().all(|l| columns(l) + INDENT.len() <= COLUMNS));
@@ -368,8 +439,9 @@ mod tests {
 
     #[test]
     fn the_wires_name_is_dim_only_on_a_terminal() {
-        assert!(line(&entry("can-buy", 1, "ok"), true).contains("\u{1b}[2m[can-buy]\u{1b}[0m"));
-        assert!(!line(&entry("can-buy", 1, "ok"), false).contains('\u{1b}'));
+        let one = entry("can-buy", 1, "ok");
+        assert!(lines(&one, over(&one), true)[0].contains("\u{1b}[2m[can-buy]\u{1b}[0m"));
+        assert!(!told(&one)[0].contains('\u{1b}'));
     }
 
     #[test]

@@ -27,14 +27,15 @@ pub(crate) async fn tell(shared: &Shared) -> Result<(), StoreError> {
     let says: Vec<String> = keys.iter().take(KEYS_TOLD).map(fingerprint).collect();
     let told = (shared.instance.clone(), says.join(","));
     let now = shared.engine.clock().now();
-    shared
-        .engine
-        .store()
+    let store = shared.engine.store();
+    store
         .write("note_instance", move |tx: &Tx| {
             let (name, says) = told.clone();
             Box::pin(async move { tx.note_instance(&name, &says, HEARD_WITHIN, now).await })
         })
-        .await
+        .await?;
+    // Another instance may have found meanwhile that all can read them.
+    store.rules_are_apart().await.map(drop)
 }
 
 /// The same as a part of housekeeping.

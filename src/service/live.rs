@@ -1,14 +1,17 @@
 //! What the service is running with at this moment: the configuration and the partners built from it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use secrecy::ExposeSecret as _;
-use ticketbridge_core::UnixMillis;
+use ticketbridge_core::message::ProductRef;
+use ticketbridge_core::shared_rules::SharedRules;
+use ticketbridge_core::{ChannelId, UnixMillis};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::config::Config;
-use crate::service::registry::{Registry, RegistryError};
+use crate::service::registry::{RegisteredChannel, Registry, RegistryError};
 
 /// A configuration in force, with its partners. Work that has begun keeps the one it began with.
 pub struct Running {
@@ -18,6 +21,27 @@ pub struct Running {
     pub registry: Registry,
     /// When it came into force.
     pub applied_at: UnixMillis,
+    /// The rules of what is sold, by channel and product, as far as somebody asked for them: orders share them.
+    rules: RwLock<HashMap<(ChannelId, ProductRef), SharedRules>>,
+}
+
+impl Running {
+    fn new(config: Config, now: UnixMillis) -> Result<Arc<Self>, RegistryError> {
+        let registry = Registry::build(&config)?;
+        Ok(Arc::new(Self { config, registry, applied_at: now, rules: RwLock::default() }))
+    }
+
+    /// The rules under which an order of this channel for `product` is placed now; `None` when that is not sold.
+    pub fn rules_of(&self, channel: &RegisteredChannel, product: &ProductRef) -> Option<SharedRules> {
+        let key = (channel.id.clone(), product.clone());
+        if let Some(known) = self.rules.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Some(known.clone());
+        }
+        // What is not sold is not remembered: anybody may ask for anything.
+        let rules = SharedRules::from(self.config.rule_snapshot(channel.channel.rules(), product)?);
+        self.rules.write().unwrap_or_else(PoisonError::into_inner).insert(key, rules.clone());
+        Some(rules)
+    }
 }
 
 /// The last change of the configuration that was refused.
@@ -45,8 +69,7 @@ impl Live {
     /// When a partner cannot be built from it.
     pub fn new(mut config: Config, now: UnixMillis) -> Result<Self, RegistryError> {
         config.version = 1;
-        let registry = Registry::build(&config)?;
-        let started = Arc::new(Running { config, registry, applied_at: now });
+        let started = Running::new(config, now)?;
         Ok(Self {
             running: ArcSwap::new(started.clone()),
             started,
@@ -85,8 +108,7 @@ impl Live {
     pub fn replace(&self, mut config: Config, now: UnixMillis) -> Result<u64, RegistryError> {
         config.version = self.now().config.version + 1;
         let version = config.version;
-        let registry = Registry::build(&config)?;
-        self.running.store(Arc::new(Running { config, registry, applied_at: now }));
+        self.running.store(Running::new(config, now)?);
         self.refused.store(Arc::new(None));
         Ok(version)
     }

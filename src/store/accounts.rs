@@ -8,6 +8,7 @@ use crate::connect::Store;
 use crate::dialect::{Query, get, get_word, values, word};
 use crate::error::StoreError;
 use crate::lists::{Listing, Page, PageRequest, ScopesWithin, within_scopes};
+use crate::seal::sha256_hex;
 use crate::tx::Tx;
 
 /// What keeps hashes of e-mail addresses apart from hashes of other things.
@@ -166,6 +167,10 @@ async fn by(query: &impl Query, column: &str, value: String, lock: &str) -> Resu
     query.row(&sql, values![value]).await?.map(|row| read(query, &row)).transpose()
 }
 
+fn reset_hash(token: &str) -> String {
+    sha256_hex(&[b"password_reset", token.as_bytes()])
+}
+
 /// An e-mail address as it is compared.
 pub(crate) fn plain_email(email: &str) -> String {
     email.trim().to_lowercase()
@@ -201,6 +206,16 @@ impl Store {
         wanted.equals("state", filter.state.as_ref().map(word));
         within_scopes(&mut wanted, &filter.within, None);
         self.list(&Listing::newest("account", COLUMNS, "created_ms"), wanted, page, |row| read(self, row)).await
+    }
+
+    /// Whose link for another password this is, while it can be used.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn reset_of(&self, token: &str, now: UnixMillis) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT account_id FROM password_reset WHERE token_hash = ? AND expires_ms > ?";
+        let row = self.row(sql, values![reset_hash(token), now.0]).await?;
+        row.map(|row| get(&row, "account_id")).transpose()
     }
 
     /// How many recovery codes an account has left.
@@ -295,6 +310,54 @@ impl Tx {
     ) -> Result<(), StoreError> {
         let row = values![role, scope.kind.as_str(), scope.id.clone()];
         self.set_account(id, "role = ?, scope_kind = ?, scope_id = ?", row, now).await
+    }
+
+    /// Gives somebody another password, by its hash.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn set_account_password(&self, id: &str, hash: &str, now: UnixMillis) -> Result<(), StoreError> {
+        self.set_account(id, "password = ?", values![hash], now).await
+    }
+
+    /// Keeps what somebody says of himself. His e-mail address stays as it is: he is found by it.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn set_account_profile(&self, id: &str, profile: &Profile, now: UnixMillis) -> Result<(), StoreError> {
+        let sealed = self.sealer().seal(&profile_row(id), &serde_json::to_vec(profile)?);
+        self.set_account(id, "profile = ?", values![sealed], now).await
+    }
+
+    /// Makes a link by which somebody gives himself another password; one that was made before is worth nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn put_reset(&self, account: &str, token: &str, expires: UnixMillis) -> Result<(), StoreError> {
+        self.execute("DELETE FROM password_reset WHERE account_id = ?", values![account]).await?;
+        let sql = "INSERT INTO password_reset (token_hash, account_id, expires_ms) VALUES (?, ?, ?)";
+        self.execute(sql, values![reset_hash(token), account, expires.0]).await.map(drop)
+    }
+
+    /// Takes such a link: whose it was. It works once, and of two who take it at once one gets it.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn take_reset(&self, token: &str, now: UnixMillis) -> Result<Option<String>, StoreError> {
+        let hash = reset_hash(token);
+        let sql = "SELECT account_id FROM password_reset WHERE token_hash = ? AND expires_ms > ?";
+        let Some(row) = self.row(sql, values![hash.as_str(), now.0]).await? else { return Ok(None) };
+        let account: String = get(&row, "account_id")?;
+        let taken = self.execute("DELETE FROM password_reset WHERE token_hash = ?", values![hash]).await?;
+        Ok((taken == 1).then_some(account))
+    }
+
+    /// Forgets links for other passwords that are over; how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn purge_resets(&self, now: UnixMillis) -> Result<u64, StoreError> {
+        self.execute("DELETE FROM password_reset WHERE expires_ms <= ?", values![now.0]).await
     }
 
     /// Keeps the language that somebody has chosen.

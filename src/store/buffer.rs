@@ -299,6 +299,9 @@ pub(crate) static CALL_LOG: Kept = Kept {
     changing: &[],
 };
 
+pub(crate) static RULE_SET: Kept =
+    Kept { place: 16, name: "rule_set", columns: &["digest", "terms"], key: 1, known: Known::Stays, changing: &[] };
+
 /// Rows of one statement, at most; smaller remainders go in fewer sizes, so that prepared statements are met again.
 const SIZES: [usize; 3] = [64, 32, 16];
 
@@ -661,6 +664,12 @@ impl Buffer {
         self.groups.clear();
     }
 
+    /// The keys of the rows of a table that works which succeeded have kept back.
+    pub(crate) fn keys_under(&self, of: &Kept) -> Vec<String> {
+        let keys = self.under.tables.get(&of.place).into_iter().flat_map(|rows| rows.places.keys());
+        keys.map(|key| key.trim_end_matches('\n').to_owned()).collect()
+    }
+
     /// Everything, at the end.
     pub(crate) fn take_all(&mut self, dialect: Dialect) -> Vec<Write> {
         self.merge();
@@ -669,7 +678,7 @@ impl Buffer {
 }
 
 /// Every table whose rows are kept back or remembered.
-static TABLES: [&Kept; 16] = [
+static TABLES: [&Kept; 17] = [
     &ORDER_REF,
     &ORDERS,
     &INBOX,
@@ -686,6 +695,7 @@ static TABLES: [&Kept; 16] = [
     &STOCK,
     &CREDIT_ACCOUNT,
     &CALL_LOG,
+    &RULE_SET,
 ];
 
 /// Whether a mark is set in the transaction.

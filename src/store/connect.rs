@@ -23,6 +23,7 @@ use crate::lane::{CommitFaults, GROUP_COMMIT_MAX, Lanes, Many, Shared};
 use crate::limits::TimeLimits;
 use crate::needs::Needs;
 use crate::readers::Readers;
+use crate::rule_sets::RuleBook;
 use crate::seal::Sealer;
 use crate::state::State;
 use crate::tx::Tx;
@@ -357,6 +358,9 @@ impl Query for Store {
     }
     fn sealer(&self) -> &Sealer {
         &self.0.sealer
+    }
+    fn rule_book(&self) -> &RuleBook {
+        &self.0.state.rules
     }
     async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
         self.0.readers.rows(sql, values).await

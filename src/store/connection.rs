@@ -189,8 +189,11 @@ impl Address {
         };
         let settings = match &connection {
             Connection::Sqlite(_) => return Ok(connection),
+            // Every statement of ours has its index (`tests/plans.rs`): none is to go through a table because the database believes, for
+            // a while, that it is small. Compiling a plan that it thinks expensive would only take time.
             Connection::Postgres(_) => format!(
-                "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+                "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
+                 SET enable_seqscan = off; SET jit = off",
                 statement.as_millis(),
                 lock.as_millis(),
                 self.limits.patience().as_millis()

@@ -7,6 +7,7 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{OrderId, UnixMillis};
 
+use crate::archive::ORDERS_OVER;
 use crate::buffer::{CREDIT_ACCOUNT, CREDIT_ENTRY, Row, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_word, text_of, values, whole_of, word};
@@ -248,9 +249,13 @@ impl Store {
             Some(row) => Some(row),
             // Entries from before currencies were noted: orders know theirs.
             None => {
-                let of_orders = "SELECT o.currency FROM credit_entry e JOIN orders o ON o.id = e.order_id \
-                                 WHERE e.account = ? LIMIT 1";
-                self.row(of_orders, values![account]).await?
+                let of_orders = format!(
+                    "SELECT o.currency FROM credit_entry e JOIN orders o ON o.id = e.order_id WHERE e.account = ? \
+                     UNION ALL \
+                     SELECT o.currency FROM credit_entry e JOIN {ORDERS_OVER} o ON o.id = e.order_id \
+                     WHERE e.account = ? LIMIT 1"
+                );
+                self.row(&of_orders, values![account, account]).await?
             }
         };
         row.map(|row| get(&row, "currency")).transpose()

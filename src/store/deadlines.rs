@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::message::DeadlineKind;
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 
+use crate::archive::DEADLINES_OVER;
 use crate::buffer::{DEADLINE, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, marks, text_of, values, word};
+use crate::dialect::{Query, get, get_count, get_word, marks, read_word, text_of, values, word};
 use crate::error::StoreError;
 use crate::seal::random_token;
 use crate::tx::Tx;
@@ -69,8 +70,8 @@ pub struct DeadlineCount {
     pub state: DeadlineState,
     /// How many.
     pub many: u64,
-    /// The nearest.
-    pub nearest: UnixMillis,
+    /// The nearest; `None` when all of them are of orders that were put away.
+    pub nearest: Option<UnixMillis>,
 }
 
 pub(crate) const COLUMNS: &str =
@@ -279,11 +280,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn deadlines_of(&self, order: &OrderId) -> Result<Vec<DeadlineRow>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM deadline WHERE order_id = ? ORDER BY kind");
-        self.rows(&sql, values![order.as_str()]).await?.iter().map(read).collect()
+        let sql = format!(
+            "SELECT {COLUMNS} FROM deadline WHERE order_id = ? \
+             UNION ALL SELECT {COLUMNS} FROM {DEADLINES_OVER} WHERE order_id = ? ORDER BY kind"
+        );
+        self.rows(&sql, values![order.as_str(), order.as_str()]).await?.iter().map(read).collect()
     }
 
-    /// How many deadlines are armed and passed, and the nearest, by kind.
+    /// How many deadlines are armed and passed, by kind, and the nearest of those whose order was not put away.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -295,16 +299,24 @@ impl Store {
                 values![],
             )
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DeadlineCount {
-                    kind: get_word(row, "kind")?,
-                    state: get_word(row, "state")?,
-                    many: get_count(row, "many")?,
-                    nearest: UnixMillis(get(row, "nearest_ms")?),
-                })
+        let read = |row: &QueryResult| -> Result<DeadlineCount, StoreError> {
+            Ok(DeadlineCount {
+                kind: get_word(row, "kind")?,
+                state: get_word(row, "state")?,
+                many: get_count(row, "many")?,
+                nearest: Some(UnixMillis(get(row, "nearest_ms")?)),
             })
-            .collect()
+        };
+        let mut counts = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        for (name, many) in self.archived("deadlines").await? {
+            let Some((kind, "passed")) = name.split_once('/') else { continue };
+            let (kind, state) = (read_word::<DeadlineKind>(kind, "kind")?, DeadlineState::Passed);
+            match counts.iter_mut().find(|count| (count.kind, count.state) == (kind, state)) {
+                Some(count) => count.many += many,
+                None => counts.push(DeadlineCount { kind, state, many, nearest: None }),
+            }
+        }
+        Ok(counts)
     }
 }
 

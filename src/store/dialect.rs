@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::future::Future;
 
 use crate::error::StoreError;
+use crate::rule_sets::RuleBook;
 use crate::seal::Sealer;
 
 /// The kind of database behind a store.
@@ -96,6 +97,16 @@ pub(crate) trait Query: Sync {
     fn dialect(&self) -> Dialect;
     /// Opens what is sealed.
     fn sealer(&self) -> &Sealer;
+    /// What is known of the rules in the database.
+    fn rule_book(&self) -> &RuleBook;
+    /// All rows of a SELECT, which need not see what a transaction keeps back.
+    fn rows_as_stored(
+        &self,
+        sql: &str,
+        values: Vec<Value>,
+    ) -> impl Future<Output = Result<Vec<QueryResult>, StoreError>> + Send {
+        self.rows(sql, values)
+    }
     /// All rows of a SELECT.
     fn rows(&self, sql: &str, values: Vec<Value>) -> impl Future<Output = Result<Vec<QueryResult>, StoreError>> + Send;
     /// The first row of a SELECT.
@@ -142,8 +153,12 @@ pub(crate) fn get_flag(row: &QueryResult, column: &'static str) -> Result<bool, 
 
 /// The value of a column that holds the word of an enum.
 pub(crate) fn get_word<T: DeserializeOwned>(row: &QueryResult, column: &'static str) -> Result<T, StoreError> {
-    let text: String = get(row, column)?;
-    serde_json::from_value(serde_json::Value::String(text)).map_err(|_| StoreError::Column(column))
+    read_word(&get::<String>(row, column)?, column)
+}
+
+/// The enum without fields whose word this is; `column` is where it was found.
+pub(crate) fn read_word<T: DeserializeOwned>(text: &str, column: &'static str) -> Result<T, StoreError> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|_| StoreError::Column(column))
 }
 
 /// The word under which an enum without fields is stored and shown.
@@ -165,6 +180,7 @@ pub(crate) fn whole(value: u64) -> i64 {
 }
 
 /// A WHERE clause under construction.
+#[derive(Clone)]
 pub(crate) struct Where {
     sql: String,
     values: Vec<Value>,

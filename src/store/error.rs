@@ -107,6 +107,12 @@ pub enum StoreError {
     /// A value could not be written as, or read from, JSON.
     #[error("a stored document does not fit its type")]
     Document(#[source] Arc<serde_json::Error>),
+    /// An order or an event names rules that are not there.
+    #[error("the rules kept as {digest} are missing from the database")]
+    RulesUnknown {
+        /// Their digest.
+        digest: String,
+    },
     /// A column holds what it should not.
     #[error("column `{0}` holds an unexpected value")]
     Column(&'static str),
@@ -216,6 +222,20 @@ fn of_postgres(code: &str) -> Trouble {
         (_, "21" | "22" | "23" | "42" | "44") => Trouble::Clean,
         _ => Trouble::Broken,
     }
+}
+
+/// Whether the session had ended when the statement came, or ended before it said anything: to somebody who only reads it is as if he had
+/// not asked. PostgreSQL 57P01 to 57P03 and class 08; 1053 shutdown, 1927 and 3169 killed.
+pub(crate) fn is_gone(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return true };
+    if let Some(mysql) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        return matches!(mysql.number(), 1053 | 1927 | 3169);
+    }
+    if database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        return false;
+    }
+    let code = database.code().unwrap_or_default();
+    matches!(&*code, "57P01" | "57P02" | "57P03") || code.starts_with("08")
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Where guests' data is: which orders know a phone, and which orders have been over for long enough to forget their guests.
 
+use sea_orm::Value;
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{OrderId, UnixMillis};
 
+use crate::archive::ORDERS_OVER;
 use crate::buffer::GUEST_REF;
 use crate::connect::Store;
 use crate::dialect::{Query, get, marks, values, whole};
@@ -67,7 +69,7 @@ impl Tx {
         self.execute("UPDATE inbox SET body = NULL WHERE order_id = ?", values![id]).await?;
         if !calls.is_empty() {
             let mut all = values![id];
-            all.extend(calls.iter().map(|call| sea_orm::Value::from(*call)));
+            all.extend(calls.iter().map(|call| Value::from(*call)));
             let sql =
                 format!("UPDATE inbox SET answer = NULL WHERE order_id = ? AND call_name IN ({})", marks(calls.len()));
             self.execute(&sql, all).await?;
@@ -186,10 +188,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn orders_with_guests(&self, after: &str, limit: u32) -> Result<Vec<OrderId>, StoreError> {
-        let sql = "SELECT o.id FROM orders o LEFT JOIN guest_erasure e ON e.order_id = o.id \
-                   WHERE o.id > ? AND e.order_id IS NULL ORDER BY o.id LIMIT ?";
-        let rows = self.rows(sql, values![after, i64::from(limit)]).await?;
-        rows.iter().map(|row| get(row, "id").map(OrderId)).collect()
+        let part = |table: &str| {
+            format!(
+                "SELECT o.id FROM {table} o LEFT JOIN guest_erasure e ON e.order_id = o.id \
+                 WHERE o.id > ? AND e.order_id IS NULL ORDER BY o.id LIMIT ?"
+            )
+        };
+        self.ids_in_either(part, values![after, i64::from(limit)], limit).await
     }
 
     /// Orders that came to their end before `before`, and still know their guests; `limit` at most, those after
@@ -204,11 +209,32 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<OrderId>, StoreError> {
         // Of orders from before ends were noted, the last change is known.
-        let sql = "SELECT o.id FROM orders o LEFT JOIN guest_erasure e ON e.order_id = o.id \
-                   LEFT JOIN order_end n ON n.order_id = o.id \
-                   WHERE o.state IN ('completed', 'cancelled') AND COALESCE(n.ended_ms, o.updated_ms) < ? AND o.id > ? \
-                   AND e.order_id IS NULL ORDER BY o.id LIMIT ?";
-        let rows = self.rows(sql, values![before.0, after, i64::from(limit)]).await?;
-        rows.iter().map(|row| get(row, "id").map(OrderId)).collect()
+        let part = |table: &str| {
+            format!(
+                "SELECT o.id FROM {table} o LEFT JOIN guest_erasure e ON e.order_id = o.id \
+                 LEFT JOIN order_end n ON n.order_id = o.id \
+                 WHERE o.state IN ('completed', 'cancelled') AND COALESCE(n.ended_ms, o.updated_ms) < ? AND o.id > ? \
+                 AND e.order_id IS NULL ORDER BY o.id LIMIT ?"
+            )
+        };
+        self.ids_in_either(part, values![before.0, after, i64::from(limit)], limit).await
+    }
+
+    /// The first ids of what `part` finds among the orders and among those that were put away.
+    async fn ids_in_either(
+        &self,
+        part: impl Fn(&str) -> String,
+        one: Vec<Value>,
+        limit: u32,
+    ) -> Result<Vec<OrderId>, StoreError> {
+        let sql = format!(
+            "SELECT * FROM ({}) hot UNION ALL SELECT * FROM ({}) old ORDER BY id LIMIT ?",
+            part("orders"),
+            part(ORDERS_OVER)
+        );
+        let mut all = one.clone();
+        all.extend(one);
+        all.push(i64::from(limit).into());
+        self.rows(&sql, all).await?.iter().map(|row| get(row, "id").map(OrderId)).collect()
     }
 }

@@ -37,6 +37,8 @@ pub enum InboxVerdict {
     Malformed,
     /// It is a hint that something happened elsewhere.
     Hint,
+    /// There is no such call; only that it came is kept.
+    UnknownCall,
 }
 
 impl InboxVerdict {
@@ -54,6 +56,7 @@ impl InboxVerdict {
             InboxVerdict::Conflict => "conflict",
             InboxVerdict::Malformed => "malformed",
             InboxVerdict::Hint => "hint",
+            InboxVerdict::UnknownCall => "unknown_call",
         }
     }
 }

@@ -6,7 +6,7 @@
 //! each table, commits once, and only then hands out the results.
 //!
 //! On SQLite there is one lane, for everything. On PostgreSQL and MySQL a few lanes take the works that have said what they need
-//! ([`Needs`]); the other lanes take works one by one: those that have not said it, and those that turned out to need a lock which they
+//! ([`Needs`]), one of them those that queue at a row which is counted; the other lanes take works one by one: those that have not said it, and those that turned out to need a lock which they
 //! had not named, or which somebody holds, so that nobody waits for their sake. A transaction that became the victim of a conflict is
 //! run again; after two runs its works go on one by one, so that a bad one fails alone.
 //!
@@ -39,8 +39,6 @@ pub const CONFLICT_RUNS_MAX: u32 = 8;
 const SPOILT_RUNS_MAX: u32 = 3;
 /// Longest wait before the first repetition, milliseconds; doubled for each further one.
 const CONFLICT_WAIT_MS: u64 = 8;
-/// A connection that rested longer may be gone: the first failure on it is no failure of the work.
-const TRUSTED_FOR: Duration = Duration::from_secs(5);
 
 /// How the next commit fails, when a test asks for it; clones are the same switch. It fails once.
 #[derive(Clone, Debug, Default)]
@@ -171,6 +169,9 @@ type Queue = Arc<Mutex<mpsc::Receiver<Ticket>>>;
 struct Queues {
     /// For a lane that carries out many together.
     gathered: mpsc::Sender<Ticket>,
+    /// For the one that does so with those that queue at a row: all buyers of a product that is counted meet in one batch, instead of one
+    /// batch waiting for the row that another one holds until its commit.
+    counted: mpsc::Sender<Ticket>,
     /// For one that carries out one at a time.
     alone: mpsc::Sender<Ticket>,
 }
@@ -208,17 +209,30 @@ impl Lanes {
             alone
         };
         let aside = (many.alone > 0).then(|| alone.clone());
-        for _ in 0..many.gathering.max(1) {
-            let lane = Lane { shared: shared.clone(), aside: aside.clone(), connection: None };
-            tasks.spawn(lane.work(waiting.clone()));
+        let lane = || Lane { shared: shared.clone(), aside: aside.clone(), connection: None };
+        let mut others = many.gathering.max(1);
+        let counted = if others == 1 {
+            gathered.clone()
+        } else {
+            others -= 1;
+            let (counted, waiting) = mpsc::channel(WRITE_QUEUE_MAX);
+            tasks.spawn(lane().work(Arc::new(Mutex::new(waiting))));
+            counted
+        };
+        for _ in 0..others {
+            tasks.spawn(lane().work(waiting.clone()));
         }
-        Self { queues: std::sync::Mutex::new(Some(Queues { gathered, alone })), tasks: Mutex::new(tasks) }
+        Self { queues: std::sync::Mutex::new(Some(Queues { gathered, counted, alone })), tasks: Mutex::new(tasks) }
     }
 
     fn queue(&self, needs: Option<&Needs>) -> Option<mpsc::Sender<Ticket>> {
         let queues = self.queues.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let queues = queues.as_ref()?;
-        Some(if needs.is_some() { queues.gathered.clone() } else { queues.alone.clone() })
+        Some(match needs {
+            None => queues.alone.clone(),
+            Some(needs) if needs.queue_at_a_row() => queues.counted.clone(),
+            Some(_) => queues.gathered.clone(),
+        })
     }
 
     /// Runs `work` in a transaction named `name`; an answer comes within `limit`.
@@ -286,7 +300,7 @@ struct Lane {
     shared: Shared,
     /// Where works go on one by one; `None`: here.
     aside: Option<mpsc::Sender<Ticket>>,
-    connection: Option<(Connection, Instant)>,
+    connection: Option<Connection>,
 }
 
 /// How one run of a batch ended.
@@ -328,7 +342,7 @@ impl Lane {
                 self.commit(std::mem::take(&mut group)).await;
             }
         }
-        if let Some((connection, _)) = self.connection.take() {
+        if let Some(connection) = self.connection.take() {
             connection.close().await;
         }
     }
@@ -417,10 +431,10 @@ impl Lane {
         }
     }
 
-    /// A connection, and whether it rested for so long that it may be gone.
+    /// A connection, and whether it rested, so that it may be gone.
     async fn connection(&mut self) -> Result<(Connection, bool), StoreError> {
         match self.connection.take() {
-            Some((connection, since)) => Ok((connection, since.elapsed() > TRUSTED_FOR)),
+            Some(connection) => Ok((connection, true)),
             None => Ok((self.shared.address.open().await?, false)),
         }
     }
@@ -446,10 +460,13 @@ impl Lane {
             Ended::Spoilt(..) => tx.health() <= Health::Doomed && tx.control(Step::Rollback).await.is_ok(),
             Ended::Gone(_) | Ended::Failed(_) => false,
         };
+        if matches!(ended, Ended::Committed(_)) {
+            tx.note_rules();
+        }
         let (connection, statements) = tx.into_parts();
         self.shared.state.count("writers", statements);
         if keep {
-            self.connection = Some((connection, Instant::now()));
+            self.connection = Some(connection);
         } else {
             metrics::counter!("ticketbridge_connections_discarded_total").increment(1);
             connection.close().await;

@@ -11,6 +11,8 @@ use crate::tx::Tx;
 
 /// How the names of running instances begin.
 const INSTANCE: &str = "instance/";
+/// How the names begin of those that find rules which are stored apart.
+const READS_RULES: &str = "reads_rules/";
 /// Instances that are gone are forgotten after this.
 const GONE_KEPT: Millis = Millis::hours(24);
 
@@ -75,16 +77,18 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn note_instance(&self, name: &str, says: &str, ttl: Millis, now: UnixMillis) -> Result<(), StoreError> {
-        let name = format!("{INSTANCE}{name}");
-        let make = format!(
-            "INSERT INTO lease (name, holder, token, until_ms) VALUES (?, '', '', 0){}",
-            self.dialect().unless_exists("name")
-        );
-        self.execute(&make, values![name.as_str()]).await?;
-        let sql = "UPDATE lease SET holder = ?, until_ms = ? WHERE name = ?";
-        self.execute(sql, values![says, (now + ttl).0, name]).await?;
-        let gone = "DELETE FROM lease WHERE name LIKE ? AND until_ms < ?";
-        self.execute(gone, values![format!("{INSTANCE}%"), (now - GONE_KEPT).0]).await?;
+        for (kind, says) in [(INSTANCE, says), (READS_RULES, "")] {
+            let name = format!("{kind}{name}");
+            let make = format!(
+                "INSERT INTO lease (name, holder, token, until_ms) VALUES (?, '', '', 0){}",
+                self.dialect().unless_exists("name")
+            );
+            self.execute(&make, values![name.as_str()]).await?;
+            let sql = "UPDATE lease SET holder = ?, until_ms = ? WHERE name = ?";
+            self.execute(sql, values![says, (now + ttl).0, name]).await?;
+            let gone = "DELETE FROM lease WHERE name LIKE ? AND until_ms < ?";
+            self.execute(gone, values![format!("{kind}%"), (now - GONE_KEPT).0]).await?;
+        }
         Ok(())
     }
 
@@ -93,7 +97,8 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn forget_instance(&self, name: &str) -> Result<(), StoreError> {
-        self.execute("DELETE FROM lease WHERE name = ?", values![format!("{INSTANCE}{name}")]).await.map(drop)
+        let names = [INSTANCE, READS_RULES].map(|kind| format!("{kind}{name}").into());
+        self.execute("DELETE FROM lease WHERE name IN (?, ?)", names.into()).await.map(drop)
     }
 
     /// Gives a lease back; whether it was still held with this token.
@@ -120,5 +125,14 @@ impl Store {
             Ok(Instance { name, says: get(row, "holder")? })
         };
         rows.iter().map(read).collect()
+    }
+
+    /// Whether every instance that runs now finds rules which are stored apart: an older version does not say so.
+    pub(crate) async fn all_read_rules_apart(&self, now: UnixMillis) -> Result<bool, StoreError> {
+        let sql = "SELECT name FROM lease WHERE (name LIKE ? OR name LIKE ?) AND until_ms > ?";
+        let rows = self.rows(sql, values![format!("{INSTANCE}%"), format!("{READS_RULES}%"), now.0]).await?;
+        let names: Vec<String> = rows.iter().map(|row| get(row, "name")).collect::<Result<_, _>>()?;
+        let says_so = |name: &str| names.iter().any(|other| other.strip_prefix(READS_RULES) == Some(name));
+        Ok(names.iter().filter_map(|name| name.strip_prefix(INSTANCE)).all(says_so))
     }
 }

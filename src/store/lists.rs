@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sea_orm::{QueryResult, Value};
+use sea_orm::{DbBackend, QueryResult, Value};
 use ticketbridge_core::message::Destination;
 use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState, TicketingState};
@@ -12,15 +12,19 @@ use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, Date, Order, OrderId, RefundCaseId, UnixMillis};
 
 use crate::accounts::ScopeWords;
+use crate::archive::{DEADLINES_OVER, ORDERS_OVER, in_either};
 use crate::calls::{self, CallRecord};
 use crate::connect::Store;
 use crate::deadlines::{self, DeadlineRow, DeadlineState};
-use crate::dialect::{Query, Where, get, get_count, get_word, marks, values, word};
+use crate::dialect::{Dialect, Query, Where, get, get_count, get_word, marks, values, word};
 use crate::error::StoreError;
 use crate::inbox::{self, InboxRow, InboxVerdict};
 use crate::jobs::{self, Job, JobState};
-use crate::orders::read_order;
 use crate::refs::REFERENCE;
+use crate::rule_sets::open_orders;
+
+/// Orders that are named one by one, where a filter is looked up first.
+const IDS_MAX: i64 = 1_000;
 
 /// Which part of a list is wanted.
 #[derive(Clone, Debug)]
@@ -69,7 +73,7 @@ impl Within {
         Some((format!("{column} IN ({})", marks(channels.len())), values))
     }
 
-    fn channel(&self, wanted: &mut Where) {
+    pub(crate) fn channel(&self, wanted: &mut Where) {
         if let Some((sql, values)) = self.condition("channel") {
             wanted.and(&sql, values);
         }
@@ -78,24 +82,22 @@ impl Within {
     /// For a table that knows the order alone.
     fn order(&self, wanted: &mut Where) {
         if let Some((sql, values)) = self.condition("channel") {
-            wanted.and(&format!("order_id IN (SELECT id FROM orders WHERE {sql})"), values);
+            wanted.and(&format!("order_id IN ({})", in_either("id", &sql)), twice(values));
         }
     }
 
     /// For deliveries: some are of no order, and are known by whom they go to.
     fn delivery(&self, wanted: &mut Where) {
         let Within::Channels(channels) = self else { return };
-        let Some((sql, mut values)) = self.condition("channel") else { return };
+        let Some((sql, values)) = self.condition("channel") else { return };
+        let mut values = twice(values);
         let destinations: Vec<Value> = channels.iter().flat_map(destinations).map(Value::from).collect();
         let of_none = match destinations.len() {
             0 => "1 = 0".to_owned(),
             many => format!("destination IN ({})", marks(many)),
         };
         values.extend(destinations);
-        wanted.and(
-            &format!("(order_id IN (SELECT id FROM orders WHERE {sql}) OR (order_id = '' AND {of_none}))"),
-            values,
-        );
+        wanted.and(&format!("(order_id IN ({}) OR (order_id = '' AND {of_none}))", in_either("id", &sql)), values);
     }
 }
 
@@ -248,9 +250,9 @@ pub struct CallFilter {
     pub order: Option<OrderId>,
 }
 
-/// A list's order: by a time and then by id, one way.
+/// A list's order: by a time and then by id, one way. It is read from each of its parts by an index, and the parts are merged.
 pub(crate) struct Listing {
-    table: &'static str,
+    parts: Vec<Part>,
     columns: &'static str,
     time: &'static str,
     direction: Direction,
@@ -259,8 +261,38 @@ pub(crate) struct Listing {
 impl Listing {
     /// The newest first.
     pub(crate) fn newest(table: &'static str, columns: &'static str, time: &'static str) -> Self {
-        Self { table, columns, time, direction: Direction::NewestFirst }
+        Self { parts: vec![Part::of(table)], columns, time, direction: Direction::NewestFirst }
     }
+
+    /// The nearest first.
+    fn nearest(parts: Vec<Part>, columns: &'static str, time: &'static str) -> Self {
+        Self { parts, columns, time, direction: Direction::NearestFirst }
+    }
+
+    /// With the rows of another table of the same columns.
+    fn and(mut self, part: Part) -> Self {
+        self.parts.push(part);
+        self
+    }
+}
+
+/// Rows of a list: those of a table, in one state perhaps.
+struct Part {
+    table: &'static str,
+    state: Option<String>,
+}
+
+impl Part {
+    fn of(table: &'static str) -> Self {
+        Self { table, state: None }
+    }
+    fn in_state(table: &'static str, state: DeadlineState) -> Self {
+        Self { table, state: Some(word(&state)) }
+    }
+}
+
+fn twice(values: Vec<Value>) -> Vec<Value> {
+    values.iter().chain(&values).cloned().collect()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -308,6 +340,10 @@ impl Store {
         wanted.equals("booking_state", filter.booking.as_ref().map(word));
         wanted.equals("ticketing_state", filter.ticketing.as_ref().map(word));
         wanted.equals("payment_state", filter.payment.as_ref().map(word));
+        if filter.payment.is_some_and(|payment| payment != PaymentState::Paid) {
+            // The index by the payment is of these alone.
+            wanted.and("payment_state <> 'paid'", values![]);
+        }
         wanted.equals("refund_state", filter.refund.as_ref().map(word));
         wanted.equals("visit_date", filter.visit_date.map(|d| d.to_string()));
         filter.within.channel(&mut wanted);
@@ -324,24 +360,36 @@ impl Store {
             ),
         }
         if let Some(hash) = filter.guest.as_deref() {
-            wanted.and("id IN (SELECT order_id FROM guest_ref WHERE hash = ?)", values![hash]);
+            let find = "SELECT order_id FROM guest_ref WHERE hash = ?";
+            match self.ids(find, values![hash]).await? {
+                Some(ids) => one_of(&mut wanted, ids),
+                None => wanted.and("id IN (SELECT order_id FROM guest_ref WHERE hash = ?)", values![hash]),
+            }
         }
         if let Some(q) = filter.q.as_deref() {
-            wanted.and(
-                "(id = ? OR id IN (SELECT order_id FROM order_ref WHERE reference IN (?, ?) AND order_id IS NOT NULL) \
-                 OR id IN (SELECT order_id FROM booking WHERE id = ?) \
-                 OR id IN (SELECT order_id FROM refund_case WHERE id = ?))",
-                // An older version kept the numbers themselves.
-                values![q, self.sealer().keyed_hash(REFERENCE, q), q, q, q],
-            );
+            // The ids first, by their keys: whatever the database thinks of its tables, it does not go through the orders for that.
+            let find = "SELECT order_id FROM order_ref WHERE reference IN (?, ?) AND order_id IS NOT NULL \
+                        UNION SELECT order_id FROM booking WHERE id = ? UNION SELECT order_id FROM refund_case WHERE id = ?";
+            // An older version kept the numbers themselves.
+            let all = values![self.sealer().keyed_hash(REFERENCE, q), q, q, q];
+            let mut ids = self.ids(find, all).await?.unwrap_or_default();
+            ids.push(q.to_owned());
+            one_of(&mut wanted, ids);
         }
-        let listing = Listing {
-            table: "orders",
-            columns: "id, document, created_ms",
-            time: "created_ms",
-            direction: Direction::NewestFirst,
-        };
-        self.list(&listing, wanted, page, |row| read_order(self.sealer(), row)).await
+        let listing = Listing::newest("orders", "id, document, created_ms", "created_ms");
+        // Whoever needs somebody is not put away.
+        let listing = if filter.attention.is_none() { listing.and(Part::of(ORDERS_OVER)) } else { listing };
+        let found = self.list(&listing, wanted, page, |row| Ok((get(row, "id")?, get(row, "document")?))).await?;
+        let items = open_orders(self, found.items).await?.into_iter().collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor: found.next_cursor })
+    }
+
+    /// The ids of orders that a statement finds; `None` when there are too many to name them.
+    async fn ids(&self, find: &str, mut all: Vec<Value>) -> Result<Option<Vec<String>>, StoreError> {
+        all.push((IDS_MAX + 1).into());
+        let rows = self.rows(&format!("{find} LIMIT ?"), all).await?;
+        let ids = rows.iter().map(|row| get(row, "order_id")).collect::<Result<Vec<String>, _>>()?;
+        Ok(i64::try_from(ids.len()).is_ok_and(|many| many <= IDS_MAX).then_some(ids))
     }
 
     /// Refund cases, newest first.
@@ -353,12 +401,7 @@ impl Store {
         wanted.equals("state", filter.state.as_ref().map(word));
         wanted.equals("channel", filter.channel.as_ref().map(|c| c.as_str()));
         filter.within.channel(&mut wanted);
-        let listing = Listing {
-            table: "refund_case",
-            columns: "id, order_id, requested_ms",
-            time: "requested_ms",
-            direction: Direction::NewestFirst,
-        };
+        let listing = Listing::newest("refund_case", "id, order_id, requested_ms", "requested_ms");
         let found = self
             .list(&listing, wanted, page, |row| Ok((RefundCaseId(get(row, "id")?), OrderId(get(row, "order_id")?))))
             .await?;
@@ -392,8 +435,7 @@ impl Store {
         wanted.equals("destination", filter.destination.as_deref());
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
         filter.within.delivery(&mut wanted);
-        let listing =
-            Listing { table: "job", columns: jobs::COLUMNS, time: "created_ms", direction: Direction::NewestFirst };
+        let listing = Listing::newest("job", jobs::COLUMNS, "created_ms");
         self.list(&listing, wanted, page, |row| jobs::read(self.sealer(), row)).await
     }
 
@@ -407,21 +449,20 @@ impl Store {
         page: &PageRequest,
     ) -> Result<Page<DeadlineRow>, StoreError> {
         let mut wanted = Where::new();
-        match &filter.state {
-            Some(state) => wanted.equals("state", Some(word(state))),
-            None => wanted.and("state IN ('armed', 'passed')", values![]),
-        }
         if let Some(before) = filter.due_before {
             wanted.and("due_ms < ?", values![before.0]);
         }
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
         filter.within.order(&mut wanted);
-        let listing = Listing {
-            table: "deadline",
-            columns: deadlines::COLUMNS,
-            time: "due_ms",
-            direction: Direction::NearestFirst,
+        // Each state by itself is read in order from an index. What is armed is not put away.
+        let both = |state| vec![Part::in_state("deadline", state), Part::in_state(DEADLINES_OVER, state)];
+        let armed = || Part::in_state("deadline", DeadlineState::Armed);
+        let parts = match filter.state {
+            Some(DeadlineState::Armed) => vec![armed()],
+            Some(state @ (DeadlineState::Passed | DeadlineState::Disarmed)) => both(state),
+            None => both(DeadlineState::Passed).into_iter().chain([armed()]).collect(),
         };
+        let listing = Listing::nearest(parts, deadlines::COLUMNS, "due_ms");
         self.list(&listing, wanted, page, deadlines::read).await
     }
 
@@ -435,10 +476,13 @@ impl Store {
         wanted.equals("call_name", filter.call.as_deref());
         wanted.equals("msg_key", filter.key.as_deref().map(|key| Quoted::code(key).to_string()));
         wanted.equals("verdict", filter.verdict.as_ref().map(word));
+        if filter.verdict.is_some_and(|verdict| verdict != InboxVerdict::Accepted) {
+            // The index by the verdict is of these alone.
+            wanted.and("verdict <> 'accepted'", values![]);
+        }
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
         filter.within.channel(&mut wanted);
-        let listing =
-            Listing { table: "inbox", columns: inbox::COLUMNS, time: "received_ms", direction: Direction::NewestFirst };
+        let listing = Listing::newest("inbox", inbox::COLUMNS, "received_ms");
         self.list(&listing, wanted, page, |row| inbox::read(self, row)).await
     }
 
@@ -449,8 +493,7 @@ impl Store {
     pub async fn list_calls(&self, filter: &CallFilter, page: &PageRequest) -> Result<Page<CallRecord>, StoreError> {
         let mut wanted = Where::new();
         wanted.equals("order_id", filter.order.as_ref().map(OrderId::as_str));
-        let listing =
-            Listing { table: "call_log", columns: calls::COLUMNS, time: "at_ms", direction: Direction::NewestFirst };
+        let listing = Listing::newest("call_log", calls::COLUMNS, "at_ms");
         self.list(&listing, wanted, page, calls::read).await
     }
 
@@ -472,13 +515,27 @@ impl Store {
             let (at, id) = read_cursor(cursor)?;
             wanted.and(&format!("({time} {beyond} ? OR ({time} = ? AND id {beyond} ?))"), values![at, at, id]);
         }
-        let (clause, mut all) = wanted.into_parts();
         // One more than wanted tells whether the list goes on.
-        all.push((i64::from(page.limit) + 1).into());
-        let sql = format!(
-            "SELECT {} FROM {}{clause} ORDER BY {time} {way}, id {way} LIMIT ?",
-            listing.columns, listing.table
-        );
+        let most = i64::from(page.limit) + 1;
+        let order = format!("ORDER BY {time} {way}, id {way} LIMIT ?");
+        let (mut parts, mut all) = (Vec::with_capacity(listing.parts.len()), Vec::new());
+        for part in &listing.parts {
+            let mut of_part = wanted.clone();
+            of_part.equals("state", part.state.as_deref());
+            let (clause, values) = of_part.into_parts();
+            let by = if clause.is_empty() { in_time_order(self.dialect(), part.table) } else { "" };
+            parts.push(format!("SELECT {} FROM {}{by}{clause} {order}", listing.columns, part.table));
+            all.extend(values);
+            all.push(most.into());
+        }
+        let sql = match parts.len() {
+            1 => parts.remove(0),
+            _ => {
+                all.push(most.into());
+                let parts = parts.iter().enumerate().map(|(n, part)| format!("SELECT * FROM ({part}) p{n}"));
+                format!("{} {order}", parts.collect::<Vec<_>>().join(" UNION ALL "))
+            }
+        };
         let mut rows = self.rows(&sql, all).await?;
         let goes_on = rows.len() > page.limit as usize;
         rows.truncate(page.limit as usize);
@@ -487,6 +544,25 @@ impl Store {
             _ => None,
         };
         Ok(Page { items: rows.iter().map(read).collect::<Result<_, _>>()?, next_cursor })
+    }
+}
+
+/// How MySQL is told to read a whole list by its time: of a table that it believes to be small it would sort everything.
+fn in_time_order(dialect: Dialect, table: &str) -> &'static str {
+    match (dialect.0, table) {
+        (DbBackend::MySql, "orders") => " FORCE INDEX FOR ORDER BY (ix_orders_created_ms_id)",
+        (DbBackend::MySql, ORDERS_OVER) => " FORCE INDEX FOR ORDER BY (ix_order_archive_created_ms_id)",
+        (DbBackend::MySql, "inbox") => " FORCE INDEX FOR ORDER BY (ix_inbox_received_ms_id)",
+        (DbBackend::MySql, "refund_case") => " FORCE INDEX FOR ORDER BY (ix_refund_case_requested_ms_id)",
+        _ => "",
+    }
+}
+
+/// That the row is one of these orders.
+fn one_of(wanted: &mut Where, ids: Vec<String>) {
+    match ids.len() {
+        0 => wanted.and("1 = 0", values![]),
+        many => wanted.and(&format!("id IN ({})", marks(many)), ids.into_iter().map(Value::from).collect()),
     }
 }
 

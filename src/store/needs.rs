@@ -21,6 +21,7 @@ use crate::dialect::{Dialect, Query as _, get, marks, rows_of_marks, values, wor
 use crate::error::StoreError;
 use crate::orders;
 use crate::refs::{self, ref_hash};
+use crate::rule_sets::open_orders;
 use crate::stock;
 use crate::tx::{Company, Tx};
 
@@ -100,6 +101,11 @@ impl Needs {
     pub fn with_deadline(mut self, order: &OrderId, kind: DeadlineKind) -> Self {
         self.deadlines.insert(deadlines::row_id(order, kind));
         self
+    }
+
+    /// Whether it must take its turn at a row that many want to change: stock, or a credit account.
+    pub(crate) fn queue_at_a_row(&self) -> bool {
+        !self.stock.is_empty() || !self.accounts.is_empty()
     }
 
     /// Those of several works together.
@@ -242,10 +248,11 @@ impl Tx {
         let rows = self.rows_stored(&sql, keys).await?;
         let mut found = Vec::with_capacity(rows.len());
         // One that is not found may be held by somebody: who asks for it finds out.
-        for row in &rows {
+        let documents = orders::documents(&rows)?;
+        for (order, (_, document)) in open_orders(self, documents.clone()).await?.into_iter().zip(documents) {
             // One that cannot be read is an error of whoever asks for it, and of nobody else.
-            let Ok(order) = orders::read_order(self.sealer(), row) else { continue };
-            self.note_order(order.clone(), get(row, "document")?);
+            let Ok(order) = order else { continue };
+            self.note_order(order.clone(), document);
             found.push(order);
         }
         Ok(found)

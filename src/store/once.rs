@@ -3,7 +3,7 @@
 use ticketbridge_core::UnixMillis;
 
 use crate::connect::Store;
-use crate::dialect::{Query, values};
+use crate::dialect::{Query, get, values};
 use crate::error::StoreError;
 use crate::tx::Tx;
 
@@ -13,7 +13,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn is_done_once(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self.row("SELECT name FROM done_once WHERE name = ?", values![name]).await?.is_some())
+        Ok(self.done_at(name).await?.is_some())
+    }
+
+    /// When the work of this name was done.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn done_at(&self, name: &str) -> Result<Option<UnixMillis>, StoreError> {
+        let row = self.row("SELECT at_ms FROM done_once WHERE name = ?", values![name]).await?;
+        row.map(|row| get(&row, "at_ms").map(UnixMillis)).transpose()
     }
 }
 

@@ -1,19 +1,22 @@
 //! Orders, their history, and the index rows that are kept beside them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sea_orm::{QueryResult, Value};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::message::StockKey;
 use ticketbridge_core::order::{Attention, OrderState};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
 
+use crate::archive::in_either;
 use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, text_of, values, whole, word};
+use crate::dialect::{Query, get, get_count, get_word, read_word, text_of, values, whole, word};
 use crate::error::StoreError;
 use crate::refs::{REFERENCE, ref_hash};
+use crate::rule_sets::{open_orders, with_rules};
 use crate::seal::{Sealer, sha256_hex};
 use crate::tx::Tx;
 
@@ -51,14 +54,25 @@ impl Tx {
     /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
     pub async fn lock_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         if let Some(known) = self.see(&ORDERS, &key_text(&[id.as_str()])) {
-            return known.map(|row| self.open_order(id, &row)).transpose();
+            return match known {
+                Some(row) => self.open_order(id, &row).await.map(Some),
+                None => Ok(None),
+            };
         }
         self.check_late_lock()?;
+        if let Some(order) = self.lock_stored(id).await? {
+            return Ok(Some(order));
+        }
+        // It was put away, or somebody else has brought it back meanwhile, or put it away while its lock was waited for.
+        self.bring_back(id).await?;
+        self.lock_stored(id).await
+    }
+
+    async fn lock_stored(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         let sql = format!("SELECT id, document FROM orders WHERE id = ?{}", self.dialect().for_update());
         let rows = self.rows_stored(&sql, values![id.as_str()]).await?;
-        let Some(row) = rows.first() else { return Ok(None) };
-        let order = read_order(self.sealer(), row)?;
-        self.note_order(order.clone(), get(row, "document")?);
+        let Some(order) = read_orders(self, &rows).await?.pop() else { return Ok(None) };
+        self.note_order(order.clone(), get(&rows[0], "document")?);
         Ok(Some(order))
     }
 
@@ -70,31 +84,36 @@ impl Tx {
     }
 
     /// The order of a row that was read, made or changed here; opened once.
-    fn open_order(&self, id: &OrderId, row: &[Value]) -> Result<Order, StoreError> {
+    async fn open_order(&self, id: &OrderId, row: &[Value]) -> Result<Order, StoreError> {
         let Some(Value::String(Some(document))) = row.last() else { return Err(StoreError::Column("orders.document")) };
         if let Some((known, order)) = self.opened().0.get(id)
             && known == document
         {
             return Ok(order.clone());
         }
-        let order: Order = serde_json::from_slice(&self.sealer().open(&document_row(id.as_str()), document)?)?;
+        let mut opened = open_orders(self, vec![(id.0.clone(), document.clone())]).await?;
+        let order = opened.pop().ok_or(StoreError::Column("orders.document"))??;
         self.opened().0.insert(id.clone(), (document.clone(), order.clone()));
         Ok(order)
     }
 
     /// The row of an order as it is to be stored.
     fn sealed_row(&self, order: &Order) -> Result<Row, StoreError> {
-        let document = in_clear(|| serde_json::to_vec(order))?;
+        let document = self.write_with_rules(|| in_clear(|| serde_json::to_vec(order)))??;
         let sealed = self.sealer().seal(&document_row(order.id.as_str()), &document);
         self.opened().0.insert(order.id.clone(), (sealed.clone(), order.clone()));
         Ok(row_of(order, self.sealer(), sealed))
     }
 
-    /// Adds a new order with its first events.
+    /// Adds a new order with its first events, and makes the channel's number stand for it.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when the order, or the channel's number for it, is known already.
     pub async fn insert_order(&self, order: &Order, events: &[EventRecord]) -> Result<(), StoreError> {
+        match self.bind_ref(&order.channel, &order.channel_order_id, &order.id, None).await {
+            Err(StoreError::RefTaken { .. }) => return Err(self.duplicate()),
+            bound => bound?,
+        }
         self.keep(&ORDERS, self.sealed_row(order)?)?;
         self.save_index_rows(order)?;
         self.note_end(order)?;
@@ -133,6 +152,7 @@ impl Tx {
     fn insert_events(&self, order: &OrderId, events: &[EventRecord]) -> Result<(), StoreError> {
         for record in events {
             let kept = KeptEvent { reason: record.event.reason().map(str::to_owned), event: &record.event };
+            let sealed = self.write_with_rules(|| seal_kept(self.sealer(), order, record.seq, &kept))??;
             self.keep(
                 &ORDER_EVENT,
                 values![
@@ -144,7 +164,7 @@ impl Tx {
                     word(&record.actor.kind),
                     record.actor.name.as_str(),
                     None::<String>,
-                    seal_kept(self.sealer(), order, record.seq, &kept)?,
+                    sealed,
                 ],
             )?;
         }
@@ -203,8 +223,9 @@ impl Tx {
         let date = key.date.map(|date| date.to_string());
         let sql = "SELECT id, document FROM orders WHERE visit_date = ? AND booking_state = 'requested'";
         let rows = self.rows(sql, values![date]).await?;
-        let orders = rows.iter().map(|row| read_order(self.sealer(), row));
-        orders.filter(|order| order.as_ref().map_or(true, |order| order.rules.booking.code == key.product)).collect()
+        let mut orders = read_orders(self, &rows).await?;
+        orders.retain(|order| order.rules.booking.code == key.product);
+        Ok(orders)
     }
 }
 
@@ -214,8 +235,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
     pub async fn load_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
-        let row = self.row("SELECT id, document FROM orders WHERE id = ?", values![id.as_str()]).await?;
-        row.map(|row| read_order(self.sealer(), &row)).transpose()
+        let sql = in_either("id, document", "id = ?");
+        let rows = self.rows(&sql, values![id.as_str(), id.as_str()]).await?;
+        Ok(read_orders(self, &rows).await?.into_iter().next())
     }
 
     /// Loads orders without locking them, those that there are, in one statement.
@@ -226,9 +248,9 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let sql = format!("SELECT id, document FROM orders WHERE id IN ({})", crate::dialect::marks(ids.len()));
-        let all = ids.iter().map(|id| id.as_str().into()).collect();
-        self.rows(&sql, all).await?.iter().map(|row| read_order(self.sealer(), row)).collect()
+        let sql = in_either("id, document", &format!("id IN ({})", crate::dialect::marks(ids.len())));
+        let all = ids.iter().chain(ids).map(|id| id.as_str().into()).collect();
+        read_orders(self, &self.rows(&sql, all).await?).await
     }
 
     /// Orders for visits from `from` to `to` whose tickets a back-end has still to make, or has not confirmed.
@@ -239,7 +261,7 @@ impl Store {
         let sql = "SELECT id, document FROM orders WHERE visit_date >= ? AND visit_date <= ? \
                    AND booking_state IN ('requested', 'confirmed') AND ticketing_state IN ('queued', 'requested', 'unknown')";
         let rows = self.rows(sql, values![from.to_string(), to.to_string()]).await?;
-        rows.iter().map(|row| read_order(self.sealer(), row)).collect()
+        read_orders(self, &rows).await
     }
 
     /// Orders for visits that begin from `from` to `to`, whose guests have tickets and are not known to have come.
@@ -250,7 +272,7 @@ impl Store {
         let sql = "SELECT id, document FROM orders WHERE visit_date >= ? AND visit_date <= ? \
                    AND booking_state = 'confirmed' AND ticketing_state = 'issued'";
         let rows = self.rows(sql, values![from.to_string(), to.to_string()]).await?;
-        rows.iter().map(|row| read_order(self.sealer(), row)).collect()
+        read_orders(self, &rows).await
     }
 
     /// The history of an order after event number `after_seq` (0 for all), oldest first, `limit` events at most.
@@ -265,7 +287,8 @@ impl Store {
                 values![order.as_str(), whole(after_seq), i64::from(limit)],
             )
             .await?;
-        rows.iter().map(|row| read_event(self.sealer(), row)).collect()
+        let events = rows.iter().map(|row| read_event(self.sealer(), row)).collect::<Result<_, _>>()?;
+        with_rules(self, events).await
     }
 
     /// The history of an order before event number `before_seq` (`None` for all), newest first, `limit` events at most.
@@ -285,7 +308,8 @@ impl Store {
                 values![order.as_str(), before_seq.map_or(i64::MAX, whole), i64::from(limit)],
             )
             .await?;
-        rows.iter().map(|row| read_event(self.sealer(), row)).collect()
+        let events = rows.iter().map(|row| read_event(self.sealer(), row)).collect::<Result<_, _>>()?;
+        with_rules(self, events).await
     }
 
     /// Whose booking this is, current or past.
@@ -310,7 +334,14 @@ impl Store {
     /// [`StoreError::Statement`].
     pub async fn order_counts(&self) -> Result<Vec<(ticketbridge_core::order::OrderState, u64)>, StoreError> {
         let rows = self.rows("SELECT state, COUNT(*) AS many FROM orders GROUP BY state", values![]).await?;
-        rows.iter().map(|row| Ok((get_word(row, "state")?, get_count(row, "many")?))).collect()
+        let mut counts = BTreeMap::new();
+        for row in &rows {
+            counts.insert(get::<String>(row, "state")?, get_count::<u64>(row, "many")?);
+        }
+        for (state, many) in self.archived("orders").await? {
+            *counts.entry(state).or_default() += many;
+        }
+        counts.into_iter().map(|(state, many)| Ok((read_word(&state, "state")?, many))).collect()
     }
 }
 
@@ -346,14 +377,19 @@ fn row_of(order: &Order, sealer: &Sealer, document: String) -> Row {
     ]
 }
 
-fn document_row(id: &str) -> String {
+/// The name of the row in which an order's document stands.
+pub(crate) fn document_row(id: &str) -> String {
     format!("orders/{id}")
 }
 
-/// Reads an order from its columns `id` and `document`.
-pub(crate) fn read_order(sealer: &Sealer, row: &QueryResult) -> Result<Order, StoreError> {
-    let (id, document): (String, String) = (get(row, "id")?, get(row, "document")?);
-    Ok(serde_json::from_slice(&sealer.open(&document_row(&id), &document)?)?)
+/// Reads orders from their columns `id` and `document`.
+pub(crate) async fn read_orders(query: &impl Query, rows: &[QueryResult]) -> Result<Vec<Order>, StoreError> {
+    open_orders(query, documents(rows)?).await?.into_iter().collect()
+}
+
+/// The columns `id` and `document` of orders.
+pub(crate) fn documents(rows: &[QueryResult]) -> Result<Vec<(String, String)>, StoreError> {
+    rows.iter().map(|row| Ok((get(row, "id")?, get(row, "document")?))).collect()
 }
 
 fn event_row(order: &OrderId, seq: u64) -> String {
@@ -378,13 +414,23 @@ pub(crate) fn seal_kept<E: Serialize>(
     Ok(sealer.seal(&event_row(order, seq), &serde_json::to_vec(kept)?))
 }
 
-/// Reads an event from its columns; an older version kept it in clear.
+/// Opens an event that was sealed for its place in the history.
+pub(crate) fn open_kept<E: DeserializeOwned>(
+    sealer: &Sealer,
+    order: &OrderId,
+    seq: u64,
+    body: &str,
+) -> Result<KeptEvent<E>, StoreError> {
+    Ok(serde_json::from_slice(&sealer.open(&event_row(order, seq), body)?)?)
+}
+
+/// Reads an event from its columns; an older version kept it in clear. Its rules stand in it by their digest.
 pub(crate) fn read_event(sealer: &Sealer, row: &QueryResult) -> Result<EventRow, StoreError> {
     let (order, seq) = (OrderId(get(row, "order_id")?), get_count(row, "seq")?);
     let body: String = get(row, "body")?;
     let kept: KeptEvent<serde_json::Value> = match body.starts_with('{') {
         true => KeptEvent { reason: get(row, "reason")?, event: serde_json::from_str(&body)? },
-        false => serde_json::from_slice(&sealer.open(&event_row(&order, seq), &body)?)?,
+        false => open_kept(sealer, &order, seq, &body)?,
     };
     Ok(EventRow {
         id: get(row, "id")?,

@@ -84,6 +84,15 @@ impl Store {
         self.row(&sql, values![token_hash(token)]).await?.map(|row| read(&row)).transpose()
     }
 
+    /// The session of this id.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn session_of_id(&self, id: &str) -> Result<Option<SessionRow>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM session WHERE id = ?");
+        self.row(&sql, values![id]).await?.map(|row| read(&row)).transpose()
+    }
+
     /// The sessions of somebody that have not been ended and began after `since`, newest first.
     ///
     /// # Errors
@@ -151,6 +160,15 @@ impl Tx {
     pub async fn end_session(&self, account: &str, session: &str, now: UnixMillis) -> Result<bool, StoreError> {
         let sql = "UPDATE session SET ended_ms = ? WHERE id = ? AND account_id = ? AND ended_ms IS NULL";
         Ok(self.execute(sql, values![now.0, session, account]).await? == 1)
+    }
+
+    /// Ends every session of somebody but this one; how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn end_other_sessions(&self, account: &str, but: &str, now: UnixMillis) -> Result<u64, StoreError> {
+        let sql = "UPDATE session SET ended_ms = ? WHERE account_id = ? AND id <> ? AND ended_ms IS NULL";
+        self.execute(sql, values![now.0, account, but]).await
     }
 
     /// Ends every session of somebody; how many.

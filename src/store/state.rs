@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use sea_orm::sqlx;
 
 use crate::error::{Trouble, trouble};
+use crate::rule_sets::RuleBook;
 use crate::wakes::Wakes;
 
 /// Shared by all connections of a store.
@@ -17,7 +18,12 @@ pub(crate) struct State {
     damaged: Mutex<Option<String>>,
     closed: AtomicBool,
     statements: AtomicU64,
+    /// What is known of the rules in the database.
+    pub(crate) rules: RuleBook,
     wakes: Wakes,
+    /// Every statement with its values, once a test listens.
+    #[cfg(test)]
+    heard: Mutex<Option<Vec<Put>>>,
 }
 
 fn read(slot: &Mutex<Option<String>>) -> Option<String> {
@@ -91,6 +97,27 @@ impl State {
         &self.wakes
     }
 
+    /// A statement is put; for tests that ask for its plan.
+    #[cfg(not(test))]
+    pub(crate) fn hear(&self, _sql: &str, _values: &[sea_orm::Value]) {}
+
+    #[cfg(test)]
+    pub(crate) fn hear(&self, sql: &str, values: &[sea_orm::Value]) {
+        if let Some(heard) = &mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner) {
+            heard.push((sql.to_owned(), values.to_vec()));
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn listen_to_statements(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn statements_heard(&self) -> Vec<(String, Vec<sea_orm::Value>)> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
@@ -99,3 +126,7 @@ impl State {
         self.closed.load(Ordering::Acquire)
     }
 }
+
+/// A statement with its values.
+#[cfg(test)]
+type Put = (String, Vec<sea_orm::Value>);

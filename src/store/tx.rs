@@ -14,7 +14,7 @@ use ticketbridge_core::UnixMillis;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
-use crate::buffer::{Buffer, DEADLINE, JOB, Kept, Marked, Row, Write, key_text};
+use crate::buffer::{Buffer, DEADLINE, JOB, Kept, Marked, RULE_SET, Row, Write, key_text};
 use crate::connection::{Connection, executing};
 use crate::dialect::{Dialect, Query, text_of, whole_of};
 use crate::error::{StoreError, Trouble, trouble};
@@ -22,6 +22,7 @@ use crate::handout::Ahead;
 use crate::limits::TimeLimits;
 use crate::needs::may_lock_late;
 use crate::orders::Opened;
+use crate::rule_sets::RuleBook;
 use crate::seal::Sealer;
 use crate::state::State;
 
@@ -65,6 +66,8 @@ pub struct Tx {
     buffer: std::sync::Mutex<Buffer>,
     /// Orders as they were opened.
     opened: std::sync::Mutex<Opened>,
+    /// By their digests, the rules that were written at the end.
+    rules_written: std::sync::Mutex<Vec<String>>,
     /// Whether other works share this transaction, so that what one does must be undone alone.
     shared: Company,
     marked: AtomicBool,
@@ -107,6 +110,7 @@ impl Tx {
             asking: AtomicU64::new(0),
             buffer: std::sync::Mutex::default(),
             opened: std::sync::Mutex::default(),
+            rules_written: std::sync::Mutex::default(),
             shared,
             marked: AtomicBool::new(false),
             spoilt: AtomicBool::new(false),
@@ -255,8 +259,19 @@ impl Tx {
     /// Writes everything that is kept back, at the end of the transaction.
     pub(crate) async fn write_all(&self) -> Result<(), StoreError> {
         self.check()?;
-        let all = self.buffer().take_all(self.dialect);
+        let all = {
+            let mut buffer = self.buffer();
+            buffer.merge();
+            *self.rules_written.lock().unwrap_or_else(PoisonError::into_inner) = buffer.keys_under(&RULE_SET);
+            buffer.take_all(self.dialect)
+        };
         self.write_kept(all).await
+    }
+
+    /// It is committed, and the rules with it that were kept.
+    pub(crate) fn note_rules(&self) {
+        let mut written = self.rules_written.lock().unwrap_or_else(PoisonError::into_inner);
+        self.state.rules.note_stored(std::mem::take(&mut written));
     }
 
     /// The work at hand succeeded: what it did is part of the transaction.
@@ -316,6 +331,7 @@ impl Tx {
     /// All rows of a SELECT, which need not see what is kept back.
     pub(crate) async fn rows_stored(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
         self.check()?;
+        self.state.hear(sql, &values);
         let begun = Instant::now();
         let mut connection = self.connection.lock().await;
         let rows = self.guarded(connection.rows(sql, values)).await.map_err(StoreError::statement);
@@ -338,6 +354,7 @@ impl Tx {
     pub(crate) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, StoreError> {
         self.check()?;
         self.prepare(sql).await?;
+        self.state.hear(sql, &values);
         let mut connection = self.connection.lock().await;
         self.guarded(connection.execute(sql, values)).await.map_err(StoreError::statement)
     }
@@ -460,6 +477,12 @@ impl Query for Tx {
     }
     fn sealer(&self) -> &Sealer {
         &self.sealer
+    }
+    fn rule_book(&self) -> &RuleBook {
+        &self.state.rules
+    }
+    async fn rows_as_stored(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
+        self.rows_stored(sql, values).await
     }
     async fn rows(&self, sql: &str, values: Vec<Value>) -> Result<Vec<QueryResult>, StoreError> {
         self.check()?;

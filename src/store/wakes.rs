@@ -201,12 +201,12 @@ impl Line {
             };
             let Some(note) = next else { return Ok(()) };
             match read(note.payload()) {
+                Some((from, _)) if *from == *self.name && hears_itself => {}
                 Some((from, _)) if *from == *self.name => {
-                    if !std::mem::replace(&mut hears_itself, true) {
-                        wakes.hears_others.store(true, Ordering::Release);
-                        // What was told while nobody listened is looked for once.
-                        wakes.here.tell(Ahead { job: Some(UnixMillis(0)), deadline: Some(UnixMillis(0)) });
-                    }
+                    hears_itself = true;
+                    wakes.hears_others.store(true, Ordering::Release);
+                    // What was told while nobody listened is looked for once.
+                    wakes.here.tell(Ahead { job: Some(UnixMillis(0)), deadline: Some(UnixMillis(0)) });
                 }
                 Some((_, ahead)) => wakes.here.tell(ahead),
                 None => {}

@@ -32,6 +32,7 @@ fn word(state: impl Serialize) -> String {
 /// # Errors
 /// Store errors; what was counted before stays.
 pub async fn refresh(shared: &Shared) -> Result<(), StoreError> {
+    begin_at_nothing(shared);
     orders(shared).await?;
     deliveries(shared).await?;
     deadlines(shared).await?;
@@ -44,6 +45,17 @@ pub async fn refresh(shared: &Shared) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// A counter that begins with its first event shows no increase, and an alarm on one stays silent: those that alarms look at begin at 0.
+fn begin_at_nothing(shared: &Shared) {
+    for kind in DeadlineKind::ALL {
+        metrics::counter!("ticketbridge_deadlines_passed_total", "kind" => kind.name()).increment(0);
+    }
+    for channel in shared.engine.running().registry.channels() {
+        metrics::counter!("ticketbridge_unrouted_messages_total", "channel" => channel.id.to_string()).increment(0);
+    }
+    metrics::counter!("ticketbridge_call_records_lost_total").increment(0);
 }
 
 async fn orders(shared: &Shared) -> Result<(), StoreError> {
@@ -98,7 +110,7 @@ async fn deadlines(shared: &Shared) -> Result<(), StoreError> {
         }
         let armed = find(DeadlineState::Armed);
         // Nothing is no number of seconds away; an alarm on "less than" stays silent.
-        let left = armed.map_or(f64::NAN, |count| seconds(count.nearest - now));
+        let left = armed.and_then(|count| count.nearest).map_or(f64::NAN, |nearest| seconds(nearest - now));
         metrics::gauge!("ticketbridge_deadline_nearest_seconds", "kind" => kind.name()).set(left);
         if kind == DeadlineKind::Review {
             metrics::gauge!("ticketbridge_refund_cases_waiting").set(armed.map_or(0, |count| count.many) as f64);

@@ -79,7 +79,7 @@ impl Worker {
         let (booking, _, asked) = about;
         let limits = CallLimits { timeout: backend.timeout, ..self.call_timeout() };
         let write = |cx: &Context<'_>| calls.call(asked, order, booking, cx);
-        let read = |response: &HttpResponse| calls.read(asked, booking, response);
+        let read = |response: &HttpResponse| calls.read(asked, order, booking, response);
         match self.ask(For::Delivery(job), limits, &write, &read).await {
             Ok(exchange) => {
                 self.note_result(job, &exchange.result, exchange.status, exchange.reached);

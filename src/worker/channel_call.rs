@@ -13,7 +13,7 @@ use crate::worker::Worker;
 use crate::worker::conduct::Exchange;
 use crate::worker::settle::{Attempt, partner};
 use crate::worker::taken::{Made, Told};
-use crate::worker::verify_first::{Looked, doubt};
+use crate::worker::verify_first::Looked;
 
 impl Worker {
     pub(crate) async fn tell_channel(
@@ -30,7 +30,7 @@ impl Worker {
         if *notification != Notification::HandOver {
             order = self.partner_is_back(job, order).await?;
         }
-        if let Some(doubt) = doubt(job, notification, &order, self.engine.clock().now()) {
+        if let Some(doubt) = Box::pin(self.doubt(job, notification, &order)).await? {
             match Box::pin(self.verify_first(job, notification, &order, &channel, doubt)).await? {
                 Looked::GoOn(now) => order = *now,
                 Looked::Settled => return Ok(()),

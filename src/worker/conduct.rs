@@ -97,10 +97,11 @@ impl Worker {
     /// Makes a call that is written already.
     pub(crate) async fn conduct(&self, what: For<'_>, mut call: Call, limits: CallLimits) -> Conducted {
         let (at, started) = (self.engine.clock().now(), self.engine.clock().monotonic());
-        if let For::Delivery(job) = what {
-            pass_trace_on(job, &mut call);
-        }
+        let span = what.job().map(|job| pass_trace_on(job, &mut call));
         let answer = self.transport.send(&call, limits).await;
+        if let Some(span) = span {
+            span.end(answer.as_ref().ok().map(|response| response.status.as_u16()));
+        }
         Conducted { answer, at, took: self.since(started), key: call.key }
     }
 

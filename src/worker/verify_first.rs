@@ -1,18 +1,21 @@
 //! A look at how an order stands with its channel, before something is said again or where the channel counts no changes
 //! (`protocols/korea.md` 6.7): what was carried out already is not asked for twice, and what has changed meanwhile is decided anew.
 
-use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
+use ticketbridge_core::Millis;
+use ticketbridge_core::message::{Actor, ActorKind, Command, Event, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{CallResult, Checked, Context, EncodeError, HttpResponse};
 use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
-use ticketbridge_core::{Millis, UnixMillis};
-use ticketbridge_store::{CallRecord, Job, JobEnd, Tx};
+use ticketbridge_store::{CallRecord, EventRow, Job, JobEnd, Tx};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 use crate::worker::conduct::Exchange;
 use crate::worker::settle::Attempt;
+
+/// Events of an order that are looked through for what has changed since a delivery was decided; more of them count as a change.
+const EVENTS_LOOKED_AT: u32 = 100;
 
 /// Why the channel is asked first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,28 +34,9 @@ pub(crate) enum Looked {
     Settled,
 }
 
-/// Whether the channel is to be asked before `notification` is made.
-pub(crate) fn doubt(job: &Job, notification: &Notification, order: &Order, now: UnixMillis) -> Option<Doubt> {
-    let channel_state = order.channel_state.as_deref()?;
-    let changes_nothing = matches!(notification, Notification::CancelQuote);
-    let told_elsewhere = matches!(notification, Notification::HandOver);
-    if changes_nothing || (told_elsewhere && !job.read_back) {
-        return None;
-    }
-    if job.read_back || is_another_message(job, notification, order) {
-        return Some(Doubt::Uncertain);
-    }
-    let limit = order.rules.channel.acceptance_limit;
-    let asked_at = order.booking.as_ref().map_or(now, |booking| booking.requested_at);
-    let decides = matches!(notification, Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. });
-    let over = decides && limit > Millis(0) && now >= asked_at + limit;
-    (channel_state.standing.revision == 0 || over).then_some(Doubt::Uncounted)
-}
-
-/// Whether an earlier attempt of this delivery may have said something else under its key than would be said now: the partner may know the
-/// key, and one key never stands for two messages. What the order has taken up since the delivery was decided may be in what it says.
-fn is_another_message(job: &Job, notification: &Notification, order: &Order) -> bool {
-    let says_how_the_order_stands = match notification {
+/// Whether a message says how the order stands, so that it is another message once the order stands otherwise.
+fn says_how_the_order_stands(notification: &Notification) -> bool {
+    match notification {
         Notification::BookingConfirmed { .. }
         | Notification::BookingRejected { .. }
         | Notification::Cancellation { .. }
@@ -67,9 +51,9 @@ fn is_another_message(job: &Job, notification: &Notification, order: &Order) -> 
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => false,
-    };
-    says_how_the_order_stands && job.last_error.is_some() && order.updated_at > job.created_at
+    }
 }
 
 /// Whether anything but flags for people has changed: only then is what would be sent another message.
@@ -84,6 +68,57 @@ fn has_moved(before: &Order, now: &Order) -> bool {
 }
 
 impl Worker {
+    /// Whether the channel is to be asked before `notification` is made.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub(crate) async fn doubt(
+        &self,
+        job: &Job,
+        notification: &Notification,
+        order: &Order,
+    ) -> Result<Option<Doubt>, EngineError> {
+        let Some(channel_state) = order.channel_state.as_deref() else { return Ok(None) };
+        let changes_nothing = matches!(notification, Notification::CancelQuote);
+        let told_elsewhere = matches!(notification, Notification::HandOver);
+        if changes_nothing || (told_elsewhere && !job.read_back) {
+            return Ok(None);
+        }
+        if job.read_back || self.is_another_message(job, notification, order).await? {
+            return Ok(Some(Doubt::Uncertain));
+        }
+        let now = self.engine.clock().now();
+        let limit = order.rules.channel.acceptance_limit;
+        let asked_at = order.booking.as_ref().map_or(now, |booking| booking.requested_at);
+        let decides =
+            matches!(notification, Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. });
+        let over = decides && limit > Millis(0) && now >= asked_at + limit;
+        Ok((channel_state.standing.revision == 0 || over).then_some(Doubt::Uncounted))
+    }
+
+    /// Whether an earlier attempt of this delivery may have said something else under its key than would be said now: the partner may know
+    /// the key, and one key never stands for two messages. What the order has taken up since the delivery was decided may be in what it says;
+    /// a flag for people, or what came of a call, is not: a repeat that differs in nothing keeps its key, or it would be carried out twice.
+    async fn is_another_message(
+        &self,
+        job: &Job,
+        notification: &Notification,
+        order: &Order,
+    ) -> Result<bool, EngineError> {
+        let may_be =
+            says_how_the_order_stands(notification) && job.last_error.is_some() && order.updated_at > job.created_at;
+        if !may_be {
+            return Ok(false);
+        }
+        let latest = self.engine.store().latest_events(&order.id, None, EVENTS_LOOKED_AT).await?;
+        let mut since = latest.iter().filter(|row| row.at > job.created_at);
+        let alters = |row: &EventRow| {
+            serde_json::from_value::<Event>(row.data.clone()).map_or(true, |event| event.alters_messages())
+        };
+        let are_more = latest.len() == EVENTS_LOOKED_AT as usize && latest.iter().all(|row| row.at > job.created_at);
+        Ok(are_more || since.any(alters))
+    }
+
     /// Asks the channel, takes over what it says, and tells whether the call is still to be made.
     pub(crate) async fn verify_first(
         &self,
@@ -144,7 +179,9 @@ impl Worker {
             let why = "the channel says that it is so already, or cannot be any more".to_owned();
             return self.end(job, JobEnd::NotNeeded { why }).await.map(|()| Looked::Settled);
         }
-        if doubt == Doubt::Uncertain && (has_moved(before, &now) || is_another_message(job, notification, before)) {
+        if doubt == Doubt::Uncertain
+            && (has_moved(before, &now) || self.is_another_message(job, notification, before).await?)
+        {
             // What would be sent is another message by now, and needs a key of its own.
             let why = "the order had changed at the channel; decided again".to_owned();
             let command = self.outcome(job, notification, NotificationOutcome::Overtaken);

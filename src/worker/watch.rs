@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use ticketbridge_core::message::{Actor, ActorKind, Command, Destination, TicketFacts, TicketOp};
-use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
+use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, HttpResponse, Operations, WatchPlan};
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::quoted::Quoted;
@@ -130,17 +130,10 @@ impl Worker {
         booking: &Booking,
         heard: Option<(String, HttpResponse)>,
     ) -> Result<(), EngineError> {
-        let Operations::Talks(talks) = backend.backend.operations() else { return Ok(()) };
-        let Ok(talk) = talks.talk(TicketOp::Query, order, booking, true) else { return Ok(()) };
-        let id = format!("look_{:032x}", self.engine.ids().seed().0);
-        let what = For::Question(&id);
-        let Ok((result, last)) = self.talk(what, backend, order, talk, heard).await? else { return Ok(()) };
-        if let Some(attempt) = last {
-            self.note(self.call_record(what, backend, order, attempt)).await;
-        }
-        let facts = match result.without_guests(order) {
+        let Some(answer) = self.hear_of_booking(backend, order, booking, heard).await? else { return Ok(()) };
+        let facts = match answer {
             CallResult::Done(facts) => facts,
-            no_news => return self.learned_nothing(backend, order, no_news).await,
+            no_news => return self.learned_nothing(backend, order, &booking.id, no_news).await,
         };
         // That everything is as before is no news; what a look at a delivery would follow up is left to that.
         let is_news = match &facts {
@@ -158,6 +151,25 @@ impl Worker {
             return Ok(());
         }
         self.record(backend, order, Command::RecordTicketFacts { booking: booking.id.clone(), facts }).await
+    }
+
+    /// The back-end's word on a booking, where asking takes a conversation; `None` where it takes none, or cannot be asked.
+    pub(crate) async fn hear_of_booking(
+        &self,
+        backend: &RegisteredBackend,
+        order: &Order,
+        booking: &Booking,
+        heard: Option<(String, HttpResponse)>,
+    ) -> Result<Option<CallResult<TicketFacts>>, EngineError> {
+        let Operations::Talks(talks) = backend.backend.operations() else { return Ok(None) };
+        let Ok(talk) = talks.talk(TicketOp::Query, order, booking, true) else { return Ok(None) };
+        let id = format!("look_{:032x}", self.engine.ids().seed().0);
+        let what = For::Question(&id);
+        let Ok((result, last)) = self.talk(what, backend, order, talk, heard).await? else { return Ok(None) };
+        if let Some(attempt) = last {
+            self.note(self.call_record(what, backend, order, attempt)).await;
+        }
+        Ok(Some(result.without_guests(order)))
     }
 
     /// The order hears what a back-end says when it is asked.
@@ -179,6 +191,7 @@ impl Worker {
         &self,
         backend: &RegisteredBackend,
         order: &Order,
+        booking: &BookingId,
         answer: CallResult<TicketFacts>,
     ) -> Result<(), EngineError> {
         let destination = Destination::Backend(backend.id.clone()).to_string();
@@ -212,6 +225,11 @@ impl Worker {
                 let sentence =
                     format!("`{}`, asked, does not know the booking whose tickets it has issued", backend.id);
                 self.record(backend, order, Command::RecordDoubt { sentence }).await
+            }
+            // The word is its answer, and nobody here knows it.
+            CallResult::Unknown { why } if AttentionKind::of_refusal(&why) == AttentionKind::UnknownStatus => {
+                let facts = TicketFacts::Unknown { why: why.into_owned() };
+                self.record(backend, order, Command::RecordTicketFacts { booking: booking.clone(), facts }).await
             }
             CallResult::Done(_)
             | CallResult::Retry { .. }
@@ -258,7 +276,13 @@ impl Worker {
 
     async fn read_hinted(&self, backend: &RegisteredBackend, about: &str) -> Result<(), EngineError> {
         let Some(hints) = backend.backend.hints() else { return Ok(()) };
-        let call = hints.call(about);
+        let call = match hints.call(about) {
+            Ok(call) => call,
+            Err(error) => {
+                not_followed(backend, &error.to_string());
+                return Ok(());
+            }
+        };
         let url = call.url.clone();
         let limits = CallLimits { timeout: backend.timeout, at_most: Millis::seconds(10) };
         let response = match self.conduct(For::Question("hint"), call, limits).await.answer {

@@ -170,6 +170,94 @@ async fn guessing_is_slowed_and_the_owner_signs_in_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn wrong_tries_are_known_to_every_instance() {
+    let bridge = bridge().await;
+    Person::invited(&bridge, "kim@north.example", Role::Viewer, Scope::Agency("north".into())).await;
+    for _ in 0..5 {
+        sign_in(&bridge, "kim@north.example", "guess").await.expect(401);
+    }
+    // What only a process remembers is gone with it.
+    let bridge = bridge.restart().await;
+    sign_in(&bridge, "kim@north.example", PASSWORD).await.problem(429, "too_many_requests");
+    bridge.advance(Millis::seconds(15));
+    sign_in(&bridge, "kim@north.example", PASSWORD).await.expect(200);
+    // Many at the same moment are many: each is counted before it is known whether it is right.
+    let tries = (0..12).map(|_| sign_in(&bridge, "lee@north.example", "guess"));
+    let answers = futures_util::future::join_all(tries).await;
+    bridge.advance(Millis::seconds(1));
+    assert!(answers.iter().all(|answer| [401, 429].contains(&answer.status.as_u16())));
+    sign_in(&bridge, "lee@north.example", "guess").await.problem(429, "too_many_requests");
+}
+
+#[tokio::test]
+async fn somebody_changes_his_password_and_his_other_sessions_end() {
+    const NEW: &str = "another long secret";
+    let bridge = bridge().await;
+    let kim = Person::invited(&bridge, "kim@north.example", Role::Viewer, Scope::Agency("north".into())).await;
+    let elsewhere = Person::signs_in(&bridge, "kim@north.example").await;
+    let change = |current: &str, new: &str| json!({ "current": current, "password": new });
+    let wrong = kim.post(&bridge, "account/password", &change("not his password", NEW)).await.expect(422).json();
+    assert_eq!(wrong["field"], "current");
+    let short = kim.post(&bridge, "account/password", &change(PASSWORD, "short")).await.expect(422).json();
+    assert_eq!(short["field"], "password");
+    kim.post(&bridge, "account/password", &change(PASSWORD, NEW)).await.expect(200);
+    kim.get(&bridge, "session").await.expect(200);
+    elsewhere.get(&bridge, "session").await.problem(401, "unauthenticated");
+    sign_in(&bridge, "kim@north.example", PASSWORD).await.expect(401);
+    sign_in(&bridge, "kim@north.example", NEW).await.expect(200);
+}
+
+#[tokio::test]
+async fn numbers_are_changed_with_a_fresh_factor_and_stand_in_the_audit() {
+    let bridge = bridge().await;
+    let mut kim = Person::joins(&bridge, "kim@north.example", Role::Operator, Scope::Agency("north".into())).await;
+    let change = json!({ "mobile": "010-9999-8888" });
+    bridge.advance(Millis::minutes(6));
+    kim.post(&bridge, "account", &change).await.problem(403, "fresh_factor_required");
+    kim.passes_factor(&bridge).await;
+    kim.post(&bridge, "account", &change).await.expect(200);
+    let wrong = kim.post(&bridge, "account", &json!({ "direct": "call me" })).await.expect(422).json();
+    assert_eq!(wrong["field"], "direct");
+    let account = bridge.get("accounts").await.expect(200).json()["items"][0].clone();
+    assert_eq!((&account["mobile"], &account["direct"]), (&json!("010-9999-8888"), &json!("02-123-4567")));
+    let audit = bridge.get("audit").await.expect(200).text();
+    assert!(audit.contains("numbers_changed") && !audit.contains("9999"), "{audit}");
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_replaced_by_a_link_that_works_once() {
+    const NEW: &str = "another long secret";
+    let bridge = bridge().await;
+    let kim = Person::invited(&bridge, "kim@north.example", Role::Viewer, Scope::Agency("north".into())).await;
+    let session = kim.get(&bridge, "session").await.expect(200).json();
+    let id = session["account"].as_str().expect("an account").to_owned();
+    let mut north = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
+    let mut south = Person::joins(&bridge, "boss@south.example", Role::Admin, Scope::Agency("south".into())).await;
+    north.passes_factor(&bridge).await;
+    south.passes_factor(&bridge).await;
+    let path = format!("accounts/{id}/reset-password");
+    south.post(&bridge, &path, &json!({})).await.problem(404, "not_found");
+    let first = north.post(&bridge, &path, &json!({})).await.expect(200).json();
+    let second = north.post(&bridge, &path, &json!({})).await.expect(200).json();
+    let token =
+        |said: &Value| said["link"].as_str().and_then(|link| link.rsplit('/').next()).expect("a link").to_owned();
+    let take = async |token: &str, password: &str| {
+        let path = format!("/ops/v1/password-resets/{token}");
+        bridge.ask(Ask::new(Method::POST, path).json(&json!({ "password": password }))).await
+    };
+    take(&token(&first), NEW).await.problem(404, "not_found");
+    assert_eq!(take(&token(&second), "short").await.expect(422).json()["field"], "password");
+    take(&token(&second), NEW).await.expect(200);
+    take(&token(&second), NEW).await.problem(404, "not_found");
+    kim.get(&bridge, "session").await.problem(401, "unauthenticated");
+    sign_in(&bridge, "kim@north.example", PASSWORD).await.expect(401);
+    bridge.advance(Millis::minutes(16));
+    sign_in(&bridge, "kim@north.example", NEW).await.expect(200);
+    let audit = bridge.get("audit").await.expect(200).text();
+    assert!(audit.contains("account_password_link") && audit.contains("password_reset"), "{audit}");
+}
+
+#[tokio::test]
 async fn a_session_has_idle_and_absolute_limits_is_listed_and_can_be_ended() {
     let bridge = bridge().await;
     Person::invited(&bridge, "kim@north.example", Role::Viewer, Scope::Agency("north".into())).await;

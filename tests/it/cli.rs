@@ -152,6 +152,60 @@ async fn verify_says_of_a_captured_request_whether_it_is_believed_and_never_the_
     assert!(err.contains("no-such-file"), "{err}");
 }
 
+/// A listener that takes one request whole and answers it.
+async fn answer_once(listener: &tokio::net::TcpListener) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (mut connection, _) = listener.accept().await.expect("a caller");
+    let mut read = Vec::new();
+    while !read.ends_with(b"V100\"}") {
+        let mut part = [0; 1024];
+        let many = connection.read(&mut part).await.expect("bytes");
+        read.extend_from_slice(&part[..many]);
+    }
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+    connection.write_all(answer).await.expect("it is read");
+}
+
+#[tokio::test]
+async fn verify_reads_what_curl_itself_writes() {
+    let place = place();
+    let body = r#"{"order_id":"V100"}"#;
+    let request = captured(CLIENT_SECRET, body, 60_000);
+    let (head, _) = request.split_once("\r\n\r\n").expect("a head");
+    let mut lines = head.lines();
+    let target = lines.next().and_then(|line| line.split(' ').nth(1)).expect("a target");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (trace, body_file) = (place.path().join("trace"), place.path().join("body"));
+    std::fs::write(&body_file, body).expect("a file");
+    let mut curl = tokio::process::Command::new("curl");
+    curl.arg("-sv").arg("--trace").arg(&trace).arg(format!("http://{address}{target}")).arg("--data-binary").arg(body);
+    for line in lines.filter(|line| !line.starts_with("Host") && !line.starts_with("content-length")) {
+        curl.arg("-H").arg(line);
+    }
+    let (output, ()) = tokio::join!(curl.output(), answer_once(&listener));
+    assert!(output.expect("curl").status.success());
+    // The same by `-v`, which shows no body.
+    let mut curl = tokio::process::Command::new("curl");
+    curl.arg("-sv").arg(format!("http://{address}{target}")).arg("--data-binary").arg(body);
+    for line in head.lines().skip(1).filter(|line| !line.starts_with("Host") && !line.starts_with("content-length")) {
+        curl.arg("-H").arg(line);
+    }
+    let (output, ()) = tokio::join!(curl.output(), answer_once(&listener));
+    let shown = place.path().join("shown");
+    std::fs::write(&shown, output.expect("curl").stderr).expect("a file");
+    let verify = async |file: &std::path::Path, more: &[&str]| {
+        let words = ["verify", "--channel", "douyin-main", "--request", file.to_str().expect("a path")];
+        said(place.run(&[&words[..], more].concat()).await)
+    };
+    let (code, out, err) = verify(&trace, &[]).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    let (code, _, err) = verify(&shown, &[]).await;
+    assert!(code == Some(1) && err.contains("--body FILE"), "{err}");
+    let (code, out, err) = verify(&shown, &["--body", body_file.to_str().expect("a path")]).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+}
+
 #[tokio::test]
 async fn the_first_administrator_is_made_on_the_host() {
     let place = place();

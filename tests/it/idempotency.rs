@@ -105,7 +105,6 @@ fn saying_else(call: &str, body: &Value) -> Value {
         "issue-voucher" => ("copies", json!(1)),
         "refund-apply" => ("refund_fee_amount", json!(7)),
         "info-sync" => ("after_sale_type", json!(3)),
-        "cancel-notify" => ("cancel_order_time_unix", json!(1)),
         "refund-notify" => ("refund_amount", json!(1)),
         _ => panic!("{call} changes nothing"),
     };
@@ -121,7 +120,8 @@ async fn the_same_key_with_another_body_is_refused_and_shows_in_the_inbox() {
         async |bridge| {
             for (call, body) in life(bridge) {
                 let first = send(bridge, call, &body, 1).await.remove(0).expect(200);
-                if !matches!(call, "can-buy" | "query-order") {
+                // That a booking is cancelled is all that its number says.
+                if !matches!(call, "can-buy" | "query-order" | "cancel-notify") {
                     let (before, state) = (effects(bridge).await.1, bridge.order("V100").await);
                     let refused = bridge.douyin(call, &saying_else(call, &body)).await.expect(200).json();
                     assert_eq!(refused["data"]["error_code"], 999_999, "{call}: {refused}");

@@ -32,13 +32,13 @@ const TIME_SCALE: f64 = 8.0;
 const AWAY: Duration = Duration::from_millis(500);
 
 /// Hands each connection to the next instance that takes it, as a load balancer without a memory does.
-struct Balancer {
+pub(crate) struct Balancer {
     address: SocketAddr,
     _connections: JoinSet<()>,
 }
 
 impl Balancer {
-    async fn start(instances: Vec<SocketAddr>) -> Self {
+    pub(crate) async fn start(instances: Vec<SocketAddr>) -> Self {
         let listener = TcpListener::bind(ANY_PORT).await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let (instances, next) = (Arc::new(instances), Arc::new(AtomicUsize::new(0)));
@@ -60,7 +60,7 @@ impl Balancer {
         });
         Self { address, _connections: accepting }
     }
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }
@@ -116,7 +116,7 @@ async fn three_instances_of_which_one_is_killed_lose_nothing_and_double_nothing(
     .await;
 }
 
-fn options(place: &crate::real::Place) -> StoreOptions {
+pub(crate) fn options(place: &crate::real::Place) -> StoreOptions {
     let environment = ticketbridge::config::Environment::only(crate::real::ENVIRONMENT);
     let config = ticketbridge::config::Config::load(&place.config(), &environment);
     StoreOptions::new(ticketbridge::app::sealer(&config.unwrap_or_else(|report| panic!("{report}"))))

@@ -162,6 +162,30 @@ async fn a_missing_capability_is_a_task_for_a_person_and_no_error() {
 }
 
 #[tokio::test]
+async fn the_places_code_goes_with_a_use_and_a_changed_one_counts_at_once() {
+    let bridge = TestBridge::start_kakao_also(&format!("{CAN}, \"use_code\""), "use_code = \"0417\"").await;
+    let booked = reservation("R1", "pd_auto", "CONFIRMED");
+    bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
+    bridge.drain().await;
+    bridge.set_time("2026-12-13T10:30:00+09:00");
+    bridge.partners.next("R1/use", Outcome::Says(422, json!({"error": {"code": "wrong_use_code"}})));
+    bridge.post(&format!("orders/{KAKAO}:R1/redeem"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    let changed = bridge.read_config("channels/kakao.toml").replace("\"0417\"", "\"2233\"");
+    bridge.write_config("channels/kakao.toml", &changed);
+    bridge.post("config/reload", &json!({})).await.expect(200);
+    let dead = bridge.get("deliveries?state=dead").await.expect(200).json();
+    let id = dead["items"][0]["id"].as_str().expect("a dead letter").to_owned();
+    bridge.post(&format!("deliveries/{id}/retry"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    let told: Vec<_> = bridge.partners.sent("R1/use").into_iter().map(|call| call.body).collect();
+    let said: Vec<_> = told.iter().map(|body| (&body["method"], &body["use_code"])).collect();
+    assert_eq!(said, [(&json!("CODE"), &json!("0417")), (&json!("CODE"), &json!("2233"))]);
+    let order = bridge.get(&format!("orders/{KAKAO}:R1/calls")).await.expect(200).text();
+    assert!(!order.contains("0417") && !order.contains("2233"), "the code is shown nowhere: {order}");
+}
+
+#[tokio::test]
 async fn a_guest_at_the_gate_is_reported_and_the_platforms_own_word_is_taken() {
     let bridge = TestBridge::start_kakao(CAN).await;
     let booked = reservation("R1", "pd_auto", "CONFIRMED");

@@ -5,6 +5,10 @@ mod absences;
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
@@ -14,6 +18,8 @@ mod backup;
 mod bad_requests;
 #[cfg(test)]
 mod budgets;
+#[cfg(test)]
+mod bulk;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
@@ -29,7 +35,11 @@ mod cost;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crash_octo;
+#[cfg(test)]
 mod credit;
+#[cfg(test)]
+mod cuts;
 #[cfg(test)]
 mod databases;
 #[cfg(test)]
@@ -41,11 +51,15 @@ mod deliveries;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod forgery;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod idle;
 #[cfg(test)]
 mod init;
 #[cfg(test)]
@@ -54,6 +68,7 @@ mod instances;
 mod kakao;
 mod korea_answers;
 mod korea_edges;
+mod korea_money;
 mod korea_orders;
 #[cfg(test)]
 mod limits;
@@ -62,6 +77,8 @@ mod manager;
 #[cfg(test)]
 mod octo;
 #[cfg(test)]
+mod octo_reseller;
+#[cfg(test)]
 mod offers;
 #[cfg(test)]
 mod ops;
@@ -69,6 +86,9 @@ mod ops;
 mod ops_cli;
 #[cfg(test)]
 mod organisation;
+mod outside;
+#[cfg(test)]
+mod packaging;
 #[cfg(test)]
 mod parsers;
 #[cfg(test)]
@@ -92,6 +112,8 @@ mod replay;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod scopes;
 #[cfg(test)]
 mod second_generation;
@@ -106,11 +128,15 @@ mod statements;
 #[cfg(test)]
 mod stopped_database;
 #[cfg(test)]
+mod stream;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod time_limits;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod traces;
 #[cfg(test)]
 mod tripstore;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A ticketing system that speaks OCTO: one booking there for one booking here, whatever is lost on the way. Judged by the supplier's books.
 
-mod schemas;
+pub(crate) mod schemas;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -625,4 +625,56 @@ async fn an_answer_cut_off_anywhere_is_no_answer() {
             assert_eq!(books(&bridge, |books| books.all().count()), 1, "{part} cut after {length}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_supplier_is_asked_in_reconciliation_too_and_what_it_says_otherwise_is_listed() {
+    let bridge = start("").await;
+    booked(&bridge).await;
+    bridge.issue("R100", 2).await;
+    bridge.drain().await;
+    let reconcile = async || {
+        let report = bridge.post("reconciliation", &json!({})).await.expect(200).json();
+        let found = report["differences"].as_array().expect("a list").iter().filter(|one| one["partner"] == "ventrata");
+        found.map(|one| (one["theirs"].as_str().unwrap_or("").to_owned(), one["repaired"] == true)).collect::<Vec<_>>()
+    };
+    assert_eq!(reconcile().await, [], "the books agree");
+    let code = async || {
+        let ticketing = order(&bridge).await.booking.expect("a booking").ticketing;
+        ticketing.tickets[0].code.reveal().to_owned()
+    };
+    let first = code().await;
+
+    books(&bridge, |books| books.switches.newer_codes = true);
+    assert_eq!(reconcile().await, [("other codes".to_owned(), false)]);
+    assert!(order(&bridge).await.needs(AttentionKind::CodesChanged));
+    assert_eq!(code().await, first, "the guest has the first ones");
+
+    books(&bridge, |books| (books.switches.newer_codes, books.switches.own_status) = (false, Some("DORMANT")));
+    assert_eq!(reconcile().await, [("a word that nobody knows".to_owned(), false)]);
+    assert!(order(&bridge).await.needs(AttentionKind::UnknownStatus));
+    assert_eq!(state(&bridge).await, TicketingState::Issued, "what nobody understands changes nothing");
+
+    books(&bridge, |books| {
+        books.switches.own_status = None;
+        books.call_off();
+    });
+    assert_eq!(reconcile().await.len(), 1, "what the supplier called off by itself is seen");
+    assert_ne!(state(&bridge).await, TicketingState::Issued);
+}
+
+#[tokio::test]
+async fn a_word_that_nobody_knows_is_shown_while_tickets_are_awaited_and_forgotten_once_they_are_there() {
+    let bridge = start("").await;
+    books(&bridge, |books| books.switches.own_status = Some("DORMANT"));
+    booked(&bridge).await;
+    pass(&bridge, 2, Millis::seconds(5)).await;
+    assert!(order(&bridge).await.needs(AttentionKind::UnknownStatus), "{:?}", order(&bridge).await.attention);
+    assert_eq!(state(&bridge).await, TicketingState::Unknown);
+    books(&bridge, |books| books.switches.own_status = None);
+    pass(&bridge, 6, Millis::seconds(60)).await;
+    let order = order(&bridge).await;
+    assert_eq!(order.booking.as_ref().expect("a booking").ticketing.state, TicketingState::Issued);
+    assert!(!order.needs(AttentionKind::UnknownStatus), "{:?}", order.attention);
+    assert_eq!(live(&bridge, &order), 1);
 }

@@ -89,7 +89,11 @@ impl Place {
 
     /// The program with arguments; `--config` is added.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketbridge"));
+        self.command_of(std::ffi::OsStr::new(env!("CARGO_BIN_EXE_ticketbridge")), arguments)
+    }
+
+    fn command_of(&self, program: &std::ffi::OsStr, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).arg("--config").arg(self.config()).current_dir(self.path()).kill_on_drop(true);
         command.env_remove("TICKETBRIDGE_LISTEN").env_remove("TICKETBRIDGE_DATABASE_URL").envs(ENVIRONMENT);
         command
@@ -116,9 +120,19 @@ impl Place {
 
     /// The same, with more in the environment.
     pub(crate) async fn serve_with(&self, listen: SocketAddr, environment: &[(&str, &str)]) -> Running {
+        self.serve_by(std::ffi::OsStr::new(env!("CARGO_BIN_EXE_ticketbridge")), listen, environment).await
+    }
+
+    /// The same by another program than the one under test: an older one.
+    pub(crate) async fn serve_by(
+        &self,
+        program: &std::ffi::OsStr,
+        listen: SocketAddr,
+        environment: &[(&str, &str)],
+    ) -> Running {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path().join("log"));
         let mut child = self
-            .command(&["serve"])
+            .command_of(program, &["serve"])
             .env("TICKETBRIDGE_LISTEN", listen.to_string())
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())

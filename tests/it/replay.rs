@@ -157,12 +157,16 @@ async fn a_planted_change_is_named_with_its_cause_and_a_rule_makes_it_expected()
         assert!(text.contains(from), "{from}");
         *text = text.replace(from, to);
     }
-    let planted: [(Edit, &str); 5] = [
+    let planted: [(Edit, &str); 6] = [
         (|files| product(files, "price    = 19900", "price    = 19800"), "answer douyin-main/create-order"),
         (|files| product(files, "max_per_order  = 5", "max_per_order  = 1"), "answer douyin-main/create-order"),
         (|files| product(files, "product = \"P-778\"", "product = \"P-779\""), "call POST /bridge/reservations"),
         (|files| product(files, "confirm  = \"auto\"", "confirm  = \"manual\""), "answer douyin-main/create-order"),
         (|files| product(files, "visitors_per_unit = 2", "visitors_per_unit = 3"), "answer douyin-main/create-order"),
+        (
+            |files| product(files, "before_visit = \"48h\", fee_bp = 0", "before_visit = \"48h\", fee_bp = 500"),
+            "order state",
+        ),
     ];
     for (edit, named) in planted {
         let (changed, _bridge) = config(edit).await;
@@ -223,4 +227,52 @@ async fn what_began_before_the_recording_is_left_out_and_said_so() {
     drop(kept);
     assert_eq!(recorded.counts().0, 1, "{recorded:?}");
     assert!(recorded.left_out.iter().any(|sentence| sentence.starts_with("1 messages")), "{:?}", recorded.left_out);
+}
+
+/// Messages of a long day.
+const MANY: usize = 20_000;
+/// Longest time for playing them.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// A measurement: `cargo test --release --test it a_long_day -- --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "a measurement of some minutes"]
+async fn a_long_day_of_twenty_thousand_messages_plays_in_five_minutes_without_a_difference() {
+    let open = |files: &mut std::collections::BTreeMap<String, String>| {
+        let products = files.get_mut("products/lakeside.toml").expect("the products");
+        *products = products
+            .replace("stock    = 500", "stock    = 1000000")
+            .replace("stock = 200", "stock = 1000000")
+            .replace("limits   = { per_phone = 5 }", "")
+            .replace("per_phone = 10, per_document = 1, ", "");
+    };
+    let bridge = TestBridge::start_with(|files| {
+        open(files);
+        files.get_mut("ticketbridge.toml").expect("the file").push_str("\n[recorder]\nkeep = \"48h\"\n");
+    })
+    .await;
+    let began = tokio::time::Instant::now();
+    // Each story is four messages, or five.
+    for index in 0..MANY / 4 {
+        let (sale, booking) = (format!("V{index}"), format!("R{index}"));
+        bridge.douyin("can-buy", &douyin::sale(&sale, 2, bridge.now())).await.expect(200);
+        bridge.ticketed(&sale, &booking).await;
+        if index % 4 == 0 {
+            let applied = douyin::refund_apply(&booking, &format!("B{index}"), 101, 0, bridge.now());
+            bridge.douyin("refund-apply", &applied).await.expect(200);
+        }
+        bridge.drain().await;
+        bridge.advance(Millis(1_500));
+    }
+    eprintln!("the day was lived in {:?}", began.elapsed());
+    let recorded = taken(bridge).await;
+    let (messages, calls) = recorded.counts();
+    assert!(messages >= MANY, "{messages} messages, {calls} calls");
+    let (same, _bridge) = config(open).await;
+    let began = tokio::time::Instant::now();
+    let report = play(&recorded, same).await;
+    let took = began.elapsed();
+    eprintln!("{messages} messages and {calls} calls played in {took:?}");
+    assert_eq!((report.unexplained, report.expected), (0, 0), "{report}");
+    assert!(took < LIMIT, "{took:?}");
 }

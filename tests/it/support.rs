@@ -398,6 +398,8 @@ pub(crate) fn environment() -> Environment {
         ("DOUYIN_SECRET", CLIENT_SECRET),
         ("GATE_SECRET", GATE_SECRET),
         ("OCTO_KEY", "octo-key"),
+        ("RESELLER_KEY", "the-key-of-acme-travel"),
+        ("OTHER_RESELLER_KEY", "the-key-of-bolt-travel"),
         ("ADMIN_TOKEN", ADMIN),
         ("OPERATOR_TOKEN", OPERATOR),
         ("SETTLEMENT_TOKEN", SETTLEMENT),

@@ -677,3 +677,65 @@ async fn a_link_whose_making_was_not_answered_is_asked_for_and_taken_back() {
     let order = bridge.tripped("T1").await;
     assert_eq!(order.channel_state.unwrap().links[0].state, LinkState::Revoked);
 }
+
+/// What the marketplace would not take back is alive there: it is shown so, can be taken back, and no second link lives beside it.
+#[tokio::test]
+async fn a_link_that_could_not_be_taken_back_is_alive_until_it_is() {
+    for act in ["retry", "drop"] {
+        let bridge = TestBridge::start_trip(CAN).await;
+        bridge.trip_is(event("e1", "booking.completed", 1, &trip("T1", "COMPLETED"), json!({})), "accepted").await;
+        let made = json!({"link_id": "L1", "url": "https://pay.example/L1"});
+        bridge.partners.next("/payment-links", Outcome::Says(201, made));
+        let links = format!("orders/{TRIP}:T1/payment-links");
+        bridge.post(&links, &json!({})).await.expect(200);
+        bridge.drain().await;
+        let no = json!({"error": {"code": "busy", "message": "not now"}});
+        bridge.partners.next("/payment-links/L1", Outcome::Says(422, no));
+        bridge.post(&format!("{links}/revoke"), &json!({})).await.expect(200);
+        bridge.drain().await;
+        let state = async || bridge.tripped("T1").await.channel_state.unwrap().links[0].state;
+        assert_eq!(state().await, LinkState::Live, "{act}: it was not taken back");
+        assert!(bridge.tripped("T1").await.needs(AttentionKind::NotificationRefused), "{act}");
+        bridge.post(&links, &json!({})).await.problem(409, "link_not_needed");
+        let dead = bridge.get("deliveries?state=dead").await.expect(200).json();
+        let id = dead["items"][0]["id"].as_str().expect("an id").to_owned();
+        let body = if act == "drop" { json!({"reason": "x"}) } else { json!({}) };
+        bridge.post(&format!("deliveries/{id}/{act}"), &body).await.expect(200);
+        if act == "drop" {
+            bridge.drain().await;
+            assert_eq!(state().await, LinkState::Live, "dropped, and as alive as before");
+            bridge.post(&links, &json!({})).await.problem(409, "link_not_needed");
+            bridge.post(&format!("{links}/revoke"), &json!({})).await.expect(200);
+        }
+        bridge.partners.next("/payment-links/L1", Outcome::Says(200, json!({"link_id": "L1", "status": "REVOKED"})));
+        bridge.drain().await;
+        assert_eq!(state().await, LinkState::Revoked, "{act}");
+        assert!(bridge.tripped("T1").await.attention.is_empty(), "{act}: {:?}", bridge.tripped("T1").await.attention);
+        let deletes = bridge.partners.sent("/payment-links/L1");
+        assert_eq!(deletes.iter().filter(|sent| sent.method == "DELETE").count(), 2, "{act}");
+        let made = json!({"link_id": "L2", "url": "https://pay.example/L2"});
+        bridge.partners.next("/payment-links", Outcome::Says(201, made));
+        bridge.post(&links, &json!({})).await.expect(200);
+        bridge.drain().await;
+        let order = bridge.tripped("T1").await;
+        assert_eq!(order.channel_state.unwrap().live_link().unwrap().id.as_deref(), Some("L2"), "{act}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_says_that_the_link_lives_has_not_taken_it_back() {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &trip("T1", "COMPLETED"), json!({})), "accepted").await;
+    let made = json!({"link_id": "L1", "url": "https://pay.example/L1"});
+    bridge.partners.next("/payment-links", Outcome::Says(201, made));
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    bridge.partners.next("/payment-links/L1", Outcome::Says(200, json!({"link_id": "L1", "status": "SENT"})));
+    bridge.partners.next("/payment-links/L1", Outcome::Says(200, json!({"link_id": "L1", "status": "REVOKED"})));
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links/revoke"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    let deletes = bridge.partners.sent("/payment-links/L1").into_iter().filter(|sent| sent.method == "DELETE").count();
+    assert_eq!(deletes, 2, "told again");
+}

@@ -26,6 +26,24 @@ echo "ready $server"
 cat >/dev/null
 "#;
 
+/// A copy of the server at `$PRIMARY` that follows it.
+const STANDBY: &str = r#"
+set -e
+dir=$(mktemp -d "${TMPDIR:-/tmp}/ticketbridge-standby.XXXXXX")
+trap 'test -z "$server" || kill -INT $server || true; wait; rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+"$BIN/pg_basebackup" -D "$dir/data" -R -c fast --no-sync -h 127.0.0.1 -p "$PRIMARY" -U postgres >"$dir/log" 2>&1
+"$BIN/postgres" -D "$dir/data" -p "$PORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories="$dir" \
+    -c max_connections=300 "$@" >>"$dir/log" 2>&1 </dev/null &
+server=$!
+tries=0
+until "$BIN/pg_isready" -q -h 127.0.0.1 -p "$PORT"; do
+    kill -0 $server; tries=$((tries + 1)); test $tries -lt 300; sleep 0.1
+done
+echo "ready $server"
+cat >/dev/null
+"#;
+
 const MARIADB: &str = r#"
 set -e
 dir=$(mktemp -d "${TMPDIR:-/tmp}/ticketbridge-mariadb.XXXXXX")
@@ -69,14 +87,22 @@ impl Server {
 pub fn start_postgresql(options: &[&str]) -> Option<Server> {
     let bin = find(&["initdb", "postgres", "pg_isready"], "/usr/lib/postgresql")?;
     let url = |port| format!("postgres://postgres@127.0.0.1:{port}/postgres");
-    start(POSTGRESQL, bin, "postgres", options, url)
+    start(POSTGRESQL, bin, "postgres", options, &[], url)
+}
+
+/// Starts a hot standby of a PostgreSQL server, which follows it from now on; `None` when that does not work here.
+pub fn start_postgresql_standby(of: &Server, options: &[&str]) -> Option<Server> {
+    let bin = find(&["pg_basebackup", "postgres", "pg_isready"], "/usr/lib/postgresql")?;
+    let url = |port| format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    let primary = of.url().rsplit_once(':')?.1.split('/').next()?;
+    start(STANDBY, bin, "postgres", options, &[("PRIMARY", primary)], url)
 }
 
 /// Starts MariaDB on an empty directory with these options; `None` when it is not on this machine or does not start.
 pub fn start_mariadb(options: &[&str]) -> Option<Server> {
     find(&["mariadb-install-db", "mariadb-admin"], "/usr/bin")?;
     let bin = find(&["mariadbd"], "/usr/sbin")?;
-    start(MARIADB, bin, "mysql", options, |port| format!("mysql://root@127.0.0.1:{port}/mysql"))
+    start(MARIADB, bin, "mysql", options, &[], |port| format!("mysql://root@127.0.0.1:{port}/mysql"))
 }
 
 /// The folder with all these programs: on the search path, in `root`, or in the newest `root/*/bin`.
@@ -92,7 +118,14 @@ pub fn find(programs: &[&str], root: &str) -> Option<PathBuf> {
 }
 
 /// Starts a server by its script; as `user` when we are root, which database servers refuse to be.
-fn start(script: &str, bin: PathBuf, user: &str, options: &[&str], url: impl Fn(u16) -> String) -> Option<Server> {
+fn start(
+    script: &str,
+    bin: PathBuf,
+    user: &str,
+    options: &[&str],
+    environment: &[(&str, &str)],
+    url: impl Fn(u16) -> String,
+) -> Option<Server> {
     let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
     let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.trim_ascii() == b"0");
     let mut command = if root {
@@ -107,7 +140,12 @@ fn start(script: &str, bin: PathBuf, user: &str, options: &[&str], url: impl Fn(
     // What follows the script is its `$0` and `$@`.
     command.arg("server").args(options);
     // A group of its own: Ctrl-C is for the tests, and the script still cleans up.
-    command.env("BIN", bin).env("PORT", port.to_string()).current_dir("/").process_group(0);
+    command
+        .env("BIN", bin)
+        .env("PORT", port.to_string())
+        .envs(environment.iter().copied())
+        .current_dir("/")
+        .process_group(0);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     let alive = child.stdin.take()?;
     let mut line = String::new();

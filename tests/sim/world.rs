@@ -145,6 +145,7 @@ impl World {
             reconciliation: LastReport::default(),
             environment,
             works: Works::new(WORKS_MAX, Pace::Unhurried),
+            looks: Arc::default(),
             health: Health::default(),
             instance: "simulated".to_owned(),
         });

@@ -103,13 +103,14 @@ pub(super) fn orders(command: Orders) -> Question {
         }
         Orders::Redeem { one, at } => act(path(&one.order, "/redeem"), vec![("at", at.map(Value::from))], Shape::One),
         Orders::NoShow { one, at } => act(path(&one.order, "/no-show"), vec![("at", at.map(Value::from))], Shape::One),
-        Orders::Cancel { one, reason, fee, lines } => {
+        Orders::Cancel { one, reason, fee, lines, notify_text } => {
             let lines: Vec<Value> =
                 lines.iter().map(|(detail, units)| json!({ "detail": detail, "quantity": units })).collect();
             let fields = vec![
                 ("reason", Some(json!(reason.reason))),
                 ("fee", fee.map(Value::from)),
                 ("lines", (!lines.is_empty()).then(|| json!(lines))),
+                ("notify_text", notify_text.map(Value::from)),
             ];
             act(path(&one.order, "/cancel"), fields, Shape::One)
         }
@@ -124,7 +125,9 @@ pub(super) fn orders(command: Orders) -> Question {
         Orders::PaymentLinks(PaymentLinks::Revoke(one)) => {
             act(path(&one.order, "/payment-links/revoke"), Vec::new(), Shape::One)
         }
-        Orders::Reconcile { channel } => {
+        Orders::NextSteps(one) => get(path(&one.order, "/next-steps"), Shape::One),
+        Orders::Reconcile { channel: _, last: true } => get("reconciliation".to_owned(), Shape::One),
+        Orders::Reconcile { channel, last: false } => {
             let of = channel.map(|channel| format!("?channel={}", escape(&channel))).unwrap_or_default();
             act(format!("reconciliation{of}"), Vec::new(), Shape::One)
         }
@@ -258,6 +261,7 @@ pub(super) struct Client {
     transport: HttpTransport,
     base: String,
     token: SecretString,
+    language: &'static str,
 }
 
 impl Client {
@@ -274,7 +278,12 @@ impl Client {
         // The person who runs the command names the host: any address is meant.
         let policy = AddressPolicy { allow_private: true, allowed_hosts: Vec::new() };
         let transport = HttpTransport::new(CONNECT, policy).map_err(|error| error.to_string())?;
-        Ok(Self { transport, base: format!("{}{}", url.trim_end_matches('/'), crate::http::ops::PREFIX), token })
+        Ok(Self {
+            transport,
+            base: format!("{}{}", url.trim_end_matches('/'), crate::http::ops::PREFIX),
+            token,
+            language: access.language().word(),
+        })
     }
 
     /// Asks, and gives the answer of a success.
@@ -285,6 +294,7 @@ impl Client {
         token.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, token);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(question.content_type));
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(self.language));
         let call = Call {
             method: question.method.clone(),
             url: format!("{}/{}", self.base, question.path),

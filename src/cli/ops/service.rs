@@ -77,6 +77,15 @@ pub enum Inbox {
 pub enum Statements {
     /// What was sold, kept and returned in a period
     Show(Statement),
+    /// Settle everything of a settle unit up to the end of a day that is over
+    Close {
+        /// The settle unit
+        #[arg(long, value_name = "ID")]
+        settle_id: String,
+        /// The last day that is settled, YYYY-MM-DD
+        #[arg(long, value_name = "DATE")]
+        to: String,
+    },
 }
 
 /// Whose statement: one of the two.
@@ -141,7 +150,13 @@ pub(super) fn inbox(command: Inbox) -> Question {
 }
 
 pub(super) fn statements(command: Statements) -> Question {
-    let Statements::Show(Statement { whose: Whose { settle_id, account }, from, to, currency }) = command;
+    let Statement { whose: Whose { settle_id, account }, from, to, currency } = match command {
+        Statements::Show(statement) => statement,
+        Statements::Close { settle_id, to } => {
+            let fields = vec![("settle_id", Some(json!(settle_id))), ("to", Some(json!(to)))];
+            return act("statements/close".to_owned(), fields, Shape::One);
+        }
+    };
     let filters = vec![
         ("settle_id", settle_id),
         ("account", account),

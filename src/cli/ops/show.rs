@@ -1,6 +1,10 @@
 //! Answers for people: lists as tables, one thing as lines of name and value.
 
+use anstyle::{AnsiColor, Style};
 use serde_json::Value;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::console::catalogue::Words;
 
 /// How an answer is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +17,98 @@ pub(super) enum Shape {
     Partners,
     Deadlines,
     Inbox,
+    Bulks,
+    Accounts,
+    Invitations,
+    Audit,
     One,
+}
+
+/// How an answer looks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    pub(super) room: Room,
+    pub(super) paint: Paint,
+    pub(super) words: Words,
+}
+
+/// Whether words are coloured by what they mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paint {
+    Plain,
+    Coloured,
+}
+
+impl Paint {
+    /// Colour on a terminal, unless `NO_COLOR` is set.
+    pub(super) fn of_the_terminal() -> Self {
+        match anstream::AutoStream::choice(&std::io::stdout()) {
+            anstream::ColorChoice::Never => Paint::Plain,
+            anstream::ColorChoice::Auto | anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => {
+                Paint::Coloured
+            }
+        }
+    }
+    fn title(self) -> Style {
+        if self == Paint::Coloured { Style::new().bold() } else { Style::new() }
+    }
+    /// Of a cell: what went wrong is red, what waits yellow, what went well green.
+    fn cell(self, column: &str, cell: &str) -> Style {
+        let colour = match (self, column, cell) {
+            (Paint::Plain, ..) | (Paint::Coloured, _, "-") => None,
+            (Paint::Coloured, "ATTENTION" | "LAST ERROR", _) => Some(AnsiColor::Red),
+            (Paint::Coloured, "STATE" | "BOOKING" | "TICKETING" | "PAYMENT" | "VERDICT" | "BREAKER", word) => {
+                meaning(word)
+            }
+            (Paint::Coloured, ..) => None,
+        };
+        colour.map_or_else(Style::new, |colour| colour.on_default())
+    }
+}
+
+/// The colour of a word of the interface.
+fn meaning(word: &str) -> Option<AnsiColor> {
+    const WRONG: &[&str] = &[
+        "dead",
+        "failed",
+        "unknown",
+        "cancel_refused",
+        "refund_failed",
+        "refused",
+        "malformed",
+        "conflict",
+        "unrouted",
+        "open",
+    ];
+    const WAITS: &[&str] = &[
+        "requested",
+        "queued",
+        "pending",
+        "under_review",
+        "refund_pending",
+        "cancelling",
+        "parked",
+        "paused",
+        "partial",
+        "unpaid",
+        "pending_approval",
+        "half_open",
+    ];
+    const WELL: &[&str] = &[
+        "completed",
+        "confirmed",
+        "used",
+        "issued",
+        "paid",
+        "delivered",
+        "settled",
+        "accepted",
+        "running",
+        "active",
+        "closed",
+    ];
+    let listed = [(WRONG, AnsiColor::Red), (WAITS, AnsiColor::Yellow), (WELL, AnsiColor::Green)];
+    listed.into_iter().find(|(words, _)| words.contains(&word)).map(|(_, colour)| colour)
 }
 
 /// How wide a table may be.
@@ -124,13 +219,48 @@ impl Shape {
                 ("ORDER", "/order_id"),
                 ("KEY", "/key"),
             ],
+            Shape::Bulks => &[
+                ("ID", "/id"),
+                ("ACT", "/act"),
+                ("STATE", "/state"),
+                ("TOTAL", "/total"),
+                ("CREATED", "/created_at"),
+                ("DONE", "/done_at"),
+            ],
+            Shape::Accounts => &[
+                ("ID", "/id"),
+                ("EMAIL", "/email"),
+                ("STATE", "/state"),
+                ("ROLE", "/role"),
+                ("SCOPE", "/scope/kind"),
+                ("OF", "/scope/id"),
+                ("AGENCY", "/agency_code"),
+                ("NAME", "/name"),
+            ],
+            Shape::Invitations => &[
+                ("ID", "/id"),
+                ("EMAIL", "/email"),
+                ("STATE", "/state"),
+                ("ROLE", "/role"),
+                ("SCOPE", "/scope/kind"),
+                ("OF", "/scope/id"),
+                ("EXPIRES", "/expires_at"),
+                ("BY", "/invited_by"),
+            ],
+            Shape::Audit => &[
+                ("AT", "/at"),
+                ("BY", "/actor"),
+                ("ACT", "/act"),
+                ("ORDER", "/order_id"),
+                ("REASON", "/detail/reason"),
+            ],
             Shape::One => &[],
         }
     }
 }
 
 /// An answer as text.
-pub(super) fn text(shape: Shape, answer: &Value, room: Room) -> String {
+pub(super) fn text(shape: Shape, answer: &Value, look: Look) -> String {
     let Some(items) = answer.get("items").and_then(Value::as_array) else {
         let mut lines = Vec::new();
         pairs("", answer, &mut lines);
@@ -140,16 +270,16 @@ pub(super) fn text(shape: Shape, answer: &Value, room: Room) -> String {
         return lines.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect();
     };
     if items.is_empty() {
-        return "none\n".to_owned();
+        return format!("{}\n", look.words.say("cli-none"));
     }
     // A history is read downwards, although its newest part comes first.
     let mut items = items.clone();
     if shape == Shape::Events {
         items.reverse();
     }
-    let mut text = table(shape.columns(), &items, room);
+    let mut text = table(shape.columns(), &items, look);
     if let Some(cursor) = answer["next_cursor"].as_str() {
-        text.push_str(&format!("there are more: --cursor {cursor}\n"));
+        text.push_str(&format!("{}: --cursor {cursor}\n", look.words.say("cli-more")));
     }
     text
 }
@@ -164,19 +294,33 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-fn table(columns: &[Column], items: &[Value], room: Room) -> String {
-    let titles = columns.iter().map(|(title, _)| (*title).to_owned()).collect();
+/// A column's title in a language.
+fn title(words: &Words, title: &str) -> String {
+    if title.is_empty() { String::new() } else { words.say(&title_key(title)) }
+}
+
+fn title_key(title: &str) -> String {
+    format!("col-{}", title.to_ascii_lowercase().replace(' ', "-"))
+}
+
+fn table(columns: &[Column], items: &[Value], look: Look) -> String {
+    let titles = columns.iter().map(|(name, _)| title(&look.words, name)).collect();
     let rows: Vec<Vec<String>> =
         items.iter().map(|item| columns.iter().map(|(_, at)| cell(item.pointer(at))).collect()).collect();
     let rows: Vec<Vec<String>> = std::iter::once(titles).chain(rows).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths = fitted((0..columns.len()).map(width).collect(), room);
-    let line = |row: &Vec<String>| {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{:width$}", cut(cell, *width))).collect();
-        format!("{}\n", cells.join("  ").trim_end())
+    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
+    let widths = fitted((0..columns.len()).map(width).collect(), look.room);
+    let line = |(number, row): (usize, &Vec<String>)| {
+        let cells = row.iter().zip(&widths).zip(columns).enumerate().map(|(index, ((whole, width), (name, _)))| {
+            let shown = cut(whole, *width);
+            // Nothing follows the last one.
+            let gap = if index + 1 == columns.len() { 0 } else { width.saturating_sub(shown.width()) };
+            let style = if number == 0 { look.paint.title() } else { look.paint.cell(name, whole) };
+            format!("{style}{shown}{style:#}{}", " ".repeat(gap))
+        });
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
-    rows.iter().map(line).collect()
+    rows.iter().enumerate().map(line).collect()
 }
 
 /// The widths at which the columns fit: the widest ones give way first.
@@ -193,11 +337,17 @@ fn fitted(mut widths: Vec<usize>, room: Room) -> Vec<usize> {
 /// Columns are not made narrower than this.
 const WIDTH_MIN: usize = 6;
 
+/// Cut to so many columns of a terminal; Chinese and Korean characters take two.
 fn cut(cell: &str, width: usize) -> String {
-    if cell.chars().count() <= width {
+    if cell.width() <= width {
         return cell.to_owned();
     }
-    cell.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    let mut taken = 0;
+    let fits = |c: &char| {
+        taken += c.width().unwrap_or(0);
+        taken < width
+    };
+    cell.chars().take_while(fits).chain(['…']).collect()
 }
 
 /// The leaves of a value by their dotted names; what is not there is left out.
@@ -216,7 +366,51 @@ fn pairs(path: &str, value: &Value, into: &mut Vec<(String, String)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::catalogue::Language;
     use serde_json::json;
+
+    fn look(room: Room) -> Look {
+        Look { room, paint: Paint::Plain, words: Words::of(Language::En) }
+    }
+
+    #[test]
+    fn every_title_has_its_word_in_every_language() {
+        let shapes = [
+            Shape::Orders,
+            Shape::Events,
+            Shape::Calls,
+            Shape::Refunds,
+            Shape::Deliveries,
+            Shape::Partners,
+            Shape::Deadlines,
+            Shape::Inbox,
+            Shape::Accounts,
+            Shape::Invitations,
+            Shape::Audit,
+        ];
+        for (name, _) in shapes.into_iter().flat_map(Shape::columns).filter(|(name, _)| !name.is_empty()) {
+            assert_eq!(title(&Words::of(Language::En), name), *name);
+            for language in Language::ALL {
+                assert_ne!(title(&Words::of(language), name), title_key(name), "{language:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_coloured_table_is_the_plain_one_with_colours() {
+        let page = json!({ "items": [{ "id": "dlv_1", "state": "dead", "last_error": "早到了" }, { "id": "dlv_22", "state": "delivered" }] });
+        let plain = text(Shape::Deliveries, &page, look(Room::Any));
+        let coloured = text(Shape::Deliveries, &page, Look { paint: Paint::Coloured, ..look(Room::Any) });
+        assert!(coloured.contains("\u{1b}[31mdead") && coloured.contains("\u{1b}[32mdelivered"), "{coloured:?}");
+        assert_eq!(
+            anstream::adapter::strip_str(&coloured).to_string().replace(" \n", "\n"),
+            plain.replace(" \n", "\n")
+        );
+        let narrow = text(Shape::Deliveries, &page, look(Room::Columns(60)));
+        assert!(narrow.lines().all(|line| line.width() <= 60), "{narrow}");
+        let korean = text(Shape::Deliveries, &page, Look { words: Words::of(Language::Ko), ..look(Room::Any) });
+        assert!(korean.starts_with("ID") && korean.contains("상태"), "{korean}");
+    }
 
     #[test]
     fn lists_are_tables_and_one_thing_is_lines() {
@@ -225,16 +419,19 @@ mod tests {
             { "seq": 11, "at": "2026-11-21T10:00:00+08:00", "kind": "order_placed", "actor": { "kind": "channel", "name": "d" }, "reason": null },
         ], "next_cursor": "11" });
         assert_eq!(
-            text(Shape::Events, &page, Room::Any),
+            text(Shape::Events, &page, look(Room::Any)),
             "SEQ  AT                         KIND          BY       NAME  REASON\n\
              11   2026-11-21T10:00:00+08:00  order_placed  channel  d     -\n\
              12   2026-11-21T10:00:00+08:00  redeemed      ops      ada   ab\n\
              there are more: --cursor 11\n"
         );
-        assert_eq!(text(Shape::Events, &json!({ "items": [], "next_cursor": null }), Room::Any), "none\n");
+        assert_eq!(text(Shape::Events, &json!({ "items": [], "next_cursor": null }), look(Room::Any)), "none\n");
         let one = json!({ "id": "ord_1", "booking": null, "buyer": { "phone": "138****0001" }, "list": [{ "a": 1 }] });
-        let narrow = text(Shape::Events, &page, Room::Columns(50));
+        let narrow = text(Shape::Events, &page, look(Room::Columns(50)));
         assert!(narrow.lines().all(|line| line.chars().count() <= 50) && narrow.contains('…'), "{narrow}");
-        assert_eq!(text(Shape::One, &one, Room::Any), "id           ord_1\nbuyer.phone  138****0001\nlist.1.a     1\n");
+        assert_eq!(
+            text(Shape::One, &one, look(Room::Any)),
+            "id           ord_1\nbuyer.phone  138****0001\nlist.1.a     1\n"
+        );
     }
 }

@@ -56,10 +56,31 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         (factor(visit))
         h2 { (words.say("language")) }
         (act(visit, None, "/account", &words.say("save"), &language))
+        h2 { (words.say("numbers")) }
+        (act(visit, None, "/account", &words.say("save"), &numbers(visit)))
+        @if session["sign_in"] == "password" {
+            h2 { (words.say("password-change")) }
+            (act(visit, None, "/account/password", &words.say("save"), &passwords(visit)))
+        }
         h2 { (words.say("sessions")) }
         (table(visit, Some("sessions"), &["since", "seen", "address", "detail", ""], &rows))
     };
     Ok(Page { title: "account", body })
+}
+
+/// What is left empty stays as it is.
+fn numbers(visit: &Visit) -> Markup {
+    html! {
+        label { (visit.words.say("mobile")) input name="mobile" type="tel" autocomplete="tel"; }
+        label { (visit.words.say("direct")) input name="direct" type="tel" autocomplete="off"; }
+    }
+}
+
+fn passwords(visit: &Visit) -> Markup {
+    html! {
+        label { (visit.words.say("password-current")) input name="current" type="password" required autocomplete="current-password"; }
+        label { (visit.words.say("password-new")) input name="password" type="password" required minlength="10" autocomplete="new-password"; }
+    }
 }
 
 fn factor(visit: &Visit) -> Markup {

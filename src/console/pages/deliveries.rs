@@ -4,7 +4,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::format::{text, time};
-use crate::console::layout::{act, choice, entries, filters, order_link, pages, reason, table};
+use crate::console::layout::{act, choice, entries, filters, may_act, order_link, pages, reason, table};
+use crate::console::pages::bulk;
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::words;
 
@@ -13,8 +14,18 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let names = ["state", "destination", "order", "cursor", "limit"];
     let list = visit.ask(&format!("/deliveries?{}", visit.filters(&names))).await?;
     let rows: Vec<Markup> = entries(&list).iter().map(|job| row(visit, job)).collect();
-    let heads =
-        ["order", "destination", "call", "state", "attempts", "next-attempt", "last-error", "created", "actions"];
+    let heads = [
+        "choose",
+        "order",
+        "destination",
+        "call",
+        "state",
+        "attempts",
+        "next-attempt",
+        "last-error",
+        "created",
+        "actions",
+    ];
     let fields = html! {
         (choice(visit, "state", "state", words::DELIVERY_STATES))
         label { (visit.words.say("destination")) input name="destination" value=(visit.query.text("destination")); }
@@ -24,6 +35,9 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         (filters(visit, &fields))
         (table(visit, Some("deliveries-table"), &heads, &rows))
         (pages(visit, &list))
+        @if may_act(visit) && !rows.is_empty() {
+            (bulk::choose(visit, &["retry", "drop"], &visit.filters(&["state", "destination", "order"])))
+        }
     };
     Ok(Page { title: "deliveries", body })
 }
@@ -33,13 +47,18 @@ fn row(visit: &Visit, job: &Value) -> Markup {
     let call = |act: &str| format!("/deliveries/{}/{act}", crate::console::form::encode(&text(&job["id"])));
     html! {
         tr {
+            td {
+                @if may_act(visit) && (job["state"] == "dead" || job["state"] == "pending") {
+                    (bulk::chosen(visit, &text(&job["id"]), None, &format!("{} {}", text(&job["destination"]), text(&job["call"]))))
+                }
+            }
             td { (order_link(&job["order_id"])) }
             td { (text(&job["destination"])) }
             td { (text(&job["call"])) }
             td { (words.word(&text(&job["state"]))) }
             td.n { (text(&job["attempts"])) }
             td { (time(&job["next_attempt_at"])) }
-            td { (text(&job["last_error"])) }
+            td.wide { (text(&job["last_error"])) }
             td { (time(&job["created_at"])) }
             td {
                 @if job["state"] == "dead" || job["state"] == "pending" {

@@ -62,6 +62,12 @@ fn row(visit: &Visit, account: &Value) -> Markup {
                         }
                         (act(visit, None, &call("deactivate"), &words.say("deactivate"), &html! {}))
                         (act(visit, None, &call("reset-factor"), &words.say("reset-factor"), &html! {}))
+                        @if account["sign_in"] == "password" {
+                            form.row method="post" action=(link(&format!("members/{}/reset-password", text(&account["id"])))) {
+                                input type="hidden" name="back" value=(visit.here());
+                                button type="submit" { (words.say("password-link")) }
+                            }
+                        }
                     }
                     _ => { (act(visit, None, &call("activate"), &words.say("activate"), &html! {})) }
                 }
@@ -125,16 +131,26 @@ fn invitation(visit: &Visit, it: &Value) -> Markup {
     }
 }
 
+/// Makes a link by which somebody gives himself another password, and shows it once.
+pub(crate) async fn password_link(visit: &Visit, id: &str) -> Result<Said, Stop> {
+    let said = visit.call(Method::POST, &format!("/accounts/{id}/reset-password"), &json!({})).await?.body;
+    Ok(Said::Page(Page { title: "password-link", body: link_once(visit, "password-reset-link", &said) }))
+}
+
+/// A link that is shown this once.
+fn link_once(visit: &Visit, id: &str, said: &Value) -> Markup {
+    html! {
+        p { (visit.words.say("link-once")) }
+        p.card { code id=(id) { (text(&said["link"])) } }
+        p { (visit.words.say("expires")) " " (time(&said["expires_at"])) }
+        p { a href=(link("members")) { (visit.words.say("back")) } }
+    }
+}
+
 /// Invites somebody, and shows the link once.
 pub(crate) async fn invite(visit: &Visit) -> Result<Said, Stop> {
     let sent = &visit.form;
     let body = json!({ "email": sent.text("email"), "role": sent.text("role"), "scope": scope_of(sent.text("scope")) });
     let said = visit.call(Method::POST, "/invitations", &body).await?.body;
-    let body = html! {
-        p { (visit.words.say("link-once")) }
-        p { code id="invitation-link" { (text(&said["link"])) } }
-        p { (visit.words.say("expires")) " " (time(&said["expires_at"])) }
-        p { a href=(link("members")) { (visit.words.say("back")) } }
-    };
-    Ok(Said::Page(Page { title: "invite", body }))
+    Ok(Said::Page(Page { title: "invite", body: link_once(visit, "invitation-link", &said) }))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod bulk;
 pub(crate) mod codes;
 pub(crate) mod deadlines;
 pub(crate) mod deliveries;
@@ -13,6 +14,7 @@ pub(crate) mod orders;
 pub(crate) mod partners;
 pub(crate) mod reconciliation;
 pub(crate) mod refunds;
+pub(crate) mod reset;
 pub(crate) mod settings;
 pub(crate) mod sign_in;
 pub(crate) mod sign_up;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::form::encode;
-use crate::console::format::{length, money, text, time};
+use crate::console::format::{clock, day, length, money, text, time};
 use crate::console::layout::{act, entries, reason};
 use crate::console::{Page, Stop, Visit};
 
@@ -19,17 +19,37 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     let calls = visit.ask(&format!("{path}/calls?limit={SHOWN}")).await?;
     let next = visit.ask(&format!("{path}/next-steps")).await?;
     let body = html! {
+        (standing(visit, &order))
         (needs(visit, &order))
         div.two {
-            (facts(visit, &order))
             div {
                 (next_steps(visit, &next))
                 (actions(visit, &order, &next))
             }
+            (facts(visit, &order))
         }
         (timeline(visit, &events, &calls))
     };
     Ok(Page { title: "order", body })
+}
+
+/// Where it stands, at one look.
+fn standing(visit: &Visit, order: &Value) -> Markup {
+    let words = &visit.words;
+    let booking = &order["booking"];
+    let chip = |key: &str, word: &Value| html! { li { (words.say(key)) ": " b { (words.word(&text(word))) } } };
+    html! {
+        ul.chips {
+            li { b { (text(&order["label"])) } }
+            (chip("state", &order["state"]))
+            @if booking.is_object() {
+                (chip("booking", &booking["state"]))
+                (chip("ticketing", &booking["ticketing"]["state"]))
+            }
+            (chip("payment", &order["payment"]["state"]))
+            @if order["refund_case"].is_object() { (chip("refund", &order["refund_case"]["state"])) }
+        }
+    }
 }
 
 fn needs(visit: &Visit, order: &Value) -> Markup {
@@ -52,17 +72,20 @@ fn facts(visit: &Visit, order: &Value) -> Markup {
     let say = |key: &str| words.say(key);
     let in_money = |value: &Value| money(value, &payment["currency"]);
     html! {
-        div {
+        section {
+            h2 { (say("facts")) }
             dl {
-                dt { (say("label")) } dd { (text(&order["label"])) }
                 dt { (say("number")) } dd { (text(&order["channel"])) ":" (text(&order["channel_order_id"])) " " small { (text(&order["id"])) } }
                 dt { (say("product")) } dd { (text(&order["product"])) " × " (text(&order["quantity"])) }
-                dt { (say("state")) } dd { (words.word(&text(&order["state"]))) }
                 @if booking.is_object() {
-                    dt { (say("booking")) } dd { (words.word(&text(&booking["state"]))) " " (text(&booking["visit_date"])) }
-                    dt { (say("ticketing")) } dd { (words.word(&text(&booking["ticketing"]["state"]))) " " (text(&booking["ticketing"]["backend"])) }
+                    dt { (say("visit")) } dd { (text(&booking["visit_date"])) }
+                    @if !booking["ticketing"]["backend"].is_null() {
+                        dt { (say("tickets-from")) } dd { (text(&booking["ticketing"]["backend"])) }
+                    }
+                    @if !booking["ticketing"]["deadline"].is_null() {
+                        dt { (say("ticketing-until")) } dd { (time(&booking["ticketing"]["deadline"])) }
+                    }
                 }
-                dt { (say("payment")) } dd { (words.word(&text(&payment["state"]))) }
                 dt { (say("total")) } dd { (in_money(&payment["total"])) }
                 dt { (say("received")) } dd { (in_money(&payment["received"])) }
                 dt { (say("refunded")) } dd { (in_money(&payment["refunded"])) }
@@ -95,11 +118,11 @@ fn guests(visit: &Visit, order: &Value) -> Markup {
     let call = format!("/orders/{}/reveal", text(&order["id"]));
     html! {
         @if !visitors.is_empty() {
-            h3 { (words.say("visitors")) }
+            h2 { (words.say("visitors")) }
             ul { @for visitor in &visitors { li { (person(visitor)) } } }
         }
         @if !tickets.is_empty() {
-            h3 { (words.say("codes-of-order")) }
+            h2 { (words.say("codes-of-order")) }
             ul { @for ticket in &tickets { li { code { (text(&ticket["code"])) } } } }
         }
         @if !matches!(visit.holder.role, crate::config::Role::Viewer) {
@@ -216,11 +239,14 @@ fn timeline(visit: &Visit, events: &Value, calls: &Value) -> Markup {
     all.extend(entries(calls).iter().map(|call| (call, false)));
     // The times have one zone and one form: their text sorts as they do.
     all.sort_by(|a, b| a.0["at"].as_str().cmp(&b.0["at"].as_str()).then(a.0["seq"].as_i64().cmp(&b.0["seq"].as_i64())));
+    let days: Vec<String> = all.iter().map(|(it, _)| day(&it["at"])).collect();
+    let begins = |at: usize| at == 0 || days[at - 1] != days[at];
     html! {
         section {
             h2 { (words.say("timeline")) }
             ol.time id="order-timeline" {
-                @for (it, is_event) in &all {
+                @for (at, (it, is_event)) in all.iter().enumerate() {
+                    @if begins(at) { li.day { (days[at]) } }
                     @if *is_event { (event(visit, it)) } @else { (call(visit, it)) }
                 }
             }
@@ -228,26 +254,48 @@ fn timeline(visit: &Visit, events: &Value, calls: &Value) -> Markup {
     }
 }
 
+fn when(it: &Value) -> Markup {
+    html! { time datetime=(text(&it["at"])) { (clock(&it["at"])) } }
+}
+
+/// Who did it: the channel, the back-end or the person by name; the rule and the clock have none.
+fn by(visit: &Visit, actor: &Value) -> String {
+    let (kind, name) = (text(&actor["kind"]), text(&actor["name"]));
+    match kind.as_str() {
+        "policy" | "timer" => visit.words.word(&kind),
+        _ => format!("{} {name}", visit.words.word(&kind)),
+    }
+}
+
 fn event(visit: &Visit, it: &Value) -> Markup {
     let words = &visit.words;
     html! {
         li.act {
-            small { (time(&it["at"])) } " " strong { (words.event(&text(&it["kind"]))) } " "
-            small { (words.say("actor")) ": " (words.word(&text(&it["actor"]["kind"]))) " " (text(&it["actor"]["name"])) }
-            @if !it["reason"].is_null() { br; (text(&it["reason"])) }
+            (when(it))
+            div {
+                p { strong { (words.event(&text(&it["kind"]))) } " " small { (words.say("actor")) ": " (by(visit, &it["actor"])) } }
+                @if !it["reason"].is_null() { p { (text(&it["reason"])) } }
+            }
         }
     }
 }
 
 fn call(visit: &Visit, it: &Value) -> Markup {
     let words = &visit.words;
+    let summary = text(&it["summary"]);
+    let attempt = it["attempt"].as_i64().unwrap_or(1);
+    let line = html! {
+        @if it["direction"] == "in" { (words.say("direction-in")) } @else { (words.say("direction-out")) }
+        " " code { (text(&it["partner"])) " " (text(&it["call"])) } " → " (text(&it["verdict"])) " " (text(&it["status"]))
+        small { " " (text(&it["duration_ms"])) " ms" @if attempt > 1 { " · " (words.say("attempts")) " " (attempt) } }
+    };
     html! {
         li {
-            small { (time(&it["at"])) } " "
-            @if it["direction"] == "in" { (words.say("direction-in")) } @else { (words.say("direction-out")) }
-            " " code { (text(&it["partner"])) " " (text(&it["call"])) } " → " (text(&it["verdict"])) " " (text(&it["status"]))
-            small { " " (text(&it["duration_ms"])) " ms" }
-            @if !text(&it["summary"]).is_empty() { details { summary { (words.say("detail")) } code { (text(&it["summary"])) } } }
+            (when(it))
+            div {
+                @if summary.is_empty() { p { (line) } }
+                @else { details { summary { (line) } p { code { (summary) } } } }
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::console::format::{money, text, time};
-use crate::console::layout::{choice, entries, filters, link, order_link, pages, reason, table};
+use crate::console::layout::{choice, entries, filters, link, may_act, order_link, pages, reason, table};
+use crate::console::pages::bulk;
 use crate::console::{Page, Said, Stop, Visit};
 use crate::http::ops::{ATTENTION_KINDS, words};
 
@@ -24,6 +25,13 @@ const FILTERS: [&str; 12] = [
     "limit",
     "cursor",
 ];
+
+/// Those that say which orders match, and not which part of them is shown.
+const MATCHED: [&str; 10] =
+    ["channel", "state", "booking", "ticketing", "payment", "refund", "visit_date", "attention", "waiting", "q"];
+/// What can be done to many at once.
+const ACTS: [&str; 9] =
+    ["confirm", "decline", "redeem", "no-show", "cancel", "return-payment", "payment-links", "approve", "reject"];
 
 /// A tab: a filter with a name.
 struct Tab {
@@ -52,8 +60,9 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         (tabs(visit))
         (filter(visit, &channels))
         (by_phone(visit))
-        (listed(visit, &list))
+        (listed(visit, &list, may_act(visit)))
         (pages(visit, &list))
+        @if may_act(visit) && !entries(&list).is_empty() { (bulk::choose(visit, &ACTS, &visit.filters(&MATCHED))) }
     };
     Ok(Page { title: "orders", body })
 }
@@ -117,9 +126,10 @@ fn by_phone(visit: &Visit) -> Markup {
 }
 
 /// The orders of a list.
-fn listed(visit: &Visit, list: &Value) -> Markup {
-    let rows: Vec<Markup> = entries(list).iter().map(|order| row(visit, order)).collect();
+fn listed(visit: &Visit, list: &Value, with_boxes: bool) -> Markup {
+    let rows: Vec<Markup> = entries(list).iter().map(|order| row(visit, order, with_boxes)).collect();
     let heads = [
+        "choose",
         "order",
         "channel",
         "number",
@@ -135,11 +145,16 @@ fn listed(visit: &Visit, list: &Value) -> Markup {
     table(visit, Some("orders-table"), &heads, &rows)
 }
 
-fn row(visit: &Visit, order: &Value) -> Markup {
+fn row(visit: &Visit, order: &Value, with_boxes: bool) -> Markup {
     let words = &visit.words;
     let kind = text(&order["attention"]["kind"]);
     html! {
         tr {
+            td {
+                @if with_boxes {
+                    (bulk::chosen(visit, &text(&order["id"]), order["version"].as_u64(), &text(&order["channel_order_id"])))
+                }
+            }
             td { (order_link(&order["id"])) }
             td { (text(&order["channel"])) }
             td { (text(&order["channel_order_id"])) }
@@ -160,7 +175,7 @@ pub(crate) async fn search(visit: &Visit) -> Result<Said, Stop> {
     let body = json!({ "phone": visit.form.text("phone"), "reason": visit.form.text("reason") });
     let list = visit.call(Method::POST, "/orders/search", &body).await?.body;
     let body = html! {
-        (listed(visit, &list))
+        (listed(visit, &list, false))
         p { a href=(link("orders")) { (visit.words.say("back")) } }
     };
     Ok(Said::Page(Page { title: "search-phone", body }))

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::format::{text, time};
-use crate::console::layout::{act, table};
+use crate::console::layout::{act, named_table};
 use crate::console::{Page, Stop, Visit};
 
 /// The page.
@@ -58,7 +58,7 @@ fn partners(visit: &Visit, kind: &str, all: &[Value]) -> Markup {
         "capabilities",
         "actions",
     ];
-    table(visit, Some(kind), &heads, &rows)
+    named_table(visit, Some(kind), if kind == "channels" { "channels" } else { "backends" }, &heads, &rows)
 }
 
 fn addresses(visit: &Visit, tree: &Value) -> Markup {
@@ -72,7 +72,7 @@ fn addresses(visit: &Visit, tree: &Value) -> Markup {
             } });
         }
     }
-    table(visit, Some("addresses"), &["partners", "address", "state", "opens", "closes"], &rows)
+    named_table(visit, Some("addresses"), "addresses", &["partners", "address", "state", "opens", "closes"], &rows)
 }
 
 fn organisation(visit: &Visit, tree: &Value) -> Markup {

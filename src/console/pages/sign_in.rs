@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::json;
 
 use crate::console::form::back;
-use crate::console::layout::link;
+use crate::console::layout::{link, why_not};
 use crate::console::{Page, Said, Stop, Visit};
 
 fn form(visit: &Visit) -> Markup {
@@ -46,7 +46,7 @@ pub(crate) async fn sign_in(visit: &Visit) -> Result<Said, Stop> {
 /// A form once more, with what is wrong above it.
 pub(super) fn refused(visit: &Visit, title: &'static str, stop: &Stop, form: &Markup) -> Said {
     let status = if stop.status == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { stop.status };
-    let detail = crate::console::format::text(&stop.problem["detail"]);
+    let detail = why_not(visit, &stop.problem);
     let body = html! {
         div.card.warn role="alert" { p { strong { (visit.words.say("not-done")) } " " (detail) } }
         (form)

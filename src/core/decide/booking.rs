@@ -2,13 +2,12 @@
 
 use crate::decide::draft::Draft;
 use crate::decide::endings::{self, End};
-use crate::decide::issuer::backend_of;
 use crate::decide::{sale, ticketing};
 use crate::id::ExternalId;
-use crate::message::{DeadlineKind, Effect, Event, Notification, RequestBooking};
+use crate::message::{DeadlineKind, Effect, Event, HoldWish, Notification, RequestBooking};
 use crate::order::money::PaymentMode;
 use crate::order::{
-    AttentionKind, Booking, BookingState, CancelReason, Handover, Order, OrderKind, OrderState, RefundKind,
+    AttentionKind, Booking, BookingState, CancelReason, Handover, Hold, Order, OrderKind, OrderState, RefundKind,
     RefundState, Ticketing, TicketingState,
 };
 use crate::personal::Person;
@@ -25,7 +24,9 @@ pub(super) fn request(draft: &mut Draft, request: &RequestBooking) -> Result<(),
         return Ok(());
     }
     may_be_booked(&order)?;
-    check_phone_is_there(&order, request)?;
+    if request.hold.is_none() {
+        check_phone_is_there(&order, request.contact.as_ref())?;
+    }
     rules::check_booking(&order.rules, order.quantity, request, draft.now())?;
     if order.kind == OrderKind::Direct {
         rules::check_direct_price(&order.rules, order.quantity, order.money.gross, request.visit_date)?;
@@ -46,27 +47,61 @@ pub(super) fn request(draft: &mut Draft, request: &RequestBooking) -> Result<(),
         visitors: request.visitors.clone(),
         contact: request.contact.clone(),
         requested_at: request.requested_at,
+        hold: request.hold.as_deref().map(|wish| kept(wish, draft.now())),
     };
     draft.event(Event::BookingRequested { booking: Box::new(terms.booking(product, draft.moment)) });
     let day = date_stock_key(product, request.visit_date);
     draft.maybe(day.map(|key| Effect::TakeStock { key, units: order.quantity }));
     draft.disarm(&[DeadlineKind::BookingWindow]);
-    if product.confirm == Confirmation::Manual {
-        draft.effect(Effect::ArmDeadline {
-            kind: DeadlineKind::Acceptance,
-            due_at: draft.now() + order.rules.channel.acceptance_limit,
-            warn_at: Vec::new(),
-        });
-        draft.flag(AttentionKind::WaitsForConfirmation, "a booking waits for a manager: confirm or decline it");
+    match &request.hold {
+        Some(wish) => draft.effect(hold_deadline(draft.now() + wish.lasts)),
+        None => wait_for_manager(draft),
     }
     Ok(())
 }
 
+/// A person confirms or rejects, where the product wants that.
+pub(super) fn wait_for_manager(draft: &mut Draft) {
+    let order = draft.order();
+    match order.rules.booking.confirm {
+        Confirmation::Auto => {}
+        Confirmation::Manual => {
+            draft.effect(Effect::ArmDeadline {
+                kind: DeadlineKind::Acceptance,
+                due_at: draft.now() + order.rules.channel.acceptance_limit,
+                warn_at: Vec::new(),
+            });
+            draft.flag(AttentionKind::WaitsForConfirmation, "a booking waits for a manager: confirm or decline it");
+        }
+    }
+}
+
+/// What is kept for a wish.
+fn kept(wish: &HoldWish, now: UnixMillis) -> Hold {
+    let (reference, units) = (wish.reference.clone(), wish.units.clone());
+    Hold { until: now + wish.lasts, open: true, reference, units }
+}
+
+/// The end of a hold is a row, as every deadline.
+pub(super) fn hold_deadline(until: UnixMillis) -> Effect {
+    Effect::ArmDeadline { kind: DeadlineKind::Acceptance, due_at: until, warn_at: Vec::new() }
+}
+
+/// What was reserved is owed once the booking is accepted.
+fn charge_reserved(draft: &mut Draft) {
+    let money = &draft.order().money;
+    let missing = money.due - money.received();
+    match money.mode {
+        PaymentMode::Ledger if missing > 0 => draft.event(sale::charge(missing, draft.now())),
+        PaymentMode::Ledger | PaymentMode::BookingOnly | PaymentMode::External => {}
+    }
+}
+
 /// Where a phone's bookings are counted, there must be one to count them by: the contact's, or the buyer's.
-fn check_phone_is_there(order: &Order, request: &RequestBooking) -> Result<(), Rejection> {
+pub(super) fn check_phone_is_there(order: &Order, contact: Option<&Person>) -> Result<(), Rejection> {
     let has_phone = |person: &Person| person.phone.as_ref().is_some_and(|phone| !phone.is_empty());
     let counts = order.rules.booking.limits.per_phone.is_some();
-    if counts && !request.contact.iter().chain([&order.buyer]).any(has_phone) {
+    if counts && !contact.into_iter().chain([&order.buyer]).any(has_phone) {
         let sentence = "the visit may be booked so many times by one phone; the contact's phone is needed";
         return Err(Rejection::new(Why::PhoneMissing, sentence).at("contact.phone"));
     }
@@ -83,6 +118,8 @@ pub(super) struct Terms<'a> {
     pub(super) visitors: Vec<Person>,
     pub(super) contact: Option<Person>,
     pub(super) requested_at: UnixMillis,
+    /// What its reseller keeps it for.
+    pub(super) hold: Option<Hold>,
 }
 
 impl Terms<'_> {
@@ -101,7 +138,11 @@ impl Terms<'_> {
             confirmed_at: None,
             used_at: None,
             ticketing: Ticketing {
-                state: if backend_of(product).is_some() { TicketingState::Queued } else { TicketingState::NotNeeded },
+                state: if product.ticketing.issuer().is_some() {
+                    TicketingState::Queued
+                } else {
+                    TicketingState::NotNeeded
+                },
                 backend_ref: None,
                 tickets: Vec::new(),
                 reason: None,
@@ -112,6 +153,7 @@ impl Terms<'_> {
                 handover: Handover::NotAsked,
                 request: None,
             },
+            hold: self.hold.map(Box::new),
         }
     }
 }
@@ -147,8 +189,15 @@ pub(super) fn confirm(draft: &mut Draft) -> Result<(), Rejection> {
             "a refund of this booking is under review; reject it first",
         ));
     }
+    if booking.is_on_hold() {
+        let sentence = "this booking is only kept for its reseller, which has not said that it is sold";
+        return Err(Rejection::new(Why::NotWaiting, sentence));
+    }
     let needs_tickets = booking.ticketing.state != TicketingState::NotNeeded;
     confirmed(draft, needs_tickets);
+    if booking.hold.is_some() {
+        charge_reserved(draft);
+    }
     if told_of_decision(&order) {
         draft.tell(Notification::BookingConfirmed { booking: booking.id.clone() });
     }

@@ -1,8 +1,9 @@
 //! Deadlines that are near, and deadlines that have passed. One that no longer matters changes nothing.
 
 use crate::decide::draft::Draft;
+use crate::decide::hold;
 use crate::message::{DeadlineKind, Event};
-use crate::order::{AttentionKind, BookingState, Order, OrderState};
+use crate::order::{AttentionKind, Booking, BookingState, Order, OrderState};
 use crate::time::UnixMillis;
 
 pub(super) fn warn(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
@@ -32,6 +33,10 @@ pub(super) fn pass(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
             draft.event(Event::ReviewLimitPassed { due_at });
             draft.flag(AttentionKind::ReviewOverdue, "no decision in time; the channel refunds by itself");
         }
+        DeadlineKind::Acceptance if draft.order().booking.as_ref().is_some_and(Booking::is_on_hold) => {
+            draft.event(Event::DeadlinePassed { kind, due_at });
+            hold::run_out(draft);
+        }
         DeadlineKind::Acceptance => {
             draft.event(Event::DeadlinePassed { kind, due_at });
             let sentence = "nobody accepted the booking in time; the channel cancels it";
@@ -49,7 +54,10 @@ fn matters(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> bool {
             t.deadline == Some(due_at) && t.state.is_awaited()
         }),
         DeadlineKind::Review => order.case_under_review().is_some_and(|case| case.review_by == due_at),
-        DeadlineKind::Acceptance => order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested),
+        DeadlineKind::Acceptance => order.booking.as_ref().is_some_and(|b| {
+            b.state == BookingState::Requested
+                && (!b.is_on_hold() || b.hold.as_ref().is_some_and(|hold| hold.until == due_at))
+        }),
         DeadlineKind::BookingWindow => order.state == OrderState::AwaitingBooking,
         DeadlineKind::VisitDay => order.parked_redemption.is_some(),
     }

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use crate::decide::issuer::backend_of;
 use crate::evolve::{change, evolve};
 use crate::message::{Actor, DeadlineKind, Effect, Event, EventRecord, Notification, PlaceOrder, TicketOp};
 use crate::order::money::{EntryKind, PRESUMED};
@@ -72,14 +71,17 @@ impl Draft {
         self.events.push(record);
     }
 
-    /// Something must be done outside.
+    /// Something must be done outside. A channel that asks is sent nothing.
     pub(super) fn effect(&mut self, effect: Effect) {
-        self.effects.push(effect);
+        let is_told = self.order.rules.channel.news.is_by_calls() || !matches!(effect, Effect::TellChannel { .. });
+        self.effects.extend(is_told.then_some(effect));
     }
 
     /// Something must be done outside, perhaps.
     pub(super) fn maybe(&mut self, effect: Option<Effect>) {
-        self.effects.extend(effect);
+        if let Some(effect) = effect {
+            self.effect(effect);
+        }
     }
 
     /// The channel is told.
@@ -89,7 +91,7 @@ impl Draft {
 
     /// The back-end that issues for the order, if there is one, is called about `booking`.
     pub(super) fn call_backend(&mut self, booking: &Booking, op: TicketOp, not_before: Option<UnixMillis>) {
-        let backend = backend_of(&self.order.rules.booking).cloned();
+        let backend = self.order.rules.booking.ticketing.issuer().cloned();
         let booking = booking.id.clone();
         self.maybe(backend.map(|backend| Effect::CallBackend { backend, booking, op, not_before }));
     }

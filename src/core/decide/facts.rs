@@ -70,7 +70,7 @@ fn is_of_another(booking: &Booking, facts: &TicketFacts) -> bool {
 
 fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) -> Result<(), Rejection> {
     let t = &booking.ticketing;
-    let same = t.tickets.len() == new.len() && t.tickets.iter().zip(new).all(|(have, got)| have.code == got.code);
+    let same = NewTicket::are_those_of(new, t);
     match t.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed
             if booking.is_active() =>
@@ -84,8 +84,8 @@ fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: 
         TicketingState::Issued if t.manual => late_tickets(draft, booking, backend_ref, new),
         TicketingState::Issued | TicketingState::CancelRefused if same || t.tickets.is_empty() => {}
         TicketingState::Issued | TicketingState::CancelRefused => draft.flag(
-            AttentionKind::Contradiction,
-            "the back-end named other tickets than before; the first ones are kept",
+            AttentionKind::CodesChanged,
+            "the back-end names other codes than those that were handed over; the first ones are kept: ask it which of them admit",
         ),
         // Still not void. The tickets are noted in case that is refused, and the back-end is asked again.
         TicketingState::Cancelling if booking.is_active() => {
@@ -167,6 +167,11 @@ fn refused(draft: &mut Draft, booking: &Booking, reason: &str) {
 fn unknown(draft: &mut Draft, booking: &Booking, why: &str) {
     if matches!(booking.ticketing.state, TicketingState::Queued | TicketingState::Requested) {
         draft.event(Event::TicketingUnknown { booking: booking.id.clone(), why: why.to_owned() });
+    }
+    // It answered, and nobody knows the word: asking again does not help, a person does.
+    let kind = AttentionKind::of_refusal(why);
+    if kind == AttentionKind::UnknownStatus {
+        draft.flag(kind, why);
     }
 }
 
@@ -254,8 +259,14 @@ fn surplus_stays(draft: &mut Draft, why: &str) {
 
 fn given_up(draft: &mut Draft, booking: &Booking, why: &str) {
     let (kind, sentence) = match booking.ticketing.state {
+        TicketingState::Cancelling if booking.is_active() => (
+            AttentionKind::CancelRefused,
+            format!(
+                "the back-end could not be made to cancel ({why}); approve again to ask it again, or reject the refund"
+            ),
+        ),
         TicketingState::Cancelling => (
-            if booking.is_active() { AttentionKind::CancelRefused } else { AttentionKind::LiveTicketBehindRefund },
+            AttentionKind::LiveTicketBehindRefund,
             format!("the back-end could not be made to cancel ({why}); retry the delivery, or cancel there by hand"),
         ),
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown => (

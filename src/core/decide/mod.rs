@@ -13,7 +13,7 @@ mod draft;
 mod endings;
 mod facts;
 mod guests;
-mod issuer;
+mod hold;
 mod notifications;
 mod proof;
 mod redemption;
@@ -21,8 +21,10 @@ mod refund;
 mod sale;
 mod settlement;
 mod snapshot_channel;
+mod terms;
 mod ticketing;
 
+pub use hold::fee_of_calling_off;
 pub use proof::Disagreement;
 pub use ticketing::dates_demanded;
 
@@ -69,6 +71,7 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
         (Command::RecordPaid { at }, _) => sale::record_paid(draft, *at),
 
         (Command::RequestBooking(request), _) => booking::request(draft, request)?,
+        (Command::Reservation { target, act, at: _ }, _) => hold::act(draft, target, act)?,
         (Command::ConfirmBooking, None) => booking::confirm(draft)?,
         (Command::ConfirmBooking, Some(state)) => snapshot_channel::confirm(draft, state)?,
         (Command::RejectBooking { reason }, None) => booking::reject(draft, reason)?,
@@ -99,8 +102,10 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
         (Command::CancelOrder { reason }, state) => {
             snapshot_channel::ask_cancellation(draft, state, &snapshot_channel::Terms::whole(reason))?;
         }
-        (Command::AskCancellation { fee, reason, parts }, state) => {
-            snapshot_channel::ask_cancellation(draft, state, &snapshot_channel::Terms { fee: *fee, reason, parts })?;
+        (Command::AskCancellation { fee, reason, parts, notify_text }, state) => {
+            let notify_text = notify_text.as_deref();
+            let terms = snapshot_channel::Terms { fee: *fee, reason, parts, notify_text };
+            snapshot_channel::ask_cancellation(draft, state, &terms)?;
         }
 
         (Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere }, _) => {

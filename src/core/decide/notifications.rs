@@ -37,6 +37,9 @@ pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &No
     let notification = notification.clone();
     match outcome {
         NotificationOutcome::Acknowledged => {
+            if let Notification::LinkRevoked { id } = &notification {
+                snapshot_channel::revoked(draft, id);
+            }
             draft.event(Event::NotificationAcknowledged { notification });
             draft.settle_flag(AttentionKind::AnswerAstray);
         }

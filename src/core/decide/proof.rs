@@ -3,9 +3,11 @@
 
 use crate::decide::draft::Draft;
 use crate::decide::notifications;
+use crate::decide::snapshot_channel::counted;
+use crate::decide::snapshot_channel::sums::{self, Unnamed};
 use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ProofState, Stage};
-use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
+use crate::order::money::{LedgerEntry, PaymentMode};
 use crate::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use crate::order::{AttentionKind, BookingState, Order};
 
@@ -27,10 +29,11 @@ impl Snapshot {
     /// count of changes: the books may never have had what we hold to be done.
     pub fn disagreements(&self, order: &Order) -> Vec<Disagreement> {
         if !self.is_current(order.channel_state.as_deref()) {
-            return Vec::new();
+            return self.lags(order).into_iter().collect();
         }
         let unproven = order.channel_state.iter().flat_map(|channel_state| &channel_state.unproven).filter_map(denied);
-        self.stage_differs(order).into_iter().chain(self.money_differs(order)).chain(unproven).collect()
+        let stands = self.stage_differs(order).into_iter().chain(self.money_differs(order));
+        stands.chain(self.terms_differ(order)).chain(unproven).collect()
     }
 
     fn stage_differs(&self, order: &Order) -> Option<Disagreement> {
@@ -57,22 +60,20 @@ impl Snapshot {
         if order.money.mode != PaymentMode::Ledger || self.sale.payment_mode != PaymentMode::Ledger {
             return None;
         }
-        let sum = |entries: &[LedgerEntry], presumed: bool| -> i64 {
-            let is_done = |e: &&LedgerEntry| {
-                e.kind == EntryKind::Refund && e.status == EntryStatus::Done && (presumed || !e.is_presumed())
-            };
-            entries.iter().filter(is_done).fold(0, |sum, e| sum.saturating_add(e.amount))
+        let is_other = |told: &&LedgerEntry| {
+            let same = |e: &&LedgerEntry| e.kind == told.kind && e.reference == told.reference;
+            order.money.ledger.iter().find(same).is_some_and(|known| known.amount != told.amount)
         };
-        let (ours, theirs) = (sum(&order.money.ledger, false), sum(&self.entries, true));
-        // What the books hold beyond ours is taken over; only what they do not hold contradicts us.
-        let sentence = format!("{ours} went back by our ledger, and {theirs} by the channel's books; settle it there");
-        let differs = ours > theirs;
-        differs.then(|| Disagreement {
-            field: "refunded",
-            ours: ours.to_string(),
-            theirs: theirs.to_string(),
-            sentence,
-        })
+        let amount = self.entries.iter().find(is_other).map(|told| {
+            let ours = order.money.ledger.iter().find(|e| e.kind == told.kind && e.reference == told.reference);
+            Disagreement {
+                field: "amount",
+                ours: ours.map(|e| e.amount).unwrap_or_default().to_string(),
+                theirs: told.amount.to_string(),
+                sentence: format!("the channel's books have the movement `{}` with another amount", told.reference),
+            }
+        });
+        sums::differs(&order.money, counted(order, self), Unnamed::Sought).or(amount)
     }
 }
 
@@ -106,10 +107,7 @@ fn stage_word(stage: Stage) -> &'static str {
 
 /// After an answer to a question was taken over: what it does not show of what the channel had said yes to is told again once, then left
 /// to a person; what else it contradicts is shown.
-pub(super) fn compare(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
-    if !snapshot.is_current(before.channel_state.as_deref()) {
-        return;
-    }
+pub(super) fn compare(draft: &mut Draft, snapshot: &Snapshot) {
     let order = draft.order();
     let told = order.channel_state.iter().flat_map(|channel_state| &channel_state.unproven);
     for unproven in told.filter(|unproven| unproven.notification != Notification::HandOver) {
@@ -127,7 +125,8 @@ pub(super) fn compare(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
         }
     }
     let now = draft.order();
-    match snapshot.stage_differs(&now).or_else(|| snapshot.money_differs(&now)) {
+    let stands = snapshot.stage_differs(&now).or_else(|| snapshot.money_differs(&now));
+    match stands.or_else(|| snapshot.terms_differ(&now)) {
         Some(differs) => draft.flag(AttentionKind::BooksDiffer, differs.sentence),
         None => draft.settle_flag(AttentionKind::BooksDiffer),
     }

@@ -36,6 +36,7 @@ pub(super) fn apply(draft: &mut Draft, application: &ApplyRefund) -> Result<(), 
     };
     if let Some(open) = order.case_under_review() {
         draft.event(Event::RefundWithdrawn { case: open.id.clone() });
+        asking_is_over(draft);
         if let Some(booking) = order.active_booking().filter(|b| b.ticketing.state == TicketingState::CancelRefused) {
             ticketing::ask_about_kept(draft, booking);
         }
@@ -144,12 +145,18 @@ fn start_approval(draft: &mut Draft, case: &RefundCase, booking: &Booking, verdi
         )
         .at("without_backend"));
     }
-    if case.intent == RefundIntent::ApproveOnceVoid && booking.ticketing.state == TicketingState::Cancelling {
+    let given_up = draft.order().cancellation_given_up().is_some();
+    let is_asked = booking.ticketing.state == TicketingState::Cancelling && !given_up;
+    if case.intent == RefundIntent::ApproveOnceVoid && is_asked {
         return Ok(());
     }
     let Verdict { case, fee, by, reason } = verdict;
     draft.event(Event::RefundApprovalStarted { case, fee, by, reason });
-    ticketing::start_cancel(draft, booking);
+    if given_up {
+        ticketing::cancel(draft, booking, None);
+    } else {
+        ticketing::start_cancel(draft, booking);
+    }
     Ok(())
 }
 
@@ -172,6 +179,7 @@ fn finish_approval(draft: &mut Draft, case: &RefundCase, verdict: Verdict) {
 /// Rejects. Where the channel asked because tickets were late, the tickets must go with the rejection, or it is void
 /// (`protocols/douyin.md` 10.2).
 pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &str) -> Result<(), Rejection> {
+    asking_is_over(draft);
     let order = draft.order();
     let case = under_review(&order, id)?;
     if order.booking.as_ref().is_some_and(|b| b.ticketing.state == TicketingState::Cancelling) {
@@ -231,6 +239,8 @@ pub(super) fn record_rejection(draft: &mut Draft, rejection: &RecordRejection) {
         RefundState::UnderReview => {
             let reason = "refused at the channel".to_owned();
             let by = "channel".to_owned();
+            asking_is_over(draft);
+            let order = draft.order();
             draft.event(Event::RefundRejected { case: case.id.clone(), reason, by, reissue: false });
             kept_tickets(draft, &order);
             draft.disarm(&[DeadlineKind::Review]);
@@ -258,9 +268,19 @@ pub(super) fn escalate(draft: &mut Draft, id: &RefundCaseId, reason: &str) -> Re
 pub(super) fn withdraw(draft: &mut Draft, channel_ref: &str) {
     let order = draft.order();
     if let Some(case) = order.case_under_review().filter(|case| case.channel_ref == channel_ref) {
+        asking_is_over(draft);
+        let order = draft.order();
         draft.event(Event::RefundWithdrawn { case: case.id.clone() });
         kept_tickets(draft, &order);
         draft.disarm(&[DeadlineKind::Review]);
+    }
+}
+
+/// Where asking the back-end to void the tickets was given up, they stand as far as anybody knows, as if it had refused.
+fn asking_is_over(draft: &mut Draft) {
+    if let Some(booking) = draft.order().cancellation_given_up() {
+        let reason = "the back-end could not be asked".to_owned();
+        draft.event(Event::TicketCancelRefused { booking: booking.id.clone(), reason, used: false });
     }
 }
 

@@ -181,9 +181,19 @@ pub(super) fn take_on(
         manual,
     });
     draft.disarm(&[DeadlineKind::Ticketing]);
+    if has_twins(new) {
+        let sentence = "the back-end gave one code for several copies; ask it whether that code admits as often";
+        draft.flag(AttentionKind::Contradiction, sentence);
+    }
     confirm_held(draft);
     hand_over_new(draft, booking);
     Ok(())
+}
+
+/// Whether a code stands for more than one copy.
+fn has_twins(new: &[NewTicket]) -> bool {
+    let is_twin = |(index, ticket): (usize, &NewTicket)| new.iter().take(index).any(|other| other.code == ticket.code);
+    new.iter().enumerate().any(is_twin)
 }
 
 /// Tickets that were taken on go out at once, where the channel waits for them. `booking` is as it was before.

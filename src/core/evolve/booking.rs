@@ -3,7 +3,7 @@
 use crate::evolve::attention::clear;
 use crate::id::BookingId;
 use crate::order::{
-    AttentionKind, Booking, BookingState, Order, OrderKind, OrderState, ParkedRedemption, TicketingState,
+    AttentionKind, Booking, BookingState, Hold, Order, OrderKind, OrderState, ParkedRedemption, TicketingState,
 };
 use crate::time::UnixMillis;
 
@@ -15,6 +15,21 @@ pub(super) fn requested(order: &mut Order, booking: &Booking) {
         OrderKind::Voucher => OrderState::Booked,
         OrderKind::Direct => order.state,
     };
+}
+
+pub(super) fn hold_confirmed(order: &mut Order, reference: Option<&str>) {
+    with_hold(order, |hold| {
+        hold.open = false;
+        if let Some(reference) = reference {
+            hold.reference = Some(reference.to_owned());
+        }
+    });
+}
+
+pub(super) fn with_hold(order: &mut Order, change: impl FnOnce(&mut Hold)) {
+    if let Some(hold) = order.booking.as_mut().and_then(|booking| booking.hold.as_mut()) {
+        change(hold);
+    }
 }
 
 pub(super) fn confirmed(order: &mut Order, ticketing_due: Option<UnixMillis>, at: UnixMillis) {

@@ -45,6 +45,8 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::OrderCancelled { reason, .. } => sale::cancelled(order, *reason),
 
         Event::BookingRequested { booking } => booking::requested(order, booking),
+        Event::HoldConfirmed { reference } => booking::hold_confirmed(order, reference.as_deref()),
+        Event::HoldExtended { until } => booking::with_hold(order, |hold| hold.until = *until),
         Event::BookingConfirmed { ticketing_due } => booking::confirmed(order, *ticketing_due, at),
         Event::BookingRejected { .. } => booking::ended(order, BookingState::Rejected),
         Event::BookingCancelled { .. } => booking::ended(order, BookingState::Cancelled),

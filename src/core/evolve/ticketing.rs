@@ -83,6 +83,8 @@ pub(super) fn handed_over(order: &mut Order, handover: Handover) {
 
 pub(super) fn cancelling(order: &mut Order, booking: &BookingId) {
     of(order, booking, |t| t.state = TicketingState::Cancelling);
+    // It is asked, again perhaps.
+    clear(order, AttentionKind::CancelRefused);
 }
 
 pub(super) fn cancelled(order: &mut Order, booking: &BookingId) {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{BookingId, ExternalId, RefundCaseId};
 use crate::message::{
     ApplyRefund, Counts, DeadlineKind, NewTicket, Notification, NotificationOutcome, PlaceOrder, RecordCancellation,
-    RecordRefund, RecordRejection, Redeem, RedeemedBy, RequestBooking, Snapshot, TicketFacts,
+    RecordRefund, RecordRejection, Redeem, RedeemedBy, RequestBooking, ReservationAct, Snapshot, TicketFacts,
 };
 use crate::order::TicketRequest;
 use crate::order::money::LedgerEntry;
@@ -30,6 +30,15 @@ pub enum Command {
     },
     /// Reserve a visit date.
     RequestBooking(Box<RequestBooking>),
+    /// What a reseller does with a reservation of its own.
+    Reservation {
+        /// Its number.
+        target: ExternalId,
+        /// What it does.
+        act: Box<ReservationAct>,
+        /// When it asked: what its answer says is true then.
+        at: UnixMillis,
+    },
     /// Accept the booking that waits.
     ConfirmBooking,
     /// Reject the booking that waits.
@@ -164,6 +173,9 @@ pub enum Command {
         reason: String,
         /// Units by line, as the channel numbers its lines; none are all.
         parts: Vec<(String, u32)>,
+        /// What the guest is told once it is called off, in words of their own: the channel shows no reason (`protocols/korea.md` 7.9).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notify_text: Option<String>,
     },
     /// Ops return money; the booking stays as it is.
     ReturnPayments {
@@ -270,6 +282,7 @@ impl Command {
             Command::RecordPayments { .. } => "record_payments",
             Command::RecordPaid { .. } => "record_paid",
             Command::RequestBooking(_) => "request_booking",
+            Command::Reservation { .. } => "reservation",
             Command::ConfirmBooking => "confirm_booking",
             Command::RejectBooking { .. } => "decline_booking",
             Command::SupplyGuests { .. } => "supply_guests",
@@ -319,7 +332,8 @@ impl Command {
             | Command::SyncSnapshot { .. } => WhenUnknown::Remember,
             Command::RecordRefund(_) | Command::RecordCancellation(_) => WhenUnknown::Tombstone,
             Command::RecordPaid { .. } | Command::RecordPayments { .. } => WhenUnknown::TryLater,
-            Command::ConfirmBooking
+            Command::Reservation { .. }
+            | Command::ConfirmBooking
             | Command::RejectBooking { .. }
             | Command::SupplyGuests { .. }
             | Command::AnswerTickets { .. }
@@ -371,6 +385,7 @@ impl Command {
             | Command::RecordPayments { .. }
             | Command::RecordPaid { .. }
             | Command::RequestBooking(_)
+            | Command::Reservation { .. }
             | Command::SupplyGuests { .. }
             | Command::RequestTickets { .. }
             | Command::AnswerTickets { .. }

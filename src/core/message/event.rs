@@ -78,6 +78,16 @@ pub enum Event {
         /// The new booking.
         booking: Box<Booking>,
     },
+    /// The reseller sold what was kept for it.
+    HoldConfirmed {
+        /// Its own name for the booking, where it gave another one.
+        reference: Option<String>,
+    },
+    /// The place is kept longer.
+    HoldExtended {
+        /// Until when.
+        until: UnixMillis,
+    },
     /// The booking was confirmed.
     BookingConfirmed {
         /// When tickets are due; `None` when none are needed.
@@ -450,6 +460,75 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether what is said to a partner about the order may be another message after it. Flags for people, what came of a call, and the
+    /// clock change nothing that a partner is told.
+    pub fn alters_messages(&self) -> bool {
+        match self {
+            Event::OrderPlaced { .. }
+            | Event::HoldConfirmed { .. }
+            | Event::HoldExtended { .. }
+            | Event::StubFilled { .. }
+            | Event::PaymentRecorded { .. }
+            | Event::BookingOpened
+            | Event::BookingRequested { .. }
+            | Event::BookingConfirmed { .. }
+            | Event::BookingRejected { .. }
+            | Event::GuestsSupplied { .. }
+            | Event::TicketingStarted
+            | Event::TicketsRequested { .. }
+            | Event::TicketsPending { .. }
+            | Event::TicketsIssued { .. }
+            | Event::LateTicketsIssued { .. }
+            | Event::TicketingRefused { .. }
+            | Event::TicketingUnknown { .. }
+            | Event::TicketsAnswered
+            | Event::TicketsDeferred
+            | Event::TicketsHandedOver { .. }
+            | Event::TicketCancelStarted { .. }
+            | Event::TicketCancelPending { .. }
+            | Event::TicketsCancelled { .. }
+            | Event::TicketCancelRefused { .. }
+            | Event::Redeemed { .. }
+            | Event::NoShowMarked { .. }
+            | Event::RefundApplied { .. }
+            | Event::RefundEscalated { .. }
+            | Event::RefundApprovalStarted { .. }
+            | Event::RefundApproved { .. }
+            | Event::RefundRejected { .. }
+            | Event::RefundWithdrawn { .. }
+            | Event::RefundSettled { .. }
+            | Event::RefundForced { .. }
+            | Event::BookingCancelled { .. }
+            | Event::OrderCancelled { .. }
+            | Event::SnapshotTaken { .. }
+            | Event::Proposed { .. }
+            | Event::ProposalEnded { .. }
+            | Event::PaymentLinkChanged { .. }
+            | Event::PartnerNumberChanged { .. }
+            | Event::PaymentRetracted { .. }
+            | Event::RefundReopened { .. }
+            | Event::GuestsErased { .. } => true,
+            Event::RedemptionParked { .. }
+            | Event::NotificationAcknowledged { .. }
+            | Event::NotificationRefused { .. }
+            | Event::SnapshotContested
+            | Event::NotificationLeftToPerson { .. }
+            | Event::NotificationDropped { .. }
+            | Event::NotificationOvertaken { .. }
+            | Event::NotificationTaken { .. }
+            | Event::NotificationDenied { .. }
+            | Event::GuestsRevealed { .. }
+            | Event::TicketingDeadlineNear { .. }
+            | Event::TicketingDeadlinePassed { .. }
+            | Event::ReviewLimitNear { .. }
+            | Event::ReviewLimitPassed { .. }
+            | Event::DeadlineNear { .. }
+            | Event::DeadlinePassed { .. }
+            | Event::AttentionSettled { .. }
+            | Event::AttentionRaised { .. } => false,
+        }
+    }
+
     /// Its name in the history: the variant in snake case.
     pub fn name(&self) -> &'static str {
         match self {
@@ -458,6 +537,8 @@ impl Event {
             Event::PaymentRecorded { .. } => "payment_recorded",
             Event::BookingOpened => "booking_opened",
             Event::BookingRequested { .. } => "booking_requested",
+            Event::HoldConfirmed { .. } => "hold_confirmed",
+            Event::HoldExtended { .. } => "hold_extended",
             Event::BookingConfirmed { .. } => "booking_confirmed",
             Event::BookingRejected { .. } => "booking_declined",
             Event::GuestsSupplied { .. } => "guests_supplied",
@@ -537,6 +618,8 @@ impl Event {
             | Event::PaymentRecorded { .. }
             | Event::BookingOpened
             | Event::BookingRequested { .. }
+            | Event::HoldConfirmed { .. }
+            | Event::HoldExtended { .. }
             | Event::BookingConfirmed { .. }
             | Event::GuestsSupplied { .. }
             | Event::TicketingStarted

@@ -100,6 +100,11 @@ pub enum Notification {
         /// The channel's number for it.
         id: String,
     },
+    /// The guest is to be told why the order was called off, which no channel does by itself.
+    GuestMessage {
+        /// Written for the guest.
+        text: String,
+    },
     /// A partner's system is told of the order.
     HandOver,
 }
@@ -121,6 +126,7 @@ impl Notification {
             Notification::PaymentReturn { .. } => "payment_return",
             Notification::PaymentLink { .. } => "payment_link",
             Notification::LinkRevoked { .. } => "link_revoked",
+            Notification::GuestMessage { .. } => "guest_message",
             Notification::HandOver => "hand_over",
         }
     }

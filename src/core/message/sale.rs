@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, ExternalId, ProductCode};
-use crate::order::OrderKind;
 use crate::order::money::PaymentMode;
+use crate::order::{HeldUnit, OrderKind};
 use crate::personal::Person;
-use crate::product::{Currency, RuleSnapshot};
-use crate::time::{Date, UnixMillis};
+use crate::product::Currency;
+use crate::shared_rules::SharedRules;
+use crate::time::{Date, Millis, UnixMillis};
 
 /// Which products a channel's product id names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,9 +54,20 @@ pub struct PlaceOrder {
     /// The sale.
     pub sale: Sale,
     /// The rules in force, from the running configuration.
-    pub rules: RuleSnapshot,
+    pub rules: SharedRules,
     /// Made up from a later message, because the sale was never told: no rule of the sale is checked again.
     pub is_stub: bool,
+}
+
+/// A wish to keep a place before it is sold.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HoldWish {
+    /// How long it is to be kept.
+    pub lasts: Millis,
+    /// The reseller's own name for the booking.
+    pub reference: Option<String>,
+    /// The units, as the reseller names them.
+    pub units: Vec<HeldUnit>,
 }
 
 /// A wish for a visit date.
@@ -76,6 +88,9 @@ pub struct RequestBooking {
     pub contact: Option<Person>,
     /// When the channel says it was asked for.
     pub requested_at: UnixMillis,
+    /// The place is only to be kept: who comes is said, and the sale made, when it is confirmed. Its price is ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Box<HoldWish>>,
     /// What the engine looked up for the decision, inside the same transaction.
     pub counts: Counts,
 }

@@ -99,7 +99,7 @@ impl Snapshot {
 
     /// Whether the channel, asked how the order stands, says otherwise than what is known. A look does not name where a request to cancel
     /// came from, and a payment that it leaves out has still been told.
-    fn differs_from(&self, known: &Standing) -> bool {
+    pub(crate) fn differs_from(&self, known: &Standing) -> bool {
         let told = &self.standing;
         !told.stage.is_same(known.stage)
             || told.lines != known.lines

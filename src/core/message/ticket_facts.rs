@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::BookingId;
-use crate::order::TicketKind;
+use crate::order::{TicketKind, Ticketing};
 use crate::time::{Millis, UnixMillis};
 
 /// A ticket as a back-end or a person hands it in.
@@ -17,6 +17,13 @@ pub struct NewTicket {
     pub project_id: Option<String>,
     /// Its name.
     pub name: Option<String>,
+}
+
+impl NewTicket {
+    /// Whether these are the tickets that a booking has: as many, with the same codes in the same order.
+    pub fn are_those_of(told: &[NewTicket], known: &Ticketing) -> bool {
+        known.tickets.len() == told.len() && known.tickets.iter().zip(told).all(|(known, told)| known.code == told.code)
+    }
 }
 
 /// What a back-end says of a reservation; the whole truth as it knows it.

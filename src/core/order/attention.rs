@@ -32,6 +32,8 @@ pub enum AttentionKind {
     QuantityDiffers,
     /// The back-end has a word for the reservation that nobody knows.
     UnknownStatus,
+    /// The back-end names other codes than it did.
+    CodesChanged,
     /// The ticketing deadline passed.
     TicketingOverdue,
     /// The review limit passed without a decision.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, ExternalId};
-use crate::order::Ticketing;
+use crate::order::{Hold, Ticketing};
 use crate::personal::Person;
 use crate::time::{Date, UnixMillis};
 
@@ -54,9 +54,16 @@ pub struct Booking {
     pub used_at: Option<UnixMillis>,
     /// Its tickets.
     pub ticketing: Ticketing,
+    /// What its reseller has reserved, where it reserves before it sells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Box<Hold>>,
 }
 
 impl Booking {
+    /// Whether it is only kept for a reseller, which has not said yet that it is sold.
+    pub fn is_on_hold(&self) -> bool {
+        self.state == BookingState::Requested && self.hold.as_ref().is_some_and(|hold| hold.open)
+    }
     /// Whether the booking is the order's active one.
     pub fn is_active(&self) -> bool {
         match self.state {

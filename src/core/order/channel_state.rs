@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::message::Notification;
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use crate::rules::cancel_policy::CancelPolicy;
 use crate::time::UnixMillis;
 
@@ -112,6 +113,9 @@ pub enum Proposal {
         /// The units that are to be cancelled; none are all.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<Part>,
+        /// What the guest is told once it is called off.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notify_text: Option<String>,
     },
 }
 
@@ -154,10 +158,36 @@ pub struct PaymentLink {
     pub url: Option<String>,
     /// What it collects, minor units.
     pub amount: i64,
+    /// What of the price that was when it was sent; it is said again with every attempt. Links of an older version have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<LinkPart>,
     /// Until when it can be paid.
     pub expires_at: UnixMillis,
     /// Where it stands.
     pub state: LinkState,
+}
+
+/// What of the price a link collects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkPart {
+    /// All of it.
+    All,
+    /// The first part.
+    Deposit,
+    /// What was left, or a part of that.
+    Balance,
+}
+
+impl LinkPart {
+    /// What `amount` is, where `held` has come in and `open` is left to pay.
+    pub fn of(held: i64, open: i64, amount: i64) -> Self {
+        match (held, amount) {
+            (0, amount) if amount == open => LinkPart::All,
+            (0, _) => LinkPart::Deposit,
+            (_, _) => LinkPart::Balance,
+        }
+    }
 }
 
 impl PaymentLink {
@@ -174,6 +204,30 @@ pub struct PartnerNumber {
     pub number: String,
     /// Since when it holds.
     pub since: UnixMillis,
+}
+
+/// What a channel counts of an order's money, minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sums {
+    /// What came in, before anything went back.
+    pub received: i64,
+    /// What went back.
+    pub returned: i64,
+}
+
+impl Sums {
+    /// What movements add up to.
+    pub fn of<'e>(entries: impl IntoIterator<Item = &'e LedgerEntry>) -> Self {
+        let mut sums = Self { received: 0, returned: 0 };
+        for entry in entries.into_iter().filter(|entry| entry.status == EntryStatus::Done) {
+            match entry.kind {
+                EntryKind::Charge => sums.received = sums.received.saturating_add(entry.amount),
+                EntryKind::Refund => sums.returned = sums.returned.saturating_add(entry.amount),
+                EntryKind::Fee => {}
+            }
+        }
+        sums
+    }
 }
 
 /// What the channel says, apart from money and guests.
@@ -196,6 +250,9 @@ pub struct Standing {
     pub lines: Vec<Line>,
     /// The payments.
     pub payments: Vec<Payment>,
+    /// What the channel itself counts of the money; where it counts nothing, what its movements add up to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums: Option<Sums>,
     /// What cancelling costs, where the channel says.
     pub policy: Option<CancelPolicy>,
     /// Whether a partner's system is to be told of the order.
@@ -252,6 +309,9 @@ pub struct ChannelState {
     /// What we last asked for in vain: ops may have it asked again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<Proposal>,
+    /// Whether its payments' numbers are known as this order's: one payment pays for one order. Orders of an older version are not.
+    #[serde(default)]
+    pub payments_are_owned: bool,
     /// What the channel has said yes to, and neither an event nor its books have shown yet; oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<Unproven>,

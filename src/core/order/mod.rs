@@ -3,6 +3,7 @@
 mod attention;
 mod booking;
 pub mod channel_state;
+mod hold;
 pub mod money;
 mod refund;
 mod ticketing;
@@ -10,6 +11,7 @@ pub mod undelivered;
 
 pub use attention::{Attention, AttentionKind};
 pub use booking::{Booking, BookingState, ParkedRedemption};
+pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};
 pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, TicketingState};
 
@@ -19,7 +21,7 @@ use crate::id::{BookingId, ChannelId, ExternalId, OrderId, ProductCode};
 use crate::order::channel_state::ChannelState;
 use crate::order::money::{Money, PaymentState};
 use crate::personal::Person;
-use crate::product::RuleSnapshot;
+use crate::shared_rules::SharedRules;
 use crate::time::UnixMillis;
 
 /// How the order came about.
@@ -86,7 +88,7 @@ pub struct Order {
     /// Units.
     pub quantity: u32,
     /// The rules it was placed under.
-    pub rules: RuleSnapshot,
+    pub rules: SharedRules,
     /// Its money; the payment axis is computed from it.
     pub money: Money,
     /// Who bought.

@@ -201,13 +201,24 @@ impl Money {
 
     /// Whether a return did not work and was not made again: by a later one of the same amount, or because nothing is left of it.
     fn has_open_failure(&self) -> bool {
+        self.open_failures() > 0
+    }
+
+    /// What did not go back although it was to, and was not returned otherwise since.
+    pub fn open_failures(&self) -> i64 {
         let left = self.left() - self.fee();
         let refunds = || self.ledger.iter().filter(|e| e.kind == EntryKind::Refund);
-        refunds().filter(|e| e.status == EntryStatus::Failed).any(|failed| {
+        let is_open = |failed: &&LedgerEntry| {
             let again =
                 |e: &&LedgerEntry| e.status != EntryStatus::Failed && e.amount == failed.amount && e.at >= failed.at;
-            failed.amount <= left && refunds().find(again).is_none()
-        })
+            failed.status == EntryStatus::Failed && failed.amount <= left && refunds().find(again).is_none()
+        };
+        refunds().filter(is_open).fold(0_i64, |sum, e| sum.saturating_add(e.amount)).min(left)
+    }
+
+    /// What came in above what is to be received, and is not on its way back.
+    pub fn excess(&self) -> i64 {
+        (self.left() - self.due).max(0)
     }
 
     /// Adds an entry, or replaces the one with the same reference and kind.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::message::Notification;
 use crate::order::channel_state::{ChannelState, LinkState, Stage};
 use crate::order::money::EntryStatus;
-use crate::order::{AttentionKind, BookingState, Order, OrderState};
+use crate::order::{AttentionKind, Booking, BookingState, Order, OrderState, TicketingState};
 use crate::still_needed::is_asked_for;
 
 /// The flags that stand for such notifications.
@@ -55,6 +55,12 @@ pub(crate) const NOT_RETURNED: &str =
     "money came that was not due, and the channel does not return it; return it there";
 
 impl Order {
+    /// The active booking whose tickets the back-end was asked to make void until asking was given up: nobody asks any more.
+    pub(crate) fn cancellation_given_up(&self) -> Option<&Booking> {
+        let booking = self.active_booking()?;
+        let is_open = booking.ticketing.state == TicketingState::Cancelling && self.needs(AttentionKind::CancelRefused);
+        is_open.then_some(booking)
+    }
     /// Whether money is to go back by a call of ours that has neither been refused nor left to a person.
     fn is_returning(&self) -> bool {
         let left = |reference: &str| {
@@ -86,7 +92,7 @@ impl Order {
         self.undelivered.iter().any(|undelivered| !undelivered.is_put_aside && undelivered.kind == kind)
     }
     /// Whether a flag stands for this very notification.
-    pub(crate) fn misses(&self, notification: &Notification) -> bool {
+    pub fn misses(&self, notification: &Notification) -> bool {
         self.undelivered
             .iter()
             .any(|undelivered| !undelivered.is_put_aside && undelivered.notification == *notification)
@@ -122,7 +128,9 @@ pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: Attent
         }
         Notification::LinkRevoked { id } => !link_has_ended(channel_state, id),
         Notification::HandOver => order.state != OrderState::Cancelled,
-        Notification::TicketsIssued { .. } | Notification::OrderCancelled { .. } => true,
+        Notification::TicketsIssued { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::GuestMessage { .. } => true,
     }
 }
 

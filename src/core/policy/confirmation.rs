@@ -14,7 +14,7 @@ pub(super) fn decide_booking(order: &Order) -> Option<Command> {
         return answer_request(order, channel_state, booking).filter(|_| waits);
     }
     let auto = order.rules.booking.confirm == Confirmation::Auto;
-    (waits && auto && order.case_under_review().is_none()).then_some(Command::ConfirmBooking)
+    (waits && auto && !booking.is_on_hold() && order.case_under_review().is_none()).then_some(Command::ConfirmBooking)
 }
 
 /// A booking whose channel asks us to decide, and then decides itself. What the channel has refused once is left to a person.
@@ -65,5 +65,6 @@ pub(super) fn cancel_without_tickets(order: &Order) -> Option<Command> {
         fee: Some(0),
         reason: SOLD_OUT.to_owned(),
         parts: Vec::new(),
+        notify_text: None,
     })
 }

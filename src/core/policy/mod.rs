@@ -3,6 +3,7 @@
 mod confirmation;
 mod redemption;
 mod refund;
+mod returned;
 
 use crate::message::{Actor, Command};
 use crate::order::Order;
@@ -13,6 +14,7 @@ pub fn next_step(order: &Order, now: UnixMillis) -> Option<(Actor, Command)> {
     let command = confirmation::decide_booking(order)
         .or_else(|| confirmation::cancel_without_tickets(order))
         .or_else(|| refund::decide_refund(order))
+        .or_else(|| returned::return_what_is_held(order, now))
         .or_else(|| redemption::apply_parked_redemption(order, now))?;
     Some((Actor::policy(), command))
 }

@@ -5,6 +5,7 @@ use http::StatusCode;
 
 use crate::order::Order;
 use crate::port::{AuthError, DecodeError};
+use crate::product::BookingProduct;
 use crate::rejection::Rejection;
 use crate::time::{Date, Millis};
 
@@ -19,6 +20,15 @@ pub struct CalendarDay {
     pub price: i64,
     /// Whether it can be booked at all.
     pub open: bool,
+}
+
+/// A product, and what can be visited of it on the days that were asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The product.
+    pub product: BookingProduct,
+    /// The days of its calendar.
+    pub days: Vec<CalendarDay>,
 }
 
 /// Our answer, before the adapter puts it into its channel's words.
@@ -40,6 +50,8 @@ pub enum Answer<'a> {
     Status(&'a Order),
     /// What can be visited.
     Calendar(&'a [CalendarDay]),
+    /// What can be sold.
+    Offers(&'a [Offer]),
     /// Stored; nothing else to say.
     Noted,
     /// There is no such order.

@@ -1,5 +1,7 @@
 //! A place that sells: what every channel does. What only some can do is in [`crate::port::AccessTokens`] and its neighbours.
 
+use http::{HeaderMap, Method, StatusCode};
+
 use crate::message::{Command, Notification, Snapshot};
 use crate::order::Order;
 use crate::personal::Person;
@@ -168,8 +170,42 @@ pub struct ChannelKind {
     pub secrets: &'static [&'static str],
     /// The settings that are addresses of the partner: paths.
     pub addresses: &'static [&'static str],
-    /// The currency that it sells in (ISO 4217).
-    pub currency: &'static str,
+    /// The currency that it sells in.
+    pub sells_in: SellsIn,
+    /// Addresses of its own, where the partner's contract fixes them; `None` where each call is `POST /channels/{id}/{call}`.
+    pub face: Option<&'static Face>,
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
     pub build: fn(id: &str, settings: &serde_json::Value) -> Built<dyn Channel>,
+}
+
+/// Which currency the channels of a kind sell in (ISO 4217).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SellsIn {
+    /// This one.
+    Always(&'static str),
+    /// The one that this setting names.
+    Setting(&'static str),
+}
+
+/// Addresses that a partner's contract fixes, for all channels of a kind: whose a call is shows in its head. Each call is also one of
+/// `POST /channels/{id}/{call}`, in which form it is recorded and can be played again.
+#[derive(Clone, Copy, Debug)]
+pub struct Face {
+    /// The first part of the addresses.
+    pub root: &'static str,
+    /// Which call is meant by a method and the rest of an address, with the query that the call gets; `None` where it is none.
+    pub route: fn(method: &Method, path: &str, query: &str, cx: &Context<'_>) -> Option<Routed>,
+    /// A refusal that no channel has words for, as the contract writes it.
+    pub refusal: fn(status: StatusCode, sentence: &str) -> HttpReply,
+    /// Headers that belong to every answer.
+    pub dress: fn(reply: &HttpReply, headers: &mut HeaderMap),
+}
+
+/// A call that an address means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routed {
+    /// The name of the call.
+    pub endpoint: &'static str,
+    /// Its query: what stood in the address, and what stood in the query itself.
+    pub query: String,
 }

@@ -134,16 +134,57 @@ pub struct DecodeError {
     pub rejection: Option<Rejection>,
     /// A stable code, where the contract is ours.
     pub code: Option<&'static str>,
+    /// What stood there, where the sender's contract says that it is told again.
+    pub said: Option<String>,
+    /// Where the field is in the whole body, as a JSON pointer, where the contract is ours.
+    pub pointer: Option<String>,
+    /// Everything else that is missing or wrong in the body, where a schema of ours tells it.
+    pub also: Vec<FieldError>,
+}
+
+/// A field of a body that is missing or wrong.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FieldError {
+    /// Where, as a JSON pointer.
+    pub pointer: String,
+    /// What is wrong with it, without its value.
+    pub detail: String,
 }
 
 impl DecodeError {
     /// An error at `field`.
     pub fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into(), rejection: None, code: None }
+        Self {
+            field: field.into(),
+            reason: reason.into(),
+            rejection: None,
+            code: None,
+            pointer: None,
+            also: Vec::new(),
+            said: None,
+        }
+    }
+    /// The same, telling again what stood there.
+    pub fn saying(self, said: &str) -> Self {
+        Self { said: Some(said.to_owned()), ..self }
     }
     /// The same, with a stable code.
     pub fn coded(self, code: &'static str) -> Self {
         Self { code: Some(code), ..self }
+    }
+    /// The same, with everything that a look over the whole body finds.
+    pub fn beside(self, also: Vec<FieldError>) -> Self {
+        Self { also, ..self }
+    }
+    /// Every field that is missing or wrong: this one first, and none twice.
+    pub fn every(&self) -> Vec<FieldError> {
+        let own = self.pointer.clone().unwrap_or_else(|| match self.field.as_str() {
+            "body" => String::new(),
+            field => field.split(['.', '[']).map(|step| format!("/{}", step.trim_end_matches(']'))).collect(),
+        });
+        let first = FieldError { pointer: own, detail: self.reason.clone() };
+        let others = self.also.iter().filter(|one| one.pointer != first.pointer).cloned().collect::<Vec<_>>();
+        std::iter::once(first).chain(others).collect()
     }
 }
 
@@ -160,6 +201,24 @@ pub enum Query {
         date: Option<Date>,
         /// Units that are wanted.
         units: u32,
+    },
+    /// What can be sold, and on which days?
+    Offers {
+        /// Of which products; `None` is every product.
+        products: Option<Vec<crate::id::ProductCode>>,
+        /// First and last day.
+        dates: Option<(Date, Date)>,
+        /// Of these days only those are meant; none is all of them.
+        only: Vec<Date>,
+        /// Units that are wanted; 0 where nothing is said.
+        units: u32,
+    },
+    /// How does this reservation stand at a time?
+    Reservation {
+        /// Its number.
+        about: ExternalId,
+        /// The time of the question.
+        at: UnixMillis,
     },
     /// How does this order stand?
     OrderStatus {

@@ -13,16 +13,17 @@ mod inbound;
 mod live_check;
 mod outcome;
 
-pub use answer::{Answer, CalendarDay, HttpReply};
+pub use answer::{Answer, CalendarDay, HttpReply, Offer};
 pub use backend::{Backend, BackendEvent, BackendKind, BackendNews, BackendSpec, Clues, HintError, Operations};
 pub use capability::*;
 pub use channel::{
-    Changes, Channel, ChannelKind, ChannelSpec, ChannelView, Checked, Endpoint, OpenedGuests, StockLeft,
+    Changes, Channel, ChannelKind, ChannelSpec, ChannelView, Checked, Endpoint, Face, OpenedGuests, Routed, SellsIn,
+    StockLeft,
 };
 pub use conversation::{Conversation, Silence, Turn};
 pub use inbound::{
-    AuthError, DecodeError, Envelope, Inbound, Listing, Message, Query, RawRequest, Replayed, SaleQuestion, Verified,
-    VerifyStep,
+    AuthError, DecodeError, Envelope, FieldError, Inbound, Listing, Message, Query, RawRequest, Replayed, SaleQuestion,
+    Verified, VerifyStep,
 };
 pub use live_check::{LiveCheck, LiveFinding, LiveProduct};
 pub use outcome::{Call, CallResult, EncodeError, HttpResponse, Token, Yes};

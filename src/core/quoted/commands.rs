@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::{Guests, Quoted};
-use crate::message::{Command, NotificationOutcome, TicketFacts};
+use crate::message::{Command, NotificationOutcome, ReservationAct, TicketFacts};
 use crate::order::Order;
 use crate::port::CallResult;
 
@@ -40,12 +40,19 @@ impl Command {
             | Command::RejectRefund { reason, .. }
             | Command::EscalateRefund { reason, .. }
             | Command::CancelOrder { reason }
-            | Command::AskCancellation { reason, .. }
             | Command::ReturnPayments { reason, .. }
             | Command::RecordReveal { reason }
             | Command::EraseGuests { reason } => vec![(reason, TEXT)],
+            Command::AskCancellation { reason, notify_text, .. } => {
+                std::iter::once(reason).chain(notify_text).map(|words| (words, TEXT)).collect()
+            }
             Command::RecordDoubt { sentence } => vec![(sentence, TEXT)],
             Command::RecordAstray { why, .. } => vec![(why, TEXT)],
+            Command::Reservation { act, .. } => match &mut **act {
+                ReservationAct::CallOff { reason } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
+                // Its own names, which it is told again.
+                ReservationAct::Confirm(_) | ReservationAct::Extend { .. } => Vec::new(),
+            },
             Command::ApproveRefund { reason, .. } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
             Command::RecordTicketFacts { facts, .. } => words_of_facts(facts),
             Command::RecordNotification { outcome, .. } => words_of_outcome(outcome),

@@ -1,10 +1,11 @@
 //! Whether a booking may be confirmed: all that the other rules of this folder say of a visit, in one order.
 
-use crate::message::RequestBooking;
+use crate::message::{Counts, RequestBooking};
+use crate::personal::Person;
 use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules::{dates, guests, limits};
-use crate::time::UnixMillis;
+use crate::time::{Date, UnixMillis};
 use crate::words::{units, units_are};
 
 /// Checks a wish for a visit date against the rules the order was placed under (DY-06 to DY-09). `order_quantity` is the
@@ -15,7 +16,6 @@ pub fn check_booking(
     request: &RequestBooking,
     now: UnixMillis,
 ) -> Result<(), Rejection> {
-    let (product, contact) = (&rules.booking, request.contact.as_ref());
     if request.quantity != order_quantity {
         let sentence =
             format!("the order has {}, which are booked together; wanted: {}", units(order_quantity), request.quantity);
@@ -24,11 +24,38 @@ pub fn check_booking(
     if let Some(date) = request.visit_date {
         dates::check_date(rules, date, now)?;
     }
-    let today = rules.channel.time_zone.date_of(now);
-    guests::check_guests(product, order_quantity, &request.visitors, contact, today)?;
-    limits::check_age_and_sex(&product.limits, &request.visitors, contact, request.visit_date)?;
-    limits::check_shares(&product.limits, order_quantity, &request.visitors, contact, &request.counts)?;
+    if request.hold.is_none() {
+        let guests = Guests {
+            visitors: &request.visitors,
+            contact: request.contact.as_ref(),
+            visit_date: request.visit_date,
+            counts: &request.counts,
+        };
+        check_visitors(rules, order_quantity, &guests, now)?;
+    }
     check_left(request.quantity, request.counts.date_left)
+}
+
+/// Who comes, and when, and what they have booked already.
+pub(crate) struct Guests<'a> {
+    pub(crate) visitors: &'a [Person],
+    pub(crate) contact: Option<&'a Person>,
+    pub(crate) visit_date: Option<Date>,
+    pub(crate) counts: &'a Counts,
+}
+
+/// Checks the people of a booking (DY-08, DY-09).
+pub(crate) fn check_visitors(
+    rules: &RuleSnapshot,
+    order_quantity: u32,
+    guests: &Guests<'_>,
+    now: UnixMillis,
+) -> Result<(), Rejection> {
+    let (product, visitors, contact) = (&rules.booking, guests.visitors, guests.contact);
+    let today = rules.channel.time_zone.date_of(now);
+    guests::check_guests(product, order_quantity, visitors, contact, today)?;
+    limits::check_age_and_sex(&product.limits, visitors, contact, guests.visit_date)?;
+    limits::check_shares(&product.limits, order_quantity, visitors, contact, guests.counts)
 }
 
 /// Checks that the date has places for `quantity` units; `None` is no limit.

@@ -2,7 +2,7 @@
 
 use crate::limits::{AMOUNT_MAX, QUANTITY_MAX};
 use crate::message::{Counts, Sale};
-use crate::product::RuleSnapshot;
+use crate::product::{BookingProduct, GuestField, GuestsWho, RuleSnapshot};
 use crate::rejection::{Rejection, Why};
 use crate::rules::phone;
 use crate::time::Date;
@@ -41,6 +41,32 @@ pub fn check_direct_price(
         Some(price) if rules.channel.price_check && rules.voucher.is_none() => check_price(quantity, gross, price),
         _ => Ok(()),
     }
+}
+
+/// Whether a product may be sold by resellers that reserve first: they bring one contact for each unit, and no documents, and pay our
+/// price.
+pub fn check_reservable(product: &BookingProduct) -> Result<(), Rejection> {
+    let refuse = |sentence: &'static str| Err(Rejection::new(Why::OffSale, sentence).at("productId"));
+    if product.guests.fields.contains(&GuestField::Document) {
+        return refuse("this product needs guests' documents, which resellers do not bring");
+    }
+    if product.guests.who == GuestsWho::Each && product.visitors_per_unit > 1 {
+        return refuse("this product needs the name of every visitor, and a unit of it admits several");
+    }
+    if !product.calendar.iter().any(|range| range.price.is_some()) {
+        return refuse("the calendar of this product names no price");
+    }
+    Ok(())
+}
+
+/// What one unit costs whoever reserves first, minor units.
+pub fn reserved_price(product: &BookingProduct, visit_date: Option<Date>) -> Result<i64, Rejection> {
+    check_reservable(product)?;
+    let day = visit_date.and_then(|date| product.calendar_on(date));
+    day.and_then(|day| day.price).ok_or_else(|| {
+        Rejection::new(Why::DateNotBookable, "this date is not in the product's calendar, or has no price")
+            .at("availabilityId")
+    })
 }
 
 fn check_quantity(rules: &RuleSnapshot, quantity: u32) -> Result<(), Rejection> {

@@ -73,6 +73,7 @@ pub(crate) fn request(quantity: u32, visitors: u32) -> RequestBooking {
         quantity,
         visit_date: Some(date("2026-12-01")),
         visit_time: None,
+        hold: None,
         visitors: (1..=visitors).map(guest).collect(),
         contact: None,
         requested_at: at("2026-11-21T10:00:00+08:00"),
@@ -131,6 +132,7 @@ pub(crate) fn rules() -> RuleSnapshot {
             review_warn_before: Vec::new(),
             price_check: true,
             redemption_reported: true,
+            news: Default::default(),
         },
     }
 }
@@ -147,6 +149,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
         read_only,
         lines: Vec::new(),
         payments: Vec::new(),
+        sums: None,
         policy: None,
         hand_over: false,
         extra: Default::default(),
@@ -174,7 +177,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
 
 /// An order that was made of `snapshot` although its product was not for sale, if so; `number` tells one from another.
 pub(crate) fn told(number: u128, snapshot: Snapshot, not_for_sale: Option<&str>) -> Order {
-    let rules = RuleSnapshot { voucher: None, ..rules() };
+    let rules = RuleSnapshot { voucher: None, ..rules() }.into();
     let channel = Actor::new(ActorKind::Channel, "c");
     let moment = Moment { now: snapshot.since, seed: Seed(number) };
     let placed = PlaceOrder { channel: ChannelId::new("c"), sale: snapshot.sale.clone(), rules, is_stub: true };

@@ -10,6 +10,7 @@ use ticketbridge_core::personal::DocumentNumber;
 
 use crate::accounts::scope::{KINDS, Scope};
 use crate::http::nesting;
+use crate::http::ops::bulk::MANY_MAX;
 use crate::http::ops::call::{Field, FieldKind};
 use crate::http::problem::Problem;
 
@@ -113,6 +114,17 @@ impl Given {
     pub(crate) fn scope(&self) -> Scope {
         self.0.get("scope").and_then(|value| scope(value).ok()).unwrap_or(Scope::Agency(String::new()))
     }
+    /// What is acted on, each with the version that was seen; one that comes twice is one.
+    pub(crate) fn items(&self) -> Option<Vec<(String, Option<u64>)>> {
+        let mut items = self.0.get("items").and_then(|value| items(value).ok())?;
+        let mut known = std::collections::BTreeSet::new();
+        items.retain(|(id, _)| known.insert(id.clone()));
+        Some(items)
+    }
+    /// The filters of a list.
+    pub(crate) fn filters(&self) -> Option<Map<String, Value>> {
+        self.0.get("match").and_then(Value::as_object).cloned()
+    }
     /// Units by line.
     pub(crate) fn lines(&self) -> Vec<(String, u32)> {
         let listed = self.0.get("lines").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -142,6 +154,8 @@ fn check(field: &Field, value: &Value) -> Result<(), Problem> {
         FieldKind::Tickets => return check_tickets(value),
         FieldKind::Lines => return check_lines(value),
         FieldKind::Scope => return scope(value).map(drop),
+        FieldKind::Items => return items(value).map(drop),
+        FieldKind::Match => value.is_object(),
         FieldKind::Amount => value.is_i64(),
         FieldKind::Version => value.is_u64(),
         FieldKind::Flag => value.is_boolean(),
@@ -160,6 +174,8 @@ pub(crate) fn form_of(kind: FieldKind) -> &'static str {
         FieldKind::Time => "a time with an offset, for example 2026-12-01T09:00:00+08:00",
         FieldKind::Tickets => "a list of tickets",
         FieldKind::Lines => "a list of lines",
+        FieldKind::Items => "a list of ids",
+        FieldKind::Match => "an object with the parameters of the list",
         FieldKind::Scope => "a scope: {kind: everything|dealer|institution|agency, id}",
     }
 }
@@ -182,6 +198,31 @@ fn scope(value: &Value) -> Result<Scope, Problem> {
     unknown(fields, "scope.", &["kind", "id"])?;
     let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
     text("kind").and_then(|kind| Scope::of(kind, text("id"))).ok_or_else(|| refused("scope", sentence))
+}
+
+fn items(value: &Value) -> Result<Vec<(String, Option<u64>)>, Problem> {
+    let listed = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    if listed.is_empty() || listed.len() > MANY_MAX {
+        return Err(refused("items", format!("`items` is a list of 1 to {MANY_MAX} entries")));
+    }
+    let read = |(index, value): (usize, &Value)| {
+        let path = format!("items[{index}]");
+        let wrong = || refused(path.as_str(), format!("`{path}` is an id, or {{id, expected_version}}"));
+        match value {
+            Value::String(id) if !id.trim().is_empty() => Ok((id.trim().to_owned(), None)),
+            Value::Object(fields) => {
+                unknown(fields, &format!("{path}."), &["id", "expected_version"])?;
+                let id = fields.get("id").and_then(Value::as_str).map(str::trim).filter(|id| !id.is_empty());
+                let version = match fields.get("expected_version") {
+                    None | Some(Value::Null) => None,
+                    Some(version) => Some(version.as_u64().ok_or_else(wrong)?),
+                };
+                Ok((id.ok_or_else(wrong)?.to_owned(), version))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Err(wrong()),
+        }
+    };
+    listed.iter().enumerate().map(read).collect()
 }
 
 fn check_lines(value: &Value) -> Result<(), Problem> {

@@ -6,11 +6,13 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use ticketbridge_core::message::{Actor, ActorKind};
+use ticketbridge_core::quoted::Guests;
 
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{About, Holder, Refused};
 use crate::config::Role;
+use crate::console::catalogue::Language;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once};
 use crate::http::Shared;
@@ -40,7 +42,7 @@ pub(crate) struct Call {
 }
 
 /// Calls that want a factor which was passed a moment ago, besides those that give an order's money back.
-const FRESH: [&str; 13] = [
+const FRESH: [&str; 14] = [
     "/refunds/{id}/approve",
     "/orders/{id}/return-payment",
     "/guests/export",
@@ -52,6 +54,7 @@ const FRESH: [&str; 13] = [
     "/accounts/{id}/deactivate",
     "/accounts/{id}/activate",
     "/accounts/{id}/reset-factor",
+    "/accounts/{id}/reset-password",
     "/config/reload",
     "/statements/close",
 ];
@@ -64,6 +67,11 @@ impl Call {
             (Verb::Post | Verb::Delete, _) if FRESH.contains(&self.path) => Factor::Fresh,
             (Verb::Post | Verb::Delete, _) => Factor::Passed,
         }
+    }
+
+    /// Whether a page asks for it by itself while nobody is there: that keeps no session from ending.
+    pub(crate) fn is_asked_unattended(&self) -> bool {
+        self.path == "/stream"
     }
 
     /// The word under which the audit has it; `None` where the call writes its own entries, or changes and shows nothing.
@@ -228,6 +236,10 @@ pub(crate) enum FieldKind {
     Lines,
     /// A scope: `{kind, id}`.
     Scope,
+    /// What is acted on: ids, each alone or with the version that was seen.
+    Items,
+    /// The filters of a list.
+    Match,
 }
 
 /// What is answered, by the name of its schema.
@@ -237,6 +249,8 @@ pub(crate) enum Answer {
     One(&'static str),
     /// A page of them.
     Page(&'static str),
+    /// One after the other, as they come about.
+    Stream(&'static str),
 }
 
 /// A request that was let in and checked.
@@ -265,6 +279,10 @@ pub(crate) struct Request {
     pub(crate) is_csv: bool,
     /// Whether the answer is wanted as CSV.
     pub(crate) wants_csv: bool,
+    /// The last event that whoever looks on has seen.
+    pub(crate) last_event: Option<String>,
+    /// In which language sentences of attention are wanted.
+    pub(crate) language: Language,
     /// Under which key, if any.
     pub(crate) once: Option<Once>,
     /// Whether it was carried out before.
@@ -289,6 +307,14 @@ impl Request {
     pub(crate) fn concerns(&self, order: &ticketbridge_core::Order) {
         let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
         about.order = Some((order.id.clone(), order.channel.clone()));
+        drop(about);
+        self.speaks_of(std::slice::from_ref(order));
+    }
+    /// Notes of which guests it speaks: what is audited outlives their erasure, and a reason may name them.
+    pub(crate) fn speaks_of(&self, orders: &[ticketbridge_core::Order]) {
+        let Some(reason) = self.given.text("reason") else { return };
+        let masked = orders.iter().fold(reason, |reason, order| Guests::of(order).text(&reason).as_str().to_owned());
+        self.about.lock().unwrap_or_else(PoisonError::into_inner).detail = serde_json::json!({ "reason": masked });
     }
     /// Whether the session of whoever asks has asked to see the guests of this order in clear.
     ///
@@ -324,6 +350,8 @@ pub(crate) struct Said {
     pub(crate) keep: Option<Keep>,
     /// What becomes of the cookie of the session.
     pub(crate) cookie: Option<Cookie>,
+    /// What goes on after the head of the answer, in the place of `body`.
+    pub(crate) live: Option<axum::body::Body>,
 }
 
 /// What becomes of the cookie of a session.
@@ -344,6 +372,7 @@ impl Said {
             kind: JSON,
             keep: Some(Keep::Answer),
             cookie: None,
+            live: None,
         }
     }
     /// 200 with this table.
@@ -354,11 +383,16 @@ impl Said {
             kind: "text/csv; charset=utf-8",
             keep: Some(Keep::Answer),
             cookie: None,
+            live: None,
         }
+    }
+    /// 200 with this, which goes on.
+    pub(crate) fn live(kind: &'static str, body: axum::body::Body) -> Self {
+        Self { status: StatusCode::OK, body: Vec::new(), kind, keep: None, cookie: None, live: Some(body) }
     }
     /// 200 with this, which is kept already if a key was given.
     pub(crate) fn kept(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, body, kind: JSON, keep: None, cookie: None }
+        Self { status: StatusCode::OK, body, kind: JSON, keep: None, cookie: None, live: None }
     }
     /// 200 with this, which is not kept whatever the request says: it holds a secret, or has another guard against repeats.
     pub(crate) fn once(body: &serde_json::Value) -> Self {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use http::StatusCode;
 use ticketbridge_core::message::{Destination, NotificationOutcome};
-use ticketbridge_core::order::AttentionKind;
+use ticketbridge_core::order::{AttentionKind, Order};
+use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::repeat::repeat;
 use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
@@ -12,7 +13,7 @@ use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 use crate::engine::manual_commands::keep;
 use crate::engine::{self, EngineError};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
-use crate::http::ops::query::listed;
+use crate::http::ops::query::{Asked, listed};
 use crate::http::ops::view;
 use crate::http::problem::Problem;
 use crate::worker::settle::partner;
@@ -20,12 +21,7 @@ use crate::worker::settle::partner;
 /// `GET deliveries`.
 pub(crate) async fn list(request: Request) -> Outcome {
     let query = &request.query;
-    let filter = JobFilter {
-        state: query.word("state"),
-        destination: query.text("destination").map(str::to_owned),
-        order: query.text("order").map(OrderId::from),
-        within: request.reach.within(),
-    };
+    let filter = filter_of(&request, query);
     let store = request.shared.engine.store();
     let page = store.list_jobs(&filter, &query.page()).await?;
     // What is still to be told is told of the order as it is.
@@ -36,11 +32,34 @@ pub(crate) async fn list(request: Request) -> Outcome {
     Ok(Said::ok(&listed(&page, |job| view::delivery(&request.running, job, of(job)))))
 }
 
+/// The deliveries that a query means, within the scope of whoever asks.
+pub(crate) fn filter_of(request: &Request, query: &Asked) -> JobFilter {
+    JobFilter {
+        state: query.word("state"),
+        destination: query.text("destination").map(str::to_owned),
+        order: query.text("order").map(OrderId::from),
+        within: request.reach.within(),
+    }
+}
+
 /// What is done with a delivery.
 #[derive(Clone)]
-enum Change {
+pub(crate) enum Change {
+    /// At once, and as often as a new one.
     Retry,
+    /// Taken out, for a reason.
     Drop(String),
+}
+
+impl Change {
+    /// The same with what its reason says of the order's guests masked: it is kept in clear.
+    fn without_guests(self, order: Option<&Order>) -> Self {
+        let guests = order.map_or_else(Guests::nobody, Guests::of);
+        match self {
+            Change::Retry => Change::Retry,
+            Change::Drop(reason) => Change::Drop(guests.text(&reason).into()),
+        }
+    }
 }
 
 /// `POST deliveries/{id}/retry`: at once, and as often as a new one.
@@ -59,7 +78,7 @@ fn conflict(code: &'static str, sentence: &str) -> Failure {
 }
 
 /// The delivery, if it is of an order or of a partner in the scope of whoever asks.
-async fn in_reach(request: &Request, job: Option<Job>) -> Result<Option<Job>, Failure> {
+pub(crate) async fn in_reach(request: &Request, job: Option<Job>) -> Result<Option<Job>, Failure> {
     let Some(job) = job else { return Ok(None) };
     let order = request.shared.engine.store().load_order(&job.order).await?;
     let is_in = match &order {
@@ -81,8 +100,11 @@ async fn change(request: Request, change: Change) -> Outcome {
     let Some(job) = in_reach(&request, engine.store().job(&id).await?).await? else {
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such delivery").into());
     };
+    let change = change.without_guests(engine.store().load_order(&job.order).await?.as_ref());
     let now = engine.clock().now();
     refuse(&request, &job, &change, now).await?;
+    // The call was left to a person, who says that it is done: there is no delivery to end, only the flag.
+    let is_task = job.state == JobState::Dropped;
     let needs_partner =
         engine.store().load_order(&job.order).await?.is_some_and(|o| o.needs(AttentionKind::PartnerGone));
     let put_aside = matches!(change, Change::Drop(_)) && needs_partner;
@@ -108,14 +130,14 @@ async fn change(request: Request, change: Change) -> Outcome {
         | Effect::ReturnStock { .. } => {}
     }
     let (order, actor, moment) = (job.order.clone(), request.actor(), engine.moment());
-    let work = std::sync::Arc::new((id, change, request.once.clone(), request.running.clone()));
+    let work = std::sync::Arc::new((id, change, request.once.clone(), request.running.clone(), is_task));
     let told = std::sync::Arc::new((order, told, actor));
     let body = engine
         .store()
         .write("change_delivery", move |tx: &Tx| {
             let (work, told) = (work.clone(), told.clone());
             Box::pin(async move {
-                let (id, change, once, running) = &*work;
+                let (id, change, once, running, is_task) = &*work;
                 // The order is locked first, as everywhere: nobody has to look at what ops have put aside, and what is to be told again
                 // is what the order wants again.
                 let (order, commands, actor) = &*told;
@@ -126,6 +148,7 @@ async fn change(request: Request, change: Change) -> Outcome {
                 }
                 let is_changed = match change {
                     Change::Retry => tx.retry_job(id, now).await?,
+                    Change::Drop(_) if *is_task => true,
                     Change::Drop(reason) => tx.drop_job(id, reason, now).await?,
                 };
                 let job = tx.job(id).await?.filter(|_| is_changed);
@@ -146,8 +169,10 @@ async fn change(request: Request, change: Change) -> Outcome {
 }
 
 /// Why a delivery cannot be changed so.
-async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) -> Result<(), Failure> {
+pub(crate) async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) -> Result<(), Failure> {
+    let order = request.shared.engine.store().load_order(&job.order).await?;
     match job.state {
+        JobState::Dropped if matches!(change, Change::Drop(_)) && is_open_task(job, order.as_ref()) => {}
         JobState::Delivered => return Err(conflict("already_delivered", "the partner has it already")),
         JobState::NotNeeded => {
             return Err(conflict("not_needed", "the order has moved on, and nothing is left to be told or done here"));
@@ -155,7 +180,6 @@ async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) 
         JobState::Dropped => return Err(conflict("already_dropped", "it was taken out; nothing is left to do")),
         JobState::Pending | JobState::Dead => {}
     }
-    let order = request.shared.engine.store().load_order(&job.order).await?;
     let version = order.as_ref().map(|order| order.version);
     if let (Some(expected), Some(version)) = (request.given.expected_version(), version)
         && expected != version
@@ -181,5 +205,20 @@ async fn refuse(request: &Request, job: &Job, change: &Change, now: UnixMillis) 
             &format!("the order has moved on, and this call would be wrong now: {how}; drop the delivery"),
         )),
         None => Ok(()),
+    }
+}
+
+/// Whether the call was left to a person who has not said yet that it is done.
+fn is_open_task(job: &Job, order: Option<&Order>) -> bool {
+    match &job.effect {
+        Effect::TellChannel { notification, .. } => order.is_some_and(|order| order.misses(notification)),
+        Effect::CallBackend { .. }
+        | Effect::DecryptGuests
+        | Effect::ReadBack { .. }
+        | Effect::TellStock { .. }
+        | Effect::ArmDeadline { .. }
+        | Effect::DisarmDeadline { .. }
+        | Effect::TakeStock { .. }
+        | Effect::ReturnStock { .. } => false,
     }
 }

@@ -27,27 +27,30 @@ pub(crate) fn phone_of(request: &Request) -> Result<Phone, Failure> {
     Ok(phone)
 }
 
+/// The orders of a guest, oldest first, that whoever asks may know of: what others know of him is theirs to export, and nothing here tells
+/// that they do. What is audited of the request names none of their guests.
+async fn orders_in_reach(request: &Request, phone: &Phone) -> Result<Vec<Order>, Failure> {
+    let engine = &request.shared.engine;
+    let mut orders = engine.store().load_orders(&engine.orders_of_guest(phone.reveal()).await?).await?;
+    orders.retain(|order| request.reach.has_channel(&order.channel));
+    orders.sort_by(|one, other| one.id.cmp(&other.id));
+    request.speaks_of(&orders);
+    Ok(orders)
+}
+
 /// `POST guests/export`: goes into the history of every order that is told of, before it is told of.
 pub(crate) async fn export(request: Request) -> Outcome {
     let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
     let reason = format!("export of a guest's data: {}", request.given.needed("reason"));
     let mut orders = Vec::new();
-    for id in engine.orders_of_guest(phone.reveal()).await? {
-        // What others know of him they export themselves.
-        let known = engine.store().load_order(&id).await?;
-        if !known.is_some_and(|order| request.reach.has_channel(&order.channel)) {
-            continue;
-        }
+    for known in orders_in_reach(&request, &phone).await? {
         let order = match request.turn {
             Turn::First => {
                 let command = Command::RecordReveal { reason: reason.clone() };
-                engine.apply(&id, command, request.actor()).await?.order
+                engine.apply(&known.id, command, request.actor()).await?.order
             }
             // It is in the histories already. What was erased since is not told again.
-            Turn::Again => match engine.store().load_order(&id).await? {
-                Some(order) => order,
-                None => continue,
-            },
+            Turn::Again => known,
         };
         orders.push(known_of(&order, &phone));
     }
@@ -95,6 +98,8 @@ fn known_of(order: &Order, phone: &Phone) -> Value {
 pub(crate) async fn erase(request: Request) -> Outcome {
     let (phone, engine) = (phone_of(&request)?, &request.shared.engine);
     let reason = request.given.needed("reason");
+    // Afterwards nobody knows any more who they were.
+    orders_in_reach(&request, &phone).await?;
     let result = engine.forget_guest(phone.reveal(), &request.reach.within(), &reason, &request.actor()).await?;
     tracing::info!(erased = result.erased.len(), kept = result.kept.len(), by = %request.holder.name,
         "a guest's data was erased on request");

@@ -44,7 +44,7 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         InboxVerdict::Accepted | InboxVerdict::Repeated | InboxVerdict::Stale | InboxVerdict::Ignored => {
             return Ok(said(&row, row.verdict, row.order.as_ref(), false, "it was taken before; nothing was done"));
         }
-        InboxVerdict::Received | InboxVerdict::Conflict | InboxVerdict::Hint => {
+        InboxVerdict::Received | InboxVerdict::Conflict | InboxVerdict::Hint | InboxVerdict::UnknownCall => {
             let sentence = "this message changes nothing by itself; there is nothing to carry out";
             return Err(conflict("not_replayable", sentence));
         }
@@ -84,7 +84,8 @@ pub(crate) async fn replay(request: Request) -> Outcome {
             | InboxVerdict::Unrouted
             | InboxVerdict::Conflict
             | InboxVerdict::Malformed
-            | InboxVerdict::Hint,
+            | InboxVerdict::Hint
+            | InboxVerdict::UnknownCall,
             _,
         ) => format!("it is refused again; the channel would be answered {}", done.answer),
     };

@@ -75,9 +75,9 @@ pub(crate) async fn cancel(request: Request) -> Outcome {
     fresh_for_money(&request, &order)?;
     on_order(request, |request| {
         let reason = request.given.needed("reason");
-        match (request.given.amount("fee"), request.given.lines()) {
-            (None, parts) if parts.is_empty() => Command::CancelOrder { reason },
-            (fee, parts) => Command::AskCancellation { fee, reason, parts },
+        match (request.given.amount("fee"), request.given.lines(), request.given.text("notify_text")) {
+            (None, parts, None) if parts.is_empty() => Command::CancelOrder { reason },
+            (fee, parts, notify_text) => Command::AskCancellation { fee, reason, parts, notify_text },
         }
     })
     .await

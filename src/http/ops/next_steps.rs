@@ -17,11 +17,11 @@ use crate::http::ops::view;
 const SHOWN_MAX: u32 = 50;
 
 /// An act, as it is tried on the order.
-struct Try {
+pub(crate) struct Try {
     /// Its word: the last part of its path.
-    act: &'static str,
+    pub(crate) act: &'static str,
     /// Its path below `/ops/v1`.
-    call: String,
+    pub(crate) call: String,
     command: Command,
 }
 
@@ -50,12 +50,14 @@ pub(crate) async fn show(request: Request) -> Outcome {
 }
 
 /// Everything that somebody may want to do with an order.
-fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Try> {
+pub(crate) fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Try> {
     let reason = || "…".to_owned();
     let on_order = |act: &'static str, command| Try { act, call: format!("/orders/{}/{act}", order.id), command };
     let ticket =
         NewTicket { code: DocumentNumber::new("…".to_owned()), kind: TicketKind::Code, project_id: None, name: None };
     let redeem = Redeem { booking: None, at: now, by: RedeemedBy::Person };
+    // Where a return did not work, it is that one that is made again.
+    let failed = Some(order.money.open_failures()).filter(|amount| *amount > 0);
     let mut tries = vec![
         on_order("confirm", Command::ConfirmBooking),
         on_order("decline", Command::RejectBooking { reason: reason() }),
@@ -63,7 +65,7 @@ fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Try> {
         on_order("redeem", Command::Redeem(redeem)),
         on_order("no-show", Command::MarkNoShow { at: now }),
         on_order("cancel", Command::CancelOrder { reason: reason() }),
-        on_order("return-payment", Command::ReturnPayments { amount: None, reason: reason() }),
+        on_order("return-payment", Command::ReturnPayments { amount: failed, reason: reason() }),
         on_order("payment-links", Command::SendPaymentLink { amount: None, expires_at: now + Millis::hours(72) }),
         on_order("payment-links/revoke", Command::RevokePaymentLink),
     ];
@@ -79,8 +81,18 @@ fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Try> {
     tries
 }
 
+/// The money that goes back with an act, as far as it is known before: what the channel decides is not.
+fn returned(before: &Order, after: &Order, command: &Command, fee: Option<i64>) -> Option<i64> {
+    let left = before.money.left();
+    match (fee, command) {
+        (Some(fee), _) => Some((left - fee).max(0)),
+        (None, Command::ReturnPayments { amount, .. }) => Some(amount.unwrap_or(left)),
+        (None, _) => Some(left - after.money.left()).filter(|returned| *returned > 0),
+    }
+}
+
 /// What would come of an act: nothing is written.
-fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
+pub(crate) fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
     let outcome = run(Some(order), &it.command, actor, moment, Answering::Nobody);
     let (refusal, done) = match outcome {
         Ok(outcome) if outcome.events.is_empty() => (Some(("nothing_to_do", "it is so already".to_owned())), None),
@@ -93,6 +105,7 @@ fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
         Command::ApproveRefund { .. } => order.refund_case.as_ref().map(|case| case.fee.unwrap_or(case.channel_fee)),
         _ => None,
     };
+    let returns = done.as_ref().and_then(|done| returned(order, &done.order, &it.command, fee));
     json!({
         "act": it.act,
         "call": it.call,
@@ -102,7 +115,7 @@ fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
         "voids_tickets": voids,
         "tells_channel": effects.iter().any(|effect| matches!(effect, Effect::TellChannel { .. })),
         "fee": fee,
-        "returns": fee.map(|fee| (order.money.left() - fee).max(0)),
+        "returns": returns,
         "currency": order.money.currency,
         "state": done.map(|done| view::value(done.order.state)),
     })

@@ -98,3 +98,13 @@ pub(crate) fn answer(status: StatusCode, kind: &'static str, body: Vec<u8>) -> R
     ];
     (status, headers, body).into_response()
 }
+
+/// An answer that goes on: nothing on its way is to keep it back.
+pub(crate) fn live(status: StatusCode, kind: &'static str, body: axum::body::Body) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    (status, headers, body).into_response()
+}

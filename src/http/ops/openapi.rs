@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::http::ops::body::LINES_MAX;
+use crate::http::ops::bulk::MANY_MAX;
 use crate::http::ops::call::{
     Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb, Who,
 };
@@ -18,6 +19,38 @@ const ABOUT: &str = "What operators and ops staff do with orders, refunds, deliv
 /// `GET openapi.json`.
 pub(crate) async fn show(request: Request) -> Outcome {
     Ok(Said::ok(&document(&request.running.config.server.public_url)))
+}
+
+/// The shapes of the interface as schemas of their own: names below `ops/`, and what they are. References between them are relative.
+pub(crate) fn schemas() -> Vec<(String, Value)> {
+    let document = document("");
+    let shapes = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
+    let mut found: Vec<(String, Value)> =
+        shapes.into_iter().map(|(name, schema)| (format!("ops/{name}"), alone(&schema, ""))).collect();
+    for call in table::CALLS {
+        let requests = body(&call.body).and_then(|body| body.pointer("/content/application~1json/schema").cloned());
+        found.extend(requests.map(|schema| (format!("ops/requests/{}", operation_id(call)), alone(&schema, "../"))));
+    }
+    found
+}
+
+/// A shape outside of the document: its references lead to files.
+fn alone(schema: &Value, up: &str) -> Value {
+    match schema {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| match (name.as_str(), value.as_str()) {
+                ("$ref", Some(reference)) => {
+                    let file = reference.rsplit('/').next().unwrap_or_default();
+                    (name.clone(), json!(format!("{up}{file}.json")))
+                }
+                _ => (name.clone(), alone(value, up)),
+            })
+            .collect::<Map<String, Value>>()
+            .into(),
+        Value::Array(items) => items.iter().map(|item| alone(item, up)).collect(),
+        plain => plain.clone(),
+    }
 }
 
 /// The whole document.
@@ -59,7 +92,7 @@ fn operation(call: &Call) -> Value {
         "description": call.who.words(),
         "parameters": parameters,
         "responses": {
-            "200": { "description": "Done.", "content": { "application/json": { "schema": answer(call.answer) } } },
+            "200": { "description": "Done.", "content": { kind_of(call.answer): { "schema": answer(call.answer) } } },
             "default": {
                 "description": "Refused: `code` is stable, `detail` says what to do.",
                 "content": { "application/problem+json": { "schema": reference("problem") } },
@@ -100,8 +133,9 @@ fn parameter(param: &Param) -> Value {
     let schema = match param.kind {
         ParamKind::Word(words) => json!({ "type": "string", "enum": words }),
         ParamKind::Text | ParamKind::Cursor => json!({ "type": "string" }),
-        ParamKind::Date => json!({ "type": "string", "format": "date" }),
-        ParamKind::Time => json!({ "type": "string", "format": "date-time" }),
+        // An empty value counts as none, as a form sends it.
+        ParamKind::Date => json!({ "type": "string", "anyOf": [{ "format": "date" }, { "maxLength": 0 }] }),
+        ParamKind::Time => json!({ "type": "string", "anyOf": [{ "format": "date-time" }, { "maxLength": 0 }] }),
         ParamKind::Limit => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }),
     };
     json!({ "name": param.name, "in": "query", "required": false, "schema": schema, "description": param.about })
@@ -142,10 +176,18 @@ fn property(field: &Field) -> Value {
         FieldKind::Lines => json!({
             "type": "array", "minItems": 1, "maxItems": LINES_MAX, "items": {
                 "type": "object", "required": ["detail", "quantity"], "additionalProperties": false,
-                "properties": { "detail": { "type": "string" }, "quantity": { "type": "integer", "minimum": 1 } },
+                "properties": { "detail": { "type": "string", "minLength": 1 }, "quantity": { "type": "integer", "minimum": 1 } },
             },
         }),
         FieldKind::Scope => reference("scope"),
+        FieldKind::Items => json!({ "type": "array", "minItems": 1, "maxItems": MANY_MAX, "items": { "oneOf": [
+            { "type": "string" },
+            { "type": "object", "required": ["id"], "additionalProperties": false,
+              "properties": { "id": { "type": "string" }, "expected_version": { "type": "integer", "minimum": 0 } } },
+        ] } }),
+        FieldKind::Match => {
+            json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } })
+        }
         FieldKind::Tickets => json!({
             "type": "array", "minItems": 1, "maxItems": ticketbridge_core::limits::TICKETS_MAX, "items": reference("new_ticket"),
         }),
@@ -156,10 +198,19 @@ fn property(field: &Field) -> Value {
     schema
 }
 
+fn kind_of(answer: Answer) -> &'static str {
+    match answer {
+        Answer::One(_) | Answer::Page(_) => "application/json",
+        Answer::Stream(_) => "text/event-stream",
+    }
+}
+
 fn answer(answer: Answer) -> Value {
     match answer {
         Answer::One("openapi") => json!({ "type": "object" }),
         Answer::One(name) => reference(name),
+        // What one event holds.
+        Answer::Stream(name) => reference(name),
         Answer::Page(name) => json!({
             "type": "object",
             "required": ["items", "next_cursor"],

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use ticketbridge_core::quoted::Guests;
+use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, ExternalId, Order, OrderId};
 use ticketbridge_store::{CallFilter, Needing, OrderFilter, Page};
 
@@ -17,7 +17,26 @@ use crate::http::problem::Problem;
 /// `GET orders`.
 pub(crate) async fn list(request: Request) -> Outcome {
     let query = &request.query;
-    let filter = OrderFilter {
+    let filter = filter_of(&request, query)?;
+    let page = request.shared.engine.store().list_orders(&filter, &query.page()).await?;
+    if let (Some(q), Some(signed)) = (query.text("q"), request.holder.signed()) {
+        // What somebody looks for is told by what he looked at afterwards; that he searched is written down.
+        let about = About {
+            scope: Some(request.holder.scope.clone()),
+            detail: json!({ "chars": q.chars().count() }),
+            ..About::default()
+        };
+        accounts::note(&request.shared.engine, &signed.account, "orders_searched", about).await?;
+    }
+    Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
+}
+
+/// The orders that a query means, within the scope of whoever asks.
+///
+/// # Errors
+/// 422 about a parameter.
+pub(crate) fn filter_of(request: &Request, query: &Asked) -> Result<OrderFilter, Failure> {
+    Ok(OrderFilter {
         channel: query.text("channel").map(ChannelId::from),
         state: query.word("state"),
         booking: query.word("booking"),
@@ -30,18 +49,7 @@ pub(crate) async fn list(request: Request) -> Outcome {
         attention: needing(query)?,
         guest: None,
         within: request.reach.within(),
-    };
-    let page = request.shared.engine.store().list_orders(&filter, &query.page()).await?;
-    if let (Some(q), Some(signed)) = (query.text("q"), request.holder.signed()) {
-        // What somebody looks for is told by what he looked at afterwards; that he searched is written down.
-        let about = About {
-            scope: Some(request.holder.scope.clone()),
-            detail: json!({ "chars": q.chars().count() }),
-            ..About::default()
-        };
-        accounts::note(&request.shared.engine, &signed.account, "orders_searched", about).await?;
-    }
-    Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
+    })
 }
 
 /// What the orders of a list need a person for, if they are to.
@@ -77,7 +85,7 @@ pub(crate) async fn search(request: Request) -> Outcome {
         ..OrderFilter::default()
     };
     let page = engine.store().list_orders(&filter, &request.query.page()).await?;
-    tracing::info!(orders = page.items.len(), by = %request.holder.name, reason = %request.given.needed("reason"),
+    tracing::info!(orders = page.items.len(), by = %request.holder.name, reason = %Quoted::text(&request.given.needed("reason")),
         "orders were searched by a guest's phone");
     Ok(Said::ok(&listed(&page, |order| view::order(&request.running, order))))
 }

@@ -133,6 +133,29 @@ pub(crate) fn link(base: &str, token: &str) -> String {
     format!("{base}/console/invitations/{token}")
 }
 
+/// `POST accounts/{id}/reset-password`: no mail is sent; the link is in this answer and nowhere else.
+pub(crate) async fn password_link(request: Request) -> Outcome {
+    let reset = request.shared.accounts.password_link(&by(&request), request.in_path("id")).await?;
+    let zone = common_zone(&request.running);
+    Ok(Said::once(&json!({
+        "account": request.in_path("id"),
+        "expires_at": reset.expires_at.rfc3339(zone),
+        "link": reset_link(&request.running.config.server.public_url, &reset.token),
+    })))
+}
+
+/// Where somebody gives himself another password.
+pub(crate) fn reset_link(base: &str, token: &str) -> String {
+    format!("{base}/console/reset/{token}")
+}
+
+/// `POST password-resets/{id}`.
+pub(crate) async fn reset_password(request: Request) -> Outcome {
+    let password = request.given.as_it_is("password");
+    request.shared.accounts.reset_password(request.in_path("id"), &password, &request.from).await?;
+    Ok(Said::once(&json!({ "state": "password_changed" })))
+}
+
 /// `POST invitations/{id}/revoke`.
 pub(crate) async fn revoke(request: Request) -> Outcome {
     let revoked = request.shared.accounts.revoke(&by(&request), &request.reach, request.in_path("id")).await?;

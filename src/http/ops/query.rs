@@ -1,9 +1,9 @@
 //! The query of a request: known parameters alone, each in its form; and the part of a list that is wanted.
 
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use ticketbridge_core::limits::TEXT_CHARS_MAX;
 use ticketbridge_core::{Date, UnixMillis};
 use ticketbridge_store::{Page, PageRequest};
@@ -49,6 +49,30 @@ impl Asked {
             }
         }
         Ok(Self(found))
+    }
+
+    /// The same of an object, as a body has it: an entry is text, a number, or true or false.
+    ///
+    /// # Errors
+    /// As [`Asked::read`]; and a part of a list, which is no filter.
+    pub(crate) fn of_object(fields: &Map<String, Value>, known: &'static [Param]) -> Result<Self, Problem> {
+        let mut parts = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            if matches!(name.as_str(), "limit" | "cursor") {
+                return Err(refused(name, format!("`{name}` is a part of a list, and no filter")));
+            }
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(_) | Value::Bool(_) => value.to_string(),
+                Value::Null => continue,
+                Value::Array(_) | Value::Object(_) => {
+                    return Err(refused(name, format!("`match.{name}` is text")));
+                }
+            };
+            let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+            parts.push(format!("{}={}", encoded(name), encoded(&text)));
+        }
+        Self::read(&parts.join("&"), known)
     }
 
     /// A parameter's text.

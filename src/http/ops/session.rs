@@ -40,6 +40,7 @@ pub(crate) fn shown(request: &Request, holder: &Holder) -> Value {
         "session": signed.map(|signed| &signed.session),
         "name": holder.name,
         "email": signed.map(|signed| &signed.email),
+        "sign_in": signed.map(|signed| &signed.sign_in),
         "role": holder.role.word(),
         "scope": holder.scope.json(),
         "language": signed.and_then(|signed| signed.language.as_ref()),
@@ -109,18 +110,33 @@ pub(crate) async fn end(request: Request) -> Outcome {
     Ok(if is_own { said.with(Cookie::Clear) } else { said })
 }
 
-/// `POST account`.
-pub(crate) async fn language(request: Request) -> Outcome {
-    let language = request.given.needed("language");
-    if !LANGUAGES.contains(&language.as_str()) {
-        return Err(refused("language", format!("`language` is one of {}", LANGUAGES.join(", "))).into());
+/// `POST account`: the language, and one's own numbers.
+pub(crate) async fn change_account(request: Request) -> Outcome {
+    let (mobile, direct) = (request.given.text("mobile"), request.given.text("direct"));
+    let language = request.given.text("language");
+    if let Some(language) = language.as_deref().filter(|language| !LANGUAGES.contains(language)) {
+        let sentence = format!("`language` is \"{language}\"; it is one of {}", LANGUAGES.join(", "));
+        return Err(refused("language", sentence).into());
+    }
+    if mobile.is_some() || direct.is_some() {
+        // Whoever finds a browser open is not to be the one who is called back.
+        let now = request.shared.engine.clock().now();
+        request.holder.fresh(request.running.config.console.second_factor, now)?;
+        request.shared.accounts.set_numbers(&request.holder, mobile, direct).await?;
     }
     let mut holder = request.holder.clone();
-    if let crate::accounts::Via::Session(signed) = &mut holder.via {
+    if let (Some(language), crate::accounts::Via::Session(signed)) = (language, &mut holder.via) {
         request.shared.accounts.set_language(&signed.account, &language).await?;
         signed.language = Some(language);
     }
     Ok(Said::once(&shown(&request, &holder)))
+}
+
+/// `POST account/password`.
+pub(crate) async fn change_password(request: Request) -> Outcome {
+    let (current, new) = (request.given.as_it_is("current"), request.given.as_it_is("password"));
+    request.shared.accounts.change_password(&request.holder, &current, &new, &request.from).await?;
+    Ok(Said::once(&shown(&request, &request.holder)))
 }
 
 /// `POST account/totp`.

@@ -2,8 +2,8 @@
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
 use crate::http::ops::{
-    audit, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi, orders,
-    organisation, partners, people, reconciliation, refunds, reveal, session, statements,
+    audit, bulk, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi,
+    orders, organisation, partners, people, reconciliation, refunds, reveal, session, statements, stream,
 };
 
 const LIMIT: Param =
@@ -56,6 +56,7 @@ pub(crate) const VERDICTS: &[&str] = &[
     "conflict",
     "malformed",
     "hint",
+    "unknown_call",
 ];
 
 /// Words of accounts and invitations; a test compares them with the store's own.
@@ -76,6 +77,7 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "test_mode",
     "quantity_differs",
     "unknown_status",
+    "codes_changed",
     "ticketing_overdue",
     "review_overdue",
     "report_refused",
@@ -193,6 +195,7 @@ pub(crate) static CALLS: &[Call] = &[
         REASON,
         Field { name: "lines", kind: FieldKind::Lines, needed: false, about: "Only these units; all of them when left out." },
         Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "What is kept, in minor units, where the channel lets us lower it." },
+        Field { name: "notify_text", kind: FieldKind::Text, needed: false, about: "What the guest is to be told, which no channel does: once it is called off, a person's task (`to_do_by_hand`)." },
         VERSION,
     ]), Answer::One("order"), manual_commands::cancel),
     call!(Post "/orders/{id}/return-payment", "Give money back and leave the booking as it is.", Operators, &[], Body::Fields(&[
@@ -295,8 +298,14 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/sessions", "One's own sessions that go on, newest first.", Person, &[], Body::None, Answer::Page("session_row"),
         session::list),
     call!(Delete "/sessions/{id}", "End one of them.", Person, &[], Body::None, Answer::One("signed_out"), session::end),
-    call!(Post "/account", "Choose one's language.", Person, &[],
-        Body::Fields(&[text_field("language", true, "zh, ko or en.")]), Answer::One("session"), session::language),
+    call!(Post "/account", "Change one's language and numbers; a number wants a fresh factor.", Person, &[], Body::Fields(&[
+        text_field("language", false, "zh, ko or en."),
+        text_field("mobile", false, "The mobile number."),
+        text_field("direct", false, "The direct number."),
+    ]), Answer::One("session"), session::change_account),
+    call!(Post "/account/password", "Change one's password; one's other sessions end.", Person, &[], Body::Fields(&[
+        text_field("current", true, "The password that is changed."), PASSWORD,
+    ]), Answer::One("session"), session::change_password),
     call!(Post "/account/totp", "Begin with one-time codes: the secret, for an authenticator.", Person, &[], Body::Fields(&[]),
         Answer::One("totp"), session::begin_totp),
     call!(Post "/account/totp/confirm", "Confirm it by a code; gives ten recovery codes, once.", Person, &[],
@@ -318,6 +327,10 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One("account"), people::activate),
     call!(Post "/accounts/{id}/reset-factor", "Forget the second factor of somebody who has lost it; his sessions end.", Administrators, &[],
         Body::Fields(&[]), Answer::One("account"), people::reset_factor),
+    call!(Post "/accounts/{id}/reset-password", "Make a link by which somebody gives himself another password; it is shown this once.",
+        Administrators, &[], Body::Fields(&[]), Answer::One("password_link"), people::password_link),
+    call!(Post "/password-resets/{id}", "Take another password by such a link: `id` is its end. All sessions of the account end.", Anybody, &[],
+        Body::Fields(&[PASSWORD]), Answer::One("password_reset"), people::reset_password),
     call!(Get "/invitations", "Invitations, newest first.", Administrators, &[
         word("state", INVITATION_STATES, "In this state."), LIMIT, CURSOR,
     ], Body::None, Answer::Page("invitation"), people::invitations),
@@ -336,6 +349,19 @@ pub(crate) static CALLS: &[Call] = &[
         Param { name: "from", kind: ParamKind::Time, about: "Since this time." },
         LIMIT, CURSOR,
     ], Body::None, Answer::Page("audit_entry"), audit::list),
+    call!(Post "/bulk/{id}", "Do something to many: confirm, decline, redeem, no-show, cancel, return-payment, payment-links, approve or reject \
+        to orders, retry or drop to deliveries. With `dry_run=true` it says what would come of it.", Operators, &[
+        word("dry_run", &["true", "false"], "Only say what would come of it."),
+    ], Body::Fields(&[
+        Field { name: "items", kind: FieldKind::Items, needed: false, about: "On these: ids, or {id, expected_version}." },
+        Field { name: "match", kind: FieldKind::Match, needed: false, about: "On all that match: the parameters of the list." },
+        Field { name: "reason", kind: FieldKind::Text, needed: false, about: "Why, where the act wants a reason." },
+    ]), Answer::One("bulk"), bulk::begin),
+    call!(Get "/bulk", "What one has done to many, newest first.", Operators, PAGE, Body::None, Answer::Page("bulk_row"), bulk::list),
+    call!(Get "/bulk/{id}", "How far it has come, and what was refused.", Operators, &[], Body::None, Answer::One("bulk"), bulk::show),
+    call!(Get "/stream", "What changes, as server-sent events: `changed` with a kind and an id. `Last-Event-ID` goes on where one was.", Readers, &[
+        text("last_event_id", "As the header does, for who cannot set one."),
+    ], Body::None, Answer::Stream("change"), stream::show),
     call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
 ];
 

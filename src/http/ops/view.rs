@@ -8,7 +8,7 @@ use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
 use ticketbridge_core::personal::{Person, in_clear};
 use ticketbridge_core::port::Context;
-use ticketbridge_core::product::{Currency, Ticketing};
+use ticketbridge_core::product::Currency;
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, Effect, OrderId, TimeZone, UnixMillis};
 use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRow};
@@ -124,11 +124,7 @@ fn channel_state(channel_state: &ChannelState, zone: TimeZone) -> Value {
 fn booking(order: &Order, booking: &Booking) -> Value {
     let zone = order.rules.channel.time_zone;
     let ticketing = &booking.ticketing;
-    let backend = match &order.rules.booking.ticketing {
-        Ticketing::Backend { backend, .. } => Some(backend),
-        Ticketing::CodePool { pool } => Some(pool),
-        Ticketing::None => None,
-    };
+    let backend = order.rules.booking.ticketing.issuer();
     json!({
         "id": booking.id,
         "channel_booking_id": booking.channel_booking_id,
@@ -173,8 +169,9 @@ fn ticket(ticket: &Ticket) -> Value {
 /// What needs a person, with the command that helps.
 fn attention(order: &Order, attention: &Attention) -> Value {
     let since = attention.since.rfc3339(order.rules.channel.time_zone);
-    let sentence = format!("{} ({})", attention.sentence, command_for(order, attention.kind));
-    json!({ "kind": attention.kind, "since": since, "sentence": sentence })
+    let command = command_for(order, attention.kind);
+    let sentence = format!("{} ({command})", attention.sentence);
+    json!({ "kind": attention.kind, "since": since, "sentence": sentence, "command": command })
 }
 
 /// A refund case. Until it is decided, its fee is the channel's.

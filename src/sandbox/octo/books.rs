@@ -201,6 +201,14 @@ impl Books {
         );
     }
 
+    /// The supplier cancels what it has sold.
+    pub fn call_off(&mut self) {
+        self.change(
+            |booked| booked.status == Status::Confirmed,
+            |booked, now| (booked.status, booked.cancelled_at) = (Status::Cancelled, Some(now)),
+        );
+    }
+
     /// Units that live at a time of a day.
     pub(super) fn taken(&self, slot: &SlotOf) -> usize {
         let there =

@@ -73,6 +73,10 @@ pub struct Switches {
     pub start_times: Vec<&'static str>,
     /// Every push is sent twice.
     pub pushes_twice: bool,
+    /// Tickets that were sold show other codes than they did.
+    pub newer_codes: bool,
+    /// A word for how every booking stands that is none of OCTO's.
+    pub own_status: Option<&'static str>,
 }
 
 /// What becomes of a reserve under a uuid that is known.
@@ -124,6 +128,8 @@ impl Default for Switches {
             capacity: 1_000,
             start_times: vec!["00:00"],
             pushes_twice: false,
+            newer_codes: false,
+            own_status: None,
         }
     }
 }

@@ -11,11 +11,13 @@ impl Books {
         let is_sold = matches!(booked.status, Status::Confirmed | Status::Redeemed);
         let redeemed = booked.redeemed_at.map(utc);
         let unit_status = if self.switches.stale_units { "ON_HOLD" } else { booked.status.word() };
+        let newer = if self.switches.newer_codes { "-2" } else { "" };
+        let status = self.switches.own_status.unwrap_or(booked.status.word());
         let short = uuid.get(..8).unwrap_or(uuid);
         let units = booked.units.iter().enumerate().map(|(index, unit)| {
             let ticket = (is_sold && booked.has_codes).then(|| {
                 json!({ "redemptionMethod": "DIGITAL", "utcRedeemedAt": redeemed, "deliveryOptions": [
-                    { "deliveryFormat": "QRCODE", "deliveryValue": code(uuid, index) },
+                    { "deliveryFormat": "QRCODE", "deliveryValue": format!("{}{newer}", code(uuid, index)) },
                     { "deliveryFormat": "PDF_URL", "deliveryValue": format!("https://supplier.example/t/{short}/{index}") }] })
             });
             json!({ "uuid": unit["uuid"], "resellerReference": null, "supplierReference": null, "unitId": unit["unitId"],
@@ -26,7 +28,7 @@ impl Books {
         json!({
             "id": format!("SUP-{short}"), "uuid": uuid, "testMode": self.switches.test_mode,
             "resellerReference": booked.reference, "supplierReference": supplier_reference(uuid),
-            "status": booked.status.word(), "utcCreatedAt": utc(booked.created_at), "utcUpdatedAt": utc(booked.updated_at),
+            "status": status, "utcCreatedAt": utc(booked.created_at), "utcUpdatedAt": utc(booked.updated_at),
             "utcExpiresAt": (booked.status == Status::OnHold).then(|| utc(booked.expires_at)),
             "utcRedeemedAt": redeemed, "utcConfirmedAt": booked.confirmed_at.filter(|_| is_sold).map(utc),
             "productId": booked.product, "optionId": OPTION,

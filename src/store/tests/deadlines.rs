@@ -102,7 +102,8 @@ async fn arming_again_replaces_the_deadline_of_the_same_kind_only() {
         );
         assert_eq!(claim_one(&store, 299).await, None);
         let counts = store.deadline_counts().await.unwrap();
-        let shown: Vec<_> = counts.iter().map(|count| (count.kind, count.state, count.many, count.nearest)).collect();
+        let shown: Vec<_> =
+            counts.iter().map(|count| (count.kind, count.state, count.many, count.nearest.unwrap())).collect();
         assert_eq!(
             shown,
             [

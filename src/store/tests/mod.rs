@@ -1,15 +1,19 @@
 //! Every function of the store, on every kind of database.
 
+mod archive;
 mod batches;
 mod credit;
 mod deadlines;
 mod faults;
 mod jobs;
+mod lines;
 mod lists;
 mod messages;
 mod orders;
 mod people;
+mod plans;
 mod rotation;
+mod rule_sets;
 mod schema;
 mod selling;
 mod tape;
@@ -99,6 +103,7 @@ fn rules() -> RuleSnapshot {
             review_warn_before: vec![],
             price_check: false,
             redemption_reported: true,
+            news: Default::default(),
         },
     }
 }
@@ -118,7 +123,7 @@ fn order(n: u128) -> Order {
         cancel_reason: None,
         product: "LP-B2".into(),
         quantity: 2,
-        rules: rules(),
+        rules: rules().into(),
         money: Money {
             mode: PaymentMode::Ledger,
             currency: Currency("CNY".to_owned()),
@@ -150,6 +155,7 @@ fn booking(n: u128) -> Booking {
         state: BookingState::Confirmed,
         visit_date: Date::parse("2026-12-01"),
         visit_time: None,
+        hold: None,
         valid_until: Date::parse("2026-12-01"),
         visitors: vec![guest()],
         contact: None,
@@ -210,7 +216,7 @@ fn placed(order: &Order) -> EventRecord {
         buyer: order.buyer.clone(),
         placed_at: NOW,
     };
-    let place = PlaceOrder { channel: channel(), sale, rules: rules(), is_stub: false };
+    let place = PlaceOrder { channel: channel(), sale, rules: order.rules.clone(), is_stub: false };
     EventRecord {
         seq: 1,
         at: NOW,

@@ -124,3 +124,39 @@ async fn every_table_has_somebody_who_ends_its_growth() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn every_index_says_what_it_is_for() {
+    for_each_database(|store| async move {
+        let database = store.dialect().0;
+        let sql = match database {
+            DbBackend::Sqlite => {
+                "SELECT tbl_name AS owner, name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'"
+            }
+            DbBackend::Postgres => {
+                "SELECT CAST(tablename AS TEXT) AS owner, CAST(indexname AS TEXT) AS name FROM pg_indexes \
+                 WHERE schemaname = current_schema() AND indexname NOT LIKE '%pkey'"
+            }
+            _ => {
+                "SELECT DISTINCT CAST(table_name AS CHAR) AS owner, CAST(index_name AS CHAR) AS name \
+                 FROM information_schema.statistics WHERE table_schema = DATABASE() AND index_name <> 'PRIMARY'"
+            }
+        };
+        let rows = store.rows(sql, values![]).await.unwrap();
+        let read = |row| (get::<String>(row, "owner").unwrap(), get::<String>(row, "name").unwrap());
+        let mut there: Vec<(String, String)> = rows.iter().map(read).collect();
+        there.sort();
+        let mut ruled: Vec<(String, String)> = Vec::new();
+        for index in crate::INDEXES {
+            assert!(!index.serves.is_empty(), "{}", index.name);
+            let names = match database {
+                DbBackend::MySql if !index.on_mysql.is_empty() => index.on_mysql,
+                _ => std::slice::from_ref(&index.name),
+            };
+            ruled.extend(names.iter().map(|name| (index.table.to_owned(), (*name).to_owned())));
+        }
+        ruled.sort();
+        assert_eq!(there, ruled, "say in indexes.rs which question it answers, or leave it out");
+    })
+    .await;
+}

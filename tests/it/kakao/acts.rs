@@ -495,3 +495,44 @@ async fn our_own_count_after_a_part_was_called_off_is_of_the_rest() {
         (&json!(fee), &json!(3_000), &json!(93_000 - 36_061 - fee))
     );
 }
+
+#[tokio::test]
+async fn what_the_guest_is_told_of_a_cancellation_is_a_persons_task_once_it_has_come_about() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    booked(&bridge, "pd_plain").await;
+    bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": 0, "refund_krw": 93_000})));
+    let words = json!({"reason": "storm", "notify_text": "The forest is closed by a storm. All of it goes back."});
+    act(&bridge, "cancel", &words).await;
+    let call = bridge.partners.sent("R1/cancel").into_iter().find(|s| s.method == "POST").expect("a call");
+    assert!(!call.body.to_string().contains("The forest"), "the platform has no place for it: {}", call.body);
+    let shown = bridge.get(&format!("orders/{KAKAO}:R1")).await.expect(200).json();
+    assert_eq!(shown["attention"], json!(null), "nothing is called off yet");
+    let back = [("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "DONE")];
+    let off = cancelled("R1", "pd_plain", "BY_PARTNER", 0, &back);
+    bridge.kakao_is(event("e2", "reservation.canceled", 2, &off, json!({"by": "PARTNER"})), "accepted").await;
+    bridge.drain().await;
+    let shown = bridge.get(&format!("orders/{KAKAO}:R1")).await.expect(200).json();
+    assert_eq!(shown["attention"]["kind"], "to_do_by_hand");
+    let sentence = shown["attention"]["sentence"].as_str().unwrap_or_default();
+    assert!(sentence.contains("notify_text"), "{sentence}");
+    let events = bridge.get(&format!("orders/{KAKAO}:R1/events")).await.expect(200).json();
+    assert!(events.to_string().contains("The forest is closed by a storm"), "the person finds the words: {events}");
+    // The person has told the guest, and says so, once.
+    let deliveries = bridge.get("deliveries?state=dropped").await.expect(200).json();
+    let told = deliveries["items"].as_array().expect("a list").iter().find(|it| it["call"] == "guest_message");
+    let path = format!("deliveries/{}/drop", told.expect("the task")["id"].as_str().expect("an id"));
+    bridge.post(&path, &json!({"reason": "told by phone"})).await.expect(200);
+    let shown = bridge.get(&format!("orders/{KAKAO}:R1")).await.expect(200).json();
+    assert_eq!(shown["attention"], json!(null));
+    bridge.post(&path, &json!({"reason": "again"})).await.problem(409, "already_dropped");
+}
+
+#[tokio::test]
+async fn a_cancellation_that_the_platform_refuses_leaves_nothing_to_tell_the_guest() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    booked(&bridge, "pd_plain").await;
+    bridge.partners.always("R1/cancel", refused());
+    act(&bridge, "cancel", &json!({"reason": "storm", "notify_text": "All of it goes back."})).await;
+    let order = bridge.booked("R1").await;
+    assert!(order.needs(AttentionKind::NotificationRefused) && !order.needs(AttentionKind::ManualTask));
+}

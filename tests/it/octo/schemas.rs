@@ -1,6 +1,7 @@
 //! The published schemas of OCTO judge the simulated supplier and ourselves, so that neither is judged by the other alone. Run by node where
 //! the package is: `TICKETBRIDGE_OCTO_TYPES` names the `node_modules` with `@octocloud/types`.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -16,7 +17,8 @@ const REQUIRED: &str = "TICKETBRIDGE_REQUIRE_OCTO_TYPES";
 const NOW: i64 = 1_795_226_400_000;
 const UUID: &str = "7d7d6f2c-1111-5222-8333-444455556666";
 
-fn case(what: &str, schema: &str, value: Value) -> Value {
+/// A value, and the schema that it must fit.
+pub(crate) fn case(what: &str, schema: &str, value: Value) -> Value {
     json!({ "what": what, "schema": schema, "value": value })
 }
 
@@ -92,16 +94,20 @@ async fn requests() -> Vec<Value> {
     cases
 }
 
-#[tokio::test]
-async fn the_published_schemas_accept_what_the_supplier_answers_and_what_we_send() {
-    let Some(modules) = std::env::var_os(TYPES) else {
+/// The `node_modules` with the schemas; `None`, and said aloud, where there are none and need not be.
+pub(crate) fn package() -> Option<OsString> {
+    let modules = std::env::var_os(TYPES);
+    if modules.is_none() {
         assert!(std::env::var_os(REQUIRED).is_none(), "{TYPES} is not set, and the schemas are required here");
         eprintln!(
             "\nSKIPPED: the published schemas of OCTO judge nobody here: {TYPES} does not name the package @octocloud/types\n"
         );
-        return;
-    };
-    let cases: Vec<Value> = answers().into_iter().chain(requests().await).collect();
+    }
+    modules
+}
+
+/// Has the schemas judge.
+pub(crate) async fn judge(cases: Vec<Value>, modules: &OsString) {
     let folder = tempfile::tempdir().expect("a directory");
     let file = folder.path().join("cases.json");
     std::fs::write(&file, Value::Array(cases).to_string()).expect("a file");
@@ -110,4 +116,11 @@ async fn the_published_schemas_accept_what_the_supplier_answers_and_what_we_send
     let ran = ran.expect("node runs");
     let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{said}");
+}
+
+#[tokio::test]
+async fn the_published_schemas_accept_what_the_supplier_answers_and_what_we_send() {
+    let Some(modules) = package() else { return };
+    let cases: Vec<Value> = answers().into_iter().chain(requests().await).collect();
+    judge(cases, &modules).await;
 }

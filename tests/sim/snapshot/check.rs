@@ -38,6 +38,7 @@ fn is_flagged(order: &Order) -> bool {
         | AttentionKind::TestMode
         | AttentionKind::QuantityDiffers
         | AttentionKind::UnknownStatus
+        | AttentionKind::CodesChanged
         | AttentionKind::PartnerGone
         | AttentionKind::TicketingOverdue
         | AttentionKind::ReviewOverdue

@@ -511,7 +511,7 @@ impl Sim {
                 let number = &self.sales[sale].number;
                 let detail = self.world().partners.kakao(|books| books.first_line_with_units(number));
                 let parts = detail.filter(|_| part).map(|detail| (detail, 1)).into_iter().collect();
-                Command::AskCancellation { fee: free.then_some(0), reason: reason(), parts }
+                Command::AskCancellation { fee: free.then_some(0), reason: reason(), parts, notify_text: None }
             }
             (Act::Approve { anyway }, Some(case)) => {
                 Command::ApproveRefund { case, fee: None, without_backend: anyway, reason: None }

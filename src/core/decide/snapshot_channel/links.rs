@@ -3,7 +3,7 @@
 use super::payments::open_balance;
 use crate::decide::draft::Draft;
 use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
-use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Stage};
+use crate::order::channel_state::{ChannelState, LinkPart, LinkState, PaymentLink, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
 use crate::rejection::{Rejection, Why};
@@ -40,21 +40,67 @@ pub(in crate::decide) fn send_link(
     if expires_at <= draft.now() {
         return Err(Rejection::new(Why::Invalid, "the link would be over before it is sent").at("expires_at"));
     }
+    if !not_taken_back(&order, draft.now()).is_empty() {
+        return refuse("the link before could not be taken back, and the guest may pay with it; take it back first");
+    }
     end_live_link(draft, LinkState::Revoked);
     let key = format!("lnk_{:032x}", draft.moment.seed.0);
-    let link = PaymentLink { key: key.clone(), id: None, url: None, amount, expires_at, state: LinkState::Requested };
+    let part = Some(LinkPart::of(order.money.held(), open, amount));
+    let link =
+        PaymentLink { key: key.clone(), id: None, url: None, amount, part, expires_at, state: LinkState::Requested };
     draft.event(Event::PaymentLinkChanged { link });
     draft.tell(Notification::PaymentLink { key });
     Ok(())
 }
 
-/// Ops take the live link back.
+/// Ops take the live link back, and any that the channel would not take back before.
 pub(in crate::decide) fn revoke_link(draft: &mut Draft) -> Result<(), Rejection> {
-    if live_link(&draft.order()).is_none() {
+    let order = draft.order();
+    let missed = not_taken_back(&order, draft.now());
+    let live = live_link(&order);
+    if live.is_none() && missed.is_empty() {
         return Err(Rejection::new(Why::NotFound, "this order has no live payment link"));
     }
+    let live = live.and_then(|link| link.id.clone());
     end_live_link(draft, LinkState::Revoked);
+    for id in missed.into_iter().filter(|id| Some(id) != live.as_ref()) {
+        draft.tell(Notification::LinkRevoked { id });
+    }
     Ok(())
+}
+
+/// Links that the channel would not take back, by their numbers: the guest can pay with them until their time is over.
+fn not_taken_back(order: &Order, now: UnixMillis) -> Vec<String> {
+    let may_live = |link: &PaymentLink| {
+        matches!(link.state, LinkState::Live | LinkState::Revoked)
+            && link.expires_at > now
+            && link.id.as_ref().is_some_and(|id| is_missed_revoke(order, id))
+    };
+    links(order).iter().filter(|link| may_live(link)).filter_map(|link| link.id.clone()).collect()
+}
+
+fn is_missed_revoke(order: &Order, id: &str) -> bool {
+    order.was_undelivered(|missed| matches!(missed, Notification::LinkRevoked { id: of } if of == id))
+}
+
+/// The channel did not take the link back: it is as alive as before. Where another one has taken its place, only the flag tells of it.
+pub(super) fn revoke_failed(draft: &mut Draft, id: &str) {
+    let (order, now) = (draft.order(), draft.now());
+    let is_it = |link: &&PaymentLink| {
+        link.id.as_deref() == Some(id) && link.state == LinkState::Revoked && link.expires_at > now
+    };
+    if let (Some(link), None) = (links(&order).iter().find(is_it), live_link(&order)) {
+        draft.event(Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Live, ..link.clone() } });
+    }
+}
+
+/// The channel has taken the link back after all.
+pub(in crate::decide) fn revoked(draft: &mut Draft, id: &str) {
+    let order = draft.order();
+    let is_it = |link: &&PaymentLink| link.id.as_deref() == Some(id) && link.state == LinkState::Live;
+    if let Some(link) = links(&order).iter().find(is_it) {
+        draft.event(Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Revoked, ..link.clone() } });
+    }
 }
 
 fn live_link(order: &Order) -> Option<&PaymentLink> {
@@ -121,7 +167,12 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     let wants_out = matches!(snapshot.standing.stage, Stage::CancelRequested { .. });
     let open = to_collect(&order);
     if wants_out || order.is_over() || open <= 0 {
-        end_live_link(draft, LinkState::Revoked);
+        // One that the channel would not take back is with a person.
+        let is_missed =
+            live_link(&order).and_then(|link| link.id.as_deref()).is_some_and(|id| is_missed_revoke(&order, id));
+        if !is_missed {
+            end_live_link(draft, LinkState::Revoked);
+        }
     } else if died {
         flag_dead_link(draft, open);
     }

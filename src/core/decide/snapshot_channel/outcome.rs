@@ -50,6 +50,7 @@ fn agreed_stage(order: &Order, notification: &Notification) -> Option<(Stage, Op
         | Notification::PaymentReturn { .. }
         | Notification::PaymentLink { .. }
         | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => None,
     }
 }
@@ -77,6 +78,7 @@ pub(in crate::decide) fn failed(draft: &mut Draft, notification: &Notification, 
             payments::flag_failure(draft);
         }
         Notification::PaymentLink { key } => links::link_failed(draft, key, outcome),
+        Notification::LinkRevoked { id } => links::revoke_failed(draft, id),
         Notification::RefundApproved { case, .. } => {
             let stands = |c: &&RefundCase| c.id == *case && c.state == RefundState::Approved;
             let is_open = channel_state.is_some() && !order.is_over();
@@ -89,7 +91,7 @@ pub(in crate::decide) fn failed(draft: &mut Draft, notification: &Notification, 
         | Notification::Redeemed { .. }
         | Notification::NoShow { .. }
         | Notification::OrderCancelled { .. }
-        | Notification::LinkRevoked { .. }
+        | Notification::GuestMessage { .. }
         | Notification::HandOver => {}
     }
 }

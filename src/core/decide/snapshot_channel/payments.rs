@@ -1,10 +1,11 @@
 //! Payments one by one, where a channel names them: merged by their numbers, returned alone, collected by link.
 
 use super::quote::ask_price_again;
+use super::sums;
 use crate::decide::draft::Draft;
 use crate::decide::sale;
 use crate::message::{Cancelled, Event, Notification, Snapshot};
-use crate::order::channel_state::{ChannelState, LinkState, Payment};
+use crate::order::channel_state::{ChannelState, LinkState, Payment, Sums};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode, PaymentState, UNNAMED};
 use crate::order::undelivered::RETURNING;
 use crate::order::{AttentionKind, BookingState, Order, OrderState};
@@ -23,17 +24,24 @@ fn rank(status: EntryStatus) -> u8 {
     }
 }
 
-/// Adds what is new among the movements. They are a set: the order in which they are told plays no part.
-pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
+/// Adds what is new among the movements. They are a set: the order in which they are told plays no part. Says whether what is told
+/// contradicts what was told before.
+pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) -> bool {
+    let mut contradicted = is_news && sums::drop_replaced(draft, snapshot);
     for entry in snapshot.entries.iter().chain(&told_by_number(&draft.order(), snapshot)) {
         let order = draft.order();
         let known = order.money.ledger.iter().find(|e| e.kind == entry.kind && e.reference == entry.reference);
         match known {
+            None if !is_news && sums::is_replaced_since(&order, snapshot, entry) => {
+                contradicted = true;
+                sums::flag_replaced(draft, &entry.reference);
+            }
             None => {
                 retract_unnamed(draft, snapshot, entry);
                 draft.event(Event::PaymentRecorded { entry: entry.clone() });
             }
             Some(known) if known.amount != entry.amount => {
+                contradicted = true;
                 let sentence =
                     format!("the movement `{}` was told with another amount; the first one stands", entry.reference);
                 draft.flag(AttentionKind::Contradiction, sentence);
@@ -46,6 +54,14 @@ pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
         }
     }
     sale::too_much_back(draft);
+    contradicted
+}
+
+/// What the channel counts of the money: its own sums, and at least what it tells went back.
+pub(in crate::decide) fn counted(order: &Order, snapshot: &Snapshot) -> Sums {
+    let told = Sums::of(snapshot.entries.iter().chain(&told_by_number(order, snapshot)));
+    let sums = snapshot.standing.sums.unwrap_or(told);
+    Sums { returned: sums.returned.max(told.returned), ..sums }
 }
 
 /// The snapshot without the payments that belong to other orders, and without what went back of them; `None` where there are none.
@@ -62,6 +78,11 @@ pub(super) fn without(snapshot: &Snapshot, elsewhere: &[String]) -> Option<Snaps
         EntryKind::Refund => gone.iter().any(|payment| payment.returns.contains(&entry.reference)),
         EntryKind::Fee => false,
     };
+    let others = Sums::of(rest.entries.iter().filter(|entry| is_gone(entry)));
+    if let Some(sums) = &mut rest.standing.sums {
+        sums.received -= others.received;
+        sums.returned -= others.returned;
+    }
     rest.entries.retain(|entry| !is_gone(entry));
     Some(rest)
 }
@@ -121,24 +142,38 @@ pub(super) fn settle_up(draft: &mut Draft, off: Option<&Cancelled>) {
 }
 
 /// Money that nobody expected: for an order that was cancelled, through a link that was taken back, or more than is due. It is
-/// recorded, shown, and sent back.
-pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
-    if draft.order().money.mode != PaymentMode::Ledger {
+/// recorded, shown, and sent back; by itself only where the channel's own count agrees that it is held and not due.
+pub(super) fn unexpected(draft: &mut Draft, before: &Order, snapshot: &Snapshot, sums: Option<Sums>) {
+    let order = draft.order();
+    if order.money.mode != PaymentMode::Ledger {
         return;
     }
-    let is_new =
-        |e: &&LedgerEntry| e.kind == EntryKind::Charge && e.status == EntryStatus::Done && !before.money.knows(e);
+    let is_charge = |e: &LedgerEntry| e.kind == EntryKind::Charge && e.status == EntryStatus::Done;
+    let stands = |order: &Order, told: &LedgerEntry| {
+        order.money.ledger.iter().any(|e| is_charge(e) && e.reference == told.reference)
+    };
+    let is_new = |e: &&LedgerEntry| is_charge(e) && stands(&order, e) && !stands(before, e);
     let news: Vec<&LedgerEntry> = snapshot.entries.iter().filter(is_new).collect();
+    let by_itself = sums::agree(&order, sums);
     let mut flagged = false;
     for (index, entry) in news.iter().enumerate() {
         let is_over = before.state == OrderState::Cancelled || through_dead_link(before, snapshot, entry);
-        if before.channel_state.is_some() && is_over {
+        if before.channel_state.is_none() || !is_over {
+            continue;
+        }
+        if by_itself {
             flagged = true;
             want_return(draft, &entry.reference, entry.amount, entry.amount, "unexpected payment", index);
+        } else {
+            draft.flag(AttentionKind::UnexpectedPayment, sums::NOT_BY_ITSELF);
         }
     }
-    let over = overpaid(&draft.order());
-    if let Some(newest) = news.last().filter(|_| over > 0) {
+    let now = draft.order();
+    let over = overpaid(&now).min(sums::overpaid(&now, sums));
+    if over > 0
+        && by_itself
+        && let Some(newest) = news.last()
+    {
         flagged = true;
         let amount = over.min(newest.amount);
         want_return(draft, &newest.reference, amount, newest.amount, "overpaid", news.len());
@@ -167,7 +202,7 @@ fn overpaid(order: &Order) -> i64 {
     if order.state == OrderState::Cancelled || money.mode != PaymentMode::Ledger {
         return 0;
     }
-    (money.left() - money.due).max(0)
+    money.excess()
 }
 
 fn want_return(draft: &mut Draft, payment: &str, amount: i64, left: i64, reason: &str, index: usize) {
@@ -203,6 +238,11 @@ pub(in crate::decide) fn return_payments(
         return Err(Rejection::new(Why::NotSupported, "this channel does not return money without the order"));
     };
     let before = draft.order();
+    let failed = before.money.open_failures();
+    if amount.is_none() && failed > 0 {
+        let sentence = format!("{failed} of an earlier return did not go back; name the amount that is meant");
+        return Err(Rejection::new(Why::Invalid, sentence).at("amount"));
+    }
     let left = can_be_returned(&before, channel_state)?;
     let mut open = amount.unwrap_or(left);
     if open <= 0 || open > left {

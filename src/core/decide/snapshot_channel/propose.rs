@@ -29,6 +29,10 @@ pub(super) fn end_proposal(draft: &mut Draft) {
         (Some(Proposal::Cancel { .. }), state) => state == BookingState::Cancelled,
     };
     draft.event(Event::ProposalEnded { agreed });
+    if let (Some(Proposal::Cancel { notify_text: Some(text), .. }), true) = (&channel_state.proposal, agreed) {
+        // The channel does not say why to the guest.
+        draft.tell(Notification::GuestMessage { text: text.clone() });
+    }
     if booking.state == BookingState::Requested {
         // Only a part of it was cancelled; the rest is still to be decided.
         wait_for_decision(draft);
@@ -115,12 +119,14 @@ pub(in crate::decide) struct Terms<'a> {
     pub(in crate::decide) reason: &'a str,
     /// Units by line; none are all.
     pub(in crate::decide) parts: &'a [(String, u32)],
+    /// What the guest is told once it is cancelled.
+    pub(in crate::decide) notify_text: Option<&'a str>,
 }
 
 impl<'a> Terms<'a> {
     /// All of it, for the channel's own fee.
     pub(in crate::decide) fn whole(reason: &'a str) -> Self {
-        Self { fee: None, reason, parts: &[] }
+        Self { fee: None, reason, parts: &[], notify_text: None }
     }
 }
 
@@ -131,7 +137,7 @@ pub(in crate::decide) fn ask_cancellation(
     terms: &Terms<'_>,
 ) -> Result<(), Rejection> {
     let Some(channel_state) = channel_state else {
-        let sentence = "this channel's orders are called off whole, without a fee of ours";
+        let sentence = "this channel's orders are called off whole, without a fee or words of ours";
         return Err(Rejection::new(Why::NotSupported, sentence));
     };
     let order = draft.order();
@@ -164,7 +170,12 @@ pub(in crate::decide) fn ask_cancellation(
         }
     }
     draft.event(Event::Proposed {
-        proposal: Proposal::Cancel { fee: terms.fee, reason: terms.reason.to_owned(), parts },
+        proposal: Proposal::Cancel {
+            fee: terms.fee,
+            reason: terms.reason.to_owned(),
+            parts,
+            notify_text: terms.notify_text.map(str::to_owned),
+        },
     });
     draft.tell(Notification::CancelQuote);
     Ok(())

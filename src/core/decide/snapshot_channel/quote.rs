@@ -15,7 +15,7 @@ pub(in crate::decide) fn record_quote(
     returns: Option<i64>,
 ) {
     let Some(channel_state) = channel_state else { return };
-    let Some(Proposal::Cancel { fee, reason, parts }) = channel_state.proposal.clone() else { return };
+    let Some(Proposal::Cancel { fee, reason, parts, .. }) = channel_state.proposal.clone() else { return };
     let (order, now) = (draft.order(), draft.now());
     let order = &*order;
     let Some(quoted) = quoted.or_else(|| own_quote(order, channel_state, &parts, now)) else { return };

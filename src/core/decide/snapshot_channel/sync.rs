@@ -4,9 +4,9 @@
 use super::propose::end_proposal;
 use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
-use super::{links, payments};
+use super::{links, payments, sums};
 use crate::decide::draft::Draft;
-use crate::decide::{booking, proof};
+use crate::decide::{booking, proof, terms};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Payment, Stage, confirmed_off_sale};
 use crate::order::money::PaymentMode;
@@ -48,20 +48,26 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
         let old = known.and_then(ChannelState::partner_number).map(str::to_owned);
         draft.event(Event::PartnerNumberChanged { old, new: new.to_owned() });
     }
-    payments::merge(draft, snapshot, is_news);
+    let contradicted = payments::merge(draft, snapshot, is_news);
     if is_news {
         follow(draft, &before, snapshot);
     } else if tells_of_confirmation(&before, snapshot) {
         confirmed(draft);
     }
-    payments::unexpected(draft, &before, snapshot);
+    let sums = sums::holds(&draft.order(), snapshot, is_news).filter(|_| !contradicted);
+    payments::unexpected(draft, &before, snapshot, sums);
     ask_price_again(draft, &before);
     if is_news {
         links::follow_links(draft, snapshot);
     }
     links::end_links_in_time(draft);
     payments::flag_failure(draft);
-    proof::compare(draft, &before, snapshot);
+    if snapshot.is_current(known) {
+        proof::compare(draft, snapshot);
+    } else {
+        sums::compare(draft, snapshot, is_news);
+    }
+    terms::flag_lag(draft, &before, snapshot);
 }
 
 /// What the channel says now replaces what it said before.
@@ -112,6 +118,7 @@ fn pays_otherwise(before: &Order, snapshot: &Snapshot) -> bool {
 fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>) {
     let known = order.channel_state.as_deref();
     let mut standing = snapshot.standing.clone();
+    standing.sums = Some(payments::counted(order, snapshot));
     let mut sale = snapshot.sale.clone();
     if let Some(known) = known.filter(|_| pays_otherwise(order, snapshot)) {
         // Its money stays what it was until a person has settled it: whoever collected it has it still.
@@ -128,9 +135,10 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
         if standing.stage.is_same(known.stage) {
             standing.stage = known.stage;
         }
-        // A payment that a look leaves out has still been told.
+        // A payment that a look leaves out has still been told, unless others stand in its place.
+        let is_replaced = !sums::replaced(order, snapshot).is_empty();
         let is_told = |p: &&Payment| standing.payments.iter().any(|told| told.id == p.id);
-        let left_out: Vec<Payment> = known.payments.iter().filter(|p| !is_told(p)).cloned().collect();
+        let left_out: Vec<Payment> = known.payments.iter().filter(|p| !is_replaced && !is_told(p)).cloned().collect();
         standing.payments.extend(left_out);
     }
     let channel_state = ChannelState {
@@ -142,6 +150,8 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
         handed_over: known.is_some_and(|m| m.handed_over),
         refused: known.and_then(|m| m.refused.clone()),
         unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
+        // Whoever carries a snapshot out makes sure of that first.
+        payments_are_owned: true,
     };
     draft.event(Event::SnapshotTaken {
         channel_state: Box::new(channel_state),
@@ -164,6 +174,7 @@ fn open_booking(draft: &mut Draft, snapshot: &Snapshot) {
         visitors: Vec::new(),
         contact: Some(snapshot.sale.buyer.clone()),
         requested_at: snapshot.sale.placed_at,
+        hold: None,
     };
     let units = order.live_units();
     draft.held = units;

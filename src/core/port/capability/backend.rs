@@ -17,8 +17,8 @@ pub trait Calls: Send + Sync {
     /// # Errors
     /// What cannot be written.
     fn call(&self, op: TicketOp, order: &Order, booking: &Booking, cx: &Context<'_>) -> Result<Call, EncodeError>;
-    /// Reads the answer. One that names another reservation than `booking` is [`CallResult::Astray`].
-    fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts>;
+    /// Reads the answer. One that names another reservation than `booking`, or another order, is [`CallResult::Astray`].
+    fn read(&self, op: TicketOp, order: &Order, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts>;
 }
 
 /// Operations on a reservation take several calls.
@@ -89,7 +89,10 @@ pub trait Hints: Send + Sync {
     /// Why it is not followed.
     fn about(&self, secret: &str, body: &[u8]) -> Result<String, HintError>;
     /// The call that reads what a hint is about.
-    fn call(&self, about: &str) -> Call;
+    ///
+    /// # Errors
+    /// What cannot be written: anybody may have chosen what it is about.
+    fn call(&self, about: &str) -> Result<Call, EncodeError>;
     /// Which booking of ours the answer is about.
     fn read(&self, about: &str, response: &HttpResponse) -> CallResult<BookingId>;
 }

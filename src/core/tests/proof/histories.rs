@@ -219,7 +219,8 @@ fn is_repeatable(command: &Command) -> bool {
             | TicketFacts::CancelPending
             | TicketFacts::GivenUp { .. } => false,
         },
-        Command::ConfirmBooking
+        Command::Reservation { .. }
+        | Command::ConfirmBooking
         | Command::RejectBooking { .. }
         | Command::SupplyGuests { .. }
         | Command::SupplyTickets { .. }

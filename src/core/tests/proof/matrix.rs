@@ -5,6 +5,7 @@
 
 mod names;
 mod render;
+mod reserved;
 mod sayings;
 mod states;
 mod whole;
@@ -32,6 +33,9 @@ fn standing(order: &Order) -> String {
     if let Some(booking) = &order.booking {
         let t = &booking.ticketing;
         let _ = write!(line, ", booking {:?}, tickets {:?}", booking.state, t.state);
+        if booking.is_on_hold() {
+            line.push_str(", on hold");
+        }
         if t.manual {
             line.push_str(" by hand");
         }
@@ -315,6 +319,9 @@ fn sayings(story: &Story) -> Vec<Saying> {
     }
     add("request_booking again", channel(), booking(&target));
     add("request_booking anew", channel(), booking("R999"));
+    for (name, command) in reserved::acts(story) {
+        add(name, channel(), command);
+    }
     add("confirm_booking", ops(), Command::ConfirmBooking);
     add("decline_booking", ops(), Command::RejectBooking { reason: "full".to_owned() });
     add(
@@ -414,7 +421,13 @@ fn sayings(story: &Story) -> Vec<Saying> {
         let due_at = match kind {
             DeadlineKind::Ticketing => order.booking.as_ref().and_then(|b| b.ticketing.deadline).unwrap_or(now),
             DeadlineKind::Review => order.refund_case.as_ref().map_or(now, |case| case.review_by),
-            DeadlineKind::Acceptance | DeadlineKind::BookingWindow | DeadlineKind::VisitDay => now,
+            DeadlineKind::Acceptance => order
+                .booking
+                .as_ref()
+                .filter(|booking| booking.is_on_hold())
+                .and_then(|booking| booking.hold.as_ref())
+                .map_or(now, |hold| hold.until),
+            DeadlineKind::BookingWindow | DeadlineKind::VisitDay => now,
         };
         add(&format!("deadline near: {}", kind.name()), Actor::timer(), Command::WarnDeadline { kind, due_at });
         add(&format!("deadline passed: {}", kind.name()), Actor::timer(), Command::PassDeadline { kind, due_at });
@@ -477,6 +490,11 @@ fn the_life_of_a_direct_order() {
 }
 
 #[test]
+fn the_life_of_a_reservation() {
+    insta::assert_snapshot!("reserved", table(reserved::states()));
+}
+
+#[test]
 fn the_ways_of_tickets() {
     insta::assert_snapshot!("tickets", table(tickets()));
 }
@@ -494,6 +512,7 @@ fn the_tables_show_every_state() {
     all.extend(life(Terms { tickets: false, ..VOUCHER }));
     all.extend(tickets());
     all.extend(refunds());
+    all.extend(reserved::states());
     let shown = |name: &str| all.iter().any(|(_, story)| standing(story.order()).contains(name));
     for state in ["Placed", "AwaitingBooking", "Booked", "Completed", "Cancelled"] {
         assert!(all.iter().any(|(_, s)| format!("{:?}", s.order().state) == state), "order {state}");

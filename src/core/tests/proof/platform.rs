@@ -332,6 +332,7 @@ impl Platform {
                 lines: self.lines(),
                 // The newest first.
                 payments: self.payments.iter().rev().map(payment).collect(),
+                sums: None,
                 policy: policy(self.terms),
                 hand_over: self.terms.hands_over,
                 extra: BTreeMap::new(),
@@ -397,7 +398,7 @@ pub(crate) fn stub(platform: &Platform) -> Command {
     let placed = PlaceOrder {
         channel: ChannelId::new("kakao-jeju"),
         sale: platform.sale(),
-        rules: whole_rules(platform.terms),
+        rules: whole_rules(platform.terms).into(),
         is_stub: true,
     };
     Command::PlaceOrder(Box::new(placed), Counts::default())

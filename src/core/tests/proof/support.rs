@@ -121,6 +121,7 @@ pub(crate) fn rules(terms: Terms) -> RuleSnapshot {
             review_warn_before: vec![Millis::hours(24)],
             price_check: false,
             redemption_reported: true,
+            news: Default::default(),
         },
     }
 }
@@ -145,7 +146,7 @@ pub(crate) fn sale(terms: Terms, paid: bool) -> Command {
             buyer: guest(),
             placed_at: morning(),
         },
-        rules: rules(terms),
+        rules: rules(terms).into(),
         is_stub: false,
     };
     Command::PlaceOrder(Box::new(placed), Counts::default())
@@ -162,6 +163,7 @@ pub(crate) fn booking(reference: &str) -> Command {
         quantity: 1,
         visit_date: Some(visit_date()),
         visit_time: None,
+        hold: None,
         visitors: vec![guest()],
         contact: Some(guest()),
         requested_at: morning(),

@@ -179,7 +179,7 @@ fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &S
         Step::RejectBooking => (ops(), Command::RejectBooking { reason: reason() }),
         Step::CallOff(fee, part) => {
             let parts = if *part { vec![("D1".to_owned(), 1)] } else { Vec::new() };
-            (ops(), Command::AskCancellation { fee: *fee, reason: reason(), parts })
+            (ops(), Command::AskCancellation { fee: *fee, reason: reason(), parts, notify_text: None })
         }
         Step::Approve(fee, without_backend) => {
             let without_backend = *without_backend;

@@ -39,7 +39,7 @@ fn a_request_for_money_back_beside_the_told_order_is_refused() {
 fn what_was_called_off_since_the_quote_is_not_returned_twice() {
     let mut tale = Tale::paid(INSTANT);
     tale.facts(issued("T-1"));
-    let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new() };
+    let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new(), notify_text: None };
     tale.ops(&all).tell(&platform(), &Command::RecordQuote { fee: Some(0), refund: Some(NET) });
     let stale = Effect::TellChannel { notification: tale.said("cancel_wanted"), not_before: None };
     assert!(is_still_needed(tale.order(), &stale));
@@ -65,7 +65,12 @@ fn a_fee_for_the_rest_is_a_share_of_the_rest() {
         p.give_back(0, 27_000, EntryStatus::Done);
     });
     tale.later(Millis::hours(2));
-    let ask = |fee| Command::AskCancellation { fee: Some(fee), reason: "storm".to_owned(), parts: Vec::new() };
+    let ask = |fee| Command::AskCancellation {
+        fee: Some(fee),
+        reason: "storm".to_owned(),
+        parts: Vec::new(),
+        notify_text: None,
+    };
     assert_eq!(tale.refused(&ops(), &ask(6_301)).why, Why::FeeAboveDefault);
     tale.ops(&ask(6_300));
 }
@@ -82,7 +87,7 @@ fn a_booking_is_not_declined_while_the_guest_wants_out() {
 #[test]
 fn a_task_that_a_person_still_has_to_do_there_stays_when_the_platform_moves() {
     let mut tale = Tale::paid(INSTANT);
-    let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new() };
+    let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new(), notify_text: None };
     let what = "cancel the booking".to_owned();
     tale.ops(&all).ended("cancel_quote", NotificationOutcome::LeftToPerson { what });
     assert!(tale.flagged(AttentionKind::ManualTask));
@@ -95,7 +100,12 @@ fn a_task_that_a_person_still_has_to_do_there_stays_when_the_platform_moves() {
 fn a_booking_that_waits_is_shown_again_once_a_part_of_it_was_called_off() {
     let mut tale = Tale::paid(MANAGED);
     assert!(tale.flagged(AttentionKind::WaitsForConfirmation));
-    let part = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: vec![("D1".to_owned(), 1)] };
+    let part = Command::AskCancellation {
+        fee: None,
+        reason: "storm".to_owned(),
+        parts: vec![("D1".to_owned(), 1)],
+        notify_text: None,
+    };
     tale.ops(&part).tell(&platform(), &Command::RecordQuote { fee: Some(0), refund: Some(27_000) });
     tale.tells(|p| {
         p.part_off(0, 1);
@@ -261,7 +271,7 @@ fn our_own_quote_is_of_the_units_that_are_left() {
         p.give_back(0, 27_000, EntryStatus::Done);
     });
     tale.later(Millis::hours(2));
-    let ask = |parts| Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts };
+    let ask = |parts| Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts, notify_text: None };
     let no_quote = Command::RecordQuote { fee: None, refund: None };
     tale.ops(&ask(Vec::new())).tell(&platform(), &no_quote);
     let Notification::Cancellation { fee, rate_bp, refund, .. } = tale.said("cancel_wanted") else {

@@ -56,10 +56,11 @@ fn proposal(wanted: &Proposal) -> String {
     match wanted {
         Proposal::Confirm => "accept".to_owned(),
         Proposal::Reject { reason } => format!("decline ({reason})"),
-        Proposal::Cancel { fee, reason, parts } => {
+        Proposal::Cancel { fee, reason, parts, notify_text } => {
             let parts: Vec<String> = parts.iter().map(part).collect();
             let which = if parts.is_empty() { "all".to_owned() } else { parts.join("+") };
-            format!("cancel {which} for {fee:?} ({reason})")
+            let told = notify_text.as_ref().map(|text| format!(" telling the guest: {text}")).unwrap_or_default();
+            format!("cancel {which} for {fee:?} ({reason}){told}")
         }
     }
 }
@@ -109,6 +110,7 @@ pub(super) fn notification(notification: &Notification) -> String {
             format!("{name} {amount} of {payment} with {left} left ({reason})")
         }
         Notification::LinkRevoked { id } => format!("{name} {id}"),
+        Notification::GuestMessage { text } => format!("{name} ({text})"),
         Notification::BookingConfirmed { .. }
         | Notification::TicketsIssued { .. }
         | Notification::Redeemed { .. }

@@ -56,6 +56,7 @@ pub(super) fn notifications(story: &Story) -> Vec<Notification> {
         },
         Notification::PaymentLink { key: "lnk_none".to_owned() },
         Notification::LinkRevoked { id: "L1".to_owned() },
+        Notification::GuestMessage { text: "a storm is coming".to_owned() },
         Notification::HandOver,
     ];
     all.into_iter().map(|made_up| story.last_said(made_up.name()).cloned().unwrap_or(made_up)).collect()

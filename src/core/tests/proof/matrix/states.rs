@@ -33,7 +33,7 @@ fn reject() -> Command {
 /// A person cancels the order, or parts of it.
 pub(super) fn call_off(fee: Option<i64>, parts: &[(&str, u32)]) -> Command {
     let parts = parts.iter().map(|(line, units)| ((*line).to_owned(), *units)).collect();
-    Command::AskCancellation { fee, reason: "storm".to_owned(), parts }
+    Command::AskCancellation { fee, reason: "storm".to_owned(), parts, notify_text: None }
 }
 /// A person returns money.
 pub(super) fn give_back(amount: Option<i64>) -> Command {

@@ -241,6 +241,7 @@ fn ordinary() -> Vec<(&'static str, Vec<State>)> {
         ("unfinished", unfinished()),
         ("voucher", super::life(VOUCHER)),
         ("direct", super::life(DIRECT)),
+        ("reserved", super::reserved::states()),
         ("tickets", super::tickets()),
         ("refunds", super::refunds()),
     ]

@@ -253,10 +253,15 @@ fn person_acts(search: &Search, world: &mut World, act: Act) {
     let command = match (act, case) {
         (Act::Confirm, _) => Command::ConfirmBooking,
         (Act::RejectBooking, _) => Command::RejectBooking { reason: reason() },
-        (Act::CallOff, _) => Command::AskCancellation { fee: None, reason: reason(), parts: Vec::new() },
-        (Act::CallOffPart, _) => {
-            Command::AskCancellation { fee: None, reason: reason(), parts: vec![("D1".to_owned(), 1)] }
+        (Act::CallOff, _) => {
+            Command::AskCancellation { fee: None, reason: reason(), parts: Vec::new(), notify_text: None }
         }
+        (Act::CallOffPart, _) => Command::AskCancellation {
+            fee: None,
+            reason: reason(),
+            parts: vec![("D1".to_owned(), 1)],
+            notify_text: None,
+        },
         (Act::Approve { without_backend }, Some(case)) => {
             Command::ApproveRefund { case, fee: Some(KEPT), without_backend, reason: None }
         }
@@ -494,7 +499,10 @@ fn hear(world: &mut World, notification: &Notification) -> Heard {
                 there.changed();
             }
         }
-        Notification::TicketsIssued { .. } | Notification::OrderCancelled { .. } | Notification::HandOver => {
+        Notification::TicketsIssued { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::GuestMessage { .. }
+        | Notification::HandOver => {
             return Heard::Obsolete;
         }
         Notification::BookingConfirmed { .. }

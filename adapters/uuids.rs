@@ -8,12 +8,12 @@ const NAMESPACE: [u8; 16] =
     [0x6f, 0x1d, 0x3b, 0x52, 0x8a, 0x04, 0x4c, 0x7e, 0x9b, 0x21, 0xd5, 0x60, 0x3f, 0xa8, 0x17, 0xc4];
 
 /// The uuid of one attempt to book: of this back-end, this booking of ours, and the number of the attempt, 1 for the first.
-pub(super) fn booking(backend: &str, booking: &str, attempt: u32) -> String {
+pub(crate) fn booking(backend: &str, booking: &str, attempt: u32) -> String {
     derived(&NAMESPACE, &format!("{backend}\n{booking}\n{attempt}"))
 }
 
 /// The uuid of one unit of it.
-pub(super) fn unit(booking: &str, index: usize) -> String {
+pub(crate) fn unit(booking: &str, index: usize) -> String {
     derived(&NAMESPACE, &format!("{booking}\n{index}"))
 }
 

@@ -1,0 +1,260 @@
+//! What a reseller's call means.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+use ticketbridge_core::id::{ExternalId, ProductCode};
+use ticketbridge_core::message::{
+    Command, ConfirmHold, Counts, HoldWish, ProductRef, RequestBooking, ReservationAct, Sale,
+};
+use ticketbridge_core::order::money::PaymentMode;
+use ticketbridge_core::order::{HeldUnit, OrderKind};
+use ticketbridge_core::personal::{Person, PersonName, Phone};
+use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Message, Query, Verified};
+use ticketbridge_core::time::{Date, Millis, UnixMillis};
+
+use super::settings::Settings;
+use super::wire::{AvailabilityIn, CancelIn, ConfirmIn, ContactIn, ExtendIn, ReserveIn, UnitItemIn};
+use super::{OPTION, UNIT, reply, route};
+use crate::objects;
+
+/// Units of one booking at most.
+const UNITS_MAX: usize = 100;
+/// Days of one question at most.
+const DAYS_MAX: i64 = 400;
+/// Characters of a name that the reseller gives.
+const NAME_CHARS_MAX: usize = 120;
+
+pub(super) fn decode(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+    let query = request.raw().query;
+    match request.endpoint() {
+        route::SUPPLIER | route::SUPPLIERS | route::CAPABILITIES => {
+            Ok(Inbound::Ping(reply::about_us(settings, request.endpoint(), route::id(query).as_deref())))
+        }
+        route::PRODUCTS => Ok(offers(settings.products.clone(), None, Vec::new(), 0)),
+        route::PRODUCT => {
+            let id = route::id(query).unwrap_or_default();
+            Ok(offers(Some(vec![product(settings, &id)?]), None, Vec::new(), 0))
+        }
+        route::AVAILABILITY | route::CALENDAR => availability(settings, request),
+        route::RESERVE => reserve(settings, request),
+        route::BOOKING => {
+            let about = ExternalId::new(booking(query)?);
+            Ok(Inbound::Query(Query::Reservation { about, at: route::at(query) }))
+        }
+        route::CONFIRM => {
+            let sold = confirm(objects::read(request.body())?)?;
+            act(query, ReservationAct::Confirm(sold))
+        }
+        route::EXTEND => {
+            let wish: ExtendIn = maybe(request)?;
+            act(query, ReservationAct::Extend { lasts: lasts(settings, wish.expiration_minutes)? })
+        }
+        route::CANCEL => {
+            let wish: CancelIn = maybe(request)?;
+            let reason = wish.reason.map(|reason| reason.chars().take(NAME_CHARS_MAX).collect());
+            act(query, ReservationAct::CallOff { reason })
+        }
+        _ => Err(DecodeError::new("path", "is none of OCTO's")),
+    }
+}
+
+/// A body that may be left out.
+fn maybe<T: DeserializeOwned + Default>(request: &Verified<'_>) -> Result<T, DecodeError> {
+    if request.body().trim_ascii().is_empty() { Ok(T::default()) } else { objects::read(request.body()) }
+}
+
+fn wrong(field: &str, reason: impl Into<String>, code: &'static str, said: &str) -> DecodeError {
+    DecodeError::new(field, reason).coded(code).saying(said)
+}
+
+fn product(settings: &Settings, id: &str) -> Result<ProductCode, DecodeError> {
+    let is_shown = settings.products.as_ref().is_none_or(|shown| shown.iter().any(|code| code.as_str() == id));
+    if is_shown && !id.is_empty() {
+        return Ok(ProductCode::new(id));
+    }
+    Err(wrong("productId", "is no product of ours", "INVALID_PRODUCT_ID", id))
+}
+fn option(id: &str) -> Result<(), DecodeError> {
+    if id == OPTION { Ok(()) } else { Err(wrong("optionId", "is no option of this product", "INVALID_OPTION_ID", id)) }
+}
+fn unit(id: &str) -> Result<(), DecodeError> {
+    if id == UNIT { Ok(()) } else { Err(wrong("unitId", "is no unit of this product", "INVALID_UNIT_ID", id)) }
+}
+fn booking(query: &str) -> Result<String, DecodeError> {
+    let id = route::id(query).unwrap_or_default();
+    route::uuid(&id).ok_or_else(|| wrong("uuid", "is no booking of yours", "INVALID_BOOKING_UUID", &id))
+}
+
+fn offers(products: Option<Vec<ProductCode>>, dates: Option<(Date, Date)>, only: Vec<Date>, units: u32) -> Inbound {
+    Inbound::Query(Query::Offers { products, dates, only, units })
+}
+
+fn availability(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+    let asked: AvailabilityIn = objects::read(request.body())?;
+    let product = product(settings, &asked.product_id)?;
+    option(&asked.option_id)?;
+    let mut units = 0_u32;
+    for count in asked.units.unwrap_or_default() {
+        unit(&count.id)?;
+        units = units.saturating_add(count.quantity);
+    }
+    let date =
+        |field: &str, text: &str| Date::parse(text).ok_or_else(|| DecodeError::new(field, "must be a date YYYY-MM-DD"));
+    let (dates, only) = match (asked.availability_ids, asked.local_date_start, asked.local_date_end, asked.local_date) {
+        (Some(ids), None, None, None) => {
+            let dates: BTreeSet<Date> = ids.iter().filter_map(|id| Date::parse(id)).take(UNITS_MAX).collect();
+            (dates.first().copied().zip(dates.last().copied()), dates.into_iter().collect())
+        }
+        (None, Some(from), Some(to), None) => {
+            (Some((date("localDateStart", &from)?, date("localDateEnd", &to)?)), Vec::new())
+        }
+        (None, None, None, Some(day)) => (Some(date("localDate", &day)?).map(|day| (day, day)), Vec::new()),
+        _ => {
+            let why = "give localDateStart with localDateEnd, or localDate, or availabilityIds, and one of them only";
+            return Err(DecodeError::new("localDateStart", why));
+        }
+    };
+    if let Some((from, to)) = dates
+        && !(0..DAYS_MAX).contains(&to.days_since(from))
+    {
+        return Err(DecodeError::new(
+            "localDateEnd",
+            format!("must be 0 to {} days after localDateStart", DAYS_MAX - 1),
+        ));
+    }
+    Ok(offers(Some(vec![product]), dates, only, units))
+}
+
+/// How long a place is to be kept: what the reseller wishes, as far as the settings let it.
+fn lasts(settings: &Settings, minutes: Option<i64>) -> Result<Millis, DecodeError> {
+    match minutes {
+        None => Ok(settings.hold),
+        Some(minutes) if minutes >= 1 => Ok(Millis::minutes(minutes.min(settings.hold_max.0)).min(settings.hold_max)),
+        Some(_) => Err(DecodeError::new("expirationMinutes", "must be 1 or more")),
+    }
+}
+
+fn reserve(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
+    let wish: ReserveIn = objects::read(request.body())?;
+    let product = product(settings, &wish.product_id)?;
+    option(&wish.option_id)?;
+    let uuid = match &wish.uuid {
+        None => route::once(request.raw().query),
+        Some(own) => route::uuid(own).ok_or_else(|| wrong("uuid", "must be a uuid", "INVALID_BOOKING_UUID", own))?,
+    };
+    if uuid.is_empty() {
+        return Err(DecodeError::new("uuid", "is missing"));
+    }
+    if let Some(other) = wish.currency.as_ref().filter(|named| **named != settings.currency.0) {
+        return Err(DecodeError::new("currency", format!("must be {}, not {other}", settings.currency.0)));
+    }
+    let id = wish.availability_id.as_deref().ok_or_else(|| DecodeError::new("availabilityId", "is missing"))?;
+    let date = Date::parse(id)
+        .ok_or_else(|| wrong("availabilityId", "is no availability of this option", "INVALID_AVAILABILITY_ID", id))?;
+    let units = held(&uuid, &wish.unit_items)?;
+    let quantity = u32::try_from(units.len()).unwrap_or(u32::MAX);
+    let lasts = lasts(settings, wish.expiration_minutes)?;
+    let reference = name("resellerReference", wish.reseller_reference)?;
+    let buyer = wish.contact.map(person).unwrap_or_default();
+    let about = ExternalId::new(uuid.as_str());
+    let sale = Sale {
+        channel_order_id: about.clone(),
+        kind: OrderKind::Direct,
+        product: ProductRef { voucher: None, booking: Some(product) },
+        quantity,
+        payment_mode: PaymentMode::Ledger,
+        currency: settings.currency.clone(),
+        gross: 0,
+        due: 0,
+        paid: false,
+        buyer,
+        placed_at: UnixMillis(0),
+    };
+    let request = RequestBooking {
+        channel_booking_id: about.clone(),
+        quantity,
+        visit_date: Some(date),
+        visit_time: None,
+        hold: Some(Box::new(HoldWish { lasts, reference, units })),
+        visitors: Vec::new(),
+        contact: None,
+        requested_at: UnixMillis(0),
+        counts: Counts::default(),
+    };
+    let message = Message::Booking { sale: Box::new(sale), request: Box::new(request) };
+    Ok(Inbound::Message(Envelope { key: uuid, about, message }))
+}
+
+/// The units, each with its number: the reseller's, or one that follows from the booking's.
+fn held(booking: &str, items: &[UnitItemIn]) -> Result<Vec<HeldUnit>, DecodeError> {
+    if items.is_empty() || items.len() > UNITS_MAX {
+        let reason = format!("must name 1 to {UNITS_MAX} units");
+        return Err(DecodeError::new("unitItems", reason).coded("UNPROCESSABLE_ENTITY"));
+    }
+    let mut units: Vec<HeldUnit> = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        unit(&item.unit_id)?;
+        let id = match &item.uuid {
+            None => crate::uuids::unit(booking, index),
+            Some(own) => route::uuid(own)
+                .ok_or_else(|| DecodeError::new(format!("unitItems[{index}].uuid"), "must be a uuid"))?,
+        };
+        if units.iter().any(|other| other.id == id) {
+            return Err(DecodeError::new(format!("unitItems[{index}].uuid"), "names two units"));
+        }
+        let reference = name(&format!("unitItems[{index}].resellerReference"), item.reseller_reference.clone())?;
+        units.push(HeldUnit { id, reference });
+    }
+    Ok(units)
+}
+
+fn name(field: &str, given: Option<String>) -> Result<Option<String>, DecodeError> {
+    match given {
+        Some(name) if name.chars().count() > NAME_CHARS_MAX => {
+            Err(DecodeError::new(field, format!("is longer than {NAME_CHARS_MAX} characters")))
+        }
+        other => Ok(other.filter(|name| !name.trim().is_empty())),
+    }
+}
+
+fn person(contact: ContactIn) -> Person {
+    let joined = [contact.first_name, contact.last_name].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let name = contact.full_name.filter(|name| !name.trim().is_empty()).unwrap_or(joined);
+    Person {
+        name: PersonName::typed(&name),
+        phone: contact.phone_number.as_deref().and_then(Phone::typed),
+        document: None,
+    }
+}
+
+fn confirm(sold: ConfirmIn) -> Result<ConfirmHold, DecodeError> {
+    let mut visitors = Vec::new();
+    let items = sold.unit_items;
+    let quantity = items.as_ref().map(|items| u32::try_from(items.len()).unwrap_or(u32::MAX));
+    for item in items.unwrap_or_default() {
+        unit(&item.unit_id)?;
+        let visitor = item.contact.map(person).unwrap_or_default();
+        if visitor != Person::default() {
+            visitors.push(visitor);
+        }
+    }
+    Ok(ConfirmHold {
+        reference: name("resellerReference", sold.reseller_reference)?,
+        contact: person(sold.contact),
+        visitors,
+        quantity,
+        counts: Counts::default(),
+    })
+}
+
+/// Each of them is decided anew, by how the booking stands: a repeat finds that it is done.
+fn act(query: &str, act: ReservationAct) -> Result<Inbound, DecodeError> {
+    let target = ExternalId::new(booking(query)?);
+    let once = route::once(query);
+    if once.is_empty() {
+        return Err(DecodeError::new("once", "is missing"));
+    }
+    let command = Command::Reservation { target: target.clone(), act: Box::new(act), at: route::at(query) };
+    Ok(Inbound::Message(Envelope { key: once, about: target, message: Message::Act(Box::new(command)) }))
+}

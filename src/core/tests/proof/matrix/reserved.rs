@@ -1,0 +1,97 @@
+//! Orders of a reseller that reserves before it sells, and that asks instead of being told.
+
+use ticketbridge_core::message::{ConfirmHold, Counts, HoldWish, ReservationAct};
+use ticketbridge_core::order::HeldUnit;
+use ticketbridge_core::product::{Cancellation, Confirmation, News};
+use ticketbridge_core::{Command, Millis};
+
+use super::{BY_PEOPLE, State, kept, refused, with};
+use crate::support::*;
+
+/// How long places are kept.
+const KEPT: Millis = Millis::minutes(30);
+
+fn reserved(terms: Terms) -> Story {
+    let Command::PlaceOrder(mut placed, counts) = sale(terms, false) else { unreachable!("a sale places an order") };
+    placed.rules.channel.news = News::WhenAsked;
+    let Command::RequestBooking(mut request) = booking(SALE) else { unreachable!("a wish for a date") };
+    request.visitors = Vec::new();
+    request.contact = None;
+    let unit = HeldUnit { id: "U1".to_owned(), reference: None };
+    request.hold = Some(Box::new(HoldWish { lasts: KEPT, reference: Some("ACME-1".to_owned()), units: vec![unit] }));
+    let mut story = Story::new();
+    story.tell(&channel(), &Command::PlaceOrder(placed, counts));
+    story.tell(&channel(), &Command::RequestBooking(request));
+    story
+}
+
+fn act(act: ReservationAct) -> Command {
+    Command::Reservation { target: SALE.into(), act: Box::new(act), at: morning() }
+}
+fn confirm(story: &Story) -> Command {
+    confirm_for(story.order().buyer.clone(), None)
+}
+fn confirm_for(contact: ticketbridge_core::personal::Person, quantity: Option<u32>) -> Command {
+    let counts = Counts::default();
+    act(ReservationAct::Confirm(ConfirmHold { reference: None, contact, visitors: Vec::new(), quantity, counts }))
+}
+fn call_off() -> Command {
+    act(ReservationAct::CallOff { reason: Some("the guest is ill".to_owned()) })
+}
+
+fn sold(terms: Terms) -> Story {
+    with(reserved(terms), |s| {
+        let confirm = confirm(s);
+        s.tell(&channel(), &confirm)
+    })
+}
+fn ticketed(terms: Terms) -> Story {
+    with(sold(terms), |s| s.facts(issued("T-1")))
+}
+
+/// Where such orders can stand.
+pub(super) fn states() -> Vec<State> {
+    let manual = Terms { confirm: Confirmation::Manual, ..DIRECT };
+    let never = Terms { cancellation: Cancellation::Never, ..DIRECT };
+    vec![
+        ("kept for a reseller", reserved(DIRECT)),
+        ("kept, and the time is over", with(reserved(DIRECT), |s| s.later(KEPT))),
+        ("let go", with(reserved(DIRECT), |s| s.tell(&channel(), &call_off()))),
+        ("sold, waits for a manager", sold(manual)),
+        ("sold, tickets queued", sold(DIRECT)),
+        ("sold, the back-end refused", with(sold(DIRECT), |s| s.facts(refused()))),
+        ("sold, ticketed", ticketed(DIRECT)),
+        ("sold, no tickets needed", sold(Terms { tickets: false, ..DIRECT })),
+        ("sold, cannot be cancelled", ticketed(never)),
+        ("sold, no refund rule", ticketed(Terms { kind: DIRECT.kind, ..BY_PEOPLE })),
+        ("called off, tickets are made void", with(ticketed(DIRECT), |s| s.tell(&channel(), &call_off()))),
+        (
+            "called off, the back-end keeps the tickets",
+            with(ticketed(DIRECT), |s| s.tell(&channel(), &call_off()).facts(kept(false))),
+        ),
+        (
+            "called off",
+            with(ticketed(DIRECT), |s| {
+                s.tell(&channel(), &call_off()).facts(ticketbridge_core::message::TicketFacts::Cancelled)
+            }),
+        ),
+    ]
+}
+
+/// What a reseller can do with a reservation of its own.
+pub(super) fn acts(story: &Story) -> Vec<(&'static str, Command)> {
+    let order = story.order();
+    if order.booking.as_ref().is_none_or(|booking| booking.hold.is_none()) {
+        return Vec::new();
+    }
+    let mut other = order.buyer.clone();
+    other.phone = Some(ticketbridge_core::personal::Phone::new("13900000009"));
+    vec![
+        ("reservation: confirm", confirm(story)),
+        ("reservation: confirm for somebody else", confirm_for(other, None)),
+        ("reservation: confirm more units", confirm_for(order.buyer.clone(), Some(2))),
+        ("reservation: extend", act(ReservationAct::Extend { lasts: Millis::minutes(60) })),
+        ("reservation: extend by less", act(ReservationAct::Extend { lasts: Millis(1) })),
+        ("reservation: call off", call_off()),
+    ]
+}

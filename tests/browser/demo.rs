@@ -1,0 +1,73 @@
+//! The demonstration that stays up: the service with the orders of its stories, and the link that opens its console.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// A running demonstration; it ends with the test.
+pub(crate) struct Demo {
+    /// Where the bridge is.
+    pub(crate) url: String,
+    /// The link that opens the console, once.
+    pub(crate) link: String,
+    token: String,
+    _process: Child,
+}
+
+impl Demo {
+    /// Plays the stories, and stays up.
+    pub(crate) async fn keep() -> Demo {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_ticketbridge"))
+            .args(["demo", "--keep"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the demonstration starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let (mut link, mut token) = (String::new(), String::new());
+        while let Some(line) = lines.next_line().await.expect("text") {
+            let line = line.trim();
+            if line.contains("/console/enter/") {
+                line.clone_into(&mut link);
+            }
+            if let Some((_, rest)) = line.split_once("Authorization: Bearer ") {
+                rest.split('\'').next().unwrap_or_default().clone_into(&mut token);
+            }
+            if line.contains("It stays up") {
+                break;
+            }
+        }
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let url = link.split("/console").next().unwrap_or_default().to_owned();
+        assert!(
+            url.starts_with("http://127.0.0.1:") && !token.is_empty(),
+            "the demonstration says where it is: {link}"
+        );
+        Demo { url, link, token, _process: process }
+    }
+
+    /// `POST /ops/v1/{path}` by the administrator's token.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
+        let asked = http().post(format!("{}/ops/v1/{path}", self.url)).bearer_auth(&self.token);
+        let answer = asked.json(body).send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.expect("JSON")
+    }
+
+    /// `GET /ops/v1/{path}` by the administrator's token.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let asked = http().get(format!("{}/ops/v1/{path}", self.url)).bearer_auth(&self.token);
+        let answer = asked.send().await.expect("an answer");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.expect("JSON")
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test asks the service from outside, as anybody would")]
+fn http() -> reqwest::Client {
+    ticketbridge::transport::install_tls();
+    reqwest::Client::new()
+}

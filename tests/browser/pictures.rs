@@ -1,0 +1,24 @@
+//! The pictures of the README: `TICKETBRIDGE_PICTURES=docs/src/pictures cargo test --test browser` makes them anew.
+
+use std::path::PathBuf;
+
+use crate::demo::Demo;
+use crate::driver::Browser;
+use crate::looks;
+
+/// Where they are put, if anywhere.
+const PICTURES: &str = "TICKETBRIDGE_PICTURES";
+
+/// Makes them.
+pub(crate) async fn are_taken_where_they_are_wanted(browser: &Browser, demo: &Demo) {
+    let Some(directory) = std::env::var_os(PICTURES).map(PathBuf::from) else { return };
+    std::fs::create_dir_all(&directory).expect("a directory for pictures");
+    let order = looks::pages(demo).await.into_iter().find(|page| page.starts_with("/orders/")).expect("an order");
+    browser.scheme("light").await;
+    browser.width(1100).await;
+    for (name, page) in [("today.png", ""), ("order.png", order.as_str())] {
+        browser.open(&format!("{}/console{page}?lang=en", demo.url)).await;
+        browser.waits_for("main").await;
+        std::fs::write(directory.join(name), browser.picture().await).expect("the picture is written");
+    }
+}
