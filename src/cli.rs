@@ -1,4 +1,4 @@
-//! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
+//! The commands of `docs/src/contract/configuration.md`. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
 mod accounts;
 mod backup;

@@ -198,7 +198,7 @@ fn fault_of(status: Option<u16>, reached: Reached) -> Fault {
     }
 }
 
-/// The trace of the message that caused a delivery goes with the call (`contract.md` 7), and the call is a span of it.
+/// The trace of the message that caused a delivery goes with the call (`docs/src/operating/production.md`), and the call is a span of it.
 fn pass_trace_on(job: &Job, call: &mut Call) -> Open {
     let mut span = Open::outgoing(format!("{} {}", call.method, job.destination), job.traceparent.as_deref());
     span.pass_on(job.traceparent.as_deref(), &mut call.headers);

@@ -12,10 +12,10 @@ use super::product::days_of;
 use super::read::Table;
 use super::service::CreditAccount;
 
-/// The adapter whose back-ends are pools of codes (`contract.md` 8).
+/// The adapter whose back-ends are pools of codes (`docs/src/contract/configuration.md`).
 const CODE_POOL: &str = "code_pool";
 
-/// Time after which the channel of a voucher asks for the money of an order without tickets (`contract.md` 2, DY-11).
+/// Time after which the channel of a voucher asks for the money of an order without tickets (`docs/src/contract/configuration.md`, DY-11).
 const VOUCHER_TICKETING_MAX: Millis = Millis::minutes(10);
 
 /// What a voucher is sold with, and on which day.

@@ -147,7 +147,7 @@ impl Task {
             Task::Purge => "17 23 * * * *",
             Task::Reconcile => "41 7,37 * * * *",
             Task::Follow => "47 */10 * * * *",
-            // 11:00 in Seoul: before 10:00 yesterday's uses may be missing there (`protocols/korea.md` 6.7).
+            // 11:00 in Seoul: before 10:00 yesterday's uses may be missing there (`adapters/kakao/README.md`).
             Task::FollowClosed => "0 0 2 * * *",
             Task::CheckCredit => "29 52 * * * *",
             Task::ForgetGuests => "53 11 * * * *",

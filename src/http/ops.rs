@@ -1,4 +1,4 @@
-//! The ops interface, `/ops/v1` (`contract.md` 6 and 8). [`table`](self) lists every call; from the list they are routed, checked and
+//! The ops interface, `/ops/v1` (`docs/src/contract/ops.md`). [`table`](self) lists every call; from the list they are routed, checked and
 //! described, so that none of the three can drift from the others.
 
 mod audit;

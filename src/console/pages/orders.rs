@@ -39,7 +39,7 @@ struct Tab {
     query: &'static str,
 }
 
-/// The tabs that a marketplace's partners know (`protocols/korea.md` 3.2), as filters of our axes.
+/// The tabs that a marketplace's partners know (`adapters/kakao/README.md`), as filters of our axes.
 const TABS: [Tab; 8] = [
     Tab { key: "tab-all", query: "" },
     Tab { key: "tab-requested", query: "booking=requested" },

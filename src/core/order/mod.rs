@@ -1,4 +1,4 @@
-//! The order: one purchase, one aggregate, five axes that move independently (`product.md`, the order's life).
+//! The order: one purchase, one aggregate, five axes that move independently (`docs/src/introduction.md`, the order's life).
 
 pub(crate) mod asked_for;
 mod attention;

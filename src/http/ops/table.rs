@@ -1,4 +1,4 @@
-//! Every call of the ops interface, in the order of `contract.md` 6.
+//! Every call of the ops interface, in the order of `docs/src/contract/ops.md`.
 
 use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
 use crate::http::ops::{
