@@ -36,6 +36,7 @@ pub use service::{
     LaneLimits, Log, LogFormat, Metrics, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor, Server, Traces,
 };
 
+use crate::transport::AddressPolicy;
 use cross::{Named, Names, Sold};
 use finding::Findings;
 use partner::Around;
@@ -90,6 +91,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// The keys for guests' data, the current one first.
+    pub(crate) fn data_keys(&self) -> Vec<[u8; DATA_KEY_BYTES]> {
+        self.privacy.keys.iter().map(|key| *key.expose_secret()).collect()
+    }
+
+    /// Which hosts ops have named as partners: only those may have private addresses.
+    pub(crate) fn address_policy(&self) -> AddressPolicy {
+        let channels = self.channels.iter().flat_map(ChannelConfig::hosts);
+        AddressPolicy::for_base_urls(false, channels.chain(self.backends.iter().flat_map(BackendConfig::hosts)))
+    }
+
     /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
     pub fn load(directory: &Path, environment: &Environment) -> Result<Config, Report> {
         let (config, report) = read(directory, environment, Purpose::Serve, Kinds::registered(), None);

@@ -32,7 +32,7 @@ use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::{Engine, EngineError};
 use crate::telemetry::seldom;
 use crate::telemetry::traces::Open;
-use crate::transport::Transport;
+use crate::transport::{Reached, Transport};
 use crate::worker::lanes::{Fault, Lanes};
 use crate::worker::rounds::Held;
 use crate::worker::tokens::Tokens;
@@ -177,15 +177,6 @@ impl Worker {
             }
         }
     }
-}
-
-/// Whether the partner has seen anything of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reached {
-    /// Perhaps, or certainly.
-    Perhaps,
-    /// Certainly not.
-    No,
 }
 
 /// Whose fault it is that a call did not go well. A partner that answers is there: what it says of one order is that order's trouble, unless

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use crate::cli::progress::Progress;
 use crate::cli::{fail, say};
 use crate::console::catalogue::{Language, Words};
-use crate::http::ops::{ATTENTION_KINDS, words};
+use crate::http::ops::words::{self, ATTENTION_KINDS};
 use ask::{Client, CodesAsked};
 use service::{Deadlines, Inbox, Partners, Statements};
 use show::{Look, Paint, Room, Shape};

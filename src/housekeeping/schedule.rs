@@ -195,7 +195,7 @@ pub(crate) async fn carry_out(shared: &Shared, name: &str) {
 /// # Errors
 /// Store errors.
 pub async fn carry_on(shared: &Shared) -> Result<u64, StoreError> {
-    crate::http::ops::bulk::carry_on_all(shared).await
+    crate::http::ops::carry_on_all(shared).await
 }
 
 /// One run of a task, if no other instance runs it.

@@ -8,7 +8,7 @@ use ticketbridge_core::limits::TEXT_CHARS_MAX;
 use ticketbridge_core::{Date, UnixMillis};
 use ticketbridge_store::{Page, PageRequest};
 
-use crate::http::ops::call::{Param, ParamKind};
+use crate::http::ops::fields::{Param, ParamKind};
 use crate::http::problem::Problem;
 
 /// Entries of a page, when nothing is said.
