@@ -8,6 +8,7 @@ mod cross;
 mod currency;
 pub mod finding;
 pub mod help;
+mod names;
 pub mod organisation;
 mod partner;
 mod product;
@@ -37,8 +38,9 @@ pub use service::{
 };
 
 use crate::transport::AddressPolicy;
-use cross::{Named, Names, Sold};
+use cross::Sold;
 use finding::Findings;
+use names::{Names, entries, named};
 use partner::Around;
 use read::Table;
 use secret::Secrets;
@@ -273,22 +275,6 @@ fn read_file<'a>(
             file.finish();
         }
     }
-}
-
-/// The tables of `[[key]]`.
-fn entries<'a>(file: &Table<'a>, key: &'static str) -> Vec<Table<'a>> {
-    file.opt(key, |value| match value.raw().is_table() {
-        true => value.wrong("is one table", format!("write `[[{key}]]` with two brackets: there can be several")),
-        false => value.tables(),
-    })
-    .unwrap_or_default()
-}
-
-/// The name that a table gives itself, whatever else is wrong with it.
-fn named(table: &Table<'_>, key: &str) -> Option<Named> {
-    let value = table.peek(key)?;
-    let name = value.raw().as_str()?.to_owned();
-    Some(Named { name, place: value.place(), adapter: None })
 }
 
 fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {

@@ -13,7 +13,8 @@ use ticketbridge_store::{Store, StoreOptions};
 
 use crate::accounts::doors::closed_with_lines;
 use crate::app;
-use crate::cli::{ConfigDir, fail, in_runtime, say, serve};
+use crate::cli::terminal::in_runtime;
+use crate::cli::{ConfigDir, fail, say, serve};
 use crate::clock::{Clock, Ids as _, SystemClock, SystemIds};
 use crate::config::{self, Config};
 use crate::service::registry::{RegisteredBackend, Registry};

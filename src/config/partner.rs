@@ -10,8 +10,8 @@ use ticketbridge_core::port::{Backend, BackendKind, Channel, ChannelKind, SellsI
 use ticketbridge_core::{BackendId, ChannelId, Millis};
 use toml::de::DeValue;
 
-use super::cross::Named;
 use super::finding::{Findings, suggest};
+use super::names::Named;
 use super::read::{Table, Value};
 use super::secret::{Secret, SecretUse, Secrets};
 use super::service::{LaneLimits, RATE_PER_CALLER_MAX, at_once, per_second, timeout};
