@@ -6,6 +6,8 @@ pub(crate) struct Param {
     pub(crate) name: &'static str,
     /// What it may be.
     pub(crate) kind: ParamKind,
+    /// Whether it must be there.
+    pub(crate) needed: bool,
     /// What it is for.
     pub(crate) about: &'static str,
 }

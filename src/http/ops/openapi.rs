@@ -135,7 +135,7 @@ fn parameter(param: &Param) -> Value {
         ParamKind::Time => json!({ "type": "string", "anyOf": [{ "format": "date-time" }, { "maxLength": 0 }] }),
         ParamKind::Limit => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }),
     };
-    json!({ "name": param.name, "in": "query", "required": false, "schema": schema, "description": param.about })
+    json!({ "name": param.name, "in": "query", "required": param.needed, "schema": schema, "description": param.about })
 }
 
 fn body(body: &Body) -> Option<Value> {

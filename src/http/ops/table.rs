@@ -11,11 +11,16 @@ use crate::http::ops::{
     orders, organisation, partners, people, reconciliation, refunds, reveal, session, statements, stream,
 };
 
-const LIMIT: Param =
-    Param { name: "limit", kind: ParamKind::Limit, about: "Entries of the page, at most 200; 50 when left out." };
+const LIMIT: Param = Param {
+    name: "limit",
+    kind: ParamKind::Limit,
+    needed: false,
+    about: "Entries of the page, at most 200; 50 when left out.",
+};
 const CURSOR: Param = Param {
     name: "cursor",
     kind: ParamKind::Cursor,
+    needed: false,
     about: "`next_cursor` of the page before; left out for the first.",
 };
 const CHANNEL: Param = text("channel", "Of this channel.");
@@ -24,10 +29,10 @@ const CODE_COLUMN: &[Param] =
 const PAGE: &[Param] = &[LIMIT, CURSOR];
 
 const fn text(name: &'static str, about: &'static str) -> Param {
-    Param { name, kind: ParamKind::Text, about }
+    Param { name, kind: ParamKind::Text, needed: false, about }
 }
 const fn word(name: &'static str, words: &'static [&'static str], about: &'static str) -> Param {
-    Param { name, kind: ParamKind::Word(words), about }
+    Param { name, kind: ParamKind::Word(words), needed: false, about }
 }
 
 const VERSION: Field = Field {
@@ -102,7 +107,7 @@ pub(crate) static CALLS: &[Call] = &[
         word("ticketing", TICKETING_STATES, "Where the tickets stand."),
         word("payment", PAYMENT_STATES, "Where the money stands."),
         word("refund", REFUND_STATES, "Where the open or last refund case stands."),
-        Param { name: "visit_date", kind: ParamKind::Date, about: "Visited on this date." },
+        Param { name: "visit_date", kind: ParamKind::Date, needed: false, about: "Visited on this date." },
         text("attention", "Needing a person: `any`, or one kind of attention."),
         word("waiting", &["true"], "Needing a person, or waiting for a decision on a booking, a refund case or a dead letter."),
         text("q", "An identifier, whole: ours of an order, booking or refund case, or the channel's of an order or booking."),
@@ -169,7 +174,7 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Post "/deliveries/{id}/drop", "Take it out; the order stays as it is.", Operators, &[], A_REASON,
         Answer::One("delivery"), deliveries::drop),
     call!(Get "/deadlines", "Deadlines that count or have passed, the nearest first.", Readers, &[
-        Param { name: "due_before", kind: ParamKind::Time, about: "Due before this time." },
+        Param { name: "due_before", kind: ParamKind::Time, needed: false, about: "Due before this time." },
         word("state", DEADLINE_STATES, "In this state."),
         text("order", "Of this order, by our id."),
         LIMIT, CURSOR,
@@ -203,8 +208,8 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/statements", "What was sold, kept and returned in a period, as JSON or CSV.", Settlement, &[
         text("settle_id", "Of this settle id: a channel's own id, unless it names another."),
         text("account", "Of this credit account."),
-        Param { name: "from", kind: ParamKind::Date, about: "First day." },
-        Param { name: "to", kind: ParamKind::Date, about: "Last day." },
+        Param { name: "from", kind: ParamKind::Date, needed: true, about: "First day." },
+        Param { name: "to", kind: ParamKind::Date, needed: true, about: "Last day." },
         text("currency", "Where there were sales in several."),
         word("format", &["json", "csv"], "As `Accept: text/csv` does."),
     ], Body::None, Answer::One("statement"), statements::show),
@@ -282,7 +287,7 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/audit", "What people did and looked at, newest first.", Administrators, &[
         text("actor", "By this account, by its id; `token:` and a name for a token."),
         text("order", "Of this order, by our id."),
-        Param { name: "from", kind: ParamKind::Time, about: "Since this time." },
+        Param { name: "from", kind: ParamKind::Time, needed: false, about: "Since this time." },
         LIMIT, CURSOR,
     ], Body::None, Answer::Page("audit_entry"), audit::list),
     call!(Post "/bulk/{id}", "Do something to many: confirm, decline, redeem, no-show, cancel, return-payment, payment-links, approve or reject \
