@@ -61,6 +61,8 @@ mod idempotency;
 #[cfg(test)]
 mod idle;
 #[cfg(test)]
+mod imports;
+#[cfg(test)]
 mod init;
 #[cfg(test)]
 mod instances;
