@@ -48,6 +48,7 @@ pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inboun
     };
     let revision = wire.revision(settings)?;
     let reservation = Reservation::read(&wire.whole.field("reservation"))?;
+    wire.whole.field("reservation").field("booked_at").past(wire.sent_at)?;
     let told = Told { revision, at: wire.at, change: Some(&wire.change), creates };
     let snapshot = snapshot(settings, reservation, &told)?;
     let about = snapshot.sale.channel_order_id.clone();
@@ -162,6 +163,11 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
     for payment in &it.payments {
         let of_it = cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id));
         doubts.extend(over_returned(&payment.id, payment.amount, of_it));
+    }
+    let used_on = zone.date_of(since(told)?);
+    let is_used = it.lines.iter().any(|line| line.used > 0);
+    if let Some(day) = visit_date.filter(|day| is_used && told.change.is_some() && used_on < *day) {
+        doubts.push(format!("used on {used_on}, before the day of the visit, {day}"));
     }
     let booker = Person {
         name: it.booker_name.as_deref().and_then(PersonName::typed),
@@ -322,7 +328,7 @@ fn cancels(it: &Reservation, told: &Told<'_>) -> Result<Vec<Cancel>, DecodeError
 /// How far one cancel has come, where the event says it; the snapshot need not repeat the cancel (7.2).
 fn return_news(told: &Told<'_>) -> Result<Vec<ReturnNews>, DecodeError> {
     let Some(change) = told.change else { return Ok(Vec::new()) };
-    let Some(reference) = change.field("cancel_id").maybe_text()? else { return Ok(Vec::new()) };
+    let Some(reference) = change.field("cancel_id").maybe_id()? else { return Ok(Vec::new()) };
     Ok(vec![ReturnNews { reference, status: change.field("status").word(STATUSES)? }])
 }
 
