@@ -59,7 +59,7 @@ pub(in crate::decide) fn send_link(
 }
 
 /// Has the link made that is wanted, once the channel has taken back the one before, or has said so at least: a new one takes the place of
-/// any other there (`protocols/korea.md` 8.5).
+/// any other there.
 pub(in crate::decide) fn make_link(draft: &mut Draft) {
     let order = draft.order();
     let is_wanted = |link: &&PaymentLink| link.state == LinkState::Requested && link.id.is_none();
