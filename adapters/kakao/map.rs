@@ -49,7 +49,8 @@ pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inboun
     let revision = wire.revision(settings)?;
     let reservation = Reservation::read(&wire.whole.field("reservation"))?;
     wire.whole.field("reservation").field("booked_at").past(wire.sent_at)?;
-    let told = Told { revision, at: wire.at, change: Some(&wire.change), creates };
+    let of_use = wire.kind == "reservation.used";
+    let told = Told { revision, at: wire.at, change: Some(&wire.change), creates, of_use };
     let snapshot = snapshot(settings, reservation, &told)?;
     let about = snapshot.sale.channel_order_id.clone();
     Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
@@ -145,6 +146,8 @@ pub(super) struct Told<'t> {
     /// What is particular to the event; `None` in an answer to a question.
     pub(super) change: Option<&'t At<'t>>,
     pub(super) creates: bool,
+    /// Whether the event tells of the use, so that its time is when that was.
+    pub(super) of_use: bool,
 }
 
 /// A whole reservation.
@@ -165,8 +168,8 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         doubts.extend(over_returned(&payment.id, payment.amount, of_it));
     }
     let used_on = zone.date_of(since(told)?);
-    let is_used = it.lines.iter().any(|line| line.used > 0);
-    if let Some(day) = visit_date.filter(|day| is_used && told.change.is_some() && used_on < *day) {
+    let is_used = told.of_use && it.lines.iter().any(|line| line.used > 0);
+    if let Some(day) = visit_date.filter(|day| is_used && used_on < *day) {
         doubts.push(format!("used on {used_on}, before the day of the visit, {day}"));
     }
     let booker = Person {
@@ -415,7 +418,7 @@ pub(super) fn snapshot_in(settings: &Common, answer: &Answer) -> Option<Snapshot
     let at =
         [body.field("occurred_at"), reservation.field("updated_at")].iter().find_map(|at| at.maybe_instant().ok()?);
     let read = Reservation::read(&reservation).ok()?;
-    let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true };
+    let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true, of_use: false };
     snapshot(settings, read, &told).ok()
 }
 
