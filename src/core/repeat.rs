@@ -4,8 +4,8 @@
 use crate::id::{BookingId, RefundCaseId};
 use crate::message::{Effect, Event, Notification, TicketOp};
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Proposal, Stage};
+use crate::order::missed::went_back;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
-use crate::order::undelivered::went_back;
 use crate::order::{BookingState, Handover, Order, OrderState, RefundState, TicketingState};
 use crate::still_needed::{is_notification_needed, is_still_needed};
 use crate::time::UnixMillis;

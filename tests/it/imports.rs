@@ -102,6 +102,9 @@ fn names(tokens: &[String]) -> Vec<Named> {
             branches(&tokens[at + 1..end], &Module::new(), &mut paths);
             found.extend(paths.into_iter().map(|path| Named { path, is_passed_on }));
             at = end;
+        } else if token == "in" && at >= 2 && tokens[at - 2] == "pub" {
+            // A visibility names the room, not what is in it.
+            at += tokens[at..].iter().position(|token| token == "}").unwrap_or(0);
         } else if tokens.get(at + 1).is_some_and(|next| next == ":")
             && tokens.get(at + 2).is_some_and(|next| next == ":")
         {

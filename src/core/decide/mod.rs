@@ -9,6 +9,7 @@
 
 mod booking;
 mod deadlines;
+mod disagreement;
 mod draft;
 mod endings;
 mod facts;
@@ -24,8 +25,8 @@ mod snapshot_channel;
 mod terms;
 mod ticketing;
 
+pub use disagreement::Disagreement;
 pub use hold::fee_of_calling_off;
-pub use proof::Disagreement;
 pub use ticketing::dates_demanded;
 
 use std::rc::Rc;

@@ -3,7 +3,8 @@
 use crate::decide::draft::Draft;
 use crate::decide::snapshot_channel;
 use crate::message::{Event, Notification, NotificationOutcome};
-use crate::order::undelivered::{GIVEN_UP, TAKEN_OUT, TAKEN_OUT_WHY, is_missed, manual_sentence, refused_sentence};
+use crate::order::missed::is_missed;
+use crate::order::undelivered::{GIVEN_UP, TAKEN_OUT, TAKEN_OUT_WHY, manual_sentence, refused_sentence};
 use crate::order::{AttentionKind, RefundSource};
 use crate::rejection::{Rejection, Why};
 use crate::repeat::repeat_notification;

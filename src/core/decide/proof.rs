@@ -1,6 +1,7 @@
 //! What the channel's books say of what it had said yes to, and of what we hold to be so. A yes that says nothing is believed only once an
 //! event, a look or the books show what came of it; books that show otherwise are told again once, and then shown to a person.
 
+use crate::decide::disagreement::Disagreement;
 use crate::decide::draft::Draft;
 use crate::decide::notifications;
 use crate::decide::snapshot_channel::counted;
@@ -11,19 +12,6 @@ use crate::order::channel_state::{ProofState, Stage};
 use crate::order::money::{LedgerEntry, PaymentMode};
 use crate::order::undelivered::{NOT_DONE, NOT_DONE_WHY};
 use crate::order::{AttentionKind, BookingState, Order};
-
-/// One thing on which the channel's books and ours differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disagreement {
-    /// What.
-    pub field: &'static str,
-    /// What we say.
-    pub ours: String,
-    /// What the channel says.
-    pub theirs: String,
-    /// For people.
-    pub sentence: String,
-}
 
 impl Snapshot {
     /// On what `order` and this answer to a question differ, where the answer is as new as what we know. A difference needs no newer

@@ -1,8 +1,8 @@
 //! What the channel's books say of the terms of an order, against ours: what was sold, for which day, for how much. A newer count of changes
 //! brings them with it; books that say otherwise at the same count, or never reach the count that we were told, are shown to a person.
 
+use crate::decide::disagreement::Disagreement;
 use crate::decide::draft::Draft;
-use crate::decide::proof::Disagreement;
 use crate::message::Snapshot;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use crate::order::{AttentionKind, Order, OrderState};

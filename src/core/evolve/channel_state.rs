@@ -4,7 +4,7 @@ use crate::evolve::attention::clear;
 use crate::evolve::payment::settle_alarms;
 use crate::message::{Notification, Sale};
 use crate::order::channel_state::{ChannelState, PartnerNumber, PaymentLink, ProofState, Proposal, Unproven};
-use crate::order::undelivered::link_has_ended;
+use crate::order::missed::link_has_ended;
 use crate::order::{AttentionKind, Order};
 use crate::personal::Person;
 use crate::still_needed::is_notification_needed;

@@ -3,9 +3,8 @@
 use crate::evolve::attention::clear;
 use crate::evolve::channel_state;
 use crate::message::Notification;
-use crate::order::undelivered::{
-    NOT_DONE, UNDELIVERED, Undelivered, is_missed, makes_up_for, manual_sentence, refused_sentence,
-};
+use crate::order::missed::{is_missed, makes_up_for};
+use crate::order::undelivered::{NOT_DONE, UNDELIVERED, Undelivered, manual_sentence, refused_sentence};
 use crate::order::{AttentionKind, Order};
 
 pub(super) fn acknowledged(order: &mut Order, notification: &Notification) {

@@ -1,51 +1,8 @@
 //! What flags tell of. Where the order itself shows whether that is still so, the flag carries the fact: its sentence says how it stands
 //! now, and it goes when it is over. Nobody has to think of it where the order changes.
 
-use serde::{Deserialize, Serialize};
-
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink};
-use crate::order::{AttentionKind, Booking, Order, OrderState};
-use crate::time::Date;
-
-/// Something that a person is to look at for as long as it is so.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "fact", rename_all = "snake_case")]
-pub enum Fact {
-    /// Units were called off after tickets were asked for.
-    UnitsCalledOff {
-        /// How many had been called off before.
-        before: u32,
-    },
-    /// Units were added after tickets were asked for.
-    UnitsAdded {
-        /// How many the tickets are for.
-        tickets_for: u32,
-    },
-    /// The visit was moved after tickets were asked for.
-    VisitMoved {
-        /// The day that the tickets are for.
-        from: Option<Date>,
-    },
-    /// The channel accepted a booking by itself whose product is not for sale.
-    ConfirmedOffSale {
-        /// Why it is not.
-        why: String,
-    },
-    /// What the channel told last contradicts itself.
-    Doubts,
-    /// The channel has never said whether it made a payment link.
-    LinkUnanswered {
-        /// Our name for it.
-        key: String,
-    },
-    /// A payment link is over, and what it was to collect is still open.
-    LinkOver,
-    /// The channel says that a payment link was paid, and lists no payment made with it.
-    LinkPaidUnseen {
-        /// The channel's number for it.
-        id: String,
-    },
-}
+use crate::order::{AttentionKind, Booking, Fact, Order, OrderState};
 
 impl Fact {
     /// The flag that tells of it.

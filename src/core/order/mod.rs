@@ -6,14 +6,14 @@ mod booking;
 pub mod channel_state;
 mod fact;
 mod hold;
+pub(crate) mod missed;
 pub mod money;
 mod refund;
 mod ticketing;
 pub mod undelivered;
 
-pub use attention::{Attention, AttentionKind};
+pub use attention::{Attention, AttentionKind, Fact};
 pub use booking::{Booking, BookingState, ParkedRedemption};
-pub use fact::Fact;
 pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};
 pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, TicketingState};

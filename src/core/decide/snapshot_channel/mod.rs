@@ -11,7 +11,8 @@ mod sync;
 
 pub(super) use links::{make_link, record_link, revoke_link, revoked, send_link};
 pub(super) use outcome::{failed, overtaken, record_agreement};
-pub(super) use payments::{counted, return_payments};
+pub(super) use payments::return_payments;
 pub(super) use propose::{Terms, ask_cancellation, confirm, partner_number, reject};
 pub(super) use quote::record_quote;
+pub(super) use sums::counted;
 pub(super) use sync::{Around, sync};

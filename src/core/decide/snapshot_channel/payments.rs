@@ -28,7 +28,7 @@ fn rank(status: EntryStatus) -> u8 {
 /// contradicts what was told before.
 pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) -> bool {
     let mut contradicted = is_news && sums::drop_replaced(draft, snapshot);
-    for entry in snapshot.entries.iter().chain(&told_by_number(&draft.order(), snapshot)) {
+    for entry in snapshot.entries.iter().chain(&sums::told_by_number(&draft.order(), snapshot)) {
         let order = draft.order();
         let known = order.money.ledger.iter().find(|e| e.kind == entry.kind && e.reference == entry.reference);
         match known {
@@ -57,13 +57,6 @@ pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) -> bo
     contradicted
 }
 
-/// What the channel counts of the money: its own sums, and at least what it tells went back.
-pub(in crate::decide) fn counted(order: &Order, snapshot: &Snapshot) -> Sums {
-    let told = Sums::of(snapshot.entries.iter().chain(&told_by_number(order, snapshot)));
-    let sums = snapshot.standing.sums.unwrap_or(told);
-    Sums { returned: sums.returned.max(told.returned), ..sums }
-}
-
 /// The snapshot without the payments that belong to other orders, and without what went back of them; `None` where there are none.
 pub(super) fn without(snapshot: &Snapshot, elsewhere: &[String]) -> Option<Snapshot> {
     if elsewhere.is_empty() {
@@ -85,15 +78,6 @@ pub(super) fn without(snapshot: &Snapshot, elsewhere: &[String]) -> Option<Snaps
     }
     rest.entries.retain(|entry| !is_gone(entry));
     Some(rest)
-}
-
-/// Returns that we know, as the channel tells of them by their numbers alone.
-fn told_by_number(order: &Order, snapshot: &Snapshot) -> Vec<LedgerEntry> {
-    let known = |reference: &str| {
-        order.money.ledger.iter().find(|e| e.kind == EntryKind::Refund && e.reference == reference).cloned()
-    };
-    let news = snapshot.return_news.iter();
-    news.filter_map(|news| Some(LedgerEntry { status: news.status, ..known(&news.reference)? })).collect()
 }
 
 /// A return that did not work is shown to a person until it is made good.

@@ -1,9 +1,8 @@
 //! What the channel itself counts of an order's money, against our ledger. A ledger that the channel's own count contradicts moves no
 //! money by itself: a person settles it.
 
-use super::payments::counted;
+use crate::decide::disagreement::Disagreement;
 use crate::decide::draft::Draft;
-use crate::decide::proof::Disagreement;
 use crate::message::{Event, Snapshot};
 use crate::order::channel_state::Sums;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money, PaymentMode};
@@ -136,4 +135,20 @@ pub(super) fn compare(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) {
         None if is_news => draft.settle_flag(AttentionKind::BooksDiffer),
         None => {}
     }
+}
+
+/// What the channel counts of the money: its own sums, and at least what it tells went back.
+pub(in crate::decide) fn counted(order: &Order, snapshot: &Snapshot) -> Sums {
+    let told = Sums::of(snapshot.entries.iter().chain(&told_by_number(order, snapshot)));
+    let sums = snapshot.standing.sums.unwrap_or(told);
+    Sums { returned: sums.returned.max(told.returned), ..sums }
+}
+
+/// Returns that we know, as the channel tells of them by their numbers alone.
+pub(super) fn told_by_number(order: &Order, snapshot: &Snapshot) -> Vec<LedgerEntry> {
+    let known = |reference: &str| {
+        order.money.ledger.iter().find(|e| e.kind == EntryKind::Refund && e.reference == reference).cloned()
+    };
+    let news = snapshot.return_news.iter();
+    news.filter_map(|news| Some(LedgerEntry { status: news.status, ..known(&news.reference)? })).collect()
 }

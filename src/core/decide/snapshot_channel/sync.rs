@@ -121,7 +121,7 @@ fn pays_otherwise(before: &Order, snapshot: &Snapshot) -> bool {
 fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>) {
     let known = order.channel_state.as_deref();
     let mut standing = snapshot.standing.clone();
-    standing.sums = Some(payments::counted(order, snapshot));
+    standing.sums = Some(sums::counted(order, snapshot));
     let mut sale = snapshot.sale.clone();
     if let Some(known) = known.filter(|_| pays_otherwise(order, snapshot)) {
         // Its money stays what it was until a person has settled it: whoever collected it has it still.
