@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use ticketbridge_core::ciphers;
 use ticketbridge_core::id::ProductCode;
 use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
@@ -377,7 +378,7 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
         ("another token", _) => {
             can(channel.access_tokens()).and_then(|it| it.calls(&cx)).map(|mut calls| calls.remove(1))
         }
-        ("decrypt", _) => can(channel.cipher()).and_then(|it| it.call(&order, &cx)),
+        ("decrypt", _) => can(channel.cipher()).and_then(|it| it.call(&ciphers::of_order(&order), &cx)),
         ("order_query", _) => can(channel.order_query()).and_then(|it| it.call(&order, &cx)),
         ("read_back", _) => can(channel.read_back()).and_then(|it| it.call(&order.channel_order_id, &cx)),
         ("changes", _) => can(channel.change_list())
@@ -404,8 +405,12 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
                 channel.access_tokens().unwrap().read(&got),
                 |t| json!({ "value": t.value, "lives_for": t.lives_for }),
             ),
-            ("decrypt", _) => map(channel.cipher().unwrap().read(&order, &got), |g| {
-                in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
+            ("decrypt", _) => map(channel.cipher().unwrap().read(&ciphers::of_order(&order), &got), |opened| {
+                let booking = order.booking.as_ref();
+                let visitors = booking.iter().flat_map(|b| &b.visitors).map(|guest| opened.person(guest));
+                let contact = booking.and_then(|b| b.contact.as_ref()).map(|contact| opened.person(contact));
+                let visitors: Vec<_> = visitors.collect();
+                in_clear(|| json!({ "buyer": opened.person(&order.buyer), "visitors": visitors, "contact": contact }))
             }),
             ("read_back", _) => {
                 map(channel.read_back().unwrap().read(&order.channel_order_id, &got), |it| in_clear(|| json!(it)))

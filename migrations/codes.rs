@@ -11,6 +11,15 @@ pub(crate) static CODE_POOL: Table = Table {
     indexes: &[],
 };
 
+/// Which order holds a code that admits, or a back-end's number of a reservation, by its keyed hash: what is given out once is one row.
+pub(crate) static HELD_CODE: Table = Table {
+    name: "held_code",
+    columns: &[hash("hash"), word("order_id")],
+    primary: &["hash"],
+    unique: &[],
+    indexes: &[],
+};
+
 /// A code, sealed. `booking_id` is NULL until it is drawn.
 pub(crate) static CODE: Table = Table {
     name: "code",

@@ -75,6 +75,7 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0066_bulk_item", &accounts::BULK_ITEM),
     ("m0067_password_reset", &accounts::PASSWORD_RESET),
     ("m0068_guess", &accounts::GUESS),
+    ("m0090_held_code", &codes::HELD_CODE),
 ];
 
 /// What tables got later, in order.

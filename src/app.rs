@@ -262,6 +262,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let live = Arc::new(Live::new(config, clock.now()).map_err(StartError::Partner)?);
     let engine = Engine::new(store.clone(), clock, parts.ids.clone(), live);
     engine.index_old_guests().await.map_err(StartError::Index)?;
+    engine.note_held_codes().await.map_err(StartError::Index)?;
     let (recorder, tape) = {
         let engine = engine.clone();
         Recorder::new(Arc::new(move || engine.running().config.recorder.keep.is_some()))

@@ -4,13 +4,16 @@
 pub(crate) mod attention;
 pub mod backend_event;
 mod capacity;
+mod ciphers;
 mod counts;
 pub(crate) mod credit;
 pub(crate) mod digest;
 mod early_messages;
 pub mod effects;
 pub mod guests;
+pub(crate) mod held;
 mod incoming;
+mod late;
 pub mod manual_commands;
 pub(crate) mod needs;
 mod payments;
@@ -242,7 +245,11 @@ impl Change<'_> {
         ticketbridge_core::invariants::check(&before);
         let claimed = payments::claim(tx, &before, command).await?;
         let command = claimed.as_ref().unwrap_or(command);
-        let outcome = run(Some(&before), command, self.actor, self.moment, self.answering)?;
+        let mut outcome = run(Some(&before), command, self.actor, self.moment, self.answering)?;
+        if let Some(held) = held::claim(tx, &outcome.order, &outcome.events).await? {
+            let instead = held.instead_of(command)?;
+            outcome = run(Some(&before), &instead, self.actor, self.moment, self.answering)?;
+        }
         if outcome.events.is_empty() {
             return Ok(Applied { order: before, changed: false, in_reserve: Vec::new() });
         }

@@ -95,6 +95,9 @@ impl Worker {
             }
             Effect::TellChannel { notification, .. } => Box::pin(self.tell_channel(&job, order, notification)).await,
             Effect::DecryptGuests => Box::pin(self.decrypt_guests(&job, order)).await,
+            Effect::CompareGuests { call, first, again } => {
+                Box::pin(self.compare_guests(&job, order, call, (first, again))).await
+            }
             Effect::ReadBack { channel, about } => Box::pin(self.read_back(&job, channel, about)).await,
             Effect::TellStock { channel, key } => Box::pin(self.tell_stock(&job, channel, key)).await,
             Effect::ArmDeadline { .. }

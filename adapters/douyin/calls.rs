@@ -1,19 +1,16 @@
 //! Calls to Douyin's OpenAPI and what its answers mean.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use ticketbridge_core::ciphers::Opened;
 use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::{Booking, BookingState, Order, RefundCase, TicketingState};
-use ticketbridge_core::personal::{Document, Mask, Person, Personal};
-use ticketbridge_core::port::{
-    Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, OpenedGuests, Token, Yes,
-};
+use ticketbridge_core::port::{Call, CallResult, ChannelView, Context, EncodeError, HttpResponse, Token, Yes};
 use ticketbridge_core::time::Millis;
 
 use super::settings::Settings;
@@ -363,26 +360,9 @@ pub(super) fn read_token(response: &HttpResponse) -> CallResult<Token> {
     }
 }
 
-/// The people of an order whose data may be the channel's cipher: buyer, visitors, contact.
-fn people(order: &Order) -> impl Iterator<Item = &Person> {
-    let booking = order.booking.iter();
-    std::iter::once(&order.buyer).chain(booking.flat_map(|b| b.visitors.iter().chain(&b.contact)))
-}
-
-fn ciphers(person: &Person) -> impl Iterator<Item = &str> {
-    fn cipher<M: Mask>(field: &Personal<M>) -> Option<&str> {
-        field.is_remote_cipher().then(|| field.reveal())
-    }
-    let document = person.document.as_ref().and_then(|d| cipher(&d.number));
-    person.name.as_ref().and_then(cipher).into_iter().chain(person.phone.as_ref().and_then(cipher)).chain(document)
-}
-
 /// The call that opens what only Douyin can open; 50 values at a time.
-pub(super) fn decrypt_call(settings: &Settings, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-    let mut texts: Vec<&str> = people(order).flat_map(ciphers).collect();
-    let mut seen = std::collections::HashSet::new();
-    texts.retain(|text| seen.insert(*text));
-    texts.truncate(CIPHERS_MAX);
+pub(super) fn decrypt_call(settings: &Settings, ciphers: &[String], cx: &Context<'_>) -> Result<Call, EncodeError> {
+    let texts = &ciphers[..ciphers.len().min(CIPHERS_MAX)];
     if texts.is_empty() {
         return Err(EncodeError::Obsolete("nothing is encrypted any more"));
     }
@@ -391,43 +371,25 @@ pub(super) fn decrypt_call(settings: &Settings, order: &Order, cx: &Context<'_>)
 }
 
 /// Reads opened values. What Douyin did not open stays cipher; if it opened nothing, the call is repeated.
-pub(super) fn read_decrypted(order: &Order, response: &HttpResponse) -> CallResult<OpenedGuests> {
+pub(super) fn read_decrypted(ciphers: &[String], response: &HttpResponse) -> CallResult<Opened> {
     let data = match success(response, Patience::UntilDeadline) {
         Ok(data) => data,
         Err(CallResult::Unknown { why }) => return CallResult::Retry { why, after: None },
         Err(result) => return result,
     };
-    let opened: HashMap<&str, &str> = data["results"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|result| result["is_success"].as_bool() != Some(false))
-        .filter_map(|result| Some((result["cipher_text"].as_str()?, result["plain_text"].as_str()?)))
-        // A success that says nothing has opened nothing: nobody encrypts what is not there.
-        .filter(|(_, plain)| !plain.trim().is_empty())
-        .collect();
-    if !people(order).flat_map(ciphers).any(|cipher| opened.contains_key(cipher)) {
+    let results = data["results"].as_array().into_iter().flatten();
+    let opened = Opened::new(
+        results
+            .filter(|result| result["is_success"].as_bool() != Some(false))
+            .filter_map(|result| Some((result["cipher_text"].as_str()?, result["plain_text"].as_str()?)))
+            // A success that says nothing has opened nothing: nobody encrypts what is not there.
+            .filter(|(_, plain)| !plain.trim().is_empty())
+            .map(|(cipher, plain)| (cipher.to_owned(), plain.to_owned())),
+    );
+    if !ciphers.iter().any(|cipher| opened.has(cipher)) {
         return CallResult::Retry { why: "nothing was decrypted".into(), after: Some(TOO_FREQUENT) };
     }
-    let booking = order.booking.as_ref();
-    CallResult::Done(OpenedGuests {
-        buyer: open(&order.buyer, &opened),
-        visitors: booking.map(|b| b.visitors.iter().map(|p| open(p, &opened)).collect()).unwrap_or_default(),
-        contact: booking.and_then(|b| b.contact.as_ref()).map(|p| open(p, &opened)),
-    })
-}
-
-fn open(person: &Person, opened: &HashMap<&str, &str>) -> Person {
-    fn field<M: Mask>(value: &Personal<M>, opened: &HashMap<&str, &str>) -> Option<Personal<M>> {
-        opened.get(value.reveal()).map_or_else(|| Some(value.clone()), |clear| Personal::typed(clear))
-    }
-    let mut person = person.clone();
-    person.name = person.name.and_then(|name| field(&name, opened));
-    person.phone = person.phone.and_then(|phone| field(&phone, opened));
-    person.document = person
-        .document
-        .and_then(|document| field(&document.number, opened).map(|number| Document { number, ..document }));
-    person
+    CallResult::Done(opened)
 }
 
 /// The call that asks how Douyin sees an order.

@@ -71,6 +71,11 @@ pub(super) fn check(rules: Vec<Rule>) -> Result<(), AuthError> {
     rules.into_iter().try_for_each(|rule| rule.held.map(|_| ()))
 }
 
+/// When a call says that it was sent.
+pub(super) fn sent_at(query: &str) -> Option<UnixMillis> {
+    value(&items(query), TIMESTAMP)?.parse().ok().map(UnixMillis)
+}
+
 /// Whether the time stamp is near enough: a captured call is as good as a key, so it must not be one for ever.
 ///
 /// # Errors

@@ -508,7 +508,8 @@ fn refund_notify(body: &[u8]) -> Result<Inbound, DecodeError> {
 }
 
 fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
-    /// The audit's result in an entry: refused (13, as in sibling interfaces).
+    /// The audit's result in an entry: agreed, refused (13, as in sibling interfaces).
+    const AUDIT_AGREED: i64 = 1;
     const AUDIT_REFUSED: i64 = 2;
     let wire: wire::InfoSyncWire = read(body)?;
     let order_id = wire.order_id.required("order_id")?;
@@ -534,6 +535,16 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
             at: audited.map(UnixMillis::from_seconds),
         };
         return Ok(act(format!("sync-refused:{named}"), &order_id, Command::RecordRejection(rejection)));
+    }
+    if let Some(unknown) =
+        notices.iter().filter_map(|n| n.audit_result).find(|it| ![AUDIT_AGREED, AUDIT_REFUSED].contains(it))
+    {
+        // Perhaps the guest's ticket is to die, perhaps not: nothing is done on a guess, and a person hears of it.
+        let sentence = format!(
+            "info-sync tells a decision about money back that has no meaning here (audit_result {unknown}); nothing was done: ask the channel"
+        );
+        let doubt = Command::RecordDoubt { sentence };
+        return Ok(act(format!("sync-unclear:{named}:{unknown}"), &order_id, doubt));
     }
     let key = format!("sync:{named}");
     let command = Command::RecordRefund(RecordRefund {

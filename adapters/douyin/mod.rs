@@ -8,13 +8,14 @@
 //! above Douyin's, or open `Enc.` values on the answer path.
 
 use serde_json::{Value, json};
+use ticketbridge_core::ciphers::Opened;
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     AccessTokens, Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Cipher,
-    Context, DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, OrderQuery,
-    RawRequest, Replayed, SellsIn, Token, Verified, VerifyStep, Yes,
+    Context, DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OrderQuery, RawRequest, Replayed,
+    SellsIn, Token, Verified, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -139,6 +140,9 @@ impl Channel for Douyin {
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         map::Mapper { settings: &self.settings, key_index: request.key_index() }.decode(request)
     }
+    fn sent_at(&self, request: &Verified<'_>) -> Option<UnixMillis> {
+        form::sent_at(request.raw().query)
+    }
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         reply::reply(&self.settings, endpoint, inbound, answer)
     }
@@ -177,11 +181,11 @@ impl AccessTokens for Douyin {
 }
 
 impl Cipher for Douyin {
-    fn call(&self, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        calls::decrypt_call(&self.settings, order, cx)
+    fn call(&self, ciphers: &[String], cx: &Context<'_>) -> Result<Call, EncodeError> {
+        calls::decrypt_call(&self.settings, ciphers, cx)
     }
-    fn read(&self, order: &Order, response: &HttpResponse) -> CallResult<OpenedGuests> {
-        calls::read_decrypted(order, response)
+    fn read(&self, ciphers: &[String], response: &HttpResponse) -> CallResult<Opened> {
+        calls::read_decrypted(ciphers, response)
     }
     fn opened(&self, field: &str) -> Option<String> {
         let mut secrets = self.settings.apps.iter().map(|app| app.client_secret.as_str());

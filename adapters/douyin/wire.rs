@@ -284,9 +284,24 @@ pub(super) struct InfoSyncWire {
 #[serde(default, expecting = "an object")]
 pub(super) struct NoticeWire {
     pub(super) certificate_id: Id,
+    #[serde(deserialize_with = "number")]
     pub(super) audit_time: Option<i64>,
+    #[serde(deserialize_with = "number")]
     pub(super) audit_result: Option<i64>,
 }
+
+/// A number, which may stand there as text. What is neither is there all the same, as [`UNREADABLE`]: a decision must not be lost over it.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) if text.trim().is_empty() => None,
+        serde_json::Value::String(text) => Some(text.trim().parse().unwrap_or(UNREADABLE)),
+        other => Some(other.as_i64().unwrap_or(UNREADABLE)),
+    })
+}
+
+/// Stands for a number that cannot be read.
+const UNREADABLE: i64 = -1;
 
 /// Chapter 15.
 #[derive(Debug, Default, Deserialize)]

@@ -58,6 +58,12 @@ pub(crate) fn body(request: &Verified<'_>) -> Result<Value, DecodeError> {
     }
 }
 
+/// When an event that is believed happened there: from then on the platform's limits run.
+pub(crate) fn occurred_at(settings: &Common, request: &Verified<'_>) -> Option<UnixMillis> {
+    let body: Value = serde_json::from_slice(request.body()).ok()?;
+    At::in_zone(&body, settings.naive_zone).field("occurred_at").instant().ok()
+}
+
 /// An error of reading, with everything else that the body's schema finds wrong.
 pub(crate) fn with_all(schema: &str, request: &Verified<'_>, error: DecodeError) -> DecodeError {
     match serde_json::from_slice(request.raw().body) {

@@ -179,6 +179,9 @@ impl Channel for Kakao {
         let schema = if request.endpoint() == AVAILABILITY { "kakao/availability" } else { "kakao/event" };
         map::decode(&self.settings, request).map_err(|error| fat_events::with_all(schema, request, error))
     }
+    fn sent_at(&self, request: &Verified<'_>) -> Option<UnixMillis> {
+        fat_events::occurred_at(&self.settings, request)
+    }
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         reply::reply(&self.settings, endpoint, inbound, answer)
     }

@@ -98,7 +98,7 @@ pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> O
     let units = booking.unit_items.as_deref().unwrap_or_default();
     let of_units = || -> Option<Vec<NewTicket>> {
         let all: Option<Vec<_>> = units.iter().map(|unit| ticket(booking, unit.ticket.as_ref()?, formats)).collect();
-        all.filter(|all| !all.is_empty())
+        all.filter(|all| !all.is_empty()).map(|all| once(booking, all))
     };
     let of_booking = || ticket(booking, booking.voucher.as_ref()?, formats).map(|ticket| vec![ticket]);
     let deals = u32::try_from(units.len()).is_ok_and(|units| units > 0 && units.is_multiple_of(copies.max(1)));
@@ -109,6 +109,17 @@ pub(super) fn tickets(booking: &BookingIn, formats: &[String], copies: u32) -> O
         // Not said: whatever is there.
         (false, false) => of_units().or_else(of_booking),
     }
+}
+
+/// A list at the gate has one number for all of its names, and one file may hold everybody's ticket: that is one ticket for all copies, not
+/// one code for each.
+fn once(booking: &BookingIn, mut all: Vec<NewTicket>) -> Vec<NewTicket> {
+    let first = &all[0];
+    let is_for_all = first.kind == TicketKind::Url || reference(booking).as_deref() == Some(first.code.reveal());
+    if is_for_all && all.iter().all(|ticket| ticket.code == first.code) {
+        all.truncate(1);
+    }
+    all
 }
 
 fn ticket(booking: &BookingIn, ticket: &TicketIn, formats: &[String]) -> Option<NewTicket> {

@@ -783,3 +783,25 @@ fn settings_are_checked_all_at_once() {
     });
     assert!(!masked.contains("k-1"), "the key is never shown: {masked}");
 }
+
+#[test]
+fn one_number_or_one_file_for_everybody_is_one_ticket_and_one_code_is_not() {
+    let all = |ticket: Value| {
+        let mut booking = booking(1, "CONFIRMED");
+        booking["supplierReference"] = json!("S-77");
+        booking["deliveryMethods"] = json!(["TICKET"]);
+        for unit in booking["unitItems"].as_array_mut().unwrap() {
+            unit["ticket"] = ticket.clone();
+        }
+        let script = [("product", Answer(product())), ("availability", Answer(slots())), ("reserve", Answer(booking))];
+        let CallResult::Done(TicketFacts::Issued { tickets, .. }) = Story::issue().play(&script) else {
+            panic!("no tickets");
+        };
+        tickets.iter().map(|ticket| ticket.code.reveal().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(all(json!({ "redemptionMethod": "MANIFEST", "deliveryOptions": [] })), ["S-77"]);
+    let option = |format: &str, value: &str| json!({ "redemptionMethod": "DIGITAL", "deliveryOptions": [{ "deliveryFormat": format, "deliveryValue": value }] });
+    assert_eq!(all(option("PDF_URL", "https://supplier.example/t.pdf")), ["https://supplier.example/t.pdf"]);
+    // The order is held over these: who of the four is to be let in?
+    assert_eq!(all(option("QRCODE", "SAME")), ["SAME"; 4]);
+}

@@ -174,6 +174,9 @@ impl Channel for TripStore {
         map::decode(&self.settings, self.erp.is_some(), request)
             .map_err(|error| fat_events::with_all("tripstore/event", request, error))
     }
+    fn sent_at(&self, request: &Verified<'_>) -> Option<UnixMillis> {
+        fat_events::occurred_at(&self.settings, request)
+    }
     fn reply(&self, _endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
         answers::reply(self.settings.zone(), "unknown_booking", inbound, answer)
     }

@@ -35,6 +35,8 @@ const LANES_MAX: u32 = 256;
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const DEFAULT_DATABASE_URL: &str = "sqlite://data/ticketbridge.db";
 /// What one gateway of a platform sends in a large sale, with room to spare.
+/// Above this age of a call the platforms themselves advise an alarm.
+const DEFAULT_LATE_AFTER: Millis = Millis::minutes(15);
 const DEFAULT_RATE_PER_CALLER: u32 = 2_000;
 /// Orchestrators kill what has not stopped after 30 seconds.
 const DEFAULT_STOP_WITHIN: Millis = Millis::seconds(25);
@@ -60,6 +62,8 @@ pub struct Server {
     pub connections_per_address: Option<u32>,
     /// Time from the request to stop until the process has ended, whatever hangs.
     pub stop_within: Millis,
+    /// A channel's call that says it was sent longer ago than this is warned about.
+    pub late_after: Millis,
     /// Connections that write to a database server, each with one transaction at a time; SQLite has one.
     pub lanes: Option<u32>,
 }
@@ -342,7 +346,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
     let mut public_url = None;
     let mut trusted_proxies = None;
     let (mut rate, mut connections, mut connections_per_address, mut stop_within) = (None, None, None, None);
-    let mut lanes = None;
+    let (mut lanes, mut late_after) = (None, None);
     if let Some(table) = table {
         public_url = table.opt("public_url", Value::web_address);
         trusted_proxies = table.opt("trusted_proxies", |value| value.each(proxies));
@@ -350,6 +354,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
         connections = table.opt("connections", |value| value.count(1, CONNECTIONS_MAX));
         connections_per_address = table.opt("connections_per_address", |value| value.count(1, CONNECTIONS_MAX));
         stop_within = table.opt("stop_within", Value::millis);
+        late_after = table.opt("late_after", Value::millis);
         lanes = table.opt("lanes", |value| value.count(1, LANES_MAX));
         table.finish();
         let nobody_is_named = trusted_proxies.as_ref().is_none_or(Vec::is_empty);
@@ -366,6 +371,7 @@ fn server(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> Option<Server
         connections,
         connections_per_address,
         stop_within: stop_within.unwrap_or(DEFAULT_STOP_WITHIN),
+        late_after: late_after.unwrap_or(DEFAULT_LATE_AFTER),
         lanes,
     })
 }

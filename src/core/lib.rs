@@ -7,6 +7,7 @@
 //! Reading order: [`order`] (the five axes), [`message`] (what can be asked, and what happens), [`decide`] (the answer to
 //! each question), [`evolve`] (what then is true), [`policy`] (what it does by itself).
 
+pub mod ciphers;
 pub mod decide;
 pub mod evolve;
 pub mod id;

@@ -23,7 +23,7 @@ pub fn repeat(order: &Order, effect: &Effect, by: &str, now: UnixMillis) -> Resu
         Effect::TellChannel { notification, .. } => repeat_notification(order, notification, by, now),
         Effect::DecryptGuests if is_still_needed(order, effect) => Ok(Vec::new()),
         Effect::DecryptGuests => Err("the guests' data is open already".to_owned()),
-        Effect::ReadBack { .. } | Effect::TellStock { .. } => Ok(Vec::new()),
+        Effect::CompareGuests { .. } | Effect::ReadBack { .. } | Effect::TellStock { .. } => Ok(Vec::new()),
         Effect::ArmDeadline { .. }
         | Effect::DisarmDeadline { .. }
         | Effect::TakeStock { .. }

@@ -34,7 +34,8 @@ pub fn is_still_needed(order: &Order, effect: &Effect) -> bool {
                     b.visitors.iter().chain(b.contact.iter()).any(crate::personal::Person::has_remote_cipher)
                 })
         }
-        Effect::ReadBack { .. }
+        Effect::CompareGuests { .. }
+        | Effect::ReadBack { .. }
         | Effect::TellStock { .. }
         | Effect::ArmDeadline { .. }
         | Effect::DisarmDeadline { .. }
@@ -54,6 +55,7 @@ pub fn must_be_answered(order: &Order, effect: &Effect) -> bool {
         Effect::TellChannel { .. }
         | Effect::CallBackend { .. }
         | Effect::DecryptGuests
+        | Effect::CompareGuests { .. }
         | Effect::ReadBack { .. }
         | Effect::TellStock { .. }
         | Effect::ArmDeadline { .. }

@@ -41,7 +41,9 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
         }
         AttentionKind::UnexpectedPayment => return_of(order, excess(order)),
         AttentionKind::RefundFailed => return_of(order, order.money.open_failures()),
-        AttentionKind::BooksDiffer => format!("orders reconcile --channel {}", order.channel),
+        AttentionKind::BooksDiffer | AttentionKind::ArrivedLate => {
+            format!("orders reconcile --channel {}", order.channel)
+        }
         AttentionKind::OpenBalance | AttentionKind::PaymentLinkOver => format!("orders payment-links send {id}"),
         AttentionKind::TooEarly
         | AttentionKind::RedeemedWhileRefunded

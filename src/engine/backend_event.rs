@@ -12,7 +12,7 @@ use ticketbridge_core::{Answering, BackendId, OrderId, Rejection, Why};
 use ticketbridge_store::{InboxRow, InboxVerdict, NewInbox, StoreError, StoredAnswer, Tx};
 
 use crate::engine::digest::{body_sha256, meaning_of_act, sha256_hex};
-use crate::engine::{Applied, Change, Engine, EngineError, needs};
+use crate::engine::{Applied, Change, Engine, EngineError, held, needs};
 
 /// An event that was verified and read.
 #[derive(Clone, Debug)]
@@ -59,7 +59,8 @@ impl Engine {
         let inbox_id = format!("inb_{:032x}", self.ids.seed().0);
         let moment = self.moment();
         let running = self.running();
-        let needs = needs::of_event(&heard.event.booking, &heard.command).with_message(&dedupe);
+        let named = held::hashes_named(self.store.sealer(), &heard.backend, false, &heard.command);
+        let needs = needs::of_event(&heard.event.booking, &heard.command).with_message(&dedupe).with_held(named);
         let work = Arc::new((heard, dedupe, inbox_id, running, meaning));
         let task = work.clone();
         let result = self

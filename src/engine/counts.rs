@@ -99,6 +99,6 @@ pub(crate) async fn date_left(
     let total = calendar_stock(product, date);
     match product.stock_from {
         StockFrom::Calendar => tx.stock_left(&key, total).await,
-        StockFrom::Backend => tx.told_stock_left(&key, total).await,
+        StockFrom::Backend => Ok(tx.told_stock_left(&key, total).await?.bookable()),
     }
 }

@@ -180,6 +180,7 @@ fn act(command: &Command) -> Value {
         | Command::EscalateRefund { .. }
         | Command::WithdrawRefund { .. }
         | Command::RecordDoubt { .. }
+        | Command::RecordLate { .. }
         | Command::CancelOrder { .. }
         | Command::SyncSnapshot { .. }
         | Command::RecordAgreement { .. }

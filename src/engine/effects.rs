@@ -13,6 +13,8 @@ const EFFECTS_MAX: u64 = 1_000;
 
 /// Where the places of what follows from moved stock begin among them.
 const STOCK_FROM: usize = 500;
+/// Name of the call that has a channel open the guests' data of a message and of its repeat.
+pub(crate) const COMPARE_GUESTS: &str = "compare_guests";
 /// Name of the call that tells a channel what is left.
 pub(crate) const TELL_STOCK: &str = "tell_stock";
 
@@ -95,6 +97,7 @@ impl<'e> Delivery<'e> {
                 Self { destination, call: notification.name(), holds_up: true, not_before, once: false }
             }
             Effect::DecryptGuests => at_once(Destination::Channel(order.channel.clone()), "decrypt_guests"),
+            Effect::CompareGuests { .. } => at_once(Destination::Channel(order.channel.clone()), COMPARE_GUESTS),
             Effect::TellStock { channel, .. } => at_once(Destination::Channel(channel.clone()), TELL_STOCK),
             Effect::ReadBack { channel, .. } => at_once(Destination::Channel(channel.clone()), "read_back"),
             Effect::ArmDeadline { .. }
@@ -137,6 +140,7 @@ impl Change<'_> {
                 Effect::CallBackend { .. }
                 | Effect::TellChannel { .. }
                 | Effect::DecryptGuests
+                | Effect::CompareGuests { .. }
                 | Effect::TellStock { .. }
                 | Effect::ReadBack { .. } => {}
             }

@@ -7,12 +7,12 @@ use http::{HeaderMap, Method};
 use ticketbridge_core::message::{Actor, ActorKind, Command, RecordRejection};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest, Verified};
-use ticketbridge_core::{Answering, ExternalId, Moment, OrderId, Rejection, UnixMillis};
+use ticketbridge_core::{Answering, ExternalId, Millis, Moment, OrderId, Rejection, UnixMillis};
 use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError, StoredAnswer, Tx};
 
 use crate::engine::digest::{body_sha256, meaning_of, sha256_hex, sorted_json_sha256};
 use crate::engine::routing::{Taken, take};
-use crate::engine::{Change, Engine, EngineError, InReserve, needs};
+use crate::engine::{Change, Engine, EngineError, InReserve, late, needs};
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
@@ -33,6 +33,8 @@ pub struct Incoming {
     pub traceparent: Option<String>,
     /// When it is taken, and of what the identifiers are made that it leads to.
     pub moment: Moment,
+    /// How long ago it was sent, where that is too long.
+    pub late: Option<Millis>,
     /// Why it is refused whatever the rules say: the back-end has no room.
     pub refusal: Option<Rejection>,
 }
@@ -92,7 +94,8 @@ impl Engine {
                         answering: Answering::InAnswer,
                         traceparent: incoming.traceparent.clone(),
                     };
-                    take(tx, &change, incoming, &new.id).await
+                    let taken = take(tx, &change, incoming, &new.id).await?;
+                    late::show(tx, &change, incoming, taken).await
                 })
             })
             .await;
@@ -231,6 +234,7 @@ impl Engine {
             return self.contradiction(incoming, &row).await;
         }
         self.refused_once_more(incoming, &row).await?;
+        self.compare_guests(incoming, &row).await?;
         if incoming.endpoint.answers_from_state {
             return self.answer_from_state(incoming, row).await;
         }

@@ -137,6 +137,7 @@ fn moves_stock(command: &Command) -> bool {
             | TicketFacts::Redeemed { .. }
             | TicketFacts::CancelPending
             | TicketFacts::CancelRefused { .. }
+            | TicketFacts::HeldByAnother { .. }
             | TicketFacts::Unknown { .. } => false,
         },
         Command::PassDeadline { kind, .. } => passing_moves_stock(*kind),
@@ -153,6 +154,7 @@ fn moves_stock(command: &Command) -> bool {
         | Command::WithdrawRefund { .. }
         | Command::RecordRejection(_)
         | Command::RecordDoubt { .. }
+        | Command::RecordLate { .. }
         | Command::RecordAgreement { .. }
         | Command::RecordQuote { .. }
         | Command::AskCancellation { .. }

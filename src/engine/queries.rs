@@ -5,7 +5,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, CalendarDay, Offer, Query, SaleQuestion};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
-use ticketbridge_store::Tx;
+use ticketbridge_store::{ToldLeft, Tx};
 
 use crate::engine::routing::note_price;
 use crate::engine::{Engine, EngineError, counts, credit};
@@ -126,7 +126,7 @@ impl Engine {
     }
 
     /// Whether a date may be offered, and the units left; `None` has no limit. What is offered is what a booking is judged by
-    /// ([`rules::dates::check_date`]); and what nobody knows is not offered, though a guest who has his voucher may still ask for it.
+    /// ([`rules::dates::check_date`]); and what nobody knows is neither offered nor booked.
     async fn offer(
         &self,
         channel: &RegisteredChannel,
@@ -155,7 +155,7 @@ impl Engine {
             StockFrom::Calendar => Ok(true),
             StockFrom::Backend => {
                 let key = StockKey { product: product.code.clone(), date: Some(date) };
-                Ok(self.store.is_stock_told(&key, range.stock).await?)
+                Ok(self.store.told_stock_left(&key, range.stock).await? != ToldLeft::Unknown)
             }
         }
     }
@@ -240,7 +240,7 @@ impl Engine {
         let key = StockKey { product: product.code.clone(), date: Some(date) };
         Ok(match product.stock_from {
             StockFrom::Calendar => self.store.stock_left(&key, range.stock).await?,
-            StockFrom::Backend => self.store.told_stock_left(&key, range.stock).await?,
+            StockFrom::Backend => self.store.told_stock_left(&key, range.stock).await?.bookable(),
         })
     }
 

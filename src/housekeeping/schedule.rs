@@ -85,6 +85,8 @@ pub async fn at_start(shared: &Shared) {
     if let Err(error) = shared.worker.try_keys_again().await {
         crate::worker::log_trouble("back-ends whose key was refused could not be let go", &error);
     }
+    // Until a back-end has said what is left, its dates cannot be sold as they are there.
+    run(shared, Task::Availability).await;
     run(shared, Task::ForgetGuests).await;
 }
 

@@ -133,6 +133,8 @@ async fn count(shared: &Shared) {
         }
     };
     let answers = match counted {
+        // One that reads and takes no commits is no use to anybody.
+        Ok(Ok(())) if !shared.engine.store().takes_commits() => 0.0,
         Ok(Ok(())) => 1.0,
         Ok(Err(error)) => {
             crate::worker::log_trouble("some metrics could not be counted", &error);

@@ -2,7 +2,7 @@
 //! back-end does.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -320,6 +320,8 @@ struct Arrived {
     until: tokio::time::Instant,
     /// Of what the identifiers are made that it leads to.
     moment: Moment,
+    /// How long ago it was sent, where that is longer than it should take.
+    late: OnceLock<Option<Millis>>,
 }
 
 impl std::ops::Deref for Arrived {
@@ -340,7 +342,7 @@ impl Arrived {
         let until = tokio::time::Instant::now() + budget.to_std();
         let own = head.shared.engine.moment();
         let moment = head.given.map_or(own, |GivenSeed(seed)| Moment { seed, ..own });
-        Arc::new(Self { head, body, until, moment })
+        Arc::new(Self { head, body, until, moment, late: OnceLock::new() })
     }
 
     /// Hands the message and its answer to the recorder.
@@ -378,6 +380,13 @@ impl Arrived {
             (Ok(_), Some(reason)) => Err(DecodeError::new("body", reason)),
             (Err(_), _) => Err(DecodeError::new("body", "is not UTF-8")),
         };
+        if let Some(by) = self.late() {
+            metrics::counter!("ticketbridge_late_calls_total", "channel" => self.channel.id.to_string(),
+                "call" => self.endpoint.name)
+            .increment(1);
+            tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, late_by_s = by.0 / 1_000,
+                partner_log_id = %self.log_id(), "a call was sent long before it arrived");
+        }
         match decoded {
             Err(error) => self.malformed(&error).await,
             Ok(Inbound::Ping(reply)) => ended(reply, "accepted", None),
@@ -405,8 +414,18 @@ impl Arrived {
             body: self.body.clone(),
             traceparent: self.traceparent.clone(),
             moment: self.moment,
+            late: self.late(),
             refusal: None,
         }
+    }
+
+    /// How long ago the call was sent, where that is longer than it should take.
+    fn late(&self) -> Option<Millis> {
+        *self.late.get_or_init(|| {
+            let sent_at = self.channel.channel.sent_at(&Verified::attest(self.raw(&self.body), 0))?;
+            let by = self.started - sent_at;
+            (by > self.running.config.server.late_after).then_some(by)
+        })
     }
 
     /// A message that cannot be read is kept all the same: a person can see what a partner has sent.

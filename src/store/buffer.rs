@@ -302,6 +302,16 @@ pub(crate) static CALL_LOG: Kept = Kept {
 pub(crate) static RULE_SET: Kept =
     Kept { place: 16, name: "rule_set", columns: &["digest", "terms"], key: 1, known: Known::Stays, changing: &[] };
 
+/// Who holds a code. Never deleted: one whose holder's tickets are void becomes another order's.
+pub(crate) static HELD_CODE: Kept = Kept {
+    place: 17,
+    name: "held_code",
+    columns: &["hash", "order_id"],
+    key: 1,
+    known: Known::Fails,
+    changing: &["order_id"],
+};
+
 /// Rows of one statement, at most; smaller remainders go in fewer sizes, so that prepared statements are met again.
 const SIZES: [usize; 3] = [64, 32, 16];
 
@@ -678,7 +688,7 @@ impl Buffer {
 }
 
 /// Every table whose rows are kept back or remembered.
-static TABLES: [&Kept; 17] = [
+static TABLES: [&Kept; 18] = [
     &ORDER_REF,
     &ORDERS,
     &INBOX,
@@ -696,6 +706,7 @@ static TABLES: [&Kept; 17] = [
     &CREDIT_ACCOUNT,
     &CALL_LOG,
     &RULE_SET,
+    &HELD_CODE,
 ];
 
 /// Whether a mark is set in the transaction.

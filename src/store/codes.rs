@@ -6,11 +6,12 @@ use sea_orm::{QueryResult, Value};
 use std::collections::BTreeSet;
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::personal::DocumentNumber;
-use ticketbridge_core::{BookingId, UnixMillis};
+use ticketbridge_core::{BookingId, OrderId, UnixMillis};
 
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_count, get_word, marks, rows_of_marks, values, whole, word};
 use crate::error::StoreError;
+use crate::held_codes::held_hash;
 use crate::tx::Tx;
 
 /// Codes that one statement looks up or inserts at most.
@@ -60,6 +61,11 @@ impl PoolCounts {
         self.total.saturating_sub(self.issued)
     }
 }
+
+/// Among whose codes each is unique: those of all pools together, since one list is easily loaded into two.
+pub const CODE_POOLS: &str = "code_pools";
+/// What keeps hashes of codes apart from those of other things that are given out once.
+pub const CODE: &str = "code";
 
 impl Tx {
     /// Adds codes to a pool, which is made when missing; those it has already are counted, not added.
@@ -142,7 +148,7 @@ impl Tx {
             let differ = StoreError::CodesDiffer { held: held.len(), asked: count };
             return if held.len() == count { Ok(Some(held)) } else { Err(differ) };
         }
-        let free = self.codes(pool, "booking_id IS NULL", values![], i64::try_from(count).unwrap_or(i64::MAX)).await?;
+        let free = self.free_codes(pool, count, now).await?;
         if free.len() < count || count == 0 {
             return Ok(None);
         }
@@ -156,6 +162,32 @@ impl Tx {
             return Err(StoreError::Column("code.booking_id"));
         }
         Ok(Some(free.into_iter().map(|(_, code)| code).collect()))
+    }
+
+    /// The oldest codes that nobody has. One that an order holds already, from another pool or by a person's hand, counts as handed out
+    /// from now on.
+    async fn free_codes(
+        &self,
+        pool: &str,
+        count: usize,
+        now: UnixMillis,
+    ) -> Result<Vec<(String, PoolCode)>, StoreError> {
+        let most = i64::try_from(count).unwrap_or(i64::MAX);
+        loop {
+            let free = self.codes(pool, "booking_id IS NULL", values![], most).await?;
+            let hash = |code: &PoolCode| held_hash(self.sealer(), CODE_POOLS, CODE, code.code.reveal());
+            let hashes: Vec<String> = free.iter().map(|(_, code)| hash(code)).collect();
+            let holders = self.holders(&hashes).await?;
+            let held: Vec<(&str, OrderId)> =
+                free.iter().zip(holders).filter_map(|((own, _), holder)| Some((own.as_str(), holder?))).collect();
+            if held.is_empty() {
+                return Ok(free);
+            }
+            for (own, holder) in held {
+                let sql = "UPDATE code SET booking_id = ?, issued_ms = ? WHERE pool = ? AND code_hash = ?";
+                self.execute(sql, values![holder.as_str(), now.0, pool, own]).await?;
+            }
+        }
     }
 
     /// Locks a pool, which is made when missing; the next free position.

@@ -40,6 +40,15 @@ pub enum StoreError {
         /// The process that holds it, as far as it said.
         pid: Option<u32>,
     },
+    /// This SQLite file has several names.
+    #[error(
+        "{} has another name as well (a hard link): its log belongs to one of them, and a second service under the other would damage it; \
+         make a copy instead", file.display()
+    )]
+    SeveralNames {
+        /// The file.
+        file: PathBuf,
+    },
     /// A copy of its file was asked of a database that has none: one of a server, which has tools of its own.
     #[error("this database is no file of SQLite")]
     NoFile,

@@ -120,6 +120,9 @@ pub(crate) struct Alone(#[expect(dead_code, reason = "the lock lives as long as 
 /// Takes the lock beside `file`, and writes down who holds it. The operating system gives the lock back when the process ends, so
 /// a file that is left behind means nothing, and neither does a process that has got the same number since.
 pub(crate) fn take(file: &Path) -> Result<Alone, StoreError> {
+    if has_several_names(file) {
+        return Err(StoreError::SeveralNames { file: file.to_owned() });
+    }
     let path = beside(file, ".lock");
     let refused = |error: std::io::Error| {
         if is_full(&error) { StoreError::DiskFull { file: path.clone() } } else { StoreError::Folder(Arc::new(error)) }
@@ -144,6 +147,18 @@ pub(crate) fn take(file: &Path) -> Result<Alone, StoreError> {
         .and_then(|()| lock.flush())
         .map_err(refused)?;
     Ok(Alone(lock))
+}
+
+/// Whether the file has another name: the lock beside it would not be seen there.
+#[cfg(unix)]
+fn has_several_names(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(file).is_ok_and(|known| known.nlink() > 1)
+}
+
+#[cfg(not(unix))]
+fn has_several_names(_: &Path) -> bool {
+    false
 }
 
 #[cfg(unix)]

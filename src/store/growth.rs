@@ -47,6 +47,7 @@ pub const TABLES: &[(&str, Growth)] = &[
     ("guest_claim", Growth::WithOrders),
     ("guest_erasure", Growth::WithOrders),
     ("guest_ref", Growth::WithOrders),
+    ("held_code", Growth::WithOrders),
     ("idempotency", Growth::Purged),
     ("inbox", Growth::KeepsKeys),
     ("invitation", Growth::WithPeople),

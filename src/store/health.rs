@@ -69,6 +69,11 @@ impl Store {
         }
     }
 
+    /// Whether the last transaction could be begun and committed, as far as is known.
+    pub fn takes_commits(&self) -> bool {
+        self.0.state.writer_trouble().is_none()
+    }
+
     /// Looks through an SQLite file, by a connection that has nothing of it in memory.
     async fn look_through(&self) -> Result<(), StoreError> {
         if self.dialect().0 != DbBackend::Sqlite {

@@ -37,6 +37,7 @@ pub struct Needs {
     accounts: BTreeSet<String>,
     claims: BTreeSet<(String, String, String)>,
     deadlines: BTreeSet<String>,
+    held: BTreeSet<String>,
 }
 
 impl Needs {
@@ -103,6 +104,13 @@ impl Needs {
         self
     }
 
+    /// Who holds these codes, by their hashes.
+    #[must_use]
+    pub fn with_held(mut self, hashes: impl IntoIterator<Item = String>) -> Self {
+        self.held.extend(hashes);
+        self
+    }
+
     /// Whether it must take its turn at a row that many want to change: stock, or a credit account.
     pub(crate) fn queue_at_a_row(&self) -> bool {
         !self.stock.is_empty() || !self.accounts.is_empty()
@@ -121,6 +129,7 @@ impl Needs {
             joined.accounts.extend(needs.accounts.iter().cloned());
             joined.claims.extend(needs.claims.iter().cloned());
             joined.deadlines.extend(needs.deadlines.iter().cloned());
+            joined.held.extend(needs.held.iter().cloned());
         }
         joined
     }
@@ -164,6 +173,7 @@ impl Tx {
         self.gather_accounts(needs).await?;
         self.gather_claims(needs).await?;
         self.gather_deadlines(needs).await?;
+        self.gather_held(needs).await?;
         // Last: of equal messages about one order, those that waited for its lock find what the first one left.
         self.gather_messages(needs).await
     }
@@ -360,6 +370,13 @@ impl Tx {
             }
         });
         Ok(())
+    }
+
+    async fn gather_held(&self, needs: &Needs) -> Result<(), StoreError> {
+        if needs.held.is_empty() {
+            return Ok(());
+        }
+        self.read_holders(&needs.held.iter().cloned().collect::<Vec<_>>(), "").await
     }
 
     async fn gather_deadlines(&self, needs: &Needs) -> Result<(), StoreError> {

@@ -68,6 +68,19 @@ impl Tx {
         self.lock_stored(id).await
     }
 
+    /// An order as this transaction sees it, not locked.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`], [`StoreError::Document`].
+    pub async fn look_at_order(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
+        if let Some(Some(row)) = self.see(&ORDERS, &key_text(&[id.as_str()])) {
+            return self.open_order(id, &row).await.map(Some);
+        }
+        let sql = in_either("id, document", "id = ?");
+        let rows = self.rows_stored(&sql, values![id.as_str(), id.as_str()]).await?;
+        Ok(read_orders(self, &rows).await?.pop())
+    }
+
     async fn lock_stored(&self, id: &OrderId) -> Result<Option<Order>, StoreError> {
         let sql = format!("SELECT id, document FROM orders WHERE id = ?{}", self.dialect().for_update());
         let rows = self.rows_stored(&sql, values![id.as_str()]).await?;
@@ -251,6 +264,17 @@ impl Store {
         let sql = in_either("id, document", &format!("id IN ({})", crate::dialect::marks(ids.len())));
         let all = ids.iter().chain(ids).map(|id| id.as_str().into()).collect();
         read_orders(self, &self.rows(&sql, all).await?).await
+    }
+
+    /// Orders with tickets that may admit; `limit` at most, those after `after` in the order of their ids.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn orders_with_live_tickets(&self, after: &str, limit: u32) -> Result<Vec<OrderId>, StoreError> {
+        let sql = "SELECT id FROM orders WHERE id > ? \
+                   AND ticketing_state IN ('requested', 'issued', 'unknown', 'cancelling', 'cancel_refused') ORDER BY id LIMIT ?";
+        let rows = self.rows(sql, values![after, i64::from(limit)]).await?;
+        rows.iter().map(|row| get(row, "id").map(OrderId)).collect()
     }
 
     /// Orders for visits from `from` to `to` whose tickets a back-end has still to make, or has not confirmed.

@@ -49,6 +49,7 @@ impl State {
         let was = self.writer_trouble();
         put(&self.broken, Some(why.to_owned()));
         metrics::gauge!("ticketbridge_writer_broken").set(1.0);
+        metrics::counter!("ticketbridge_commits_failed_total").increment(1);
         if was.is_none() {
             tracing::error!("the database takes no commits; senders are asked to come again: {why}");
         }

@@ -23,6 +23,36 @@ pub struct ToldStock {
     pub not_there_yet: i64,
 }
 
+/// What is left of a key whose total a back-end tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToldLeft {
+    /// Nobody has said yet: nothing of it can be offered, or booked.
+    Unknown,
+    /// There is no limit.
+    NoLimit,
+    /// So many units.
+    Units(i64),
+}
+
+impl ToldLeft {
+    /// Of a total that was told, and what was taken; `first` counts until one was.
+    fn of(total: Option<i64>, taken: i64, first: Option<u32>) -> Self {
+        match total.or(first.map(i64::from)) {
+            None => Self::Unknown,
+            Some(NO_LIMIT..) => Self::NoLimit,
+            Some(total) => Self::Units(total - taken),
+        }
+    }
+    /// Units that may be booked; `None` has no limit.
+    pub fn bookable(self) -> Option<i64> {
+        match self {
+            Self::Unknown => Some(0),
+            Self::NoLimit => None,
+            Self::Units(left) => Some(left),
+        }
+    }
+}
+
 /// The row of a key.
 #[derive(Clone, Copy, Debug)]
 struct Stock {
@@ -42,11 +72,6 @@ impl Stock {
 
 /// The total of a key that a back-end says has no limit; none is a key of which nobody has said anything.
 const NO_LIMIT: i64 = 1 << 52;
-
-/// Units left of what a row holds.
-fn left_of(total: Option<i64>, taken: i64) -> Option<i64> {
-    total.filter(|total| *total < NO_LIMIT).map(|total| total - taken)
-}
 
 pub(crate) fn date_column(key: &StockKey) -> String {
     key.date.map(|date| date.to_string()).unwrap_or_default()
@@ -71,9 +96,9 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub async fn told_stock_left(&self, key: &StockKey, first: Option<u32>) -> Result<Option<i64>, StoreError> {
-        let stock = self.lock_stock(key, first.map(i64::from)).await?;
-        Ok(left_of(stock.total, stock.taken))
+    pub async fn told_stock_left(&self, key: &StockKey, first: Option<u32>) -> Result<ToldLeft, StoreError> {
+        let stock = self.lock_stock(key, None).await?;
+        Ok(ToldLeft::of(stock.total, stock.taken, first))
     }
 
     /// Sets how many units there are by what a back-end says is left.
@@ -171,23 +196,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub async fn told_stock_left(&self, key: &StockKey, first: Option<u32>) -> Result<Option<i64>, StoreError> {
+    pub async fn told_stock_left(&self, key: &StockKey, first: Option<u32>) -> Result<ToldLeft, StoreError> {
         let sql = "SELECT total, taken FROM stock WHERE product = ? AND visit_date = ?";
-        let Some(row) = self.row(sql, values![key.product.as_str(), date_column(key)]).await? else {
-            return Ok(first.map(i64::from));
-        };
-        Ok(left_of(get(&row, "total")?, get(&row, "taken")?))
-    }
-
-    /// Whether anybody has said how many units there are of such a key: the back-end, or `first`.
-    ///
-    /// # Errors
-    /// [`StoreError::Statement`].
-    pub async fn is_stock_told(&self, key: &StockKey, first: Option<u32>) -> Result<bool, StoreError> {
-        let sql = "SELECT total FROM stock WHERE product = ? AND visit_date = ?";
         match self.row(sql, values![key.product.as_str(), date_column(key)]).await? {
-            Some(row) => Ok(get::<Option<i64>>(&row, "total")?.is_some()),
-            None => Ok(first.is_some()),
+            Some(row) => Ok(ToldLeft::of(get(&row, "total")?, get(&row, "taken")?, first)),
+            None => Ok(ToldLeft::of(None, 0, first)),
         }
     }
 

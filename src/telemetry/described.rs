@@ -33,6 +33,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
     (Kind::Gauge, "ticketbridge_code_pool_available", "Codes left, by pool"),
     (
         Kind::Counter,
+        "ticketbridge_commits_failed_total",
+        "Transactions that could not be begun or committed; their senders were asked to come again",
+    ),
+    (
+        Kind::Counter,
         "ticketbridge_connections_discarded_total",
         "Database connections closed after an end that was not fully known",
     ),
@@ -53,6 +58,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "Time until the nearest armed deadline, by kind; negative when it has passed, NaN when there is none",
     ),
     (Kind::Counter, "ticketbridge_deadline_warnings_total", "Warnings of deadlines, by kind"),
+    (
+        Kind::Counter,
+        "ticketbridge_late_calls_total",
+        "Channels' calls that were sent long before they arrived, by channel and call",
+    ),
     (Kind::Gauge, "ticketbridge_deadlines", "Deadlines by kind and state"),
     (Kind::Counter, "ticketbridge_deadlines_passed_total", "Deadlines that passed, by kind"),
     (Kind::Gauge, "ticketbridge_deliveries", "Deliveries by destination and state"),

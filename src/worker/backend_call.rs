@@ -252,6 +252,7 @@ impl Worker {
                 | TicketFacts::Cancelled
                 | TicketFacts::CancelRefused { .. }
                 | TicketFacts::Redeemed { .. }
+                | TicketFacts::HeldByAnother { .. }
                 | TicketFacts::Unknown { .. }
                 | TicketFacts::GivenUp { .. },
                 _,
@@ -386,6 +387,7 @@ fn word_for(facts: &TicketFacts) -> &'static str {
         TicketFacts::CancelPending => "cancel pending",
         TicketFacts::Redeemed { .. } => "redeemed",
         TicketFacts::CancelRefused { .. } => "cancel refused",
+        TicketFacts::HeldByAnother { .. } => "another order's",
         TicketFacts::Unknown { .. } => "unknown",
         TicketFacts::GivenUp { .. } => "given up",
     }

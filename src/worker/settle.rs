@@ -5,11 +5,12 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use ticketbridge_core::message::{Actor, Command, Destination};
 use ticketbridge_core::order::{AttentionKind, Order};
+use ticketbridge_core::port::Operations;
 use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
 use ticketbridge_core::{Answering, Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
 
-use crate::engine::{Applied, Change, EngineError, needs};
+use crate::engine::{Applied, Change, EngineError, held, needs};
 use crate::worker::Worker;
 
 /// Gap between two looks whether a partner is configured again.
@@ -95,7 +96,8 @@ impl Worker {
             | JobEnd::Dropped { .. }
             | JobEnd::NotNeeded { .. } => None,
         };
-        let needs = needs::of_commands(&job.order, commands.iter().map(|(_, command)| command));
+        let needs = needs::of_commands(&job.order, commands.iter().map(|(_, command)| command))
+            .with_held(commands.iter().flat_map(|(_, command)| self.held_named(job, command)));
         let work = Arc::new((job.clone(), end, record, commands, self.engine.running()));
         let applied = self
             .engine
@@ -148,6 +150,14 @@ impl Worker {
         // The next delivery of the same order may have waited for this one.
         self.engine.work().notify_one();
         Ok(applied)
+    }
+
+    /// The hashes of what a back-end's answer says it gave out.
+    fn held_named(&self, job: &Job, command: &Command) -> Vec<String> {
+        let Some(Destination::Backend(id)) = Destination::parse(&job.destination) else { return Vec::new() };
+        let registered = self.engine.running().registry.backend(&id);
+        let is_pool = registered.is_some_and(|known| matches!(known.backend.operations(), Operations::Pool(_)));
+        held::hashes_named(self.engine.store().sealer(), &id, is_pool, command)
     }
 
     /// An attempt as it is kept among the order's calls.

@@ -107,6 +107,7 @@ impl Worker {
             TicketFacts::Pending { .. }
             | TicketFacts::CancelPending
             | TicketFacts::CancelRefused { .. }
+            | TicketFacts::HeldByAnother { .. }
             | TicketFacts::Unknown { .. }
             | TicketFacts::GivenUp { .. } => false,
         };

@@ -136,3 +136,41 @@ async fn the_calendar_counts_where_it_is_asked_to() {
     assert_eq!(bridge.bridge.worker().refresh_availability().await.expect("a database that answers"), 0);
     assert_eq!(bridge.partners.sent("/availability").len(), 0);
 }
+
+#[tokio::test]
+async fn before_the_back_end_has_spoken_a_day_is_offered_as_it_is_booked() {
+    // The calendar counts until then; where it names no number, nobody knows, and nothing is offered or booked.
+    on_each_database(told_by_the_gate, async |bridge| {
+        for number in ["V100", "V200"] {
+            bridge.sell(number).await;
+        }
+        assert_eq!(bridge.left().await, 200);
+        assert_eq!(bridge.try_book("R100", "V100").await, 0);
+        assert_eq!(bridge.left().await, 198);
+        assert_eq!(bridge.try_book("R200", "V200").await, 0);
+        bridge.refresh(5).await;
+        assert_eq!(bridge.left().await, 1, "both are still to be ticketed there");
+    })
+    .await;
+    let no_number = |files: &mut BTreeMap<String, String>| {
+        told_by_the_gate(files);
+        let products = files.get_mut("products/lakeside.toml").expect("the products of the example");
+        *products = products.replacen(", stock = 200, price = 19900", ", price = 19900", 1);
+    };
+    on_each_database(no_number, async |bridge| {
+        bridge.sell("V100").await;
+        assert_eq!(bridge.left().await, 0);
+        assert_eq!(bridge.try_book("R100", "V100").await, OUT_OF_STOCK);
+        bridge.refresh(2).await;
+        assert_eq!(bridge.left().await, 2);
+        assert_eq!(bridge.try_book("R101", "V100").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_service_that_starts_asks_what_is_left() {
+    let bridge = TestBridge::start_with(told_by_the_gate).await;
+    ticketbridge::housekeeping::schedule::at_start(bridge.bridge.shared()).await;
+    assert!(!bridge.partners.sent("/availability").is_empty());
+}

@@ -147,6 +147,8 @@ async fn ops_see_the_account_and_pay_in_once_for_each_reference() {
     bridge.post("credit/acme/deposits", &deposit(PRICE + 1, "transfer 1")).await.problem(409, "content_differs");
     bridge.post("credit/acme/deposits", &deposit(0, "transfer 2")).await.problem(422, "invalid");
     bridge.post("credit/acme/deposits", &json!({ "amount": 1 })).await.problem(422, "invalid");
+    // It is kept in clear for ever.
+    bridge.post("credit/acme/deposits", &deposit(1, "from 13800000007")).await.problem(422, "invalid");
     bridge.post("credit/nobody/deposits", &deposit(1, "x")).await.problem(404, "not_found");
     bridge.sell("V100").await;
     let account = bridge.get("credit/acme").await.expect(200).json();

@@ -57,6 +57,8 @@ mod forgery;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
+mod held_codes;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod idle;

@@ -207,3 +207,78 @@ async fn calls_that_nobody_answers_leave_few_traces_that_ops_see() {
     )
     .await;
 }
+
+/// The same call, signed so long before it arrives.
+async fn arrives_late(bridge: &TestBridge, call: &str, body: &Value, by: Millis) -> Value {
+    let ask = douyin::signed(&format!("/channels/{CHANNEL}/{call}"), body, bridge.now() - by);
+    bridge.ask(ask).await.expect(200).json()
+}
+
+#[tokio::test]
+async fn a_sale_or_a_refund_that_arrives_late_is_shown() {
+    let bridge = TestBridge::start().await;
+    for (number, by, is_late) in [("V100", 14, false), ("V200", 16, true)] {
+        let sale = douyin::sale(number, 2, bridge.now());
+        let answer = arrives_late(&bridge, "create-order", &sale, Millis::minutes(by)).await;
+        assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+        let order = bridge.order(number).await;
+        assert_eq!(order["attention"]["kind"] == "arrived_late", is_late, "{order}");
+        // Repeats say nothing new.
+        let version = bridge.stored(number).await.version;
+        arrives_late(&bridge, "create-order", &sale, Millis::hours(1)).await;
+        assert_eq!(bridge.stored(number).await.version, version);
+    }
+    let sentence = bridge.order("V200").await["attention"]["sentence"].to_string();
+    assert!(sentence.contains("create-order was sent 16 minutes before"), "{sentence}");
+    bridge.ticketed("V300", "R300").await;
+    let body = douyin::refund_apply("R300", "B1", 101, 0, bridge.now());
+    arrives_late(&bridge, "refund-apply", &body, Millis::hours(5)).await;
+    let order = bridge.stored("V300").await;
+    assert!(order.needs(ticketbridge_core::order::AttentionKind::ArrivedLate), "{:?}", order.attention);
+    let counted = bridge.ask(Ask::new(Method::GET, "/metrics")).await.expect(200).text();
+    assert!(
+        counted.contains("ticketbridge_late_calls_total{channel=\"douyin-main\",call=\"create-order\"}"),
+        "{counted}"
+    );
+}
+
+#[tokio::test]
+async fn a_decision_of_the_console_that_cannot_be_read_is_shown() {
+    let bridge = TestBridge::start().await;
+    let entries = [
+        ("V100", json!({ "certificate_id": "1", "audit_result": 3 })),
+        ("V200", json!({ "certificate_id": "1", "audit_result": 0 })),
+        ("V300", json!({ "certificate_id": "1", "audit_result": {"is": "agreed"} })),
+    ];
+    for (number, entry) in entries {
+        bridge.sell(number).await;
+        let body = json!({ "order_id": number, "after_sale_id": "S1", "after_sale_type": 1, "notice_list": [entry] });
+        let answer = bridge.douyin("info-sync", &body).await.expect(200).json();
+        assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+        let order = bridge.order(number).await;
+        assert_eq!(
+            (&order["state"], &order["attention"]["kind"]),
+            (&json!("awaiting_booking"), &json!("contradiction")),
+            "{order}"
+        );
+    }
+    // A time or a number as text is the same as without quotes.
+    bridge.sell("V400").await;
+    let agreed =
+        json!({ "certificate_id": "1", "audit_result": "1", "audit_time": bridge.now().seconds().to_string() });
+    let body = json!({ "order_id": "V400", "after_sale_id": "S1", "after_sale_type": 1, "notice_list": [agreed] });
+    bridge.douyin("info-sync", &body).await.expect(200);
+    let order = bridge.order("V400").await;
+    assert_eq!((&order["state"], &order["attention"]), (&json!("cancelled"), &Value::Null), "{order}");
+}
+
+#[tokio::test]
+async fn a_request_from_the_end_of_time_is_due_like_one_of_today() {
+    let bridge = TestBridge::start().await;
+    bridge.ticketed("V100", "R100").await;
+    let mut body = douyin::refund_apply("R100", "B1", 101, 0, bridge.now());
+    body["apply_refund_time_unix"] = json!(253_402_300_799_i64);
+    bridge.douyin("refund-apply", &body).await.expect(200);
+    let case = bridge.stored("V100").await.refund_case.expect("a case");
+    assert_eq!(case.review_by, bridge.now() + Millis::hours(72), "{case:?}");
+}

@@ -8,6 +8,7 @@ use ticketbridge_core::order::{AttentionKind, BookingState, RefundState};
 use ticketbridge_core::{Millis, UnixMillis};
 
 use crate::support::kakao::{CAN, event, reservation};
+use crate::support::partners::Outcome;
 use crate::support::{Ask, CLIENT_KEY, CLIENT_SECRET, TestBridge, douyin, on_each_database};
 
 /// A call with any text as its body, signed.
@@ -232,4 +233,130 @@ async fn each_case_is_ended_by_its_own_refusal_and_none_by_an_older_one() {
     bridge.douyin("info-sync", &decided(1, bridge.now())).await.expect(200);
     bridge.drain().await;
     assert_eq!(bridge.order("V100").await["payment"]["state"], "refunded");
+}
+
+/// What Douyin says these ciphers hold.
+fn opens(pairs: &[(&str, &str)]) -> Outcome {
+    let result =
+        |(cipher, plain): &(&str, &str)| json!({ "cipher_text": cipher, "plain_text": plain, "is_success": true });
+    let results: Vec<Value> = pairs.iter().map(result).collect();
+    Outcome::Says(200, json!({ "data": { "error_code": 0, "results": results }, "extra": { "error_code": 0 } }))
+}
+
+#[tokio::test]
+async fn other_guests_under_fresh_ciphers_are_shown_once_these_are_opened() {
+    on_each_database(
+        |_| {},
+        async |bridge| {
+            let pairs = [
+                ("Enc.a1", "Ada Example"),
+                ("Enc.a2", "Ada Example"),
+                ("Enc.b1", "Somebody Else"),
+                ("Enc.p1", "13800000001"),
+                ("Enc.p2", "13800000001"),
+                ("Enc.p3", "13900000009"),
+            ];
+            bridge.partners.always("crypto/decrypt", opens(&pairs));
+            let now = bridge.now();
+            let mut sale = douyin::sale("V1", 2, now);
+            sale["buyer"]["phone"] = json!("Enc.p1");
+            bridge.sell("V2").await;
+            let mut booking = douyin::booking("R2", "V2", "2026-12-01", 2, now);
+            booking["tourists"][0]["name"] = json!("Enc.a1");
+            bridge.sell("V3").await;
+            bridge.book("R3", "V3", "2026-12-01").await;
+            let mut demand = douyin::issue("R3", 2);
+            demand["tourists"] = booking["tourists"].clone();
+            let cases: [(&str, &str, Value, &str, [&str; 2]); 3] = [
+                ("V1", "create-order", sale, "/buyer/phone", ["Enc.p2", "Enc.p3"]),
+                ("V2", "create-order", booking, "/tourists/0/name", ["Enc.a2", "Enc.b1"]),
+                ("V3", "issue-voucher", demand, "/tourists/0/name", ["Enc.a2", "Enc.b1"]),
+            ];
+            for (order, call, first, field, [same, other]) in cases {
+                let said = bridge.issue_with(call, &first).await;
+                assert_eq!(said["data"]["error_code"], 0, "{said}");
+                bridge.drain().await;
+                for (cipher, is_shown) in [(same, false), (other, true)] {
+                    let mut again = first.clone();
+                    *again.pointer_mut(field).expect("a field") = json!(cipher);
+                    let before = bridge.partners.sent("crypto/decrypt").len();
+                    for _ in 0..2 {
+                        let answer = bridge.issue_with(call, &again).await;
+                        assert_eq!(answer["data"]["error_code"], 0, "{call}: {answer}");
+                        bridge.drain().await;
+                    }
+                    assert_eq!(
+                        bridge.partners.sent("crypto/decrypt").len(),
+                        before + 1,
+                        "{call} {cipher}: compared once"
+                    );
+                    let order = bridge.stored(order).await;
+                    let found = order.attention.iter().find(|flag| flag.kind == AttentionKind::Contradiction);
+                    assert_eq!(found.is_some(), is_shown, "{call} {cipher}: {found:?}");
+                    assert!(found.is_none_or(|flag| flag.sentence.contains("names other guests")), "{found:?}");
+                }
+            }
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn times_that_nothing_uses_are_no_difference_and_units_are() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V1").await;
+    let now = bridge.now().seconds();
+    let booking = douyin::booking("R1", "V1", "2026-12-01", 2, bridge.now());
+    let mut demand = douyin::issue("R1", 2);
+    demand["start_time"] = json!(UnixMillis::parse_rfc3339("2026-12-01T00:00:00+08:00").expect("a time").seconds());
+    demand["expire_time"] = json!(UnixMillis::parse_rfc3339("2026-12-01T23:59:58+08:00").expect("a time").seconds());
+    let refund = douyin::refund_apply("R1", "B1", 101, 0, bridge.now());
+    let back = json!({ "order_id": "V1", "biz_uniq_key": "B1", "refund_amount": 39_800, "refund_time_unix": now, "refund_scene": 1 });
+    let said = [
+        ("create-order", booking.clone(), "create_order_time_unix"),
+        ("issue-voucher", demand.clone(), "start_time"),
+        ("issue-voucher", demand, "expire_time"),
+        ("refund-apply", refund, "apply_refund_time_unix"),
+        ("refund-notify", back, "refund_time_unix"),
+    ];
+    for (call, body, time) in said {
+        let first = bridge.issue_with(call, &body).await;
+        let mut again = body.clone();
+        again[time] = json!(again[time].as_i64().expect("a time") + 1);
+        let answer = bridge.issue_with(call, &again).await;
+        assert_eq!(answer["data"]["error_code"], first["data"]["error_code"], "{call} {time}: {answer} after {first}");
+        assert_eq!(answer["data"]["error_code"], 0, "{call} {time}: {answer}");
+        bridge.drain().await;
+        assert!(!bridge.stored("V1").await.needs(AttentionKind::Contradiction), "{call} {time}");
+    }
+    // After the tickets went out, more units under the same number are told to a person.
+    bridge.ticketed("V2", "R2").await;
+    let mut more = douyin::booking("R2", "V2", "2026-12-01", 3, bridge.now());
+    more["tourists"] = douyin::visitors("R2", 6);
+    let answer = bridge.douyin("create-order", &more).await.expect(200).json();
+    assert_ne!(answer["data"]["error_code"], 0, "{answer}");
+    let order = bridge.stored("V2").await;
+    assert!(order.needs(AttentionKind::Contradiction), "{:?}", order.attention);
+    assert_eq!(order.booking.expect("a booking").ticketing.tickets.len(), 2);
+}
+
+#[tokio::test]
+async fn a_cipher_that_opens_to_nothing_is_not_open() {
+    let bridge = TestBridge::start().await;
+    bridge.partners.always("crypto/decrypt", opens(&[("Enc.a1", ""), ("Enc.b1", " ")]));
+    bridge.sell("V1").await;
+    let mut booking = douyin::booking("R1", "V1", "2026-12-01", 2, bridge.now());
+    booking["tourists"][0]["name"] = json!("Enc.a1");
+    booking["tourists"][1]["name"] = json!("Enc.b1");
+    let answer = bridge.douyin("create-order", &booking).await.expect(200).json();
+    assert_eq!(answer["data"]["error_code"], 0, "{answer}");
+    bridge.drain().await;
+    assert!(bridge.partners.sent("/bridge/reservations").is_empty(), "nobody is asked for tickets for nobody");
+    bridge.partners.recover();
+    bridge.partners.always("crypto/decrypt", opens(&[("Enc.a1", "Ada Example"), ("Enc.b1", "Bob Example")]));
+    bridge.advance(Millis::minutes(1));
+    bridge.drain().await;
+    let sent = bridge.partners.sent("/bridge/reservations");
+    assert_eq!(sent.len(), 1);
+    assert_eq!(sent[0].body["visitors"][0]["name"], "Ada Example", "{}", sent[0].body);
 }

@@ -282,3 +282,31 @@ async fn forty_calls_that_hang_leave_room_for_the_next_order() {
     bridge.eventually("orders/douyin-main:V41", issued).await;
     working.abort();
 }
+
+/// Whose application was moved, say: the token is good for everybody else.
+#[tokio::test]
+async fn a_healthy_callback_goes_out_whatever_forty_do_whose_token_is_refused() {
+    let bridge = bridge().await;
+    let refused = json!({ "data": { "error_code": 2_190_002, "description": "access token is invalid" },
+        "extra": { "error_code": 2_190_002 } });
+    for n in 1..=42 {
+        booked(&bridge, n).await;
+        if n <= 40 {
+            bridge.partners.always(&format!("\"R{n}\""), Outcome::Says(200, refused.clone()));
+        }
+        bridge.issue_too_slow(&format!("R{n}"), 2).await;
+        if n <= 40 {
+            bridge.drain().await;
+            bridge.advance(Millis(50));
+        }
+    }
+    let told = async || {
+        let sent = bridge.partners.sent("/goodlife/v1/fulfilment/create/callback/");
+        let is_told = |n: u32| sent.iter().any(|call| call.body.to_string().contains(&format!("\"R{n}\"")));
+        is_told(41) && is_told(42)
+    };
+    let begun = bridge.now();
+    bridge.drain().await;
+    wait_for(&bridge, told).await;
+    assert!(bridge.now() - begun <= PASSES_WITHIN, "{:?}", bridge.now() - begun);
+}

@@ -341,6 +341,7 @@ a-quantity_differs = another number of units
 a-unknown_status = a word that nobody knows
 a-codes_changed = other codes than before
 a-partner_gone = the partner is no longer configured
+a-arrived_late = arrived late
 a-books_differ = the books differ
 a-payment_link_over = a payment link is over
 
@@ -545,6 +546,7 @@ s-to_do_by_hand = The partner has no call for this: do it in its own system.
 s-open_balance = The traveller has departed and a balance is open: send a payment link.
 s-refund_failed = A refund did not reach the guest: send the money another way.
 s-answer_astray = A partner answered about another order: nothing was believed of it; ask the partner.
+s-arrived_late = Sent long before it arrived: limits may have run since; see how it stands at the channel.
 s-books_differ = Our books and a partner’s differ: reconcile, and settle what remains.
 s-payment_link_over = The payment link is over and was not paid: send another one.
 s-partner_gone = The partner is no longer configured and a call to it waits: configure it again, or drop the call.

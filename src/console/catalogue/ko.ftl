@@ -341,6 +341,7 @@ a-quantity_differs = 수량이 다름
 a-unknown_status = 알 수 없는 상태
 a-codes_changed = 코드 불일치
 a-partner_gone = 설정에 없는 제휴사
+a-arrived_late = 늦게 도착함
 a-books_differ = 장부 불일치
 a-payment_link_over = 결제 링크 만료
 
@@ -545,6 +546,7 @@ s-to_do_by_hand = 파트너에 해당 호출이 없습니다. 파트너 시스�
 s-open_balance = 출발했으나 잔금이 남아 있습니다. 결제 링크를 보내십시오.
 s-refund_failed = 환불이 고객에게 도달하지 않았습니다. 다른 방법으로 환불하십시오.
 s-answer_astray = 파트너가 다른 주문에 대해 응답했습니다. 반영하지 않았으니 파트너에 문의하십시오.
+s-arrived_late = 보낸 지 오래된 뒤에 도착했습니다. 기한이 지났을 수 있으니 채널에서 현재 상태를 확인하십시오.
 s-books_differ = 당사와 파트너의 기록이 다릅니다. 대사를 실행하고 차이를 처리하십시오.
 s-payment_link_over = 결제 링크가 만료되었고 결제되지 않았습니다. 새 링크를 보내십시오.
 s-partner_gone = 파트너가 설정에서 제거되었으나 호출이 대기 중입니다. 다시 설정하거나 호출을 폐기하십시오.

@@ -341,6 +341,7 @@ a-quantity_differs = 数量不符
 a-unknown_status = 未知状态
 a-codes_changed = 凭证码不一致
 a-partner_gone = 合作方已不在配置中
+a-arrived_late = 到达过迟
 a-books_differ = 账目不一致
 a-payment_link_over = 付款链接已失效
 
@@ -545,6 +546,7 @@ s-to_do_by_hand = 合作方没有对应接口：请在其系统中人工处理�
 s-open_balance = 客人已出发但尾款未付：请发送支付链接。
 s-refund_failed = 退款未到账：请通过其他方式退款。
 s-answer_astray = 合作方的答复属于另一订单：未采信，请联系合作方。
+s-arrived_late = 消息发出很久之后才到达：时限可能已过，请到渠道核对当前状态。
 s-books_differ = 我方与合作方账目不一致：请对账并处理差异。
 s-payment_link_over = 支付链接已失效且未支付：请重新发送。
 s-partner_gone = 合作方已从配置中移除但仍有待发送调用：请恢复配置或放弃调用。

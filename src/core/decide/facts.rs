@@ -1,5 +1,7 @@
 //! What the back-end says of a reservation, against what we know of it.
 
+use std::borrow::Cow;
+
 use crate::decide::draft::Draft;
 use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on};
 use crate::decide::{notifications, redemption};
@@ -20,9 +22,8 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
     let Some(booking) = order.booking_by_id(id) else {
         return Err(Rejection::new(Why::NotFound, "this order has no such booking"));
     };
-    if is_of_another(booking, facts) {
-        let backend = draft.actor.name.clone();
-        notifications::astray(draft, &backend, "its number for the reservation is another one");
+    if let Some(why) = why_not_believed(booking, facts) {
+        not_believed(draft, booking, &why);
         return Ok(());
     }
     match facts {
@@ -38,6 +39,8 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
             let at = at.unwrap_or(draft.now());
             redemption::redeem(draft, &Redeem { booking: Some(id.clone()), at, by: RedeemedBy::Gate })?;
         }
+        // Said above: it is none of this reservation's.
+        TicketFacts::HeldByAnother { .. } => return Ok(()),
         // It has not answered about this reservation yet.
         TicketFacts::Unknown { why } => {
             unknown(draft, booking, why);
@@ -52,9 +55,12 @@ pub(super) fn record(draft: &mut Draft, id: &BookingId, facts: &TicketFacts) -> 
     Ok(())
 }
 
-/// A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
-fn is_of_another(booking: &Booking, facts: &TicketFacts) -> bool {
+/// Why an answer cannot be about this reservation: it names what is somebody else's.
+fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<Cow<'static, str>> {
     let told = match facts {
+        TicketFacts::HeldByAnother { order, what } => {
+            return Some(format!("{} is held by order {order}", what.in_words()).into());
+        }
         TicketFacts::Issued { backend_ref, .. } | TicketFacts::Pending { backend_ref, .. } => backend_ref.as_ref(),
         TicketFacts::Refused { .. }
         | TicketFacts::Cancelled
@@ -64,18 +70,54 @@ fn is_of_another(booking: &Booking, facts: &TicketFacts) -> bool {
         | TicketFacts::Unknown { .. }
         | TicketFacts::GivenUp { .. } => None,
     };
+    // A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
     let known = booking.ticketing.backend_ref.as_ref();
-    told.is_some() && known.is_some() && told != known
+    let is_another = told.is_some() && known.is_some() && told != known;
+    is_another.then(|| "its number for the reservation is another one".into())
+}
+
+/// Nothing of the answer is taken on or handed out. A person is told, and the back-end is asked again, each time later.
+fn not_believed(draft: &mut Draft, booking: &Booking, why: &str) {
+    let backend = draft.actor.name.clone();
+    notifications::astray(draft, &backend, why);
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
+            draft.event(Event::TicketingUnknown { booking: booking.id.clone(), why: why.to_owned() });
+            draft.call_backend(booking, TicketOp::Query, Some(draft.now() + next_look(draft, booking)));
+        }
+        TicketingState::Cancelling if booking.is_active() => {
+            cancel(draft, booking, Some(draft.now() + FIRST_LOOK_AFTER));
+        }
+        TicketingState::Queued
+        | TicketingState::Requested
+        | TicketingState::Unknown
+        | TicketingState::NotNeeded
+        | TicketingState::Issued
+        | TicketingState::Failed
+        | TicketingState::Cancelling
+        | TicketingState::Cancelled
+        | TicketingState::CancelRefused => {}
+    }
+}
+
+/// In what time a back-end is asked again: the longer it has had, the later.
+fn next_look(draft: &Draft, booking: &Booking) -> Millis {
+    let asked_for = booking.confirmed_at.map_or(Millis(0), |at| draft.now() - at);
+    asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER)
 }
 
 fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) -> Result<(), Rejection> {
     let t = &booking.ticketing;
     let same = NewTicket::are_those_of(new, t);
+    let twin = NewTicket::first_twin(new);
     match t.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed
             if booking.is_active() =>
         {
-            take_on(draft, booking, backend_ref, new, false)?;
+            match twin {
+                Some(_) => not_believed(draft, booking, "it gave one code for several copies"),
+                None => take_on(draft, booking, backend_ref, new, false)?,
+            }
         }
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
             late_tickets(draft, booking, backend_ref, new);
@@ -89,7 +131,7 @@ fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: 
         ),
         // Still not void. The tickets are noted in case that is refused, and the back-end is asked again.
         TicketingState::Cancelling if booking.is_active() => {
-            if !same || t.tickets.is_empty() {
+            if twin.is_none() && (!same || t.tickets.is_empty()) {
                 take_on(draft, booking, backend_ref, new, t.manual)?;
             }
             cancel(draft, booking, Some(draft.now() + FIRST_LOOK_AFTER));
@@ -117,8 +159,7 @@ fn late_tickets(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>,
 fn pending(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, look_after: Option<Millis>) {
     match booking.ticketing.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown if booking.is_active() => {
-            let asked_for = booking.confirmed_at.map_or(Millis(0), |at| draft.now() - at);
-            let look_after = look_after.unwrap_or_else(|| asked_for.clamp(FIRST_LOOK_AFTER, LAST_LOOK_AFTER));
+            let look_after = look_after.unwrap_or_else(|| next_look(draft, booking));
             let backend_ref = backend_ref.map(str::to_owned);
             draft.event(Event::TicketsPending { booking: booking.id.clone(), backend_ref });
             draft.call_backend(booking, TicketOp::Query, Some(draft.now() + look_after));

@@ -9,6 +9,7 @@ use crate::order::{AttentionKind, RefundSource};
 use crate::rejection::{Rejection, Why};
 use crate::repeat::repeat_notification;
 use crate::still_needed::is_notification_needed;
+use crate::time::Millis;
 
 /// The channel took a notification, or did not.
 pub(super) fn record(
@@ -132,6 +133,15 @@ fn refused(draft: &mut Draft, notification: &Notification, code: &str, why: &str
 pub(super) fn astray(draft: &mut Draft, partner: &str, why: &str) {
     let sentence = format!("`{partner}` answered about something else than this order ({why}); it is asked again");
     draft.flag(AttentionKind::AnswerAstray, sentence);
+}
+
+/// What the channel sent arrived long afterwards: its limits, and the guest's patience, have run since then.
+pub(super) fn late(draft: &mut Draft, call: &str, by: Millis) {
+    let minutes = crate::words::counted(u32::try_from(by.0 / 60_000).unwrap_or(u32::MAX), "minute", "minutes");
+    let sentence = format!(
+        "{call} was sent {minutes} before it arrived: limits may have run since; see how it stands at the channel"
+    );
+    draft.flag(AttentionKind::ArrivedLate, sentence);
 }
 
 /// A partner that has still to be called is no longer configured. What waits goes on by itself once it is again; that it is

@@ -24,7 +24,7 @@ pub(super) fn apply(draft: &mut Draft, application: &ApplyRefund) -> Result<(), 
         // Its request would stand in the order that it tells: one that does not would never be taken back there.
         return Err(Rejection::new(Why::NotSupported, "this channel asks for money back by telling the whole order"));
     }
-    let review_by = application.requested_at + order.rules.channel.review_limit;
+    let review_by = review_by(&order, application.requested_at, draft.now());
     let case = RefundCase {
         target: application.target.clone(),
         kind: application.kind,
@@ -47,6 +47,11 @@ pub(super) fn apply(draft: &mut Draft, application: &ApplyRefund) -> Result<(), 
     Ok(())
 }
 
+/// Until when a request must be decided. One that is told to lie ahead of us runs from now: or it would never warn.
+fn review_by(order: &Order, requested_at: UnixMillis, now: UnixMillis) -> UnixMillis {
+    requested_at.min(now) + order.rules.channel.review_limit
+}
+
 /// A case that nobody has decided on: the guest asks for the money of the whole order, and no fee is named.
 pub(super) fn new_case(order: &Order, channel_ref: &str, requested_at: UnixMillis, moment: Moment) -> RefundCase {
     RefundCase {
@@ -58,7 +63,7 @@ pub(super) fn new_case(order: &Order, channel_ref: &str, requested_at: UnixMilli
         source: RefundSource::Guest,
         source_code: None,
         requested_at,
-        review_by: requested_at + order.rules.channel.review_limit,
+        review_by: review_by(order, requested_at, moment.now),
         channel_fee: 0,
         fee: None,
         intent: RefundIntent::Undecided,

@@ -181,19 +181,9 @@ pub(super) fn take_on(
         manual,
     });
     draft.disarm(&[DeadlineKind::Ticketing]);
-    if has_twins(new) {
-        let sentence = "the back-end gave one code for several copies; ask it whether that code admits as often";
-        draft.flag(AttentionKind::Contradiction, sentence);
-    }
     confirm_held(draft);
     hand_over_new(draft, booking);
     Ok(())
-}
-
-/// Whether a code stands for more than one copy.
-fn has_twins(new: &[NewTicket]) -> bool {
-    let is_twin = |(index, ticket): (usize, &NewTicket)| new.iter().take(index).any(|other| other.code == ticket.code);
-    new.iter().enumerate().any(is_twin)
 }
 
 /// Tickets that were taken on go out at once, where the channel waits for them. `booking` is as it was before.
@@ -247,6 +237,10 @@ pub(super) fn supply(draft: &mut Draft, new: &[NewTicket]) -> Result<(), Rejecti
         let units = crate::words::units(order.quantity);
         let sentence = format!("one ticket for each of {units}, a multiple of that, or one for all is needed");
         return Err(Rejection::new(Why::Invalid, sentence).at("tickets"));
+    }
+    if let Some(twin) = NewTicket::first_twin(new) {
+        let sentence = "another ticket of this order has the same code; each copy needs its own";
+        return Err(Rejection::new(Why::Invalid, sentence).at(format!("tickets[{twin}].code")));
     }
     take_on(draft, booking, None, new, true)?;
     let state = booking.ticketing.state;

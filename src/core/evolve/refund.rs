@@ -39,6 +39,8 @@ pub(super) fn approved(
     at: UnixMillis,
 ) {
     case_is_over(order);
+    // There is nothing left to reject.
+    clear(order, AttentionKind::RefundUnderReview);
     with_case(order, |c| {
         c.state = RefundState::Approved;
         c.fee = Some(fee);

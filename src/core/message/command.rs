@@ -10,7 +10,7 @@ use crate::message::{
 use crate::order::TicketRequest;
 use crate::order::money::LedgerEntry;
 use crate::personal::Person;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 
 /// What can be asked of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,6 +134,13 @@ pub enum Command {
     RecordDoubt {
         /// What, for a person; without personal data.
         sentence: String,
+    },
+    /// A sale or a request for money back was sent long before it arrived here.
+    RecordLate {
+        /// The call that told it.
+        call: String,
+        /// How long before.
+        by: Millis,
     },
     /// The channel called something off.
     RecordCancellation(RecordCancellation),
@@ -300,6 +307,7 @@ impl Command {
             Command::RecordRefund(_) => "record_refund",
             Command::RecordRejection(_) => "record_rejection",
             Command::RecordDoubt { .. } => "record_doubt",
+            Command::RecordLate { .. } => "record_late",
             Command::RecordCancellation(_) => "record_cancellation",
             Command::CancelOrder { .. } => "cancel_order",
             Command::SyncSnapshot { .. } => "sync_snapshot",
@@ -346,6 +354,7 @@ impl Command {
             | Command::EscalateRefund { .. }
             | Command::WithdrawRefund { .. }
             | Command::RecordDoubt { .. }
+            | Command::RecordLate { .. }
             | Command::CancelOrder { .. }
             | Command::RecordAgreement { .. }
             | Command::RecordQuote { .. }
@@ -396,6 +405,7 @@ impl Command {
             | Command::RecordRefund(_)
             | Command::RecordRejection(_)
             | Command::RecordDoubt { .. }
+            | Command::RecordLate { .. }
             | Command::RecordCancellation(_)
             | Command::SyncSnapshot { .. }
             | Command::RecordAgreement { .. }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ciphers::Ciphers;
 use crate::id::{BackendId, BookingId, ProductCode};
 use crate::message::Notification;
 use crate::time::{Date, UnixMillis};
@@ -105,6 +106,15 @@ pub enum Effect {
     },
     /// Have the channel decrypt guests' data.
     DecryptGuests,
+    /// Have the channel open the guests' data of a message and of its repeat, which came under other ciphers: is it the same?
+    CompareGuests {
+        /// Which call told them.
+        call: String,
+        /// As the first message told them.
+        first: Vec<Ciphers>,
+        /// As its repeat did.
+        again: Vec<Ciphers>,
+    },
     /// Ask the channel for an order that is not known yet.
     ReadBack {
         /// Which channel.
@@ -165,6 +175,7 @@ impl Effect {
                 Effect::CallBackend { .. }
                 | Effect::TellChannel { .. }
                 | Effect::DecryptGuests
+                | Effect::CompareGuests { .. }
                 | Effect::ReadBack { .. }
                 | Effect::TellStock { .. }
                 | Effect::ArmDeadline { .. }

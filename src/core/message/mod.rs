@@ -19,4 +19,4 @@ pub use hold::{ConfirmHold, ReservationAct};
 pub use refund::{ApplyRefund, RecordCancellation, RecordRefund, RecordRejection, RefundScope};
 pub use sale::{Counts, HoldWish, PlaceOrder, ProductRef, RequestBooking, Sale};
 pub use snapshot::{Cancelled, LinkNews, ReturnNews, Snapshot};
-pub use ticket_facts::{NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};
+pub use ticket_facts::{Held, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::BookingId;
+use crate::id::{BookingId, OrderId};
 use crate::order::{TicketKind, Ticketing};
 use crate::time::{Millis, UnixMillis};
 
@@ -19,7 +19,34 @@ pub struct NewTicket {
     pub name: Option<String>,
 }
 
+/// What a back-end gives out once: one order at a time holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// A code that admits.
+    Code,
+    /// The back-end's own number of a reservation.
+    Number,
+}
+
+impl Held {
+    /// What it is, in a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Held::Code => "a ticket's code",
+            Held::Number => "its number of the reservation",
+        }
+    }
+}
+
 impl NewTicket {
+    /// The first ticket whose code another one before it has. A visitor's document may well admit to several copies.
+    pub fn first_twin(told: &[NewTicket]) -> Option<usize> {
+        let has_twin = |(at, ticket): (usize, &NewTicket)| {
+            ticket.kind != TicketKind::Document && told.iter().take(at).any(|other| other.code == ticket.code)
+        };
+        told.iter().enumerate().position(has_twin)
+    }
     /// Whether these are the tickets that a booking has: as many, with the same codes in the same order.
     pub fn are_those_of(told: &[NewTicket], known: &Ticketing) -> bool {
         known.tickets.len() == told.len() && known.tickets.iter().zip(told).all(|(known, told)| known.code == told.code)
@@ -65,6 +92,13 @@ pub enum TicketFacts {
     Redeemed {
         /// When, if it says so.
         at: Option<UnixMillis>,
+    },
+    /// What it names is another order's already: nothing of it is this reservation's.
+    HeldByAnother {
+        /// Whose it is.
+        order: OrderId,
+        /// What it named.
+        what: Held,
     },
     /// No answer: perhaps it did, perhaps not.
     Unknown {

@@ -58,6 +58,8 @@ pub enum AttentionKind {
     RefundFailed,
     /// A partner answered about something else than what it was asked.
     AnswerAstray,
+    /// A sale or a request for money back was sent long before it arrived.
+    ArrivedLate,
     /// The channel's books, asked, say otherwise than ours.
     BooksDiffer,
     /// A payment link is over, and what it was to collect is still open.

@@ -4,7 +4,6 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::message::{Command, Notification, Snapshot};
 use crate::order::Order;
-use crate::personal::Person;
 use crate::port::{
     AccessTokens, Answer, AuthError, Built, Call, CallResult, ChangeList, Cipher, Context, DecodeError, EncodeError,
     HttpReply, HttpResponse, Inbound, Listing, OrderQuery, RawRequest, ReadBack, Replayed, TakesStock, Verified,
@@ -37,17 +36,6 @@ pub struct ChannelSpec {
     pub body_bytes_max: usize,
     /// Most calls a second towards it; `None` is unlimited.
     pub calls_per_second: Option<u32>,
-}
-
-/// Guests' data after the channel opened its cipher.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenedGuests {
-    /// The buyer.
-    pub buyer: Person,
-    /// The active booking's visitors, in order.
-    pub visitors: Vec<Person>,
-    /// Its contact.
-    pub contact: Option<Person>,
 }
 
 /// What the channel itself says of an order, for reconciliation.
@@ -112,6 +100,10 @@ pub trait Channel: Send + Sync {
     fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep>;
     /// Reads a verified message.
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError>;
+    /// When a message that is believed was sent, as far as it says so.
+    fn sent_at(&self, _: &Verified<'_>) -> Option<UnixMillis> {
+        None
+    }
     /// Puts an answer into the channel's words. `inbound` is what was read, if it came that far.
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply;
     /// Writes a notification.

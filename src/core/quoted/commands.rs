@@ -75,6 +75,7 @@ impl Command {
             | Command::RecordAgreement { .. } => Vec::new(),
             // No text of anybody's.
             Command::RecordPaid { .. }
+            | Command::RecordLate { .. }
             | Command::ConfirmBooking
             | Command::Redeem(_)
             | Command::MarkNoShow { .. }
@@ -97,6 +98,7 @@ fn words_of_facts(facts: &mut TicketFacts) -> Vec<(&mut String, Masking)> {
         | TicketFacts::Issued { .. }
         | TicketFacts::Cancelled
         | TicketFacts::CancelPending
+        | TicketFacts::HeldByAnother { .. }
         | TicketFacts::Redeemed { .. } => Vec::new(),
     }
 }

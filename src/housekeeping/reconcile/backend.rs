@@ -136,7 +136,7 @@ async fn compare_backend(
         TicketFacts::CancelPending => TicketingState::Cancelling,
         TicketFacts::CancelRefused { .. } => TicketingState::CancelRefused,
         TicketFacts::Redeemed { .. } => return used_there(worker, order, booking, partner, facts, report).await,
-        TicketFacts::Unknown { .. } | TicketFacts::GivenUp { .. } => return Ok(()),
+        TicketFacts::HeldByAnother { .. } | TicketFacts::Unknown { .. } | TicketFacts::GivenUp { .. } => return Ok(()),
     };
     let ours = booking.ticketing.state;
     // What is on its way is no difference yet.

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::limits::AMOUNT_MAX;
+use ticketbridge_core::quoted::Quoted;
 use ticketbridge_store::{CreditEntry, CreditKind, CreditSums, Deposited, Tx};
 
 use crate::accounts::scope::Access;
@@ -56,6 +57,11 @@ pub(crate) async fn deposit(request: Request) -> Outcome {
     let reference = request.given.needed("reference");
     if reference.len() > REFERENCE_BYTES_MAX {
         return Err(refused("reference", format!("`reference` has at most {REFERENCE_BYTES_MAX} bytes")).into());
+    }
+    // It is the key of the payment, and is kept in clear for ever: a guest's number has no place in it.
+    if Quoted::text(&reference).as_str() != reference {
+        let sentence = "`reference` is the number of a payment, and holds no phone, document or address of anybody";
+        return Err(refused("reference", sentence).into());
     }
     let engine = &request.shared.engine;
     let now = engine.clock().now();

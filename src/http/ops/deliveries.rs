@@ -129,6 +129,7 @@ async fn change(request: Request, change: Change) -> Outcome {
         }
         Effect::CallBackend { .. }
         | Effect::DecryptGuests
+        | Effect::CompareGuests { .. }
         | Effect::ReadBack { .. }
         | Effect::TellStock { .. }
         | Effect::ArmDeadline { .. }
@@ -221,7 +222,11 @@ pub(crate) async fn refuse(request: &Request, job: &Job, change: &Change, now: U
 pub(crate) fn is_untold(job: &Job, order: Option<&Order>) -> bool {
     match &job.effect {
         Effect::TellChannel { notification, .. } => order.is_some_and(|order| order.is_untold(notification)),
-        Effect::CallBackend { .. } | Effect::DecryptGuests | Effect::ReadBack { .. } | Effect::TellStock { .. } => true,
+        Effect::CallBackend { .. }
+        | Effect::DecryptGuests
+        | Effect::CompareGuests { .. }
+        | Effect::ReadBack { .. }
+        | Effect::TellStock { .. } => true,
         Effect::ArmDeadline { .. }
         | Effect::DisarmDeadline { .. }
         | Effect::TakeStock { .. }
@@ -235,6 +240,7 @@ fn is_open_task(job: &Job, order: Option<&Order>) -> bool {
         Effect::TellChannel { notification, .. } => order.is_some_and(|order| order.misses(notification)),
         Effect::CallBackend { .. }
         | Effect::DecryptGuests
+        | Effect::CompareGuests { .. }
         | Effect::ReadBack { .. }
         | Effect::TellStock { .. }
         | Effect::ArmDeadline { .. }

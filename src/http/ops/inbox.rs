@@ -61,6 +61,7 @@ pub(crate) async fn replay(request: Request) -> Outcome {
         return Ok(said(&row, row.verdict, None, false, sentence));
     }
     let incoming = Incoming {
+        late: None,
         running: request.running.clone(),
         channel,
         endpoint,

@@ -342,6 +342,7 @@ fn key_of(running: &Running, job: &Job, order: Option<&Order>) -> Option<String>
             Effect::TellChannel { .. }
             | Effect::CallBackend { .. }
             | Effect::DecryptGuests
+            | Effect::CompareGuests { .. }
             | Effect::ReadBack { .. }
             | Effect::ArmDeadline { .. }
             | Effect::DisarmDeadline { .. }

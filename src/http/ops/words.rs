@@ -64,6 +64,7 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
     "open_balance",
     "refund_failed",
     "answer_astray",
+    "arrived_late",
     "books_differ",
     "payment_link_over",
     "partner_gone",

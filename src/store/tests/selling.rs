@@ -87,11 +87,15 @@ async fn what_a_back_end_has_left_counts_with_what_it_could_not_know() {
                 }),
             )
             .await;
-            assert_eq!(store.told_stock_left(&key, None).await.unwrap(), Some(left), "{since} {told:?}");
+            assert_eq!(
+                store.told_stock_left(&key, None).await.unwrap(),
+                crate::ToldLeft::Units(left),
+                "{since} {told:?}"
+            );
         }
         let no_limit = ToldStock { left: None, taken_before: 3, not_there_yet: 1 };
         write(&store, work!(tx, key => tx.set_told_stock(&key, no_limit).await)).await;
-        assert_eq!(store.told_stock_left(&key, Some(1)).await.unwrap(), None);
+        assert_eq!(store.told_stock_left(&key, Some(1)).await.unwrap(), crate::ToldLeft::NoLimit);
     })
     .await;
 }

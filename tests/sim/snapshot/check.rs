@@ -25,6 +25,7 @@ fn is_flagged(order: &Order) -> bool {
         AttentionKind::WaitsForConfirmation
         | AttentionKind::RefundWaits
         | AttentionKind::OpenBalance
+        | AttentionKind::ArrivedLate
         | AttentionKind::PaymentLinkOver => false,
         AttentionKind::RefundUnderReview
         | AttentionKind::TooEarly

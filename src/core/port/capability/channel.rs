@@ -1,10 +1,11 @@
 //! What a channel can do beside selling.
 
+use crate::ciphers::Opened;
 use crate::id::ExternalId;
 use crate::message::{Command, Notification, Snapshot};
 use crate::order::Order;
 use crate::port::{
-    Call, CallResult, Changes, ChannelView, Checked, Context, EncodeError, HttpResponse, OpenedGuests, StockLeft, Token,
+    Call, CallResult, Changes, ChannelView, Checked, Context, EncodeError, HttpResponse, StockLeft, Token,
 };
 use crate::time::UnixMillis;
 
@@ -21,13 +22,13 @@ pub trait AccessTokens: Send + Sync {
 
 /// Guests' data comes under a cipher of its own.
 pub trait Cipher: Send + Sync {
-    /// The call that opens what the order holds of it.
+    /// The call that opens these, or as many of the first as it takes.
     ///
     /// # Errors
     /// What cannot be written.
-    fn call(&self, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError>;
-    /// Reads the answer.
-    fn read(&self, order: &Order, response: &HttpResponse) -> CallResult<OpenedGuests>;
+    fn call(&self, ciphers: &[String], cx: &Context<'_>) -> Result<Call, EncodeError>;
+    /// Reads the answer: what of these it opened, and never nothing.
+    fn read(&self, ciphers: &[String], response: &HttpResponse) -> CallResult<Opened>;
     /// The clear text of a field that is encrypted with a secret which is shared with us; `None` where it is no such field.
     fn opened(&self, field: &str) -> Option<String>;
 }

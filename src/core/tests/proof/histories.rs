@@ -202,6 +202,7 @@ fn is_repeatable(command: &Command) -> bool {
         | Command::RecordRefund(_)
         | Command::RecordRejection(_)
         | Command::RecordDoubt { .. }
+        | Command::RecordLate { .. }
         | Command::RecordCancellation(_)
         | Command::SyncSnapshot { .. }
         | Command::RecordAstray { .. }
@@ -217,6 +218,7 @@ fn is_repeatable(command: &Command) -> bool {
             | TicketFacts::Cancelled
             | TicketFacts::Pending { .. }
             | TicketFacts::CancelPending
+            | TicketFacts::HeldByAnother { .. }
             | TicketFacts::GivenUp { .. } => false,
         },
         Command::Reservation { .. }

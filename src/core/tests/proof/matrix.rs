@@ -13,7 +13,7 @@ mod whole;
 use std::fmt::Write as _;
 
 use ticketbridge_core::message::{
-    DeadlineKind, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
+    DeadlineKind, Held, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
 };
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use ticketbridge_core::order::{
@@ -72,6 +72,7 @@ fn effect_name(effect: &Effect) -> String {
         }
         Effect::TellChannel { notification, .. } => format!("channel: {}", notification.name()),
         Effect::DecryptGuests => "channel: decrypt".to_owned(),
+        Effect::CompareGuests { .. } => "channel: compare guests".to_owned(),
         Effect::ReadBack { .. } => "channel: read back".to_owned(),
         Effect::TellStock { .. } => "channel: stock".to_owned(),
         Effect::ArmDeadline { kind, .. } => format!("arm {}", kind.name()),
@@ -349,6 +350,7 @@ fn sayings(story: &Story) -> Vec<Saying> {
             ("cancel refused", kept(false)),
             ("cancel refused as used", kept(true)),
             ("used", TicketFacts::Redeemed { at: None }),
+            ("another order's", TicketFacts::HeldByAnother { order: "ord_9".into(), what: Held::Code }),
             ("unknown", unknown()),
             ("given up", TicketFacts::GivenUp { why: "timeout".to_owned() }),
         ] {

@@ -147,7 +147,10 @@ pub(super) fn effect(effect: &Effect, now: UnixMillis) -> String {
         Effect::ReturnStock { key, units } => {
             format!("return {units} of {}", key.date.map_or("voucher".to_owned(), |d| d.to_string()))
         }
-        Effect::DecryptGuests | Effect::TellStock { .. } | Effect::DisarmDeadline { .. } => super::effect_name(effect),
+        Effect::DecryptGuests
+        | Effect::CompareGuests { .. }
+        | Effect::TellStock { .. }
+        | Effect::DisarmDeadline { .. } => super::effect_name(effect),
     }
 }
 

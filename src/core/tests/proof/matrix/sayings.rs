@@ -2,7 +2,7 @@
 //! the back-end, the gate and the clock.
 
 use ticketbridge_core::message::{
-    DeadlineKind, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
+    DeadlineKind, Held, NotificationOutcome, RecordRejection, Redeem, RedeemedBy, RefundScope, TicketFacts,
 };
 use ticketbridge_core::order::channel_state::{LinkState, Stage};
 use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry};
@@ -357,6 +357,7 @@ pub(super) fn outside(tale: &Tale) -> Vec<Saying> {
             ("cancel refused", TicketFacts::CancelRefused { reason: reason(), used: false }),
             ("cancel refused as used", TicketFacts::CancelRefused { reason: reason(), used: true }),
             ("used", TicketFacts::Redeemed { at: None }),
+            ("another order's", TicketFacts::HeldByAnother { order: "ord_9".into(), what: Held::Code }),
             ("unknown", TicketFacts::Unknown { why: why() }),
             ("given up", TicketFacts::GivenUp { why: why() }),
         ] {
@@ -417,6 +418,7 @@ pub(super) fn foreign(tale: &Tale) -> Vec<Saying> {
     let refused = RecordRejection { target: target.into(), channel_ref: None, at: None };
     add("record_rejection", Command::RecordRejection(refused));
     add("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".to_owned() });
+    add("record_late", Command::RecordLate { call: "create-order".to_owned(), by: Millis::minutes(20) });
     all
 }
 
@@ -449,6 +451,7 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
             Command::RecordPaymentLink { key: "lnk_none".to_owned(), id: "L1".to_owned(), url: None },
         ),
         channel("record_doubt", Command::RecordDoubt { sentence: "said otherwise before".to_owned() }),
+        channel("record_late", Command::RecordLate { call: "reservation".to_owned(), by: Millis::hours(2) }),
         channel("record_partner_number", Command::RecordPartnerNumber { number: "YB-1".to_owned() }),
     ]
 }

@@ -286,7 +286,10 @@ impl World {
                 Effect::DisarmDeadline { kind } => self.timers.retain(|(armed, _)| *armed != kind),
                 Effect::TakeStock { key, units } => self.move_stock(key.date.is_some(), one(units)),
                 Effect::ReturnStock { key, units } => self.move_stock(key.date.is_some(), -one(units)),
-                Effect::DecryptGuests | Effect::ReadBack { .. } | Effect::TellStock { .. } => {}
+                Effect::DecryptGuests
+                | Effect::CompareGuests { .. }
+                | Effect::ReadBack { .. }
+                | Effect::TellStock { .. } => {}
             }
         }
     }

@@ -284,7 +284,7 @@ impl World {
                 Effect::DisarmDeadline { kind } => self.timers.retain(|(armed, _)| *armed != kind),
                 Effect::TakeStock { units, .. } => self.stock += i64::from(units),
                 Effect::ReturnStock { units, .. } => self.stock -= i64::from(units),
-                Effect::DecryptGuests | Effect::TellStock { .. } => {}
+                Effect::DecryptGuests | Effect::CompareGuests { .. } | Effect::TellStock { .. } => {}
             }
         }
     }
