@@ -2,7 +2,8 @@
 
 use ticketbridge_core::Date;
 use ticketbridge_core::ProductCode;
-use ticketbridge_core::message::{ConfirmHold, Counts, RequestBooking, Sale};
+use ticketbridge_core::decide::dates_demanded;
+use ticketbridge_core::message::{Command, ConfirmHold, Counts, RequestBooking, ReservationAct, Sale};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
@@ -11,6 +12,7 @@ use ticketbridge_core::rules::guests::guests_of;
 use ticketbridge_core::rules::purchase_limits::phone_of;
 use ticketbridge_store::{ClaimKind, StoreError, Tx};
 
+use crate::engine::EngineError;
 use crate::engine::needs::turn_of;
 use crate::engine::purchase_limits::{document_key, phone_key};
 
@@ -101,4 +103,19 @@ pub(crate) async fn date_left(
         StockFrom::Calendar => tx.stock_left(&key, total).await,
         StockFrom::Backend => Ok(tx.told_stock_left(&key, total).await?.bookable()),
     }
+}
+
+/// A demand for tickets that names the date has to find a place on it, as a booking has; and whoever names its guests only when it
+/// confirms is told then what they have booked already.
+pub(crate) async fn counted(tx: &Tx, order: &Order, mut command: Command) -> Result<Command, EngineError> {
+    if let Command::RequestTickets { target, validity, date_left, .. } = &mut command {
+        let dates = order.booking_by_ref(target).and_then(|booking| dates_demanded(order, booking, *validity));
+        *date_left = self::date_left(tx, &order.rules.booking, dates.map(|(first, _)| first)).await?;
+    }
+    if let Command::Reservation { act, .. } = &mut command
+        && let ReservationAct::Confirm(sold) = &mut **act
+    {
+        sold.counts = for_confirmation(tx, order, sold).await?;
+    }
+    Ok(command)
 }

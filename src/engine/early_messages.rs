@@ -5,7 +5,7 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::{Answering, ExternalId};
 use ticketbridge_store::Tx;
 
-use crate::engine::routing::counted;
+use crate::engine::counts::counted;
 use crate::engine::{Applied, Change, EngineError};
 use crate::service::registry::RegisteredChannel;
 

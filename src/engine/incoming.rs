@@ -6,60 +6,15 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use ticketbridge_core::message::{Actor, ActorKind, Command, RecordRejection};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Answer, Endpoint, Envelope, HttpReply, Inbound, Message, RawRequest, Verified};
-use ticketbridge_core::{Answering, ExternalId, Millis, Moment, OrderId, Rejection, UnixMillis};
+use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message, RawRequest, Verified};
+use ticketbridge_core::{Answering, ExternalId, OrderId, UnixMillis};
 use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError, StoredAnswer, Tx};
 
+use crate::engine::arrival::{Incoming, Received};
 use crate::engine::digest::{body_sha256, meaning_of, sha256_hex, sorted_json_sha256};
 use crate::engine::routing::{Taken, take};
-use crate::engine::{Change, Engine, EngineError, InReserve, late, needs};
-use crate::service::live::Running;
+use crate::engine::{Change, Engine, EngineError, late, needs};
 use crate::service::registry::RegisteredChannel;
-
-/// A message that was verified and read.
-#[derive(Clone)]
-pub struct Incoming {
-    /// The configuration under which it was verified.
-    pub running: Arc<Running>,
-    /// Whose it is.
-    pub channel: Arc<RegisteredChannel>,
-    /// The call.
-    pub endpoint: Endpoint,
-    /// What was read.
-    pub inbound: Inbound,
-    /// The bytes received.
-    pub body: Bytes,
-    /// The trace that it belongs to.
-    pub traceparent: Option<String>,
-    /// When it is taken, and of what the identifiers are made that it leads to.
-    pub moment: Moment,
-    /// How long ago it was sent, where that is too long.
-    pub late: Option<Millis>,
-    /// Why it is refused whatever the rules say: the back-end has no room.
-    pub refusal: Option<Rejection>,
-}
-
-/// What became of a message.
-#[derive(Debug)]
-pub enum Received {
-    /// Taken (again); the answer, and the order that it is about.
-    Answered {
-        /// The answer.
-        reply: HttpReply,
-        /// The order, where the answer may still wait for it.
-        order: Option<Box<Order>>,
-        /// The order that the message is about, as far as it is known.
-        about: Option<OrderId>,
-        /// For metrics and logs.
-        verdict: Verdict,
-        /// What is told by a call if this answer does not get out.
-        in_reserve: Vec<InReserve>,
-    },
-    /// The same key came before with other content.
-    ContentDiffers,
-    /// The sender should come again.
-    TryLater,
-}
 
 impl Engine {
     /// Takes a message: inbox first, then the change, then the answer, one commit.

@@ -12,8 +12,8 @@ use ticketbridge_core::rules::purchase_limits::phone_of;
 use ticketbridge_core::{BookingId, OrderId, ProductCode};
 use ticketbridge_store::{ClaimKind, Needs, Sealer};
 
+use crate::engine::arrival::Incoming;
 use crate::engine::credit;
-use crate::engine::incoming::Incoming;
 use crate::engine::purchase_limits::{document_hash, phone_hash};
 
 /// What a message needs; `dedupe` is the key by which it counts once.

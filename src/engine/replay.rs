@@ -8,7 +8,7 @@ use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{Answering, OrderId};
 use ticketbridge_store::{InboxVerdict, Tx};
 
-use crate::engine::incoming::Incoming;
+use crate::engine::arrival::Incoming;
 use crate::engine::routing::{Taken, take};
 use crate::engine::{Change, Engine, EngineError};
 

@@ -1,8 +1,7 @@
 //! What a message does: the order that it makes, the booking that it asks for, the fact that it tells; and what its sender is answered.
 
-use ticketbridge_core::decide::dates_demanded;
 use ticketbridge_core::message::{
-    Command, Counts, PlaceOrder, ProductRef, RequestBooking, ReservationAct, Sale, Snapshot, WhenUnknown,
+    Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, Snapshot, WhenUnknown,
 };
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
@@ -12,8 +11,8 @@ use ticketbridge_core::rules::sale::reserved_price;
 use ticketbridge_core::{ChannelId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{InboxVerdict as Verdict, OrderRefRow, Remembered, StoredAnswer, ToRemember, Tx};
 
+use crate::engine::arrival::Incoming;
 use crate::engine::early_messages::apply_remembered;
-use crate::engine::incoming::Incoming;
 use crate::engine::snapshots::{self, Synced};
 use crate::engine::{Applied, Change, EngineError, counts, credit};
 
@@ -307,7 +306,7 @@ async fn take_act(
     let command = &stamped;
     if let Some(id) = &row.order {
         let Some(order) = tx.lock_order(id).await? else { return Err(EngineError::TryLater) };
-        let command = counted(tx, &order, command.clone()).await?;
+        let command = counts::counted(tx, &order, command.clone()).await?;
         return Ok(Routed::Done(Box::new(change.on_locked(tx, order, &command).await?)));
     }
     let is_dead = row.tombstone.is_some();
@@ -331,21 +330,6 @@ async fn take_act(
         WhenUnknown::TryLater => Err(EngineError::TryLater),
         WhenUnknown::Create | WhenUnknown::NotFound => Ok(Routed::NoSuchOrder),
     }
-}
-
-/// A demand for tickets that names the date has to find a place on it, as a booking has; and whoever names its guests only when it
-/// confirms is told then what they have booked already.
-pub(crate) async fn counted(tx: &Tx, order: &Order, mut command: Command) -> Result<Command, EngineError> {
-    if let Command::RequestTickets { target, validity, date_left, .. } = &mut command {
-        let dates = order.booking_by_ref(target).and_then(|booking| dates_demanded(order, booking, *validity));
-        *date_left = counts::date_left(tx, &order.rules.booking, dates.map(|(first, _)| first)).await?;
-    }
-    if let Command::Reservation { act, .. } = &mut command
-        && let ReservationAct::Confirm(sold) = &mut **act
-    {
-        sold.counts = counts::for_confirmation(tx, order, sold).await?;
-    }
-    Ok(command)
 }
 
 /// A demand for tickets counts from when it reached us: an adapter has no clock.

@@ -132,6 +132,7 @@ async fn applied_and_died(bridge: &TestBridge, number: &str, key: &str) {
         body: body.into(),
         traceparent: None,
         moment: engine.moment(),
+        late: None,
         refusal: None,
         running: running.clone(),
         channel: channel.clone(),
