@@ -3,6 +3,7 @@
 //! Nothing here answers HTTP: the ops interface and the console both do what is here, and so may nothing that the other may not.
 
 pub mod credentials;
+mod demonstration;
 pub mod doors;
 pub mod factor;
 pub mod guessing;

@@ -1,15 +1,12 @@
 //! Signing in and out: password, then second factor; sessions as rows.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use subtle::ConstantTimeEq as _;
+use std::sync::{Arc, Mutex};
 
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{AccountRow, AccountState, NewSession, SessionRow, StoreError, Totp, Tx};
 
 use crate::accounts::guessing::Try;
 use crate::accounts::holder::{Holder, Signed, Via};
-use crate::accounts::people::{Applicant, By};
 use crate::accounts::scope::Scope;
 use crate::accounts::{About, Refused, entry, factor, note, password, secret_token};
 use crate::config::Role;
@@ -26,7 +23,7 @@ pub const PASSWORD: &str = "password";
 pub struct Accounts {
     pub(crate) engine: Engine,
     /// Sessions that a link opens once: made inside this process alone, by the demonstration.
-    links: Arc<Mutex<Vec<(String, Begun)>>>,
+    pub(super) links: Arc<Mutex<Vec<(String, Begun)>>>,
 }
 
 /// From where somebody comes.
@@ -89,37 +86,6 @@ impl Accounts {
         };
         tried.was_right(self.engine.store()).await?;
         self.begin(&account, None, from).await
-    }
-
-    /// The end of a link that opens the console once, signed in as an administrator of everything who was just made: for the demonstration,
-    /// whose data is thrown away. Nothing that can be called from outside makes such a link.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub async fn demonstration_link(&self) -> Result<String, Refused> {
-        let from = From { caller: Caller::Unknown, agent: String::new() };
-        let invited = self.invite(&By::Host, "demo@ticketbridge.example", Role::Admin, &Scope::Everything).await?;
-        let applicant = Applicant {
-            name: "Demo".to_owned(),
-            mobile: "000-0000".to_owned(),
-            direct: "000-0000".to_owned(),
-            password: secret_token(&self.engine),
-            ..Applicant::default()
-        };
-        self.accept(&invited.token, applicant, &from).await?;
-        let account = self.engine.store().account_of_email("demo@ticketbridge.example").await?;
-        let account = account.ok_or(Refused::NotFound("account"))?;
-        let begun = self.begin(&account, Some(self.engine.clock().now()), &from).await?;
-        let token = secret_token(&self.engine);
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).push((token.clone(), begun));
-        Ok(token)
-    }
-
-    /// The session of such a link; the next who comes finds nothing.
-    pub fn take_link(&self, token: &str) -> Option<Begun> {
-        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = links.iter().position(|(known, _)| bool::from(known.as_bytes().ct_eq(token.as_bytes())))?;
-        Some(links.swap_remove(at).1)
     }
 
     /// Begins a session of somebody who has proven who he is.

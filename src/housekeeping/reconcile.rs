@@ -4,13 +4,16 @@
 //! reason. Nothing is decided here on a channel's state numbers, which are not documented (`adapters/douyin/README.md`).
 
 mod backend;
+mod report;
 mod sweep;
+
+pub use report::{Difference, LastReport, Reconciliation};
+use report::{RECONCILE, apply, astray, difference};
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::{Quota, RateLimiter};
-use serde::Serialize;
 use ticketbridge_core::message::{
     Actor, ActorKind, Command, Notification, NotificationOutcome, RecordRefund, RefundScope, Snapshot,
 };
@@ -24,7 +27,6 @@ use ticketbridge_store::{OrderFilter, PageRequest};
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
-use crate::worker::conduct::For;
 
 /// Questions a second to one channel, whatever it allows (`adapters/douyin/README.md`).
 pub const QUESTIONS_PER_SECOND: u32 = 20;
@@ -36,62 +38,6 @@ const CLOSED_FOR: Millis = Millis::hours(72);
 const JUST_ENDED_FOR: Millis = Millis::hours(1);
 /// The states in which an order has come to its end.
 const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
-/// What partners are asked for here.
-const RECONCILE: For<'static> = For::Question("reconcile");
-/// Differences that one report lists; more are counted.
-const DIFFERENCES_MAX: usize = 1_000;
-
-/// One thing on which two books differ.
-#[derive(Clone, Debug, Serialize)]
-pub struct Difference {
-    /// Our order.
-    pub order_id: String,
-    /// The channel's number.
-    pub channel_order_id: String,
-    /// Whose book differs from ours: the channel's or the back-end's name.
-    pub partner: String,
-    /// What differs.
-    pub field: &'static str,
-    /// What we say.
-    pub ours: String,
-    /// What it says.
-    pub theirs: String,
-    /// What that means, and what to do.
-    pub reason: String,
-    /// Whether it was repaired.
-    pub repaired: bool,
-}
-
-/// What one run found.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Reconciliation {
-    /// When it began, milliseconds since 1970.
-    pub started_ms: i64,
-    /// When it ended.
-    pub ended_ms: i64,
-    /// Orders looked at.
-    pub orders: u64,
-    /// Questions that were not answered.
-    pub unanswered: u64,
-    /// Differences that were repaired.
-    pub repaired: u64,
-    /// All differences, up to a limit.
-    pub differences: Vec<Difference>,
-    /// Differences beyond that limit.
-    pub not_listed: u64,
-}
-
-impl Reconciliation {
-    fn note(&mut self, difference: Difference) {
-        self.repaired += u64::from(difference.repaired);
-        if self.differences.len() < DIFFERENCES_MAX {
-            self.differences.push(difference);
-        } else {
-            self.not_listed += 1;
-        }
-    }
-}
-
 /// Which books are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -225,19 +171,6 @@ async fn compare_orders(
     }
 }
 
-fn difference(order: &Order, partner: &str, field: &'static str) -> Difference {
-    Difference {
-        order_id: order.id.to_string(),
-        channel_order_id: order.channel_order_id.to_string(),
-        partner: partner.to_owned(),
-        field,
-        ours: String::new(),
-        theirs: String::new(),
-        reason: String::new(),
-        repaired: false,
-    }
-}
-
 /// What ops have put aside, the channel has never heard: its books differ from ours by that, whether they can be read or not.
 fn note_untold(order: &Order, report: &mut Reconciliation) {
     for notification in order.put_aside() {
@@ -279,26 +212,6 @@ async fn ask_channel(worker: &Worker, order: &Order, report: &mut Reconciliation
             Ok(())
         }
     }
-}
-
-/// The answer was about something else: nothing of it is taken over, and a person sees it.
-async fn astray(
-    worker: &Worker,
-    order: &Order,
-    actor: Actor,
-    what: &'static str,
-    why: &str,
-    report: &mut Reconciliation,
-) -> Result<(), EngineError> {
-    let partner = actor.name.clone();
-    report.note(Difference {
-        ours: "asked about".to_owned(),
-        theirs: format!("another {what}"),
-        reason: format!("{why}; nothing of it was taken over"),
-        ..difference(order, &partner, what)
-    });
-    let command = Command::RecordAstray { partner, why: why.to_owned() };
-    apply(worker, order, command, actor).await.map(|_| ())
 }
 
 /// A snapshot channel is simply asked for this one; what is news in it is taken over.
@@ -510,28 +423,4 @@ async fn compare_channel(
     }
     report.note(found);
     Ok(())
-}
-
-/// Whether the command changed the order.
-async fn apply(worker: &Worker, order: &Order, command: Command, actor: Actor) -> Result<bool, EngineError> {
-    match worker.engine.apply(&order.id, command, actor).await {
-        Ok(applied) => Ok(applied.changed),
-        Err(EngineError::Rejected(_)) => Ok(false),
-        Err(other) => Err(other),
-    }
-}
-
-/// The last report of this instance, for the ops interface.
-#[derive(Clone, Default)]
-pub struct LastReport(Arc<arc_swap::ArcSwapOption<Reconciliation>>);
-
-impl LastReport {
-    /// Keeps a report.
-    pub fn keep(&self, report: Reconciliation) {
-        self.0.store(Some(Arc::new(report)));
-    }
-    /// The kept one.
-    pub fn get(&self) -> Option<Arc<Reconciliation>> {
-        self.0.load_full()
-    }
 }

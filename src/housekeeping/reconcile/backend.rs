@@ -5,7 +5,7 @@ use ticketbridge_core::order::{AttentionKind, Booking, Order, TicketingState};
 use ticketbridge_core::port::{CallResult, Context, HttpResponse, Operations};
 use ticketbridge_core::{Millis, UnixMillis};
 
-use super::{Difference, RECONCILE, Reconciliation, apply, astray, difference};
+use super::report::{Difference, RECONCILE, Reconciliation, apply, astray, difference};
 use crate::engine::EngineError;
 use crate::transport::CallLimits;
 use crate::worker::Worker;

@@ -8,7 +8,7 @@ use ticketbridge_core::port::{CallResult, Changes, Context, HttpResponse};
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{Millis, UnixMillis};
 
-use super::{Difference, RECONCILE, Reconciliation};
+use super::report::{Difference, RECONCILE, Reconciliation};
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
