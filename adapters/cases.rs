@@ -614,7 +614,7 @@ fn run_lists_for_objects(kind: &ChannelKind, base: &toml::Table, case: &Case) ->
     let mut places = Vec::new();
     objects_below(&body, "", "", &mut places);
     let mut refused = 0;
-    // One person or a list of them, by its page (`protocols/douyin.md` 7.6).
+    // One person or a list of them, by its page (`adapters/douyin/README.md`).
     places.retain(|(_, path)| path != "contact");
     for (pointer, path) in places {
         for list in [json!([]), json!([null, 1, "x", {}])] {

@@ -1,4 +1,4 @@
-//! Standard Webhooks: how messages are signed where the contract is ours (`contract.md` 4).
+//! Standard Webhooks: how messages are signed where the contract is ours (`docs/src/contract/signatures.md`).
 //!
 //! The signature is HMAC-SHA256 over `{id}.{timestamp}.{raw body}`, written `v1,<base64>`; a header may hold several, separated by
 //! spaces, while a secret is being replaced. Nothing here reads a clock or makes an id: both are passed in.

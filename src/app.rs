@@ -14,14 +14,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Ids, SystemClock, SystemIds};
-use crate::config::{Config, DATA_KEY_BYTES, Environment};
+use crate::config::{Config, Environment};
 use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::engine::{Engine, EngineError};
 use crate::http::call_log::CallLog;
 use crate::http::{
-    Shared, acceptor,
+    Health, Shared, acceptor,
     connection_limits::{Room, raise_descriptors},
-    health::Health,
     metrics_router,
     rate::Callers,
     router,
@@ -30,7 +29,7 @@ use crate::http::{
 use crate::recorder::{Recorder, Recording};
 use crate::service::live::Live;
 use crate::service::registry::RegistryError;
-use crate::transport::{AddressPolicy, HttpTransport, Transport};
+use crate::transport::{HttpTransport, Transport};
 use crate::worker::Worker;
 
 /// Why the service cannot start.
@@ -133,14 +132,9 @@ pub struct Bridge {
     finish: CancellationToken,
 }
 
-/// The configured keys for guests' data, the current one first.
-pub(crate) fn data_keys(config: &Config) -> Vec<[u8; DATA_KEY_BYTES]> {
-    config.privacy.keys.iter().map(|key| *key.expose_secret()).collect()
-}
-
 /// The sealer for the configured keys.
 pub fn sealer(config: &Config) -> Sealer {
-    Sealer::new(data_keys(config))
+    Sealer::new(config.data_keys())
 }
 
 /// Opens the configured database and brings its schema up to date.
@@ -257,7 +251,7 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let transport = match parts.transport {
         Some(transport) => transport,
         None => Arc::new(
-            HttpTransport::new(config.delivery.connect_timeout, address_policy(&config))
+            HttpTransport::new(config.delivery.connect_timeout, config.address_policy())
                 .map_err(StartError::Transport)?,
         ),
     };
@@ -334,28 +328,6 @@ fn serve_at(listener: TcpListener, router: Router, shared: &Shared) -> impl Futu
         of_proxies.running().config.server.trusted_proxies.iter().any(|network| network.contains(&address))
     };
     acceptor::serve(listener, router, room, is_proxy, shared.stopping.clone())
-}
-
-/// Which hosts ops have named as partners: only those may have private addresses.
-pub(crate) fn address_policy(config: &Config) -> AddressPolicy {
-    let urls: Vec<String> = config
-        .channels
-        .iter()
-        .map(|channel| channel.settings.expose())
-        .chain(config.backends.iter().map(|backend| backend.settings.expose()))
-        .flat_map(addresses_in)
-        .collect();
-    AddressPolicy::for_base_urls(false, urls.iter().map(String::as_str))
-}
-
-/// Every address among a partner's settings, at any depth: an agency's own system stands beside the channel's.
-fn addresses_in(settings: &serde_json::Value) -> Vec<String> {
-    let serde_json::Value::Object(settings) = settings else { return Vec::new() };
-    let one = |(key, value): (&String, &serde_json::Value)| match (key.as_str(), value.as_str()) {
-        ("api_base" | "base_url", Some(url)) => vec![url.to_owned()],
-        _ => addresses_in(value),
-    };
-    settings.iter().flat_map(one).collect()
 }
 
 impl Bridge {

@@ -1,9 +1,11 @@
-//! The commands of `contract.md` section 1. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
+//! The commands of `docs/src/contract/configuration.md`. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
 mod accounts;
 mod backup;
 mod check;
+mod config_dir;
 mod doctor;
+mod findings;
 mod healthcheck;
 mod init;
 pub mod keys;
@@ -15,15 +17,18 @@ mod record;
 mod sandbox;
 mod serve;
 mod shell;
+mod terminal;
 pub mod verify;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::demo;
+pub use config_dir::ConfigDir;
+use terminal::in_runtime;
+pub(crate) use terminal::{fail, say, warn};
 
 /// Middleware between the places where tickets are sold and the systems that issue them.
 #[derive(Debug, Parser)]
@@ -162,14 +167,6 @@ enum Keys {
     Rotate(ConfigDir),
 }
 
-/// Where the configuration is.
-#[derive(Clone, Debug, clap::Args)]
-pub struct ConfigDir {
-    /// Directory of the configuration
-    #[arg(long = "config", value_name = "DIR", default_value = "config")]
-    pub directory: PathBuf,
-}
-
 /// Carries a command out.
 pub fn run(arguments: Cli) -> ExitCode {
     match arguments.command {
@@ -209,25 +206,9 @@ pub fn run(arguments: Cli) -> ExitCode {
         Command::Replay(arguments) => in_runtime(long("the recording is played", record::play(arguments))),
         Command::Verify(arguments) => verify::verify(&arguments),
         Command::Schemas { name, out } => shell::schemas(name.as_deref(), out.as_deref()),
-        Command::Completions { shell } => shell::completions(shell),
-        Command::Man { directory } => shell::man(directory),
+        Command::Completions { shell } => shell::completions(shell, Cli::command()),
+        Command::Man { directory } => shell::man(directory, Cli::command()),
         Command::Ops(command) => in_runtime(ops::run(command)),
-    }
-}
-
-/// Time for what is left of a command's tasks when the command has ended.
-const LEAVE_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
-
-/// Runs `work` on a runtime of its own.
-fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => {
-            let code = runtime.block_on(work);
-            // What still hangs, in a look-up of a name perhaps, keeps nobody from leaving.
-            runtime.shutdown_timeout(LEAVE_WITHIN);
-            code
-        }
-        Err(error) => fail(format!("the asynchronous runtime cannot start: {error}")),
     }
 }
 
@@ -235,22 +216,6 @@ fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
 async fn long(what: &'static str, work: impl Future<Output = ExitCode>) -> ExitCode {
     let _going_on = progress::Progress::of(what);
     work.await
-}
-
-/// A line to standard output. Whoever reads may stop reading (`| head`): then there is nobody left to tell, and no reason to stop.
-pub(crate) fn say(line: impl std::fmt::Display) {
-    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
-}
-
-/// One sentence to standard error, and exit code 1.
-pub(crate) fn fail(sentence: impl std::fmt::Display) -> ExitCode {
-    warn(format_args!("ticketbridge: {sentence}"));
-    ExitCode::from(1)
-}
-
-/// A line to standard error.
-pub(crate) fn warn(line: impl std::fmt::Display) {
-    let _nobody_reads = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(test)]

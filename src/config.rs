@@ -8,6 +8,7 @@ mod cross;
 mod currency;
 pub mod finding;
 pub mod help;
+mod names;
 pub mod organisation;
 mod partner;
 mod product;
@@ -36,8 +37,10 @@ pub use service::{
     LaneLimits, Log, LogFormat, Metrics, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor, Server, Traces,
 };
 
-use cross::{Named, Names, Sold};
+use crate::transport::AddressPolicy;
+use cross::Sold;
 use finding::Findings;
+use names::{Names, entries, named};
 use partner::Around;
 use read::Table;
 use secret::Secrets;
@@ -90,6 +93,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// The keys for guests' data, the current one first.
+    pub(crate) fn data_keys(&self) -> Vec<[u8; DATA_KEY_BYTES]> {
+        self.privacy.keys.iter().map(|key| *key.expose_secret()).collect()
+    }
+
+    /// Which hosts ops have named as partners: only those may have private addresses.
+    pub(crate) fn address_policy(&self) -> AddressPolicy {
+        let channels = self.channels.iter().flat_map(ChannelConfig::hosts);
+        AddressPolicy::for_base_urls(false, channels.chain(self.backends.iter().flat_map(BackendConfig::hosts)))
+    }
+
     /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
     pub fn load(directory: &Path, environment: &Environment) -> Result<Config, Report> {
         let (config, report) = read(directory, environment, Purpose::Serve, Kinds::registered(), None);
@@ -261,22 +275,6 @@ fn read_file<'a>(
             file.finish();
         }
     }
-}
-
-/// The tables of `[[key]]`.
-fn entries<'a>(file: &Table<'a>, key: &'static str) -> Vec<Table<'a>> {
-    file.opt(key, |value| match value.raw().is_table() {
-        true => value.wrong("is one table", format!("write `[[{key}]]` with two brackets: there can be several")),
-        false => value.tables(),
-    })
-    .unwrap_or_default()
-}
-
-/// The name that a table gives itself, whatever else is wrong with it.
-fn named(table: &Table<'_>, key: &str) -> Option<Named> {
-    let value = table.peek(key)?;
-    let name = value.raw().as_str()?.to_owned();
-    Some(Named { name, place: value.place(), adapter: None })
 }
 
 fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {

@@ -6,6 +6,7 @@
 //! [`expect`] knows which of them are wanted.
 
 pub mod compare;
+pub mod difference;
 pub mod expect;
 pub mod partners;
 pub mod play;

@@ -180,7 +180,7 @@ impl Statement {
         totals
     }
 
-    /// As JSON (`contract.md` 8).
+    /// As JSON (`docs/src/contract/ops.md`).
     pub fn json(&self) -> Value {
         let (settle_id, account) = match &self.whose {
             Whose::SettleId(id) => (Some(id), None),

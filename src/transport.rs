@@ -65,6 +65,15 @@ pub enum TransportError {
     },
 }
 
+/// Whether the partner has seen anything of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// Perhaps, or certainly.
+    Perhaps,
+    /// Certainly not.
+    No,
+}
+
 impl TransportError {
     fn not_sent(why: impl Into<String>) -> Self {
         Self::NotSent { why: why.into() }
@@ -73,10 +82,10 @@ impl TransportError {
         Self::Interrupted { why: why.into() }
     }
     /// Whether the partner has seen anything of the call.
-    pub(crate) fn reached(&self) -> crate::worker::Reached {
+    pub(crate) fn reached(&self) -> Reached {
         match self {
-            Self::NotSent { .. } => crate::worker::Reached::No,
-            Self::Interrupted { .. } => crate::worker::Reached::Perhaps,
+            Self::NotSent { .. } => Reached::No,
+            Self::Interrupted { .. } => Reached::Perhaps,
         }
     }
     /// What it means for the delivery.

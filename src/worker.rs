@@ -32,7 +32,7 @@ use crate::config::CALL_TIMEOUT_MAX;
 use crate::engine::{Engine, EngineError};
 use crate::telemetry::seldom;
 use crate::telemetry::traces::Open;
-use crate::transport::Transport;
+use crate::transport::{Reached, Transport};
 use crate::worker::lanes::{Fault, Lanes};
 use crate::worker::rounds::Held;
 use crate::worker::tokens::Tokens;
@@ -179,15 +179,6 @@ impl Worker {
     }
 }
 
-/// Whether the partner has seen anything of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reached {
-    /// Perhaps, or certainly.
-    Perhaps,
-    /// Certainly not.
-    No,
-}
-
 /// Whose fault it is that a call did not go well. A partner that answers is there: what it says of one order is that order's trouble, unless
 /// it says that it is itself in trouble, or is called too often.
 fn fault_of(status: Option<u16>, reached: Reached) -> Fault {
@@ -198,7 +189,7 @@ fn fault_of(status: Option<u16>, reached: Reached) -> Fault {
     }
 }
 
-/// The trace of the message that caused a delivery goes with the call (`contract.md` 7), and the call is a span of it.
+/// The trace of the message that caused a delivery goes with the call (`docs/src/operating/production.md`), and the call is a span of it.
 fn pass_trace_on(job: &Job, call: &mut Call) -> Open {
     let mut span = Open::outgoing(format!("{} {}", call.method, job.destination), job.traceparent.as_deref());
     span.pass_on(job.traceparent.as_deref(), &mut call.headers);

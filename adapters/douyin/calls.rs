@@ -1,4 +1,4 @@
-//! Calls to Douyin's OpenAPI and what its answers mean (`protocols/douyin.md` 1.8, 2, 6, 8, 11, 14, 17.1).
+//! Calls to Douyin's OpenAPI and what its answers mean.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ const VERIFY: &str = "/goodlife/v1/trip/certificate/verify/";
 const DECRYPT: &str = "/goodlife/v1/open/common_biz/crypto/decrypt/batch/";
 const ORDER_QUERY: &str = "/goodlife/v1/trade/order/query/";
 
-/// Cipher texts of one online decryption (1.8).
+/// Cipher texts of one online decryption.
 const CIPHERS_MAX: usize = 50;
 /// How long to leave Douyin alone after "too frequent".
 const TOO_FREQUENT: Millis = Millis::seconds(30);
@@ -57,7 +57,7 @@ fn headers(settings: &Settings, cx: &Context<'_>) -> Result<HeaderMap, EncodeErr
         HeaderValue::from_str(token).map_err(|_| EncodeError::Invalid("the access token is no header value".into()))?;
     token.set_sensitive(true);
     headers.insert(HeaderName::from_static("access-token"), token);
-    // Required by some pages, optional on others: always sent (2.1).
+    // Required by some pages, optional on others: always sent.
     let account = HeaderValue::from_str(&settings.account_id)
         .map_err(|_| EncodeError::Invalid("account_id is no header value".into()))?;
     headers.insert(HeaderName::from_static("rpc-transit-life-account"), account);
@@ -100,7 +100,7 @@ pub(super) fn notify(
         }
         Notification::Redeemed { booking: id, at } => {
             let order_id = booking(id)?.channel_booking_id.as_str().to_owned();
-            // One token for the one redemption, on every attempt (14.1).
+            // One token for the one redemption, on every attempt.
             let token = format!("v-{order_id}");
             (VERIFY, json!({ "order_id": order_id, "verify_token": token, "verify_time": at.seconds() }))
         }
@@ -162,11 +162,11 @@ fn callback(order: &Order, booking: &Booking) -> Result<(&'static str, Value), E
 enum Patience {
     /// A deadline runs: everything but a definite no is tried again (6, 8, 11).
     UntilDeadline,
-    /// A gap in configuration or permission will not close by itself (2.1).
+    /// A gap in configuration or permission will not close by itself.
     Ordinary,
 }
 
-/// What an error code means (2.1).
+/// What an error code means.
 fn meaning<T>(code: i64, description: &str, patience: Patience) -> CallResult<T> {
     let why = || partner_text(description);
     let refused = || CallResult::Refused { code: code.to_string(), why: why() };
@@ -204,7 +204,7 @@ fn code_in(part: Option<&Value>) -> Option<i64> {
     code.as_i64().or_else(|| code.as_str()?.parse().ok())
 }
 
-/// The `data` of an answer that plainly says success (2.1), or what the answer means instead.
+/// The `data` of an answer that plainly says success, or what the answer means instead.
 fn success<T>(response: &HttpResponse, patience: Patience) -> Result<Value, CallResult<T>> {
     if let Some(result) = transport(response) {
         return Err(result);
@@ -258,7 +258,7 @@ fn keys<'r>(notification: &'r Notification, order: &'r Order, body: &Value) -> V
     numbers.into_iter().chain(references).chain([ours]).collect()
 }
 
-/// Reads the answer to a notification. Douyin's yes is plain: its contract has no other (2.1).
+/// Reads the answer to a notification. Douyin's yes is plain: its contract has no other.
 pub(super) fn read_notification(
     notification: &Notification,
     order: &Order,
@@ -281,7 +281,7 @@ pub(super) fn read_notification(
     }
 }
 
-/// Whether an error of a redemption only says that it was done before: the code alone is not believed (14.1).
+/// Whether an error of a redemption only says that it was done before: the code alone is not believed.
 fn is_repeat(code: i64, text: &str) -> bool {
     const SAID: [&str; 6] = ["已核销", "已验", "已使用", "重复", "already", "repeat"];
     let text = text.to_lowercase();
@@ -377,7 +377,7 @@ fn ciphers(person: &Person) -> impl Iterator<Item = &str> {
     person.name.as_ref().and_then(cipher).into_iter().chain(person.phone.as_ref().and_then(cipher)).chain(document)
 }
 
-/// The call that opens what only Douyin can open (1.8); 50 values at a time.
+/// The call that opens what only Douyin can open; 50 values at a time.
 pub(super) fn decrypt_call(settings: &Settings, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
     let mut texts: Vec<&str> = people(order).flat_map(ciphers).collect();
     let mut seen = std::collections::HashSet::new();
@@ -430,7 +430,7 @@ fn open(person: &Person, opened: &HashMap<&str, &str>) -> Person {
     person
 }
 
-/// The call that asks how Douyin sees an order (17.1).
+/// The call that asks how Douyin sees an order.
 pub(super) fn order_query(settings: &Settings, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
     let text = |value: &str| utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
     let url = format!(

@@ -1,4 +1,4 @@
-//! Opening encrypted fields (`protocols/douyin.md` 1.7). Which of the two schemes holds is decided for each value.
+//! Opening encrypted fields. Which of the two schemes holds is decided for each value.
 
 use aes::Aes256;
 use base64::Engine;

@@ -27,15 +27,15 @@ use super::wire::{self, Amount, Id, PersonWire, SaleWire, Text, missing, read};
 const PERSON_FIELD_CHARS_MAX: usize = 200;
 /// Douyin's number for the calendar ticket: sale and booking in one (3).
 const CALENDAR_TICKET: i64 = 2;
-/// Nanoseconds in a millisecond: the second generation's validity is in nanoseconds (1.6).
+/// Nanoseconds in a millisecond: the second generation's validity is in nanoseconds.
 const NANOS_PER_MILLI: i64 = 1_000_000;
 
 /// Whether a booking names its day.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum VisitDay {
-    /// It does (4.2).
+    /// It does.
     Needed,
-    /// It may leave that to the demand for the tickets (7.6).
+    /// It may leave that to the demand for the tickets.
     MayFollow,
 }
 
@@ -104,7 +104,7 @@ fn document_type(number: Option<i64>) -> Option<DocumentType> {
     }
 }
 
-/// Splits `VOUCHER|BOOKING`; further parts are the merchant's own and ignored (4.3).
+/// Splits `VOUCHER|BOOKING`; further parts are the merchant's own and ignored.
 fn split_product(text: &str, field: &str) -> Result<(ProductCode, ProductCode), DecodeError> {
     if text.contains('｜') {
         let reason = "is written with the full-width bar ｜: write VOUCHER|BOOKING with the ASCII bar | in the console";
@@ -145,7 +145,7 @@ fn act(key: String, about: &str, command: Command) -> Inbound {
     message(key, about, Message::Act(Box::new(command)))
 }
 
-/// The instant in the address: when Douyin sent the message, the only time that every call carries (1.1).
+/// The instant in the address: when Douyin sent the message, the only time that every call carries.
 fn sent_at(request: &Verified<'_>) -> UnixMillis {
     let stamp = query_value(request.raw().query, "timestamp").and_then(|text| text.parse().ok());
     UnixMillis(stamp.unwrap_or(0))
@@ -346,7 +346,7 @@ impl Mapper<'_> {
         let first = SaleWire {
             order_id: wire.order_id,
             source_order_id: source,
-            // The first generation's names; the calls mean the same (7.6).
+            // The first generation's names; the calls mean the same.
             order_type: Some(order_type),
             biz_type: wire.biz_type,
             product_out_id: sku.product_out_id,
@@ -457,7 +457,7 @@ fn cancel_notify(body: &[u8]) -> Result<Inbound, DecodeError> {
     Ok(act(format!("cancel:{order_id}:{cancel_type}"), &order_id, command))
 }
 
-/// Who asks, as far as it changes the decision (10.3); what is not listed is treated as the guest.
+/// Who asks, as far as it changes the decision; what is not listed is treated as the guest.
 fn source_of(apply_source: Option<i64>) -> RefundSource {
     match apply_source {
         Some(301) => RefundSource::TicketsLate,
@@ -582,7 +582,7 @@ fn number_of(id: &Value) -> Option<ExternalId> {
     }
 }
 
-/// The first number under this name anywhere in a message: those about certificates have their orders inside lists (17.2).
+/// The first number under this name anywhere in a message: those about certificates have their orders inside lists.
 fn number_in(content: &Value, name: &str, depth: usize) -> Option<ExternalId> {
     let deeper = depth.checked_sub(1)?;
     match content {

@@ -1,4 +1,4 @@
-//! Douyin Laike: group-buy vouchers with online reservation (`protocols/douyin.md`).
+//! Douyin Laike: group-buy vouchers with online reservation.
 //!
 //! Reading order: [`sign`] (who calls), `wire` and `map` (what it means), `reply` (our answer), `calls` (what we tell
 //! Douyin), `vouchers` (tickets as Douyin wants them). `README.md` says which chapters are spoken and what was chosen where

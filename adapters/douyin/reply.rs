@@ -1,4 +1,4 @@
-//! Our answers in Douyin's envelope, with its codes (`protocols/douyin.md` 1.5, 4.4, 4.5, 7.1, 10.2, 15, 16).
+//! Our answers in Douyin's envelope, with its codes.
 //!
 //! `error_code` is a number, and nothing stands beside `data`: Douyin counts both mistakes as a failed call.
 
@@ -22,13 +22,13 @@ const OK: i64 = 0;
 const RETRY: i64 = 100;
 /// Another reason, do not call again.
 const OTHER: i64 = 999_999;
-/// The second generation's one code for trouble with tickets: call again (7.6).
+/// The second generation's one code for trouble with tickets: call again.
 const SECOND_ISSUE_TROUBLE: i64 = 999;
 /// The order query's code for any other error (15).
 const QUERY_ERROR: i64 = 1;
 /// The order query's code for an order that is not known (15).
 const QUERY_NO_SUCH_ORDER: i64 = 2;
-/// Tickets are waited for: `result` of the issue call (7.1). Its value 2 would refund the guest without asking us, and is
+/// Tickets are waited for: `result` of the issue call. Its value 2 would refund the guest without asking us, and is
 /// never sent.
 const TICKETS_FOLLOW: i64 = 0;
 /// Tickets are in the answer.
@@ -179,9 +179,9 @@ fn refused(endpoint: &str, rejection: &Rejection) -> Data {
         return retry(endpoint);
     }
     match endpoint {
-        // A notice is a fact: it is stored, and a business error would only stop it (1.5, 9).
+        // A notice is a fact: it is stored, and a business error would only stop it.
         super::CANCEL_NOTIFY | super::REFUND_NOTIFY | super::INFO_SYNC | super::WEBHOOK => Data::success(),
-        // Used is a definite no (10.4); in any other case a person looks before the limit.
+        // Used is a definite no; in any other case a person looks before the limit.
         super::REFUND_APPLY if rejection.why == Why::AlreadyRedeemed => {
             Data::new(OK, sentence).with("audit_refund_result", 2)
         }
@@ -244,7 +244,7 @@ fn accepted(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, orde
     }
 }
 
-/// Whether we say yes (4.4): a voucher at once; a booking when it is confirmed, unless a call of ours says so (6), as it
+/// Whether we say yes: a voucher at once; a booking when it is confirmed, unless a call of ours says so (6), as it
 /// does for every booking that a person confirms.
 fn confirm_info(order: &Order, envelope: Option<&Envelope>) -> Value {
     let booking = envelope.and_then(|e| order.booking_by_ref(&e.about));
@@ -316,7 +316,7 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
     match case.state {
         RefundState::UnderReview | RefundState::Withdrawn => waiting,
         RefundState::Approved | RefundState::Settled => {
-            // More than Douyin's own figure would turn the approval into a rejection (10.2).
+            // More than Douyin's own figure would turn the approval into a rejection.
             let fee = case.fee.unwrap_or(case.channel_fee).clamp(0, application.fee.max(0));
             Data::success().with("audit_refund_result", 1).with("refund_fee_amount", fee)
         }
@@ -328,7 +328,7 @@ fn refund_apply(envelope: Option<&Envelope>, order: &Order) -> Data {
             }
             match decided_about(order, case).map(|b| vouchers::deal(order, b, b.ticketing.request.as_ref())) {
                 Some(Ok(dealt)) => rejected.with("vouchers", vouchers::first_generation(&dealt)),
-                // Without the vouchers the rejection would be void (10.2).
+                // Without the vouchers the rejection would be void.
                 Some(Err(_)) | None => waiting,
             }
         }

@@ -1,4 +1,4 @@
-//! The channel's settings (`contract.md` 2), read from the clear values of its file.
+//! The channel's settings (`docs/src/contract/configuration.md`), read from the clear values of its file.
 
 use serde_json::Value;
 use ticketbridge_core::port::SettingsProblem;
@@ -32,9 +32,9 @@ const API_BASE: &str = "https://open.douyin.com";
 const APPS_MAX: usize = 16;
 /// Warnings before the review limit.
 const WARNINGS_MAX: usize = 16;
-/// Time for an asynchronous acceptance (`protocols/douyin.md` 6).
+/// Time for an asynchronous acceptance.
 const ACCEPTANCE_LIMIT: Millis = Millis::minutes(10);
-/// Time for the decision on a refund (`protocols/douyin.md` 11).
+/// Time for the decision on a refund.
 const REVIEW_LIMIT: Millis = Millis::hours(72);
 
 /// Warnings before it, unless the settings say otherwise. One official page says 24 hours where the others say 72: the first warning

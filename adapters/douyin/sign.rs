@@ -1,4 +1,4 @@
-//! Signatures: who calls, proved on the bytes received (`protocols/douyin.md` 1.2, 1.3, 17.2).
+//! Signatures: who calls, proved on the bytes received.
 //!
 //! The secret is a plain prefix of what is hashed, so the string that is signed is a secret itself: it is never
 //! returned, logged or stored. [`explain`] shows it with the secret cut out. And a hash of that kind proves a request only where
@@ -82,7 +82,7 @@ pub fn sign<K: AsRef<[u8]>, V: AsRef<[u8]>>(client_secret: &str, pairs: &[(K, V)
     (sha256_hex(client_secret, &part), md5_hex(client_secret, &part))
 }
 
-/// Signs a pushed message: lower-case hex of SHA-1 over the secret and the body (`protocols/douyin.md` 17.2).
+/// Signs a pushed message: lower-case hex of SHA-1 over the secret and the body.
 pub fn sign_webhook(client_secret: &str, body: &[u8]) -> String {
     hex::encode(sha1::Sha1::new_with_prefix(client_secret).chain_update(body).finalize())
 }
@@ -150,7 +150,7 @@ pub fn verify<'a>(settings: &Settings, raw: RawRequest<'a>, now: UnixMillis) -> 
     let header_key = header(&raw, KEY_HEADER);
     let url_key = query_value(raw.query, "client_key");
     let url_sign = query_value(raw.query, "sign").filter(|text| !text.is_empty());
-    // The header's signature belongs to the header's application; the other order is for the address (1.3).
+    // The header's signature belongs to the header's application; the other order is for the address.
     let (presented, keys, hash): (_, _, fn(&str, &[u8]) -> String) = match (header(&raw, SIGN_HEADER), url_sign) {
         (Some(presented), _) => (Cow::Borrowed(presented), [header_key, url_key.as_deref()], sha256_hex),
         (None, Some(presented)) if settings.accept_url_signature => {

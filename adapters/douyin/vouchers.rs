@@ -1,5 +1,4 @@
-//! Tickets as Douyin wants them: dealt to copies, checked by its rules (`protocols/douyin.md` 7.3, 7.4, 7.6;
-//! `contract.md` 8, Tickets). Nothing leaves that Douyin would not take.
+//! Tickets as Douyin wants them: dealt to copies, checked by its rules. Nothing leaves that Douyin would not take.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -42,7 +41,7 @@ pub(super) struct Voucher {
     entries: Vec<Entry>,
 }
 
-/// Which of the second generation's names for lists hold: its answer and its callback differ (8.2).
+/// Which of the second generation's names for lists hold: its answer and its callback differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ListNames {
     /// `certificate`, `credential`.

@@ -13,7 +13,7 @@ pub(super) use crate::objects::read;
 /// Characters of any text field; encrypted fields are longer than what is in them.
 const TEXT_CHARS_MAX: usize = 2_000;
 
-/// A number of somebody's: text, or a whole number (1.6).
+/// A number of somebody's: text, or a whole number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Id(pub(super) Option<String>);
 

@@ -1,4 +1,4 @@
-//! Answers to inbound calls (`contract.md` 4): a result, or a problem with a stable code.
+//! Answers to inbound calls (`docs/src/contract/signatures.md`): a result, or a problem with a stable code.
 
 use bytes::Bytes;
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! Calls to a platform whose contract is ours (`protocols/korea.md` 6.7), and what its answers mean.
+//! Calls to a platform whose contract is ours, and what its answers mean.
 
 use std::borrow::Cow;
 
@@ -98,7 +98,7 @@ pub(crate) fn read<T>(
     }
 }
 
-/// What an answer to a write says. The contract lets a yes be empty (6.7), and such a yes proves nothing; one that cannot be read, or
+/// What an answer to a write says. The contract lets a yes be empty, and such a yes proves nothing; one that cannot be read, or
 /// that speaks of an error, is none.
 pub(crate) fn read_write(response: &HttpResponse, keys: &[Key<'_>]) -> CallResult<Yes> {
     read(response, keys, |answer| yes(response, answer))

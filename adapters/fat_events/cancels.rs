@@ -1,4 +1,4 @@
-//! Cancels of payments (`protocols/korea.md` 7.5): money that goes back, each movement with a number of its own.
+//! Cancels of payments: money that goes back, each movement with a number of its own.
 
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::order::money::EntryStatus;

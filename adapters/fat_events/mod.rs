@@ -1,4 +1,4 @@
-//! What snapshot channels share over Standard Webhooks (`protocols/korea.md` 6; `contract.md` 4): the envelope, its
+//! What snapshot channels share over Standard Webhooks (`docs/src/contract/signatures.md`): the envelope, its
 //! checks, the answers, and the calls back. It is no partner; each partner's own words stand in its folder.
 //!
 //! What it must never do: believe a body that was not verified, round an amount, or take one event's id for another's.
@@ -26,7 +26,7 @@ use settings::Common;
 pub(crate) const REVISION: &str = "revision";
 /// The highest count of changes: what every JSON parser reads exactly.
 pub(crate) const REVISION_MAX: u64 = AMOUNT_MAX.unsigned_abs();
-/// Bytes of a body (`protocols/korea.md` 6.1).
+/// Bytes of a body.
 pub(crate) const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Checks who calls.
@@ -66,7 +66,7 @@ pub(crate) fn with_all(schema: &str, request: &Verified<'_>, error: DecodeError)
     }
 }
 
-/// What stands around every event (`protocols/korea.md` 7.3).
+/// What stands around every event.
 pub(crate) struct Envelope<'a> {
     /// The event's own number, the same on every attempt.
     pub(crate) id: String,

@@ -14,7 +14,7 @@ pub(crate) const INVALID_AMOUNT: &str = "invalid_amount";
 /// Code of amounts that do not add up.
 pub(crate) const MISMATCH: &str = "amount_mismatch";
 
-/// Characters of an identifier (`protocols/korea.md` 6.1).
+/// Characters of an identifier.
 pub(super) const ID_CHARS_MAX: usize = 64;
 /// Characters of a free text that is read.
 pub(super) const TEXT_CHARS_MAX: usize = 500;
@@ -207,7 +207,7 @@ impl<'a> At<'a> {
     }
 }
 
-/// The number that stands for travellers whose own is kept elsewhere (`protocols/korea.md` 3.3): never a key, never a recipient.
+/// The number that stands for travellers whose own is kept elsewhere: never a key, never a recipient.
 pub(crate) const NOBODYS_PHONE: &str = "010-0000-0000";
 
 /// A booker's phone, unless it is masked or nobody's: such a number would make one guest of many.

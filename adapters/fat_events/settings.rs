@@ -1,4 +1,4 @@
-//! Settings that channels of this kind share (`contract.md` 2).
+//! Settings that channels of this kind share (`docs/src/contract/configuration.md`).
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ pub(crate) struct Common {
     pub(crate) rules: ChannelRules,
 }
 
-/// Everything that a platform of this kind can be able to do (`protocols/korea.md` 7.9, 8.5); one list serves every adapter.
+/// Everything that a platform of this kind can be able to do; one list serves every adapter.
 pub(crate) const CAPABILITIES: &[&str] = &[
     "confirm",
     "reject",

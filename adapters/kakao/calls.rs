@@ -1,4 +1,4 @@
-//! Calls to the platform (`protocols/korea.md` 7.9), each by its capability; what it has no call for is a person's task.
+//! Calls to the platform, each by its capability; what it has no call for is a person's task.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -197,7 +197,7 @@ fn refusal(reason: &str) -> (&'static str, &str) {
     }
 }
 
-/// Whether the platform has no quotes: then ours counts (7.6).
+/// Whether the platform has no quotes: then ours counts.
 fn has_no_quotes(response: &HttpResponse) -> bool {
     matches!(response.status.as_u16(), 404 | 405 | 501)
 }
@@ -346,7 +346,7 @@ pub(super) fn read_changes(settings: &Common, response: &HttpResponse) -> CallRe
     })
 }
 
-/// States in which the platform takes no stock (7.7); one in review takes it for the version that is live.
+/// States in which the platform takes no stock; one in review takes it for the version that is live.
 const WITHOUT_STOCK: &[&str] = &["DRAFT", "OFF_SALE", "SANCTIONED", "임시저장", "예약불가", "운영제재"];
 /// States in review.
 const IN_REVIEW: &[&str] = &["IN_REVIEW", "REVIEW_REFUSED", "심사중", "심사반려"];

@@ -1,4 +1,4 @@
-//! The platform's own older webhooks (`protocols/korea.md` 2.1, 6.4): a guest's account was unlinked, the talk channel was added or
+//! The platform's own older webhooks: a guest's account was unlinked, the talk channel was added or
 //! blocked. A fixed key stands in the header and nothing is signed, so they are kept, answered with 200, and never move anything.
 
 use http::header::AUTHORIZATION;

@@ -54,7 +54,7 @@ pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inboun
     Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
 }
 
-/// Whether enough is left; every doubt about the question is answered with no (7.1).
+/// Whether enough is left; every doubt about the question is answered with no.
 fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
     let product = match body.field("product_id") {
         named if named.is_there() => named.id()?,
@@ -79,7 +79,7 @@ fn availability(zone: TimeZone, body: &At<'_>) -> Result<Inbound, DecodeError> {
     Ok(Inbound::Query(Query::Left { product: ProductCode::new(product), date, units: units.max(1) }))
 }
 
-/// Whether a product is sold in a state (7.7).
+/// Whether a product is sold in a state.
 #[derive(Clone, Copy)]
 pub(super) enum Sold {
     Yes,
@@ -110,7 +110,7 @@ pub(super) const LISTINGS: &[(&str, Sold)] = &[
     ("심사반려", Sold::AsBefore),
 ];
 
-/// A product's state (7.7). One in review keeps selling the version that is live.
+/// A product's state. One in review keeps selling the version that is live.
 fn listing(wire: &Wire<'_>) -> Result<Inbound, DecodeError> {
     let (to, from) = (wire.change.field("to"), wire.change.field("from"));
     let word = to.text()?;
@@ -319,7 +319,7 @@ fn cancels(it: &Reservation, told: &Told<'_>) -> Result<Vec<Cancel>, DecodeError
     Ok(cancels)
 }
 
-/// How far one cancel has come, where the event says it; the snapshot need not repeat the cancel (7.2).
+/// How far one cancel has come, where the event says it; the snapshot need not repeat the cancel.
 fn return_news(told: &Told<'_>) -> Result<Vec<ReturnNews>, DecodeError> {
     let Some(change) = told.change else { return Ok(Vec::new()) };
     let Some(reference) = change.field("cancel_id").maybe_text()? else { return Ok(Vec::new()) };
@@ -413,7 +413,7 @@ pub(super) fn snapshot_in(settings: &Common, answer: &Answer) -> Option<Snapshot
     snapshot(settings, read, &told).ok()
 }
 
-/// The reservations of a list (7.9).
+/// The reservations of a list.
 pub(super) fn changes_in(settings: &Common, answer: &Answer) -> Option<Changes> {
     let (items, next) = list(answer.json(), &["reservations", "items", "data"])?;
     // Each names itself, and nothing was asked about any one of them.

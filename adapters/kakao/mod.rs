@@ -1,5 +1,5 @@
 //! Kakao-style booking: direct orders that the platform tells whole, confirmed by itself or by a manager
-//! (`protocols/korea.md` 7; `product.md` KA-01 to KA-08).
+//! (KA-01 to KA-08).
 //!
 //! Reading order: `wire` (an event, read and checked), `map` (what it means), `reply` (our answer), `calls` (what we ask of the
 //! platform), `legacy` (its older, unsigned webhooks). `README.md` says what was chosen.
@@ -34,7 +34,7 @@ const EVENTS: &str = "events";
 const AVAILABILITY: &str = "availability";
 const CHANNEL: &str = "channel";
 
-/// Kakao's own limit for an answer is 3 s, and 2 s for the question of availability (7.1).
+/// Kakao's own limit for an answer is 3 s, and 2 s for the question of availability.
 const ENDPOINTS: &[Endpoint] = &[endpoint(EVENTS, 3_000), endpoint(AVAILABILITY, 2_000), endpoint(CHANNEL, 3_000)];
 
 const fn endpoint(name: &'static str, budget: i64) -> Endpoint {
@@ -60,7 +60,7 @@ const KEYS: &[&str] = &[
 /// The settings that are secrets.
 const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*", "admin_key", "use_code"];
 
-/// The capabilities that mean something here (7.9). What is not listed in the settings is a person's task.
+/// The capabilities that mean something here. What is not listed in the settings is a person's task.
 const CAPABILITIES: &[&str] = &[
     "confirm",
     "reject",
@@ -73,7 +73,7 @@ const CAPABILITIES: &[&str] = &[
     "read_back",
     "stock",
 ];
-/// A schedule is a slot at a price (1.4); we keep what is left by date.
+/// A schedule is a slot at a price; we keep what is left by date.
 const SCHEDULE_ID: &str = "{date}";
 
 /// The adapter, as registered.
@@ -143,13 +143,13 @@ fn read_own(reader: &mut Reader<'_>, table: &Value) -> Option<Own> {
     Some(Own { admin_key, use_code, schedule_id: schedule_id.unwrap_or_else(|| SCHEDULE_ID.to_owned()) })
 }
 
-/// Four digits (1.4).
+/// Four digits.
 fn is_use_code(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl Kakao {
-    /// The place's code, where the platform takes it. It is the one of this moment, whenever the booking was made (1.4): it is read when a
+    /// The place's code, where the platform takes it. It is the one of this moment, whenever the booking was made: it is read when a
     /// call is written, and kept nowhere.
     fn use_code(&self) -> Option<&str> {
         self.own.use_code.as_deref().filter(|_| self.settings.can("use_code"))

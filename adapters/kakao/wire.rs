@@ -1,4 +1,4 @@
-//! A reservation as the platform tells it (`protocols/korea.md` 7.4 to 7.6), read field by field and checked sum by sum.
+//! A reservation as the platform tells it, read field by field and checked sum by sum.
 
 use std::collections::BTreeSet;
 
@@ -132,7 +132,7 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// Reads a reservation and checks its sums (7.4). Paths of errors begin inside the reservation.
+    /// Reads a reservation and checks its sums. Paths of errors begin inside the reservation.
     pub(super) fn read(at: &At<'_>) -> Result<Self, DecodeError> {
         let at = at.object()?.renamed();
         let (product, visit, booker) =

@@ -1,4 +1,4 @@
-//! Resellers that speak OCTO, with us as their supplier (`protocols/octo.md` 17): they ask for products and days, reserve, confirm, extend,
+//! Resellers that speak OCTO, with us as their supplier: they ask for products and days, reserve, confirm, extend,
 //! cancel and read under `/octo`, each with a key of its own.
 //!
 //! Reading order: `route` (addresses), `wire` (what is sent), `map` (what it means), `show` (ours in OCTO's words), `reply` (answers and

@@ -1,4 +1,4 @@
-//! Our answers: bookings, rows, and errors with OCTO's codes (`protocols/octo.md` 9). All of them are read by their code, not by status.
+//! Our answers: bookings, rows, and errors with OCTO's codes. All of them are read by their code, not by status.
 
 use http::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Addresses under `/octo`: which call is meant, and about what (`protocols/octo.md` 3).
+//! Addresses under `/octo`: which call is meant, and about what.
 //!
 //! What stands in an address goes into the call's query: `id`, the number at hand; `once`, a number that nobody else has, for what is
 //! reserved without one; `at`, when it came. What the reseller writes there comes after, so that it cannot take their place.

@@ -1,4 +1,4 @@
-//! Products, availability and bookings of ours in OCTO's words (`protocols/octo.md` 4).
+//! Products, availability and bookings of ours in OCTO's words.
 //!
 //! A product of ours has one option, which has one unit: it is sold by the day, at the day's price.
 

@@ -1,4 +1,4 @@
-//! What resellers send, as far as it is read (`protocols/octo.md` 5). Unknown fields are tolerated, and null is absence.
+//! What resellers send, as far as it is read. Unknown fields are tolerated, and null is absence.
 
 use serde::Deserialize;
 

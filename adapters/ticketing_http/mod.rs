@@ -1,4 +1,4 @@
-//! `ticketing_http`: a ticketing system that speaks the contract of ours (`contract.md` 5), for whoever has no standard of his own.
+//! `ticketing_http`: a ticketing system that speaks the contract of ours, for whoever has no standard of his own.
 
 mod map;
 pub(crate) mod wire;

@@ -1,4 +1,4 @@
-//! The JSON of `contract.md` 5, as it is on the wire. Never leaves this folder.
+//! The JSON of `adapters/ticketing_http/README.md`, as it is on the wire. Never leaves this folder.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Calls to the marketplace (`protocols/korea.md` 8.5), each by its capability.
+//! Calls to the marketplace, each by its capability.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -151,7 +151,7 @@ pub(super) fn read_notification(
     }
 }
 
-/// What an answer to taking a link back means: one that the marketplace does not know any more is taken back (6.7). Links cannot be
+/// What an answer to taking a link back means: one that the marketplace does not know any more is taken back. Links cannot be
 /// asked for, so that its yes stands; money that still comes through the link is sent back.
 fn read_revoked(response: &HttpResponse, keys: &[Key<'_>]) -> CallResult<Yes> {
     let is_gone = matches!(response.status, StatusCode::NOT_FOUND | StatusCode::GONE);

@@ -1,4 +1,4 @@
-//! The hand-over to the agency's own books (`protocols/korea.md` 8.6; TS-04): where the marketplace takes the money, they get a
+//! The hand-over to the agency's own books (TS-04): where the marketplace takes the money, they get a
 //! constant for the traveller's phone, and a memo with the gross amount.
 
 use http::Method;

@@ -277,7 +277,7 @@ fn money(it: &Booking, told: &Told<'_>) -> (Vec<LedgerEntry>, Vec<Payment>) {
             link: payment.link.clone(),
         });
     }
-    // Newest first, also of two that were approved in the same second: the balance goes back before the deposit (8.5).
+    // Newest first, also of two that were approved in the same second: the balance goes back before the deposit.
     payments.reverse();
     (entries, payments)
 }
@@ -340,7 +340,7 @@ pub(super) fn snapshot_in(settings: &Common, hands_over: bool, answer: &Answer) 
     snapshot(settings, read, &told).ok()
 }
 
-/// The bookings of a list (8.5).
+/// The bookings of a list.
 pub(super) fn changes_in(settings: &Common, hands_over: bool, answer: &Answer) -> Option<Changes> {
     let (items, next) = list(answer.json(), &["bookings", "items", "data"])?;
     // Each names itself, and nothing was asked about any one of them.

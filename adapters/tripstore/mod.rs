@@ -1,5 +1,5 @@
 //! TripStore-style marketplace: package bookings with deposits, payment links and an agency behind them
-//! (`protocols/korea.md` 8; `product.md` TS-01 to TS-08).
+//! (TS-01 to TS-08).
 //!
 //! Reading order: `wire` (an event, read and checked), `map` (what it means), `calls` (what we ask of the marketplace), `erp` (the
 //! hand-over to the agency's own books), `label` (the eight names of the guide, derived).
@@ -55,7 +55,7 @@ const KEYS: &[&str] = &[
 /// The settings that are secrets.
 const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*", "erp.secret", "erp.secret.*"];
 
-/// The capabilities that mean something here (8.5), all there where none are listed: `confirm` completes a booking, `cancel` finishes a
+/// The capabilities that mean something here, all there where none are listed: `confirm` completes a booking, `cancel` finishes a
 /// cancellation, `payment_only_cancel` returns a payment. Payment links are what a marketplace of this kind always has.
 const CAPABILITIES: &[&str] = &["confirm", "cancel", "payment_only_cancel", "read_back"];
 

@@ -1,4 +1,4 @@
-//! A booking as the marketplace tells it (`protocols/korea.md` 8.2), read field by field and checked.
+//! A booking as the marketplace tells it, read field by field and checked.
 
 use ticketbridge_core::limits::{AMOUNT_MAX, QUANTITY_MAX};
 use ticketbridge_core::port::DecodeError;

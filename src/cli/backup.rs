@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ticketbridge_store::{Store, copy_to_new, give_name};
 
 use crate::app;
-use crate::cli::doctor::{is_known, is_whole};
+use crate::cli::findings::{is_known, is_whole};
 use crate::cli::{ConfigDir, fail, say, serve};
 use crate::config::Config;
 use crate::worker::chain;

@@ -12,8 +12,9 @@ use secrecy::ExposeSecret as _;
 use ticketbridge_store::{Store, StoreOptions};
 
 use crate::accounts::doors::closed_with_lines;
-use crate::app::{self, address_policy};
-use crate::cli::{ConfigDir, fail, in_runtime, say, serve};
+use crate::app;
+use crate::cli::terminal::in_runtime;
+use crate::cli::{ConfigDir, fail, say, serve};
 use crate::clock::{Clock, Ids as _, SystemClock, SystemIds};
 use crate::config::{self, Config};
 use crate::service::registry::{RegisteredBackend, Registry};
@@ -84,7 +85,7 @@ pub(super) async fn live(directory: ConfigDir, holds: bool) -> ExitCode {
         Ok(registry) => registry,
         Err(error) => return fail(error),
     };
-    let transport = match HttpTransport::new(config.delivery.connect_timeout, address_policy(&config)) {
+    let transport = match HttpTransport::new(config.delivery.connect_timeout, config.address_policy()) {
         Ok(transport) => transport,
         Err(error) => return fail(error),
     };

@@ -7,43 +7,17 @@ use std::process::ExitCode;
 use secrecy::ExposeSecret as _;
 use ticketbridge_core::invariants::violations;
 use ticketbridge_core::{ChannelId, Order};
-use ticketbridge_store::{OrderFilter, PageRequest, SchemaGap, Store};
+use ticketbridge_store::{OrderFilter, PageRequest, Store};
 
 use crate::app;
-use crate::cli::{ConfigDir, backup, fail, say, serve};
+use crate::cli::findings::{Findings, is_known, is_whole};
+use crate::cli::{ConfigDir, backup, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::worker::chain;
 
 /// Orders that are read at once.
 const PAGE: u32 = 200;
-
-/// What was found, item by item, as it is found.
-#[derive(Debug, Default)]
-pub(super) struct Findings {
-    failed: u32,
-}
-
-impl Findings {
-    /// Says what an item came to.
-    pub(super) fn note(&mut self, item: &str, found: Result<String, String>) {
-        match found {
-            Ok(good) => say(format_args!("PASS  {item}: {good}")),
-            Err(bad) => {
-                self.failed += 1;
-                say(format_args!("FAIL  {item}: {bad}"));
-            }
-        }
-    }
-    /// The command's end.
-    pub(super) fn end(self) -> ExitCode {
-        match self.failed {
-            0 => ExitCode::SUCCESS,
-            1 => fail("1 item failed; it is listed above"),
-            more => fail(format!("{more} items failed; they are listed above")),
-        }
-    }
-}
 
 pub(super) async fn doctor(directory: ConfigDir, copy: Option<PathBuf>) -> ExitCode {
     let config = match serve::load(&directory) {
@@ -84,24 +58,6 @@ struct Holdings {
     rows: BTreeMap<&'static str, u64>,
     /// Orders, received and returned money by channel and currency, minor units.
     money: BTreeMap<(ChannelId, String), (u64, i128, i128)>,
-}
-
-/// Whether a database is whole, as an item.
-pub(super) async fn is_whole(store: &Store) -> Result<String, String> {
-    match store.damage().await {
-        Ok(None) if store.file().is_none() => Ok("its server looks after that".to_owned()),
-        Ok(None) => Ok("no damage found".to_owned()),
-        Ok(Some(damage)) => Err(format!("it is damaged: {damage}")),
-        Err(error) => Err(chain(&error)),
-    }
-}
-
-/// Whether only versions that this program knows have used a database, as an item.
-pub(super) fn is_known(gap: &SchemaGap) -> Result<String, String> {
-    match gap.unknown.last() {
-        None => Ok("this program knows every migration that it has had".to_owned()),
-        Some(newest) => Err(format!("it was used by a newer version ({newest}); use that one")),
-    }
 }
 
 /// Looks through one database and says what was found there. `None` where it cannot be read.

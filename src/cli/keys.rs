@@ -56,7 +56,7 @@ pub(super) async fn rotate(directory: ConfigDir) -> ExitCode {
 
 /// Makes sure that every instance that runs can open what the first key seals: one that cannot would answer nothing any more.
 async fn everybody_holds(store: &Store, config: &Config) -> Result<(), String> {
-    let Some(first) = app::data_keys(config).first().map(fingerprint) else { return Ok(()) };
+    let Some(first) = config.data_keys().first().map(fingerprint) else { return Ok(()) };
     let instances = store.instances(SystemClock::new().now()).await.map_err(|error| crate::worker::chain(&error))?;
     let without: Vec<String> = instances
         .into_iter()

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use ticketbridge_store::Store;
 
 use crate::app;
-use crate::cli::doctor::{Findings, is_known, is_whole};
+use crate::cli::findings::{Findings, is_known, is_whole};
 use crate::cli::{ConfigDir, backup, fail, say, serve};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;

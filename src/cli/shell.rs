@@ -3,25 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::cli::{Cli, fail, say};
+use crate::cli::{fail, say};
 use crate::http::schemas::{document, every};
 
 /// A script that completes commands, options and their values, to standard output.
-pub(super) fn completions(shell: Shell) -> ExitCode {
+pub(super) fn completions(shell: Shell, mut command: Command) -> ExitCode {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "ticketbridge", &mut script);
+    clap_complete::generate(shell, &mut command, "ticketbridge", &mut script);
     say(String::from_utf8_lossy(&script).trim_end());
     ExitCode::SUCCESS
 }
 
 /// The man pages: all of them into a folder, or the first one to standard output.
-pub(super) fn man(directory: Option<PathBuf>) -> ExitCode {
+pub(super) fn man(directory: Option<PathBuf>, command: Command) -> ExitCode {
     let Some(directory) = directory else {
         let mut page = Vec::new();
-        return match clap_mangen::Man::new(Cli::command()).render(&mut page) {
+        return match clap_mangen::Man::new(command).render(&mut page) {
             Ok(()) => {
                 say(String::from_utf8_lossy(&page).trim_end());
                 ExitCode::SUCCESS
@@ -29,7 +29,7 @@ pub(super) fn man(directory: Option<PathBuf>) -> ExitCode {
             Err(error) => fail(format!("the page cannot be made: {error}")),
         };
     };
-    let made = std::fs::create_dir_all(&directory).and_then(|()| clap_mangen::generate_to(Cli::command(), &directory));
+    let made = std::fs::create_dir_all(&directory).and_then(|()| clap_mangen::generate_to(command, &directory));
     match made {
         Ok(()) => {
             say(format_args!(

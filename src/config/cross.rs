@@ -1,21 +1,21 @@
 //! Rules between files: names that must exist, names that must not exist twice, dates and prices that must fit together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ticketbridge_core::product::{BackendTerms, BookingProduct, DateRange, Fee, Ticketing, VoucherProduct};
 use ticketbridge_core::{Date, Millis};
 
-use super::finding::{Findings, Place, suggest};
-use super::organisation::OrganisationNames;
+use super::finding::Findings;
+use super::names::{Named, Names};
 use super::partner::{ChannelConfig, Kinds};
 use super::product::days_of;
 use super::read::Table;
 use super::service::CreditAccount;
 
-/// The adapter whose back-ends are pools of codes (`contract.md` 8).
+/// The adapter whose back-ends are pools of codes (`docs/src/contract/configuration.md`).
 const CODE_POOL: &str = "code_pool";
 
-/// Time after which the channel of a voucher asks for the money of an order without tickets (`contract.md` 2, DY-11).
+/// Time after which the channel of a voucher asks for the money of an order without tickets (`docs/src/contract/configuration.md`, DY-11).
 const VOUCHER_TICKETING_MAX: Millis = Millis::minutes(10);
 
 /// What a voucher is sold with, and on which day.
@@ -24,77 +24,6 @@ pub(super) struct Sold<'p, 'a> {
     pub(super) channels: &'p [(ChannelConfig, Table<'a>)],
     /// `None` where nobody has asked a clock.
     pub(super) today: Option<Date>,
-}
-
-/// Something with a name, whether or not the rest of it could be read.
-#[derive(Clone)]
-pub(super) struct Named {
-    pub(super) name: String,
-    pub(super) place: Place,
-    /// The adapter, for a back-end.
-    pub(super) adapter: Option<String>,
-}
-
-/// Everything with a name, and whether all files that could hold more of them were read.
-#[derive(Default)]
-pub(super) struct Names {
-    pub(super) channels: Vec<Named>,
-    pub(super) backends: Vec<Named>,
-    pub(super) vouchers: Vec<Named>,
-    pub(super) bookings: Vec<Named>,
-    pub(super) accounts: Vec<Named>,
-    pub(super) organisation: OrganisationNames,
-    /// A file is no TOML: what is not among the names may be in it.
-    pub(super) incomplete: bool,
-}
-
-impl Names {
-    /// Two things of a kind with one name, both places named.
-    pub(super) fn check_duplicates(&self, findings: &Findings) {
-        let kinds = [
-            ("channels", "id", &self.channels),
-            ("back-ends", "id", &self.backends),
-            ("voucher products", "code", &self.vouchers),
-            ("booking products", "code", &self.bookings),
-            ("credit accounts", "id", &self.accounts),
-            ("dealers", "id", &self.organisation.dealers),
-            ("institutions", "id", &self.organisation.institutions),
-            ("institutions", "registration_number", &self.organisation.registration_numbers),
-            ("agencies", "id", &self.organisation.agencies),
-            ("agencies", "code", &self.organisation.codes),
-            ("settle units", "id", &self.organisation.settle_units),
-        ];
-        for (kind, key, named) in kinds {
-            let mut first: BTreeMap<&str, &Place> = BTreeMap::new();
-            for Named { name, place, .. } in named {
-                if let Some(other) = first.get(name.as_str()) {
-                    let problem = format!("two {kind} have the {key} \"{name}\", the other at {other}");
-                    findings.problem(place.clone(), problem, "rename or remove one of them");
-                } else {
-                    first.insert(name, place);
-                }
-            }
-        }
-        for Named { name, place, .. } in &self.bookings {
-            if let Some(voucher) = self.vouchers.iter().find(|voucher| voucher.name == *name) {
-                let problem = format!("\"{name}\" is the code of a voucher product too, at {}", voucher.place);
-                findings.warning(place.clone(), problem, "give the two different codes: people confuse them");
-            }
-        }
-    }
-
-    fn find<'n>(list: &'n [Named], name: &str) -> Option<&'n Named> {
-        list.iter().find(|named| named.name == name)
-    }
-
-    /// Reports that `name` is not among `list`, unless it may be in a file that could not be read.
-    pub(super) fn missing(&self, findings: &Findings, place: Place, what: &str, name: &str, list: &[Named]) {
-        if !self.incomplete {
-            let known: Vec<&str> =
-                list.iter().map(|named| named.name.as_str()).filter(|name| !name.is_empty()).collect();
-            findings.problem(place, format!("{what} \"{name}\" is not configured"), suggest(name, known));
-        }
-    }
 }
 
 /// A channel's orders are charged to an account that must exist, and count the same money (DY-05).

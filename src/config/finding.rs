@@ -15,7 +15,7 @@ pub enum Severity {
     Warning,
 }
 
-/// One thing that is wrong. In JSON it is `{file, line, problem, mend}` (`contract.md` 8).
+/// One thing that is wrong. In JSON it is `{file, line, problem, mend}` (`docs/src/contract/configuration.md`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The file, as the reader of the message can open it.

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use ticketbridge_core::Millis;
 
-use super::cross::{Named, Names};
 use super::finding::{Findings, Place, suggest};
+use super::names::{Named, Names, OrganisationNames, entries, named};
 use super::partner::ChannelConfig;
 use super::read::{Table, Value};
 
@@ -146,39 +146,28 @@ pub(super) struct Read<'a> {
     addresses: Vec<(OperatingAddresses, Table<'a>)>,
 }
 
-/// The names of what is below `partners/`, whatever else is wrong with it.
-#[derive(Default)]
-pub(super) struct OrganisationNames {
-    pub(super) dealers: Vec<Named>,
-    pub(super) institutions: Vec<Named>,
-    pub(super) agencies: Vec<Named>,
-    pub(super) settle_units: Vec<Named>,
-    pub(super) registration_numbers: Vec<Named>,
-    pub(super) codes: Vec<Named>,
-}
-
 impl<'a> Read<'a> {
     /// Reads one file.
     pub(super) fn file(&mut self, file: &Table<'a>, names: &mut OrganisationNames) {
-        for table in super::entries(file, "dealer") {
-            names.dealers.extend(super::named(&table, "id"));
+        for table in entries(file, "dealer") {
+            names.dealers.extend(named(&table, "id"));
             self.dealers.extend(dealer(&table));
         }
-        for table in super::entries(file, "institution") {
-            names.institutions.extend(super::named(&table, "id"));
-            names.registration_numbers.extend(super::named(&table, "registration_number"));
+        for table in entries(file, "institution") {
+            names.institutions.extend(named(&table, "id"));
+            names.registration_numbers.extend(named(&table, "registration_number"));
             self.institutions.extend(institution(&table).map(|it| (it, table)));
         }
-        for table in super::entries(file, "agency") {
-            names.agencies.extend(super::named(&table, "id"));
-            names.codes.extend(super::named(&table, "code"));
+        for table in entries(file, "agency") {
+            names.agencies.extend(named(&table, "id"));
+            names.codes.extend(named(&table, "code"));
             self.agencies.extend(agency(&table).map(|it| (it, table)));
         }
-        for table in super::entries(file, "settle_unit") {
-            names.settle_units.extend(super::named(&table, "id"));
+        for table in entries(file, "settle_unit") {
+            names.settle_units.extend(named(&table, "id"));
             self.settle_units.extend(settle_unit(&table).map(|it| (it, table)));
         }
-        for table in super::entries(file, "operating_addresses") {
+        for table in entries(file, "operating_addresses") {
             self.addresses.extend(addresses(&table).map(|it| (it, table)));
         }
         file.finish();

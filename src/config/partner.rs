@@ -10,8 +10,8 @@ use ticketbridge_core::port::{Backend, BackendKind, Channel, ChannelKind, SellsI
 use ticketbridge_core::{BackendId, ChannelId, Millis};
 use toml::de::DeValue;
 
-use super::cross::Named;
 use super::finding::{Findings, suggest};
+use super::names::Named;
 use super::read::{Table, Value};
 use super::secret::{Secret, SecretUse, Secrets};
 use super::service::{LaneLimits, RATE_PER_CALLER_MAX, at_once, per_second, timeout};
@@ -48,6 +48,12 @@ impl Settings {
     /// The settings, secrets included. Whoever calls this answers for where they go.
     pub fn expose(&self) -> &Json {
         &self.0
+    }
+
+    /// The texts at these paths.
+    fn at<'s>(&'s self, paths: &'s [&'s str]) -> impl Iterator<Item = &'s str> {
+        let at = |path: &&str| path.split('.').try_fold(&self.0, |at, step| at.get(step))?.as_str();
+        paths.iter().filter_map(at)
     }
 
     /// The same with other secrets: `secrets` are their paths, `*` for any element of a list, and `make` says what takes the place of one.
@@ -108,6 +114,21 @@ pub struct ChannelConfig {
     pub pace: Pace,
     /// Which settings are secrets, by path.
     pub secrets: &'static [&'static str],
+    /// Which settings are addresses of the partner, by path.
+    pub addresses: &'static [&'static str],
+}
+
+impl ChannelConfig {
+    /// The partner's own addresses.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.settings.at(self.addresses)
+    }
+}
+impl BackendConfig {
+    /// The partner's own addresses.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.settings.at(self.addresses)
+    }
 }
 
 /// What a partner is sent, where its file says so.
@@ -156,6 +177,8 @@ pub struct BackendConfig {
     pub pace: Pace,
     /// Which settings are secrets, by path.
     pub secrets: &'static [&'static str],
+    /// Which settings are addresses of the partner, by path.
+    pub addresses: &'static [&'static str],
 }
 
 /// What the reader of a partner's file needs.
@@ -225,6 +248,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         agency,
         pace,
         secrets: kind.secrets,
+        addresses: kind.addresses,
     };
     (head, Some(config))
 }
@@ -260,7 +284,8 @@ pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let pace = pace.or_in(&read);
     let _: Option<Box<dyn Backend>> = read.built((kind.build)(&id, &read.json), file);
     let (adapter, settings) = (kind.name, Settings(read.json));
-    (head, Some(BackendConfig { id: BackendId(id), adapter, settings, timeout, pace, secrets: kind.secrets }))
+    let (id, secrets, addresses) = (BackendId(id), kind.secrets, kind.addresses);
+    (head, Some(BackendConfig { id, adapter, settings, timeout, pace, secrets, addresses }))
 }
 
 fn settings_table<'a>(file: &Table<'a>) -> Option<Table<'a>> {

@@ -21,7 +21,7 @@ const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
 const VARIETY_MIN: usize = 6;
 /// What stands in examples, and is tried by whoever knows them.
 const PLACEHOLDERS: [&str; 4] = ["changeme", "change-me", "change_me", "password"];
-/// What precedes the base64 of a Standard Webhooks secret (`contract.md` 4).
+/// What precedes the base64 of a Standard Webhooks secret (`docs/src/contract/signatures.md`).
 const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
 /// Stands for a secret that is not set where a configuration is only checked, so that the rest can be checked too.
 const STAND_IN: &str = "whsec_c3RhbmRzIGluIGZvciBhIHNlY3JldCB0aGF0IGlzIG5vdCBzZXQ=";

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::accounts::Holder;
 use crate::console::form::back;
 use crate::console::{PREFIX, Page, Said, Stop, Visit, pages};
-use crate::http::ops::call::{Field, FieldKind};
+use crate::http::ops::fields::{Field, FieldKind};
 use crate::http::ops::{self, Inside};
 
 impl Visit {

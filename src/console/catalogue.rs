@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn every_word_of_the_interface_has_a_name() {
-        use crate::http::ops::{ATTENTION_KINDS, words};
+        use crate::http::ops::words::{self, ATTENTION_KINDS};
         let known = keys(Language::En);
         let states = [
             words::ORDER_STATES,

@@ -2,6 +2,14 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+/// Where the console begins.
+pub const PREFIX: &str = "/console";
+
+/// A path of the console.
+pub(crate) fn link(path: &str) -> String {
+    if path.is_empty() { PREFIX.to_owned() } else { format!("{PREFIX}/{path}") }
+}
+
 /// Letters, digits, and what is harmless in a query.
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
@@ -71,10 +79,9 @@ fn joined<'f>(pairs: impl Iterator<Item = &'f (String, String)>) -> String {
 
 /// Where a form leads back to: a page of ours, or the first one. An address of somebody else is none.
 pub(crate) fn back(text: &str) -> String {
-    let is_ours =
-        text == super::PREFIX || text.strip_prefix(super::PREFIX).is_some_and(|rest| rest.starts_with(['/', '?']));
+    let is_ours = text == PREFIX || text.strip_prefix(PREFIX).is_some_and(|rest| rest.starts_with(['/', '?']));
     let is_plain = text.chars().all(|c| c.is_ascii_graphic() && c != '\\');
-    if is_ours && is_plain && !text.contains("//") { text.to_owned() } else { super::PREFIX.to_owned() }
+    if is_ours && is_plain && !text.contains("//") { text.to_owned() } else { PREFIX.to_owned() }
 }
 
 #[cfg(test)]

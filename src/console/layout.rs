@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::config::Role;
 use crate::console::catalogue::Language;
 use crate::console::form::encode;
+pub(crate) use crate::console::form::link;
 use crate::console::format::text;
 use crate::console::{PREFIX, Page, Said, Stop, Visit};
 
@@ -125,11 +126,6 @@ fn languages(visit: &Visit) -> Markup {
 /// Whether whoever looks may also do something about orders.
 pub(crate) fn may_act(visit: &Visit) -> bool {
     matches!(visit.holder.role, Role::Admin | Role::Operator)
-}
-
-/// A path of the console.
-pub(crate) fn link(path: &str) -> String {
-    if path.is_empty() { PREFIX.to_owned() } else { format!("{PREFIX}/{path}") }
 }
 
 /// A link to an order, by its id.

@@ -26,11 +26,11 @@ use crate::accounts::Holder;
 use crate::accounts::signing_in::From as Comes;
 use crate::http::ops::{self, auth};
 use crate::http::{Shared, incoming_body};
+
 use catalogue::{Language, Words};
 use form::Form;
+pub use form::PREFIX;
 
-/// Where the console begins.
-pub const PREFIX: &str = "/console";
 /// Bytes of a form.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
 /// What pages load: its path below `assets/`, its type, and itself.

@@ -13,6 +13,7 @@ pub mod id;
 pub mod invariants;
 pub mod limits;
 pub mod message;
+pub mod notification;
 pub mod order;
 pub mod personal;
 pub mod policy;

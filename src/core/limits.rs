@@ -2,7 +2,7 @@
 
 use crate::time::Millis;
 
-/// Bytes of an inbound body (`contract.md` 3).
+/// Bytes of an inbound body (`docs/src/contract/channels.md`).
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Lists and objects inside each other in an inbound body.
 pub const NESTING_MAX: usize = 64;
@@ -16,9 +16,9 @@ pub const QUANTITY_MAX: u32 = 1_000;
 pub const VISITORS_MAX: usize = 1_000;
 /// Tickets of one booking.
 pub const TICKETS_MAX: usize = 1_000;
-/// Characters of a plain code (`protocols/douyin.md` 7.3).
+/// Characters of a plain code (`adapters/douyin/README.md`).
 pub const CODE_CHARS_MAX: usize = 100;
-/// Characters of the content of a QR picture (`protocols/douyin.md` 7.3).
+/// Characters of the content of a QR picture (`adapters/douyin/README.md`).
 pub const QR_CHARS_MAX: usize = 512;
 /// Characters of a free text that we keep.
 pub const TEXT_CHARS_MAX: usize = 500;

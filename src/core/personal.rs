@@ -46,7 +46,7 @@ pub struct DocumentMask;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TextMask;
 
-/// Values under this prefix can only be decrypted by a call to the channel (`protocols/douyin.md` 1.7).
+/// Values under this prefix can only be decrypted by a call to the channel (`adapters/douyin/README.md`).
 pub const REMOTE_CIPHER_PREFIX: &str = "Enc.";
 
 fn ends(clear: &str, head: usize, tail: usize) -> String {
@@ -164,7 +164,7 @@ impl<'de, M: Mask> Deserialize<'de> for Personal<M> {
     }
 }
 
-/// The kinds of identity document that Douyin's visitors may show (`protocols/douyin.md` A.2).
+/// The kinds of identity document that Douyin's visitors may show (`adapters/douyin/README.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentType {

@@ -353,7 +353,7 @@ pub struct ChannelRules {
     pub time_zone: TimeZone,
     /// How it learns of confirmation.
     pub acceptance: Acceptance,
-    /// Time for an asynchronous acceptance (`protocols/douyin.md` 6).
+    /// Time for an asynchronous acceptance (`adapters/douyin/README.md`).
     pub acceptance_limit: Millis,
     /// How tickets reach it.
     pub tickets: TicketDelivery,

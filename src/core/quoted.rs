@@ -1,5 +1,5 @@
 //! Free text quotes people: a back-end refuses "the card of so-and-so", a channel writes a phone into an error code, a colleague notes
-//! whom she has called. Nothing of that is ours to publish (`product.md`, rule 8).
+//! whom she has called. Nothing of that is ours to publish.
 //!
 //! What outsiders write is kept in sealed places only: the order's document, its history, the deliveries. Wherever it leaves those (a
 //! column in clear, an answer, a log line, a metric) it goes through this module. [`Guests`] knows an order's own people and masks them in any

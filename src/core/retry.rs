@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::message::TicketOp;
 use crate::time::{Millis, UnixMillis};
 
-/// Time before the end at which the very last try begins: as long as a call may take (`contract.md` 2).
+/// Time before the end at which the very last try begins: as long as a call may take (`docs/src/contract/configuration.md`).
 pub const LAST_TRY_MARGIN: Millis = Millis::seconds(10);
 
 /// How often, and how far apart (`[delivery] backoff`).

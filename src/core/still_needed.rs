@@ -1,9 +1,8 @@
 //! Whether an effect that was decided earlier is still needed when its turn comes. A row that is not is closed without a call.
 
 use crate::message::{Effect, Notification, TicketOp};
-use crate::order::channel_state::{LinkState, Proposal};
-use crate::order::money::EntryStatus;
-use crate::order::{BookingState, Order, OrderState, RefundState, TicketingState};
+use crate::order::asked_for::is_asked_for;
+use crate::order::{Order, TicketingState};
 use crate::rules::cancel_price::quote_holds;
 
 /// Whether `effect` still serves `order` as it is now.
@@ -71,54 +70,4 @@ pub(crate) fn is_notification_needed(order: &Order, notification: &Notification)
         _ => true,
     };
     fits && is_asked_for(order, notification)
-}
-
-/// Whether what the notification asks for is what we want, whatever its figures.
-pub(crate) fn is_asked_for(order: &Order, notification: &Notification) -> bool {
-    match notification {
-        Notification::TicketsIssued { booking } => order.booking_by_id(booking).is_some_and(|b| {
-            matches!(b.state, BookingState::Confirmed | BookingState::Used)
-                && b.ticketing.handover.is_owed()
-                && matches!(b.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded)
-        }),
-        Notification::BookingConfirmed { .. } if order.channel_state.is_some() => proposed(order, &Proposal::Confirm),
-        Notification::BookingRejected { reason, .. } if order.channel_state.is_some() => {
-            proposed(order, &Proposal::Reject { reason: reason.clone() })
-        }
-        Notification::CancelQuote | Notification::Cancellation { .. } => {
-            let channel_state = order.channel_state.as_ref();
-            !order.is_over() && channel_state.is_some_and(|m| matches!(m.proposal, Some(Proposal::Cancel { .. })))
-        }
-        Notification::PaymentReturn { reference, .. } => {
-            order.money.ledger.iter().any(|e| &e.reference == reference && e.status == EntryStatus::Pending)
-        }
-        Notification::PaymentLink { key } => order
-            .channel_state
-            .as_ref()
-            .is_some_and(|m| m.links.iter().any(|l| &l.key == key && l.state == LinkState::Requested)),
-        Notification::LinkRevoked { .. } => true,
-        Notification::HandOver => order.state != OrderState::Cancelled,
-        Notification::BookingConfirmed { booking } => order
-            .booking_by_id(booking)
-            .is_some_and(|b| matches!(b.state, BookingState::Confirmed | BookingState::Used | BookingState::NoShow)),
-        Notification::RefundApproved { case, .. } => case_is(order, case, RefundState::Approved),
-        Notification::RefundRejected { case, .. } => case_is(order, case, RefundState::Rejected),
-        // A channel that has told it by itself meanwhile knows it.
-        Notification::Redeemed { .. } | Notification::NoShow { .. } => {
-            order.channel_state.as_ref().is_none_or(|channel_state| channel_state.standing.stage.is_ahead())
-        }
-        Notification::BookingRejected { .. }
-        | Notification::OrderCancelled { .. }
-        | Notification::GuestMessage { .. } => true,
-    }
-}
-
-/// Whether we still want this, and the booking still waits for it.
-fn proposed(order: &Order, wanted: &Proposal) -> bool {
-    let waits = order.booking.as_ref().is_some_and(|b| b.state == BookingState::Requested);
-    waits && order.channel_state.as_ref().is_some_and(|m| m.proposal.as_ref() == Some(wanted))
-}
-
-fn case_is(order: &Order, id: &crate::id::RefundCaseId, state: RefundState) -> bool {
-    order.refund_case.iter().chain(&order.past_refund_cases).any(|c| &c.id == id && c.state == state)
 }

@@ -25,7 +25,7 @@ impl Millis {
     pub const fn hours(n: i64) -> Self {
         Self(n * 3_600_000)
     }
-    /// Reads a length as configuration writes it (`contract.md` 8): numbers with the units `ms s m h d`, also joined, as in
+    /// Reads a length as configuration writes it (`docs/src/contract/configuration.md`): numbers with the units `ms s m h d`, also joined, as in
     /// `1h30m`. `None` for anything else, a bare number included.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text;
@@ -182,9 +182,9 @@ pub struct TimeZone(pub chrono_tz::Tz);
 impl TimeZone {
     /// Coordinated universal time.
     pub const UTC: TimeZone = TimeZone(chrono_tz::UTC);
-    /// The zone of Douyin's dates (`protocols/douyin.md` 1.6).
+    /// The zone of Douyin's dates (`adapters/douyin/README.md`).
     pub const SHANGHAI: TimeZone = TimeZone(chrono_tz::Asia::Shanghai);
-    /// The zone of the Korean channels' dates (`protocols/korea.md` 6.1).
+    /// The zone of the Korean channels' dates (`adapters/kakao/README.md`).
     pub const SEOUL: TimeZone = TimeZone(chrono_tz::Asia::Seoul);
 
     /// Reads an IANA name such as `Asia/Shanghai`.

@@ -62,6 +62,49 @@ async fn take_stock(tx: &Tx, order: &Order, key: &StockKey, units: u32) -> Resul
     }
 }
 
+/// An effect that is a call to a partner.
+struct Delivery<'e> {
+    destination: Destination,
+    call: &'e str,
+    /// Whether later calls about the order to the same partner wait for it.
+    holds_up: bool,
+    not_before: Option<UnixMillis>,
+    /// One that waits already is enough.
+    once: bool,
+}
+
+impl<'e> Delivery<'e> {
+    fn of(order: &Order, effect: &'e Effect) -> Option<Self> {
+        let at_once = |destination, call| Self { destination, call, holds_up: false, not_before: None, once: false };
+        Some(match effect {
+            Effect::CallBackend { backend, booking, op, not_before } => {
+                let state = order.booking_by_id(booking).map(|b| b.ticketing.state);
+                let once = match op {
+                    TicketOp::Issue => false,
+                    TicketOp::Cancel => true,
+                    // One look watches a cancellation. Looks in other states each have their own time.
+                    TicketOp::Query => state == Some(TicketingState::Cancelling),
+                };
+                let (holds_up, not_before) = (*op != TicketOp::Query, *not_before);
+                Self { destination: Destination::Backend(backend.clone()), call: op.name(), holds_up, not_before, once }
+            }
+            Effect::TellChannel { notification, not_before } => {
+                let is_for_agency = *notification == Notification::HandOver;
+                let whom = if is_for_agency { Destination::Agency } else { Destination::Channel };
+                let (destination, not_before) = (whom(order.channel.clone()), *not_before);
+                Self { destination, call: notification.name(), holds_up: true, not_before, once: false }
+            }
+            Effect::DecryptGuests => at_once(Destination::Channel(order.channel.clone()), "decrypt_guests"),
+            Effect::TellStock { channel, .. } => at_once(Destination::Channel(channel.clone()), TELL_STOCK),
+            Effect::ReadBack { channel, .. } => at_once(Destination::Channel(channel.clone()), "read_back"),
+            Effect::ArmDeadline { .. }
+            | Effect::DisarmDeadline { .. }
+            | Effect::TakeStock { .. }
+            | Effect::ReturnStock { .. } => return None,
+        })
+    }
+}
+
 impl Change<'_> {
     /// Makes a row of every effect.
     pub(crate) async fn enqueue(
@@ -72,57 +115,11 @@ impl Change<'_> {
         effects: &[Effect],
     ) -> Result<(), EngineError> {
         for (index, effect) in effects.iter().enumerate() {
-            let job = |destination: String, call: &str, holds_up: bool, not_before: Option<UnixMillis>| NewJob {
-                id: delivery_id(&order.id, version, index),
-                order: order.id.clone(),
-                destination,
-                call: call.to_owned(),
-                effect: effect.clone(),
-                seq: version * EFFECTS_MAX + index as u64,
-                holds_up,
-                due_at: not_before.unwrap_or(self.moment.now).max(self.moment.now),
-                created_at: self.moment.now,
-                traceparent: self.traceparent.clone(),
-                urgent_at: urgent_at(order, effect),
-            };
+            if let Some(delivery) = Delivery::of(order, effect) {
+                self.enqueue_delivery(tx, order, (version, index), effect, delivery).await?;
+                continue;
+            }
             match effect {
-                Effect::CallBackend { backend, booking, op, not_before } => {
-                    let new = job(
-                        Destination::Backend(backend.clone()).to_string(),
-                        op.name(),
-                        *op != TicketOp::Query,
-                        *not_before,
-                    );
-                    let state = order.booking_by_id(booking).map(|b| b.ticketing.state);
-                    let once = match op {
-                        TicketOp::Issue => false,
-                        TicketOp::Cancel => true,
-                        // One look watches a cancellation. Looks in other states each have their own time.
-                        TicketOp::Query => state == Some(TicketingState::Cancelling),
-                    };
-                    if !once || !self.is_lined_up(tx, &new).await? {
-                        tx.enqueue(&new).await?;
-                    }
-                }
-                Effect::TellChannel { notification, not_before } => {
-                    let destination = match notification {
-                        Notification::HandOver => Destination::Agency(order.channel.clone()).to_string(),
-                        _ => Destination::Channel(order.channel.clone()).to_string(),
-                    };
-                    tx.enqueue(&job(destination, notification.name(), true, *not_before)).await?;
-                }
-                Effect::DecryptGuests => {
-                    let destination = Destination::Channel(order.channel.clone()).to_string();
-                    tx.enqueue(&job(destination, "decrypt_guests", false, None)).await?;
-                }
-                Effect::TellStock { channel, .. } => {
-                    tx.enqueue(&job(Destination::Channel(channel.clone()).to_string(), TELL_STOCK, false, None))
-                        .await?;
-                }
-                Effect::ReadBack { channel, .. } => {
-                    tx.enqueue(&job(Destination::Channel(channel.clone()).to_string(), "read_back", false, None))
-                        .await?;
-                }
                 Effect::ArmDeadline { kind, due_at, warn_at } => {
                     tx.arm(&order.id, *kind, *due_at, warn_at, self.moment.now).await?;
                 }
@@ -137,7 +134,39 @@ impl Change<'_> {
                     tx.give_back_stock(key, *units).await?;
                     self.tell_stock(tx, order, version, index, key).await?;
                 }
+                Effect::CallBackend { .. }
+                | Effect::TellChannel { .. }
+                | Effect::DecryptGuests
+                | Effect::TellStock { .. }
+                | Effect::ReadBack { .. } => {}
             }
+        }
+        Ok(())
+    }
+
+    async fn enqueue_delivery(
+        &self,
+        tx: &Tx,
+        order: &Order,
+        (version, index): (u64, usize),
+        effect: &Effect,
+        delivery: Delivery<'_>,
+    ) -> Result<(), EngineError> {
+        let new = NewJob {
+            id: delivery_id(&order.id, version, index),
+            order: order.id.clone(),
+            destination: delivery.destination.to_string(),
+            call: delivery.call.to_owned(),
+            effect: effect.clone(),
+            seq: version * EFFECTS_MAX + index as u64,
+            holds_up: delivery.holds_up,
+            due_at: delivery.not_before.unwrap_or(self.moment.now).max(self.moment.now),
+            created_at: self.moment.now,
+            traceparent: self.traceparent.clone(),
+            urgent_at: urgent_at(order, effect),
+        };
+        if !delivery.once || !self.is_lined_up(tx, &new).await? {
+            tx.enqueue(&new).await?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! One payment pays for one order (`protocols/korea.md` 6.6): whose it is, is kept under the payment's own number.
+//! One payment pays for one order (`adapters/kakao/README.md`): whose it is, is kept under the payment's own number.
 
 use ticketbridge_core::order::Order;
 use ticketbridge_core::order::money::EntryKind;

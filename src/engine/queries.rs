@@ -12,7 +12,7 @@ use crate::engine::{Engine, EngineError, counts, credit};
 use crate::service::live::Running;
 use crate::service::registry::RegisteredChannel;
 
-/// Dates that one calendar answer holds at most (`protocols/douyin.md` 16).
+/// Dates that one calendar answer holds at most (`adapters/douyin/README.md`).
 const CALENDAR_DAYS_MAX: i64 = 60;
 
 /// What was found.

@@ -1,7 +1,7 @@
 //! Reconciliation: what the channel and the back-end say of every open order, against what we say.
 //!
 //! What is certain is repaired through the same commands as always, so the history shows it; everything else is listed with its
-//! reason. Nothing is decided here on a channel's state numbers, which are not documented (`protocols/douyin.md` 22, U-22).
+//! reason. Nothing is decided here on a channel's state numbers, which are not documented (`adapters/douyin/README.md`).
 
 mod backend;
 mod sweep;
@@ -26,7 +26,7 @@ use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 use crate::worker::conduct::For;
 
-/// Questions a second to one channel, whatever it allows (`protocols/douyin.md` 17.1, D-10).
+/// Questions a second to one channel, whatever it allows (`adapters/douyin/README.md`).
 pub const QUESTIONS_PER_SECOND: u32 = 20;
 /// Orders read from the database at once.
 const PAGE: u32 = 100;

@@ -147,7 +147,7 @@ impl Task {
             Task::Purge => "17 23 * * * *",
             Task::Reconcile => "41 7,37 * * * *",
             Task::Follow => "47 */10 * * * *",
-            // 11:00 in Seoul: before 10:00 yesterday's uses may be missing there (`protocols/korea.md` 6.7).
+            // 11:00 in Seoul: before 10:00 yesterday's uses may be missing there (`adapters/kakao/README.md`).
             Task::FollowClosed => "0 0 2 * * *",
             Task::CheckCredit => "29 52 * * * *",
             Task::ForgetGuests => "53 11 * * * *",
@@ -195,7 +195,7 @@ pub(crate) async fn carry_out(shared: &Shared, name: &str) {
 /// # Errors
 /// Store errors.
 pub async fn carry_on(shared: &Shared) -> Result<u64, StoreError> {
-    crate::http::ops::bulk::carry_on_all(shared).await
+    crate::http::ops::carry_on_all(shared).await
 }
 
 /// One run of a task, if no other instance runs it.

@@ -1,4 +1,4 @@
-//! What a back-end tells by itself: `POST /backends/{backend}/events`, over Standard Webhooks (`contract.md` 4 and 5).
+//! What a back-end tells by itself: `POST /backends/{backend}/events`, over Standard Webhooks (`docs/src/contract/signatures.md`).
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};

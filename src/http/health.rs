@@ -1,7 +1,6 @@
 //! Is it alive, is it ready, how does it fare. Each answers within a time of its own, whatever the database does.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, State};
@@ -11,7 +10,6 @@ use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use ticketbridge_store::StoreError;
-use tokio::sync::Mutex;
 
 use crate::http::Shared;
 use crate::http::belief::too_many_requests;
@@ -24,14 +22,6 @@ const READY_WITHIN: Duration = Duration::from_millis(1_500);
 const COUNTED_WITHIN: Duration = Duration::from_secs(2);
 /// Requests a second of one address to what is open to everybody.
 const LOOKS_PER_SECOND: u32 = 50;
-
-/// The questions after the service's health. A database that hangs is not asked again and again: one question waits for it, and whoever
-/// comes meanwhile is told that.
-#[derive(Clone, Default)]
-pub struct Health {
-    ready: Arc<Mutex<()>>,
-    counts: Arc<Mutex<()>>,
-}
 
 /// The process answers.
 pub async fn healthz() -> &'static str {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use ticketbridge_adapters::schemas::all;
 
 use crate::http::Shared;
-use crate::http::ops::openapi;
+use crate::http::ops;
 use crate::http::problem::Problem;
 
 /// The draft that they are written in.
@@ -16,11 +16,11 @@ const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Every schema by its name, with whose body it is: partners' first, those of the ops interface after them.
 pub fn every() -> Vec<(String, &'static str, Value)> {
     let partners = all().iter().map(|one| (one.name.to_owned(), one.way.words(), one.schema.clone()));
-    let ops = openapi::schemas().into_iter().map(|(name, schema)| {
+    let shapes = ops::schemas().into_iter().map(|(name, schema)| {
         let way = if name.starts_with("ops/requests/") { "you send it" } else { "we answer it" };
         (name, way, schema)
     });
-    partners.chain(ops).collect()
+    partners.chain(shapes).collect()
 }
 
 /// A schema as a document of its own.

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use super::difference::{Difference, What};
 use super::expect::Expected;
-use super::partners::{steady, without_guests};
+use super::partners::without_guests;
 use crate::recorder::outcome::Outcome;
 
 /// Fields of answers that are another one each time.
@@ -17,48 +18,6 @@ const EACH_TIME: [&str; 6] = ["request_id", "logid", "log_id", "version", "updat
 const VALUE_CHARS_MAX: usize = 80;
 /// Messages of a sequence that a report shows.
 const SEQUENCE_MAX: usize = 12;
-
-/// What is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum What {
-    /// The answer to a request.
-    Answer,
-    /// What an order had become.
-    Order,
-    /// A call that was not made then.
-    Call,
-}
-
-impl What {
-    fn word(self) -> &'static str {
-        match self {
-            What::Answer => "answer",
-            What::Order => "order",
-            What::Call => "call",
-        }
-    }
-}
-
-/// Something that is other than it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// What.
-    pub what: What,
-    /// Of which: a partner's call, a part of an order, a call's address.
-    pub place: String,
-    /// What of it, and how.
-    pub change: String,
-    /// The order, as its channel and its number there.
-    pub order: Option<String>,
-}
-
-impl Difference {
-    /// What is the same for all differences of this kind: what is one order's alone is left out.
-    fn cause(&self) -> (What, String, String) {
-        (self.what, self.place.clone(), steady(&self.change))
-    }
-}
 
 /// Why an order's differences are there, and how often.
 #[derive(Clone, Debug, Serialize)]

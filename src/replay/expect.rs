@@ -10,7 +10,7 @@
 
 use serde::Deserialize;
 
-use super::compare::{Difference, What};
+use super::difference::{Difference, What};
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -1,4 +1,4 @@
-//! A small client of the bridge's ops interface (`contract.md` section 6): what any member of the staff could ask.
+//! A small client of the bridge's ops interface (`docs/src/contract/ops.md`): what any member of the staff could ask.
 
 use serde_json::{Value, json};
 use std::fmt;

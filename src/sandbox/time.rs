@@ -14,9 +14,9 @@ pub type WallClock = Arc<dyn Fn() -> i64 + Send + Sync>;
 pub struct Zone(i32);
 
 impl Zone {
-    /// Where Douyin's days are counted (`protocols/douyin.md` 1.6).
+    /// Where Douyin's days are counted (`adapters/douyin/README.md`).
     pub const SHANGHAI: Self = Self(8 * 3_600);
-    /// Where the Korean platforms' days are counted (`protocols/korea.md` 6.1).
+    /// Where the Korean platforms' days are counted (`adapters/kakao/README.md`).
     pub const SEOUL: Self = Self(9 * 3_600);
 
     fn offset(self) -> FixedOffset {

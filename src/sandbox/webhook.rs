@@ -1,4 +1,4 @@
-//! Standard Webhooks, written from the specification a second time and apart from the bridge's (`contract.md` 4).
+//! Standard Webhooks, written from the specification a second time and apart from the bridge's (`docs/src/contract/signatures.md`).
 
 use axum::http::HeaderMap;
 use base64::Engine as _;

@@ -23,7 +23,7 @@ pub(crate) fn fingerprint(key: &[u8; DATA_KEY_BYTES]) -> String {
 /// # Errors
 /// Store errors.
 pub(crate) async fn tell(shared: &Shared) -> Result<(), StoreError> {
-    let keys = crate::app::data_keys(&shared.engine.running().config);
+    let keys = shared.engine.running().config.data_keys();
     let says: Vec<String> = keys.iter().take(KEYS_TOLD).map(fingerprint).collect();
     let told = (shared.instance.clone(), says.join(","));
     let now = shared.engine.clock().now();

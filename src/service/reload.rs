@@ -43,7 +43,7 @@ pub async fn reload(shared: &Shared) -> Result<u64, Report> {
 async fn change(shared: &Shared) -> Result<u64, Report> {
     let running = shared.engine.running();
     let config = Config::load(&running.config.source, &shared.environment)?;
-    let (policy, keys) = (crate::app::address_policy(&config), crate::app::data_keys(&config));
+    let (policy, keys) = (config.address_policy(), config.data_keys());
     let trouble =
         |error: &dyn std::error::Error| Report::of_trouble(&running.config.source, &crate::worker::chain(error));
     match shared.engine.store().sealed_beyond(&keys).await {

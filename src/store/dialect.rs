@@ -38,7 +38,7 @@ impl Dialect {
         }
     }
 
-    /// The same, passing over rows that somebody else holds: faster, not more correct (`architecture.md` 4).
+    /// The same, passing over rows that somebody else holds: faster, not more correct (`docs/src/decisions/README.md`).
     pub(crate) fn for_update_skip_locked(self) -> &'static str {
         match self.0 {
             DbBackend::Sqlite => "",

@@ -224,6 +224,20 @@ fn of_postgres(code: &str) -> Trouble {
     }
 }
 
+/// Whether the session had ended when the statement came, or ended before it said anything: to somebody who only reads it is as if he had
+/// not asked. PostgreSQL 57P01 to 57P03 and class 08; 1053 shutdown, 1927 and 3169 killed.
+pub(crate) fn is_gone(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return true };
+    if let Some(mysql) = database.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        return matches!(mysql.number(), 1053 | 1927 | 3169);
+    }
+    if database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        return false;
+    }
+    let code = database.code().unwrap_or_default();
+    matches!(&*code, "57P01" | "57P02" | "57P03") || code.starts_with("08")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -39,8 +39,6 @@ pub const CONFLICT_RUNS_MAX: u32 = 8;
 const SPOILT_RUNS_MAX: u32 = 3;
 /// Longest wait before the first repetition, milliseconds; doubled for each further one.
 const CONFLICT_WAIT_MS: u64 = 8;
-/// A connection that rested longer may be gone: the first failure on it is no failure of the work.
-const TRUSTED_FOR: Duration = Duration::from_secs(5);
 
 /// How the next commit fails, when a test asks for it; clones are the same switch. It fails once.
 #[derive(Clone, Debug, Default)]
@@ -302,7 +300,7 @@ struct Lane {
     shared: Shared,
     /// Where works go on one by one; `None`: here.
     aside: Option<mpsc::Sender<Ticket>>,
-    connection: Option<(Connection, Instant)>,
+    connection: Option<Connection>,
 }
 
 /// How one run of a batch ended.
@@ -344,7 +342,7 @@ impl Lane {
                 self.commit(std::mem::take(&mut group)).await;
             }
         }
-        if let Some((connection, _)) = self.connection.take() {
+        if let Some(connection) = self.connection.take() {
             connection.close().await;
         }
     }
@@ -433,10 +431,10 @@ impl Lane {
         }
     }
 
-    /// A connection, and whether it rested for so long that it may be gone.
+    /// A connection, and whether it rested, so that it may be gone.
     async fn connection(&mut self) -> Result<(Connection, bool), StoreError> {
         match self.connection.take() {
-            Some((connection, since)) => Ok((connection, since.elapsed() > TRUSTED_FOR)),
+            Some(connection) => Ok((connection, true)),
             None => Ok((self.shared.address.open().await?, false)),
         }
     }
@@ -468,7 +466,7 @@ impl Lane {
         let (connection, statements) = tx.into_parts();
         self.shared.state.count("writers", statements);
         if keep {
-            self.connection = Some((connection, Instant::now()));
+            self.connection = Some(connection);
         } else {
             metrics::counter!("ticketbridge_connections_discarded_total").increment(1);
             connection.close().await;

@@ -5,19 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sea_orm::{QueryResult, Value};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::connection::{Address, Connection, executing};
-use crate::error::{StoreError, Trouble, trouble};
+use crate::error::{StoreError, Trouble, is_gone, trouble};
 use crate::state::State;
-
-/// A connection that rested longer is tried before it is trusted: the database may have gone away meanwhile.
-const TRUSTED_FOR: std::time::Duration = std::time::Duration::from_secs(5);
-
-struct Resting {
-    connection: Connection,
-    since: Instant,
-}
 
 struct Inner {
     address: Address,
@@ -25,7 +17,7 @@ struct Inner {
     /// One permit for each connection that there may be.
     room: Arc<Semaphore>,
     /// The one that rested the shortest is taken first, so that few are open when little is asked.
-    resting: Mutex<Vec<Resting>>,
+    resting: Mutex<Vec<Connection>>,
 }
 
 /// The connections that read. Cheap to clone.
@@ -39,7 +31,7 @@ impl Readers {
         Self(Arc::new(Inner { address, state, room, resting: Mutex::default() }))
     }
 
-    fn resting(&self) -> std::sync::MutexGuard<'_, Vec<Resting>> {
+    fn resting(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
         self.0.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -53,7 +45,7 @@ impl Readers {
     /// Makes sure that a connection can be had, and keeps it.
     pub(crate) async fn open_one(&self) -> Result<(), StoreError> {
         let connection = self.0.address.open().await?;
-        self.resting().push(Resting { connection, since: Instant::now() });
+        self.resting().push(connection);
         Ok(())
     }
 
@@ -65,14 +57,11 @@ impl Readers {
         };
         let rested = self.resting().pop();
         let result = match rested {
-            // A statement that only reads can be put twice.
-            Some(Resting { connection, since }) if since.elapsed() > TRUSTED_FOR => {
-                match self.on(connection, sql, values.clone()).await {
-                    Err((_, Lost::Gone)) => self.on_new(sql, values).await,
-                    other => other.map_err(|(error, _)| error),
-                }
-            }
-            Some(Resting { connection, .. }) => self.on(connection, sql, values).await.map_err(|(error, _)| error),
+            // The database may have gone away meanwhile, and what only reads can be asked twice.
+            Some(connection) => match self.on(connection, sql, values.clone()).await {
+                Err((_, Lost::Gone)) => self.on_new(sql, values).await,
+                other => other.map_err(|(error, _)| error),
+            },
             None => self.on_new(sql, values).await,
         };
         drop(room);
@@ -109,7 +98,7 @@ impl Readers {
         match trouble(&error) {
             Trouble::Clean => self.put_back(connection).await,
             Trouble::Conflict | Trouble::Broken | Trouble::Damaged => {
-                let gone = !matches!(error, sea_orm::sqlx::Error::Database(_));
+                let gone = is_gone(&error);
                 connection.close().await;
                 let lost = if gone { Lost::Gone } else { Lost::Refused };
                 return Err((StoreError::Statement(executing(error)), lost));
@@ -122,15 +111,15 @@ impl Readers {
         if self.0.state.is_closed() {
             return connection.close().await;
         }
-        self.resting().push(Resting { connection, since: Instant::now() });
+        self.resting().push(connection);
     }
 
     /// Closes what rests; what is under way is closed when it comes back.
     pub(crate) async fn close(&self) {
         self.0.room.close();
-        let all: Vec<Resting> = self.resting().drain(..).collect();
-        for resting in all {
-            resting.connection.close().await;
+        let all: Vec<Connection> = self.resting().drain(..).collect();
+        for connection in all {
+            connection.close().await;
         }
     }
 }

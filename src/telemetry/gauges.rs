@@ -12,7 +12,7 @@ use ticketbridge_core::order::OrderState;
 use ticketbridge_store::{DeadlineState, JobState, StoreError};
 
 use crate::http::Shared;
-use crate::http::ops::ATTENTION_KINDS;
+use crate::http::ops::words::ATTENTION_KINDS;
 
 const ORDER_STATES: [OrderState; 5] =
     [OrderState::Placed, OrderState::AwaitingBooking, OrderState::Booked, OrderState::Completed, OrderState::Cancelled];

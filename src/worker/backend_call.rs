@@ -9,10 +9,10 @@ use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredBackend;
-use crate::transport::CallLimits;
+use crate::transport::{CallLimits, Reached};
+use crate::worker::Worker;
 use crate::worker::conduct::{Exchange, For};
 use crate::worker::settle::Attempt;
-use crate::worker::{Reached, Worker};
 
 /// Gap between two looks at a back-end that works on something: half of the time waited so far, within these bounds.
 const LOOK_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(10));

@@ -8,8 +8,8 @@ use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::Job;
 
 use crate::service::registry::RegisteredChannel;
-use crate::transport::{CallLimits, TransportError};
-use crate::worker::{Reached, Worker, pass_trace_on};
+use crate::transport::{CallLimits, Reached, TransportError};
+use crate::worker::{Worker, pass_trace_on};
 
 /// What a call is made for.
 #[derive(Clone, Copy)]

@@ -8,10 +8,10 @@ use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredBackend;
-use crate::transport::{CallLimits, TransportError};
+use crate::transport::{CallLimits, Reached, TransportError};
+use crate::worker::Worker;
 use crate::worker::conduct::For;
 use crate::worker::settle::{Attempt, partner};
-use crate::worker::{Reached, Worker};
 
 /// Who holds a back-end back that does not accept our key, until the configuration is read anew.
 pub(crate) const KEY_REFUSED: &str = "the back-end refuses our key";

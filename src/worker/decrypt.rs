@@ -1,4 +1,4 @@
-//! Guests' data under the channel's own cipher: opened by a call, never on the way to an answer (`protocols/douyin.md` 1.8).
+//! Guests' data under the channel's own cipher: opened by a call, never on the way to an answer (`adapters/douyin/README.md`).
 
 use ticketbridge_core::message::{Actor, ActorKind, Command};
 use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse};

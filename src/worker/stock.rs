@@ -1,4 +1,4 @@
-//! What is left of a date, told to a channel that wants to know (`protocols/korea.md` 7.9). It is counted when the call is made: a
+//! What is left of a date, told to a channel that wants to know (`adapters/kakao/README.md`). It is counted when the call is made: a
 //! later call never says less than an earlier one knew.
 
 use ticketbridge_core::message::StockKey;

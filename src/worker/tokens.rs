@@ -1,5 +1,5 @@
 //! Access tokens: one for each account, shared by all instances through the database. A platform gives one token at a time: whoever fetches
-//! another makes the one that the others hold void (`protocols/douyin.md` 2). So one instance fetches, under a lease; the others read what
+//! another makes the one that the others hold void (`adapters/douyin/README.md`). So one instance fetches, under a lease; the others read what
 //! it got. A token is fetched anew at 80 % of its life, or when it was refused and is still the one that all share.
 //!
 //! A platform that gives the same token to all who ask, as long as it is valid, is asked for that one: then whoever else fetches one with

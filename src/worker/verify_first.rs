@@ -1,5 +1,5 @@
 //! A look at how an order stands with its channel, before something is said again or where the channel counts no changes
-//! (`protocols/korea.md` 6.7): what was carried out already is not asked for twice, and what has changed meanwhile is decided anew.
+//! (`adapters/kakao/README.md`): what was carried out already is not asked for twice, and what has changed meanwhile is decided anew.
 
 use ticketbridge_core::Millis;
 use ticketbridge_core::message::{Actor, ActorKind, Command, Event, Notification, NotificationOutcome};

@@ -1,4 +1,4 @@
-//! What stands around the sales (`contract.md` 7): metrics that tell the present, traces that are passed on; and money for what was called off.
+//! What stands around the sales (`docs/src/operating/production.md`): metrics that tell the present, traces that are passed on; and money for what was called off.
 
 use http::Method;
 use serde_json::json;

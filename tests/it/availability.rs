@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::partners::Outcome;
 use crate::support::{TestBridge, douyin, on_each_database};
 
-/// What Douyin is told of a date without units (`protocols/douyin.md` 4.5).
+/// What Douyin is told of a date without units (`adapters/douyin/README.md`).
 const OUT_OF_STOCK: i64 = 1;
 const DAY: &str = "2026-12-01";
 

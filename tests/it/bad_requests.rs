@@ -1,4 +1,4 @@
-//! Hostile and broken requests: each gets the documented answer (`contract.md` 3 and 4) and changes nothing.
+//! Hostile and broken requests: each gets the documented answer (`docs/src/contract/channels.md`) and changes nothing.
 
 use http::Method;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};

@@ -24,9 +24,9 @@ async fn a_message_costs_few_statements() {
             bridge.book("R0", "V0", "2026-12-01").await;
             let booking = cost(bridge, async |bridge| drop(bridge.book("R1", "V1", "2026-12-01").await)).await;
             eprintln!("statements: sale {sale}, its repeat {repeat}, booking {booking}");
-            assert!(sale <= 30, "a sale: {sale}");
-            assert!(repeat <= 12, "a repeat: {repeat}");
-            assert!(booking <= 44, "a booking: {booking}");
+            assert!(sale <= 24, "a sale: {sale}");
+            assert!(repeat <= 14, "a repeat: {repeat}");
+            assert!(booking <= 26, "a booking: {booking}");
         },
     )
     .await;

@@ -7,7 +7,7 @@ use ticketbridge_store::CreditSums;
 
 use crate::support::{Ask, OPERATOR, SETTLEMENT, TestBridge, douyin};
 
-/// What Douyin is told when the credit does not suffice (`protocols/douyin.md` 4.5).
+/// What Douyin is told when the credit does not suffice (`adapters/douyin/README.md`).
 const BALANCE_TOO_LOW: i64 = 22;
 /// What one voucher of two units costs.
 const PRICE: i64 = 39_800;

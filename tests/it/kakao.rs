@@ -1,5 +1,5 @@
-//! Kakao-style booking from outside: events in, calls out, and the order between them (`product.md` KA-01 to KA-08; the numbers
-//! are those of `protocols/korea.md` 11).
+//! Kakao-style booking from outside: events in, calls out, and the order between them (KA-01 to KA-08; the numbers
+//! are those of `adapters/kakao/README.md`).
 
 mod acts;
 pub(crate) mod crossing;

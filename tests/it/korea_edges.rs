@@ -1,4 +1,4 @@
-//! The 52 edge cases of `protocols/korea.md` 11, each with the tests that show it. 46 and 47 are about the addresses and the people
+//! The 52 edge cases of `adapters/kakao/README.md`, each with the tests that show it. 46 and 47 are about the addresses and the people
 //! of partners, and stand elsewhere. What is missing in the other files stands here; all of it speaks HTTP to a running bridge.
 //!
 //! | # | where |
@@ -492,7 +492,7 @@ async fn what_an_event_tells_beside_the_booking_counts_too() {
 
 #[tokio::test]
 async fn the_example_of_the_contract_serves_both_channels() {
-    // `contract.md` 2 shows one file for both adapters.
+    // `docs/src/contract/configuration.md` shows one file for both adapters.
     let bridge =
         TestBridge::start_trip(r#""confirm", "reject", "cancel", "payment_only_cancel", "no_show", "read_back""#).await;
     bridge

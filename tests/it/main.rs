@@ -7,6 +7,8 @@ mod accounts;
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod around;
 #[cfg(test)]
 mod availability;
@@ -37,6 +39,8 @@ mod crash_octo;
 #[cfg(test)]
 mod credit;
 #[cfg(test)]
+mod cuts;
+#[cfg(test)]
 mod databases;
 #[cfg(test)]
 mod dead_letters;
@@ -47,11 +51,15 @@ mod deliveries;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
+mod failover;
+#[cfg(test)]
 mod forgery;
 #[cfg(test)]
 mod guests;
 #[cfg(test)]
 mod idempotency;
+#[cfg(test)]
+mod idle;
 #[cfg(test)]
 mod init;
 #[cfg(test)]

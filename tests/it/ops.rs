@@ -219,7 +219,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
     bridge.post("config/reload", &json!({})).await.expect(200);
 }
 
-/// What `contract.md` 6 and 9 promise.
+/// What `docs/src/contract/ops.md` promises.
 const PROMISED: [&str; 74] = [
     "DELETE session",
     "DELETE sessions/{id}",

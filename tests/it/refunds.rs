@@ -1,4 +1,4 @@
-//! The refund matrix of `product.md`, row by row, through the channel's own calls.
+//! The refund matrix, row by row, through the channel's own calls.
 
 use serde_json::{Value, json};
 use ticketbridge::engine::{Incoming, Received};
@@ -139,7 +139,7 @@ async fn applied_and_died(bridge: &TestBridge, number: &str, key: &str) {
     assert!(matches!(taken.await, Ok(Received::Answered { .. })));
 }
 
-/// Douyin need not ask again, and would refund after 72 hours whatever we had decided (`protocols/douyin.md` 10, 11).
+/// Douyin need not ask again, and would refund after 72 hours whatever we had decided (`adapters/douyin/README.md`).
 #[tokio::test]
 async fn a_decision_whose_answer_did_not_get_out_is_told_by_a_call() {
     let bridge = TestBridge::start().await;
@@ -359,7 +359,7 @@ async fn a_back_end_that_refuses_to_cancel_leaves_the_refund_to_a_person() {
     assert!(audits(&bridge).is_empty() && !order["attention"].is_null(), "{order}");
 }
 
-/// A gate that answers a question with "issued", "pending" and "refused" only, as `contract.md` 5 has it. The answer to the cancellation was
+/// A gate that answers a question with "issued", "pending" and "refused" only, as `adapters/ticketing_http/README.md` has it. The answer to the cancellation was
 /// lost, once through a crash, and "refused" ended the delivery: the refund waited for ever.
 #[tokio::test]
 async fn a_cancellation_whose_answer_is_lost_is_sent_again_to_a_gate_that_then_says_refused() {

@@ -1,4 +1,4 @@
-//! The second generation's booking, whose date may come with the demand for its tickets only (`protocols/douyin.md` 7.6).
+//! The second generation's booking, whose date may come with the demand for its tickets only (`adapters/douyin/README.md`).
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use ticketbridge_core::order::RefundState;
 use crate::support::{TestBridge, douyin};
 
 const PRODUCTS: &str = "products/lakeside.toml";
-/// What Douyin is told of a date that cannot be booked (`protocols/douyin.md` 4.5).
+/// What Douyin is told of a date that cannot be booked (`adapters/douyin/README.md`).
 const DATE_NOT_BOOKABLE: i64 = 4;
 
 impl TestBridge {

@@ -1,5 +1,5 @@
-//! TripStore-style bookings from outside: events in, calls out, money by parts (`product.md` TS-01 to TS-08; the numbers are those of
-//! `protocols/korea.md` 11).
+//! TripStore-style bookings from outside: events in, calls out, money by parts (TS-01 to TS-08; the numbers are those of
+//! `adapters/tripstore/README.md`).
 
 use serde_json::{Value, json};
 use ticketbridge_core::Millis;

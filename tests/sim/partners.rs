@@ -84,7 +84,7 @@ pub(crate) struct Reservation {
     pub(crate) visit_date: String,
     pub(crate) used_at: Option<UnixMillis>,
     codes: Vec<String>,
-    /// Its gate answers a question with the three words of `contract.md` 5 only.
+    /// Its gate answers a question with the three words of `adapters/ticketing_http/README.md` only.
     plain: bool,
 }
 

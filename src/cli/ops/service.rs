@@ -4,8 +4,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::Part;
-use super::ask::{Question, act, escape, get, list};
+use super::arguments::Part;
+use super::question::{Question, act, escape, get, list};
 use super::show::Shape;
 use crate::http::ops::words;
 

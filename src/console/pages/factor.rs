@@ -2,8 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::console::form::back;
-use crate::console::layout::link;
+use crate::console::form::{back, link};
 use crate::console::{Page, Visit};
 
 /// The form, which leads back to where it was wanted.

@@ -8,7 +8,7 @@ use crate::console::format::{money, text, time};
 use crate::console::layout::{choice, entries, filters, link, may_act, order_link, pages, reason, table};
 use crate::console::pages::bulk;
 use crate::console::{Page, Said, Stop, Visit};
-use crate::http::ops::{ATTENTION_KINDS, words};
+use crate::http::ops::words::{self, ATTENTION_KINDS};
 
 /// The parameters of the list.
 const FILTERS: [&str; 12] = [
@@ -39,7 +39,7 @@ struct Tab {
     query: &'static str,
 }
 
-/// The tabs that a marketplace's partners know (`protocols/korea.md` 3.2), as filters of our axes.
+/// The tabs that a marketplace's partners know (`adapters/kakao/README.md`), as filters of our axes.
 const TABS: [Tab; 8] = [
     Tab { key: "tab-all", query: "" },
     Tab { key: "tab-requested", query: "booking=requested" },

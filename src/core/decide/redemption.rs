@@ -97,7 +97,7 @@ fn used(draft: &mut Draft, booking: &Booking, at: UnixMillis) {
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::VisitDay]);
 }
 
-/// After a rejected refund the channel wants a time of use before the application (`protocols/douyin.md` 14.1, 14.3).
+/// After a rejected refund the channel wants a time of use before the application (`adapters/douyin/README.md`).
 fn told_time(order: &Order, at: UnixMillis) -> UnixMillis {
     match &order.refund_case {
         Some(case) if case.state == RefundState::Rejected && case.requested_at <= at => {

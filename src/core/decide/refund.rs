@@ -177,7 +177,7 @@ fn finish_approval(draft: &mut Draft, case: &RefundCase, verdict: Verdict) {
 }
 
 /// Rejects. Where the channel asked because tickets were late, the tickets must go with the rejection, or it is void
-/// (`protocols/douyin.md` 10.2).
+/// (`adapters/douyin/README.md`).
 pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &str) -> Result<(), Rejection> {
     asking_is_over(draft);
     let order = draft.order();

@@ -23,7 +23,7 @@ pub(super) fn record_refund(draft: &mut Draft, refund: &RecordRefund) {
     }
 }
 
-/// The booking stays as it is: used stays used, tickets stay good (`protocols/douyin.md` 13, type 3).
+/// The booking stays as it is: used stays used, tickets stay good.
 fn money_only(draft: &mut Draft, refund: &RecordRefund) {
     if let Some(back) = money_back(&draft.order(), refund) {
         forced(draft, refund);

@@ -173,7 +173,7 @@ pub enum Command {
         reason: String,
         /// Units by line, as the channel numbers its lines; none are all.
         parts: Vec<(String, u32)>,
-        /// What the guest is told once it is called off, in words of their own: the channel shows no reason (`protocols/korea.md` 7.9).
+        /// What the guest is told once it is called off, in words of their own: the channel shows no reason (`adapters/kakao/README.md`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notify_text: Option<String>,
     },
@@ -259,7 +259,7 @@ pub enum Command {
     },
 }
 
-/// What to do with a command whose order is not known (`protocols/douyin.md` 20: H1, H2, H5, H11).
+/// What to do with a command whose order is not known (hazards H1, H2, H5 and H11 of Douyin's messages).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenUnknown {
     /// The command itself brings the order into being.

@@ -83,7 +83,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Whether it says more than what is known: by the channel's own count; where there is none, by time and then by stage
-    /// (`protocols/korea.md` 6.6).
+    /// (`adapters/kakao/README.md`).
     pub fn is_news_to(&self, channel_state: Option<&ChannelState>) -> bool {
         let Some(known) = channel_state.map(|channel_state| &channel_state.standing) else { return true };
         let told = &self.standing;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::message::Notification;
+use crate::notification::Notification;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use crate::rules::cancel_policy::CancelPolicy;
 use crate::time::UnixMillis;

@@ -1,5 +1,6 @@
-//! The order: one purchase, one aggregate, five axes that move independently (`product.md`, the order's life).
+//! The order: one purchase, one aggregate, five axes that move independently (`docs/src/introduction.md`, the order's life).
 
+pub(crate) mod asked_for;
 mod attention;
 mod booking;
 pub mod channel_state;

@@ -84,7 +84,7 @@ impl LedgerEntry {
     }
 }
 
-/// The payment axis (`product.md`, the order's life).
+/// The payment axis (`docs/src/introduction.md`, the order's life).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentState {
@@ -174,7 +174,7 @@ impl Money {
         self.ledger.iter().any(|e| e.kind == kind && e.status == status)
     }
 
-    /// The payment axis, computed (`protocols/korea.md` 9.3).
+    /// The payment axis, computed (`adapters/kakao/README.md`).
     pub fn state(&self) -> PaymentState {
         match self.mode {
             PaymentMode::BookingOnly => return PaymentState::None,

@@ -115,6 +115,10 @@ pub enum Handover {
 }
 
 impl Handover {
+    /// Where it stands once our call has ended.
+    pub(crate) fn of_call(acknowledged: bool) -> Self {
+        if acknowledged { Handover::Acknowledged } else { Handover::Refused }
+    }
     /// The channel asked for tickets and does not have them.
     pub fn is_owed(self) -> bool {
         match self {

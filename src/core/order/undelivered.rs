@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::Notification;
+use crate::notification::Notification;
+use crate::order::asked_for::is_asked_for;
 use crate::order::channel_state::{ChannelState, LinkState, Stage};
 use crate::order::money::EntryStatus;
 use crate::order::{AttentionKind, Booking, BookingState, Order, OrderState, TicketingState};
-use crate::still_needed::is_asked_for;
 
 /// The flags that stand for such notifications.
 pub(crate) const UNDELIVERED: [AttentionKind; 2] = [AttentionKind::NotificationRefused, AttentionKind::ManualTask];

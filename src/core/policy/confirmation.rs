@@ -50,7 +50,7 @@ fn reject_unless_refused(order: &Order, booking: &Booking, reason: &str) -> Opti
 }
 
 /// The channel confirmed by itself, and the back-end has no ticket: nobody keeps money for a visit that cannot be
-/// (`protocols/korea.md` 9.1).
+/// (`adapters/kakao/README.md`).
 pub(super) fn cancel_without_tickets(order: &Order) -> Option<Command> {
     let (channel_state, booking) = (order.channel_state.as_deref()?, order.booking.as_ref()?);
     let by_itself = !channel_state.standing.needs_decision && !channel_state.standing.read_only;

@@ -40,7 +40,7 @@ enum Review {
     Wait,
 }
 
-/// The refund matrix of `product.md`, row by row.
+/// The refund matrix, row by row.
 fn review(order: &Order, case: &RefundCase) -> Review {
     if order.state == OrderState::Completed {
         return Review::Reject("already redeemed");

@@ -1,8 +1,5 @@
 //! Our answer to a channel.
 
-use bytes::Bytes;
-use http::StatusCode;
-
 use crate::order::Order;
 use crate::port::{AuthError, DecodeError};
 use crate::product::BookingProduct;
@@ -66,22 +63,4 @@ pub enum Answer<'a> {
     Malformed(&'a DecodeError),
     /// Come again.
     TryLater(Millis),
-}
-
-/// An answer on the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpReply {
-    /// The status.
-    pub status: StatusCode,
-    /// The content type.
-    pub content_type: &'static str,
-    /// The body.
-    pub body: Bytes,
-}
-
-impl HttpReply {
-    /// A JSON answer.
-    pub fn json(status: StatusCode, body: &serde_json::Value) -> Self {
-        Self { status, content_type: "application/json", body: Bytes::from(body.to_string()) }
-    }
 }

@@ -12,8 +12,9 @@ mod conversation;
 mod inbound;
 mod live_check;
 mod outcome;
+mod reply;
 
-pub use answer::{Answer, CalendarDay, HttpReply, Offer};
+pub use answer::{Answer, CalendarDay, Offer};
 pub use backend::{Backend, BackendEvent, BackendKind, BackendNews, BackendSpec, Clues, HintError, Operations};
 pub use capability::*;
 pub use channel::{
@@ -27,6 +28,7 @@ pub use inbound::{
 };
 pub use live_check::{LiveCheck, LiveFinding, LiveProduct};
 pub use outcome::{Call, CallResult, EncodeError, HttpResponse, Token, Yes};
+pub use reply::HttpReply;
 
 use crate::time::UnixMillis;
 

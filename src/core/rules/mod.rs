@@ -1,7 +1,7 @@
-//! What may be sold, booked and refunded: the rules of `product.md` DY-03, DY-05 to DY-09, DY-12 and the fees of DY-15, by
+//! What may be sold, booked and refunded: the rules DY-03, DY-05 to DY-09, DY-12 and the fees of DY-15, by
 //! subject. Pure functions over values; whoever calls brings the present, and the counts that others' orders add up to.
 //!
-//! A refusal is a [`Rejection`](crate::Rejection) with the code that channels have for it (`protocols/douyin.md` 4.5). Its
+//! A refusal is a [`Rejection`](crate::Rejection) with the code that channels have for it (`adapters/douyin/README.md`). Its
 //! sentence names the rule and never a guest's data.
 
 pub mod booking;

@@ -99,7 +99,7 @@ fn check_voucher_price(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejectio
     if rules.channel.price_check { check_price(sale.quantity, sale.gross, voucher.price) } else { Ok(()) }
 }
 
-/// Compares the price before discounts: a coupon of the platform is no mismatch (`contract.md` 8).
+/// Compares the price before discounts: a coupon of the platform is no mismatch (`docs/src/contract/configuration.md`).
 fn check_price(quantity: u32, gross: i64, price: i64) -> Result<(), Rejection> {
     let ours = i128::from(price) * i128::from(quantity);
     if i128::from(gross) == ours {
@@ -113,7 +113,7 @@ fn check_price(quantity: u32, gross: i64, price: i64) -> Result<(), Rejection> {
 }
 
 /// Refuses a sale whose buyer gives no phone, where the product counts what a phone buys. A question before the sale may come
-/// without (`protocols/douyin.md` 3: the buyer is optional there, and needed in 4.3).
+/// without (`adapters/douyin/README.md`: the buyer is optional in a question, and needed in a sale).
 pub(crate) fn check_phone_is_there(rules: &RuleSnapshot, sale: &Sale) -> Result<(), Rejection> {
     let counts = rules.voucher.as_ref().is_some_and(|voucher| voucher.per_phone.is_some());
     if counts && sale.buyer.phone.as_ref().is_none_or(|phone| phone.is_empty()) {

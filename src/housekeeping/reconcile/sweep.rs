@@ -1,5 +1,5 @@
 //! What has changed at a snapshot channel, taken from its own list: so a lost message is found even where it was the
-//! first about its order (`protocols/korea.md` 6.7, 7.9).
+//! first about its order (`adapters/kakao/README.md`).
 
 use std::sync::Arc;
 

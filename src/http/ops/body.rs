@@ -10,10 +10,11 @@ use ticketbridge_core::personal::DocumentNumber;
 
 use crate::accounts::scope::{KINDS, Scope};
 use crate::http::nesting;
-use crate::http::ops::bulk::MANY_MAX;
-use crate::http::ops::call::{Field, FieldKind};
+use crate::http::ops::fields::{Field, FieldKind};
 use crate::http::problem::Problem;
 
+/// Of how many at most.
+pub(crate) const MANY_MAX: usize = 1_000;
 /// Lines that one act names.
 pub(crate) const LINES_MAX: usize = 500;
 

@@ -17,16 +17,15 @@ use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{Holder, Via};
 use crate::http::Shared;
 use crate::http::caller::Caller;
-use crate::http::ops::body::refused;
-use crate::http::ops::call::{Body, Failure, Outcome, Request, Said};
+use crate::http::ops::body::{MANY_MAX, refused};
+use crate::http::ops::call::{Body, Call, Failure, Outcome, Request, Said, Verb};
 use crate::http::ops::deliveries::{self, Change};
+use crate::http::ops::gate::{Insider, body_of};
 use crate::http::ops::query::{Asked, LIMIT_MAX, listed};
 use crate::http::ops::view::common_zone;
-use crate::http::ops::{self, next_steps, orders, table};
+use crate::http::ops::{next_steps, orders};
 use crate::http::problem::Problem;
 
-/// Of how many at most.
-pub(crate) const MANY_MAX: usize = 1_000;
 /// How many are taken at once from the rows.
 const PART: u32 = 25;
 /// How long an instance may be silent about what it carries on before another one does.
@@ -150,8 +149,8 @@ pub(crate) async fn begin(request: Request) -> Outcome {
         })
         .await;
     kept?;
-    let (shared, begun) = (request.shared.clone(), id.clone());
-    tokio::spawn(async move { carry_on_or_log(&shared, &begun).await });
+    let (shared, calls, begun) = (request.shared.clone(), request.calls, id.clone());
+    tokio::spawn(async move { carry_on_or_log(&shared, calls, &begun).await });
     let row = request.shared.engine.store().bulk(&id).await?.ok_or_else(not_found)?;
     Ok(Said::ok(&shown(&request.shared, &row, common_zone(&request.running)).await?))
 }
@@ -245,7 +244,7 @@ fn wanted(request: &Request, on: On) -> Result<Wanted, Failure> {
                 On::Orders => "/orders",
                 On::Deliveries => "/deliveries",
             };
-            let known = table::CALLS.iter().find(|call| call.path == path && call.verb == ops::call::Verb::Get);
+            let known = request.calls.iter().find(|call| call.path == path && call.verb == Verb::Get);
             let params = known.map_or(&[][..], |call| call.query);
             let query = Asked::of_object(&filters, params)?;
             Ok(Wanted::Match(query))
@@ -363,22 +362,22 @@ async fn judge_deliveries(request: &Request, act: &'static str) -> Result<Vec<Ju
 }
 
 /// Carries on whatever was begun and is in nobody's hands: after a start, and now and then.
-pub(crate) async fn carry_on_all(shared: &Shared) -> Result<u64, StoreError> {
+pub(crate) async fn carry_on_all(shared: &Shared, calls: &'static [Call]) -> Result<u64, StoreError> {
     let begun = shared.engine.store().running_bulks().await?;
     for id in &begun {
-        carry_on_or_log(shared, id).await;
+        carry_on_or_log(shared, calls, id).await;
     }
     Ok(begun.len() as u64)
 }
 
-async fn carry_on_or_log(shared: &Shared, id: &str) {
-    if let Err(error) = carry_on(shared, id).await {
+async fn carry_on_or_log(shared: &Shared, calls: &'static [Call], id: &str) {
+    if let Err(error) = carry_on(shared, calls, id).await {
         crate::worker::log_trouble("an act on many does not go on; it is taken up again", &error);
     }
 }
 
 /// Does what is left of it, unless another instance is at it.
-async fn carry_on(shared: &Shared, id: &str) -> Result<(), StoreError> {
+async fn carry_on(shared: &Shared, calls: &'static [Call], id: &str) -> Result<(), StoreError> {
     let name = format!("bulk/{id}");
     loop {
         let Some(lease) = hold(shared, &name).await? else { return Ok(()) };
@@ -395,7 +394,7 @@ async fn carry_on(shared: &Shared, id: &str) -> Result<(), StoreError> {
         let holder = holder_of(shared, &row).await?;
         for item in part {
             let ended = match &holder {
-                Some(holder) => act_on(shared, holder, &row, &item).await,
+                Some(holder) => act_on(shared, calls, holder, &row, &item).await,
                 None => Some(Err(("forbidden".to_owned(), "whoever asked for this may not do it any more".to_owned()))),
             };
             // What is not answered is tried again: it is known by its key whether it was done.
@@ -423,13 +422,19 @@ async fn holder_of(shared: &Shared, row: &BulkRow) -> Result<Option<Holder>, Sto
 }
 
 /// Does it to one; `None` when it is not known what became of it.
-async fn act_on(shared: &Shared, holder: &Holder, row: &BulkRow, item: &BulkItem) -> Option<ItemEnd> {
+async fn act_on(
+    shared: &Shared,
+    calls: &'static [Call],
+    holder: &Holder,
+    row: &BulkRow,
+    item: &BulkItem,
+) -> Option<ItemEnd> {
     let target = match target_of(shared, &row.act, &item.target).await {
         Ok(Some(target)) => target,
         Ok(None) => return Some(Err(("no_refund_case".to_owned(), "no refund is asked for".to_owned()))),
         Err(_) => return None,
     };
-    let known = match ops::body_of(&target) {
+    let known = match body_of(calls, &target) {
         Some(Body::Fields(fields)) => fields.iter().map(|field| field.name).collect::<Vec<_>>(),
         Some(Body::None | Body::Codes) | None => Vec::new(),
     };
@@ -441,7 +446,8 @@ async fn act_on(shared: &Shared, holder: &Holder, row: &BulkRow, item: &BulkItem
     }
     let from = Comes { caller: Caller::Unknown, agent: "bulk".to_owned() };
     let key = format!("{}/{}", row.id, item.place);
-    let said = ops::inside_once(shared, holder, &from, Method::POST, &target, Some(&body), Some(&key)).await;
+    let said =
+        Insider { calls, shared, holder, from: &from }.make(Method::POST, &target, Some(&body), Some(&key)).await;
     if said.status.is_success() {
         return Some(Ok(()));
     }
@@ -529,7 +535,8 @@ mod tests {
                 (On::Orders, "approve" | "reject") => format!("/refunds/{{id}}/{act}"),
                 (On::Orders, _) => format!("/orders/{{id}}/{act}"),
             };
-            let call = table::CALLS.iter().find(|call| call.path == path).unwrap_or_else(|| panic!("{path}"));
+            let call =
+                crate::http::ops::CALLS.iter().find(|call| call.path == path).unwrap_or_else(|| panic!("{path}"));
             let Body::Fields(fields) = &call.body else { panic!("{path}") };
             assert_eq!(fields.iter().any(|field| field.name == "reason" && field.needed), wants_reason(act), "{act}");
         }

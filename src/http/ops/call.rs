@@ -17,9 +17,13 @@ use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once};
 use crate::http::Shared;
 use crate::http::ops::body::Given;
+use crate::http::ops::fields::{Field, Param};
 use crate::http::ops::query::Asked;
 use crate::http::problem::Problem;
 use crate::service::live::Running;
+
+/// Where the interface begins.
+pub const PREFIX: &str = "/ops/v1";
 
 /// A call.
 pub(crate) struct Call {
@@ -168,33 +172,6 @@ impl Who {
     }
 }
 
-/// A parameter of the query.
-pub(crate) struct Param {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// What it may be.
-    pub(crate) kind: ParamKind,
-    /// What it is for.
-    pub(crate) about: &'static str,
-}
-
-/// What a parameter may be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ParamKind {
-    /// One of these.
-    Word(&'static [&'static str]),
-    /// Any text.
-    Text,
-    /// `YYYY-MM-DD`.
-    Date,
-    /// RFC 3339 with an offset.
-    Time,
-    /// Entries at most.
-    Limit,
-    /// Where the last page ended.
-    Cursor,
-}
-
 /// What a body may be.
 pub(crate) enum Body {
     /// Nothing: the call reads.
@@ -203,43 +180,6 @@ pub(crate) enum Body {
     Fields(&'static [Field]),
     /// Codes, as JSON or CSV.
     Codes,
-}
-
-/// A field of a body.
-pub(crate) struct Field {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// What it may be.
-    pub(crate) kind: FieldKind,
-    /// Whether it must be there.
-    pub(crate) needed: bool,
-    /// What it is for.
-    pub(crate) about: &'static str,
-}
-
-/// What a field may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FieldKind {
-    /// Text with something in it.
-    Text,
-    /// A whole number.
-    Amount,
-    /// A whole number, zero or more.
-    Version,
-    /// True or false.
-    Flag,
-    /// RFC 3339 with an offset.
-    Time,
-    /// A list of tickets.
-    Tickets,
-    /// Units by line of the order.
-    Lines,
-    /// A scope: `{kind, id}`.
-    Scope,
-    /// What is acted on: ids, each alone or with the version that was seen.
-    Items,
-    /// The filters of a list.
-    Match,
 }
 
 /// What is answered, by the name of its schema.
@@ -287,6 +227,8 @@ pub(crate) struct Request {
     pub(crate) once: Option<Once>,
     /// Whether it was carried out before.
     pub(crate) turn: Turn,
+    /// The table that the call stands in.
+    pub(crate) calls: &'static [Call],
 }
 
 /// Whether a request is carried out, or only answered again.

@@ -2,13 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::http::ops::body::LINES_MAX;
-use crate::http::ops::bulk::MANY_MAX;
-use crate::http::ops::call::{
-    Answer, Body, Call, Field, FieldKind, Outcome, Param, ParamKind, Request, Said, Verb, Who,
-};
+use crate::http::ops::body::{LINES_MAX, MANY_MAX};
+use crate::http::ops::call::{Answer, Body, Call, Outcome, PREFIX, Request, Said, Verb, Who};
+use crate::http::ops::fields::{Field, FieldKind, Param, ParamKind};
 use crate::http::ops::query::{LIMIT_DEFAULT, LIMIT_MAX};
-use crate::http::ops::{PREFIX, table};
 
 const ABOUT: &str = "What operators and ops staff do with orders, refunds, deliveries and partners. Lists go on by cursor. Every POST takes \
     an optional Idempotency-Key: a repeat gets the same answer, another act under the same key is refused with 422. Every POST takes \
@@ -18,16 +15,16 @@ const ABOUT: &str = "What operators and ops staff do with orders, refunds, deliv
 
 /// `GET openapi.json`.
 pub(crate) async fn show(request: Request) -> Outcome {
-    Ok(Said::ok(&document(&request.running.config.server.public_url)))
+    Ok(Said::ok(&document(request.calls, &request.running.config.server.public_url)))
 }
 
 /// The shapes of the interface as schemas of their own: names below `ops/`, and what they are. References between them are relative.
-pub(crate) fn schemas() -> Vec<(String, Value)> {
-    let document = document("");
+pub(crate) fn schemas(calls: &[Call]) -> Vec<(String, Value)> {
+    let document = document(calls, "");
     let shapes = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
     let mut found: Vec<(String, Value)> =
         shapes.into_iter().map(|(name, schema)| (format!("ops/{name}"), alone(&schema, ""))).collect();
-    for call in table::CALLS {
+    for call in calls {
         let requests = body(&call.body).and_then(|body| body.pointer("/content/application~1json/schema").cloned());
         found.extend(requests.map(|schema| (format!("ops/requests/{}", operation_id(call)), alone(&schema, "../"))));
     }
@@ -54,9 +51,9 @@ fn alone(schema: &Value, up: &str) -> Value {
 }
 
 /// The whole document.
-fn document(public_url: &str) -> Value {
+fn document(calls: &[Call], public_url: &str) -> Value {
     let mut paths = Map::new();
-    for call in table::CALLS {
+    for call in calls {
         let verb = call.verb.word();
         let entry = paths.entry(call.path).or_insert_with(|| json!({}));
         entry[verb] = operation(call);
@@ -138,7 +135,7 @@ fn parameter(param: &Param) -> Value {
         ParamKind::Time => json!({ "type": "string", "anyOf": [{ "format": "date-time" }, { "maxLength": 0 }] }),
         ParamKind::Limit => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }),
     };
-    json!({ "name": param.name, "in": "query", "required": false, "schema": schema, "description": param.about })
+    json!({ "name": param.name, "in": "query", "required": param.needed, "schema": schema, "description": param.about })
 }
 
 fn body(body: &Body) -> Option<Value> {
@@ -244,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_schema_is_there_and_every_operation_has_a_name_of_its_own() {
-        let document = document("https://bridge.example");
+        let document = document(crate::http::ops::CALLS, "https://bridge.example");
         let mut wanted = BTreeSet::new();
         references(&document, &mut wanted);
         for reference in &wanted {
@@ -255,7 +252,7 @@ mod tests {
         for name in schemas.keys() {
             assert!(wanted.contains(&format!("#/components/schemas/{name}")), "nobody speaks of the schema {name}");
         }
-        let ids: BTreeSet<String> = table::CALLS.iter().map(operation_id).collect();
-        assert_eq!(ids.len(), table::CALLS.len(), "{ids:#?}");
+        let ids: BTreeSet<String> = crate::http::ops::CALLS.iter().map(operation_id).collect();
+        assert_eq!(ids.len(), crate::http::ops::CALLS.len(), "{ids:#?}");
     }
 }

@@ -60,7 +60,7 @@ fn needing(query: &Asked) -> Result<Option<Needing>, Failure> {
         Some(text) => match serde_json::from_value(Value::from(text)) {
             Ok(kind) => Some(Needing::Kind(kind)),
             Err(_) => {
-                let known = super::table::ATTENTION_KINDS.join(", ");
+                let known = super::words::ATTENTION_KINDS.join(", ");
                 let sentence = format!("`attention` is \"{text}\"; it is any, or one of {known}");
                 return Err(refused("attention", sentence).into());
             }

@@ -8,7 +8,7 @@ use ticketbridge_core::limits::TEXT_CHARS_MAX;
 use ticketbridge_core::{Date, UnixMillis};
 use ticketbridge_store::{Page, PageRequest};
 
-use crate::http::ops::call::{Param, ParamKind};
+use crate::http::ops::fields::{Param, ParamKind};
 use crate::http::problem::Problem;
 
 /// Entries of a page, when nothing is said.
@@ -133,11 +133,11 @@ mod tests {
     use super::*;
 
     static KNOWN: &[Param] = &[
-        Param { name: "state", kind: ParamKind::Word(&["placed", "booked"]), about: "" },
-        Param { name: "visit_date", kind: ParamKind::Date, about: "" },
-        Param { name: "due_before", kind: ParamKind::Time, about: "" },
-        Param { name: "limit", kind: ParamKind::Limit, about: "" },
-        Param { name: "q", kind: ParamKind::Text, about: "" },
+        Param { name: "state", kind: ParamKind::Word(&["placed", "booked"]), needed: false, about: "" },
+        Param { name: "visit_date", kind: ParamKind::Date, needed: false, about: "" },
+        Param { name: "due_before", kind: ParamKind::Time, needed: false, about: "" },
+        Param { name: "limit", kind: ParamKind::Limit, needed: false, about: "" },
+        Param { name: "q", kind: ParamKind::Text, needed: false, about: "" },
     ];
 
     #[test]

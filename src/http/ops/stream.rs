@@ -12,50 +12,22 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Value, json};
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
-use ticketbridge_store::{Changed, Changes, StoreError, Within};
+use ticketbridge_store::{Changed, StoreError};
 
 use crate::accounts::Holder;
 use crate::accounts::scope::Reach;
 use crate::http::Shared;
 use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::looks::{LATE, LOOK_EVERY, ORDERS_MAX};
 
 /// The content type.
 const KIND: &str = "text/event-stream";
-/// How often it is looked for changes.
-const LOOK_EVERY: Millis = Millis::seconds(1);
-/// A change may be committed so long after the time that it bears.
-const LATE: Millis = Millis::seconds(10);
-/// Orders of one look; of more at once it is told that everything may have changed.
-const ORDERS_MAX: u32 = 500;
 /// Something is said so often, so that a connection that is dead is found.
 const BEAT_EVERY: Millis = Millis::seconds(25);
 /// After this whoever looks on comes again, as he does after every break.
 const LIVES: Millis = Millis::minutes(15);
 /// How long who was cut off waits before he comes again, in milliseconds.
 const RETRY_MS: u32 = 2_000;
-
-/// The last look at what changed, for all who look on.
-#[derive(Debug, Default)]
-pub struct LastLook {
-    look: tokio::sync::Mutex<Option<(UnixMillis, Arc<Changes>)>>,
-}
-
-impl LastLook {
-    /// What changed of late, by a look that is not older than [`LOOK_EVERY`].
-    async fn recent(&self, shared: &Shared, now: UnixMillis) -> Result<Arc<Changes>, StoreError> {
-        let mut look = self.look.lock().await;
-        if let Some((at, changes)) = &*look
-            && now >= *at
-            && now - *at < LOOK_EVERY
-        {
-            return Ok(changes.clone());
-        }
-        let since = now - LATE - LOOK_EVERY - LOOK_EVERY;
-        let changes = Arc::new(shared.engine.store().changes_since(since, &Within::Everything, ORDERS_MAX).await?);
-        *look = Some((now, changes.clone()));
-        Ok(changes)
-    }
-}
 
 /// Somebody who looks on.
 struct Onlooker {
@@ -146,7 +118,7 @@ impl Onlooker {
     /// Looks for changes; `None` when whoever looks on may not do so any more.
     async fn look(&mut self, now: UnixMillis) -> Result<Option<String>, StoreError> {
         let early = self.since - LATE;
-        let mut changes = self.shared.looks.recent(&self.shared, now).await?;
+        let mut changes = self.shared.looks.recent(self.shared.engine.store(), now).await?;
         // Where the common look does not reach, one for him alone: how much changes elsewhere is nothing that he is told.
         if changes.is_cut || self.back {
             let within = Reach::of(&self.holder.scope, &self.shared.engine.running().config).within();

@@ -1,16 +1,26 @@
-//! Every call of the ops interface, in the order of `contract.md` 6.
+//! Every call of the ops interface, in the order of `docs/src/contract/ops.md`.
 
-use crate::http::ops::call::{Answer, Body, Call, Field, FieldKind, Param, ParamKind, Verb, Who};
+use crate::http::ops::call::{Answer, Body, Call, Verb, Who};
+use crate::http::ops::fields::{Field, FieldKind, Param, ParamKind};
+use crate::http::ops::words::{
+    ACCOUNT_STATES, BOOKING_STATES, DEADLINE_STATES, DELIVERY_STATES, INVITATION_STATES, ORDER_STATES, PAYMENT_STATES,
+    REFUND_STATES, TICKETING_STATES, VERDICTS,
+};
 use crate::http::ops::{
     audit, bulk, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi,
     orders, organisation, partners, people, reconciliation, refunds, reveal, session, statements, stream,
 };
 
-const LIMIT: Param =
-    Param { name: "limit", kind: ParamKind::Limit, about: "Entries of the page, at most 200; 50 when left out." };
+const LIMIT: Param = Param {
+    name: "limit",
+    kind: ParamKind::Limit,
+    needed: false,
+    about: "Entries of the page, at most 200; 50 when left out.",
+};
 const CURSOR: Param = Param {
     name: "cursor",
     kind: ParamKind::Cursor,
+    needed: false,
     about: "`next_cursor` of the page before; left out for the first.",
 };
 const CHANNEL: Param = text("channel", "Of this channel.");
@@ -19,80 +29,11 @@ const CODE_COLUMN: &[Param] =
 const PAGE: &[Param] = &[LIMIT, CURSOR];
 
 const fn text(name: &'static str, about: &'static str) -> Param {
-    Param { name, kind: ParamKind::Text, about }
+    Param { name, kind: ParamKind::Text, needed: false, about }
 }
 const fn word(name: &'static str, words: &'static [&'static str], about: &'static str) -> Param {
-    Param { name, kind: ParamKind::Word(words), about }
+    Param { name, kind: ParamKind::Word(words), needed: false, about }
 }
-
-/// Words of the axes; a test compares them with the core's own.
-pub(crate) const ORDER_STATES: &[&str] = &["placed", "awaiting_booking", "booked", "completed", "cancelled"];
-pub(crate) const BOOKING_STATES: &[&str] = &["requested", "confirmed", "used", "no_show", "rejected", "cancelled"];
-pub(crate) const TICKETING_STATES: &[&str] =
-    &["not_needed", "queued", "requested", "issued", "unknown", "failed", "cancelling", "cancelled", "cancel_refused"];
-pub(crate) const PAYMENT_STATES: &[&str] = &[
-    "none",
-    "external",
-    "unpaid",
-    "partial",
-    "paid",
-    "refund_pending",
-    "partially_refunded",
-    "refunded",
-    "refund_failed",
-];
-pub(crate) const REFUND_STATES: &[&str] = &["under_review", "approved", "settled", "rejected", "withdrawn"];
-pub(crate) const DELIVERY_STATES: &[&str] = &["pending", "delivered", "dead", "dropped", "not_needed"];
-pub(crate) const DEADLINE_STATES: &[&str] = &["armed", "passed", "disarmed"];
-pub(crate) const VERDICTS: &[&str] = &[
-    "received",
-    "accepted",
-    "repeated",
-    "stale",
-    "ignored",
-    "parked",
-    "refused",
-    "unrouted",
-    "conflict",
-    "malformed",
-    "hint",
-    "unknown_call",
-];
-
-/// Words of accounts and invitations; a test compares them with the store's own.
-pub(crate) const ACCOUNT_STATES: &[&str] = &["pending_approval", "active", "inactive"];
-pub(crate) const INVITATION_STATES: &[&str] = &["pending", "accepted", "revoked", "expired"];
-
-/// What an order may need a person for; a test compares them with the core's own.
-pub(crate) const ATTENTION_KINDS: &[&str] = &[
-    "refund_under_review",
-    "too_early",
-    "not_ticketed",
-    "redeemed_while_refunded",
-    "live_ticket_behind_refund",
-    "cancel_refused",
-    "ticketing_failed",
-    "no_capacity",
-    "rejected",
-    "test_mode",
-    "quantity_differs",
-    "unknown_status",
-    "codes_changed",
-    "ticketing_overdue",
-    "review_overdue",
-    "report_refused",
-    "waits_for_confirmation",
-    "refund_waits",
-    "unexpected_payment",
-    "contradiction",
-    "to_do_by_hand",
-    "open_balance",
-    "refund_failed",
-    "answer_astray",
-    "books_differ",
-    "payment_link_over",
-    "partner_gone",
-];
 
 const VERSION: Field = Field {
     name: "expected_version",
@@ -166,7 +107,7 @@ pub(crate) static CALLS: &[Call] = &[
         word("ticketing", TICKETING_STATES, "Where the tickets stand."),
         word("payment", PAYMENT_STATES, "Where the money stands."),
         word("refund", REFUND_STATES, "Where the open or last refund case stands."),
-        Param { name: "visit_date", kind: ParamKind::Date, about: "Visited on this date." },
+        Param { name: "visit_date", kind: ParamKind::Date, needed: false, about: "Visited on this date." },
         text("attention", "Needing a person: `any`, or one kind of attention."),
         word("waiting", &["true"], "Needing a person, or waiting for a decision on a booking, a refund case or a dead letter."),
         text("q", "An identifier, whole: ours of an order, booking or refund case, or the channel's of an order or booking."),
@@ -233,7 +174,7 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Post "/deliveries/{id}/drop", "Take it out; the order stays as it is.", Operators, &[], A_REASON,
         Answer::One("delivery"), deliveries::drop),
     call!(Get "/deadlines", "Deadlines that count or have passed, the nearest first.", Readers, &[
-        Param { name: "due_before", kind: ParamKind::Time, about: "Due before this time." },
+        Param { name: "due_before", kind: ParamKind::Time, needed: false, about: "Due before this time." },
         word("state", DEADLINE_STATES, "In this state."),
         text("order", "Of this order, by our id."),
         LIMIT, CURSOR,
@@ -267,8 +208,8 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/statements", "What was sold, kept and returned in a period, as JSON or CSV.", Settlement, &[
         text("settle_id", "Of this settle id: a channel's own id, unless it names another."),
         text("account", "Of this credit account."),
-        Param { name: "from", kind: ParamKind::Date, about: "First day." },
-        Param { name: "to", kind: ParamKind::Date, about: "Last day." },
+        Param { name: "from", kind: ParamKind::Date, needed: true, about: "First day." },
+        Param { name: "to", kind: ParamKind::Date, needed: true, about: "Last day." },
         text("currency", "Where there were sales in several."),
         word("format", &["json", "csv"], "As `Accept: text/csv` does."),
     ], Body::None, Answer::One("statement"), statements::show),
@@ -346,7 +287,7 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/audit", "What people did and looked at, newest first.", Administrators, &[
         text("actor", "By this account, by its id; `token:` and a name for a token."),
         text("order", "Of this order, by our id."),
-        Param { name: "from", kind: ParamKind::Time, about: "Since this time." },
+        Param { name: "from", kind: ParamKind::Time, needed: false, about: "Since this time." },
         LIMIT, CURSOR,
     ], Body::None, Answer::Page("audit_entry"), audit::list),
     call!(Post "/bulk/{id}", "Do something to many: confirm, decline, redeem, no-show, cancel, return-payment, payment-links, approve or reject \
@@ -364,38 +305,3 @@ pub(crate) static CALLS: &[Call] = &[
     ], Body::None, Answer::Stream("change"), stream::show),
     call!(Get "/openapi.json", "This description.", Everyone, &[], Body::None, Answer::One("openapi"), openapi::show),
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde::de::DeserializeOwned;
-    use ticketbridge_core::order::money::PaymentState;
-    use ticketbridge_core::order::{BookingState, OrderState, RefundState, TicketingState};
-    use ticketbridge_store::{AccountState, DeadlineState, InboxVerdict, InvitationState, JobState};
-
-    /// Every word means a value, and a word that means none is not accepted.
-    fn are_all<T: DeserializeOwned>(words: &[&str]) {
-        for word in words {
-            serde_json::from_value::<T>(serde_json::Value::from(*word))
-                .unwrap_or_else(|error| panic!("{word}: {error}"));
-        }
-        // serde names every variant in its error: none is missing from the list.
-        let error = serde_json::from_value::<T>("no such word".into()).err().unwrap().to_string();
-        assert_eq!(error.matches('`').count() / 2 - 1, words.len(), "{error}");
-    }
-
-    #[test]
-    fn the_words_of_filters_are_those_of_the_core() {
-        are_all::<OrderState>(ORDER_STATES);
-        are_all::<BookingState>(BOOKING_STATES);
-        are_all::<TicketingState>(TICKETING_STATES);
-        are_all::<PaymentState>(PAYMENT_STATES);
-        are_all::<RefundState>(REFUND_STATES);
-        are_all::<JobState>(DELIVERY_STATES);
-        are_all::<DeadlineState>(DEADLINE_STATES);
-        are_all::<InboxVerdict>(VERDICTS);
-        are_all::<AccountState>(ACCOUNT_STATES);
-        are_all::<InvitationState>(INVITATION_STATES);
-        are_all::<ticketbridge_core::order::AttentionKind>(ATTENTION_KINDS);
-    }
-}

@@ -1,4 +1,4 @@
-//! From the core's types to the JSON of `contract.md` 6 and 8. Guests' data masks itself.
+//! From the core's types to the JSON of `docs/src/contract/ops.md`. Guests' data masks itself.
 
 use crate::engine::attention::command_for;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! A ticketing back-end of our own, as `contract.md` section 5 describes one: it answers at once, later, wrongly or not at
+//! A ticketing back-end of our own, as `adapters/ticketing_http/README.md` describes one: it answers at once, later, wrongly or not at
 //! all, as it is told, and keeps books of what it really did.
 
 pub mod books;

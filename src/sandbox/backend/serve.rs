@@ -1,4 +1,4 @@
-//! The calls of `contract.md` section 5, served.
+//! The calls of `adapters/ticketing_http/README.md`, served.
 
 use axum::Router;
 use axum::body::{Body, Bytes};

@@ -14,11 +14,11 @@ use super::{App, SimDouyin};
 use crate::journal::{Ending, Entry, Party};
 use crate::net::broken_answer;
 
-/// Code of a bad parameter on the OpenAPI (2.1).
+/// Code of a bad parameter on the OpenAPI.
 pub(super) const BAD_PARAMETER: i64 = 2_100_005;
-/// Code of a business error (2.1).
+/// Code of a business error.
 pub(super) const BUSINESS_ERROR: i64 = 3_000_001;
-/// Code of a used-up quota (2.1).
+/// Code of a used-up quota.
 pub(super) const QUOTA_USED_UP: i64 = 2_190_001;
 /// How long a call hangs when the switch says so, real time: longer than any caller waits.
 const HANG: Duration = Duration::from_secs(120);

@@ -11,7 +11,7 @@ use super::sale::CANCEL_AFTER_PAYMENT;
 use super::{Rule, SimDouyin};
 use crate::time::Zone;
 
-/// Texts that one call of online decryption may hold (1.8).
+/// Texts that one call of online decryption may hold.
 const DECRYPT_BATCH_MAX: usize = 50;
 /// `verify_results[].code` of a redemption that exists already.
 const ALREADY_REDEEMED: i64 = 1_208;
@@ -229,7 +229,7 @@ impl SimDouyin {
         let rejected = state.books.last_refund(&reservation.id).filter(|r| r.state == RefundState::Rejected);
         match (rejected, verify_time_s) {
             (Some(_), None) => Err((Rule::VerifyTime, "verify_time is required after a rejected refund".to_owned())),
-            // Entered while the application was open: the time must lie before it (14.1). Later visits are free.
+            // Entered while the application was open: the time must lie before it. Later visits are free.
             (Some(refund), Some(at))
                 if at >= refund.applied_at_s && refund.decided_at_s.is_some_and(|end| at < end) =>
             {

@@ -1,4 +1,4 @@
-//! Bodies of Douyin's calls, as `protocols/douyin.md` chapters 3 to 16 lay them out. Built from the books, nothing else.
+//! Bodies of Douyin's calls, as `adapters/douyin/README.md` lay them out. Built from the books, nothing else.
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
@@ -35,7 +35,7 @@ impl SimDouyin {
         Value::Object(body)
     }
 
-    /// Chapter 4, `order_type` 2. The amounts repeat the voucher's (4.2).
+    /// `order_type` 2. The amounts repeat the voucher's.
     pub(super) fn create_reservation_body(&self, voucher: &Voucher, reservation: &Reservation) -> Value {
         let product = self.product(&voucher.product_out_id);
         let mut body = self.product_fields(&product);

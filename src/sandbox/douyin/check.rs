@@ -1,4 +1,4 @@
-//! What Douyin checks in the codes that it is given (`protocols/douyin.md` 7.4 and 7.6). Pure.
+//! What Douyin checks in the codes that it is given (`adapters/douyin/README.md`). Pure.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -117,7 +117,7 @@ pub struct CertificateNames {
 /// Names in the answer to `promissory_gen_code`.
 pub const IN_ANSWER: CertificateNames =
     CertificateNames { outer: "certificate_info", codes: "certificate", documents: "credential" };
-/// Names in the callback (chapter 8.2).
+/// Names in the callback.
 pub const IN_CALLBACK: CertificateNames =
     CertificateNames { outer: "certificate_info_list", codes: "certificate_list", documents: "credential_list" };
 

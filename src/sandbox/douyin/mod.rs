@@ -1,6 +1,6 @@
 //! A Douyin of our own: sells vouchers, calls the bridge, is called by it, and keeps books.
 //!
-//! Specification: `protocols/douyin.md` chapter 21. What the protocol leaves open (chapter 22) is read as assumed there.
+//! Specification: `adapters/douyin/README.md`. What the protocol leaves open is read as chosen there.
 //! It never looks inside the bridge: all it knows came over HTTP.
 //!
 //! [`sale`] and [`refunds`] are what guests and Douyin itself do, [`ticketing`] the ten minutes, [`spi`] how the bridge

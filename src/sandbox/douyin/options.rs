@@ -22,7 +22,7 @@ impl fmt::Debug for App {
     }
 }
 
-/// Whether Douyin tells of the voucher purchase (`protocols/douyin.md` chapter 0, trade mode).
+/// Whether Douyin tells of the voucher purchase (`adapters/douyin/README.md`, trade mode).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TradeMode {
     /// Both orders are told.
@@ -40,7 +40,7 @@ pub enum CreationTiming {
     BeforePayment,
 }
 
-/// Which generation of the reservation and issue calls is spoken (chapter 7.6).
+/// Which generation of the reservation and issue calls is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Generation {
     /// `create_order` and the issue call with `vouchers`.
@@ -224,7 +224,7 @@ pub struct Faults {
     pub api_drop_answers: u32,
     /// Calls of the bridge get no answer.
     pub api_hang: bool,
-    /// Names and phones are sent as `Enc.` values for online decryption (1.8).
+    /// Names and phones are sent as `Enc.` values for online decryption.
     pub enc_values: bool,
 }
 

@@ -9,7 +9,7 @@ use super::spi::{Answer, Spi};
 use super::{Rule, SimDouyin};
 use crate::journal::Party;
 
-/// `apply_source`: the consumer (10.3).
+/// `apply_source`: the consumer.
 pub const SOURCE_CONSUMER: i64 = 101;
 /// `apply_source`: customer service.
 pub const SOURCE_SERVICE: i64 = 103;
@@ -196,7 +196,7 @@ impl SimDouyin {
         })
     }
 
-    /// Books the decision in an answer to refund_apply (10.2).
+    /// Books the decision in an answer to refund_apply.
     fn read_decision(&self, key: &str, answer: &Answer) {
         if answer.code() != Some(0) {
             return;

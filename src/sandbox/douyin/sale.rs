@@ -111,7 +111,7 @@ impl SimDouyin {
         self.reserve_as(Generation::First, voucher_id, date, visitors).await
     }
 
-    /// The same in the second generation of the calls (7.6).
+    /// The same in the second generation of the calls.
     pub async fn reserve_v2(&self, voucher_id: &str, date: NaiveDate, visitors: &[Visitor]) -> Creation {
         self.reserve_as(Generation::Second, voucher_id, date, visitors).await
     }
@@ -191,7 +191,7 @@ impl SimDouyin {
         self.deliver(Spi::PullCalendar, &body, None, 1).await
     }
 
-    /// Tells the bridge of an order as often as the protocol does, and pays in the other timing (4.1, 4.2, 4.6).
+    /// Tells the bridge of an order as often as the protocol does, and pays in the other timing.
     async fn create(&self, spi: Spi, order_id: &str, body: &Value) -> Outcome {
         if self.options().creation == CreationTiming::AfterPayment || spi == Spi::V2CreateOrder {
             let answer = self.deliver(spi, body, Some(order_id), self.create_attempts()).await;
@@ -202,7 +202,7 @@ impl SimDouyin {
         let submitted = self.attempt(Attempt { spi, body, order_id: Some(order_id), number: 1, first_stamp_ms }).await;
         self.check_out_id(order_id, &submitted);
         match submitted {
-            // No answer counts as created: payment goes ahead (4.6).
+            // No answer counts as created: payment goes ahead.
             Answer::Failed(_) | Answer::Data { code: 0, .. } => {
                 let paid = self.pay_notify(order_id).await;
                 self.read_creation(Spi::PayNotify, order_id, &paid)

@@ -11,7 +11,7 @@ use crate::journal::{Ending, Entry, Party};
 
 /// How far a slow answer is from its limit.
 const SLOW_BY: Duration = Duration::from_millis(200);
-/// The code with which the bridge asks to be called again (4.5).
+/// The code with which the bridge asks to be called again.
 pub const TRY_AGAIN: i64 = 100;
 
 /// A call of Douyin's to the bridge.
@@ -162,7 +162,7 @@ pub(super) struct Attempt<'a> {
     pub(super) first_stamp_ms: i64,
 }
 
-/// Reads the envelope. With `strict`, a number written as text or an extra top-level object is a failure (1.5).
+/// Reads the envelope. With `strict`, a number written as text or an extra top-level object is a failure.
 pub fn read_answer(status: u16, body: &[u8], strict: bool) -> Result<Answer, Failure> {
     if status != 200 {
         return Err(Failure::Status(status));

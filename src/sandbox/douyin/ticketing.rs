@@ -1,4 +1,4 @@
-//! The ten minutes: issue calls, codes by any path, expiry (`protocols/douyin.md` chapters 7 and 8).
+//! The ten minutes: issue calls, codes by any path, expiry (`adapters/douyin/README.md`).
 
 use serde_json::Value;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const SCENE_NO_CODES: i64 = 155;
 /// How early or late the automatic application comes when the switch says so.
 const EDGE: Duration = Duration::from_secs(1);
 
-/// What an answer to the issue call means (7.1).
+/// What an answer to the issue call means.
 enum Issue {
     Codes(Value),
     Later,
@@ -165,7 +165,7 @@ impl SimDouyin {
         let _ = self.apply_refund(request).await;
     }
 
-    /// `result` 2: the money goes back at once, nobody is asked (7.1).
+    /// `result` 2: the money goes back at once, nobody is asked.
     async fn refund_unasked(&self, id: &str) {
         let Some((voucher, _)) = self.pair(id) else { return };
         self.close_reservation(id, ReservationState::Cancelled);

@@ -1,4 +1,4 @@
-//! Access tokens as `protocols/douyin.md` chapter 2 gives them out. Times are the protocol's, since the start.
+//! Access tokens as `adapters/douyin/README.md` gives them out. Times are the protocol's, since the start.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Douyin's signature and encryption, written from `protocols/douyin.md` 1.2 and 1.7 a second time and on purpose
+//! Douyin's signature and encryption, written from `adapters/douyin/README.md` a second time and on purpose
 //! apart from the bridge's own: two implementations that agree prove more than one that agrees with itself.
 
 use aes::cipher::{BlockModeEncrypt as _, KeyIvInit as _, block_padding::Pkcs7};
@@ -21,7 +21,7 @@ pub struct Signatures {
     pub md5: String,
 }
 
-/// Signs a call. `pairs` are the decoded query parameters; `sign` among them is left out (chapter 1.2).
+/// Signs a call. `pairs` are the decoded query parameters; `sign` among them is left out.
 pub fn sign(secret: &str, pairs: &[(&str, &str)], body: &[u8]) -> Signatures {
     let mut signed: Vec<&(&str, &str)> = pairs.iter().filter(|(key, _)| *key != "sign").collect();
     signed.sort();
@@ -36,7 +36,7 @@ pub fn sign(secret: &str, pairs: &[(&str, &str)], body: &[u8]) -> Signatures {
     Signatures { sha256: hex::encode(Sha256::digest(&text)), md5: hex::encode(Md5::digest(&text)) }
 }
 
-/// Fits a secret to 32 characters: `#` added, or characters dropped, left and right in turn (chapter 1.7).
+/// Fits a secret to 32 characters: `#` added, or characters dropped, left and right in turn.
 pub fn fit_secret(secret: &str) -> String {
     let mut fitted: std::collections::VecDeque<char> = secret.chars().collect();
     let mut left = true;
@@ -52,7 +52,7 @@ pub fn fit_secret(secret: &str) -> String {
     fitted.into_iter().collect()
 }
 
-/// Encrypts a field so that it can be decrypted locally: AES-256-CBC, padded, base64 (chapter 1.7).
+/// Encrypts a field so that it can be decrypted locally: AES-256-CBC, padded, base64.
 pub fn encrypt_field(secret: &str, text: &str) -> String {
     let fitted = fit_secret(secret).into_bytes();
     let key = fitted.get(..KEY_BYTES).expect("a fitted secret of ASCII characters has 32 bytes or more");

@@ -1,4 +1,4 @@
-//! A reservation in the platform's books, and how it is told (`protocols/korea.md` 7.4).
+//! A reservation in the platform's books, and how it is told (`adapters/kakao/README.md`).
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What the bridge can ask of the platform (`protocols/korea.md` 7.9), and what it must not.
+//! What the bridge can ask of the platform (`adapters/kakao/README.md`), and what it must not.
 
 use serde_json::{Value, json};
 

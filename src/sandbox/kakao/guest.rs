@@ -161,7 +161,7 @@ impl SimKakao {
         .await
     }
 
-    /// The product's state changes (7.7).
+    /// The product's state changes.
     pub async fn product_is(&self, from: &str, to: &str, cause: &str) -> Answer {
         let product = &self.options().product;
         let change = json!({ "product_id": product, "from": from, "to": to, "cause": cause });

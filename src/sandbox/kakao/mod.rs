@@ -1,4 +1,4 @@
-//! A Kakao-style booking platform of our own (`protocols/korea.md` 7): sells visits of the bridge's product, tells the bridge of every
+//! A Kakao-style booking platform of our own (`adapters/kakao/README.md`): sells visits of the bridge's product, tells the bridge of every
 //! change, does what it is asked, and keeps books.
 //!
 //! [`books`] is a reservation and how it is told, [`policy`] what calling it off costs, [`guest`] what guests and the platform do,

@@ -1,4 +1,4 @@
-//! What calling a reservation off costs (`protocols/korea.md` 7.6), written a second time and apart from the bridge's. Pure.
+//! What calling a reservation off costs (`adapters/kakao/README.md`), written a second time and apart from the bridge's. Pure.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What the supplier holds against a reseller: what `protocols/octo.md` asks of the caller, seen from the other side.
+//! What the supplier holds against a reseller: what `adapters/octo/README.md` asks of the caller, seen from the other side.
 
 use serde_json::Value;
 

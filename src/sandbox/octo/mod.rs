@@ -1,5 +1,5 @@
 //! An OCTO supplier of our own: a booking system of an attraction with books by which a bridge is judged, a switch for whatever real
-//! servers do differently (`protocols/octo.md` 15), and faults for every write (16).
+//! servers do differently (`adapters/octo/README.md`), and faults for every write.
 //!
 //! [`books`] is a plain state machine, to which sockets and time are given; [`catalogue`] what it sells and when there is room;
 //! [`conduct`] what it holds against a reseller; [`serve`] puts it on a socket and breaks calls.

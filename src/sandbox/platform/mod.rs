@@ -1,4 +1,4 @@
-//! What the simulated platforms have in common whose contract is ours (`contract.md` 4, `protocols/korea.md` 6): they tell whole orders
+//! What the simulated platforms have in common whose contract is ours (`docs/src/contract/signatures.md`, `adapters/kakao/README.md`): they tell whole orders
 //! by signed events with a revision, repeat them until they are taken, serve signed calls, and keep books of their own.
 //!
 //! A platform says with [`Trade`] what it sells and what its calls do; everything on the wire is here. It never looks inside the

@@ -1,4 +1,4 @@
-//! Payments, and what of them went back (`protocols/korea.md` 7.5).
+//! Payments, and what of them went back (`adapters/kakao/README.md`).
 
 use serde_json::{Value, json};
 

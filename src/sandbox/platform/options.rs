@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{Journal, SimTime, net};
 
-/// The platform's limits, as stated (`protocols/korea.md` 6.5 and 7.1); they pass `time_scale` times as fast.
+/// The platform's limits, as stated (`adapters/kakao/README.md`); they pass `time_scale` times as fast.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// How long the answer to an event is waited for.
@@ -79,7 +79,7 @@ impl fmt::Debug for PlatformOptions {
     }
 }
 
-/// How a call that was carried out is answered (`protocols/korea.md` 6.7).
+/// How a call that was carried out is answered (`adapters/kakao/README.md`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answering {
     /// With the whole order as it is now.

@@ -1,4 +1,4 @@
-//! How a platform tells events: signed, with a time limit, again until they are taken (`protocols/korea.md` 6.5).
+//! How a platform tells events: signed, with a time limit, again until they are taken (`adapters/kakao/README.md`).
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -208,7 +208,7 @@ impl<T: Trade> Platform<T> {
         webhook::send(self.machine.client(), &options.events_secret, message).await
     }
 
-    /// Every answer is one of those of `contract.md` 4, and an event as the contract has it is not refused.
+    /// Every answer is one of those of `docs/src/contract/signatures.md`, and an event as the contract has it is not refused.
     fn judge_answer(&self, event: &Event, answer: &Answer) {
         let result = answer.result();
         let wrong = match answer.status {

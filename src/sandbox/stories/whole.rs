@@ -126,7 +126,7 @@ pub(super) fn money_differences(order: &Value, payments: &[Payment], due: i64, f
         ("payment.fee", json!(fee)),
         ("payment.state", json!(state)),
     ];
-    // With a fee kept, what went back is a part of what was paid (9.3), and all of what was to go back: either name is right.
+    // With a fee kept, what went back is a part of what was paid, and all of what was to go back: either name is right.
     let is_settled = |field: &str, wanted: &Value| {
         let shown = order.pointer("/payment/state").and_then(Value::as_str);
         field == "payment.state" && fee > 0 && *wanted == "partially_refunded" && shown == Some("refunded")

@@ -1,4 +1,4 @@
-//! The agency's own books (`protocols/korea.md` 8.6): told of every booking, once, and of its changes under the agency's own number.
+//! The agency's own books (`adapters/tripstore/README.md`): told of every booking, once, and of its changes under the agency's own number.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A booking in the marketplace's books, and how it is told (`protocols/korea.md` 8.2).
+//! A booking in the marketplace's books, and how it is told (`adapters/tripstore/README.md`).
 
 use chrono::{Days, NaiveDate};
 use serde_json::{Value, json};
@@ -152,7 +152,7 @@ impl Booking {
     pub fn open(&self) -> i64 {
         self.total - self.held()
     }
-    /// The name that the guide has for where it stands (8.3): what is fully paid comes first.
+    /// The name that the guide has for where it stands: what is fully paid comes first.
     pub fn label(&self) -> String {
         let name = match self.status {
             Status::Received => "예약접수",

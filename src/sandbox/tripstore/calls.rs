@@ -1,4 +1,4 @@
-//! What the bridge can ask of the marketplace (`protocols/korea.md` 8.5), and what it must not.
+//! What the bridge can ask of the marketplace (`adapters/tripstore/README.md`), and what it must not.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A TripStore-style marketplace of our own, and the books of the travel agency behind it (`protocols/korea.md` 8): sells departures of
+//! A TripStore-style marketplace of our own, and the books of the travel agency behind it (`adapters/tripstore/README.md`): sells departures of
 //! the bridge's product, takes deposits and balances, sends payment links, and keeps books; the agency is told of every booking.
 //!
 //! [`books`] is a booking and how it is told, [`guest`] what travellers and the agency do, [`calls`] what the bridge can ask of the

@@ -7,6 +7,7 @@
 //! only.
 
 mod servers;
+pub mod wire;
 
 use futures_util::FutureExt as _;
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};

@@ -6,6 +6,7 @@ mod credit;
 mod deadlines;
 mod faults;
 mod jobs;
+mod lines;
 mod lists;
 mod messages;
 mod orders;

@@ -1,4 +1,4 @@
-//! What ops and policy want of the platform, by what it can do (`protocols/korea.md` 7.9): a part called off, a booking without a
+//! What ops and policy want of the platform, by what it can do (`adapters/kakao/README.md`): a part called off, a booking without a
 //! ticket, stock, lists of changes; and what is refused here before anything is sent.
 
 use serde_json::{Value, json};
@@ -174,7 +174,7 @@ async fn a_refused_report_that_ops_drop_asks_for_nobody_and_is_not_sent_again() 
     assert_eq!(bridge.partners.sent("/confirm").len(), 1, "policy does not insist");
 }
 
-/// An earlier refusal of something else stands in nobody's way (`protocols/korea.md` 9.1).
+/// An earlier refusal of something else stands in nobody's way (`adapters/kakao/README.md`).
 #[tokio::test]
 async fn a_back_end_without_a_ticket_declines_although_something_else_was_refused_before() {
     let bridge = TestBridge::start_kakao(CAN).await;

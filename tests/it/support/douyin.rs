@@ -1,4 +1,4 @@
-//! Douyin's calls as it makes them (`protocols/douyin.md` 4, 7, 10). Nobody in them exists.
+//! Douyin's calls as it makes them (`adapters/douyin/README.md`). Nobody in them exists.
 
 use http::Method;
 use serde_json::{Value, json};

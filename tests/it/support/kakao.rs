@@ -1,4 +1,4 @@
-//! A Kakao-style platform's events as it sends them (`protocols/korea.md` 7). Nobody in them exists.
+//! A Kakao-style platform's events as it sends them (`adapters/kakao/README.md`). Nobody in them exists.
 
 use http::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! A TripStore-style marketplace's events as it sends them (`protocols/korea.md` 8). Nobody in them exists.
+//! A TripStore-style marketplace's events as it sends them (`adapters/tripstore/README.md`). Nobody in them exists.
 
 use serde_json::{Value, json};
 use ticketbridge_core::order::Order;

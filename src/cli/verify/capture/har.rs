@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde::Deserialize;
 
-use super::Captured;
+use super::captured::Captured;
 
 #[derive(Deserialize)]
 struct Har {

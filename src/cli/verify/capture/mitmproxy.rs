@@ -1,6 +1,6 @@
 //! The flows that `mitmdump -w FILE` writes: tagged netstrings, one dictionary after the other.
 
-use super::{Captured, unchunked};
+use super::captured::{Captured, unchunked};
 
 /// Values inside each other, at most.
 const DEPTH_MAX: usize = 16;

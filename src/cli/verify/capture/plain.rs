@@ -1,6 +1,6 @@
 //! A plain HTTP/1.1 message, and what `curl -v` shows of one.
 
-use super::{Captured, unchunked};
+use super::captured::{Captured, unchunked};
 
 /// Reads it, as it was or as `curl -v` shows it.
 pub(super) fn read(bytes: &[u8]) -> Result<Captured, String> {

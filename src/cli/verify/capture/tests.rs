@@ -1,4 +1,5 @@
 use super::*;
+use http::Method;
 
 const BODY: &[u8] = "{\"name\":\"王\",\n \"k\": 1}\r\n".as_bytes();
 

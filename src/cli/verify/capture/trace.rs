@@ -1,6 +1,7 @@
 //! What `curl --trace FILE` writes: every byte in hexadecimal, sent parts under `=> Send header` and `=> Send data`.
 
-use super::{Captured, plain};
+use super::captured::Captured;
+use super::plain;
 
 /// The requests, one for each `Send header`.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Captured>, String> {

@@ -5,9 +5,10 @@ use super::reach::{reach, reopen_case, wait_for_decision};
 use super::{links, payments};
 use crate::decide::draft::Draft;
 use crate::message::{Cancelled, Event, Notification, NotificationOutcome};
+use crate::order::asked_for::is_asked_for;
 use crate::order::channel_state::{ChannelState, Stage};
 use crate::order::{BookingState, CancelReason, Order, RefundCase, RefundState};
-use crate::still_needed::{is_asked_for, is_notification_needed};
+use crate::still_needed::is_notification_needed;
 
 /// The channel has done what was asked for, without telling the whole order.
 pub(in crate::decide) fn record_agreement(draft: &mut Draft, notification: &Notification) {

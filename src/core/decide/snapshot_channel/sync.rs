@@ -95,7 +95,7 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     }
 }
 
-/// A request to cancel names where it came from; the same order when it is read back does not (`protocols/korea.md` 9.1).
+/// A request to cancel names where it came from; the same order when it is read back does not (`adapters/kakao/README.md`).
 fn tells_of_confirmation(order: &Order, snapshot: &Snapshot) -> bool {
     let Some(known) = order.channel_state.as_deref().map(|channel_state| &channel_state.standing) else { return false };
     snapshot.standing.revision > 0

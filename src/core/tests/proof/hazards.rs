@@ -1,4 +1,4 @@
-//! The ordering hazards of `protocols/douyin.md` 20, as far as they are decided in the core. H5 is a tombstone, H12 a key and H13 an
+//! The ordering hazards H1 to H13 of Douyin's messages, as far as they are decided in the core. H5 is a tombstone, H12 a key and H13 an
 //! answer: for these the core says only what becomes of a command whose order is not known.
 
 use ticketbridge_core::message::{NotificationOutcome, RefundScope, TicketFacts, TicketOp, WhenUnknown};

@@ -1,4 +1,4 @@
-//! The refund matrix of `product.md`, one test for each row.
+//! The refund matrix, one test for each row.
 
 use ticketbridge_core::message::{NotificationOutcome, RefundScope, TicketFacts, TicketOp};
 use ticketbridge_core::order::{

@@ -47,7 +47,7 @@ fn money_that_went_back_is_recorded_even_if_its_payment_was_never_told() {
     assert!(story.flagged(AttentionKind::UnexpectedPayment));
 }
 
-/// Ops may name a lower fee; Douyin charges its own all the same (`protocols/douyin.md` 10.2).
+/// Ops may name a lower fee; Douyin charges its own all the same (`adapters/douyin/README.md`).
 #[test]
 fn the_fee_is_what_the_channel_kept_and_not_what_was_expected() {
     let mut story = Story::ticketed(Terms { refund_rule: false, ..VOUCHER });

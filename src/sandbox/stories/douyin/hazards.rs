@@ -1,4 +1,4 @@
-//! The ordering hazards of `protocols/douyin.md` chapter 20, one story each. H7, H8 and H9 are among the refunds.
+//! The ordering hazards H1 to H13 of Douyin's messages, one story each. H7, H8 and H9 are among the refunds.
 
 use super::super::Broken;
 use super::Script;

@@ -1,4 +1,4 @@
-//! Stories of an OCTO supplier behind a Douyin guest: OC-01 … OC-18 of `protocols/octo.md` 16, judged by the supplier's books.
+//! Stories of an OCTO supplier behind a Douyin guest: OC-01 … OC-18, judged by the supplier's books.
 //!
 //! They need what the stories of a Douyin guest need, and beside it a product whose tickets a back-end of the adapter `octo` makes, the
 //! same once more with `on_deadline = "give_up"`, and an address for hints (`hint_secret`). `examples/octo/` is such a configuration.

@@ -1,0 +1,36 @@
+//! The terminal: what is said to it, and the runtime under a command.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// A line to standard output. Whoever reads may stop reading (`| head`): then there is nobody left to tell, and no reason to stop.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    let _nobody_reads = writeln!(std::io::stdout(), "{line}");
+}
+
+/// One sentence to standard error, and exit code 1.
+pub(crate) fn fail(sentence: impl std::fmt::Display) -> ExitCode {
+    warn(format_args!("ticketbridge: {sentence}"));
+    ExitCode::from(1)
+}
+
+/// A line to standard error.
+pub(crate) fn warn(line: impl std::fmt::Display) {
+    let _nobody_reads = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Time for what is left of a command's tasks when the command has ended.
+const LEAVE_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Runs `work` on a runtime of its own.
+pub(super) fn in_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => {
+            let code = runtime.block_on(work);
+            // What still hangs, in a look-up of a name perhaps, keeps nobody from leaving.
+            runtime.shutdown_timeout(LEAVE_WITHIN);
+            code
+        }
+        Err(error) => fail(format!("the asynchronous runtime cannot start: {error}")),
+    }
+}

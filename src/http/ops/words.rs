@@ -1,0 +1,105 @@
+//! The words of filters, and of what an order may need a person for.
+
+/// Words of the axes; a test compares them with the core's own.
+pub(crate) const ORDER_STATES: &[&str] = &["placed", "awaiting_booking", "booked", "completed", "cancelled"];
+pub(crate) const BOOKING_STATES: &[&str] = &["requested", "confirmed", "used", "no_show", "rejected", "cancelled"];
+pub(crate) const TICKETING_STATES: &[&str] =
+    &["not_needed", "queued", "requested", "issued", "unknown", "failed", "cancelling", "cancelled", "cancel_refused"];
+pub(crate) const PAYMENT_STATES: &[&str] = &[
+    "none",
+    "external",
+    "unpaid",
+    "partial",
+    "paid",
+    "refund_pending",
+    "partially_refunded",
+    "refunded",
+    "refund_failed",
+];
+pub(crate) const REFUND_STATES: &[&str] = &["under_review", "approved", "settled", "rejected", "withdrawn"];
+pub(crate) const DELIVERY_STATES: &[&str] = &["pending", "delivered", "dead", "dropped", "not_needed"];
+pub(crate) const DEADLINE_STATES: &[&str] = &["armed", "passed", "disarmed"];
+pub(crate) const VERDICTS: &[&str] = &[
+    "received",
+    "accepted",
+    "repeated",
+    "stale",
+    "ignored",
+    "parked",
+    "refused",
+    "unrouted",
+    "conflict",
+    "malformed",
+    "hint",
+    "unknown_call",
+];
+
+/// Words of accounts and invitations; a test compares them with the store's own.
+pub(crate) const ACCOUNT_STATES: &[&str] = &["pending_approval", "active", "inactive"];
+pub(crate) const INVITATION_STATES: &[&str] = &["pending", "accepted", "revoked", "expired"];
+
+/// What an order may need a person for; a test compares them with the core's own.
+pub(crate) const ATTENTION_KINDS: &[&str] = &[
+    "refund_under_review",
+    "too_early",
+    "not_ticketed",
+    "redeemed_while_refunded",
+    "live_ticket_behind_refund",
+    "cancel_refused",
+    "ticketing_failed",
+    "no_capacity",
+    "rejected",
+    "test_mode",
+    "quantity_differs",
+    "unknown_status",
+    "codes_changed",
+    "ticketing_overdue",
+    "review_overdue",
+    "report_refused",
+    "waits_for_confirmation",
+    "refund_waits",
+    "unexpected_payment",
+    "contradiction",
+    "to_do_by_hand",
+    "open_balance",
+    "refund_failed",
+    "answer_astray",
+    "books_differ",
+    "payment_link_over",
+    "partner_gone",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::DeserializeOwned;
+    use ticketbridge_core::order::money::PaymentState;
+    use ticketbridge_core::order::{BookingState, OrderState, RefundState, TicketingState};
+    use ticketbridge_store::{AccountState, DeadlineState, InboxVerdict, InvitationState, JobState};
+
+    /// Every word means a value, and a word that means none is not accepted.
+    fn are_all<T: DeserializeOwned>(words: &[&str]) {
+        for word in words {
+            serde_json::from_value::<T>(serde_json::Value::from(*word))
+                .unwrap_or_else(|error| panic!("{word}: {error}"));
+        }
+        // serde names every variant in its error: none is missing from the list.
+        let error = serde_json::from_value::<T>("no such word".into()).err().unwrap().to_string();
+        assert_eq!(error.matches('`').count() / 2 - 1, words.len(), "{error}");
+    }
+
+    #[test]
+    fn the_words_of_filters_are_those_of_the_core() {
+        are_all::<OrderState>(ORDER_STATES);
+        are_all::<BookingState>(BOOKING_STATES);
+        are_all::<TicketingState>(TICKETING_STATES);
+        are_all::<PaymentState>(PAYMENT_STATES);
+        are_all::<RefundState>(REFUND_STATES);
+        are_all::<JobState>(DELIVERY_STATES);
+        are_all::<DeadlineState>(DEADLINE_STATES);
+        are_all::<InboxVerdict>(VERDICTS);
+        are_all::<AccountState>(ACCOUNT_STATES);
+        are_all::<InvitationState>(INVITATION_STATES);
+        are_all::<ticketbridge_core::order::AttentionKind>(ATTENTION_KINDS);
+    }
+}
