@@ -6,7 +6,7 @@ use fantoccini::Locator;
 use serde_json::{Value, json};
 
 use crate::demo::Demo;
-use crate::driver::Browser;
+use crate::driver::{Browser, TRIES_MAX};
 
 /// Sends a form of the page that is open, and waits for the next page. An open page may be showing itself anew at that moment: then the fields are
 /// others, and it is begun again.
@@ -24,6 +24,20 @@ async fn sends(browser: &Browser, form: &str, fields: &[(&str, &str)]) {
     browser.script("window.wasHere = true").await;
     browser.uses(&format!("{form} button[type=submit]"), None).await;
     browser.waits_until("return window.wasHere === undefined && document.readyState === 'complete'").await;
+}
+
+/// Opens a page, does `before` there, and sends a form of it; all of it again where nothing was done for want of time.
+async fn does(browser: &Browser, page: &str, before: &str, form: &str, fields: &[(&str, &str)]) {
+    for _ in 0..TRIES_MAX {
+        browser.open(page).await;
+        browser.waits_for(form).await;
+        browser.script(before).await;
+        sends(browser, form, fields).await;
+        if !browser.is_put_off().await {
+            return;
+        }
+    }
+    panic!("{form}: {}", browser.text().await);
 }
 
 /// Everything that can be done with an order, in the order in which one makes the next possible; and what has come of it.
@@ -95,7 +109,8 @@ pub(crate) async fn every_act_that_is_offered_does_what_it_says(browser: &Browse
 
 async fn is_done_in_the_browser(browser: &Browser, demo: &Demo, it: &Offered, act: &str, is_done: Done) {
     let id = &it.id;
-    browser.open(&format!("{}/console/orders/{id}?lang=en", demo.url)).await;
+    let address = format!("{}/console/orders/{id}?lang=en", demo.url);
+    browser.open(&address).await;
     // What is allowed has a form, and what is refused stands there with why.
     let page = browser.script("return document.getElementById('actions').textContent").await;
     let forms = browser
@@ -109,7 +124,7 @@ async fn is_done_in_the_browser(browser: &Browser, demo: &Demo, it: &Offered, ac
         assert!(page.as_str().is_some_and(|page| page.contains(why)), "{other}: {page}");
     }
     let form = format!("#actions form[action=\"{}\"]", form_of(it.allowed(act).expect("allowed")));
-    sends(browser, &form, &[("reason", "tried in a browser"), ("tickets", "BROWSER-1")]).await;
+    does(browser, &address, "", &form, &[("reason", "tried in a browser"), ("tickets", "BROWSER-1")]).await;
     let text = browser.text().await;
     assert!(!text.contains("Not done"), "{act}: {text}");
     // What a partner has to agree to comes a little later.
@@ -125,9 +140,9 @@ pub(crate) async fn dead_letters_are_told_again_or_dropped(browser: &Browser, de
     for (act, state) in [("retry", "delivered"), ("drop", "dropped")] {
         let dead = demo.get("deliveries?state=dead&limit=200").await;
         let id = dead["items"][0]["id"].as_str().unwrap_or_else(|| panic!("a dead letter to {act}: {dead}")).to_owned();
-        browser.open(&format!("{}/console/deliveries?state=dead&lang=en", demo.url)).await;
+        let address = format!("{}/console/deliveries?state=dead&lang=en", demo.url);
         let form = format!("form[action=\"/console/act/deliveries/{id}/{act}\"]");
-        sends(browser, &form, &[("reason", "tried in a browser")]).await;
+        does(browser, &address, "", &form, &[("reason", "tried in a browser")]).await;
         let text = browser.text().await;
         assert!(!text.contains("Not done"), "{act}: {text}");
         let list = format!("deliveries?state={state}&limit=200");
@@ -139,16 +154,15 @@ pub(crate) async fn dead_letters_are_told_again_or_dropped(browser: &Browser, de
 
 /// Rows are chosen, looked at, and done; the report says what became of each.
 pub(crate) async fn many_are_chosen_looked_at_and_done(browser: &Browser, demo: &Demo) {
-    browser.open(&format!("{}/console/orders?channel=trip&lang=en", demo.url)).await;
     // The newest: two that wait for a yes, and one that has it.
-    let chosen = browser
-        .script(
-            "const rows = [...document.querySelectorAll('input[name=item]')].slice(0, 3); \
-             rows.forEach(it => it.click()); return rows.map(it => it.value)",
-        )
-        .await;
-    browser.script("document.querySelector('#bulk-preview [name=act]').value = 'confirm'").await;
-    sends(browser, "#bulk-preview", &[]).await;
+    let newest = "[...document.querySelectorAll('input[name=item]')].slice(0, 3)";
+    let address = format!("{}/console/orders?channel=trip&lang=en", demo.url);
+    let chooses = format!(
+        "{newest}.forEach(it => it.click()); document.querySelector('#bulk-preview [name=act]').value = 'confirm'"
+    );
+    browser.open(&address).await;
+    let chosen = browser.script(&format!("return {newest}.map(it => it.value)")).await;
+    does(browser, &address, &chooses, "#bulk-preview", &[]).await;
     let looked = browser.text().await;
     assert!(looked.contains("can be done") && looked.contains("refused"), "{looked}");
     sends(browser, "#bulk-confirm", &[]).await;
@@ -163,10 +177,10 @@ pub(crate) async fn many_are_chosen_looked_at_and_done(browser: &Browser, demo: 
         demo.comes_to(&path, |order| order["booking"]["state"] == "confirmed").await;
     }
     // All that match, and nobody says yes.
-    browser.open(&format!("{}/console/orders?state=cancelled&lang=en", demo.url)).await;
-    browser.script("document.querySelector('#bulk-preview [name=all]').click()").await;
-    browser.script("document.querySelector('#bulk-preview [name=act]').value = 'confirm'").await;
-    sends(browser, "#bulk-preview", &[]).await;
+    let address = format!("{}/console/orders?state=cancelled&lang=en", demo.url);
+    let all = "document.querySelector('#bulk-preview [name=all]').click(); \
+               document.querySelector('#bulk-preview [name=act]').value = 'confirm'";
+    does(browser, &address, all, "#bulk-preview", &[]).await;
     let matching = demo.get("orders?state=cancelled&limit=200").await["items"].as_array().map_or(0, Vec::len);
     let looked = browser.script("return document.querySelectorAll('#bulk-refusals tbody tr').length").await;
     assert_eq!(looked, json!(matching), "each of them is refused, and says why");

@@ -15,6 +15,8 @@ use tokio::process::{Child, Command};
 const REQUIRED: &str = "TICKETBRIDGE_REQUIRE_BROWSER";
 /// Longest time that something may take to come about, on a machine that does other things besides.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// How often something is tried that the service has no time for.
+pub(crate) const TRIES_MAX: usize = 20;
 /// How often is looked meanwhile.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -112,9 +114,22 @@ impl Browser {
         self.client.issue_cmd(Debugging { cmd, params }).await.unwrap_or_else(|error| panic!("{cmd}: {error}"))
     }
 
-    /// Opens an address, and waits until it is there.
+    /// Opens an address, and waits until it is there; again where the service says that it has no time at present, as a person would.
     pub(crate) async fn open(&self, address: &str) {
-        self.client.goto(address).await.unwrap_or_else(|error| panic!("{address}: {error}"));
+        for _ in 0..TRIES_MAX {
+            self.client.goto(address).await.unwrap_or_else(|error| panic!("{address}: {error}"));
+            if !self.is_put_off().await {
+                return;
+            }
+        }
+        panic!("{address}: {}", self.text().await);
+    }
+
+    /// Whether the page says that nothing was done for want of time: a machine that does other things besides may be that slow.
+    pub(crate) async fn is_put_off(&self) -> bool {
+        let says =
+            "const it = document.querySelector('[role=alert] strong'); return !!it && it.textContent === 'unavailable'";
+        self.script(says).await == json!(true)
     }
 
     /// So wide a window, in pixels of the style.

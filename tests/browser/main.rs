@@ -47,6 +47,7 @@ async fn the_console_is_good_to_look_at() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "the last four of its acts have not been seen to the end yet: cargo test --test browser -- --ignored"]
 async fn the_console_is_good_to_work_with() {
     in_a_browser(|browser, demo| async move {
         enters(&browser, &demo).await;
