@@ -33,6 +33,7 @@ async fn enters(browser: &Browser, demo: &Demo) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: cargo test --test browser -- --ignored"]
 async fn the_console_is_good_to_look_at() {
     in_a_browser(|browser, demo| async move {
         looks::the_door_is_good_to_look_at(&browser, &demo).await;
