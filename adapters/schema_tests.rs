@@ -13,7 +13,8 @@ use crate::{BACKENDS, CHANNELS};
 /// Codes of errors between fields, and of ids that no schema can compare.
 const BETWEEN_FIELDS: &[&str] = &["amount_mismatch", "event_id_mismatch", "coupon_needs_full_payment"];
 /// Sentences of other rules between fields.
-const BETWEEN: &[&str] = &["units together", "together", "name the detail", "in the order of their times"];
+const BETWEEN: &[&str] =
+    &["units together", "together", "name the detail", "in the order of their times", "must not be before use.from"];
 
 fn channel(name: &str) -> Box<dyn Channel> {
     let kind = CHANNELS.iter().find(|kind| kind.name == name).expect("it is there");

@@ -251,6 +251,12 @@ pub fn message_id(headers: &HeaderMap) -> Option<&str> {
     header(headers, &ID, "").ok()
 }
 
+/// When a message was sent, by its own header, without any check.
+pub(crate) fn sent_at(headers: &HeaderMap) -> Option<UnixMillis> {
+    let seconds: i64 = header(headers, &TIMESTAMP, "").ok()?.parse().ok()?;
+    Some(UnixMillis(seconds.checked_mul(1_000)?))
+}
+
 fn header<'h>(headers: &'h HeaderMap, name: &HeaderName, words: &'static str) -> Result<&'h str, AuthError> {
     let value = headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim).filter(|text| !text.is_empty());
     value.ok_or(AuthError::Missing(words))

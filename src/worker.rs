@@ -10,6 +10,7 @@ mod deadlines;
 mod decrypt;
 pub mod hold;
 pub mod lanes;
+mod memory;
 mod read_back;
 mod rounds;
 pub(crate) mod settle;
@@ -19,13 +20,12 @@ pub mod tokens;
 mod verify_first;
 pub mod watch;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ticketbridge_core::message::Effect;
 use ticketbridge_core::port::{Call, CallResult};
 use ticketbridge_core::still_needed::{is_still_needed, must_be_answered};
-use ticketbridge_core::{ChannelId, Millis, Order, UnixMillis};
+use ticketbridge_core::{Millis, Order};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::config::CALL_TIMEOUT_MAX;
@@ -34,8 +34,7 @@ use crate::telemetry::seldom;
 use crate::telemetry::traces::Open;
 use crate::transport::{Reached, Transport};
 use crate::worker::lanes::{Fault, Lanes};
-use crate::worker::rounds::Held;
-use crate::worker::tokens::Tokens;
+use crate::worker::memory::{Held, Swept, Tokens, Watched};
 
 /// How long a delivery is ours; prolonged while it is under way. A crash costs at most this much of a ticketing deadline.
 pub const LEASE: Millis = Millis::seconds(15);
@@ -50,27 +49,7 @@ pub struct Worker {
     pub(crate) swept: Arc<Swept>,
     held: Arc<Held>,
     strays: Arc<Mutex<Vec<String>>>,
-    pub(crate) watched: Arc<watch::Watched>,
-}
-
-/// Until when each channel's list of changes was read; of this process alone, since a list may be read twice.
-#[derive(Debug, Default)]
-pub(crate) struct Swept(Mutex<BTreeMap<ChannelId, UnixMillis>>);
-
-/// What another thread left behind is whole: each of these is one value put into a collection.
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Swept {
-    /// When the channel was read last.
-    pub(crate) fn since(&self, channel: &ChannelId) -> Option<UnixMillis> {
-        locked(&self.0).get(channel).copied()
-    }
-    /// It was read up to `at`.
-    pub(crate) fn note(&self, channel: &ChannelId, at: UnixMillis) {
-        locked(&self.0).insert(channel.clone(), at);
-    }
+    pub(crate) watched: Arc<Watched>,
 }
 
 impl Worker {

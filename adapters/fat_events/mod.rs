@@ -18,7 +18,7 @@ use ticketbridge_core::port::{AuthError, Context, DecodeError, Inbound, Message,
 use ticketbridge_core::time::UnixMillis;
 
 use crate::one_reading;
-use crate::standard_webhooks::{Secrets, message_id};
+use crate::standard_webhooks::{Secrets, message_id, sent_at};
 use read::{At, MISSING};
 use settings::Common;
 
@@ -74,6 +74,8 @@ pub(crate) struct Envelope<'a> {
     pub(crate) kind: String,
     /// When it happened there.
     pub(crate) at: UnixMillis,
+    /// When it was sent, by its signed header.
+    pub(crate) sent_at: Option<UnixMillis>,
     /// What is particular to it.
     pub(crate) change: At<'a>,
     /// The whole.
@@ -91,10 +93,12 @@ impl<'a> Envelope<'a> {
         }
         whole.field("event_id").id()?;
         let kind = whole.field("event_type").text()?;
+        let sent_at = sent_at(request.raw().headers);
         Ok(Self {
             id,
             kind,
-            at: whole.field("occurred_at").instant()?,
+            at: whole.field("occurred_at").past(sent_at)?,
+            sent_at,
             change: whole.field("change").maybe_object()?,
             whole,
         })

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::port::DecodeError;
-use ticketbridge_core::time::{Date, TimeZone, UnixMillis};
+use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
 /// Code of a field that is not there.
 pub(crate) const MISSING: &str = "missing_field";
@@ -18,6 +18,8 @@ pub(crate) const MISMATCH: &str = "amount_mismatch";
 pub(super) const ID_CHARS_MAX: usize = 64;
 /// Characters of a free text that is read.
 pub(super) const TEXT_CHARS_MAX: usize = 500;
+/// What has happened is not told further ahead than this, whatever the clocks show.
+const AHEAD_MAX: Millis = Millis::hours(24 * 366);
 /// Elements of a list.
 pub(crate) const LIST_MAX: usize = 500;
 
@@ -133,14 +135,21 @@ impl<'a> At<'a> {
             Some(_) => Err(self.wrong("must be a text")),
         }
     }
-    /// An identifier.
+    /// An identifier, exactly as it is written: one with a blank more is another one.
     pub(crate) fn id(&self) -> Result<String, DecodeError> {
-        let text = self.text()?;
+        self.maybe_id()?.ok_or_else(|| self.missing())
+    }
+    /// The same, if it is there.
+    pub(crate) fn maybe_id(&self) -> Result<Option<String>, DecodeError> {
+        if self.maybe_text()?.is_none() {
+            return Ok(None);
+        }
+        let text = self.value()?.and_then(Value::as_str).unwrap_or_default().to_owned();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         // Dots alone would be a way to another address in a call of ours.
         let is_dots = matches!(text.as_str(), "." | "..");
         if text.len() <= ID_CHARS_MAX && text.chars().all(is_plain) && !is_dots {
-            return Ok(text);
+            return Ok(Some(text));
         }
         Err(self.wrong("must be 1 to 64 of A-Z a-z 0-9 . _ -, and more than dots"))
     }
@@ -195,9 +204,18 @@ impl<'a> At<'a> {
     /// The same, if it is there.
     pub(crate) fn maybe_instant(&self) -> Result<Option<UnixMillis>, DecodeError> {
         let Some(text) = self.maybe_text()? else { return Ok(None) };
-        match UnixMillis::parse_rfc3339(&text).or_else(|| without_offset(&text, self.naive?)) {
+        let read = |text| UnixMillis::parse_rfc3339(text).or_else(|| without_offset(text, self.naive?));
+        match Some(&text).filter(|text| is_plainly_a_time(text)).and_then(|text| read(text)) {
             Some(at) => Ok(Some(at)),
             None => Err(self.wrong("must be an RFC 3339 time with an offset")),
+        }
+    }
+    /// An instant at which something has happened: `now` is when its message was sent.
+    pub(crate) fn past(&self, now: Option<UnixMillis>) -> Result<UnixMillis, DecodeError> {
+        let at = self.instant()?;
+        match now.is_some_and(|now| at > now + AHEAD_MAX) {
+            true => Err(self.wrong("lies in the future: more than a year after the message was sent")),
+            false => Ok(at),
         }
     }
     /// A date, if it is there.
@@ -217,6 +235,12 @@ pub(crate) fn real_phone(booker: &At<'_>) -> Result<Option<String>, DecodeError>
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let is_real = |text: &String| !masked && !text.contains('*') && digits(text) != digits(NOBODYS_PHONE);
     Ok(told.filter(is_real))
+}
+
+/// Date and time with a `T` between, and a second that every clock has: what else is let pass by some readers has two readings.
+fn is_plainly_a_time(text: &str) -> bool {
+    let at = |range: std::ops::Range<usize>| text.as_bytes().get(range);
+    matches!(at(10..11), Some(b"T" | b"t")) && at(17..19).is_none_or(|second| second != b"60")
 }
 
 /// A time of the clock on the wall in `zone`.
@@ -240,5 +264,21 @@ mod tests {
         assert_eq!(seoul.field("utc").instant().unwrap(), noon, "an offset wins over every setting");
         assert_eq!(seoul.field("naive").instant().unwrap().0, noon.0 + 250);
         assert!(At::root(&body).field("naive").instant().is_err(), "there is no default");
+    }
+
+    #[test]
+    fn a_time_and_a_number_have_one_way_of_being_written() {
+        let times = ["2026-11-21 11:00:00+09:00", "2026-11-21T11:00:60+09:00", "2026-11-21T11:00+09:00", "2026-11-21"];
+        for text in times {
+            assert!(At::root(&json!({ "at": text })).field("at").instant().is_err(), "{text}");
+        }
+        for text in [" R1", "R1 ", "R1\n", "R 1", "", " ", "..", &"R".repeat(65)] {
+            assert!(At::root(&json!({ "no": text })).field("no").id().is_err(), "{text:?}");
+        }
+        let now = UnixMillis::parse_rfc3339("2026-11-21T11:00:00+09:00");
+        let body = json!({ "soon": "2027-02-22T10:00:00+09:00", "far": "2027-12-26T11:00:00+09:00" });
+        assert!(At::root(&body).field("soon").past(now).is_ok());
+        assert!(At::root(&body).field("far").past(now).is_err());
+        assert!(At::root(&body).field("far").past(None).is_ok(), "an answer is as old as its question");
     }
 }

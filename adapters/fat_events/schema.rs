@@ -37,6 +37,14 @@ kind!(
     })
 );
 kind!(
+    /// An identifier that may be empty, which is none.
+    MaybeId,
+    json_schema!({
+        "type": "string", "pattern": format!("^\\s*$|^[A-Za-z0-9._-]{{1,{ID_CHARS_MAX}}}$"), "not": { "enum": [".", ".."] },
+        "description": "An identifier: 1 to 64 of A-Z a-z 0-9 . _ -, and more than dots; an empty one is none.",
+    })
+);
+kind!(
     /// A text that people read.
     FreeText,
     json_schema!({ "type": "string", "maxLength": TEXT_CHARS_MAX, "description": "A text; an empty one is none." })
@@ -61,8 +69,8 @@ kind!(
     /// A moment.
     Instant,
     json_schema!({
-        "type": "string", "format": "date-time", "pattern": "^\\d{4}-\\d{2}-\\d{2}[Tt ]\\d{2}:\\d{2}:\\d{2}(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$",
-        "description": "An RFC 3339 time with an offset.",
+        "type": "string", "format": "date-time", "pattern": "^\\d{4}-\\d{2}-\\d{2}[Tt]\\d{2}:\\d{2}:[0-5]\\d(\\.\\d+)?([Zz]|[+-]\\d{2}:\\d{2})$",
+        "description": "An RFC 3339 time with an offset, a T before the hour, and no leap second.",
     })
 );
 kind!(

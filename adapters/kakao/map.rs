@@ -48,7 +48,9 @@ pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inboun
     };
     let revision = wire.revision(settings)?;
     let reservation = Reservation::read(&wire.whole.field("reservation"))?;
-    let told = Told { revision, at: wire.at, change: Some(&wire.change), creates };
+    wire.whole.field("reservation").field("booked_at").past(wire.sent_at)?;
+    let of_use = wire.kind == "reservation.used";
+    let told = Told { revision, at: wire.at, change: Some(&wire.change), creates, of_use };
     let snapshot = snapshot(settings, reservation, &told)?;
     let about = snapshot.sale.channel_order_id.clone();
     Ok(Inbound::Message(Envelope { key: wire.id, about, message: Message::Snapshot(Box::new(snapshot)) }))
@@ -144,6 +146,8 @@ pub(super) struct Told<'t> {
     /// What is particular to the event; `None` in an answer to a question.
     pub(super) change: Option<&'t At<'t>>,
     pub(super) creates: bool,
+    /// Whether the event tells of the use, so that its time is when that was.
+    pub(super) of_use: bool,
 }
 
 /// A whole reservation.
@@ -162,6 +166,11 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
     for payment in &it.payments {
         let of_it = cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id));
         doubts.extend(over_returned(&payment.id, payment.amount, of_it));
+    }
+    let used_on = zone.date_of(since(told)?);
+    let is_used = told.of_use && it.lines.iter().any(|line| line.used > 0);
+    if let Some(day) = visit_date.filter(|day| is_used && used_on < *day) {
+        doubts.push(format!("used on {used_on}, before the day of the visit, {day}"));
     }
     let booker = Person {
         name: it.booker_name.as_deref().and_then(PersonName::typed),
@@ -322,7 +331,7 @@ fn cancels(it: &Reservation, told: &Told<'_>) -> Result<Vec<Cancel>, DecodeError
 /// How far one cancel has come, where the event says it; the snapshot need not repeat the cancel.
 fn return_news(told: &Told<'_>) -> Result<Vec<ReturnNews>, DecodeError> {
     let Some(change) = told.change else { return Ok(Vec::new()) };
-    let Some(reference) = change.field("cancel_id").maybe_text()? else { return Ok(Vec::new()) };
+    let Some(reference) = change.field("cancel_id").maybe_id()? else { return Ok(Vec::new()) };
     Ok(vec![ReturnNews { reference, status: change.field("status").word(STATUSES)? }])
 }
 
@@ -409,7 +418,7 @@ pub(super) fn snapshot_in(settings: &Common, answer: &Answer) -> Option<Snapshot
     let at =
         [body.field("occurred_at"), reservation.field("updated_at")].iter().find_map(|at| at.maybe_instant().ok()?);
     let read = Reservation::read(&reservation).ok()?;
-    let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true };
+    let told = Told { revision, at: at.unwrap_or(read.booked_at), change: None, creates: true, of_use: false };
     snapshot(settings, read, &told).ok()
 }
 

@@ -7,7 +7,9 @@ use ticketbridge_core::limits::QUANTITY_MAX;
 use super::map::LISTINGS;
 use super::wire::{CANCEL_KINDS, CONFIRM_MODES, DEADLINES, PAYMENT_MODES, STATUSES, UNUSED_ACTIONS};
 use crate::fat_events::read::LIST_MAX;
-use crate::fat_events::schema::{Day, FreeText, Id, Instant, PaymentCancel, Revision, SomeWon, Won, when, words};
+use crate::fat_events::schema::{
+    Day, FreeText, Id, Instant, MaybeId, PaymentCancel, Revision, SomeWon, Won, when, words,
+};
 
 /// Events that tell a whole reservation.
 pub(super) const WHOLE: &[&str] = &[
@@ -237,7 +239,7 @@ struct Change {
     /// `payment.canceled`: money that goes back while the booking stays.
     cancels: Option<Vec<PaymentCancel>>,
     /// `payment.refund_updated`: which movement.
-    cancel_id: Option<FreeText>,
+    cancel_id: Option<MaybeId>,
 }
 
 fn statuses(_: &mut SchemaGenerator) -> Schema {

@@ -200,6 +200,9 @@ impl Reservation {
         if paid != i128::from(self.paid) {
             return Err(amounts.field("paid_krw").mismatch("must be the sum of the payments"));
         }
+        if self.use_from.zip(self.use_to).is_some_and(|(from, to)| to < from) {
+            return Err(at.field("use").field("to").wrong("must not be before use.from"));
+        }
         let mut details = BTreeSet::new();
         if let Some(twice) = self.lines.iter().find(|line| !details.insert(&line.detail)) {
             return Err(at.field("lines").wrong(format!("name the detail {} twice", twice.detail)));

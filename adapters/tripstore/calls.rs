@@ -6,11 +6,11 @@ use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::limits::{EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
 use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::order::channel_state::LinkPart;
+use ticketbridge_core::order::channel_state::{LinkPart, LinkState};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::time::UnixMillis;
 
-use super::map::{changes_in, snapshot_in};
+use super::map::{LINK_STATES, changes_in, snapshot_in};
 use crate::about::{Answer, Key};
 use crate::address::Address;
 use crate::fat_events::calls::{self, TELL_THE_GUEST, by, expected_revision, get};
@@ -151,25 +151,32 @@ pub(super) fn read_notification(
     }
 }
 
-/// What an answer to taking a link back means: one that the marketplace does not know any more is taken back. Links cannot be
-/// asked for, so that its yes stands; money that still comes through the link is sent back.
+/// What an answer to taking a link back means: one that the marketplace does not know any more is taken back. A yes that names no
+/// state of the link is a word only.
 fn read_revoked(response: &HttpResponse, keys: &[Key<'_>]) -> CallResult<Yes> {
     let is_gone = matches!(response.status, StatusCode::NOT_FOUND | StatusCode::GONE);
     match calls::read_write(response, keys) {
-        CallResult::Done(Yes::Bare) if says_alive(response, keys) => {
-            CallResult::Unknown { why: "the answer says that the link can still be paid".into() }
-        }
-        CallResult::Done(Yes::Bare) => CallResult::Done(Yes::Plain),
+        CallResult::Done(Yes::Bare) => match link_state(response, keys) {
+            Some(LinkState::Revoked | LinkState::Expired) => CallResult::Done(Yes::Plain),
+            Some(LinkState::Paid) => {
+                let why = "the answer says that the link has been paid".to_owned();
+                CallResult::Refused { code: "link_paid".to_owned(), why }
+            }
+            Some(LinkState::Requested | LinkState::Live | LinkState::Revoking) => {
+                CallResult::Unknown { why: "the answer says that the link can still be paid".into() }
+            }
+            None => CallResult::Done(Yes::Bare),
+        },
         CallResult::Absent | CallResult::Refused { .. } if is_gone => CallResult::Done(Yes::Plain),
         other => other,
     }
 }
 
-/// Whether an answer says of a link that the guest can still pay with it.
-fn says_alive(response: &HttpResponse, keys: &[Key<'_>]) -> bool {
-    let Ok(answer) = Answer::read::<()>(response, keys) else { return false };
-    let said = ["/status", "/link/status"].iter().find_map(|at| answer.json().pointer(at)?.as_str());
-    said.is_some_and(|said| matches!(said.trim(), "SENT" | "OPENED"))
+/// Where an answer says that the link stands.
+fn link_state(response: &HttpResponse, keys: &[Key<'_>]) -> Option<LinkState> {
+    let answer = Answer::read::<()>(response, keys).ok()?;
+    let said = ["/status", "/link/status"].iter().find_map(|at| answer.json().pointer(at)?.as_str())?.trim();
+    LINK_STATES.iter().find(|(word, _)| *word == said).map(|(_, state)| *state)
 }
 
 /// The link that was made: its number, and its address.

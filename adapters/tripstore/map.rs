@@ -47,6 +47,7 @@ pub(super) fn decode(settings: &Common, hands_over: bool, request: &Verified<'_>
     };
     let revision = wire.revision(settings)?;
     let mut booking = Booking::read(&wire.whole.field("booking"))?;
+    wire.whole.field("booking").field("booked_at").past(wire.sent_at)?;
     told_beside(&mut booking, &wire.change)?;
     let told = Told { revision, at: wire.at, change: Some(&wire.change), creates, hands_over };
     let snapshot = snapshot(settings, booking, &told)?;
@@ -72,7 +73,7 @@ fn told_beside(booking: &mut Booking, change: &At<'_>) -> Result<(), DecodeError
             check_returned(&change.field("cancel"), &payment.cancels)?;
         }
     }
-    if let Some(number) = change.field("new_no").maybe_text()? {
+    if let Some(number) = change.field("new_no").maybe_id()? {
         booking.agency_number = Some(number);
     }
     Ok(())
@@ -320,7 +321,7 @@ pub(super) const LINK_STATES: &[(&str, LinkState)] = &[
 
 fn link(told: &Told<'_>) -> Result<Option<LinkNews>, DecodeError> {
     let Some(change) = told.change.filter(|change| change.field("link_id").is_there()) else { return Ok(None) };
-    Ok(Some(LinkNews { id: change.field("link_id").text()?, state: change.field("status").word(LINK_STATES)? }))
+    Ok(Some(LinkNews { id: change.field("link_id").id()?, state: change.field("status").word(LINK_STATES)? }))
 }
 
 /// A whole booking in an answer of the marketplace's.

@@ -7,7 +7,9 @@ use ticketbridge_core::limits::{AMOUNT_MAX, QUANTITY_MAX};
 use super::map::LINK_STATES;
 use super::wire::{OWNERS, PAYMENT_KINDS, PURPOSES, STATUSES};
 use crate::fat_events::read::LIST_MAX;
-use crate::fat_events::schema::{Day, FreeText, Id, Instant, PaymentCancel, Revision, SomeWon, Won, when, words};
+use crate::fat_events::schema::{
+    Day, FreeText, Id, Instant, MaybeId, PaymentCancel, Revision, SomeWon, Won, when, words,
+};
 
 /// Events that tell a whole booking: all that are known.
 pub(super) const WHOLE: &[&str] = &[
@@ -67,7 +69,7 @@ pub(crate) struct Booking {
     /// The marketplace's number for it: the key.
     booking_no: Id,
     /// The agency's own number; it may change at any time.
-    agency_booking_no: Option<FreeText>,
+    agency_booking_no: Option<MaybeId>,
     agency_code: Id,
     /// The code of a booking product in our configuration.
     product_code: Id,
@@ -143,7 +145,7 @@ struct Payment {
     amount_krw: Won,
     approved_at: Instant,
     /// The link by which it was paid.
-    link_id: Option<FreeText>,
+    link_id: Option<MaybeId>,
     cancels: Option<Vec<PaymentCancel>>,
 }
 
@@ -169,9 +171,9 @@ struct Change {
     /// Money that goes back.
     cancel: Option<PaymentCancel>,
     /// A payment link, whose `status` stands beside it.
-    link_id: Option<FreeText>,
+    link_id: Option<MaybeId>,
     old_no: Option<FreeText>,
-    new_no: Option<FreeText>,
+    new_no: Option<MaybeId>,
 }
 
 fn statuses(_: &mut SchemaGenerator) -> Schema {

@@ -98,7 +98,7 @@ impl Booking {
         let departure = at.field("departure_date");
         let read = Self {
             number: at.field("booking_no").id()?,
-            agency_number: at.field("agency_booking_no").maybe_text()?,
+            agency_number: at.field("agency_booking_no").maybe_id()?,
             agency: at.field("agency_code").id()?,
             product: at.field("product_code").id()?,
             event: at.field("event_code").id()?,
@@ -166,7 +166,7 @@ pub(super) fn payment(at: &At<'_>) -> Result<Payment, DecodeError> {
         purpose: at.field("purpose").word(PURPOSES)?.to_owned(),
         amount: at.field("amount_krw").amount()?,
         approved_at: at.field("approved_at").instant()?,
-        link: at.field("link_id").maybe_text()?,
+        link: at.field("link_id").maybe_id()?,
         cancels: at.field("cancels").list()?.iter().map(Cancel::read).collect::<Result<_, _>>()?,
     };
     check_returned(&at.field("cancels"), &read.cancels)?;

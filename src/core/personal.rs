@@ -143,6 +143,21 @@ impl<M: Mask> Personal<M> {
         self.clear.is_empty()
     }
 }
+impl Phone {
+    /// The national number, by which one phone is one however it is written.
+    pub fn dialled(&self) -> String {
+        if self.is_remote_cipher() {
+            return self.clear.clone();
+        }
+        let digits: String = self.clear.chars().filter(char::is_ascii_digit).collect();
+        let abroad = self.clear.trim_start().starts_with('+').then_some("").or(digits.strip_prefix("00"));
+        let national = match abroad {
+            Some(_) => digits.trim_start_matches("00").trim_start_matches("82").trim_start_matches("86"),
+            None => digits.as_str(),
+        };
+        national.trim_start_matches('0').to_owned()
+    }
+}
 impl<M: Mask> fmt::Debug for Personal<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.masked())

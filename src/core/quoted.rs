@@ -31,12 +31,18 @@ const LATIN_CHARS_MIN: usize = 4;
 /// The most text that one value may bring; the rest is of no use to a reader.
 const CHARS_MAX: usize = 2_000;
 
+/// Digits of an amount that a person may owe; a phone has more.
+const AMOUNT_DIGITS_MAX: usize = 9;
 /// What stands for text of which nothing can be shown.
 const NOTHING: &str = "***";
 
 /// Keys under which partners' prose stands, in which every long number may be a person's. Sentences of ours name amounts, and what stands
 /// under other keys are words, numbers, identifiers: of those only what looks like a person's is masked.
 const PROSE: [&str; 10] = ["label", "name", "notes", "words", "what", "why", "doubts", "pays_by", "message", "title"];
+/// Keys under which reasons stand: partners' and ours, which name amounts. A word like a document's number is one there even alone.
+const REASONS: [&str; 3] = ["reason", "sentence", "cancel_reason"];
+/// Key of what a partner counts and says besides. A bare number there is an amount.
+const NOTES: &str = "notes";
 /// Keys below which nothing is a partner's: our configuration.
 const OURS: [&str; 3] = ["rules", "product", "channel"];
 
@@ -192,8 +198,14 @@ impl Guests {
         match value {
             Value::String(text) => {
                 if !is_ours(text) {
-                    *text =
-                        strictness.map_or_else(|| self.without_known(text), |strictness| self.masked(text, strictness));
+                    *text = match strictness {
+                        Some(strictness) => self.masked(text, strictness),
+                        // Of what more words than one say, nobody knows an order by one that looks like a document's number.
+                        None if text.contains(char::is_whitespace) => {
+                            strangers::without_documents(&self.without_known(text))
+                        }
+                        None => self.without_known(text),
+                    };
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.walk(item, strictness)),
@@ -203,12 +215,30 @@ impl Guests {
                     match (value, key.as_str()) {
                         (_, key) if OURS.contains(&key) => {}
                         (Value::String(text), "code") if is_ticket => *text = self.ticket(text).into(),
+                        (Value::Object(notes), NOTES) => self.walk_notes(notes),
                         (value, key) if PROSE.contains(&key) => self.walk(value, Some(Strictness::Sentence)),
+                        (value @ Value::String(_), key) if REASONS.contains(&key) => {
+                            self.walk(value, strictness);
+                            if let Value::String(text) = value {
+                                *text = strangers::without_documents(text);
+                            }
+                        }
                         (value, _) => self.walk(value, strictness),
                     }
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn walk_notes(&self, notes: &mut serde_json::Map<String, Value>) {
+        for note in notes.values_mut() {
+            let is_amount = note.as_str().is_some_and(|text| {
+                text.len() <= AMOUNT_DIGITS_MAX && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit())
+            });
+            if !is_amount {
+                self.walk(note, Some(Strictness::Sentence));
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use crate::id::{BookingId, RefundCaseId};
 use crate::message::{Effect, Event, Notification, TicketOp};
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Proposal, Stage};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
+use crate::order::undelivered::went_back;
 use crate::order::{BookingState, Handover, Order, OrderState, RefundState, TicketingState};
 use crate::still_needed::{is_notification_needed, is_still_needed};
 use crate::time::UnixMillis;
@@ -56,7 +57,9 @@ pub(crate) fn repeat_notification(
     by: &str,
     now: UnixMillis,
 ) -> Result<Vec<Event>, String> {
-    if is_notification_needed(order, notification) {
+    // Taking a link back is wanted as long as the link may live, and brings it back under way.
+    let is_revoke = matches!(notification, Notification::LinkRevoked { .. });
+    if !is_revoke && is_notification_needed(order, notification) {
         return Ok(Vec::new());
     }
     match notification {
@@ -67,6 +70,11 @@ pub(crate) fn repeat_notification(
         }
         Notification::BookingConfirmed { .. } | Notification::BookingRejected { .. } => Err(booking_stands(order)),
         Notification::CancelQuote | Notification::Cancellation { .. } => cancellation(order),
+        Notification::PaymentReturn { payment, amount, left, .. }
+            if order.channel_state.as_deref().is_some_and(|state| went_back(state, payment, *left - *amount)) =>
+        {
+            Err("the money has gone back".to_owned())
+        }
         Notification::PaymentReturn { reference, amount, .. } => payment(order, reference, *amount, now),
         Notification::PaymentLink { key } => link(order, key, now),
         Notification::RefundApproved { case, fee } => approval(order, case, *fee, by, now),
@@ -75,10 +83,9 @@ pub(crate) fn repeat_notification(
             Err("the channel says by itself by now how the visit ended".to_owned())
         }
         Notification::HandOver => Err("the order is called off, and that is told with it".to_owned()),
+        Notification::LinkRevoked { id } => revoke(order, id),
         // Wanted whatever has happened since.
-        Notification::LinkRevoked { .. } | Notification::OrderCancelled { .. } | Notification::GuestMessage { .. } => {
-            Ok(Vec::new())
-        }
+        Notification::OrderCancelled { .. } | Notification::GuestMessage { .. } => Ok(Vec::new()),
     }
 }
 
@@ -173,6 +180,21 @@ fn payment(order: &Order, reference: &str, amount: i64, now: UnixMillis) -> Resu
     Ok(vec![Event::PaymentRecorded { entry: LedgerEntry { reference, kind, status, amount, at: now } }])
 }
 
+/// A link that could not be taken back counts as alive; asked for again, it is being taken back.
+fn revoke(order: &Order, id: &str) -> Result<Vec<Event>, String> {
+    let links = order.channel_state.as_deref().map(|channel_state| channel_state.links.as_slice()).unwrap_or_default();
+    let Some(link) = links.iter().find(|link| link.id.as_deref() == Some(id)) else { return Ok(Vec::new()) };
+    match link.state {
+        LinkState::Live => {
+            Ok(vec![Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Revoking, ..link.clone() } }])
+        }
+        LinkState::Requested | LinkState::Revoking => Ok(Vec::new()),
+        LinkState::Paid => Err("the link has been paid".to_owned()),
+        LinkState::Expired => Err("the link has expired".to_owned()),
+        LinkState::Revoked => Err("the link is taken back".to_owned()),
+    }
+}
+
 fn link(order: &Order, key: &str, now: UnixMillis) -> Result<Vec<Event>, String> {
     let links = order.channel_state.as_deref().map(|channel_state| channel_state.links.as_slice()).unwrap_or_default();
     let Some(link) = links.iter().find(|link| link.key == key) else {
@@ -180,7 +202,9 @@ fn link(order: &Order, key: &str, now: UnixMillis) -> Result<Vec<Event>, String>
     };
     match link.state {
         LinkState::Revoked if link.id.is_none() => {}
-        LinkState::Revoked => return Err("the link was taken back; send a new one".to_owned()),
+        LinkState::Revoking | LinkState::Revoked => {
+            return Err("the link was taken back; send a new one".to_owned());
+        }
         LinkState::Requested | LinkState::Live => return Err("the guest has the link".to_owned()),
         LinkState::Paid => return Err("the link has been paid".to_owned()),
         LinkState::Expired => return Err("the link has expired; send a new one".to_owned()),

@@ -8,6 +8,10 @@ pub(crate) fn command_for(order: &Order, kind: AttentionKind) -> String {
     let id = &order.id;
     let case = order.refund_case.as_ref().map_or_else(|| "CASE".to_owned(), |case| case.id.to_string());
     let command = match kind {
+        // A channel that tells its orders whole names no fee: what is kept is ours to say.
+        AttentionKind::RefundUnderReview | AttentionKind::RefundWaits if order.channel_state.is_some() => {
+            format!("refunds approve {case} --fee AMOUNT, or refunds reject {case} --reason TEXT")
+        }
         AttentionKind::RefundUnderReview | AttentionKind::RefundWaits => {
             format!("refunds approve {case}, or refunds reject {case} --reason TEXT")
         }

@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use ticketbridge_core::UnixMillis;
-use ticketbridge_core::message::{Command, RecordRejection};
-use ticketbridge_core::personal::{REMOTE_CIPHER_PREFIX, in_clear};
+use ticketbridge_core::message::{Command, RecordRejection, Snapshot};
+use ticketbridge_core::personal::{Phone, REMOTE_CIPHER_PREFIX, in_clear};
 use ticketbridge_core::port::{Envelope, Message};
 use ticketbridge_store::Sealer;
 
@@ -105,12 +105,40 @@ fn message(message: &Message) -> Value {
         Message::Booking { sale, request } => json!({
             "sale": without(sale, &["placed_at"]), "booking": without(request, &["counts", "requested_at"]),
         }),
-        Message::Snapshot(snapshot) => json!({ "snapshot": written(snapshot) }),
+        Message::Snapshot(snapshot) => json!({ "snapshot": meaning_of_snapshot(snapshot) }),
         Message::Listing(listing) => json!({
             "product": listing.product.as_str(), "state": listing.state, "is_open": listing.is_open, "since": listing.since.0,
         }),
         Message::Act(command) => json!({ "act": act(command) }),
         Message::Note { what, known: _ } => json!({ "note": what }),
+    }
+}
+
+/// A whole order. When it was told is no part of it where its changes are counted, and a phone is the same however it is written.
+fn meaning_of_snapshot(snapshot: &Snapshot) -> Value {
+    let mut meaning = written(snapshot);
+    if let Some(phone) = meaning.pointer_mut("/sale/buyer/phone") {
+        *phone = phone.as_str().map_or(Value::Null, |written| Value::from(Phone::new(written).dialled()));
+    }
+    if snapshot.standing.revision > 0 {
+        forget_time(&mut meaning, snapshot.standing.at);
+    }
+    meaning
+}
+
+/// Takes out the time of telling, also where it stands for a time that was not told.
+fn forget_time(value: &mut Value, told_at: UnixMillis) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                if matches!(key.as_str(), "at" | "since") && value.as_i64() == Some(told_at.0) {
+                    *value = Value::Null;
+                }
+                forget_time(value, told_at);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| forget_time(item, told_at)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -166,7 +166,7 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
             }
             backend::is_to_be_seen(order, now).then_some(Compared::Backend)
         };
-        let since = now - if is_followed { CLOSED_FOR } else { backend::VOID_FOR };
+        let since = now - CLOSED_FOR;
         for state in &CLOSED {
             compare_orders(worker, &of(state, Some(since)), &what_of, &mut report).await?;
         }
@@ -209,6 +209,7 @@ async fn compare_orders(
     loop {
         let found = worker.engine.store().list_orders(filter, &page).await?;
         for order in &found.items {
+            note_untold(order, report);
             let Some(compared) = what_of(order) else { continue };
             report.orders += 1;
             pace.until_ready().await;
@@ -234,6 +235,21 @@ fn difference(order: &Order, partner: &str, field: &'static str) -> Difference {
         theirs: String::new(),
         reason: String::new(),
         repaired: false,
+    }
+}
+
+/// What ops have put aside, the channel has never heard: its books differ from ours by that, whether they can be read or not.
+fn note_untold(order: &Order, report: &mut Reconciliation) {
+    for notification in order.put_aside() {
+        let name = notification.name();
+        report.note(Difference {
+            ours: format!("`{name}` is to be told"),
+            theirs: "never told".to_owned(),
+            reason: format!(
+                "`{name}` was put aside, and its partner has never heard it; retry the delivery to tell it"
+            ),
+            ..difference(order, order.channel.as_str(), "report")
+        });
     }
 }
 

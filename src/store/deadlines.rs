@@ -8,7 +8,7 @@ use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use crate::archive::DEADLINES_OVER;
 use crate::buffer::{DEADLINE, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, get_word, marks, read_word, text_of, values, word};
+use crate::dialect::{Query, get, get_count, get_word, marks, read_word, text_of, values, whole_of, word};
 use crate::error::StoreError;
 use crate::seal::random_token;
 use crate::tx::Tx;
@@ -113,7 +113,8 @@ fn next_after(now: UnixMillis, warn_at: &[UnixMillis], due_at: UnixMillis) -> Un
 }
 
 impl Tx {
-    /// Arms a deadline; it replaces the order's one of the same kind. Warnings that lie in the past are left out.
+    /// Arms a deadline; it replaces the order's one of the same kind. Where it becomes known so late that a warning lies in the past, it
+    /// is warned of at once: once, for all of those.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -126,7 +127,8 @@ impl Tx {
         now: UnixMillis,
     ) -> Result<(), StoreError> {
         let id = row_id(order, kind);
-        let next_at = next_after(now, warn_at, due_at);
+        let is_late = now < due_at && warn_at.iter().any(|at| *at <= now);
+        let next_at = if is_late { now } else { next_after(now, warn_at, due_at) };
         let warnings = serde_json::to_string(warn_at)?;
         self.keep(
             &DEADLINE,
@@ -168,7 +170,7 @@ impl Tx {
         .await
     }
 
-    /// Notes that a deadline passed; `false` when the lease was lost.
+    /// Notes that a deadline passed, which is a warning of it where there was none before; `false` when the lease was lost.
     ///
     /// # Errors
     /// [`StoreError::Statement`].
@@ -176,6 +178,9 @@ impl Tx {
         self.mark(claimed, |row| {
             row[DEADLINE.at("state")] = word(&DeadlineState::Passed).into();
             row[DEADLINE.at("passed_ms")] = Some(now.0).into();
+            if whole_of(row, DEADLINE.at("warned_ms")).is_none() {
+                row[DEADLINE.at("warned_ms")] = Some(now.0).into();
+            }
         })
         .await
     }

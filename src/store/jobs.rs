@@ -332,7 +332,7 @@ impl Tx {
         self.rows_stored(&sql, values![id]).await?.first().map(row_as_read).transpose()
     }
 
-    /// Has a delivery that is dead, or waits for its next attempt, tried at once and as often as a new one; `false`
+    /// Has a delivery that is dead, was taken out, or waits for its next attempt, tried at once and as often as a new one; `false`
     /// when there is none or it is being tried.
     ///
     /// # Errors
@@ -354,7 +354,7 @@ impl Tx {
             .execute(
                 "UPDATE job SET state = 'pending', due_ms = ?, ready_ms = ?, attempts = 0, failed_last = 0, followed = 1, \
                  done_ms = NULL, lease_token = NULL, lease_until_ms = 0 \
-                 WHERE id = ? AND state IN ('pending', 'dead') AND lease_until_ms <= ?",
+                 WHERE id = ? AND state IN ('pending', 'dead', 'dropped') AND lease_until_ms <= ?",
                 values![now.0, ready, id, now.0],
             )
             .await?;

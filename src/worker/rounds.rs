@@ -4,8 +4,8 @@
 //! It looks when a commit has left something that is due, when something falls due, when there is room again, and now and then for what
 //! other instances have left behind; a look that finds nothing is one statement.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ticketbridge_core::{Millis, UnixMillis};
@@ -15,7 +15,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::EngineError;
-use crate::worker::{LEASE, Worker, locked, log_trouble};
+use crate::worker::memory::locked;
+use crate::worker::{LEASE, Worker, log_trouble};
 
 /// Deliveries handed out by one claim at most.
 const CLAIM_MAX: u32 = 256;
@@ -33,34 +34,6 @@ const RENEW_EVERY: Millis = Millis::seconds(5);
 const SEARCH_EVERY: Millis = Millis::seconds(60);
 /// Rows of an older version that are taken over in one transaction.
 const TAKE_OVER_MAX: u32 = 200;
-
-/// The leases of what is under way: ids and tokens.
-#[derive(Debug, Default)]
-pub(crate) struct Held(Mutex<HashMap<String, String>>);
-
-/// One of them, until it is dropped.
-struct Holding {
-    held: Arc<Held>,
-    id: String,
-}
-
-impl Drop for Holding {
-    fn drop(&mut self) {
-        locked(&self.held.0).remove(&self.id);
-    }
-}
-
-impl Held {
-    fn hold(self: &Arc<Self>, job: &Job) -> Holding {
-        if let Some((id, token)) = job.lease() {
-            locked(&self.0).insert(id, token);
-        }
-        Holding { held: self.clone(), id: job.id.clone() }
-    }
-    fn all(&self) -> Vec<(String, String)> {
-        locked(&self.0).iter().map(|(id, token)| (id.clone(), token.clone())).collect()
-    }
-}
 
 impl Worker {
     /// Works until `stop`; then finishes what it holds.

@@ -52,6 +52,17 @@ pub(crate) struct Made {
     pub key: Option<String>,
 }
 
+/// Whether a channel's books tell nothing of what was asked for but that something has changed.
+fn is_counted_only(notification: &Notification) -> bool {
+    matches!(notification, Notification::LinkRevoked { .. })
+}
+
+/// Whether the channel counts more changes of the order than it did.
+fn has_moved_on(before: &Order, now: &Order) -> bool {
+    let count = |order: &Order| order.channel_state.as_deref().map_or(0, |state| state.standing.revision);
+    count(now) > count(before)
+}
+
 impl Worker {
     /// Ends a call to which the channel said yes, or that came too late.
     pub(crate) async fn taken(
@@ -86,6 +97,8 @@ impl Worker {
         let now = self.take_over(order, channel, learned).await?;
         let shown = match yes {
             Yes::Plain => Shown::Done,
+            // Its books have no word for it but one more change.
+            Yes::Bare if is_counted_only(notification) && has_moved_on(order, &now) => Shown::Done,
             Yes::Bare if has_whole && is_still_needed(&now, &job.effect) => Shown::Nothing,
             Yes::Bare if has_whole => Shown::Done,
             Yes::Bare => self.shown(job, notification, now, channel, made.status).await?,
@@ -137,12 +150,14 @@ impl Worker {
             return Ok(if is_open(&order) { Shown::NotYet } else { Shown::Done });
         }
         let Ok(exchange) = self.ask_how_it_stands(job, notification, &order, channel).await else {
-            return Ok(Shown::NotYet);
+            // Where nothing would ever show it, a yes is all that there is.
+            return Ok(if is_counted_only(notification) { Shown::Done } else { Shown::NotYet });
         };
         let CallResult::Done(checked) = exchange.result else { return Ok(Shown::NotYet) };
         let is_done = checked.done;
         let now = self.take_over(&order, channel, checked.learned).await?;
-        Ok(match is_done || !is_open(&now) {
+        let is_counted = is_counted_only(notification) && has_moved_on(&order, &now);
+        Ok(match is_done || is_counted || !is_open(&now) {
             true => Shown::Done,
             false if comes_later => Shown::NotYet,
             false => Shown::Nothing,

@@ -5,21 +5,17 @@
 //! A platform that gives the same token to all who ask, as long as it is valid, is asked for that one: then whoever else fetches one with
 //! the same credentials takes nothing from us. Where it has no such call, or gives the very token that was refused, the ordinary one follows.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex as SyncMutex};
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ticketbridge_core::port::{AccessTokens, Call, CallResult};
-use ticketbridge_core::{ChannelId, Millis, UnixMillis};
+use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{LeaseToken, StoreError, Tx};
-use tokio::sync::Mutex;
 
 use crate::service::registry::RegisteredChannel;
 use crate::transport::CallLimits;
+use crate::worker::Worker;
 use crate::worker::conduct::For;
-use crate::worker::{Worker, locked};
+use crate::worker::memory::Slot;
 
 /// A token is fetched anew after this share of its life, in percent.
 const REFRESH_AT_PERCENT: i64 = 80;
@@ -39,37 +35,6 @@ struct Shared {
     value: String,
     refresh_at: UnixMillis,
     expires_at: UnixMillis,
-}
-
-/// What this instance holds of one account.
-#[derive(Default)]
-struct Slot {
-    /// The token, and until when nobody is asked again; monotonic.
-    kept: Option<(String, Duration)>,
-    /// The last one that was refused.
-    refused: Option<String>,
-}
-
-/// The tokens of this instance.
-#[derive(Default)]
-pub struct Tokens {
-    slots: SyncMutex<HashMap<ChannelId, Arc<Mutex<Slot>>>>,
-}
-
-impl Tokens {
-    fn slot(&self, channel: &ChannelId) -> Arc<Mutex<Slot>> {
-        locked(&self.slots).entry(channel.clone()).or_default().clone()
-    }
-
-    /// A token that was not accepted is not used again. One fetched meanwhile stays.
-    pub async fn reject(&self, channel: &ChannelId, value: &str) {
-        let slot = self.slot(channel);
-        let mut slot = slot.lock().await;
-        if slot.kept.as_ref().is_some_and(|(kept, _)| kept == value) {
-            slot.kept = None;
-        }
-        slot.refused = Some(value.to_owned());
-    }
 }
 
 /// The account that a token call is about: channels that would fetch the same token share one.

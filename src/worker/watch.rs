@@ -1,10 +1,6 @@
 //! Back-ends that do not tell of a visit are asked: often on the days on which a ticket admits, once a day afterwards, then never again.
 //! And a push that cannot be believed is a reason to ask.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
 use futures_util::future::join_all;
 use ticketbridge_core::message::{Actor, ActorKind, Command, Destination, TicketFacts, TicketOp};
 use ticketbridge_core::order::{AttentionKind, Booking, BookingState, Order, TicketingState};
@@ -29,39 +25,6 @@ const LOOKS_AT_ONCE: usize = 64;
 const DAYS_BACK: i64 = 60;
 /// After the last day on which it admits, once in this time.
 const AFTERWARDS: Millis = Millis::hours(24);
-/// Hints about one booking that are followed: one in this time.
-const HINT_EVERY: Duration = Duration::from_secs(1);
-/// Bookings whose last hint is kept in mind.
-const HINTS_KEPT: usize = 4_096;
-
-/// When each booking was looked at; of this process alone, since a booking may be looked at twice.
-#[derive(Debug, Default)]
-pub(crate) struct Watched {
-    looks: Mutex<BTreeMap<BookingId, UnixMillis>>,
-    hints: Mutex<HashMap<String, Duration>>,
-}
-
-impl Watched {
-    fn looks(&self) -> MutexGuard<'_, BTreeMap<BookingId, UnixMillis>> {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a hint about this booking is followed now; `at` is monotonic.
-    fn follows(&self, about: &str, at: Duration) -> bool {
-        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
-        if hints.len() >= HINTS_KEPT {
-            hints.retain(|_, last| at.saturating_sub(*last) < HINT_EVERY);
-        }
-        match hints.get(about) {
-            Some(last) if at.saturating_sub(*last) < HINT_EVERY => false,
-            Some(_) | None if hints.len() >= HINTS_KEPT => false,
-            Some(_) | None => {
-                hints.insert(about.to_owned(), at);
-                true
-            }
-        }
-    }
-}
 
 /// What becomes of a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,15 +20,15 @@ struct Guest {
     name: &'static str,
     phone: &'static str,
     /// What may not be found, written without spaces and dashes: the name, the national number; and what looks like anybody's.
-    needles: [&'static str; 4],
+    needles: [&'static str; 5],
     /// What partners write into their texts.
-    writings: [&'static str; 6],
+    writings: [&'static str; 7],
 }
 
 const KOREAN: Guest = Guest {
     name: "홍길동카나",
     phone: "010-2345-6789",
-    needles: ["홍길동카나", "1023456789", CARD, MAIL],
+    needles: ["홍길동카나", "1023456789", CARD, MAIL, PASSPORT],
     writings: [
         "홍길동카나 010-2345-6789",
         "(홍 길동카나) +82 10 2345 6789",
@@ -36,12 +36,13 @@ const KOREAN: Guest = Guest {
         "821023456789/110101198003074532",
         "zebediah@plainview.example, 홍-길동카나님께",
         "card 110101 19800307 4532; tel. (010)23456789",
+        "여권 M98765432 홍길동카나",
     ],
 };
 const CHINESE: Guest = Guest {
     name: "欧阳密文卡",
     phone: "13912345098",
-    needles: ["欧阳密文卡", "13912345098", CARD, MAIL],
+    needles: ["欧阳密文卡", "13912345098", CARD, MAIL, PASSPORT],
     writings: [
         "欧阳密文卡 13912345098",
         "(欧阳 密文卡) +86 139 1234 5098",
@@ -49,10 +50,13 @@ const CHINESE: Guest = Guest {
         "8613912345098/110101198003074532",
         "zebediah@plainview.example, 欧-阳密文卡先生",
         "card 110101 19800307 4532; tel. (139)12345098",
+        "护照 M98765432 欧阳密文卡",
     ],
 };
 const CARD: &str = "110101198003074532";
 const MAIL: &str = "zebediah";
+/// Of whomever: no order knows it.
+const PASSPORT: &str = "98765432";
 
 /// Letters and digits alone, full-width ones as plain ones.
 fn plain(text: &str) -> String {

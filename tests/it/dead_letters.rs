@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::Millis;
+use ticketbridge_core::order::AttentionKind;
 
 use crate::support::kakao::{CAN, KAKAO, event, reservation};
 use crate::support::partners::{Outcome, Sent};
@@ -146,4 +147,104 @@ async fn what_the_order_has_left_behind_is_refused_with_how_it_stands_and_can_be
     let how = bridge.post(&format!("deliveries/{id}/retry"), &json!({})).await.problem(409, "no_longer_wanted");
     assert!(how.contains("confirmed by now"), "{how}");
     bridge.post(&format!("deliveries/{id}/drop"), &json!({"reason": "done there"})).await.expect(200);
+}
+
+/// What the books of reconciliation say of deliveries that nobody has heard: by the names of the calls.
+async fn never_told(bridge: &TestBridge) -> Vec<String> {
+    let report = bridge.post("reconciliation", &json!({})).await.expect(200).json();
+    let of_deliveries = |found: &&Value| found["theirs"] == "never told";
+    let items = report["differences"].as_array().expect("a list").clone();
+    items.iter().filter(of_deliveries).map(|found| found["ours"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// The platform refuses to hear how the visit ended, and ops put that aside: it is a difference in every round, and the act itself, said
+/// once more, tells it after all; said when it has been told, it is refused.
+#[tokio::test]
+async fn how_a_visit_ended_is_told_after_all_when_it_is_said_again() {
+    for (name, call, part, code) in [
+        ("redeem", "redeemed", "/R1/use", "already_redeemed"),
+        ("no-show", "no_show", "/R1/no-show", "already_decided"),
+    ] {
+        let bridge = kakao_asked("CONFIRMED").await;
+        bridge.set_time("2026-12-13T13:00:00+09:00");
+        bridge.partners.always(part, refused());
+        act(&bridge, name, &json!({})).await;
+        let id = dead_letter(&bridge, call).await;
+        let path = format!("orders/{KAKAO}:R1/{name}");
+        let how = bridge.post(&path, &json!({})).await.problem(409, code);
+        assert!(how.contains("retry that delivery"), "{how}");
+        assert_eq!(never_told(&bridge).await, Vec::<String>::new(), "{call}: a flag stands for it");
+        bridge.post(&format!("deliveries/{id}/drop"), &json!({"reason": "told by phone"})).await.expect(200);
+        assert!(bridge.booked("R1").await.attention.is_empty(), "{call}");
+        for _ in 0..2 {
+            assert_eq!(never_told(&bridge).await, [format!("`{call}` is to be told")]);
+        }
+        let steps = bridge.get(&format!("orders/{KAKAO}:R1/next-steps")).await.expect(200).json();
+        assert_eq!(steps["deliveries"][0]["id"], json!(id), "{steps}");
+        bridge.partners.recover();
+        let before = bridge.partners.sent(part).len();
+        bridge.post(&path, &json!({})).await.expect(200);
+        bridge.drain().await;
+        assert_eq!(bridge.partners.sent(part).len(), before + 1, "{call}: it is told");
+        bridge.post(&path, &json!({})).await.problem(409, code);
+        assert_eq!(never_told(&bridge).await, Vec::<String>::new(), "{call}");
+    }
+}
+
+/// Whatever was put aside can be had again as it was, whoever was to hear it.
+#[tokio::test]
+async fn a_delivery_that_was_taken_out_is_tried_again_while_the_order_wants_it() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.issue_too_slow("R100", 2).await;
+    let part = "/goodlife/v1/fulfilment/create/callback/";
+    bridge.partners.always(part, Outcome::Says(500, json!({})));
+    let id = dead_letter(&bridge, "tickets_issued").await;
+    bridge.post(&format!("deliveries/{id}/drop"), &json!({"reason": "read out by phone"})).await.expect(200);
+    assert_eq!(never_told(&bridge).await, ["`tickets_issued` is to be told"]);
+    tried_again(&bridge, &id, part).await;
+    bridge.post(&format!("deliveries/{id}/retry"), &json!({})).await.problem(409, "already_delivered");
+    assert_eq!(never_told(&bridge).await, Vec::<String>::new());
+}
+
+/// Taken out before it was tried to its end: the order does not wait for it any more, and both the act and the delivery can be had again.
+#[tokio::test]
+async fn an_order_does_not_wait_for_a_delivery_that_was_taken_out_under_way() {
+    for (name, body, call, part) in [
+        ("confirm", json!({}), "booking_accepted", "/R1/confirm"),
+        ("decline", json!({"reason": "full"}), "booking_declined", "/R1/reject"),
+    ] {
+        let bridge = kakao_asked("REQUESTED").await;
+        bridge.partners.always(part, Outcome::Says(500, json!({})));
+        act(&bridge, name, &body).await;
+        bridge.drain().await;
+        let waiting = bridge.get("deliveries?state=pending").await.expect(200).json()["items"][0].clone();
+        assert_eq!(waiting["call"], json!(call));
+        let id = waiting["id"].as_str().expect("an id").to_owned();
+        bridge.post(&format!("deliveries/{id}/drop"), &json!({"reason": "wrong booking"})).await.expect(200);
+        let order = bridge.booked("R1").await;
+        assert!(
+            order.channel_state.as_ref().is_some_and(|state| state.proposal.is_none()),
+            "{name}: nothing is asked for"
+        );
+        assert!(order.needs(AttentionKind::WaitsForConfirmation), "{name}: {:?}", order.attention);
+        bridge.partners.recover();
+        let before = bridge.partners.sent(part).len();
+        act(&bridge, name, &body).await;
+        bridge.drain().await;
+        assert!(bridge.partners.sent(part).len() > before, "{name}: the act does something");
+    }
+    let bridge = TestBridge::start().await;
+    bridge.post("backends/gate/pause", &json!({})).await.expect(200);
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    let waiting = bridge.get("deliveries?state=pending").await.expect(200).json()["items"][0].clone();
+    let id = waiting["id"].as_str().expect("an id").to_owned();
+    bridge.post(&format!("deliveries/{id}/drop"), &json!({"reason": "by hand"})).await.expect(200);
+    assert_eq!(bridge.order("V100").await["attention"]["kind"], json!("ticketing_failed"));
+    bridge.post("backends/gate/resume", &json!({})).await.expect(200);
+    bridge.post(&format!("deliveries/{id}/retry"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    assert_eq!(bridge.partners.sent("/bridge/reservations").len(), 1);
 }

@@ -540,10 +540,24 @@ async fn a_number_of_dots_is_refused_at_the_door() {
         bridge.trip(&told).await.problem(422, "invalid_field");
     }
     assert!(bridge.partners.sent("example").is_empty(), "nobody is called");
-    // An agency's own number is free text: it is escaped, or not sent at all.
+    // An agency's own number is a number like others, wherever it is told; an agency that has none yet has none.
     let mut it = full("RECEIVED");
-    it["agency_booking_no"] = json!("../../admin");
-    bridge.trip_is(tripstore::event("e1", "booking.received", 1, &it, json!({})), "accepted").await;
+    for (number, is_taken) in
+        [("../../admin", false), ("..", false), (" YB-1", false), (&*"9".repeat(65), false), ("", true)]
+    {
+        it["agency_booking_no"] = json!(number);
+        let told = tripstore::event("e1", "booking.received", 1, &it, json!({}));
+        if is_taken {
+            bridge.trip_is(told, "accepted").await;
+        } else {
+            let said = bridge.trip(&told).await.problem(422, "invalid_field");
+            assert!(said.contains("agency_booking_no"), "{said}");
+        }
+    }
+    let change = json!({"old_no": null, "new_no": "YB 2"});
+    it["agency_booking_no"] = json!(null);
+    let told = tripstore::event("e2", "booking.agency_no_changed", 2, &it, change);
+    bridge.trip(&told).await.problem(422, "invalid_field");
     bridge.drain().await;
     assert!(bridge.partners.sent("admin").is_empty());
 }
@@ -593,9 +607,14 @@ async fn every_time_and_date_of_a_platform_has_an_end() {
         ("/use/from", "1900-01-01T00:00:00Z", true),
         ("/use/from", "1899-12-31T23:59:59Z", false),
         ("/use/to", "9999-12-31T23:59:59Z", true),
+        ("/use/to", "2026-12-13T09:59:59+09:00", false),
+        ("/use/to", "2026-12-13 12:00:00+09:00", false),
+        ("/use/to", "2026-12-13T12:00:60+09:00", false),
         ("/use/valid_until", "9999-12-31T23:59:59+09:00", true),
         ("/use/valid_until", "9999-12-31T23:59:59-09:00", false),
-        ("/booked_at", "9999-12-31T23:59:59Z", true),
+        ("/booked_at", "9999-12-31T23:59:59Z", false),
+        ("/booked_at", "2027-12-26T11:00:00+09:00", false),
+        ("/booked_at", "2026-11-22T11:00:00+09:00", true),
         ("/booked_at", "0000-01-01T00:00:00Z", false),
         ("/payments/0/approved_at", "9999-12-31T23:59:59Z", true),
         ("/payments/0/approved_at", "9999-12-31T23:59:59-14:00", false),
@@ -612,6 +631,9 @@ async fn every_time_and_date_of_a_platform_has_an_end() {
         let mut it = reservation(&number, "pd_plain", "CONFIRMED");
         if place == "/cancel_policy/deadline/fixed_until" {
             it["cancel_policy"]["deadline"]["resolved_until"] = json!(null);
+        }
+        if place == "/use/from" {
+            it["use"]["to"] = json!(null);
         }
         *it.pointer_mut(place).unwrap() = json!(value);
         let said = bridge.kakao(&event(&number, "reservation.confirmed", 1, &it, json!({"by": "AUTO"}))).await;

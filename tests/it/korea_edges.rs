@@ -205,6 +205,7 @@ async fn edge_05_52_the_platforms_older_webhooks_are_answered_200_and_move_nothi
 async fn edge_06_a_time_without_offset_needs_a_named_zone() {
     let mut it = reservation("R1", "pd_plain", "CONFIRMED");
     it["use"]["from"] = json!("2026-12-13T00:30:00");
+    it["use"]["to"] = json!(null);
     let body = event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"}));
     let bridge = TestBridge::start_kakao(CAN).await;
     bridge.kakao(&body).await.problem(422, "invalid_field");

@@ -68,6 +68,8 @@ mod instances;
 mod kakao;
 mod korea_answers;
 mod korea_edges;
+mod korea_flags;
+mod korea_messages;
 mod korea_money;
 mod korea_orders;
 #[cfg(test)]

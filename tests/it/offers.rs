@@ -134,6 +134,7 @@ async fn a_request_that_comes_when_its_warning_is_over_is_warned_of_at_once() {
     let asked = bridge.now();
     bridge.advance(Millis::hours(70));
     bridge.douyin("refund-apply", &douyin::refund_apply("R100", "B1", 103, 0, asked)).await.expect(200);
+    bridge.drain().await;
     let events = bridge.get("orders/douyin-main:V100/events?limit=200").await.expect(200).text();
     assert_eq!(events.matches("\"kind\":\"review_limit_near\"").count(), 1, "{events}");
     bridge.advance(Millis::hours(2));

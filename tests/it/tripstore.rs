@@ -212,6 +212,11 @@ async fn edge_42_the_agencys_number_changes_with_history_and_is_never_a_key() {
     assert_eq!(bridge.partners.sent("/T1/complete")[0].body["agency_booking_no"], "YB-2", "the newest goes out");
 }
 
+/// The marketplace says of a link that it is taken back.
+fn gone(id: &str) -> Outcome {
+    Outcome::Says(200, json!({"link_id": id, "status": "REVOKED"}))
+}
+
 #[tokio::test]
 async fn a_link_is_sent_made_replaced_and_paid() {
     let bridge = TestBridge::start_trip(CAN).await;
@@ -221,7 +226,7 @@ async fn a_link_is_sent_made_replaced_and_paid() {
         let made = json!({"link_id": id, "url": format!("https://pay.example/{id}"), "expires_at": "2026-11-24T11:00:00+09:00"});
         if id == "L2" {
             // The one that is live is taken back first.
-            bridge.partners.next("/payment-links", Outcome::Says(200, json!({})));
+            bridge.partners.next("/payment-links", gone("L1"));
         }
         bridge.partners.next("/payment-links", Outcome::Says(201, made));
         let body = amount.map_or(json!({}), |amount| json!({"amount": amount}));
@@ -482,7 +487,7 @@ async fn money_on_a_link_that_is_over_leaves_the_live_one_alone() {
     bridge.trip_is(event("e1", "booking.completed", 1, &it, json!({})), "accepted").await;
     for id in ["L1", "L2"] {
         if id == "L2" {
-            bridge.partners.next("/payment-links", Outcome::Says(200, json!({})));
+            bridge.partners.next("/payment-links", gone("L1"));
         }
         let made = json!({"link_id": id, "url": format!("https://pay.example/{id}")});
         bridge.partners.next("/payment-links", Outcome::Says(201, made));
@@ -665,7 +670,7 @@ async fn a_link_whose_making_was_not_answered_is_asked_for_and_taken_back() {
     bridge.post(&format!("orders/{TRIP}:T1/payment-links/revoke"), &json!({})).await.expect(200);
     let made = json!({"link_id": "L1", "url": "https://pay.example/L1"});
     bridge.partners.next("/payment-links", Outcome::Says(201, made));
-    bridge.partners.next("/payment-links/L1", Outcome::Says(204, json!({})));
+    bridge.partners.next("/payment-links/L1", gone("L1"));
     bridge.advance(Millis::minutes(30));
     bridge.drain().await;
     let sent = bridge.partners.sent("/T1/payment-links");
@@ -738,4 +743,87 @@ async fn an_answer_that_says_that_the_link_lives_has_not_taken_it_back() {
     bridge.drain().await;
     let deletes = bridge.partners.sent("/payment-links/L1").into_iter().filter(|sent| sent.method == "DELETE").count();
     assert_eq!(deletes, 2, "told again");
+}
+
+/// A booking whose link `L1` the guest has.
+async fn with_link() -> (TestBridge, String) {
+    let bridge = TestBridge::start_trip(CAN).await;
+    bridge.trip_is(event("e1", "booking.completed", 1, &trip("T1", "COMPLETED"), json!({})), "accepted").await;
+    bridge
+        .partners
+        .next("/payment-links", Outcome::Says(201, json!({"link_id": "L1", "url": "https://pay.example/L1"})));
+    let links = format!("orders/{TRIP}:T1/payment-links");
+    bridge.post(&links, &json!({})).await.expect(200);
+    bridge.drain().await;
+    (bridge, links)
+}
+
+/// The state of each link, oldest first.
+async fn states(bridge: &TestBridge) -> Vec<LinkState> {
+    bridge.tripped("T1").await.channel_state.unwrap().links.into_iter().map(|link| link.state).collect()
+}
+
+/// A yes without a word, and books that count nothing new: it is told once more under the same key, then the link counts as alive, a
+/// person sees it, and no other one is made beside it.
+#[tokio::test]
+async fn a_yes_to_taking_a_link_back_is_a_word_until_the_books_count_a_change() {
+    for (status, body) in
+        [(200, json!({})), (204, json!({})), (200, json!({"link_id": "L1"})), (200, json!({"ok": true}))]
+    {
+        for act in ["payment-links/revoke", "payment-links"] {
+            let (bridge, links) = with_link().await;
+            for _ in 0..2 {
+                bridge.partners.next("/payment-links/L1", Outcome::Says(status, body.clone()));
+            }
+            for _ in 0..8 {
+                let stands = json!({"booking": trip("T1", "COMPLETED"), "revision": 1});
+                bridge.partners.next("/v1/bookings/T1", Outcome::Says(200, stands));
+            }
+            bridge.post(&format!("orders/{TRIP}:T1/{act}"), &json!({})).await.expect(200);
+            bridge.drain().await;
+            assert_eq!(states(&bridge).await[0], LinkState::Revoking, "{act} {status} {body}");
+            bridge.advance(Millis::minutes(1));
+            bridge.drain().await;
+            let told: Vec<_> =
+                bridge.partners.sent("/payment-links/L1").into_iter().filter(|sent| sent.method == "DELETE").collect();
+            assert_eq!(told.len(), 2, "{act} {status} {body}");
+            assert_eq!(told[0].headers["idempotency-key"], told[1].headers["idempotency-key"]);
+            assert_eq!(states(&bridge).await[0], LinkState::Live, "{act} {status} {body}");
+            assert!(bridge.tripped("T1").await.needs(AttentionKind::NotificationRefused), "{act} {status} {body}");
+            let made =
+                bridge.partners.sent("/T1/payment-links").into_iter().filter(|sent| sent.method == "POST").count();
+            assert_eq!(made, 1, "{act} {status} {body}: no other one lives beside it");
+            bridge.post(&links, &json!({})).await.problem(409, "link_not_needed");
+        }
+    }
+}
+
+/// What proves it: the marketplace's own event, or books that count one change more. Then the one that takes its place is made.
+#[tokio::test]
+async fn a_link_is_gone_once_an_event_or_the_books_show_it() {
+    for by in ["answer", "books", "event"] {
+        let (bridge, links) = with_link().await;
+        let made = json!({"link_id": "L2", "url": "https://pay.example/L2"});
+        let counted = json!({"booking": trip("T1", "COMPLETED"), "revision": 2});
+        let answer = match by {
+            "answer" => Outcome::Says(200, counted.clone()),
+            "books" => Outcome::Says(204, json!({})),
+            _ => Outcome::Says(202, json!({})),
+        };
+        bridge.partners.next("/payment-links/L1", answer);
+        bridge.partners.next("/T1/payment-links", Outcome::Says(201, made));
+        bridge.partners.next("/v1/bookings/T1", Outcome::Says(200, counted));
+        bridge.post(&links, &json!({})).await.expect(200);
+        bridge.drain().await;
+        if by == "event" {
+            assert_eq!(states(&bridge).await[0], LinkState::Revoking);
+            let change = json!({"link_id": "L1", "status": "REVOKED"});
+            bridge.trip_is(event("e2", "payment_link.updated", 2, &trip("T1", "COMPLETED"), change), "accepted").await;
+        }
+        assert_eq!(states(&bridge).await, [LinkState::Revoked, LinkState::Live], "{by}");
+        let deletes =
+            bridge.partners.sent("/payment-links/L1").into_iter().filter(|sent| sent.method == "DELETE").count();
+        assert_eq!(deletes, 1, "{by}");
+        assert!(bridge.tripped("T1").await.attention.is_empty(), "{by}");
+    }
 }

@@ -150,6 +150,7 @@ impl Shape {
                 ("PAYMENT", "/payment/state"),
                 ("VISIT", "/booking/visit_date"),
                 ("ATTENTION", "/attention/kind"),
+                ("MORE", "/attention/more"),
                 ("LABEL", "/label"),
             ],
             Shape::Events => &[

@@ -65,6 +65,9 @@ fn row(visit: &Visit, job: &Value) -> Markup {
                     (act(visit, None, &call("retry"), &words.say("retry"), &html! {}))
                     (act(visit, None, &call("drop"), &words.say("drop"), &reason(visit)))
                 }
+                @if job["state"] == "dropped" {
+                    (act(visit, None, &call("retry"), &words.say("retry"), &html! {}))
+                }
             }
         }
     }

@@ -164,7 +164,10 @@ fn row(visit: &Visit, order: &Value, with_boxes: bool) -> Markup {
             td.n { (text(&order["quantity"])) }
             td { (words.word(&text(&order["payment"]["state"]))) }
             td.n { (money(&order["payment"]["total"], &order["payment"]["currency"])) }
-            td { @if !kind.is_empty() { (words.attention(&kind)) } }
+            td {
+                @if !kind.is_empty() { (words.attention(&kind)) }
+                @if let Some(more @ 1..) = order["attention"]["more"].as_u64() { " +" (more) }
+            }
             td { (time(&order["created_at"])) }
         }
     }

@@ -17,6 +17,10 @@ pub(super) fn warn(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
             Event::DeadlineNear { kind, due_at }
         }
     });
+    if kind == DeadlineKind::Acceptance && draft.order().needs(AttentionKind::WaitsForConfirmation) {
+        let sentence = "a booking waits for a manager, and half of the time for it is over: confirm or decline it";
+        draft.say_anew(AttentionKind::WaitsForConfirmation, sentence);
+    }
 }
 
 pub(super) fn pass(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
@@ -40,7 +44,7 @@ pub(super) fn pass(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
         DeadlineKind::Acceptance => {
             draft.event(Event::DeadlinePassed { kind, due_at });
             let sentence = "nobody accepted the booking in time; the channel cancels it";
-            draft.flag(AttentionKind::WaitsForConfirmation, sentence);
+            draft.say_anew(AttentionKind::WaitsForConfirmation, sentence);
         }
         DeadlineKind::BookingWindow | DeadlineKind::VisitDay => draft.event(Event::DeadlinePassed { kind, due_at }),
     }

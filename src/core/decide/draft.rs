@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::evolve::{change, evolve};
 use crate::message::{Actor, DeadlineKind, Effect, Event, EventRecord, Notification, PlaceOrder, TicketOp};
 use crate::order::money::{EntryKind, PRESUMED};
-use crate::order::{AttentionKind, Booking, Order};
+use crate::order::{AttentionKind, Booking, Fact, Order};
 use crate::time::{Moment, UnixMillis};
 
 /// A decision in the making: what happens, what must be done outside, and the order as it is then. One that turns out to be refused is
@@ -103,8 +103,24 @@ impl Draft {
 
     /// The order is flagged for a person; a flag that stands already is not raised again.
     pub(super) fn flag(&mut self, kind: AttentionKind, sentence: impl Into<String>) {
-        if !self.order.needs(kind) {
-            self.event(Event::AttentionRaised { kind, sentence: sentence.into() });
+        if !self.order.attention.iter().any(|flag| flag.kind == kind && flag.fact.is_none()) {
+            self.event(Event::AttentionRaised { kind, sentence: sentence.into(), fact: None });
+        }
+    }
+
+    /// The same with a sentence that takes the place of the one before.
+    pub(super) fn say_anew(&mut self, kind: AttentionKind, sentence: &str) {
+        if !self.order.attention.iter().any(|flag| flag.kind == kind && flag.sentence == sentence) {
+            self.event(Event::AttentionRaised { kind, sentence: sentence.to_owned(), fact: None });
+        }
+    }
+
+    /// The order is flagged for a person as long as `fact` holds, if it does.
+    pub(super) fn flag_fact(&mut self, fact: Fact) {
+        let (kind, sentence) = (fact.kind(), fact.sentence(&self.order));
+        let is_told = self.order.attention.iter().any(|a| Fact::is_same_subject(a.fact.as_ref(), Some(&fact)));
+        if !is_told && fact.holds(&self.order) {
+            self.event(Event::AttentionRaised { kind, sentence, fact: Some(Box::new(fact)) });
         }
     }
 

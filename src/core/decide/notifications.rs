@@ -3,10 +3,11 @@
 use crate::decide::draft::Draft;
 use crate::decide::snapshot_channel;
 use crate::message::{Event, Notification, NotificationOutcome};
-use crate::order::undelivered::{GIVEN_UP, is_missed, manual_sentence, refused_sentence};
+use crate::order::undelivered::{GIVEN_UP, TAKEN_OUT, TAKEN_OUT_WHY, is_missed, manual_sentence, refused_sentence};
 use crate::order::{AttentionKind, RefundSource};
 use crate::rejection::{Rejection, Why};
 use crate::repeat::repeat_notification;
+use crate::still_needed::is_notification_needed;
 
 /// The channel took a notification, or did not.
 pub(super) fn record(
@@ -17,6 +18,9 @@ pub(super) fn record(
     if *outcome == NotificationOutcome::Repeated {
         let events = repeat_notification(&draft.order(), notification, &draft.actor.name, draft.now())
             .map_err(|how| Rejection::new(Why::VersionConflict, format!("the order has moved on: {how}")))?;
+        if draft.order().is_let_go(notification) {
+            draft.event(Event::NotificationRepeated { notification: notification.clone() });
+        }
         events.into_iter().for_each(|event| draft.event(event));
         return Ok(());
     }
@@ -44,8 +48,12 @@ pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &No
             draft.settle_flag(AttentionKind::AnswerAstray);
         }
         NotificationOutcome::Taken => {
+            let is_revoke = matches!(notification, Notification::LinkRevoked { .. });
             draft.event(Event::NotificationTaken { notification });
             draft.settle_flag(AttentionKind::AnswerAstray);
+            if is_revoke {
+                snapshot_channel::make_link(draft);
+            }
         }
         NotificationOutcome::LeftToPerson { what } => {
             draft.event(Event::NotificationLeftToPerson { notification, what: what.clone() });
@@ -60,13 +68,26 @@ pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &No
             snapshot_channel::failed(draft, &notification, outcome);
             refused(draft, &notification, GIVEN_UP, why);
         }
-        NotificationOutcome::Dropped => {
-            if draft.order().misses(&notification) {
-                draft.event(Event::NotificationDropped { notification });
-            }
-        }
+        NotificationOutcome::Dropped => dropped(draft, notification),
         // It was taken care of before.
         NotificationOutcome::Repeated => {}
+    }
+}
+
+/// Ops have taken it out. One that was still under way fails by that, as any other that is never told: the order does not wait for it.
+fn dropped(draft: &mut Draft, notification: Notification) {
+    let order = draft.order();
+    if !order.is_untold(&notification) && is_notification_needed(&order, &notification) {
+        let why = TAKEN_OUT_WHY.to_owned();
+        snapshot_channel::failed(draft, &notification, &NotificationOutcome::GivenUp { why: why.clone() });
+        if let Notification::TicketsIssued { .. } = &notification {
+            draft.event(Event::TicketsHandedOver { acknowledged: false });
+        }
+        let code = TAKEN_OUT.to_owned();
+        draft.event(Event::NotificationRefused { notification: notification.clone(), code, why });
+    }
+    if draft.order().misses(&notification) {
+        draft.event(Event::NotificationDropped { notification });
     }
 }
 

@@ -5,6 +5,7 @@ use crate::decide::draft::Draft;
 use crate::decide::notifications;
 use crate::decide::snapshot_channel::counted;
 use crate::decide::snapshot_channel::sums::{self, Unnamed};
+use crate::decide::terms;
 use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ProofState, Stage};
 use crate::order::money::{LedgerEntry, PaymentMode};
@@ -126,8 +127,9 @@ pub(super) fn compare(draft: &mut Draft, snapshot: &Snapshot) {
     }
     let now = draft.order();
     let stands = snapshot.stage_differs(&now).or_else(|| snapshot.money_differs(&now));
-    match stands.or_else(|| snapshot.terms_differ(&now)) {
-        Some(differs) => draft.flag(AttentionKind::BooksDiffer, differs.sentence),
+    let differs = stands.or_else(|| snapshot.terms_differ(&now)).map(|differs| differs.sentence);
+    match differs.or_else(|| terms::return_is_overdue(&now, draft.now())) {
+        Some(sentence) => draft.flag(AttentionKind::BooksDiffer, sentence),
         None => draft.settle_flag(AttentionKind::BooksDiffer),
     }
     draft.settle_flag(AttentionKind::AnswerAstray);

@@ -1,6 +1,7 @@
 //! The visit: used, or not.
 
 use crate::decide::draft::Draft;
+use crate::id::BookingId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
 use crate::order::{AttentionKind, Booking, BookingState, Order, RefundState, TicketingState};
 use crate::rejection::{Rejection, Why};
@@ -20,7 +21,7 @@ pub(super) fn redeem(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection
         return Err(Rejection::new(Why::NotBooked, "this order has no booking that could be used"));
     };
     match booking.state {
-        BookingState::Used => return repeated(redeem),
+        BookingState::Used => return repeated(draft, redeem, &booking.id),
         BookingState::NoShow => return came_after_all(draft, redeem),
         BookingState::Rejected | BookingState::Cancelled => return used_after_the_end(draft, redeem),
         BookingState::Requested | BookingState::Confirmed => {}
@@ -139,11 +140,25 @@ pub(super) fn park(draft: &mut Draft, booking: &Booking, reason: ParkReason, at:
     }));
 }
 
-fn repeated(redeem: &Redeem) -> Result<(), Rejection> {
+fn repeated(draft: &mut Draft, redeem: &Redeem, used: &BookingId) -> Result<(), Rejection> {
+    let is_it = |untold: &Notification| matches!(untold, Notification::Redeemed { booking, .. } if booking == used);
     match redeem.by {
         RedeemedBy::Gate => Ok(()),
+        RedeemedBy::Person if tell_again(draft, is_it) => Ok(()),
+        RedeemedBy::Person if draft.order().was_undelivered(is_it) => Err(Rejection::new(
+            Why::AlreadyRedeemed,
+            "this order has been used already, and the channel could not be told: retry that delivery",
+        )),
         RedeemedBy::Person => Err(Rejection::new(Why::AlreadyRedeemed, "this order has been used already")),
     }
+}
+
+/// How a visit ended, as ops say it once more: what they had put aside of it is told after all. `false` where nothing was.
+fn tell_again(draft: &mut Draft, is_it: impl Fn(&Notification) -> bool) -> bool {
+    let Some(notification) = draft.order().put_aside().find(|untold| is_it(untold)).cloned() else { return false };
+    draft.event(Event::NotificationRepeated { notification: notification.clone() });
+    draft.tell(notification);
+    true
 }
 
 fn came_after_all(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection> {
@@ -177,13 +192,28 @@ pub(super) fn no_show(draft: &mut Draft, at: UnixMillis) -> Result<(), Rejection
         return Err(Rejection::new(Why::NotBooked, "this order has no booking"));
     };
     if booking.state == BookingState::NoShow {
-        return Ok(());
+        return marked_again(draft, &booking.id);
     }
     could_have_come(&order, booking, at)?;
     draft.event(Event::NoShowMarked { at });
     draft.tell(Notification::NoShow { booking: booking.id.clone(), at });
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::VisitDay]);
     Ok(())
+}
+
+/// Marked already: said once more, it is told after all where ops had put it aside, and is refused otherwise.
+fn marked_again(draft: &mut Draft, missed: &BookingId) -> Result<(), Rejection> {
+    let is_it = |untold: &Notification| matches!(untold, Notification::NoShow { booking, .. } if booking == missed);
+    if tell_again(draft, is_it) {
+        return Ok(());
+    }
+    Err(match draft.order().was_undelivered(is_it) {
+        true => Rejection::new(
+            Why::AlreadyDecided,
+            "this guest has been marked as not come, and the channel could not be told: retry that delivery",
+        ),
+        false => Rejection::new(Why::AlreadyDecided, "this guest has been marked as not come already"),
+    })
 }
 
 /// Only who could have come can have stayed away.

@@ -42,11 +42,7 @@ pub(super) fn apply(draft: &mut Draft, application: &ApplyRefund) -> Result<(), 
         }
     }
     draft.event(Event::RefundApplied { case: Box::new(case) });
-    let (missed, warn_at) = warnings(&order, review_by, draft.now());
-    if missed && draft.now() < review_by {
-        // It was long on its way, or told late: the warning that is over by now is given at once.
-        draft.event(Event::ReviewLimitNear { due_at: review_by });
-    }
+    let warn_at = warnings(&order, review_by);
     draft.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at: review_by, warn_at });
     Ok(())
 }
@@ -76,11 +72,9 @@ pub(super) fn new_case(order: &Order, channel_ref: &str, requested_at: UnixMilli
     }
 }
 
-/// When people are warned that a decision is due: whether any of the times is over already, and those that are to come.
-pub(super) fn warnings(order: &Order, review_by: UnixMillis, now: UnixMillis) -> (bool, Vec<UnixMillis>) {
-    let times = order.rules.channel.review_warn_before.iter().map(|before| review_by - *before);
-    let (missed, to_come): (Vec<_>, Vec<_>) = times.partition(|at| *at <= now);
-    (!missed.is_empty(), to_come)
+/// When people are warned that a decision is due. A time that is over already warns at once: the request was long on its way.
+pub(super) fn warnings(order: &Order, review_by: UnixMillis) -> Vec<UnixMillis> {
+    order.rules.channel.review_warn_before.iter().map(|before| review_by - *before).collect()
 }
 
 /// Whether tickets are on their way to the channel by a call of ours. Those that came while an earlier case was under review were

@@ -4,11 +4,15 @@
 use crate::decide::draft::Draft;
 use crate::decide::proof::Disagreement;
 use crate::message::Snapshot;
-use crate::order::{AttentionKind, Order};
-use crate::time::Millis;
+use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
+use crate::order::{AttentionKind, Order, OrderState};
+use crate::time::{Millis, UnixMillis};
 
 /// Books that still do not have what we were told so long ago will not have it by themselves.
 const BOOKS_FOLLOW_WITHIN: Millis = Millis::minutes(10);
+
+/// Money that was to go back so long ago, and of which the books show nothing, has been forgotten.
+const RETURNS_FOLLOW_WITHIN: Millis = Millis::hours(48);
 
 impl Snapshot {
     /// On which of its terms an order that is not over stands otherwise in the channel's books.
@@ -45,6 +49,20 @@ impl Snapshot {
             ),
         })
     }
+}
+
+/// What was to go back when an order was cancelled, and has not for so long. `order` is as the channel's books have it by now.
+pub(super) fn return_is_overdue(order: &Order, now: UnixMillis) -> Option<String> {
+    let waits = |e: &&LedgerEntry| {
+        e.kind == EntryKind::Refund
+            && e.status == EntryStatus::Pending
+            && e.is_presumed()
+            && now > e.at + RETURNS_FOLLOW_WITHIN
+    };
+    let missing: i64 = order.money.ledger.iter().filter(waits).map(|e| e.amount).sum();
+    (order.state == OrderState::Cancelled && missing > 0).then(|| {
+        format!("{missing} was to go back when the order was cancelled, and the channel's books do not show it; settle it there")
+    })
 }
 
 /// Books that do not follow what the channel itself has told are a matter for a person.

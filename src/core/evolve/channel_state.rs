@@ -3,9 +3,8 @@
 use crate::evolve::attention::clear;
 use crate::evolve::payment::settle_alarms;
 use crate::message::{Notification, Sale};
-use crate::order::channel_state::{
-    ChannelState, PartnerNumber, PaymentLink, ProofState, Proposal, Unproven, confirmed_off_sale,
-};
+use crate::order::channel_state::{ChannelState, PartnerNumber, PaymentLink, ProofState, Proposal, Unproven};
+use crate::order::undelivered::link_has_ended;
 use crate::order::{AttentionKind, Order};
 use crate::personal::Person;
 use crate::still_needed::is_notification_needed;
@@ -63,9 +62,6 @@ pub(super) fn link_changed(order: &mut Order, link: &PaymentLink) {
         Some(known) => *known = link.clone(),
         None => m.links.push(link.clone()),
     });
-    if link.is_live() {
-        clear(order, AttentionKind::PaymentLinkOver);
-    }
 }
 
 pub(super) fn numbered(order: &mut Order, number: &str, since: UnixMillis) {
@@ -103,21 +99,20 @@ pub(super) fn denied(order: &mut Order, notification: &Notification) {
     });
 }
 
-/// That a booking was confirmed although its product is not for sale is settled with the booking.
-pub(super) fn forget_off_sale(order: &mut Order) {
-    let why = order.channel_state.as_deref().and_then(|channel_state| channel_state.not_for_sale.as_deref());
-    let Some(sentence) = why.filter(|_| order.is_over()).map(confirmed_off_sale) else { return };
-    order.attention.retain(|flag| flag.kind != AttentionKind::Contradiction || flag.sentence != sentence);
-}
-
 /// What has come about, cannot any more, or has been left to a person, needs no proof.
 pub(super) fn forget_proven(order: &mut Order) {
     let Some(known) = order.channel_state.as_mut().map(|channel_state| std::mem::take(&mut channel_state.unproven))
     else {
         return;
     };
+    let is_over = |notification: &Notification| match (notification, order.channel_state.as_deref()) {
+        (Notification::LinkRevoked { id }, Some(channel_state)) => link_has_ended(channel_state, id),
+        _ => false,
+    };
     let is_open = |notification: &Notification| {
-        is_notification_needed(order, notification) && !order.was_undelivered(|undelivered| undelivered == notification)
+        is_notification_needed(order, notification)
+            && !is_over(notification)
+            && !order.was_undelivered(|undelivered| undelivered == notification)
     };
     let open: Vec<Unproven> = known.into_iter().filter(|unproven| is_open(&unproven.notification)).collect();
     with_channel_state(order, |channel_state| channel_state.unproven = open);

@@ -32,8 +32,8 @@ pub(crate) fn change(order: &mut Order, record: &EventRecord) {
     apply(order, &record.event, record.at);
     undelivered::forget(order, flagged);
     channel_state::forget_proven(order);
-    channel_state::forget_off_sale(order);
     payment::tell_how_returns_stand(order);
+    attention::follow_facts(order);
     order.version = record.seq;
     order.updated_at = record.at;
 }
@@ -104,9 +104,12 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             undelivered::left_to_person(order, notification, what)
         }
         Event::NotificationDropped { notification } => undelivered::dropped(order, notification),
+        Event::NotificationRepeated { notification } => undelivered::repeated(order, notification),
 
         Event::AttentionSettled { kind } => attention::clear(order, *kind),
-        Event::AttentionRaised { kind, sentence } => attention::raised(order, *kind, sentence, at),
+        Event::AttentionRaised { kind, sentence, fact } => {
+            attention::raised(order, *kind, sentence, fact.as_deref(), at);
+        }
 
         // Told for people; the first has made the order.
         Event::OrderPlaced { .. }

@@ -29,7 +29,6 @@ pub(super) fn settle_alarms(order: &mut Order) {
     }
     if is_paid {
         clear(order, AttentionKind::OpenBalance);
-        clear(order, AttentionKind::PaymentLinkOver);
     }
     if order.payment() != PaymentState::RefundFailed {
         clear(order, AttentionKind::RefundFailed);

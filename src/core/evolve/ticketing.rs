@@ -1,6 +1,6 @@
 //! Axis 3, the tickets: at the back-end, and at the channel.
 
-use crate::evolve::attention::clear;
+use crate::evolve::attention::{clear, replaced_by_hand};
 use crate::id::BookingId;
 use crate::order::{
     AttentionKind, Booking, BookingState, Handover, Order, Ticket, TicketRequest, Ticketing, TicketingState,
@@ -57,6 +57,9 @@ pub(super) fn issued(
     if order.booking_by_id(booking).is_some_and(|b| b.ticketing.state == TicketingState::Issued) {
         AttentionKind::WITHOUT_TICKETS.into_iter().for_each(|kind| clear(order, kind));
         clear(order, AttentionKind::TicketingOverdue);
+    }
+    if manual {
+        replaced_by_hand(order);
     }
 }
 

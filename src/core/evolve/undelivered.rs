@@ -43,6 +43,10 @@ pub(super) fn dropped(order: &mut Order, notification: &Notification) {
     }
 }
 
+pub(super) fn repeated(order: &mut Order, notification: &Notification) {
+    order.undelivered.retain(|undelivered| undelivered.notification != *notification);
+}
+
 fn missed(order: &mut Order, notification: &Notification, kind: AttentionKind, sentence: String) {
     order.undelivered.retain(|undelivered| undelivered.notification != *notification);
     order.undelivered.push(Undelivered { notification: notification.clone(), kind, is_put_aside: false, sentence });

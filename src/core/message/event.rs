@@ -6,7 +6,7 @@ use crate::id::{BookingId, OrderId, RefundCaseId};
 use crate::message::{DeadlineKind, Notification, ParkReason, PlaceOrder, RefundScope};
 use crate::order::channel_state::{ChannelState, PaymentLink, Proposal};
 use crate::order::money::LedgerEntry;
-use crate::order::{AttentionKind, Booking, CancelReason, RefundCase, Ticket, TicketRequest};
+use crate::order::{AttentionKind, Booking, CancelReason, Fact, RefundCase, Ticket, TicketRequest};
 use crate::personal::Person;
 use crate::time::{Date, UnixMillis};
 
@@ -375,6 +375,13 @@ pub enum Event {
         #[serde(rename = "report")]
         notification: Notification,
     },
+    /// What was put aside, or left to a person, is told again after all.
+    #[serde(rename = "report_repeated")]
+    NotificationRepeated {
+        /// What is to be reported.
+        #[serde(rename = "report")]
+        notification: Notification,
+    },
     /// The channel does not do what was approved: the case is to be decided again, and the money is not on its way.
     RefundReopened {
         /// Which case.
@@ -456,6 +463,9 @@ pub enum Event {
         kind: AttentionKind,
         /// One sentence.
         sentence: String,
+        /// What it tells of, where the order shows by itself whether that is still so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fact: Option<Box<Fact>>,
     },
 }
 
@@ -514,6 +524,7 @@ impl Event {
             | Event::SnapshotContested
             | Event::NotificationLeftToPerson { .. }
             | Event::NotificationDropped { .. }
+            | Event::NotificationRepeated { .. }
             | Event::NotificationOvertaken { .. }
             | Event::NotificationTaken { .. }
             | Event::NotificationDenied { .. }
@@ -580,6 +591,7 @@ impl Event {
             Event::PaymentRetracted { .. } => "payment_retracted",
             Event::NotificationLeftToPerson { .. } => "report_left_to_person",
             Event::NotificationDropped { .. } => "report_dropped",
+            Event::NotificationRepeated { .. } => "report_repeated",
             Event::RefundReopened { .. } => "refund_reopened",
             Event::NotificationOvertaken { .. } => "report_overtaken",
             Event::NotificationTaken { .. } => "report_taken",
@@ -653,6 +665,7 @@ impl Event {
             | Event::PartnerNumberChanged { .. }
             | Event::PaymentRetracted { .. }
             | Event::NotificationDropped { .. }
+            | Event::NotificationRepeated { .. }
             | Event::RefundReopened { .. }
             | Event::NotificationOvertaken { .. }
             | Event::TicketingDeadlineNear { .. }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::order::Fact;
 use crate::time::UnixMillis;
 
 /// Why a person must look at an order.
@@ -77,6 +78,11 @@ impl AttentionKind {
         AttentionKind::UnknownStatus,
     ];
 
+    /// Whether it is only a decision that waits, and nothing that went wrong.
+    pub fn is_decision(self) -> bool {
+        matches!(self, AttentionKind::WaitsForConfirmation | AttentionKind::RefundWaits)
+    }
+
     /// The kind for a refusal to issue: back-ends' reasons begin with a word of ours, where there is one for them, and a colon.
     pub fn of_refusal(reason: &str) -> Self {
         match reason.split_once(':').map(|(word, _)| word) {
@@ -99,4 +105,7 @@ pub struct Attention {
     pub since: UnixMillis,
     /// One sentence for the person who looks, without personal data.
     pub sentence: String,
+    /// What it tells of, where the order shows by itself whether that is still so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fact: Option<Fact>,
 }

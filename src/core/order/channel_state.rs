@@ -143,8 +143,20 @@ pub enum LinkState {
     Paid,
     /// Its time is over.
     Expired,
+    /// We take it back, and the channel has not said so: the guest may still pay with it.
+    Revoking,
     /// It was taken back.
     Revoked,
+}
+
+impl LinkState {
+    /// Whether nobody can pay with it any more, by the channel's word or by its time.
+    pub fn is_over(self) -> bool {
+        match self {
+            LinkState::Paid | LinkState::Expired | LinkState::Revoked => true,
+            LinkState::Requested | LinkState::Live | LinkState::Revoking => false,
+        }
+    }
 }
 
 /// A link by which the guest pays.
@@ -315,12 +327,25 @@ pub struct ChannelState {
     /// What the channel has said yes to, and neither an event nor its books have shown yet; oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<Unproven>,
+    /// What in its last word contradicts itself, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
 }
 
 impl ChannelState {
     /// The link that the guest can pay with.
     pub fn live_link(&self) -> Option<&PaymentLink> {
         self.links.iter().find(|link| link.is_live())
+    }
+    /// Whether the channel has still to answer that a link is taken back: no other one is made beside it until then.
+    pub fn takes_link_back(&self) -> bool {
+        let is_answered = |id: &str| {
+            self.unproven.iter().any(|it| matches!(&it.notification, Notification::LinkRevoked { id: of } if of == id))
+        };
+        let waits = |link: &PaymentLink| {
+            link.state == LinkState::Revoking && link.id.as_deref().is_some_and(|id| !is_answered(id))
+        };
+        self.links.iter().any(waits)
     }
     /// The partner's number that holds.
     pub fn partner_number(&self) -> Option<&str> {
@@ -358,9 +383,4 @@ impl ChannelState {
             line.is_none_or(|line| line.cancelled >= part.before + part.units)
         })
     }
-}
-
-/// What is said of a booking that the channel confirmed although its product is not for sale, until it has come to its end.
-pub(crate) fn confirmed_off_sale(why: &str) -> String {
-    format!("the channel accepted this booking by itself although its product is not for sale ({why})")
 }

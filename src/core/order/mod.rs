@@ -4,6 +4,7 @@ pub(crate) mod asked_for;
 mod attention;
 mod booking;
 pub mod channel_state;
+mod fact;
 mod hold;
 pub mod money;
 mod refund;
@@ -12,6 +13,7 @@ pub mod undelivered;
 
 pub use attention::{Attention, AttentionKind};
 pub use booking::{Booking, BookingState, ParkedRedemption};
+pub use fact::Fact;
 pub use hold::{HeldUnit, Hold};
 pub use refund::{RefundCase, RefundIntent, RefundKind, RefundSource, RefundState};
 pub use ticketing::{Handover, Ticket, TicketKind, TicketRequest, Ticketing, TicketingState};
@@ -195,9 +197,10 @@ impl Order {
     pub fn knows_guests(&self) -> bool {
         self.people().any(|(_, person)| *person != Person::default())
     }
-    /// The most urgent flag.
+    /// The most urgent flag: the last of those that something went wrong; where nothing did, a decision that waits.
     pub fn attention(&self) -> Option<&Attention> {
-        self.attention.last()
+        let flags = || self.attention.iter().rev();
+        flags().find(|flag| !flag.kind.is_decision()).or_else(|| flags().next())
     }
     /// Whether a guest has entered on this booking, and the state does not allow to record it yet.
     pub fn parked_for(&self, booking: &Booking) -> bool {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::notification::Notification;
 use crate::order::asked_for::is_asked_for;
-use crate::order::channel_state::{ChannelState, LinkState, Stage};
+use crate::order::channel_state::{ChannelState, Stage};
 use crate::order::money::EntryStatus;
 use crate::order::{AttentionKind, Booking, BookingState, Order, OrderState, TicketingState};
 
@@ -15,6 +15,10 @@ pub(crate) const UNDELIVERED: [AttentionKind; 2] = [AttentionKind::NotificationR
 pub const NOT_DONE: &str = "not_done";
 /// The same in words.
 pub const NOT_DONE_WHY: &str = "it says yes, and its own books show that nothing was done";
+/// Code of a notification that ops took out before it had been told or refused.
+pub(crate) const TAKEN_OUT: &str = "taken_out";
+/// The same in words.
+pub const TAKEN_OUT_WHY: &str = "it was taken out before it could be told";
 /// Code of a notification whose attempts are used up.
 pub(crate) const GIVEN_UP: &str = "given_up";
 
@@ -87,6 +91,23 @@ impl Order {
     pub(crate) fn was_undelivered(&self, is_it: impl Fn(&Notification) -> bool) -> bool {
         self.undelivered.iter().any(|undelivered| is_it(&undelivered.notification))
     }
+    /// What ops have put aside: no flag stands for it, and the partner has never been told.
+    pub fn put_aside(&self) -> impl Iterator<Item = &Notification> {
+        self.undelivered
+            .iter()
+            .filter(|undelivered| undelivered.is_put_aside)
+            .map(|undelivered| &undelivered.notification)
+    }
+    /// Whether this very notification has not reached its partner, and nothing is under way: refused, left to a person, or put aside.
+    pub fn is_untold(&self, notification: &Notification) -> bool {
+        self.was_undelivered(|untold| untold == notification)
+    }
+    /// Whether a call is not needed to tell it once more: nobody but a person has it, or she has put it aside.
+    pub(crate) fn is_let_go(&self, notification: &Notification) -> bool {
+        let is_it = |undelivered: &&Undelivered| undelivered.notification == *notification;
+        let found = self.undelivered.iter().find(is_it);
+        found.is_some_and(|undelivered| undelivered.is_put_aside || undelivered.kind == AttentionKind::ManualTask)
+    }
     /// Whether a flag of `kind` stands for any of them.
     pub(crate) fn misses_any(&self, kind: AttentionKind) -> bool {
         self.undelivered.iter().any(|undelivered| !undelivered.is_put_aside && undelivered.kind == kind)
@@ -121,7 +142,9 @@ pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: Attent
             !order.is_over() && matches!(channel_state.standing.stage, Stage::CancelRequested { .. })
         }
         Notification::Redeemed { .. } | Notification::NoShow { .. } => channel_state.standing.stage.is_ahead(),
-        Notification::PaymentReturn { .. } => order.money.held() > 0,
+        Notification::PaymentReturn { payment, amount, left, .. } => {
+            order.money.held() > 0 && !went_back(channel_state, payment, *left - *amount)
+        }
         Notification::PaymentLink { .. } => {
             let is_paid = order.money.held() >= order.money.due;
             order.state != OrderState::Cancelled && !is_paid && channel_state.live_link().is_none()
@@ -134,10 +157,15 @@ pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: Attent
     }
 }
 
-/// The channel says that the link is over, whatever became of our wish.
-fn link_has_ended(channel_state: &ChannelState, id: &str) -> bool {
+/// Whether no more can go back of a payment, as the channel counts, than would be left after a return of ours: it was made, or made good.
+pub(crate) fn went_back(channel_state: &ChannelState, payment: &str, left_after: i64) -> bool {
+    channel_state.standing.payments.iter().any(|known| known.id == payment && known.left <= left_after)
+}
+
+/// The link is over, whatever became of our wish.
+pub(crate) fn link_has_ended(channel_state: &ChannelState, id: &str) -> bool {
     let link = channel_state.links.iter().find(|link| link.id.as_deref() == Some(id));
-    link.is_some_and(|link| matches!(link.state, LinkState::Expired | LinkState::Paid))
+    link.is_some_and(|link| link.state.is_over())
 }
 
 /// Whether the channel, having taken `taken`, has what it once refused with `refused`.

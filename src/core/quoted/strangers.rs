@@ -39,6 +39,7 @@ pub fn without_persons(text: &str) -> String {
 
 pub(super) fn masked(text: &str, strictness: Strictness) -> String {
     let text = without_addresses(text);
+    let text = if has_documents(&text, strictness) { without_documents(&text) } else { text };
     let groups = groups(&text);
     let mut places = Vec::new();
     let mut at = 0;
@@ -62,6 +63,44 @@ pub(super) fn masked(text: &str, strictness: Strictness) -> String {
         }
     }
     if places.is_empty() { text } else { replaced(&text, &places, "***") }
+}
+
+/// Whether words like the number of a passport or a permit are somebody's there: in what is written for people, which more words than
+/// one always are. Alone, they are also what numbers of orders and tickets look like.
+fn has_documents(text: &str, strictness: Strictness) -> bool {
+    match strictness {
+        Strictness::Sentence => true,
+        Strictness::Identifier | Strictness::Ticket => text.trim().contains(char::is_whitespace),
+    }
+}
+
+/// `text` with every word masked that has the form of a passport's or a permit's number.
+pub(super) fn without_documents(text: &str) -> String {
+    let (mut places, mut word) = (Vec::new(), None::<(usize, usize, String)>);
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        let plain = as_compared(c);
+        if plain.is_ascii_alphanumeric() {
+            let (_, end, so_far) = word.get_or_insert_with(|| (at, at, String::new()));
+            *end = at + c.len_utf8();
+            so_far.push(plain);
+        } else if let Some((start, end, so_far)) = word.take()
+            && is_document_word(&so_far)
+        {
+            places.push(start..end);
+        }
+    }
+    if places.is_empty() { text.to_owned() } else { replaced(text, &places, "***") }
+}
+
+/// One or two letters and seven to nine digits; Korean passports since 2021 have a letter in the middle of their eight.
+fn is_document_word(word: &str) -> bool {
+    let letters = word.chars().take_while(char::is_ascii_alphabetic).count();
+    let rest: Vec<char> = word.chars().skip(letters).collect();
+    let is_plain = (7..=9).contains(&rest.len()) && rest.iter().all(char::is_ascii_digit);
+    let is_korean = letters == 1
+        && rest.len() == 8
+        && rest.iter().enumerate().all(|(at, c)| if at == 3 { c.is_ascii_alphabetic() } else { c.is_ascii_digit() });
+    (1..=2).contains(&letters) && (is_plain || is_korean)
 }
 
 /// Digits without anything between them.

@@ -154,6 +154,44 @@ fn a_code_is_a_word_for_machines_or_it_is_not_shown() {
     }
 }
 
+/// Passports and permits of people whom nobody knows.
+#[test]
+fn a_word_like_a_documents_number_is_masked_where_people_write() {
+    for text in [
+        "여권 M98765432",
+        "passport: E12345678, thanks",
+        "（Ｍ９８７６５４３２） 님",
+        "M123A4567 lost",
+        "HA1234567 회향증",
+    ] {
+        for shown in [Quoted::text(text), Guests::nobody().id(text)] {
+            assert!(shown.as_str().contains("***"), "{text}: {shown}");
+            assert!(writing::digits(shown.as_str()).len() <= 1, "{text}: {shown}");
+        }
+    }
+    for number in ["A12345678", "K20261121", "YB2512-0031"] {
+        assert_eq!(Guests::nobody().id(number).as_str(), number, "alone, it is a number of an order");
+    }
+    let mut shown = serde_json::json!({
+        "reason": "M98765432", "backend_ref": "zq001 M98765432", "partner_number": "A12345678",
+        "notes": { "reported_outstanding": "2880000", "said": "M98765432", "phone": "01012345678" },
+    });
+    let mut forgotten = shown.clone();
+    Guests::nobody().json(&mut shown);
+    assert_eq!(
+        shown,
+        serde_json::json!({
+            "reason": "***", "backend_ref": "zq001 ***", "partner_number": "A12345678",
+            "notes": { "reported_outstanding": "2880000", "said": "***", "phone": "***" },
+        })
+    );
+    Guests::nobody().forget(&mut forgotten);
+    assert_eq!(
+        (&forgotten["reason"], &forgotten["backend_ref"]),
+        (&serde_json::json!("***"), &serde_json::json!("zq001 ***"))
+    );
+}
+
 /// Fields that nobody has thought of are masked too; what is ours is not.
 #[test]
 fn every_text_of_a_document_is_masked_whatever_it_is_called() {

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use ticketbridge_core::message::{Destination, NotificationOutcome};
+use ticketbridge_core::message::{Destination, NotificationOutcome, TicketFacts};
+use ticketbridge_core::order::undelivered::TAKEN_OUT_WHY;
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::repeat::repeat;
@@ -107,7 +108,8 @@ async fn change(request: Request, change: Change) -> Outcome {
     let is_task = job.state == JobState::Dropped;
     let needs_partner =
         engine.store().load_order(&job.order).await?.is_some_and(|o| o.needs(AttentionKind::PartnerGone));
-    let put_aside = matches!(change, Change::Drop(_)) && needs_partner;
+    let is_dropped = matches!(change, Change::Drop(_));
+    let put_aside = is_dropped && needs_partner;
     let mut told: Vec<Command> = Vec::new();
     if put_aside {
         told.push(Command::RecordPartnerBack { partner: partner(&job.destination) });
@@ -119,6 +121,11 @@ async fn change(request: Request, change: Change) -> Outcome {
                 Change::Drop(_) => NotificationOutcome::Dropped,
             };
             told.push(Command::RecordNotification { notification: notification.clone(), outcome });
+        }
+        // The order does not go on waiting for it: a person sees that nobody asks any more.
+        Effect::CallBackend { booking, .. } if is_dropped && job.state == JobState::Pending => {
+            let facts = TicketFacts::GivenUp { why: TAKEN_OUT_WHY.to_owned() };
+            told.push(Command::RecordTicketFacts { booking: booking.clone(), facts });
         }
         Effect::CallBackend { .. }
         | Effect::DecryptGuests
@@ -177,6 +184,7 @@ pub(crate) async fn refuse(request: &Request, job: &Job, change: &Change, now: U
         JobState::NotNeeded => {
             return Err(conflict("not_needed", "the order has moved on, and nothing is left to be told or done here"));
         }
+        JobState::Dropped if matches!(change, Change::Retry) && is_untold(job, order.as_ref()) => {}
         JobState::Dropped => return Err(conflict("already_dropped", "it was taken out; nothing is left to do")),
         JobState::Pending | JobState::Dead => {}
     }
@@ -205,6 +213,19 @@ pub(crate) async fn refuse(request: &Request, job: &Job, change: &Change, now: U
             &format!("the order has moved on, and this call would be wrong now: {how}; drop the delivery"),
         )),
         None => Ok(()),
+    }
+}
+
+/// Whether a delivery that was taken out still has something to say that its partner has never heard. Whether the order still wants it is
+/// another question.
+pub(crate) fn is_untold(job: &Job, order: Option<&Order>) -> bool {
+    match &job.effect {
+        Effect::TellChannel { notification, .. } => order.is_some_and(|order| order.is_untold(notification)),
+        Effect::CallBackend { .. } | Effect::DecryptGuests | Effect::ReadBack { .. } | Effect::TellStock { .. } => true,
+        Effect::ArmDeadline { .. }
+        | Effect::DisarmDeadline { .. }
+        | Effect::TakeStock { .. }
+        | Effect::ReturnStock { .. } => false,
     }
 }
 

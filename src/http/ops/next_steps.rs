@@ -6,7 +6,7 @@ use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::time::Moment;
 use ticketbridge_core::{Answering, Millis, run};
-use ticketbridge_store::{DeadlineFilter, JobFilter, JobState, PageRequest};
+use ticketbridge_store::{DeadlineFilter, Job, JobFilter, JobState, PageRequest};
 
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::deadlines;
@@ -37,6 +37,13 @@ pub(crate) async fn show(request: Request) -> Outcome {
         let filter = JobFilter { state: Some(state), ..jobs.clone() };
         deliveries.extend(store.list_jobs(&filter, &page).await?.items);
     }
+    // What was put aside, and its partner has never heard, can still be told.
+    let dropped = JobFilter { state: Some(JobState::Dropped), ..jobs };
+    let is_put_aside = |job: &Job| match &job.effect {
+        Effect::TellChannel { notification, .. } => order.put_aside().any(|untold| untold == notification),
+        _ => false,
+    };
+    deliveries.extend(store.list_jobs(&dropped, &page).await?.items.into_iter().filter(is_put_aside));
     let filter = DeadlineFilter { order: Some(order.id.clone()), ..DeadlineFilter::default() };
     let due = store.list_deadlines(&filter, &page).await?.items;
     let (now, zone) = (engine.clock().now(), order.rules.channel.time_zone);

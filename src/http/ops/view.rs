@@ -65,7 +65,7 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
         "buyer": { "name": order.buyer.name, "phone": order.buyer.phone },
         "booking": order.booking.as_ref().map(|it| booking(order, it)),
         "refund_case": case.map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)),
-        "attention": order.attention().map(|it| attention(order, it)),
+        "attention": order.attention().map(|it| most_urgent(order, it)),
         "attentions": order.attention.iter().map(|it| attention(order, it)).collect::<Vec<_>>(),
         "channel_view": order.channel_state.as_deref().map(|it| channel_state(it, zone)),
         // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
@@ -172,6 +172,13 @@ fn attention(order: &Order, attention: &Attention) -> Value {
     let command = command_for(order, attention.kind);
     let sentence = format!("{} ({command})", attention.sentence);
     json!({ "kind": attention.kind, "since": since, "sentence": sentence, "command": command })
+}
+
+/// The same of the most urgent one, and how many more there are.
+fn most_urgent(order: &Order, it: &Attention) -> Value {
+    let mut shown = attention(order, it);
+    shown["more"] = json!(order.attention.len().saturating_sub(1));
+    shown
 }
 
 /// A refund case. Until it is decided, its fee is the channel's.

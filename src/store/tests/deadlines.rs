@@ -24,9 +24,10 @@ async fn claim_one(store: &Store, at: i64) -> Option<ClaimedDeadline> {
 async fn each_warning_comes_once_and_then_the_passing() {
     for_each_database(|store| async move {
         arm(&store, 1, DeadlineKind::Review, 1_000, &[-5, 200, 600]).await;
-        assert_eq!(store.next_deadline_due().await.unwrap(), Some(after(200)));
-        assert_eq!(claim_one(&store, 199).await, None);
-        for (at, next) in [(200, 600), (600, 1_000)] {
+        // It became known after its first warning, which is given at once.
+        assert_eq!(store.next_deadline_due().await.unwrap(), Some(NOW));
+        for (at, next) in [(0, 200), (200, 600), (600, 1_000)] {
+            assert_eq!(claim_one(&store, at - 1).await, None);
             let claimed = claim_one(&store, at).await.unwrap();
             assert!(!claimed.is_passing(after(at)));
             assert_eq!(claim_one(&store, at).await, None, "it is handed out once");

@@ -125,7 +125,12 @@ async fn bookings_and_refund_cases_lead_to_their_order_even_when_past() {
     for_each_database(|store| async move {
         let mut changed = order(1);
         (changed.booking, changed.refund_case) = (Some(booking(2)), Some(refund_case(3, RefundState::UnderReview)));
-        changed.attention.push(Attention { kind: AttentionKind::RefundWaits, since: NOW, sentence: "decide".into() });
+        changed.attention.push(Attention {
+            kind: AttentionKind::RefundWaits,
+            since: NOW,
+            sentence: "decide".into(),
+            fact: None,
+        });
         insert(&store, &changed).await;
         changed.past_bookings.push(booking(2));
         changed.past_refund_cases.push(refund_case(3, RefundState::Rejected));

@@ -5,7 +5,7 @@ use crate::decide::draft::Draft;
 use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ChannelState, LinkPart, LinkState, PaymentLink, Stage};
 use crate::order::money::PaymentMode;
-use crate::order::{AttentionKind, BookingState, Order, OrderState};
+use crate::order::{BookingState, Fact, Order, OrderState};
 use crate::rejection::{Rejection, Why};
 use crate::time::UnixMillis;
 
@@ -43,14 +43,30 @@ pub(in crate::decide) fn send_link(
     if !not_taken_back(&order, draft.now()).is_empty() {
         return refuse("the link before could not be taken back, and the guest may pay with it; take it back first");
     }
+    if channel_state.unproven.iter().any(|unproven| matches!(unproven.notification, Notification::LinkRevoked { .. })) {
+        return refuse(
+            "the channel has not shown yet that the link before is taken back, and the guest may pay with it; look there, or compare the books",
+        );
+    }
     end_live_link(draft, LinkState::Revoked);
     let key = format!("lnk_{:032x}", draft.moment.seed.0);
     let part = Some(LinkPart::of(order.money.held(), open, amount));
     let link =
         PaymentLink { key: key.clone(), id: None, url: None, amount, part, expires_at, state: LinkState::Requested };
     draft.event(Event::PaymentLinkChanged { link });
-    draft.tell(Notification::PaymentLink { key });
+    make_link(draft);
     Ok(())
+}
+
+/// Has the link made that is wanted, once the channel has taken back the one before, or has said so at least: a new one takes the place of
+/// any other there.
+pub(in crate::decide) fn make_link(draft: &mut Draft) {
+    let order = draft.order();
+    let is_wanted = |link: &&PaymentLink| link.state == LinkState::Requested && link.id.is_none();
+    let waits = order.channel_state.as_deref().is_some_and(ChannelState::takes_link_back);
+    if let (Some(link), false) = (links(&order).iter().find(is_wanted), waits) {
+        draft.tell(Notification::PaymentLink { key: link.key.clone() });
+    }
 }
 
 /// Ops take the live link back, and any that the channel would not take back before.
@@ -72,7 +88,7 @@ pub(in crate::decide) fn revoke_link(draft: &mut Draft) -> Result<(), Rejection>
 /// Links that the channel would not take back, by their numbers: the guest can pay with them until their time is over.
 fn not_taken_back(order: &Order, now: UnixMillis) -> Vec<String> {
     let may_live = |link: &PaymentLink| {
-        matches!(link.state, LinkState::Live | LinkState::Revoked)
+        matches!(link.state, LinkState::Live | LinkState::Revoking)
             && link.expires_at > now
             && link.id.as_ref().is_some_and(|id| is_missed_revoke(order, id))
     };
@@ -83,24 +99,33 @@ fn is_missed_revoke(order: &Order, id: &str) -> bool {
     order.was_undelivered(|missed| matches!(missed, Notification::LinkRevoked { id: of } if of == id))
 }
 
-/// The channel did not take the link back: it is as alive as before. Where another one has taken its place, only the flag tells of it.
+/// The channel did not take the link back: it is as alive as before, and the one that was to take its place is not made.
 pub(super) fn revoke_failed(draft: &mut Draft, id: &str) {
-    let (order, now) = (draft.order(), draft.now());
+    let order = draft.order();
+    let is_it = |link: &&PaymentLink| link.id.as_deref() == Some(id) && link.state == LinkState::Revoking;
+    let Some(link) = links(&order).iter().find(is_it) else { return };
+    let is_unmade = |link: &&PaymentLink| link.state == LinkState::Requested && link.id.is_none();
+    if let Some(other) = links(&order).iter().find(is_unmade) {
+        turn(draft, other, LinkState::Revoked);
+    }
+    let is_over = link.expires_at <= draft.now();
+    turn(draft, link, if is_over { LinkState::Expired } else { LinkState::Live });
+}
+
+/// The channel has taken the link back: what was to take its place can be made.
+pub(in crate::decide) fn revoked(draft: &mut Draft, id: &str) {
+    let order = draft.order();
     let is_it = |link: &&PaymentLink| {
-        link.id.as_deref() == Some(id) && link.state == LinkState::Revoked && link.expires_at > now
+        link.id.as_deref() == Some(id) && matches!(link.state, LinkState::Live | LinkState::Revoking)
     };
-    if let (Some(link), None) = (links(&order).iter().find(is_it), live_link(&order)) {
-        draft.event(Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Live, ..link.clone() } });
+    if let Some(link) = links(&order).iter().find(is_it) {
+        turn(draft, link, LinkState::Revoked);
+        make_link(draft);
     }
 }
 
-/// The channel has taken the link back after all.
-pub(in crate::decide) fn revoked(draft: &mut Draft, id: &str) {
-    let order = draft.order();
-    let is_it = |link: &&PaymentLink| link.id.as_deref() == Some(id) && link.state == LinkState::Live;
-    if let Some(link) = links(&order).iter().find(is_it) {
-        draft.event(Event::PaymentLinkChanged { link: PaymentLink { state: LinkState::Revoked, ..link.clone() } });
-    }
+fn turn(draft: &mut Draft, link: &PaymentLink, state: LinkState) {
+    draft.event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link.clone() } });
 }
 
 fn live_link(order: &Order) -> Option<&PaymentLink> {
@@ -114,9 +139,13 @@ fn links(order: &Order) -> &[PaymentLink] {
 fn end_live_link(draft: &mut Draft, state: LinkState) {
     let order = draft.order();
     let Some(link) = live_link(&order) else { return };
-    draft.event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link.clone() } });
-    if let (LinkState::Revoked, Some(id)) = (state, link.id.clone()) {
-        draft.tell(Notification::LinkRevoked { id });
+    match (state, link.id.clone()) {
+        // It is gone once the channel says so.
+        (LinkState::Revoked, Some(id)) => {
+            turn(draft, link, LinkState::Revoking);
+            draft.tell(Notification::LinkRevoked { id });
+        }
+        (state, _) => turn(draft, link, state),
     }
 }
 
@@ -125,7 +154,7 @@ pub(in crate::decide) fn record_link(draft: &mut Draft, key: &str, id: &str, url
     let order = draft.order();
     let Some(link) = links(&order).iter().find(|link| link.key == key && link.id.is_none()) else { return };
     let is_still_needed = link.state == LinkState::Requested;
-    let state = if is_still_needed { LinkState::Live } else { link.state };
+    let state = if is_still_needed { LinkState::Live } else { LinkState::Revoking };
     let made = PaymentLink { id: Some(id.to_owned()), url: url.map(str::to_owned), state, ..link.clone() };
     draft.event(Event::PaymentLinkChanged { link: made });
     if !is_still_needed {
@@ -142,8 +171,7 @@ pub(super) fn link_failed(draft: &mut Draft, key: &str, outcome: &NotificationOu
         draft.event(Event::PaymentLinkChanged { link });
     }
     if matches!(outcome, NotificationOutcome::GivenUp { .. }) {
-        let sentence = "the channel has never said whether it made a payment link; look there, and take it back";
-        draft.flag(AttentionKind::Contradiction, sentence);
+        draft.flag_fact(Fact::LinkUnanswered { key: key.to_owned() });
     }
 }
 
@@ -151,13 +179,14 @@ pub(super) fn link_failed(draft: &mut Draft, key: &str, outcome: &NotificationOu
 pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     let before = draft.order();
     let paid = |id: &str| snapshot.standing.payments.iter().any(|p| p.link.as_deref() == Some(id));
+    let was_waiting = before.channel_state.as_deref().is_some_and(ChannelState::takes_link_back);
     let mut died = false;
     for link in links(&before) {
         let Some(id) = link.id.as_deref() else { continue };
         let told = snapshot.link.as_ref().filter(|news| news.id == id).map(|news| news.state);
         // One that is over is not alive again because the guest still had it open.
         let told = told.filter(|state| *state != LinkState::Live || link.is_live());
-        let state = told.or((link.is_live() && paid(id)).then_some(LinkState::Paid)).unwrap_or(link.state);
+        let state = told.or((!link.state.is_over() && paid(id)).then_some(LinkState::Paid)).unwrap_or(link.state);
         if state != link.state {
             died |= link.is_live() && matches!(state, LinkState::Expired | LinkState::Revoked);
             draft.event(Event::PaymentLinkChanged { link: PaymentLink { state, ..link.clone() } });
@@ -165,7 +194,7 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     }
     let order = draft.order();
     let wants_out = matches!(snapshot.standing.stage, Stage::CancelRequested { .. });
-    let open = to_collect(&order);
+    let open = order.to_collect();
     if wants_out || order.is_over() || open <= 0 {
         // One that the channel would not take back is with a person.
         let is_missed =
@@ -174,31 +203,38 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
             end_live_link(draft, LinkState::Revoked);
         }
     } else if died {
-        flag_dead_link(draft, open);
+        draft.flag_fact(Fact::LinkOver);
+    }
+    for id in links(&order).iter().filter(|link| link.state == LinkState::Paid).filter_map(|link| link.id.clone()) {
+        draft.flag_fact(Fact::LinkPaidUnseen { id });
+    }
+    if was_waiting {
+        make_link(draft);
     }
 }
 
-/// What a live link has still to collect: money that is being sent back pays for nothing.
-fn to_collect(order: &Order) -> i64 {
-    open_balance(order) + order.money.refund_pending()
+/// Money that came too late, and is on its way back, has paid for nothing: what was open before is open again.
+pub(super) fn keep_flagged(draft: &mut Draft, before: &Order) {
+    if before.needs(Fact::LinkOver.kind()) && !draft.order().is_over() {
+        draft.flag_fact(Fact::LinkOver);
+    }
 }
 
 /// A link whose time is over is over, whether anybody tells it or not.
 pub(super) fn end_links_in_time(draft: &mut Draft) {
-    let now = draft.now();
-    let is_over = |link: &PaymentLink| link.state == LinkState::Live && link.expires_at <= now;
-    if !live_link(&draft.order()).is_some_and(is_over) {
+    let (before, now) = (draft.order(), draft.now());
+    let is_over =
+        |link: &&PaymentLink| matches!(link.state, LinkState::Live | LinkState::Revoking) && link.expires_at <= now;
+    for link in links(&before).iter().filter(is_over) {
+        turn(draft, link, LinkState::Expired);
+    }
+    if before.channel_state.as_deref().is_some_and(ChannelState::takes_link_back) {
+        make_link(draft);
+    }
+    if !live_link(&before).is_some_and(|link| is_over(&link)) {
         return;
     }
-    end_live_link(draft, LinkState::Expired);
-    let order = draft.order();
-    let open = to_collect(&order);
-    if open > 0 && !order.is_over() {
-        flag_dead_link(draft, open);
+    if !draft.order().is_over() {
+        draft.flag_fact(Fact::LinkOver);
     }
-}
-
-fn flag_dead_link(draft: &mut Draft, open: i64) {
-    let sentence = format!("the payment link is over, and {open} is still to be paid; send another one");
-    draft.flag(AttentionKind::PaymentLinkOver, sentence);
 }

@@ -9,7 +9,7 @@ mod reach;
 pub(super) mod sums;
 mod sync;
 
-pub(super) use links::{record_link, revoke_link, revoked, send_link};
+pub(super) use links::{make_link, record_link, revoke_link, revoked, send_link};
 pub(super) use outcome::{failed, overtaken, record_agreement};
 pub(super) use payments::{counted, return_payments};
 pub(super) use propose::{Terms, ask_cancellation, confirm, partner_number, reject};

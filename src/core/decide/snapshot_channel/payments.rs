@@ -193,7 +193,8 @@ fn through_dead_link(before: &Order, snapshot: &Snapshot, entry: &LedgerEntry) -
     let Some(link) = payment.and_then(|p| p.link.as_deref()) else { return false };
     let links = before.channel_state.as_deref().map(|m| m.links.as_slice()).unwrap_or_default();
     let mut meant = links.iter().filter(|l| l.id.as_deref() == Some(link));
-    meant.any(|l| matches!(l.state, LinkState::Expired | LinkState::Revoked) || entry.at >= l.expires_at)
+    let is_dead = |state| matches!(state, LinkState::Expired | LinkState::Revoking | LinkState::Revoked);
+    meant.any(|l| is_dead(l.state) || entry.at >= l.expires_at)
 }
 
 /// What is held of a live order above its price, and is not on its way back.

@@ -177,7 +177,7 @@ fn open_case(draft: &mut Draft, since: UnixMillis, off: Option<&Cancelled>) {
     let due_at = case.review_by;
     draft.event(Event::RefundApplied { case: Box::new(case) });
     if order.rules.channel.review_limit.0 > 0 {
-        let (_, warn_at) = refund::warnings(&order, due_at, draft.now());
+        let warn_at = refund::warnings(&order, due_at);
         draft.effect(Effect::ArmDeadline { kind: DeadlineKind::Review, due_at, warn_at });
     }
     // What was not sent yet is not sent any more; the request decides first.

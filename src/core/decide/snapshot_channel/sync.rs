@@ -8,9 +8,9 @@ use super::{links, payments, sums};
 use crate::decide::draft::Draft;
 use crate::decide::{booking, proof, terms};
 use crate::message::{Effect, Event, Notification, Snapshot};
-use crate::order::channel_state::{ChannelState, Payment, Stage, confirmed_off_sale};
+use crate::order::channel_state::{ChannelState, Payment, Stage};
 use crate::order::money::PaymentMode;
-use crate::order::{AttentionKind, Booking, Order, OrderState};
+use crate::order::{AttentionKind, Booking, Fact, Order, OrderState};
 use crate::product::BookingProduct;
 use crate::rules::capacity::date_stock_key;
 use crate::time::Date;
@@ -27,9 +27,10 @@ pub(in crate::decide) struct Around<'a> {
 pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &Around<'_>) {
     let before = draft.order();
     let known = before.channel_state.as_deref();
-    let is_news = snapshot.is_news_to(known);
+    // What belongs to another order is no news of this one.
     let of_its_own = payments::without(snapshot, around.paid_elsewhere);
     let snapshot = of_its_own.as_ref().unwrap_or(snapshot);
+    let is_news = snapshot.is_news_to(known);
     for payment in around.paid_elsewhere {
         let sentence = format!(
             "the payment `{payment}` belongs to another order already; nothing is booked for it here, settle it with the channel"
@@ -61,6 +62,7 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
         links::follow_links(draft, snapshot);
     }
     links::end_links_in_time(draft);
+    links::keep_flagged(draft, &before);
     payments::flag_failure(draft);
     if snapshot.is_current(known) {
         proof::compare(draft, snapshot);
@@ -74,10 +76,13 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
 fn replace_state(draft: &mut Draft, before: &Order, snapshot: &Snapshot, not_for_sale: Option<&str>) {
     take_over(draft, before, snapshot, not_for_sale);
     if let (None, Stage::Confirmed, Some(why)) = (&before.channel_state, snapshot.standing.stage, not_for_sale) {
-        draft.flag(AttentionKind::Contradiction, confirmed_off_sale(why));
+        draft.flag_fact(Fact::ConfirmedOffSale { why: why.to_owned() });
     }
     if pays_otherwise(before, snapshot) {
-        let sentence = "the way of paying of a paid order was changed; that is a new booking";
+        let sentence = match before.money.received() > 0 {
+            true => "the way of paying of a paid order was changed; that is a new booking",
+            false => "another collects the money of this order than before; that is a new booking",
+        };
         draft.flag(AttentionKind::Contradiction, sentence);
     }
 }
@@ -90,9 +95,7 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     end_proposal(draft);
     payments::settle_up(draft, snapshot.cancelled.as_ref());
     hand_over(draft, before);
-    for doubt in &snapshot.doubts {
-        draft.flag(AttentionKind::Contradiction, doubt.clone());
-    }
+    draft.flag_fact(Fact::Doubts);
 }
 
 /// A request to cancel names where it came from; the same order when it is read back does not (`adapters/kakao/README.md`).
@@ -152,6 +155,7 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
         unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
         // Whoever carries a snapshot out makes sure of that first.
         payments_are_owned: true,
+        doubts: snapshot.doubts.clone(),
     };
     draft.event(Event::SnapshotTaken {
         channel_state: Box::new(channel_state),
@@ -191,6 +195,8 @@ fn units_changed(draft: &mut Draft, before: &Order) {
     let change = Change {
         booking,
         gone: cancelled.saturating_sub(old.cancelled_units()),
+        gone_before: old.cancelled_units(),
+        tickets_day: tickets_day(before, booking),
         moved_to: now.booking.as_ref().and_then(|b| b.visit_date),
         units: (before.live_units(), now.live_units()),
     };
@@ -203,12 +209,24 @@ fn units_changed(draft: &mut Draft, before: &Order) {
     }
 }
 
+/// The day that the tickets of a booking were asked for, which may have been moved before.
+fn tickets_day(order: &Order, booking: &Booking) -> Option<Date> {
+    let moved_from = order.attention.iter().find_map(|flag| match flag.fact {
+        Some(Fact::VisitMoved { from }) => Some(from),
+        _ => None,
+    });
+    moved_from.unwrap_or(booking.visit_date)
+}
+
 /// How a live booking differs from the snapshot before.
 struct Change<'a> {
     /// As it was.
     booking: &'a Booking,
-    /// Units that were cancelled.
+    /// Units that were cancelled, and that had been before.
     gone: u32,
+    gone_before: u32,
+    /// The day that its tickets are for.
+    tickets_day: Option<Date>,
     /// On which day it is now.
     moved_to: Option<Date>,
     /// Live units, before and now.
@@ -244,22 +262,15 @@ impl Change<'_> {
 
     /// The back-end knows nothing of it: its tickets are for what was booked before.
     fn flag_tickets(&self, draft: &mut Draft) {
-        let ((before, now), added) = (self.units, self.added());
+        let (before, now) = self.units;
         if self.gone > 0 && now > 0 {
-            let gone = crate::words::units(self.gone);
-            let sentence = format!("called off: {gone}; the back-end cannot void a part: stop them at the gate");
-            draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
+            draft.flag_fact(Fact::UnitsCalledOff { before: self.gone_before });
         }
-        if added > 0 {
-            let plural = if added == 1 { "unit was" } else { "units were" };
-            let sentence = format!(
-                "{added} {plural} added after the tickets were asked for, which are for {before}: issue the rest by hand"
-            );
-            draft.flag(AttentionKind::Contradiction, sentence);
+        if self.added() > 0 {
+            draft.flag_fact(Fact::UnitsAdded { tickets_for: before });
         }
         if self.is_moved() {
-            let sentence = "the visit was moved after its tickets were made; issue new ones by hand";
-            draft.flag(AttentionKind::Contradiction, sentence);
+            draft.flag_fact(Fact::VisitMoved { from: self.tickets_day });
         }
     }
 }

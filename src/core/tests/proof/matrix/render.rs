@@ -75,6 +75,7 @@ fn link(link: &PaymentLink) -> String {
         LinkState::Live => "live",
         LinkState::Paid => "paid",
         LinkState::Expired => "expired",
+        LinkState::Revoking => "revoking",
         LinkState::Revoked => "revoked",
     };
     format!("link {} {state} {}", link.id.as_deref().unwrap_or("-"), link.amount)
@@ -183,6 +184,7 @@ pub(super) fn event(event: &Event) -> String {
         | Event::NotificationRefused { notification: it, .. }
         | Event::NotificationLeftToPerson { notification: it, .. }
         | Event::NotificationDropped { notification: it }
+        | Event::NotificationRepeated { notification: it }
         | Event::NotificationOvertaken { notification: it } => format!("{name} {}", notification(it)),
         Event::PartnerNumberChanged { old, new } => format!("{name} {} to {new}", old.as_deref().unwrap_or("-")),
         Event::TicketsIssued { manual, .. } => format!("{name}{}", if *manual { " by hand" } else { "" }),

@@ -362,7 +362,8 @@ pub(super) fn packages() -> Vec<Place> {
         ),
         ("a link is live", linked()),
         ("a link was paid", with(linked(), |t| done(t.tells(|p| p.pay(NET - DEPOSIT, Some("L1")))))),
-        ("a link was taken back", with(linked(), |t| done(t.ops(&Command::RevokePaymentLink)))),
+        ("a link is being taken back", with(linked(), |t| done(t.ops(&Command::RevokePaymentLink)))),
+        ("a link was taken back", with(linked(), |t| done(t.ops(&Command::RevokePaymentLink).took("link_revoked")))),
         (
             "a link is over",
             with(linked(), |t| {

@@ -1,0 +1,171 @@
+//! What flags tell of. Where the order itself shows whether that is still so, the flag carries the fact: its sentence says how it stands
+//! now, and it goes when it is over. Nobody has to think of it where the order changes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::order::channel_state::{ChannelState, LinkState, PaymentLink};
+use crate::order::{AttentionKind, Booking, Order, OrderState};
+use crate::time::Date;
+
+/// Something that a person is to look at for as long as it is so.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// Units were called off after tickets were asked for.
+    UnitsCalledOff {
+        /// How many had been called off before.
+        before: u32,
+    },
+    /// Units were added after tickets were asked for.
+    UnitsAdded {
+        /// How many the tickets are for.
+        tickets_for: u32,
+    },
+    /// The visit was moved after tickets were asked for.
+    VisitMoved {
+        /// The day that the tickets are for.
+        from: Option<Date>,
+    },
+    /// The channel accepted a booking by itself whose product is not for sale.
+    ConfirmedOffSale {
+        /// Why it is not.
+        why: String,
+    },
+    /// What the channel told last contradicts itself.
+    Doubts,
+    /// The channel has never said whether it made a payment link.
+    LinkUnanswered {
+        /// Our name for it.
+        key: String,
+    },
+    /// A payment link is over, and what it was to collect is still open.
+    LinkOver,
+    /// The channel says that a payment link was paid, and lists no payment made with it.
+    LinkPaidUnseen {
+        /// The channel's number for it.
+        id: String,
+    },
+}
+
+impl Fact {
+    /// The flag that tells of it.
+    pub fn kind(&self) -> AttentionKind {
+        match self {
+            Fact::UnitsCalledOff { .. } => AttentionKind::LiveTicketBehindRefund,
+            Fact::LinkOver => AttentionKind::PaymentLinkOver,
+            Fact::UnitsAdded { .. }
+            | Fact::VisitMoved { .. }
+            | Fact::ConfirmedOffSale { .. }
+            | Fact::Doubts
+            | Fact::LinkUnanswered { .. }
+            | Fact::LinkPaidUnseen { .. } => AttentionKind::Contradiction,
+        }
+    }
+
+    /// Whether it is still so.
+    pub(crate) fn holds(&self, order: &Order) -> bool {
+        match self {
+            Fact::UnitsCalledOff { before } => ticketed(order).is_some() && cancelled_units(order) > *before,
+            Fact::UnitsAdded { tickets_for } => ticketed(order).is_some() && order.live_units() > *tickets_for,
+            Fact::VisitMoved { from } => ticketed(order).is_some_and(|booking| booking.visit_date != *from),
+            Fact::ConfirmedOffSale { .. } => !order.is_over(),
+            Fact::Doubts => !doubts(order).is_empty(),
+            Fact::LinkUnanswered { key } => {
+                // The channel has one live link for an order: a later one has taken its place.
+                let mut later = links(order).iter().skip_while(|link| link.key != *key);
+                let is_unknown = later.next().is_some_and(|link| link.id.is_none());
+                is_unknown && is_to_be_paid(order) && later.all(|link| link.id.is_none())
+            }
+            Fact::LinkOver => is_to_be_paid(order) && !links(order).iter().any(PaymentLink::is_live),
+            Fact::LinkPaidUnseen { id } => {
+                let is_paid = |link: &PaymentLink| link.id.as_ref() == Some(id) && link.state == LinkState::Paid;
+                is_to_be_paid(order) && links(order).iter().any(is_paid) && !lists_payment_by(order, id)
+            }
+        }
+    }
+
+    /// What is said of it, as it stands now.
+    pub(crate) fn sentence(&self, order: &Order) -> String {
+        match self {
+            Fact::UnitsCalledOff { before } => {
+                let gone = crate::words::units(cancelled_units(order).saturating_sub(*before));
+                format!("called off: {gone}; the back-end cannot void a part: stop them at the gate")
+            }
+            Fact::UnitsAdded { tickets_for } => {
+                let added = order.live_units().saturating_sub(*tickets_for);
+                let plural = if added == 1 { "unit was" } else { "units were" };
+                format!(
+                    "{added} {plural} added after the tickets were asked for, which are for {tickets_for}: issue the rest by hand"
+                )
+            }
+            Fact::VisitMoved { .. } => {
+                "the visit was moved after its tickets were made; issue new ones by hand".to_owned()
+            }
+            Fact::ConfirmedOffSale { why } => {
+                format!("the channel accepted this booking by itself although its product is not for sale ({why})")
+            }
+            Fact::Doubts => doubts(order).join("; "),
+            Fact::LinkUnanswered { .. } => {
+                "the channel has never said whether it made a payment link; look there, and take it back".to_owned()
+            }
+            Fact::LinkOver => {
+                format!("the payment link is over, and {} is still to be paid; send another one", order.to_collect())
+            }
+            Fact::LinkPaidUnseen { .. } => format!(
+                "the channel says that a payment link was paid, and lists no payment made with it; {} is still open: look there",
+                order.to_collect()
+            ),
+        }
+    }
+
+    /// Whether tickets that a person has made since take its place.
+    pub(crate) fn ends_with_new_tickets(&self) -> bool {
+        match self {
+            Fact::UnitsAdded { .. } | Fact::VisitMoved { .. } => true,
+            Fact::UnitsCalledOff { .. }
+            | Fact::ConfirmedOffSale { .. }
+            | Fact::Doubts
+            | Fact::LinkUnanswered { .. }
+            | Fact::LinkOver
+            | Fact::LinkPaidUnseen { .. } => false,
+        }
+    }
+
+    /// Whether both tell of the same thing: a flag tells of it once.
+    pub(crate) fn is_same_subject(one: Option<&Fact>, other: Option<&Fact>) -> bool {
+        one.map(std::mem::discriminant) == other.map(std::mem::discriminant)
+    }
+}
+
+/// The live booking for which tickets were asked.
+fn ticketed(order: &Order) -> Option<&Booking> {
+    order.active_booking().filter(|booking| booking.ticketing.may_be_live())
+}
+
+fn cancelled_units(order: &Order) -> u32 {
+    order.channel_state.as_deref().map_or(0, ChannelState::cancelled_units)
+}
+
+fn doubts(order: &Order) -> &[String] {
+    order.channel_state.as_deref().map(|channel_state| channel_state.doubts.as_slice()).unwrap_or_default()
+}
+
+fn links(order: &Order) -> &[PaymentLink] {
+    order.channel_state.as_deref().map(|channel_state| channel_state.links.as_slice()).unwrap_or_default()
+}
+
+fn is_to_be_paid(order: &Order) -> bool {
+    order.state != OrderState::Cancelled && order.to_collect() > 0
+}
+
+fn lists_payment_by(order: &Order, link: &str) -> bool {
+    let standing = order.channel_state.as_deref().map(|channel_state| &channel_state.standing);
+    standing.is_some_and(|standing| standing.payments.iter().any(|payment| payment.link.as_deref() == Some(link)))
+}
+
+impl Order {
+    /// What is still to be collected: money that is being sent back pays for nothing.
+    pub fn to_collect(&self) -> i64 {
+        self.money.due - self.money.held() + self.money.refund_pending()
+    }
+}
