@@ -6,6 +6,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::driver::{LOOK_EVERY, PATIENCE, TRIES_MAX, pause};
+
 /// A running demonstration; it ends with the test.
 pub(crate) struct Demo {
     /// Where the bridge is.
@@ -51,23 +53,45 @@ impl Demo {
 
     /// `POST /ops/v1/{path}` by the administrator's token.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Value {
-        let asked = http().post(format!("{}/ops/v1/{path}", self.url)).bearer_auth(&self.token);
-        let answer = asked.json(body).send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{path}: {}", answer.status());
-        answer.json().await.expect("JSON")
+        self.ask(path, || client().post(format!("{}/ops/v1/{path}", self.url)).json(body)).await
     }
 
     /// `GET /ops/v1/{path}` by the administrator's token.
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let asked = http().get(format!("{}/ops/v1/{path}", self.url)).bearer_auth(&self.token);
-        let answer = asked.send().await.expect("an answer");
-        assert!(answer.status().is_success(), "{path}: {}", answer.status());
-        answer.json().await.expect("JSON")
+        self.ask(path, || client().get(format!("{}/ops/v1/{path}", self.url))).await
+    }
+
+    /// Asks, and again where the service says that it has no time at present and has done nothing.
+    async fn ask(&self, path: &str, request: impl Fn() -> reqwest::RequestBuilder + Send + Sync) -> Value {
+        for _ in 0..TRIES_MAX {
+            let answer = request().bearer_auth(&self.token).send().await.expect("an answer");
+            if answer.status() == http::StatusCode::SERVICE_UNAVAILABLE {
+                pause(LOOK_EVERY).await;
+                continue;
+            }
+            assert!(answer.status().is_success(), "{path}: {}", answer.status());
+            return answer.json().await.expect("JSON");
+        }
+        panic!("{path}: the service never has time")
+    }
+
+    /// The same until the answer is as it should be.
+    pub(crate) async fn comes_to(&self, path: &str, is_so: impl Fn(&Value) -> bool + Send) -> Value {
+        let tries = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+        let mut answer = Value::Null;
+        for _ in 0..tries {
+            answer = self.get(path).await;
+            if is_so(&answer) {
+                return answer;
+            }
+            pause(LOOK_EVERY).await;
+        }
+        panic!("{path} never came to be as it should: {answer}")
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test asks the service from outside, as anybody would")]
-fn http() -> reqwest::Client {
+fn client() -> reqwest::Client {
     ticketbridge::transport::install_tls();
     reqwest::Client::new()
 }
