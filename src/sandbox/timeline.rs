@@ -394,7 +394,7 @@ mod tests {
     fn a_call_is_one_line_in_plain_words_and_told_when_it_was_answered() {
         let mut slow = entry("issue-voucher", 2, "tickets will follow");
         slow.took = Duration::from_millis(2_766);
-        let text = "  1:04.0  Douyin   → bridge   tickets, please (try 2) [issue-voucher]                tickets will follow          2766 ms";
+        let text = "  1:04.0  Douyin   → bridge   tickets, please (try 2) [issue-voucher]                tickets will follow         2766 ms";
         assert_eq!(told(&slow), [text]);
     }
 
@@ -413,9 +413,11 @@ mod tests {
             "/oauth/stable_client_token/",
         ];
         for call in calls {
-            let [text] = told(&entry(call, 2, "kept until it applies")).try_into().unwrap();
+            // A result that has no room beside a long name stands below.
+            let shown = told(&entry(call, 2, "kept until it applies"));
+            let text = &shown[0];
             let (_, after) = text.split_once(short_name(call)).unwrap();
-            assert!(after.starts_with(']') && columns(&text) <= COLUMNS, "{} columns: {text}", columns(&text));
+            assert!(after.starts_with(']') && columns(text) <= COLUMNS, "{} columns: {text}", columns(text));
         }
     }
 

@@ -479,6 +479,7 @@ col-ticketing = TICKETING
 col-payment = PAYMENT
 col-visit = VISIT
 col-attention = ATTENTION
+col-more = MORE
 col-label = LABEL
 col-seq = SEQ
 col-at = AT

@@ -479,6 +479,7 @@ col-ticketing = 발권
 col-payment = 결제
 col-visit = 이용일
 col-attention = 조치필요
+col-more = 더
 col-label = 표시명
 col-seq = 순번
 col-at = 시각

@@ -479,6 +479,7 @@ col-ticketing = 出票
 col-payment = 支付
 col-visit = 游玩日期
 col-attention = 待处理
+col-more = 更多
 col-label = 名称
 col-seq = 序号
 col-at = 时间
