@@ -79,8 +79,12 @@ pub(in crate::decide) fn revoke_link(draft: &mut Draft) -> Result<(), Rejection>
     }
     let live = live.and_then(|link| link.id.clone());
     end_live_link(draft, LinkState::Revoked);
-    for id in missed.into_iter().filter(|id| Some(id) != live.as_ref()) {
-        draft.tell(Notification::LinkRevoked { id });
+    for id in missed {
+        let (is_told, notification) = (Some(&id) == live.as_ref(), Notification::LinkRevoked { id });
+        draft.event(Event::NotificationRepeated { notification: notification.clone() });
+        if !is_told {
+            draft.tell(notification);
+        }
     }
     Ok(())
 }

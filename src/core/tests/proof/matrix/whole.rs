@@ -311,7 +311,8 @@ fn the_tables_leave_no_name_out() {
         ("event", names::EVENTS),
         ("effect", names::EFFECTS),
     ];
-    // Of the stock of other orders of its product an order knows nothing: the engine tells it.
+    // Of the stock of other orders of its product an order knows nothing, nor of the ciphers of a repeat: the engine tells the one and
+    // compares the other.
     // What follows a read that denies what was said yes to needs two messages: `tests/it/korea_answers.rs` has them.
     // Whether a partner is configured is the same in every state: `tests/it/deliveries.rs` has it.
     let elsewhere = [
@@ -319,6 +320,7 @@ fn the_tables_leave_no_name_out() {
         ("command", "record_partner_back"),
         ("flag", "partner gone"),
         ("effect", "tell stock"),
+        ("effect", "compare guests"),
         ("reason", "never paid"),
         ("event", "report_denied"),
         ("event", "attention_settled"),
