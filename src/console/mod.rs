@@ -10,6 +10,7 @@ mod form;
 mod format;
 mod layout;
 mod pages;
+mod visit;
 
 use std::net::SocketAddr;
 
@@ -18,9 +19,6 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use maud::Markup;
-use serde_json::Value;
-use ticketbridge_core::UnixMillis;
 
 use crate::accounts::Holder;
 use crate::accounts::signing_in::From as Comes;
@@ -30,6 +28,7 @@ use crate::http::{Shared, incoming_body};
 use catalogue::{Language, Words};
 use form::Form;
 pub use form::PREFIX;
+pub(crate) use visit::{Page, Said, Stop, Visit};
 
 /// Bytes of a form.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
@@ -47,78 +46,6 @@ const UNATTENDED: HeaderName = HeaderName::from_static("x-live");
 /// The routes of the console.
 pub fn routes() -> Router<Shared> {
     Router::new().route(PREFIX, any(serve)).route("/console/{*path}", any(serve))
-}
-
-/// A page: its heading, by its key in the catalogue, and what stands below.
-pub(crate) struct Page {
-    title: &'static str,
-    body: Markup,
-}
-
-/// What is answered to a visit.
-pub(crate) enum Said {
-    /// A page.
-    Page(Page),
-    /// A page of somebody who has no session yet, or the refusal of something: without the menu where there is no session.
-    Refused(StatusCode, Page),
-    /// Another page is to be opened, perhaps with another cookie.
-    Go(String, Option<HeaderValue>),
-    /// A page with a new cookie.
-    With(Page, HeaderValue),
-    /// Something that pages load: its type, and itself.
-    Asset(&'static str, &'static str),
-}
-
-/// Why a page cannot be built: the interface says so.
-#[derive(Debug)]
-pub(crate) struct Stop {
-    pub(crate) status: StatusCode,
-    pub(crate) problem: Value,
-}
-
-/// Somebody opens a page, or sends a form.
-pub(crate) struct Visit {
-    shared: Shared,
-    holder: Holder,
-    from: Comes,
-    words: Words,
-    method: Method,
-    path: String,
-    query: Form,
-    form: Form,
-    now: UnixMillis,
-}
-
-impl Visit {
-    /// Asks the ops interface as whoever has signed in. `target` is path and query.
-    pub(crate) async fn ask(&self, target: &str) -> Result<Value, Stop> {
-        let said = ops::inside(&self.shared, &self.holder, &self.from, Method::GET, target, None).await;
-        if said.status.is_success() { Ok(said.body) } else { Err(Stop { status: said.status, problem: said.body }) }
-    }
-
-    /// The same where it may be that nothing is there, or that the role does not allow it.
-    pub(crate) async fn ask_if_allowed(&self, target: &str) -> Result<Value, Stop> {
-        match self.ask(target).await {
-            Err(Stop { status: StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, .. }) => Ok(Value::Null),
-            other => other,
-        }
-    }
-
-    /// The entries of a list.
-    pub(crate) async fn items(&self, target: &str) -> Result<Vec<Value>, Stop> {
-        Ok(self.ask_if_allowed(target).await?["items"].as_array().cloned().unwrap_or_default())
-    }
-
-    /// The query of the address, for the interface: only these parameters.
-    pub(crate) fn filters(&self, names: &[&str]) -> String {
-        self.query.only(names)
-    }
-
-    /// Where it came from, for a form that leads back.
-    pub(crate) fn here(&self) -> String {
-        let query = self.query.text_without(&["lang"]);
-        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
-    }
 }
 
 async fn serve(State(shared): State<Shared>, ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request) -> Response {

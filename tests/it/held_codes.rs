@@ -50,6 +50,9 @@ async fn held_until_the_gate_says_better(bridge: &TestBridge, number: u32, order
     assert_eq!(order["attention"]["kind"], "answer_astray", "{order}");
     let sentence = order["attention"]["sentence"].as_str().expect("a sentence");
     assert!(sentence.contains(why), "{sentence}");
+    let own = [format!("OWN-{number}-1"), format!("OWN-{number}-2")];
+    let honest = issued(&own.each_ref().map(String::as_str), Some(&format!("G-{number}")));
+    bridge.partners.next("/bridge/reservations", Outcome::Says(200, honest));
     bridge.advance(Millis::minutes(1));
     bridge.drain().await;
     let order = bridge.order(&format!("V{number}")).await;

@@ -94,7 +94,8 @@ fn names(tokens: &[String]) -> Vec<Named> {
     let mut at = 0;
     while at < tokens.len() {
         let token = tokens[at].as_str();
-        if token == "use" {
+        // `impl Trait + use<'a>` imports nothing.
+        if token == "use" && tokens.get(at + 1).is_some_and(|next| next != "<") {
             let end = at + tokens[at..].iter().position(|token| token == ";").unwrap_or(tokens.len() - at);
             let is_passed_on = tokens[..at].iter().rev().take(6).any(|token| token == "pub")
                 && tokens[..at].iter().rev().take_while(|token| *token != ";").any(|token| token == "pub");

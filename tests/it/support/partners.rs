@@ -307,7 +307,9 @@ fn reservation(known: &Reservation) -> HttpResponse {
 
 /// One code for each unit, made of the reservation's id.
 fn issued(id: &str, body: &Value) -> Value {
-    let short: String = id.chars().rev().take(6).collect::<Vec<_>>().into_iter().rev().collect();
+    let mut hasher = std::hash::DefaultHasher::new();
+    std::hash::Hash::hash(id, &mut hasher);
+    let short = format!("{:012x}", std::hash::Hasher::finish(&hasher) >> 16);
     let tickets: Vec<Value> = (1..=body["quantity"].as_u64().unwrap_or(1))
         .map(|index| json!({ "code": format!("GATE-{short}-{index}"), "kind": "code", "name": "Lakeside Park" }))
         .collect();

@@ -1,0 +1,85 @@
+//! Somebody's look at a page: who he is, what he asked for, and what he gets.
+
+use http::{HeaderValue, Method, StatusCode};
+use maud::Markup;
+use serde_json::Value;
+use ticketbridge_core::UnixMillis;
+
+use crate::accounts::Holder;
+use crate::accounts::signing_in::From as Comes;
+use crate::console::catalogue::Words;
+use crate::console::form::Form;
+use crate::http::Shared;
+use crate::http::ops;
+
+/// A page: its heading, by its key in the catalogue, and what stands below.
+pub(crate) struct Page {
+    pub(super) title: &'static str,
+    pub(super) body: Markup,
+}
+
+/// What is answered to a visit.
+pub(crate) enum Said {
+    /// A page.
+    Page(Page),
+    /// A page of somebody who has no session yet, or the refusal of something: without the menu where there is no session.
+    Refused(StatusCode, Page),
+    /// Another page is to be opened, perhaps with another cookie.
+    Go(String, Option<HeaderValue>),
+    /// A page with a new cookie.
+    With(Page, HeaderValue),
+    /// Something that pages load: its type, and itself.
+    Asset(&'static str, &'static str),
+}
+
+/// Why a page cannot be built: the interface says so.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) status: StatusCode,
+    pub(crate) problem: Value,
+}
+
+/// Somebody opens a page, or sends a form.
+pub(crate) struct Visit {
+    pub(super) shared: Shared,
+    pub(super) holder: Holder,
+    pub(super) from: Comes,
+    pub(super) words: Words,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Form,
+    pub(super) form: Form,
+    pub(super) now: UnixMillis,
+}
+
+impl Visit {
+    /// Asks the ops interface as whoever has signed in. `target` is path and query.
+    pub(crate) async fn ask(&self, target: &str) -> Result<Value, Stop> {
+        let said = ops::inside(&self.shared, &self.holder, &self.from, Method::GET, target, None).await;
+        if said.status.is_success() { Ok(said.body) } else { Err(Stop { status: said.status, problem: said.body }) }
+    }
+
+    /// The same where it may be that nothing is there, or that the role does not allow it.
+    pub(crate) async fn ask_if_allowed(&self, target: &str) -> Result<Value, Stop> {
+        match self.ask(target).await {
+            Err(Stop { status: StatusCode::FORBIDDEN | StatusCode::NOT_FOUND, .. }) => Ok(Value::Null),
+            other => other,
+        }
+    }
+
+    /// The entries of a list.
+    pub(crate) async fn items(&self, target: &str) -> Result<Vec<Value>, Stop> {
+        Ok(self.ask_if_allowed(target).await?["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// The query of the address, for the interface: only these parameters.
+    pub(crate) fn filters(&self, names: &[&str]) -> String {
+        self.query.only(names)
+    }
+
+    /// Where it came from, for a form that leads back.
+    pub(crate) fn here(&self) -> String {
+        let query = self.query.text_without(&["lang"]);
+        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+    }
+}
