@@ -71,6 +71,13 @@ fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<Cow<'stati
         | TicketFacts::GivenUp { .. } => None,
     };
     // A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
+    let is_to_be_taken_on = booking.is_active() && booking.ticketing.state.is_awaited();
+    if let TicketFacts::Issued { tickets, .. } = facts
+        && is_to_be_taken_on
+        && NewTicket::first_twin(tickets).is_some()
+    {
+        return Some("it gave one code for several copies".into());
+    }
     let known = booking.ticketing.backend_ref.as_ref();
     let is_another = told.is_some() && known.is_some() && told != known;
     is_another.then(|| "its number for the reservation is another one".into())
@@ -109,15 +116,11 @@ fn next_look(draft: &Draft, booking: &Booking) -> Millis {
 fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: &[NewTicket]) -> Result<(), Rejection> {
     let t = &booking.ticketing;
     let same = NewTicket::are_those_of(new, t);
-    let twin = NewTicket::first_twin(new);
     match t.state {
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed
             if booking.is_active() =>
         {
-            match twin {
-                Some(_) => not_believed(draft, booking, "it gave one code for several copies"),
-                None => take_on(draft, booking, backend_ref, new, false)?,
-            }
+            take_on(draft, booking, backend_ref, new, false)?;
         }
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
             late_tickets(draft, booking, backend_ref, new);
@@ -131,7 +134,7 @@ fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: 
         ),
         // Still not void. The tickets are noted in case that is refused, and the back-end is asked again.
         TicketingState::Cancelling if booking.is_active() => {
-            if twin.is_none() && (!same || t.tickets.is_empty()) {
+            if NewTicket::first_twin(new).is_none() && (!same || t.tickets.is_empty()) {
                 take_on(draft, booking, backend_ref, new, t.manual)?;
             }
             cancel(draft, booking, Some(draft.now() + FIRST_LOOK_AFTER));
