@@ -172,7 +172,7 @@ pub struct BackendKind {
     pub secrets: &'static [&'static str],
     /// The settings that are addresses of the partner: paths.
     pub addresses: &'static [&'static str],
-    /// What of a product's `ticketing` it looks at, beside the product's name there ([`BackendTerms`]).
+    /// What of a product's `ticketing` it looks at, beside the product's name there ([`BackendTerms`](crate::product::BackendTerms)).
     pub terms: &'static [&'static str],
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.
     pub build: fn(id: &str, settings: &serde_json::Value) -> Built<dyn Backend>,

@@ -39,7 +39,7 @@ pub struct Replayed {
     pub body: Bytes,
 }
 
-/// Proof that [`Channel::verify`](super::Channel::verify) or [`Backend::verify`](super::Backend::verify) ran: nothing can be decoded
+/// Proof that [`Channel::verify`](super::Channel::verify) or [`Pushes::verify`](super::Pushes::verify) ran: nothing can be decoded
 /// without it.
 #[derive(Clone, Debug)]
 pub struct Verified<'a> {
