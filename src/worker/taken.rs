@@ -53,12 +53,12 @@ pub(crate) struct Made {
 }
 
 /// Whether a channel's books tell nothing of what was asked for but that something has changed.
-fn is_counted_only(notification: &Notification) -> bool {
+pub(crate) fn is_counted_only(notification: &Notification) -> bool {
     matches!(notification, Notification::LinkRevoked { .. })
 }
 
 /// Whether the channel counts more changes of the order than it did.
-fn has_moved_on(before: &Order, now: &Order) -> bool {
+pub(crate) fn has_moved_on(before: &Order, now: &Order) -> bool {
     let count = |order: &Order| order.channel_state.as_deref().map_or(0, |state| state.standing.revision);
     count(now) > count(before)
 }

@@ -13,6 +13,7 @@ use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 use crate::worker::conduct::Exchange;
 use crate::worker::settle::Attempt;
+use crate::worker::taken::{has_moved_on, is_counted_only};
 
 /// Events of an order that are looked through for what has changed since a delivery was decided; more of them count as a change.
 const EVENTS_LOOKED_AT: u32 = 100;
@@ -156,7 +157,9 @@ impl Worker {
             }
         };
         let now = self.take_over(order, channel, checked.learned).await?;
-        if checked.done {
+        // An attempt without an answer may have been the change that the channel counts.
+        let is_counted = doubt == Doubt::Uncertain && is_counted_only(notification) && has_moved_on(order, &now);
+        if checked.done || is_counted {
             let command = self.outcome(job, notification, NotificationOutcome::Acknowledged);
             return self.settle(job, JobEnd::Delivered, None, vec![command]).await.map(|_| Looked::Settled);
         }

@@ -801,19 +801,22 @@ async fn a_yes_to_taking_a_link_back_is_a_word_until_the_books_count_a_change() 
 /// What proves it: the marketplace's own event, or books that count one change more. Then the one that takes its place is made.
 #[tokio::test]
 async fn a_link_is_gone_once_an_event_or_the_books_show_it() {
-    for by in ["answer", "books", "event"] {
+    for by in ["answer", "books", "books, after no answer", "event"] {
         let (bridge, links) = with_link().await;
         let made = json!({"link_id": "L2", "url": "https://pay.example/L2"});
         let counted = json!({"booking": trip("T1", "COMPLETED"), "revision": 2});
         let answer = match by {
             "answer" => Outcome::Says(200, counted.clone()),
             "books" => Outcome::Says(204, json!({})),
+            "books, after no answer" => Outcome::Interrupted,
             _ => Outcome::Says(202, json!({})),
         };
         bridge.partners.next("/payment-links/L1", answer);
         bridge.partners.next("/T1/payment-links", Outcome::Says(201, made));
         bridge.partners.next("/v1/bookings/T1", Outcome::Says(200, counted));
         bridge.post(&links, &json!({})).await.expect(200);
+        bridge.drain().await;
+        bridge.advance(Millis::minutes(1));
         bridge.drain().await;
         if by == "event" {
             assert_eq!(states(&bridge).await[0], LinkState::Revoking);
