@@ -451,7 +451,9 @@ fn stands(reservation: &Reservation) -> Value {
 /// What the gate says of tickets that it has issued.
 pub(crate) fn issued(reservation: &Reservation) -> Value {
     let tickets: Vec<Value> = reservation.codes.iter().map(|code| json!({ "code": code, "kind": "code" })).collect();
-    json!({ "state": "issued", "backend_ref": "G", "tickets": tickets })
+    // A number of its own, as every reservation has.
+    let number = reservation.codes.first().map(|code| format!("G-{code}"));
+    json!({ "state": "issued", "backend_ref": number, "tickets": tickets })
 }
 
 fn said(code: i64, text: &str) -> HttpResponse {
