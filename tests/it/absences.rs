@@ -47,6 +47,10 @@ const PROOFS: &[(&str, &[Proof])] = &[
             "edge_15_without_revisions_the_platform_is_asked_before_and_after_and_an_end_is_never_left",
         ])],
     ),
+    (
+        "No circle of files in the root package and in the core",
+        &[Proof::Tests(&["no_file_needs_a_file_that_needs_it"])],
+    ),
 ];
 
 fn here() -> &'static Path {

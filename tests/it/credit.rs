@@ -149,12 +149,14 @@ async fn ops_see_the_account_and_pay_in_once_for_each_reference() {
     bridge.post("credit/acme/deposits", &json!({ "amount": 1 })).await.problem(422, "invalid");
     // It is kept in clear for ever.
     bridge.post("credit/acme/deposits", &deposit(1, "from 13800000007")).await.problem(422, "invalid");
+    // A bank's own numbers are long.
+    bridge.post("credit/acme/deposits", &deposit(1, "20261129000123456")).await.expect(200);
     bridge.post("credit/nobody/deposits", &deposit(1, "x")).await.problem(404, "not_found");
     bridge.sell("V100").await;
     let account = bridge.get("credit/acme").await.expect(200).json();
     assert_eq!(
         (&account["balance"], &account["held"], &account["available"]),
-        (&json!(PRICE), &json!(PRICE), &json!(1_000))
+        (&json!(PRICE + 1), &json!(PRICE), &json!(1_001))
     );
 }
 
