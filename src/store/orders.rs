@@ -47,6 +47,9 @@ pub fn event_id(order: &OrderId, seq: u64, at: UnixMillis) -> String {
     format!("evt_{:012x}{:04x}{}", at.0.max(0), seq & 0xffff, &of_order[..16])
 }
 
+/// How often an order is looked for that others bring back and put away at the same time.
+const MOVES_MAX: u32 = 8;
+
 impl Tx {
     /// Loads an order and locks it until the end of the transaction.
     ///
@@ -60,12 +63,20 @@ impl Tx {
             };
         }
         self.check_late_lock()?;
-        if let Some(order) = self.lock_stored(id).await? {
-            return Ok(Some(order));
+        for _ in 0..MOVES_MAX {
+            if let Some(order) = self.lock_stored(id).await? {
+                return Ok(Some(order));
+            }
+            // It was put away; or somebody else has brought it back meanwhile, and it may be put away again at any moment.
+            if self.bring_back(id).await? {
+                return self.lock_stored(id).await;
+            }
+            let sql = in_either("id", "id = ?");
+            if self.rows(&sql, values![id.as_str(), id.as_str()]).await?.is_empty() {
+                return Ok(None);
+            }
         }
-        // It was put away, or somebody else has brought it back meanwhile, or put it away while its lock was waited for.
-        self.bring_back(id).await?;
-        self.lock_stored(id).await
+        Err(StoreError::TryLater)
     }
 
     /// An order as this transaction sees it, not locked.
