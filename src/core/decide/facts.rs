@@ -70,7 +70,6 @@ fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<Cow<'stati
         | TicketFacts::Unknown { .. }
         | TicketFacts::GivenUp { .. } => None,
     };
-    // A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
     let is_to_be_taken_on = booking.is_active() && booking.ticketing.state.is_awaited();
     if let TicketFacts::Issued { tickets, .. } = facts
         && is_to_be_taken_on
@@ -78,6 +77,7 @@ fn why_not_believed(booking: &Booking, facts: &TicketFacts) -> Option<Cow<'stati
     {
         return Some("it gave one code for several copies".into());
     }
+    // A back-end that has given a reservation its number does not give it another one: these are somebody else's tickets.
     let known = booking.ticketing.backend_ref.as_ref();
     let is_another = told.is_some() && known.is_some() && told != known;
     is_another.then(|| "its number for the reservation is another one".into())
