@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, Method};
 use ticketbridge_core::OrderId;
 use ticketbridge_core::ciphers::{Ciphers, texts};
 use ticketbridge_core::message::{Command, Destination, Effect};
 use ticketbridge_core::personal::Person;
-use ticketbridge_core::port::{Envelope, Inbound, Message, RawRequest, Verified};
+use ticketbridge_core::port::{Envelope, Inbound, Message};
 use ticketbridge_store::{InboxRow, NewJob, StoreError, Tx};
 
 use crate::engine::digest::{body_sha256, sha256_hex};
@@ -30,18 +29,13 @@ impl Engine {
                 ciphers, and the first one is no longer kept: they cannot be compared");
             return Ok(());
         };
-        let headers = HeaderMap::new();
-        let endpoint = incoming.endpoint.name;
-        let raw = RawRequest { endpoint, method: &Method::POST, query: "", headers: &headers, body: &body };
-        let Ok(Inbound::Message(before)) = incoming.channel.channel.decode(&Verified::attest(raw, 0)) else {
-            return Ok(());
-        };
+        let call = incoming.endpoint.name;
+        let Ok(Inbound::Message(before)) = incoming.channel.read_again(call, &body) else { return Ok(()) };
         let first = Ciphers::of_all(people(&before));
         if texts(&first) == texts(&again) {
             return Ok(());
         }
-        self.enqueue_comparison(incoming, order, Effect::CompareGuests { call: endpoint.to_owned(), first, again })
-            .await
+        self.enqueue_comparison(incoming, order, Effect::CompareGuests { call: call.to_owned(), first, again }).await
     }
 
     /// The same ciphers once more are compared once.

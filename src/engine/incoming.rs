@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
 use ticketbridge_core::message::{Actor, ActorKind, Command, RecordRejection};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message, RawRequest, Verified};
+use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::{Answering, ExternalId, OrderId, UnixMillis};
 use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError, StoredAnswer, Tx};
 
@@ -132,11 +131,7 @@ impl Engine {
             return Ok(true);
         }
         let Some(body) = self.store.inbox_body(&row.id).await? else { return Ok(false) };
-        let headers = HeaderMap::new();
-        let endpoint = incoming.endpoint.name;
-        let raw = RawRequest { endpoint, method: &Method::POST, query: "", headers: &headers, body: &body };
-        let before = incoming.channel.channel.decode(&Verified::attest(raw, 0));
-        Ok(match before {
+        Ok(match incoming.channel.read_again(incoming.endpoint.name, &body) {
             Ok(Inbound::Message(envelope)) => Some(meaning_of(self.store.sealer(), &envelope, &body)) == meaning,
             Ok(Inbound::Ping(_) | Inbound::Hint { .. } | Inbound::Query(_)) | Err(_) => false,
         })

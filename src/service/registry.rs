@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::{HeaderMap, Method};
 use ipnet::IpNet;
 use ticketbridge_core::message::Destination;
-use ticketbridge_core::port::{Backend, Channel, SettingsProblem};
+use ticketbridge_core::port::{Backend, Channel, DecodeError, Inbound, RawRequest, SettingsProblem, Verified};
 use ticketbridge_core::{BackendId, ChannelId, Millis};
 
 use crate::config::{Config, Kinds, LaneLimits};
@@ -59,6 +60,16 @@ pub struct RegisteredChannel {
 }
 
 impl RegisteredChannel {
+    /// Reads a kept body of one of its calls once more. Its signature was verified when it came: nothing else is ever kept.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(crate) fn read_again(&self, call: &str, body: &[u8]) -> Result<Inbound, DecodeError> {
+        let headers = HeaderMap::new();
+        let raw = RawRequest { endpoint: call, method: &Method::POST, query: "", headers: &headers, body };
+        self.channel.decode(&Verified::attest(raw, 0))
+    }
+
     /// Whether this caller is accepted; one that is unknown only where there is no list.
     pub fn allows(&self, caller: Caller) -> bool {
         let is_listed = |address: IpAddr| self.allow_from.iter().any(|network| network.contains(&address));

@@ -1,10 +1,10 @@
 //! What was received, and carrying it out again.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use serde_json::json;
 use ticketbridge_core::message::WhenUnknown;
-use ticketbridge_core::port::{Endpoint, Envelope, Inbound, Message, RawRequest, Verified};
+use ticketbridge_core::port::{Endpoint, Envelope, Inbound, Message};
 use ticketbridge_core::{ChannelId, OrderId};
 use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict};
 
@@ -117,13 +117,10 @@ fn call_of(request: &Request, row: &InboxRow) -> Result<(std::sync::Arc<Register
     found.ok_or_else(|| conflict("not_replayable", "it came from no channel that is configured now"))
 }
 
-/// Reads the stored bytes. Their signature was verified when they came: nothing else is ever stored.
+/// Reads the stored bytes.
 fn decode(channel: &RegisteredChannel, row: &InboxRow, body: &[u8]) -> Result<Inbound, Failure> {
-    let headers = HeaderMap::new();
-    let raw = RawRequest { endpoint: &row.call, method: &Method::POST, query: "", headers: &headers, body };
-    let inbound = channel.channel.decode(&Verified::attest(raw, 0));
     let malformed = |sentence: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", sentence);
-    match inbound {
+    match channel.read_again(&row.call, body) {
         Ok(inbound @ Inbound::Message(_)) => Ok(inbound),
         Ok(_) => Err(conflict("not_replayable", "it asks for no change; there is nothing to carry out")),
         Err(error) => Err(malformed(format!("it still cannot be read: {error}")).at(error.field).into()),
