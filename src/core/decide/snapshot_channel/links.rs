@@ -103,7 +103,8 @@ fn is_missed_revoke(order: &Order, id: &str) -> bool {
     order.was_undelivered(|missed| matches!(missed, Notification::LinkRevoked { id: of } if of == id))
 }
 
-/// The channel did not take the link back: it is as alive as before, and the one that was to take its place is not made.
+/// The channel did not take the link back: it is as alive as before, and the one that was to take its place is not made. Where that one has
+/// been made meanwhile, it is the live one, and the other is still to be taken back: a person sees that it was not.
 pub(super) fn revoke_failed(draft: &mut Draft, id: &str) {
     let order = draft.order();
     let is_it = |link: &&PaymentLink| link.id.as_deref() == Some(id) && link.state == LinkState::Revoking;
@@ -113,7 +114,9 @@ pub(super) fn revoke_failed(draft: &mut Draft, id: &str) {
         turn(draft, other, LinkState::Revoked);
     }
     let is_over = link.expires_at <= draft.now();
-    turn(draft, link, if is_over { LinkState::Expired } else { LinkState::Live });
+    if is_over || draft.order().channel_state.as_deref().is_none_or(|state| state.live_link().is_none()) {
+        turn(draft, link, if is_over { LinkState::Expired } else { LinkState::Live });
+    }
 }
 
 /// The channel has taken the link back: what was to take its place can be made.

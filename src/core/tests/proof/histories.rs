@@ -247,7 +247,7 @@ fn is_repeatable(command: &Command) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(histories_of(4_000))]
 
     #[test]
     fn nothing_breaks_and_repeats_count_once(terms in terms(), paid in any::<bool>(), steps in prop::collection::vec(step(), 1..30)) {

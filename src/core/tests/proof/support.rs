@@ -1,5 +1,6 @@
 //! An order in the making: what partners and people say, in the words of the glossary.
 
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use ticketbridge_core::message::{
     ApplyRefund, Counts, DeadlineKind, NewTicket, NotificationOutcome, PlaceOrder, ProductRef, RecordCancellation,
     RecordRefund, Redeem, RedeemedBy, RefundScope, RequestBooking, Sale, TicketFacts, TicketOp,
@@ -433,4 +434,13 @@ impl Story {
     pub(crate) fn arms(&self, kind: DeadlineKind) -> bool {
         self.effects.iter().any(|e| matches!(e, Effect::ArmDeadline { kind: armed, .. } if *armed == kind))
     }
+}
+
+/// How many random histories are played, and which: always the same ones, so that a change is judged by what it changes. With
+/// `TICKETBRIDGE_HISTORIES=60000` in the environment it is so many, and others each time: that is how new faults are looked for.
+pub(crate) fn histories_of(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("TICKETBRIDGE_HISTORIES").ok();
+    let asked = asked.map(|number| number.parse().expect("TICKETBRIDGE_HISTORIES is a number"));
+    let rng_seed = if asked.is_some() { RngSeed::Random } else { RngSeed::Fixed(2026) };
+    ProptestConfig { cases: asked.unwrap_or(cases), rng_seed, failure_persistence: None, ..ProptestConfig::default() }
 }

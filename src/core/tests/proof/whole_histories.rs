@@ -190,8 +190,10 @@ fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &S
         Step::SendLink => (ops(), Command::SendPaymentLink { amount: None, expires_at: tale.now + Millis::hours(1) }),
         Step::RevokeLink => (ops(), Command::RevokePaymentLink),
         Step::Made => {
-            let link = order.channel_state.as_deref()?.links.iter().find(|link| link.id.is_none())?;
-            (platform(), Command::RecordPaymentLink { key: link.key.clone(), id: "L1".to_owned(), url: None })
+            let links = &order.channel_state.as_deref()?.links;
+            let link = links.iter().find(|link| link.id.is_none())?;
+            let id = format!("L{}", links.iter().filter(|link| link.id.is_some()).count() + 1);
+            (platform(), Command::RecordPaymentLink { key: link.key.clone(), id, url: None })
         }
         Step::Quote(fee) => (platform(), Command::RecordQuote { fee: Some(*fee), refund: Some(NET - fee) }),
         Step::Agree(n) => (platform(), Command::RecordAgreement { notification: said(n)? }),
@@ -226,7 +228,7 @@ fn goes_on(before: &Order, after: &Order) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(histories_of(3_000))]
 
     #[test]
     fn whole_orders_never_break(terms in terms(), paid in any::<bool>(), steps in prop::collection::vec(step(), 1..30)) {

@@ -181,6 +181,27 @@ fn a_link_that_was_taken_back_does_not_live_again_because_it_was_opened() {
     assert_eq!(channel_state.live_link().and_then(|link| link.id.as_deref()), Some("L2"));
 }
 
+/// Two links lived, and the core stopped: the first one's making was answered once the second had been sent, and taking it back failed.
+#[test]
+fn a_link_that_could_not_be_taken_back_does_not_live_beside_the_one_made_after_it() {
+    let mut tale = Tale::paid(Whole { asks_us: false, auto: true, ..PACKAGE });
+    let send = Command::SendPaymentLink { amount: None, expires_at: tale.now + Millis::hours(24) };
+    tale.ops(&send).ops(&send);
+    let links = tale.order().channel_state.as_ref().map(|m| m.links.clone()).unwrap_or_default();
+    for (link, id) in links.iter().zip(["L1", "L2"]) {
+        tale.tell(&platform(), &Command::RecordPaymentLink { key: link.key.clone(), id: id.to_owned(), url: None });
+    }
+    tale.ended("link_revoked", no());
+    let state = tale.order().channel_state.clone().expect("the order is told whole");
+    let states: Vec<_> = state.links.iter().map(|link| (link.id.as_deref(), link.state)).collect();
+    assert_eq!(states, [(Some("L1"), LinkState::Revoking), (Some("L2"), LinkState::Live)]);
+    assert!(tale.flagged(AttentionKind::NotificationRefused), "{:?}", tale.order().attention);
+    assert_eq!(tale.refused(&ops(), &send).why, Why::LinkNotNeeded, "the guest could pay with either");
+    tale.ops(&Command::RevokePaymentLink);
+    let revoked: Vec<_> = tale.effects.iter().filter(|it| matches!(it, Effect::TellChannel { .. })).collect();
+    assert_eq!(revoked.len(), 2, "both are taken back: {revoked:?}");
+}
+
 /// What a person had to do at the platform is done once the platform says so.
 #[test]
 fn a_task_of_a_person_there_ends_when_the_platform_says_that_it_is_done() {
