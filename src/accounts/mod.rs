@@ -7,6 +7,7 @@ pub mod doors;
 pub mod factor;
 pub mod guessing;
 pub mod holder;
+pub mod oidc;
 pub mod password;
 pub mod people;
 pub mod scope;

@@ -66,6 +66,8 @@ mod octo;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;
