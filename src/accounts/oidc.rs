@@ -216,7 +216,7 @@ impl Accounts {
         cookie: &str,
         from: &From,
     ) -> Result<Back, Refused> {
-        self.begin_try(from, "provider").await?.was_right(self.engine.store()).await?;
+        let tried = self.begin_try(from, "provider").await?;
         let sealer = self.engine.store().sealer();
         let now = self.engine.clock().now();
         let begun: Option<Beginning> = open(sealer, BEGUN, cookie);
@@ -228,6 +228,7 @@ impl Accounts {
         };
         let begun = begun.filter(is_his).ok_or_else(|| failed("the state is not that of this browser"))?;
         let identity = self.proven(transport, &begun, code).await?;
+        tried.was_right(self.engine.store()).await?;
         match self.engine.store().account_of_identity(&identity.key()).await? {
             Some(account) => Ok(Back::SignedIn(Box::new(self.begin(&account, None, from).await?), begun.back)),
             None => {

@@ -226,6 +226,7 @@ async fn what_is_not_proven_opens_nothing() {
         let path = format!("/console/with/id/back?code=c-1&state={}", in_query(&to, "state"));
         let told = bridge.ask(Ask::new(Method::GET, path).header("cookie", cookie)).await.expect(409).text();
         assert!(told.contains("provider_failed"), "{cookie}: {told}");
+        bridge.advance(Millis::minutes(2));
     }
     bridge.advance(Millis::minutes(15));
     let path = format!("/console/with/id/back?code=c-1&state={}", in_query(&to, "state"));

@@ -147,8 +147,10 @@ pub(crate) async fn sign_up(visit: &Visit, id: &str) -> Result<Said, Stop> {
                 p { a href=(link("sign-in")) { (visit.words.say("sign-in")) } }
             };
             let page = Page { title: "sign-up", body };
-            Ok(kept(visit, "")
-                .map_or(Said::Page(Page { title: "sign-up", body: html! {} }), |cookie| Said::With(page, cookie)))
+            Ok(match kept(visit, "") {
+                Some(cookie) => Said::With(page, cookie),
+                None => Said::Page(page),
+            })
         }
         Err(why) => Ok(refused(why)),
     }
