@@ -19,8 +19,8 @@ use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{
-    Answer, AuthError, CalendarDay, Call, CallResult, Channel, ChannelKind, Context, DecodeError, HttpReply,
-    HttpResponse, Inbound, Message, Query, RawRequest, StockLeft, Verified,
+    Answer, AuthError, CalendarDay, Call, CallResult, Channel, ChannelKind, Context, DecodeError, EncodeError,
+    HttpReply, HttpResponse, Inbound, Message, Query, RawRequest, StockLeft, Verified,
 };
 use ticketbridge_core::rejection::{Rejection, Why};
 use ticketbridge_core::time::{Date, Millis};
@@ -369,13 +369,16 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
         case.what.starts_with('{').then(|| serde_json::from_value::<Notification>(parse(&case.what, "what")).unwrap());
     let call = match (case.what.as_str(), &notification) {
         (_, Some(notification)) => channel.notify(notification, &order, &cx),
-        ("token", _) => channel.token_calls(&cx).map(|mut calls| calls.remove(0)),
-        ("another token", _) => channel.token_calls(&cx).map(|mut calls| calls.remove(1)),
-        ("decrypt", _) => channel.decrypt_call(&order, &cx),
-        ("order_query", _) => channel.order_query(&order, &cx),
-        ("read_back", _) => channel.read_back(&order.channel_order_id, &cx),
-        ("changes", _) => channel.list_changes(fixture::NOW, fixture::NOW + Millis::hours(1), Some("c2"), &cx),
-        ("stock", _) => channel.stock_call(&stock_left(&order.product), &cx),
+        ("token", _) => can(channel.access_tokens()).and_then(|it| it.calls(&cx)).map(|mut calls| calls.remove(0)),
+        ("another token", _) => {
+            can(channel.access_tokens()).and_then(|it| it.calls(&cx)).map(|mut calls| calls.remove(1))
+        }
+        ("decrypt", _) => can(channel.cipher()).and_then(|it| it.call(&order, &cx)),
+        ("order_query", _) => can(channel.order_query()).and_then(|it| it.call(&order, &cx)),
+        ("read_back", _) => can(channel.read_back()).and_then(|it| it.call(&order.channel_order_id, &cx)),
+        ("changes", _) => can(channel.change_list())
+            .and_then(|it| it.call(fixture::NOW, fixture::NOW + Millis::hours(1), Some("c2"), &cx)),
+        ("stock", _) => can(channel.takes_stock()).and_then(|it| it.call(&stock_left(&order.product), &cx)),
         (other, _) => panic!("no call is called {other}"),
     };
     match (call, &case.error) {
@@ -393,19 +396,24 @@ fn run_call(kind: &ChannelKind, base: &toml::Table, case: &Outbound) {
             (_, Some(notification)) => {
                 map(channel.read_notification(notification, &order, &got), |yes| json!(format!("{yes:?}")))
             }
-            ("token" | "another token", _) => {
-                map(channel.read_token(&got), |t| json!({ "value": t.value, "lives_for": t.lives_for }))
-            }
-            ("decrypt", _) => map(channel.read_decrypted(&order, &got), |g| {
+            ("token" | "another token", _) => map(
+                channel.access_tokens().unwrap().read(&got),
+                |t| json!({ "value": t.value, "lives_for": t.lives_for }),
+            ),
+            ("decrypt", _) => map(channel.cipher().unwrap().read(&order, &got), |g| {
                 in_clear(|| json!({ "buyer": g.buyer, "visitors": g.visitors, "contact": g.contact }))
             }),
-            ("read_back", _) => map(channel.read_read_back(&order.channel_order_id, &got), |it| in_clear(|| json!(it))),
-            ("changes", _) => map(channel.read_changes(&got), |it| {
+            ("read_back", _) => {
+                map(channel.read_back().unwrap().read(&order.channel_order_id, &got), |it| in_clear(|| json!(it)))
+            }
+            ("changes", _) => map(channel.change_list().unwrap().read(&got), |it| {
                 in_clear(|| json!({ "orders": it.orders, "unread": it.unread, "next": it.next }))
             }),
-            ("stock", _) => map(channel.read_stock(&stock_left(&order.product), &got), |()| Value::Null),
+            ("stock", _) => {
+                map(channel.takes_stock().unwrap().read(&stock_left(&order.product), &got), |()| Value::Null)
+            }
             _ => map(
-                channel.read_order_query(&order, &got),
+                channel.order_query().unwrap().read(&order, &got),
                 |v| json!({ "known": v.known, "state": v.state, "paid": v.paid, "refunded": v.refunded, "quantity": v.quantity }),
             ),
         };
@@ -437,22 +445,27 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
             body: response.body.clone().into(),
         };
         let number = &order.channel_order_id;
+        let look = channel.verify_first(&Notification::HandOver);
         let result = match (case.what.as_str(), &notification) {
             (_, Some(notification)) => {
                 map(channel.read_notification(notification, &order, &got), |yes| json!(format!("{yes:?}")))
             }
-            ("read_back", _) => {
-                map(channel.read_read_back(number, &got), |whole| json!({ "number": whole.sale.channel_order_id }))
-            }
+            ("read_back", _) => map(
+                channel.read_back().unwrap().read(number, &got),
+                |whole| json!({ "number": whole.sale.channel_order_id }),
+            ),
             ("look", _) => {
-                map(channel.read_check(&Notification::HandOver, &order, &got), |seen| json!({ "done": seen.done }))
+                map(look.unwrap().read(&Notification::HandOver, &order, &got), |seen| json!({ "done": seen.done }))
             }
-            ("stock", _) => map(channel.read_stock(&stock, &got), |()| Value::Null),
-            ("list", _) => {
-                map(channel.read_changes(&got), |list| json!({ "orders": list.orders.len(), "unread": list.unread }))
+            ("stock", _) => map(channel.takes_stock().unwrap().read(&stock, &got), |()| Value::Null),
+            ("list", _) => map(
+                channel.change_list().unwrap().read(&got),
+                |list| json!({ "orders": list.orders.len(), "unread": list.unread }),
+            ),
+            ("order_query", _) => {
+                map(channel.order_query().unwrap().read(&order, &got), |view| json!({ "known": view.known }))
             }
-            ("order_query", _) => map(channel.read_order_query(&order, &got), |view| json!({ "known": view.known })),
-            ("token", _) => map(channel.read_token(&got), |token| json!({ "value": token.value })),
+            ("token", _) => map(channel.access_tokens().unwrap().read(&got), |token| json!({ "value": token.value })),
             (other, _) => panic!("no call is called {other}"),
         };
         // What an answer about something else would teach is nobody's business.
@@ -461,6 +474,11 @@ fn run_answer(kind: &ChannelKind, base: &toml::Table, case: &Answered) {
         }
         check_result(response, result);
     }
+}
+
+/// What a channel can do; what it cannot is refused as by an adapter.
+fn can<T: ?Sized>(capability: Option<&T>) -> Result<&T, EncodeError> {
+    capability.ok_or(EncodeError::Unsupported("this call"))
 }
 
 fn stock_left(product: &ProductCode) -> StockLeft<'_> {

@@ -9,7 +9,7 @@ use ticketbridge_adapters::{douyin, kakao, ticketing_http, tripstore};
 use ticketbridge_core::UnixMillis;
 use ticketbridge_core::message::TicketOp;
 use ticketbridge_core::order::Booking;
-use ticketbridge_core::port::{Answer, Backend, Channel, Context, HttpResponse, RawRequest, Verified};
+use ticketbridge_core::port::{Answer, Backend, Channel, Context, HttpResponse, Operations, RawRequest, Verified};
 
 const NOW: UnixMillis = UnixMillis(1_795_226_400_000);
 const SECRET: &str = "whsec_dGVzdHMgc2hhcmUgdGhpcyB3aXRoIHRoZSBnYXRl";
@@ -112,10 +112,11 @@ pub(crate) fn ticketing_http_read(bytes: &[u8]) {
     let status = head.trim().parse().ok().and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::OK);
     let response = HttpResponse { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body) };
     let booking = booking();
+    let Operations::Calls(calls) = backend.operations() else { panic!("one call for each operation") };
     for op in [TicketOp::Issue, TicketOp::Query, TicketOp::Cancel] {
-        backend.read(op, &booking, &response);
+        calls.read(op, &booking, &response);
     }
-    backend.read_availability("P-1", &response);
+    backend.availability().expect("it knows what is left").read("P-1", &response);
 }
 
 /// A back-end's event whose signature is right.
@@ -124,8 +125,9 @@ pub(crate) fn ticketing_http_decode(bytes: &[u8]) {
     let (head, body) = split(bytes);
     let headers = headers(head);
     let raw = RawRequest { endpoint: "events", method: &Method::POST, query: "", headers: &headers, body };
-    let _ = backend.decode(&Verified::attest(raw, 0));
-    assert!(backend.verify(raw, &context()).is_err());
+    let pushes = backend.pushes().expect("it calls us");
+    let _ = pushes.decode(&Verified::attest(raw, 0));
+    assert!(pushes.verify(raw, &context()).is_err());
 }
 
 /// Channels that tell whole orders, by the name of their adapter.

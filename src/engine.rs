@@ -25,6 +25,7 @@ pub use incoming::{Incoming, Received};
 
 use std::sync::Arc;
 
+use ticketbridge_core::message::Destination;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::{Actor, Answering, Command, Event, Moment, Notification, OrderId, Rejection, Seed, Why, run};
 use ticketbridge_store::{Store, StoreError, Tx};
@@ -248,7 +249,7 @@ impl Change<'_> {
         self.enqueue(tx, &outcome.order, before.version, &outcome.effects).await?;
         if outcome.events.iter().any(|record| record.event == Event::TicketsAnswered) {
             // The call that was kept in reserve is looked at now, and found to be no longer wanted.
-            tx.hurry(&before.id, &effects::channel_destination(&before.channel), self.moment.now).await?;
+            tx.hurry(&before.id, &Destination::Channel(before.channel.clone()).to_string(), self.moment.now).await?;
         }
         purchase_limits::follow(tx, Some(&before), &outcome.order).await?;
         credit::follow(tx, self.running, Some(&before), &outcome.order).await?;

@@ -4,6 +4,7 @@
 mod backend_call;
 mod breaker;
 mod channel_call;
+pub(crate) mod conduct;
 mod conversation;
 mod deadlines;
 mod decrypt;
@@ -151,7 +152,7 @@ impl Worker {
     }
 
     /// Time for a call: what is configured. The lease is prolonged meanwhile.
-    fn call_timeout(&self) -> crate::transport::CallLimits {
+    pub(crate) fn call_timeout(&self) -> crate::transport::CallLimits {
         crate::transport::CallLimits {
             timeout: self.engine.running().config.delivery.timeout,
             at_most: CALL_TIMEOUT_MAX,

@@ -3,8 +3,7 @@
 use ticketbridge_core::message::{NewTicket, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order, Ticket, TicketKind, TicketingState};
 use ticketbridge_core::port::{
-    Backend, BackendKind, BackendSpec, BackendStep, BackendTable, Built, CallResult, CodeMaker, Context, EncodeError,
-    HttpResponse, RedemptionNews,
+    self, Backend, BackendKind, BackendSpec, BackendTable, Built, CodeMaker, Operations, PoolStep, RedemptionNews,
 };
 
 use crate::settings::Settings;
@@ -14,6 +13,7 @@ pub const KIND: BackendKind = BackendKind {
     name: "code_pool",
     settings: &["kind", "low_water"],
     secrets: &[],
+    addresses: &[],
     terms: &[],
     build: CodePool::build,
 };
@@ -49,9 +49,6 @@ impl CodePool {
         let spec = BackendSpec {
             issue_is_idempotent: true,
             can_query: true,
-            can_push: false,
-            holds_first: false,
-            has_availability: false,
             table,
             watch: None,
             capabilities: table.shown(serde_json::json!({
@@ -64,8 +61,8 @@ impl CodePool {
     }
 
     /// One code for each unit. Drawing again for the same booking gives the same codes, so an unknown outcome needs no other care.
-    fn draw(&self, order: &Order) -> BackendStep {
-        BackendStep::DrawCodes { pool: self.id.clone(), count: order.quantity, kind: self.kind }
+    fn draw(&self, order: &Order) -> PoolStep {
+        PoolStep::Draw { pool: self.id.clone(), count: order.quantity, kind: self.kind }
     }
 }
 
@@ -74,28 +71,24 @@ impl Backend for CodePool {
         &self.spec
     }
 
-    fn step(
-        &self,
-        op: TicketOp,
-        order: &Order,
-        booking: &Booking,
-        _cx: &Context<'_>,
-    ) -> Result<BackendStep, EncodeError> {
-        Ok(match op {
+    fn operations(&self) -> Operations<'_> {
+        Operations::Pool(self)
+    }
+}
+
+impl port::CodePool for CodePool {
+    fn step(&self, op: TicketOp, order: &Order, booking: &Booking) -> PoolStep {
+        match op {
             TicketOp::Issue => self.draw(order),
-            TicketOp::Query if is_void(booking.ticketing.state) => BackendStep::Already(TicketFacts::Cancelled),
+            TicketOp::Query if is_void(booking.ticketing.state) => PoolStep::Already(TicketFacts::Cancelled),
             TicketOp::Query if booking.ticketing.tickets.is_empty() => self.draw(order),
             TicketOp::Query => {
                 let tickets = booking.ticketing.tickets.iter().map(handed_out).collect();
-                BackendStep::Already(TicketFacts::Issued { backend_ref: None, tickets })
+                PoolStep::Already(TicketFacts::Issued { backend_ref: None, tickets })
             }
             // A code that was handed out never returns to the pool: nobody knows who has seen it.
-            TicketOp::Cancel => BackendStep::Already(TicketFacts::Cancelled),
-        })
-    }
-
-    fn read(&self, _op: TicketOp, _booking: &Booking, _response: &HttpResponse) -> CallResult<TicketFacts> {
-        CallResult::Refused { code: "unsupported".into(), why: "a code pool makes no calls".into() }
+            TicketOp::Cancel => PoolStep::Already(TicketFacts::Cancelled),
+        }
     }
 }
 
@@ -133,14 +126,15 @@ mod tests {
         (KIND.build)("lp-2026", &settings).ok().unwrap()
     }
 
-    fn step(op: TicketOp, order: &Order) -> BackendStep {
-        let booking = order.booking.as_ref().unwrap();
-        pool(json!({ "kind": "qr" })).step(op, order, booking, &fixture::context()).unwrap()
+    fn step(op: TicketOp, order: &Order) -> PoolStep {
+        let pool = pool(json!({ "kind": "qr" }));
+        let Operations::Pool(codes) = pool.operations() else { panic!("a pool") };
+        codes.step(op, order, order.booking.as_ref().unwrap())
     }
 
     #[test]
     fn a_code_is_drawn_for_each_unit() {
-        let drawn = BackendStep::DrawCodes { pool: "lp-2026".into(), count: 2, kind: TicketKind::Qr };
+        let drawn = PoolStep::Draw { pool: "lp-2026".into(), count: 2, kind: TicketKind::Qr };
         let order = fixture::order();
         assert_eq!(step(TicketOp::Issue, &order), drawn);
         // Nothing is known of an earlier draw: the same draw again is the question.
@@ -159,16 +153,16 @@ mod tests {
             name: None,
         }];
         let told = TicketFacts::Issued { backend_ref: None, tickets: vec![ticket] };
-        assert_eq!(step(TicketOp::Query, &order), BackendStep::Already(told));
+        assert_eq!(step(TicketOp::Query, &order), PoolStep::Already(told));
     }
 
     #[test]
     fn cancelled_codes_stay_cancelled() {
         let mut order = fixture::order();
-        assert_eq!(step(TicketOp::Cancel, &order), BackendStep::Already(TicketFacts::Cancelled));
+        assert_eq!(step(TicketOp::Cancel, &order), PoolStep::Already(TicketFacts::Cancelled));
         for state in [TicketingState::Cancelling, TicketingState::Cancelled] {
             order.booking.as_mut().unwrap().ticketing.state = state;
-            assert_eq!(step(TicketOp::Query, &order), BackendStep::Already(TicketFacts::Cancelled));
+            assert_eq!(step(TicketOp::Query, &order), PoolStep::Already(TicketFacts::Cancelled));
         }
     }
 

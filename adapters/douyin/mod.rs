@@ -12,9 +12,9 @@ use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
-    Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, RawRequest, Replayed, Token, Verified,
-    VerifyStep, Yes,
+    AccessTokens, Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Cipher,
+    Context, DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OpenedGuests, OrderQuery,
+    RawRequest, Replayed, Token, Verified, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -86,8 +86,14 @@ const fn tickets(name: &'static str) -> Endpoint {
 }
 
 /// Douyin, as registered.
-pub const KIND: ChannelKind =
-    ChannelKind { name: "douyin", settings: settings::KEYS, secrets: settings::SECRETS, currency: "CNY", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "douyin",
+    settings: settings::KEYS,
+    secrets: settings::SECRETS,
+    addresses: &["api_base"],
+    currency: "CNY",
+    build,
+};
 
 /// One merchant's Douyin.
 struct Douyin {
@@ -108,14 +114,8 @@ fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
         "read_back": true,
         "order_queries_per_second": ORDER_QUERIES_PER_SECOND,
     });
-    let spec = ChannelSpec {
-        endpoints: ENDPOINTS,
-        capabilities,
-        body_bytes_max: BODY_BYTES_MAX,
-        takes_stock: false,
-        needs_token: true,
-        calls_per_second: None,
-    };
+    let spec =
+        ChannelSpec { endpoints: ENDPOINTS, capabilities, body_bytes_max: BODY_BYTES_MAX, calls_per_second: None };
     Ok(Box::new(Douyin { settings, spec }))
 }
 
@@ -131,12 +131,6 @@ impl Channel for Douyin {
     }
     fn explain_verify(&self, raw: RawRequest<'_>, cx: &Context<'_>) -> Vec<VerifyStep> {
         sign::explain(&self.settings, raw, cx.now)
-    }
-    fn opened(&self, field: &str) -> Option<String> {
-        let mut secrets = self.settings.apps.iter().map(|app| app.client_secret.as_str());
-        let opened = secrets.find_map(|secret| crypto::decrypt_field(secret, field));
-        // Padding is right by chance once in 256 times.
-        opened.filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
     }
     fn sign_again(&self, request: &mut Replayed, _: UnixMillis) {
         sign::sign_again(&self.settings, request);
@@ -161,22 +155,46 @@ impl Channel for Douyin {
     fn label(&self, order: &Order) -> String {
         label::label(order).to_owned()
     }
-    fn token_calls(&self, _cx: &Context<'_>) -> Result<Vec<Call>, EncodeError> {
+    fn access_tokens(&self) -> Option<&dyn AccessTokens> {
+        Some(self)
+    }
+    fn cipher(&self) -> Option<&dyn Cipher> {
+        Some(self)
+    }
+    fn order_query(&self) -> Option<&dyn OrderQuery> {
+        Some(self)
+    }
+}
+
+impl AccessTokens for Douyin {
+    fn calls(&self, _: &Context<'_>) -> Result<Vec<Call>, EncodeError> {
         calls::token_calls(&self.settings)
     }
-    fn read_token(&self, response: &HttpResponse) -> CallResult<Token> {
+    fn read(&self, response: &HttpResponse) -> CallResult<Token> {
         calls::read_token(response)
     }
-    fn decrypt_call(&self, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+}
+
+impl Cipher for Douyin {
+    fn call(&self, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::decrypt_call(&self.settings, order, cx)
     }
-    fn read_decrypted(&self, order: &Order, response: &HttpResponse) -> CallResult<OpenedGuests> {
+    fn read(&self, order: &Order, response: &HttpResponse) -> CallResult<OpenedGuests> {
         calls::read_decrypted(order, response)
     }
-    fn order_query(&self, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    fn opened(&self, field: &str) -> Option<String> {
+        let mut secrets = self.settings.apps.iter().map(|app| app.client_secret.as_str());
+        let opened = secrets.find_map(|secret| crypto::decrypt_field(secret, field));
+        // Padding is right by chance once in 256 times.
+        opened.filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
+    }
+}
+
+impl OrderQuery for Douyin {
+    fn call(&self, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::order_query(&self.settings, order, cx)
     }
-    fn read_order_query(&self, order: &Order, response: &HttpResponse) -> CallResult<ChannelView> {
+    fn read(&self, order: &Order, response: &HttpResponse) -> CallResult<ChannelView> {
         calls::read_order_query(order, response)
     }
 }

@@ -58,7 +58,6 @@ pub(crate) fn list_changes(
     cursor: Option<&str>,
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
-    by(settings, "read_back", "list what has changed")?;
     let zone = settings.zone();
     let at = Address::at(&settings.api_base).path(list);
     let at = between.into_iter().fold(at, |at, (name, time)| at.query(name, &time.rfc3339(zone)));

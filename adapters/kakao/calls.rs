@@ -292,7 +292,6 @@ fn says_so(notification: &Notification, order: &Order, answer: &Answer) -> bool 
 
 /// Asks for a whole reservation.
 pub(super) fn read_back(settings: &Common, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
-    by(settings, "read_back", "look the booking up")?;
     get(&settings.api_secret, reservation(settings, about.as_str())?, cx)
 }
 
@@ -338,7 +337,6 @@ pub(super) fn stock(
     stock: &StockLeft<'_>,
     cx: &Context<'_>,
 ) -> Result<Call, EncodeError> {
-    by(settings, "stock", "say what is left of a date")?;
     if let Some(listing) = stock.listing {
         let never_live = IN_REVIEW.contains(&listing.state.as_str()) && listing.is_open == Some(false);
         if never_live || WITHOUT_STOCK.contains(&listing.state.as_str()) {

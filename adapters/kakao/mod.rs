@@ -12,9 +12,9 @@ use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
-    Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Context, DecodeError,
-    EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Replayed, StockLeft, Verified, VerifyStep,
-    Yes,
+    Answer, AuthError, Built, Call, CallResult, ChangeList, Changes, Channel, ChannelKind, ChannelSpec, Context,
+    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed, StockLeft,
+    TakesStock, Verified, VerifyFirst, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -75,7 +75,8 @@ const CAPABILITIES: &[&str] = &[
 const SCHEDULE_ID: &str = "{date}";
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind = ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
+pub const KIND: ChannelKind =
+    ChannelKind { name: "kakao", settings: KEYS, secrets: SECRETS, addresses: &["api_base"], currency: "KRW", build };
 
 struct Kakao {
     settings: Common,
@@ -99,8 +100,6 @@ fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
         endpoints: ENDPOINTS,
         capabilities: Value::Object(capabilities),
         body_bytes_max: fat_events::BODY_BYTES_MAX,
-        takes_stock: settings.can("stock"),
-        needs_token: false,
         calls_per_second: None,
     };
     Ok(Box::new(Kakao { settings, own, spec }))
@@ -164,13 +163,34 @@ impl Channel for Kakao {
     fn learned(&self, notification: &Notification, order: &Order, response: &HttpResponse) -> Vec<Command> {
         calls::learned(&self.settings, notification, order, response)
     }
-    fn read_back(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    fn label(&self, order: &Order) -> String {
+        label::label(order).to_owned()
+    }
+    fn read_back(&self) -> Option<&dyn ReadBack> {
+        self.settings.can("read_back").then_some(self)
+    }
+    fn verify_first(&self, _: &Notification) -> Option<&dyn VerifyFirst> {
+        self.settings.can("read_back").then_some(self)
+    }
+    fn change_list(&self) -> Option<&dyn ChangeList> {
+        self.settings.can("read_back").then_some(self)
+    }
+    fn takes_stock(&self) -> Option<&dyn TakesStock> {
+        self.settings.can("stock").then_some(self)
+    }
+}
+
+impl ReadBack for Kakao {
+    fn call(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::read_back(&self.settings, about, cx)
     }
-    fn read_read_back(&self, about: &ExternalId, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
+    fn read(&self, about: &ExternalId, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
         calls::read_read_back(&self.settings, about, response)
     }
-    fn list_changes(
+}
+
+impl ChangeList for Kakao {
+    fn call(
         &self,
         from: UnixMillis,
         to: UnixMillis,
@@ -179,16 +199,16 @@ impl Channel for Kakao {
     ) -> Result<Call, EncodeError> {
         calls::list_changes(&self.settings, (from, to), cursor, cx)
     }
-    fn read_changes(&self, response: &HttpResponse) -> CallResult<Changes> {
+    fn read(&self, response: &HttpResponse) -> CallResult<Changes> {
         calls::read_changes(&self.settings, response)
     }
-    fn stock_call(&self, stock: &StockLeft<'_>, cx: &Context<'_>) -> Result<Call, EncodeError> {
+}
+
+impl TakesStock for Kakao {
+    fn call(&self, stock: &StockLeft<'_>, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::stock(&self.settings, &self.own.schedule_id, stock, cx)
     }
-    fn read_stock(&self, stock: &StockLeft<'_>, response: &HttpResponse) -> CallResult<()> {
+    fn read(&self, stock: &StockLeft<'_>, response: &HttpResponse) -> CallResult<()> {
         calls::read_stock(stock, response)
-    }
-    fn label(&self, order: &Order) -> String {
-        label::label(order).to_owned()
     }
 }

@@ -18,11 +18,11 @@ use std::borrow::Cow;
 use http::HeaderValue;
 use subtle::ConstantTimeEq as _;
 use ticketbridge_core::BookingId;
-use ticketbridge_core::message::{TicketFacts, TicketOp};
+use ticketbridge_core::message::TicketOp;
 use ticketbridge_core::order::{Booking, Order, TicketingState};
 use ticketbridge_core::port::{
-    Backend, BackendKind, BackendSpec, BackendStep, CalendarDay, Call, CallResult, Context, Conversation, EncodeError,
-    HintError, HttpResponse, LiveCheck, LiveProduct,
+    Availability, Backend, BackendKind, BackendSpec, CalendarDay, Call, CallResult, Context, Conversation, EncodeError,
+    HintError, Hints, Holds, HttpResponse, LiveCheck, LiveProduct, Operations, Talks,
 };
 use ticketbridge_core::product::{BackendTerms, Ticketing};
 use ticketbridge_core::time::{Date, Millis, TimeZone};
@@ -36,6 +36,7 @@ pub const KIND: BackendKind = BackendKind {
     name: "octo",
     settings: settings::KEYS,
     secrets: settings::SECRETS,
+    addresses: &["base_url"],
     terms: &["option", "units", "slot", "redeem_when"],
     build: Octo::build,
 };
@@ -166,44 +167,20 @@ impl Backend for Octo {
         &self.spec
     }
 
-    fn step(&self, _: TicketOp, order: &Order, _: &Booking, _: &Context<'_>) -> Result<BackendStep, EncodeError> {
-        // Asked only where there is nothing to talk about.
-        product_of(order).and(Err(EncodeError::Unsupported("an operation in one call")))
+    fn operations(&self) -> Operations<'_> {
+        Operations::Talks(self)
     }
 
-    fn read(&self, _: TicketOp, _: &Booking, _: &HttpResponse) -> CallResult<TicketFacts> {
-        CallResult::Unknown { why: "an answer outside of a conversation".into() }
+    fn holds(&self) -> Option<&dyn Holds> {
+        (self.hold_at == HoldAt::Booking).then_some(self)
     }
 
-    fn conversation<'a>(
-        &'a self,
-        op: TicketOp,
-        order: &'a Order,
-        booking: &'a Booking,
-        resumed: bool,
-    ) -> Option<Box<dyn Conversation + 'a>> {
-        let product = product_of(order).ok()?;
-        Some(Box::new(Talk::new(self, order, booking, product, Self::goal(op, order, booking), resumed)))
+    fn hints(&self) -> Option<&dyn Hints> {
+        self.hint_secret.is_some().then_some(self)
     }
 
-    fn hold<'a>(&'a self, order: &'a Order, booking: &'a Booking) -> Option<Box<dyn Conversation + 'a>> {
-        if self.hold_at == HoldAt::Ticketing {
-            return None;
-        }
-        let product = product_of(order).ok()?;
-        Some(Box::new(Talk::new(self, order, booking, product, Goal::Hold, false)))
-    }
-
-    fn availability_call(
-        &self,
-        product: &str,
-        terms: &BackendTerms,
-        from: Date,
-        to: Date,
-        _: &Context<'_>,
-    ) -> Result<Call, EncodeError> {
-        let (product, terms) = split(product, terms);
-        Ok(calls::calendar(self, (product, map::option_id(&terms, None)), (from, to)))
+    fn availability(&self) -> Option<&dyn Availability> {
+        Some(self)
     }
 
     fn live_check<'a>(
@@ -214,8 +191,30 @@ impl Backend for Octo {
     ) -> Option<Box<dyn LiveCheck + 'a>> {
         Some(Box::new(live::Live::new(self, products, holds, nonce)))
     }
+}
 
-    fn hint(&self, secret: &str, body: &[u8]) -> Result<String, HintError> {
+impl Talks for Octo {
+    fn talk<'a>(
+        &'a self,
+        op: TicketOp,
+        order: &'a Order,
+        booking: &'a Booking,
+        resumed: bool,
+    ) -> Result<Box<dyn Conversation + 'a>, EncodeError> {
+        let product = product_of(order)?;
+        Ok(Box::new(Talk::new(self, order, booking, product, Self::goal(op, order, booking), resumed)))
+    }
+}
+
+impl Holds for Octo {
+    fn hold<'a>(&'a self, order: &'a Order, booking: &'a Booking) -> Option<Box<dyn Conversation + 'a>> {
+        let product = product_of(order).ok()?;
+        Some(Box::new(Talk::new(self, order, booking, product, Goal::Hold, false)))
+    }
+}
+
+impl Hints for Octo {
+    fn about(&self, secret: &str, body: &[u8]) -> Result<String, HintError> {
         let is_its = |own: &String| own.as_bytes().ct_eq(secret.as_bytes()).into();
         if !self.hint_secret.as_ref().is_some_and(is_its) {
             return Err(HintError::WrongAddress);
@@ -223,11 +222,11 @@ impl Backend for Octo {
         map::hinted(body).ok_or(HintError::AboutNothing)
     }
 
-    fn hint_call(&self, about: &str, _: &Context<'_>) -> Result<Call, EncodeError> {
-        Ok(calls::read(self, about))
+    fn call(&self, about: &str) -> Call {
+        calls::read(self, about)
     }
 
-    fn read_hint(&self, about: &str, response: &HttpResponse) -> CallResult<BookingId> {
+    fn read(&self, about: &str, response: &HttpResponse) -> CallResult<BookingId> {
         match answer::booking(response, about) {
             Heard::Said(booking) => match booking.reseller_reference.filter(|name| !name.is_empty()) {
                 Some(name) => CallResult::Done(BookingId::new(name)),
@@ -239,8 +238,22 @@ impl Backend for Octo {
             Heard::Absent(_) | Heard::Refused(_) | Heard::SlotGone(_) | Heard::Misconfigured(_) => CallResult::Absent,
         }
     }
+}
 
-    fn read_availability(&self, _: &str, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+impl Availability for Octo {
+    fn call(
+        &self,
+        product: &str,
+        terms: &BackendTerms,
+        from: Date,
+        to: Date,
+        _: &Context<'_>,
+    ) -> Result<Call, EncodeError> {
+        let (product, terms) = split(product, terms);
+        Ok(calls::calendar(self, (product, map::option_id(&terms, None)), (from, to)))
+    }
+
+    fn read(&self, _: &str, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
         let days = match answer::read::<Vec<AvailabilityIn>>(response) {
             Heard::Said(days) => days,
             Heard::KeyRefused(_) => return CallResult::TokenRejected,

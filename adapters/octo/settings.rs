@@ -104,7 +104,7 @@ impl Octo {
         let read = base_url.zip(authorization).zip(capabilities);
         let ((base_url, authorization), capabilities) = settings.finish(read)?;
         let time_zone = time_zone.unwrap_or(TimeZone::UTC);
-        let spec = spec(watch, hold_at);
+        let spec = spec(watch);
         Ok(Box::new(Self {
             id: id.to_owned(),
             base_url,
@@ -146,7 +146,7 @@ fn sensitive(settings: &mut Settings<'_>, key: &str) -> Option<HeaderValue> {
 }
 
 /// What an OCTO system can do. Partial cancellation would be an update, which whole orders do not need.
-fn spec(watch: WatchPlan, hold_at: HoldAt) -> BackendSpec {
+fn spec(watch: WatchPlan) -> BackendSpec {
     let table = BackendTable {
         hold: true,
         async_issue: true,
@@ -163,9 +163,6 @@ fn spec(watch: WatchPlan, hold_at: HoldAt) -> BackendSpec {
         // Every repeat begins with a question.
         issue_is_idempotent: true,
         can_query: true,
-        can_push: false,
-        holds_first: hold_at == HoldAt::Booking,
-        has_availability: true,
         watch: Some(watch),
         capabilities: table.shown(serde_json::json!({
             "issue": true, "query": true, "cancel": true, "push": false, "availability": true,

@@ -9,7 +9,7 @@ use ticketbridge_core::BackendId;
 use ticketbridge_core::message::{TicketFacts, TicketOp};
 use ticketbridge_core::order::{Order, TicketKind, TicketingState};
 use ticketbridge_core::personal::in_clear;
-use ticketbridge_core::port::{Backend, CallResult, Context, HttpResponse, Silence, Turn};
+use ticketbridge_core::port::{Backend, CallResult, Context, HttpResponse, Operations, Silence, Talks, Turn};
 use ticketbridge_core::product::{self, BackendTerms, Slot};
 use ticketbridge_core::time::{Date, Millis};
 
@@ -22,6 +22,11 @@ fn octo(more: Value) -> Box<dyn Backend> {
     let mut settings = json!({ "base_url": "https://supplier.example/octo", "key": "k-1" });
     settings.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
     (KIND.build)("ventrata", &settings).ok().unwrap()
+}
+
+fn talks(backend: &dyn Backend) -> &dyn Talks {
+    let Operations::Talks(talks) = backend.operations() else { panic!("conversations") };
+    talks
 }
 
 /// Two copies for two people each: four units.
@@ -103,7 +108,7 @@ impl Story {
     /// Plays the script; every line must be asked for, in this order, and nothing else.
     fn play(&self, script: &[(&str, Say)]) -> CallResult<TicketFacts> {
         let booking = self.order.booking.as_ref().unwrap();
-        let mut talk = self.backend.conversation(self.op, &self.order, booking, self.resumed).unwrap();
+        let mut talk = talks(&*self.backend).talk(self.op, &self.order, booking, self.resumed).unwrap();
         let cx = Context { now: fixture::NOW + self.now, ..fixture::context() };
         let mut script = script.iter();
         loop {
@@ -474,7 +479,7 @@ fn older_servers_cancel_with_delete() {
     let mut order = order();
     order.booking.as_mut().unwrap().ticketing.state = TicketingState::Cancelling;
     let booked = order.booking.clone().unwrap();
-    let mut talk = backend.conversation(TicketOp::Cancel, &order, &booked, false).unwrap();
+    let mut talk = talks(&*backend).talk(TicketOp::Cancel, &order, &booked, false).unwrap();
     let cx = fixture::context();
     let Turn::Call("read", call) = talk.next(&cx).unwrap() else { panic!() };
     assert_eq!((call.method, call.url), (Method::GET, format!("https://supplier.example/octo/bookings/{}", uuid(1))));
@@ -522,7 +527,7 @@ fn the_wire_carries_one_unit_for_each_visitor_and_no_mail() {
     let backend = octo(json!({ "capabilities": ["octo/pricing"], "trailing_slash": true, "hold": "20m" }));
     let order = order();
     let booked = order.booking.clone().unwrap();
-    let mut talk = backend.conversation(TicketOp::Issue, &order, &booked, false).unwrap();
+    let mut talk = talks(&*backend).talk(TicketOp::Issue, &order, &booked, false).unwrap();
     let cx = fixture::context();
     let answers = [product(), slots(), booking(1, "ON_HOLD"), booking(1, "CONFIRMED")];
     let mut bodies = Vec::new();
@@ -575,7 +580,8 @@ fn a_slot_is_chosen_as_configured() {
 fn a_calendar_tells_what_is_left() {
     let backend = octo(json!({}));
     let (from, to) = (Date::parse("2026-12-01").unwrap(), Date::parse("2026-12-03").unwrap());
-    let call = backend.availability_call("P1/O1", &BackendTerms::default(), from, to, &fixture::context()).unwrap();
+    let call =
+        backend.availability().unwrap().call("P1/O1", &BackendTerms::default(), from, to, &fixture::context()).unwrap();
     assert_eq!(call.url, "https://supplier.example/octo/availability/calendar");
     let body = json!([
         { "localDate": "2026-12-01", "available": true, "status": "AVAILABLE", "vacancies": 12 },
@@ -584,7 +590,7 @@ fn a_calendar_tells_what_is_left() {
     ]);
     let body = Bytes::from(body.to_string());
     let response = HttpResponse { status: StatusCode::OK, headers: HeaderMap::new(), body };
-    let CallResult::Done(days) = backend.read_availability("P1/O1", &response) else { panic!() };
+    let CallResult::Done(days) = backend.availability().unwrap().read("P1/O1", &response) else { panic!() };
     let left: Vec<_> = days.iter().map(|day| day.left).collect();
     assert_eq!(left, [Some(12), Some(0), None]);
 }
@@ -733,8 +739,8 @@ fn settings_are_checked_all_at_once() {
     let masked = in_clear(|| {
         format!(
             "{:?}",
-            octo(json!({}))
-                .conversation(TicketOp::Issue, &order(), order().booking.as_ref().unwrap(), false)
+            talks(&*octo(json!({})))
+                .talk(TicketOp::Issue, &order(), order().booking.as_ref().unwrap(), false)
                 .map(|mut t| t.next(&fixture::context()))
         )
     });

@@ -11,9 +11,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use ticketbridge_core::message::{TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{
-    AuthError, Backend, BackendEvent, BackendKind, BackendSpec, BackendStep, BackendTable, Built, CalendarDay, Call,
-    CallResult, CodeMaker, Context, DecodeError, EncodeError, HttpResponse, RawRequest, RedemptionNews, Replayed,
-    Verified,
+    AuthError, Availability, Backend, BackendEvent, BackendKind, BackendSpec, BackendTable, Built, CalendarDay, Call,
+    CallResult, Calls, CodeMaker, Context, DecodeError, EncodeError, HttpResponse, Operations, Pushes, RawRequest,
+    RedemptionNews, Replayed, Verified,
 };
 use ticketbridge_core::product::BackendTerms;
 use ticketbridge_core::time::{Date, Millis, UnixMillis};
@@ -27,6 +27,7 @@ pub const KIND: BackendKind = BackendKind {
     name: "ticketing_http",
     settings: &["base_url", "secret", "timeout"],
     secrets: &["secret", "secret.*"],
+    addresses: &["base_url"],
     terms: &[],
     build: TicketingHttp::build,
 };
@@ -69,9 +70,6 @@ impl TicketingHttp {
         let spec = BackendSpec {
             issue_is_idempotent: true,
             can_query: true,
-            can_push: true,
-            holds_first: false,
-            has_availability: true,
             table,
             watch: None,
             capabilities: table.shown(serde_json::json!({
@@ -82,7 +80,7 @@ impl TicketingHttp {
     }
 
     /// A signed call.
-    fn call(&self, method: Method, at: Address, body: Bytes, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    fn signed(&self, method: Method, at: Address, body: Bytes, cx: &Context<'_>) -> Result<Call, EncodeError> {
         let mut headers = HeaderMap::new();
         self.secrets.sign_into(&mut headers, cx.delivery_id, cx.now, &body)?;
         headers.insert(IDEMPOTENCY_KEY, headers[standard_webhooks::ID].clone());
@@ -95,7 +93,7 @@ impl TicketingHttp {
 
     fn post<T: serde::Serialize>(&self, at: Address, body: &T, cx: &Context<'_>) -> Result<Call, EncodeError> {
         let body = serde_json::to_vec(body).expect("structs of texts and numbers serialise");
-        self.call(Method::POST, at, Bytes::from(body), cx)
+        self.signed(Method::POST, at, Bytes::from(body), cx)
     }
 }
 
@@ -104,29 +102,38 @@ impl Backend for TicketingHttp {
         &self.spec
     }
 
-    fn step(
-        &self,
-        op: TicketOp,
-        order: &Order,
-        booking: &Booking,
-        cx: &Context<'_>,
-    ) -> Result<BackendStep, EncodeError> {
+    fn operations(&self) -> Operations<'_> {
+        Operations::Calls(self)
+    }
+
+    fn pushes(&self) -> Option<&dyn Pushes> {
+        Some(self)
+    }
+
+    fn availability(&self) -> Option<&dyn Availability> {
+        Some(self)
+    }
+}
+
+impl Calls for TicketingHttp {
+    fn call(&self, op: TicketOp, order: &Order, booking: &Booking, cx: &Context<'_>) -> Result<Call, EncodeError> {
         let at = Address::at(&self.base_url).path("/reservations");
         let id = booking.id.as_str();
-        let call = match op {
+        match op {
             TicketOp::Issue => self.post(at, &map::reservation(order, booking)?, cx),
-            TicketOp::Query => self.call(Method::GET, at.segment(id)?, Bytes::new(), cx),
+            TicketOp::Query => self.signed(Method::GET, at.segment(id)?, Bytes::new(), cx),
             TicketOp::Cancel => {
                 self.post(at.segment(id)?.path("/cancel"), &wire::CancelRequest { reason: CANCEL_REASON }, cx)
             }
-        };
-        call.map(BackendStep::Call)
+        }
     }
 
     fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts> {
         map::read(op, booking, response)
     }
+}
 
+impl Pushes for TicketingHttp {
     fn verify<'a>(&self, raw: RawRequest<'a>, cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
         let proof = self.secrets.verify(raw.headers, raw.body, cx.now)?;
         Ok(Verified::attest(raw, proof.key_index))
@@ -140,8 +147,10 @@ impl Backend for TicketingHttp {
         let key = standard_webhooks::message_id(request.raw().headers);
         map::event(key.ok_or_else(|| DecodeError::new("webhook-id", "it is missing"))?, request.body())
     }
+}
 
-    fn availability_call(
+impl Availability for TicketingHttp {
+    fn call(
         &self,
         product: &str,
         _: &BackendTerms,
@@ -151,10 +160,10 @@ impl Backend for TicketingHttp {
     ) -> Result<Call, EncodeError> {
         let at = Address::at(&self.base_url).path("/availability").query("product", product);
         let at = at.query("from", &from.to_string()).query("to", &to.to_string());
-        self.call(Method::GET, at, Bytes::new(), cx)
+        self.signed(Method::GET, at, Bytes::new(), cx)
     }
 
-    fn read_availability(&self, product: &str, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
+    fn read(&self, product: &str, response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
         map::availability(product, response)
     }
 }

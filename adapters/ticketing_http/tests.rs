@@ -24,11 +24,13 @@ fn gate() -> Box<dyn Backend> {
     build(settings).ok().unwrap()
 }
 
+fn calls(gate: &dyn Backend) -> &dyn Calls {
+    let Operations::Calls(calls) = gate.operations() else { panic!("one call for each operation") };
+    calls
+}
+
 fn step(op: TicketOp, order: &Order) -> Result<Call, EncodeError> {
-    match gate().step(op, order, order.booking.as_ref().unwrap(), &fixture::context())? {
-        BackendStep::Call(call) => Ok(call),
-        other => panic!("not a call: {other:?}"),
-    }
+    calls(&*gate()).call(op, order, order.booking.as_ref().unwrap(), &fixture::context())
 }
 
 fn response(status: u16, headers: &BTreeMap<String, String>, body: impl Into<Bytes>) -> HttpResponse {
@@ -154,7 +156,8 @@ fn booking(known_ref: &Option<String>) -> Booking {
 fn answers_mean_what_the_cases_say() {
     let cases: Answers = toml::from_str(include_str!("cases/answers.toml")).unwrap();
     for case in cases.answer {
-        let result = gate().read(case.op, &booking(&case.known_ref), &response(case.status, &case.headers, case.body));
+        let result =
+            calls(&*gate()).read(case.op, &booking(&case.known_ref), &response(case.status, &case.headers, case.body));
         let (word, says, facts, after) = match &result {
             CallResult::Done(facts) => ("done", String::new(), Some(clear(facts)), None),
             CallResult::Retry { why, after } => ("retry", why.to_string(), None, after.map(|a| a.0)),
@@ -177,7 +180,7 @@ fn tickets_have_limits() {
         let ticket = json!({ "code": "x".repeat(chars), "kind": kind });
         let body = json!({ "state": "issued", "tickets": vec![ticket; count] }).to_string();
         matches!(
-            gate().read(TicketOp::Issue, &booking(&None), &response(200, &BTreeMap::new(), body)),
+            calls(&*gate()).read(TicketOp::Issue, &booking(&None), &response(200, &BTreeMap::new(), body)),
             CallResult::Done(_)
         )
     };
@@ -213,8 +216,8 @@ fn receive(id: &str, body: &str) -> Result<BackendEvent, DecodeError> {
     let raw =
         RawRequest { endpoint: "events", method: &Method::POST, query: "", headers: &headers, body: body.as_bytes() };
     let gate = gate();
-    let verified = gate.verify(raw, &fixture::context()).unwrap();
-    gate.decode(&verified)
+    let verified = gate.pushes().unwrap().verify(raw, &fixture::context()).unwrap();
+    gate.pushes().unwrap().decode(&verified)
 }
 
 #[test]
@@ -245,12 +248,12 @@ fn events_mean_what_the_cases_say() {
 fn an_event_that_is_not_signed_is_not_believed() {
     let headers = HeaderMap::new();
     let raw = RawRequest { endpoint: "events", method: &Method::POST, query: "", headers: &headers, body: b"{}" };
-    assert!(gate().verify(raw, &fixture::context()).is_err());
+    assert!(gate().pushes().unwrap().verify(raw, &fixture::context()).is_err());
     let mut headers = HeaderMap::new();
     let other = Secrets::parse(["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"]).unwrap();
     other.sign_into(&mut headers, "evt-1", fixture::NOW, b"{}").unwrap();
     let raw = RawRequest { headers: &headers, ..raw };
-    assert_eq!(gate().verify(raw, &fixture::context()).unwrap_err(), AuthError::BadSignature);
+    assert_eq!(gate().pushes().unwrap().verify(raw, &fixture::context()).unwrap_err(), AuthError::BadSignature);
 }
 
 #[test]
@@ -263,11 +266,15 @@ fn an_events_id_has_a_limit() {
 #[test]
 fn availability_is_asked_and_read() {
     let (from, to) = (Date::parse("2026-12-01").unwrap(), Date::parse("2026-12-03").unwrap());
-    let call = gate().availability_call("P 7&8", &Default::default(), from, to, &fixture::context()).unwrap();
+    let call =
+        gate().availability().unwrap().call("P 7&8", &Default::default(), from, to, &fixture::context()).unwrap();
     assert_eq!(call.method, Method::GET);
     assert_eq!(call.url, "https://tickets.example/bridge/availability?product=P%207%268&from=2026-12-01&to=2026-12-03");
     let read = |status: u16, body: &str| {
-        gate().read_availability("P-778", &response(status, &BTreeMap::new(), Bytes::copy_from_slice(body.as_bytes())))
+        gate()
+            .availability()
+            .unwrap()
+            .read("P-778", &response(status, &BTreeMap::new(), Bytes::copy_from_slice(body.as_bytes())))
     };
     let body = r#"{"days":[{"date":"2026-12-01","remaining":5,"price":19900,"currency":"CNY"},
         {"date":"2026-12-02","remaining":-3,"price":0},{"date":"2026-12-03","remaining":null,"price":1}]}"#;

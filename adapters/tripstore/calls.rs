@@ -216,7 +216,6 @@ fn says_so(notification: &Notification, answer: &Answer) -> bool {
 
 /// Asks for a whole booking.
 pub(super) fn read_back(settings: &Common, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
-    by(settings, "read_back", "look the booking up")?;
     get(&settings.api_secret, booking(settings, about.as_str())?, cx)
 }
 

@@ -12,9 +12,9 @@ use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
-    Answer, AuthError, Built, Call, CallResult, Changes, Channel, ChannelKind, ChannelSpec, Checked, Context,
-    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, Replayed, Verified, VerifyStep,
-    Yes,
+    Answer, AuthError, Built, Call, CallResult, ChangeList, Changes, Channel, ChannelKind, ChannelSpec, Checked,
+    Context, DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed,
+    Verified, VerifyFirst, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
 use ticketbridge_core::time::{Millis, UnixMillis};
@@ -59,8 +59,14 @@ const SECRETS: &[&str] = &["secrets", "secrets.*", "api_secret", "api_secret.*",
 const CAPABILITIES: &[&str] = &["confirm", "cancel", "payment_only_cancel", "read_back"];
 
 /// The adapter, as registered.
-pub const KIND: ChannelKind =
-    ChannelKind { name: "tripstore", settings: KEYS, secrets: SECRETS, currency: "KRW", build };
+pub const KIND: ChannelKind = ChannelKind {
+    name: "tripstore",
+    settings: KEYS,
+    secrets: SECRETS,
+    addresses: &["api_base", "erp.base_url"],
+    currency: "KRW",
+    build,
+};
 
 /// The agency's own books.
 struct Erp {
@@ -97,8 +103,6 @@ fn build(_id: &str, settings: &Value) -> Built<dyn Channel> {
         endpoints: ENDPOINTS,
         capabilities: Value::Object(capabilities),
         body_bytes_max: fat_events::BODY_BYTES_MAX,
-        takes_stock: false,
-        needs_token: false,
         calls_per_second: None,
     };
     Ok(Box::new(TripStore { settings, erp, memo_tail, spec }))
@@ -167,31 +171,45 @@ impl Channel for TripStore {
             _ => calls::learned(&self.settings, self.erp.is_some(), notification, order, response),
         }
     }
-    fn read_back(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
+    fn label(&self, order: &Order) -> String {
+        label::label(order)
+    }
+    fn read_back(&self) -> Option<&dyn ReadBack> {
+        self.settings.can("read_back").then_some(self)
+    }
+    fn verify_first(&self, notification: &Notification) -> Option<&dyn VerifyFirst> {
+        match (notification, &self.erp) {
+            (Notification::HandOver, Some(erp)) => Some(erp),
+            _ if self.settings.can("read_back") => Some(self),
+            _ => None,
+        }
+    }
+    fn change_list(&self) -> Option<&dyn ChangeList> {
+        self.settings.can("read_back").then_some(self)
+    }
+}
+
+impl ReadBack for TripStore {
+    fn call(&self, about: &ExternalId, cx: &Context<'_>) -> Result<Call, EncodeError> {
         calls::read_back(&self.settings, about, cx)
     }
-    fn read_read_back(&self, about: &ExternalId, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
+    fn read(&self, about: &ExternalId, response: &HttpResponse) -> CallResult<Box<Snapshot>> {
         calls::read_read_back(&self.settings, self.erp.is_some(), about, response)
     }
-    fn check(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        match (notification, &self.erp) {
-            (Notification::HandOver, Some(erp)) => erp::look_up(erp, order, cx),
-            _ => self.read_back(&order.channel_order_id, cx),
-        }
+}
+
+/// The agency's books are asked, and not the marketplace, whether they have an order.
+impl VerifyFirst for Erp {
+    fn call(&self, _: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
+        erp::look_up(self, order, cx)
     }
-    fn read_check(&self, notification: &Notification, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
-        if *notification == Notification::HandOver {
-            return erp::read_look_up(order, response);
-        }
-        match self.read_read_back(&order.channel_order_id, response) {
-            CallResult::Done(snapshot) => {
-                let learned = vec![Command::SyncSnapshot { snapshot, not_for_sale: None, paid_elsewhere: Vec::new() }];
-                CallResult::Done(Checked { learned, done: false })
-            }
-            other => other.unread(),
-        }
+    fn read(&self, _: &Notification, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
+        erp::read_look_up(order, response)
     }
-    fn list_changes(
+}
+
+impl ChangeList for TripStore {
+    fn call(
         &self,
         from: UnixMillis,
         to: UnixMillis,
@@ -200,10 +218,7 @@ impl Channel for TripStore {
     ) -> Result<Call, EncodeError> {
         calls::list_changes(&self.settings, (from, to), cursor, cx)
     }
-    fn read_changes(&self, response: &HttpResponse) -> CallResult<Changes> {
+    fn read(&self, response: &HttpResponse) -> CallResult<Changes> {
         calls::read_changes(&self.settings, self.erp.is_some(), response)
-    }
-    fn label(&self, order: &Order) -> String {
-        label::label(order)
     }
 }

@@ -197,7 +197,8 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         kind
     });
     let (Some(id), Some(kind)) = (id, kind) else { return (head, None) };
-    let known = Known { settings: kind.settings, secrets: kind.secrets, shared: &CHANNEL_SETTINGS };
+    let known =
+        Known { settings: kind.settings, secrets: kind.secrets, addresses: kind.addresses, shared: &CHANNEL_SETTINGS };
     let read = Reading::read(settings.as_ref(), &known, around);
     let allow_from = read.opt("allow_from", |value| value.each(Value::network));
     let rate = read.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
@@ -244,7 +245,8 @@ pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         kind
     });
     let (Some(id), Some(kind)) = (id, kind) else { return (head, None) };
-    let known = Known { settings: kind.settings, secrets: kind.secrets, shared: &PACE_SETTINGS };
+    let known =
+        Known { settings: kind.settings, secrets: kind.secrets, addresses: kind.addresses, shared: &PACE_SETTINGS };
     let read = Reading::read(settings.as_ref(), &known, around);
     let timeout = read.opt("timeout", timeout);
     let pace = pace.or_in(&read);
@@ -293,6 +295,7 @@ fn check_review_times(channel: &dyn Channel, file: &Table<'_>, findings: &Findin
 struct Known<'k> {
     settings: &'k [&'static str],
     secrets: &'k [&'static str],
+    addresses: &'k [&'static str],
     shared: &'k [&'static str],
 }
 
@@ -326,7 +329,8 @@ impl<'a, 't> Reading<'a, 't> {
             }
         }
         read.json = Json::Object(object);
-        for key in ["api_base", "base_url"] {
+        // One further down is checked by its adapter.
+        for key in known.addresses.iter().filter(|path| !path.contains('.')) {
             read.opt(key, Value::web_address);
         }
         read.opt("time_zone", Value::time_zone);
@@ -363,7 +367,7 @@ impl<'a, 't> Reading<'a, 't> {
                 Json::Array(elements.map(element).collect())
             }
             DeValue::String(text) => {
-                if matches!(path.rsplit('.').next(), Some("api_base" | "base_url")) {
+                if known.addresses.contains(&path) {
                     look_at_address(value, text);
                 }
                 Json::String(text.to_string())

@@ -79,7 +79,8 @@ fn live(visit: &Visit) -> Option<&str> {
     let path = visit.path.strip_prefix(PREFIX).filter(|_| is_shown)?;
     match path.split('/').filter(|step| !step.is_empty()).collect::<Vec<_>>().as_slice() {
         [] | ["orders" | "refunds" | "deliveries" | "deadlines"] | ["bulk", _] => Some(""),
-        ["orders", id] => Some(id),
+        // By the channel's number it is found, too, but told of by ours.
+        ["orders", id] => Some(if id.starts_with("ord_") { id } else { "" }),
         _ => None,
     }
 }

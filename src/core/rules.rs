@@ -6,12 +6,17 @@
 
 pub mod booking;
 pub mod cancel_policy;
+pub mod capacity;
+pub mod credit;
 pub mod dates;
 pub mod documents;
 pub mod fees;
+pub mod for_sale;
 pub mod guests;
 pub mod limits;
+pub mod pairing;
 pub mod phone;
+pub mod purchase_limits;
 pub mod sale;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -2,11 +2,12 @@
 
 use ticketbridge_core::Date;
 use ticketbridge_core::ProductCode;
-use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
 use ticketbridge_core::message::{Counts, RequestBooking, Sale};
-use ticketbridge_core::personal::{Person, Personal};
+use ticketbridge_core::personal::Person;
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
+use ticketbridge_core::rules::capacity::{calendar_stock, date_stock_key, voucher_stock_key};
 use ticketbridge_core::rules::guests::guests_of;
+use ticketbridge_core::rules::purchase_limits::phone_of;
 use ticketbridge_store::{ClaimKind, StoreError, Tx};
 
 use crate::engine::needs::turn_of;
@@ -76,19 +77,9 @@ pub(crate) async fn date_left(
     date: Option<Date>,
 ) -> Result<Option<i64>, StoreError> {
     let Some(key) = date_stock_key(product, date) else { return Ok(None) };
-    let total = date.and_then(|date| product.calendar_on(date)).and_then(|range| range.stock);
+    let total = calendar_stock(product, date);
     match product.stock_from {
         StockFrom::Calendar => tx.stock_left(&key, total).await,
         StockFrom::Backend => tx.told_stock_left(&key, total).await,
     }
-}
-
-/// The first phone that is there in clear.
-pub(crate) fn phone_of(people: &[&Person]) -> Option<String> {
-    people
-        .iter()
-        .filter_map(|person| person.phone.as_ref())
-        .find(|phone| !phone.is_empty() && !phone.is_remote_cipher())
-        .map(Personal::reveal)
-        .map(str::to_owned)
 }

@@ -1,46 +1,16 @@
-//! Orders are charged to their channel's credit account (DY-05): placing holds the amount, payment takes it, cancel and refund
-//! return it. Where an order stands with its account follows from its own money, before and after: the order carries nothing for it.
+//! Orders are charged to their channel's credit account (DY-05): what is covered and what moves is a rule of the core
+//! ([`ticketbridge_core::rules::credit`]); here it is read and written.
 
+use ticketbridge_core::ChannelId;
 use ticketbridge_core::message::Sale;
+use ticketbridge_core::order::Order;
 use ticketbridge_core::order::money::PaymentMode;
-use ticketbridge_core::order::{Order, OrderState};
-use ticketbridge_core::{ChannelId, Rejection, Why};
+use ticketbridge_core::rules::credit::{self, Position};
 use ticketbridge_store::{CreditEntry, CreditKind, Store, StoreError, Tx};
 
 use crate::config::{Config, CreditAccount};
 use crate::engine::EngineError;
 use crate::service::live::Running;
-
-/// Where an order stands with its account, minor units.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Position {
-    /// Kept back until it is paid.
-    held: i64,
-    /// Taken for what was sold.
-    taken: i64,
-    /// Given back of that.
-    returned: i64,
-}
-
-impl Position {
-    fn of(order: &Order) -> Self {
-        let money = &order.money;
-        if money.mode != PaymentMode::Ledger {
-            return Self::default();
-        }
-        let (received, refunded) = (money.received(), money.refunded());
-        match order.state {
-            // What a refund left behind is the distributor's cost; everything else goes back.
-            OrderState::Cancelled => {
-                let kept = money.fee().min(received - refunded).max(0);
-                Self { held: 0, taken: received, returned: received - kept }
-            }
-            OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked | OrderState::Completed => {
-                Self { held: (money.due - received).max(0), taken: received, returned: refunded.min(received) }
-            }
-        }
-    }
-}
 
 /// The account that a channel's orders are charged to.
 pub(crate) fn account_of<'r>(running: &'r Running, channel: &ChannelId) -> Option<&'r CreditAccount> {
@@ -94,18 +64,11 @@ pub(crate) async fn available(
     channel: &ChannelId,
     sale: &Sale,
 ) -> Result<Option<i64>, EngineError> {
-    let Some(account) = account_of(running, channel).filter(|_| sale.payment_mode == PaymentMode::Ledger) else {
-        return Ok(None);
-    };
-    if account.currency != sale.currency {
-        let sentence = format!(
-            "the sale is in {}, and the channel's credit account `{}` in {}; name another account",
-            sale.currency.0, account.id, account.currency.0
-        );
-        return Err(Rejection::new(Why::CreditTooLow, sentence).at("currency").into());
-    }
+    let Some(account) = account_of(running, channel).filter(|_| credit::is_charged(sale)) else { return Ok(None) };
     let sums = tx.lock_credit(&account.id).await?;
-    Ok(Some(account.limit.saturating_add(sums.balance).saturating_sub(sums.held)))
+    let (id, currency, limit) = (account.id.as_str(), &account.currency, account.limit);
+    let row = credit::Account { id, currency, limit, balance: sums.balance, held: sums.held };
+    Ok(Some(credit::covers(&row, sale)?))
 }
 
 /// Moves what a change of the order moves.
@@ -137,19 +100,16 @@ pub(crate) async fn follow(
     }
 }
 
-/// The entries between two positions. The first hold is written even when it is zero: it says which account the order is on. What
-/// turns out to be less than was told before is a negative entry of the same kind: a sale stays what was sold.
+/// The entries between two positions. The first hold is written even when it is zero: it says which account the order is on.
 fn entries(first: bool, was: Position, is: Position, order: &Order) -> Vec<CreditEntry> {
-    let captured = is.taken - was.taken;
-    // What is captured leaves the hold; what it cannot cover is held first.
-    let to_hold = is.held - was.held + captured;
-    let moves = [
-        (CreditKind::Hold, to_hold.max(0), first),
-        (CreditKind::Capture, captured, false),
-        (CreditKind::Release, (-to_hold).max(0), false),
-        (CreditKind::Refund, is.returned - was.returned, false),
+    let moves = was.moves_to(is);
+    let kinds = [
+        (CreditKind::Hold, moves.hold, first),
+        (CreditKind::Capture, moves.capture, false),
+        (CreditKind::Release, moves.release, false),
+        (CreditKind::Refund, moves.refund, false),
     ];
-    moves
+    kinds
         .into_iter()
         .filter(|(_, amount, always)| *amount != 0 || *always)
         .map(|(kind, amount, _)| CreditEntry {

@@ -1,7 +1,7 @@
 //! Effects become rows: deliveries, deadlines, stock.
 
 use sha2::{Digest, Sha256};
-use ticketbridge_core::message::{Effect, Notification, StockKey, TicketOp};
+use ticketbridge_core::message::{Destination, Effect, Notification, StockKey, TicketOp};
 use ticketbridge_core::order::{Order, TicketingState};
 use ticketbridge_core::{OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{NewJob, Tx};
@@ -15,19 +15,6 @@ const EFFECTS_MAX: u64 = 1_000;
 const STOCK_FROM: usize = 500;
 /// Name of the call that tells a channel what is left.
 pub(crate) const TELL_STOCK: &str = "tell_stock";
-
-/// The destination of what is told to a channel.
-pub fn channel_destination(id: &ticketbridge_core::ChannelId) -> String {
-    format!("channel:{id}")
-}
-/// The destination of what a partner behind a channel is told, such as an agency's own books.
-pub fn partner_destination(id: &ticketbridge_core::ChannelId) -> String {
-    format!("erp:{id}")
-}
-/// The destination of what is asked of a back-end.
-pub fn backend_destination(id: &ticketbridge_core::BackendId) -> String {
-    format!("backend:{id}")
-}
 
 /// The id of effect number `index` of the command that found the order at `version`: the same on every run of the
 /// transaction, and so the same idempotency key towards the partner.
@@ -100,7 +87,12 @@ impl Change<'_> {
             };
             match effect {
                 Effect::CallBackend { backend, booking, op, not_before } => {
-                    let new = job(backend_destination(backend), op.name(), *op != TicketOp::Query, *not_before);
+                    let new = job(
+                        Destination::Backend(backend.clone()).to_string(),
+                        op.name(),
+                        *op != TicketOp::Query,
+                        *not_before,
+                    );
                     let state = order.booking_by_id(booking).map(|b| b.ticketing.state);
                     let once = match op {
                         TicketOp::Issue => false,
@@ -114,20 +106,22 @@ impl Change<'_> {
                 }
                 Effect::TellChannel { notification, not_before } => {
                     let destination = match notification {
-                        Notification::HandOver => partner_destination(&order.channel),
-                        _ => channel_destination(&order.channel),
+                        Notification::HandOver => Destination::Agency(order.channel.clone()).to_string(),
+                        _ => Destination::Channel(order.channel.clone()).to_string(),
                     };
                     tx.enqueue(&job(destination, notification.name(), true, *not_before)).await?;
                 }
                 Effect::DecryptGuests => {
-                    let destination = channel_destination(&order.channel);
+                    let destination = Destination::Channel(order.channel.clone()).to_string();
                     tx.enqueue(&job(destination, "decrypt_guests", false, None)).await?;
                 }
                 Effect::TellStock { channel, .. } => {
-                    tx.enqueue(&job(channel_destination(channel), TELL_STOCK, false, None)).await?;
+                    tx.enqueue(&job(Destination::Channel(channel.clone()).to_string(), TELL_STOCK, false, None))
+                        .await?;
                 }
                 Effect::ReadBack { channel, .. } => {
-                    tx.enqueue(&job(channel_destination(channel), "read_back", false, None)).await?;
+                    tx.enqueue(&job(Destination::Channel(channel.clone()).to_string(), "read_back", false, None))
+                        .await?;
                 }
                 Effect::ArmDeadline { kind, due_at, warn_at } => {
                     tx.arm(&order.id, *kind, *due_at, warn_at, self.moment.now).await?;
@@ -160,7 +154,7 @@ impl Change<'_> {
         if key.date.is_none() {
             return Ok(());
         }
-        let channels: Vec<_> = self.running.registry.channels().filter(|c| c.channel.spec().takes_stock).collect();
+        let channels: Vec<_> = self.running.registry.channels().filter(|c| c.channel.takes_stock().is_some()).collect();
         for (place, channel) in channels.iter().enumerate() {
             if channel.id != order.channel && tx.listing(&channel.id, &key.product).await?.is_none() {
                 continue;
@@ -170,7 +164,7 @@ impl Change<'_> {
             tx.enqueue(&NewJob {
                 id: delivery_id(&order.id, version, index),
                 order: order.id.clone(),
-                destination: channel_destination(&channel.id),
+                destination: Destination::Channel(channel.id.clone()).to_string(),
                 call: TELL_STOCK.to_owned(),
                 effect: Effect::TellStock { channel: channel.id.clone(), key: key.clone() },
                 seq,
@@ -208,7 +202,7 @@ impl Change<'_> {
         NewJob {
             id: delivery_id(&named, 0, 0),
             order,
-            destination: channel_destination(channel),
+            destination: Destination::Channel(channel.clone()).to_string(),
             call: "read_back".to_owned(),
             effect: Effect::ReadBack { channel: channel.clone(), about: about.clone() },
             seq: 0,

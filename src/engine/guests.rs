@@ -9,10 +9,11 @@ use std::sync::Arc;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::quoted::Guests;
+use ticketbridge_core::rules::purchase_limits::phone_digits;
 use ticketbridge_core::{Actor, ActorKind, Answering, Command, OrderId};
 use ticketbridge_store::{StoreError, Tx, Within};
 
-use crate::engine::purchase_limits::{phone_digits, phone_hash, phone_key};
+use crate::engine::purchase_limits::{phone_hash, phone_key};
 use crate::engine::{Change, Engine, EngineError};
 
 /// Orders that one look takes up.

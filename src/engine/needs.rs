@@ -1,17 +1,17 @@
 //! What a change will ask the database for, as far as the message and the configuration tell: it is read for many changes together. What
 //! is forgotten here costs time, never correctness.
 
-use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
 use ticketbridge_core::message::{Command, DeadlineKind, RequestBooking, Sale, StockKey, TicketFacts};
 use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::port::{Envelope, Message};
 use ticketbridge_core::product::RuleSnapshot;
+use ticketbridge_core::rules::capacity::{date_stock_key, voucher_stock_key};
 use ticketbridge_core::rules::guests::guests_of;
+use ticketbridge_core::rules::purchase_limits::phone_of;
 use ticketbridge_core::{BookingId, OrderId, ProductCode};
 use ticketbridge_store::{ClaimKind, Needs, Sealer};
 
-use crate::engine::counts::phone_of;
 use crate::engine::credit;
 use crate::engine::incoming::Incoming;
 use crate::engine::purchase_limits::{document_hash, phone_hash};

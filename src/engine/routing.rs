@@ -7,10 +7,10 @@ use ticketbridge_core::message::{
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::quoted::{Guests, Quoted};
+use ticketbridge_core::rules::pairing::{self, Pair};
 use ticketbridge_core::{ChannelId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{InboxVerdict as Verdict, OrderRefRow, Remembered, StoredAnswer, ToRemember, Tx};
 
-use crate::config::Config;
 use crate::engine::early_messages::apply_remembered;
 use crate::engine::incoming::Incoming;
 use crate::engine::snapshots::{self, Synced};
@@ -145,20 +145,6 @@ enum Told {
     ByItsBooking,
 }
 
-/// Which half of `VOUCHER|BOOKING` is the wrong one.
-fn why_unknown(config: &Config, product: &ProductRef) -> String {
-    let voucher = product.voucher.as_ref();
-    match (voucher.and_then(|code| config.voucher(code)), product.booking.as_ref()) {
-        (Some(known), Some(named)) if known.booking_product != *named => {
-            format!("`{}` is sold with `{}`, not with `{named}`", known.code, known.booking_product)
-        }
-        _ => {
-            let code = voucher.or(product.booking.as_ref()).map_or("", |code| code.as_str());
-            format!("no product `{code}` is configured")
-        }
-    }
-}
-
 async fn place_or_repeat(
     tx: &Tx,
     change: &Change<'_>,
@@ -168,11 +154,11 @@ async fn place_or_repeat(
 ) -> Result<Applied, EngineError> {
     let known = tx.lock_ref(&incoming.channel.id, &sale.channel_order_id).await?;
     refuse_tombstone(&known)?;
-    let rules =
-        incoming.running.config.rule_snapshot(incoming.channel.channel.rules(), &sale.product).ok_or_else(|| {
-            let sentence = why_unknown(&incoming.running.config, &sale.product);
-            Rejection::new(Why::OffSale, sentence).at("product_out_id")
-        });
+    let config = &incoming.running.config;
+    let rules = config.rule_snapshot(incoming.channel.channel.rules(), &sale.product).ok_or_else(|| {
+        let known = sale.product.voucher.as_ref().and_then(|code| config.voucher(code));
+        pairing::unknown(&sale.product, known)
+    });
     if let Some(id) = known.order.clone() {
         if told == Told::ByItsBooking {
             return match tx.lock_order(&id).await? {
@@ -236,16 +222,15 @@ async fn take_booking(
     Ok(Routed::Done(Box::new(Applied { changed: applied.changed || sale_applied.changed, ..applied })))
 }
 
-/// A voucher is booked as what it was sold as. Its visit may have another name by now: the one that it was sold with holds (DY-18).
-fn check_pair(channel: &ChannelId, order: &Order, named: &ProductRef) -> Result<(), EngineError> {
-    let (Some(sold), Some(voucher)) = (&order.rules.voucher, &named.voucher) else { return Ok(()) };
-    if sold.code != *voucher {
-        let sentence = format!("this order was sold as `{}`, and the booking names `{voucher}`", sold.code);
-        return Err(Rejection::new(Why::OffSale, sentence).at("product_out_id").into());
-    }
-    if let Some(visit) = named.booking.as_ref().filter(|visit| **visit != order.rules.booking.code) {
-        tracing::warn!(%channel, order = %order.id, sold_with = %order.rules.booking.code, named = %Quoted::code(visit.as_str()),
-            "a booking names another visit than the one that its voucher was sold with, which holds");
+/// The booking's pair must be the one that was sold; a visit that has another name by now is noted.
+fn check_pair(channel: &ChannelId, order: &Order, named: &ProductRef) -> Result<(), Rejection> {
+    match pairing::check(&order.rules, named)? {
+        Pair::AsSold => {}
+        Pair::OtherVisit => {
+            let visit = named.booking.as_ref().map_or("", |code| code.as_str());
+            tracing::warn!(%channel, order = %order.id, sold_with = %order.rules.booking.code, named = %Quoted::code(visit),
+                "a booking names another visit than the one that its voucher was sold with, which holds");
+        }
     }
     Ok(())
 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use ticketbridge_core::message::{Actor, ActorKind, Command, PlaceOrder, Snapshot};
-use ticketbridge_core::next_step::{CLOSED, SOLD_OUT};
-use ticketbridge_core::order::channel_state::Stage;
 use ticketbridge_core::product::RuleSnapshot;
+use ticketbridge_core::rules::for_sale;
 use ticketbridge_core::{Answering, Rejection, Why};
 use ticketbridge_store::{Job, JobEnd, Needs, Tx};
 
@@ -66,33 +65,19 @@ pub(crate) async fn sync(
     Ok(Synced::Made(Box::new(Applied { changed: true, ..applied })))
 }
 
-/// Why a new booking should not be: its product was off sale, or its date is full (KA-07). One that waits for us is not accepted by
-/// policy then; one that the channel accepted by itself is shown to a person.
+/// Why a new booking should not be, if so (KA-07): what the rule of it has to know ([`ticketbridge_core::rules::for_sale`]).
 async fn not_for_sale(
     tx: &Tx,
     channel: &RegisteredChannel,
     rules: &RuleSnapshot,
     snapshot: &Snapshot,
 ) -> Result<Option<String>, EngineError> {
-    let standing = &snapshot.standing;
-    let by_itself = standing.stage == Stage::Confirmed && !standing.needs_decision && !standing.read_only;
-    if standing.stage != Stage::Requested && !by_itself {
+    if !for_sale::is_new_booking(snapshot) {
         return Ok(None);
     }
     let listing = tx.listing(&channel.id, &rules.booking.code).await?;
-    if listing.is_some_and(|listing| listing.is_open == Some(false) && snapshot.sale.placed_at >= listing.since) {
-        return Ok(Some(CLOSED.to_owned()));
-    }
-    if let Some(date) = snapshot.visit_date {
-        if rules.booking.calendar_on(date).is_none() {
-            return Ok(Some(CLOSED.to_owned()));
-        }
-        let left = counts::date_left(tx, &rules.booking, Some(date)).await?;
-        if left.is_some_and(|left| left < i64::from(snapshot.sale.quantity)) {
-            return Ok(Some(SOLD_OUT.to_owned()));
-        }
-    }
-    Ok(None)
+    let left = counts::date_left(tx, &rules.booking, snapshot.visit_date).await?;
+    Ok(for_sale::why_not(rules, snapshot, listing.as_ref(), left).map(str::to_owned))
 }
 
 impl Engine {

@@ -8,16 +8,17 @@
 use std::collections::BTreeMap;
 
 use ticketbridge_core::limits::BOOKING_DAYS_AHEAD_MAX;
-use ticketbridge_core::message::{Effect, StockKey};
-use ticketbridge_core::port::{CallResult, Context};
+use ticketbridge_core::message::{Destination, Effect, StockKey};
+use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse};
 use ticketbridge_core::product::{BackendTerms, BookingProduct, StockFrom, Ticketing};
 use ticketbridge_core::{ChannelId, Date, Millis, OrderId, ProductCode, TimeZone, UnixMillis};
 use ticketbridge_store::{NewJob, OrderFilter, PageRequest, StoreError, ToldStock, Tx};
 
-use crate::engine::effects::{TELL_STOCK, channel_destination};
+use crate::engine::effects::TELL_STOCK;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
+use crate::worker::conduct::For;
 
 /// Days that one question covers at most.
 const DAYS_PER_CALL: i64 = 31;
@@ -110,15 +111,15 @@ impl Worker {
         from: Date,
         to: Date,
     ) -> Result<Vec<(Date, Option<i64>)>, String> {
-        let now = self.engine.clock().now();
-        let nonce = self.engine.ids().nonce();
+        let Some(availability) = backend.backend.availability() else {
+            return Err(EncodeError::Unsupported("availability").to_string());
+        };
         let id = format!("dlv_{:032x}", self.engine.ids().seed().0);
-        let cx = Context { now, nonce, delivery_id: &id, access_token: None, attempt: 1 };
-        let call =
-            backend.backend.availability_call(product, terms, from, to, &cx).map_err(|error| error.to_string())?;
         let limits = CallLimits { timeout: backend.timeout, at_most: CALL_MAX };
-        let response = self.transport.send(&call, limits).await.map_err(|error| error.to_string())?;
-        match backend.backend.read_availability(product, &response) {
+        let write = |cx: &Context<'_>| availability.call(product, terms, from, to, cx);
+        let read = |response: &HttpResponse| availability.read(product, response);
+        let exchange = self.ask(For::Question(&id), limits, &write, &read).await.map_err(|error| error.to_string())?;
+        match exchange.result {
             CallResult::Done(days) => {
                 let left =
                     |day: ticketbridge_core::port::CalendarDay| (day.date, if day.open { day.left } else { Some(0) });
@@ -174,7 +175,7 @@ impl Worker {
     async fn stock_takers(&self, product: &ProductCode) -> Result<Vec<ChannelId>, StoreError> {
         let running = self.engine.running();
         let mut takers = Vec::new();
-        for channel in running.registry.channels().filter(|channel| channel.channel.spec().takes_stock) {
+        for channel in running.registry.channels().filter(|channel| channel.channel.takes_stock().is_some()) {
             let is_listed = self.engine.store().listing(&channel.id, product).await?.is_some();
             if is_listed || self.sells(&channel.id, product).await? {
                 takers.push(channel.id.clone());
@@ -196,7 +197,7 @@ fn tell_stock(id: &str, channel: &ChannelId, key: &StockKey, now: UnixMillis) ->
     NewJob {
         id: id.to_owned(),
         order: OrderId::new(NO_ORDER),
-        destination: channel_destination(channel),
+        destination: Destination::Channel(channel.clone()).to_string(),
         call: TELL_STOCK.to_owned(),
         effect: Effect::TellStock { channel: channel.clone(), key: key.clone() },
         seq: now.0.unsigned_abs(),

@@ -17,14 +17,15 @@ use ticketbridge_core::message::{
 };
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{AttentionKind, Booking, Order, OrderState, TicketingState};
-use ticketbridge_core::port::{BackendStep, Call, CallResult, ChannelView, Context};
-use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
+use ticketbridge_core::port::{CallResult, ChannelView, Context, HttpResponse, Operations, ReadBack};
+use ticketbridge_core::{ChannelId, Millis};
 use ticketbridge_store::{OrderFilter, PageRequest};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
+use crate::worker::conduct::For;
 
 /// Questions a second to one channel, whatever it allows (`protocols/douyin.md` 17.1, D-10).
 pub const QUESTIONS_PER_SECOND: u32 = 20;
@@ -34,6 +35,8 @@ const PAGE: u32 = 100;
 const CLOSED_FOR: Millis = Millis::hours(72);
 /// The states in which an order has come to its end.
 const CLOSED: [OrderState; 2] = [OrderState::Completed, OrderState::Cancelled];
+/// What partners are asked for here.
+const RECONCILE: For<'static> = For::Question("reconcile");
 /// Differences that one report lists; more are counted.
 const DIFFERENCES_MAX: usize = 1_000;
 
@@ -104,14 +107,14 @@ fn channels(worker: &Worker, scope: &Scope) -> Vec<Arc<RegisteredChannel>> {
     let running = worker.engine.running();
     let is_in = |channel: &&Arc<RegisteredChannel>| match scope {
         Scope::Open(named) => named.as_ref().is_none_or(|id| id == &channel.id),
-        Scope::Followed | Scope::Closed => can_be_asked(worker, channel),
+        Scope::Followed | Scope::Closed => can_be_asked(channel),
     };
     running.registry.channels().filter(is_in).cloned().collect()
 }
 
 /// Whether a channel can be asked for whole orders.
-fn can_be_asked(worker: &Worker, channel: &RegisteredChannel) -> bool {
-    channel.channel.read_back(&ExternalId::new("any"), &context(worker, "reconcile", None)).is_ok()
+fn can_be_asked(channel: &RegisteredChannel) -> bool {
+    channel.channel.read_back().is_some()
 }
 
 /// Whether something of an order that has come to its end is still to be seen in the channel's books.
@@ -146,7 +149,7 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
         for state in states {
             compare_orders(worker, &of(state, updated_since), &|_| true, &mut report).await?;
         }
-        if matches!(scope, Scope::Closed) || !can_be_asked(worker, &channel) {
+        if matches!(scope, Scope::Closed) || !can_be_asked(&channel) {
             continue;
         }
         // Money goes back, and uses are told, after an order's end: what is unsettled of it does not wait for the morning.
@@ -210,36 +213,16 @@ fn difference(order: &Order, partner: &str, field: &'static str) -> Difference {
 
 async fn ask_channel(worker: &Worker, order: &Order, report: &mut Reconciliation) -> Result<(), EngineError> {
     let Some(channel) = worker.engine.running().registry.channel(&order.channel) else { return Ok(()) };
-    let limits = limits(worker, None);
-    let token = match channel.channel.spec().needs_token {
-        true => match worker.token(&channel, limits).await {
-            Ok(token) => Some(token),
-            Err(_) => {
-                report.unanswered += 1;
-                return Ok(());
-            }
-        },
-        false => None,
-    };
-    let cx = context(worker, "reconcile", token.as_deref());
-    if let Ok(call) = channel.channel.read_back(&order.channel_order_id, &cx) {
-        return take_whole(worker, order, &channel, &call, report).await;
+    if let Some(read_back) = channel.channel.read_back() {
+        return take_whole(worker, order, &channel, read_back, report).await;
     }
     // A channel without an order query has nothing to compare with.
-    let Ok(call) = channel.channel.order_query(order, &cx) else { return Ok(()) };
-    let view = match worker.transport.send(&call, limits).await {
-        Ok(response) => channel.channel.read_order_query(order, &response),
-        Err(_) => CallResult::Unknown { why: "no answer".into() },
-    };
-    match view {
+    let Some(query) = channel.channel.order_query() else { return Ok(()) };
+    let write = |cx: &Context<'_>| query.call(order, cx);
+    let read = |response: &HttpResponse| query.read(order, response);
+    let Ok(exchange) = worker.ask_channel(RECONCILE, &channel, &write, &read).await else { return Ok(()) };
+    match exchange.result {
         CallResult::Done(view) => compare_channel(worker, order, &view, report).await,
-        CallResult::TokenRejected => {
-            if let Some(token) = token {
-                worker.tokens.reject(&channel.id, &token).await;
-            }
-            report.unanswered += 1;
-            Ok(())
-        }
         CallResult::Astray { why } => {
             let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
             astray(worker, order, actor, "order", &why, report).await
@@ -248,7 +231,8 @@ async fn ask_channel(worker: &Worker, order: &Order, report: &mut Reconciliation
         | CallResult::Refused { .. }
         | CallResult::Unknown { .. }
         | CallResult::Absent
-        | CallResult::Overtaken => {
+        | CallResult::Overtaken
+        | CallResult::TokenRejected => {
             report.unanswered += 1;
             Ok(())
         }
@@ -280,15 +264,14 @@ async fn take_whole(
     worker: &Worker,
     order: &Order,
     channel: &Arc<RegisteredChannel>,
-    call: &Call,
+    read_back: &dyn ReadBack,
     report: &mut Reconciliation,
 ) -> Result<(), EngineError> {
     let partner = order.channel.as_str();
-    let answer = match worker.transport.send(call, limits(worker, None)).await {
-        Ok(response) => channel.channel.read_read_back(&order.channel_order_id, &response),
-        Err(_) => CallResult::Unknown { why: "no answer".into() },
-    };
-    match answer {
+    let write = |cx: &Context<'_>| read_back.call(&order.channel_order_id, cx);
+    let read = |response: &HttpResponse| read_back.read(&order.channel_order_id, response);
+    let Ok(exchange) = worker.ask_channel(RECONCILE, channel, &write, &read).await else { return Ok(()) };
+    match exchange.result {
         CallResult::Done(snapshot) => {
             take_snapshot(worker, order, channel, snapshot, report).await?;
             ask_for_hand_over(worker, order, channel, report).await
@@ -344,15 +327,13 @@ async fn ask_for_hand_over(
     if !order.channel_state.as_deref().is_some_and(is_unproven) {
         return Ok(());
     }
-    let Ok(call) = channel.channel.check(&Notification::HandOver, order, &context(worker, "reconcile", None)) else {
-        return Ok(());
-    };
-    let Ok(response) = worker.transport.send(&call, limits(worker, None)).await else {
-        report.unanswered += 1;
-        return Ok(());
-    };
+    let handed_over = Notification::HandOver;
+    let Some(look) = channel.channel.verify_first(&handed_over) else { return Ok(()) };
+    let write = |cx: &Context<'_>| look.call(&handed_over, order, cx);
+    let read = |response: &HttpResponse| look.read(&handed_over, order, response);
+    let Ok(exchange) = worker.ask_channel(RECONCILE, channel, &write, &read).await else { return Ok(()) };
     let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
-    let checked = match channel.channel.read_check(&Notification::HandOver, order, &response) {
+    let checked = match exchange.result {
         CallResult::Done(checked) => checked,
         CallResult::Astray { why } => return astray(worker, order, actor, "order", &why, report).await,
         CallResult::Retry { .. }
@@ -499,13 +480,12 @@ async fn ask_backend(worker: &Worker, order: &Order, report: &mut Reconciliation
     if !backend.backend.spec().can_query {
         return Ok(());
     }
-    let cx = context(worker, "reconcile", None);
-    let Ok(BackendStep::Call(call)) = backend.backend.step(TicketOp::Query, order, booking, &cx) else { return Ok(()) };
-    let answer = match worker.transport.send(&call, limits(worker, Some(backend.timeout))).await {
-        Ok(response) => backend.backend.read(TicketOp::Query, booking, &response),
-        Err(_) => CallResult::Unknown { why: "no answer".into() },
-    };
-    match answer {
+    let Operations::Calls(calls) = backend.backend.operations() else { return Ok(()) };
+    let write = |cx: &Context<'_>| calls.call(TicketOp::Query, order, booking, cx);
+    let read = |response: &HttpResponse| calls.read(TicketOp::Query, booking, response);
+    let limits = CallLimits { timeout: backend.timeout, ..worker.call_timeout() };
+    let Ok(exchange) = worker.ask(RECONCILE, limits, &write, &read).await else { return Ok(()) };
+    match exchange.result {
         CallResult::Done(facts) => compare_backend(worker, order, booking, backend.id.as_str(), facts, report).await,
         CallResult::Absent => {
             absent(order, booking, backend.id.as_str(), report);
@@ -627,16 +607,6 @@ fn state_word(booking: &Booking) -> String {
 
 fn word(state: TicketingState) -> String {
     serde_json::to_value(state).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-fn limits(worker: &Worker, timeout: Option<Millis>) -> CallLimits {
-    let configured = worker.engine.running().config.delivery.timeout;
-    CallLimits { timeout: timeout.unwrap_or(configured), at_most: configured.max(Millis::seconds(1)) }
-}
-
-fn context<'a>(worker: &Worker, delivery_id: &'a str, access_token: Option<&'a str>) -> Context<'a> {
-    let now: UnixMillis = worker.engine.clock().now();
-    Context { now, nonce: worker.engine.ids().nonce(), delivery_id, access_token, attempt: 1 }
 }
 
 /// The last report of this instance, for the ops interface.

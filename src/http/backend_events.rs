@@ -13,7 +13,7 @@ use serde_json::json;
 use ticketbridge_core::limits::BODY_BYTES_MAX;
 use ticketbridge_core::message::{Actor, ActorKind, Command, Redeem, RedeemedBy};
 use ticketbridge_core::order::{AttentionKind, Order};
-use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, RawRequest, Verified};
+use ticketbridge_core::port::{AuthError, BackendEvent, BackendNews, Context, DecodeError, RawRequest, Verified};
 use ticketbridge_core::{BackendId, Millis};
 use ticketbridge_store::Direction;
 
@@ -154,7 +154,10 @@ impl Head<'_> {
         let cx = Context { now, nonce: engine.ids().nonce(), delivery_id: "", access_token: None, attempt: 1 };
         let partner = self.backend.id.as_str();
         let terms = Terms { partner, caller: self.caller, rate, bytes_max: BODY_BYTES_MAX };
-        let verify = |body: &[u8]| self.backend.backend.verify(self.raw(body), &cx).map(|proved| proved.key_index());
+        let verify = |body: &[u8]| {
+            let pushes = self.backend.backend.pushes().ok_or(AuthError::Missing("a back-end that calls"))?;
+            pushes.verify(self.raw(body), &cx).map(|proved| proved.key_index())
+        };
         let believed = match terms.let_in(self.shared, self.headers, body, verify).await {
             Ok(believed) => believed,
             Err(TurnedAway::Problem(problem)) => return Err(Unheard::Unverified(problem)),
@@ -190,7 +193,9 @@ impl Head<'_> {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "malformed", what).at("body"));
         }
         let verified = Verified::attest(self.raw(&body), key_index);
-        let event = self.backend.backend.decode(&verified).map_err(|error| {
+        let pushes =
+            self.backend.backend.pushes().ok_or_else(|| DecodeError::new("body", "this back-end does not call"));
+        let event = pushes.and_then(|pushes| pushes.decode(&verified)).map_err(|error| {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "malformed", error.reason.clone()).at(error.field)
         })?;
         let Some(command) = command_of(&event) else { return Ok(None) };

@@ -37,7 +37,8 @@ pub async fn receive(
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
-    let about = match backend.backend.hint(&secret, &body) {
+    let about = backend.backend.hints().map_or(Err(HintError::WrongAddress), |hints| hints.about(&secret, &body));
+    let about = match about {
         Ok(about) => about,
         Err(HintError::WrongAddress) => {
             metrics::counter!("ticketbridge_hints_total", "backend" => backend.id.to_string(), "outcome" => "wrong_address")

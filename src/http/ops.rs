@@ -86,7 +86,7 @@ const LONG_CALLS: [&str; 7] = [
     "/config/reload",
     "/guests/export",
     "/guests/erase",
-    "/bulk/{act}",
+    "/bulk/{id}",
 ];
 
 /// Where the interface begins.

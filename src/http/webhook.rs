@@ -476,7 +476,7 @@ impl Arrived {
         let Inbound::Message(Envelope { message: Message::Booking { request, .. }, .. }) = &incoming.inbound else {
             return Ok(None);
         };
-        if !self.running.registry.backends().any(|backend| backend.backend.spec().holds_first) {
+        if !self.running.registry.backends().any(|backend| backend.backend.holds().is_some()) {
             return Ok(None);
         }
         let Some(order) = self.shared.engine.foresee(incoming).await? else { return Ok(None) };

@@ -176,7 +176,7 @@ fn masked(mask: &mut Mask, registry: &Registry, piece: Piece) -> Piece {
         Piece::In(mut came) => {
             let channel = came.path.strip_prefix("/channels/").and_then(|rest| rest.split('/').next());
             let channel = channel.and_then(|id| registry.channel(&ChannelId::new(id)));
-            let opened = |text: &str| channel.as_ref().and_then(|channel| channel.channel.opened(text));
+            let opened = |text: &str| channel.as_ref()?.channel.cipher()?.opened(text);
             came.body = mask.body(&came.body, &opened);
             came.answer = mask.body(&came.answer, &|_| None);
             Piece::In(came)

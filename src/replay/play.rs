@@ -291,7 +291,9 @@ impl Play {
         if let Some(id) = came.path.strip_prefix("/channels/").and_then(|rest| rest.split('/').next()) {
             registry.channel(&ChannelId::new(id))?.channel.sign_again(&mut replayed, at);
         } else if let Some(id) = came.path.strip_prefix("/backends/").and_then(|rest| rest.split('/').next()) {
-            registry.backend(&BackendId::new(id))?.backend.sign_again(&mut replayed, at);
+            if let Some(pushes) = registry.backend(&BackendId::new(id))?.backend.pushes() {
+                pushes.sign_again(&mut replayed, at);
+            }
         } else {
             let tokens = &self.bridge.engine().running().config.ops_tokens;
             let held = tokens.iter().find(|token| Some(&token.name) == came.by.as_ref());

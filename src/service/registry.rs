@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use ticketbridge_core::message::Destination;
 use ticketbridge_core::port::{Backend, Channel, SettingsProblem};
 use ticketbridge_core::{BackendId, ChannelId, Millis};
 
 use crate::config::{Config, Kinds, LaneLimits};
-use crate::engine::effects::{backend_destination, channel_destination, partner_destination};
 use crate::http::caller::Caller;
 
 /// Why a partner cannot be built of a configuration that was checked.
@@ -147,9 +147,11 @@ impl Registry {
     /// Every destination of deliveries, and what it takes.
     pub fn lanes(&self) -> Vec<(String, LaneLimits)> {
         let channels = self.channels().flat_map(|channel| {
-            [channel_destination(&channel.id), partner_destination(&channel.id)].map(|name| (name, channel.lane))
+            [Destination::Channel(channel.id.clone()).to_string(), Destination::Agency(channel.id.clone()).to_string()]
+                .map(|name| (name, channel.lane))
         });
-        let backends = self.backends().map(|backend| (backend_destination(&backend.id), backend.lane));
+        let backends =
+            self.backends().map(|backend| (Destination::Backend(backend.id.clone()).to_string(), backend.lane));
         channels.chain(backends).collect()
     }
 

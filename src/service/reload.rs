@@ -1,6 +1,6 @@
 //! A changed configuration: all of it or nothing. What is under way keeps what it began with.
 
-use ticketbridge_core::{BackendId, ChannelId};
+use ticketbridge_core::message::Destination;
 use ticketbridge_store::JobState;
 
 use crate::config::{Config, Report};
@@ -90,9 +90,9 @@ async fn warn_of_waiting(shared: &Shared) {
         Err(error) => return crate::worker::log_trouble("waiting deliveries cannot be counted", &error),
     };
     for count in counts.iter().filter(|count| count.state == JobState::Pending) {
-        let is_known = match count.destination.split_once(':') {
-            Some(("backend", id)) => registry.backend(&BackendId::new(id)).is_some(),
-            Some((_, id)) => registry.channel(&ChannelId::new(id)).is_some(),
+        let is_known = match Destination::parse(&count.destination) {
+            Some(Destination::Backend(id)) => registry.backend(&id).is_some(),
+            Some(Destination::Channel(id) | Destination::Agency(id)) => registry.channel(&id).is_some(),
             None => true,
         };
         if !is_known {

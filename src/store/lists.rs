@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::{QueryResult, Value};
+use ticketbridge_core::message::Destination;
 use ticketbridge_core::order::money::PaymentState;
 use ticketbridge_core::order::{AttentionKind, BookingState, OrderState, RefundCase, RefundState, TicketingState};
 use ticketbridge_core::product::Currency;
@@ -85,8 +86,7 @@ impl Within {
     fn delivery(&self, wanted: &mut Where) {
         let Within::Channels(channels) = self else { return };
         let Some((sql, mut values)) = self.condition("channel") else { return };
-        let destinations: Vec<Value> =
-            channels.iter().flat_map(|id| [format!("channel:{id}"), format!("erp:{id}")]).map(Value::from).collect();
+        let destinations: Vec<Value> = channels.iter().flat_map(destinations).map(Value::from).collect();
         let of_none = match destinations.len() {
             0 => "1 = 0".to_owned(),
             many => format!("destination IN ({})", marks(many)),
@@ -499,4 +499,9 @@ fn read_cursor(cursor: &str) -> Result<(i64, String), StoreError> {
     let text = String::from_utf8(bytes).map_err(|_| StoreError::Cursor)?;
     let (at, id) = text.split_once(' ').ok_or(StoreError::Cursor)?;
     Ok((at.parse().map_err(|_| StoreError::Cursor)?, id.to_owned()))
+}
+
+/// Whom deliveries of a channel are for: itself, and whoever is told behind it.
+fn destinations(channel: &ChannelId) -> [String; 2] {
+    [Destination::Channel(channel.clone()), Destination::Agency(channel.clone())].map(|known| known.to_string())
 }

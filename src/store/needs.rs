@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{QueryResult, Value};
-use ticketbridge_core::decide::{date_stock_key, voucher_stock_key};
 use ticketbridge_core::message::{DeadlineKind, StockKey};
+use ticketbridge_core::rules::capacity::{date_stock_key, voucher_stock_key};
 use ticketbridge_core::{BookingId, ChannelId, ExternalId, Order, OrderId, ProductCode};
 
 use crate::buffer::{

@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use ticketbridge_core::Millis;
-use ticketbridge_core::message::DeadlineKind;
+use ticketbridge_core::message::{DeadlineKind, Destination};
 use ticketbridge_core::order::OrderState;
 use ticketbridge_store::{DeadlineState, JobState, StoreError};
 
-use crate::engine::effects::{backend_destination, channel_destination};
 use crate::http::Shared;
 use crate::http::ops::ATTENTION_KINDS;
 
@@ -69,8 +68,8 @@ async fn attention(shared: &Shared) -> Result<(), StoreError> {
 async fn deliveries(shared: &Shared) -> Result<(), StoreError> {
     let now = shared.engine.clock().now();
     let running = shared.engine.running();
-    let channels = running.registry.channels().map(|channel| channel_destination(&channel.id));
-    let backends = running.registry.backends().map(|backend| backend_destination(&backend.id));
+    let channels = running.registry.channels().map(|channel| Destination::Channel(channel.id.clone()).to_string());
+    let backends = running.registry.backends().map(|backend| Destination::Backend(backend.id.clone()).to_string());
     let mut counts = BTreeMap::new();
     for destination in channels.chain(backends) {
         for state in [JobState::Pending, JobState::Dead] {

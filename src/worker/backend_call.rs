@@ -1,16 +1,18 @@
 //! One call to a back-end. What is not known is asked for; nothing is issued twice, because a repeat carries the same delivery id.
 
 use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
-use ticketbridge_core::order::{Order, TicketingState};
-use ticketbridge_core::port::{BackendStep, CallResult, Context, EncodeError};
+use ticketbridge_core::order::{Booking, Order, TicketingState};
+use ticketbridge_core::port::{CallResult, Calls, Context, EncodeError, HttpResponse, Operations, PoolStep};
 use ticketbridge_core::retry::{Next, Repeat, how_to_repeat};
 use ticketbridge_core::{BackendId, BookingId, Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd, StoreError, Tx};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredBackend;
+use crate::transport::CallLimits;
+use crate::worker::conduct::{Exchange, For};
 use crate::worker::settle::Attempt;
-use crate::worker::{Reached, Worker, pass_trace_on};
+use crate::worker::{Reached, Worker};
 
 /// Gap between two looks at a back-end that works on something: half of the time waited so far, within these bounds.
 const LOOK_GAP: (Millis, Millis) = (Millis::seconds(10), Millis::minutes(10));
@@ -44,70 +46,92 @@ impl Worker {
         let Some(backend) = self.engine.running().registry.backend(id) else {
             return self.wait_for_partner(job, Some(&order), &format!("back-end `{id}`")).await;
         };
+        let resumed = job.read_back || job.attempts > 1;
         // After an outcome that is not known, the first thing is to ask.
         let asked = if job.read_back { TicketOp::Query } else { op };
-        let started = (self.engine.clock().now(), self.engine.clock().monotonic());
-        let nonce = self.engine.ids().nonce();
-        let cx = Context { now: started.0, nonce, delivery_id: &job.id, access_token: None, attempt: job.attempts };
-        let is_again = job.read_back || job.attempts > 1;
-        if let Some(talk) = backend.backend.conversation(op, &order, booking, is_again) {
-            return self.converse(job, &backend, &order, (booking, op), talk).await;
+        match backend.backend.operations() {
+            Operations::Talks(talks) => match talks.talk(op, &order, booking, resumed) {
+                Ok(talk) => self.converse(job, &backend, &order, (booking, op), talk).await,
+                Err(error) => self.unreachable(job, booking_id, error.to_string()).await,
+            },
+            Operations::Calls(calls) => self.call_once(job, &backend, &order, (booking, op, asked), calls).await,
+            Operations::Pool(codes) => match codes.step(asked, &order, booking) {
+                PoolStep::Draw { pool, count, kind: _ } => self.draw(job, booking_id, &pool, count, &backend).await,
+                PoolStep::Already(facts) => {
+                    let at = self.engine.clock().now();
+                    let (status, reached, took, key) = (None, Reached::No, Millis(0), None);
+                    let exchange = Exchange { result: CallResult::Done(facts), status, reached, at, took, key };
+                    self.judged(job, &backend, &order, (booking, op, asked), exchange).await
+                }
+            },
         }
-        let step = match backend.backend.step(asked, &order, booking, &cx) {
-            Ok(step) => step,
-            Err(EncodeError::Obsolete(why)) => {
-                return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await;
+    }
+
+    /// Carries an operation out by one call.
+    async fn call_once(
+        &self,
+        job: &Job,
+        backend: &RegisteredBackend,
+        order: &Order,
+        about: (&Booking, TicketOp, TicketOp),
+        calls: &dyn Calls,
+    ) -> Result<(), EngineError> {
+        let (booking, _, asked) = about;
+        let limits = CallLimits { timeout: backend.timeout, ..self.call_timeout() };
+        let write = |cx: &Context<'_>| calls.call(asked, order, booking, cx);
+        let read = |response: &HttpResponse| calls.read(asked, booking, response);
+        match self.ask(For::Delivery(job), limits, &write, &read).await {
+            Ok(exchange) => {
+                self.note_result(job, &exchange.result, exchange.status, exchange.reached);
+                self.judged(job, backend, order, about, exchange).await
             }
-            Err(error) => return self.unreachable(job, booking_id, error.to_string()).await,
-        };
-        let mut key = None;
-        let (result, status) = match step {
-            BackendStep::Already(facts) => (CallResult::Done(facts), None),
-            BackendStep::DrawCodes { pool, count, kind: _ } => {
-                return self.draw(job, booking_id, &pool, count, &backend).await;
-            }
-            BackendStep::Call(mut call) => {
-                pass_trace_on(job, &mut call);
-                key.clone_from(&call.key);
-                let mut limits = self.call_timeout();
-                limits.timeout = backend.timeout;
-                let (result, status, reached) = match self.transport.send(&call, limits).await {
-                    Ok(response) => {
-                        let status = response.status.as_u16();
-                        (backend.backend.read(asked, booking, &response), Some(status), Reached::Perhaps)
-                    }
-                    Err(error) => {
-                        let reached = error.reached();
-                        (error.into_result(), None, reached)
-                    }
-                };
-                self.note_result(job, &result, status, reached);
-                (result, status)
-            }
-        };
-        let result = result.without_guests(&order);
-        let (result, astray) = self.shown_astray(&job.destination, &order, id, result);
-        let verdict = self.judge(job, &backend, &order, booking_id, op, asked, result);
-        let took = self.engine.clock().monotonic().saturating_sub(started.1);
+            Err(EncodeError::Obsolete(why)) => self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await,
+            Err(error) => self.unreachable(job, &booking.id, error.to_string()).await,
+        }
+    }
+
+    /// What came of an operation, for the delivery and for the order.
+    async fn judged(
+        &self,
+        job: &Job,
+        backend: &RegisteredBackend,
+        order: &Order,
+        (booking, op, asked): (&Booking, TicketOp, TicketOp),
+        exchange: Exchange<TicketFacts>,
+    ) -> Result<(), EngineError> {
+        let result = exchange.result.without_guests(order);
+        let (result, astray) = self.shown_astray(&job.destination, order, &backend.id, result);
+        let verdict = self.judge(job, backend, order, &booking.id, op, asked, result);
         let attempt = Attempt {
-            at: started.0,
+            at: exchange.at,
             call: asked.name().to_owned(),
-            key,
-            took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)),
-            status,
+            key: exchange.key,
+            took: exchange.took,
+            status: exchange.status,
             verdict: verdict.word,
-            summary: verdict.summary,
+            summary: verdict.summary.clone(),
         };
-        let actor = Actor::new(ActorKind::Backend, id.as_str());
+        self.settle_operation(job, backend, order, (booking, op), verdict, Some(attempt), astray).await
+    }
+
+    /// Ends the delivery, and has the order hear what it brought.
+    #[expect(clippy::too_many_arguments, reason = "one end of everything that is known of the attempt")]
+    pub(super) async fn settle_operation(
+        &self,
+        job: &Job,
+        backend: &RegisteredBackend,
+        order: &Order,
+        (booking, op): (&Booking, TicketOp),
+        verdict: Verdict,
+        attempt: Option<Attempt>,
+        astray: Option<Command>,
+    ) -> Result<(), EngineError> {
+        let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
         let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
-        let commands = verdict
-            .facts
-            .map(|facts| Command::RecordTicketFacts { booking: booking_id.clone(), facts })
-            .into_iter()
-            .chain(astray)
-            .map(|command| (actor.clone(), command))
-            .collect();
-        self.settle(job, verdict.end, Some(attempt), commands).await?;
+        let record = |facts| Command::RecordTicketFacts { booking: booking.id.clone(), facts };
+        let commands = verdict.facts.map(record).into_iter().chain(astray);
+        let commands = commands.map(|command| (actor.clone(), command)).collect();
+        self.settle(job, verdict.end, attempt, commands).await?;
         // Perhaps the date is sold out there: the next guest should hear it before he books.
         if is_refused && let Some(date) = booking.visit_date {
             self.refresh_date(&order.rules.booking, date).await?;

@@ -1,28 +1,19 @@
 //! One call to a channel: a report, made from the order as it is now.
 
+use ticketbridge_core::Millis;
 use ticketbridge_core::message::{Actor, ActorKind, Command, Notification, NotificationOutcome};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{Call, CallResult, Context, EncodeError, HttpResponse, Yes};
+use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse, Yes};
 use ticketbridge_core::retry::Next;
-use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
+use crate::worker::Worker;
+use crate::worker::conduct::Exchange;
 use crate::worker::settle::{Attempt, partner};
 use crate::worker::taken::{Made, Told};
 use crate::worker::verify_first::{Looked, doubt};
-use crate::worker::{Reached, Worker, pass_trace_on};
-
-/// An exchange with a channel, however it ended.
-pub(crate) struct Exchange<T> {
-    pub(crate) result: CallResult<T>,
-    pub(crate) status: Option<u16>,
-    pub(crate) at: UnixMillis,
-    pub(crate) took: Millis,
-    /// The key by which the channel knows a repeat, where one was sent.
-    pub(crate) key: Option<String>,
-}
 
 impl Worker {
     pub(crate) async fn tell_channel(
@@ -191,59 +182,6 @@ impl Worker {
     ) -> (Actor, Command) {
         let actor = Actor::new(ActorKind::Channel, partner(&job.destination));
         (actor, Command::RecordNotification { notification: notification.clone(), outcome })
-    }
-
-    /// Makes a call with an access token where one is needed; one that is refused is fetched anew, and the call repeated once.
-    pub(crate) async fn exchange<T>(
-        &self,
-        job: &Job,
-        channel: &RegisteredChannel,
-        write: &(dyn Fn(&Context<'_>) -> Result<Call, EncodeError> + Sync),
-        read: &(dyn Fn(&HttpResponse) -> CallResult<T> + Sync),
-    ) -> Result<Exchange<T>, EncodeError> {
-        let (at, started) = (self.engine.clock().now(), self.engine.clock().monotonic());
-        let (mut status, mut reached) = (None, Reached::No);
-        let mut result = CallResult::TokenRejected;
-        let mut key = None;
-        for _ in 0..2 {
-            let token = match channel.channel.spec().needs_token {
-                true => match self.token(channel, self.call_timeout()).await {
-                    Ok(token) => Some(token),
-                    Err(why) => {
-                        result = CallResult::Retry { why: why.into(), after: None };
-                        break;
-                    }
-                },
-                false => None,
-            };
-            let cx = Context {
-                now: self.engine.clock().now(),
-                nonce: self.engine.ids().nonce(),
-                delivery_id: &job.id,
-                access_token: token.as_deref(),
-                attempt: job.attempts,
-            };
-            let mut call = write(&cx)?;
-            pass_trace_on(job, &mut call);
-            key.clone_from(&call.key);
-            result = match self.transport.send(&call, self.call_timeout()).await {
-                Ok(response) => {
-                    (status, reached) = (Some(response.status.as_u16()), Reached::Perhaps);
-                    read(&response)
-                }
-                Err(error) => {
-                    (status, reached) = (None, error.reached());
-                    error.into_result()
-                }
-            };
-            match token.filter(|_| matches!(result, CallResult::TokenRejected)) {
-                Some(token) => self.tokens.reject(&channel.id, &token).await,
-                None => break,
-            }
-        }
-        self.note_result(job, &result, status, reached);
-        let took = self.engine.clock().monotonic().saturating_sub(started);
-        Ok(Exchange { result, status, key, at, took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)) })
     }
 }
 

@@ -1,7 +1,7 @@
 //! An operation that takes several calls: led from the first question to its end, each call on the record, the delivery ours all the while.
 
 use ticketbridge_core::Millis;
-use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
+use ticketbridge_core::message::{TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
@@ -9,8 +9,9 @@ use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, StoreError, Tx};
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::{CallLimits, TransportError};
+use crate::worker::conduct::For;
 use crate::worker::settle::{Attempt, partner};
-use crate::worker::{Reached, Worker, pass_trace_on};
+use crate::worker::{Reached, Worker};
 
 /// Who holds a back-end back that does not accept our key, until the configuration is read anew.
 pub(crate) const KEY_REFUSED: &str = "the back-end refuses our key";
@@ -23,23 +24,6 @@ const NOT_SENT: &str = "not_sent";
 /// How a conversation ended, and its last call, which is not on the record yet.
 pub(crate) type Ended = (CallResult<TicketFacts>, Option<Attempt>);
 
-/// What a conversation is part of.
-pub(crate) enum On<'a> {
-    /// A delivery, whose lease it holds.
-    Delivery(&'a Job),
-    /// A look of our own, under a name for the partner.
-    Look(&'a str),
-}
-
-impl On<'_> {
-    fn id(&self) -> &str {
-        match self {
-            On::Delivery(job) => &job.id,
-            On::Look(id) => id,
-        }
-    }
-}
-
 impl Worker {
     /// Carries a delivery out by a conversation.
     pub(crate) async fn converse(
@@ -50,7 +34,7 @@ impl Worker {
         (booking, op): (&Booking, TicketOp),
         talk: Box<dyn Conversation + '_>,
     ) -> Result<(), EngineError> {
-        let (result, last) = match self.talk(&On::Delivery(job), backend, order, talk, None).await? {
+        let (result, last) = match self.talk(For::Delivery(job), backend, order, talk, None).await? {
             Ok(ended) => ended,
             Err(EncodeError::Obsolete(why)) => return self.end(job, JobEnd::NotNeeded { why: why.to_owned() }).await,
             Err(error) => return self.unreachable(job, &booking.id, error.to_string()).await,
@@ -68,16 +52,7 @@ impl Worker {
         let (result, astray) = self.shown_astray(&job.destination, order, &backend.id, result);
         let verdict = self.judge(job, backend, order, &booking.id, op, op, result);
         let attempt = last.map(|heard| Attempt { verdict: verdict.word, summary: verdict.summary.clone(), ..heard });
-        let is_refused = op == TicketOp::Issue && matches!(verdict.facts, Some(TicketFacts::Refused { .. }));
-        let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
-        let record = |facts| Command::RecordTicketFacts { booking: booking.id.clone(), facts };
-        let commands = verdict.facts.map(record).into_iter().chain(astray);
-        let commands = commands.map(|command| (actor.clone(), command)).collect();
-        self.settle(job, verdict.end, attempt, commands).await?;
-        if is_refused && let Some(date) = booking.visit_date {
-            self.refresh_date(&order.rules.booking, date).await?;
-        }
-        Ok(())
+        self.settle_operation(job, backend, order, (booking, op), verdict, attempt, astray).await
     }
 
     /// A key that is not accepted is nobody's refusal: the back-end is held back, its deliveries wait, deadlines go on, and a configuration
@@ -134,25 +109,21 @@ impl Worker {
     /// Leads a conversation to its end. `heard` is the answer to its first call, where that was made already.
     pub(crate) async fn talk(
         &self,
-        on: &On<'_>,
+        what: For<'_>,
         backend: &RegisteredBackend,
         order: &Order,
         mut talk: Box<dyn Conversation + '_>,
         mut heard: Option<(String, HttpResponse)>,
     ) -> Result<Result<Ended, EncodeError>, EngineError> {
-        let job = match on {
-            On::Delivery(job) => Some(*job),
-            On::Look(_) => None,
-        };
+        // The lease of a delivery is prolonged for as long as it is under way.
+        let at_most = what.job().map_or(OUTSIDE_MAX, |_| self.call_timeout().at_most);
+        let limits = CallLimits { timeout: backend.timeout, at_most };
         let mut last: Option<Attempt> = None;
         // Of several calls one has the key by which the partner knows the whole of it again.
         let mut key: Option<String> = None;
         loop {
-            let started = (self.engine.clock().now(), self.engine.clock().monotonic());
-            let nonce = self.engine.ids().nonce();
-            let attempt = job.map_or(1, |job| job.attempts);
-            let cx = Context { now: started.0, nonce, delivery_id: on.id(), access_token: None, attempt };
-            let (name, mut call) = match talk.next(&cx) {
+            let cx = self.context(what, None);
+            let (name, call) = match talk.next(&cx) {
                 Ok(Turn::End(result)) => return Ok(Ok((result, last))),
                 Ok(Turn::Call(name, call)) => (name, call),
                 Err(error) => return Ok(Err(error)),
@@ -163,54 +134,41 @@ impl Worker {
             }
             key = call.key.clone().or(key);
             if let Some(before) = last.take() {
-                self.note(self.call_record(on, backend, order, before)).await;
+                self.note(self.call_record(what, backend, order, before)).await;
             }
-            let mut at_most = OUTSIDE_MAX;
-            if let Some(job) = job {
-                // The lease is prolonged for as long as the delivery is under way.
-                pass_trace_on(job, &mut call);
-                at_most = self.call_timeout().at_most;
-            }
-            let answer = self.transport.send(&call, CallLimits { timeout: backend.timeout, at_most }).await;
-            let took = self.engine.clock().monotonic().saturating_sub(started.1);
+            let conducted = self.conduct(what, call, limits).await;
             let cx = Context { now: self.engine.clock().now(), ..cx };
-            let (status, verdict, summary) = match answer {
+            let (at, took, status) = (conducted.at, conducted.took, conducted.status());
+            let (verdict, summary) = match conducted.answer {
                 Ok(response) => {
                     talk.answered(&response, &cx);
-                    (Some(response.status.as_u16()), "answered", String::new())
+                    ("answered", String::new())
                 }
                 Err(TransportError::NotSent { why }) => {
                     talk.unanswered(Silence::NotSent(why.clone()));
-                    (None, NOT_SENT, why)
+                    (NOT_SENT, why)
                 }
                 Err(TransportError::Interrupted { why }) => {
                     talk.unanswered(Silence::Unknown(why.clone()));
-                    (None, "unknown", why)
+                    ("unknown", why)
                 }
             };
-            last = Some(Attempt {
-                at: started.0,
-                call: name.to_owned(),
-                key: key.clone(),
-                took: Millis(i64::try_from(took.as_millis()).unwrap_or(i64::MAX)),
-                status,
-                verdict,
-                summary: order.without_guests(&summary),
-            });
+            let (call, key, summary) = (name.to_owned(), key.clone(), order.without_guests(&summary));
+            last = Some(Attempt { at, call, key, took, status, verdict, summary });
         }
     }
 
     /// A call of a conversation, as it is kept among the order's calls.
     pub(crate) fn call_record(
         &self,
-        on: &On<'_>,
+        what: For<'_>,
         backend: &RegisteredBackend,
         order: &Order,
         attempt: Attempt,
     ) -> CallRecord {
-        let (partner, attempts) = match on {
-            On::Delivery(job) => (partner(&job.destination).to_owned(), job.attempts),
-            On::Look(_) => (backend.id.to_string(), 1),
+        let (partner, attempts) = match what {
+            For::Delivery(job) => (partner(&job.destination), job.attempts),
+            For::Question(_) => (backend.id.to_string(), 1),
         };
         CallRecord {
             id: format!("cal_{:032x}", self.engine.ids().seed().0),

@@ -20,8 +20,13 @@ impl Worker {
             return self.wait_for_partner(job, Some(&order), &format!("channel `{}`", order.channel)).await;
         };
         let order = self.partner_is_back(job, order).await?;
-        let write = |cx: &Context<'_>| channel.channel.decrypt_call(&order, cx);
-        let read = |response: &HttpResponse| channel.channel.read_decrypted(&order, response);
+        let Some(cipher) = channel.channel.cipher() else {
+            return self
+                .end(job, JobEnd::Dead { error: EncodeError::Unsupported("online decryption").to_string() })
+                .await;
+        };
+        let write = |cx: &Context<'_>| cipher.call(&order, cx);
+        let read = |response: &HttpResponse| cipher.read(&order, response);
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(EncodeError::Obsolete(why)) => {

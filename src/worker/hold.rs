@@ -2,12 +2,12 @@
 
 use ticketbridge_core::message::{TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, Order};
-use ticketbridge_core::port::CallResult;
+use ticketbridge_core::port::{CallResult, Operations};
 use ticketbridge_core::product::{Confirmation, Ticketing};
 
 use crate::engine::EngineError;
 use crate::worker::Worker;
-use crate::worker::conversation::On;
+use crate::worker::conduct::For;
 
 /// The word with which a back-end's refusal begins when it has no room.
 const NO_ROOM: &str = "no_capacity";
@@ -37,10 +37,13 @@ impl Worker {
         }
         let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { return Ok(Held::NotNeeded) };
         let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(Held::NotNeeded) };
-        let Some(talk) = backend.backend.hold(order, booking) else { return Ok(Held::NotNeeded) };
+        let Some(talk) = backend.backend.holds().and_then(|holds| holds.hold(order, booking)) else {
+            return Ok(Held::NotNeeded);
+        };
         let id = format!("hold_{:032x}", self.engine.ids().seed().0);
-        let on = On::Look(&id);
-        let Ok((result, last)) = self.talk(&on, &backend, order, talk, None).await? else { return Ok(Held::NotNeeded) };
+        let Ok((result, last)) = self.talk(For::Question(&id), &backend, order, talk, None).await? else {
+            return Ok(Held::NotNeeded);
+        };
         if let Some(last) = last {
             tracing::info!(backend = %backend.id, call = last.call, verdict = last.verdict, "a place was asked for");
         }
@@ -75,9 +78,10 @@ impl Worker {
     async fn give_back(&self, order: &Order, booking: &Booking) -> Result<(), EngineError> {
         let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { return Ok(()) };
         let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(()) };
-        let Some(talk) = backend.backend.conversation(TicketOp::Cancel, order, booking, true) else { return Ok(()) };
+        let Operations::Talks(talks) = backend.backend.operations() else { return Ok(()) };
+        let Ok(talk) = talks.talk(TicketOp::Cancel, order, booking, true) else { return Ok(()) };
         let id = format!("hold_{:032x}", self.engine.ids().seed().0);
-        let _ended = self.talk(&On::Look(&id), &backend, order, talk, None).await?;
+        let _ended = self.talk(For::Question(&id), &backend, order, talk, None).await?;
         Ok(())
     }
 }

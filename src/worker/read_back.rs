@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use ticketbridge_core::order::Order;
-use ticketbridge_core::port::{CallResult, Context, HttpResponse};
+use ticketbridge_core::port::{CallResult, Context, EncodeError, HttpResponse, OrderQuery};
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::retry::Next;
 use ticketbridge_core::{ChannelId, ExternalId};
@@ -28,12 +28,16 @@ impl Worker {
         }
         if known.is_some()
             && let Some(order) = self.engine.store().load_order(&job.order).await?
-            && self.can_only_be_queried(&channel, &order)
+            && let (None, Some(query)) = (channel.channel.read_back(), channel.channel.order_query())
         {
-            return self.compare_with_channel(job, &channel, &order).await;
+            return self.compare_with_channel(job, &channel, query, &order).await;
         }
-        let write = |cx: &ticketbridge_core::port::Context<'_>| channel.channel.read_back(about, cx);
-        let read = |response: &ticketbridge_core::port::HttpResponse| channel.channel.read_read_back(about, response);
+        let Some(read_back) = channel.channel.read_back() else {
+            let reason = EncodeError::Unsupported("asking for an order").to_string();
+            return self.end(job, JobEnd::Dropped { reason }).await;
+        };
+        let write = |cx: &Context<'_>| read_back.call(about, cx);
+        let read = |response: &HttpResponse| read_back.read(about, response);
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(error) => return self.end(job, JobEnd::Dropped { reason: error.to_string() }).await,
@@ -76,23 +80,16 @@ impl Worker {
         }
     }
 
-    /// Whether the channel tells how it sees an order, and not the whole of it.
-    fn can_only_be_queried(&self, channel: &RegisteredChannel, order: &Order) -> bool {
-        let now = self.engine.clock().now();
-        let cx = Context { now, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
-        channel.channel.read_back(&order.channel_order_id, &cx).is_err()
-            && channel.channel.order_query(order, &cx).is_ok()
-    }
-
     /// Compares one order with how its channel sees it, as the nightly comparison does.
     async fn compare_with_channel(
         &self,
         job: &Job,
         channel: &RegisteredChannel,
+        query: &dyn OrderQuery,
         order: &Order,
     ) -> Result<(), EngineError> {
-        let write = |cx: &Context<'_>| channel.channel.order_query(order, cx);
-        let read = |response: &HttpResponse| channel.channel.read_order_query(order, response);
+        let write = |cx: &Context<'_>| query.call(order, cx);
+        let read = |response: &HttpResponse| query.read(order, response);
         let exchange = match self.exchange(job, channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(error) => return self.end(job, JobEnd::Dropped { reason: error.to_string() }).await,

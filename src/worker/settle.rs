@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
-use ticketbridge_core::message::{Actor, Command};
+use ticketbridge_core::message::{Actor, Command, Destination};
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
 use ticketbridge_core::{Answering, Millis, UnixMillis};
@@ -65,7 +65,7 @@ impl Worker {
         if !order.needs(AttentionKind::PartnerGone) {
             return Ok(order);
         }
-        let back = Command::RecordPartnerBack { partner: partner(&job.destination).to_owned() };
+        let back = Command::RecordPartnerBack { partner: partner(&job.destination) };
         Ok(self.engine.apply(&order.id, back, Actor::policy()).await?.order)
     }
 
@@ -156,7 +156,7 @@ impl Worker {
             id: format!("cal_{:032x}", self.engine.ids().seed().0),
             order: Some(job.order.clone()),
             direction: Direction::Out,
-            partner: partner(&job.destination).to_owned(),
+            partner: partner(&job.destination),
             call: attempt.call,
             at: attempt.at,
             duration: attempt.took,
@@ -185,6 +185,6 @@ impl Worker {
 }
 
 /// The partner's name in a destination.
-pub(crate) fn partner(destination: &str) -> &str {
-    destination.split_once(':').map_or(destination, |(_, name)| name)
+pub(crate) fn partner(destination: &str) -> String {
+    Destination::parse(destination).map_or_else(|| destination.to_owned(), |known| known.partner().to_owned())
 }

@@ -19,6 +19,9 @@ impl Worker {
         let Some(channel) = running.registry.channel(id) else {
             return self.end(job, not_needed("the channel is no longer configured")).await;
         };
+        let Some(taker) = channel.channel.takes_stock() else {
+            return self.end(job, JobEnd::Dead { error: EncodeError::Unsupported("stock").to_string() }).await;
+        };
         let (Some(product), Some(date)) = (running.config.bookings.get(&key.product), key.date) else {
             return self.end(job, not_needed("the product is no longer configured")).await;
         };
@@ -28,8 +31,8 @@ impl Worker {
         let listing = self.engine.store().listing(id, &key.product).await?;
         let as_of = self.engine.clock().now();
         let stock = StockLeft { product: &key.product, date, left: left.max(0), as_of, listing: listing.as_ref() };
-        let write = |cx: &Context<'_>| channel.channel.stock_call(&stock, cx);
-        let read = |response: &HttpResponse| channel.channel.read_stock(&stock, response);
+        let write = |cx: &Context<'_>| taker.call(&stock, cx);
+        let read = |response: &HttpResponse| taker.read(&stock, response);
         let exchange = match self.exchange(job, &channel, &write, &read).await {
             Ok(exchange) => exchange,
             Err(EncodeError::Obsolete(why)) => return self.end(job, not_needed(why)).await,

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use ticketbridge_core::port::{Call, CallResult, Context};
+use ticketbridge_core::port::{AccessTokens, Call, CallResult};
 use ticketbridge_core::{ChannelId, Millis, UnixMillis};
 use ticketbridge_store::{LeaseToken, StoreError, Tx};
 use tokio::sync::Mutex;
 
 use crate::service::registry::RegisteredChannel;
 use crate::transport::CallLimits;
+use crate::worker::conduct::For;
 use crate::worker::{Worker, locked};
 
 /// A token is fetched anew after this share of its life, in percent.
@@ -29,6 +30,8 @@ const FETCH_LEASE: Millis = Millis::seconds(15);
 /// Pause between two looks at what another instance is fetching, and how many there are.
 const LOOK_EVERY: Millis = Millis(200);
 const LOOKS_MAX: u32 = 50;
+/// What a token is asked for.
+const TOKEN: For<'static> = For::Question("token");
 
 /// A token as all instances share it, sealed.
 #[derive(Clone, Serialize, Deserialize)]
@@ -96,18 +99,17 @@ impl Worker {
         {
             return Ok(token.clone());
         }
-        let (now, nonce) = (clock.now(), self.engine.ids().nonce());
-        let cx = Context { now, nonce, delivery_id: "token", access_token: None, attempt: 1 };
-        let calls = channel.channel.token_calls(&cx).map_err(|error| error.to_string())?;
-        let account =
-            calls.last().map(account_of).ok_or_else(|| "no access token: the channel has no call for it".to_owned())?;
+        let no_call = || "no access token: the channel has no call for it".to_owned();
+        let tokens = channel.channel.access_tokens().ok_or_else(no_call)?;
+        let calls = tokens.calls(&self.context(TOKEN, None)).map_err(|error| error.to_string())?;
+        let account = calls.last().map(account_of).ok_or_else(no_call)?;
         for _ in 0..LOOKS_MAX {
             let shared = self.shared_token(&account, &slot).await?;
             if let Some(token) = shared.as_ref().filter(|token| token.refresh_at > clock.now()) {
                 return Ok(self.keep_token(&mut slot, token));
             }
             match self.lease_of(&account).await.map_err(|error| in_the_database(&error))? {
-                Some(lease) => return self.refresh_token(channel, &mut slot, &account, lease, &calls, limits).await,
+                Some(lease) => return self.refresh_token(tokens, &mut slot, &account, lease, &calls, limits).await,
                 // Somebody fetches one; what there is serves as long.
                 None => match shared.filter(|token| token.expires_at > clock.now()) {
                     Some(token) => return Ok(token.value),
@@ -147,7 +149,7 @@ impl Worker {
     /// Fetches a token under the lease, unless somebody has just done so.
     async fn refresh_token(
         &self,
-        channel: &RegisteredChannel,
+        tokens: &dyn AccessTokens,
         slot: &mut Slot,
         account: &str,
         lease: LeaseToken,
@@ -158,7 +160,9 @@ impl Worker {
         let shared = self.shared_token(account, slot).await?.filter(|token| token.refresh_at > now);
         let fetched = match shared {
             Some(token) => Ok(token),
-            None => self.fetch_token(channel, slot.refused.as_deref(), calls, limits).await,
+            None => self.fetch_token(tokens, slot.refused.as_deref(), calls, limits).await.inspect(|token| {
+                tracing::info!(account, lives_ms = (token.expires_at - now).0, "a new access token");
+            }),
         };
         let (name, kept) = (account.to_owned(), fetched.as_ref().ok().and_then(|token| serde_json::to_vec(token).ok()));
         let shared: Result<bool, StoreError> = self
@@ -184,7 +188,7 @@ impl Worker {
     /// credentials, or asks us to come later.
     async fn fetch_token(
         &self,
-        channel: &RegisteredChannel,
+        tokens: &dyn AccessTokens,
         refused: Option<&str>,
         calls: &[Call],
         limits: CallLimits,
@@ -192,13 +196,12 @@ impl Worker {
         let mut why_not = "the channel has no call for it".to_owned();
         for (place, call) in calls.iter().enumerate() {
             let is_last = place + 1 == calls.len();
-            let response = self.transport.send(call, limits).await.map_err(|error| error.to_string())?;
-            match channel.channel.read_token(&response) {
+            let response = self.conduct(TOKEN, call.clone(), limits).await.answer.map_err(|error| error.to_string())?;
+            match tokens.read(&response) {
                 CallResult::Done(token) if is_last || refused != Some(token.value.as_str()) => {
                     let now = self.engine.clock().now();
                     let after = Millis(token.lives_for.0 / 100 * REFRESH_AT_PERCENT);
                     let refresh_at = now + after.max(token.lives_for.min(REFRESH_GAP));
-                    tracing::info!(channel = %channel.id, lives_ms = token.lives_for.0, "a new access token");
                     return Ok(Shared { value: token.value, refresh_at, expires_at: now + token.lives_for });
                 }
                 CallResult::Done(_) => why_not = "the channel gives the token that it has refused".to_owned(),

@@ -11,7 +11,7 @@ use ticketbridge_store::{CallRecord, Job, JobEnd, Tx};
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
-use crate::worker::channel_call::Exchange;
+use crate::worker::conduct::Exchange;
 use crate::worker::settle::Attempt;
 
 /// Why the channel is asked first.
@@ -187,8 +187,11 @@ impl Worker {
         order: &Order,
         channel: &RegisteredChannel,
     ) -> Result<Exchange<Checked>, EncodeError> {
-        let write = |cx: &Context<'_>| channel.channel.check(notification, order, cx);
-        let read = |response: &HttpResponse| channel.channel.read_check(notification, order, response);
+        let Some(look) = channel.channel.verify_first(notification) else {
+            return Err(EncodeError::Unsupported("asking how an order stands"));
+        };
+        let write = |cx: &Context<'_>| look.call(notification, order, cx);
+        let read = |response: &HttpResponse| look.read(notification, order, response);
         let exchange = self.exchange(job, channel, &write, &read).await?;
         let verdict = match &exchange.result {
             CallResult::Done(_) => "done",

@@ -6,20 +6,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};
+use ticketbridge_core::message::{Actor, ActorKind, Command, Destination, TicketFacts, TicketOp};
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
-use ticketbridge_core::port::{CallResult, Context, HttpResponse, WatchPlan};
+use ticketbridge_core::port::{CallResult, HttpResponse, Operations, WatchPlan};
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{BookingId, Millis, TimeZone, UnixMillis};
 use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::EngineError;
-use crate::engine::effects::backend_destination;
 use crate::service::registry::RegisteredBackend;
 use crate::transport::CallLimits;
 use crate::worker::Worker;
-use crate::worker::conversation::{KEY_REFUSED, On};
+use crate::worker::conduct::For;
+use crate::worker::conversation::KEY_REFUSED;
 
 /// Bookings that one run asks about at most; the rest come with the next one.
 const LOOKS_PER_RUN: usize = 200;
@@ -130,12 +130,13 @@ impl Worker {
         booking: &Booking,
         heard: Option<(String, HttpResponse)>,
     ) -> Result<(), EngineError> {
-        let Some(talk) = backend.backend.conversation(TicketOp::Query, order, booking, true) else { return Ok(()) };
+        let Operations::Talks(talks) = backend.backend.operations() else { return Ok(()) };
+        let Ok(talk) = talks.talk(TicketOp::Query, order, booking, true) else { return Ok(()) };
         let id = format!("look_{:032x}", self.engine.ids().seed().0);
-        let on = On::Look(&id);
-        let Ok((result, last)) = self.talk(&on, backend, order, talk, heard).await? else { return Ok(()) };
+        let what = For::Question(&id);
+        let Ok((result, last)) = self.talk(what, backend, order, talk, heard).await? else { return Ok(()) };
         if let Some(attempt) = last {
-            self.note(self.call_record(&on, backend, order, attempt)).await;
+            self.note(self.call_record(what, backend, order, attempt)).await;
         }
         let facts = match result.without_guests(order) {
             CallResult::Done(facts) => facts,
@@ -180,7 +181,7 @@ impl Worker {
         order: &Order,
         answer: CallResult<TicketFacts>,
     ) -> Result<(), EngineError> {
-        let destination = backend_destination(&backend.id);
+        let destination = Destination::Backend(backend.id.clone()).to_string();
         let (word, why) = match &answer {
             CallResult::Done(_) => return Ok(()),
             CallResult::Astray { why } => ("astray", why.to_string()),
@@ -240,7 +241,8 @@ impl Worker {
 
     /// What waits for its time to ask this back-end about the order asks now.
     async fn wake_up(&self, order: &Order, backend: &ticketbridge_core::BackendId) -> Result<(), EngineError> {
-        let (now, id, destination) = (self.engine.clock().now(), order.id.clone(), backend_destination(backend));
+        let (now, id, destination) =
+            (self.engine.clock().now(), order.id.clone(), Destination::Backend(backend.clone()).to_string());
         let woken: Result<u64, StoreError> = self
             .engine
             .store()
@@ -255,32 +257,25 @@ impl Worker {
     }
 
     async fn read_hinted(&self, backend: &RegisteredBackend, about: &str) -> Result<(), EngineError> {
-        let now = self.engine.clock().now();
-        let nonce = self.engine.ids().nonce();
-        let cx = Context { now, nonce, delivery_id: "", access_token: None, attempt: 1 };
-        let call = match backend.backend.hint_call(about, &cx) {
-            Ok(call) => call,
-            Err(error) => {
-                not_followed(backend, &error.to_string());
-                return Ok(());
-            }
-        };
+        let Some(hints) = backend.backend.hints() else { return Ok(()) };
+        let call = hints.call(about);
+        let url = call.url.clone();
         let limits = CallLimits { timeout: backend.timeout, at_most: Millis::seconds(10) };
-        let response = match self.transport.send(&call, limits).await {
+        let response = match self.conduct(For::Question("hint"), call, limits).await.answer {
             Ok(response) => response,
             Err(error) => {
                 not_followed(backend, &error.to_string());
                 return Ok(());
             }
         };
-        let booking_id = match backend.backend.read_hint(about, &response) {
+        let booking_id = match hints.read(about, &response) {
             CallResult::Done(booking) => booking,
             CallResult::Retry { why, .. } | CallResult::Unknown { why } => {
                 not_followed(backend, &why);
                 return Ok(());
             }
             CallResult::Astray { why } => {
-                let destination = backend_destination(&backend.id);
+                let destination = Destination::Backend(backend.id.clone()).to_string();
                 metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination).increment(1);
                 not_followed(backend, &why);
                 return Ok(());
@@ -308,7 +303,7 @@ impl Worker {
         match order.booking_by_id(&booking_id).filter(|_| is_its) {
             // A delivery is at work on it, or waits to look: two at once would be two calls in flight for one booking.
             Some(booking) if is_worked_on(booking) => self.wake_up(&order, &backend.id).await,
-            Some(booking) => self.look_at(backend, &order, booking, Some((call.url, response))).await,
+            Some(booking) => self.look_at(backend, &order, booking, Some((url, response))).await,
             None => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::decide::draft::Draft;
 use crate::decide::endings::{self, End};
-use crate::decide::stock::{backend_of, date_stock_key};
+use crate::decide::stock::backend_of;
 use crate::decide::{sale, ticketing};
 use crate::id::ExternalId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, RequestBooking, TicketOp};
@@ -15,6 +15,7 @@ use crate::personal::Person;
 use crate::product::{Acceptance, BookingProduct, Confirmation};
 use crate::rejection::{Rejection, Why};
 use crate::rules;
+use crate::rules::capacity::date_stock_key;
 use crate::time::{Date, Moment, UnixMillis};
 
 /// A visit date is asked for. All units are booked together (DY-06); a voucher whose booking was cancelled can be booked again.

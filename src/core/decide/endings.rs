@@ -1,10 +1,11 @@
 //! How bookings and orders end before their use, whoever ends them. Written once.
 
 use crate::decide::draft::Draft;
-use crate::decide::stock::{return_date, voucher_stock_key};
+use crate::decide::stock::return_date;
 use crate::decide::{sale, ticketing};
 use crate::message::{DeadlineKind, Effect, Event};
 use crate::order::{AttentionKind, Booking, CancelReason};
+use crate::rules::capacity::voucher_stock_key;
 
 /// How a booking ends before its use.
 #[derive(Clone, Copy)]

@@ -25,7 +25,6 @@ mod ticketing;
 
 pub use proof::{Disagreement, NOT_DONE, NOT_DONE_WHY};
 pub(crate) use snapshot_channel::quote_holds;
-pub use stock::{date_stock_key, voucher_stock_key};
 pub use ticketing::dates_demanded;
 
 use std::rc::Rc;

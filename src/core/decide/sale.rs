@@ -1,7 +1,6 @@
 //! The sale and its payment.
 
 use crate::decide::draft::Draft;
-use crate::decide::stock::voucher_stock_key;
 use crate::message::{Actor, Counts, DeadlineKind, Effect, Event, PlaceOrder};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, PaymentMode};
 use crate::order::undelivered::TOO_MUCH_BACK;
@@ -9,6 +8,7 @@ use crate::order::{AttentionKind, OrderKind, OrderState};
 use crate::product::RuleSnapshot;
 use crate::rejection::{Rejection, Why};
 use crate::rules;
+use crate::rules::capacity::voucher_stock_key;
 use crate::time::{Moment, UnixMillis};
 
 /// The number under which "all of it was paid" is recorded, where the channel names no payment.

@@ -4,7 +4,6 @@
 use crate::decide::booking::start_ticketing;
 use crate::decide::draft::Draft;
 use crate::decide::snapshot_channel;
-use crate::decide::stock::date_stock_key;
 use crate::id::ExternalId;
 use crate::limits::{self, ANSWER_GRACE};
 use crate::message::{DeadlineKind, Effect, Event, NewTicket, Notification, TicketOp};
@@ -14,6 +13,7 @@ use crate::order::{
 };
 use crate::rejection::{Rejection, Why};
 use crate::rules;
+use crate::rules::capacity::date_stock_key;
 use crate::time::{Date, Millis, UnixMillis};
 
 /// A cancelled reservation that the back-end did not know is looked at once more: its issue may still have been on the way.

@@ -1,6 +1,7 @@
 //! What goes into the core and comes out of it: commands with what they carry, events, and effects.
 
 mod command;
+mod destination;
 mod effect;
 mod event;
 mod notification;
@@ -10,6 +11,7 @@ mod snapshot;
 mod ticket_facts;
 
 pub use command::{Command, WhenUnknown};
+pub use destination::Destination;
 pub use effect::{DeadlineKind, Effect, StockKey, TicketOp};
 pub use event::{Actor, ActorKind, Event, EventRecord};
 pub use notification::{Notification, NotificationOutcome};

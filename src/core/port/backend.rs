@@ -1,14 +1,11 @@
-//! A system that issues tickets.
+//! A system that issues tickets. What only some of them can do is in [`crate::port::Availability`] and its neighbours.
 
 use crate::id::BookingId;
-use crate::message::{TicketFacts, TicketOp};
-use crate::order::{Booking, Order};
+use crate::message::TicketFacts;
 use crate::port::{
-    AuthError, BackendTable, Built, CalendarDay, Call, CallResult, Context, Conversation, DecodeError, EncodeError,
-    HttpResponse, LiveCheck, LiveProduct, RawRequest, Replayed, Verified, WatchPlan,
+    Availability, BackendTable, Built, Calls, CodePool, Hints, Holds, LiveCheck, LiveProduct, Pushes, Talks, WatchPlan,
 };
-use crate::product::BackendTerms;
-use crate::time::{Date, UnixMillis};
+use crate::time::UnixMillis;
 
 /// What a back-end is and can do.
 #[derive(Clone, Debug)]
@@ -17,12 +14,6 @@ pub struct BackendSpec {
     pub issue_is_idempotent: bool,
     /// It can be asked how a reservation stands.
     pub can_query: bool,
-    /// It calls us when something happens.
-    pub can_push: bool,
-    /// It keeps a place before a booking is accepted ([`Backend::hold`]).
-    pub holds_first: bool,
-    /// It knows what is left of a date.
-    pub has_availability: bool,
     /// What it can do, as rules ask for it.
     pub table: BackendTable,
     /// When it is asked whether guests have come; `None` where it tells, or cannot be asked.
@@ -38,24 +29,6 @@ pub enum HintError {
     WrongAddress,
     /// It does not say what it is about.
     AboutNothing,
-}
-
-/// How an operation is carried out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackendStep {
-    /// By a call.
-    Call(Call),
-    /// By drawing codes from a pool of ours.
-    DrawCodes {
-        /// The pool.
-        pool: String,
-        /// How many.
-        count: u32,
-        /// What they are.
-        kind: crate::order::TicketKind,
-    },
-    /// Nothing needs doing; this is the result.
-    Already(TicketFacts),
 }
 
 /// What a back-end tells by itself.
@@ -89,37 +62,25 @@ pub enum BackendNews {
 pub trait Backend: Send + Sync {
     /// What it is and can do.
     fn spec(&self) -> &BackendSpec;
-    /// Writes an operation on a reservation.
-    fn step(
-        &self,
-        op: TicketOp,
-        order: &Order,
-        booking: &Booking,
-        cx: &Context<'_>,
-    ) -> Result<BackendStep, EncodeError>;
-    /// Reads the answer to it. One that names another reservation than `booking` is [`CallResult::Astray`].
-    fn read(&self, op: TicketOp, booking: &Booking, response: &HttpResponse) -> CallResult<TicketFacts>;
+    /// How operations on reservations are carried out.
+    fn operations(&self) -> Operations<'_>;
 
-    /// The operation as a conversation, where one call does not do; [`Backend::step`] is not asked then. `resumed` says that an
-    /// earlier attempt may have left something behind.
-    fn conversation<'a>(
-        &'a self,
-        _op: TicketOp,
-        _order: &'a Order,
-        _booking: &'a Booking,
-        _resumed: bool,
-    ) -> Option<Box<dyn Conversation + 'a>> {
+    /// How it keeps a place before a booking is confirmed, where the settings want that.
+    fn holds(&self) -> Option<&dyn Holds> {
         None
     }
-
-    /// Keeps a place for a booking that is about to be accepted, where the settings want that: [`TicketFacts::Pending`] says that it is kept,
-    /// and the issue will find it.
-    fn hold<'a>(&'a self, _order: &'a Order, _booking: &'a Booking) -> Option<Box<dyn Conversation + 'a>> {
+    /// How it tells what happens.
+    fn pushes(&self) -> Option<&dyn Pushes> {
         None
     }
-    /// Signs an event of the back-end's as the back-end would, by the secrets of the settings.
-    fn sign_again(&self, _request: &mut Replayed, _now: UnixMillis) {}
-
+    /// How its pushes that nobody signs are followed.
+    fn hints(&self) -> Option<&dyn Hints> {
+        None
+    }
+    /// How it is asked what is left of a date.
+    fn availability(&self) -> Option<&dyn Availability> {
+        None
+    }
     /// A check against the running system; `holds` says that a place may be held and released for it.
     fn live_check<'a>(
         &'a self,
@@ -129,44 +90,17 @@ pub trait Backend: Send + Sync {
     ) -> Option<Box<dyn LiveCheck + 'a>> {
         None
     }
+}
 
-    /// A push that nobody signs, at an address that ends in `secret`: what it is about, in the back-end's own words. It is a reason to
-    /// ask and nothing else.
-    fn hint(&self, _secret: &str, _body: &[u8]) -> Result<String, HintError> {
-        Err(HintError::WrongAddress)
-    }
-    /// The call that reads what a hint is about.
-    fn hint_call(&self, _about: &str, _cx: &Context<'_>) -> Result<Call, EncodeError> {
-        Err(EncodeError::Unsupported("hints"))
-    }
-    /// Which booking of ours the answer is about.
-    fn read_hint(&self, _about: &str, _response: &HttpResponse) -> CallResult<BookingId> {
-        CallResult::Refused { code: "unsupported".into(), why: "this back-end gives no hints".into() }
-    }
-
-    /// Checks who calls, on the bytes received.
-    fn verify<'a>(&self, _raw: RawRequest<'a>, _cx: &Context<'_>) -> Result<Verified<'a>, AuthError> {
-        Err(AuthError::Missing("a back-end that calls"))
-    }
-    /// Reads a verified event.
-    fn decode(&self, _request: &Verified<'_>) -> Result<BackendEvent, DecodeError> {
-        Err(DecodeError::new("body", "this back-end does not call"))
-    }
-    /// The call that asks what is left of the dates.
-    fn availability_call(
-        &self,
-        _product: &str,
-        _terms: &BackendTerms,
-        _from: Date,
-        _to: Date,
-        _cx: &Context<'_>,
-    ) -> Result<Call, EncodeError> {
-        Err(EncodeError::Unsupported("availability"))
-    }
-    /// Reads the answer to it.
-    fn read_availability(&self, _product: &str, _response: &HttpResponse) -> CallResult<Vec<CalendarDay>> {
-        CallResult::Refused { code: "unsupported".into(), why: "this back-end has no availability".into() }
-    }
+/// How operations on reservations are carried out.
+#[derive(Clone, Copy)]
+pub enum Operations<'a> {
+    /// By one call each.
+    Calls(&'a dyn Calls),
+    /// By several.
+    Talks(&'a dyn Talks),
+    /// Without any: by codes out of a pool of ours.
+    Pool(&'a dyn CodePool),
 }
 
 /// A kind of back-end, as registered.
@@ -178,6 +112,8 @@ pub struct BackendKind {
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
+    /// The settings that are addresses of the partner: paths.
+    pub addresses: &'static [&'static str],
     /// What of a product's `ticketing` it looks at, beside the product's name there ([`BackendTerms`]).
     pub terms: &'static [&'static str],
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.

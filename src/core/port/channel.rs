@@ -1,12 +1,12 @@
-//! A place that sells.
+//! A place that sells: what every channel does. What only some can do is in [`crate::port::AccessTokens`] and its neighbours.
 
-use crate::id::ExternalId;
 use crate::message::{Command, Notification, Snapshot};
 use crate::order::Order;
 use crate::personal::Person;
 use crate::port::{
-    Answer, AuthError, Built, Call, CallResult, Context, DecodeError, EncodeError, HttpReply, HttpResponse, Inbound,
-    Listing, RawRequest, Replayed, Token, Verified, VerifyStep, Yes,
+    AccessTokens, Answer, AuthError, Built, Call, CallResult, ChangeList, Cipher, Context, DecodeError, EncodeError,
+    HttpReply, HttpResponse, Inbound, Listing, OrderQuery, RawRequest, ReadBack, Replayed, TakesStock, Verified,
+    VerifyFirst, VerifyStep, Yes,
 };
 use crate::product::ChannelRules;
 use crate::time::{Date, Millis, UnixMillis};
@@ -33,10 +33,6 @@ pub struct ChannelSpec {
     pub capabilities: serde_json::Value,
     /// Bytes of a message at most.
     pub body_bytes_max: usize,
-    /// Whether it is told what is left of a date.
-    pub takes_stock: bool,
-    /// Whether its calls need an access token.
-    pub needs_token: bool,
     /// Most calls a second towards it; `None` is unlimited.
     pub calls_per_second: Option<u32>,
 }
@@ -67,12 +63,12 @@ pub struct ChannelView {
     pub quantity: Option<u32>,
 }
 
-/// What a look says before a report is made again.
+/// What is known before a notification is made again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     /// Commands for the order.
     pub learned: Vec<Command>,
-    /// The report was carried out.
+    /// The notification was carried out.
     pub done: bool,
 }
 
@@ -116,7 +112,7 @@ pub trait Channel: Send + Sync {
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError>;
     /// Puts an answer into the channel's words. `inbound` is what was read, if it came that far.
     fn reply(&self, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply;
-    /// Writes a report.
+    /// Writes a notification.
     fn notify(&self, notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError>;
     /// Reads the answer to it. One that names another order than `order` is [`CallResult::Astray`].
     fn read_notification(&self, notification: &Notification, order: &Order, response: &HttpResponse)
@@ -124,84 +120,40 @@ pub trait Channel: Send + Sync {
     /// What a person calls this state of an order, in the channel's language.
     fn label(&self, order: &Order) -> String;
 
-    /// The calls that fetch an access token, the best one first: one that a partner may not have has another one behind it. Only where
-    /// `spec` says that a token is needed.
-    fn token_calls(&self, _cx: &Context<'_>) -> Result<Vec<Call>, EncodeError> {
-        Err(EncodeError::Unsupported("an access token"))
-    }
-    /// Reads the answer to any of them.
-    fn read_token(&self, _response: &HttpResponse) -> CallResult<Token> {
-        CallResult::Refused { code: "unsupported".into(), why: "this channel has no access tokens".into() }
-    }
-    /// The call that opens the channel's cipher.
-    fn decrypt_call(&self, _order: &Order, _cx: &Context<'_>) -> Result<Call, EncodeError> {
-        Err(EncodeError::Unsupported("online decryption"))
-    }
-    /// Reads the answer to it.
-    fn read_decrypted(&self, _order: &Order, _response: &HttpResponse) -> CallResult<OpenedGuests> {
-        CallResult::Refused { code: "unsupported".into(), why: "this channel has no online decryption".into() }
-    }
-    /// The clear text of a field that the channel encrypts with a secret that is shared with it; `None` where it is no such field.
-    fn opened(&self, _field: &str) -> Option<String> {
-        None
-    }
     /// Signs a request of the channel's as the channel would, by the secrets of the settings: a recording is played with secrets of its own.
-    fn sign_again(&self, _request: &mut Replayed, _now: UnixMillis) {}
-    /// What else the answer to a report says: commands for the order, carried out before the outcome is recorded.
+    fn sign_again(&self, request: &mut Replayed, now: UnixMillis);
+    /// What else the answer to a notification says: commands for the order, carried out before the outcome is recorded.
     fn learned(&self, _notification: &Notification, _order: &Order, _response: &HttpResponse) -> Vec<Command> {
         Vec::new()
     }
-    /// The call that asks the channel for a whole order by its number.
-    fn read_back(&self, _about: &ExternalId, _cx: &Context<'_>) -> Result<Call, EncodeError> {
-        Err(EncodeError::Unsupported("asking for an order"))
+
+    /// What its calls need before they are made.
+    fn access_tokens(&self) -> Option<&dyn AccessTokens> {
+        None
     }
-    /// Reads the answer to it; it must be about the order that was asked for.
-    fn read_read_back(&self, _about: &ExternalId, _response: &HttpResponse) -> CallResult<Box<Snapshot>> {
-        CallResult::Refused { code: "unsupported".into(), why: "this channel cannot be asked for an order".into() }
+    /// How guests' data is opened.
+    fn cipher(&self) -> Option<&dyn Cipher> {
+        None
     }
-    /// The call that asks whether a report was carried out, before it is made again: by default, how the order stands.
-    fn check(&self, _notification: &Notification, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-        self.read_back(&order.channel_order_id, cx)
+    /// How it is asked for a whole order.
+    fn read_back(&self) -> Option<&dyn ReadBack> {
+        None
     }
-    /// Reads the answer to it.
-    fn read_check(&self, _notification: &Notification, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
-        match self.read_read_back(&order.channel_order_id, response) {
-            CallResult::Done(snapshot) => CallResult::Done(Checked {
-                learned: vec![Command::SyncSnapshot { snapshot, not_for_sale: None, paid_elsewhere: Vec::new() }],
-                done: false,
-            }),
-            other => other.unread(),
-        }
+    /// How it, or whoever is told in its place, is asked whether this notification was carried out.
+    fn verify_first(&self, _notification: &Notification) -> Option<&dyn VerifyFirst> {
+        None
     }
-    /// The call that lists the orders which changed between two times, page by page.
-    fn list_changes(
-        &self,
-        _from: UnixMillis,
-        _to: UnixMillis,
-        _cursor: Option<&str>,
-        _cx: &Context<'_>,
-    ) -> Result<Call, EncodeError> {
-        Err(EncodeError::Unsupported("a list of changes"))
+    /// How it is asked what has changed.
+    fn change_list(&self) -> Option<&dyn ChangeList> {
+        None
     }
-    /// Reads the answer to it.
-    fn read_changes(&self, _response: &HttpResponse) -> CallResult<Changes> {
-        CallResult::Refused { code: "unsupported".into(), why: "this channel lists no changes".into() }
+    /// How it is told what is left of a date.
+    fn takes_stock(&self) -> Option<&dyn TakesStock> {
+        None
     }
-    /// The call that says what is left of a date. `listing` is what the channel said last of the product.
-    fn stock_call(&self, _stock: &StockLeft<'_>, _cx: &Context<'_>) -> Result<Call, EncodeError> {
-        Err(EncodeError::Unsupported("stock"))
-    }
-    /// Reads the answer to it.
-    fn read_stock(&self, _stock: &StockLeft<'_>, _response: &HttpResponse) -> CallResult<()> {
-        CallResult::Refused { code: "unsupported".into(), why: "this channel is not told of stock".into() }
-    }
-    /// The call that asks the channel how it sees an order.
-    fn order_query(&self, _order: &Order, _cx: &Context<'_>) -> Result<Call, EncodeError> {
-        Err(EncodeError::Unsupported("an order query"))
-    }
-    /// Reads the answer to it.
-    fn read_order_query(&self, _order: &Order, _response: &HttpResponse) -> CallResult<ChannelView> {
-        CallResult::Refused { code: "unsupported".into(), why: "this channel has no order query".into() }
+    /// How it is asked how it sees an order.
+    fn order_query(&self) -> Option<&dyn OrderQuery> {
+        None
     }
 }
 
@@ -214,6 +166,8 @@ pub struct ChannelKind {
     pub settings: &'static [&'static str],
     /// The settings that are secrets: paths, `*` for any element of a list.
     pub secrets: &'static [&'static str],
+    /// The settings that are addresses of the partner: paths.
+    pub addresses: &'static [&'static str],
     /// The currency that it sells in (ISO 4217).
     pub currency: &'static str,
     /// Makes one of its settings, in which every secret is clear text. `id` is its name in the configuration.

@@ -26,7 +26,7 @@ pub struct RawRequest<'a> {
     pub body: &'a [u8],
 }
 
-/// A request that is played once more; its sender's signature is made anew ([`crate::port::Channel::sign_again`], [`crate::port::Backend::sign_again`]).
+/// A request that is played once more; its sender's signature is made anew ([`crate::port::Channel::sign_again`], [`crate::port::Pushes::sign_again`]).
 #[derive(Clone, Debug)]
 pub struct Replayed {
     /// The last part of the path.

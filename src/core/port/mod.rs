@@ -14,8 +14,8 @@ mod live_check;
 mod outcome;
 
 pub use answer::{Answer, CalendarDay, HttpReply};
-pub use backend::{Backend, BackendEvent, BackendKind, BackendNews, BackendSpec, BackendStep, HintError};
-pub use capability::{BackendTable, CodeMaker, RedemptionNews, WatchPlan};
+pub use backend::{Backend, BackendEvent, BackendKind, BackendNews, BackendSpec, HintError, Operations};
+pub use capability::*;
 pub use channel::{
     Changes, Channel, ChannelKind, ChannelSpec, ChannelView, Checked, Endpoint, OpenedGuests, StockLeft,
 };
@@ -38,7 +38,7 @@ pub struct Context<'a> {
     pub nonce: [u8; 16],
     /// The id of the delivery that is being carried out: the idempotency key towards the partner, the same on every attempt.
     pub delivery_id: &'a str,
-    /// The access token, where the partner wants one ([`Channel::token_calls`]).
+    /// The access token, where the partner wants one ([`AccessTokens`]).
     pub access_token: Option<&'a str>,
     /// How often this has been tried, 1 for the first time.
     pub attempt: u32,

@@ -1,16 +1,18 @@
 //! Invented products, sales and people for the tests of the rules.
 
-use crate::id::{ExternalId, ProductCode};
-use crate::message::{Counts, ProductRef, RequestBooking, Sale};
-use crate::order::OrderKind;
+use crate::id::{ChannelId, ExternalId, ProductCode, Seed};
+use crate::message::{Actor, ActorKind, Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, Snapshot};
+use crate::order::channel_state::{Stage, Standing};
 use crate::order::money::PaymentMode;
+use crate::order::{Order, OrderKind};
 use crate::personal::{Document, DocumentNumber, DocumentType, Person, PersonName, Phone};
 use crate::product::{
     Acceptance, BookingLimits, BookingProduct, CalendarRange, Cancellation, ChannelRules, Confirmation, Currency,
     DateRange, GuestField, GuestRule, GuestsWho, OverduePolicy, RuleSnapshot, TicketDelivery, Ticketing,
     VoucherProduct,
 };
-use crate::time::{Date, Millis, TimeZone, UnixMillis};
+use crate::run::{Answering, run};
+use crate::time::{Date, Millis, Moment, TimeZone, UnixMillis};
 
 pub(crate) fn date(text: &str) -> Date {
     Date::parse(text).expect("a date of a test")
@@ -131,4 +133,54 @@ pub(crate) fn rules() -> RuleSnapshot {
             redemption_reported: true,
         },
     }
+}
+
+/// A whole order as a channel tells it: two units for a day of the season.
+pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> Snapshot {
+    let sale = Sale { kind: OrderKind::Direct, ..sale(2) };
+    let standing = Standing {
+        revision: 1,
+        at: sale.placed_at,
+        stage,
+        needs_decision,
+        confirm_needs: 0,
+        read_only,
+        lines: Vec::new(),
+        payments: Vec::new(),
+        policy: None,
+        hand_over: false,
+        extra: Default::default(),
+        pays_by: None,
+        notes: Default::default(),
+    };
+    Snapshot {
+        standing,
+        visit_date: Some(date("2026-12-01")),
+        visit_time: None,
+        valid_until: None,
+        since: sale.placed_at,
+        sale,
+        cancelled: None,
+        entries: Vec::new(),
+        return_news: Vec::new(),
+        link: None,
+        partner_number: None,
+        doubts: Vec::new(),
+        creates: true,
+        can_read_back: false,
+        asked: false,
+    }
+}
+
+/// An order that was made of `snapshot` although its product was not for sale, if so; `number` tells one from another.
+pub(crate) fn told(number: u128, snapshot: Snapshot, not_for_sale: Option<&str>) -> Order {
+    let rules = RuleSnapshot { voucher: None, ..rules() };
+    let channel = Actor::new(ActorKind::Channel, "c");
+    let moment = Moment { now: snapshot.since, seed: Seed(number) };
+    let placed = PlaceOrder { channel: ChannelId::new("c"), sale: snapshot.sale.clone(), rules, is_stub: true };
+    let place = Command::PlaceOrder(Box::new(placed), Counts::default());
+    let made = run(None, &place, &channel, moment, Answering::Nobody).expect("a sale that is told").order;
+    let (snapshot, not_for_sale) = (Box::new(snapshot), not_for_sale.map(str::to_owned));
+    let sync = Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere: Vec::new() };
+    run(Some(&made), &sync, &channel, moment, Answering::Nobody).expect("it is the order now").order
 }

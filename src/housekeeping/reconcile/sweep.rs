@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::message::Snapshot;
-use ticketbridge_core::port::{CallResult, Changes};
+use ticketbridge_core::message::{Destination, Snapshot};
+use ticketbridge_core::port::{CallResult, Changes, Context, HttpResponse};
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{Millis, UnixMillis};
 
-use super::{Difference, Reconciliation, context, limits};
+use super::{Difference, RECONCILE, Reconciliation};
 use crate::engine::EngineError;
-use crate::engine::effects::channel_destination;
 use crate::service::registry::RegisteredChannel;
 use crate::worker::Worker;
 
@@ -39,7 +38,7 @@ pub(super) async fn sweep(
             CallResult::Astray { why } => {
                 report.unanswered += 1;
                 tracing::error!(partner = %channel.id, "a partner answered about something else: {why}");
-                let destination = channel_destination(&channel.id);
+                let destination = Destination::Channel(channel.id.clone()).to_string();
                 metrics::counter!("ticketbridge_answers_astray_total", "partner" => destination).increment(1);
                 return Ok(());
             }
@@ -81,11 +80,11 @@ async fn page(
     (from, to): (UnixMillis, UnixMillis),
     cursor: Option<&str>,
 ) -> Option<CallResult<Changes>> {
-    let call = channel.channel.list_changes(from, to, cursor, &context(worker, "reconcile", None)).ok()?;
-    Some(match worker.transport.send(&call, limits(worker, None)).await {
-        Ok(response) => channel.channel.read_changes(&response),
-        Err(_) => CallResult::Unknown { why: "no answer".into() },
-    })
+    let list = channel.channel.change_list()?;
+    let write = |cx: &Context<'_>| list.call(from, to, cursor, cx);
+    let read = |response: &HttpResponse| list.read(response);
+    let exchange = worker.ask_channel(RECONCILE, channel, &write, &read).await.ok()?;
+    Some(exchange.result)
 }
 
 async fn take(

@@ -89,7 +89,8 @@ fn not_found() -> Failure {
 
 /// The act of a request.
 fn act_of(request: &Request) -> Result<(&'static str, On), Failure> {
-    let word = request.in_path("act");
+    // The router wants one name for what stands at one place: here it is the act, and where one asks how far it has come, its id.
+    let word = request.in_path("id");
     ACTS.iter().find(|(act, _)| *act == word).copied().ok_or_else(|| {
         let words: Vec<&str> = ACTS.iter().map(|(act, _)| *act).collect();
         let sentence = format!("there is no act `{word}` on many; there are {}", words.join(", "));

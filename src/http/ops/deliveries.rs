@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use http::StatusCode;
-use ticketbridge_core::message::NotificationOutcome;
+use ticketbridge_core::message::{Destination, NotificationOutcome};
 use ticketbridge_core::order::AttentionKind;
 use ticketbridge_core::repeat::repeat;
-use ticketbridge_core::{Answering, ChannelId, Command, Effect, OrderId, Rejection, UnixMillis, Why};
+use ticketbridge_core::{Answering, Command, Effect, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
 use crate::engine::manual_commands::keep;
@@ -74,9 +74,9 @@ pub(crate) async fn in_reach(request: &Request, job: Option<Job>) -> Result<Opti
             request.concerns(order);
             request.reach.has_channel(&order.channel)
         }
-        None => match job.destination.split_once(':') {
-            Some(("channel" | "erp", id)) => request.reach.has_channel(&ChannelId::from(id)),
-            Some(_) | None => request.reach.is_everything(),
+        None => match Destination::parse(&job.destination) {
+            Some(Destination::Channel(id) | Destination::Agency(id)) => request.reach.has_channel(&id),
+            Some(Destination::Backend(_)) | None => request.reach.is_everything(),
         },
     };
     Ok(is_in.then_some(job))
@@ -95,7 +95,7 @@ async fn change(request: Request, change: Change) -> Outcome {
     let put_aside = matches!(change, Change::Drop(_)) && needs_partner;
     let mut told: Vec<Command> = Vec::new();
     if put_aside {
-        told.push(Command::RecordPartnerBack { partner: partner(&job.destination).to_owned() });
+        told.push(Command::RecordPartnerBack { partner: partner(&job.destination) });
     }
     match &job.effect {
         Effect::TellChannel { notification, .. } => {

@@ -2,13 +2,13 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
+use ticketbridge_core::message::Destination;
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{BackendId, ChannelId, TimeZone};
 use ticketbridge_store::{JobCount, JobState, Tx};
 
 use crate::accounts::scope::Access;
 use crate::engine::EngineError;
-use crate::engine::effects::{backend_destination, channel_destination};
 use crate::engine::manual_commands::keep;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
@@ -49,7 +49,7 @@ fn channel_partner(request: &Request, id: &ChannelId) -> Option<Partner> {
     Some(Partner {
         id: id.to_string(),
         adapter: channel.adapter,
-        destination: channel_destination(id),
+        destination: Destination::Channel(id.clone()).to_string(),
         capabilities: channel.channel.spec().capabilities.clone(),
         zone: zone_of(&request.running, id.as_str()),
     })
@@ -61,7 +61,7 @@ fn backend_partner(request: &Request, id: &BackendId) -> Option<Partner> {
     Some(Partner {
         id: id.to_string(),
         adapter: backend.adapter,
-        destination: backend_destination(id),
+        destination: Destination::Backend(id.clone()).to_string(),
         capabilities: backend.backend.spec().capabilities.clone(),
         zone: common_zone(&request.running),
     })

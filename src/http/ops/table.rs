@@ -346,7 +346,7 @@ pub(crate) static CALLS: &[Call] = &[
         Param { name: "from", kind: ParamKind::Time, about: "Since this time." },
         LIMIT, CURSOR,
     ], Body::None, Answer::Page("audit_entry"), audit::list),
-    call!(Post "/bulk/{act}", "Do something to many: confirm, decline, redeem, no-show, cancel, return-payment, payment-links, approve or reject \
+    call!(Post "/bulk/{id}", "Do something to many: confirm, decline, redeem, no-show, cancel, return-payment, payment-links, approve or reject \
         to orders, retry or drop to deliveries. With `dry_run=true` it says what would come of it.", Operators, &[
         word("dry_run", &["true", "false"], "Only say what would come of it."),
     ], Body::Fields(&[

@@ -3,6 +3,7 @@
 use crate::engine::attention::command_for;
 use serde::Serialize;
 use serde_json::{Value, json};
+use ticketbridge_core::message::Destination;
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
 use ticketbridge_core::personal::{Person, in_clear};
@@ -292,9 +293,9 @@ pub(crate) fn delivery(running: &Running, job: &Job, order: Option<&Order>) -> V
     let said = job.last_error.as_deref().map(Quoted::text);
     let (error, note) = if job.state == JobState::NotNeeded { (None, said) } else { (said, None) };
     let key = key_of(running, job, order);
-    let zone = match job.destination.strip_prefix("channel:") {
-        Some(channel) => zone_of(running, channel),
-        None => common_zone(running),
+    let zone = match Destination::parse(&job.destination) {
+        Some(Destination::Channel(channel)) => zone_of(running, channel.as_str()),
+        Some(Destination::Agency(_) | Destination::Backend(_)) | None => common_zone(running),
     };
     json!({
         "id": job.id,

@@ -6,13 +6,13 @@ use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
 use super::{links, payments};
 use crate::decide::draft::Draft;
-use crate::decide::stock::date_stock_key;
 use crate::decide::{booking, proof};
 use crate::message::{Effect, Event, Notification, Snapshot};
 use crate::order::channel_state::{ChannelState, Payment, Stage, confirmed_off_sale};
 use crate::order::money::PaymentMode;
 use crate::order::{AttentionKind, Booking, Order, OrderState};
 use crate::product::BookingProduct;
+use crate::rules::capacity::date_stock_key;
 use crate::time::Date;
 
 /// What is known beside an order that is told whole.
