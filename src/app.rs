@@ -344,6 +344,7 @@ pub(crate) fn address_policy(config: &Config) -> AddressPolicy {
         .map(|channel| channel.settings.expose())
         .chain(config.backends.iter().map(|backend| backend.settings.expose()))
         .flat_map(addresses_in)
+        .chain(config.providers.iter().map(|provider| provider.issuer.clone()))
         .collect();
     AddressPolicy::for_base_urls(false, urls.iter().map(String::as_str))
 }

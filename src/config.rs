@@ -33,7 +33,8 @@ pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Setti
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
     Backoff, CALL_TIMEOUT_MAX, Console, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE,
-    LaneLimits, Log, LogFormat, Metrics, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor, Server, Traces,
+    LaneLimits, Log, LogFormat, Metrics, OidcProvider, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor,
+    Server, Traces,
 };
 
 use cross::{Named, Names, Sold};
@@ -85,6 +86,8 @@ pub struct Config {
     pub product_institutions: BTreeMap<ProductCode, String>,
     /// `[console]`.
     pub console: Console,
+    /// The providers with which people sign in.
+    pub providers: Vec<OidcProvider>,
     /// Every `[[credit_account]]`.
     pub credit_accounts: BTreeMap<String, CreditAccount>,
 }
@@ -330,6 +333,7 @@ fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
         organisation: parts.organisation.plain(),
         product_institutions,
         console: service.console,
+        providers: service.providers,
         credit_accounts: parts.accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
     })
 }

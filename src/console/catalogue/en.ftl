@@ -36,6 +36,7 @@ choose = Choose
 
 # signing in
 sign-in = Sign in
+with-provider = Sign in with { $name }
 email = E-mail address
 password = Password
 password-rule = Ten characters or more.
@@ -450,6 +451,9 @@ p-account_not_active = Your account has not been approved yet, or is switched of
 p-account_exists = There is an account with this e-mail address: sign in with it.
 p-invitation_over = This invitation was accepted, taken back or has expired.
 p-provider_mismatch = This account signs in another way.
+p-provider_failed = The provider has not proven who you are. Try again.
+p-provider_unreachable = The provider cannot be reached at present. Try again later.
+p-email_not_verified = The provider has not made sure of your e-mail address. Confirm it there first.
 p-beyond_own_role = You can grant only what you hold.
 p-last_administrator = This is the last active administrator of everything: make another one first.
 p-account_state = The account is not in the state for that.

@@ -36,6 +36,7 @@ choose = 선택
 
 # signing in
 sign-in = 로그인
+with-provider = { $name }(으)로 로그인
 email = 이메일
 password = 비밀번호
 password-rule = 10자 이상.
@@ -450,6 +451,9 @@ p-account_not_active = 계정이 아직 승인되지 않았거나 정지되었�
 p-account_exists = 이 이메일 주소의 계정이 이미 있습니다. 로그인해 주세요.
 p-invitation_over = 이미 수락되었거나 취소되었거나 만료된 초대입니다.
 p-provider_mismatch = 이 계정은 다른 방법으로 로그인합니다.
+p-provider_failed = 로그인 제공자가 본인 확인을 하지 못했습니다. 다시 시도해 주세요.
+p-provider_unreachable = 지금은 로그인 제공자에 연결할 수 없습니다. 잠시 후 다시 시도해 주세요.
+p-email_not_verified = 로그인 제공자가 이메일 주소를 확인하지 않았습니다. 먼저 그곳에서 인증해 주세요.
 p-beyond_own_role = 본인이 가진 권한만 부여할 수 있습니다.
 p-last_administrator = 마지막 전체 관리자입니다. 먼저 다른 관리자를 지정해 주세요.
 p-account_state = 계정 상태상 할 수 없는 작업입니다.

@@ -36,6 +36,7 @@ choose = 选择
 
 # signing in
 sign-in = 登录
+with-provider = 使用 { $name } 登录
 email = 电子邮箱
 password = 密码
 password-rule = 至少十个字符。
@@ -450,6 +451,9 @@ p-account_not_active = 您的账号尚未通过审批或已停用，请联系管
 p-account_exists = 此邮箱已有账号，请直接登录。
 p-invitation_over = 此邀请已被接受、撤回或已过期。
 p-provider_mismatch = 此账号使用其他登录方式。
+p-provider_failed = 登录服务商未能确认您的身份，请重试。
+p-provider_unreachable = 目前无法连接登录服务商，请稍后重试。
+p-email_not_verified = 登录服务商尚未验证您的邮箱地址，请先在那里完成验证。
 p-beyond_own_role = 只能授予您自己拥有的权限。
 p-last_administrator = 这是最后一位可用的全局管理员，请先设立另一位。
 p-account_state = 账号当前状态不允许此操作。
