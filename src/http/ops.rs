@@ -31,6 +31,7 @@ mod statements;
 pub(crate) mod stream;
 mod table;
 mod view;
+pub(crate) mod waits;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
