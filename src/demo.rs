@@ -6,6 +6,7 @@
 
 mod cast;
 pub(crate) mod directory;
+mod waiting;
 
 use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
@@ -107,6 +108,15 @@ async fn show(cast: &Cast, afterwards: Afterwards, out: &mut (impl Write + Send)
     show_chapters(&cast.trip, stories::tripstore::STORIES, TRIPSTORE, &mut tally, out).await?;
     show_chapters(&cast.octo, stories::octo::STORIES, OCTO, &mut tally, out).await?;
     writeln!(out, "\n{} of {} stories ended as they should.", tally.played - tally.failed, tally.played)?;
+    if afterwards == Afterwards::Stay {
+        match waiting::leave(cast).await {
+            Ok(()) => writeln!(out, "Then more guests came, for whom something is to be done: the console shows it.")?,
+            Err(problem) => {
+                tally.failed += 1;
+                writeln!(out, "What was to wait for a person does not: {problem}")?;
+            }
+        }
+    }
     where_next(cast, afterwards, out).await?;
     Ok(tally.failed == 0)
 }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::driver::{LOOK_EVERY, PATIENCE, pause};
+
 /// A running demonstration; it ends with the test.
 pub(crate) struct Demo {
     /// Where the bridge is.
@@ -63,6 +65,20 @@ impl Demo {
         let answer = asked.send().await.expect("an answer");
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.json().await.expect("JSON")
+    }
+
+    /// The same until the answer is as it should be.
+    pub(crate) async fn comes_to(&self, path: &str, is_so: impl Fn(&Value) -> bool + Send) -> Value {
+        let tries = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+        let mut answer = Value::Null;
+        for _ in 0..tries {
+            answer = self.get(path).await;
+            if is_so(&answer) {
+                return answer;
+            }
+            pause(LOOK_EVERY).await;
+        }
+        panic!("{path} never came to be as it should: {answer}")
     }
 }
 

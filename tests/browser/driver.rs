@@ -13,8 +13,10 @@ use tokio::process::{Child, Command};
 
 /// CI sets this: then a missing browser is a failure.
 const REQUIRED: &str = "TICKETBRIDGE_REQUIRE_BROWSER";
-/// Longest time that something in the browser may take to come about.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longest time that something may take to come about, on a machine that does other things besides.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// How often is looked meanwhile.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A browser that ends with the test.
 pub(crate) struct Browser {
@@ -89,6 +91,9 @@ impl Browser {
         let mut wanted = serde_json::Map::new();
         wanted.insert("browserName".to_owned(), json!("chrome"));
         wanted.insert("goog:chromeOptions".to_owned(), options);
+        // Milliseconds; the driver's own are for a machine that does nothing else.
+        let limits = json!({ "script": PATIENCE.as_millis() as u64, "pageLoad": PATIENCE.as_millis() as u64 });
+        wanted.insert("timeouts".to_owned(), limits);
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(wanted)
             .connect(&format!("http://127.0.0.1:{port}"))
@@ -98,8 +103,8 @@ impl Browser {
     }
 
     /// Ends it.
-    pub(crate) async fn stop(self) {
-        drop(self.client.close().await);
+    pub(crate) async fn stop(&self) {
+        drop(self.client.clone().close().await);
     }
 
     /// A command of the debugging protocol.
@@ -161,15 +166,34 @@ impl Browser {
         }
     }
 
+    /// Writes into a field, or presses a button, as soon as it can be done: it may not be there yet, or be another one by now.
+    pub(crate) async fn uses(&self, css: &str, text: Option<&str>) {
+        let tries = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+        let mut last = None;
+        for _ in 0..tries {
+            let done = match (self.client.find(Locator::Css(css)).await, text) {
+                (Ok(field), Some(text)) => field.send_keys(text).await,
+                (Ok(button), None) => button.click().await,
+                (Err(error), _) => Err(error),
+            };
+            match done {
+                Ok(()) => return,
+                Err(error) => last = Some(error),
+            }
+            pause(LOOK_EVERY).await;
+        }
+        panic!("{css}: {last:?}\n{}", self.text().await);
+    }
+
     /// Waits until a script says yes.
     pub(crate) async fn waits_until(&self, script: &str) {
         let is_so = async || self.script(script).await == json!(true);
-        let tries = PATIENCE.as_millis() / 100;
+        let tries = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
         for _ in 0..tries {
             if is_so().await {
                 return;
             }
-            pause(Duration::from_millis(100)).await;
+            pause(LOOK_EVERY).await;
         }
         panic!("never so: {script}\n{}", self.text().await);
     }

@@ -8,6 +8,8 @@ use crate::looks;
 
 /// Where they are put, if anywhere.
 const PICTURES: &str = "TICKETBRIDGE_PICTURES";
+/// Bytes that a picture may have.
+const BYTES_MAX: usize = 120_000;
 
 /// Makes them.
 pub(crate) async fn are_taken_where_they_are_wanted(browser: &Browser, demo: &Demo) {
@@ -19,6 +21,8 @@ pub(crate) async fn are_taken_where_they_are_wanted(browser: &Browser, demo: &De
     for (name, page) in [("today.png", ""), ("order.png", order.as_str())] {
         browser.open(&format!("{}/console{page}?lang=en", demo.url)).await;
         browser.waits_for("main").await;
-        std::fs::write(directory.join(name), browser.picture().await).expect("the picture is written");
+        let picture = browser.picture().await;
+        assert!(picture.len() < BYTES_MAX, "{name} has {} bytes: a picture in a README is small", picture.len());
+        std::fs::write(directory.join(name), picture).expect("the picture is written");
     }
 }

@@ -45,7 +45,7 @@ fn decide(visit: &Visit, case: &Value) -> Markup {
         label { (words.say("fee-minor")) input name="fee" inputmode="numeric" pattern="[0-9]*"; }
     };
     html! {
-        (act(visit, Some("refund-approve"), &call("approve"), &words.act("approve"), &fee))
-        (act(visit, Some("refund-reject"), &call("reject"), &words.act("reject"), &reason(visit)))
+        (act(visit, None, &call("approve"), &words.act("approve"), &fee))
+        (act(visit, None, &call("reject"), &words.act("reject"), &reason(visit)))
     }
 }

@@ -102,6 +102,8 @@ pub struct Faults {
     pub hold_events: bool,
     /// So many calls of the bridge meet HTTP 500, unexecuted.
     pub api_5xx_times: u32,
+    /// So many calls of the bridge are refused for good, unexecuted.
+    pub api_refuses: u32,
     /// So many calls of the bridge are carried out and their answers lost.
     pub api_drop_answers: u32,
     /// So many calls of the bridge that would change something are answered with a bare yes, and not carried out.

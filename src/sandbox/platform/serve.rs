@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
 use super::gate::Place;
-use super::{Answering, CallRecord, Desk, Event, Gate, Kept, Platform, Trade, Violation};
+use super::{Answering, CallRecord, Desk, Event, Faults, Gate, Kept, Platform, Trade, Violation};
 use crate::journal::{Ending, Entry, Party};
 use crate::net::broken_answer;
 use crate::webhook;
@@ -144,13 +144,19 @@ impl<T: Trade> Platform<T> {
         asked: &Asked,
         call: &'static str,
     ) -> Option<(u16, &'static str)> {
-        let fails = self.change(|state| {
-            let left = state.faults.api_5xx_times;
-            state.faults.api_5xx_times = left.saturating_sub(1);
-            left > 0
-        });
-        if fails {
+        let counts_down = |of: fn(&mut Faults) -> &mut u32| {
+            self.change(|state| {
+                let left = of(&mut state.faults);
+                let fails = *left > 0;
+                *left = left.saturating_sub(1);
+                fails
+            })
+        };
+        if counts_down(|faults| &mut faults.api_5xx_times) {
             return Some((500, "internal"));
+        }
+        if counts_down(|faults| &mut faults.api_refuses) {
+            return Some((422, "not_possible"));
         }
         if let Err(why) = webhook::admit(&self.options().calls_secret, headers, body, self.time().now_s()) {
             self.hold_against(asked, format!("{call}: a call that is not believed: {why}"));
