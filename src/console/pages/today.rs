@@ -6,7 +6,7 @@ use ticketbridge_core::{Millis, TimeZone};
 
 use crate::console::form::encode;
 use crate::console::format::{length, text, time};
-use crate::console::layout::{link, order_link, table};
+use crate::console::layout::{link, named_table, order_link};
 use crate::console::{Page, Stop, Visit};
 
 /// A deadline is near when less than this is left.
@@ -51,7 +51,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
 /// Whoever has no business with it has no such section.
 fn section(visit: &Visit, key: &'static str, more: &str, heads: &[&'static str], rows: &[Markup]) -> Option<Section> {
     let more = link(more);
-    (!rows.is_empty()).then(|| Section { key, more, table: table(visit, None, heads, rows) })
+    (!rows.is_empty()).then(|| Section { key, more, table: named_table(visit, None, key, heads, rows) })
 }
 
 async fn refunds(visit: &Visit) -> Result<Option<Section>, Stop> {
