@@ -132,6 +132,10 @@ impl Words {
     pub(crate) fn attention_means(&self, kind: &str) -> String {
         self.known(&format!("s-{kind}"), None).unwrap_or_else(|| kind.to_owned())
     }
+    /// What an order waits for.
+    pub(crate) fn waits(&self, word: &str) -> String {
+        self.known(&format!("n-{word}"), None).unwrap_or_else(|| word.to_owned())
+    }
     /// What happened.
     pub(crate) fn event(&self, kind: &str) -> String {
         self.known(&format!("e-{kind}"), None).unwrap_or_else(|| kind.to_owned())
@@ -227,7 +231,8 @@ mod tests {
         let scopes = crate::accounts::scope::KINDS.map(|word| format!("w-{word}"));
         let deadlines = ticketbridge_core::message::DeadlineKind::ALL.map(|kind| format!("w-{}", kind.name()));
         let attention = ATTENTION_KINDS.iter().flat_map(|word| [format!("a-{word}"), format!("s-{word}")]);
-        let all = states.chain(roles).chain(scopes).chain(deadlines).chain(attention);
+        let waits = crate::http::ops::waits::Waits::ALL.map(|it| format!("n-{}", it.word()));
+        let all = states.chain(roles).chain(scopes).chain(deadlines).chain(attention).chain(waits);
         let missing: Vec<String> = all.filter(|key| !known.contains(key.as_str())).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }

@@ -34,6 +34,7 @@ mod statements;
 pub(crate) mod stream;
 mod table;
 mod view;
+pub(crate) mod waits;
 pub(crate) mod words;
 
 use std::net::SocketAddr;

@@ -87,6 +87,8 @@ mod octo_reseller;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;
