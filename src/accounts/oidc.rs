@@ -1,7 +1,8 @@
 //! Signing in with a provider of OpenID Connect: the code flow with PKCE, a state and a nonce. Who somebody is there, issuer and subject, is
 //! proven; everything else that the provider says of him is what he says himself.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,12 +23,15 @@ use ticketbridge_store::Sealer;
 
 use crate::accounts::people::{Applicant, Proof};
 use crate::accounts::signing_in::{Accounts, Begun, From};
-use crate::accounts::{About, Refused, note};
+use crate::accounts::{About, Refused, guessing, note};
 use crate::config::OidcProvider;
 use crate::transport::{CallLimits, Transport, TransportError};
 
-/// How long somebody may take at the provider, and then with the form.
-const TAKES: Millis = Millis::minutes(15);
+/// How long somebody may take at the provider, and then with the form. What was used is known for as long, and so is used once.
+const TAKES: Millis = guessing::WAIT_MAX;
+/// How long a provider's description is good enough to lead people there: not each who asks makes us ask it. What proves somebody is
+/// always judged by a description of that moment.
+const DESCRIBED_FOR: Millis = Millis::minutes(5);
 /// Time for one call to the provider.
 const WITHIN: Millis = Millis::seconds(10);
 /// Signatures that prove who has signed: none that is made with what we hold ourselves.
@@ -110,6 +114,30 @@ pub enum Back {
     SignedIn(Box<Begun>, String),
     /// Nobody whom we know: what he proves is kept, sealed, until he has signed up or accepted the invitation whose token this is.
     Unknown(Box<Identity>, String, Option<String>),
+}
+
+/// The descriptions of providers by which people were led there, by issuer.
+#[derive(Clone, Default)]
+pub(super) struct Described(Arc<Mutex<BTreeMap<String, (UnixMillis, CoreProviderMetadata)>>>);
+
+impl Described {
+    async fn of(&self, provider: &OidcProvider, http: &Calls, now: UnixMillis) -> Result<CoreProviderMetadata, Refused> {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, metadata)) = known().get(&provider.issuer)
+            && (*at..*at + DESCRIBED_FOR).contains(&now)
+        {
+            return Ok(metadata.clone());
+        }
+        let metadata = describes_itself(provider, http).await?;
+        known().insert(provider.issuer.clone(), (now, metadata.clone()));
+        Ok(metadata)
+    }
+}
+
+/// Asks a provider what it is: its addresses and its keys.
+async fn describes_itself(provider: &OidcProvider, http: &Calls) -> Result<CoreProviderMetadata, Refused> {
+    let issuer = IssuerUrl::new(provider.issuer.clone()).map_err(failed)?;
+    CoreProviderMetadata::discover_async(issuer, http).await.map_err(not_described)
 }
 
 fn failed(why: impl std::fmt::Display) -> Refused {
@@ -205,9 +233,8 @@ impl Accounts {
         invitation: Option<String>,
     ) -> Result<Sent, Refused> {
         let provider = self.provider(id)?;
-        let http = Calls(transport);
-        let issuer = IssuerUrl::new(provider.issuer.clone()).map_err(failed)?;
-        let metadata = CoreProviderMetadata::discover_async(issuer, &http).await.map_err(not_described)?;
+        let now = self.engine.clock().now();
+        let metadata = self.described.of(&provider, &Calls(transport), now).await?;
         let client = CoreClient::from_provider_metadata(metadata, ClientId::new(provider.client_id.clone()), None)
             .set_redirect_uri(self.redirect(id)?);
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
@@ -223,7 +250,7 @@ impl Accounts {
             verifier: verifier.secret().clone(),
             back: back.to_owned(),
             invitation,
-            at: self.engine.clock().now(),
+            at: now,
         };
         let cookie = seal(self.engine.store().sealer(), BEGUN, &beginning)?;
         Ok(Sent { to: to.to_string(), cookie })
@@ -253,6 +280,14 @@ impl Accounts {
                 && now >= begun.at
         };
         let begun = begun.filter(is_his).ok_or_else(|| failed("the state is not that of this browser"))?;
+        // Who has said no there is sent back without a code.
+        if code.is_empty() {
+            return Err(failed("there is no code"));
+        }
+        // What somebody else has read of the way back, a history or a log, leads nowhere a second time, whatever the provider says of the code.
+        if !guessing::take_once(self.engine.store(), format!("state/{}", begun.state), now).await? {
+            return Err(failed("the state was used before"));
+        }
         let (identity, mail) = self.proven(transport, &begun, code).await?;
         tried.was_right(self.engine.store()).await?;
         match self.engine.store().account_of_identity(&identity.key()).await? {
@@ -289,8 +324,7 @@ impl Accounts {
     ) -> Result<(Identity, Mail), Refused> {
         let provider = self.provider(&begun.provider)?;
         let http = Calls(transport);
-        let issuer = IssuerUrl::new(provider.issuer.clone()).map_err(failed)?;
-        let metadata = CoreProviderMetadata::discover_async(issuer, &http).await.map_err(not_described)?;
+        let metadata = describes_itself(&provider, &http).await?;
         let secret = ClientSecret::new(provider.client_secret.expose_secret().to_owned());
         let client =
             CoreClient::from_provider_metadata(metadata, ClientId::new(provider.client_id.clone()), Some(secret))

@@ -238,6 +238,16 @@ async fn a_provider_that_does_not_answer_is_said_to_be_away_and_the_others_sign_
     let path = format!("/console/with/id/back?code=c-1&state={}", in_query(&to, "state"));
     let page = bridge.ask(Ask::new(Method::GET, path).header("cookie", &begun)).await.expect(503).text();
     assert!(page.contains("provider_unreachable"), "{page}");
+    for how in [Outcome::Garbage(200), Outcome::Says(200, json!({ "access_token": "at-1", "token_type": "Bearer" }))] {
+        let (to, begun) = goes(&bridge, "").await;
+        described(&bridge);
+        bridge.partners.next("id.example/token", how.clone());
+        let path = format!("/console/with/id/back?code=c-1&state={}", in_query(&to, "state"));
+        let page = bridge.ask(Ask::new(Method::GET, path).header("cookie", &begun)).await.expect(409).text();
+        assert!(page.contains("provider_failed"), "{how:?}: {page}");
+    }
+    // Later, when what it has said of itself is asked for anew.
+    bridge.advance(Millis::minutes(6));
     let other = json!({ "issuer": "https://evil.example" });
     for how in [Outcome::Garbage(200), Outcome::Says(200, other), Outcome::Says(404, json!({}))] {
         bridge.partners.next("id.example/.well-known/openid-configuration", how.clone());
@@ -246,6 +256,63 @@ async fn a_provider_that_does_not_answer_is_said_to_be_away_and_the_others_sign_
     }
     let mut boss = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
     boss.passes_factor(&bridge).await;
+}
+
+#[tokio::test]
+async fn a_way_back_leads_in_once_and_what_a_stranger_has_put_into_the_browser_is_no_session() {
+    let bridge = bridge().await;
+    somebody(&bridge, &SAYS).await;
+    let planted = format!("ticketbridge_session={}", "ab".repeat(32));
+    let (to, begun) = goes(&bridge, "").await;
+    let reply = comes_back(&bridge, &to, &format!("{begun}; {planted}"), &SAYS).await.expect(303);
+    let own = cookie(&reply, "ticketbridge_session");
+    assert_ne!(own, planted);
+    Person { cookie: own, ..Person::default() }.get(&bridge, "session").await.expect(200);
+    Person { cookie: planted, ..Person::default() }.get(&bridge, "session").await.expect(401);
+    // The same address once more, in the same browser, at a provider that takes each code as often as it comes.
+    let asked = || bridge.partners.sent("id.example/token").len();
+    let before = asked();
+    let told = comes_back(&bridge, &to, &begun, &SAYS).await.expect(409);
+    assert!(told.text().contains("provider_failed"), "{}", told.text());
+    assert!(!told.headers.contains_key(header::SET_COOKIE), "{:?}", told.headers);
+    // Who has said no there comes back without a code.
+    let (to, begun) = goes(&bridge, "").await;
+    let path = format!("/console/with/id/back?error=access_denied&state={}", in_query(&to, "state"));
+    let told = bridge.ask(Ask::new(Method::GET, path).header("cookie", &begun)).await.expect(409).text();
+    assert!(told.contains("provider_failed"), "{told}");
+    assert_eq!(asked(), before, "the provider is not even asked");
+}
+
+#[tokio::test]
+async fn who_asks_to_be_led_to_a_provider_again_and_again_does_not_make_us_ask_it_as_often() {
+    let bridge = bridge().await;
+    let asked = || bridge.partners.sent("id.example/.well-known/openid-configuration").len();
+    for _ in 0..5 {
+        let (to, begun) = goes(&bridge, "").await;
+        assert!(to.starts_with("https://id.example/authorize?") && !begun.ends_with('='), "{to}, {begun}");
+    }
+    assert_eq!(asked(), 1);
+    bridge.advance(Millis::minutes(5));
+    goes(&bridge, "").await;
+    assert_eq!(asked(), 2, "a provider may change");
+}
+
+#[tokio::test]
+async fn one_proof_makes_one_account() {
+    let bridge = bridge().await;
+    let accounts = &bridge.bridge.shared().accounts;
+    let scope = Scope::Agency("north".into());
+    let first = accounts.invite(&By::Host, "new@north.example", Role::Operator, &scope).await.expect("an invitation");
+    let second = accounts.invite(&By::Host, "two@north.example", Role::Operator, &scope).await.expect("an invitation");
+    let (to, begun) = goes(&bridge, &format!("?invitation={}", first.token)).await;
+    let proven = cookie(&comes_back(&bridge, &to, &begun, &SAYS).await.expect(200), "ticketbridge_provider");
+    let fields = |token: &str| format!("name=New&invitation={token}&mobile=010-1111-2222&direct=02-111-2222");
+    fills_in(&bridge, &proven, &fields(&first.token)).await.expect(303);
+    let told = fills_in(&bridge, &proven, &fields(&second.token)).await.expect(409).text();
+    assert!(told.contains("account_exists"), "{told}");
+    // Nor does the proof of one provider count for another, or the form of somebody who is not proven.
+    bridge.advance(Millis::minutes(16));
+    fills_in(&bridge, &proven, &fields(&second.token)).await.expect(409);
 }
 
 /// Somebody accepts an invitation as whom the provider has proven.
@@ -315,7 +382,7 @@ async fn what_is_not_proven_opens_nothing() {
         let path = format!("/console/with/id/back?code=c-1&state={}", in_query(&to, "state"));
         let told = bridge.ask(Ask::new(Method::GET, path).header("cookie", cookie)).await.expect(409).text();
         assert!(told.contains("provider_failed"), "{cookie}: {told}");
-        bridge.advance(Millis::minutes(2));
+        bridge.advance(Millis::minutes(5));
     }
     bridge.advance(Millis::minutes(15));
     let path = format!("/console/with/id/back?code=c-1&state={}", in_query(&to, "state"));
