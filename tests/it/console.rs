@@ -309,6 +309,16 @@ async fn an_order_says_what_it_waits_for_and_what_comes_of_each_deadline() {
     let review =
         said["deadlines"].as_array().expect("deadlines").iter().find(|it| it["kind"] == "review").expect("72 h");
     assert_eq!(review["then"]["attention"], "review_overdue", "{said}");
+    // The same in words, where people look.
+    let boss = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
+    let id = bridge.order("V100").await["id"].as_str().expect("an id").to_owned();
+    let browser = Browser { bridge: &bridge, cookie: boss.cookie };
+    for (language, words) in [("en", "Somebody is yet to decide on the refund."), ("ko", "담당자의 환불 결정을 기다립니다."), ("zh", "等待人工审核退款。")] {
+        let page = browser.open(&format!("/console/orders/{id}?lang={language}")).await.expect(200).text();
+        let from = page.find("id=\"next-steps\"").unwrap_or_else(|| panic!("{page}"));
+        let until = page[from..].find("</section>").map_or(page.len(), |end| from + end);
+        assert!(page[from..until].contains(words), "{}", &page[from..until]);
+    }
     bridge.advance(Millis::hours(73));
     bridge.drain().await;
     let order = bridge.order("V100").await;

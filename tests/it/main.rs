@@ -148,4 +148,6 @@ mod traces;
 #[cfg(test)]
 mod tripstore;
 #[cfg(test)]
+mod waits;
+#[cfg(test)]
 mod wording;

@@ -127,6 +127,7 @@ n-payment = The guest is yet to pay what is open, or the channel calls the order
 n-booking = The guest is yet to choose a day, or asks for the money back.
 n-sale = The reseller is yet to say that it is sold; when the hold runs out, it is free again.
 n-acceptance = Somebody is yet to accept the booking or to decline it; otherwise it waits until the channel calls it off.
+n-agreement = The channel is yet to agree to what was decided, and to say so.
 n-tickets = The ticketing system is yet to make the tickets.
 n-tickets_by_hand = The ticketing system has refused: nothing happens until somebody supplies tickets or the money goes back.
 n-void = The ticketing system is yet to make the tickets void.

@@ -14,6 +14,8 @@ pub(crate) enum Waits {
     Sale,
     /// Somebody accepts the booking or declines it.
     Acceptance,
+    /// The channel agrees to what was decided, by an event of its own.
+    Agreement,
     /// The back-end makes the tickets.
     Tickets,
     /// The back-end has refused: somebody supplies tickets, or the money goes back.
@@ -34,11 +36,13 @@ pub(crate) enum Waits {
 
 impl Waits {
     /// All of them.
-    pub(crate) const ALL: [Waits; 12] = [
+    #[cfg(test)]
+    pub(crate) const ALL: [Waits; 13] = [
         Waits::Payment,
         Waits::Booking,
         Waits::Sale,
         Waits::Acceptance,
+        Waits::Agreement,
         Waits::Tickets,
         Waits::TicketsByHand,
         Waits::Void,
@@ -56,6 +60,7 @@ impl Waits {
             Waits::Booking => "booking",
             Waits::Sale => "sale",
             Waits::Acceptance => "acceptance",
+            Waits::Agreement => "agreement",
             Waits::Tickets => "tickets",
             Waits::TicketsByHand => "tickets_by_hand",
             Waits::Void => "void",
@@ -93,14 +98,19 @@ pub(crate) fn of(order: &Order) -> Vec<Waits> {
         | PaymentState::PartiallyRefunded
         | PaymentState::Refunded => {}
     }
-    all.extend(order.booking.as_ref().and_then(|booking| of_booking(booking, is_over)));
+    let is_proposed = order.channel_state.as_ref().is_some_and(|it| it.proposal.is_some());
+    all.extend(order.booking.as_ref().and_then(|booking| of_booking(booking, is_over, is_proposed)));
+    // Before a booking is agreed to, its tickets are held: those are waited for first.
+    if is_proposed && !is_over && !all.contains(&Waits::Tickets) {
+        all.push(Waits::Agreement);
+    }
     if order.state == OrderState::AwaitingBooking {
         all.push(Waits::Booking);
     }
     all
 }
 
-fn of_booking(booking: &Booking, is_over: bool) -> Option<Waits> {
+fn of_booking(booking: &Booking, is_over: bool, is_proposed: bool) -> Option<Waits> {
     // Tickets are made void behind an order that is over, too.
     match booking.ticketing.state {
         TicketingState::Cancelling => return Some(Waits::Void),
@@ -114,7 +124,17 @@ fn of_booking(booking: &Booking, is_over: bool) -> Option<Waits> {
         | TicketingState::Cancelled => {}
     }
     match booking.state {
+        BookingState::Requested if is_over => None,
         BookingState::Requested if booking.is_on_hold() => Some(Waits::Sale),
+        BookingState::Requested if is_proposed => match booking.ticketing.state {
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown => Some(Waits::Tickets),
+            TicketingState::NotNeeded
+            | TicketingState::Issued
+            | TicketingState::Failed
+            | TicketingState::Cancelling
+            | TicketingState::Cancelled
+            | TicketingState::CancelRefused => None,
+        },
         BookingState::Requested => Some(Waits::Acceptance),
         BookingState::Confirmed if is_over => None,
         BookingState::Confirmed => match booking.ticketing.state {
