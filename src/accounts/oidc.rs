@@ -121,7 +121,12 @@ pub enum Back {
 pub(super) struct Described(Arc<Mutex<BTreeMap<String, (UnixMillis, CoreProviderMetadata)>>>);
 
 impl Described {
-    async fn of(&self, provider: &OidcProvider, http: &Calls, now: UnixMillis) -> Result<CoreProviderMetadata, Refused> {
+    async fn of(
+        &self,
+        provider: &OidcProvider,
+        http: &Calls,
+        now: UnixMillis,
+    ) -> Result<CoreProviderMetadata, Refused> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((at, metadata)) = known().get(&provider.issuer)
             && (*at..*at + DESCRIBED_FOR).contains(&now)

@@ -438,7 +438,7 @@ fn console(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> (Console, Ve
     let mut console = Console::default();
     let Some(table) = table else { return (console, Vec::new()) };
     let providers = table.opt("oidc", Value::tables).unwrap_or_default();
-    let providers = providers.iter().filter_map(|table| provider(table, around)).collect::<Vec<_>>();
+    let providers = providers.iter().fold(Vec::new(), |known, table| provider(table, known, around));
     console.second_factor = table.opt("second_factor", |value| value.word(&WORDS)).unwrap_or(console.second_factor);
     console.idle = table.opt("idle", Value::millis).unwrap_or(console.idle);
     console.absolute = table.opt("absolute", Value::millis).unwrap_or(console.absolute);
@@ -447,21 +447,22 @@ fn console(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> (Console, Ve
         let problem = "`console.idle` is longer than `console.absolute`: it would never end a session";
         table.findings().problem(table.place_of("idle"), problem, "make it the shorter one");
     }
-    let mut known = std::collections::BTreeSet::new();
-    for provider in &providers {
-        if !known.insert(provider.id.as_str()) || provider.id == crate::accounts::signing_in::PASSWORD {
-            let problem = format!("the id \"{}\" of a provider is taken", provider.id);
-            table.findings().problem(
-                table.place_of("oidc"),
-                problem,
-                "give each provider an id of its own; it is kept with accounts",
-            );
-        }
-    }
     (console, providers)
 }
 
-fn provider(table: &Table<'_>, around: &Surroundings<'_>) -> Option<OidcProvider> {
+/// One more provider, unless something is wrong with it: no other one may have its id, and no account of ours be taken for one of its.
+fn provider(table: &Table<'_>, mut known: Vec<OidcProvider>, around: &Surroundings<'_>) -> Vec<OidcProvider> {
+    let Some(provider) = provider_itself(table, around) else { return known };
+    if provider.id == crate::accounts::signing_in::PASSWORD || known.iter().any(|other| other.id == provider.id) {
+        let problem = format!("the id \"{}\" of a provider is taken", provider.id);
+        let mend = "give each provider an id of its own; it is kept with accounts";
+        table.findings().problem(table.place_of("id"), problem, mend);
+    }
+    known.push(provider);
+    known
+}
+
+fn provider_itself(table: &Table<'_>, around: &Surroundings<'_>) -> Option<OidcProvider> {
     let id = table.must("id", Value::id);
     let name = table.must("name", Value::text);
     let issuer = table.must("issuer", Value::web_address);

@@ -313,7 +313,11 @@ async fn an_order_says_what_it_waits_for_and_what_comes_of_each_deadline() {
     let boss = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
     let id = bridge.order("V100").await["id"].as_str().expect("an id").to_owned();
     let browser = Browser { bridge: &bridge, cookie: boss.cookie };
-    for (language, words) in [("en", "Somebody is yet to decide on the refund."), ("ko", "담당자의 환불 결정을 기다립니다."), ("zh", "等待人工审核退款。")] {
+    for (language, words) in [
+        ("en", "Somebody is yet to decide on the refund."),
+        ("ko", "담당자의 환불 결정을 기다립니다."),
+        ("zh", "等待人工审核退款。"),
+    ] {
         let page = browser.open(&format!("/console/orders/{id}?lang={language}")).await.expect(200).text();
         let from = page.find("id=\"next-steps\"").unwrap_or_else(|| panic!("{page}"));
         let until = page[from..].find("</section>").map_or(page.len(), |end| from + end);

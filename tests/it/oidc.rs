@@ -31,6 +31,8 @@ const CLIENT: &str = "ticketbridge-at-id";
 async fn bridge() -> TestBridge {
     TestBridge::start_with(|files: &mut BTreeMap<String, String>| {
         files.insert("partners/all.toml".to_owned(), PARTNERS.to_owned());
+        let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
+        *channel = channel.replace("adapter = \"douyin\"", "adapter = \"douyin\"\nsettle_id = \"park-1\"");
         let service = files.get_mut("ticketbridge.toml").expect("the file of the service");
         service.push_str(&format!(
             "\n[[console.oidc]]\nid = \"id\"\nname = \"Example ID\"\nissuer = \"{ISSUER}\"\nclient_id = \"{CLIENT}\"\nclient_secret = \"a-secret-for-tests\"\n"
