@@ -8,11 +8,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreJwsSigningAlgorithm, CoreProviderMetadata};
+use openidconnect::core::{
+    CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreJwsSigningAlgorithm, CoreProviderMetadata,
+};
 use openidconnect::{
-    AsyncHttpClient, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DiscoveryError, HttpRequest, HttpResponse,
-    IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError, Scope as Asked,
-    TokenResponse as _,
+    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DiscoveryError, HttpRequest,
+    HttpResponse, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
+    Scope as Asked, TokenResponse as _,
 };
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
@@ -143,6 +145,16 @@ impl Described {
 async fn describes_itself(provider: &OidcProvider, http: &Calls) -> Result<CoreProviderMetadata, Refused> {
     let issuer = IssuerUrl::new(provider.issuer.clone()).map_err(failed)?;
     CoreProviderMetadata::discover_async(issuer, http).await.map_err(not_described)
+}
+
+/// How we prove to a provider who we are: in the header, as is the rule, or in the form where it says that it reads nothing else.
+fn shows_secret(metadata: &CoreProviderMetadata) -> AuthType {
+    let reads = metadata.token_endpoint_auth_methods_supported();
+    let reads = |method| reads.is_some_and(|all| all.contains(&method));
+    match reads(CoreClientAuthMethod::ClientSecretPost) && !reads(CoreClientAuthMethod::ClientSecretBasic) {
+        true => AuthType::RequestBody,
+        false => AuthType::BasicAuth,
+    }
 }
 
 fn failed(why: impl std::fmt::Display) -> Refused {
@@ -330,9 +342,11 @@ impl Accounts {
         let provider = self.provider(&begun.provider)?;
         let http = Calls(transport);
         let metadata = describes_itself(&provider, &http).await?;
+        let shown_as = shows_secret(&metadata);
         let secret = ClientSecret::new(provider.client_secret.expose_secret().to_owned());
         let client =
             CoreClient::from_provider_metadata(metadata, ClientId::new(provider.client_id.clone()), Some(secret))
+                .set_auth_type(shown_as)
                 .set_redirect_uri(self.redirect(&provider.id)?);
         let tokens = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))

@@ -29,14 +29,19 @@ const ISSUER: &str = "https://id.example";
 const CLIENT: &str = "ticketbridge-at-id";
 
 async fn bridge() -> TestBridge {
+    bridge_with(&format!(
+        "\n[[console.oidc]]\nid = \"id\"\nname = \"Example ID\"\nissuer = \"{ISSUER}\"\nclient_id = \"{CLIENT}\"\nclient_secret = \"a-secret-for-tests\"\n"
+    ))
+    .await
+}
+
+async fn bridge_with(providers: &str) -> TestBridge {
     TestBridge::start_with(|files: &mut BTreeMap<String, String>| {
         files.insert("partners/all.toml".to_owned(), PARTNERS.to_owned());
         let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
         *channel = channel.replace("adapter = \"douyin\"", "adapter = \"douyin\"\nsettle_id = \"park-1\"");
         let service = files.get_mut("ticketbridge.toml").expect("the file of the service");
-        service.push_str(&format!(
-            "\n[[console.oidc]]\nid = \"id\"\nname = \"Example ID\"\nissuer = \"{ISSUER}\"\nclient_id = \"{CLIENT}\"\nclient_secret = \"a-secret-for-tests\"\n"
-        ));
+        service.push_str(providers);
     })
     .await
 }
@@ -316,6 +321,78 @@ async fn one_proof_makes_one_account() {
     // Nor does the proof of one provider count for another, or the form of somebody who is not proven.
     bridge.advance(Millis::minutes(16));
     fills_in(&bridge, &proven, &fields(&second.token)).await.expect(409);
+}
+
+/// The provider as the documentation has it: its configuration, and what it says of itself.
+struct Documented {
+    id: String,
+    client: &'static str,
+    issuer: &'static str,
+    of_itself: Value,
+}
+
+impl Documented {
+    /// All of them, and the part of the configuration that names them.
+    fn all() -> (String, Vec<Documented>) {
+        let page = include_str!("../../docs/src/operating/people.md");
+        let blocks = |kind: &str| -> Vec<&str> {
+            let begins = format!("```{kind}\n");
+            page.split(&begins).skip(1).filter_map(|rest| rest.split("```").next()).collect()
+        };
+        let config = blocks("toml").into_iter().find(|block| block.contains("console.oidc")).expect("a configuration");
+        let read: toml::Table = config.parse().expect("TOML");
+        let text = |provider: &toml::Value, key: &str| provider[key].as_str().expect("text").to_owned();
+        let documents: Vec<Value> =
+            blocks("json").iter().map(|block| serde_json::from_str(block).expect("JSON")).collect();
+        let one = |provider: &toml::Value| {
+            let issuer: &'static str = text(provider, "issuer").leak();
+            let of_itself = documents.iter().find(|it| it["issuer"] == issuer).expect("its document").clone();
+            Documented { id: text(provider, "id"), client: text(provider, "client_id").leak(), issuer, of_itself }
+        };
+        let all = read["console"]["oidc"].as_array().expect("providers").iter().map(one).collect();
+        let secrets = ["GOOGLE_CLIENT_SECRET", "KAKAO_LOGIN_SECRET"];
+        let in_clear = |text: String, name: &&str| text.replace(&format!("{{ env = \"{name}\" }}"), "\"s3cret\"");
+        (secrets.iter().fold(config.to_owned(), in_clear), all)
+    }
+
+    fn endpoint(&self, name: &str) -> &str {
+        self.of_itself[name].as_str().and_then(|url| url.strip_prefix("https://")).expect("an address")
+    }
+
+    fn describes_itself(&self, bridge: &TestBridge) {
+        let keys = CoreJsonWebKeySet::new(vec![key(7).as_verification_key()]);
+        let keys = serde_json::to_value(keys).expect("JSON");
+        let document = format!("{}/.well-known/openid-configuration", self.issuer.trim_start_matches("https://"));
+        bridge.partners.next(&document, Outcome::Says(200, self.of_itself.clone()));
+        bridge.partners.next(self.endpoint("jwks_uri"), Outcome::Says(200, keys));
+    }
+}
+
+#[tokio::test]
+async fn the_documents_of_google_and_kakao_lead_there_and_each_is_told_who_we_are_in_its_own_way() {
+    let (config, all) = Documented::all();
+    let bridge = bridge_with(&config).await;
+    assert_eq!(all.len(), 2);
+    for provider in &all {
+        provider.describes_itself(&bridge);
+        let path = format!("/console/with/{}", provider.id);
+        let reply = bridge.ask(Ask::new(Method::GET, &path)).await.expect(303);
+        let to = reply.headers[header::LOCATION].to_str().expect("text").to_owned();
+        assert!(to.starts_with(&format!("https://{}?", provider.endpoint("authorization_endpoint"))), "{to}");
+        let scope = in_query(&to, "scope");
+        assert_eq!(scope, if provider.id == "kakao" { "openid account_email" } else { "openid email profile" });
+        let begun = cookie(&reply, "ticketbridge_provider");
+        provider.describes_itself(&bridge);
+        let says = Says { issuer: provider.issuer, audience: provider.client, ..SAYS };
+        let answer = token(&bridge, &says, &in_query(&to, "nonce"));
+        bridge.partners.next(provider.endpoint("token_endpoint"), Outcome::Says(200, answer));
+        let back = format!("{path}/back?code=c-1&state={}", in_query(&to, "state"));
+        bridge.ask(Ask::new(Method::GET, back).header("cookie", &begun)).await.expect(200);
+        let sent = bridge.partners.sent(provider.endpoint("token_endpoint"));
+        let in_form = sent[0].body.as_str().expect("a form").contains("client_secret=s3cret");
+        let in_header = sent[0].headers.contains_key(header::AUTHORIZATION);
+        assert_eq!((in_form, in_header), (provider.id == "kakao", provider.id == "google"), "{}", provider.id);
+    }
 }
 
 /// Somebody accepts an invitation as whom the provider has proven.
