@@ -138,7 +138,7 @@ pub(crate) static PASSWORD_RESET: Table = Table {
     indexes: &[&["account_id"]],
 };
 
-/// Wrong tries at a password or a code, by a keyed hash of who tried what.
+/// Wrong tries at a password or a code, by a keyed hash of who tried what; and what may be tried only once and was.
 pub(crate) static GUESS: Table = Table {
     name: "guess",
     columns: &[hash("key_hash"), whole("tries"), whole("last_ms")],

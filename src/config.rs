@@ -34,7 +34,8 @@ pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Setti
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
     Backoff, CALL_TIMEOUT_MAX, Console, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE,
-    LaneLimits, Log, LogFormat, Metrics, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor, Server, Traces,
+    LaneLimits, Log, LogFormat, Metrics, OidcProvider, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor,
+    Server, Traces,
 };
 
 use crate::transport::AddressPolicy;
@@ -88,6 +89,8 @@ pub struct Config {
     pub product_institutions: BTreeMap<ProductCode, String>,
     /// `[console]`.
     pub console: Console,
+    /// The providers with which people sign in.
+    pub providers: Vec<OidcProvider>,
     /// Every `[[credit_account]]`.
     pub credit_accounts: BTreeMap<String, CreditAccount>,
 }
@@ -101,7 +104,9 @@ impl Config {
     /// Which hosts ops have named as partners: only those may have private addresses.
     pub(crate) fn address_policy(&self) -> AddressPolicy {
         let channels = self.channels.iter().flat_map(ChannelConfig::hosts);
-        AddressPolicy::for_base_urls(false, channels.chain(self.backends.iter().flat_map(BackendConfig::hosts)))
+        let backends = self.backends.iter().flat_map(BackendConfig::hosts);
+        let providers = self.providers.iter().map(|provider| provider.issuer.as_str());
+        AddressPolicy::for_base_urls(false, channels.chain(backends).chain(providers))
     }
 
     /// Reads a directory to run with it. `Err` holds every problem, warnings among them.
@@ -328,6 +333,7 @@ fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
         organisation: parts.organisation.plain(),
         product_institutions,
         console: service.console,
+        providers: service.providers,
         credit_accounts: parts.accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
     })
 }

@@ -97,6 +97,20 @@ impl Try {
     }
 }
 
+/// Takes what may be tried only once, by whomever and on whichever instance; `false` where it was tried before. Its own limit has to be no longer
+/// than [`WAIT_MAX`]: later nobody knows of it any more.
+///
+/// # Errors
+/// Store errors.
+pub async fn take_once(store: &Store, what: String, now: UnixMillis) -> Result<bool, StoreError> {
+    store
+        .write("take_once", move |tx: &Tx| {
+            let what = what.clone();
+            Box::pin(async move { tx.take_once(&what, now).await })
+        })
+        .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ pub mod doors;
 pub mod factor;
 pub mod guessing;
 pub mod holder;
+pub mod oidc;
 pub mod password;
 pub mod people;
 pub mod scope;
@@ -52,6 +53,9 @@ pub enum Refused {
     /// Nobody would be left.
     #[error("this is the last active administrator of everything: make another one first")]
     LastAdministrator,
+    /// The provider with which somebody signs in does not answer.
+    #[error("the provider cannot be reached at present; try again later")]
+    ProviderAway,
     /// It is no longer in the state for that.
     #[error("{1}")]
     State(&'static str, String),

@@ -9,6 +9,7 @@ use ticketbridge_store::{
 };
 
 use crate::accounts::holder::Holder;
+use crate::accounts::oidc::Identity;
 use crate::accounts::scope::{Reach, Scope};
 use crate::accounts::signing_in::{Accounts, Begun, From, PASSWORD};
 use crate::accounts::{About, Refused, entry, link_expires, password, secret_token};
@@ -44,6 +45,10 @@ impl Applicant {
         for (field, number) in [("mobile", &self.mobile), ("direct", &self.direct)] {
             check_number(field, number)?;
         }
+        Ok(())
+    }
+
+    fn check_password(&self) -> Result<(), Refused> {
         password::check(&self.password, self.email.trim()).map_err(|sentence| Refused::Invalid("password", sentence))
     }
 
@@ -67,6 +72,15 @@ pub(crate) fn check_number(field: &'static str, number: &str) -> Result<(), Refu
         return Ok(());
     }
     Err(Refused::Invalid(field, format!("`{field}` is a telephone number")))
+}
+
+/// How somebody proves who he is, for life.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// By the password that he gives.
+    Password,
+    /// By a provider.
+    Provider(Identity),
 }
 
 fn check_email(email: &str) -> Result<(), Refused> {
@@ -165,6 +179,16 @@ impl Accounts {
     /// # Errors
     /// [`Refused`].
     pub async fn sign_up(&self, applicant: &Applicant, agency_code: &str, from: &From) -> Result<(), Refused> {
+        self.sign_up_by(Proof::Password, applicant, agency_code, from).await
+    }
+
+    pub(crate) async fn sign_up_by(
+        &self,
+        proof: Proof,
+        applicant: &Applicant,
+        agency_code: &str,
+        from: &From,
+    ) -> Result<(), Refused> {
         self.begin_try(from, "sign-up").await?;
         applicant.check()?;
         let running = self.engine.running();
@@ -173,8 +197,9 @@ impl Accounts {
             return Err(Refused::Invalid("agency_code", sentence));
         };
         let scope = Scope::Agency(agency.id.clone());
-        let account =
-            self.new_account(applicant, AccountState::PendingApproval, None, &scope, Some(agency.code.clone())).await?;
+        let account = self
+            .new_account(proof, applicant, AccountState::PendingApproval, None, &scope, Some(agency.code.clone()))
+            .await?;
         let about = About { scope: Some(scope), ..About::default() };
         let audit = entry(&self.engine, &account.id, "sign_up", about);
         match self.add(account, audit, None).await {
@@ -185,22 +210,35 @@ impl Accounts {
 
     async fn new_account(
         &self,
+        proof: Proof,
         applicant: &Applicant,
         state: AccountState,
         role: Option<Role>,
         scope: &Scope,
         agency_code: Option<String>,
     ) -> Result<NewAccount, Refused> {
-        let hash = password::hash(applicant.password.clone(), self.engine.ids().nonce()).await;
-        let hash = hash.ok_or_else(|| Refused::Invalid("password", "`password` cannot be hashed".to_owned()))?;
+        let (sign_in, password, identity) = match proof {
+            Proof::Password => {
+                applicant.check_password()?;
+                let hash = password::hash(applicant.password.clone(), self.engine.ids().nonce()).await;
+                let hash =
+                    hash.ok_or_else(|| Refused::Invalid("password", "`password` cannot be hashed".to_owned()))?;
+                (PASSWORD.to_owned(), Some(hash), None)
+            }
+            Proof::Provider(identity) => {
+                let key = identity.key();
+                (identity.provider, None, Some(key))
+            }
+        };
         Ok(NewAccount {
             id: format!("acc_{:032x}", self.engine.ids().seed().0),
             profile: applicant.profile(agency_code),
             state,
             role: role.map(|role| role.word().to_owned()),
             scope: scope.words(),
-            sign_in: PASSWORD.to_owned(),
-            password: Some(hash),
+            sign_in,
+            password,
+            identity,
             at: self.engine.clock().now(),
         })
     }
@@ -384,13 +422,23 @@ impl Accounts {
     /// # Errors
     /// [`Refused`].
     pub async fn accept(&self, token: &str, applicant: Applicant, from: &From) -> Result<Begun, Refused> {
+        self.accept_by(Proof::Password, token, applicant, from).await
+    }
+
+    pub(crate) async fn accept_by(
+        &self,
+        proof: Proof,
+        token: &str,
+        applicant: Applicant,
+        from: &From,
+    ) -> Result<Begun, Refused> {
         self.begin_try(from, "accept").await?;
         let invitation = self.pending_invitation(token).await?;
         let applicant = Applicant { email: invitation.email.clone(), ..applicant };
         applicant.check()?;
         let role = Role::of_word(&invitation.role);
         let scope = Scope::of_words(&invitation.scope).ok_or(Refused::NotFound("invitation"))?;
-        let account = self.new_account(&applicant, AccountState::Active, role, &scope, None).await?;
+        let account = self.new_account(proof, &applicant, AccountState::Active, role, &scope, None).await?;
         let about = About {
             scope: Some(scope),
             detail: serde_json::json!({ "invitation": invitation.id }),

@@ -7,6 +7,7 @@ use ticketbridge_store::{AccountRow, AccountState, NewSession, SessionRow, Store
 
 use crate::accounts::guessing::Try;
 use crate::accounts::holder::{Holder, Signed, Via};
+use crate::accounts::oidc::Described;
 use crate::accounts::scope::Scope;
 use crate::accounts::{About, Refused, entry, factor, note, password, secret_token};
 use crate::config::Role;
@@ -24,6 +25,8 @@ pub struct Accounts {
     pub(crate) engine: Engine,
     /// Sessions that a link opens once: made inside this process alone, by the demonstration.
     pub(super) links: Arc<Mutex<Vec<(String, Begun)>>>,
+    /// What providers have said of themselves a moment ago.
+    pub(super) described: Described,
 }
 
 /// From where somebody comes.
@@ -56,7 +59,7 @@ pub struct Begun {
 impl Accounts {
     /// Of those that `engine` keeps.
     pub fn new(engine: Engine) -> Self {
-        Self { engine, links: Arc::default() }
+        Self { engine, links: Arc::default(), described: Described::default() }
     }
 
     /// Begins a try at something that can be guessed, unless its time has not come.

@@ -259,6 +259,23 @@ pub struct Console {
     pub absolute: Millis,
 }
 
+/// A provider of OpenID Connect with which people sign in.
+#[derive(Clone, Debug)]
+pub struct OidcProvider {
+    /// Its name in addresses, and in accounts for ever.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its issuer: where its description is found.
+    pub issuer: String,
+    /// Who we are there.
+    pub client_id: String,
+    /// How we prove that.
+    pub client_secret: SecretString,
+    /// What is asked for beside who somebody is.
+    pub scopes: Vec<String>,
+}
+
 impl Default for Console {
     fn default() -> Self {
         Self { second_factor: SecondFactor::Required, idle: Millis::minutes(30), absolute: Millis::hours(12) }
@@ -291,6 +308,7 @@ pub(super) struct Service {
     pub(super) metrics: Metrics,
     pub(super) traces: Traces,
     pub(super) console: Console,
+    pub(super) providers: Vec<OidcProvider>,
 }
 
 /// What every reader of the service's file needs.
@@ -312,7 +330,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
     let recorder = recorder(file.opt("recorder", Value::table).as_ref());
     let metrics = metrics(file.opt("metrics", Value::table).as_ref(), around);
     let traces = traces(file.opt("traces", Value::table).as_ref());
-    let console = console(file.opt("console", Value::table).as_ref());
+    let (console, providers) = console(file.opt("console", Value::table).as_ref(), around);
     file.finish();
     Some(Service {
         server: server?,
@@ -326,6 +344,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
         metrics,
         traces,
         console,
+        providers,
     })
 }
 
@@ -413,11 +432,13 @@ fn traces(table: Option<&Table<'_>>) -> Traces {
     traces
 }
 
-fn console(table: Option<&Table<'_>>) -> Console {
+fn console(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> (Console, Vec<OidcProvider>) {
     const WORDS: [(&str, SecondFactor); 2] =
         [("required", SecondFactor::Required), ("optional", SecondFactor::Optional)];
     let mut console = Console::default();
-    let Some(table) = table else { return console };
+    let Some(table) = table else { return (console, Vec::new()) };
+    let providers = table.opt("oidc", Value::tables).unwrap_or_default();
+    let providers = providers.iter().fold(Vec::new(), |known, table| provider(table, known, around));
     console.second_factor = table.opt("second_factor", |value| value.word(&WORDS)).unwrap_or(console.second_factor);
     console.idle = table.opt("idle", Value::millis).unwrap_or(console.idle);
     console.absolute = table.opt("absolute", Value::millis).unwrap_or(console.absolute);
@@ -426,7 +447,37 @@ fn console(table: Option<&Table<'_>>) -> Console {
         let problem = "`console.idle` is longer than `console.absolute`: it would never end a session";
         table.findings().problem(table.place_of("idle"), problem, "make it the shorter one");
     }
-    console
+    (console, providers)
+}
+
+/// One more provider, unless something is wrong with it: no other one may have its id, and no account of ours be taken for one of its.
+fn provider(table: &Table<'_>, mut known: Vec<OidcProvider>, around: &Surroundings<'_>) -> Vec<OidcProvider> {
+    let Some(provider) = provider_itself(table, around) else { return known };
+    if provider.id == crate::accounts::signing_in::PASSWORD || known.iter().any(|other| other.id == provider.id) {
+        let problem = format!("the id \"{}\" of a provider is taken", provider.id);
+        let mend = "give each provider an id of its own; it is kept with accounts";
+        table.findings().problem(table.place_of("id"), problem, mend);
+    }
+    known.push(provider);
+    known
+}
+
+fn provider_itself(table: &Table<'_>, around: &Surroundings<'_>) -> Option<OidcProvider> {
+    let id = table.must("id", Value::id);
+    let name = table.must("name", Value::text);
+    let issuer = table.must("issuer", Value::web_address);
+    let client_id = table.must("client_id", Value::text);
+    let client_secret = table.must("client_secret", |value| around.secrets.read(&value, SecretUse::Issued));
+    let scopes = table.opt("scopes", |value| value.each(Value::text));
+    table.finish();
+    Some(OidcProvider {
+        id: id?,
+        name: name?,
+        issuer: issuer?,
+        client_id: client_id?,
+        client_secret: client_secret?.or_stand_in(),
+        scopes: scopes.unwrap_or_else(|| ["email", "profile"].map(str::to_owned).to_vec()),
+    })
 }
 
 fn address(text: &str) -> Option<SocketAddr> {

@@ -132,6 +132,10 @@ impl Words {
     pub(crate) fn attention_means(&self, kind: &str) -> String {
         self.known(&format!("s-{kind}"), None).unwrap_or_else(|| kind.to_owned())
     }
+    /// What an order waits for.
+    pub(crate) fn waits(&self, word: &str) -> String {
+        self.known(&format!("n-{word}"), None).unwrap_or_else(|| word.to_owned())
+    }
     /// What happened.
     pub(crate) fn event(&self, kind: &str) -> String {
         self.known(&format!("e-{kind}"), None).unwrap_or_else(|| kind.to_owned())
@@ -159,27 +163,31 @@ impl Words {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     fn keys(language: Language) -> BTreeSet<&'static str> {
         let is_message = |line: &&str| line.starts_with(|c: char| c.is_ascii_alphabetic());
         language.source().lines().filter(is_message).filter_map(|line| line.split(" = ").next()).collect()
     }
 
-    /// What stands between quotes after `call(` in the sources of the console.
-    fn said(directory: &Path, calls: &[&str], into: &mut BTreeSet<String>) {
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                said(&path, calls, into);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                for call in calls {
-                    let parts = text.split(call).skip(1);
-                    into.extend(parts.filter_map(|part| part.split('"').next()).map(str::to_owned));
-                }
-            }
-        }
+    /// The sources in a folder, whole.
+    fn sources(directory: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let of = |path: PathBuf| match path.extension().is_some_and(|extension| extension == "rs") {
+            true => vec![std::fs::read_to_string(&path).unwrap()],
+            false if path.is_dir() => sources(&path),
+            false => Vec::new(),
+        };
+        entries.flat_map(of).collect()
+    }
+
+    /// The first text in quotes after each place where `call` stands in the sources of a folder.
+    fn said(folder: &str, call: &str) -> BTreeSet<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
+        let texts = sources(&folder);
+        let places = texts.iter().flat_map(|text| text.split(call).skip(1));
+        let which = usize::from(!call.ends_with('"'));
+        places.filter_map(|place| place.split('"').nth(which)).map(str::to_owned).collect()
     }
 
     #[test]
@@ -200,9 +208,9 @@ mod tests {
 
     #[test]
     fn every_message_that_a_page_says_is_there() {
-        let mut wanted = BTreeSet::new();
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console");
-        said(&sources, &[".say(\"", ".say_with(\"", "title: \"", "key: \""], &mut wanted);
+        let calls = ["say", "say_with"].map(|call| format!(".{call}(\""));
+        let fields = ["title", "key"].map(|field| format!("{field}: \""));
+        let wanted: BTreeSet<String> = calls.iter().chain(&fields).flat_map(|place| said("console", place)).collect();
         assert!(wanted.len() > 100, "{wanted:?}");
         let known = keys(Language::En);
         let missing: Vec<_> = wanted.iter().filter(|key| !known.contains(key.as_str())).collect();
@@ -227,8 +235,25 @@ mod tests {
         let scopes = crate::accounts::scope::KINDS.map(|word| format!("w-{word}"));
         let deadlines = ticketbridge_core::message::DeadlineKind::ALL.map(|kind| format!("w-{}", kind.name()));
         let attention = ATTENTION_KINDS.iter().flat_map(|word| [format!("a-{word}"), format!("s-{word}")]);
-        let all = states.chain(roles).chain(scopes).chain(deadlines).chain(attention);
+        let waits = crate::http::ops::waits::Waits::ALL.map(|it| format!("n-{}", it.word()));
+        let all = states.chain(roles).chain(scopes).chain(deadlines).chain(attention).chain(waits);
         let missing: Vec<String> = all.filter(|key| !known.contains(key.as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    /// Refusals of the core by their type; those that an interface makes by what stands in its sources.
+    #[test]
+    fn every_refusal_has_a_sentence() {
+        let known = keys(Language::En);
+        let mut wanted: BTreeSet<String> =
+            ticketbridge_core::Why::ALL.iter().map(|why| why.code().to_owned()).collect();
+        // What is given there by a name of its own is no text, and then the next text is none of this.
+        let is_code = |text: &String| text != "id" && text.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+        for folder in ["http", "accounts", "console"] {
+            wanted.extend(said(folder, "Problem::new(").into_iter().filter(is_code));
+        }
+        assert!(wanted.len() > 60, "{wanted:?}");
+        let missing: Vec<_> = wanted.iter().filter(|code| !known.contains(format!("p-{code}").as_str())).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
 

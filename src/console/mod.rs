@@ -83,6 +83,7 @@ async fn serve(State(shared): State<Shared>, ConnectInfo(peer): ConnectInfo<Sock
         path: parts.uri.path().trim_end_matches('/').to_owned(),
         query,
         form: Form::read(&raw),
+        headers: parts.headers,
     };
     let said = respond(&visit).await.unwrap_or_else(|stop| layout::refusal(&visit, &stop));
     secured(rendered(&visit, said))
@@ -133,6 +134,9 @@ async fn respond(visit: &Visit) -> Result<Said, Stop> {
         (false, ["sign-up"]) => return pages::sign_up::sign_up(visit).await,
         (true, ["reset", token]) => return pages::reset::show(visit, token).await,
         (false, ["reset", token]) => return pages::reset::take(visit, token).await,
+        (true, ["with", id]) => return pages::with::go(visit, id).await,
+        (true, ["with", id, "back"]) => return pages::with::come_back(visit, id).await,
+        (false, ["with", id]) => return pages::with::sign_up(visit, id).await,
         (true, ["invitations", token]) => return pages::invitation::show(visit, token).await,
         (false, ["invitations", token]) => return pages::invitation::accept(visit, token).await,
         _ => {}

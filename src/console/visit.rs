@@ -1,6 +1,6 @@
 //! Somebody's look at a page: who he is, what he asked for, and what he gets.
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use maud::Markup;
 use serde_json::Value;
 use ticketbridge_core::UnixMillis;
@@ -9,6 +9,7 @@ use crate::accounts::Holder;
 use crate::accounts::signing_in::From as Comes;
 use crate::console::catalogue::Words;
 use crate::console::form::Form;
+use crate::console::pages;
 use crate::http::Shared;
 use crate::http::ops;
 
@@ -49,6 +50,7 @@ pub(crate) struct Visit {
     pub(super) path: String,
     pub(super) query: Form,
     pub(super) form: Form,
+    pub(super) headers: HeaderMap,
     pub(super) now: UnixMillis,
 }
 
@@ -75,6 +77,11 @@ impl Visit {
     /// The query of the address, for the interface: only these parameters.
     pub(crate) fn filters(&self, names: &[&str]) -> String {
         self.query.only(names)
+    }
+
+    /// A cookie, by its name.
+    pub(crate) fn cookie(&self, name: &str) -> Option<String> {
+        pages::with::cookie_of(&self.headers, name)
     }
 
     /// Where it came from, for a form that leads back.

@@ -34,6 +34,7 @@ mod statements;
 pub(crate) mod stream;
 mod table;
 mod view;
+pub(crate) mod waits;
 pub(crate) mod words;
 
 use std::net::SocketAddr;
@@ -94,6 +95,7 @@ async fn serve(
     let clock = shared.engine.clock().clone();
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
+    let language = languages::wished(&parts.headers);
     let (holder, response) = match auth::holder(&shared, &running, call, caller, &parts.headers, started).await {
         Err(refusal) => (String::new(), *refusal),
         Ok(holder) => {
@@ -104,6 +106,7 @@ async fn serve(
             (name, gate.recorded(body).await)
         }
     };
+    let response = languages::refused_in(language, response).await;
     let took = clock.monotonic().saturating_sub(started);
     let status = response.status().as_u16();
     metrics::counter!("ticketbridge_ops_calls_total", "call" => call.path, "status" => status.to_string()).increment(1);

@@ -194,6 +194,7 @@ impl From<Refused> for Problem {
             Refused::Invalid(field, _) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", sentence).at(field),
             Refused::BeyondOwn(_) => Problem::new(StatusCode::FORBIDDEN, "beyond_own_role", sentence),
             Refused::LastAdministrator => Problem::new(StatusCode::CONFLICT, "last_administrator", sentence),
+            Refused::ProviderAway => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "provider_unreachable", sentence),
             Refused::State("pending_approval" | "inactive", _) => {
                 Problem::new(StatusCode::FORBIDDEN, "account_not_active", sentence)
             }

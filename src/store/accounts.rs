@@ -13,6 +13,8 @@ use crate::tx::Tx;
 
 /// What keeps hashes of e-mail addresses apart from hashes of other things.
 const EMAIL: &str = "email";
+/// The same for who somebody is at a provider.
+const IDENTITY: &str = "identity";
 /// The same for recovery codes.
 const RECOVERY: &str = "recovery_code";
 
@@ -69,6 +71,8 @@ pub struct NewAccount {
     pub sign_in: String,
     /// The hash of his password, if he has one.
     pub password: Option<String>,
+    /// Who he is at his provider, if he signs in with one; kept as a keyed hash.
+    pub identity: Option<String>,
     /// When.
     pub at: UnixMillis,
 }
@@ -193,6 +197,14 @@ impl Store {
         by(self, "email_hash", self.sealer().keyed_hash(EMAIL, &plain_email(email)), "").await
     }
 
+    /// The account of whoever this is at his provider.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`], [`StoreError::Sealed`].
+    pub async fn account_of_identity(&self, identity: &str) -> Result<Option<AccountRow>, StoreError> {
+        by(self, "identity_hash", self.sealer().keyed_hash(IDENTITY, identity), "").await
+    }
+
     /// Accounts, newest first.
     ///
     /// # Errors
@@ -246,12 +258,13 @@ impl Tx {
             new.scope.id.clone(),
             new.sign_in.as_str(),
             new.password.clone(),
+            new.identity.as_deref().map(|identity| self.sealer().keyed_hash(IDENTITY, identity)),
             0_i64,
             new.at.0,
             new.at.0,
         ];
-        let sql = "INSERT INTO account (id, email_hash, profile, state, role, scope_kind, scope_id, sign_in, password, totp_step, \
-                   created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO account (id, email_hash, profile, state, role, scope_kind, scope_id, sign_in, password, identity_hash, totp_step, \
+                   created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         self.execute(sql, row).await.map(drop)
     }
 

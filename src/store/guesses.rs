@@ -73,6 +73,21 @@ impl Tx {
         Ok(())
     }
 
+    /// Takes what may be tried only once; `false` where somebody has tried it. That is known for as long as wrong tries are.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn take_once(&self, key: &str, now: UnixMillis) -> Result<bool, StoreError> {
+        let hash = self.sealer().keyed_hash(GUESS, key);
+        let make = format!(
+            "INSERT INTO guess (key_hash, tries, last_ms) VALUES (?, 0, ?){}",
+            self.dialect().unless_exists("key_hash")
+        );
+        self.execute(&make, values![hash.as_str(), now.0]).await?;
+        let take = "UPDATE guess SET tries = 1 WHERE key_hash = ? AND tries = 0";
+        Ok(self.execute(take, values![hash]).await? == 1)
+    }
+
     /// Forgets the wrong tries under a key.
     ///
     /// # Errors

@@ -33,7 +33,6 @@ async fn enters(browser: &Browser, demo: &Demo) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: cargo test --test browser -- --ignored"]
 async fn the_console_is_good_to_look_at() {
     in_a_browser(|browser, demo| async move {
         looks::the_door_is_good_to_look_at(&browser, &demo).await;
@@ -48,7 +47,6 @@ async fn the_console_is_good_to_look_at() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the last four of its acts have not been seen to the end yet: cargo test --test browser -- --ignored"]
 async fn the_console_is_good_to_work_with() {
     in_a_browser(|browser, demo| async move {
         enters(&browser, &demo).await;

@@ -281,6 +281,56 @@ async fn money_asks_for_a_fresh_factor_and_the_form_for_it_is_there() {
 }
 
 #[tokio::test]
+async fn an_order_says_what_it_waits_for_and_what_comes_of_each_deadline() {
+    let bridge = bridge().await;
+    let next =
+        async |number: &str| bridge.get(&format!("orders/{CHANNEL}:{number}/next-steps")).await.expect(200).json();
+    bridge.sell("V100").await;
+    assert_eq!(next("V100").await["waits"], json!(["booking"]));
+    // Booked, and the back-end is not asked yet: the deadline tells what it comes to, and the order hears nothing of the question.
+    bridge.book("R100", "V100", "2026-12-01").await;
+    let before = bridge.order("V100").await;
+    let said = next("V100").await;
+    assert_eq!(said["waits"], json!(["tickets"]), "{said}");
+    let deadline = said["deadlines"].as_array().expect("deadlines").iter().find(|it| it["kind"] == "ticketing");
+    let then = &deadline.expect("ten minutes")["then"];
+    assert_eq!((&then["attention"], &then["state"]), (&json!("ticketing_overdue"), &json!("booked")), "{said}");
+    assert_eq!(bridge.order("V100").await, before);
+    bridge.issue("R100", 2).await;
+    bridge.drain().await;
+    let said = next("V100").await;
+    assert_eq!(said["waits"], json!(["visit"]), "{said}");
+    // What it says comes to be.
+    let apply = douyin::refund_apply("R100", "K1", 102, 0, bridge.now());
+    bridge.douyin("refund-apply", &apply).await.expect(200);
+    bridge.drain().await;
+    let said = next("V100").await;
+    assert_eq!(said["waits"][0], "decision", "{said}");
+    let review =
+        said["deadlines"].as_array().expect("deadlines").iter().find(|it| it["kind"] == "review").expect("72 h");
+    assert_eq!(review["then"]["attention"], "review_overdue", "{said}");
+    // The same in words, where people look.
+    let boss = Person::joins(&bridge, "boss@north.example", Role::Admin, Scope::Agency("north".into())).await;
+    let id = bridge.order("V100").await["id"].as_str().expect("an id").to_owned();
+    let browser = Browser { bridge: &bridge, cookie: boss.cookie };
+    for (language, words) in [
+        ("en", "Somebody is yet to decide on the refund."),
+        ("ko", "담당자의 환불 결정을 기다립니다."),
+        ("zh", "等待人工审核退款。"),
+    ] {
+        let page = browser.open(&format!("/console/orders/{id}?lang={language}")).await.expect(200).text();
+        let from = page.find("id=\"next-steps\"").unwrap_or_else(|| panic!("{page}"));
+        let until = page[from..].find("</section>").map_or(page.len(), |end| from + end);
+        assert!(page[from..until].contains(words), "{}", &page[from..until]);
+    }
+    bridge.advance(Millis::hours(73));
+    bridge.drain().await;
+    let order = bridge.order("V100").await;
+    let kinds = order["attentions"].as_array().expect("attentions").iter().any(|it| it["kind"] == "review_overdue");
+    assert!(kinds, "{order}");
+}
+
+#[tokio::test]
 async fn what_an_order_allows_is_what_the_interface_does() {
     let bridge = bridge().await;
     bridge.ticketed("V100", "R100").await;

@@ -88,6 +88,8 @@ mod octo_reseller;
 #[cfg(test)]
 mod offers;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod ops;
 #[cfg(test)]
 mod ops_cli;
@@ -146,5 +148,7 @@ mod tokens;
 mod traces;
 #[cfg(test)]
 mod tripstore;
+#[cfg(test)]
+mod waits;
 #[cfg(test)]
 mod wording;

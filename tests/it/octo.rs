@@ -25,7 +25,7 @@ base_url = "https://supplier.example/octo"
 key      = { env = "OCTO_KEY" }
 "#;
 
-async fn start(settings: &str) -> TestBridge {
+pub(crate) async fn start(settings: &str) -> TestBridge {
     let bridge = TestBridge::start_with(|files: &mut BTreeMap<String, String>| {
         files.insert("backends/ventrata.toml".to_owned(), format!("{BACKEND}{settings}"));
         let product = files.get_mut("products/lakeside.toml").expect("the products");
@@ -39,12 +39,12 @@ async fn start(settings: &str) -> TestBridge {
     bridge
 }
 
-fn books<T>(bridge: &TestBridge, look: impl FnOnce(&mut Books) -> T) -> T {
+pub(crate) fn books<T>(bridge: &TestBridge, look: impl FnOnce(&mut Books) -> T) -> T {
     bridge.partners.supplier(bridge.now(), look)
 }
 
 /// A sale and a booking whose tickets are being asked for.
-async fn booked(bridge: &TestBridge) {
+pub(crate) async fn booked(bridge: &TestBridge) {
     bridge.sell("V100").await;
     bridge.book("R100", "V100", "2026-12-01").await;
 }
@@ -54,7 +54,7 @@ async fn order(bridge: &TestBridge) -> Order {
 }
 
 /// Time goes on and everything due is done.
-async fn pass(bridge: &TestBridge, steps: usize, step: Millis) {
+pub(crate) async fn pass(bridge: &TestBridge, steps: usize, step: Millis) {
     for _ in 0..steps {
         bridge.drain().await;
         bridge.advance(step);

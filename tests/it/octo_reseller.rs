@@ -47,7 +47,7 @@ pub(crate) const UUID: &str = "7d7d6f2c-1111-4222-8333-444455556666";
 const OTHER: &str = "8e8e6f2c-1111-4222-8333-444455556666";
 const DATE: &str = "2026-12-10";
 
-fn resold(files: &mut BTreeMap<String, String>) {
+pub(crate) fn resold(files: &mut BTreeMap<String, String>) {
     files.insert("channels/acme.toml".to_owned(), CHANNEL.to_owned());
     files.insert("products/resold.toml".to_owned(), PRODUCTS.to_owned());
 }

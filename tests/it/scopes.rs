@@ -7,11 +7,15 @@ use ticketbridge::accounts::scope::Scope;
 use ticketbridge::config::Role;
 use ticketbridge_core::Millis;
 
+use crate::stream::Onlooker;
 use crate::support::people::{PARTNERS, Person, scope};
 use crate::support::{TestBridge, douyin};
 
 /// The channels of the two tenants, and the agencies that they belong to.
 const TENANTS: [(&str, &str); 2] = [("douyin-main", "north"), ("douyin-zoo", "shop")];
+
+/// What can be done to many at once.
+const ACTS_ON_MANY: [&str; 6] = ["confirm", "cancel", "no-show", "approve", "retry", "drop"];
 
 /// Something that one of them does.
 #[derive(Clone, Copy, Debug)]
@@ -124,11 +128,48 @@ fn plain(text: &str) -> String {
 /// entries of a list are sorted.
 fn compared(reply: &crate::support::Reply) -> String {
     let mut body = reply.json();
-    let Some(items) = body["items"].as_array().cloned() else { return plain(&reply.text()) };
-    let mut entries: Vec<String> = items.iter().map(|item| plain(&item.to_string())).collect();
-    entries.sort();
-    body["items"] = json!(entries);
+    if !body.is_object() {
+        return plain(&reply.text());
+    }
+    for list in ["items", "targets", "refusals"] {
+        let Some(items) = body[list].as_array() else { continue };
+        let mut entries: Vec<String> = items.iter().map(|item| plain(&item.to_string())).collect();
+        entries.sort();
+        body[list] = json!(entries);
+    }
     plain(&body.to_string())
+}
+
+/// What he is told by a stream that is open while the acts are carried out, with its times.
+async fn told(bridge: &TestBridge, tenant: usize, acts: &[(usize, Act)], alone: Option<usize>) -> Vec<String> {
+    let agency = TENANTS[tenant].1;
+    let email = format!("looks@{agency}.example");
+    let person = Person::invited(bridge, &email, Role::Operator, Scope::Agency(agency.to_owned())).await;
+    let mut looking = Onlooker::begin(bridge, &person, None).await.expect("a stream");
+    let mut all = Vec::new();
+    for act in acts {
+        carry_out(bridge, &[*act], alone).await;
+        person.get(bridge, "session").await.expect(200);
+        // Until nothing more is told than that the stream is alive; one that has ended is begun anew, as a page does.
+        loop {
+            match looking.next(bridge).await {
+                None => looking = Onlooker::begin(bridge, &person, Some(&looking.last)).await.expect("a stream"),
+                Some(text) if text.contains("event: ") => {
+                    let mut lines: Vec<String> = text.lines().map(plain_data).collect();
+                    // Of the same moment, in the order of identifiers.
+                    lines.sort();
+                    all.push(format!("{} {}", bridge.now().0, lines.join(" ")));
+                }
+                Some(_) => break,
+            }
+        }
+    }
+    all
+}
+
+/// A line of an event; its time stays.
+fn plain_data(line: &str) -> String {
+    if line.starts_with("data: ") { plain(line) } else { line.to_owned() }
 }
 
 /// Everything that a tenant's people are answered, by what they asked.
@@ -167,6 +208,7 @@ async fn answers(bridge: &TestBridge, tenant: usize) -> Vec<(String, u16, String
         "inbox?channel=gate",
         "sessions",
         "session",
+        "bulk",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -199,6 +241,24 @@ async fn answers(bridge: &TestBridge, tenant: usize) -> Vec<(String, u16, String
             all.push((format!("{} search {number}", role.word()), reply.status.as_u16(), compared(&reply)));
         }
     }
+    // What would be done to many: all that match, and what one has guessed.
+    let admin = &people[0].1;
+    for act in ACTS_ON_MANY {
+        let mut wishes = vec![json!({ "match": {} }), json!({ "items": ["ord_unknown"] })];
+        for (other, _) in TENANTS {
+            wishes.push(json!({ "match": { "channel": other } }));
+            wishes.push(json!({ "match": { "destination": format!("channel:{other}") } }));
+            wishes.push(json!({ "items": [format!("{other}:V101"), format!("{other}:V201")] }));
+        }
+        for wish in &mut wishes {
+            wish["reason"] = json!("to see");
+            let reply = admin.post(bridge, &format!("bulk/{act}?dry_run=true"), wish).await;
+            all.push((format!("bulk {act} {wish}"), reply.status.as_u16(), compared(&reply)));
+        }
+    }
+    assert!(
+        all.iter().any(|(path, status, text)| path.starts_with("bulk ") && *status == 200 && text.contains("targets"))
+    );
     assert!(all.iter().any(|(path, status, _)| path.contains(channel) && *status == 200), "nothing was answered");
     all
 }
@@ -220,6 +280,45 @@ async fn a_tenant_is_answered_as_if_he_were_alone() {
             let sent = first.iter().filter(|(path, _, text)| text.contains(word) && !path.contains(word)).count();
             assert_eq!(sent, 0, "seed {seed}: {word} is told: {}", said.len());
         }
+    }
+}
+
+#[tokio::test]
+async fn an_open_stream_tells_a_tenant_what_it_would_tell_him_alone_at_the_same_times() {
+    let mut many = 0;
+    for seed in 1..=4 {
+        let acts = acts(seed);
+        let (together, alone) = (bridge().await, bridge().await);
+        let first = told(&together, 0, &acts, None).await;
+        let second = told(&alone, 0, &acts, Some(0)).await;
+        assert_eq!(first, second, "seed {seed}: {acts:?}");
+        many += first.len();
+    }
+    assert!(many > 0, "nothing was told at all");
+}
+
+/// The metrics are for who runs the service: they name channels and back-ends, as the configuration does, and nothing and nobody behind them.
+#[tokio::test]
+async fn metrics_name_no_tenant_no_person_and_no_order() {
+    let bridge = bridge().await;
+    carry_out(&bridge, &acts(1), None).await;
+    answers(&bridge, 0).await;
+    answers(&bridge, 1).await;
+    let said = bridge.ask(crate::support::Ask::new(Method::GET, "/metrics")).await.expect(200).text();
+    assert!(said.contains("channel=\"douyin-zoo\""), "{said}");
+    let is_letter = |c: char| c.is_ascii_lowercase();
+    for word in
+        ["north", "shop", "park", "acme", "T-1001", "V101", "V201", "R101", "ord_", "acc_", "13800000", ".example"]
+    {
+        // As a word of its own: a message that was parked tells nothing of the park.
+        let names = |line: &&str| {
+            line.match_indices(word).any(|(at, _)| {
+                let rest = &line[at + word.len()..];
+                !word.ends_with(is_letter) || !rest.starts_with(|c: char| c.is_ascii_lowercase())
+            })
+        };
+        let found: Vec<&str> = said.lines().filter(names).collect();
+        assert!(found.is_empty(), "{word}: {found:?}");
     }
 }
 

@@ -21,14 +21,14 @@ fn with_partners(files: &mut std::collections::BTreeMap<String, String>) {
 }
 
 /// An open stream.
-struct Onlooker {
+pub(crate) struct Onlooker {
     body: BodyDataStream,
-    last: String,
+    pub(crate) last: String,
 }
 
 impl Onlooker {
     /// Begins to look on; `last` is what was seen last.
-    async fn begin(bridge: &TestBridge, person: &Person, last: Option<&str>) -> Result<Self, u16> {
+    pub(crate) async fn begin(bridge: &TestBridge, person: &Person, last: Option<&str>) -> Result<Self, u16> {
         let mut request = Request::builder()
             .method(Method::GET)
             .uri("/ops/v1/stream")
@@ -53,7 +53,7 @@ impl Onlooker {
     }
 
     /// What is told next; the clock goes on as long as nothing is. `None` at the end.
-    async fn next(&mut self, bridge: &TestBridge) -> Option<String> {
+    pub(crate) async fn next(&mut self, bridge: &TestBridge) -> Option<String> {
         let mut told = std::pin::pin!(self.body.next());
         let told = loop {
             tokio::select! {

@@ -11,6 +11,7 @@ use super::question::{Question, act};
 use super::show::Shape;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Environment, LISTEN_VARIABLE, Role};
+use crate::console::catalogue::{Language, Words};
 use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
 
 /// Time for connecting.
@@ -103,14 +104,18 @@ impl Client {
         if response.status.is_success() {
             return Ok(body);
         }
-        Err(refusal(response.status.as_u16(), &body))
+        Err(refusal(response.status.as_u16(), self.language, &body))
     }
 }
 
-/// A refusal in one sentence.
-fn refusal(status: u16, body: &Value) -> String {
+/// A refusal in one sentence; in another language than English, before it what its code means.
+fn refusal(status: u16, language: &str, body: &Value) -> String {
+    let words = Language::of_word(language).filter(|language| *language != Language::En).map(Words::of);
     match (body["detail"].as_str(), body["code"].as_str()) {
-        (Some(detail), Some(code)) => format!("{detail} ({code})"),
+        (Some(detail), Some(code)) => match words.and_then(|words| words.problem(code)) {
+            Some(meaning) => format!("{meaning} {detail} ({code})"),
+            None => format!("{detail} ({code})"),
+        },
         _ => format!("the answer was HTTP {status}, not from a bridge's ops interface; is --url right?"),
     }
 }

@@ -13,6 +13,7 @@ fn form(visit: &Visit, token: &str, email: &str, role: &str) -> Markup {
     let words = &visit.words;
     html! {
         p { (words.say_with("invited-as", &[("email", email.to_owned()), ("role", words.word(role))])) }
+        (super::with::links(visit, &link(""), Some(token)))
         form id="accept" method="post" action=(link(&format!("invitations/{token}"))) {
             (field(visit, "name", &words.say("name"), "text", "name"))
             (field(visit, "mobile", &words.say("mobile"), "tel", "tel"))

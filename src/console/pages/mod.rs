@@ -20,3 +20,4 @@ pub(crate) mod sign_in;
 pub(crate) mod sign_up;
 pub(crate) mod statements;
 pub(crate) mod today;
+pub(crate) mod with;

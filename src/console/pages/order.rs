@@ -28,7 +28,7 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
         (needs(visit, &order))
         div.two {
             div {
-                (next_steps(visit, &next))
+                (next_steps(visit, &order, &next))
                 (actions(visit, &order, &next))
             }
             (facts(visit, &order))
@@ -143,29 +143,52 @@ fn guests(visit: &Visit, order: &Value) -> Markup {
 }
 
 /// What happens if nobody does anything.
-fn next_steps(visit: &Visit, next: &Value) -> Markup {
+fn next_steps(visit: &Visit, order: &Value, next: &Value) -> Markup {
     let words = &visit.words;
-    let (deliveries, deadlines) = (list(&next["deliveries"]), list(&next["deadlines"]));
+    let (deliveries, deadlines, waits) = (list(&next["deliveries"]), list(&next["deadlines"]), list(&next["waits"]));
     html! {
         section id="next-steps" {
             h2 { (words.say("next")) }
-            @if deliveries.is_empty() && deadlines.is_empty() { p { (words.say("next-nothing")) } }
+            @if deliveries.is_empty() && deadlines.is_empty() && waits.is_empty() { p { (words.say("next-nothing")) } }
             ul {
-                @for job in &deliveries {
-                    li {
-                        @let attempt = job["attempts"].as_i64().unwrap_or_default() + 1;
-                        @let with = [("to", text(&job["destination"])), ("call", text(&job["call"])), ("attempt", attempt.to_string())];
-                        @if job["state"] == "dead" { strong { (words.say_with("next-dead", &with)) } }
-                        @else { (words.say_with("next-delivery", &with)) " — " (time(&job["next_attempt_at"])) }
-                        @if !job["last_error"].is_null() { br; small { (text(&job["last_error"])) } }
-                    }
-                }
-                @for row in &deadlines {
-                    li {
-                        (words.word(&text(&row["kind"]))) ": " (time(&row["due_at"])) " ("
-                        @if row["passed"] == true { strong { (words.say("passed")) } }
-                        @else { (words.say("left")) " " (length(row["time_left_s"].as_i64().unwrap_or_default())) }
-                        ")"
+                @for job in &deliveries { (delivery(visit, job)) }
+                @for row in &deadlines { (deadline(visit, order, row)) }
+                @for word in &waits { li { (words.waits(&text(word))) } }
+            }
+        }
+    }
+}
+
+fn delivery(visit: &Visit, job: &Value) -> Markup {
+    let words = &visit.words;
+    let attempt = job["attempts"].as_i64().unwrap_or_default() + 1;
+    let with = [("to", text(&job["destination"])), ("call", text(&job["call"])), ("attempt", attempt.to_string())];
+    html! {
+        li {
+            @if job["state"] == "dead" { strong { (words.say_with("next-dead", &with)) } }
+            @else { (words.say_with("next-delivery", &with)) " — " (time(&job["next_attempt_at"])) }
+            @if !job["last_error"].is_null() { br; small { (text(&job["last_error"])) } }
+        }
+    }
+}
+
+/// A deadline, and what comes of it when it passes.
+fn deadline(visit: &Visit, order: &Value, row: &Value) -> Markup {
+    let (words, then) = (&visit.words, &row["then"]);
+    html! {
+        li {
+            (words.word(&text(&row["kind"]))) ": " (time(&row["due_at"])) " ("
+            @if row["passed"] == true { strong { (words.say("passed")) } }
+            @else { (words.say("left")) " " (length(row["time_left_s"].as_i64().unwrap_or_default())) }
+            ")"
+            @if row["passed"] != true {
+                br;
+                small {
+                    @if then.is_null() { (words.say("next-then-nothing")) }
+                    @else {
+                        (words.say("next-then")) " "
+                        @if !then["attention"].is_null() { (words.attention(&text(&then["attention"]))) " " }
+                        (will(visit, order, then))
                     }
                 }
             }

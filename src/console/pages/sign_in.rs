@@ -18,6 +18,7 @@ fn form(visit: &Visit) -> Markup {
             p { label { (words.say("password")) input name="password" type="password" required autocomplete="current-password"; } }
             p { button type="submit" { (words.say("sign-in")) } }
         }
+        (super::with::links(visit, &back(to), None))
         p { a href=(link("sign-up")) { (words.say("no-account")) } }
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn field(visit: &Visit, name: &str, label: &str, kind: &str, autocomp
 fn form(visit: &Visit) -> Markup {
     let words = &visit.words;
     html! {
+        (super::with::links(visit, &link(""), None))
         form id="sign-up" method="post" action=(link("sign-up")) {
             (field(visit, "name", &words.say("name"), "text", "name"))
             (field(visit, "email", &words.say("email"), "email", "username"))

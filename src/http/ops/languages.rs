@@ -1,6 +1,8 @@
-//! Sentences of attention in the language of who asks (`Accept-Language`), from the catalogue that the console shares. In English they
-//! tell of the very case; in the others, what its kind means and what to do, with the English sentence kept beside it.
+//! Sentences of attention, and why something was refused, in the language of who asks (`Accept-Language`), from the catalogue that the
+//! console shares. In English they tell of the very case; in the others, what its kind means and what to do, with the English sentence kept
+//! beside it: of a problem, `title` is what is translated, and `detail` tells of the case.
 
+use axum::response::Response;
 use http::{HeaderMap, header};
 use serde_json::{Value, json};
 
@@ -22,6 +24,28 @@ pub(crate) fn in_language(language: Language, said: &mut Said) {
     if translate(&Words::of(language), &mut body) {
         said.body = body.to_string().into_bytes();
     }
+}
+
+/// A refusal in that language, by its code; every other answer as it is.
+pub(crate) async fn refused_in(language: Language, response: Response) -> Response {
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().ends_with(b"json"));
+    if language == Language::En
+        || !is_json
+        || !(response.status().is_client_error() || response.status().is_server_error())
+    {
+        return response;
+    }
+    let (mut head, body) = response.into_parts();
+    // Our own answer: it is as long as it is.
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let Ok(mut problem) = serde_json::from_slice::<Value>(&bytes) else {
+        return Response::from_parts(head, bytes.into());
+    };
+    let code = problem["code"].as_str().unwrap_or_default();
+    let Some(sentence) = Words::of(language).problem(code) else { return Response::from_parts(head, bytes.into()) };
+    problem["title"] = json!(sentence);
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, problem.to_string().into())
 }
 
 /// Whether there was something to translate.
@@ -58,5 +82,21 @@ mod tests {
             assert_eq!(said["detail"], "why (ticketbridge refunds)");
         }
         assert!(!translate(&Words::of(Language::Ko), &mut json!({ "kind": "x", "sentence": "y" })));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_has_its_title_in_the_language_and_its_case_in_english() {
+        use axum::response::IntoResponse as _;
+        let problem = || crate::http::problem::Problem::new(http::StatusCode::CONFLICT, "off_sale", "P-1 is over");
+        let told = async |language| {
+            let response = refused_in(language, problem().into_response()).await;
+            assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+            let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            serde_json::from_slice::<Value>(&bytes).unwrap()
+        };
+        let (english, korean) = (told(Language::En).await, told(Language::Ko).await);
+        assert_eq!(english["title"], "Conflict");
+        assert!(korean["title"].as_str().unwrap().starts_with("판매하지"), "{korean}");
+        assert_eq!((&korean["detail"], &korean["code"]), (&english["detail"], &english["code"]));
     }
 }

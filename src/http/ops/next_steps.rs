@@ -6,12 +6,13 @@ use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::time::Moment;
 use ticketbridge_core::{Answering, Millis, run};
-use ticketbridge_store::{DeadlineFilter, Job, JobFilter, JobState, PageRequest};
+use ticketbridge_store::{DeadlineFilter, DeadlineRow, Job, JobFilter, JobState, PageRequest};
 
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::deadlines;
 use crate::http::ops::orders::named;
 use crate::http::ops::view;
+use crate::http::ops::waits::{self, Waits};
 
 /// Deliveries and deadlines that are told of at most.
 const SHOWN_MAX: u32 = 50;
@@ -51,9 +52,41 @@ pub(crate) async fn show(request: Request) -> Outcome {
     let tries = tries(&order, now);
     Ok(Said::ok(&json!({
         "deliveries": deliveries.iter().map(|job| view::delivery(&request.running, job, Some(&order))).collect::<Vec<_>>(),
-        "deadlines": due.iter().map(|row| deadlines::shown(row, now, zone)).collect::<Vec<_>>(),
+        "deadlines": due.iter().map(|row| {
+            let mut shown = deadlines::shown(row, now, zone);
+            shown["then"] = passing(&order, row, moment);
+            shown
+        }).collect::<Vec<_>>(),
+        "waits": waits::of(&order).into_iter().map(Waits::word).collect::<Vec<_>>(),
         "actions": tries.iter().map(|it| tried(&order, it, &actor, moment)).collect::<Vec<_>>(),
     })))
+}
+
+/// What comes of a deadline when it passes and nobody has done anything: the core is asked, and nothing is written. `null` where it passes
+/// for nothing.
+fn passing(order: &Order, row: &DeadlineRow, moment: Moment) -> Value {
+    let command = Command::PassDeadline { kind: row.kind, due_at: row.due_at };
+    let Ok(outcome) = run(Some(order), &command, &Actor::timer(), moment, Answering::Nobody) else {
+        return Value::Null;
+    };
+    if outcome.events.is_empty() {
+        return Value::Null;
+    }
+    let raised = outcome.order.attention.iter().find(|it| !order.attention.contains(it));
+    json!({
+        "state": view::value(outcome.order.state),
+        "attention": raised.map(|it| it.kind),
+        "voids_tickets": voids(&outcome.effects),
+        "tells_channel": tells(&outcome.effects),
+    })
+}
+
+fn voids(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::CallBackend { op: TicketOp::Cancel, .. }))
+}
+
+fn tells(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::TellChannel { .. }))
 }
 
 /// Everything that somebody may want to do with an order.
@@ -107,7 +140,6 @@ pub(crate) fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> V
         Err(rejection) => (Some((rejection.why.code(), rejection.sentence.into_owned())), None),
     };
     let effects = done.as_ref().map(|done| done.effects.as_slice()).unwrap_or_default();
-    let voids = effects.iter().any(|effect| matches!(effect, Effect::CallBackend { op: TicketOp::Cancel, .. }));
     let fee = match &it.command {
         Command::ApproveRefund { .. } => order.refund_case.as_ref().map(|case| case.fee.unwrap_or(case.channel_fee)),
         _ => None,
@@ -119,8 +151,8 @@ pub(crate) fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> V
         "allowed": refusal.is_none(),
         "code": refusal.as_ref().map(|(code, _)| *code),
         "sentence": refusal.map(|(_, sentence)| sentence),
-        "voids_tickets": voids,
-        "tells_channel": effects.iter().any(|effect| matches!(effect, Effect::TellChannel { .. })),
+        "voids_tickets": voids(effects),
+        "tells_channel": tells(effects),
         "fee": fee,
         "returns": returns,
         "currency": order.money.currency,

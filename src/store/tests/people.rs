@@ -18,6 +18,7 @@ fn account(n: u128, state: AccountState, scope: ScopeWords) -> NewAccount {
         role: Some("admin".to_owned()),
         scope,
         sign_in: "password".to_owned(),
+        identity: None,
         password: Some("$argon2id$…".to_owned()),
         at: NOW + Millis(i64::try_from(n).unwrap()),
     }

@@ -215,7 +215,9 @@ impl Partners {
 
     fn answer(&self, call: &Call) -> Result<HttpResponse, TransportError> {
         let mut state = self.state();
-        let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
+        // A form, for example, is kept as the text that it is.
+        let as_text = || Value::from(String::from_utf8_lossy(&call.body));
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or_else(|_| as_text());
         state.sent.push(Sent {
             method: call.method.clone(),
             url: call.url.clone(),
