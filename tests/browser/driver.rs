@@ -87,7 +87,7 @@ impl Browser {
         let options = json!({
             "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                "--force-color-profile=srgb", "--lang=en", "--no-first-run", "--disable-background-networking",
+                "--force-color-profile=srgb", "--force-prefers-reduced-motion", "--lang=en", "--no-first-run", "--disable-background-networking",
             ],
         });
         let mut wanted = serde_json::Map::new();
@@ -134,13 +134,20 @@ impl Browser {
 
     /// So wide a window, in pixels of the style.
     pub(crate) async fn width(&self, width: u32) {
-        let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        self.window(width, 900).await;
+    }
+
+    /// So wide and so high a window.
+    pub(crate) async fn window(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.debugging("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
     /// As somebody who likes it `light` or `dark`.
     pub(crate) async fn scheme(&self, scheme: &str) {
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        // Nothing moves: what is judged at once would be half of one scheme and half of the other.
+        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }, still] });
         self.debugging("Emulation.setEmulatedMedia", features).await;
     }
 
