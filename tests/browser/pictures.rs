@@ -18,7 +18,7 @@ pub(crate) async fn are_taken_where_they_are_wanted(browser: &Browser, demo: &De
     let cases = demo.get("refunds?state=under_review&channel=douyin-main").await;
     let order = format!("/orders/{}", cases["items"][0]["order_id"].as_str().expect("a refund to decide"));
     browser.scheme("light").await;
-    browser.window(1000, 720).await;
+    browser.window(1000, 620).await;
     for (name, page) in [("today.png", ""), ("order.png", order.as_str())] {
         browser.open(&format!("{}/console{page}?lang=en", demo.url)).await;
         browser.waits_for("main").await;
