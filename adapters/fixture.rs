@@ -74,6 +74,7 @@ pub(crate) fn order() -> Order {
                 state: TicketingState::Queued,
                 backend_ref: None,
                 tickets: Vec::new(),
+                other_tickets: Vec::new(),
                 reason: None,
                 deadline: Some(NOW + Millis::minutes(10)),
                 overdue: false,

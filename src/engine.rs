@@ -20,7 +20,7 @@ mod incoming;
 mod late;
 pub mod manual_commands;
 pub(crate) mod needs;
-mod payments;
+mod owned;
 mod purchase_limits;
 mod queries;
 pub mod replay;

@@ -265,6 +265,7 @@ pub(super) fn learned(
         snapshot: Box::new(snapshot),
         not_for_sale: None,
         paid_elsewhere: Vec::new(),
+        lines_elsewhere: Vec::new(),
     };
     let mut learned: Vec<Command> = whole.map(sync).into_iter().collect();
     let no_quote = Command::RecordQuote { fee: None, refund: None };

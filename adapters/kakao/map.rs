@@ -168,7 +168,9 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         doubts.extend(over_returned(&payment.id, payment.amount, of_it));
     }
     let used_on = zone.date_of(since(told)?);
-    let is_used = told.of_use && it.lines.iter().any(|line| line.used > 0);
+    // An event that neither counts nor dates the use says only that the platform has marked it.
+    let is_dated = told.change.is_some_and(|change| change.field("used_at").is_there());
+    let is_used = told.of_use && (is_dated || it.lines.iter().any(|line| line.used > 0));
     if let Some(day) = visit_date.filter(|day| is_used && used_on < *day) {
         doubts.push(format!("used on {used_on}, before the day of the visit, {day}"));
     }
@@ -185,6 +187,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         confirm_needs: 0,
         read_only: false,
         lines: it.lines.iter().map(line).collect(),
+        lines_elsewhere: Vec::new(),
         payments: payments(&it, &cancels),
         sums: Some(Sums { received: it.paid, returned: it.refunded }),
         policy: Some(policy),

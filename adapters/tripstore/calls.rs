@@ -206,6 +206,7 @@ pub(super) fn learned(
             snapshot: Box::new(snapshot),
             not_for_sale: None,
             paid_elsewhere: Vec::new(),
+            lines_elsewhere: Vec::new(),
         });
     } else if response.status.is_success() && says_so(notification, &answer) {
         learned.push(Command::RecordAgreement { notification: notification.clone() });

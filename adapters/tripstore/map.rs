@@ -136,6 +136,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
             confirm_needs,
             read_only: it.by_agency,
             lines: Vec::new(),
+            lines_elsewhere: Vec::new(),
             payments,
             sums: Some(sums),
             policy: None,

@@ -8,7 +8,11 @@ use crate::accounts::Holder;
 use crate::console::form::back;
 use crate::console::{PREFIX, Page, Said, Stop, Visit, pages};
 use crate::http::ops::fields::{Field, FieldKind};
+use crate::http::ops::manual_commands::UNDER_WAY;
 use crate::http::ops::{self, Inside};
+
+/// The parameter that says what is to be said on a page.
+pub(crate) const NOTED: &str = "noted";
 
 impl Visit {
     /// Makes a changing call as whoever has signed in.
@@ -63,7 +67,8 @@ pub(crate) async fn carry_out(visit: &Visit, steps: &[&str]) -> Result<Said, Sto
         ["act", rest @ ..] => {
             let target = format!("/{}", rest.join("/"));
             let said = visit.call(Method::POST, &target, &body_of(visit, ops::fields_of(&target))).await?;
-            Ok(Said::Go(to, said.cookie))
+            let is_under_way = said.body.get(UNDER_WAY).is_some();
+            Ok(Said::Go(if is_under_way { noted(&to, UNDER_WAY) } else { to }, said.cookie))
         }
         _ => Ok(super::layout::not_found(visit)),
     }
@@ -90,6 +95,14 @@ fn body_of(visit: &Visit, fields: &[Field]) -> Value {
         body.insert(field.name.to_owned(), value);
     }
     Value::Object(body)
+}
+
+/// The page that a form leads back to, with something to be said on it.
+fn noted(to: &str, what: &str) -> String {
+    let (page, place) = to.split_once('#').map_or((to, None), |(page, place)| (page, Some(place)));
+    let joint = if page.contains('?') { '&' } else { '?' };
+    let place = place.map(|place| format!("#{place}")).unwrap_or_default();
+    format!("{page}{joint}{NOTED}={what}{place}")
 }
 
 /// `kind:id`, as the choices of a form have it.

@@ -9,7 +9,7 @@ use ticketbridge_core::{Actor, Answering, Command, Event, OrderId, Rejection, Wh
 use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::{
-    Applied, Change, Engine, EngineError, InReserve, credit, effects, guests, held, needs, payments, purchase_limits,
+    Applied, Change, Engine, EngineError, InReserve, credit, effects, guests, held, needs, owned, purchase_limits,
     settlement,
 };
 
@@ -96,7 +96,7 @@ impl Change<'_> {
     /// The same for an order that is locked already.
     pub(crate) async fn on_locked(&self, tx: &Tx, before: Order, command: &Command) -> Result<Applied, EngineError> {
         ticketbridge_core::invariants::check(&before);
-        let claimed = payments::claim(tx, &before, command).await?;
+        let claimed = owned::claim(tx, &before, command).await?;
         let command = claimed.as_ref().unwrap_or(command);
         let mut outcome = run(Some(&before), command, self.actor, self.moment, self.answering)?;
         if let Some(held) = held::claim(tx, &outcome.order, &outcome.events).await? {

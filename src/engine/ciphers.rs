@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ticketbridge_core::OrderId;
 use ticketbridge_core::ciphers::{Ciphers, texts};
-use ticketbridge_core::message::{Command, Destination, Effect};
+use ticketbridge_core::message::{Destination, Effect};
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::port::{Envelope, Inbound, Message};
 use ticketbridge_store::{InboxRow, NewJob, StoreError, Tx};
@@ -76,11 +76,7 @@ fn people(envelope: &Envelope) -> Vec<&Person> {
         Message::Booking { sale, request } => {
             std::iter::once(&sale.buyer).chain(&request.visitors).chain(&request.contact).collect()
         }
-        Message::Act(command) => match &**command {
-            Command::RequestTickets { request, .. } => request.visitors.iter().collect(),
-            // Of what a channel may ask for, nothing else names people.
-            _ => Vec::new(),
-        },
+        Message::Act(command) => command.people(),
         Message::Snapshot(_) | Message::Listing(_) | Message::Note { .. } => Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ticketbridge_core::message::{Event, Held, NewTicket, TicketFacts};
+use ticketbridge_core::message::{Held, NewTicket, TicketFacts};
 use ticketbridge_core::order::{Booking, Order, Ticket, TicketKind};
 use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::{BackendId, BookingId, Command, EventRecord, OrderId, Rejection, Why};
@@ -50,24 +50,15 @@ impl HeldBy {
 
 /// Makes what these events brought the order's own, or says who holds it.
 pub(crate) async fn claim(tx: &Tx, order: &Order, events: &[EventRecord]) -> Result<Option<HeldBy>, StoreError> {
-    for event in events.iter().map(|record| &record.event) {
-        let (booking, things) = match event {
-            Event::TicketsIssued { booking, backend_ref, tickets, .. } => {
-                (booking, things(tx.sealer(), &order.rules.booking.ticketing, backend_ref.as_deref(), codes(tickets)))
-            }
-            Event::TicketsPending { booking, backend_ref } => {
-                let codes = std::iter::empty();
-                (booking, things(tx.sealer(), &order.rules.booking.ticketing, backend_ref.as_deref(), codes))
-            }
-            _ => continue,
-        };
+    for given in events.iter().filter_map(|record| record.event.gives_out()) {
+        let things = things(tx.sealer(), &order.rules.booking.ticketing, given.number, codes(given.tickets));
         let hashes: Vec<String> = things.iter().map(|thing| thing.hash.clone()).collect();
         for (thing, holder) in things.iter().zip(tx.holders(&hashes).await?) {
             let Some(holder) = holder.filter(|holder| *holder != order.id) else { continue };
             if still_holds(tx, &holder, thing).await? {
                 tracing::error!(order = %order.id, holder = %holder, what = thing.what.in_words(),
                     "what a back-end or a person gave this order is held by another one; it is not handed out");
-                return Ok(Some(HeldBy { order: holder, what: thing.what, booking: booking.clone() }));
+                return Ok(Some(HeldBy { order: holder, what: thing.what, booking: given.booking.clone() }));
             }
         }
         tx.hold_codes(&order.id, &hashes).await?;
@@ -135,7 +126,7 @@ async fn still_holds(tx: &Tx, holder: &OrderId, thing: &Thing) -> Result<bool, S
     let has = |booking: &Booking| {
         let ticketing = &booking.ticketing;
         let is_named = match thing.what {
-            Held::Code => ticketing.tickets.iter().any(|ticket| ticket.code.reveal() == thing.text),
+            Held::Code => ticketing.may_admit().any(|ticket| ticket.code.reveal() == thing.text),
             Held::Number => ticketing.backend_ref.as_deref() == Some(thing.text.as_str()),
         };
         is_named && ticketing.may_be_live()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ticketbridge_core::order::Order;
 use ticketbridge_core::{Actor, Answering, Command, OrderId};
-use ticketbridge_store::{KnownAct, StoreError, Tx};
+use ticketbridge_store::{Job, KnownAct, StoreError, Tx};
 
 use crate::engine::{Change, Engine, EngineError, capacity};
 
@@ -67,14 +67,15 @@ impl Keep {
 }
 
 impl Engine {
-    /// Carries an act out; `answer` writes what is told of the order afterwards, and is kept for repeats in the same commit.
+    /// Carries an act out; `answer` writes what is told of the order afterwards, and is kept for repeats in the same commit. Where the
+    /// act changed nothing, for it is under way already, it is given the deliveries that carry it out.
     ///
     /// # Errors
     /// As [`Engine::apply_at`]; [`EngineError::Known`] when somebody acted under the same key meanwhile.
     pub async fn act(
         &self,
         act: Act,
-        answer: impl Fn(&Order) -> Vec<u8> + Send + Sync + 'static,
+        answer: impl Fn(&Order, &[Job]) -> Vec<u8> + Send + Sync + 'static,
     ) -> Result<Vec<u8>, EngineError> {
         let (moment, running, name) = (self.moment(), self.running(), act.command.name());
         let work = Arc::new((running, act, answer));
@@ -90,7 +91,8 @@ impl Engine {
                         capacity::check(tx, running, &order, &act.command).await?;
                     }
                     let applied = change.on(tx, &act.order, &act.command, act.expected_version).await?;
-                    let body = answer(&applied.order);
+                    let under_way = if applied.changed { Vec::new() } else { tx.under_way(&applied.order.id).await? };
+                    let body = answer(&applied.order, &under_way);
                     if let Some(once) = &act.once {
                         keep(tx, once, 200, act.keep.of(&body), moment.now).await?;
                     }

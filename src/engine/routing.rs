@@ -280,6 +280,7 @@ async fn take_snapshot(
                 snapshot: Box::new(snapshot.clone()),
                 not_for_sale: None,
                 paid_elsewhere: Vec::new(),
+                lines_elsewhere: Vec::new(),
             };
             let kept = ToRemember { inbox_id, message: &command, at: change.moment.now };
             if tx.remember(&channel.id, about, &kept).await? == Remembered::Full {

@@ -41,6 +41,7 @@ pub(crate) async fn sync(
             snapshot: Box::new(snapshot.clone()),
             not_for_sale: None,
             paid_elsewhere: Vec::new(),
+            lines_elsewhere: Vec::new(),
         };
         let applied = Box::new(change.on_locked(tx, order, &command).await?);
         return Ok(if is_news { Synced::Taken(applied) } else { Synced::Stale(applied) });
@@ -58,8 +59,12 @@ pub(crate) async fn sync(
     let not_for_sale = not_for_sale(tx, channel, &rules, snapshot).await?;
     let placed = PlaceOrder { channel: channel.id.clone(), sale: sale.clone(), rules, is_stub: true };
     let made = change.place(tx, &Command::PlaceOrder(Box::new(placed), Default::default())).await?;
-    let command =
-        Command::SyncSnapshot { snapshot: Box::new(snapshot.clone()), not_for_sale, paid_elsewhere: Vec::new() };
+    let command = Command::SyncSnapshot {
+        snapshot: Box::new(snapshot.clone()),
+        not_for_sale,
+        paid_elsewhere: Vec::new(),
+        lines_elsewhere: Vec::new(),
+    };
     let applied = change.next(1).on_locked(tx, made.order, &command).await?;
     Ok(Synced::Made(Box::new(Applied { changed: true, ..applied })))
 }

@@ -17,7 +17,7 @@ mod guests;
 mod inbox;
 mod languages;
 mod looks;
-mod manual_commands;
+pub(crate) mod manual_commands;
 mod next_steps;
 mod once;
 pub(crate) mod openapi;

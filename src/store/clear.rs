@@ -60,7 +60,7 @@ impl Store {
 impl Tx {
     async fn seal_old_events(&self, (order, seq): &Place) -> Result<Option<Place>, StoreError> {
         let sql = "SELECT order_id, seq, reason, body FROM order_event \
-                   WHERE order_id > ? OR (order_id = ? AND seq > ?) ORDER BY order_id, seq LIMIT ?";
+                   WHERE order_id >= ? AND (order_id > ? OR seq > ?) ORDER BY order_id, seq LIMIT ?";
         let rows = self.rows(sql, values![order.as_str(), order.as_str(), *seq, BATCH_MAX]).await?;
         let mut last = None;
         for row in &rows {

@@ -184,12 +184,22 @@ pub(crate) fn whole(value: u64) -> i64 {
 pub(crate) struct Where {
     sql: String,
     values: Vec<Value>,
+    few: bool,
 }
 
 impl Where {
     /// No condition yet.
     pub(crate) fn new() -> Self {
-        Self { sql: String::new(), values: Vec::new() }
+        Self { sql: String::new(), values: Vec::new(), few: false }
+    }
+    /// Adds a condition that few rows fulfil, however many there are: by it they are to be found.
+    pub(crate) fn and_few(&mut self, condition: &str, values: Vec<Value>) {
+        self.and(condition, values);
+        self.few = true;
+    }
+    /// Whether few rows fulfil it.
+    pub(crate) fn leaves_few(&self) -> bool {
+        self.few
     }
     /// Adds a condition.
     pub(crate) fn and(&mut self, condition: &str, values: Vec<Value>) {

@@ -467,6 +467,19 @@ impl Tx {
         job(self, id).await
     }
 
+    /// What has still to be told or asked about an order, in its order.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn under_way(&self, order: &OrderId) -> Result<Vec<Job>, StoreError> {
+        let sql = "SELECT id FROM job WHERE order_id = ? AND state = 'pending' ORDER BY seq, id";
+        let mut found = Vec::new();
+        for row in self.rows(sql, values![order.as_str()]).await? {
+            found.extend(job(self, &get::<String>(&row, "id")?).await?);
+        }
+        Ok(found)
+    }
+
     /// Takes over what an older version has written and is not ready to be handed out; how many orders that concerned, at most
     /// `limit`.
     ///

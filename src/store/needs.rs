@@ -144,10 +144,26 @@ pub(crate) fn padded<T: Clone>(keys: impl IntoIterator<Item = T>) -> Vec<T> {
     keys
 }
 
-/// That these columns are one of `many` keys. MariaDB uses no index for a list of rows.
-fn any_of(columns: &[&str], many: usize) -> String {
-    let one: Vec<String> = columns.iter().map(|column| format!("{column} = ?")).collect();
-    vec![format!("({})", one.join(" AND ")); many].join(" OR ")
+/// That columns hold one of these keys: for each head the values that the last column may have there. A list of alternatives that differ in
+/// the last column alone would be read as "the head, and then one of them", which PostgreSQL looks up by the head: it went through all
+/// claims to a product for each batch of its sales. MariaDB uses no index for a list of rows.
+fn any_of<'k>(
+    head: &[&str],
+    last: &str,
+    keys: impl IntoIterator<Item = (Vec<&'k str>, &'k str)>,
+) -> (String, Vec<Value>) {
+    let mut heads: BTreeMap<Vec<&str>, Vec<&str>> = BTreeMap::new();
+    for (of, value) in keys {
+        heads.entry(of).or_default().push(value);
+    }
+    let same: String = head.iter().map(|column| format!("{column} = ? AND ")).collect();
+    let (mut parts, mut all) = (Vec::with_capacity(heads.len()), Vec::new());
+    for (of, values) in heads {
+        let values = padded(values);
+        parts.push(format!("({same}{last} IN ({}))", marks(values.len())));
+        all.extend(of.into_iter().chain(values).map(Value::from));
+    }
+    (parts.join(" OR "), all)
 }
 
 fn texts<'k>(keys: impl IntoIterator<Item = &'k String>) -> Vec<Value> {
@@ -299,13 +315,12 @@ impl Tx {
         &self,
         keys: &BTreeSet<(String, String)>,
     ) -> Result<Vec<((String, String), Option<i64>, i64)>, StoreError> {
-        let keys = padded(keys);
+        let keys = keys.iter().map(|(product, date)| (vec![product.as_str()], date.as_str()));
+        let (one_of_them, all) = any_of(&["product"], "visit_date", keys);
         let sql = format!(
-            "SELECT product, visit_date, total, taken FROM stock WHERE {} ORDER BY product, visit_date{}",
-            any_of(&["product", "visit_date"], keys.len()),
+            "SELECT product, visit_date, total, taken FROM stock WHERE {one_of_them} ORDER BY product, visit_date{}",
             self.dialect().for_update()
         );
-        let all = keys.iter().flat_map(|(product, date)| values![product.as_str(), date.as_str()]).collect();
         let rows = self.rows_stored(&sql, all).await?;
         rows.iter()
             .map(|row| Ok(((get(row, "product")?, get(row, "visit_date")?), get(row, "total")?, get(row, "taken")?)))
@@ -351,13 +366,11 @@ impl Tx {
         if needs.claims.is_empty() {
             return Ok(());
         }
-        let keys = padded(&needs.claims);
-        let sql = format!(
-            "SELECT order_id, product, kind, hash, units FROM guest_claim WHERE ({}) AND live = 1",
-            any_of(&["product", "kind", "hash"], keys.len())
-        );
-        let all = keys.iter().flat_map(|(product, kind, hash)| values![product.as_str(), kind.as_str(), hash.as_str()]);
-        let rows = self.rows_stored(&sql, all.collect()).await?;
+        let keys = needs.claims.iter().map(|(product, kind, hash)| (vec![product.as_str(), kind], hash.as_str()));
+        let (one_of_them, all) = any_of(&["product", "kind"], "hash", keys);
+        let sql =
+            format!("SELECT order_id, product, kind, hash, units FROM guest_claim WHERE ({one_of_them}) AND live = 1");
+        let rows = self.rows_stored(&sql, all).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             found.push(claims::row_as_read(row)?);
@@ -460,12 +473,20 @@ pub(crate) fn may_lock_late(dialect: Dialect, company: Company) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::padded;
+    use super::{any_of, padded};
 
     #[test]
     fn keys_are_padded_with_their_last_one() {
         assert!(padded(Vec::<u8>::new()).is_empty());
         assert_eq!(padded([1]), [1]);
         assert_eq!(padded([1, 2, 3]), [1, 2, 3, 3]);
+    }
+
+    #[test]
+    fn keys_of_one_head_stand_together() {
+        let keys = [(vec!["p", "phone"], "a"), (vec!["p", "phone"], "b"), (vec!["q", "phone"], "a")];
+        let (sql, values) = any_of(&["product", "kind"], "hash", keys);
+        assert_eq!(sql, "(product = ? AND kind = ? AND hash IN (?, ?)) OR (product = ? AND kind = ? AND hash IN (?))");
+        assert_eq!(values, ["p", "phone", "a", "b", "q", "phone", "a"].map(sea_orm::Value::from));
     }
 }

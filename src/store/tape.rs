@@ -73,7 +73,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<TapePiece>, StoreError> {
         let (at, id) = after.map_or((from.0, ""), |piece| (piece.at.0, piece.id.as_str()));
-        let sql = "SELECT id, at_ms, sealed FROM tape WHERE (at_ms > ? OR (at_ms = ? AND id > ?)) AND at_ms < ? \
+        let sql = "SELECT id, at_ms, sealed FROM tape WHERE at_ms >= ? AND (at_ms > ? OR id > ?) AND at_ms < ? \
                    ORDER BY at_ms, id LIMIT ?";
         let rows = self.rows(sql, values![at, at, id, to.0, i64::from(limit)]).await?;
         rows.iter()

@@ -167,7 +167,8 @@ impl Worker {
         result: CallResult<TicketFacts>,
     ) -> Verdict {
         let now = self.engine.clock().now();
-        let ticketing = order.booking_by_id(booking).map(|b| &b.ticketing);
+        let booking = order.booking_by_id(booking);
+        let (is_over, ticketing) = (booking.is_some_and(Booking::is_visit_over), booking.map(|b| &b.ticketing));
         let state = ticketing.map_or(TicketingState::NotNeeded, |t| t.state);
         let was_issued = ticketing.is_some_and(|t| !t.tickets.is_empty());
         let done = |facts: TicketFacts, word, summary: &str| Verdict {
@@ -203,6 +204,11 @@ impl Worker {
             CallResult::Absent if op == TicketOp::Issue => send_again("the back-end does not know the reservation"),
             CallResult::Absent if op == TicketOp::Cancel || matches!(state, TicketingState::Cancelling) => {
                 done(TicketFacts::Cancelled, "absent", "the back-end does not know the reservation")
+            }
+            // The visit is over, and no ticket was made for it.
+            CallResult::Absent if is_over && state.is_awaited() => {
+                let reason = "the back-end does not know the reservation".to_owned();
+                done(TicketFacts::Refused { reason }, "absent", "nothing there, and the visit is over")
             }
             CallResult::Absent if state == TicketingState::Cancelled => {
                 Verdict { end: JobEnd::Delivered, facts: None, word: "absent", summary: "nothing there".to_owned() }

@@ -76,6 +76,7 @@ mod korea_flags;
 mod korea_messages;
 mod korea_money;
 mod korea_orders;
+mod korea_twice;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]

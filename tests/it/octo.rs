@@ -649,6 +649,11 @@ async fn a_supplier_is_asked_in_reconciliation_too_and_what_it_says_otherwise_is
     assert_eq!(reconcile().await, [("other codes".to_owned(), false)]);
     assert!(order(&bridge).await.needs(AttentionKind::CodesChanged));
     assert_eq!(code().await, first, "the guest has the first ones");
+    let known = order(&bridge).await.booking.expect("a booking").ticketing;
+    assert_eq!(known.other_tickets.len(), known.tickets.len(), "and the supplier's later ones are known, too");
+    assert_eq!(reconcile().await, [("other codes".to_owned(), false)], "it stays a difference");
+    let again = order(&bridge).await.booking.expect("a booking").ticketing;
+    assert_eq!(again.other_tickets, known.other_tickets, "and no news");
 
     books(&bridge, |books| (books.switches.newer_codes, books.switches.own_status) = (false, Some("DORMANT")));
     assert_eq!(reconcile().await, [("a word that nobody knows".to_owned(), false)]);

@@ -203,3 +203,37 @@ async fn a_gate_whose_clock_stands_before_the_booking_reports_a_visit_of_now() {
     let used_at = bridge.stored("V100").await.booking.and_then(|booking| booking.used_at);
     assert_eq!(used_at, Some(bridge.now()));
 }
+
+/// A back-end that issues again under other codes: whichever of them the guest shows, it is this booking's.
+#[tokio::test]
+async fn a_guest_is_known_by_the_codes_that_he_was_given_and_by_those_named_since() {
+    for code in ["new-1", "of the first set", "nobody's"] {
+        let bridge = TestBridge::start().await;
+        let booking = bridge.ticketed("V100", "R100").await.booking.expect("a booking");
+        let first = booking.ticketing.tickets[0].code.reveal().to_owned();
+        let number = booking.ticketing.backend_ref.clone();
+        let data = json!({ "state": "issued", "backend_ref": number,
+            "tickets": [{ "code": "new-1", "kind": "code" }, { "code": "new-2", "kind": "code" }] });
+        let issued = json!({ "type": "reservation.issued", "reservation_id": booking.id,
+            "occurred_at": "2026-11-21T12:00:00+08:00", "data": data });
+        bridge.backend_event("gate", "evt-1", &issued).await.expect(200);
+        let shown = bridge.order("V100").await;
+        assert_eq!(shown["attention"]["kind"], "codes_changed");
+        let ticketing = &shown["booking"]["ticketing"];
+        assert_eq!(
+            (&ticketing["tickets"][0]["code"], &ticketing["other_tickets"][0]["code"]),
+            (&json!(first), &json!("new-1"))
+        );
+        bridge.set_time("2026-12-01T09:00:00+08:00");
+        let read = if code == "of the first set" { first.as_str() } else { code };
+        let body = json!({ "type": "ticket.redeemed", "reservation_id": booking.id,
+            "occurred_at": "2026-12-01T08:59:00+08:00", "data": { "code": read } });
+        let said = bridge.backend_event("gate", "evt-2", &body).await;
+        if code == "nobody's" {
+            assert_eq!(said.expect(422).json()["code"], "another_reservation");
+        } else {
+            said.expect(200);
+            assert_eq!(bridge.order("V100").await["state"], "completed", "{code}");
+        }
+    }
+}

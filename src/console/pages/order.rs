@@ -3,10 +3,12 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::console::acts::NOTED;
 use crate::console::form::encode;
 use crate::console::format::{clock, day, length, money, text, time};
 use crate::console::layout::{act, entries, fee, reason};
 use crate::console::{Page, Stop, Visit};
+use crate::http::ops::manual_commands::UNDER_WAY;
 
 /// Entries of the history and of the calls that are shown.
 const SHOWN: u32 = 200;
@@ -19,6 +21,9 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     let calls = visit.ask(&format!("{path}/calls?limit={SHOWN}")).await?;
     let next = visit.ask(&format!("{path}/next-steps")).await?;
     let body = html! {
+        @if visit.query.text(NOTED) == UNDER_WAY {
+            div.card.warn role="status" id="under-way" { p { (visit.words.say("under-way")) } }
+        }
         (standing(visit, &order))
         (needs(visit, &order))
         div.two {
@@ -123,7 +128,12 @@ fn guests(visit: &Visit, order: &Value) -> Markup {
         }
         @if !tickets.is_empty() {
             h2 { (words.say("codes-of-order")) }
-            ul { @for ticket in &tickets { li { code { (text(&ticket["code"])) } } } }
+            ul {
+                @for ticket in &tickets { li { code { (text(&ticket["code"])) } } }
+                @for ticket in &list(&order["booking"]["ticketing"]["other_tickets"]) {
+                    li { code { (text(&ticket["code"])) } " " small { (words.say("other-code")) } }
+                }
+            }
         }
         @if !matches!(visit.holder.role, crate::config::Role::Viewer) {
             p.quiet { (words.say("reveal-what")) }

@@ -145,6 +145,7 @@ impl Terms<'_> {
                 },
                 backend_ref: None,
                 tickets: Vec::new(),
+                other_tickets: Vec::new(),
                 reason: None,
                 deadline: None,
                 overdue: false,

@@ -3,16 +3,18 @@
 use std::borrow::Cow;
 
 use crate::decide::draft::Draft;
-use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on};
+use crate::decide::ticketing::{SECOND_LOOK_AFTER, cancel, keep, take_on, tickets_of};
 use crate::decide::{notifications, redemption};
 use crate::id::BookingId;
 use crate::message::{Event, NewTicket, ParkReason, Redeem, RedeemedBy, TicketFacts, TicketOp};
-use crate::order::{AttentionKind, Booking, TicketingState};
+use crate::order::{AttentionKind, Booking, BookingState, TicketingState};
 use crate::rejection::{Rejection, Why};
 use crate::time::Millis;
 
 /// A back-end that works on something is asked how it stands after this time.
 const FIRST_LOOK_AFTER: Millis = Millis::seconds(30);
+/// Codes of one booking that are known, under whatever names: a back-end that makes up others at each look is not followed for ever.
+const CODES_KEPT_MAX: usize = 4 * crate::limits::TICKETS_MAX;
 /// The longer it works, the longer the next question waits, up to this time.
 const LAST_LOOK_AFTER: Millis = Millis::minutes(30);
 
@@ -122,16 +124,19 @@ fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: 
         {
             take_on(draft, booking, backend_ref, new, false)?;
         }
+        // The guest has been there: these are the tickets that let him in.
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed
+            if booking.state == BookingState::Used =>
+        {
+            take_on(draft, booking, backend_ref, new, false)?;
+        }
         TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Failed => {
             late_tickets(draft, booking, backend_ref, new);
         }
         // A person made tickets meanwhile: the back-end's own must not admit anybody.
         TicketingState::Issued if t.manual => late_tickets(draft, booking, backend_ref, new),
         TicketingState::Issued | TicketingState::CancelRefused if same || t.tickets.is_empty() => {}
-        TicketingState::Issued | TicketingState::CancelRefused => draft.flag(
-            AttentionKind::CodesChanged,
-            "the back-end names other codes than those that were handed over; the first ones are kept: ask it which of them admit",
-        ),
+        TicketingState::Issued | TicketingState::CancelRefused => named_otherwise(draft, booking, new)?,
         // Still not void. The tickets are noted in case that is refused, and the back-end is asked again.
         TicketingState::Cancelling if booking.is_active() => {
             if NewTicket::first_twin(new).is_none() && (!same || t.tickets.is_empty()) {
@@ -146,6 +151,22 @@ fn issued(draft: &mut Draft, booking: &Booking, backend_ref: Option<&str>, new: 
             draft.flag(AttentionKind::Contradiction, "a back-end issued tickets for a product that needs none")
         }
     }
+    Ok(())
+}
+
+/// The back-end calls the tickets otherwise than when they were handed over. Both names are known from then on, wherever a code is told again;
+/// which of them admit, a person asks.
+fn named_otherwise(draft: &mut Draft, booking: &Booking, new: &[NewTicket]) -> Result<(), Rejection> {
+    let unknown = NewTicket::unknown_to(new, &booking.ticketing);
+    let kept = booking.ticketing.may_admit().count() + unknown.len();
+    if !unknown.is_empty() && NewTicket::first_twin(&unknown).is_none() && kept <= CODES_KEPT_MAX {
+        let tickets = tickets_of(draft, &unknown)?;
+        draft.event(Event::OtherCodesNamed { booking: booking.id.clone(), tickets });
+    }
+    draft.flag(
+        AttentionKind::CodesChanged,
+        "the back-end names other codes than those that were handed over; both are known here, and the first ones stay handed out: ask it which of them admit",
+    );
     Ok(())
 }
 

@@ -109,8 +109,9 @@ fn answer(draft: &mut Draft, order: &Order, command: &Command) -> Result<(), Rej
             snapshot_channel::ask_cancellation(draft, state, &terms)?;
         }
 
-        (Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere }, _) => {
-            let around = snapshot_channel::Around { not_for_sale: not_for_sale.as_deref(), paid_elsewhere };
+        (Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere, lines_elsewhere }, _) => {
+            let not_for_sale = not_for_sale.as_deref();
+            let around = snapshot_channel::Around { not_for_sale, paid_elsewhere, lines_elsewhere };
             snapshot_channel::sync(draft, snapshot, &around);
         }
         (Command::RecordAgreement { notification }, _) => snapshot_channel::record_agreement(draft, notification),

@@ -1,6 +1,7 @@
 //! The visit: used, or not.
 
 use crate::decide::draft::Draft;
+use crate::decide::ticketing;
 use crate::id::BookingId;
 use crate::message::{DeadlineKind, Effect, Event, Notification, ParkReason, Redeem, RedeemedBy};
 use crate::order::{AttentionKind, Booking, BookingState, Order, RefundState, TicketingState};
@@ -196,6 +197,7 @@ pub(super) fn no_show(draft: &mut Draft, at: UnixMillis) -> Result<(), Rejection
     }
     could_have_come(&order, booking, at)?;
     draft.event(Event::NoShowMarked { at });
+    ticketing::ask_after_visit(draft);
     draft.tell(Notification::NoShow { booking: booking.id.clone(), at });
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::VisitDay]);
     Ok(())

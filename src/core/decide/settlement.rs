@@ -136,6 +136,11 @@ fn forced(draft: &mut Draft, refund: &RecordRefund) {
 
 /// The refund case comes to its end with what went back; `None` where nobody says how much.
 pub(super) fn settle_case(draft: &mut Draft, amount: Option<i64>) {
+    settle_case_for(draft, amount, None);
+}
+
+/// The same, where the channel says what it keeps.
+pub(super) fn settle_case_for(draft: &mut Draft, amount: Option<i64>, fee: Option<i64>) {
     let order = draft.order();
     let Some(case) = &order.refund_case else { return };
     // The booking was cancelled first, without an amount; here it is.
@@ -145,10 +150,10 @@ pub(super) fn settle_case(draft: &mut Draft, amount: Option<i64>) {
         && amount.is_some();
     if case.is_open() {
         let by_channel = case.state == RefundState::UnderReview;
-        draft.event(Event::RefundSettled { case: case.id.clone(), amount, by_channel });
+        draft.event(Event::RefundSettled { case: case.id.clone(), amount, by_channel, fee });
         draft.disarm(&[DeadlineKind::Review]);
     } else if lacks_amount {
-        draft.event(Event::RefundSettled { case: case.id.clone(), amount, by_channel: false });
+        draft.event(Event::RefundSettled { case: case.id.clone(), amount, by_channel: false, fee });
     }
 }
 

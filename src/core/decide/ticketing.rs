@@ -5,7 +5,7 @@ use crate::decide::draft::Draft;
 use crate::id::ExternalId;
 use crate::limits::{self, ANSWER_GRACE};
 use crate::message::{DeadlineKind, Effect, Event, NewTicket, Notification, TicketOp};
-use crate::order::channel_state::Proposal;
+use crate::order::channel_state::{ChannelState, Proposal};
 use crate::order::{
     AttentionKind, Booking, BookingState, Handover, Order, OrderKind, RefundIntent, Ticket, TicketKind, TicketRequest,
     TicketingState,
@@ -70,11 +70,29 @@ pub(super) fn start(draft: &mut Draft) {
     }
     let waits_for_date =
         order.channel_state.is_none() && booking.visit_date.is_none() && booking.ticketing.request.is_none();
-    if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked || waits_for_date {
+    let is_elsewhere = order.channel_state.as_deref().is_some_and(ChannelState::is_all_elsewhere);
+    if booking.ticketing.state != TicketingState::Queued || booking.ticketing.asked || waits_for_date || is_elsewhere {
         return;
     }
     draft.event(Event::TicketingStarted);
     draft.call_backend(booking, TicketOp::Issue, None);
+}
+
+/// The visit is over, and the back-end was asked for tickets that nobody has seen: it is asked how they stand, and not for them any more.
+pub(super) fn ask_after_visit(draft: &mut Draft) {
+    let order = draft.order();
+    let Some(booking) = &order.booking else { return };
+    match booking.ticketing.state {
+        TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown => {
+            draft.call_backend(booking, TicketOp::Query, None);
+        }
+        TicketingState::NotNeeded
+        | TicketingState::Issued
+        | TicketingState::Failed
+        | TicketingState::Cancelling
+        | TicketingState::Cancelled
+        | TicketingState::CancelRefused => {}
+    }
 }
 
 /// Whether anybody's data is still under the channel's cipher.
@@ -165,6 +183,21 @@ pub(super) fn take_on(
     new: &[NewTicket],
     manual: bool,
 ) -> Result<(), Rejection> {
+    let tickets = tickets_of(draft, new)?;
+    draft.event(Event::TicketsIssued {
+        booking: booking.id.clone(),
+        backend_ref: backend_ref.map(str::to_owned),
+        tickets,
+        manual,
+    });
+    draft.disarm(&[DeadlineKind::Ticketing]);
+    confirm_held(draft);
+    hand_over_new(draft, booking);
+    Ok(())
+}
+
+/// Tickets as they are kept, each with a number of ours.
+pub(super) fn tickets_of(draft: &Draft, new: &[NewTicket]) -> Result<Vec<Ticket>, Rejection> {
     check_tickets(new)?;
     let seed = draft.moment.seed;
     let ticket = |(index, ticket): (usize, &NewTicket)| Ticket {
@@ -174,16 +207,7 @@ pub(super) fn take_on(
         project_id: ticket.project_id.clone(),
         name: ticket.name.clone(),
     };
-    draft.event(Event::TicketsIssued {
-        booking: booking.id.clone(),
-        backend_ref: backend_ref.map(str::to_owned),
-        tickets: new.iter().enumerate().map(ticket).collect(),
-        manual,
-    });
-    draft.disarm(&[DeadlineKind::Ticketing]);
-    confirm_held(draft);
-    hand_over_new(draft, booking);
-    Ok(())
+    Ok(new.iter().enumerate().map(ticket).collect())
 }
 
 /// Tickets that were taken on go out at once, where the channel waits for them. `booking` is as it was before.

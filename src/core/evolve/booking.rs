@@ -53,6 +53,7 @@ pub(super) fn used(order: &mut Order, at: UnixMillis) {
         if booking.ticketing.state == TicketingState::CancelRefused {
             booking.ticketing.state = TicketingState::Issued;
         }
+        nobody_needs_tickets(booking);
     }
     order.state = OrderState::Completed;
 }
@@ -64,8 +65,16 @@ pub(super) fn parked(order: &mut Order, booking: &BookingId, at: UnixMillis, tol
 pub(super) fn no_show(order: &mut Order) {
     if let Some(booking) = &mut order.booking {
         booking.state = BookingState::NoShow;
+        nobody_needs_tickets(booking);
     }
     order.state = OrderState::Completed;
+}
+
+/// The visit is over: tickets that the back-end was never asked for are not asked for any more.
+fn nobody_needs_tickets(booking: &mut Booking) {
+    if booking.ticketing.state == TicketingState::Queued && !booking.ticketing.asked {
+        booking.ticketing.state = TicketingState::NotNeeded;
+    }
 }
 
 /// Rejected or cancelled: a voucher can be booked again.

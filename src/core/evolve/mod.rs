@@ -62,6 +62,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::TicketsIssued { booking, backend_ref, tickets, manual } => {
             ticketing::issued(order, booking, backend_ref, tickets, *manual);
         }
+        Event::OtherCodesNamed { booking, tickets } => ticketing::renamed(order, booking, tickets),
         Event::LateTicketsIssued { booking, backend_ref, .. } => ticketing::late(order, booking, backend_ref),
         Event::TicketingRefused { booking, reason } => {
             ticketing::stopped(order, booking, TicketingState::Failed, reason);
@@ -86,7 +87,9 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         }
         Event::RefundRejected { reason, by, reissue, .. } => refund::rejected(order, reason, by, *reissue, at),
         Event::RefundWithdrawn { .. } => refund::withdrawn(order),
-        Event::RefundSettled { amount, by_channel, .. } => refund::settled(order, *amount, *by_channel, at),
+        Event::RefundSettled { amount, by_channel, fee, .. } => {
+            refund::settled(order, (*amount, *fee), *by_channel, at)
+        }
         Event::RefundReopened { .. } => refund::reopened(order),
         Event::ReviewLimitPassed { .. } => refund::overdue(order),
 

@@ -75,11 +75,13 @@ pub(super) fn withdrawn(order: &mut Order) {
     ticketing::kept(order);
 }
 
-pub(super) fn settled(order: &mut Order, amount: Option<i64>, by_channel: bool, at: UnixMillis) {
+pub(super) fn settled(order: &mut Order, (amount, fee): (Option<i64>, Option<i64>), by_channel: bool, at: UnixMillis) {
     case_is_over(order);
     with_case(order, |c| {
         c.state = RefundState::Settled;
         c.settled_amount = amount;
+        // Where nobody of ours has decided, the channel has.
+        c.fee = c.fee.or(fee);
         if by_channel && c.decided_by.is_none() {
             c.decided_by = Some("channel".to_owned());
             c.decided_at = Some(at);

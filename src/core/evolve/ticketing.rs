@@ -63,6 +63,10 @@ pub(super) fn issued(
     }
 }
 
+pub(super) fn renamed(order: &mut Order, booking: &BookingId, tickets: &[Ticket]) {
+    of(order, booking, |t| t.other_tickets.extend_from_slice(tickets));
+}
+
 pub(super) fn late(order: &mut Order, booking: &BookingId, backend_ref: &Option<String>) {
     of(order, booking, |t| {
         keep_ref(t, backend_ref);
@@ -91,8 +95,11 @@ pub(super) fn cancelling(order: &mut Order, booking: &BookingId) {
 }
 
 pub(super) fn cancelled(order: &mut Order, booking: &BookingId) {
+    let is_over = order.booking_by_id(booking).is_some_and(Booking::is_visit_over);
     of(order, booking, |t| {
-        t.state = TicketingState::Cancelled;
+        // None were made, and the guest has been there, or not: that there are none is how it should be.
+        let were_none = is_over && t.tickets.is_empty() && t.state.is_awaited();
+        t.state = if were_none { TicketingState::NotNeeded } else { TicketingState::Cancelled };
         t.reason = None;
     });
     if !order.booking.iter().chain(&order.past_bookings).any(lives_behind_refund) {

@@ -158,6 +158,9 @@ pub enum Command {
         /// Numbers of its payments that belong to other orders of the channel: one payment pays for one order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         paid_elsewhere: Vec<String>,
+        /// Numbers of its lines that belong to other orders of the channel: what was sold once is sold once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lines_elsewhere: Vec<String>,
     },
     /// The channel has carried out what was asked for, and says no more than that.
     RecordAgreement {

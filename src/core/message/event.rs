@@ -136,6 +136,13 @@ pub enum Event {
         #[serde(rename = "by_hand")]
         manual: bool,
     },
+    /// The back-end calls tickets that exist otherwise than before: both names are known from now on.
+    OtherCodesNamed {
+        /// Whose.
+        booking: BookingId,
+        /// What it calls them now.
+        tickets: Vec<Ticket>,
+    },
     /// Tickets came for a booking that is over; they are voided and never shown.
     LateTicketsIssued {
         /// Whose.
@@ -275,6 +282,9 @@ pub enum Event {
         amount: Option<i64>,
         /// The channel decided, not we.
         by_channel: bool,
+        /// What was kept, where the channel says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fee: Option<i64>,
     },
     /// A refund or cancellation that nobody asked us about.
     RefundForced {
@@ -489,6 +499,7 @@ impl Event {
             | Event::TicketsPending { .. }
             | Event::TicketsIssued { .. }
             | Event::LateTicketsIssued { .. }
+            | Event::OtherCodesNamed { .. }
             | Event::TicketingRefused { .. }
             | Event::TicketingUnknown { .. }
             | Event::TicketsAnswered
@@ -558,6 +569,7 @@ impl Event {
             Event::TicketsPending { .. } => "tickets_pending",
             Event::TicketsIssued { .. } => "tickets_issued",
             Event::LateTicketsIssued { .. } => "late_tickets_issued",
+            Event::OtherCodesNamed { .. } => "other_codes_named",
             Event::TicketingRefused { .. } => "ticketing_refused",
             Event::TicketingUnknown { .. } => "ticketing_unknown",
             Event::TicketsAnswered => "tickets_answered",
@@ -639,6 +651,7 @@ impl Event {
             | Event::TicketsPending { .. }
             | Event::TicketsIssued { .. }
             | Event::LateTicketsIssued { .. }
+            | Event::OtherCodesNamed { .. }
             | Event::TicketsAnswered
             | Event::TicketsDeferred
             | Event::TicketsHandedOver { .. }

@@ -51,6 +51,10 @@ impl NewTicket {
     pub fn are_those_of(told: &[NewTicket], known: &Ticketing) -> bool {
         known.tickets.len() == told.len() && known.tickets.iter().zip(told).all(|(known, told)| known.code == told.code)
     }
+    /// Those of them whose code the booking does not know, under whatever name the back-end gave it.
+    pub fn unknown_to(told: &[NewTicket], known: &Ticketing) -> Vec<NewTicket> {
+        told.iter().filter(|told| known.may_admit().all(|known| known.code != told.code)).cloned().collect()
+    }
 }
 
 /// What a back-end says of a reservation; the whole truth as it knows it.

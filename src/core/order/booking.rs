@@ -71,6 +71,15 @@ impl Booking {
             BookingState::Used | BookingState::NoShow | BookingState::Rejected | BookingState::Cancelled => false,
         }
     }
+    /// Whether the guest has been there, or has not come.
+    pub fn is_visit_over(&self) -> bool {
+        match self.state {
+            BookingState::Used | BookingState::NoShow => true,
+            BookingState::Requested | BookingState::Confirmed | BookingState::Rejected | BookingState::Cancelled => {
+                false
+            }
+        }
+    }
 }
 
 /// A guest went in, and the state does not allow it yet; applied by itself when it does.

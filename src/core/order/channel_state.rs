@@ -76,6 +76,16 @@ pub struct Line {
     pub used: u32,
 }
 
+/// Characters from which on a line's number is the channel's own; a shorter one counts the lines of one order.
+const OWN_NUMBER_MIN: usize = 4;
+
+impl Line {
+    /// Whether no line of another order has its number.
+    pub fn has_own_number(&self) -> bool {
+        self.detail.chars().count() >= OWN_NUMBER_MIN
+    }
+}
+
 /// A payment as the channel holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Payment {
@@ -260,6 +270,9 @@ pub struct Standing {
     pub read_only: bool,
     /// The lines.
     pub lines: Vec<Line>,
+    /// Numbers of lines that are told for it, and belong to other orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines_elsewhere: Vec<String>,
     /// The payments.
     pub payments: Vec<Payment>,
     /// What the channel itself counts of the money; where it counts nothing, what its movements add up to.
@@ -324,6 +337,9 @@ pub struct ChannelState {
     /// Whether its payments' numbers are known as this order's: one payment pays for one order. Orders of an older version are not.
     #[serde(default)]
     pub payments_are_owned: bool,
+    /// The same of its lines' numbers.
+    #[serde(default)]
+    pub lines_are_owned: bool,
     /// What the channel has said yes to, and neither an event nor its books have shown yet; oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<Unproven>,
@@ -350,6 +366,10 @@ impl ChannelState {
     /// The partner's number that holds.
     pub fn partner_number(&self) -> Option<&str> {
         self.partner_numbers.last().map(|held| held.number.as_str())
+    }
+    /// Whether every line that is told for it belongs to another order: then nothing is taken or issued for it.
+    pub fn is_all_elsewhere(&self) -> bool {
+        self.standing.lines.is_empty() && !self.standing.lines_elsewhere.is_empty()
     }
     /// Units cancelled so far.
     pub fn cancelled_units(&self) -> u32 {

@@ -208,8 +208,11 @@ impl Order {
     }
     /// Units that are not cancelled.
     pub fn live_units(&self) -> u32 {
-        self.quantity
-            .saturating_sub(self.channel_state.as_ref().map_or(0, |channel_state| channel_state.cancelled_units()))
+        match self.channel_state.as_deref() {
+            Some(channel_state) if channel_state.is_all_elsewhere() => 0,
+            Some(channel_state) => self.quantity.saturating_sub(channel_state.cancelled_units()),
+            None => self.quantity,
+        }
     }
     /// Whether the order is only shown here, and changed elsewhere.
     pub fn is_read_only(&self) -> bool {

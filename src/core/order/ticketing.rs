@@ -141,6 +141,9 @@ pub struct Ticketing {
     pub backend_ref: Option<String>,
     /// What it issued.
     pub tickets: Vec<Ticket>,
+    /// What it has called the same tickets since; which of them admit, it alone knows. What was handed over stays in `tickets`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_tickets: Vec<Ticket>,
     /// Why it refused, or why nothing is known.
     pub reason: Option<String>,
     /// Until when tickets must exist; set on confirmation.
@@ -170,6 +173,10 @@ impl Ticketing {
             | TicketingState::Cancelling
             | TicketingState::CancelRefused => true,
         }
+    }
+    /// Everything that may be shown at the gate: what was handed over, and what the back-end has called it since.
+    pub fn may_admit(&self) -> impl Iterator<Item = &Ticket> {
+        self.tickets.iter().chain(&self.other_tickets)
     }
     /// Whether the channel was given an earlier set of tickets, and those were voided.
     pub fn channel_holds_void(&self) -> bool {

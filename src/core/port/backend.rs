@@ -97,8 +97,7 @@ fn may_be_ours(code: &DocumentNumber, booking: &Booking) -> bool {
     };
     t.manual
         || t.tickets.is_empty()
-        || t.tickets
-            .iter()
+        || t.may_admit()
             .any(|ticket| !is_read_as_given(ticket.kind) || ticket.code.reveal().trim() == code.reveal().trim())
 }
 

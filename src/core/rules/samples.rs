@@ -148,6 +148,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
         confirm_needs: 0,
         read_only,
         lines: Vec::new(),
+        lines_elsewhere: Vec::new(),
         payments: Vec::new(),
         sums: None,
         policy: None,
@@ -184,6 +185,7 @@ pub(crate) fn told(number: u128, snapshot: Snapshot, not_for_sale: Option<&str>)
     let place = Command::PlaceOrder(Box::new(placed), Counts::default());
     let made = run(None, &place, &channel, moment, Answering::Nobody).expect("a sale that is told").order;
     let (snapshot, not_for_sale) = (Box::new(snapshot), not_for_sale.map(str::to_owned));
-    let sync = Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere: Vec::new() };
+    let sync =
+        Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere: Vec::new(), lines_elsewhere: Vec::new() };
     run(Some(&made), &sync, &channel, moment, Answering::Nobody).expect("it is the order now").order
 }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::quoted::Guests;
-use ticketbridge_store::{CreditEntry, CreditKind, CreditSums, Deposited, Tx};
+use ticketbridge_store::{CreditEntry, CreditKind, CreditSums, Deposited, Sealer, Tx};
 
 use crate::accounts::scope::Access;
 use crate::config::CreditAccount;
@@ -58,11 +58,7 @@ pub(crate) async fn deposit(request: Request) -> Outcome {
     if reference.len() > REFERENCE_BYTES_MAX {
         return Err(refused("reference", format!("`reference` has at most {REFERENCE_BYTES_MAX} bytes")).into());
     }
-    // It is the key of the payment, and is kept in clear for ever: a guest's number has no place in it.
-    if Guests::nobody().id(&reference).as_str() != reference {
-        let sentence = "`reference` is the number of a payment, and holds no phone, document or address of anybody";
-        return Err(refused("reference", sentence).into());
-    }
+    let reference = kept(request.shared.engine.store().sealer(), &account.id, reference);
     let engine = &request.shared.engine;
     let now = engine.clock().now();
     let entry = CreditEntry { kind: CreditKind::Deposit, amount, reference, order: None, at: now };
@@ -92,5 +88,23 @@ pub(crate) async fn deposit(request: Request) -> Outcome {
     Ok(Said::kept(body))
 }
 
+/// A reference as it is kept, which is for ever and in clear. What in it looks like somebody's number or address is masked; that the masks of two
+/// may be alike makes no difference, for a keyed hash stands beside them.
+fn kept(sealer: &Sealer, account: &str, reference: String) -> String {
+    let masked = Guests::nobody().id(&reference);
+    if masked.as_str() == reference {
+        return reference;
+    }
+    let hash = sealer.keyed_hash(DEPOSIT, &format!("{account}\u{1f}{reference}"));
+    let mark = hash.get(..MARK_CHARS).unwrap_or(&hash);
+    let room = REFERENCE_BYTES_MAX - MARK_CHARS - 1;
+    let end = masked.as_str().char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= room).last();
+    format!("{}#{mark}", masked.as_str().get(..end.unwrap_or(0)).unwrap_or_default())
+}
+
+/// What keeps hashes of deposits' references apart from hashes of other things.
+const DEPOSIT: &str = "deposit";
+/// So many characters of such a hash tell two references apart.
+const MARK_CHARS: usize = 24;
 /// What the ledger's column takes in any database.
 const REFERENCE_BYTES_MAX: usize = 200;

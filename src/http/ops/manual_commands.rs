@@ -1,16 +1,23 @@
 //! What ops do with an order. Each act is one command to the core, which alone decides whether the state allows it.
 
+use serde_json::Value;
 use ticketbridge_core::message::{Command, Notification, Redeem, RedeemedBy};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Context, EncodeError};
-use ticketbridge_core::{Millis, OrderId};
+use ticketbridge_core::{Millis, OrderId, Rejection, Why};
+use ticketbridge_store::{Job, JobFilter, JobState, PageRequest, Store, StoreError};
 
+use crate::engine::EngineError;
 use crate::engine::manual_commands::{Act, Keep};
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::orders::named;
 use crate::http::ops::view;
 
+/// Under this name an answer shows the deliveries by which what was asked for is carried out already.
+pub(crate) const UNDER_WAY: &str = "under_way";
+/// Deliveries that a refusal names at most.
+const NAMED_MAX: u32 = 5;
 /// How long a payment link can be paid, when nobody says otherwise.
 const LINK_LIVES: Millis = Millis::hours(72);
 
@@ -119,21 +126,46 @@ async fn on_order(request: Request, command: impl FnOnce(&Request) -> Command) -
     Ok(Said::kept(body))
 }
 
-/// Carries a command out under the request's key and version, and answers with a view of the order.
+/// Carries a command out under the request's key and version, and answers with a view of the order. Who says once more what is under way
+/// already sees by which deliveries; who says something else then is refused, and told of them.
 pub(crate) async fn carry_out(
     request: Request,
     order: OrderId,
     command: Command,
     keep: Keep,
-    view: impl Fn(&ticketbridge_core::Order) -> serde_json::Value + Send + Sync + 'static,
+    view: impl Fn(&Order) -> Value + Send + Sync + 'static,
 ) -> Result<Vec<u8>, Failure> {
     let act = Act {
-        order,
+        order: order.clone(),
         command,
         actor: request.actor(),
         expected_version: request.given.expected_version(),
         once: request.once,
         keep,
     };
-    Ok(request.shared.engine.act(act, move |order| view(order).to_string().into_bytes()).await?)
+    let running = request.running;
+    let answer = move |order: &Order, under_way: &[Job]| {
+        let mut said = view(order);
+        if let (Value::Object(fields), [_, ..]) = (&mut said, under_way) {
+            let shown = under_way.iter().map(|job| view::delivery(&running, job, Some(order)));
+            fields.insert(UNDER_WAY.to_owned(), shown.collect());
+        }
+        said.to_string().into_bytes()
+    };
+    match request.shared.engine.act(act, answer).await {
+        Err(EngineError::Rejected(rejection)) if rejection.why == Why::AlreadyDecided => {
+            let under_way = under_way(request.shared.engine.store(), &order).await?;
+            let sentence = format!("{}{under_way}", rejection.sentence);
+            Err(EngineError::Rejected(Rejection { sentence: sentence.into(), ..rejection }).into())
+        }
+        other => Ok(other?),
+    }
+}
+
+/// The deliveries of an order that wait or are tried, as a sentence goes on with them.
+async fn under_way(store: &Store, order: &OrderId) -> Result<String, StoreError> {
+    let filter = JobFilter { state: Some(JobState::Pending), order: Some(order.clone()), ..JobFilter::default() };
+    let jobs = store.list_jobs(&filter, &PageRequest { limit: NAMED_MAX, cursor: None }).await?.items;
+    let named: Vec<String> = jobs.iter().map(|job| format!("{} ({})", job.id, job.call)).collect();
+    Ok(if named.is_empty() { String::new() } else { format!("; under way: {}", named.join(", ")) })
 }

@@ -143,6 +143,7 @@ fn booking(order: &Order, booking: &Booking) -> Value {
             "handover": ticketing.handover,
             "by_hand": ticketing.manual,
             "tickets": ticketing.tickets.iter().map(ticket).collect::<Vec<_>>(),
+            "other_tickets": ticketing.other_tickets.iter().map(ticket).collect::<Vec<_>>(),
         },
         "requested_at": booking.requested_at.rfc3339(zone),
         "accepted_at": times(booking.confirmed_at, zone),

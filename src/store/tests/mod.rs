@@ -166,6 +166,7 @@ fn booking(n: u128) -> Booking {
             state: TicketingState::Issued,
             backend_ref: None,
             tickets: vec![],
+            other_tickets: Vec::new(),
             reason: None,
             deadline: None,
             overdue: false,

@@ -1,5 +1,6 @@
 //! Orders that their channel leads: it tells them whole and moves them, we propose.
 
+mod elsewhere;
 mod links;
 mod outcome;
 mod payments;

@@ -57,29 +57,6 @@ pub(super) fn merge(draft: &mut Draft, snapshot: &Snapshot, is_news: bool) -> bo
     contradicted
 }
 
-/// The snapshot without the payments that belong to other orders, and without what went back of them; `None` where there are none.
-pub(super) fn without(snapshot: &Snapshot, elsewhere: &[String]) -> Option<Snapshot> {
-    if elsewhere.is_empty() {
-        return None;
-    }
-    let mut rest = snapshot.clone();
-    let (gone, own): (Vec<Payment>, Vec<Payment>) =
-        rest.standing.payments.into_iter().partition(|payment| elsewhere.contains(&payment.id));
-    rest.standing.payments = own;
-    let is_gone = |entry: &LedgerEntry| match entry.kind {
-        EntryKind::Charge => elsewhere.contains(&entry.reference),
-        EntryKind::Refund => gone.iter().any(|payment| payment.returns.contains(&entry.reference)),
-        EntryKind::Fee => false,
-    };
-    let others = Sums::of(rest.entries.iter().filter(|entry| is_gone(entry)));
-    if let Some(sums) = &mut rest.standing.sums {
-        sums.received -= others.received;
-        sums.returned -= others.returned;
-    }
-    rest.entries.retain(|entry| !is_gone(entry));
-    Some(rest)
-}
-
 /// A return that did not work is shown to a person until it is made good.
 pub(super) fn flag_failure(draft: &mut Draft) {
     if draft.order().payment() == PaymentState::RefundFailed {

@@ -98,7 +98,11 @@ pub(in crate::decide) fn reject(
     no_cancellation_asked_for(&order, channel_state)?;
     let tickets_failed = booking.ticketing.state == TicketingState::Failed;
     match &channel_state.proposal {
-        Some(Proposal::Reject { .. }) => return Ok(()),
+        Some(Proposal::Reject { reason: before }) if before == reason => return Ok(()),
+        Some(Proposal::Reject { .. }) => {
+            let sentence = "the channel has been asked to decline it already, for another reason";
+            return Err(Rejection::new(Why::AlreadyDecided, sentence));
+        }
         Some(Proposal::Confirm) if tickets_failed => {}
         Some(_) => {
             return Err(Rejection::new(Why::AlreadyDecided, "the channel has been asked for something else already"));
@@ -128,6 +132,16 @@ impl<'a> Terms<'a> {
     pub(in crate::decide) fn whole(reason: &'a str) -> Self {
         Self { fee: None, reason, parts: &[], notify_text: None }
     }
+
+    /// What the channel is asked for on these terms, where `parts` are what they come to.
+    fn proposal(&self, parts: Vec<Part>) -> Proposal {
+        Proposal::Cancel {
+            fee: self.fee,
+            reason: self.reason.to_owned(),
+            parts,
+            notify_text: self.notify_text.map(str::to_owned),
+        }
+    }
 }
 
 /// The order, or a part of it, is to be cancelled: the channel's own fee is asked for first.
@@ -154,7 +168,10 @@ pub(in crate::decide) fn ask_cancellation(
     let parts = parts_to_cancel(channel_state, terms.parts)?;
     let decided = |sentence: &'static str| Err(Rejection::new(Why::AlreadyDecided, sentence));
     match &channel_state.proposal {
-        Some(Proposal::Cancel { parts: before, .. }) if *before == parts => return Ok(()),
+        Some(asked) if *asked == terms.proposal(parts.clone()) => return Ok(()),
+        Some(Proposal::Cancel { parts: before, .. }) if *before == parts => {
+            return decided("the channel has been asked to call it off already, on other terms");
+        }
         Some(Proposal::Cancel { .. }) => {
             return decided("the channel has been asked to call something off; wait for it");
         }
@@ -169,14 +186,7 @@ pub(in crate::decide) fn ask_cancellation(
             return Err(Rejection::new(Why::FeeAboveDefault, sentence).at("fee"));
         }
     }
-    draft.event(Event::Proposed {
-        proposal: Proposal::Cancel {
-            fee: terms.fee,
-            reason: terms.reason.to_owned(),
-            parts,
-            notify_text: terms.notify_text.map(str::to_owned),
-        },
-    });
+    draft.event(Event::Proposed { proposal: terms.proposal(parts) });
     draft.tell(Notification::CancelQuote);
     Ok(())
 }

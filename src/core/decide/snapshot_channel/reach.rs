@@ -74,6 +74,7 @@ fn visit_over(draft: &mut Draft, stage: Stage, since: UnixMillis) {
         true => Event::Redeemed { booking: booking.id.clone(), at: since },
         false => Event::NoShowMarked { at: since },
     });
+    ticketing::ask_after_visit(draft);
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);
     if was_used && order.money.mode == PaymentMode::Ledger && order.money.received() < order.money.due {
         draft.flag(AttentionKind::OpenBalance, "used, and not all of it is paid; collect the balance");
@@ -230,5 +231,6 @@ fn settle_case(draft: &mut Draft, off: Option<&Cancelled>) {
     let named = money.named_refunds(|e| e.status != EntryStatus::Failed);
     let back = off.and_then(|off| off.returns).unwrap_or(named).clamp(0, money.received());
     // Where the partner collects, nobody tells us.
-    settlement::settle_case(draft, (money.mode == PaymentMode::Ledger).then_some(back));
+    let is_told = money.mode == PaymentMode::Ledger;
+    settlement::settle_case_for(draft, is_told.then_some(back), off.map(|off| off.fee).filter(|_| is_told));
 }

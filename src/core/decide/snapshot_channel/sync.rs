@@ -4,7 +4,7 @@
 use super::propose::end_proposal;
 use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
-use super::{links, payments, sums};
+use super::{elsewhere, links, payments, sums};
 use crate::decide::draft::Draft;
 use crate::decide::{booking, proof, terms};
 use crate::message::{Effect, Event, Notification, Snapshot};
@@ -21,6 +21,8 @@ pub(in crate::decide) struct Around<'a> {
     pub(in crate::decide) not_for_sale: Option<&'a str>,
     /// Numbers of its payments that belong to other orders.
     pub(in crate::decide) paid_elsewhere: &'a [String],
+    /// Numbers of its lines that belong to other orders.
+    pub(in crate::decide) lines_elsewhere: &'a [String],
 }
 
 /// The channel tells the whole order.
@@ -28,15 +30,10 @@ pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &A
     let before = draft.order();
     let known = before.channel_state.as_deref();
     // What belongs to another order is no news of this one.
-    let of_its_own = payments::without(snapshot, around.paid_elsewhere);
+    let of_its_own = elsewhere::without(snapshot, around);
     let snapshot = of_its_own.as_ref().unwrap_or(snapshot);
     let is_news = snapshot.is_news_to(known);
-    for payment in around.paid_elsewhere {
-        let sentence = format!(
-            "the payment `{payment}` belongs to another order already; nothing is booked for it here, settle it with the channel"
-        );
-        draft.flag(AttentionKind::Contradiction, sentence);
-    }
+    elsewhere::flag(draft, around);
     if is_news {
         replace_state(draft, &before, snapshot, around.not_for_sale);
     }
@@ -155,6 +152,7 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
         unproven: known.map(|m| m.unproven.clone()).unwrap_or_default(),
         // Whoever carries a snapshot out makes sure of that first.
         payments_are_owned: true,
+        lines_are_owned: true,
         doubts: snapshot.doubts.clone(),
     };
     draft.event(Event::SnapshotTaken {

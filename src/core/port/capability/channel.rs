@@ -64,7 +64,12 @@ impl<T: ReadBack> VerifyFirst for T {
     fn read(&self, _: &Notification, order: &Order, response: &HttpResponse) -> CallResult<Checked> {
         match ReadBack::read(self, &order.channel_order_id, response) {
             CallResult::Done(snapshot) => {
-                let learned = vec![Command::SyncSnapshot { snapshot, not_for_sale: None, paid_elsewhere: Vec::new() }];
+                let learned = vec![Command::SyncSnapshot {
+                    snapshot,
+                    not_for_sale: None,
+                    paid_elsewhere: Vec::new(),
+                    lines_elsewhere: Vec::new(),
+                }];
                 CallResult::Done(Checked { learned, done: false })
             }
             other => other.unread(),

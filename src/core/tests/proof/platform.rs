@@ -330,6 +330,7 @@ impl Platform {
                 confirm_needs: if packages && !self.terms.read_only { DEPOSIT } else { 0 },
                 read_only: self.terms.read_only,
                 lines: self.lines(),
+                lines_elsewhere: Vec::new(),
                 // The newest first.
                 payments: self.payments.iter().rev().map(payment).collect(),
                 sums: None,
@@ -406,7 +407,12 @@ pub(crate) fn stub(platform: &Platform) -> Command {
 
 /// The channel tells the whole order.
 pub(crate) fn told(snapshot: Snapshot) -> Command {
-    Command::SyncSnapshot { snapshot: Box::new(snapshot), not_for_sale: None, paid_elsewhere: Vec::new() }
+    Command::SyncSnapshot {
+        snapshot: Box::new(snapshot),
+        not_for_sale: None,
+        paid_elsewhere: Vec::new(),
+        lines_elsewhere: Vec::new(),
+    }
 }
 
 /// The same, when its product was not for sale.
@@ -415,6 +421,7 @@ pub(crate) fn told_not_for_sale(snapshot: Snapshot, why: &str) -> Command {
         snapshot: Box::new(snapshot),
         not_for_sale: Some(why.to_owned()),
         paid_elsewhere: Vec::new(),
+        lines_elsewhere: Vec::new(),
     }
 }
 

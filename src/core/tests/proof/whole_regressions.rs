@@ -227,6 +227,7 @@ fn a_payment_of_another_order_is_shown_and_not_booked_twice() {
             snapshot: Box::new(tale.there.snapshot()),
             not_for_sale: None,
             paid_elsewhere: vec!["pay_1".to_owned()],
+            lines_elsewhere: Vec::new(),
         };
         let told = foreign(&tale);
         tale.tell(&platform(), &told);

@@ -245,7 +245,7 @@ impl World {
     }
 
     fn spoilt(&self, fault: Fault, command: &Command) -> Command {
-        let Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere: _ } = command else {
+        let Command::SyncSnapshot { snapshot, not_for_sale, paid_elsewhere: _, lines_elsewhere: _ } = command else {
             return command.clone();
         };
         let mut snapshot = snapshot.clone();
@@ -260,7 +260,12 @@ impl World {
             Fault::MoneyIgnored => snapshot.entries.clear(),
             _ => {}
         }
-        Command::SyncSnapshot { snapshot, not_for_sale: not_for_sale.clone(), paid_elsewhere: Vec::new() }
+        Command::SyncSnapshot {
+            snapshot,
+            not_for_sale: not_for_sale.clone(),
+            paid_elsewhere: Vec::new(),
+            lines_elsewhere: Vec::new(),
+        }
     }
 
     fn take_effects(&mut self, search: &Search, effects: Vec<Effect>) {
