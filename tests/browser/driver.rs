@@ -4,6 +4,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -225,8 +227,10 @@ impl Browser {
         self.script("return document.body ? document.body.innerText : ''").await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// A picture of what the window shows.
-    pub(crate) async fn picture(&self) -> Vec<u8> {
-        self.client.screenshot().await.expect("a picture")
+    /// A picture of what a window of this size shows, at two thirds of its size.
+    pub(crate) async fn picture(&self, width: u32, height: u32) -> Vec<u8> {
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 0.67 });
+        let taken = self.debugging("Page.captureScreenshot", json!({ "format": "png", "clip": clip })).await;
+        STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64")
     }
 }

@@ -18,11 +18,11 @@ pub(crate) async fn are_taken_where_they_are_wanted(browser: &Browser, demo: &De
     let cases = demo.get("refunds?state=under_review&channel=douyin-main").await;
     let order = format!("/orders/{}", cases["items"][0]["order_id"].as_str().expect("a refund to decide"));
     browser.scheme("light").await;
-    browser.window(1000, 620).await;
+    browser.window(1280, 800).await;
     for (name, page) in [("today.png", ""), ("order.png", order.as_str())] {
         browser.open(&format!("{}/console{page}?lang=en", demo.url)).await;
         browser.waits_for("main").await;
-        let picture = browser.picture().await;
+        let picture = browser.picture(1280, 800).await;
         assert!(picture.len() < BYTES_MAX, "{name} has {} bytes: a picture in a README is small", picture.len());
         std::fs::write(directory.join(name), picture).expect("the picture is written");
     }

@@ -476,6 +476,7 @@ p-invitation_over = This invitation was accepted, taken back or has expired.
 p-provider_mismatch = This account signs in another way.
 p-provider_failed = The provider has not proven who you are. Try again.
 p-provider_unreachable = The provider cannot be reached at present. Try again later.
+p-no_password = This account signs in with a provider, and has no password.
 p-email_not_verified = The provider has not made sure of your e-mail address. Confirm it there first.
 p-beyond_own_role = You can grant only what you hold.
 p-last_administrator = This is the last active administrator of everything: make another one first.

@@ -476,6 +476,7 @@ p-invitation_over = 이미 수락되었거나 취소되었거나 만료된 초�
 p-provider_mismatch = 이 계정은 다른 방법으로 로그인합니다.
 p-provider_failed = 로그인 제공자가 본인 확인을 하지 못했습니다. 다시 시도해 주세요.
 p-provider_unreachable = 지금은 로그인 제공자에 연결할 수 없습니다. 잠시 후 다시 시도해 주세요.
+p-no_password = 이 계정은 로그인 제공자를 사용하며 비밀번호가 없습니다.
 p-email_not_verified = 로그인 제공자가 이메일 주소를 확인하지 않았습니다. 먼저 그곳에서 인증해 주세요.
 p-beyond_own_role = 본인이 가진 권한만 부여할 수 있습니다.
 p-last_administrator = 마지막 전체 관리자입니다. 먼저 다른 관리자를 지정해 주세요.

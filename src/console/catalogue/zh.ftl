@@ -476,6 +476,7 @@ p-invitation_over = 此邀请已被接受、撤回或已过期。
 p-provider_mismatch = 此账号使用其他登录方式。
 p-provider_failed = 登录服务商未能确认您的身份，请重试。
 p-provider_unreachable = 目前无法连接登录服务商，请稍后重试。
+p-no_password = 此账号通过登录服务商登录，没有密码。
 p-email_not_verified = 登录服务商尚未验证您的邮箱地址，请先在那里完成验证。
 p-beyond_own_role = 只能授予您自己拥有的权限。
 p-last_administrator = 这是最后一位可用的全局管理员，请先设立另一位。
