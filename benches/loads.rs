@@ -1,12 +1,13 @@
 //! The loads that are played, and how a load becomes a line of the report.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::books::Stage as Far;
 use crate::bridge::GATE_SECRET;
 use crate::latency::Times;
+use crate::looks;
 use crate::meter::{self, Look};
 use crate::moment;
 use crate::partners::Manner;
@@ -333,6 +334,24 @@ pub(crate) async fn beside(
     around.noted(backlog);
     let bookings_report = around.end(stage, &title, &bookings, booked).await?;
     Ok([bookings_report, sales_report])
+}
+
+/// Somebody looks around, as fast as he is answered.
+///
+/// # Errors
+/// When what is measured cannot be read.
+pub(crate) async fn looking(stage: &Stage<'_>, length: Duration) -> anyhow::Result<LoadReport> {
+    let questions = looks::questions(stage).await?;
+    let around = Around::begin(stage).await?;
+    let (load, mut callers, next) = (closed(1, length), stage.callers(1), Cell::new(0_usize));
+    let played = play(load, &mut callers, async |caller, turn, notes| {
+        let (name, path) = &questions[next.replace(next.get() + 1) % questions.len()];
+        let end = looks::ask(caller, path).await;
+        notes.took(name, moment::now() - turn.intended);
+        end
+    })
+    .await;
+    around.end(stage, "looking around", &load, played).await
 }
 
 /// Bookings, a few a second, while timers come due.

@@ -7,6 +7,7 @@ mod database;
 mod fill;
 mod latency;
 mod loads;
+mod looks;
 mod meter;
 mod moment;
 mod partners;

@@ -341,6 +341,9 @@ impl Loads<'_> {
         if self.bench.wants("kakao") {
             report.loads.push(loads::kakao_events(self.stage, closed(32, self.length())).await?);
         }
+        if self.bench.wants("looking around") {
+            report.loads.push(loads::looking(self.stage, self.length()).await?);
+        }
         Ok(())
     }
 

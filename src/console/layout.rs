@@ -205,6 +205,12 @@ pub(crate) fn reason(visit: &Visit) -> Markup {
     html! { label { (visit.words.say("reason")) input name="reason" required maxlength="500" autocomplete="off"; } }
 }
 
+/// The field for what is kept of a refund; where the channel names nothing, somebody has to.
+pub(crate) fn fee(visit: &Visit, is_needed: bool) -> Markup {
+    let label = if is_needed { visit.words.say("fee-to-name") } else { visit.words.say("fee-minor") };
+    html! { label { (label) input name="fee" inputmode="numeric" pattern="[0-9]*" required[is_needed]; } }
+}
+
 /// A choice among words of the interface; the first is none of them.
 pub(crate) fn choice(visit: &Visit, name: &str, key: &'static str, all: &[&str]) -> Markup {
     let chosen = visit.query.text(name);

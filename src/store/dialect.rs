@@ -195,6 +195,10 @@ impl Where {
     /// Adds a condition that few rows fulfil, however many there are: by it they are to be found.
     pub(crate) fn and_few(&mut self, condition: &str, values: Vec<Value>) {
         self.and(condition, values);
+        self.expect_few();
+    }
+    /// What is added elsewhere leaves few rows.
+    pub(crate) fn expect_few(&mut self) {
         self.few = true;
     }
     /// Whether few rows fulfil it.

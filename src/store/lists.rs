@@ -276,18 +276,22 @@ impl Listing {
     }
 }
 
-/// Rows of a list: those of a table, in one state perhaps.
+/// Rows of a list: those of a table, in one state perhaps, or for which something else holds.
 struct Part {
     table: &'static str,
     state: Option<String>,
+    only: Option<(String, Vec<Value>)>,
 }
 
 impl Part {
     fn of(table: &'static str) -> Self {
-        Self { table, state: None }
+        Self { table, state: None, only: None }
     }
     fn in_state(table: &'static str, state: DeadlineState) -> Self {
-        Self { table, state: Some(word(&state)) }
+        Self { state: Some(word(&state)), ..Self::of(table) }
+    }
+    fn only(table: &'static str, condition: impl Into<String>, values: Vec<Value>) -> Self {
+        Self { only: Some((condition.into(), values)), ..Self::of(table) }
     }
 }
 
@@ -353,11 +357,8 @@ impl Store {
         match filter.attention {
             None => {}
             Some(Needing::Anything | Needing::Kind(_)) => wanted.and_few("attention IS NOT NULL", values![]),
-            Some(Needing::Decision) => wanted.and(
-                "(attention IS NOT NULL OR booking_state = 'requested' OR refund_state = 'under_review' \
-                 OR id IN (SELECT order_id FROM job WHERE state = 'dead'))",
-                values![],
-            ),
+            // Its parts are lists of their own.
+            Some(Needing::Decision) => wanted.expect_few(),
         }
         if let Some(hash) = filter.guest.as_deref() {
             let find = "SELECT order_id FROM guest_ref WHERE hash = ?";
@@ -376,12 +377,44 @@ impl Store {
             ids.push(q.to_owned());
             one_of(&mut wanted, ids);
         }
-        let listing = Listing::newest("orders", "id, document, created_ms", "created_ms");
+        let mut listing = Listing::newest("orders", "id, document, created_ms", "created_ms");
         // Whoever needs somebody is not put away.
-        let listing = if filter.attention.is_none() { listing.and(Part::of(ORDERS_OVER)) } else { listing };
+        match filter.attention {
+            None => listing = listing.and(Part::of(ORDERS_OVER)),
+            Some(Needing::Anything | Needing::Kind(_)) => {}
+            Some(Needing::Decision) => listing.parts = self.orders_that_wait().await?,
+        }
         let found = self.list(&listing, wanted, page, |row| Ok((get(row, "id")?, get(row, "document")?))).await?;
         let items = open_orders(self, found.items).await?.into_iter().collect::<Result<_, _>>()?;
         Ok(Page { items, next_cursor: found.next_cursor })
+    }
+
+    /// The orders that need a person, each once, by why they do: so that each part is read from an index of its own, and nobody goes through
+    /// all orders for the few that wait.
+    async fn orders_that_wait(&self) -> Result<Vec<Part>, StoreError> {
+        let dead = "SELECT order_id FROM job WHERE state = 'dead'";
+        let (dead, of_dead) = match self.ids(dead, values![]).await? {
+            Some(ids) if ids.is_empty() => ("1 = 0".to_owned(), values![]),
+            Some(ids) => (format!("id IN ({})", marks(ids.len())), ids.into_iter().map(Value::from).collect()),
+            None => (format!("id IN ({dead})"), values![]),
+        };
+        let whys = [
+            ("attention IS NOT NULL".to_owned(), values![]),
+            ("booking_state = 'requested'".to_owned(), values![]),
+            ("refund_state = 'under_review'".to_owned(), values![]),
+            (dead, of_dead),
+        ];
+        // What of them stands in another part already; a column that is null is none of these words.
+        let others = [
+            "attention IS NULL",
+            "(booking_state IS NULL OR booking_state <> 'requested')",
+            "(refund_state IS NULL OR refund_state <> 'under_review')",
+        ];
+        let part = |(n, (why, values)): (usize, (String, Vec<Value>))| {
+            let before: String = others[..n].iter().map(|other| format!(" AND {other}")).collect();
+            Part::only("orders", format!("{why}{before}"), values)
+        };
+        Ok(whys.into_iter().enumerate().map(part).collect())
     }
 
     /// The ids of orders that a statement finds; `None` when there are too many to name them.
@@ -529,6 +562,9 @@ impl Store {
         for part in &listing.parts {
             let mut of_part = wanted.clone();
             of_part.equals("state", part.state.as_deref());
+            if let Some((condition, values)) = &part.only {
+                of_part.and(condition, values.clone());
+            }
             let (clause, values) = of_part.into_parts();
             let by = if clause.is_empty() { in_time_order(self.dialect(), part.table) } else { "" };
             parts.push(format!("SELECT {} FROM {}{by}{clause} {order}", listing.columns, part.table));

@@ -4,6 +4,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -87,7 +89,7 @@ impl Browser {
         let options = json!({
             "args": [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                "--force-color-profile=srgb", "--lang=en", "--no-first-run", "--disable-background-networking",
+                "--force-color-profile=srgb", "--force-prefers-reduced-motion", "--lang=en", "--no-first-run", "--disable-background-networking",
             ],
         });
         let mut wanted = serde_json::Map::new();
@@ -134,13 +136,20 @@ impl Browser {
 
     /// So wide a window, in pixels of the style.
     pub(crate) async fn width(&self, width: u32) {
-        let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        self.window(width, 900).await;
+    }
+
+    /// So wide and so high a window.
+    pub(crate) async fn window(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
         self.debugging("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
     /// As somebody who likes it `light` or `dark`.
     pub(crate) async fn scheme(&self, scheme: &str) {
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        // Nothing moves: what is judged at once would be half of one scheme and half of the other.
+        let still = json!({ "name": "prefers-reduced-motion", "value": "reduce" });
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }, still] });
         self.debugging("Emulation.setEmulatedMedia", features).await;
     }
 
@@ -218,8 +227,10 @@ impl Browser {
         self.script("return document.body ? document.body.innerText : ''").await.as_str().unwrap_or_default().to_owned()
     }
 
-    /// A picture of what the window shows.
-    pub(crate) async fn picture(&self) -> Vec<u8> {
-        self.client.screenshot().await.expect("a picture")
+    /// A picture of what a window of this size shows, at two thirds of its size.
+    pub(crate) async fn picture(&self, width: u32, height: u32) -> Vec<u8> {
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height, "scale": 0.67 });
+        let taken = self.debugging("Page.captureScreenshot", json!({ "format": "png", "clip": clip })).await;
+        STANDARD.decode(taken["data"].as_str().expect("a picture")).expect("base64")
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::demo::Demo;
 use crate::driver::Browser;
-use crate::looks;
 
 /// Where they are put, if anywhere.
 const PICTURES: &str = "TICKETBRIDGE_PICTURES";
@@ -15,13 +14,15 @@ const BYTES_MAX: usize = 120_000;
 pub(crate) async fn are_taken_where_they_are_wanted(browser: &Browser, demo: &Demo) {
     let Some(directory) = std::env::var_os(PICTURES).map(PathBuf::from) else { return };
     std::fs::create_dir_all(&directory).expect("a directory for pictures");
-    let order = looks::pages(demo).await.into_iter().find(|page| page.starts_with("/orders/")).expect("an order");
+    // One on which somebody has to decide, and something happens if nobody does.
+    let cases = demo.get("refunds?state=under_review&channel=douyin-main").await;
+    let order = format!("/orders/{}", cases["items"][0]["order_id"].as_str().expect("a refund to decide"));
     browser.scheme("light").await;
-    browser.width(1100).await;
+    browser.window(1280, 800).await;
     for (name, page) in [("today.png", ""), ("order.png", order.as_str())] {
         browser.open(&format!("{}/console{page}?lang=en", demo.url)).await;
         browser.waits_for("main").await;
-        let picture = browser.picture().await;
+        let picture = browser.picture(1280, 800).await;
         assert!(picture.len() < BYTES_MAX, "{name} has {} bytes: a picture in a README is small", picture.len());
         std::fs::write(directory.join(name), picture).expect("the picture is written");
     }

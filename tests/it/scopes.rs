@@ -310,11 +310,12 @@ async fn metrics_name_no_tenant_no_person_and_no_order() {
     for word in
         ["north", "shop", "park", "acme", "T-1001", "V101", "V201", "R101", "ord_", "acc_", "13800000", ".example"]
     {
-        // As a word of its own: a message that was parked tells nothing of the park.
+        // As a word of its own: a message that was parked tells nothing of the park, and what is recorded nothing of an order.
         let names = |line: &&str| {
             line.match_indices(word).any(|(at, _)| {
-                let rest = &line[at + word.len()..];
-                !word.ends_with(is_letter) || !rest.starts_with(|c: char| c.is_ascii_lowercase())
+                let (before, rest) = (&line[..at], &line[at + word.len()..]);
+                let begins = !word.starts_with(is_letter) || !before.ends_with(is_letter);
+                begins && (!word.ends_with(is_letter) || !rest.starts_with(is_letter))
             })
         };
         let found: Vec<&str> = said.lines().filter(names).collect();

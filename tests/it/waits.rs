@@ -71,6 +71,13 @@ async fn a_trip_waits_for_the_marketplace_for_the_balance_for_a_decision_and_res
     bridge.trip_is(event("e3", "booking.cancel_requested", 3, &wants, change), "accepted").await;
     bridge.drain().await;
     assert_eq!(waits(&bridge, &order).await[0], "decision");
+    // It can be approved by whoever says what is kept, which the marketplace leaves to the agency.
+    let next = bridge.get(&format!("orders/{order}/next-steps")).await.expect(200).json();
+    let approve = next["actions"].as_array().expect("acts").iter().find(|it| it["act"] == "approve").expect("approve");
+    let said = ["allowed", "needs", "fee", "returns"].map(|field| approve[field].clone());
+    assert_eq!(said, [json!(true), json!("fee"), json!(null), json!(null)], "{approve}");
+    let call = approve["call"].as_str().expect("a call").trim_start_matches('/').to_owned();
+    bridge.post(&call, &json!({})).await.problem(422, "fee_out_of_range");
     let off = tripstore::returned(deposit("CANCELED"), "tp_1", "cx", 300_000);
     bridge.trip_is(event("e4", "booking.canceled", 4, &off, json!({"by": "AGENCY"})), "accepted").await;
     bridge.drain().await;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::console::acts::NOTED;
 use crate::console::form::encode;
 use crate::console::format::{clock, day, length, money, text, time};
-use crate::console::layout::{act, entries, reason};
+use crate::console::layout::{act, entries, fee, reason};
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::manual_commands::UNDER_WAY;
 
@@ -258,7 +258,10 @@ fn form(visit: &Visit, it: &Value) -> Markup {
         "decline" | "cancel" | "reject" => reason(visit),
         "return-payment" => html! { (reason(visit)) (number("amount", words.say("amount-minor"))) },
         "payment-links" => number("amount", words.say("amount-minor")),
-        "approve" => number("fee", words.say("fee-minor")),
+        "approve" if it["needs"] == "without_backend" => html! {
+            label { input type="checkbox" name="without_backend" required; " " (words.say("void-at-the-gate")) }
+        },
+        "approve" => fee(visit, it["needs"] == "fee"),
         "tickets" => html! { label { (words.say("codes-lines")) textarea name="tickets" rows="3" required {} } },
         _ => html! {},
     };

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::console::format::{money, text, time};
-use crate::console::layout::{act, choice, entries, filters, order_link, pages, reason, table};
+use crate::console::layout::{act, choice, entries, fee, filters, order_link, pages, reason, table};
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::words;
 
@@ -41,11 +41,8 @@ fn row(visit: &Visit, case: &Value) -> Markup {
 fn decide(visit: &Visit, case: &Value) -> Markup {
     let words = &visit.words;
     let call = |act: &str| format!("/refunds/{}/{act}", text(&case["id"]));
-    let fee = html! {
-        label { (words.say("fee-minor")) input name="fee" inputmode="numeric" pattern="[0-9]*"; }
-    };
     html! {
-        (act(visit, None, &call("approve"), &words.act("approve"), &fee))
+        (act(visit, None, &call("approve"), &words.act("approve"), &fee(visit, false)))
         (act(visit, None, &call("reject"), &words.act("reject"), &reason(visit)))
     }
 }

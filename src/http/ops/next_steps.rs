@@ -5,7 +5,7 @@ use ticketbridge_core::message::{Actor, Command, Effect, NewTicket, Redeem, Rede
 use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::time::Moment;
-use ticketbridge_core::{Answering, Millis, run};
+use ticketbridge_core::{Answering, Millis, Rejection, run};
 use ticketbridge_store::{DeadlineFilter, DeadlineRow, Job, JobFilter, JobState, PageRequest};
 
 use crate::http::ops::call::{Outcome, Request, Said};
@@ -58,7 +58,7 @@ pub(crate) async fn show(request: Request) -> Outcome {
             shown
         }).collect::<Vec<_>>(),
         "waits": waits::of(&order).into_iter().map(Waits::word).collect::<Vec<_>>(),
-        "actions": tries.iter().map(|it| tried(&order, it, &actor, moment)).collect::<Vec<_>>(),
+        "actions": tries.iter().map(|it| offered(&order, it, &actor, moment)).collect::<Vec<_>>(),
     })))
 }
 
@@ -131,9 +131,39 @@ fn returned(before: &Order, after: &Order, command: &Command, fee: Option<i64>) 
     }
 }
 
-/// What would come of an act: nothing is written.
+/// What an act comes to, and the field that it needs.
+type Tried = (Result<ticketbridge_core::Outcome, Rejection>, Option<&'static str>);
+
+/// Tries an act. Where it is refused for want of something that whoever does it can say, it is tried with that said, and the field is named.
+fn with_what_it_needs(order: &Order, command: &Command, actor: &Actor, moment: Moment) -> Tried {
+    let tried = |command: &Command| run(Some(order), command, actor, moment, Answering::Nobody);
+    let plain = tried(command);
+    let (Command::ApproveRefund { case, .. }, Err(rejection)) = (command, &plain) else { return (plain, None) };
+    let (field, fee, without_backend) = match rejection.field.as_deref() {
+        // A channel that names no fee: somebody says what is kept.
+        Some("fee") => ("fee", Some(0), false),
+        // Tickets that no back-end knows: somebody has seen to it that they admit nobody.
+        Some("without_backend") => ("without_backend", None, true),
+        Some(_) | None => return (plain, None),
+    };
+    let said = Command::ApproveRefund { case: case.clone(), fee, without_backend, reason: None };
+    match tried(&said) {
+        Ok(done) => (Ok(done), Some(field)),
+        Err(_) => (plain, None),
+    }
+}
+
+/// What would come of an act as it is: nothing is written.
 pub(crate) fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
-    let outcome = run(Some(order), &it.command, actor, moment, Answering::Nobody);
+    shown(order, it, (run(Some(order), &it.command, actor, moment, Answering::Nobody), None))
+}
+
+/// The same with what somebody still has to say.
+fn offered(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
+    shown(order, it, with_what_it_needs(order, &it.command, actor, moment))
+}
+
+fn shown(order: &Order, it: &Try, (outcome, needs): Tried) -> Value {
     let (refusal, done) = match outcome {
         Ok(outcome) if outcome.events.is_empty() => (Some(("nothing_to_do", "it is so already".to_owned())), None),
         Ok(outcome) => (None, Some(outcome)),
@@ -141,14 +171,18 @@ pub(crate) fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> V
     };
     let effects = done.as_ref().map(|done| done.effects.as_slice()).unwrap_or_default();
     let fee = match &it.command {
+        // What is kept is not known before somebody has said it.
+        Command::ApproveRefund { .. } if needs == Some("fee") => None,
         Command::ApproveRefund { .. } => order.refund_case.as_ref().map(|case| case.fee.unwrap_or(case.channel_fee)),
         _ => None,
     };
-    let returns = done.as_ref().and_then(|done| returned(order, &done.order, &it.command, fee));
+    let returns =
+        done.as_ref().filter(|_| needs != Some("fee")).and_then(|done| returned(order, &done.order, &it.command, fee));
     json!({
         "act": it.act,
         "call": it.call,
         "allowed": refusal.is_none(),
+        "needs": needs,
         "code": refusal.as_ref().map(|(code, _)| *code),
         "sentence": refusal.map(|(_, sentence)| sentence),
         "voids_tickets": voids(effects),

@@ -298,9 +298,11 @@ pub(crate) fn delivery(running: &Running, job: &Job, order: Option<&Order>) -> V
     let said = job.last_error.as_deref().map(Quoted::text);
     let (error, note) = if job.state == JobState::NotNeeded { (None, said) } else { (said, None) };
     let key = key_of(running, job, order);
-    let zone = match Destination::parse(&job.destination) {
-        Some(Destination::Channel(channel)) => zone_of(running, channel.as_str()),
-        Some(Destination::Agency(_) | Destination::Backend(_)) | None => common_zone(running),
+    // What is told of an order has the times of its channel, wherever it is told: beside them on a page stand those of its deadlines.
+    let zone = match (Destination::parse(&job.destination), order) {
+        (Some(Destination::Channel(channel)), _) => zone_of(running, channel.as_str()),
+        (Some(Destination::Agency(_) | Destination::Backend(_)) | None, Some(order)) => order.rules.channel.time_zone,
+        (Some(Destination::Agency(_) | Destination::Backend(_)) | None, None) => common_zone(running),
     };
     json!({
         "id": job.id,

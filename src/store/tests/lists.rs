@@ -7,6 +7,7 @@ use crate::{
 use ticketbridge_core::Effect;
 use ticketbridge_core::message::DeadlineKind;
 use ticketbridge_core::order::money::PaymentState;
+use ticketbridge_core::order::{Attention, AttentionKind};
 
 fn page(limit: u32) -> PageRequest {
     PageRequest { limit, cursor: None }
@@ -82,6 +83,45 @@ async fn orders_are_found_by_each_filter() {
         }
         let neither = OrderFilter { channel: Some("kakao".into()), state: Some(OrderState::Placed), ..any() };
         assert!(orders(&store, neither).await.is_empty());
+    })
+    .await;
+}
+
+/// One for each reason, some for several, and one that nobody waits for.
+#[tokio::test]
+async fn orders_that_wait_for_a_person_are_listed_once_each_whatever_they_wait_for() {
+    for_each_database(|store| async move {
+        for n in 1..=7_u128 {
+            let mut it = order(n);
+            it.created_at = after(i64::try_from(n).unwrap());
+            if [1, 5].contains(&n) {
+                let sentence = "somebody is to look".to_owned();
+                it.attention = vec![Attention { kind: AttentionKind::TooEarly, since: NOW, sentence, fact: None }];
+            }
+            if [2, 5, 6].contains(&n) {
+                let mut asked = booking(100 + n);
+                asked.state = BookingState::Requested;
+                it.booking = Some(asked);
+            }
+            if [3, 5, 6].contains(&n) {
+                it.refund_case = Some(refund_case(200 + n, RefundState::UnderReview));
+            }
+            insert(&store, &it).await;
+        }
+        for order in [4, 5, 6] {
+            jobs::enqueue(&store, vec![jobs::job(order, u128::from(order), "backend:gate", 1)]).await;
+        }
+        write(&store, work!(tx => tx.execute("UPDATE job SET state = 'dead'", vec![]).await)).await;
+        let waiting = OrderFilter { attention: Some(crate::Needing::Decision), ..OrderFilter::default() };
+        for limit in [1, 2, 3, 50] {
+            let all = walk(limit, |page| {
+                let (store, waiting) = (store.clone(), waiting.clone());
+                async move { store.list_orders(&waiting, &page).await.unwrap() }
+            })
+            .await;
+            let wanted: Vec<OrderId> = [6, 5, 4, 3, 2, 1].map(order_id).into();
+            assert_eq!(all.into_iter().map(|order| order.id).collect::<Vec<_>>(), wanted, "limit {limit}");
+        }
     })
     .await;
 }

@@ -97,6 +97,19 @@ async fn codes_are_taken_once() {
 }
 
 #[tokio::test]
+async fn what_may_be_tried_once_is_taken_by_one_of_many_and_known_for_a_while() {
+    for_each_database(|store| async move {
+        let take = async |what: &'static str| write(&store, work!(tx, what => tx.take_once(what, NOW).await)).await;
+        let (one, two, three) = tokio::join!(take("state/a"), take("state/a"), take("state/a"));
+        assert_eq!([one, two, three].into_iter().filter(|taken| *taken).count(), 1);
+        assert_eq!([take("state/b").await, take("state/a").await], [true, false]);
+        let gone = write(&store, work!(tx => tx.purge_guesses(NOW + Millis(1)).await)).await;
+        assert_eq!((gone, take("state/a").await), (2, true));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_invitation_is_accepted_or_taken_back_and_never_after_its_time() {
     for_each_database(|store| async move {
         for n in 1..=3 {

@@ -202,6 +202,7 @@ async fn ask_for_lists(store: &Store) {
         OrderFilter { q: Some(order_id(7).0), ..any() },
         OrderFilter { guest: Some(format!("a hash of {}", order_id(7))), ..any() },
         OrderFilter { attention: Some(crate::Needing::Anything), ..any() },
+        OrderFilter { attention: Some(crate::Needing::Decision), ..any() },
         OrderFilter { within: Within::Channels(vec![channel()]), ..any() },
     ] {
         for page in [&page(), &second] {
