@@ -245,6 +245,8 @@ async fn a_long_day_of_twenty_thousand_messages_plays_in_five_minutes_without_a_
             .replace("stock = 200", "stock = 1000000")
             .replace("limits   = { per_phone = 5 }", "")
             .replace("per_phone = 10, per_document = 1, ", "");
+        let credit = files.get_mut("credit.toml").expect("the credit account");
+        *credit = credit.replace("limit    = 5000000", "limit = 1_000_000_000_000");
     };
     let bridge = TestBridge::start_with(|files| {
         open(files);
