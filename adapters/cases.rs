@@ -242,6 +242,9 @@ fn shown(inbound: &Inbound) -> Value {
         }
         Inbound::Query(Query::OrderStatus { about }) => json!({ "order_status": about }),
         Inbound::Query(Query::Reservation { about, at }) => json!({ "reservation": about, "at": at }),
+        Inbound::Query(Query::Reservations { wanted, at }) => {
+            json!({ "reservations": { "reference": wanted.reference, "number": wanted.number, "dates": wanted.dates }, "at": at })
+        }
         Inbound::Query(Query::Offers { products, dates, only, units }) => {
             json!({ "offers": { "products": products, "dates": dates, "only": only, "units": units } })
         }

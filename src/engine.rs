@@ -24,6 +24,7 @@ mod owned;
 mod purchase_limits;
 mod queries;
 pub mod replay;
+mod reservations;
 mod routing;
 pub mod settlement;
 pub(crate) mod snapshots;

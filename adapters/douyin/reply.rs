@@ -87,7 +87,9 @@ pub(super) fn reply(settings: &Settings, endpoint: &str, inbound: Option<&Inboun
         Answer::Calendar(days) => calendar(inbound, days),
         Answer::Kept | Answer::Repeated(None) => kept(endpoint),
         Answer::NoSuchOrder => no_such_order(endpoint),
-        Answer::MaySell | Answer::Left(_) | Answer::Offers(_) | Answer::Noted => Data::success(),
+        Answer::MaySell | Answer::Left(_) | Answer::Offers(_) | Answer::Reservations(_) | Answer::Noted => {
+            Data::success()
+        }
     };
     data.reply(status)
 }

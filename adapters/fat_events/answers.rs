@@ -38,7 +38,9 @@ pub(crate) fn reply(zone: TimeZone, unknown: &str, inbound: Option<&Inbound>, an
         Answer::Unauthenticated(error) => unauthenticated(error, zone),
         Answer::Malformed(error) => malformed(error),
         Answer::TryLater(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "try again", None),
-        Answer::MaySell | Answer::Left(_) | Answer::Calendar(_) | Answer::Offers(_) => result("accepted", id, None),
+        Answer::MaySell | Answer::Left(_) | Answer::Calendar(_) | Answer::Offers(_) | Answer::Reservations(_) => {
+            result("accepted", id, None)
+        }
     }
 }
 

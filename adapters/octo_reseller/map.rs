@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::message::{
-    Command, ConfirmHold, Counts, HoldWish, ProductRef, RequestBooking, ReservationAct, Sale,
+    ChangeHold, ChangeUnit, Command, ConfirmHold, Counts, HoldWish, ProductRef, RequestBooking, ReservationAct, Sale,
 };
 use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{HeldUnit, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
-use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Message, Query, Verified};
+use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Message, Query, Verified, WantedReservations};
 use ticketbridge_core::time::{Date, Millis, UnixMillis};
 
 use super::settings::Settings;
-use super::wire::{AvailabilityIn, CancelIn, ConfirmIn, ContactIn, ExtendIn, ReserveIn, UnitItemIn};
+use super::wire::{AvailabilityIn, CancelIn, ConfirmIn, ContactIn, ExtendIn, ReserveIn, UnitItemIn, UpdateIn};
 use super::{OPTION, UNIT, reply, route};
 use crate::objects;
 
@@ -22,6 +22,8 @@ use crate::objects;
 const UNITS_MAX: usize = 100;
 /// Days of one question at most.
 const DAYS_MAX: i64 = 400;
+/// Days of one list of bookings at most.
+const LISTED_DAYS_MAX: i64 = 31;
 /// Characters of a name that the reseller gives.
 const NAME_CHARS_MAX: usize = 120;
 
@@ -49,6 +51,11 @@ pub(super) fn decode(settings: &Settings, request: &Verified<'_>) -> Result<Inbo
         route::EXTEND => {
             let wish: ExtendIn = maybe(request)?;
             act(query, ReservationAct::Extend { lasts: lasts(settings, wish.expiration_minutes)? })
+        }
+        route::BOOKINGS => bookings(query),
+        route::UPDATE => {
+            let change = change(settings, objects::read(request.body())?)?;
+            act(query, ReservationAct::Change(change))
         }
         route::CANCEL => {
             let wish: CancelIn = maybe(request)?;
@@ -246,6 +253,70 @@ fn confirm(sold: ConfirmIn) -> Result<ConfirmHold, DecodeError> {
         quantity,
         counts: Counts::default(),
     })
+}
+
+/// What is to be otherwise than it was said.
+fn change(settings: &Settings, wish: UpdateIn) -> Result<ChangeHold, DecodeError> {
+    if let Some(id) = &wish.option_id {
+        option(id)?;
+    }
+    let day = |id: &str| {
+        let why = "is no availability of this option";
+        Date::parse(id).ok_or_else(|| wrong("availabilityId", why, "INVALID_AVAILABILITY_ID", id))
+    };
+    let mut units = Vec::new();
+    for (index, item) in wish.unit_items.iter().flatten().enumerate() {
+        unit(&item.unit_id)?;
+        let field = |name: &str| format!("unitItems[{index}].{name}");
+        let id = match &item.uuid {
+            Some(own) => Some(route::uuid(own).ok_or_else(|| DecodeError::new(field("uuid"), "must be a uuid"))?),
+            None => None,
+        };
+        let visitor = item.contact.clone().map(person).filter(|person| *person != Person::default());
+        let reference = name(&field("resellerReference"), item.reseller_reference.clone())?;
+        units.push(ChangeUnit { id, reference, visitor });
+    }
+    Ok(ChangeHold {
+        product: wish.product_id.as_deref().map(|id| product(settings, id)).transpose()?,
+        visit_date: wish.availability_id.as_deref().map(day).transpose()?,
+        units: wish.unit_items.is_some().then_some(units),
+        reference: name("resellerReference", wish.reseller_reference)?,
+        contact: wish.contact.map(person).filter(|person| *person != Person::default()),
+        lasts: wish.expiration_minutes.map(|minutes| lasts(settings, Some(minutes))).transpose()?,
+    })
+}
+
+/// Which bookings are asked for: by one filter at least.
+fn bookings(query: &str) -> Result<Inbound, DecodeError> {
+    let said = |name: &str| route::asked(query, name);
+    let date = |name: &str| match said(name) {
+        None => Ok(None),
+        Some(text) => match Date::parse(&text) {
+            Some(date) => Ok(Some(date)),
+            None => Err(DecodeError::new(name, "must be a date YYYY-MM-DD")),
+        },
+    };
+    let dates = match (date("localDate")?, date("localDateStart")?, date("localDateEnd")?) {
+        (Some(day), None, None) => Some((day, day)),
+        (None, Some(from), Some(to)) => Some((from, to)),
+        (None, None, None) => None,
+        _ => {
+            let why = "give localDateStart with localDateEnd, or localDate, and not both";
+            return Err(DecodeError::new("localDateStart", why));
+        }
+    };
+    if let Some((from, to)) = dates
+        && !(0..LISTED_DAYS_MAX).contains(&to.days_since(from))
+    {
+        let why = format!("must be 0 to {} days after localDateStart", LISTED_DAYS_MAX - 1);
+        return Err(DecodeError::new("localDateEnd", why));
+    }
+    let wanted = WantedReservations { reference: said("resellerReference"), number: said("supplierReference"), dates };
+    if wanted == WantedReservations::default() {
+        let why = "is needed, or supplierReference, localDate, or localDateStart with localDateEnd";
+        return Err(DecodeError::new("resellerReference", why));
+    }
+    Ok(Inbound::Query(Query::Reservations { wanted, at: route::at(query) }))
 }
 
 /// Each of them is decided anew, by how the booking stands: a repeat finds that it is done.

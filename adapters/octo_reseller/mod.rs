@@ -48,6 +48,8 @@ const ENDPOINTS: &[Endpoint] = &[
     endpoint(route::CALENDAR, 5_000, false),
     endpoint(route::RESERVE, 10_000, false),
     endpoint(route::BOOKING, 3_000, false),
+    endpoint(route::BOOKINGS, 5_000, false),
+    endpoint(route::UPDATE, 3_000, false),
     endpoint(route::CONFIRM, 8_000, true),
     endpoint(route::EXTEND, 3_000, false),
     endpoint(route::CANCEL, 8_000, true),

@@ -44,6 +44,7 @@ pub(super) fn reply(settings: &Settings, endpoint: &str, inbound: Option<&Inboun
         Answer::Accepted(order) | Answer::Repeated(Some(order)) | Answer::Stale(order) | Answer::Status(order) => {
             about_order(settings, endpoint, inbound, order)
         }
+        Answer::Reservations(orders) => about_bookings(settings, inbound, orders),
         Answer::Offers(offers) => about_offers(settings, endpoint, inbound, offers),
         Answer::NoSuchOrder | Answer::Repeated(None) => no_booking(inbound),
         Answer::Refused(rejection) => refused(endpoint, inbound, rejection),
@@ -94,7 +95,7 @@ fn no_booking(inbound: Option<&Inbound>) -> HttpReply {
 /// When the call came.
 fn at(inbound: Option<&Inbound>, order: &Order) -> UnixMillis {
     match inbound {
-        Some(Inbound::Query(Query::Reservation { at, .. })) => *at,
+        Some(Inbound::Query(Query::Reservation { at, .. } | Query::Reservations { at, .. })) => *at,
         Some(Inbound::Message(envelope)) => match &envelope.message {
             Message::Act(command) => match &**command {
                 Command::Reservation { at, .. } => *at,
@@ -122,6 +123,11 @@ fn about_order(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, o
         };
     }
     HttpReply::json(StatusCode::OK, &show::booking(settings, order, booking, at(inbound, order)))
+}
+
+fn about_bookings(settings: &Settings, inbound: Option<&Inbound>, orders: &[Order]) -> HttpReply {
+    let shown = |order: &Order| Some(show::booking(settings, order, order.booking.as_ref()?, at(inbound, order)));
+    HttpReply::json(StatusCode::OK, &orders.iter().filter_map(shown).collect())
 }
 
 fn about_offers(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, offers: &[Offer]) -> HttpReply {

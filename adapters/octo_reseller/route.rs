@@ -22,6 +22,8 @@ pub(super) const AVAILABILITY: &str = "availability";
 pub(super) const CALENDAR: &str = "calendar";
 pub(super) const RESERVE: &str = "reserve";
 pub(super) const BOOKING: &str = "booking";
+pub(super) const BOOKINGS: &str = "bookings";
+pub(super) const UPDATE: &str = "update";
 pub(super) const CONFIRM: &str = "confirm";
 pub(super) const EXTEND: &str = "extend";
 pub(super) const CANCEL: &str = "cancel";
@@ -44,7 +46,9 @@ fn route(method: &Method, path: &str, query: &str, cx: &Context<'_>) -> Option<R
         ("POST", ["availability"]) => (AVAILABILITY, ""),
         ("POST", ["availability", "calendar"]) => (CALENDAR, ""),
         ("POST", ["bookings"]) => (RESERVE, ""),
+        ("GET", ["bookings"]) => (BOOKINGS, ""),
         ("GET", ["bookings", id]) => (BOOKING, *id),
+        ("PATCH", ["bookings", id]) => (UPDATE, *id),
         ("POST", ["bookings", id, "confirm"]) => (CONFIRM, *id),
         ("POST", ["bookings", id, "extend"]) => (EXTEND, *id),
         ("POST", ["bookings", id, "cancel"]) | ("DELETE", ["bookings", id]) => (CANCEL, *id),
@@ -81,7 +85,7 @@ fn dress(reply: &HttpReply, headers: &mut HeaderMap) {
 }
 
 /// The first value under `name`.
-fn asked(query: &str, name: &str) -> Option<String> {
+pub(super) fn asked(query: &str, name: &str) -> Option<String> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
     Some(percent_decode_str(value).decode_utf8_lossy().into_owned()).filter(|value| !value.is_empty())
 }
@@ -127,6 +131,8 @@ mod tests {
         assert_eq!(routed(&Method::POST, "bookings/B1/confirm", "id=B2&at=9&once=x"), about(CONFIRM, "B1"));
         assert_eq!(routed(&Method::POST, "bookings", "id=B2"), Some((RESERVE, None)));
         assert_eq!(routed(&Method::DELETE, "bookings/B1", ""), about(CANCEL, "B1"));
+        assert_eq!(routed(&Method::PATCH, "bookings/B1", ""), about(UPDATE, "B1"));
+        assert_eq!(routed(&Method::GET, "bookings", "localDate=2026-12-10"), Some((BOOKINGS, None)));
         assert_eq!(routed(&Method::POST, "/availability/calendar", ""), Some((CALENDAR, None)));
         for (method, path) in [(Method::PUT, "bookings/B1"), (Method::GET, "bookings/B1/confirm"), (Method::GET, "")] {
             assert_eq!(routed(&method, path, ""), None);

@@ -47,7 +47,7 @@ pub(super) struct UnitItemIn {
 }
 
 /// Guests' data, of which only what admits somebody is kept.
-#[derive(Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct ContactIn {
     pub(super) full_name: Option<String>,
@@ -77,4 +77,17 @@ pub(super) struct ExtendIn {
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct CancelIn {
     pub(super) reason: Option<String>,
+}
+
+/// Body of `PATCH /bookings/{uuid}`: what is left out stays.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an object")]
+pub(super) struct UpdateIn {
+    pub(super) product_id: Option<String>,
+    pub(super) option_id: Option<String>,
+    pub(super) availability_id: Option<String>,
+    pub(super) expiration_minutes: Option<i64>,
+    pub(super) reseller_reference: Option<String>,
+    pub(super) unit_items: Option<Vec<UnitItemIn>>,
+    pub(super) contact: Option<ContactIn>,
 }

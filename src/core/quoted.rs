@@ -112,6 +112,8 @@ enum KnownKind {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Guests {
     known: Vec<Known>,
+    /// Numbers by which partners know the order itself: one of them, said alone, is nobody's document, whatever it looks like.
+    own: Vec<String>,
 }
 
 impl fmt::Debug for Guests {
@@ -130,6 +132,9 @@ impl Guests {
     pub fn of(order: &Order) -> Self {
         let mut guests = Self::nobody();
         guests.learn(order.people().map(|(_, person)| person));
+        let bookings = order.booking.iter().chain(&order.past_bookings);
+        let numbers = bookings.map(|booking| &booking.channel_booking_id).chain([&order.channel_order_id]);
+        guests.own = numbers.map(|number| number.as_str().to_owned()).collect();
         guests
     }
 
@@ -220,7 +225,11 @@ impl Guests {
                         (value @ Value::String(_), key) if REASONS.contains(&key) => {
                             self.walk(value, strictness);
                             if let Value::String(text) = value {
-                                *text = strangers::without_documents(text);
+                                *text = if self.is_own(text) {
+                                    std::mem::take(text)
+                                } else {
+                                    strangers::without_documents(text)
+                                };
                             }
                         }
                         (value, _) => self.walk(value, strictness),
@@ -247,7 +256,16 @@ impl Guests {
             Some((end, _)) => text.get(..end).unwrap_or_default(),
             None => text,
         };
+        let strictness = match strictness {
+            Strictness::Sentence if self.is_own(cut) => Strictness::Identifier,
+            other => other,
+        };
         strangers::masked(&self.without_known(cut), strictness)
+    }
+
+    /// Whether a text says nothing but one of the order's own numbers.
+    fn is_own(&self, text: &str) -> bool {
+        self.own.iter().any(|own| own == text.trim())
     }
 
     fn without_known(&self, text: &str) -> String {

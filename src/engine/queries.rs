@@ -32,6 +32,8 @@ pub enum Found {
     Calendar(Vec<CalendarDay>),
     /// What can be sold.
     Offers(Vec<Offer>),
+    /// The reservations that were asked for.
+    Reservations(Vec<Order>),
 }
 
 impl Found {
@@ -44,7 +46,8 @@ impl Found {
             | Found::Refused(_)
             | Found::NoSuchOrder
             | Found::Calendar(_)
-            | Found::Offers(_) => None,
+            | Found::Offers(_)
+            | Found::Reservations(_) => None,
         }
     }
     /// The answer, and the word for it in metrics.
@@ -57,6 +60,7 @@ impl Found {
             Found::NoSuchOrder => (Answer::NoSuchOrder, "no_such_order"),
             Found::Calendar(days) => (Answer::Calendar(days), "accepted"),
             Found::Offers(offers) => (Answer::Offers(offers), "accepted"),
+            Found::Reservations(orders) => (Answer::Reservations(orders), "accepted"),
         }
     }
 }
@@ -76,6 +80,7 @@ impl Engine {
             Query::MaySell(question) => self.may_sell(running, channel, question).await,
             Query::Left { product, date, units } => self.left(running, channel, product, *date, *units).await,
             Query::OrderStatus { about } | Query::Reservation { about, at: _ } => self.status(channel, about).await,
+            Query::Reservations { wanted, at: _ } => self.reservations(channel, wanted).await,
             Query::Offers { products, dates, only, units: _ } => {
                 self.offers(running, channel, products.as_deref(), *dates, only).await
             }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::connect::{Inner, Store};
 use crate::connection::executing;
 use crate::dialect::{Query as _, get, values};
-use crate::error::StoreError;
+use crate::error::{StoreError, Trouble, trouble};
 use crate::files::beside;
 use crate::seal::random_token;
 use crate::tx::Tx;
@@ -21,6 +21,8 @@ const ROUND: Duration = Duration::from_secs(15);
 const WAL_LARGE: u64 = 32 * 1_024 * 1_024;
 /// Files up to this size are looked through whenever somebody asks whether the database is ready, bytes.
 const LOOK_THROUGH_MAX: u64 = 32 * 1_024 * 1_024;
+/// A write lock that nobody of us gets for this long is somebody else's, milliseconds.
+const LOCK_PATIENCE_MS: u32 = 500;
 /// A transaction that is open for longer holds up the database's tidying and slows every claim, seconds.
 const OLD_TRANSACTION_SECONDS: f64 = 30.0;
 
@@ -65,7 +67,26 @@ impl Store {
         }
         match self.0.state.writer_trouble() {
             Some(why) => self.try_commit(why).await,
-            None => Ok(()),
+            None => self.can_begin().await,
+        }
+    }
+
+    /// Whether SQLite lets us write. Somebody else's lock shows before a message of ours has waited for it in vain; that we commit meanwhile
+    /// shows that the lock is ours.
+    async fn can_begin(&self) -> Result<(), StoreError> {
+        if self.dialect().0 != DbBackend::Sqlite {
+            return Ok(());
+        }
+        let before = self.0.state.commits();
+        let mut connection = self.0.address.open().await?;
+        let begin = format!("PRAGMA busy_timeout = {LOCK_PATIENCE_MS}; BEGIN IMMEDIATE; ROLLBACK");
+        let begun = connection.control(&begin).await;
+        connection.close().await;
+        match begun {
+            Err(error) if trouble(&error) == Trouble::Conflict && self.0.state.commits() == before => {
+                Err(StoreError::NoCommits("somebody else holds the database's write lock".to_owned()))
+            }
+            Ok(_) | Err(_) => Ok(()),
         }
     }
 

@@ -356,7 +356,10 @@ impl Store {
         }
         match filter.attention {
             None => {}
-            Some(Needing::Anything | Needing::Kind(_)) => wanted.and_few("attention IS NOT NULL", values![]),
+            Some(Needing::Anything | Needing::Kind(_)) => {
+                let (condition, values) = self.that_need_attention().await?;
+                wanted.and_few(&condition, values);
+            }
             // Its parts are lists of their own.
             Some(Needing::Decision) => wanted.expect_few(),
         }
@@ -389,6 +392,20 @@ impl Store {
         Ok(Page { items, next_cursor: found.next_cursor })
     }
 
+    /// That an order is to be looked at. Few are, so these are named: a database that knows nothing yet of its tables would go through all orders
+    /// for them, newest first.
+    async fn that_need_attention(&self) -> Result<(String, Vec<Value>), StoreError> {
+        let find = "SELECT id AS order_id FROM orders WHERE attention IS NOT NULL ORDER BY attention, created_ms";
+        Ok(match self.ids(find, values![]).await? {
+            Some(ids) if ids.is_empty() => ("1 = 0".to_owned(), values![]),
+            Some(ids) => {
+                let condition = format!("id IN ({}) AND attention IS NOT NULL", marks(ids.len()));
+                (condition, ids.into_iter().map(Value::from).collect())
+            }
+            None => ("attention IS NOT NULL".to_owned(), values![]),
+        })
+    }
+
     /// The orders that need a person, each once, by why they do: so that each part is read from an index of its own, and nobody goes through
     /// all orders for the few that wait.
     async fn orders_that_wait(&self) -> Result<Vec<Part>, StoreError> {
@@ -399,7 +416,7 @@ impl Store {
             None => (format!("id IN ({dead})"), values![]),
         };
         let whys = [
-            ("attention IS NOT NULL".to_owned(), values![]),
+            self.that_need_attention().await?,
             ("booking_state = 'requested'".to_owned(), values![]),
             ("refund_state = 'under_review'".to_owned(), values![]),
             (dead, of_dead),

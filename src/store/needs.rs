@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::{DbBackend, QueryResult, Value};
 use ticketbridge_core::message::{DeadlineKind, StockKey};
 use ticketbridge_core::rules::capacity::{date_stock_key, voucher_stock_key};
 use ticketbridge_core::{BookingId, ChannelId, ExternalId, Order, OrderId, ProductCode};
@@ -144,9 +144,8 @@ pub(crate) fn padded<T: Clone>(keys: impl IntoIterator<Item = T>) -> Vec<T> {
     keys
 }
 
-/// That columns hold one of these keys: for each head the values that the last column may have there. A list of alternatives that differ in
-/// the last column alone would be read as "the head, and then one of them", which PostgreSQL looks up by the head: it went through all
-/// claims to a product for each batch of its sales. MariaDB uses no index for a list of rows.
+/// That columns hold one of these keys: for each head the values that the last column may have there. MariaDB uses no index for a list of
+/// rows.
 fn any_of<'k>(
     head: &[&str],
     last: &str,
@@ -164,6 +163,24 @@ fn any_of<'k>(
         all.extend(of.into_iter().chain(values).map(Value::from));
     }
     (parts.join(" OR "), all)
+}
+
+/// The claims of these guests for PostgreSQL, each looked up by itself with its whole key: a list of hashes it takes for a filter upon all
+/// claims to the product for as long as it believes that there are few.
+fn claims_one_by_one(keys: &BTreeSet<(String, String, String)>) -> (String, Vec<Value>) {
+    let keys = padded(keys);
+    let sql = format!(
+        "SELECT DISTINCT g.order_id, a.product, a.kind, a.hash, g.units FROM (VALUES {}) AS a (product, kind, hash) \
+         CROSS JOIN LATERAL (SELECT order_id, units FROM guest_claim \
+         WHERE product = a.product AND kind = a.kind AND hash = a.hash AND live = 1 OFFSET 0) AS g",
+        rows_of_marks(keys.len(), 3)
+    );
+    (
+        sql,
+        keys.into_iter()
+            .flat_map(|(product, kind, hash)| values![product.as_str(), kind.as_str(), hash.as_str()])
+            .collect(),
+    )
 }
 
 fn texts<'k>(keys: impl IntoIterator<Item = &'k String>) -> Vec<Value> {
@@ -366,10 +383,14 @@ impl Tx {
         if needs.claims.is_empty() {
             return Ok(());
         }
-        let keys = needs.claims.iter().map(|(product, kind, hash)| (vec![product.as_str(), kind], hash.as_str()));
-        let (one_of_them, all) = any_of(&["product", "kind"], "hash", keys);
-        let sql =
-            format!("SELECT order_id, product, kind, hash, units FROM guest_claim WHERE ({one_of_them}) AND live = 1");
+        let (sql, all) = if self.dialect().0 == DbBackend::Postgres {
+            claims_one_by_one(&needs.claims)
+        } else {
+            let keys = needs.claims.iter().map(|(product, kind, hash)| (vec![product.as_str(), kind], hash.as_str()));
+            let (one_of_them, all) = any_of(&["product", "kind"], "hash", keys);
+            let sql = "SELECT order_id, product, kind, hash, units FROM guest_claim";
+            (format!("{sql} WHERE ({one_of_them}) AND live = 1"), all)
+        };
         let rows = self.rows_stored(&sql, all).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {

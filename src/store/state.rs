@@ -18,6 +18,7 @@ pub(crate) struct State {
     damaged: Mutex<Option<String>>,
     closed: AtomicBool,
     statements: AtomicU64,
+    commits: AtomicU64,
     /// What is known of the rules in the database.
     pub(crate) rules: RuleBook,
     wakes: Wakes,
@@ -37,11 +38,17 @@ fn put(slot: &Mutex<Option<String>>, value: Option<String>) {
 impl State {
     /// A commit was confirmed: the database takes them.
     pub(crate) fn committed(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
         if broken.take().is_some() {
             tracing::info!("the database takes commits again");
             metrics::gauge!("ticketbridge_writer_broken").set(0.0);
         }
+    }
+
+    /// How many commits were confirmed so far.
+    pub(crate) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// A transaction could not be begun or committed.

@@ -335,3 +335,80 @@ async fn every_answer_may_be_lost_and_a_repeat_finds_what_was_done() {
     let order = order_of(&bridge, UUID).await;
     assert_eq!((order.money.received(), order.money.refunded()), (10_000, 10_000));
 }
+
+async fn listed(bridge: &TestBridge, filter: &str) -> Vec<String> {
+    let all = get(bridge, &format!("bookings?{filter}")).await.expect(200).json();
+    let number = |one: &Value| one["uuid"].as_str().expect("a uuid").to_owned();
+    all.as_array().expect("a list").iter().map(number).collect()
+}
+
+#[tokio::test]
+async fn bookings_are_listed_by_name_number_and_day() {
+    on_each_database(resold, async |bridge| {
+        let third = "9f9f6f2c-1111-4222-8333-444455556666";
+        for (uuid, day, reference) in
+            [(UUID, "2026-12-10", "ACME-1"), (OTHER, "2026-12-12", "ACME-1"), (third, "2026-12-12", "ACME-2")]
+        {
+            let mut wish = reservation(uuid, "DAY", 1);
+            wish["availabilityId"] = json!(day);
+            wish["resellerReference"] = json!(reference);
+            post(bridge, "bookings", &wish).await.expect(200);
+        }
+        assert_eq!(listed(bridge, "resellerReference=ACME-1").await, [UUID, OTHER]);
+        assert_eq!(listed(bridge, "resellerReference=ACME-3").await, [""; 0]);
+        assert_eq!(listed(bridge, "localDate=2026-12-12").await, [OTHER, third]);
+        assert_eq!(listed(bridge, "localDateStart=2026-12-01&localDateEnd=2026-12-31").await, [UUID, OTHER, third]);
+        assert_eq!(listed(bridge, "localDate=2026-12-12&resellerReference=ACME-1").await, [OTHER]);
+        let read = get(bridge, &format!("bookings/{third}")).await.json();
+        let number = read["supplierReference"].as_str().expect("a number");
+        assert_eq!(listed(bridge, &format!("supplierReference={number}")).await, [third]);
+        // Another name takes the place of the first.
+        let renamed = octo(Method::PATCH, &format!("bookings/{third}")).json(&json!({ "resellerReference": "ACME-1" }));
+        call(bridge, renamed).await.expect(200);
+        assert_eq!(listed(bridge, "resellerReference=ACME-1").await, [UUID, OTHER, third]);
+        assert_eq!(listed(bridge, "resellerReference=ACME-2").await, [""; 0]);
+        for filter in
+            ["", "localDate=tomorrow", "localDateStart=2026-12-01", "localDateStart=2026-12-01&localDateEnd=2027-12-01"]
+        {
+            refused(&get(bridge, &format!("bookings?{filter}")).await, "BAD_REQUEST");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_booking_is_corrected_while_it_can_be_cancelled_and_its_place_is_not_changed() {
+    let bridge = TestBridge::start_with(resold).await;
+    let patch = async |body: Value| call(&bridge, octo(Method::PATCH, &format!("bookings/{UUID}")).json(&body)).await;
+    refused(&patch(json!({ "resellerReference": "X" })).await, "INVALID_BOOKING_UUID");
+    let kept = post(&bridge, "bookings", &reservation(UUID, "DAY", 2)).await.expect(200).json();
+    let unit = |index: usize, name: &str| json!({ "uuid": kept["unitItems"][index]["uuid"], "unitId": "unit", "resellerReference": name });
+    // By their numbers, in whatever order they are named.
+    let changed = patch(json!({ "resellerReference": "ACME-7", "unitItems": [unit(1, "second"), unit(0, "first")],
+        "productId": "DAY", "optionId": "DEFAULT", "availabilityId": DATE, "expirationMinutes": 60 }));
+    let changed = changed.await.expect(200).json();
+    assert_eq!(changed["resellerReference"], json!("ACME-7"));
+    assert_eq!(changed["unitItems"][0]["resellerReference"], json!("first"), "{changed}");
+    assert_eq!(changed["utcExpiresAt"], json!("2026-11-21T03:00:00Z"));
+    assert_eq!(left(&bridge).await, json!(1));
+    for other in [
+        json!({ "availabilityId": "2026-12-11" }),
+        json!({ "productId": "TOUR" }),
+        json!({ "unitItems": [{ "unitId": "unit" }] }),
+    ] {
+        refused(&patch(other).await, "UNPROCESSABLE_ENTITY");
+    }
+    refused(&patch(json!({ "optionId": "VIP" })).await, "INVALID_OPTION_ID");
+    let none = json!({ "uuid": OTHER, "unitId": "unit" });
+    refused(&patch(json!({ "unitItems": [none, none] })).await, "BAD_REQUEST");
+    assert_eq!(get(&bridge, &format!("bookings/{UUID}")).await.json(), changed, "what is refused changes nothing");
+
+    post(&bridge, &format!("bookings/{UUID}/confirm"), &sold()).await.expect(200);
+    let sold = patch(json!({ "contact": { "fullName": "Eve Guest" } })).await.expect(200).json();
+    assert_eq!(sold["contact"]["fullName"], json!("Eve Guest"));
+    assert_eq!(sold["status"], json!("CONFIRMED"));
+    let order = order_of(&bridge, UUID).await;
+    assert!(order.needs(ticketbridge_core::order::AttentionKind::Contradiction), "{:?}", order.attention);
+    post(&bridge, &format!("bookings/{UUID}/cancel"), &json!({})).await.expect(200);
+    refused(&patch(json!({ "resellerReference": "X" })).await, "INVALID_BOOKING_UUID");
+}

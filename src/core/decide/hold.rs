@@ -6,9 +6,10 @@
 use crate::decide::draft::Draft;
 use crate::decide::{booking, endings, refund};
 use crate::id::ExternalId;
-use crate::message::{ApplyRefund, ConfirmHold, DeadlineKind, Event, ReservationAct};
+use crate::message::{ApplyRefund, ChangeHold, ConfirmHold, DeadlineKind, Event, ReservationAct};
 use crate::order::{
-    Booking, BookingState, CancelReason, Hold, Order, OrderState, RefundKind, RefundSource, TicketingState,
+    AttentionKind, Booking, BookingState, CancelReason, HeldUnit, Hold, Order, OrderState, RefundKind, RefundSource,
+    TicketingState,
 };
 use crate::rejection::{Rejection, Why};
 use crate::rules;
@@ -39,6 +40,7 @@ pub(super) fn act(draft: &mut Draft, target: &ExternalId, act: &ReservationAct) 
             }
             Ok(())
         }
+        ReservationAct::Change(wish) => change(draft, booking, hold, wish),
         ReservationAct::CallOff { reason } => call_off(draft, booking, reason.as_deref()),
     }
 }
@@ -97,6 +99,93 @@ fn confirm_again(booking: &Booking, sold: &ConfirmHold) -> Result<(), Rejection>
         return Ok(());
     }
     Err(Rejection::new(Why::ContentDiffers, "this booking was confirmed for other guests; what came first stands"))
+}
+
+/// The reseller corrects what it said, as long as it could cancel. Another product, day or number of units is another booking: its place and its
+/// price would be others.
+fn change(draft: &mut Draft, booking: &Booking, hold: &Hold, wish: &ChangeHold) -> Result<(), Rejection> {
+    let order = draft.order();
+    if !booking.is_active() {
+        return Err(over());
+    }
+    if hold.open {
+        still_kept(booking, hold, draft.now())?;
+    }
+    fee_of_calling_off(&order, booking, draft.now())?;
+    is_the_same_place(&order, booking, wish)?;
+    let units = renamed(hold, wish)?;
+    let reference = wish.reference.clone().or_else(|| hold.reference.clone());
+    if reference != hold.reference || units != hold.units {
+        draft.event(Event::HoldRenamed { reference, units });
+    }
+    change_guests(draft, booking, wish)?;
+    if let Some(lasts) = wish.lasts.filter(|_| hold.open) {
+        let until = draft.now() + lasts;
+        if until > hold.until {
+            draft.event(Event::HoldExtended { until });
+            draft.effect(booking::hold_deadline(until));
+        }
+    }
+    Ok(())
+}
+
+fn is_the_same_place(order: &Order, booking: &Booking, wish: &ChangeHold) -> Result<(), Rejection> {
+    let anew = |what: &str, field: &'static str| {
+        let sentence = format!("another {what} is another booking: reserve it, and cancel this one");
+        Err(Rejection::new(Why::NotSupported, sentence).at(field))
+    };
+    if wish.product.as_ref().is_some_and(|product| *product != order.rules.booking.code) {
+        return anew("product", "productId");
+    }
+    if wish.visit_date.is_some_and(|date| booking.visit_date != Some(date)) {
+        return anew("day", "availabilityId");
+    }
+    match wish.units.as_ref().map(|units| u32::try_from(units.len()).unwrap_or(u32::MAX)) {
+        Some(units) if units != order.quantity => anew("number of units", "unitItems"),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The units as they are called now; each is named by its number, or by its place.
+fn renamed(hold: &Hold, wish: &ChangeHold) -> Result<Vec<HeldUnit>, Rejection> {
+    let mut units = hold.units.clone();
+    for (place, change) in wish.units.iter().flatten().enumerate() {
+        let at = match &change.id {
+            Some(id) => units.iter().position(|unit| unit.id == *id),
+            None => Some(place).filter(|place| *place < units.len()),
+        };
+        let Some(unit) = at.and_then(|at| units.get_mut(at)) else {
+            let sentence = "a unit is named that this booking does not have";
+            return Err(Rejection::new(Why::VisitorsMismatch, sentence).at("unitItems"));
+        };
+        if change.reference.is_some() {
+            unit.reference.clone_from(&change.reference);
+        }
+    }
+    Ok(units)
+}
+
+/// Who comes, said anew: judged as when it was sold. Tickets that were asked for before may bear the old names.
+fn change_guests(draft: &mut Draft, booking: &Booking, wish: &ChangeHold) -> Result<(), Rejection> {
+    let order = draft.order();
+    let named: Vec<_> = wish.units.iter().flatten().filter_map(|unit| unit.visitor.clone()).collect();
+    let visitors = if named.is_empty() { booking.visitors.clone() } else { named };
+    let contact = wish.contact.clone().or_else(|| booking.contact.clone());
+    if contact == booking.contact && visitors == booking.visitors {
+        return Ok(());
+    }
+    let (is_sold, today) =
+        (booking.state == BookingState::Confirmed, order.rules.channel.time_zone.date_of(draft.now()));
+    if is_sold {
+        rules::guests::check_guests(&order.rules.booking, order.quantity, &visitors, contact.as_ref(), today)?;
+    }
+    let buyer = contact.clone().unwrap_or_default();
+    draft.event(Event::GuestsSupplied { buyer, visitors, contact });
+    if is_sold && booking.ticketing.may_be_live() {
+        let sentence = "the reseller names other guests than the tickets were asked for; tell the back-end";
+        draft.flag(AttentionKind::Contradiction, sentence);
+    }
+    Ok(())
 }
 
 /// Nobody confirmed in time.

@@ -46,6 +46,10 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
 
         Event::BookingRequested { booking } => booking::requested(order, booking),
         Event::HoldConfirmed { reference } => booking::hold_confirmed(order, reference.as_deref()),
+        Event::HoldRenamed { reference, units } => booking::with_hold(order, |hold| {
+            hold.reference.clone_from(reference);
+            hold.units.clone_from(units);
+        }),
         Event::HoldExtended { until } => booking::with_hold(order, |hold| hold.until = *until),
         Event::BookingConfirmed { ticketing_due } => booking::confirmed(order, *ticketing_due, at),
         Event::BookingRejected { .. } => booking::ended(order, BookingState::Rejected),

@@ -6,7 +6,7 @@ use crate::id::{BookingId, OrderId, RefundCaseId};
 use crate::message::{DeadlineKind, Notification, ParkReason, PlaceOrder, RefundScope};
 use crate::order::channel_state::{ChannelState, PaymentLink, Proposal};
 use crate::order::money::LedgerEntry;
-use crate::order::{AttentionKind, Booking, CancelReason, Fact, RefundCase, Ticket, TicketRequest};
+use crate::order::{AttentionKind, Booking, CancelReason, Fact, HeldUnit, RefundCase, Ticket, TicketRequest};
 use crate::personal::Person;
 use crate::time::{Date, UnixMillis};
 
@@ -82,6 +82,13 @@ pub enum Event {
     HoldConfirmed {
         /// Its own name for the booking, where it gave another one.
         reference: Option<String>,
+    },
+    /// The reseller calls the reservation, or units of it, otherwise.
+    HoldRenamed {
+        /// Its own name for the booking.
+        reference: Option<String>,
+        /// The units, as it names them now.
+        units: Vec<HeldUnit>,
     },
     /// The place is kept longer.
     HoldExtended {
@@ -487,6 +494,7 @@ impl Event {
             Event::OrderPlaced { .. }
             | Event::HoldConfirmed { .. }
             | Event::HoldExtended { .. }
+            | Event::HoldRenamed { .. }
             | Event::StubFilled { .. }
             | Event::PaymentRecorded { .. }
             | Event::BookingOpened
@@ -561,6 +569,7 @@ impl Event {
             Event::BookingRequested { .. } => "booking_requested",
             Event::HoldConfirmed { .. } => "hold_confirmed",
             Event::HoldExtended { .. } => "hold_extended",
+            Event::HoldRenamed { .. } => "hold_renamed",
             Event::BookingConfirmed { .. } => "booking_confirmed",
             Event::BookingRejected { .. } => "booking_declined",
             Event::GuestsSupplied { .. } => "guests_supplied",
@@ -644,6 +653,7 @@ impl Event {
             | Event::BookingRequested { .. }
             | Event::HoldConfirmed { .. }
             | Event::HoldExtended { .. }
+            | Event::HoldRenamed { .. }
             | Event::BookingConfirmed { .. }
             | Event::GuestsSupplied { .. }
             | Event::TicketingStarted

@@ -33,6 +33,7 @@ impl Event {
             | Event::BookingRequested { .. }
             | Event::HoldConfirmed { .. }
             | Event::HoldExtended { .. }
+            | Event::HoldRenamed { .. }
             | Event::BookingConfirmed { .. }
             | Event::BookingRejected { .. }
             | Event::GuestsSupplied { .. }

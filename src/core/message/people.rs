@@ -11,6 +11,10 @@ impl Command {
             Command::RequestBooking(request) => request.visitors.iter().chain(&request.contact).collect(),
             Command::Reservation { act, .. } => match &**act {
                 ReservationAct::Confirm(sold) => sold.visitors.iter().chain([&sold.contact]).collect(),
+                ReservationAct::Change(change) => {
+                    let visitors = change.units.iter().flatten().filter_map(|unit| unit.visitor.as_ref());
+                    change.contact.iter().chain(visitors).collect()
+                }
                 ReservationAct::Extend { .. } | ReservationAct::CallOff { .. } => Vec::new(),
             },
             Command::SupplyGuests { buyer, visitors, contact } => {

@@ -47,6 +47,8 @@ pub enum Answer<'a> {
     Status(&'a Order),
     /// What can be visited.
     Calendar(&'a [CalendarDay]),
+    /// The reservations that were asked for.
+    Reservations(&'a [Order]),
     /// What can be sold.
     Offers(&'a [Offer]),
     /// Stored; nothing else to say.

@@ -183,6 +183,17 @@ impl DecodeError {
     }
 }
 
+/// Which reservations are asked for: those that everything fits which is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedReservations {
+    /// The asker's own name for it.
+    pub reference: Option<String>,
+    /// Our number for it.
+    pub number: Option<String>,
+    /// First and last day of the visit.
+    pub dates: Option<(Date, Date)>,
+}
+
 /// A question that changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
@@ -212,6 +223,13 @@ pub enum Query {
     Reservation {
         /// Its number.
         about: ExternalId,
+        /// The time of the question.
+        at: UnixMillis,
+    },
+    /// Which reservations are there?
+    Reservations {
+        /// Those that fit.
+        wanted: WantedReservations,
         /// The time of the question.
         at: UnixMillis,
     },

@@ -23,7 +23,7 @@ pub use channel::{
 pub use conversation::{Conversation, Silence, Turn};
 pub use inbound::{
     AuthError, DecodeError, Envelope, FieldError, Inbound, Listing, Message, Query, RawRequest, Replayed, SaleQuestion,
-    Verified, VerifyStep,
+    Verified, VerifyStep, WantedReservations,
 };
 pub use live_check::{LiveCheck, LiveFinding, LiveProduct};
 pub use outcome::{Call, CallResult, EncodeError, HttpResponse, Token, Yes};

@@ -51,7 +51,7 @@ impl Command {
             Command::Reservation { act, .. } => match &mut **act {
                 ReservationAct::CallOff { reason } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
                 // Its own names, which it is told again.
-                ReservationAct::Confirm(_) | ReservationAct::Extend { .. } => Vec::new(),
+                ReservationAct::Confirm(_) | ReservationAct::Change(_) | ReservationAct::Extend { .. } => Vec::new(),
             },
             Command::ApproveRefund { reason, .. } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
             Command::RecordTicketFacts { facts, .. } => words_of_facts(facts),

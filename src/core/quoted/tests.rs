@@ -214,3 +214,16 @@ fn every_text_of_a_document_is_masked_whatever_it_is_called() {
 fn nothing_shown_is_longer_than_it_may_be() {
     assert_eq!(Quoted::text(&"x".repeat(CHARS_MAX + 1)).as_str().len(), CHARS_MAX);
 }
+
+/// A channel that numbers its orders as states number passports.
+#[test]
+fn the_orders_own_number_said_alone_is_nobodys_document() {
+    let guests = Guests { own: vec!["K20261121".to_owned()], ..guests(&[person("", "01012345678", "")]) };
+    assert_eq!(guests.text("K20261121").as_str(), "K20261121");
+    assert_eq!(guests.text("M12345678").as_str(), "***", "any other number alone is somebody's");
+    let mut shown = serde_json::json!({ "reason": "K20261121", "why": "M12345678", "note": "K20261121" });
+    guests.json(&mut shown);
+    assert_eq!(shown, serde_json::json!({ "reason": "K20261121", "why": "***", "note": "K20261121" }));
+    let phone = Guests { own: vec!["01012345678".to_owned()], ..Guests::nobody() };
+    assert_eq!(phone.text("01012345678").as_str(), "***", "a phone is one, whatever an order is called");
+}

@@ -439,3 +439,18 @@ async fn with_a_bad_disk() {
     eprintln!("all is as it must be");
     std::process::abort();
 }
+
+/// Somebody else holds the write lock of the file: that shows at once, and not only after a message has waited for it in vain.
+#[tokio::test]
+async fn a_write_lock_of_somebody_else_is_seen_before_a_message_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::connect(&url_of(&folder.path().join("x.db")), options()).await.unwrap();
+    store.migrate().await.unwrap();
+    try_add(&store, "before".to_owned()).await.unwrap();
+    store.ready().await.unwrap();
+    let mut other = store.0.address.open().await.unwrap();
+    other.begin().await.unwrap();
+    assert!(matches!(store.ready().await, Err(StoreError::NoCommits(_))), "nobody of us can write");
+    other.control("ROLLBACK").await.unwrap();
+    store.ready().await.unwrap();
+}

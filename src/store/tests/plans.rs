@@ -367,31 +367,47 @@ async fn explain(store: &Store, when: &str, heard: &BTreeSet<String>, values: &[
     faults
 }
 
+/// What is found when the database first believes that there are forty rows, or nothing at all, and then knows.
+async fn faults_of_plans(store: &Store, first: &str) -> Vec<String> {
+    if first == "none" {
+        for (table, _, _) in TABLES {
+            control(store, &format!("ALTER TABLE {table} SET (autovacuum_enabled = false)")).await;
+        }
+    }
+    seed(store).await;
+    if first == "stale" {
+        statistics(store, true).await;
+    }
+    multiply(store).await;
+    store.0.state.listen_to_statements();
+    ask_for_lists(store).await;
+    work_and_tidy(store).await;
+    let heard = store.0.state.statements_heard();
+    let is_planned = |sql: &str| ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb));
+    let planned = heard.iter().map(|(sql, _)| sql.clone()).filter(|sql| is_planned(sql));
+    let planned: BTreeSet<String> = planned.collect();
+    assert!(planned.len() > 60, "{}", planned.len());
+    let mut found = explain(store, first, &planned, &heard).await;
+    statistics(store, false).await;
+    found.extend(explain(store, "fresh", &planned, &heard).await);
+    found
+}
+
 #[tokio::test]
 async fn nothing_that_is_asked_again_and_again_goes_through_a_table_whatever_the_statistics_say() {
     let faults = std::sync::Mutex::new(Vec::new());
-    for_each_database(|store| {
-        let faults = &faults;
-        async move {
-            seed(&store).await;
-            // From now on the database believes that there are forty rows.
-            statistics(&store, true).await;
-            multiply(&store).await;
-            store.0.state.listen_to_statements();
-            ask_for_lists(&store).await;
-            work_and_tidy(&store).await;
-            let heard = store.0.state.statements_heard();
-            let is_planned = |sql: &str| ["SELECT", "UPDATE", "DELETE"].iter().any(|verb| sql.starts_with(verb));
-            let planned = heard.iter().map(|(sql, _)| sql.clone()).filter(|sql| is_planned(sql));
-            let planned: BTreeSet<String> = planned.collect();
-            assert!(planned.len() > 60, "{}", planned.len());
-            let mut found = explain(&store, "stale", &planned, &heard).await;
-            statistics(&store, false).await;
-            found.extend(explain(&store, "fresh", &planned, &heard).await);
-            faults.lock().unwrap().extend(found);
-        }
-    })
-    .await;
+    for first in ["stale", "none"] {
+        for_each_database(|store| {
+            let faults = &faults;
+            async move {
+                // A new table has none for a while on PostgreSQL alone: the others look at it when they are asked.
+                if first == "stale" || store.dialect().0 == DbBackend::Postgres {
+                    faults.lock().unwrap().extend(faults_of_plans(&store, first).await);
+                }
+            }
+        })
+        .await;
+    }
     let faults = faults.into_inner().unwrap();
     assert!(faults.is_empty(), "{} plans go through tables:\n\n{}", faults.len(), faults.join("\n\n"));
 }
