@@ -141,6 +141,7 @@ n-return_by_hand = Money did not go back: nothing happens until somebody returns
 actions = What you can do
 not-now = Not now, and why
 will-void = The tickets are made void.
+will-take-back = What the ticketing system was asked for is cancelled there.
 will-tell = The channel is told.
 will-return = { $amount } goes back to the guest, { $fee } is kept.
 will-state = The order becomes: { $state }.

@@ -141,6 +141,7 @@ n-return_by_hand = 환불이 되지 않았습니다. 담당자가 다시 돌려�
 actions = 가능한 조치
 not-now = 지금은 불가한 조치와 이유
 will-void = 이용권이 무효화됩니다.
+will-take-back = 발권 시스템에 요청한 발권은 취소됩니다.
 will-tell = 채널에 통보됩니다.
 will-return = { $amount } 환불, { $fee } 공제.
 will-state = 주문 상태: { $state }.

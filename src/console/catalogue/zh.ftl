@@ -141,6 +141,7 @@ n-return_by_hand = 退款未成功：需人工再次退回，否则不会有进�
 actions = 可执行的操作
 not-now = 目前不可执行及原因
 will-void = 凭证将作废。
+will-take-back = 已向景区系统提出的出票请求将被取消。
 will-tell = 将通知渠道。
 will-return = 退还 { $amount }，扣留 { $fee }。
 will-state = 订单变为：{ $state }。

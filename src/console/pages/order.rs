@@ -227,8 +227,11 @@ fn actions(visit: &Visit, order: &Value, next: &Value) -> Markup {
 fn will(visit: &Visit, order: &Value, it: &Value) -> String {
     let words = &visit.words;
     let mut said = Vec::new();
-    if it["voids_tickets"] == true {
-        said.push(words.say("will-void"));
+    // Who gives tickets himself wants none of those that were asked for.
+    match (it["voids_tickets"] == true, it["act"] == "tickets") {
+        (true, true) => said.push(words.say("will-take-back")),
+        (true, false) => said.push(words.say("will-void")),
+        (false, _) => {}
     }
     if it["tells_channel"] == true {
         said.push(words.say("will-tell"));
