@@ -5,10 +5,10 @@ use maud::{DOCTYPE, Markup, html};
 use serde_json::Value;
 
 use crate::config::Role;
-use crate::console::catalogue::Language;
+use crate::console::catalogue::{Language, Words};
 use crate::console::form::encode;
 pub(crate) use crate::console::form::link;
-use crate::console::format::text;
+use crate::console::format::{length, text};
 use crate::console::{PREFIX, Page, Said, Stop, Visit};
 
 /// The menu: the last part of a path, the key of its name, and who has it.
@@ -186,6 +186,15 @@ pub(crate) fn why_not(visit: &Visit, problem: &Value) -> Markup {
         }
         Some(sentence) => html! { (sentence) @if !detail.is_empty() { br; small lang="en" { (detail) } } },
         None => html! { span lang="en" { (detail) } },
+    }
+}
+
+/// How long a deadline of the interface has left, or for how long it has passed.
+pub(crate) fn time_left(words: &Words, deadline: &Value) -> Markup {
+    let left = deadline["time_left_s"].as_i64().unwrap_or_default();
+    html! {
+        @if deadline["passed"] == true { strong { (words.say_with("passed-ago", &[("time", length(left.abs()))])) } }
+        @else { (length(left)) }
     }
 }
 

@@ -85,7 +85,7 @@ waiting-pools = Code pools that run low
 waiting-books = Differences found by reconciliation
 waiting-people = People who wait for approval
 left = Time left
-passed = passed
+passed-ago = passed { $time } ago
 
 # orders
 label = Channel's label

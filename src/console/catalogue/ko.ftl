@@ -85,7 +85,7 @@ waiting-pools = 부족한 코드 풀
 waiting-books = 대사에서 발견된 차이
 waiting-people = 승인 대기 중인 사용자
 left = 남은 시간
-passed = 지남
+passed-ago = { $time } 지남
 
 # orders
 label = 채널 상태

@@ -85,7 +85,7 @@ waiting-pools = 即将用尽的码库
 waiting-books = 对账发现的差异
 waiting-people = 等待批准的人员
 left = 剩余时间
-passed = 已过
+passed-ago = 已过 { $time }
 
 # orders
 label = 渠道状态

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::console::format::{length, text, time};
-use crate::console::layout::{choice, entries, filters, order_link, pages, table};
+use crate::console::format::{text, time};
+use crate::console::layout::{choice, entries, filters, order_link, pages, table, time_left};
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::words;
 
@@ -15,10 +15,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         .iter()
         .map(|row| {
             html! { tr {
-                td.n {
-                    @if row["passed"] == true { strong { (words_of.say("passed")) " " } }
-                    (length(row["time_left_s"].as_i64().unwrap_or_default()))
-                }
+                td.n { (time_left(words_of, row)) }
                 td { (time(&row["due_at"])) }
                 td { (words_of.word(&text(&row["kind"]))) }
                 td { (order_link(&row["order_id"])) }

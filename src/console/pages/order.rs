@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::console::acts::NOTED;
 use crate::console::form::encode;
-use crate::console::format::{clock, day, length, money, text, time};
-use crate::console::layout::{act, entries, fee, reason};
+use crate::console::format::{clock, day, money, text, time};
+use crate::console::layout::{act, entries, fee, reason, time_left};
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::manual_commands::UNDER_WAY;
 
@@ -178,8 +178,8 @@ fn deadline(visit: &Visit, order: &Value, row: &Value) -> Markup {
     html! {
         li {
             (words.word(&text(&row["kind"]))) ": " (time(&row["due_at"])) " ("
-            @if row["passed"] == true { strong { (words.say("passed")) } }
-            @else { (words.say("left")) " " (length(row["time_left_s"].as_i64().unwrap_or_default())) }
+            @if row["passed"] != true { (words.say("left")) " " }
+            (time_left(words, row))
             ")"
             @if row["passed"] != true {
                 br;

@@ -5,8 +5,8 @@ use serde_json::Value;
 use ticketbridge_core::{Millis, TimeZone};
 
 use crate::console::form::encode;
-use crate::console::format::{length, text, time};
-use crate::console::layout::{link, named_table, order_link};
+use crate::console::format::{text, time};
+use crate::console::layout::{link, named_table, order_link, time_left};
 use crate::console::{Page, Stop, Visit};
 
 /// A deadline is near when less than this is left.
@@ -95,9 +95,8 @@ async fn deadlines(visit: &Visit) -> Result<Option<Section>, Stop> {
     let rows: Vec<Markup> = found
         .iter()
         .map(|row| {
-            let left = row["time_left_s"].as_i64().unwrap_or_default();
             html! { tr {
-                td.n { @if row["passed"] == true { strong { (visit.words.say("passed")) " " } } (length(left)) }
+                td.n { (time_left(&visit.words, row)) }
                 td { (order_link(&row["order_id"])) } td { (visit.words.word(&text(&row["kind"]))) } td { (time(&row["due_at"])) }
             } }
         })
