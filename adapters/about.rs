@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an answer is about. A partner that answers about another order than the one it was asked about has not answered: such a body is
 //! never read further. Every reader of answers asks here first, so that there is one place where a number is compared.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Addresses of calls, made of parts. Partners' numbers stand in paths, and a number is never a way to another path: each is one segment,
 //! escaped, or the call is not made.
 

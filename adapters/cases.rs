@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The runner of recorded cases: `<channel>/cases/*.toml`, data instead of test code. A new channel gets its tests by
 //! writing such files.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An order to try the back-ends on. Nobody in it exists.
 
 use ticketbridge_core::id::{BackendId, BookingId, ChannelId, ExternalId, OrderId, ProductCode};

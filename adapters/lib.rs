@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Partners: one folder each, translators without IO.
 //!
 //! A partner is a folder, its `pub mod` here, and one line in [`CHANNELS`] or [`BACKENDS`]. Adapters never open a socket,

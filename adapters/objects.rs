@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading JSON into types in which an object is an object. serde takes a list for a struct's fields in their order, so that
 //! `"buyer": []` would be a buyer of whom nothing is known; here it is refused, at any depth, with the field named.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading JSON that has one reading. In an object that has a key twice one reader finds the first value and another the last: whoever
 //! believes either believes what the partner may not have meant. Such a text is no JSON here.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What reading a partner's answer needs, whoever the partner is.
 
 use http::{HeaderMap, header};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a signer's library may have written a body anew before it signed it: for telling somebody what went wrong, never for believing him.
 
 use serde_json::Value;

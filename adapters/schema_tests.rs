@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Schemas and readers judge alike: recorded bodies, the documents' examples, and every field of complete examples changed in every way.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! JSON Schemas (draft 2020-12) of every body whose contract is ours: what partners send and are sent. They are served at `/schemas/…`,
 //! printed by `ticketbridge schemas`, and tell a partner at once everything that is wrong with a body.
 

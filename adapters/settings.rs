@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading a partner's settings: everything that is wrong is found at once, each with its key and how to mend it.
 
 use http::Uri;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Standard Webhooks: how messages are signed where the contract is ours (`docs/src/contract/signatures.md`).
 //!
 //! The signature is HMAC-SHA256 over `{id}.{timestamp}.{raw body}`, written `v1,<base64>`; a header may hold several, separated by

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The names that we choose. A booking's uuid is derived, never drawn: after a crash the same attempt has the same one, so that a
 //! lost answer can be looked up and a repeat cannot become a second booking.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was promised to the buyers, compared at the end with what the bridge and its partners know: nothing lost, nothing doubled.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bridge under measurement: the real program in a process of its own, on a configuration made for the run.
 
 use std::net::SocketAddr;

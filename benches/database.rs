@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The database under the bridge: started here or named, and what it says about its own work.
 
 use std::path::{Path, PathBuf};

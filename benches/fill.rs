@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A database with a history: orders that the product's own code has made, from the first message to the report of use, before anything is
 //! measured on it. They are made in this process, without sockets, some days ago by the clock that the bridge is given.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The loads that are played, and how a load becomes a line of the report.
 
 use std::cell::{Cell, RefCell};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Somebody who looks around in the ops interface, one question after the other: what a page costs, however many orders are stored.
 
 use anyhow::Context as _;

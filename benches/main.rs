@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge-bench`: measures a running bridge from outside, beside the ceiling of the database under it. See `README.md`.
 
 mod books;

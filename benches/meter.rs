@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a load costs: statements, commits, bytes and processor time of everybody who takes part, between two looks.
 
 use serde::Serialize;

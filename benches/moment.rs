@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Real time. A measurement reads it here and nowhere else; tests pause it.
 
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The partners of the bridge: a ticketing system and the channels' own interfaces, which answer at once, after a set time, or not at
 //! all, and keep books of what they were asked.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Loads: so many callers one after the other as fast as they are answered (closed), or so many steps a second whatever the answers do
 //! (open).
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the kernel knows of a process: processor time, memory, bytes written.
 
 use std::fs;

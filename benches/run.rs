@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A whole run: each database in turn, its ceilings before, between and after the loads.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A disk that is slow to sync, played by a small library that stands in front of the C library's own calls: in this process, and so in
 //! every one that it starts.
 

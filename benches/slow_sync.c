@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Loaded in front of a database, it makes every sync of a file take a set time longer: a disk that is slow to say that it has everything. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

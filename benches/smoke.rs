@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The benchmark itself, once, on SQLite: it ends well, every order is accounted for, and machines can read what it says.
 
 use std::process::Command;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A bridge with its partners and its database, while loads are played on it.
 
 use std::cell::{Cell, RefCell};

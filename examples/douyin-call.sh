@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Makes one signed call as Douyin would: examples/douyin-call.sh CALL [BODY]
 #
 #   examples/douyin-call.sh can-buy '{"count":1,…}'

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Makes one signed call as a Kakao-style platform would: examples/kakao-call.sh [CALL] < body.json
 #
 #   examples/kakao-call.sh < event.json                 an event (docs/src/contract/channels.md has a complete one)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Makes one call signed as Standard Webhooks: examples/signed-call.sh PATH [BODY]
 #
 #   examples/signed-call.sh channels/kakao-jeju/events < event.json

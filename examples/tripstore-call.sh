@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Makes one signed call as a TripStore-style marketplace would: examples/tripstore-call.sh < event.json
 #
 # Settings: CHANNEL (trip), TRIPSTORE_WEBHOOK_SECRET (required), and those of signed-call.sh beside this one.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the service itself reads: its configuration, and captured requests. Shared by the fuzz targets and by the property tests of the
 //! suite. Nothing here may panic, whatever comes.
 

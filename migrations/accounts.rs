@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! People: who may sign in, their sessions, invitations to them, and what they did.
 
 use crate::table::{Table, hash, short, text, whole, word};

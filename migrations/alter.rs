@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A table that gets columns and indexes later, as data. New columns may be NULL: rows that an older version still writes have nothing there.
 
 use sea_orm_migration::prelude::{DbErr, MigrationName, MigrationTrait, SchemaManager};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every message in and out.
 
 use crate::table::{Table, text, whole, word};

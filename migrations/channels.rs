@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What channels say of things that are no orders, and what may exist once only.
 
 use crate::table::{Table, flag, short, whole, word};

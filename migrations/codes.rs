@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Codes loaded by ops and handed out once each.
 
 use crate::table::{Table, hash, text, whole, word};

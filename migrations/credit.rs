@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Distributors' credit accounts.
 
 use crate::table::{Table, short, whole, word};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where guests' data is found, and where it is no more.
 
 use crate::table::{Table, hash, text, whole, word};

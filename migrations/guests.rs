@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What guests have bought and booked, by keyed hashes of their phones and documents.
 
 use crate::table::{Table, flag, hash, short, whole, word};

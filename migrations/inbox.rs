@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was received.
 
 use crate::reindex::{Part, Reindexing};

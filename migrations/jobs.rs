@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What must be done: calls to partners, and times that pass.
 
 use crate::alter::Alteration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The database schema, in portable DDL: SQLite, PostgreSQL, MySQL and MariaDB.
 //!
 //! Migrations are append-only: a released one is never changed. Each is one table, or an addition to one, written once as data ([`table`], [`alter`], [`reindex`]) and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders, their history, and the numbers they are found by.
 
 use crate::alter::Alteration;

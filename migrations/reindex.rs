@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which indexes a table has, changed later, as data: fewer, and narrower ones. What each is for stands in the store's list of indexes.
 //!
 //! MySQL has no indexes of a part of the rows. There the whole ones stay that others replace by parts.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is settled with whom.
 
 use crate::table::{Table, whole, word};

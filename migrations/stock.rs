@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Units of a product, or of a product on a date.
 
 use crate::table::{Table, date, short, whole};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A table as data, and its DDL for each database. What cannot be said here is not portable and does not exist:
 //! defaults, expression and partial indexes, enums, JSON columns, database time.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The recording: what came in and what went out, whole, for as long as the configuration says.
 
 use crate::table::{Table, text, whole, word};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What several instances share, and what repeats of ops acts are recognised by.
 
 use crate::table::{Table, hash, text, whole, word};

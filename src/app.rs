@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What runs, and in which order it starts and stops.
 
 use std::net::{IpAddr, SocketAddr};

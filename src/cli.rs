@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The commands of `docs/src/contract/configuration.md`. Exit codes: 0 done, 1 refused or problems found, 2 wrong usage.
 
 mod accounts;

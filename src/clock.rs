@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Time and randomness: the only place that reads either. Everything else takes a [`Clock`] and [`Ids`], so that tests own both.
 
 mod agreed;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The configuration: a directory of TOML, read once, checked as a whole, and from then on plain values.
 //!
 //! Reading never stops at the first mistake: [`Config::load`] gives a configuration without problems, or every

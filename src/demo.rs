@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge demo`: the whole of it on one machine, nothing installed, nothing left behind.
 //!
 //! The service runs on a throw-away SQLite database with the configuration of `config/`, `examples/korea/` and `examples/octo/`, between

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The one way in which an order changes: lock it, let the core decide, save the order with its events, and make a row of every
 //! effect, in one transaction. Webhooks, workers, deadlines and ops all come through here.
 

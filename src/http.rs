@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What others reach us by: channels' webhooks, back-ends' events, the ops interface, and the pages around them.
 
 pub mod acceptor;

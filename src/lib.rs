@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! ticketbridge: between the places where tickets are sold and the systems that issue them.
 
 pub mod accounts;

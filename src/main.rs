@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The command line. Everything it does is in the library; here are only the words.
 
 use std::process::ExitCode;

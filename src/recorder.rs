@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The recorder: what came in, what went out and came back, and which housekeeping ran, whole, for as long as `[recorder] keep` says. From
 //! it `ticketbridge record export` makes a file by which another version, or another configuration, can be tried ([`crate::replay`]).
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A recording played to this version and this configuration, in a fresh database, with the clock of the recording running as fast as it
 //! goes. Nothing leaves the process: every call of ours is answered with what was answered then, and one that was not made then is a
 //! finding. What comes of it is compared with what came of it then.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The running service as a thing: the configuration in force, the partners it names, how both change without a stop, and this process among
 //! others on the same database.
 

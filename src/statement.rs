@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Statements: what was sold, kept and returned in a period, under one settle id or on one credit account. They add up: the balance is
 //! computed from the very lines that are shown.
 

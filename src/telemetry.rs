@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Logs and metrics: one event a line, never a secret, never guests' data.
 
 mod described;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Calls to partners: the one place where the bridge speaks HTTP by itself. It makes no decision about an order; it says whether a call was
 //! answered, certainly not sent, or perhaps carried out.
 //!

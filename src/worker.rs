@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What happens by itself: deliveries that are due, deadlines that pass. It wakes when something was enqueued, when something is
 //! due, and now and then; all of its state is in rows, so that another instance, or the next start, goes on where it stopped.
 

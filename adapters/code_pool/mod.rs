@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `code_pool`: tickets are codes of ours, loaded beforehand. No network: the shell draws them from the store, each once.
 
 use ticketbridge_core::message::{NewTicket, TicketFacts, TicketOp};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Calls to Douyin's OpenAPI and what its answers mean.
 
 use std::borrow::Cow;

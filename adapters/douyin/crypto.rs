@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Opening encrypted fields. Which of the two schemes holds is decided for each value.
 
 use aes::Aes256;

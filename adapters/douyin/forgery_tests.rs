@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Forged calls: made from a captured one by somebody who does not know the secret, and requests that can be read in two ways.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};

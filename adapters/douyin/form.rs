@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is signed has exactly one reading.
 //!
 //! The signature is a plain hash over the secret, the parameters and the body run together, without lengths between them. Who has

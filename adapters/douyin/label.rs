@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a person in the merchant's office calls the state of an order.
 
 use ticketbridge_core::order::money::PaymentState;

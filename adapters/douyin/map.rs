@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From the wire to the core: what each call means.
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Douyin Laike: group-buy vouchers with online reservation.
 //!
 //! Reading order: [`sign`] (who calls), `wire` and `map` (what it means), `reply` (our answer), `calls` (what we tell

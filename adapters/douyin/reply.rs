@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Our answers in Douyin's envelope, with its codes.
 //!
 //! `error_code` is a number, and nothing stands beside `data`: Douyin counts both mistakes as a failed call.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The channel's settings (`docs/src/contract/configuration.md`), read from the clear values of its file.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Settings: every problem at once, each with its key and a way to mend it.
 
 use serde_json::{Value, json};

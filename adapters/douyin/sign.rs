@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signatures: who calls, proved on the bytes received.
 //!
 //! The secret is a plain prefix of what is hashed, so the string that is signed is a secret itself: it is never

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The adapter and the core together: a sale, its booking, tickets, and a refund, each message as Douyin sends it.
 
 use http::{HeaderMap, Method};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every entry of `cases/vectors.json`: signatures, encrypted fields, pushed messages, and what must be refused.
 
 use http::{HeaderMap, HeaderValue, Method};

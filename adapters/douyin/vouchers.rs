@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tickets as Douyin wants them: dealt to copies, checked by its rules. Nothing leaves that Douyin would not take.
 
 use std::collections::{BTreeMap, HashSet};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What Douyin sends, as it stands on the wire. Unknown fields are ignored, empty text counts as absent, numbers of
 //! orders may be text or number, and of fields with two names (D-14) both are read.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Answers to inbound calls (`docs/src/contract/signatures.md`): a result, or a problem with a stable code.
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Calls to a platform whose contract is ours, and what its answers mean.
 
 use std::borrow::Cow;

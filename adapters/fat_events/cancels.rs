@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Cancels of payments: money that goes back, each movement with a number of its own.
 
 use ticketbridge_core::limits::AMOUNT_MAX;

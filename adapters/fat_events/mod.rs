@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What snapshot channels share over Standard Webhooks (`docs/src/contract/signatures.md`): the envelope, its
 //! checks, the answers, and the calls back. It is no partner; each partner's own words stand in its folder.
 //!

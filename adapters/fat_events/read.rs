@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading JSON field by field: what is wrong is named by its path, and an amount is an integer or it is refused.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The kinds of fields that [`At`](super::read::At) reads, and what all whole orders share, as JSON Schemas. The bounds are the reader's own
 //! constants; a test (`schemas.rs`) changes every field of complete examples and finds that reader and schema judge alike.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Settings that channels of this kind share (`docs/src/contract/configuration.md`).
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Calls to the platform, each by its capability; what it has no call for is a person's task.
 
 use http::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a person in the partner's office calls the state of a booking.
 
 use ticketbridge_core::order::money::PaymentState;

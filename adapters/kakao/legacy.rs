@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The platform's own older webhooks: a guest's account was unlinked, the talk channel was added or
 //! blocked. A fixed key stands in the header and nothing is signed, so they are kept, answered with 200, and never move anything.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Kakao-style booking: direct orders that the platform tells whole, confirmed by itself or by a manager
 //! (KA-01 to KA-08).
 //!

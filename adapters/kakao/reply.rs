@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Our answers: results and problems for events, and yes or no for the question of availability, which has no third answer.
 
 use http::StatusCode;

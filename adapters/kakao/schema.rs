@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bodies of this channel as JSON Schemas (`/schemas/kakao/…`). Words come from the lists by which `wire` and `map` read.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

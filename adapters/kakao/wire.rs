@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A reservation as the platform tells it, read field by field and checked sum by sum.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an answer says, whatever its status: an error is named by its code when it has one, by HTTP otherwise.
 
 use http::StatusCode;

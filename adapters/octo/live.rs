@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What can be asked of a supplier before the first sale: who it is, whether the key is good, and whether everything that the products
 //! name is there. No question changes anything; a hold is made and released only where that is asked for.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a supplier's words mean here. Pure functions; no addresses.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `octo`: any ticketing system that speaks OCTO, the open contract between resellers and suppliers of attractions. We are the
 //! reseller. What is known of it, and how each doubt is decided, stands in `README.md` beside this file.
 

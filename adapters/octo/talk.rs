@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The conversation with a supplier: find out how things stand, and go on from there.
 //!
 //! Nothing is remembered between two attempts. The uuids are derived, so the supplier itself says what has become of them: the chain of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Conversations with a supplier that follows a script: each line is the call that must come, and what is said to it.
 
 use std::collections::BTreeMap;

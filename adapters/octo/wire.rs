@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The JSON of OCTO, as far as we read and write it. Never leaves this folder. Unknown fields and words are tolerated everywhere.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a reseller's call means.
 
 use std::collections::BTreeSet;

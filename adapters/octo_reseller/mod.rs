@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Resellers that speak OCTO, with us as their supplier: they ask for products and days, reserve, confirm, extend,
 //! cancel and read under `/octo`, each with a key of its own.
 //!

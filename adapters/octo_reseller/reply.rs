@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Our answers: bookings, rows, and errors with OCTO's codes. All of them are read by their code, not by status.
 
 use http::StatusCode;

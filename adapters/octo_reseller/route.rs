@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Addresses under `/octo`: which call is meant, and about what.
 //!
 //! What stands in an address goes into the call's query: `id`, the number at hand; `once`, a number that nobody else has, for what is

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The settings of one reseller, and what is wrong with them.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Products, availability and bookings of ours in OCTO's words.
 //!
 //! A product of ours has one option, which has one unit: it is sold by the day, at the day's price.

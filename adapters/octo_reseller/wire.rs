@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What resellers send, as far as it is read. Unknown fields are tolerated, and null is absence.
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From the order to the wire, and from the wire to facts. Pure functions; no addresses, no signatures.
 
 use std::borrow::Cow;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketing_http`: a ticketing system that speaks the contract of ours, for whoever has no standard of his own.
 
 mod map;

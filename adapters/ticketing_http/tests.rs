@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The calls, byte for byte, and the recorded cases of `cases/`.
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The JSON of `adapters/ticketing_http/README.md`, as it is on the wire. Never leaves this folder.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

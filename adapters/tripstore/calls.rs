@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Calls to the marketplace, each by its capability.
 
 use http::{Method, StatusCode};

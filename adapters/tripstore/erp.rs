@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The hand-over to the agency's own books (TS-04): where the marketplace takes the money, they get a
 //! constant for the traveller's phone, and a memo with the gross amount.
 

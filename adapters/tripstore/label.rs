@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The eight names of the guide: five states, and three tabs inside one of them that follow from the money (8.3; TS-01).
 
 use ticketbridge_core::order::{BookingState, Order};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an event means for the order.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! TripStore-style marketplace: package bookings with deposits, payment links and an agency behind them
 //! (TS-01 to TS-08).
 //!

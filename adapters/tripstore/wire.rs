@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A booking as the marketplace tells it, read field by field and checked.
 
 use ticketbridge_core::limits::{AMOUNT_MAX, QUANTITY_MAX};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `B32` and `S32`: the thinnest inbox that acknowledges after its commit. A message, an order, an event and a delivery, a row each.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the database under the bridge allows, measured in the same run with the bare driver.
 //!
 //! Three of them: four small statements to a transaction with 32 clients (`B32`; on SQLite the same rows, 32 transactions to a commit,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The own ceiling: the rows that the bridge itself writes for one sale, read back from its database, and written again under fresh keys by
 //! the bare driver, all rows of a table in one statement, 32 sales to a commit.
 //!

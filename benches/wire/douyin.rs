@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Douyin's calls, signed over their bytes. Nobody in them exists.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One caller's connection to the bridge: kept open, one request at a time, as cheap as can be.
 
 use std::net::SocketAddr;

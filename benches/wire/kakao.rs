@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Events of a Kakao-style platform, signed by Standard Webhooks. Nobody in them exists.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the benchmark says on the wire, by code of its own: the bridge's adapters check it, so they may not make it.
 
 pub(crate) mod douyin;

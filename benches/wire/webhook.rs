@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Standard Webhooks: an HMAC over id, time and body.
 
 use base64::Engine as _;

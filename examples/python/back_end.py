@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A complete ticketing back-end for ticketbridge (adapter `ticketing_http`), with Python's standard library alone.
 
     back_end.py serve                        answers ticketbridge's calls

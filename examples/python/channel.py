@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A small but complete Kakao-style channel for ticketbridge, with Python's standard library alone.
 
     channel.py serve                              keeps the reservations, answers what ticketbridge asks

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The little of HTTP that both examples need: signed calls in, JSON out."""
 
 import json

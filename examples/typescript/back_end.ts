@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A complete ticketing back-end for ticketbridge (adapter `ticketing_http`), with Node's standard library alone.
 //
 //   node back_end.ts serve                   answers ticketbridge's calls

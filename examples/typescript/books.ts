@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Books in a file: written whole, and on the disk before anybody is answered. Good for an example and for a small house; a database
 // does the same for a large one.
 

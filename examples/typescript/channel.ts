@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A small but complete Kakao-style channel for ticketbridge, with Node's standard library alone.
 //
 //   node channel.ts serve                     keeps the reservations, answers what ticketbridge asks

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The little of HTTP that both examples need.
 
 import { createServer, type IncomingMessage } from "node:http";

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Standard Webhooks in forty lines: how both directions are signed where the contract is ticketbridge's own.
 //
 // The text that is signed is `{webhook-id}.{webhook-timestamp}.{raw body}`, the key what `whsec_` stands before, in base64.

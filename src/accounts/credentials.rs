@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What somebody changes about himself: his password and his numbers; and the link by which he gets another password when he has forgotten it.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The way into the console of a demonstration.
 
 use std::sync::PoisonError;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Doors: from where a connection's partner may call (PA-02). A changed list takes effect after its `propagation`; until then the old one
 //! holds, and what is pending is known.
 

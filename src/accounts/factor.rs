@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The second factor: time-based one-time codes (RFC 6238), and ten recovery codes that stand for one once each.
 
 use ticketbridge_core::UnixMillis;

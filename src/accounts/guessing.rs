@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Guessing at passwords and codes is slowed: for an account from one address, and for an address whatever the account. Never for an account
 //! alone, or a stranger could keep its owner out. Tries are counted in the database: who is slowed by one instance is slowed by all.
 

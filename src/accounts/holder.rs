@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who makes a request: the holder of an ops token, or somebody who has signed in.
 
 use ticketbridge_core::{Millis, UnixMillis};

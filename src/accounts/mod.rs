@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! People who sign in: what they may ([`holder`]), whose data they see ([`scope`]), and how they come and go ([`people`], [`signing_in`]).
 //!
 //! Nothing here answers HTTP: the ops interface and the console both do what is here, and so may nothing that the other may not.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signing in with a provider of OpenID Connect: the code flow with PKCE, a state and a nonce. Who somebody is there, issuer and subject, is
 //! proven; everything else that the provider says of him is what he says himself.
 

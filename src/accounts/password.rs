@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Passwords: argon2id, off the way of everything else since it takes its time on purpose.
 
 use argon2::password_hash::phc::PasswordHash;

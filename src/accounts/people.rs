@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How people come and go: sign-up, approval, roles, switching on and off, invitations.
 
 use std::sync::Arc;

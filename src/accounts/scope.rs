@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whose data somebody sees: everything, or what belongs to one dealer, one institution or one agency.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signing in and out: password, then second factor; sessions as rows.
 
 use std::sync::{Arc, Mutex};

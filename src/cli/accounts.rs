@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge accounts …`: people, from the host itself, for the first of them and for when nobody can sign in.
 
 use std::process::ExitCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge backup` and `ticketbridge restore`: the SQLite database as one file, out and in again. A server's database has tools of its own.
 
 use std::path::{Path, PathBuf};

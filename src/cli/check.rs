@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge check`: every problem of a configuration at once.
 
 use std::process::ExitCode;

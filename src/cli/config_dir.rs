@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The option that nearly every command has.
 
 use std::path::PathBuf;

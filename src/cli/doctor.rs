@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge doctor`: looks through the database, and rehearses its loss: a backup that was never restored is none.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Findings about a database, item by item, as `doctor`, `migrate --check` and `restore` judge them.
 
 use std::process::ExitCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge init`: a starter directory, which is the example of this program with all its comments.
 
 use std::io;

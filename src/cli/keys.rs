@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge keys rotate`: everything that is sealed with an older data key is sealed anew with the first one, while the service runs.
 
 use std::io::{IsTerminal as _, Write as _};

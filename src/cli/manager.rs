@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a service manager is told (`sd_notify(3)`): started, stopping, alive. Without one nothing is said.
 
 use std::time::Duration;

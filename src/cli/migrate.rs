@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge migrate`: the schema of the database, brought up to date or, with `--check`, only looked at.
 
 use std::process::ExitCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Ops work from a shell, over the ops interface of a running bridge: tables for people, `--json` for machines.
 
 mod arguments;

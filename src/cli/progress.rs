@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Work that takes long says so: after two seconds on standard error, on one line where that is a terminal.
 
 use std::io::{IsTerminal as _, Write as _};

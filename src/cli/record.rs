@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge record export` and `ticketbridge replay`: the last day as a test of the next version.
 
 use std::path::{Path, PathBuf};

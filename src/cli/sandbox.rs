@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge sandbox`: plays a channel and the back-end against a running bridge, story by story, with a verdict for each.
 
 use std::io::IsTerminal as _;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What shells and readers of manuals want: completions, man pages, and the schemas of the contract as files.
 
 use std::path::{Path, PathBuf};

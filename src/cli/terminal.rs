@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The terminal: what is said to it, and the runtime under a command.
 
 use std::io::Write as _;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge verify`: a captured request, checked step by step.
 
 mod capture;

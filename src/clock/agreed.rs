@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The time that all instances of one database agree upon: leases, due times and deadlines are rows, and a machine whose clock is wrong, or is
 //! moved, must not judge them otherwise than the others. On a server database it is the database's time, asked for now and then and counted on
 //! by the monotonic clock; on SQLite, which one process has for itself, the machine's time at the start, counted on the same way.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Keeping the time that the instances agree upon (`clock::AgreedClock`).
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge check`: everything that is wrong with a configuration, in one go.
 
 use std::fmt;

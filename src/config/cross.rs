@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Rules between files: names that must exist, names that must not exist twice, dates and prices that must fit together.
 
 use std::collections::BTreeSet;

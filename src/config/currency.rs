@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The currencies that exist (ISO 4217, the active codes of states and unions).
 
 use ticketbridge_core::product::Currency;

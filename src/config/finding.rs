@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is wrong with the configuration: one finding for each thing, with its place and its mend.
 
 use std::cell::RefCell;

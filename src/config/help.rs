@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge check --explain DY-03`: what a requirement means, which keys govern it, and an example.
 
 use serde::Deserialize;

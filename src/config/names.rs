@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The names that the files give to things, whether or not the rest of a thing could be read.
 
 use std::collections::BTreeMap;

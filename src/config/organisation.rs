@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `partners/*.toml`: whose business it is (PA-01). A dealer has institutions, an institution has agencies and settle units; a channel names
 //! the settle unit that it is settled under and perhaps the agency that it belongs to. And from where its partner may call (PA-02).
 

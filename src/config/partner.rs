@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `channels/*.toml` and `backends/*.toml`: which adapter, and its settings with the secrets filled in.
 
 use std::cell::RefCell;

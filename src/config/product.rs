@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `products/*.toml`: vouchers and visits. What concerns one product alone is checked here, the rest in `cross.rs`.
 
 use std::collections::BTreeMap;

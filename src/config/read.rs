@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reading TOML with a place for every value: a mistake is reported where it stands and reading goes on.
 
 use std::cell::RefCell;

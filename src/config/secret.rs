@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Secrets: `{ env = "NAME" }`, `{ file = "path" }`, or (with a warning) the text itself. None is ever shown.
 
 use std::cell::RefCell;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge.toml` and `credit.toml`: the service itself.
 
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The configuration directory as text: which files there are, and where a line begins.
 
 use std::path::{Path, PathBuf};

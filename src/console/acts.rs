@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What forms send: each becomes one call of the ops interface, with the fields that the interface's own table gives that call.
 
 use http::{HeaderValue, Method};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The words of every page, in three languages, each a file of Fluent messages beside this one.
 
 use std::sync::OnceLock;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Money and times as people read them, in the order's own currency and zone.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What all pages have around them, and the parts that several have: tables, filters, forms.
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The console, `/console`: pages for people, rendered here, readable without scripts. Each page is built of answers of the ops interface made
 //! as whoever has signed in ([`Visit::ask`]): nobody sees or does here what he could not see or do there.
 //!

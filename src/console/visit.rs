@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Somebody's look at a page: who he is, what he asked for, and what he gets.
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Guests' data under a channel's own cipher: what has to be opened, and what it says once it is.
 
 use std::collections::{BTreeSet, HashMap};

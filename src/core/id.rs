@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Identifiers. Ours carry a prefix and sort by time; those of partners are opaque text. Mixing two does not compile.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What must hold for every order, always. Checked before every save and after every load; a violation is a bug, and stops the
 //! transaction before it can be saved.
 

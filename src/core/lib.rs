@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The canonical order: what tickets, bookings, refunds and money may do, whatever the channel.
 //!
 //! Everything here is pure, synchronous and total. There is no clock, no randomness, no network and no

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A limit on everything, with a name.
 
 use crate::time::Millis;

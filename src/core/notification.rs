@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a channel is told, and what became of it.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Guests' data: types that cannot be printed.
 //!
 //! A value of these types shows itself masked wherever it is written: in `Debug`, in `Display`, in JSON. Clear text

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is sold, under which rules: the validated form of `config/products/*.toml`, and the snapshot that an order keeps.
 
 use std::collections::BTreeMap;

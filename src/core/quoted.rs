@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Free text quotes people: a back-end refuses "the card of so-and-so", a channel writes a phone into an error code, a colleague notes
 //! whom she has called. Nothing of that is ours to publish.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why something is refused: a stable code, a sentence that says what to do, and the field at fault when there is one.
 
 use serde::{Deserialize, Serialize};

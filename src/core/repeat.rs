@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Making a call again that was given up or refused, because ops ask for it. What its failure changed about the order is taken back, so that
 //! the call says the same as before, under the same key. It is refused only where the order has moved on, and then the sentence says how.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! When a call that did not work is tried again, and what must be asked first. Nothing here waits: the answer is a time.
 
 use serde::{Deserialize, Serialize};

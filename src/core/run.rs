@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One command, carried through: decide, evolve, and then whatever policy does by itself.
 
 use std::rc::Rc;

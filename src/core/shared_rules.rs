@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The rules of an order as all orders share them that were placed under the same: once in memory, and once in the database.
 //!
 //! Written anywhere, they are written out. Inside [`apart`] only their digest is written, and whoever asked for it keeps what it stands

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether an effect that was decided earlier is still needed when its turn comes. A row that is not is closed without a call.
 
 use crate::message::{Effect, Notification, TicketOp};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Time as values: instants in milliseconds, dates in a channel's time zone. Nothing here reads a clock.
 
 use chrono::{Datelike, LocalResult, NaiveDate, NaiveTime, TimeZone as _};

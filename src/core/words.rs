@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Counted things in sentences: one unit, two units.
 
 /// `1 unit`, `2 units`.

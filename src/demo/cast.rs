@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Everybody who plays in the demo: the bridge, the simulated channels, and the ticketing system between which it stands.
 
 use std::path::Path;

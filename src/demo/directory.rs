@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The example configuration, as it stands in `src/demo/example/` (of which `config/` is the copy that people edit), `examples/korea/` and `examples/octo/`, with the simulators' addresses and a pace that a person can
 //! watch.
 

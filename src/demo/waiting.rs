@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What waits for a person while the demo stays up: the stories have all ended, and a console on which nothing is to be done shows nothing.
 //!
 //! A booking to accept and one to decline, a refund at each kind of channel, a missed deadline whose tickets can be supplied by hand, a

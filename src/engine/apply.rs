@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Carrying a command out: lock the order, let the core decide, save it with its events, make a row of every effect, and let everything
 //! that is counted beside orders follow.
 

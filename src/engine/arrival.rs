@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A message that has arrived, and what became of it.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What needs a person: said in the log when it begins, and with the command that helps.
 
 use ticketbridge_core::Order;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A back-end's event: taken once, applied to the order of its reservation.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A person's yes to a booking that came when its day was full: what the rule of it has to know ([`ticketbridge_core::rules::capacity`]).
 
 use ticketbridge_core::Command;

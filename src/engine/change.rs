@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One change of one order: who causes it, and what it came to.
 
 use ticketbridge_core::order::Order;

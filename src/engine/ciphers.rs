@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A repeat whose guests come under other ciphers says nothing until they are opened: it is answered as a repeat, and compared later.
 
 use std::sync::Arc;

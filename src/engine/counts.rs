@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What others have taken already, read under lock inside the transaction that decides.
 
 use ticketbridge_core::Date;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders are charged to their channel's credit account (DY-05): what is covered and what moves is a rule of the core
 //! ([`ticketbridge_core::rules::credit`]); here it is read and written.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What makes two messages the same: hashes of keys, of the bytes as they came, and of what they mean.
 //!
 //! A repeat is judged by its meaning. A sender may write a message anew: with a field more that nobody reads, keys or equal entries in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Messages that came before their order: kept, and carried out once it is there (H1).
 
 use ticketbridge_core::message::Command;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Effects become rows: deliveries, deadlines, stock.
 
 use sha2::{Digest, Sha256};

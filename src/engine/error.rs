@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Why something could not be carried out.
 
 use ticketbridge_core::Rejection;

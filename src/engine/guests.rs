@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Guests' data from end to end: where it is found by a phone, what is known of one guest, and how it is forgotten.
 //!
 //! An order forgets all of its guests at once, and only when it is over: until then they are needed at the gate, for a refund, and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A code admits one guest, and a back-end's number means one reservation: whatever makes them an order's, they are written down as its
 //! own in the same transaction, and what another order holds is not believed.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A channel's message: taken once, answered the same every time. What it does is in [`crate::engine::routing`].
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A call that was sent long before it arrived: the channel's limits have run meanwhile, and a person should know.
 
 use ticketbridge_core::UnixMillis;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Acts of ops under an `Idempotency-Key`: the act and its answer are one commit, so that of two requests with the same key one acts.
 
 use std::sync::Arc;

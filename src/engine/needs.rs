@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a change will ask the database for, as far as the message and the configuration tell: it is read for many changes together. What
 //! is forgotten here costs time, never correctness.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What has one owner, or is found by another's name for it. One payment pays for one order, and one line is of one order (`adapters/kakao/README.md`): whose they are is kept under their own numbers.
 
 use ticketbridge_core::message::Snapshot;

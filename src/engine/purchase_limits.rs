@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Limits per phone and per document are counted by keyed hashes: who bought what is known, the number is not. What counts, and for how long,
 //! is a rule of the core ([`ticketbridge_core::rules::purchase_limits`]).
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Questions that change nothing: may this be sold, how does this order stand, what can be visited.
 
 use ticketbridge_core::message::{Counts, ProductRef, RequestBooking, StockKey};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A message of the past, carried out again: what a person asks for after mending what made it fail.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A reseller's list of its reservations: by its own name for them, by our number, by the day of the visit.
 
 use ticketbridge_core::order::{Booking, Order};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a message does: the order that it makes, the booking that it asks for, the fact that it tells; and what its sender is answered.
 
 use ticketbridge_core::message::{

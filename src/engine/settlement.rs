@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an order's change means for the statement of those it is settled with (PA-05). Lines follow from the order's money before
 //! and after, in the same commit.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whole orders as their channel tells them: taken over where the order is known, and made of them where it is not.
 
 use std::sync::Arc;

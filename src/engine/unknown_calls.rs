@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The trace of calls that nobody answers.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is left of a date, as its back-end knows it: for products that say `stock_from = "backend"`, asked every ten minutes and
 //! whenever a reservation was refused, and kept in the stock table, from which bookings and calendars are answered.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Reconciliation: what the channel and the back-end say of every open order, against what we say.
 //!
 //! What is certain is repaired through the same commands as always, so the history shows it; everything else is listed with its

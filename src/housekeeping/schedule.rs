@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Housekeeping by the clock: tidying up. Never for deadlines, which are rows.
 //!
 //! Each job is a cron expression (a repeated job of the scheduler stops for good after one stall), runs on one instance at a time

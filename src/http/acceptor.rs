@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The door: connections are taken here, and none may keep others out. A request's head has to come within a time, an idle
 //! connection is closed, and where too many are open the one that has waited longest makes room for the newcomer.
 

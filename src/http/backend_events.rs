@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a back-end tells by itself: `POST /backends/{backend}/events`, over Standard Webhooks (`docs/src/contract/signatures.md`).
 
 use std::net::SocketAddr;

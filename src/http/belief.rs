@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who is believed: what comes before anything of a message is looked at, for channels and back-ends alike.
 //!
 //! Strangers and partners often share an address: a proxy's, a gateway's. So an address is judged by its failures alone: whoever proves who he

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The record of calls that came in: written in batches, off the way to the answer. The messages themselves are in the inbox, committed
 //! before they are answered; what a crash can lose here is only how long the last few answers took.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who calls: the address behind trusted proxies, or that nobody can tell.
 //!
 //! What a trusted proxy has appended last is the truth; what stands to the left of it was written by whoever called that proxy, and

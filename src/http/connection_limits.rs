@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How many connections are open, in all and for each address, and which of them makes room for another.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Addresses that a partner's contract fixes, for all channels of a kind: `/octo`, for example. Whose a call is shows in its head.
 //!
 //! Here an address becomes a call of a channel, which then goes the way of every other; and what the service itself refuses is put into the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Is it alive, is it ready, how does it fare. Each answers within a time of its own, whatever the database does.
 
 use std::net::SocketAddr;

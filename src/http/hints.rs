@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `POST /backends/{backend}/hints/{secret}`: a push that nobody signs. The secret in the address keeps strangers away; what the push says is
 //! not believed. It costs one read, and that only once in a second for each booking.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A request's body: all of it, up to a limit, within a time.
 
 use std::time::Duration;

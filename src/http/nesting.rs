@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How deep a JSON body goes. Unknown fields are skipped without a limit by the parser, and are kept; here they have one.
 
 use ticketbridge_core::limits::NESTING_MAX;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The ops interface, `/ops/v1` (`docs/src/contract/ops.md`). [`table`](self) lists every call; from the list they are routed, checked and
 //! described, so that none of the three can drift from the others.
 

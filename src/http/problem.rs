@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Errors of our own interfaces: `application/problem+json` with a stable `code`, and a sentence that says what to do.
 
 use std::borrow::Cow;

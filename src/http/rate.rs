@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How often a partner comes, and how often an address proves nothing.
 
 use std::collections::HashMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `X-Request-Id`: taken from the caller or made here, given back, and on every line that the log says about the request.
 
 use axum::extract::{Request, State};

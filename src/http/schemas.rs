@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `GET /schemas` and `GET /schemas/NAME.json`: every body of the contract as a JSON Schema, for everybody: nothing of it is secret.
 
 use axum::extract::{Path, State};

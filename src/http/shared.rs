@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What every handler shares.
 
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Calls that nobody answers: an address that was typed wrongly into a partner's console, or a call that is new there. They are 404, and leave
 //! a row in the inbox (`unknown_call`), so that they are found: of a partner's own one a day for each name, of anybody's one a day and partner,
 //! without the body. However many come, the database is asked once a minute at most for each of them.

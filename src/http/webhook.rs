@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A channel's call: who calls, is it believed, what does it ask, what is answered; within the channel's budget whatever a
 //! back-end does.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Work that may hang is done in a task of its own, and whoever waits for it waits for a stated time only.
 //!
 //! A request is answered in time whatever the database does; what was begun goes on to its end, and its truth is in the database, where a

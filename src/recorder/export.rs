@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is taken out of the tape: the messages of a time, with stand-ins for guests, and what became of the orders that began in it.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The file of a recording: sealed with the key of the configuration, line by line, so that a day of any length fits. Each line is bound to
 //! the file and to its place; the first says how many there are. So none can be changed, moved, left out or added unnoticed.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stand-ins for guests: the same guest is the same stand-in throughout a file, and a stand-in passes every check that the guest passed:
 //! a phone stays a phone of its kind, an identity number keeps its date of birth, its sex and a check digit that is right.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an order had become: everything by which two runs of the same day are compared, and nothing that a clock or a dice may change.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tape while the service runs: pieces are handed over without waiting, sealed and written in batches off the way to the answer. What
 //! a crash can lose is the last moment; what a slow database makes it drop is counted, and an export says so.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is other than it was: answers, orders, calls. Each is compared by itself; what follows from one difference is counted with it, and
 //! differences of one kind are one cause, shown by the shortest sequence of messages that has it.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Differences that are wanted: rules in a file, each with its reason.
 //!
 //! ```toml

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The partners of a replay: each call is answered with what was answered to the same call when it was recorded. What changes something
 //! there is answered once for each time that it was made then, in that order; a look is answered with what there was to see at that time.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The driver: a fresh bridge, its clock put from message to message, and whatever falls due between two of them done in between.
 
 use std::net::SocketAddr;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Everything that crossed the wire between the simulators and the bridge, in the order in which it ended.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The other side of the wire: simulated channels and a simulated ticketing back-end.
 //!
 //! All are programs of their own that happen to live in this one: they speak HTTP with a bridge and know nothing

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What every simulator is made of: options, a socket, background work, and a state that wakes whoever waits for it.
 
 use axum::Router;

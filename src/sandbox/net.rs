@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The sandbox's sockets: the one HTTP client and the one way to serve.
 
 use axum::Router;

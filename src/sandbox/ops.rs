@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A small client of the bridge's ops interface (`docs/src/contract/ops.md`): what any member of the staff could ask.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The sandbox's time: real, and made faster by a scale, so that ten minutes can pass in ten seconds.
 
 use chrono::{DateTime, FixedOffset, NaiveDate};

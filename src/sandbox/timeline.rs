@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A journal as a timeline that a newcomer understands: who calls whom, in plain words, and what it changed.
 
 use serde_json::Value;

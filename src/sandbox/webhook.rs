@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Standard Webhooks, written from the specification a second time and apart from the bridge's (`docs/src/contract/signatures.md`).
 
 use axum::http::HeaderMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was handed over for writing down: taken in batches until the stop, and then what is left.
 
 use tokio::sync::mpsc;

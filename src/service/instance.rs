@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! This process among the others on the same database: what it tells them of itself.
 
 use sha2::{Digest as _, Sha256};

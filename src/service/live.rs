@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the service is running with at this moment: the configuration and the partners built from it.
 
 use std::collections::HashMap;

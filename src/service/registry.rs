@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The partners of a configuration, built: names become channels and back-ends.
 
 use std::collections::BTreeMap;

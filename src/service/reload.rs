@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A changed configuration: all of it or nothing. What is under way keeps what it began with.
 
 use ticketbridge_core::message::Destination;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Accounts of people: who they are (sealed), what they may, and how they prove who they are.
 
 use sea_orm::{QueryResult, Value};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders that have been over for long leave the tables that every message works on, and their deadlines with them: what is written for
 //! each message, and what is read for each look, does not grow with history.
 //!

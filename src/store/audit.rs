@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What people did and looked at. Rows are only added; what they say is sealed, since a reason may name a guest.
 
 use sea_orm::QueryResult;

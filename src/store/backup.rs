@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A copy of an SQLite database while a service works on it, and what a database holds, for comparing two of them.
 
 use std::path::Path;

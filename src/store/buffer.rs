@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Rows that a transaction has still to write: what is new or changed is kept in memory, read from there, and written at the end, many
 //! rows to a statement, in one fixed order of tables.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One act on many: what it is, on what, and how far it has come. Each of the many is a row, so that whoever carries it on after a crash knows
 //! what is left.
 

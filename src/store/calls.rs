@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every message in and out, masked: what a person reads to see what was said to whom.
 
 use sea_orm::QueryResult;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What changed of late: for those who look on, and ask again only when there is something to see.
 
 use ticketbridge_core::{ChannelId, OrderId, RefundCaseId, UnixMillis};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What guests have bought and booked, for purchase limits. Phones and documents are known by keyed hashes only
 //! ([`crate::Sealer::keyed_hash`]).
 //!

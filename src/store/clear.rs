@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an older version kept in clear: what partners write, in events, deliveries and numbers. Sealed or hashed once, when a newer
 //! version first opens the database.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Code pools: codes loaded by ops, each handed out once, never twice.
 //!
 //! Imports and draws of one pool queue at the pool's row. A code is kept sealed, and recognised by a keyed hash.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Connecting, and bringing the schema up to date.
 
 use sea_orm::sqlx::sqlite::SqliteSynchronous;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One connection, owned by one task at a time.
 //!
 //! Nobody but a task of the store's own ever awaits a statement, so none is left half-way by somebody who went away. After an error

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Credit accounts: a double-entry ledger, append-only, and beside it each account's sums, which change with it only.
 //!
 //! Every entry moves an amount from one book of an account to another: nothing comes from nowhere. What stands in the

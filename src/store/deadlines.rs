@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deadlines as rows: they survive a crash, and pass on whichever instance is alive.
 
 use sea_orm::{QueryResult, Value};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What differs between databases, and the small helpers for writing SQL that all of them understand.
 //!
 //! Statements are written once, with `?` for each value.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From where partners may call: each network of a connection with the time from which it holds and until when.
 
 use ticketbridge_core::{Millis, UnixMillis};

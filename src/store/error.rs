@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What can go wrong with a database, by operation.
 
 use sea_orm::sqlx;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The files of an SQLite database: for nobody else to read, and for one service to use.
 
 use std::fs::{File, OpenOptions, TryLockError};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which rows end, and by whom: a table that nobody ends grows until the disk is full. Each table of the schema has its rule here; a test
 //! compares the list with the real schema.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Wrong tries at passwords and codes, counted where every instance sees them.
 
 use ticketbridge_core::{Millis, UnixMillis};

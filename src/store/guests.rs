@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where guests' data is: which orders know a phone, and which orders have been over for long enough to forget their guests.
 
 use sea_orm::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Handing deliveries out: which are next, for whom there is room, and the lease under which each goes.
 //!
 //! What is next is read from the beginning of one index, lane by lane, so that the plan is the same with ten rows and with a million,

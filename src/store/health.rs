@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Is the database there, has it this program's schema, is it whole, does it take commits; and what makes it slow or large.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is given out once: a ticket's code, a back-end's number of a reservation. Each is one row, by its keyed hash, so that no two
 //! orders hold it whatever happens at the same moment.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Acts of ops under an `Idempotency-Key`: a repeat gets the same answer.
 
 use ticketbridge_core::UnixMillis;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was received: each message once, with the answer it got.
 
 use sea_orm::QueryResult;

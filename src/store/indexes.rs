@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every index beside the primary keys, and what it is there for. Each one is written at every sale, booking or call that its table keeps,
 //! so one that no question of ours needs is not there; a test compares this list with the real schema. To add an index, name the question
 //! here.

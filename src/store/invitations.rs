@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Invitations. Accepting one and taking it back meet on its row, and one of them wins.
 
 use sea_orm::QueryResult;

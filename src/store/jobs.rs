@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The outbox: what partners must be told, at least once, in order for each order and partner.
 //!
 //! A row is handed out under a lease with a fencing token (`handout.rs`). Whoever settles with a token that is no longer the row's has

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The write path: the only way to a transaction.
 //!
 //! A lane is a task that owns one connection. Works reach it by a bounded queue; who asked waits for the result on a channel, and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Named singletons: of several instances, one runs a schedule.
 
 use sea_orm::DbBackend;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Persistence: the one place that speaks SQL.
 //!
 //! [`Store`] reads; [`Store::write`] is the only way to a transaction, and what it hands out, [`Tx`], changes rows.

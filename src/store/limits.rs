@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How long anything here may take. Every wait for a database ends: with a result, or with an error that asks to come again.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a channel has that is no order: products on or off sale, as it told us last; and links that may exist once only.
 
 use ticketbridge_core::port::Listing;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Lists for the ops interface: filters, newest first (deadlines: nearest first), and a cursor that stays valid while
 //! rows come and go.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What works will ask for, said before they begin: so one statement for each kind reads it for all works of a transaction, and all
 //! locks are taken there, sorted and in one order of tables. Works that keep to it cannot stand in each other's way.
 //!

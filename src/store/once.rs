@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Work that is done once for data which is older than the version at hand.
 
 use ticketbridge_core::UnixMillis;

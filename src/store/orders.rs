@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders, their history, and the index rows that are kept beside them.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Partners whose deliveries wait.
 
 use ticketbridge_core::UnixMillis;

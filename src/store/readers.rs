@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Connections that read. Each question runs in a task of its own: who asked may go away at any moment, and the connection is
 //! never put back in the middle of something.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A channel's numbers for sales and bookings: which order they mean, or why there is none.
 //!
 //! A number is known by a hash of channel and number, so that length, case and collation play no part. The row of a

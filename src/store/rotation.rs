@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Rotating the data key: everything sealed with an older key is sealed anew with the current one, in batches, while the service runs.
 
 use sea_orm::{QueryResult, Value};

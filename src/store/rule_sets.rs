@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The rules that orders were placed under, each set stored once by its digest and named by it in orders and events.
 //!
 //! An instance of an older version does not know of this and reads rules that are written out only. So they are stored apart from the

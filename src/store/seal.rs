@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Sealing: what is personal leaves the process encrypted (AES-256-GCM), bound to the row it belongs to.
 //!
 //! Sealed text is `v1.<key id>.<base64 of nonce and cipher text>`. The key id is the first 8 hex digits of the key's

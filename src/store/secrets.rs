@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Secrets that instances share: sealed, each under a name.
 
 use crate::connect::Store;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Sessions of browsers. A cookie holds a token; what is stored is its hash, so that who reads the database can sign in as nobody.
 
 use sea_orm::QueryResult;

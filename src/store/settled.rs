@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Until when settle units have been settled. A line that came later is unsettled.
 
 use ticketbridge_core::UnixMillis;

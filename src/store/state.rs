@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is known of the database's state: whether it takes commits, and whether it is whole.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

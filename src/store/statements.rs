@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Lines of statements: what orders brought, cost and gave back, by the smallest unit that money is settled under.
 
 use sea_orm::QueryResult;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The recording: requests and calls as they were, sealed, in the order of their beginning.
 
 use sea_orm::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A transaction, as the work inside it sees it.
 //!
 //! A failed statement dooms the piece of work it belongs to, on every database alike: PostgreSQL would refuse the next

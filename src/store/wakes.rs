@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who is to be woken after a commit: what it left to be done, and from when.
 //!
 //! A transaction knows which deliveries and deadlines it has made ready, so nobody needs to look in the database to find out. Instances

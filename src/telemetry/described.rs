@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What each metric means: its HELP. A test reads the sources and finds a metric that is not in the list.
 
 /// What kind of number a metric is.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is counted in the database whenever somebody looks.
 //!
 //! A gauge keeps its last value until it is told another one, and what is no longer there is in no row that was counted: everything

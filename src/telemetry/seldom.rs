@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The same trouble said seldom: a full disk or a silent database fails every call, and a line for each of them hides everything else, and
 //! fills the disk.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Traces for OpenTelemetry: one from a webhook to the calls that it causes, exported over OTLP/HTTP where `[traces] endpoint` names a
 //! collector. Without one nothing is recorded, and a `traceparent` that came goes on as it is.
 //!

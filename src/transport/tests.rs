@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Calls against a tiny server on loopback that misbehaves in one way each.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One call to a back-end. What is not known is asked for; nothing is issued twice, because a repeat carries the same delivery id.
 
 use ticketbridge_core::message::{Actor, ActorKind, Command, TicketFacts, TicketOp};

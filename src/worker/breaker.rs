@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether calls go to a destination at all. A breaker looks at orders, not at calls: one order that fails again and again says nothing
 //! about the others. It opens when several different orders failed in a row, and then lets some that have not failed go in rounds: a
 //! healthy order among many sick ones gets through within seconds, and a partner that is down is left alone but for a call now and then.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One call to a channel: a notification, made from the order as it is now.
 
 use ticketbridge_core::Millis;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a call to a partner is made: the one way, for deliveries and for questions of our own. What is written, and what the answer means, is
 //! the adapter's word; what becomes of it is the caller's.
 

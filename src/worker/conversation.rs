@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An operation that takes several calls: led from the first question to its end, each call on the record, the delivery ours all the while.
 
 use ticketbridge_core::Millis;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deadlines that are near or have passed: rows with a time, handed out under a lease like deliveries.
 
 use std::sync::Arc;

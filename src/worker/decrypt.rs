@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Guests' data under the channel's own cipher: opened by a call, never on the way to an answer (`adapters/douyin/README.md`).
 
 use ticketbridge_core::Order;

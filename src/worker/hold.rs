@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A place that is held before a booking is confirmed, so that what is confirmed is backed by the back-end's own stock.
 
 use ticketbridge_core::message::{TicketFacts, TicketOp};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Lanes: how much goes to one destination at once and in a second, and whether it goes at all.
 //!
 //! An order whose last call failed is sick. Sick orders take a share of a lane's places at most, which grows while they recover; the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the worker of this process keeps in mind. None of it is needed for what is right: another instance, or the next start, finds it out
 //! anew.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One question to a channel: how does an order stand that we know of by a later message only, or whose messages contradict
 //! each other?
 

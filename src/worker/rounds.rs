@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The worker's rounds: what is handed out when, and what runs beside it. All of its state is in rows, so that another instance, or the next
 //! start, goes on where it stopped.
 //!

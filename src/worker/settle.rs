@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The end of an attempt: the row, the order and the record of the call change in one transaction, and only if the lease still holds.
 
 use std::sync::Arc;

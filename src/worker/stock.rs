@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is left of a date, told to a channel that wants to know (`adapters/kakao/README.md`). It is counted when the call is made: a
 //! later call never says less than an earlier one knew.
 

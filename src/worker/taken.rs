@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a channel's yes is worth. One that says of this very order what came of it is believed; one that says nothing is believed once
 //! the books show it, and books that show otherwise are told again, under the same key, before a person has to look.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Access tokens: one for each account, shared by all instances through the database. A platform gives one token at a time: whoever fetches
 //! another makes the one that the others hold void (`adapters/douyin/README.md`). So one instance fetches, under a lease; the others read what
 //! it got. A token is fetched anew at 80 % of its life, or when it was refused and is still the one that all share.

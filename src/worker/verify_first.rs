@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A look at how an order stands with its channel, before something is said again or where the channel counts no changes
 //! (`adapters/kakao/README.md`): what was carried out already is not asked for twice, and what has changed meanwhile is decided anew.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Back-ends that do not tell of a visit are asked: often on the days on which a ticket admits, once a day afterwards, then never again.
 //! And a push that cannot be believed is a reason to ask.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the console offers is done in the browser, and what came of it is asked of the interface.
 
 use std::collections::BTreeSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The demonstration that stays up: the service with the orders of its stories, and the link that opens its console.
 
 use std::process::Stdio;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A real browser: headless Chromium behind its own driver, spoken to by WebDriver, and by the debugging protocol for what that has no words
 //! for: sizes and colour schemes, keys, and authenticators.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! By the keyboard alone.
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every page as people see it: in three languages, at two widths, light and dark, for those who do not see, and with what it weighs.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The console in a real browser, before the demonstration's orders. Where there is no Chromium this says so and does nothing; CI requires it.
 
 mod acts;

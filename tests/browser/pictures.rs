@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The pictures of the README: `TICKETBRIDGE_PICTURES=docs/src/pictures cargo test --test browser` makes them anew.
 
 use std::path::PathBuf;

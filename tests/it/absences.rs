@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The README's list of what is deliberately absent, line by line: each has a proof here, be it a look through the sources or tests by name.
 //! A line without a proof fails, and so does a proof without a line.
 

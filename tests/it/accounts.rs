@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! People through the real router: how they come and go, how they prove who they are, and what they may.
 
 use http::{Method, header};

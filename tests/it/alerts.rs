@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every alert rule is fired: its condition is made in a bridge, `/metrics` is read minute by minute, and `promtool` evaluates the rule on what
 //! was read. A rule without a drill here fails, and so does one without a page.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders that are put away: whoever asks the ops interface, and whoever sends a late message, cannot tell.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stands around the sales (`docs/src/operating/production.md`): metrics that tell the present, traces that are passed on; and money for what was called off.
 
 use http::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is left of a date, from the back-end: asked by the clock and after a refusal, and answered from the table.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A backup while the service runs, the loss of the database, the way back; and the rehearsals of both.
 
 use std::process::Output;

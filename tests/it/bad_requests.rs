@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Hostile and broken requests: each gets the documented answer (`docs/src/contract/channels.md`) and changes nothing.
 
 use http::Method;

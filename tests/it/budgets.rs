@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An answer never waits for a back-end beyond the channel's budget: "not yet" in time, and the tickets follow by a call.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One act on many: first what it would do, then doing it as the act on one does, and a report.
 
 use serde_json::{Value, json};

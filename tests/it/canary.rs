@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A guest's data planted into every text of every message of every partner, one text after the other, in many writings: it is looked for in
 //! every column of the database, in every answer of the ops interface, and in the log; and after the guest was forgotten, in what is sealed.
 //!

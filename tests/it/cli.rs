@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The program's commands as a shell sees them: what they print, where, and their exit codes.
 
 use std::process::Output;

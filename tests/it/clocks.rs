@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Machines whose clocks are wrong, or are moved: two instances on one database go by the database's time, so that nothing is made twice and
 //! nothing stands still.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The configuration as its reader meets it: the example passes, and every planted mistake is named at its line.
 
 use std::collections::BTreeMap;

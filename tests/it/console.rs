@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The console as a browser without scripts sees it: pages over HTTP, forms, and what the headers promise.
 
 use http::{Method, header};

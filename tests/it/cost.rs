@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a message costs the database: a limit, so that nobody adds a statement unawares.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `kill -9` at any moment while two hundred sales are under way, and every sale ends right all the same.
 //!
 //! The program runs as a process of its own between the two simulators. They judge: nothing lost, nothing issued twice, nothing

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `kill -9` while a supplier's answer to hold, confirm or cancel is on its way, at either side of its effect: one booking there, or none.
 //!
 //! The program runs as a process of its own between a reseller, who repeats what got no answer, and a supplier, whose books judge.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The credit account of a channel (DY-05): held, taken, given back; the last fen goes to one buyer.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The connection to the database server is lost at every single statement of a sale, a booking, a call and its outcome, before the
 //! server hears of the statement and after it has carried it out: nothing that was acknowledged is lost, and nothing is done twice.
 

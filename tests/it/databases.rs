@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Statements on every kind of database at hand: what they add up to, and where one period ends and the next begins.
 
 use serde_json::{Value, json};

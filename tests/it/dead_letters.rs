@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Dead letters of decisions are tried again by ops under the same key, and refused only where the order has moved on.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deadlines are rows: warned of before, flagged after, also when the program was stopped in between.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a delivery says of itself: the key that the partner has seen, that nothing was needed where the order moved on, and that a partner
 //! is missing.
 

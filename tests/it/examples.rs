@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The programs of `examples/`, played against the built service: whoever copies them starts from something that works.
 
 use std::net::TcpListener;

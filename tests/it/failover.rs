@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The database server is lost for good and its standby takes over, and the program is replaced by a newer one, both under load: nothing
 //! that was acknowledged is lost, and nothing is done twice.
 

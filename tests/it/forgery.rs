@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Calls forged from a captured one, over the wire: none is believed, none leaves a trace in the inbox, all are told alike.
 
 use http::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Guests' data: under a new key while the service runs, found by phone, forgotten when it is no longer needed.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Nothing is issued twice: a code admits one guest, whoever gave it out, and a back-end's number means one reservation.
 
 use serde_json::{Value, json};

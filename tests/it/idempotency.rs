@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A message that comes twice, or twenty times at once, has one effect and one answer; the same key with another body is refused.
 
 use futures_util::future::join_all;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An instance that has nothing to do leaves the database alone.
 
 use tokio_util::sync::CancellationToken;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The files of the root package and of the core import each other in one direction only: whoever opens one of them can read it after those
 //! that it names, and none of them needs a file that needs it.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `ticketbridge init`: a starter directory that is right as it stands.
 
 use std::path::Path;

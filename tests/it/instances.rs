@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Several instances of the program on one database server, any message to any of them, and one of them killed under load: nothing that
 //! was acknowledged is lost, and nothing is done twice.
 

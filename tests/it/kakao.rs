@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Kakao-style booking from outside: events in, calls out, and the order between them (KA-01 to KA-08; the numbers
 //! are those of `adapters/kakao/README.md`).
 

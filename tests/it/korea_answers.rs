@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What partners' answers are worth, where the platform lies: a yes that did nothing, a yes about another order, and books that say
 //! otherwise than ours at the same count of changes. Everything speaks HTTP to a running bridge; nobody in it exists.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The 52 edge cases of `adapters/kakao/README.md`, each with the tests that show it. 46 and 47 are about the addresses and the people
 //! of partners, and stand elsewhere. What is missing in the other files stands here; all of it speaks HTTP to a running bridge.
 //!

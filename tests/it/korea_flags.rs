@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a person is told of an order of a platform that tells its orders whole: as long as it is so, as it stands now, and the most urgent
 //! first. Everything speaks HTTP to a running bridge; nobody in it exists.
 

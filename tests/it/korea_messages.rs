@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a platform's message means: what makes two of them one, what is refused with its field, and what is taken and shown.
 
 use serde_json::{Value, json};

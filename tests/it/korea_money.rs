@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Money where a platform contradicts itself or us: nothing goes back by itself unless its own count agrees, and what its books deny, or
 //! hold beyond what was paid, is shown. Everything speaks HTTP to a running bridge; nobody in it exists.
 

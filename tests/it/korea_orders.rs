@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every story of the two channels that tell whole orders, its messages shuffled and repeated: the end, the books, the stock and the
 //! calls are what they are when everything comes once and in order. A run that fails names its seed.
 

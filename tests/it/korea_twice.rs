@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is said twice, too late or too early: one line told for two reservations, an act said again while it is under way, a request that
 //! was long on its way, a use that came before its tickets or before its day.
 

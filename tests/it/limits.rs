@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What one phone may buy (DY-09), for which price (DY-03), and as what it is booked.
 
 use std::io::Write;

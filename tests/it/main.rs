@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The integration tests, in one program.
 
 #[cfg(test)]
@@ -78,6 +80,7 @@ mod korea_money;
 mod korea_orders;
 mod korea_twice;
 #[cfg(test)]
+mod licences;
 mod limits;
 #[cfg(test)]
 mod manager;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a service manager sees: started, alive, stopping; and whoever asks from a shell.
 
 use std::process::Output;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Resellers that speak OCTO, with us as their supplier: what is kept, sold, cancelled and shown, on every database.
 
 mod client;

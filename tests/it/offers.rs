@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is offered is what can be had: one rule for calendars, questions and bookings; and what nobody knows is not promised.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signing in with a provider of OpenID Connect, which is simulated: it signs what it says with a key of its own.
 
 use std::collections::BTreeMap;

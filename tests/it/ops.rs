@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The ops interface through the real router: shapes, acts, roles, keys, and what is refused.
 
 use http::{Method, header};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Ops work from a shell: the program itself, against a bridge that listens.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Partners as files through the real router: doors that open and close in time, and settle units that are closed only when nothing is left.
 
 use serde_json::{Value, json};

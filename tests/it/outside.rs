@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was found from outside: partners that say what is not so, the path after an error, and what strangers leave behind.
 
 use http::Method;

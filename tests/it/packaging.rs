@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is shipped beside the program: the image's root file system, the unit, the chart, the release's files. Each is tried as far as this
 //! machine can, and what it cannot is said aloud.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whatever comes from outside, no parser panics and nobody is believed without the secret. The same functions are the targets of
 //! `cargo fuzz` (`fuzz/`); here they get their seeds, changed in every way that costs a second.
 

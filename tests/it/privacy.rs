@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Guests' data is nowhere in clear: not in the log at its most talkative, not in any byte that the database keeps.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Many at the same moment: the last unit goes to exactly one, and comes back when it is given back.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The README's first steps, line by line, as somebody who has just cloned the source takes them: two terminals, one folder.
 
 use std::net::TcpListener;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The real program, as a process of its own: started, asked to stop, killed, started again on the same files and the same port.
 
 pub(crate) mod stage;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Books are compared with the channel and the back-end: what is certain is repaired, everything else is listed.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A guest at the gate: reported once, never before the day, never while a refund is under review, never twice.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The refund matrix, row by row, through the channel's own calls.
 
 use serde_json::{Value, json};

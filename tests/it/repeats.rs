@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A repeat is judged by what a message means: its sender may write the same thing anew, and a difference that matters is seen by a person.
 
 use http::Method;

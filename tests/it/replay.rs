@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The last day as a test: recorded, exported with stand-ins for guests, played to the same version without a difference, and to a changed
 //! one with every change named.
 

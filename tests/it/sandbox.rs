@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The sandbox's stories against a real bridge: each ends as it should, and a bridge that misbehaves is found out by the books.
 
 mod douyin;

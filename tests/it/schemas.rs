@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The schemas as they are served and shipped, and answers that keep to them.
 
 use http::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Scopes: what one tenant is answered tells nothing of another. Two tenants do random things on one bridge; then one of them does the same on a
 //! bridge of his own. Every call of the ops interface that reads must answer him the same.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The second generation's booking, whose date may come with the demand for its tickets only (`adapters/douyin/README.md`).
 
 use std::collections::BTreeMap;

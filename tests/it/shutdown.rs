@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stopping: what is under way is finished, nothing is lost, the exit code is 0; and what others see meanwhile.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Some orders fail again and again: the others pass all the same, to back-ends and to channels, by calls, codes, ciphers and looks, on
 //! every kind of database; and a partner that is down is left alone.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An order keeps the rules that it was placed under (DY-18).
 
 use serde_json::json;

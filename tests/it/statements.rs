@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Statements (PA-05): they add up, and they are what the orders' histories say.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A database server that is stopped as a whole (`SIGSTOP`): connections stay, new ones are taken by the kernel, and nothing is answered.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What changes, told to those who look on: each what is in his scope, and after a break from where he was.
 
 use axum::body::BodyDataStream;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A bridge to test against: the real router and the real engine on a temporary SQLite file, with a clock, partners and a worker that the test
 //! drives by hand. Nothing sleeps; nothing leaves the process.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every call of every partner is answered in its time while the database hangs, and afterwards everything works again; and the service ends
 //! in its time, whatever hangs. The real program, in real time, on every database.
 

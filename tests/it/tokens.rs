@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Access tokens of several instances on one database: one is fetched, all use it, and one that is refused is replaced once. Where the
 //! platform gives everybody the same one, that one is asked for.
 

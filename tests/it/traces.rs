@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One trace from a webhook to the call that it causes, exported to a collector in the way of OpenTelemetry.
 
 use std::sync::{Arc, Mutex};

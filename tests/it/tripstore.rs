@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! TripStore-style bookings from outside: events in, calls out, money by parts (TS-01 to TS-08; the numbers are those of
 //! `adapters/tripstore/README.md`).
 

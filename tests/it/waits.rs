@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an order rests on where no delivery and no deadline moves it: at each kind of channel, and before a ticketing system that takes its time. Whoever
 //! looks at an order is told whose turn it is, and the console says so in words.
 

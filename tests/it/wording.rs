@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How answers say things: times as RFC 3339 in the channel's zone, nothing for what is not there, whatever the channel and the database.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Database servers that a test or a measurement starts for itself, from what is installed on this machine.
 //!
 //! A server is a child of a small shell script, which stops it and removes its files as soon as its standard input closes: at the end of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What every simulation does with its world, whoever sells in it: deliveries that are carried out, hang, go on or die with the process,
 //! deadlines that pass, and the end of all work.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Numbers that follow from a seed, and what every simulation draws with them: how a message travels, how a call goes, how long it takes.
 
 use crate::partners::How;

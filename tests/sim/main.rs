@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bridge under faults: a seed makes a sequence of messages, repeats, reorderings, calls that fail in every way, clock jumps, crashes and
 //! restarts; the real engine carries them out over a real SQLite file, and what must always hold is checked. At the end the partners' own
 //! books are the judge: their money, bookings, tickets and refunds are ours, and what they were to be told they were told once.

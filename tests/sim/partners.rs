@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The partners of a simulation: a gate that issues, cancels and remembers, Douyin's OpenAPI, and the platforms that tell whole orders
 //! (their books stand in `snapshot`). Each call goes the way that was planned for
 //! it ([`How`]), well when nothing was planned. What they must never hear is noted the moment they hear it ([`Partners::wrong`]).

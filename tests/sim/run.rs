@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From the command line to a verdict: how many steps, from which seed; what failed, as short as it can be told.
 
 use std::process::ExitCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bridge of a simulation: the real router, engine and workers over a real SQLite file, a clock and identifiers that follow from
 //! the seed, and partners that do as they are told.
 

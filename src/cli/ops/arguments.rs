@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the commands of ops take, and what they say of it in `--help`.
 
 use std::path::PathBuf;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From a command to a call of the ops interface.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `bulk …`: one act on many.
 
 use clap::Subcommand;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bridge, from a shell: where it is, with which token, and what it answers.
 
 use http::{HeaderMap, HeaderValue, header};

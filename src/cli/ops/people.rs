@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `people …` and `audit …`: accounts and invitations over the ops interface, and what people did. Administrators only.
 
 use clap::builder::PossibleValuesParser;

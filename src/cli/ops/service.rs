@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Commands about the service and its partners, rather than about one order.
 
 use clap::builder::PossibleValuesParser;

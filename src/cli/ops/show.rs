@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Answers for people: lists as tables, one thing as lines of name and value.
 
 use anstyle::{AnsiColor, Style};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Captured requests, in the forms in which people have them: a plain HTTP/1.1 message, `curl -v` and `curl --trace`, HAR as browsers and
 //! proxies save it, and the flows of mitmproxy.
 

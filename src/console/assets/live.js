@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Keeps an open page up to date: it is told what changed, and asks for itself again only then. Without it everything works, only by reloading.
 (() => {
   "use strict";

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/account`: one's own second factor, sessions and language.
 
 use http::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/audit`: what people did and looked at.
 
 use maud::{Markup, html};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/bulk`: one act on many. First what it would do, then a yes, then how far it has come, and at the end what became of it.
 
 use http::{HeaderValue, Method};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/codes`: code pools, and filling them.
 
 use maud::{Markup, html};

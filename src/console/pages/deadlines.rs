@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/deadlines`: the nearest first.
 
 use maud::{Markup, html};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/deliveries`: what partners are yet to be told, and what could not be told.
 
 use maud::{Markup, html};

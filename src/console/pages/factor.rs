@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/factor`: the second factor of a session.
 
 use maud::{Markup, html};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/invitations/{token}`: the page behind an invitation's link.
 
 use http::{Method, StatusCode};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/members`: accounts and invitations of one's scope.
 
 use http::Method;

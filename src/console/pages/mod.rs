@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The pages, one file each; a page's path is its file's name.
 
 pub(crate) mod account;

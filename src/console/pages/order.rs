@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/orders/{id}`: one order on one screen: what happened over all systems, what happens next, and what can be done.
 
 use maud::{Markup, html};

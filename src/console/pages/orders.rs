@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/orders`: lists of orders. Every filter stands in the address.
 
 use http::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/partners`: channels and back-ends, how they fare and from where they may call; and whose they are.
 
 use maud::{Markup, html};

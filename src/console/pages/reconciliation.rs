@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/reconciliation`: what the last comparison of books found.
 
 use maud::{Markup, html};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/refunds`: refund cases, and the decision.
 
 use maud::{Markup, html};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/reset/{token}`: another password, by the link that an administrator has made.
 
 use http::{Method, StatusCode};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/settings`: the running configuration, what waits for a restart, and what was refused and why.
 
 use maud::{Markup, html};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/statements`: what was sold, kept and returned in a period, by settle unit.
 
 use maud::{Markup, html};

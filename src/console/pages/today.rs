@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console`: what waits for a person, by how long it can still wait. An empty page is the goal.
 
 use maud::{Markup, html};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `/console/with/{provider}`: signing in and signing up with a provider.
 
 use http::{HeaderValue, StatusCode, header};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The booking of an order that the bridge leads: asked for, confirmed or rejected.
 
 use crate::decide::draft::Draft;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deadlines that are near, and deadlines that have passed. One that no longer matters changes nothing.
 
 use crate::decide::draft::Draft;

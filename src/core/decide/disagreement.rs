@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What comes of a comparison of books.
 
 /// One thing on which the channel's books and ours differ.

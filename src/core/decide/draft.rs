@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A decision in the making, the only form in which one is written: each part is decided on the order as the parts before have left it.
 
 use std::rc::Rc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How bookings and orders end before their use, whoever ends them. Written once.
 
 use crate::decide::draft::Draft;

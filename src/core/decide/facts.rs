@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the back-end says of a reservation, against what we know of it.
 
 use std::borrow::Cow;

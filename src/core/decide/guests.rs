@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! People: opened by the channel, shown to one of ours, erased.
 
 use crate::decide::draft::Draft;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A reseller that reserves before it sells: the place is kept until it confirms, lets go, or the time is over.
 //!
 //! The order is placed with the reservation, so that stock and credit are taken; it is paid for when the booking is accepted. Cancelling a

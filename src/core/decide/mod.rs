@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The answer to each command: what happens, or why not. Pure, total, and meant to be read by people from the business side.
 //!
 //! One file for each subject; this one only says where to look. A decision is written in one way, as a [`draft::Draft`]. Three habits run

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How calls to the channel ended.
 
 use crate::decide::draft::Draft;

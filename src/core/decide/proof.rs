@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the channel's books say of what it had said yes to, and of what we hold to be so. A yes that says nothing is believed only once an
 //! event, a look or the books show what came of it; books that show otherwise are told again once, and then shown to a person.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The visit: used, or not.
 
 use crate::decide::draft::Draft;

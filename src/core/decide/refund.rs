@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Refund cases: applied for, decided, and the tickets voided first (DY-15, the refund matrix).
 //!
 //! *Who* decides is in [`crate::policy`]; here stands what a decision does.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The sale and its payment.
 
 use crate::decide::draft::Draft;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Facts from the channel that end things: money that went back, bookings and sales that were cancelled; and ops cancelling.
 //!
 //! They are never refused (DY-19). What contradicts them is shown to a person.

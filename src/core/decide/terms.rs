@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the channel's books say of the terms of an order, against ours: what was sold, for which day, for how much. A newer count of changes
 //! brings them with it; books that say otherwise at the same count, or never reach the count that we were told, are shown to a person.
 

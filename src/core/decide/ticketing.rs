@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tickets on our side: demanded by the channel, taken on, made by a person, handed over, kept, voided. What the back-end says of them is
 //! in [`crate::decide::facts`].
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a person must look at.
 
 use crate::order::{Attention, AttentionKind, Fact, Order};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Axis 2, the visit: asked for, confirmed, used, or off.
 
 use crate::evolve::attention::clear;

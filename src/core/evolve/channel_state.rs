@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The channel's own state of the order, and what we have asked it for.
 
 use crate::evolve::attention::clear;

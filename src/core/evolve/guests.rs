@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! People: whom the channel has opened, and who are erased.
 
 use crate::order::{Order, TicketKind};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is true after an event. Total, and the only way in which an order changes: one file for each axis, and one for each thing that
 //! stands beside them. This one only says where an event goes.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Axis 4, the payment: it is computed from the ledger, and nothing else.
 
 use crate::evolve::attention::clear;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Axis 5, the refund cases.
 
 use crate::evolve::attention::clear;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Axis 1, the sale: placed, opened for booking, cancelled.
 
 use crate::evolve::attention::clear;

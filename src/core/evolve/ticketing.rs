@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Axis 3, the tickets: at the back-end, and at the channel.
 
 use crate::evolve::attention::{clear, replaced_by_hand};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the channel was to hear: heard, or not.
 
 use crate::evolve::attention::clear;

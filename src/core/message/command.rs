@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What can be asked of an order. Commands are imperative; where a partner reports a fact, they begin with `Record`.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whom a delivery is for.
 
 use std::fmt;

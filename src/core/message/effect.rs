@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What must be done outside, as a consequence of an event. Effects are intentions: the engine makes a row of each, in
 //! the same transaction, and a worker carries it out later, at least once.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What happened. Events are past tense, append-only, and readable by a person; personal data in them is masked.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What an event gives out that admits a guest, or names one reservation: it belongs to one order at a time.
 
 use crate::id::BookingId;

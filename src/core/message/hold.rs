@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a reseller says of a place that it has reserved before it sells it.
 
 use serde::{Deserialize, Serialize};

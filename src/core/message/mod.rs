@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What goes into the core and comes out of it: commands with what they carry, events, and effects.
 
 mod command;

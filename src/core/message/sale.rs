@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A sale and a booking, as a channel tells them.
 
 use serde::{Deserialize, Serialize};

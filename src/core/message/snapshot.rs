@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The whole order, as a channel tells it.
 
 use serde::{Deserialize, Serialize};

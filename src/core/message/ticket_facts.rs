@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is known of tickets and of their use.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether what the channel is to be told is what we want, as the order stands.
 
 use crate::id::RefundCaseId;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Axis 2, the visit: the reservation of a date.
 
 use serde::{Deserialize, Serialize};

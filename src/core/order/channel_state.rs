@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The channel's own state of an order, where a channel tells the whole order with every message and counts its revisions.
 //!
 //! Such a channel is the one that moves the order: what we want is a [`Proposal`] until it agrees. The higher revision wins,

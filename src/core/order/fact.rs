@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What flags tell of. Where the order itself shows whether that is still so, the flag carries the fact: its sentence says how it stands
 //! now, and it goes when it is over. Nobody has to think of it where the order changes.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A place that is kept for a reseller until it confirms: what it is called there, and until when.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which of the undelivered notifications still need a person, and what makes up for them.
 
 use crate::notification::Notification;

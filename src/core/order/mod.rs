@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The order: one purchase, one aggregate, five axes that move independently (`docs/src/introduction.md`, the order's life).
 
 pub(crate) mod asked_for;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Money: a ledger of entries, and the payment state derived from it. Nothing sets a payment state.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Axis 5: a request for money back.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Axis 3, the tickets: what the back-end made, and what the channel was given of it.
 
 use serde::{Deserialize, Serialize};

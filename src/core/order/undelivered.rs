@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Notifications that the channel did not take, until they are taken, or nobody needs them any more. The flag for a person stands as long.
 
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Bookings that policy confirms, rejects, or cancels because no ticket can be had.
 
 use crate::message::{Command, Notification};

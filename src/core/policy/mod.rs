@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What policy does by itself, given an order and the time: the one place where a decision falls without a person.
 
 mod confirmation;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Visits that waited, and can be recorded now.
 
 use crate::message::{Command, Redeem, RedeemedBy};

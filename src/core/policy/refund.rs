@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Refunds that policy decides: the refund matrix, row by row.
 
 use crate::message::{Actor, Command};

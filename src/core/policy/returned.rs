@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Money of orders whose channel asks instead of being told.
 
 use crate::message::{Command, RecordRefund, RefundScope};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Our answer to a channel.
 
 use crate::order::Order;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A system that issues tickets. What only some of them can do is in [`crate::port::Availability`] and its neighbours.
 
 use crate::id::BookingId;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A place that sells: what every channel does. What only some can do is in [`crate::port::AccessTokens`] and its neighbours.
 
 use http::{HeaderMap, Method, StatusCode};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An operation that takes several calls.
 
 use crate::message::TicketFacts;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a channel sends us: the raw call, the proof of who sent it, and what it says.
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A check against a running back-end, before the first sale.
 
 use crate::port::{Call, Context, HttpResponse};

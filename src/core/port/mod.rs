@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a partner must be able to do: the traits of channels and back-ends, and the values that pass through them.
 //!
 //! An adapter is a translator. It never opens a socket, reads a clock or a database: time, randomness and access tokens come

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A call of ours to a partner, and what its answer means.
 
 use bytes::Bytes;

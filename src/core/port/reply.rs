@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What goes back over the wire.
 
 use bytes::Bytes;

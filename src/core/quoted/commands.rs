@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Commands and outcomes with what outsiders say in their own words masked before anything is decided on them.
 //!
 //! What is kept exactly, because a partner is told it again (numbers, names of tickets), is listed here too, so that a new field has to be

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What may be somebody's phone, document or e-mail address, by its looks.
 
 use std::ops::Range;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One name or number in its many writings: with spaces or dashes, in full-width characters, in capitals, with a country's code.
 
 use std::ops::Range;

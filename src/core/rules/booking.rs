@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether a booking may be confirmed: all that the other rules of this folder say of a visit, in one order.
 
 use crate::message::{Counts, RequestBooking};

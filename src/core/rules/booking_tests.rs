@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One table for each rule of a booking, with the last value that passes and the first that does not.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What calling an order off costs under a channel's own policy (`adapters/kakao/README.md`; KA-04).
 //!
 //! Every bound is an instant that no longer belongs to the time before it: 23:59 of a day is written as 00:00 of the next.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What cancelling costs where the channel leads the order: the share of the units, the rate that belongs to a fee, and whether a quote still
 //! holds.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What there is of a voucher and of a date, and whether a booking that came when its day was full has a place by now (DY-04, KA-07).
 
 use crate::message::StockKey;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a channel's credit account covers, and what an order moves on it (DY-05): placing holds the amount, payment takes it, cancel and
 //! refund return it. Where an order stands with its account follows from its own money: the order carries nothing for it.
 

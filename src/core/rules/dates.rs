@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which dates can be booked, until when a booking can be cancelled, and how long its tickets admit. Days are the channel's.
 
 use crate::limits::BOOKING_DAYS_AHEAD_MAX;

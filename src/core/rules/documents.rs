@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Numbers of identity documents: the formats that the issuing authorities publish, and what a resident identity card says
 //! of its holder. A check here proves that a number can exist, not that it does.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a refund costs under the product's own rule.
 
 use crate::product::{BookingProduct, Fee};

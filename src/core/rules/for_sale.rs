@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether a booking that a channel tells should have been (KA-07): its product may be off sale there, its day closed, or full.
 
 use crate::message::Snapshot;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who comes: how many visitors a booking names, which of their details must be there, and whether those can be right.
 
 use std::collections::HashSet;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Limits on who may book (DY-09): per phone, per document, by age and by sex.
 
 use crate::message::Counts;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What may be sold, booked and refunded: the rules DY-03, DY-05 to DY-09, DY-12 and the fees of DY-15, by
 //! subject. Pure functions over values; whoever calls brings the present, and the counts that others' orders add up to.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Which voucher goes with which visit: the pair of a sale, and of the booking that refers to it (DY-18).
 
 use crate::message::ProductRef;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a phone number looks like: of the mainland, of Korea, or international with a plus sign.
 
 use crate::personal::Phone;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whose purchases an order counts as (DY-09): by phone and by document, for as long as the product or the booking lives.
 
 use crate::id::ProductCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whether a sale may be taken on: quantity, price, stock, the buyer's share and the distributor's credit.
 
 use crate::limits::{AMOUNT_MAX, QUANTITY_MAX};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Invented products, sales and people for the tests of the rules.
 
 use crate::id::{ChannelId, ExternalId, ProductCode, Seed};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The tickets of an order in the books of whoever issued them. That tickets are void was a word of theirs; their books are the proof.
 
 use ticketbridge_core::message::{Actor, ActorKind, Command, NewTicket, TicketFacts, TicketOp};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a comparison of books found, and how it is taken over.
 
 use std::sync::Arc;

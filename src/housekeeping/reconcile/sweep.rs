@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What has changed at a snapshot channel, taken from its own list: so a lost message is found even where it was the
 //! first about its order (`adapters/kakao/README.md`).
 

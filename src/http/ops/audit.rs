@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What people did and looked at.
 
 use serde_json::{Value, json};

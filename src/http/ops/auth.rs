@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who asks: the holder of a bearer token, or somebody who has signed in.
 
 use std::time::Duration;

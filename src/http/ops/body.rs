@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The body of an act: known fields alone, each in its form; what is wrong is said by the field's name.
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One act on many: first what it would do, then doing it, then what became of each.
 //!
 //! Each of the many goes through the very call that does it for one, as whoever asked: nobody does to many what he could not do to one. What is

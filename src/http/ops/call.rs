@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a call of the ops interface is: the words of `table.rs`, from which it is served, checked and described.
 
 use std::sync::{Arc, Mutex, PoisonError};

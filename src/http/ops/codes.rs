@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Code pools: how full they are, and filling them.
 
 use http::StatusCode;

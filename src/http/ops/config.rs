@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The running configuration: which one, since when, and why the last change was refused.
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Credit accounts (DY-05): how they stand, and paying in.
 
 use http::StatusCode;

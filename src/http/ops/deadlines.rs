@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Deadlines, the nearest first.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The outbox: what partners are yet to be told, what could not be told, and what to do about it.
 
 use std::collections::BTreeSet;

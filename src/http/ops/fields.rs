@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What may stand in the query and the body of a call.
 
 /// A parameter of the query.

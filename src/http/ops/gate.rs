@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a call of the ops interface goes: who asks is known, then it is checked against the table, carried out once, audited and recorded.
 
 use std::sync::{Arc, PoisonError};

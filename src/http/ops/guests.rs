@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One guest, found by a phone: everything that is known of him, and forgetting it.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What was received, and carrying it out again.
 
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Sentences of attention, and why something was refused, in the language of who asks (`Accept-Language`), from the catalogue that the
 //! console shares. In English they tell of the very case; in the others, what its kind means and what to do, with the English sentence kept
 //! beside it: of a problem, `title` is what is translated, and `detail` tells of the case.

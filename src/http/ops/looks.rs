@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The looks at what changed, which all who look on have in common: the database is asked once a second at most.
 
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What ops do with an order. Each act is one command to the core, which alone decides whether the state allows it.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `GET orders/{id}/next-steps`: what happens if nobody does anything, and what somebody may do, with what it would do.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `Idempotency-Key`: a repeat gets the same answer, and another act under the same key is refused.
 
 use axum::response::{IntoResponse, Response};

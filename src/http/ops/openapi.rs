@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `GET openapi.json`: the table, described in OpenAPI 3.1. The shapes of answers are in `schemas.json`.
 
 use serde_json::{Map, Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders: lists, one, its history, its calls.
 
 use http::StatusCode;

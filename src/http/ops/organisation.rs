@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `GET partners`: the tree of dealers, institutions and agencies, with settle units and connections.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Channels and back-ends: how they fare, what they can do, and holding their deliveries back.
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Accounts and invitations: who comes, who goes, and who may do what.
 
 use serde_json::{Value, json};

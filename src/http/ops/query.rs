@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The query of a request: known parameters alone, each in its form; and the part of a list that is wanted.
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Comparing books with the channels and back-ends: the last report, and a comparison now.
 
 use http::StatusCode;

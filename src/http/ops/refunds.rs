@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Refund cases: what waits for a person, and the decision.
 
 use http::StatusCode;

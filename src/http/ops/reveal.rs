@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Guests' data in clear, for a reason that goes into the order's history first.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Signing in and out, one's own sessions, and one's second factor.
 
 use http::{HeaderValue, StatusCode};

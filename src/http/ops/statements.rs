@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Statements (PA-05), for settlement officers.
 
 use http::StatusCode;

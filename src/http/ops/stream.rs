@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! `GET stream`: what changed, ids only, as server-sent events. Who was cut off goes on where he was by `Last-Event-ID`.
 //!
 //! The database is asked once a second at most, however many look on, and not at all where nobody does. Before anything is told it is made

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every call of the ops interface, in the order of `docs/src/contract/ops.md`.
 
 use crate::http::ops::call::{Answer, Body, Call, Verb, Who};

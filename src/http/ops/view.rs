@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! From the core's types to the JSON of `docs/src/contract/ops.md`. Guests' data masks itself.
 
 use crate::engine::attention::command_for;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Whose turn it is: what an order rests on where no delivery and no deadline moves it.
 
 use ticketbridge_core::order::money::PaymentState;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The words of filters, and of what an order may need a person for.
 
 /// Words of the axes; a test compares them with the core's own.

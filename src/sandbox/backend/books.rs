@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The back-end's books: what it was asked, what it issued, who used it.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the back-end tells the bridge by itself: issued, refused, cancelled, redeemed.
 
 use serde_json::{Value, json};

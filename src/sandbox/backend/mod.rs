@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A ticketing back-end of our own, as `adapters/ticketing_http/README.md` describes one: it answers at once, later, wrongly or not at
 //! all, as it is told, and keeps books of what it really did.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The calls of `adapters/ticketing_http/README.md`, served.
 
 use axum::Router;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The back-end against hand-made calls: signatures, idempotency, modes.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the bridge can call: Douyin's OpenAPI as an HTTP server. Tokens, faults and records here, the calls beside.
 
 use axum::Router;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The business behind the OpenAPI: confirm, callback, audit, verify, decrypt, query.
 
 use serde_json::{Value, json};

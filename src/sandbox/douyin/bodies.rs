@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Bodies of Douyin's calls, as `adapters/douyin/README.md` lay them out. Built from the books, nothing else.
 
 use chrono::NaiveDate;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Douyin's own books: what it sold, what it was told, and where the bridge broke a rule.
 
 use chrono::NaiveDate;

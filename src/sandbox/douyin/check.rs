@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What Douyin checks in the codes that it is given (`adapters/douyin/README.md`). Pure.
 
 use serde_json::Value;

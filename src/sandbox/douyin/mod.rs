@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A Douyin of our own: sells vouchers, calls the bridge, is called by it, and keeps books.
 //!
 //! Specification: `adapters/douyin/README.md`. What the protocol leaves open is read as chosen there.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Refunds: applications, decisions by every path, the 72 hours, and what Douyin decides alone (chapters 10 to 13).
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What guests do: ask, buy, reserve, cancel. And what Douyin makes of the bridge's answers (chapters 3 to 6).
 
 use chrono::NaiveDate;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How Douyin calls the bridge: signed, with a time limit, again when the protocol says so.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The simulated Douyin against a tiny bridge of scripted answers: what it sends, when, and what it refuses.
 
 use super::api::path;

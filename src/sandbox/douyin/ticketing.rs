@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The ten minutes: issue calls, codes by any path, expiry (`adapters/douyin/README.md`).
 
 use serde_json::Value;

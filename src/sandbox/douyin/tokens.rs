@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Access tokens as `adapters/douyin/README.md` gives them out. Times are the protocol's, since the start.
 
 use std::collections::VecDeque;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Douyin's signature and encryption, written from `adapters/douyin/README.md` a second time and on purpose
 //! apart from the bridge's own: two implementations that agree prove more than one that agrees with itself.
 

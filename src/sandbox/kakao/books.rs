@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A reservation in the platform's books, and how it is told (`adapters/kakao/README.md`).
 
 use chrono::NaiveDate;

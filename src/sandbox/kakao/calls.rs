@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the bridge can ask of the platform (`adapters/kakao/README.md`), and what it must not.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What guests do at the platform, and what it does by itself.
 
 use chrono::{Days, NaiveDate};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A Kakao-style booking platform of our own (`adapters/kakao/README.md`): sells visits of the bridge's product, tells the bridge of every
 //! change, does what it is asked, and keeps books.
 //!

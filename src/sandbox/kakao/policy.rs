@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What calling a reservation off costs (`adapters/kakao/README.md`), written a second time and apart from the bridge's. Pure.
 
 use serde_json::{Value, json};

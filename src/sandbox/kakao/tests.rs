@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the platform holds against a bridge that asks what it must not, rule by rule.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The books of the supplier: what is held, sold, used and cancelled, and how each call changes that.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the supplier sells, and when there is room.
 
 use chrono::NaiveDate;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the supplier holds against a reseller: what `adapters/octo/README.md` asks of the caller, seen from the other side.
 
 use serde_json::Value;

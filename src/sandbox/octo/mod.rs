@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An OCTO supplier of our own: a booking system of an attraction with books by which a bridge is judged, a switch for whatever real
 //! servers do differently (`adapters/octo/README.md`), and faults for every write.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Pushes, of both generations. Nothing of them is signed: they are hints.
 
 use serde_json::{Value, json};

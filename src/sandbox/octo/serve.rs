@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The supplier on a socket, with faults on its writes.
 
 use std::net::SocketAddr;

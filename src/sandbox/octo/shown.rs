@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A booking as the supplier shows it.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The supplier does what its switches say, and its books hold against a reseller what a reseller must not do.
 
 use serde_json::{Value, json};

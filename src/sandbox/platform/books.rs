@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A platform's own books: what it sold, what it told, what it was asked, and where the bridge broke a rule.
 
 use serde_json::Value;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A gate stops one call of the bridge's, so that something else can happen first.
 
 use std::sync::Arc;

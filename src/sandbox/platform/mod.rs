@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the simulated platforms have in common whose contract is ours (`docs/src/contract/signatures.md`, `adapters/kakao/README.md`): they tell whole orders
 //! by signed events with a revision, repeat them until they are taken, serve signed calls, and keep books of their own.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Payments, and what of them went back (`adapters/kakao/README.md`).
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a simulated platform is told when it starts, and the switches that can be thrown while it runs.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a platform answers the bridge's calls: signature first, then the idempotency key, then its business.
 
 use axum::Router;

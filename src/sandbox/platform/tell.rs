@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! How a platform tells events: signed, with a time limit, again until they are taken (`adapters/kakao/README.md`).
 
 use serde_json::{Value, json};

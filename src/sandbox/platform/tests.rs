@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What every simulated platform does on the wire: events until they are taken, calls once for their key, and books that judge.
 
 use axum::body::Bytes;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Named stories: what happens to a guest, and the verdict on the bridge.
 //!
 //! A story is judged only from what any outsider can see: the books of the simulators and the ops interface. It needs a bridge on which

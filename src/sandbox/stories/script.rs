@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What every story can do and see: wait, look into the books, ask the ops interface. What a guest can do is the channel's.
 
 use serde_json::Value;

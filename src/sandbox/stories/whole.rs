@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What stories can do and see at platforms that tell whole orders.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The agency's own books (`adapters/tripstore/README.md`): told of every booking, once, and of its changes under the agency's own number.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A booking in the marketplace's books, and how it is told (`adapters/tripstore/README.md`).
 
 use chrono::{Days, NaiveDate};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What travellers do at the marketplace, what it does by itself, and what the agency does with its own number.
 
 use chrono::NaiveDate;

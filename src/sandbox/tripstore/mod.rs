@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A TripStore-style marketplace of our own, and the books of the travel agency behind it (`adapters/tripstore/README.md`): sells departures of
 //! the bridge's product, takes deposits and balances, sends payment links, and keeps books; the agency is told of every booking.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the marketplace and the agency hold against a bridge that asks what it must not, rule by rule.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Temporary databases for tests, of every kind at hand.
 //!
 //! SQLite is always there. The environment variable `TICKETBRIDGE_TEST_DATABASES` may name servers by addresses,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The database servers that tests run on: named by the environment, or started.
 
 use std::io::Write as _;

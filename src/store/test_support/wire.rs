@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The line between a service and its database server, in the hands of a test: it can lead elsewhere from one moment to the next, and
 //! can be cut at any statement.
 

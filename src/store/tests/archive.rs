@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is over for long is put away, and nobody can tell by any answer.
 
 use std::fmt::Debug;

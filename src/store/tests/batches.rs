@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Works of several senders in one transaction: each has its own outcome, and all see what those before them did.
 
 use super::*;

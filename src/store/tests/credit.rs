@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 use super::*;
 use crate::dialect::values;
 use crate::test_support::for_each_database;

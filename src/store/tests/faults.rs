@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What is left after something broke: the disk, a connection, the patience of whoever asked.
 
 use super::*;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The line to the database server is lost: at every single statement of a sale and of the outcome of a delivery, before the server hears
 //! of the statement and after it has carried it out, and for good, when a standby takes over. Nothing that was acknowledged is lost, and
 //! nothing is there twice.

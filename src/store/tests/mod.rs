@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every function of the store, on every kind of database.
 
 mod archive;

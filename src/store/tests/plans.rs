@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! No plan can go wrong: every statement that is put again and again is carried out through an index, on every kind of database, with
 //! many rows, whatever the database believes of its tables. It is asked for its plan of the very statements that the store has put.
 

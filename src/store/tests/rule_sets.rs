@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Rules that are stored once, and named by the orders that were placed under them.
 
 use super::*;

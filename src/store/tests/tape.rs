@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 use super::*;
 use crate::TapePiece;
 use crate::dialect::{Query as _, get, values};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 use super::*;
 use crate::dialect::{Query as _, get, values};
 use crate::test_support::{for_each_database, for_each_database_url, options};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Who is woken by a commit, here and elsewhere.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What ops and policy want of the platform, by what it can do (`adapters/kakao/README.md`): a part called off, a booking without a
 //! ticket, stock, lists of changes; and what is refused here before anything is sent.
 

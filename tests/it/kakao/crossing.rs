@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Messages that cross: confirm and cancel in every order, repeats, reorders, answers that are lost.
 
 use serde_json::{Value, json};

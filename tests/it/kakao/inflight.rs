@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A message of the platform while a call of ours is on its way: in every order, with every answer, with revisions and without.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Money that goes back: with the booking, without it, late, failed, as credit; and what is kept.
 
 use serde_json::json;

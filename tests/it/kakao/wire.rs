@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The wire: who is believed, what is read, and under which code the rest is refused.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The published schemas of OCTO judge the simulated supplier and ourselves, so that neither is judged by the other alone. Run by node where
 //! the package is: `TICKETBRIDGE_OCTO_TYPES` names the `node_modules` with `@octocloud/types`.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Reads [{ what, schema, value }] and says which values the published schemas of OCTO refuse. Run with NODE_PATH at the package.
 const schemas = require('@octocloud/types');
 const cases = JSON.parse(require('fs').readFileSync(process.argv[2], 'utf8'));

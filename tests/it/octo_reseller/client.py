@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Buys from a bridge by the published client: client.py URL KEY."""
 
 import datetime

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Others judge what resellers are answered: the published schemas of OCTO, and an independent client.
 
 use std::path::Path;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The real program between the two simulators: an example that is on sale on every day on which the test may run.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Douyin's stories, but for those that wait for the tenth minute: the demo plays one of them, in ten seconds.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The Kakao-style platform's stories.
 
 use futures_util::future::join_all;

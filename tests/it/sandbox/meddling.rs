@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A bridge that misbehaves: what it sends is changed, kept back or sent twice on its way out, correctly signed.
 
 use futures_util::future::BoxFuture;

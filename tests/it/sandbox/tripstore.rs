@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The TripStore-style marketplace's stories, with the travel agency behind it.
 
 use futures_util::future::join_all;

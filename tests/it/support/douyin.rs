@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Douyin's calls as it makes them (`adapters/douyin/README.md`). Nobody in them exists.
 
 use http::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A Kakao-style platform's events as it sends them (`adapters/kakao/README.md`). Nobody in them exists.
 
 use http::Method;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The partners of a test, in the process: Douyin takes every report, and the gate issues what it is asked for and remembers it. What
 //! should go otherwise is said beforehand ([`Partners::next`]), and everything that was sent can be looked at ([`Partners::sent`]).
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Somebody who signs in as a person would: by an invitation, a password, and an authenticator.
 
 use http::{Method, header};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A TripStore-style marketplace's events as it sends them (`adapters/tripstore/README.md`). Nobody in them exists.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What can happen in one step, and how a seed makes a sequence of it. A step names everything that it depends on, so that any list of steps
 //! can be run again, also with some of them left out.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One simulation: a world, what was sold and said in it, and the carrying out of steps.
 
 use std::collections::BTreeSet;

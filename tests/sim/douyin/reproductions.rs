@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a simulation once found, as short as it could be told. Each must pass for ever.
 
 use super::op::Op;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The world of a Douyin channel: what is sold in it, how it is configured, and the channel's signed calls.
 
 use axum::body::Body;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What simulated platforms have in common that tell whole orders (`docs/` on Kakao-style and TripStore-style channels): books with a
 //! count of changes, events that carry the whole, calls that are carried out once for their key, payments and what of them went back.
 //!

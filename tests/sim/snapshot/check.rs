@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What must hold once everything is worked off: the platforms' books, the gate's and ours say the same.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The books of a simulated Kakao-style platform: reservations, what calling them off costs, and the bridge's calls.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The bridge before platforms that tell whole orders and count their changes: a Kakao-style one and a TripStore-style one with the travel
 //! agency behind it. Both keep books of their own ([`books`]), and the books are the judge.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What can happen in one step, and how a seed makes a sequence of it.
 
 use super::books::CancelStatus;

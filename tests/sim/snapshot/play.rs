@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! One simulation of platforms that tell whole orders: a world, what was sold and told in it, and the carrying out of steps.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The books of a simulated TripStore-style marketplace, and of the travel agency behind it.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The world of the platforms that tell whole orders: what is sold in it, and how it is configured.
 
 use super::{AGENCY_BASE, KAKAO_BASE, TRIP_BASE};

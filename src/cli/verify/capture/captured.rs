@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A request out of a capture.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};

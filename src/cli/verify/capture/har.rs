@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! HAR 1.2, as browsers, Charles, Fiddler, Proxyman and mitmproxy save it.
 
 use base64::Engine as _;

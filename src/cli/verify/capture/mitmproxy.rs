@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The flows that `mitmdump -w FILE` writes: tagged netstrings, one dictionary after the other.
 
 use super::captured::{Captured, unchunked};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A plain HTTP/1.1 message, and what `curl -v` shows of one.
 
 use super::captured::{Captured, unchunked};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What `curl --trace FILE` writes: every byte in hexadecimal, sent parts under `=> Send header` and `=> Send data`.
 
 use super::captured::Captured;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a snapshot names that belongs to another order already: it is shown, and counts there alone.
 
 use super::sync::Around;

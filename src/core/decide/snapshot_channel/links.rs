@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Payment links: made, taken back, paid, and over.
 
 use super::payments::open_balance;

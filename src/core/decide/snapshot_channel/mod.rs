@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders that their channel leads: it tells them whole and moves them, we propose.
 
 mod elsewhere;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What came of what the channel was asked for, where it does not tell the whole order.
 
 use super::propose::end_proposal;

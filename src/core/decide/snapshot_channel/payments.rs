@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Payments one by one, where a channel names them: merged by their numbers, returned alone, collected by link.
 
 use super::quote::ask_price_again;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What we want of such an order, which the channel is asked for.
 
 use super::reach::wait_for_decision;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the channel says that a cancellation costs, and when it is asked again.
 
 use crate::decide::draft::Draft;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Taking the order to where its channel says that it stands.
 
 use crate::decide::draft::Draft;

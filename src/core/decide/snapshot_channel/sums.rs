@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the channel itself counts of an order's money, against our ledger. A ledger that the channel's own count contradicts moves no
 //! money by itself: a person settles it.
 

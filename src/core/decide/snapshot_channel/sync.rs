@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A channel tells the whole order: its snapshot is taken over. The one with the higher revision wins, whatever was on its way from us; a
 //! late one adds its money and nothing else.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a channel can do beside selling.
 
 use crate::ciphers::Opened;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a partner can do beside what every one of them must: small traits, each of which a partner has or has not. Whoever wants something
 //! asks for the trait first, so that nothing is tried on a partner that cannot.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What a back-end can do, asked by rules instead of its adapter's name.
 
 use serde::Serialize;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The ordering hazards H1 to H13 of Douyin's messages, as far as they are decided in the core. H5 is a tombstone, H12 a key and H13 an
 //! answer: for these the core says only what becomes of a command whose order is not known.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Random histories: whatever is said in whatever order, nothing breaks, and a message that comes twice counts once.
 
 use proptest::prelude::*;

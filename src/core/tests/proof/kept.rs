@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An order as the worlds of a search keep it: once for all that agree on it, and without what no rule looks at.
 
 use std::hash::{DefaultHasher, Hash, Hasher};

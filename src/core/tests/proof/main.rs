@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The proof of the core, through its public face only: stories by name, every pair of state and command, random histories, and an
 //! exhaustive search of an order among unreliable partners.
 

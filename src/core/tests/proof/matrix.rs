@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every state of an order against everything that can be said to it: the specification as files in `snapshots/`.
 //!
 //! A line is one pair: what is said, what then happens (events), what must be done outside (effects), or why it is refused, and where the

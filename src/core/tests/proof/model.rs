@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An exhaustive search: one order, its outbox, a back-end with a memory and a will of its own, a channel, a gate, people, and a clock.
 //!
 //! Every order in which they can act is tried, with a bounded number of wishes, acts of people and lost messages. What must always hold

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! A platform that tells its orders whole, with one order on it: what it holds, what it does when it is asked, and how it tells it.
 //!
 //! It stands for both kinds: one that sells units in lines and takes all of the money at once, and one that takes a deposit, links for the

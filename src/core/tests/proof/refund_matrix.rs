@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The refund matrix, one test for each row.
 
 use ticketbridge_core::message::{NotificationOutcome, RefundScope, TicketFacts, TicketOp};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Faults that were found by the proofs of this folder, each by the shortest story that shows it.
 
 use ticketbridge_core::message::{ApplyRefund, DeadlineKind, NotificationOutcome, RefundScope, TicketFacts, TicketOp};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An order in the making: what partners and people say, in the words of the glossary.
 
 use proptest::test_runner::{Config as ProptestConfig, RngSeed};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An order of a platform that tells its orders whole, and the platform: what it changes is told, what we ask of it is answered.
 
 use std::ops::{Deref, DerefMut};

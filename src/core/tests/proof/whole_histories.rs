@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Random histories of orders that their platform tells whole: whatever is told, said and answered in whatever order, nothing breaks, a
 //! message that comes twice counts once, the newest revision holds, and money is a set of movements.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! An exhaustive search of an order that its platform tells whole: the order and its rows here, the platform with its own books, a back-end, a
 //! gate, people, and a clock; messages overtake each other, are lost and come twice, calls end in every way.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The ordering hazards H1 to H13 of Douyin's messages, one story each. H7, H8 and H9 are among the refunds.
 
 use super::super::Broken;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories of a Douyin guest.
 //!
 //! They need a channel whose automatically confirmed product may be booked for today, whose ticketing deadline and retries are as fast

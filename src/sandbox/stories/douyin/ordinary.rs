@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories in which the guest gets what was bought, whatever the machines do meanwhile.
 
 use super::super::Broken;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories in which money goes back, or is asked for: each row of the refund matrix.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the stories of a Douyin guest can do and see beside what every story can.
 
 use chrono::NaiveDate;

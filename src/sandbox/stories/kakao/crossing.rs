@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories in which messages cross, overtake each other, come twice or get lost: both sides end with the same.
 
 use serde_json::json;

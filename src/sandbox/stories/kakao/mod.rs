@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories of a guest of the Kakao-style platform.
 //!
 //! They need a channel with all its calls (`capabilities`), and a product with `confirm = "manual"`, tickets of the back-end, and days that

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories in which a booking is called off, and what happens to the money.
 
 use serde_json::json;

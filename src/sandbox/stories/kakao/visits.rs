@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories of visits: accepted by the platform or a manager, made, missed, declined.
 
 use serde_json::json;

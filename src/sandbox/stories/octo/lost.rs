@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories in which something is lost on the way. The uuid is chosen before the first call, so that whatever became of it is looked up.
 
 use std::time::Duration;

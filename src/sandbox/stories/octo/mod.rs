@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories of an OCTO supplier behind a Douyin guest: OC-01 … OC-18, judged by the supplier's books.
 //!
 //! They need what the stories of a Douyin guest need, and beside it a product whose tickets a back-end of the adapter `octo` makes, the

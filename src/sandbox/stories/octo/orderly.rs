@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories about holds, cancellations, the key, and a supplier that was away.
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories in which the supplier says no, or something that cannot be true.
 
 use super::super::Broken;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the stories of a supplier can do and see beside what every story of a Douyin guest can.
 
 use std::time::Duration;

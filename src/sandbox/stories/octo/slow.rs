@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories in which tickets take their time: the deadline, and what becomes of it.
 
 use super::super::Broken;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories of the agency behind the marketplace: its money, its number, its books.
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories in which a traveller wants out, or messages are lost and doubled.
 
 use super::super::Broken;

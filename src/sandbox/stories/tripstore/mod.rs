@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories of a traveller at the TripStore-style marketplace.
 //!
 //! They need a channel with all its calls (`capabilities`) and an agency to be told (`erp`), and a product with `confirm = "manual"`, no

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Stories of money: all at once, by parts, by link, too much, too little.
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Every name that a table must show. A variant that is new does not compile before it has a name here, and no test passes before a table
 //! shows it.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders, events and effects as a person reads them, with every figure that a fault could change.
 
 use std::fmt::Write as _;

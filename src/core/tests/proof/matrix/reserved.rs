@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Orders of a reseller that reserves before it sells, and that asks instead of being told.
 
 use ticketbridge_core::message::{ConfirmHold, Counts, HoldWish, ReservationAct};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Everything that can be said to an order of such a platform, and to one of another: by the platform, in answer to our calls, by people, by
 //! the back-end, the gate and the clock.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Where an order of a platform that tells its orders whole can stand, each place reached by what is really said.
 
 use ticketbridge_core::message::{DeadlineKind, NotificationOutcome, TicketFacts};

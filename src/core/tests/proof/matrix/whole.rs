@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! Tables of orders that their platform tells whole, and of how calls to a channel end; and that no name is left out of all tables.
 //!
 //! A file is one kind of place against one kind of saying. What has the same answer stands together in one line; `it` is the notification that is

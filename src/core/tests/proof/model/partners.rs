@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the worker, the back-end, the gate, the channel and people do.
 
 use ticketbridge_core::message::{NotificationOutcome, RedeemedBy, RefundScope, TicketFacts, TicketOp};

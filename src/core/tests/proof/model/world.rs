@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The state that is searched: an order, its rows and timers, and what its partners hold.
 
 use std::fmt;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What the worker, the platform, the back-end, the gate, guests and people do.
 
 use ticketbridge_core::message::{NotificationOutcome, RedeemedBy, TicketFacts, TicketOp};

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! What must hold in every world that can be reached.
 
 use std::hash::{DefaultHasher, Hash, Hasher};

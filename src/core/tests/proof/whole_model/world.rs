@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 //! The state that is searched: the order and its rows here, the order there, what is on its way between them, and the tickets.
 
 use std::fmt;
