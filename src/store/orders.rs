@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::message::StockKey;
 use ticketbridge_core::order::{Attention, OrderState};
 use ticketbridge_core::personal::in_clear;
-use ticketbridge_core::{Actor, BookingId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
+use ticketbridge_core::{Actor, BookingId, ChannelId, Date, EventRecord, Order, OrderId, RefundCaseId, UnixMillis};
 
 use crate::archive::in_either;
 use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE, Row, key_text};
@@ -277,6 +277,20 @@ impl Store {
         let sql = in_either("id, document", &format!("id IN ({})", crate::dialect::marks(ids.len())));
         let all = ids.iter().chain(ids).map(|id| id.as_str().into()).collect();
         read_orders(self, &self.rows(&sql, all).await?).await
+    }
+
+    /// From which channel each of these orders came, of those that there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn channels_of(&self, ids: &[OrderId]) -> Result<BTreeMap<OrderId, ChannelId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let sql = in_either("id, channel", &format!("id IN ({})", crate::dialect::marks(ids.len())));
+        let all = ids.iter().chain(ids).map(|id| id.as_str().into()).collect();
+        let rows = self.rows(&sql, all).await?;
+        rows.iter().map(|row| Ok((OrderId(get(row, "id")?), ChannelId(get(row, "channel")?)))).collect()
     }
 
     /// Orders with tickets that may admit; `limit` at most, those after `after` in the order of their ids.

@@ -79,6 +79,17 @@ async fn every_time_is_a_time_and_nothing_is_an_empty_text() {
             assert_eq!(case["review_by"].is_string(), has_limit, "{case}");
         }
         assert!(cases["items"].as_array().expect("cases").iter().any(|case| case["channel"] == TRIP), "{cases}");
+        // Each deadline in the times of its order's channel, whatever stands beside it in the list.
+        let deadlines = bridge.get("deadlines").await.expect(200).json();
+        let mut zones = std::collections::BTreeSet::new();
+        for deadline in deadlines["items"].as_array().expect("deadlines") {
+            let order =
+                bridge.get(&format!("orders/{}", deadline["order_id"].as_str().expect("an id"))).await.expect(200);
+            let zone = if order.json()["channel"] == CHANNEL { "+08:00" } else { "+09:00" };
+            assert!(deadline["due_at"].as_str().is_some_and(|at| at.ends_with(zone)), "{deadline}");
+            zones.insert(zone);
+        }
+        assert_eq!(zones.len(), 2, "{deadlines}");
     })
     .await;
 }

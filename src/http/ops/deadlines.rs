@@ -20,11 +20,16 @@ pub(crate) async fn list(request: Request) -> Outcome {
         within: request.reach.within(),
     };
     let page = request.shared.engine.store().list_deadlines(&filter, &query.page()).await?;
-    let (now, zone) = (request.shared.engine.clock().now(), view::common_zone(&request.running));
-    Ok(Said::ok(&listed(&page, |row| shown(row, now, zone))))
+    let orders: Vec<OrderId> = page.items.iter().map(|row| row.order.clone()).collect();
+    let channels = request.shared.engine.store().channels_of(&orders).await?;
+    let now = request.shared.engine.clock().now();
+    Ok(Said::ok(&listed(&page, |row| {
+        let zone = channels.get(&row.order).map(|channel| view::zone_of(&request.running, channel.as_str()));
+        shown(row, now, zone.unwrap_or_else(|| view::common_zone(&request.running)))
+    })))
 }
 
-/// A deadline.
+/// A deadline, in the times of `zone`.
 pub(crate) fn shown(row: &DeadlineRow, now: UnixMillis, zone: ticketbridge_core::TimeZone) -> Value {
     json!({
         "id": format!("{}/{}", row.order, row.kind.name()),
