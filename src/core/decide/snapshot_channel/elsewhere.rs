@@ -2,7 +2,7 @@
 
 //! What a snapshot names that belongs to another order already: it is shown, and counts there alone.
 
-use super::sync::Around;
+use super::around::Around;
 use crate::decide::draft::Draft;
 use crate::message::Snapshot;
 use crate::order::AttentionKind;

@@ -2,6 +2,7 @@
 
 //! Orders that their channel leads: it tells them whole and moves them, we propose.
 
+mod around;
 mod elsewhere;
 mod links;
 mod outcome;
@@ -12,10 +13,11 @@ mod reach;
 pub(super) mod sums;
 mod sync;
 
+pub(super) use around::Around;
 pub(super) use links::{make_link, record_link, revoke_link, revoked, send_link};
 pub(super) use outcome::{failed, overtaken, record_agreement};
 pub(super) use payments::return_payments;
 pub(super) use propose::{Terms, ask_cancellation, confirm, partner_number, reject};
 pub(super) use quote::record_quote;
 pub(super) use sums::counted;
-pub(super) use sync::{Around, sync};
+pub(super) use sync::sync;

@@ -3,6 +3,7 @@
 //! A channel tells the whole order: its snapshot is taken over. The one with the higher revision wins, whatever was on its way from us; a
 //! late one adds its money and nothing else.
 
+use super::around::Around;
 use super::propose::end_proposal;
 use super::quote::ask_price_again;
 use super::reach::{confirmed, reach};
@@ -16,16 +17,6 @@ use crate::order::{AttentionKind, Booking, Fact, Order, OrderState};
 use crate::product::BookingProduct;
 use crate::rules::capacity::date_stock_key;
 use crate::time::Date;
-
-/// What is known beside an order that is told whole.
-pub(in crate::decide) struct Around<'a> {
-    /// Why its product was not for sale when it was booked, if it was not.
-    pub(in crate::decide) not_for_sale: Option<&'a str>,
-    /// Numbers of its payments that belong to other orders.
-    pub(in crate::decide) paid_elsewhere: &'a [String],
-    /// Numbers of its lines that belong to other orders.
-    pub(in crate::decide) lines_elsewhere: &'a [String],
-}
 
 /// The channel tells the whole order.
 pub(in crate::decide) fn sync(draft: &mut Draft, snapshot: &Snapshot, around: &Around<'_>) {
