@@ -320,7 +320,9 @@ async fn metrics_name_no_tenant_no_person_and_no_order() {
                 begins && (!word.ends_with(is_letter) || !rest.starts_with(is_letter))
             })
         };
-        let found: Vec<&str> = said.lines().filter(names).collect();
+        // The counters are the process's: a reseller of another test has a channel that is called as a dealer is here.
+        let is_here = |line: &&str| !line.contains("channel=\"acme\"");
+        let found: Vec<&str> = said.lines().filter(is_here).filter(names).collect();
         assert!(found.is_empty(), "{word}: {found:?}");
     }
 }
