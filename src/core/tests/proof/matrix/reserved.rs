@@ -2,10 +2,10 @@
 
 //! Orders of a reseller that reserves before it sells, and that asks instead of being told.
 
-use ticketbridge_core::message::{ConfirmHold, Counts, HoldWish, ReservationAct};
+use ticketbridge_core::message::{ChangeHold, ConfirmHold, Counts, HoldWish, ReservationAct};
 use ticketbridge_core::order::HeldUnit;
 use ticketbridge_core::product::{Cancellation, Confirmation, News};
-use ticketbridge_core::{Command, Millis};
+use ticketbridge_core::{Command, Date, Millis};
 
 use super::{BY_PEOPLE, State, kept, refused, with};
 use crate::support::*;
@@ -88,12 +88,20 @@ pub(super) fn acts(story: &Story) -> Vec<(&'static str, Command)> {
     }
     let mut other = order.buyer.clone();
     other.phone = Some(ticketbridge_core::personal::Phone::new("13900000009"));
+    let elsewhere = other.clone();
+    let change = |change| act(ReservationAct::Change(change));
     vec![
         ("reservation: confirm", confirm(story)),
         ("reservation: confirm for somebody else", confirm_for(other, None)),
         ("reservation: confirm more units", confirm_for(order.buyer.clone(), Some(2))),
         ("reservation: extend", act(ReservationAct::Extend { lasts: Millis::minutes(60) })),
         ("reservation: extend by less", act(ReservationAct::Extend { lasts: Millis(1) })),
+        ("reservation: rename", change(ChangeHold { reference: Some("T-1002".to_owned()), ..ChangeHold::default() })),
+        ("reservation: for somebody else", change(ChangeHold { contact: Some(elsewhere), ..ChangeHold::default() })),
+        (
+            "reservation: on another day",
+            change(ChangeHold { visit_date: Date::parse("2027-03-01"), ..ChangeHold::default() }),
+        ),
         ("reservation: call off", call_off()),
     ]
 }
