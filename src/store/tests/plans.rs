@@ -404,7 +404,8 @@ async fn nothing_that_is_asked_again_and_again_goes_through_a_table_whatever_the
             async move {
                 // A new table has none for a while on PostgreSQL alone: the others look at it when they are asked.
                 if first == "stale" || store.dialect().0 == DbBackend::Postgres {
-                    faults.lock().unwrap().extend(faults_of_plans(&store, first).await);
+                    let found = faults_of_plans(&store, first).await;
+                    faults.lock().unwrap().extend(found);
                 }
             }
         })
