@@ -36,8 +36,8 @@ pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Setti
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
     Backoff, CALL_TIMEOUT_MAX, Console, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE,
-    LaneLimits, Log, LogFormat, Metrics, OidcProvider, OpsToken, Privacy, Recorder, Retention, Role, SecondFactor,
-    Server, Traces,
+    LaneLimits, Log, LogFormat, Metrics, OidcProvider, OpsToken, PASSWORD, Privacy, Recorder, Retention, Role,
+    SecondFactor, Server, Traces,
 };
 
 use crate::transport::AddressPolicy;

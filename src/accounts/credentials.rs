@@ -9,8 +9,9 @@ use ticketbridge_store::{AccountRow, Profile, StoreError, Tx};
 
 use crate::accounts::people::{By, check_number};
 use crate::accounts::scope::Scope;
-use crate::accounts::signing_in::{Accounts, From, PASSWORD};
+use crate::accounts::signing_in::{Accounts, From};
 use crate::accounts::{About, Holder, Refused, entry, password, secret_token};
+use crate::config::PASSWORD;
 
 /// How long a link for another password can be used.
 const RESET_LIVES: Millis = Millis::hours(24);

@@ -13,6 +13,7 @@ pub mod holder;
 pub mod oidc;
 pub mod password;
 pub mod people;
+pub mod provider;
 pub mod scope;
 pub mod signing_in;
 

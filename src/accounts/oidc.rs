@@ -3,41 +3,31 @@
 //! Signing in with a provider of OpenID Connect: the code flow with PKCE, a state and a nonce. Who somebody is there, issuer and subject, is
 //! proven; everything else that the provider says of him is what he says himself.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use futures_util::future::BoxFuture;
-use openidconnect::core::{
-    CoreAuthenticationFlow, CoreClient, CoreClientAuthMethod, CoreJwsSigningAlgorithm, CoreProviderMetadata,
-};
+use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreJwsSigningAlgorithm};
 use openidconnect::{
-    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, CsrfToken, DiscoveryError, HttpRequest,
-    HttpResponse, IssuerUrl, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RequestTokenError,
-    Scope as Asked, TokenResponse as _,
+    AuthorizationCode, ClientId, ClientSecret, CsrfToken, Nonce, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    RequestTokenError, Scope as Asked, TokenResponse as _,
 };
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
-use ticketbridge_core::port::Call;
 use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::Sealer;
 
 use crate::accounts::people::{Applicant, Proof};
+use crate::accounts::provider::{Calls, Identity, away, describes_itself, failed, shows_secret};
 use crate::accounts::signing_in::{Accounts, Begun, From};
 use crate::accounts::{About, Refused, guessing, note};
 use crate::config::OidcProvider;
-use crate::transport::{CallLimits, Transport, TransportError};
+use crate::transport::Transport;
 
 /// How long somebody may take at the provider, and then with the form. What was used is known for as long, and so is used once.
 const TAKES: Millis = guessing::WAIT_MAX;
-/// How long a provider's description is good enough to lead people there: not each who asks makes us ask it. What proves somebody is
-/// always judged by a description of that moment.
-const DESCRIBED_FOR: Millis = Millis::minutes(5);
-/// Time for one call to the provider.
-const WITHIN: Millis = Millis::seconds(10);
 /// Signatures that prove who has signed: none that is made with what we hold ourselves.
 const SIGNATURES: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
@@ -67,23 +57,6 @@ struct Beginning {
     at: UnixMillis,
 }
 
-/// Somebody whom a provider has proven.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Identity {
-    /// The provider, by its id here.
-    pub provider: String,
-    /// Its own name.
-    pub issuer: String,
-    /// Who it is there.
-    pub subject: String,
-    /// The e-mail address that he has there, if the provider has made sure of it.
-    pub email: Option<String>,
-    /// The name that he has there.
-    pub name: Option<String>,
-    /// When that was proven.
-    at: UnixMillis,
-}
-
 /// What the provider says of somebody's e-mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mail {
@@ -93,13 +66,6 @@ enum Mail {
     Denied,
     /// Nothing that could be relied on; he gives one himself, as with a password.
     Silent,
-}
-
-impl Identity {
-    /// What it is found by.
-    pub fn key(&self) -> String {
-        format!("{}\n{}", self.issuer, self.subject)
-    }
 }
 
 /// Where to go, and what the browser keeps meanwhile.
@@ -120,64 +86,6 @@ pub enum Back {
     Unknown(Box<Identity>, String, Option<String>),
 }
 
-/// The descriptions of providers by which people were led there, by issuer.
-#[derive(Clone, Default)]
-pub(super) struct Described(Arc<Mutex<BTreeMap<String, (UnixMillis, CoreProviderMetadata)>>>);
-
-impl Described {
-    async fn of(
-        &self,
-        provider: &OidcProvider,
-        http: &Calls,
-        now: UnixMillis,
-    ) -> Result<CoreProviderMetadata, Refused> {
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, metadata)) = known().get(&provider.issuer)
-            && (*at..*at + DESCRIBED_FOR).contains(&now)
-        {
-            return Ok(metadata.clone());
-        }
-        let metadata = describes_itself(provider, http).await?;
-        known().insert(provider.issuer.clone(), (now, metadata.clone()));
-        Ok(metadata)
-    }
-}
-
-/// Asks a provider what it is: its addresses and its keys.
-async fn describes_itself(provider: &OidcProvider, http: &Calls) -> Result<CoreProviderMetadata, Refused> {
-    let issuer = IssuerUrl::new(provider.issuer.clone()).map_err(failed)?;
-    CoreProviderMetadata::discover_async(issuer, http).await.map_err(not_described)
-}
-
-/// How we prove to a provider who we are: in the header, as is the rule, or in the form where it says that it reads nothing else.
-fn shows_secret(metadata: &CoreProviderMetadata) -> AuthType {
-    let reads = metadata.token_endpoint_auth_methods_supported();
-    let reads = |method| reads.is_some_and(|all| all.contains(&method));
-    match reads(CoreClientAuthMethod::ClientSecretPost) && !reads(CoreClientAuthMethod::ClientSecretBasic) {
-        true => AuthType::RequestBody,
-        false => AuthType::BasicAuth,
-    }
-}
-
-fn failed(why: impl std::fmt::Display) -> Refused {
-    tracing::warn!(%why, "signing in with a provider did not work");
-    Refused::State("provider_failed", "the provider has not proven who you are; try again".to_owned())
-}
-
-/// The provider was not reached, or has failed itself: nothing is known of who is asking.
-fn away(why: impl std::fmt::Display) -> Refused {
-    tracing::warn!(%why, "a provider with which people sign in does not answer");
-    Refused::ProviderAway
-}
-
-fn not_described(why: DiscoveryError<CallFailed>) -> Refused {
-    match &why {
-        DiscoveryError::Request(cause) => away(cause),
-        DiscoveryError::Response(status, ..) if status.is_server_error() => away(&why),
-        _ => failed(why),
-    }
-}
-
 fn seal(sealer: &Sealer, what: &str, value: &impl Serialize) -> Result<String, Refused> {
     let text = serde_json::to_vec(value).map_err(failed)?;
     Ok(URL_SAFE_NO_PAD.encode(sealer.seal(what, &text)))
@@ -186,46 +94,6 @@ fn seal(sealer: &Sealer, what: &str, value: &impl Serialize) -> Result<String, R
 fn open<T: for<'de> Deserialize<'de>>(sealer: &Sealer, what: &str, text: &str) -> Option<T> {
     let sealed = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     serde_json::from_slice(&sealer.open(what, &sealed).ok()?).ok()
-}
-
-/// Why a call to the provider has no answer.
-#[derive(Debug, thiserror::Error)]
-enum CallFailed {
-    #[error(transparent)]
-    Transport(#[from] TransportError),
-    #[error("the provider's answer is no answer")]
-    Answer(#[from] http::Error),
-}
-
-/// The library's way to make calls: ours.
-struct Calls(Arc<dyn Transport>);
-
-impl<'c> AsyncHttpClient<'c> for Calls {
-    type Error = CallFailed;
-    type Future = BoxFuture<'c, Result<HttpResponse, CallFailed>>;
-
-    fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(ask(self.0.clone(), request))
-    }
-}
-
-/// Makes the calls of the library as all calls are made: by the rules for addresses, without redirects, and with a cap on answers.
-async fn ask(transport: Arc<dyn Transport>, request: HttpRequest) -> Result<HttpResponse, CallFailed> {
-    let (head, body) = request.into_parts();
-    let call = Call {
-        method: head.method,
-        url: head.uri.to_string(),
-        headers: head.headers,
-        body: body.into(),
-        timeout: Some(WITHIN),
-        key: None,
-    };
-    let answer = transport.send(&call, CallLimits { timeout: WITHIN, at_most: WITHIN }).await?;
-    let mut response = http::Response::builder().status(answer.status);
-    for (name, value) in &answer.headers {
-        response = response.header(name, value);
-    }
-    Ok(response.body(answer.body.to_vec())?)
 }
 
 impl Accounts {

@@ -11,11 +11,11 @@ use ticketbridge_store::{
 };
 
 use crate::accounts::holder::Holder;
-use crate::accounts::oidc::Identity;
+use crate::accounts::provider::Identity;
 use crate::accounts::scope::{Reach, Scope};
-use crate::accounts::signing_in::{Accounts, Begun, From, PASSWORD};
+use crate::accounts::signing_in::{Accounts, Begun, From};
 use crate::accounts::{About, Refused, entry, link_expires, password, secret_token};
-use crate::config::Role;
+use crate::config::{PASSWORD, Role};
 
 /// Characters of a name, an address or a number.
 const FIELD_CHARS_MAX: usize = 200;

@@ -9,17 +9,15 @@ use ticketbridge_store::{AccountRow, AccountState, NewSession, SessionRow, Store
 
 use crate::accounts::guessing::Try;
 use crate::accounts::holder::{Holder, Signed, Via};
-use crate::accounts::oidc::Described;
+use crate::accounts::provider::Described;
 use crate::accounts::scope::Scope;
 use crate::accounts::{About, Refused, entry, factor, note, password, secret_token};
-use crate::config::Role;
+use crate::config::{PASSWORD, Role};
 use crate::engine::Engine;
 use crate::http::caller::Caller;
 
 /// How often it is noted that a session is used.
 const SEEN_EVERY: Millis = Millis::minutes(1);
-/// The way of signing in with a password of ours.
-pub const PASSWORD: &str = "password";
 
 /// Accounts, and what is needed to do something about them. Cheap to clone.
 #[derive(Clone)]

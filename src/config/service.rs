@@ -261,6 +261,9 @@ pub struct Console {
     pub absolute: Millis,
 }
 
+/// The way of signing in with a password of ours: no provider has this id.
+pub const PASSWORD: &str = "password";
+
 /// A provider of OpenID Connect with which people sign in.
 #[derive(Clone, Debug)]
 pub struct OidcProvider {
@@ -455,7 +458,7 @@ fn console(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> (Console, Ve
 /// One more provider, unless something is wrong with it: no other one may have its id, and no account of ours be taken for one of its.
 fn provider(table: &Table<'_>, mut known: Vec<OidcProvider>, around: &Surroundings<'_>) -> Vec<OidcProvider> {
     let Some(provider) = provider_itself(table, around) else { return known };
-    if provider.id == crate::accounts::signing_in::PASSWORD || known.iter().any(|other| other.id == provider.id) {
+    if provider.id == PASSWORD || known.iter().any(|other| other.id == provider.id) {
         let problem = format!("the id \"{}\" of a provider is taken", provider.id);
         let mend = "give each provider an id of its own; it is kept with accounts";
         table.findings().problem(table.place_of("id"), problem, mend);

@@ -8,6 +8,7 @@
 
 mod acts;
 pub(crate) mod catalogue;
+mod entrance;
 mod form;
 mod format;
 mod layout;

@@ -44,6 +44,8 @@ async fn live(bridge: &TestBridge) -> [String; 3] {
     bridge.drain().await;
     let it = kakao::reservation("K1", "pd_manual", "CONFIRMED");
     bridge.kakao_is(kakao::event("k2", "reservation.confirmed", 2, &it, json!({ "by": "MANAGER" })), "accepted").await;
+    let it = kakao::reservation("K2", "pd_manual", "REQUESTED");
+    bridge.kakao_is(kakao::event("k3", "reservation.requested", 1, &it, json!({})), "accepted").await;
     let it = tripstore::trip("T1", "COMPLETED");
     bridge.trip_is(tripstore::event("t1", "booking.completed", 1, &it, json!({})), "accepted").await;
     bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);

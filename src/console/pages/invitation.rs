@@ -6,8 +6,8 @@ use http::{Method, StatusCode};
 use maud::{Markup, html};
 use serde_json::json;
 
+use crate::console::entrance::{field, links, refused};
 use crate::console::layout::link;
-use crate::console::pages::sign_up::field;
 use crate::console::{Page, Said, Stop, Visit};
 use crate::http::problem::Problem;
 
@@ -15,7 +15,7 @@ fn form(visit: &Visit, token: &str, email: &str, role: &str) -> Markup {
     let words = &visit.words;
     html! {
         p { (words.say_with("invited-as", &[("email", email.to_owned()), ("role", words.word(role))])) }
-        (super::with::links(visit, &link(""), Some(token)))
+        (links(visit, &link(""), Some(token)))
         form id="accept" method="post" action=(link(&format!("invitations/{token}"))) {
             (field(visit, "name", &words.say("name"), "text", "name"))
             (field(visit, "mobile", &words.say("mobile"), "tel", "tel"))
@@ -54,7 +54,7 @@ pub(crate) async fn accept(visit: &Visit, token: &str) -> Result<Said, Stop> {
         Ok(said) => Ok(Said::Go(link("account"), said.cookie)),
         Err(stop) => {
             let form = form(visit, token, &invitation.email, &invitation.role);
-            Ok(super::sign_in::refused(visit, "accept", &stop, &form))
+            Ok(refused(visit, "accept", &stop, &form))
         }
     }
 }

@@ -6,8 +6,8 @@ use http::{Method, StatusCode};
 use maud::{Markup, html};
 use serde_json::json;
 
+use crate::console::entrance::{field, refused};
 use crate::console::layout::link;
-use crate::console::pages::sign_up::field;
 use crate::console::{Page, Said, Stop, Visit};
 use crate::http::problem::Problem;
 
@@ -43,6 +43,6 @@ pub(crate) async fn take(visit: &Visit, token: &str) -> Result<Said, Stop> {
     let body = json!({ "password": visit.form.text("password") });
     match visit.call(Method::POST, &format!("/password-resets/{token}"), &body).await {
         Ok(_) => Ok(Said::Go(link("sign-in"), None)),
-        Err(stop) => Ok(super::sign_in::refused(visit, "password-change", &stop, &form(visit, token, &email))),
+        Err(stop) => Ok(refused(visit, "password-change", &stop, &form(visit, token, &email))),
     }
 }

@@ -2,12 +2,13 @@
 
 //! `/console/sign-in`.
 
-use http::{Method, StatusCode};
+use http::Method;
 use maud::{Markup, html};
 use serde_json::json;
 
+use crate::console::entrance::{links, refused};
 use crate::console::form::back;
-use crate::console::layout::{link, why_not};
+use crate::console::layout::link;
 use crate::console::{Page, Said, Stop, Visit};
 
 fn form(visit: &Visit) -> Markup {
@@ -20,7 +21,7 @@ fn form(visit: &Visit) -> Markup {
             p { label { (words.say("password")) input name="password" type="password" required autocomplete="current-password"; } }
             p { button type="submit" { (words.say("sign-in")) } }
         }
-        (super::with::links(visit, &back(to), None))
+        (links(visit, &back(to), None))
         p { a href=(link("sign-up")) { (words.say("no-account")) } }
     }
 }
@@ -44,15 +45,4 @@ pub(crate) async fn sign_in(visit: &Visit) -> Result<Said, Stop> {
         }
         Err(stop) => Ok(refused(visit, "sign-in", &stop, &form(visit))),
     }
-}
-
-/// A form once more, with what is wrong above it.
-pub(super) fn refused(visit: &Visit, title: &'static str, stop: &Stop, form: &Markup) -> Said {
-    let status = if stop.status == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { stop.status };
-    let detail = why_not(visit, &stop.problem);
-    let body = html! {
-        div.card.warn role="alert" { p { strong { (visit.words.say("not-done")) } " " (detail) } }
-        (form)
-    };
-    Said::Refused(status, Page { title, body })
 }

@@ -7,21 +7,14 @@ use maud::{Markup, html};
 use serde_json::json;
 
 use crate::console::acts::done;
+use crate::console::entrance::{field, links, refused};
 use crate::console::layout::link;
 use crate::console::{Page, Said, Stop, Visit};
-
-/// A field that must be filled in; what was typed stays.
-pub(super) fn field(visit: &Visit, name: &str, label: &str, kind: &str, autocomplete: &str) -> Markup {
-    let value = if kind == "password" { "" } else { visit.form.text(name) };
-    html! {
-        p { label { (label) input name=(name) type=(kind) value=(value) required autocomplete=(autocomplete); } }
-    }
-}
 
 fn form(visit: &Visit) -> Markup {
     let words = &visit.words;
     html! {
-        (super::with::links(visit, &link(""), None))
+        (links(visit, &link(""), None))
         form id="sign-up" method="post" action=(link("sign-up")) {
             (field(visit, "name", &words.say("name"), "text", "name"))
             (field(visit, "email", &words.say("email"), "email", "username"))
@@ -56,6 +49,6 @@ pub(crate) async fn sign_up(visit: &Visit) -> Result<Said, Stop> {
             };
             Ok(Said::Page(Page { title: "sign-up", body }))
         }
-        Err(stop) => Ok(super::sign_in::refused(visit, "sign-up", &stop, &form(visit))),
+        Err(stop) => Ok(refused(visit, "sign-up", &stop, &form(visit))),
     }
 }

@@ -6,12 +6,13 @@ use http::{HeaderValue, StatusCode, header};
 use maud::{Markup, html};
 
 use crate::accounts::Refused;
-use crate::accounts::oidc::{Back, Identity};
+use crate::accounts::oidc::Back;
 use crate::accounts::people::Applicant;
+use crate::accounts::provider::Identity;
 use crate::console::acts::done;
+use crate::console::entrance::{self, field};
 use crate::console::form::back;
 use crate::console::layout::link;
-use crate::console::pages::sign_up::field;
 use crate::console::{Page, Said, Stop, Visit};
 use crate::http::ops;
 use crate::http::problem::Problem;
@@ -32,24 +33,6 @@ fn kept(visit: &Visit, value: &str) -> Option<HeaderValue> {
     let age = if value.is_empty() { 0 } else { 15 * 60 };
     HeaderValue::from_str(&format!("{COOKIE}={value}; Path=/console; HttpOnly; SameSite=Lax; Max-Age={age}{secure}"))
         .ok()
-}
-
-/// The links to the providers, where there are any.
-pub(crate) fn links(visit: &Visit, to: &str, invitation: Option<&str>) -> Markup {
-    let running = visit.shared.engine.running();
-    let query = match invitation {
-        Some(token) => format!("?invitation={}", crate::console::form::encode(token)),
-        None => format!("?back={}", crate::console::form::encode(to)),
-    };
-    html! {
-        @if !running.config.providers.is_empty() {
-            ul.chips {
-                @for provider in &running.config.providers {
-                    li { a href={ (link("with")) "/" (provider.id) (query) } { (visit.words.say_with("with-provider", &[("name", provider.name.clone())])) } }
-                }
-            }
-        }
-    }
 }
 
 /// Leads to the provider.
@@ -130,9 +113,8 @@ pub(crate) async fn sign_up(visit: &Visit, id: &str) -> Result<Said, Stop> {
         password: String::new(),
     };
     let invitation = sent.get("invitation");
-    let refused = |refused: Refused| {
-        super::sign_in::refused(visit, "sign-up", &stop(refused), &form(visit, id, &identity, invitation))
-    };
+    let refused =
+        |refused: Refused| entrance::refused(visit, "sign-up", &stop(refused), &form(visit, id, &identity, invitation));
     if let Some(token) = invitation {
         return Ok(match accounts.accept_with(identity.clone(), token, applicant, &visit.from).await {
             Ok(begun) => {
