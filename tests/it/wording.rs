@@ -44,8 +44,6 @@ async fn live(bridge: &TestBridge) -> [String; 3] {
     bridge.drain().await;
     let it = kakao::reservation("K1", "pd_manual", "CONFIRMED");
     bridge.kakao_is(kakao::event("k2", "reservation.confirmed", 2, &it, json!({ "by": "MANAGER" })), "accepted").await;
-    let it = kakao::reservation("K2", "pd_manual", "REQUESTED");
-    bridge.kakao_is(kakao::event("k3", "reservation.requested", 1, &it, json!({})), "accepted").await;
     let it = tripstore::trip("T1", "COMPLETED");
     bridge.trip_is(tripstore::event("t1", "booking.completed", 1, &it, json!({})), "accepted").await;
     bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
@@ -81,17 +79,6 @@ async fn every_time_is_a_time_and_nothing_is_an_empty_text() {
             assert_eq!(case["review_by"].is_string(), has_limit, "{case}");
         }
         assert!(cases["items"].as_array().expect("cases").iter().any(|case| case["channel"] == TRIP), "{cases}");
-        // Each deadline in the times of its order's channel, whatever stands beside it in the list.
-        let deadlines = bridge.get("deadlines").await.expect(200).json();
-        let mut zones = std::collections::BTreeSet::new();
-        for deadline in deadlines["items"].as_array().expect("deadlines") {
-            let order =
-                bridge.get(&format!("orders/{}", deadline["order_id"].as_str().expect("an id"))).await.expect(200);
-            let zone = if order.json()["channel"] == CHANNEL { "+08:00" } else { "+09:00" };
-            assert!(deadline["due_at"].as_str().is_some_and(|at| at.ends_with(zone)), "{deadline}");
-            zones.insert(zone);
-        }
-        assert_eq!(zones.len(), 2, "{deadlines}");
     })
     .await;
 }
