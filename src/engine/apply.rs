@@ -114,7 +114,7 @@ impl Change<'_> {
             // The call that was kept in reserve is looked at now, and found to be no longer wanted.
             tx.hurry(&before.id, &Destination::Channel(before.channel.clone()).to_string(), self.moment.now).await?;
         }
-        owned::name(tx, &before, &outcome.order).await?;
+        owned::name(tx, Some(&before), &outcome.order).await?;
         purchase_limits::follow(tx, Some(&before), &outcome.order).await?;
         credit::follow(tx, self.running, Some(&before), &outcome.order).await?;
         settlement::follow(tx, self.running, Some(&before), &outcome.order).await?;

@@ -16,7 +16,7 @@ use ticketbridge_core::{Actor, ActorKind, Answering, Command, OrderId};
 use ticketbridge_store::{StoreError, Tx, Within};
 
 use crate::engine::purchase_limits::{phone_hash, phone_key};
-use crate::engine::{Change, Engine, EngineError};
+use crate::engine::{Change, Engine, EngineError, owned};
 
 /// Orders that one look takes up.
 const BATCH_MAX: u32 = 200;
@@ -224,6 +224,8 @@ impl Engine {
                         endpoints.filter(|endpoint| endpoint.answers_from_state).map(|endpoint| endpoint.name).collect()
                     });
                     tx.forget_guests(id, &named, &calls, moment.now).await?;
+                    // What its reseller calls it is no guest's.
+                    owned::name(tx, None, &applied.order).await?;
                     Ok::<_, EngineError>(applied)
                 })
             })

@@ -6,14 +6,14 @@ use ticketbridge_core::message::Snapshot;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::money::EntryKind;
-use ticketbridge_core::{Command, ExternalId};
+use ticketbridge_core::{ChannelId, Command, ExternalId};
 use ticketbridge_store::{Sealer, StoreError, Tx};
 
 /// What keeps numbers of payments and of lines apart from those of sales and bookings, and from each other; no partner's number holds a
 /// control character.
 const PAYMENT: &str = "payment\u{1f}";
 const LINE: &str = "line\u{1f}";
-/// The same of the names that resellers give their bookings.
+/// What keeps the hashes of names that resellers give their bookings apart from those of guests' phones.
 const REFERENCE: &str = "reference";
 
 /// The command with what is told in it of other orders' payments and lines: those that are new become the order's, the others are named.
@@ -73,25 +73,20 @@ async fn claim_all(tx: &Tx, order: &Order, kind: &str, all: Vec<Told<'_>>) -> Re
     Ok(elsewhere)
 }
 
-/// The number under which the booking is found that was the `place`-th to get this name; a reseller may give it to several.
-pub(crate) fn reference(sealer: &Sealer, name: &str, place: usize) -> ExternalId {
-    ExternalId::new(format!("{REFERENCE}\u{1f}{}\u{1f}{place}", sealer.keyed_hash(REFERENCE, name)))
+/// By what the bookings are found that a reseller has given this name; it may give it to any number of them.
+pub(crate) fn reference(sealer: &Sealer, channel: &ChannelId, name: &str) -> String {
+    sealer.keyed_hash(REFERENCE, &format!("{channel}\u{1f}{name}"))
 }
 
-/// Makes an order known by the name that its reseller has given it now.
-pub(crate) async fn name(tx: &Tx, before: &Order, now: &Order) -> Result<(), StoreError> {
-    let named = |order: &Order| order.booking.as_ref()?.hold.as_ref()?.reference.clone();
-    let Some(name) = named(now).filter(|name| named(before).as_ref() != Some(name)) else { return Ok(()) };
-    for place in 0.. {
-        let number = reference(tx.sealer(), &name, place);
-        match tx.lock_ref(&now.channel, &number).await?.order {
-            Some(other) if other != now.id => {}
-            Some(_) => break,
-            None => {
-                tx.bind_ref(&now.channel, &number, &now.id, None).await?;
-                break;
-            }
-        }
+/// Has an order found by the name that its reseller has given it now, if that is another one.
+pub(crate) async fn name(tx: &Tx, before: Option<&Order>, now: &Order) -> Result<(), StoreError> {
+    fn named(order: &Order) -> Option<&String> {
+        order.booking.as_ref()?.hold.as_ref()?.reference.as_ref()
     }
-    Ok(())
+    match named(now) {
+        Some(name) if before.and_then(named) != Some(name) => {
+            tx.note_guests(&now.id, &[reference(tx.sealer(), &now.channel, name)]).await
+        }
+        Some(_) | None => Ok(()),
+    }
 }

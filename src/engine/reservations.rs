@@ -24,7 +24,10 @@ impl Engine {
         wanted: &WantedReservations,
     ) -> Result<Found, EngineError> {
         let mut found = match (&wanted.reference, &wanted.number, wanted.dates) {
-            (Some(reference), _, _) => self.named(channel, reference).await?,
+            (Some(reference), _, _) => {
+                let hash = owned::reference(self.store.sealer(), &channel.id, reference);
+                self.listed(&OrderFilter { guest: Some(hash), ..of_channel(channel) }, SHOWN_MAX + 1).await?
+            }
             (None, Some(number), _) => {
                 let filter = OrderFilter { q: Some(number.clone()), ..of_channel(channel) };
                 self.listed(&filter, SHOWN_MAX).await?
@@ -42,19 +45,6 @@ impl Engine {
             (day, order.created_at, order.channel_order_id.to_string())
         });
         Ok(Found::Reservations(found))
-    }
-
-    /// Those that the reseller has given this name.
-    async fn named(&self, channel: &RegisteredChannel, reference: &str) -> Result<Vec<Order>, EngineError> {
-        let mut found = Vec::new();
-        for place in 0..SHOWN_MAX + 1 {
-            let number = owned::reference(self.store.sealer(), reference, place);
-            match self.order_about(channel, &number).await? {
-                Some(order) => found.push(order),
-                None => break,
-            }
-        }
-        Ok(found)
     }
 
     async fn visiting(&self, channel: &RegisteredChannel, from: Date, to: Date) -> Result<Vec<Order>, EngineError> {

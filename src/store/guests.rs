@@ -18,7 +18,7 @@ use crate::orders::{KeptEvent, read_event, seal_kept};
 use crate::tx::Tx;
 
 impl Tx {
-    /// Notes that an order knows these phones, by their keyed hashes.
+    /// Has an order found by these keyed hashes: of the phones that it knows, and of the name that its reseller gives it.
     ///
     /// # Errors
     /// [`StoreError::Statement`].

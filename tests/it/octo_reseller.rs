@@ -378,6 +378,24 @@ async fn bookings_are_listed_by_name_number_and_day() {
     .await;
 }
 
+/// The guest is forgotten; what the reseller calls the booking is its own.
+#[tokio::test]
+async fn a_booking_whose_guest_was_forgotten_is_still_found_by_its_name() {
+    on_each_database(resold, async |bridge| {
+        post(bridge, "bookings", &reservation(UUID, "DAY", 1)).await.expect(200);
+        let mut sold = sold();
+        sold["contact"]["phoneNumber"] = json!("13800000100");
+        post(bridge, &format!("bookings/{UUID}/confirm"), &sold).await.expect(200);
+        post(bridge, &format!("bookings/{UUID}/cancel"), &json!({})).await.expect(200);
+        bridge.drain().await;
+        let wish = json!({ "phone": "13800000100", "reason": "he asked" });
+        let done = bridge.post("guests/erase", &wish).await.expect(200).json();
+        assert_eq!(done["erased"].as_array().map(Vec::len), Some(1), "{done}");
+        assert_eq!(listed(bridge, "resellerReference=ACME-1").await, [UUID]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_booking_is_corrected_while_it_can_be_cancelled_and_its_place_is_not_changed() {
     let bridge = TestBridge::start_with(resold).await;
