@@ -366,11 +366,9 @@ impl Store {
             Some(Needing::Decision) => wanted.expect_few(),
         }
         if let Some(hash) = filter.guest.as_deref() {
-            let find = "SELECT order_id FROM guest_ref WHERE hash = ?";
-            match self.ids(find, values![hash]).await? {
-                Some(ids) => one_of(&mut wanted, ids),
-                None => wanted.and("id IN (SELECT order_id FROM guest_ref WHERE hash = ?)", values![hash]),
-            }
+            let (condition, values) =
+                self.found_by("SELECT order_id FROM guest_ref WHERE hash = ?", values![hash]).await?;
+            wanted.and_few(&condition, values);
         }
         if let Some(q) = filter.q.as_deref() {
             // The ids first, by their keys: whatever the database thinks of its tables, it does not go through the orders for that.
@@ -380,7 +378,8 @@ impl Store {
             let all = values![self.sealer().keyed_hash(REFERENCE, q), q, q, q];
             let mut ids = self.ids(find, all).await?.unwrap_or_default();
             ids.push(q.to_owned());
-            one_of(&mut wanted, ids);
+            let (condition, values) = one_of(ids);
+            wanted.and_few(&condition, values);
         }
         let mut listing = Listing::newest("orders", "id, document, created_ms", "created_ms");
         // Whoever needs somebody is not put away.
@@ -394,29 +393,29 @@ impl Store {
         Ok(Page { items, next_cursor: found.next_cursor })
     }
 
-    /// That an order is to be looked at. Few are, so these are named: a database that knows nothing yet of its tables would go through all orders
-    /// for them, newest first.
+    /// That an order is one of those that a statement finds, which are named where they are not too many: a database that knows nothing yet of
+    /// its tables would go through all orders for them, newest first.
+    async fn found_by(&self, find: &str, values: Vec<Value>) -> Result<(String, Vec<Value>), StoreError> {
+        Ok(match self.ids(find, values.clone()).await? {
+            Some(ids) => one_of(ids),
+            None => (format!("id IN ({find})"), values),
+        })
+    }
+
+    /// That an order is to be looked at.
     async fn that_need_attention(&self) -> Result<(String, Vec<Value>), StoreError> {
         let find = "SELECT id AS order_id FROM orders WHERE attention IS NOT NULL ORDER BY attention, created_ms";
-        Ok(match self.ids(find, values![]).await? {
-            Some(ids) if ids.is_empty() => ("1 = 0".to_owned(), values![]),
-            Some(ids) => {
-                let condition = format!("id IN ({}) AND attention IS NOT NULL", marks(ids.len()));
-                (condition, ids.into_iter().map(Value::from).collect())
-            }
-            None => ("attention IS NOT NULL".to_owned(), values![]),
-        })
+        let (condition, values) = match self.ids(find, values![]).await? {
+            Some(ids) => one_of(ids),
+            None => return Ok(("attention IS NOT NULL".to_owned(), values![])),
+        };
+        Ok((format!("{condition} AND attention IS NOT NULL"), values))
     }
 
     /// The orders that need a person, each once, by why they do: so that each part is read from an index of its own, and nobody goes through
     /// all orders for the few that wait.
     async fn orders_that_wait(&self) -> Result<Vec<Part>, StoreError> {
-        let dead = "SELECT order_id FROM job WHERE state = 'dead'";
-        let (dead, of_dead) = match self.ids(dead, values![]).await? {
-            Some(ids) if ids.is_empty() => ("1 = 0".to_owned(), values![]),
-            Some(ids) => (format!("id IN ({})", marks(ids.len())), ids.into_iter().map(Value::from).collect()),
-            None => (format!("id IN ({dead})"), values![]),
-        };
+        let (dead, of_dead) = self.found_by("SELECT order_id FROM job WHERE state = 'dead'", values![]).await?;
         let whys = [
             self.that_need_attention().await?,
             ("booking_state = 'requested'".to_owned(), values![]),
@@ -621,10 +620,10 @@ fn in_time_order(dialect: Dialect, table: &str) -> &'static str {
 }
 
 /// That the row is one of these orders.
-fn one_of(wanted: &mut Where, ids: Vec<String>) {
+fn one_of(ids: Vec<String>) -> (String, Vec<Value>) {
     match ids.len() {
-        0 => wanted.and("1 = 0", values![]),
-        many => wanted.and_few(&format!("id IN ({})", marks(many)), ids.into_iter().map(Value::from).collect()),
+        0 => ("1 = 0".to_owned(), values![]),
+        many => (format!("id IN ({})", marks(many)), ids.into_iter().map(Value::from).collect()),
     }
 }
 
