@@ -474,12 +474,9 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn under_way(&self, order: &OrderId) -> Result<Vec<Job>, StoreError> {
-        let sql = "SELECT id FROM job WHERE order_id = ? AND state = 'pending' ORDER BY seq, id";
-        let mut found = Vec::new();
-        for row in self.rows(sql, values![order.as_str()]).await? {
-            found.extend(job(self, &get::<String>(&row, "id")?).await?);
-        }
-        Ok(found)
+        let sql = format!("SELECT {COLUMNS} FROM job WHERE order_id = ? AND state = 'pending' ORDER BY seq, id");
+        let rows = self.rows(&sql, values![order.as_str()]).await?;
+        rows.iter().map(|row| read(self.sealer(), row)).collect()
     }
 
     /// Takes over what an older version has written and is not ready to be handed out; how many orders that concerned, at most
