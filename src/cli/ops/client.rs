@@ -29,7 +29,7 @@ pub(super) struct Client {
     transport: HttpTransport,
     base: String,
     token: SecretString,
-    language: &'static str,
+    language: Language,
 }
 
 impl Client {
@@ -77,7 +77,7 @@ impl Client {
             transport,
             base: format!("{}{}", url.trim_end_matches('/'), crate::http::ops::PREFIX),
             token,
-            language: access.language().word(),
+            language: access.language(),
         })
     }
 
@@ -89,7 +89,7 @@ impl Client {
         token.set_sensitive(true);
         headers.insert(header::AUTHORIZATION, token);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(question.content_type));
-        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(self.language));
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(self.language.word()));
         let call = Call {
             method: question.method.clone(),
             url: format!("{}/{}", self.base, question.path),
@@ -111,12 +111,11 @@ impl Client {
 }
 
 /// A refusal in one sentence; in another language than English, before it what its code means.
-fn refusal(status: u16, language: &str, body: &Value) -> String {
-    let words = Language::of_word(language).filter(|language| *language != Language::En).map(Words::of);
+fn refusal(status: u16, language: Language, body: &Value) -> String {
     match (body["detail"].as_str(), body["code"].as_str()) {
-        (Some(detail), Some(code)) => match words.and_then(|words| words.problem(code)) {
-            Some(meaning) => format!("{meaning} {detail} ({code})"),
-            None => format!("{detail} ({code})"),
+        (Some(detail), Some(code)) => match Words::of(language).problem(code) {
+            Some(meaning) if language != Language::En => format!("{meaning} {detail} ({code})"),
+            Some(_) | None => format!("{detail} ({code})"),
         },
         _ => format!("the answer was HTTP {status}, not from a bridge's ops interface; is --url right?"),
     }

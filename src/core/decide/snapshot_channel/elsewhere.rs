@@ -22,17 +22,15 @@ pub(super) fn without(snapshot: &Snapshot, around: &Around<'_>) -> Option<Snapsh
 
 /// A person settles with the channel what it has told of two orders.
 pub(super) fn flag(draft: &mut Draft, around: &Around<'_>) {
-    for payment in around.paid_elsewhere {
-        let sentence = format!(
-            "the payment `{payment}` belongs to another order already; nothing is booked for it here, settle it with the channel"
-        );
-        draft.flag(AttentionKind::Contradiction, sentence);
-    }
-    for line in around.lines_elsewhere {
-        let sentence = format!(
-            "the line `{line}` belongs to another order already; no ticket is asked for it here, settle it with the channel"
-        );
-        draft.flag(AttentionKind::Contradiction, sentence);
+    for (what, numbers, so) in [
+        ("payment", around.paid_elsewhere, "nothing is booked for it here"),
+        ("line", around.lines_elsewhere, "no ticket is asked for it here"),
+    ] {
+        for number in numbers {
+            let sentence =
+                format!("the {what} `{number}` belongs to another order already; {so}, settle it with the channel");
+            draft.flag(AttentionKind::Contradiction, sentence);
+        }
     }
 }
 
