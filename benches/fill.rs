@@ -31,6 +31,9 @@ use crate::wire::kakao;
 /// Messages under way at the same time: enough to fill the bridge's batches.
 const AT_ONCE: u64 = 512;
 const DAY_MS: i64 = 86_400_000;
+/// How often one call is made while the bridge asks to come again, and how long is waited before.
+const ASKED_MAX: u32 = 100;
+const AGAIN_AFTER: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// What to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,10 +166,16 @@ async fn one(bridge: &Bridge, wanted: Wanted, tag: &str, serial: u64) -> anyhow:
 }
 
 async fn ask(bridge: &Bridge, call: &str, body: &Value) -> anyhow::Result<Value> {
-    match douyin::read(&tell(bridge, douyin::call(Product::Lean, call, body)).await?) {
-        Said::Success(data) => Ok(data),
-        Said::No(why) => anyhow::bail!("{call}: {why}"),
+    // A platform comes again when it is asked to, as a busy bridge asks: nothing is measured here.
+    for _ in 0..ASKED_MAX {
+        let answer = tell(bridge, douyin::call(Product::Lean, call, body)).await?;
+        match douyin::read(&answer) {
+            Said::Success(data) => return Ok(data),
+            Said::No(_) if douyin::is_asked_again(&answer) => moment::pause(AGAIN_AFTER).await,
+            Said::No(why) => anyhow::bail!("{call}: {why}"),
+        }
     }
+    anyhow::bail!("{call}: asked {ASKED_MAX} times, and each time told to come again")
 }
 
 /// A request to the bridge's own router: everything but the socket.

@@ -114,6 +114,9 @@ pub(crate) enum Said {
     No(String),
 }
 
+/// The code of an answer that asks to come again.
+const COME_AGAIN: i64 = 100;
+
 /// Reads an answer. Only status 200 and `data.error_code` 0 is success.
 pub(crate) fn read(answer: &Answer) -> Said {
     if answer.status != 200 {
@@ -127,6 +130,12 @@ pub(crate) fn read(answer: &Answer) -> Said {
         Some(code) => Said::No(format!("code {code}: {}", body["data"]["description"].as_str().unwrap_or_default())),
         None => Said::No("no envelope".to_owned()),
     }
+}
+
+/// Whether the caller is told to come again with the same call, since it was not carried out.
+pub(crate) fn is_asked_again(answer: &Answer) -> bool {
+    let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    answer.status == 200 && body["data"]["error_code"] == COME_AGAIN
 }
 
 #[cfg(test)]
@@ -162,6 +171,8 @@ mod tests {
             (503, r#"{"data":{"error_code":0}}"#),
         ] {
             assert!(matches!(answer(status, body), Said::No(_)), "{status} {body}");
+            let whole = Answer { status, body: Bytes::from_static(body.as_bytes()) };
+            assert_eq!(is_asked_again(&whole), body.contains("100"), "{status} {body}");
         }
     }
 
