@@ -140,6 +140,34 @@ pub(crate) static PASSWORD_RESET: Table = Table {
     indexes: &[&["account_id"]],
 };
 
+/// A passkey, by a keyed hash of what its authenticator knows it by. The counter stands by itself: of two who come with one count one is
+/// believed.
+pub(crate) static PASSKEY: Table = Table {
+    name: "passkey",
+    columns: &[
+        word("id"),
+        word("account_id"),
+        hash("credential_hash"),
+        text("name"),
+        text("credential"),
+        whole("counter"),
+        whole("created_ms"),
+        whole("used_ms").null(),
+    ],
+    primary: &["id"],
+    unique: &[&["credential_hash"]],
+    indexes: &[&["account_id"]],
+};
+
+/// A challenge that waits for the answer of an authenticator, by a hash of it. It is taken once.
+pub(crate) static PASSKEY_CHALLENGE: Table = Table {
+    name: "passkey_challenge",
+    columns: &[hash("challenge_hash"), word("kind"), word("session_id").null(), text("state"), whole("expires_ms")],
+    primary: &["challenge_hash"],
+    unique: &[],
+    indexes: &[&["expires_ms"]],
+};
+
 /// Wrong tries at a password or a code, by a keyed hash of who tried what; and what may be tried only once and was.
 pub(crate) static GUESS: Table = Table {
     name: "guess",

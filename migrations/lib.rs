@@ -78,6 +78,8 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0067_password_reset", &accounts::PASSWORD_RESET),
     ("m0068_guess", &accounts::GUESS),
     ("m0090_held_code", &codes::HELD_CODE),
+    ("m0104_passkey", &accounts::PASSKEY),
+    ("m0105_passkey_challenge", &accounts::PASSKEY_CHALLENGE),
 ];
 
 /// What tables got later, in order.

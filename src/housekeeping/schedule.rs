@@ -268,8 +268,8 @@ pub async fn purge(shared: &Shared) -> Result<u64, StoreError> {
         .write("purge_people", move |tx: &Tx| {
             Box::pin(async move {
                 let guesses = tx.purge_guesses(now - crate::accounts::guessing::WAIT_MAX).await?;
-                let resets = tx.purge_resets(now).await?;
-                Ok::<_, StoreError>(guesses + resets + tx.purge_bulks(crate::http::ops::bulk::KEPT, now).await?)
+                let links = tx.purge_resets(now).await? + tx.purge_challenges(now).await?;
+                Ok::<_, StoreError>(guesses + links + tx.purge_bulks(crate::http::ops::bulk::KEPT, now).await?)
             })
         })
         .await?;

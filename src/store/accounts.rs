@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::UnixMillis;
 
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_word, values, word};
+use crate::dialect::{Query, get, get_count, get_word, values, word};
 use crate::error::StoreError;
 use crate::lists::{Listing, Page, PageRequest, ScopesWithin, within_scopes};
 use crate::seal::sha256_hex;
@@ -100,6 +100,8 @@ pub struct AccountRow {
     pub totp: Option<Totp>,
     /// The last step of which a code was taken.
     pub totp_step: i64,
+    /// How many passkeys he has.
+    pub passkeys: u64,
     /// The language that he has chosen.
     pub language: Option<String>,
     /// When it was made.
@@ -122,6 +124,11 @@ impl AccountRow {
     pub fn confirmed_totp(&self) -> Option<&Totp> {
         self.totp.as_ref().filter(|totp| totp.confirmed)
     }
+
+    /// Whether he has a second factor: one-time codes, or a passkey.
+    pub fn has_factor(&self) -> bool {
+        self.confirmed_totp().is_some() || self.passkeys > 0
+    }
 }
 
 /// Which accounts.
@@ -133,7 +140,8 @@ pub struct AccountFilter {
     pub within: ScopesWithin,
 }
 
-const COLUMNS: &str = "id, profile, state, role, scope_kind, scope_id, sign_in, password, totp, totp_step, language, created_ms, updated_ms";
+const COLUMNS: &str = "id, profile, state, role, scope_kind, scope_id, sign_in, password, totp, totp_step, language, created_ms, updated_ms, \
+    (SELECT COUNT(*) FROM passkey WHERE passkey.account_id = account.id) AS passkeys";
 
 fn profile_row(id: &str) -> String {
     format!("account.profile/{id}")
@@ -161,6 +169,7 @@ fn read(query: &impl Query, row: &QueryResult) -> Result<AccountRow, StoreError>
         password: get(row, "password")?,
         totp,
         totp_step: get(row, "totp_step")?,
+        passkeys: get_count(row, "passkeys")?,
         language: get(row, "language")?,
         created_at: UnixMillis(get(row, "created_ms")?),
         updated_at: UnixMillis(get(row, "updated_ms")?),
@@ -239,7 +248,7 @@ impl Store {
     pub async fn recovery_codes_left(&self, account: &str) -> Result<u64, StoreError> {
         let sql = "SELECT COUNT(*) AS many FROM recovery_code WHERE account_id = ? AND used_ms IS NULL";
         let row = self.row(sql, values![account]).await?;
-        row.map_or(Ok(0), |row| crate::dialect::get_count(&row, "many"))
+        row.map_or(Ok(0), |row| get_count(&row, "many"))
     }
 }
 

@@ -44,6 +44,7 @@ mod lists;
 mod needs;
 mod once;
 mod orders;
+mod passkeys;
 mod pauses;
 mod readers;
 mod refs;
@@ -97,6 +98,7 @@ pub use lists::{
 };
 pub use needs::Needs;
 pub use orders::{EventRow, event_id};
+pub use passkeys::{ChallengeKind, NewChallenge, NewPasskey, PasskeyRow};
 pub use refs::{OrderRefRow, Remembered, ToRemember};
 pub use rotation::{Resealed, SealedColumn};
 pub use seal::Sealer;

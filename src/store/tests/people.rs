@@ -3,8 +3,8 @@
 use super::*;
 use crate::test_support::for_each_database;
 use crate::{
-    AccountFilter, AccountState, AuditFilter, DoorRow, InvitationState, NewAccount, NewAudit, NewInvitation,
-    NewSession, PageRequest, Profile, ScopeWords, ScopesWithin, Totp,
+    AccountFilter, AccountState, AuditFilter, ChallengeKind, DoorRow, InvitationState, NewAccount, NewAudit,
+    NewChallenge, NewInvitation, NewPasskey, NewSession, PageRequest, Profile, ScopeWords, ScopesWithin, Totp,
 };
 
 fn agency(id: &str) -> ScopeWords {
@@ -26,11 +26,35 @@ fn account(n: u128, state: AccountState, scope: ScopeWords) -> NewAccount {
     }
 }
 
+fn passkey(n: u128) -> NewPasskey {
+    NewPasskey {
+        id: format!("pky_{n}"),
+        account: format!("acc_{n}"),
+        credential_id: n.to_be_bytes().to_vec(),
+        name: "My phone".to_owned(),
+        credential: serde_json::json!({ "key": n.to_string() }),
+        counter: 5,
+        at: NOW,
+    }
+}
+
+fn challenge(challenge: &str, session: Option<&str>) -> NewChallenge {
+    NewChallenge {
+        challenge: challenge.to_owned(),
+        kind: ChallengeKind::Factor,
+        session: session.map(str::to_owned),
+        state: serde_json::json!({ "challenge": challenge }),
+        expires_at: NOW + Millis::minutes(5),
+    }
+}
+
 /// A person with everything that is sealed of one.
 pub(super) async fn join(tx: &Tx, n: u128) -> Result<(), StoreError> {
     let new = account(n, AccountState::Active, agency("north"));
     tx.add_account(&new).await?;
     tx.set_totp(&new.id, Some(&Totp { secret: "00".to_owned(), confirmed: true }), NOW).await?;
+    tx.add_passkey(&passkey(n)).await?;
+    tx.put_challenge(&challenge(&format!("c{n}"), Some("ses_1"))).await?;
     let invitation = NewInvitation {
         id: format!("inv_{n}"),
         token: format!("token {n}"),
@@ -94,6 +118,78 @@ async fn codes_are_taken_once() {
         assert_eq!(store.recovery_codes_left("acc_1").await.unwrap(), 1);
         write(&store, work!(tx => tx.put_recovery_codes("acc_1", &[]).await)).await;
         assert_eq!(store.recovery_codes_left("acc_1").await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_passkey_is_of_one_account_and_its_count_only_goes_on() {
+    for_each_database(|store| async move {
+        write(&store, work!(tx => join(tx, 1).await)).await;
+        write(&store, work!(tx => tx.remove_passkeys("acc_1").await)).await;
+        write(&store, work!(tx => tx.add_passkey(&passkey(1)).await)).await;
+        let taken = NewPasskey { id: "pky_2".to_owned(), ..passkey(1) };
+        let result = store
+            .write("test", move |tx: &Tx| {
+                let taken = taken.clone();
+                Box::pin(async move { tx.add_passkey(&taken).await })
+            })
+            .await;
+        assert!(matches!(result, Err(StoreError::Duplicate)), "{result:?}");
+        assert_eq!(store.account("acc_1").await.unwrap().unwrap().passkeys, 1);
+        let found = store.passkey_of_credential(&1_u128.to_be_bytes()).await.unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.counter, found.used_at), ("My phone", 5, None));
+        let credential = serde_json::json!({ "key": "changed" });
+        let uses = async |counter: u32| {
+            let credential = credential.clone();
+            write(&store, work!(tx, credential, counter => tx.use_passkey("pky_1", &credential, counter, NOW).await))
+                .await
+        };
+        assert_eq!([uses(5).await, uses(0).await, uses(6).await, uses(6).await], [false, false, true, false]);
+        let found = store.passkeys("acc_1").await.unwrap().remove(0);
+        assert_eq!(
+            (found.counter, found.used_at, found.credential),
+            (6, Some(NOW), serde_json::json!({ "key": "changed" }))
+        );
+        let change = async |account: &'static str| {
+            let renamed = write(&store, work!(tx, account => tx.rename_passkey(account, "pky_1", "Mine").await)).await;
+            (renamed, write(&store, work!(tx, account => tx.remove_passkey(account, "pky_1").await)).await)
+        };
+        assert_eq!([change("acc_2").await, change("acc_1").await], [(false, false), (true, true)]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_challenge_is_taken_once_in_its_session_for_its_purpose_and_in_time() {
+    for_each_database(|store| async move {
+        let put = async |text: &'static str, session: Option<&'static str>| {
+            write(&store, work!(tx, text, session => tx.put_challenge(&challenge(text, session)).await)).await;
+        };
+        let take = async |text: &'static str, kind: ChallengeKind, session: Option<&'static str>, at: UnixMillis| {
+            let taken =
+                write(&store, work!(tx, text, kind, session, at => tx.take_challenge(text, kind, session, at).await))
+                    .await;
+            taken.is_some()
+        };
+        let (factor, late) = (ChallengeKind::Factor, NOW + Millis::minutes(5));
+        put("a", Some("ses_1")).await;
+        let of_ses = Some("ses_1");
+        let (one, two) = tokio::join!(take("a", factor, of_ses, NOW), take("a", factor, of_ses, NOW));
+        assert!(one != two, "of two one gets it");
+        for (kind, session, at) in [
+            (ChallengeKind::SignIn, of_ses, NOW),
+            (factor, Some("ses_2"), NOW),
+            (factor, None, NOW),
+            (factor, of_ses, late),
+        ] {
+            put("b", of_ses).await;
+            assert!(!take("b", kind, session, at).await);
+            assert!(!take("b", factor, of_ses, NOW).await, "and then it is gone");
+        }
+        put("c", None).await;
+        let gone = write(&store, work!(tx, late => tx.purge_challenges(late).await)).await;
+        assert_eq!(gone, 1);
     })
     .await;
 }
