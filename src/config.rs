@@ -13,6 +13,7 @@ pub mod help;
 mod names;
 pub mod organisation;
 mod partner;
+mod passkeys;
 mod product;
 mod read;
 mod secret;
@@ -33,6 +34,7 @@ pub use check::Report;
 pub use finding::{Finding, Severity};
 pub use organisation::Organisation;
 pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Settings};
+pub use passkeys::Passkeys;
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
     Backoff, CALL_TIMEOUT_MAX, Console, CreditAccount, DATABASE_URL_VARIABLE, Database, Delivery, LISTEN_VARIABLE,
@@ -93,6 +95,8 @@ pub struct Config {
     pub console: Console,
     /// The providers with which people sign in.
     pub providers: Vec<OidcProvider>,
+    /// Where passkeys are used; `None` where the public address has no name that they could be bound to.
+    pub passkeys: Option<Passkeys>,
     /// Every `[[credit_account]]`.
     pub credit_accounts: BTreeMap<String, CreditAccount>,
 }
@@ -336,6 +340,7 @@ fn assemble(directory: &Path, parts: Parts<'_>) -> Option<Config> {
         product_institutions,
         console: service.console,
         providers: service.providers,
+        passkeys: service.passkeys,
         credit_accounts: parts.accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
     })
 }

@@ -12,6 +12,7 @@ use ticketbridge_core::product::Currency;
 
 use super::currency;
 use super::finding::{Findings, Place};
+use super::passkeys::{self, Passkeys};
 use super::read::{Table, Value};
 use super::secret::{self, DATA_KEY_BYTES, Environment, Secret, SecretUse, Secrets};
 
@@ -314,6 +315,7 @@ pub(super) struct Service {
     pub(super) traces: Traces,
     pub(super) console: Console,
     pub(super) providers: Vec<OidcProvider>,
+    pub(super) passkeys: Option<Passkeys>,
 }
 
 /// What every reader of the service's file needs.
@@ -335,7 +337,8 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
     let recorder = recorder(file.opt("recorder", Value::table).as_ref());
     let metrics = metrics(file.opt("metrics", Value::table).as_ref(), around);
     let traces = traces(file.opt("traces", Value::table).as_ref());
-    let (console, providers) = console(file.opt("console", Value::table).as_ref(), around);
+    let public_url = server.as_ref().map(|server| server.public_url.as_str());
+    let (console, providers, passkeys) = console(file.opt("console", Value::table).as_ref(), public_url, around);
     file.finish();
     Some(Service {
         server: server?,
@@ -350,6 +353,7 @@ pub(super) fn read(file: &Table<'_>, around: &Surroundings<'_>) -> Option<Servic
         traces,
         console,
         providers,
+        passkeys,
     })
 }
 
@@ -437,11 +441,16 @@ fn traces(table: Option<&Table<'_>>) -> Traces {
     traces
 }
 
-fn console(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> (Console, Vec<OidcProvider>) {
+fn console(
+    table: Option<&Table<'_>>,
+    public_url: Option<&str>,
+    around: &Surroundings<'_>,
+) -> (Console, Vec<OidcProvider>, Option<Passkeys>) {
     const WORDS: [(&str, SecondFactor); 2] =
         [("required", SecondFactor::Required), ("optional", SecondFactor::Optional)];
     let mut console = Console::default();
-    let Some(table) = table else { return (console, Vec::new()) };
+    let Some(table) = table else { return (console, Vec::new(), passkeys::read(None, public_url)) };
+    let passkeys = passkeys::read(table.opt("passkeys", Value::table).as_ref(), public_url);
     let providers = table.opt("oidc", Value::tables).unwrap_or_default();
     let providers = providers.iter().fold(Vec::new(), |known, table| provider(table, known, around));
     console.second_factor = table.opt("second_factor", |value| value.word(&WORDS)).unwrap_or(console.second_factor);
@@ -452,7 +461,7 @@ fn console(table: Option<&Table<'_>>, around: &Surroundings<'_>) -> (Console, Ve
         let problem = "`console.idle` is longer than `console.absolute`: it would never end a session";
         table.findings().problem(table.place_of("idle"), problem, "make it the shorter one");
     }
-    (console, providers)
+    (console, providers, passkeys)
 }
 
 /// One more provider, unless something is wrong with it: no other one may have its id, and no account of ours be taken for one of its.
