@@ -50,6 +50,8 @@ pub struct Signed {
     pub factor_at: Option<UnixMillis>,
     /// Whether he has a second factor at all.
     pub has_factor: bool,
+    /// Whether he has a passkey.
+    pub has_passkey: bool,
     /// The language that he has chosen.
     pub language: Option<String>,
 }
@@ -103,6 +105,17 @@ impl Holder {
     /// [`Refused::FactorRequired`].
     pub fn passed_for_clear_text(&self) -> Result<(), Refused> {
         self.passed(SecondFactor::Required)
+    }
+
+    /// Makes sure that he may have another factor, or one factor less: who has one has to have passed it a moment ago.
+    ///
+    /// # Errors
+    /// [`Refused::FactorRequired`], [`Refused::FreshFactorRequired`].
+    pub fn may_change_factors(&self, now: UnixMillis) -> Result<(), Refused> {
+        match self.signed() {
+            Some(signed) if signed.has_factor => self.fresh(SecondFactor::Required, now),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Makes sure that it was passed a moment ago.

@@ -11,10 +11,14 @@ pub mod factor;
 pub mod guessing;
 pub mod holder;
 pub mod oidc;
+pub mod passkeys;
 pub mod password;
 pub mod people;
+pub mod proofs;
 pub mod provider;
+mod relying_party;
 pub mod scope;
+pub mod second_factor;
 pub mod signing_in;
 
 use serde_json::Value;
@@ -35,11 +39,16 @@ pub enum Refused {
     /// A one-time code is not right, or was used before.
     #[error("the code is not right, or was used before; wait for the next one")]
     WrongCode,
+    /// What an authenticator says is not believed; why is in the log alone.
+    #[error("this passkey was not accepted; begin anew, and if it happens again use another way")]
+    WrongPasskey,
     /// Too many wrong tries.
     #[error("too many tries went wrong; wait {0} s")]
     TooManyTries(u32),
     /// A factor must be passed first.
-    #[error("pass your second factor first: POST session/factor; without one yet, begin with POST account/totp")]
+    #[error(
+        "pass your second factor first: POST session/factor; without one yet, begin with POST account/totp or POST account/passkeys/options"
+    )]
     FactorRequired,
     /// It was passed too long ago.
     #[error("this wants a second factor that is not older than 5 minutes: POST session/factor again")]

@@ -495,6 +495,8 @@ async fn change_in(tx: &Tx, id: &str, change: &Change, now: UnixMillis) -> Resul
                 return Ok(Outcome::Last);
             }
             tx.set_account_state(id, AccountState::Inactive, now).await?;
+            // A passkey signs in by itself: one that somebody has left with does nothing when his account is switched on again.
+            tx.remove_passkeys(id).await?;
             tx.end_sessions(id, now).await?;
         }
         (Change::Deactivate, AccountState::Inactive) => return Ok(Outcome::State(account.state)),
@@ -508,6 +510,7 @@ async fn change_in(tx: &Tx, id: &str, change: &Change, now: UnixMillis) -> Resul
         (Change::Activate, state) => return Ok(Outcome::State(state)),
         (Change::ResetFactor, _) => {
             tx.set_totp(id, None, now).await?;
+            tx.remove_passkeys(id).await?;
             tx.put_recovery_codes(id, &[]).await?;
             tx.end_sessions(id, now).await?;
         }

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Signing in and out: password, then second factor; sessions as rows.
+//! Signing in and out with a password; sessions as rows. The second factor has files of its own ([`second_factor`](super::second_factor),
+//! [`passkeys`](super::passkeys)).
 
 use std::sync::{Arc, Mutex};
 
 use ticketbridge_core::{Millis, UnixMillis};
-use ticketbridge_store::{AccountRow, AccountState, NewSession, SessionRow, StoreError, Totp, Tx};
+use ticketbridge_store::{AccountRow, AccountState, NewSession, SessionRow, StoreError, Tx};
 
 use crate::accounts::guessing::Try;
 use crate::accounts::holder::{Holder, Signed, Via};
 use crate::accounts::provider::Described;
 use crate::accounts::scope::Scope;
-use crate::accounts::{About, Refused, entry, factor, note, password, secret_token};
+use crate::accounts::{About, Refused, entry, note, password, secret_token};
 use crate::config::{PASSWORD, Role};
 use crate::engine::Engine;
 use crate::http::caller::Caller;
@@ -39,7 +40,7 @@ pub struct From {
 }
 
 impl From {
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         match self.caller {
             Caller::Known(address) => address.to_string(),
             Caller::Unknown => String::new(),
@@ -237,152 +238,6 @@ impl Accounts {
         Ok(found)
     }
 
-    /// Passes the second factor: a one-time code, or a recovery code. The session gets a new token.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub async fn pass_factor(&self, holder: &Holder, code: &str, from: &From) -> Result<Begun, Refused> {
-        let Some(signed) = holder.signed() else { return Err(Refused::NotFound("session")) };
-        let whose = format!("{}/factor", signed.account);
-        let tried = self.begin_try(from, &whose).await?;
-        let account = self.engine.store().account(&signed.account).await?.ok_or(Refused::NotFound("account"))?;
-        let Some(totp) = account.confirmed_totp() else { return Err(Refused::FactorRequired) };
-        let taken = self.take_code(&account.id, totp, code).await?;
-        let Some(kind) = taken else { return Err(Refused::WrongCode) };
-        tried.was_right(self.engine.store()).await?;
-        self.passed(holder, signed, "factor_passed", kind).await
-    }
-
-    /// Takes a code; what kind of code it was, or `None`.
-    async fn take_code(&self, account: &str, totp: &Totp, code: &str) -> Result<Option<&'static str>, Refused> {
-        let now = self.engine.clock().now();
-        let secret = hex::decode(&totp.secret).unwrap_or_default();
-        let step = factor::step_of(&secret, code, now);
-        let recovery = factor::plain_recovery_code(code);
-        let work = Arc::new((account.to_owned(), step, recovery));
-        let taken: Result<Option<&'static str>, StoreError> = self
-            .engine
-            .store()
-            .write("take_code", move |tx: &Tx| {
-                let work = work.clone();
-                Box::pin(async move {
-                    let (account, step, recovery) = &*work;
-                    if let Some(step) = step
-                        && tx.take_totp_step(account, *step).await?
-                    {
-                        return Ok(Some("totp"));
-                    }
-                    match recovery {
-                        Some(code) if tx.take_recovery_code(account, code, now).await? => Ok(Some("recovery_code")),
-                        Some(_) | None => Ok(None),
-                    }
-                })
-            })
-            .await;
-        Ok(taken?)
-    }
-
-    /// Gives the session of somebody who has passed his factor a new token.
-    async fn passed(&self, holder: &Holder, signed: &Signed, act: &str, kind: &str) -> Result<Begun, Refused> {
-        let (now, token) = (self.engine.clock().now(), secret_token(&self.engine));
-        let about = About {
-            scope: Some(holder.scope.clone()),
-            detail: serde_json::json!({ "factor": kind }),
-            ..About::default()
-        };
-        let work = Arc::new((signed.session.clone(), token.clone(), entry(&self.engine, &signed.account, act, about)));
-        let goes_on: Result<bool, StoreError> = self
-            .engine
-            .store()
-            .write("pass_factor", move |tx: &Tx| {
-                let work = work.clone();
-                Box::pin(async move {
-                    tx.add_audit(&work.2).await?;
-                    tx.pass_factor(&work.0, &work.1, now).await
-                })
-            })
-            .await;
-        if !goes_on? {
-            return Err(Refused::NotFound("session"));
-        }
-        let signed = Signed { factor_at: Some(now), has_factor: true, ..signed.clone() };
-        Ok(Begun { token, holder: Holder { via: Via::Session(signed), ..holder.clone() } })
-    }
-
-    /// Makes somebody a secret for one-time codes; in base 32, and as an address for authenticators. It counts when a code of it was given.
-    ///
-    /// # Errors
-    /// [`Refused::FreshFactorRequired`] when he has one already and has not passed it a moment ago.
-    pub async fn begin_totp(&self, holder: &Holder) -> Result<(String, String), Refused> {
-        let Some(signed) = holder.signed() else { return Err(Refused::NotFound("session")) };
-        let now = self.engine.clock().now();
-        if signed.has_factor {
-            holder.fresh(crate::config::SecondFactor::Required, now)?;
-        }
-        let mut secret = self.engine.ids().nonce().to_vec();
-        secret.extend_from_slice(&self.engine.ids().nonce()[..4]);
-        let shown = factor::shown(&secret, &signed.email).ok_or(Refused::NotFound("factor"))?;
-        let work = Arc::new((signed.account.clone(), Totp { secret: hex::encode(&secret), confirmed: false }));
-        let kept: Result<(), StoreError> = self
-            .engine
-            .store()
-            .write("begin_totp", move |tx: &Tx| {
-                let work = work.clone();
-                Box::pin(async move { tx.set_totp(&work.0, Some(&work.1), now).await })
-            })
-            .await;
-        kept?;
-        Ok(shown)
-    }
-
-    /// Confirms the secret by a code of it: gives ten recovery codes, and counts as having passed the factor.
-    ///
-    /// # Errors
-    /// [`Refused`].
-    pub async fn confirm_totp(
-        &self,
-        holder: &Holder,
-        code: &str,
-        from: &From,
-    ) -> Result<(Begun, Vec<String>), Refused> {
-        let Some(signed) = holder.signed() else { return Err(Refused::NotFound("session")) };
-        let whose = format!("{}/factor", signed.account);
-        let tried = self.begin_try(from, &whose).await?;
-        let now = self.engine.clock().now();
-        let account = self.engine.store().account(&signed.account).await?.ok_or(Refused::NotFound("account"))?;
-        let Some(waiting) = account.totp.filter(|totp| !totp.confirmed) else {
-            return Err(Refused::State(
-                "no_pending_factor",
-                "there is nothing to confirm: POST account/totp first".to_owned(),
-            ));
-        };
-        let secret = hex::decode(&waiting.secret).unwrap_or_default();
-        let Some(step) = factor::step_of(&secret, code, now) else { return Err(Refused::WrongCode) };
-        let codes = factor::recovery_codes(|| self.engine.ids().nonce());
-        let work = Arc::new((account.id.clone(), Totp { confirmed: true, ..waiting }, codes.clone()));
-        let kept: Result<bool, StoreError> = self
-            .engine
-            .store()
-            .write("confirm_totp", move |tx: &Tx| {
-                let work = work.clone();
-                Box::pin(async move {
-                    let (account, totp, codes) = &*work;
-                    if !tx.take_totp_step(account, step).await? {
-                        return Ok(false);
-                    }
-                    tx.set_totp(account, Some(totp), now).await?;
-                    tx.put_recovery_codes(account, codes).await?;
-                    Ok(true)
-                })
-            })
-            .await;
-        if !kept? {
-            return Err(Refused::WrongCode);
-        }
-        tried.was_right(self.engine.store()).await?;
-        Ok((self.passed(holder, signed, "factor_enrolled", "totp").await?, codes))
-    }
-
     /// Ends a session of somebody.
     ///
     /// # Errors
@@ -441,7 +296,8 @@ fn holder_of(account: &AccountRow, session: &str, factor_at: Option<UnixMillis>)
             email: account.profile.email.clone(),
             sign_in: account.sign_in.clone(),
             factor_at,
-            has_factor: account.confirmed_totp().is_some(),
+            has_factor: account.has_factor(),
+            has_passkey: account.passkeys > 0,
             language: account.language.clone(),
         }),
     })

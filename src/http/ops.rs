@@ -26,6 +26,7 @@ pub(crate) mod openapi;
 mod orders;
 mod organisation;
 mod partners;
+mod passkeys;
 mod people;
 mod query;
 mod reconciliation;

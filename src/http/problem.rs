@@ -186,6 +186,7 @@ impl From<Refused> for Problem {
         let sentence = refused.to_string();
         match refused {
             Refused::WrongCredentials => Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", sentence),
+            Refused::WrongPasskey => Problem::new(StatusCode::UNAUTHORIZED, "wrong_passkey", sentence),
             Refused::WrongCode => Problem::new(StatusCode::UNAUTHORIZED, "wrong_code", sentence),
             Refused::TooManyTries(seconds) => {
                 Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", sentence).after(seconds)

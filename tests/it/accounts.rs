@@ -17,7 +17,7 @@ pub(crate) async fn bridge() -> TestBridge {
     TestBridge::start_with(with_partners).await
 }
 
-fn with_partners(files: &mut std::collections::BTreeMap<String, String>) {
+pub(crate) fn with_partners(files: &mut std::collections::BTreeMap<String, String>) {
     files.insert("partners/all.toml".to_owned(), PARTNERS.to_owned());
     let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
     *channel =

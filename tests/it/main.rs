@@ -104,6 +104,8 @@ mod packaging;
 #[cfg(test)]
 mod parsers;
 #[cfg(test)]
+mod passkeys;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod races;

@@ -11,6 +11,7 @@
 //! let order = bridge.order("V100").await;           // GET /ops/v1/orders/douyin-main:V100
 //! ```
 
+pub(crate) mod authenticator;
 pub(crate) mod douyin;
 pub(crate) mod kakao;
 pub(crate) mod partners;

@@ -124,6 +124,14 @@ impl Given {
         items.retain(|(id, _)| known.insert(id.clone()));
         Some(items)
     }
+    /// An object that its reader judges; `null` where there is none.
+    pub(crate) fn object(&self, name: &str) -> Value {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+    /// Whether something is given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
     /// The filters of a list.
     pub(crate) fn filters(&self) -> Option<Map<String, Value>> {
         self.0.get("match").and_then(Value::as_object).cloned()
@@ -158,7 +166,7 @@ fn check(field: &Field, value: &Value) -> Result<(), Problem> {
         FieldKind::Lines => return check_lines(value),
         FieldKind::Scope => return scope(value).map(drop),
         FieldKind::Items => return items(value).map(drop),
-        FieldKind::Match => value.is_object(),
+        FieldKind::Match | FieldKind::Credential => value.is_object(),
         FieldKind::Amount => value.is_i64(),
         FieldKind::Version => value.is_u64(),
         FieldKind::Flag => value.is_boolean(),
@@ -179,6 +187,7 @@ pub(crate) fn form_of(kind: FieldKind) -> &'static str {
         FieldKind::Lines => "a list of lines",
         FieldKind::Items => "a list of ids",
         FieldKind::Match => "an object with the parameters of the list",
+        FieldKind::Credential => "what `navigator.credentials` has given, as JSON",
         FieldKind::Scope => "a scope: {kind: everything|dealer|institution|agency, id}",
     }
 }

@@ -66,4 +66,6 @@ pub(crate) enum FieldKind {
     Items,
     /// The filters of a list.
     Match,
+    /// What an authenticator said, in the JSON of WebAuthn.
+    Credential,
 }

@@ -184,6 +184,7 @@ fn property(field: &Field) -> Value {
             { "type": "object", "required": ["id"], "additionalProperties": false,
               "properties": { "id": { "type": "string" }, "expected_version": { "type": "integer", "minimum": 0 } } },
         ] } }),
+        FieldKind::Credential => json!({ "type": "object", "additionalProperties": true }),
         FieldKind::Match => {
             json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } })
         }

@@ -33,7 +33,7 @@ fn account(row: &AccountRow, zone: TimeZone) -> Value {
         "role": row.role,
         "scope": scope(&row.scope),
         "sign_in": row.sign_in,
-        "has_factor": row.confirmed_totp().is_some(),
+        "has_factor": row.has_factor(),
         "created_at": row.created_at.rfc3339(zone),
         "updated_at": row.updated_at.rfc3339(zone),
     })

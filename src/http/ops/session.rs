@@ -52,7 +52,7 @@ pub(crate) fn shown(request: &Request, holder: &Holder) -> Value {
     })
 }
 
-fn begun(request: &Request, begun: Begun) -> Said {
+pub(crate) fn begun(request: &Request, begun: Begun) -> Said {
     Said::once(&shown(request, &begun.holder)).with(Cookie::Set(begun.token))
 }
 
@@ -65,8 +65,17 @@ pub(crate) async fn sign_in(request: Request) -> Outcome {
 
 /// `POST session/factor`.
 pub(crate) async fn factor(request: Request) -> Outcome {
-    let code = request.given.needed("code");
-    let session = request.shared.accounts.pass_factor(&request.holder, &code, &request.from).await?;
+    let accounts = &request.shared.accounts;
+    let session = match (request.given.text("code"), request.given.has("assertion")) {
+        (Some(code), false) => accounts.pass_factor(&request.holder, &code, &request.from).await?,
+        (None, true) => {
+            accounts.pass_factor_with(&request.holder, &request.given.object("assertion"), &request.from).await?
+        }
+        (Some(_), true) | (None, false) => {
+            let sentence = "the factor is a `code`, or the `assertion` of a passkey: one of the two";
+            return Err(refused("code", sentence).into());
+        }
+    };
     Ok(begun(&request, session))
 }
 

@@ -10,7 +10,7 @@ use crate::http::ops::words::{
 };
 use crate::http::ops::{
     audit, bulk, codes, config, credit, deadlines, deliveries, guests, inbox, manual_commands, next_steps, openapi,
-    orders, organisation, partners, people, reconciliation, refunds, reveal, session, statements, stream,
+    orders, organisation, partners, passkeys, people, reconciliation, refunds, reveal, session, statements, stream,
 };
 
 const LIMIT: Param = Param {
@@ -67,6 +67,14 @@ const A_GRANT: Body = Body::Fields(&[
 
 const fn text_field(name: &'static str, needed: bool, about: &'static str) -> Field {
     Field { name, kind: FieldKind::Text, needed, about }
+}
+const fn credential(name: &'static str, needed: bool) -> Field {
+    Field {
+        name,
+        kind: FieldKind::Credential,
+        needed,
+        about: "What `navigator.credentials` has given, as JSON: what is binary in base64url.",
+    }
 }
 const NOTHING: Body = Body::Fields(&[VERSION]);
 const A_REASON: Body = Body::Fields(&[REASON, VERSION]);
@@ -234,8 +242,14 @@ pub(crate) static CALLS: &[Call] = &[
         text_field("email", true, "The e-mail address of the account."),
         text_field("password", true, "Its password."),
     ]), Answer::One("session"), session::sign_in),
-    call!(Post "/session/factor", "Pass the second factor: a one-time code, or a recovery code.", Person, &[],
-        Body::Fields(&[text_field("code", true, "The code.")]), Answer::One("session"), session::factor),
+    call!(Post "/session/passkey/options", "Begin signing in with a passkey: what the browser is to be asked. Answered once, within five minutes.",
+        Anybody, &[], Body::Fields(&[]), Answer::One("passkey_options"), passkeys::sign_in_options),
+    call!(Post "/session/passkey", "Sign in with a passkey, which is a second factor as well; the answer sets the cookie of the session.", Anybody,
+        &[], Body::Fields(&[credential("assertion", true)]), Answer::One("session"), passkeys::sign_in),
+    call!(Post "/session/factor/options", "Begin passing the second factor with a passkey: what the browser is to be asked.", Person, &[],
+        Body::Fields(&[]), Answer::One("passkey_options"), passkeys::factor_options),
+    call!(Post "/session/factor", "Pass the second factor: a one-time code, a recovery code, or a passkey.", Person, &[],
+        Body::Fields(&[text_field("code", false, "The code."), credential("assertion", false)]), Answer::One("session"), session::factor),
     call!(Get "/session", "Who has signed in.", Person, &[], Body::None, Answer::One("session"), session::show),
     call!(Delete "/session", "Sign out.", Person, &[], Body::None, Answer::One("signed_out"), session::sign_out),
     call!(Get "/sessions", "One's own sessions that go on, newest first.", Person, &[], Body::None, Answer::Page("session_row"),
@@ -253,6 +267,16 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One("totp"), session::begin_totp),
     call!(Post "/account/totp/confirm", "Confirm it by a code; gives ten recovery codes, once.", Person, &[],
         Body::Fields(&[text_field("code", true, "A code of it.")]), Answer::One("recovery_codes"), session::confirm_totp),
+    call!(Get "/account/passkeys", "One's own passkeys, the oldest first.", Person, &[], Body::None, Answer::Page("passkey"), passkeys::list),
+    call!(Post "/account/passkeys/options", "Begin with a passkey: what the browser is to be asked. Who has a factor has to have passed it a \
+        moment ago.", Person, &[], Body::Fields(&[]), Answer::One("passkey_options"), passkeys::options),
+    call!(Post "/account/passkeys", "Add it; gives ten recovery codes, once, where it is the first factor.", Person, &[], Body::Fields(&[
+        credential("attestation", true), text_field("name", true, "What it is called: 1 to 60 characters."),
+    ]), Answer::One("passkey_added"), passkeys::add),
+    call!(Post "/account/passkeys/{id}", "Call it something else.", Person, &[],
+        Body::Fields(&[text_field("name", true, "What it is called: 1 to 60 characters.")]), Answer::One("passkey"), passkeys::rename),
+    call!(Delete "/account/passkeys/{id}", "Remove it; one's other sessions end. Wants a fresh factor.", Person, &[], Body::None,
+        Answer::One("passkey_removed"), passkeys::remove),
     call!(Post "/sign-up", "Ask for an account; an administrator of the agency approves it.", Anybody, &[], Body::Fields(&[
         NAME, text_field("email", true, "The e-mail address."), text_field("agency_code", true, "The agency's code."), MOBILE, DIRECT,
         PASSWORD,
