@@ -48,6 +48,10 @@ pub(crate) async fn carry_out(visit: &Visit, steps: &[&str]) -> Result<Said, Sto
             let said = visit.call(Method::POST, "/session/factor", &body).await?;
             Ok(Said::Go(to, said.cookie))
         }
+        ["factor", "passkey"] => pages::passkeys::factor(visit).await,
+        ["account", "passkeys"] => pages::passkeys::add(visit).await,
+        ["account", "passkeys", id, "rename"] => pages::passkeys::rename(visit, id).await,
+        ["account", "passkeys", id, "remove"] => pages::passkeys::remove(visit, id).await,
         ["account", "totp"] => pages::account::begin_totp(visit).await,
         ["account", "totp", "confirm"] => pages::account::confirm_totp(visit).await,
         ["sessions", id, "end"] => {
@@ -92,7 +96,8 @@ fn body_of(visit: &Visit, fields: &[Field]) -> Value {
                 lines.map(|code| json!({ "code": code })).collect()
             }
             // Parts of an order are called off through the interface; many have a page of their own.
-            FieldKind::Lines | FieldKind::Items | FieldKind::Match => continue,
+            // So do passkeys.
+            FieldKind::Lines | FieldKind::Items | FieldKind::Match | FieldKind::Credential => continue,
         };
         body.insert(field.name.to_owned(), value);
     }

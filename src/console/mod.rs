@@ -13,6 +13,7 @@ mod form;
 mod format;
 mod layout;
 mod pages;
+mod passkey;
 mod visit;
 
 use std::net::SocketAddr;
@@ -36,9 +37,10 @@ pub(crate) use visit::{Page, Said, Stop, Visit};
 /// Bytes of a form.
 const FORM_BYTES_MAX: usize = 1024 * 1024;
 /// What pages load: its path below `assets/`, its type, and itself.
-const ASSETS: [(&str, &str, &str); 2] = [
+const ASSETS: [(&str, &str, &str); 3] = [
     ("console.css", "text/css; charset=utf-8", include_str!("assets/console.css")),
     ("live.js", "text/javascript; charset=utf-8", include_str!("assets/live.js")),
+    ("passkeys.js", "text/javascript; charset=utf-8", include_str!("assets/passkeys.js")),
 ];
 /// Nothing is loaded from elsewhere or asked elsewhere, nothing that stands in a page is executed, nobody frames it, and forms go nowhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; \
@@ -133,6 +135,7 @@ async fn respond(visit: &Visit) -> Result<Said, Stop> {
         }
         (true, ["sign-in"]) => return Ok(pages::sign_in::show(visit)),
         (false, ["sign-in"]) => return pages::sign_in::sign_in(visit).await,
+        (false, ["sign-in", "passkey"]) => return pages::passkeys::sign_in(visit).await,
         (true, ["sign-up"]) => return Ok(pages::sign_up::show(visit)),
         (false, ["sign-up"]) => return pages::sign_up::sign_up(visit).await,
         (true, ["reset", token]) => return pages::reset::show(visit, token).await,

@@ -7,6 +7,7 @@ mod demo;
 mod driver;
 mod keyboard;
 mod looks;
+mod passkeys;
 mod pictures;
 
 use std::panic::resume_unwind;
@@ -59,4 +60,9 @@ async fn the_console_is_good_to_work_with() {
         acts::every_act_that_is_offered_does_what_it_says(&browser, &demo).await;
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn passkeys_open_the_console() {
+    in_a_browser(|browser, demo| async move { passkeys::are_added_used_and_removed(&browser, &demo).await }).await;
 }

@@ -17,6 +17,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
     let words = &visit.words;
     let session = visit.ask("/session").await?;
     let sessions = visit.ask("/sessions").await?;
+    let passkeys = super::passkeys::own(visit).await?;
     let rows: Vec<Markup> = entries(&sessions)
         .iter()
         .map(|row| {
@@ -56,6 +57,8 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         }
         h2 { (words.say("factor")) }
         (factor(visit))
+        h3 { (words.say("passkeys")) }
+        (passkeys)
         h2 { (words.say("language")) }
         (act(visit, None, "/account", &words.say("save"), &language))
         h2 { (words.say("numbers")) }
@@ -119,14 +122,7 @@ pub(crate) async fn begin_totp(visit: &Visit) -> Result<Said, Stop> {
 
 /// Confirms it, and shows the recovery codes once.
 pub(crate) async fn confirm_totp(visit: &Visit) -> Result<Said, Stop> {
-    let words = &visit.words;
     let said = visit.call(Method::POST, "/account/totp/confirm", &json!({ "code": visit.form.text("code") })).await?;
     let codes = said.body["recovery_codes"].as_array().cloned().unwrap_or_default();
-    let body = html! {
-        h2 { (words.say("recovery-codes")) }
-        p { (words.say("recovery-keep")) }
-        ul id="recovery-codes" { @for code in &codes { li { code { (text(code)) } } } }
-        p { a href=(link("")) { (words.say("today")) } }
-    };
-    Ok(shown_once(Page { title: "factor", body }, said.cookie))
+    Ok(shown_once(super::factor::recovery(visit, &codes), said.cookie))
 }

@@ -3,8 +3,11 @@
 //! `/console/factor`: the second factor of a session.
 
 use maud::{Markup, html};
+use serde_json::Value;
 
 use crate::console::form::{back, link};
+use crate::console::format::text;
+use crate::console::passkey::{self, Use};
 use crate::console::{Page, Visit};
 
 /// The form, which leads back to where it was wanted.
@@ -15,7 +18,12 @@ pub(crate) fn form(visit: &Visit, to: &str) -> Markup {
             p { (words.say("factor-none")) " " a href=(link("account")) { (words.say("factor-begin")) } }
         };
     }
+    let has_passkey = visit.holder.signed().is_some_and(|signed| signed.has_passkey);
     html! {
+        @if has_passkey {
+            (passkey::form(visit, "factor-passkey", &Use::Get, ("factor/passkey", "/session/factor/options"), &words.say("factor-passkey"),
+                &html! { input type="hidden" name="back" value=(to); }))
+        }
         form id="factor" method="post" action=(link("factor")) {
             input type="hidden" name="back" value=(to);
             p { (words.say("factor-ask")) }
@@ -23,6 +31,18 @@ pub(crate) fn form(visit: &Visit, to: &str) -> Markup {
             p { button type="submit" { (words.say("factor")) } }
         }
     }
+}
+
+/// Recovery codes, which are shown this once.
+pub(crate) fn recovery(visit: &Visit, codes: &[Value]) -> Page {
+    let words = &visit.words;
+    let body = html! {
+        h2 { (words.say("recovery-codes")) }
+        p { (words.say("recovery-keep")) }
+        ul id="recovery-codes" { @for code in codes { li { code { (text(code)) } } } }
+        p { a href=(link("")) { (words.say("today")) } }
+    };
+    Page { title: "factor", body }
 }
 
 /// The page.

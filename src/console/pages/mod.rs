@@ -14,6 +14,7 @@ pub(crate) mod members;
 pub(crate) mod order;
 pub(crate) mod orders;
 pub(crate) mod partners;
+pub(crate) mod passkeys;
 pub(crate) mod reconciliation;
 pub(crate) mod refunds;
 pub(crate) mod reset;

@@ -9,9 +9,10 @@ use serde_json::json;
 use crate::console::entrance::{links, refused};
 use crate::console::form::back;
 use crate::console::layout::link;
+use crate::console::passkey::{self, Use};
 use crate::console::{Page, Said, Stop, Visit};
 
-fn form(visit: &Visit) -> Markup {
+pub(crate) fn form(visit: &Visit) -> Markup {
     let words = &visit.words;
     let to = visit.query.get("back").or(visit.form.get("back")).unwrap_or_default();
     html! {
@@ -21,6 +22,8 @@ fn form(visit: &Visit) -> Markup {
             p { label { (words.say("password")) input name="password" type="password" required autocomplete="current-password"; } }
             p { button type="submit" { (words.say("sign-in")) } }
         }
+        (passkey::form(visit, "passkey-sign-in", &Use::Get, ("sign-in/passkey", "/session/passkey/options"), &words.say("passkey-sign-in"),
+            &html! { input type="hidden" name="back" value=(back(to)); }))
         (links(visit, &back(to), None))
         p { a href=(link("sign-up")) { (words.say("no-account")) } }
     }
