@@ -118,7 +118,7 @@ async fn what_an_authenticator_did_not_say_for_us_to_this_challenge_opens_nothin
         ("on a page that has our name within its own", |it| {
             it.origin = "http://localhost.evil.example:8080".to_owned()
         }),
-        ("on another port", |it| it.origin = "http://localhost:9090".to_owned()),
+        ("on a page that is ours and not", |it| it.origin = "https://localhost:8080".to_owned()),
         ("for another service", |it| it.service = Some("evil.example".to_owned())),
         ("without its owner's proof", |it| it.verifies = false),
         ("in the name of somebody else", |it| it.user_handle = vec![7; 16]),
@@ -300,8 +300,11 @@ async fn where_passkeys_are_used_is_said_by_the_configuration() {
         Authenticator { origin: "https://console.desk.example".to_owned(), ..Authenticator::new(1) };
     adds(&at_another_name, &mut kim, &mut authenticator, "My phone").await;
     comes(&at_another_name, &authenticator.get(&asked(&at_another_name).await)).await.expect(200);
-    authenticator.origin = "http://localhost:8080".to_owned();
-    comes(&at_another_name, &authenticator.get(&asked(&at_another_name).await)).await.problem(401, "wrong_passkey");
+    for elsewhere in ["http://localhost:8080", "https://desk.example", "https://console.desk.example:8443"] {
+        authenticator.origin = elsewhere.to_owned();
+        let answer = authenticator.get(&asked(&at_another_name).await);
+        comes(&at_another_name, &answer).await.problem(401, "wrong_passkey");
+    }
     let without = TestBridge::start_with(|files| {
         with_partners(files);
         let service = files.get_mut("ticketbridge.toml").expect("the service");
