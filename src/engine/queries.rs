@@ -6,6 +6,7 @@ use ticketbridge_core::message::{Counts, ProductRef, RequestBooking, StockKey};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, CalendarDay, Offer, Query, SaleQuestion};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
+use ticketbridge_core::variant::Visit;
 use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
 use ticketbridge_store::{ToldLeft, Tx};
 
@@ -178,12 +179,11 @@ impl Engine {
         channel: &RegisteredChannel,
         products: Option<&[ProductCode]>,
         dates: Option<(Date, Date)>,
-        only: &[Date],
+        only: &[Visit],
     ) -> Result<Found, EngineError> {
-        let asked: Vec<ProductCode> = match products {
-            Some(named) => named.to_vec(),
-            None => running.config.bookings().map(|product| product.code.clone()).collect(),
-        };
+        let is_asked = |code: &ProductCode| products.is_none_or(|named| named.iter().any(|asked| code.is_of(asked)));
+        let codes = running.config.bookings().map(|product| &product.code);
+        let asked: Vec<ProductCode> = codes.filter(|code| is_asked(code)).cloned().collect();
         let mut offers = Vec::new();
         for code in asked {
             let product = ProductRef { voucher: None, booking: Some(code) };
@@ -193,8 +193,9 @@ impl Engine {
                 None => {}
                 Some((from, to)) if only.is_empty() => days = self.calendar(channel, &rules, from, to).await?,
                 Some(_) => {
-                    for date in only {
-                        days.extend(self.calendar(channel, &rules, *date, *date).await?);
+                    let time = rules.booking.clock();
+                    for visit in only.iter().filter(|visit| visit.time == time) {
+                        days.extend(self.calendar(channel, &rules, visit.date, visit.date).await?);
                     }
                 }
             }

@@ -17,6 +17,7 @@ mod endings;
 mod facts;
 mod guests;
 mod hold;
+mod hold_change;
 mod notifications;
 mod proof;
 mod redemption;
