@@ -276,8 +276,10 @@ fn read_file<'a>(
                 let own = named(&table, "code");
                 let read = product::booking(&table).unwrap_or_default();
                 // Sold by start times, it is known by the names of those.
-                let timed = read.iter().filter(|booking| booking.start.is_some()).map(|booking| booking.code.to_string());
-                let timed: Vec<_> = timed.zip(own.iter().cycle()).map(|(name, own)| Named { name, ..own.clone() }).collect();
+                let timed =
+                    read.iter().filter(|booking| booking.start.is_some()).map(|booking| booking.code.to_string());
+                let timed: Vec<_> =
+                    timed.zip(own.iter().cycle()).map(|(name, own)| Named { name, ..own.clone() }).collect();
                 parts.names.bookings.extend(own.filter(|_| timed.is_empty()).into_iter().chain(timed));
                 parts.bookings.extend(read.into_iter().map(|booking| (booking, table.clone())));
             }

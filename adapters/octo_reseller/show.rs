@@ -254,7 +254,8 @@ fn calendar_day(settings: &Settings, visits: &[(&Offer, &CalendarDay)], units: u
     let status = ["AVAILABLE", "SOLD_OUT"].into_iter().find(|status| is(status)).unwrap_or("CLOSED");
     // Those that have no limit make a sum of none.
     let left: Option<i64> = visits.iter().map(|(_, day)| day.left.map(|left| left.max(0))).sum();
-    let stock = |(offer, day): &(&Offer, &CalendarDay)| offer.product.calendar_on(day.date).and_then(|range| range.stock);
+    let stock =
+        |(offer, day): &(&Offer, &CalendarDay)| offer.product.calendar_on(day.date).and_then(|range| range.stock);
     let capacity: Option<u32> = visits.iter().map(stock).sum();
     let price = visits.iter().map(|(_, day)| day.price).min().unwrap_or_default();
     Some(json!({

@@ -41,9 +41,15 @@ impl Entry {
 pub(super) fn times(value: Value<'_>) -> Option<Vec<u32>> {
     let place = value.clone();
     let mut times: Vec<u32> = value.each(|value| match value.clone().minute_of_day()? {
-        MIDNIGHT.. => value.wrong("is the end of the day: nothing begins then", "write a time from \"00:00\" to \"23:59\""),
+        MIDNIGHT.. => {
+            value.wrong("is the end of the day: nothing begins then", "write a time from \"00:00\" to \"23:59\"")
+        }
         minute => Some(minute),
     })?;
+    if times.len() < place.elements().len() {
+        // What is wrong with the others has been said.
+        return None;
+    }
     if !(1..=TIMES_MAX).contains(&times.len()) {
         return place.wrong(
             format_args!("has {} start times", times.len()),

@@ -159,7 +159,9 @@ mod tests {
         for text in ["2026-12-10", "2026-12-10T14:00"] {
             assert_eq!(Visit::parse(text).map(|visit| visit.to_string()).as_deref(), Some(text));
         }
-        for text in ["", "2026-12-10T", "2026-12-10T24:00", "2026-12-10T1400", "2026-12-10 14:00", "T14:00", "2026-13-10"] {
+        for text in
+            ["", "2026-12-10T", "2026-12-10T24:00", "2026-12-10T1400", "2026-12-10 14:00", "T14:00", "2026-13-10"]
+        {
             assert_eq!(Visit::parse(text), None, "{text}");
         }
     }

@@ -181,11 +181,14 @@ impl Engine {
         dates: Option<(Date, Date)>,
         only: &[Visit],
     ) -> Result<Found, EngineError> {
-        let is_asked = |code: &ProductCode| products.is_none_or(|named| named.iter().any(|asked| code.is_of(asked)));
-        let codes = running.config.bookings().map(|product| &product.code);
-        let asked: Vec<ProductCode> = codes.filter(|code| is_asked(code)).cloned().collect();
+        let named = |fits: &dyn Fn(&ProductCode) -> bool| products.is_none_or(|named| named.iter().any(fits));
         let mut offers = Vec::new();
-        for code in asked {
+        for code in running.config.bookings().map(|product| product.code.clone()) {
+            // Whoever asks for an option that there is not is told of the product's others, without their days.
+            if !named(&|asked| code.parts().product == asked.parts().product) {
+                continue;
+            }
+            let dates = dates.filter(|_| named(&|asked| code.is_of(asked)));
             let product = ProductRef { voucher: None, booking: Some(code) };
             let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else { continue };
             let mut days = Vec::new();
@@ -300,7 +303,7 @@ async fn judge(
             requested_at: now,
             counts: Default::default(),
         };
-        let counts = counts::for_booking(tx, rules, &question.sale.buyer, &request).await?;
+        let counts = counts::for_booking(tx, rules, &question.sale.buyer, &request, None).await?;
         let request = RequestBooking { counts, ..request };
         rules::check_booking(rules, question.sale.quantity, &request, now)?;
     }

@@ -210,7 +210,7 @@ async fn take_booking(
         let sentence = format!("this booking belongs to order {other}");
         return Err(Rejection::new(Why::ContentDiffers, sentence).at("source_order_id").into());
     }
-    let counts = counts::for_booking(tx, &order.rules, &order.buyer, request).await?;
+    let counts = counts::for_booking(tx, &order.rules, &order.buyer, request, None).await?;
     let command = Command::RequestBooking(Box::new(RequestBooking { counts, ..request.clone() }));
     let booked = change.next(1).on_locked(tx, order.clone(), &command).await;
     let applied = match booked {

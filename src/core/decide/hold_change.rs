@@ -6,7 +6,7 @@
 //! is given back in the same moment. Once it is sold, names and guests can be corrected, and nothing else: tickets were asked for.
 
 use crate::decide::draft::Draft;
-use crate::decide::hold::{fee_of_calling_off, keep_for, over, still_kept};
+use crate::decide::kept::{fee_of_calling_off, keep_for, over, still_kept};
 use crate::message::{ChangeHold, Effect, Event, OtherVisit};
 use crate::order::{AttentionKind, Booking, BookingState, HeldUnit, Hold};
 use crate::rejection::{Rejection, Why};
@@ -35,12 +35,7 @@ pub(super) fn change(draft: &mut Draft, booking: &Booking, hold: &Hold, wish: &C
 }
 
 /// What is kept, and what the reseller calls it.
-pub(super) fn rearrange(
-    draft: &mut Draft,
-    booking: &Booking,
-    hold: &Hold,
-    wish: &ChangeHold,
-) -> Result<(), Rejection> {
+pub(super) fn rearrange(draft: &mut Draft, booking: &Booking, hold: &Hold, wish: &ChangeHold) -> Result<(), Rejection> {
     let order = draft.order();
     let other = wish.other_visit(&order);
     if other.is_some() && !hold.open {
@@ -101,7 +96,10 @@ fn move_to(
 ) -> Result<(), Rejection> {
     let order = draft.order();
     let Some(terms) = &wish.terms else {
-        return Err(Rejection::new(Why::NotSupported, "this visit cannot be had in place of the other one: reserve it"));
+        return Err(Rejection::new(
+            Why::NotSupported,
+            "this visit cannot be had in place of the other one: reserve it",
+        ));
     };
     let (now, quantity) = (draft.now(), other.quantity);
     let product = &terms.sale.rules.booking;

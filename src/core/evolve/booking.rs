@@ -5,7 +5,8 @@
 use crate::evolve::attention::clear;
 use crate::id::BookingId;
 use crate::order::{
-    AttentionKind, Booking, BookingState, HeldUnit, Hold, Order, OrderKind, OrderState, ParkedRedemption, TicketingState,
+    AttentionKind, Booking, BookingState, HeldUnit, Hold, Order, OrderKind, OrderState, ParkedRedemption,
+    TicketingState,
 };
 use crate::rules::valid_until;
 use crate::time::UnixMillis;
