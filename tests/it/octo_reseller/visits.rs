@@ -14,7 +14,7 @@ use crate::support::{Reply, TestBridge, on_each_database};
 
 const DATE: &str = "2026-12-10";
 const NEXT: &str = "2026-12-11";
-const GUIDED: &str = r#"
+pub(super) const GUIDED: &str = r#"
 [[booking_product]]
 code = "BOAT"
 name = "Boat tour"
@@ -46,7 +46,7 @@ pub(super) fn guided(files: &mut BTreeMap<String, String>) {
 }
 
 /// A reservation of the boat.
-fn boat(uuid: &str, visit: &str, units: usize) -> Value {
+pub(super) fn boat(uuid: &str, visit: &str, units: usize) -> Value {
     let mut wish = reservation(uuid, "BOAT", units);
     wish["availabilityId"] = json!(visit);
     wish
@@ -65,7 +65,7 @@ async fn vacancies(bridge: &TestBridge, option: &str, date: &str) -> Vec<(String
 async fn boats_left(bridge: &TestBridge, date: &str) -> Vec<Value> {
     vacancies(bridge, "DEFAULT", date).await.into_iter().map(|(_, left)| left).collect()
 }
-fn at(date: &str, time: &str) -> String {
+pub(super) fn at(date: &str, time: &str) -> String {
     format!("{date}T{time}")
 }
 
