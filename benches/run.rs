@@ -83,12 +83,16 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
     } else {
         arguments.db.clone()
     };
+    // What was measured before something failed is told all the same.
+    let mut ended = Ok(());
     for name in wanted {
         let files = tempfile::tempdir()?;
         match database(&name, files.path()).await? {
             Some(database) => {
                 let bench = Bench::new(&arguments, &database, files.path()).await.with_context(|| name.clone())?;
-                for measured in bench.run().await.with_context(|| name.clone())? {
+                let mut measured = Vec::new();
+                ended = bench.run(&mut measured).await.with_context(|| name.clone());
+                for measured in measured {
                     println!("{}", report::text(&measured));
                     report.databases.push(measured);
                 }
@@ -98,10 +102,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Verdict> {
                 report.absent.push(name);
             }
         }
+        if ended.is_err() {
+            break;
+        }
     }
     if let Some(path) = &arguments.json {
         std::fs::write(path, serde_json::to_string_pretty(&report)?)?;
     }
+    ended?;
     let clean = report.databases.iter().all(|database| database.account.is_clean());
     Ok(if clean { Verdict::Clean } else { Verdict::Faults })
 }
@@ -157,25 +165,27 @@ impl<'b> Bench<'b> {
         Ok(Self { arguments, program, database, partners, files, url, place, lengths })
     }
 
-    /// Everything: an empty database, and after that a full one when that is wanted.
-    async fn run(&self) -> anyhow::Result<Vec<DatabaseReport>> {
-        let (mut report, rows) = self.on_an_empty_database().await?;
+    /// Everything: an empty database, and after that a full one when that is wanted. What was measured is in `reports`, whatever failed.
+    async fn run(&self, reports: &mut Vec<DatabaseReport>) -> anyhow::Result<()> {
+        let rows = self.on_an_empty_database(reports).await?;
         let timers = self.timers_due();
         if timers > 0 && self.wants("timers") {
-            report.loads.push(self.timers(timers).await?);
-            add_ratios(&mut report, thin_name(self.database.kind));
+            let load = self.timers(timers).await.context("timers")?;
+            if let Some(report) = reports.last_mut() {
+                report.loads.push(load);
+                add_ratios(report, thin_name(self.database.kind));
+            }
         }
-        let mut reports = vec![report];
         let (orders, timers) = (self.arguments.fill, self.arguments.timers);
         if orders > 0 || timers > 0 {
             let mut seconds = 0.0;
             for wanted in [Wanted::Finished(orders), Wanted::TimersLater(timers)] {
-                seconds += fill::fill(&self.place, wanted)?;
+                seconds += fill::fill(&self.place, wanted).context("filling")?;
             }
             println!("filled with {orders} finished orders and {timers} armed timers in {seconds:.0} s");
-            reports.push(self.on_a_full_database(&rows, orders).await?);
+            self.on_a_full_database(&rows, orders, reports).await?;
         }
-        Ok(reports)
+        Ok(())
     }
 
     fn wants(&self, name: &str) -> bool {
@@ -212,43 +222,61 @@ impl<'b> Bench<'b> {
         }
     }
 
-    async fn on_an_empty_database(&self) -> anyhow::Result<(DatabaseReport, Rows)> {
+    async fn on_an_empty_database(&self, reports: &mut Vec<DatabaseReport>) -> anyhow::Result<Rows> {
         let bridge = Bridge::start(&self.program, &self.place).await?;
         let stage = Stage::new(&bridge, &self.partners, self.database);
         let mut report = self.report(&bridge, 0).await;
         let rows = rows_of_a_sale(&stage, self.database.kind, &self.url).await.context("the rows of a sale")?;
-        report.ceilings.extend(self.ceilings(&rows).await?);
-        let loads = self.loads(&stage, &report);
-        loads.accepting(&mut report).await?;
-        if !self.arguments.quick {
-            report.ceilings.extend(self.ceilings(&rows).await?);
-        }
-        loads.working(&mut report).await?;
-        report.ceilings.extend(self.ceilings(&rows).await?);
-        let all_caught_up = loads.troubled(&mut report).await?;
-        self.end(stage, all_caught_up, &mut report).await?;
+        let measured = self.measure_empty(stage, &rows, &mut report).await;
+        self.keep(report, reports);
+        measured?;
         bridge.stop().await?;
-        report.log_lines = self.place.log().lines().count();
-        add_ratios(&mut report, thin_name(self.database.kind));
-        Ok((report, rows))
+        Ok(rows)
     }
 
-    async fn on_a_full_database(&self, rows: &Rows, orders: u64) -> anyhow::Result<DatabaseReport> {
+    async fn measure_empty(&self, stage: Stage<'_>, rows: &Rows, report: &mut DatabaseReport) -> anyhow::Result<()> {
+        report.ceilings.extend(self.ceilings(rows).await?);
+        let loads = self.loads(&stage, report);
+        loads.accepting(report).await?;
+        if !self.arguments.quick {
+            report.ceilings.extend(self.ceilings(rows).await?);
+        }
+        loads.working(report).await?;
+        report.ceilings.extend(self.ceilings(rows).await?);
+        let all_caught_up = loads.troubled(report).await?;
+        self.end(stage, all_caught_up, report).await
+    }
+
+    async fn on_a_full_database(
+        &self,
+        rows: &Rows,
+        orders: u64,
+        reports: &mut Vec<DatabaseReport>,
+    ) -> anyhow::Result<()> {
         let stored = self.database.stored_bytes(NAME).await?;
         let bridge = Bridge::start(&self.program, &self.place).await?;
         let stage = Stage::new(&bridge, &self.partners, self.database);
         let mut report = self.report(&bridge, orders).await;
         report.stored_bytes_per_order = (orders > 0).then(|| stored as f64 / orders as f64);
+        let measured = self.measure_full(stage, rows, &mut report).await;
+        self.keep(report, reports);
+        measured?;
+        bridge.stop().await
+    }
+
+    async fn measure_full(&self, stage: Stage<'_>, rows: &Rows, report: &mut DatabaseReport) -> anyhow::Result<()> {
         report.ceilings.extend(self.ceilings(rows).await?);
-        let loads = self.loads(&stage, &report);
-        loads.accepting(&mut report).await?;
-        loads.working(&mut report).await?;
+        let loads = self.loads(&stage, report);
+        loads.accepting(report).await?;
+        loads.working(report).await?;
         report.ceilings.extend(self.ceilings(rows).await?);
-        self.end(stage, true, &mut report).await?;
-        bridge.stop().await?;
+        self.end(stage, true, report).await
+    }
+
+    fn keep(&self, mut report: DatabaseReport, reports: &mut Vec<DatabaseReport>) {
         report.log_lines = self.place.log().lines().count();
         add_ratios(&mut report, thin_name(self.database.kind));
-        Ok(report)
+        reports.push(report);
     }
 
     /// Bookings while so many timers come due at once.

@@ -124,7 +124,8 @@ impl Store {
         self.rows(sql, values![]).await?.iter().map(|row| get(row, "destination")).collect()
     }
 
-    /// Prolongs the leases of deliveries that are under way, in one statement. What was lost stays lost.
+    /// Prolongs the leases of deliveries that are under way, in one statement. What was lost stays lost; what somebody works on at this very
+    /// moment is left to the next time, so that neither waits for the other.
     ///
     /// # Errors
     /// [`StoreError::Statement`], [`StoreError::Commit`].
@@ -135,18 +136,22 @@ impl Store {
         self.write("renew_leases", move |tx| {
             let jobs = jobs.clone();
             Box::pin(async move {
-                // Locked in the order in which everybody locks them.
+                let mut free: Vec<String> = jobs.iter().map(|(id, _)| id.clone()).collect();
                 if tx.dialect().shares_with_others() {
-                    let ids = jobs.iter().map(|(id, _)| Value::from(id.as_str())).collect();
                     let sql = format!(
                         "SELECT id FROM job WHERE id IN ({}) ORDER BY id{}",
-                        marks(jobs.len()),
-                        tx.dialect().for_update()
+                        marks(free.len()),
+                        tx.dialect().for_update_skip_locked()
                     );
-                    tx.rows(&sql, ids).await?;
+                    let rows = tx.rows(&sql, free.into_iter().map(Value::from).collect()).await?;
+                    free = rows.iter().map(|row| get(row, "id")).collect::<Result<_, _>>()?;
+                    if free.is_empty() {
+                        return Ok(0);
+                    }
                 }
+                let many = free.len();
                 let mut all = values![until.0, until.0];
-                all.extend(jobs.iter().map(|(id, _)| Value::from(id.as_str())));
+                all.extend(free.into_iter().map(Value::from));
                 let mut tokens: Vec<&str> = jobs.iter().map(|(_, token)| token.as_str()).collect();
                 tokens.sort_unstable();
                 tokens.dedup();
@@ -155,7 +160,7 @@ impl Store {
                 let sql = format!(
                     "UPDATE job SET lease_until_ms = ?, ready_ms = ? \
                      WHERE id IN ({}) AND lease_token IN ({}) AND state = 'pending'",
-                    marks(jobs.len()),
+                    marks(many),
                     marks(tokens.len())
                 );
                 tx.execute(&sql, all).await

@@ -222,8 +222,25 @@ impl Tx {
     }
 
     async fn read_pending(&self, order: &OrderId) -> Result<(), StoreError> {
+        self.hold_owner(order).await?;
         let condition = format!(" AND state = 'pending' ORDER BY id{}", self.dialect().for_update());
         self.read_group_for_orders(&JOB, order, KEPT_COLUMNS, &condition, row_as_read).await
+    }
+
+    /// Deliveries are locked only by who holds their order: two transactions that want several of them would otherwise come to wait for
+    /// each other, each with some of them in hand. A count of stock belongs to no order, and what it holds nobody else asks for.
+    async fn hold_owner(&self, order: &OrderId) -> Result<(), StoreError> {
+        if self.holds_order(order) || !self.dialect().shares_with_others() {
+            return Ok(());
+        }
+        self.check_late_lock()?;
+        let sql = format!("SELECT id FROM orders WHERE id = ?{}", self.for_update());
+        self.rows_stored(&sql, values![order.as_str()]).await.map(drop)
+    }
+
+    /// Whether this transaction has locked the order, or makes it.
+    fn holds_order(&self, order: &OrderId) -> bool {
+        matches!(self.see(&ORDERS, &key_text(&[order.as_str()])), Some(Some(_)))
     }
 
     /// Notes of what must end before `new` that others wait for it; whether there is anything.
@@ -246,9 +263,8 @@ impl Tx {
 
     /// What comes after a row that has ended is handed out from now on, up to the next row that holds others up.
     async fn let_follow(&self, order: &OrderId, destination: &str) -> Result<(), StoreError> {
-        // Who holds the order is the only one to add rows to it. Otherwise some may have come while the lock of the ended row was waited for.
-        let holds_order = matches!(self.see(&ORDERS, &key_text(&[order.as_str()])), Some(Some(_)));
-        if !holds_order {
+        // Who holds the order is the only one to add rows to it. To a count of stock some may have come while the ended row was waited for.
+        if !self.holds_order(order) {
             self.read_pending(order).await?;
         }
         for mut row in self.pending(order, destination).await? {
@@ -330,8 +346,18 @@ impl Tx {
             return Ok(known);
         }
         self.check_late_lock()?;
+        if !self.hold_owner_of(id).await? {
+            return Ok(None);
+        }
         let sql = format!("SELECT {KEPT_COLUMNS} FROM job WHERE id = ?{}", self.for_update());
         self.rows_stored(&sql, values![id]).await?.first().map(row_as_read).transpose()
+    }
+
+    /// Locks the order that a delivery belongs to; `false` when there is no such delivery.
+    async fn hold_owner_of(&self, id: &str) -> Result<bool, StoreError> {
+        let found = self.rows_stored("SELECT order_id FROM job WHERE id = ?", values![id]).await?;
+        let Some(row) = found.first() else { return Ok(false) };
+        self.hold_owner(&OrderId(get(row, "order_id")?)).await.map(|()| true)
     }
 
     /// Has a delivery that is dead, was taken out, or waits for its next attempt, tried at once and as often as a new one; `false`
@@ -340,6 +366,9 @@ impl Tx {
     /// # Errors
     /// [`StoreError::Statement`].
     pub async fn retry_job(&self, id: &str, now: UnixMillis) -> Result<bool, StoreError> {
+        if !self.hold_owner_of(id).await? {
+            return Ok(false);
+        }
         let known = format!("SELECT order_id, destination, seq, holds_up FROM job WHERE id = ?{}", self.for_update());
         let Some(row) = self.row(&known, values![id]).await? else { return Ok(false) };
         let (order, destination): (String, String) = (get(&row, "order_id")?, get(&row, "destination")?);
@@ -487,8 +516,13 @@ impl Tx {
     pub async fn take_over_jobs(&self, limit: u32) -> Result<usize, StoreError> {
         let sql = "SELECT order_id, destination FROM job WHERE state = 'pending' AND failed_last IS NULL LIMIT ?";
         let rows = self.rows(sql, values![i64::from(limit)]).await?;
-        for row in &rows {
-            let (order, destination): (String, String) = (get(row, "order_id")?, get(row, "destination")?);
+        let mut lanes = rows
+            .iter()
+            .map(|row| Ok((get(row, "order_id")?, get(row, "destination")?)))
+            .collect::<Result<Vec<(String, String)>, StoreError>>()?;
+        lanes.sort_unstable();
+        for (order, destination) in lanes {
+            self.hold_owner(&OrderId(order.clone())).await?;
             self.execute(
                 "UPDATE job SET failed_last = CASE WHEN attempts > 0 THEN 1 ELSE 0 END, followed = 1 \
                  WHERE order_id = ? AND destination = ? AND state = 'pending' AND failed_last IS NULL",

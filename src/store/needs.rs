@@ -38,7 +38,8 @@ pub struct Needs {
     stock: BTreeSet<(String, String)>,
     accounts: BTreeSet<String>,
     claims: BTreeSet<(String, String, String)>,
-    deadlines: BTreeSet<String>,
+    /// Of which orders, and their rows.
+    deadlines: BTreeSet<(String, String)>,
     held: BTreeSet<String>,
 }
 
@@ -102,7 +103,7 @@ impl Needs {
     /// A deadline of an order, locked.
     #[must_use]
     pub fn with_deadline(mut self, order: &OrderId, kind: DeadlineKind) -> Self {
-        self.deadlines.insert(deadlines::row_id(order, kind));
+        self.deadlines.insert((order.as_str().to_owned(), deadlines::row_id(order, kind)));
         self
     }
 
@@ -416,10 +417,14 @@ impl Tx {
     }
 
     async fn gather_deadlines(&self, needs: &Needs) -> Result<(), StoreError> {
-        if needs.deadlines.is_empty() {
+        // Those of an order that somebody else holds are his to change.
+        let held = |order: &str| matches!(self.see(&ORDERS, &key_text(&[order])), Some(Some(_)));
+        let rows: BTreeSet<&String> =
+            needs.deadlines.iter().filter(|(order, _)| held(order)).map(|(_, row)| row).collect();
+        if rows.is_empty() {
             return Ok(());
         }
-        let keys = texts(&needs.deadlines);
+        let keys = texts(rows);
         let sql = format!(
             "SELECT {} FROM deadline WHERE id IN ({}) ORDER BY id{}",
             deadlines::KEPT_COLUMNS,

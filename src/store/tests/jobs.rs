@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 use super::*;
+use crate::dialect::Query as _;
 use crate::test_support::for_each_database;
-use crate::{Job, JobEnd, JobState, LaneRoom, NewJob};
+use crate::{Job, JobEnd, JobState, LaneRoom, Needs, NewJob};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 use ticketbridge_core::Effect;
 use ticketbridge_core::message::TicketOp;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 const LEASE: Millis = Millis(15_000);
 
@@ -460,6 +465,101 @@ async fn leases_of_what_is_under_way_are_renewed_together() {
         assert_eq!(store.renew_leases(held, after(40_000)).await.unwrap(), 2);
         assert!(claim(&store, LEASE.0 + 1, 10).await.is_empty());
         assert_eq!(claim(&store, 40_000, 10).await.len(), 2);
+    })
+    .await;
+}
+
+/// When somebody who holds an order touches its deliveries.
+#[derive(Clone, Copy, PartialEq)]
+enum Touches {
+    AtOnce,
+    Later,
+}
+
+/// Somebody holds an order until he is let go.
+async fn hold(store: &Store, n: u128, touches: Touches) -> (Arc<Notify>, JoinHandle<Result<(), StoreError>>) {
+    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let holder = tokio::spawn({
+        let (store, held, release) = (store.clone(), held.clone(), release.clone());
+        async move {
+            store
+                .write_within::<(), StoreError, _>(
+                    Duration::from_secs(60),
+                    "hold",
+                    work!(tx, held, release => {
+                        tx.lock_order(&order_id(n)).await?;
+                        if touches == Touches::AtOnce {
+                            tx.hurry(&order_id(n), "backend:gate", NOW).await?;
+                        }
+                        held.notify_one();
+                        release.notified().await;
+                        tx.hurry(&order_id(n), "backend:gate", NOW).await.map(drop)
+                    }),
+                )
+                .await
+        }
+    });
+    held.notified().await;
+    (release, holder)
+}
+
+#[tokio::test]
+async fn whoever_prolongs_leases_waits_for_nobody() {
+    for_each_database(|store| async move {
+        if !store.dialect().shares_with_others() {
+            return; // One writer: everybody waits for him.
+        }
+        for n in [1, 2] {
+            insert(&store, &order(n)).await;
+        }
+        enqueue(&store, (1..=2).map(|n| job(n, u128::from(n), "backend:gate", 1)).collect()).await;
+        let held: Vec<_> = claim(&store, 0, 10).await.iter().map(|job| job.lease().unwrap()).collect();
+        let (release, holder) = hold(&store, 1, Touches::AtOnce).await;
+        assert_eq!(store.renew_leases(held.clone(), after(40_000)).await.unwrap(), 1, "the other one");
+        release.notify_one();
+        holder.await.unwrap().unwrap();
+        assert_eq!(store.renew_leases(held, after(40_000)).await.unwrap(), 2);
+    })
+    .await;
+}
+
+/// Otherwise two transactions come to wait for each other, each with deliveries in hand that the other one wants: PostgreSQL finds
+/// that out after a second.
+#[tokio::test]
+async fn a_delivery_ends_only_in_the_hands_of_who_holds_its_order() {
+    for_each_database(|store| async move {
+        if !store.dialect().shares_with_others() {
+            return;
+        }
+        for n in 1..=8 {
+            insert(&store, &order(n)).await;
+        }
+        let jobs = (1..=8).map(|n| job(n, u128::from(n), "backend:gate", 1)).collect();
+        enqueue(&store, jobs).await;
+        let claimed = claim(&store, 0, 10).await;
+        let (release, holder) = hold(&store, 1, Touches::Later).await;
+        let ends = |job: Job| {
+            let store = store.clone();
+            async move {
+                let needs = Needs::order(&job.order);
+                store
+                    .write_needing::<bool, StoreError, _>(
+                        "settle",
+                        needs,
+                        work!(tx, job => tx.settle(&job, &JobEnd::Delivered, after(1)).await),
+                    )
+                    .await
+            }
+        };
+        let (of_held, others): (Vec<Job>, Vec<Job>) = claimed.into_iter().partition(|job| job.order == order_id(1));
+        let mut waits = tokio::spawn(join_all(of_held.into_iter().map(ends)));
+        for ended in join_all(others.into_iter().map(ends)).await {
+            assert!(ended.unwrap());
+        }
+        tokio::select! { biased; done = &mut waits => panic!("its order is held: {done:?}"), () = std::future::ready(()) => {} }
+        release.notify_one();
+        holder.await.unwrap().unwrap();
+        assert!(waits.await.unwrap().into_iter().all(Result::unwrap), "the lock is gone");
     })
     .await;
 }
