@@ -349,7 +349,7 @@ async fn a_back_end_that_speaks_octo_books_the_start_time_that_was_sold() {
         let booked = post(&bridge, &format!("bookings/{uuid}/confirm"), &sold()).await.expect(200).json();
         assert!(booked["unitItems"][0]["ticket"].is_object(), "{booked}");
         let asked = bridge.partners.sent("/octo/bookings");
-        let asked = asked.iter().filter(|sent| sent.url.ends_with("/bookings")).next_back().expect("a reservation");
+        let asked = asked.iter().rfind(|sent| sent.url.ends_with("/bookings")).expect("a reservation");
         let slot = asked.body["availabilityId"].as_str().expect("a slot").to_owned();
         assert!(slot.contains(&time.replace(':', "")), "{time}: {slot}");
     }

@@ -130,15 +130,15 @@ pub(super) fn acts(story: &Story) -> Vec<(&'static str, Command)> {
         ("reservation: confirm for somebody else", confirm_for(other, None)),
         ("reservation: confirm more units", {
             let more: Vec<ChangeUnit> = (0..=order.quantity).map(|index| unit(&format!("U{index}"))).collect();
-            confirm_for(order.buyer.clone(), Some(moved(&order, |wish| wish.units = Some(more.clone()))))
+            confirm_for(order.buyer.clone(), Some(moved(order, |wish| wish.units = Some(more.clone()))))
         }),
         ("reservation: extend", act(ReservationAct::Extend { lasts: Millis::minutes(60) })),
         ("reservation: extend by less", act(ReservationAct::Extend { lasts: Millis(1) })),
         ("reservation: rename", change(ChangeHold { reference: Some("T-1002".to_owned()), ..ChangeHold::default() })),
         ("reservation: for somebody else", change(ChangeHold { contact: Some(elsewhere), ..ChangeHold::default() })),
-        ("reservation: on another day", change(moved(&order, |wish| wish.visit = visit("2026-12-02", None)))),
+        ("reservation: on another day", change(moved(order, |wish| wish.visit = visit("2026-12-02", None)))),
         ("reservation: on another day, sold out", {
-            let mut wish = moved(&order, |wish| wish.visit = visit("2026-12-02", None));
+            let mut wish = moved(order, |wish| wish.visit = visit("2026-12-02", None));
             wish.terms.as_mut().expect("terms").counts.date_left = Some(0);
             change(wish)
         }),
@@ -147,7 +147,7 @@ pub(super) fn acts(story: &Story) -> Vec<(&'static str, Command)> {
         }),
         ("reservation: for one unit more", {
             let more: Vec<ChangeUnit> = (0..=order.quantity).map(|index| unit(&format!("U{index}"))).collect();
-            change(moved(&order, |wish| wish.units = Some(more.clone())))
+            change(moved(order, |wish| wish.units = Some(more.clone())))
         }),
         ("reservation: a unit twice", {
             change(ChangeHold { units: Some(vec![unit("U1"), unit("U1")]), ..ChangeHold::default() })
