@@ -312,6 +312,7 @@ w-acceptance = acceptance
 w-ticketing = ticketing
 w-review = review
 w-booking_window = booking window
+w-payment_link = payment link
 w-visit_day = visit day
 w-channel = channel
 w-backend = back-end

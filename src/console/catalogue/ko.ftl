@@ -312,6 +312,7 @@ w-acceptance = 수락
 w-ticketing = 발권
 w-review = 심사
 w-booking_window = 예약 기간
+w-payment_link = 결제 링크 만료
 w-visit_day = 이용일
 w-channel = 채널
 w-backend = 발권 시스템

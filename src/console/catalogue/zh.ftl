@@ -312,6 +312,7 @@ w-acceptance = 接单
 w-ticketing = 出票
 w-review = 审核
 w-booking_window = 预约窗口
+w-payment_link = 支付链接到期
 w-visit_day = 出行日
 w-channel = 渠道
 w-backend = 景区系统

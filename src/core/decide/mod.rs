@@ -55,6 +55,7 @@ pub(crate) fn decide(order: &Rc<Order>, command: &Command, actor: &Actor, moment
     }
     let mut draft = Draft::of(order, actor, moment);
     answer(&mut draft, order, command)?;
+    snapshot_channel::keep_time_of_link(&mut draft, order);
     Ok(draft)
 }
 
