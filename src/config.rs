@@ -19,6 +19,7 @@ mod read;
 mod secret;
 mod service;
 mod source;
+mod start_times;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,7 @@ pub use service::{
 use crate::transport::AddressPolicy;
 use cross::Sold;
 use finding::Findings;
-use names::{Names, entries, named};
+use names::{Named, Names, entries, named};
 use partner::Around;
 use read::Table;
 use secret::Secrets;
@@ -276,8 +277,15 @@ fn read_file<'a>(
                 parts.vouchers.extend(product::voucher(&table).map(|voucher| (voucher, table)));
             }
             for table in entries(&file, "booking_product") {
-                parts.names.bookings.extend(named(&table, "code"));
-                parts.bookings.extend(product::booking(&table).map(|booking| (booking, table)));
+                let own = named(&table, "code");
+                let read = product::booking(&table).unwrap_or_default();
+                // Sold by start times, it is known by the names of those.
+                let timed =
+                    read.iter().filter(|booking| booking.start.is_some()).map(|booking| booking.code.to_string());
+                let timed: Vec<_> =
+                    timed.zip(own.iter().cycle()).map(|(name, own)| Named { name, ..own.clone() }).collect();
+                parts.names.bookings.extend(own.filter(|_| timed.is_empty()).into_iter().chain(timed));
+                parts.bookings.extend(read.into_iter().map(|booking| (booking, table.clone())));
             }
             if let Some((owner, place)) = owner {
                 let codes = parts.bookings.iter().skip(before).map(|(booking, _)| booking.code.clone()).collect();
@@ -305,6 +313,7 @@ fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
             parts.names.missing(findings, place.clone(), "the institution", owner, known);
         }
     }
+    cross::check_days_and_times(&parts.bookings, findings);
     for (booking, table) in &parts.bookings {
         cross::check_booking(booking, table, &parts.names, today, findings);
     }

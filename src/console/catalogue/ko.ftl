@@ -380,6 +380,7 @@ a-payment_link_over = 결제 링크 만료
 
 # what happened
 e-hold_confirmed = 보류된 예약 확정
+e-hold_moved = 판매처가 보류된 방문을 변경
 e-hold_renamed = 판매처가 보류된 예약의 명칭을 변경
 e-hold_extended = 예약 보류 연장
 e-order_placed = 주문 접수

@@ -380,6 +380,7 @@ a-payment_link_over = 付款链接已失效
 
 # what happened
 e-hold_confirmed = 预留的预订已确认
+e-hold_moved = 分销商更改了预留的参观
 e-hold_renamed = 分销商更改了预留的名称
 e-hold_extended = 预留时间已延长
 e-order_placed = 订单已创建

@@ -17,6 +17,8 @@ mod endings;
 mod facts;
 mod guests;
 mod hold;
+mod hold_change;
+mod kept;
 mod notifications;
 mod proof;
 mod redemption;
@@ -28,7 +30,7 @@ mod terms;
 mod ticketing;
 
 pub use disagreement::Disagreement;
-pub use hold::fee_of_calling_off;
+pub use kept::fee_of_calling_off;
 pub use ticketing::dates_demanded;
 
 use std::rc::Rc;
