@@ -50,7 +50,7 @@ pub(super) fn pass(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
         }
         DeadlineKind::PaymentLink => {
             draft.event(Event::DeadlinePassed { kind, due_at });
-            snapshot_channel::end_links_in_time(draft);
+            snapshot_channel::end_links_by(draft, due_at);
         }
         DeadlineKind::BookingWindow | DeadlineKind::VisitDay => draft.event(Event::DeadlinePassed { kind, due_at }),
     }

@@ -247,10 +247,15 @@ pub(super) fn keep_flagged(draft: &mut Draft, before: &Order) {
 }
 
 /// A link whose time is over is over, whether anybody tells it or not.
-pub(in crate::decide) fn end_links_in_time(draft: &mut Draft) {
-    let (before, now) = (draft.order(), draft.now());
+pub(super) fn end_links_in_time(draft: &mut Draft) {
+    end_links_by(draft, draft.now());
+}
+
+/// The same of those whose time was over by then, whatever this instance's clock says.
+pub(in crate::decide) fn end_links_by(draft: &mut Draft, time: UnixMillis) {
+    let before = draft.order();
     let is_over =
-        |link: &&PaymentLink| matches!(link.state, LinkState::Live | LinkState::Revoking) && link.expires_at <= now;
+        |link: &&PaymentLink| matches!(link.state, LinkState::Live | LinkState::Revoking) && link.expires_at <= time;
     for link in links(&before).iter().filter(is_over) {
         turn(draft, link, LinkState::Expired);
     }

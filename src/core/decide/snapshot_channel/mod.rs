@@ -15,7 +15,7 @@ mod sync;
 
 pub(super) use around::Around;
 pub(super) use links::{
-    end_links_in_time, end_of_link, keep_time_of_link, make_link, record_link, revoke_link, revoked, send_link,
+    end_links_by, end_of_link, keep_time_of_link, make_link, record_link, revoke_link, revoked, send_link,
 };
 pub(super) use outcome::{failed, overtaken, record_agreement};
 pub(super) use payments::return_payments;
