@@ -87,7 +87,7 @@ pub(super) struct Talk<'a> {
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
-    /// The last answer was about something else.
+    /// An answer was about something else: unless a later one tells how it stands, a person hears of that.
     is_astray: bool,
     end: Option<CallResult<TicketFacts>>,
 }
@@ -536,7 +536,7 @@ impl Conversation for Talk<'_> {
         let uuid = self.uuid();
         let mut booking = || {
             let heard = answer::booking(response, &uuid);
-            self.is_astray = heard.is_astray();
+            self.is_astray |= heard.is_astray();
             heard
         };
         match self.ask {
@@ -573,7 +573,6 @@ impl Conversation for Talk<'_> {
     }
 
     fn unanswered(&mut self, silence: Silence) {
-        self.is_astray = false;
         let why = match silence {
             Silence::NotSent(why) => match self.ask {
                 Ask::Reserve if self.sent.reserve == 1 => return self.retry(why, None),

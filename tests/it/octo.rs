@@ -450,6 +450,20 @@ async fn an_answer_about_another_booking_is_none_and_is_shown_to_a_person_until_
     assert_eq!(live(&bridge, &order(&bridge).await), 1, "booked once");
 }
 
+/// The question that follows finds nothing: what was answered about was another's all the same.
+#[tokio::test]
+async fn an_answer_about_another_booking_is_shown_also_when_nothing_was_made() {
+    let bridge = start("").await;
+    booked(&bridge).await;
+    bridge.partners.next("/octo/bookings", another());
+    bridge.drain().await;
+    assert!(order(&bridge).await.needs(AttentionKind::AnswerAstray));
+    pass(&bridge, 6, Millis::seconds(20)).await;
+    assert_eq!(state(&bridge).await, TicketingState::Issued);
+    assert!(!order(&bridge).await.needs(AttentionKind::AnswerAstray));
+    assert_eq!(live(&bridge, &order(&bridge).await), 1, "booked once");
+}
+
 #[tokio::test]
 async fn each_answer_to_a_look_is_treated_as_what_it_is() {
     let answers: [(Outcome, Option<AttentionKind>, &str); 6] = [
