@@ -4,7 +4,9 @@
 
 use serde_json::{Value, json};
 use ticketbridge_core::TimeZone;
+use ticketbridge_core::message::Destination;
 
+use crate::accounts::doors::DoorState;
 use crate::accounts::scope::{Access, Scope};
 use crate::config::organisation::{Institution, institution_of};
 use crate::http::ops::call::{Outcome, Request, Said};
@@ -71,6 +73,7 @@ fn connections(request: &Request) -> Vec<Value> {
             "institution": institution_of(of, channel),
             "allow_from": channel.allow_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "addresses": addresses(request, channel.id.as_str(), zone),
+            "secrets": secrets(request, &Destination::Channel(channel.id.clone()), zone),
         })
     });
     let backends =
@@ -85,6 +88,7 @@ fn connections(request: &Request) -> Vec<Value> {
                 "institution": null,
                 "allow_from": [],
                 "addresses": if is_own { addresses(request, backend.id.as_str(), zone) } else { Vec::new() },
+                "secrets": if is_own { secrets(request, &Destination::Backend(backend.id.clone()), zone) } else { Vec::new() },
             })
         });
     channels.chain(backends).collect()
@@ -103,4 +107,28 @@ fn addresses(request: &Request, connection: &str, zone: TimeZone) -> Vec<Value> 
         })
     });
     shown.collect()
+}
+
+/// Secrets that hold on, and those that come: what tells them apart, and not what they are. Nothing where those of the file hold.
+fn secrets(request: &Request, partner: &Destination, zone: TimeZone) -> Vec<Value> {
+    /// Digits that tell them apart.
+    const SHOWN: usize = 12;
+    let Some(held) = request.running.held.of(&partner.to_string()) else { return Vec::new() };
+    let short = |fingerprint: &str| fingerprint.get(..SHOWN).map(str::to_owned);
+    vec![
+        json!({
+            "fingerprint": short(&held.fingerprint),
+            "state": DoorState::Effective.word(),
+            "saved_at": held.since.rfc3339(zone),
+            "opens_at": held.since.rfc3339(zone),
+            "closes_at": held.until.rfc3339(zone),
+        }),
+        json!({
+            "fingerprint": short(&held.next),
+            "state": DoorState::Pending.word(),
+            "saved_at": held.saved_at.rfc3339(zone),
+            "opens_at": held.until.rfc3339(zone),
+            "closes_at": null,
+        }),
+    ]
 }
