@@ -66,7 +66,9 @@ pub(crate) fn order(running: &Running, order: &Order) -> Value {
         },
         "buyer": { "name": order.buyer.name, "phone": order.buyer.phone },
         "booking": order.booking.as_ref().map(|it| booking(order, it)),
-        "refund_case": case.map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)),
+        "refund_case": case.map(|case| {
+            refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
+        }),
         "attention": order.attention().map(|it| most_urgent(order, it)),
         "attentions": order.attention.iter().map(|it| attention(order, it)).collect::<Vec<_>>(),
         "channel_view": order.channel_state.as_deref().map(|it| channel_state(it, zone)),
@@ -184,12 +186,12 @@ fn most_urgent(order: &Order, it: &Attention) -> Value {
     shown
 }
 
-/// A refund case. Until it is decided, its fee is the channel's.
+/// A refund case. Until it is decided, its fee is the channel's, where that names one.
 pub(crate) fn refund_case(
     order: &OrderId,
     channel: &ChannelId,
     currency: &Currency,
-    case: &RefundCase,
+    (case, fee): (&RefundCase, Option<i64>),
     zone: TimeZone,
 ) -> Value {
     json!({
@@ -204,7 +206,7 @@ pub(crate) fn refund_case(
         "requested_at": case.requested_at.rfc3339(zone),
         // A channel without a limit has none.
         "review_by": times(Some(case.review_by).filter(|limit| *limit > case.requested_at), zone),
-        "fee": case.fee.unwrap_or(case.channel_fee),
+        "fee": fee,
         "channel_fee": case.channel_fee,
         "currency": currency,
         "intent": case.intent,
@@ -219,7 +221,7 @@ pub(crate) fn refund_case(
 /// A refund case of a list.
 pub(crate) fn refund(running: &Running, row: &RefundRow) -> Value {
     let zone = zone_of(running, row.channel.as_str());
-    let mut shown = refund_case(&row.order, &row.channel, &row.currency, &row.case, zone);
+    let mut shown = refund_case(&row.order, &row.channel, &row.currency, (&row.case, row.fee), zone);
     row.guests.json(&mut shown);
     shown
 }
@@ -229,8 +231,9 @@ pub(crate) fn refund_of(order: &Order, id: &str) -> Value {
     let cases = order.refund_case.iter().chain(&order.past_refund_cases);
     let found = cases.into_iter().find(|case| case.id.as_str() == id);
     let zone = order.rules.channel.time_zone;
-    let mut shown =
-        found.map_or(Value::Null, |case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone));
+    let mut shown = found.map_or(Value::Null, |case| {
+        refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
+    });
     Guests::of(order).json(&mut shown);
     shown
 }
