@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
 use ticketbridge_core::product::{Currency, DateRange};
 use ticketbridge_core::{TimeZone, UnixMillis};
 use ticketbridge_store::{CreditKind, LineKind, Store, StoreError};
@@ -180,29 +179,6 @@ impl Statement {
         }
         totals.push(("balance", self.balance()));
         totals
-    }
-
-    /// As JSON (`docs/src/contract/ops.md`).
-    pub fn json(&self) -> Value {
-        let (settle_id, account) = match &self.whose {
-            Whose::SettleId(id) => (Some(id), None),
-            Whose::Account { id, .. } => (None, Some(id)),
-        };
-        let line = |line: &Line| {
-            json!({
-                "order_id": line.order, "at": line.at.rfc3339(self.zone), "kind": line.kind, "amount": line.amount,
-            })
-        };
-        let totals = self.totals().into_iter().map(|(name, amount)| (name.to_owned(), Value::from(amount)));
-        json!({
-            "settle_id": settle_id,
-            "account": account,
-            "from": self.period.from,
-            "to": self.period.to,
-            "currency": self.currency,
-            "lines": self.lines.iter().map(line).collect::<Vec<_>>(),
-            "totals": totals.collect::<serde_json::Map<_, _>>(),
-        })
     }
 
     /// As CSV: a header, the lines, then a line for each total, whose kind begins with `total_`.

@@ -2,6 +2,8 @@
 
 //! From the wire to the core: what each call means.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::id::{ExternalId, ProductCode};
@@ -528,8 +530,12 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
     // The key of chapter 13: the after-sale number may be absent (H12), and times do not belong to it.
     let after_sale = wire.after_sale_id.0.as_deref().unwrap_or("-");
     let named = format!("{order_id}:{after_sale}:{}", certificates.join("+"));
-    let audited = notices.iter().filter_map(|n| n.audit_time).max().filter(|at| *at > 0);
-    if !notices.is_empty() && notices.iter().all(|n| n.audit_result == Some(AUDIT_REFUSED)) {
+    let audited = notices.iter().filter_map(|n| n.audit_time).chain(wire.audit_time).max().filter(|at| *at > 0);
+    // Of each copy, and of all of them together: whichever is said.
+    let decided =
+        notices.iter().map(|n| n.audit_result).filter(|of_copy| of_copy.is_some() || wire.audit_result.is_none());
+    let decided: BTreeSet<Option<i64>> = decided.chain(wire.audit_result.map(Some)).collect();
+    if decided == BTreeSet::from([Some(AUDIT_REFUSED)]) {
         // Refused in the console: no money moved, no ticket dies, and the case is over. A later consent is another message.
         let rejection = RecordRejection {
             target: ExternalId(order_id.clone()),
@@ -538,15 +544,15 @@ fn info_sync(body: &[u8], sent_at: UnixMillis) -> Result<Inbound, DecodeError> {
         };
         return Ok(act(format!("sync-refused:{named}"), &order_id, Command::RecordRejection(rejection)));
     }
-    if let Some(unknown) =
-        notices.iter().filter_map(|n| n.audit_result).find(|it| ![AUDIT_AGREED, AUDIT_REFUSED].contains(it))
-    {
+    if decided.iter().flatten().any(|result| *result != AUDIT_AGREED) {
         // Perhaps the guest's ticket is to die, perhaps not: nothing is done on a guess, and a person hears of it.
+        let said: Vec<String> = decided.iter().map(|it| it.map_or("none".to_owned(), |it| it.to_string())).collect();
         let sentence = format!(
-            "info-sync tells a decision about money back that has no meaning here (audit_result {unknown}); nothing was done: ask the channel"
+            "info-sync tells a decision about money back that has no meaning here (audit_result {}); nothing was done: ask the channel",
+            said.join(" and ")
         );
         let doubt = Command::RecordDoubt { sentence };
-        return Ok(act(format!("sync-unclear:{named}:{unknown}"), &order_id, doubt));
+        return Ok(act(format!("sync-unclear:{named}:{}", said.join("+")), &order_id, doubt));
     }
     let key = format!("sync:{named}");
     let command = Command::RecordRefund(RecordRefund {

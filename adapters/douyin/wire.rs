@@ -278,6 +278,11 @@ pub(super) struct InfoSyncWire {
     pub(super) order_id: Id,
     pub(super) after_sale_id: Id,
     pub(super) after_sale_type: Option<i64>,
+    /// Nobody knows for sure whether these stand here or with each copy.
+    #[serde(deserialize_with = "number")]
+    pub(super) audit_time: Option<i64>,
+    #[serde(deserialize_with = "number")]
+    pub(super) audit_result: Option<i64>,
     pub(super) notice_list: Option<Vec<NoticeWire>>,
 }
 

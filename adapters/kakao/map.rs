@@ -216,6 +216,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         },
         standing,
         visit_date,
+        departure: None,
         visit_time: it.use_from.map(|at| zone.clock_of(at)),
         valid_until: last.or(visit_date),
         entries,
@@ -278,6 +279,7 @@ fn line(line: &super::wire::Line) -> Line {
     Line {
         detail: line.detail.clone(),
         label: line.label.clone(),
+        price: line.price.clone(),
         quantity: line.quantity,
         amount: line.amount,
         cancelled: line.cancelled,

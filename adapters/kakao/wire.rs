@@ -73,6 +73,7 @@ pub(super) const FREE_MINUTES_MAX: u32 = 1_000_000;
 pub(super) struct Line {
     pub(super) detail: String,
     pub(super) label: String,
+    pub(super) price: Option<String>,
     pub(super) quantity: u32,
     pub(super) amount: i64,
     pub(super) cancelled: u32,
@@ -223,6 +224,8 @@ fn line(at: &At<'_>) -> Result<Line, DecodeError> {
     let read = Line {
         detail: at.field("detail_no").id()?,
         label: at.field("label").maybe_text()?.unwrap_or_default(),
+        // Only to notice that it becomes another one: a message is not refused for it.
+        price: at.field("price_id").maybe_text().ok().flatten(),
         quantity: at.field("quantity").count(QUANTITY_MAX)?,
         amount: at.field("amount_krw").amount()?,
         cancelled: at.field("canceled_quantity").count(QUANTITY_MAX)?,

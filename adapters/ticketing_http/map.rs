@@ -195,6 +195,10 @@ fn facts(op: TicketOp, body: &[u8]) -> Result<TicketFacts, Unusable> {
             Ok(TicketFacts::Redeemed { at: answer.redeemed_at.as_deref().and_then(UnixMillis::parse_rfc3339) })
         }
         (Some("redeemed" | "used"), TicketOp::Cancel) => Ok(cancel_refused(REASON_USED.to_owned())),
+        // Nobody has asked for that: whether there are tickets is asked before anything is done.
+        (Some("cancelled" | "cancel_pending" | "cancel_refused"), TicketOp::Issue) => {
+            Err(Unusable::new("state", "the tickets were asked for, not their cancellation"))
+        }
         (Some("cancelled"), _) => Ok(TicketFacts::Cancelled),
         (Some("pending"), TicketOp::Cancel) | (Some("cancel_pending"), _) => Ok(TicketFacts::CancelPending),
         (Some("refused"), TicketOp::Cancel) | (Some("cancel_refused"), _) => Ok(cancel_refused(reason)),

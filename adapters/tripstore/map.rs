@@ -149,6 +149,7 @@ pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Resul
         },
         visit_date: Some(it.departure),
         visit_time: None,
+        departure: Some(it.event.clone()),
         valid_until: it.back.or(Some(it.departure)),
         entries,
         return_news: Vec::new(),

@@ -3,6 +3,7 @@
 //! The ops interface, `/ops/v1` (`docs/src/contract/ops.md`). [`table`](self) lists every call; from the list they are routed, checked and
 //! described, so that none of the three can drift from the others.
 
+mod answers;
 mod audit;
 pub(crate) mod auth;
 mod body;

@@ -115,7 +115,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Address`], [`StoreError::Folder`], [`StoreError::DiskFull`], [`StoreError::Unreachable`].
     pub async fn connect(url: &str, options: StoreOptions) -> Result<Store, StoreError> {
-        let address = Address::parse(url, options.durability, options.limits)?;
+        let address = Address::parse(url, options.durability, options.limits)?.without_links();
         if let Some(file) = address.file() {
             files::make(file)?;
         }

@@ -105,6 +105,15 @@ impl Address {
         }
     }
 
+    /// The same, with what a link leads to instead of the link.
+    pub(crate) fn without_links(mut self) -> Self {
+        if let Options::Sqlite(options) = &self.options {
+            let file = crate::files::real(options.get_filename());
+            self.options = Options::Sqlite(options.clone().filename(file));
+        }
+        self
+    }
+
     /// How PostgreSQL is spoken to, if it is that.
     pub(crate) fn postgres(&self) -> Option<PgConnectOptions> {
         match &self.options {

@@ -33,6 +33,16 @@ pub(crate) fn make(file: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// The file that a link leads to, or else the file itself. SQLite keeps its log beside that one, so that is where the lock has to be: two
+/// services that name the file by different links would not meet at a lock beside the link.
+pub(crate) fn real(file: &Path) -> PathBuf {
+    let Ok(target) = std::fs::read_link(file) else { return file.to_owned() };
+    std::fs::canonicalize(file).unwrap_or_else(|_| {
+        // It leads to a file that is still to be made.
+        file.parent().unwrap_or(Path::new("")).join(target)
+    })
+}
+
 /// Gives a file that is complete its name, once all of it is on the disk; never over another one. Its size, bytes.
 ///
 /// # Errors

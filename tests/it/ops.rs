@@ -20,7 +20,7 @@ fn fits(document: &Value, schema: &Value, value: &Value, path: &str) {
         let schema = document.pointer(&reference[1..]).expect("a schema");
         return fits(document, schema, value, path);
     }
-    if let Some(either) = schema["oneOf"].as_array() {
+    if let Some(either) = schema["anyOf"].as_array() {
         if !value.is_null() {
             fits(document, &either[0], value, path);
         }

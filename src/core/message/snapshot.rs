@@ -56,6 +56,9 @@ pub struct Snapshot {
     /// At which local time of that day, `HH:MM`, where the channel says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visit_time: Option<String>,
+    /// Which departure or event of the product, by the channel's number, where it sells several on a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub departure: Option<String>,
     /// Last day on which it admits.
     pub valid_until: Option<Date>,
     /// When the stage was reached.

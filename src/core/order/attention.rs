@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::order::channel_state::Sold;
 use crate::time::{Date, UnixMillis};
 
 /// Why a person must look at an order.
@@ -131,6 +132,11 @@ pub enum Fact {
     VisitMoved {
         /// The day that the tickets are for.
         from: Option<Date>,
+    },
+    /// Another product, time, departure or kind of price was booked after tickets were asked for.
+    SoldOtherwise {
+        /// What the tickets are for.
+        tickets_for: Box<Sold>,
     },
     /// The channel accepted a booking by itself whose product is not for sale.
     ConfirmedOffSale {

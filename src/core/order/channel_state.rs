@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::id::ProductCode;
 use crate::notification::Notification;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use crate::rules::cancel_policy::CancelPolicy;
@@ -68,6 +69,9 @@ pub struct Line {
     pub detail: String,
     /// Its words for the price.
     pub label: String,
+    /// Its number for the price, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<String>,
     /// Units sold.
     pub quantity: u32,
     /// What they cost together, minor units.
@@ -85,6 +89,67 @@ impl Line {
     /// Whether no line of another order has its number.
     pub fn has_own_number(&self) -> bool {
         self.detail.chars().count() >= OWN_NUMBER_MIN
+    }
+}
+
+/// What tickets are made for besides a day and a number of units, as the channel tells it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sold {
+    /// The channel's product.
+    pub product: Option<ProductCode>,
+    /// The time of the visit.
+    pub time: Option<String>,
+    /// Which departure or event of the product.
+    pub departure: Option<String>,
+    /// What the lines are for.
+    pub lines: Vec<SoldLine>,
+}
+
+/// What one line is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SoldLine {
+    /// The channel's number for the line.
+    pub detail: String,
+    /// Its words for the price.
+    pub label: String,
+    /// Its number for the price, where it has one.
+    pub price: Option<String>,
+}
+
+impl SoldLine {
+    /// Whether it is for another kind of price. Words alone count only where there is no number.
+    fn is_for_another(&self, now: &SoldLine) -> bool {
+        match (&self.price, &now.price) {
+            (Some(before), Some(now)) => before != now,
+            (Some(_), None) | (None, Some(_)) | (None, None) => self.label != now.label,
+        }
+    }
+}
+
+impl Sold {
+    /// The same, with what `before` told and this one leaves out.
+    pub(crate) fn or(mut self, before: Option<&Sold>) -> Self {
+        if let Some(before) = before {
+            self.product = self.product.or_else(|| before.product.clone());
+            self.time = self.time.or_else(|| before.time.clone());
+            self.departure = self.departure.or_else(|| before.departure.clone());
+        }
+        self
+    }
+
+    /// What of it has become another. What comes or goes as a whole line is a matter of units.
+    pub(crate) fn differences(&self, now: &Sold) -> Vec<&'static str> {
+        fn differs<T: PartialEq>(before: Option<&T>, now: Option<&T>) -> bool {
+            before.is_some() && now.is_some() && before != now
+        }
+        let is_other = |line: &SoldLine| now.lines.iter().any(|it| it.detail == line.detail && line.is_for_another(it));
+        let all = [
+            ("product", differs(self.product.as_ref(), now.product.as_ref())),
+            ("time", differs(self.time.as_ref(), now.time.as_ref())),
+            ("departure", differs(self.departure.as_ref(), now.departure.as_ref())),
+            ("kind of price", self.lines.iter().any(is_other)),
+        ];
+        all.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 }
 
@@ -345,6 +410,9 @@ pub struct ChannelState {
     /// What the channel has said yes to, and neither an event nor its books have shown yet; oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unproven: Vec<Unproven>,
+    /// What it has sold. Orders of an older version have not noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sold: Option<Sold>,
     /// What in its last word contradicts itself, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,

@@ -3,7 +3,7 @@
 //! What flags tell of. Where the order itself shows whether that is still so, the flag carries the fact: its sentence says how it stands
 //! now, and it goes when it is over. Nobody has to think of it where the order changes.
 
-use crate::order::channel_state::{ChannelState, LinkState, PaymentLink};
+use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Sold};
 use crate::order::{AttentionKind, Booking, Fact, Order, OrderState};
 
 impl Fact {
@@ -14,6 +14,7 @@ impl Fact {
             Fact::LinkOver => AttentionKind::PaymentLinkOver,
             Fact::UnitsAdded { .. }
             | Fact::VisitMoved { .. }
+            | Fact::SoldOtherwise { .. }
             | Fact::ConfirmedOffSale { .. }
             | Fact::Doubts
             | Fact::LinkUnanswered { .. }
@@ -27,6 +28,9 @@ impl Fact {
             Fact::UnitsCalledOff { before } => ticketed(order).is_some() && cancelled_units(order) > *before,
             Fact::UnitsAdded { tickets_for } => ticketed(order).is_some() && order.live_units() > *tickets_for,
             Fact::VisitMoved { from } => ticketed(order).is_some_and(|booking| booking.visit_date != *from),
+            Fact::SoldOtherwise { tickets_for } => {
+                ticketed(order).is_some() && !sold_otherwise(order, tickets_for).is_empty()
+            }
             Fact::ConfirmedOffSale { .. } => !order.is_over(),
             Fact::Doubts => !doubts(order).is_empty(),
             Fact::LinkUnanswered { key } => {
@@ -60,6 +64,10 @@ impl Fact {
             Fact::VisitMoved { .. } => {
                 "the visit was moved after its tickets were made; issue new ones by hand".to_owned()
             }
+            Fact::SoldOtherwise { tickets_for } => format!(
+                "another {} was booked after the tickets were asked for; issue new ones by hand",
+                sold_otherwise(order, tickets_for).join(" and ")
+            ),
             Fact::ConfirmedOffSale { why } => {
                 format!("the channel accepted this booking by itself although its product is not for sale ({why})")
             }
@@ -80,7 +88,7 @@ impl Fact {
     /// Whether tickets that a person has made since take its place.
     pub(crate) fn ends_with_new_tickets(&self) -> bool {
         match self {
-            Fact::UnitsAdded { .. } | Fact::VisitMoved { .. } => true,
+            Fact::UnitsAdded { .. } | Fact::VisitMoved { .. } | Fact::SoldOtherwise { .. } => true,
             Fact::UnitsCalledOff { .. }
             | Fact::ConfirmedOffSale { .. }
             | Fact::Doubts
@@ -103,6 +111,12 @@ fn ticketed(order: &Order) -> Option<&Booking> {
 
 fn cancelled_units(order: &Order) -> u32 {
     order.channel_state.as_deref().map_or(0, ChannelState::cancelled_units)
+}
+
+/// What is sold now, in so far as it is another thing than what tickets were made for.
+fn sold_otherwise(order: &Order, tickets_for: &Sold) -> Vec<&'static str> {
+    let now = order.channel_state.as_deref().and_then(|channel_state| channel_state.sold.as_ref());
+    now.map(|now| tickets_for.differences(now)).unwrap_or_default()
 }
 
 fn doubts(order: &Order) -> &[String] {

@@ -160,6 +160,7 @@ pub(crate) fn snapshot(stage: Stage, needs_decision: bool, read_only: bool) -> S
         notes: Default::default(),
     };
     Snapshot {
+        departure: None,
         standing,
         visit_date: Some(date("2026-12-01")),
         visit_time: None,

@@ -2,10 +2,10 @@
 
 //! What people did and looked at.
 
-use serde_json::{Value, json};
 use ticketbridge_core::{OrderId, TimeZone};
 use ticketbridge_store::{AuditFilter, AuditRow};
 
+use crate::http::ops::answers::{Time, history::AuditEntry};
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::query::listed;
 use crate::http::ops::view::common_zone;
@@ -24,13 +24,13 @@ pub(crate) async fn list(request: Request) -> Outcome {
     Ok(Said::ok(&listed(&page, |row| shown(row, zone))))
 }
 
-fn shown(row: &AuditRow, zone: TimeZone) -> Value {
-    json!({
-        "id": row.id,
-        "at": row.at.rfc3339(zone),
-        "actor": row.actor,
-        "act": row.act,
-        "order_id": row.order,
-        "detail": row.detail,
-    })
+fn shown(row: &AuditRow, zone: TimeZone) -> AuditEntry<'_> {
+    AuditEntry {
+        id: &row.id,
+        at: Time::of(row.at, zone),
+        actor: &row.actor,
+        act: &row.act,
+        order_id: row.order.as_ref(),
+        detail: &row.detail,
+    }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use ticketbridge_core::{Millis, Order, OrderId, TimeZone};
 use ticketbridge_store::{
     BulkItem, BulkRow, BulkState, ItemEnd, ItemState, LeaseToken, NewBulk, PageRequest, StoreError, Tx,
@@ -19,6 +19,7 @@ use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{Holder, Via};
 use crate::http::Shared;
 use crate::http::caller::Caller;
+use crate::http::ops::answers::{Time, bulk as told};
 use crate::http::ops::body::{MANY_MAX, refused};
 use crate::http::ops::call::{Body, Call, Failure, Outcome, Request, Said, Verb};
 use crate::http::ops::deliveries::{self, Change};
@@ -154,52 +155,54 @@ pub(crate) async fn begin(request: Request) -> Outcome {
     let (shared, calls, begun) = (request.shared.clone(), request.calls, id.clone());
     tokio::spawn(async move { carry_on_or_log(&shared, calls, &begun).await });
     let row = request.shared.engine.store().bulk(&id).await?.ok_or_else(not_found)?;
-    Ok(Said::ok(&shown(&request.shared, &row, common_zone(&request.running)).await?))
+    show_row(&request, &row).await
 }
 
 /// `GET bulk`: one's own, newest first.
 pub(crate) async fn list(request: Request) -> Outcome {
     let page = request.shared.engine.store().list_bulks(&request.holder.key(), &request.query.page()).await?;
     let zone = common_zone(&request.running);
-    Ok(Said::ok(&listed(&page, |row| {
-        json!({ "id": row.id, "act": row.act, "state": row.state, "total": row.total,
-            "created_at": row.created_at.rfc3339(zone), "done_at": row.done_at.map(|at| at.rfc3339(zone)) })
-    })))
+    Ok(Said::ok(&listed(&page, |row| in_list(row, zone))))
 }
 
 /// `GET bulk/{id}`: how far it has come. Of somebody else it is not there.
 pub(crate) async fn show(request: Request) -> Outcome {
     let found = request.shared.engine.store().bulk(request.in_path("id")).await?;
     let row = found.filter(|row| row.asked_by == request.holder.key()).ok_or_else(not_found)?;
-    Ok(Said::ok(&shown(&request.shared, &row, common_zone(&request.running)).await?))
+    show_row(&request, &row).await
 }
 
-async fn shown(shared: &Shared, row: &BulkRow, zone: TimeZone) -> Result<Value, StoreError> {
-    let store = shared.engine.store();
+async fn show_row(request: &Request, row: &BulkRow) -> Outcome {
+    let (store, zone) = (request.shared.engine.store(), common_zone(&request.running));
     let counts = store.bulk_counts(&row.id).await?;
     let many = |state| counts.iter().find(|(known, _)| *known == state).map_or(0, |(_, many)| *many);
     let limit = u32::try_from(REFUSED_SHOWN).unwrap_or(LIMIT_MAX);
     let refusals = store.bulk_items(&row.id, ItemState::Refused, limit).await?;
-    Ok(json!({
-        "id": row.id,
-        "act": row.act,
-        "state": row.state,
-        "total": row.total,
-        "waiting": many(ItemState::Waiting),
-        "done": many(ItemState::Done),
-        "refused": many(ItemState::Refused),
-        "refusals": refusals.iter().map(|it| refusal(&it.target, it.code.as_deref(), it.sentence.as_deref())).collect::<Vec<_>>(),
-        "created_at": row.created_at.rfc3339(zone),
-        "done_at": row.done_at.map(|at| at.rfc3339(zone)),
-    }))
+    Ok(Said::ok(&told::Bulk::Running(told::Progress {
+        row: in_list(row, zone),
+        waiting: many(ItemState::Waiting),
+        done: many(ItemState::Done),
+        refused: many(ItemState::Refused),
+        refusals: refusals
+            .iter()
+            .map(|it| told::Refusal { id: &it.target, code: it.code.as_deref(), sentence: it.sentence.as_deref() })
+            .collect(),
+    })))
 }
 
-fn refusal(target: &str, code: Option<&str>, sentence: Option<&str>) -> Value {
-    json!({ "id": target, "code": code, "sentence": sentence })
+fn in_list(row: &BulkRow, zone: TimeZone) -> told::BulkRow<'_> {
+    told::BulkRow {
+        id: &row.id,
+        act: &row.act,
+        state: row.state,
+        total: row.total,
+        created_at: Time::of(row.created_at, zone),
+        done_at: Time::maybe(row.done_at, zone),
+    }
 }
 
 /// What it would do.
-fn preview(act: &str, judged: &[Judged]) -> Value {
+fn preview<'j>(act: &'j str, judged: &'j [Judged]) -> told::Bulk<'j> {
     let mut sums: BTreeMap<&str, (i64, i64, i64)> = BTreeMap::new();
     for it in judged.iter().filter(|it| it.refusal.is_none()) {
         if let Some((currency, total, returns)) = &it.money {
@@ -207,28 +210,22 @@ fn preview(act: &str, judged: &[Judged]) -> Value {
             *sum = (sum.0 + 1, sum.1.saturating_add(*total), sum.2.saturating_add(*returns));
         }
     }
-    let refusals: Vec<Value> = judged
-        .iter()
-        .filter_map(|it| {
-            let (code, sentence) = it.refusal.as_ref()?;
-            Some(refusal(&it.target, Some(code), Some(sentence)))
-        })
-        .collect();
-    let allowed: Vec<Value> = judged
-        .iter()
-        .filter(|it| it.refusal.is_none())
-        .map(|it| json!({ "id": it.target, "expected_version": it.version }))
-        .collect();
-    json!({
-        "act": act,
-        "total": judged.len(),
-        "allowed": allowed.len(),
-        "refused": refusals.len(),
-        "sums": sums.iter().map(|(currency, (many, total, returns))| {
-            json!({ "currency": currency, "orders": many, "total": total, "returns": returns })
-        }).collect::<Vec<_>>(),
-        "refusals": refusals.into_iter().take(REFUSED_SHOWN).collect::<Vec<_>>(),
-        "targets": allowed,
+    let refused = judged.iter().filter_map(|it| {
+        let (code, sentence) = it.refusal.as_ref()?;
+        Some(told::Refusal { id: &it.target, code: Some(code), sentence: Some(sentence) })
+    });
+    let allowed = judged.iter().filter(|it| it.refusal.is_none());
+    told::Bulk::Preview(told::Preview {
+        act,
+        total: judged.len(),
+        allowed: allowed.clone().count(),
+        refused: refused.clone().count(),
+        sums: sums
+            .into_iter()
+            .map(|(currency, (orders, total, returns))| told::Sum { currency, orders, total, returns })
+            .collect(),
+        refusals: refused.take(REFUSED_SHOWN).collect(),
+        targets: allowed.map(|it| told::Target { id: &it.target, expected_version: it.version }).collect(),
     })
 }
 
@@ -317,12 +314,12 @@ fn judge_order(request: &Request, act: &'static str, order: Option<&Order>, id: 
         return no(id, "no_refund_case", "no refund is asked for");
     };
     let said = next_steps::tried(order, it, &actor, moment);
-    let text = |name: &str| said[name].as_str().unwrap_or_default().to_owned();
+    let why = |code: &str| (code.to_owned(), said.sentence.clone().unwrap_or_default());
     Judged {
         target: id,
         version: Some(order.version),
-        refusal: (said["allowed"] != true).then(|| (text("code"), text("sentence"))),
-        money: Some((order.money.currency.0.clone(), order.money.due, said["returns"].as_i64().unwrap_or_default())),
+        refusal: said.code.filter(|_| !said.allowed).map(why),
+        money: Some((order.money.currency.0.clone(), order.money.due, said.returns.unwrap_or_default())),
     }
 }
 
@@ -558,7 +555,7 @@ mod tests {
             of("c", Some("already_redeemed"), Some(("CNY".to_owned(), 7, 7))),
             of("d", None, Some(("KRW".to_owned(), 1, 0))),
         ];
-        let said = preview("cancel", &judged);
+        let said = crate::http::ops::view::value(preview("cancel", &judged));
         assert_eq!((&said["total"], &said["allowed"], &said["refused"]), (&json!(4), &json!(3), &json!(1)));
         assert_eq!(said["sums"][0], json!({ "currency": "CNY", "orders": 2, "total": 150, "returns": 140 }));
         assert_eq!(said["refusals"], json!([{ "id": "c", "code": "already_redeemed", "sentence": "no" }]));

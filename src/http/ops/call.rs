@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
+use serde::Serialize;
 use ticketbridge_core::message::{Actor, ActorKind};
 use ticketbridge_core::quoted::Guests;
 
@@ -18,6 +19,7 @@ use crate::console::catalogue::Language;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once};
 use crate::http::Shared;
+use crate::http::ops::answers::Shape;
 use crate::http::ops::body::Given;
 use crate::http::ops::fields::{Field, Param};
 use crate::http::ops::query::Asked;
@@ -184,15 +186,15 @@ pub(crate) enum Body {
     Codes,
 }
 
-/// What is answered, by the name of its schema.
+/// What is answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     /// One of them.
-    One(&'static str),
+    One(Shape),
     /// A page of them.
-    Page(&'static str),
+    Page(Shape),
     /// One after the other, as they come about.
-    Stream(&'static str),
+    Stream(Shape),
 }
 
 /// A request that was let in and checked.
@@ -298,6 +300,11 @@ pub(crate) struct Said {
     pub(crate) live: Option<axum::body::Body>,
 }
 
+/// An answer's body; our own types always have one.
+pub(crate) fn written(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
 /// What becomes of the cookie of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cookie {
@@ -309,10 +316,10 @@ pub(crate) enum Cookie {
 
 impl Said {
     /// 200 with this.
-    pub(crate) fn ok(body: &serde_json::Value) -> Self {
+    pub(crate) fn ok(body: &impl Serialize) -> Self {
         Self {
             status: StatusCode::OK,
-            body: body.to_string().into_bytes(),
+            body: written(body),
             kind: JSON,
             keep: Some(Keep::Answer),
             cookie: None,
@@ -339,7 +346,7 @@ impl Said {
         Self { status: StatusCode::OK, body, kind: JSON, keep: None, cookie: None, live: None }
     }
     /// 200 with this, which is not kept whatever the request says: it holds a secret, or has another guard against repeats.
-    pub(crate) fn once(body: &serde_json::Value) -> Self {
+    pub(crate) fn once(body: &impl Serialize) -> Self {
         Self { keep: None, ..Self::ok(body) }
     }
     /// The same with this cookie.
@@ -347,7 +354,7 @@ impl Said {
         Self { cookie: Some(cookie), ..self }
     }
     /// 200 with this, which shows guests' data: a repeat is answered from what is known then.
-    pub(crate) fn in_clear(body: &serde_json::Value) -> Self {
+    pub(crate) fn in_clear(body: &impl Serialize) -> Self {
         Self { keep: Some(Keep::Receipt), ..Self::ok(body) }
     }
 }

@@ -3,7 +3,7 @@
 //! Code pools: how full they are, and filling them.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 use ticketbridge_core::BackendId;
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_store::{PoolCounts, Tx};
@@ -11,8 +11,9 @@ use ticketbridge_store::{PoolCounts, Tx};
 use crate::accounts::scope::Access;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
+use crate::http::ops::answers::partners;
 use crate::http::ops::body::{chars_max, object, refused};
-use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
 use crate::http::ops::config::check_version;
 use crate::http::ops::partners::shared_with_others;
 use crate::http::problem::Problem;
@@ -59,15 +60,15 @@ pub(crate) async fn show(request: Request) -> Outcome {
     Ok(Said::ok(&shown(&pool, counts)))
 }
 
-fn shown(pool: &Pool, counts: PoolCounts) -> Value {
-    json!({
-        "pool": pool.name,
-        "total": counts.total,
-        "issued": counts.issued,
-        "available": counts.available(),
-        "low_water": pool.low_water,
-        "is_low": counts.available() < pool.low_water,
-    })
+fn shown(pool: &Pool, counts: PoolCounts) -> partners::Pool<'_> {
+    partners::Pool {
+        pool: &pool.name,
+        total: counts.total,
+        issued: counts.issued,
+        available: counts.available(),
+        low_water: pool.low_water,
+        is_low: counts.available() < pool.low_water,
+    }
 }
 
 /// `POST codes/{pool}`.
@@ -84,8 +85,7 @@ pub(crate) async fn import(request: Request) -> Outcome {
             Box::pin(async move {
                 let (pool, codes, once) = &*work;
                 let imported = tx.import_codes(pool, kind, codes).await?;
-                let body = json!({ "added": imported.added, "duplicates": imported.duplicates });
-                let body = body.to_string().into_bytes();
+                let body = written(&partners::Imported { added: imported.added, duplicates: imported.duplicates });
                 if let Some(once) = once {
                     keep(tx, once, 200, body.clone(), now).await?;
                 }
@@ -113,8 +113,9 @@ pub(crate) async fn withdraw(request: Request) -> Outcome {
             Box::pin(async move {
                 let (pool, codes, once) = &*work;
                 let done = tx.withdraw_codes(pool, codes).await?;
-                let body = json!({ "withdrawn": done.withdrawn, "issued": done.issued, "unknown": done.unknown });
-                let body = body.to_string().into_bytes();
+                let told =
+                    partners::Withdrawn { withdrawn: done.withdrawn, issued: done.issued, unknown: done.unknown };
+                let body = written(&told);
                 if let Some(once) = once {
                     keep(tx, once, 200, body.clone(), now).await?;
                 }

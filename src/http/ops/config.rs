@@ -3,34 +3,30 @@
 //! The running configuration: which one, since when, and why the last change was refused.
 
 use http::StatusCode;
-use serde_json::{Value, json};
 
 use crate::config::{Finding, Severity};
+use crate::http::ops::answers::Time;
+use crate::http::ops::answers::config::{Config, RefusedChange};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
-use crate::http::ops::view::common_zone;
+use crate::http::ops::view::{common_zone, value};
 use crate::http::problem::Problem;
-use crate::service::live::Running;
 
 /// `GET config`.
 pub(crate) async fn show(request: Request) -> Outcome {
     everything_only(&request)?;
     let running = request.shared.engine.running();
-    Ok(Said::ok(&shown(&request, &running)))
-}
-
-fn shown(request: &Request, running: &Running) -> Value {
-    let zone = common_zone(running);
+    let zone = common_zone(&running);
     let live = request.shared.engine.live();
-    json!({
-        "version": running.config.version,
-        "applied_at": running.applied_at.rfc3339(zone),
-        "source": running.config.source.display().to_string(),
-        "needs_restart": live.needs_restart(),
-        "refused": live.refused().map(|change| json!({
-            "at": change.at.rfc3339(zone),
-            "problems": problems(&change.findings),
-        })),
-    })
+    let refused = live.refused();
+    Ok(Said::ok(&Config {
+        version: running.config.version,
+        applied_at: Time::of(running.applied_at, zone),
+        source: running.config.source.display().to_string(),
+        needs_restart: live.needs_restart(),
+        refused: refused
+            .as_ref()
+            .map(|change| RefusedChange { at: Time::of(change.at, zone), problems: problems(&change.findings) }),
+    }))
 }
 
 /// What concerns the whole service is nobody's who sees a part of it.
@@ -42,8 +38,8 @@ pub(crate) fn everything_only(request: &Request) -> Result<(), Failure> {
 }
 
 /// What `check` prints as problems; its warnings do not stop a configuration.
-fn problems(findings: &[Finding]) -> Value {
-    findings.iter().filter(|finding| finding.severity == Severity::Problem).map(|finding| json!(finding)).collect()
+fn problems(findings: &[Finding]) -> Vec<&Finding> {
+    findings.iter().filter(|finding| finding.severity == Severity::Problem).collect()
 }
 
 /// `POST config/reload`: all of the changed files, or none.
@@ -55,7 +51,7 @@ pub(crate) async fn reload(request: Request) -> Outcome {
         Err(report) => {
             let sentence = "the changed configuration has problems; the running one stays in force";
             let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config_refused", sentence);
-            problem.problems = Some(Box::new(problems(report.findings())));
+            problem.problems = Some(Box::new(value(problems(report.findings()))));
             Err(problem.into())
         }
     }

@@ -3,7 +3,6 @@
 //! Credit accounts (DY-05): how they stand, and paying in.
 
 use http::StatusCode;
-use serde_json::{Value, json};
 use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_store::{CreditEntry, CreditKind, CreditSums, Deposited, Sealer, Tx};
@@ -12,8 +11,9 @@ use crate::accounts::scope::Access;
 use crate::config::CreditAccount;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
+use crate::http::ops::answers::books::Credit;
 use crate::http::ops::body::refused;
-use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
 use crate::http::ops::config::check_version;
 use crate::http::ops::partners::shared_with_others;
 use crate::http::problem::Problem;
@@ -27,15 +27,15 @@ pub(crate) fn account_named<'r>(request: &'r Request, id: &str) -> Result<&'r Cr
     })
 }
 
-fn shown(account: &CreditAccount, sums: CreditSums) -> Value {
-    json!({
-        "id": account.id,
-        "currency": account.currency,
-        "limit": account.limit,
-        "balance": sums.balance,
-        "held": sums.held,
-        "available": account.limit.saturating_add(sums.balance).saturating_sub(sums.held),
-    })
+fn shown(account: &CreditAccount, sums: CreditSums) -> Credit<'_> {
+    Credit {
+        id: &account.id,
+        currency: &account.currency,
+        limit: account.limit,
+        balance: sums.balance,
+        held: sums.held,
+        available: account.limit.saturating_add(sums.balance).saturating_sub(sums.held),
+    }
 }
 
 /// `GET credit/{id}`.
@@ -74,7 +74,7 @@ pub(crate) async fn deposit(request: Request) -> Outcome {
                 if tx.deposit_credit(&account.id, entry).await? == Deposited::AnotherAmount {
                     return Ok(None);
                 }
-                let body = shown(account, tx.lock_credit(&account.id).await?).to_string().into_bytes();
+                let body = written(&shown(account, tx.lock_credit(&account.id).await?));
                 if let Some(once) = once {
                     keep(tx, once, 200, body.clone(), now).await?;
                 }

@@ -2,10 +2,10 @@
 
 //! Deadlines, the nearest first.
 
-use serde_json::{Value, json};
 use ticketbridge_core::{OrderId, UnixMillis};
 use ticketbridge_store::{DeadlineFilter, DeadlineRow, DeadlineState};
 
+use crate::http::ops::answers::{Time, history::Deadline};
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
@@ -30,14 +30,14 @@ pub(crate) async fn list(request: Request) -> Outcome {
 }
 
 /// A deadline, in the times of `zone`.
-pub(crate) fn shown(row: &DeadlineRow, now: UnixMillis, zone: ticketbridge_core::TimeZone) -> Value {
-    json!({
-        "id": format!("{}/{}", row.order, row.kind.name()),
-        "order_id": row.order,
-        "kind": row.kind,
-        "due_at": row.due_at.rfc3339(zone),
-        "warned_at": row.warned_at.map(|at| at.rfc3339(zone)),
-        "passed": row.state == DeadlineState::Passed,
-        "time_left_s": (row.due_at - now).0.div_euclid(1_000),
-    })
+pub(crate) fn shown(row: &DeadlineRow, now: UnixMillis, zone: ticketbridge_core::TimeZone) -> Deadline<'_> {
+    Deadline {
+        id: format!("{}/{}", row.order, row.kind.name()),
+        order_id: &row.order,
+        kind: row.kind,
+        due_at: Time::of(row.due_at, zone),
+        warned_at: Time::maybe(row.warned_at, zone),
+        passed: row.state == DeadlineState::Passed,
+        time_left_s: (row.due_at - now).0.div_euclid(1_000),
+    }
 }

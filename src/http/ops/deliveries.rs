@@ -15,7 +15,7 @@ use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 
 use crate::engine::manual_commands::keep;
 use crate::engine::{self, EngineError};
-use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
 use crate::http::ops::query::{Asked, listed};
 use crate::http::ops::view;
 use crate::http::problem::Problem;
@@ -165,7 +165,7 @@ async fn change(request: Request, change: Change) -> Outcome {
                 // It was there and could be changed a moment ago.
                 let job = job.ok_or_else(|| Rejection::new(Why::VersionConflict, "it has just changed; look again"))?;
                 let order = tx.lock_order(&job.order).await?;
-                let body = view::delivery(running, &job, order.as_ref()).to_string().into_bytes();
+                let body = written(&view::delivery(running, &job, order.as_ref()));
                 if let Some(once) = once {
                     keep(tx, once, 200, body.clone(), now).await?;
                 }

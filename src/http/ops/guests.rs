@@ -2,12 +2,14 @@
 
 //! One guest, found by a phone: everything that is known of him, and forgetting it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use ticketbridge_core::message::Command;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::{Phone, in_clear};
 
 use crate::engine::Engine;
+use crate::http::ops::answers::Time;
+use crate::http::ops::answers::guests::{GuestErasure, GuestExport, KnownOf, RecordOfGuest, StillNeeded, Visit};
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Failure, Outcome, Request, Said, Turn};
 use crate::http::ops::view;
@@ -57,43 +59,40 @@ pub(crate) async fn export(request: Request) -> Outcome {
         orders.push(known_of(&order, &phone));
     }
     tracing::info!(orders = orders.len(), by = %request.holder.name, "a guest's data was exported");
-    Ok(Said::in_clear(&json!({ "phone": phone, "orders": orders })))
+    Ok(Said::in_clear(&GuestExport { phone: &phone, orders: &orders }))
 }
 
 /// What an order knows of the guest; others in it are no concern of his.
 fn known_of(order: &Order, phone: &Phone) -> Value {
     let zone = order.rules.channel.time_zone;
     let people = order.people().filter(|(_, person)| Engine::is_phone(person, phone.reveal()));
-    let records: Vec<Value> =
-        in_clear(|| people.map(|(role, person)| json!({ "as": role, "person": view::person(person) })).collect());
-    let visits: Vec<Value> = order
+    let visits = order
         .booking
         .iter()
         .chain(&order.past_bookings)
-        .map(|booking| {
-            json!({
-                "channel_booking_id": booking.channel_booking_id,
-                "state": booking.state,
-                "visit_date": booking.visit_date,
-                "used_at": booking.used_at.map(|at| at.rfc3339(zone)),
-            })
+        .map(|booking| Visit {
+            channel_booking_id: &booking.channel_booking_id,
+            state: booking.state,
+            visit_date: booking.visit_date,
+            used_at: Time::maybe(booking.used_at, zone),
         })
         .collect();
-    json!({
-        "order_id": order.id,
-        "channel": order.channel,
-        "channel_order_id": order.channel_order_id,
-        "state": order.state,
-        "product": order.product,
-        "quantity": order.quantity,
-        "currency": order.money.currency,
-        "total": order.money.due,
-        "received": order.money.received(),
-        "refunded": order.money.refunded(),
-        "placed_at": order.placed_at.rfc3339(zone),
-        "records": records,
-        "visits": visits,
-    })
+    let known = KnownOf {
+        order_id: &order.id,
+        channel: &order.channel,
+        channel_order_id: &order.channel_order_id,
+        state: order.state,
+        product: &order.product,
+        quantity: order.quantity,
+        currency: &order.money.currency,
+        total: order.money.due,
+        received: order.money.received(),
+        refunded: order.money.refunded(),
+        placed_at: Time::of(order.placed_at, zone),
+        records: people.map(|(role, person)| RecordOfGuest { r#as: role, person: person.into() }).collect(),
+        visits,
+    };
+    in_clear(|| view::value(known))
 }
 
 /// `POST guests/erase`: in every order that is over; the others are named, and follow by themselves when they are.
@@ -105,7 +104,7 @@ pub(crate) async fn erase(request: Request) -> Outcome {
     let result = engine.forget_guest(phone.reveal(), &request.reach.within(), &reason, &request.actor()).await?;
     tracing::info!(erased = result.erased.len(), kept = result.kept.len(), by = %request.holder.name,
         "a guest's data was erased on request");
-    let kept: Vec<Value> =
-        result.kept.iter().map(|(order, why)| json!({ "order_id": order, "reason": why, "noted": true })).collect();
-    Ok(Said::ok(&json!({ "phone": phone, "erased": result.erased, "kept": kept })))
+    let kept =
+        result.kept.iter().map(|(order, why)| StillNeeded { order_id: order, reason: why, noted: true }).collect();
+    Ok(Said::ok(&GuestErasure { phone: &phone, erased: &result.erased, kept }))
 }

@@ -4,13 +4,13 @@
 
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::json;
 use ticketbridge_core::message::WhenUnknown;
 use ticketbridge_core::port::{Endpoint, Envelope, Inbound, Message};
 use ticketbridge_core::{ChannelId, OrderId};
 use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict};
 
 use crate::engine::Incoming;
+use crate::http::ops::answers::history::Replayed;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
 use crate::http::ops::query::listed;
@@ -100,14 +100,7 @@ fn conflict(code: &'static str, sentence: &str) -> Failure {
 }
 
 fn said(row: &InboxRow, verdict: InboxVerdict, order: Option<&OrderId>, changed: bool, sentence: &str) -> Said {
-    Said::ok(&json!({
-        "id": row.id,
-        "before": row.verdict,
-        "verdict": verdict,
-        "order_id": order,
-        "changed": changed,
-        "sentence": sentence,
-    }))
+    Said::ok(&Replayed { id: &row.id, before: row.verdict, verdict, order_id: order, changed, sentence })
 }
 
 fn call_of(request: &Request, row: &InboxRow) -> Result<(std::sync::Arc<RegisteredChannel>, Endpoint), Failure> {

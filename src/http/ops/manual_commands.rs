@@ -150,7 +150,7 @@ pub(crate) async fn carry_out(
         let mut said = view(order);
         if let (Value::Object(fields), [_, ..]) = (&mut said, under_way) {
             let shown = under_way.iter().map(|job| view::delivery(&running, job, Some(order)));
-            fields.insert(UNDER_WAY.to_owned(), shown.collect());
+            fields.insert(UNDER_WAY.to_owned(), view::value(shown.collect::<Vec<_>>()));
         }
         said.to_string().into_bytes()
     };

@@ -2,7 +2,6 @@
 
 //! `GET orders/{id}/next-steps`: what happens if nobody does anything, and what somebody may do, with what it would do.
 
-use serde_json::{Value, json};
 use ticketbridge_core::message::{Actor, Command, Effect, NewTicket, Redeem, RedeemedBy, TicketOp};
 use ticketbridge_core::order::{Order, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
@@ -10,11 +9,12 @@ use ticketbridge_core::time::Moment;
 use ticketbridge_core::{Answering, Millis, Rejection, run};
 use ticketbridge_store::{DeadlineFilter, DeadlineRow, Job, JobFilter, JobState, PageRequest};
 
+use crate::http::ops::answers::next_steps::{Action, DeadlineAhead, NextSteps, Passing, Waiting};
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::deadlines;
 use crate::http::ops::orders::named;
 use crate::http::ops::view;
-use crate::http::ops::waits::{self, Waits};
+use crate::http::ops::waits;
 
 /// Deliveries and deadlines that are told of at most.
 const SHOWN_MAX: u32 = 50;
@@ -52,34 +52,29 @@ pub(crate) async fn show(request: Request) -> Outcome {
     let (now, zone) = (engine.clock().now(), order.rules.channel.time_zone);
     let (actor, moment) = (request.actor(), engine.moment());
     let tries = tries(&order, now);
-    Ok(Said::ok(&json!({
-        "deliveries": deliveries.iter().map(|job| view::delivery(&request.running, job, Some(&order))).collect::<Vec<_>>(),
-        "deadlines": due.iter().map(|row| {
-            let mut shown = deadlines::shown(row, now, zone);
-            shown["then"] = passing(&order, row, moment);
-            shown
-        }).collect::<Vec<_>>(),
-        "waits": waits::of(&order).into_iter().map(Waits::word).collect::<Vec<_>>(),
-        "actions": tries.iter().map(|it| offered(&order, it, &actor, moment)).collect::<Vec<_>>(),
-    })))
+    let ahead = |row| DeadlineAhead { deadline: deadlines::shown(row, now, zone), then: passing(&order, row, moment) };
+    Ok(Said::ok(&NextSteps {
+        deliveries: deliveries.iter().map(|job| view::delivery(&request.running, job, Some(&order))).collect(),
+        deadlines: due.iter().map(ahead).collect(),
+        waits: waits::of(&order).into_iter().map(|it| Waiting(it.word())).collect(),
+        actions: tries.iter().map(|it| offered(&order, it, &actor, moment)).collect(),
+    }))
 }
 
 /// What comes of a deadline when it passes and nobody has done anything: the core is asked, and nothing is written. `null` where it passes
 /// for nothing.
-fn passing(order: &Order, row: &DeadlineRow, moment: Moment) -> Value {
+fn passing(order: &Order, row: &DeadlineRow, moment: Moment) -> Option<Passing> {
     let command = Command::PassDeadline { kind: row.kind, due_at: row.due_at };
-    let Ok(outcome) = run(Some(order), &command, &Actor::timer(), moment, Answering::Nobody) else {
-        return Value::Null;
-    };
+    let outcome = run(Some(order), &command, &Actor::timer(), moment, Answering::Nobody).ok()?;
     if outcome.events.is_empty() {
-        return Value::Null;
+        return None;
     }
     let raised = outcome.order.attention.iter().find(|it| !order.attention.contains(it));
-    json!({
-        "state": view::value(outcome.order.state),
-        "attention": raised.map(|it| it.kind),
-        "voids_tickets": voids(&outcome.effects),
-        "tells_channel": tells(&outcome.effects),
+    Some(Passing {
+        state: outcome.order.state,
+        attention: raised.map(|it| it.kind),
+        voids_tickets: voids(&outcome.effects),
+        tells_channel: tells(&outcome.effects),
     })
 }
 
@@ -156,16 +151,16 @@ fn with_what_it_needs(order: &Order, command: &Command, actor: &Actor, moment: M
 }
 
 /// What would come of an act as it is: nothing is written.
-pub(crate) fn tried(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
+pub(crate) fn tried<'o>(order: &'o Order, it: &'o Try, actor: &Actor, moment: Moment) -> Action<'o> {
     shown(order, it, (run(Some(order), &it.command, actor, moment, Answering::Nobody), None))
 }
 
 /// The same with what somebody still has to say.
-fn offered(order: &Order, it: &Try, actor: &Actor, moment: Moment) -> Value {
+fn offered<'o>(order: &'o Order, it: &'o Try, actor: &Actor, moment: Moment) -> Action<'o> {
     shown(order, it, with_what_it_needs(order, &it.command, actor, moment))
 }
 
-fn shown(order: &Order, it: &Try, (outcome, needs): Tried) -> Value {
+fn shown<'o>(order: &'o Order, it: &'o Try, (outcome, needs): Tried) -> Action<'o> {
     let (refusal, done) = match outcome {
         Ok(outcome) if outcome.events.is_empty() => (Some(("nothing_to_do", "it is so already".to_owned())), None),
         Ok(outcome) => (None, Some(outcome)),
@@ -180,18 +175,18 @@ fn shown(order: &Order, it: &Try, (outcome, needs): Tried) -> Value {
     };
     let returns =
         done.as_ref().filter(|_| needs != Some("fee")).and_then(|done| returned(order, &done.order, &it.command, fee));
-    json!({
-        "act": it.act,
-        "call": it.call,
-        "allowed": refusal.is_none(),
-        "needs": needs,
-        "code": refusal.as_ref().map(|(code, _)| *code),
-        "sentence": refusal.map(|(_, sentence)| sentence),
-        "voids_tickets": voids(effects),
-        "tells_channel": tells(effects),
-        "fee": fee,
-        "returns": returns,
-        "currency": order.money.currency,
-        "state": done.map(|done| view::value(done.order.state)),
-    })
+    Action {
+        act: it.act,
+        call: &it.call,
+        allowed: refusal.is_none(),
+        needs,
+        code: refusal.as_ref().map(|(code, _)| *code),
+        voids_tickets: voids(effects),
+        tells_channel: tells(effects),
+        sentence: refusal.map(|(_, sentence)| sentence),
+        fee,
+        returns,
+        currency: &order.money.currency,
+        state: done.map(|done| done.order.state),
+    }
 }

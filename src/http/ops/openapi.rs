@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! `GET openapi.json`: the table, described in OpenAPI 3.1. The shapes of answers are in `schemas.json`.
+//! `GET openapi.json`: the table, described in OpenAPI 3.1. The shapes of answers are those of the types that are answered.
 
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::http::ops::answers::Shape;
+use crate::http::ops::answers::config::Problem;
+use crate::http::ops::answers::order::NewTicket;
+use crate::http::ops::answers::people::Scope;
 use crate::http::ops::body::{LINES_MAX, MANY_MAX};
 use crate::http::ops::call::{Answer, Body, Call, Outcome, PREFIX, Request, Said, Verb, Who};
 use crate::http::ops::fields::{Field, FieldKind, Param, ParamKind};
@@ -23,11 +29,13 @@ pub(crate) async fn show(request: Request) -> Outcome {
 /// The shapes of the interface as schemas of their own: names below `ops/`, and what they are. References between them are relative.
 pub(crate) fn schemas(calls: &[Call]) -> Vec<(String, Value)> {
     let document = document(calls, "");
-    let shapes = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
+    let all = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
     let mut found: Vec<(String, Value)> =
-        shapes.into_iter().map(|(name, schema)| (format!("ops/{name}"), alone(&schema, ""))).collect();
+        all.into_iter().map(|(name, schema)| (format!("ops/{name}"), alone(&schema, ""))).collect();
+    let mut shapes = self::shapes();
     for call in calls {
-        let requests = body(&call.body).and_then(|body| body.pointer("/content/application~1json/schema").cloned());
+        let requests =
+            body(&call.body, &mut shapes).and_then(|body| body.pointer("/content/application~1json/schema").cloned());
         found.extend(requests.map(|schema| (format!("ops/requests/{}", operation_id(call)), alone(&schema, "../"))));
     }
     found
@@ -54,13 +62,13 @@ fn alone(schema: &Value, up: &str) -> Value {
 
 /// The whole document.
 fn document(calls: &[Call], public_url: &str) -> Value {
+    let mut shapes = shapes();
     let mut paths = Map::new();
     for call in calls {
         let verb = call.verb.word();
         let entry = paths.entry(call.path).or_insert_with(|| json!({}));
-        entry[verb] = operation(call);
+        entry[verb] = operation(call, &mut shapes);
     }
-    let schemas: Value = serde_json::from_str(include_str!("schemas.json")).expect("a test reads the same file");
     json!({
         "openapi": "3.1.0",
         "info": { "title": "ticketbridge ops interface", "version": "1", "description": ABOUT },
@@ -72,12 +80,19 @@ fn document(calls: &[Call], public_url: &str) -> Value {
                 "token": { "type": "http", "scheme": "bearer" },
                 "session": { "type": "apiKey", "in": "cookie", "name": super::auth::COOKIE },
             },
-            "schemas": schemas,
+            "schemas": shapes.take_definitions(true),
         },
     })
 }
 
-fn operation(call: &Call) -> Value {
+/// Collects the shapes that are referred to. What is answered has all its fields, those that are nothing as null.
+fn shapes() -> SchemaGenerator {
+    let mut settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.definitions_path = "/components/schemas".into();
+    settings.into_generator()
+}
+
+fn operation(call: &Call, shapes: &mut SchemaGenerator) -> Value {
     let mut parameters: Vec<Value> = path_parameters(call.path).chain(call.query.iter().map(parameter)).collect();
     if call.verb == Verb::Post && call.who.is_somebody() {
         parameters.push(json!({
@@ -91,17 +106,17 @@ fn operation(call: &Call) -> Value {
         "description": call.who.words(),
         "parameters": parameters,
         "responses": {
-            "200": { "description": "Done.", "content": { kind_of(call.answer): { "schema": answer(call.answer) } } },
+            "200": { "description": "Done.", "content": { kind_of(call.answer): { "schema": answer(call.answer, shapes) } } },
             "default": {
                 "description": "Refused: `code` is stable, `detail` says what to do.",
-                "content": { "application/problem+json": { "schema": reference("problem") } },
+                "content": { "application/problem+json": { "schema": Shape::of::<Problem>().reference(shapes) } },
             },
         },
     });
     if call.who == Who::Anybody {
         operation["security"] = json!([]);
     }
-    if let Some(body) = body(&call.body) {
+    if let Some(body) = body(&call.body, shapes) {
         operation["requestBody"] = body;
     }
     operation
@@ -140,13 +155,13 @@ fn parameter(param: &Param) -> Value {
     json!({ "name": param.name, "in": "query", "required": param.needed, "schema": schema, "description": param.about })
 }
 
-fn body(body: &Body) -> Option<Value> {
+fn body(body: &Body, shapes: &mut SchemaGenerator) -> Option<Value> {
     match body {
         Body::None => None,
         Body::Fields(fields) => {
             let needed: Vec<&str> = fields.iter().filter(|field| field.needed).map(|field| field.name).collect();
             let properties: Map<String, Value> =
-                fields.iter().map(|field| (field.name.to_owned(), property(field))).collect();
+                fields.iter().map(|field| (field.name.to_owned(), property(field, shapes))).collect();
             let schema = json!({ "type": "object", "properties": properties, "required": needed, "additionalProperties": false });
             Some(json!({ "required": !needed.is_empty(), "content": { "application/json": { "schema": schema } } }))
         }
@@ -163,7 +178,7 @@ fn body(body: &Body) -> Option<Value> {
     }
 }
 
-fn property(field: &Field) -> Value {
+fn property(field: &Field, shapes: &mut SchemaGenerator) -> Value {
     let mut schema = match field.kind {
         FieldKind::Text => {
             json!({ "type": "string", "minLength": 1, "maxLength": ticketbridge_core::limits::TEXT_CHARS_MAX })
@@ -178,7 +193,7 @@ fn property(field: &Field) -> Value {
                 "properties": { "detail": { "type": "string", "minLength": 1 }, "quantity": { "type": "integer", "minimum": 1 } },
             },
         }),
-        FieldKind::Scope => reference("scope"),
+        FieldKind::Scope => Shape::of::<Scope>().reference(shapes),
         FieldKind::Items => json!({ "type": "array", "minItems": 1, "maxItems": MANY_MAX, "items": { "oneOf": [
             { "type": "string" },
             { "type": "object", "required": ["id"], "additionalProperties": false,
@@ -189,7 +204,7 @@ fn property(field: &Field) -> Value {
             json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean", "null"] } })
         }
         FieldKind::Tickets => json!({
-            "type": "array", "minItems": 1, "maxItems": ticketbridge_core::limits::TICKETS_MAX, "items": reference("new_ticket"),
+            "type": "array", "minItems": 1, "maxItems": ticketbridge_core::limits::TICKETS_MAX, "items": Shape::of::<NewTicket>().reference(shapes),
         }),
     };
     if field.kind != FieldKind::Scope {
@@ -205,25 +220,19 @@ fn kind_of(answer: Answer) -> &'static str {
     }
 }
 
-fn answer(answer: Answer) -> Value {
+fn answer(answer: Answer, shapes: &mut SchemaGenerator) -> Value {
     match answer {
-        Answer::One("openapi") => json!({ "type": "object" }),
-        Answer::One(name) => reference(name),
-        // What one event holds.
-        Answer::Stream(name) => reference(name),
-        Answer::Page(name) => json!({
+        // Of a stream: what one event holds.
+        Answer::One(shape) | Answer::Stream(shape) => shape.reference(shapes),
+        Answer::Page(shape) => json!({
             "type": "object",
             "required": ["items", "next_cursor"],
             "properties": {
-                "items": { "type": "array", "items": reference(name) },
+                "items": { "type": "array", "items": shape.reference(shapes) },
                 "next_cursor": { "type": ["string", "null"] },
             },
         }),
     }
-}
-
-fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 #[cfg(test)]
@@ -243,17 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn every_schema_is_there_and_every_operation_has_a_name_of_its_own() {
+    fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
         let document = document(crate::http::ops::CALLS, "https://bridge.example");
         let mut wanted = BTreeSet::new();
         references(&document, &mut wanted);
         for reference in &wanted {
             let pointer = reference.strip_prefix('#').unwrap();
             assert!(document.pointer(pointer).is_some(), "{reference}");
-        }
-        let schemas = document["components"]["schemas"].as_object().unwrap();
-        for name in schemas.keys() {
-            assert!(wanted.contains(&format!("#/components/schemas/{name}")), "nobody speaks of the schema {name}");
         }
         let ids: BTreeSet<String> = crate::http::ops::CALLS.iter().map(operation_id).collect();
         assert_eq!(ids.len(), crate::http::ops::CALLS.len(), "{ids:#?}");

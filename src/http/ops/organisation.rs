@@ -2,13 +2,13 @@
 
 //! `GET partners`: the tree of dealers, institutions and agencies, with settle units and connections.
 
-use serde_json::{Value, json};
 use ticketbridge_core::TimeZone;
 use ticketbridge_core::message::Destination;
 
 use crate::accounts::doors::DoorState;
 use crate::accounts::scope::{Access, Scope};
 use crate::config::organisation::{Institution, institution_of};
+use crate::http::ops::answers::{Time, organisation as told};
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::view::common_zone;
 
@@ -22,11 +22,11 @@ pub(crate) async fn show(request: Request) -> Outcome {
         scope.holds(&Scope::Dealer(dealer.id.clone()), of)
             || institutions.iter().any(|it| it.dealer.as_deref() == Some(dealer.id.as_str()))
     });
-    Ok(Said::ok(&json!({
-        "dealers": dealers.map(|dealer| json!({ "id": dealer.id, "name": dealer.name })).collect::<Vec<_>>(),
-        "institutions": institutions.iter().map(|it| institution(&request, it)).collect::<Vec<_>>(),
-        "connections": connections(&request),
-    })))
+    Ok(Said::ok(&told::Organisation {
+        dealers: dealers.map(|dealer| told::Dealer { id: &dealer.id, name: &dealer.name }).collect(),
+        institutions: institutions.iter().map(|it| institution(&request, it)).collect(),
+        connections: connections(&request),
+    }))
 }
 
 /// Whether an institution is in the scope, or the scope in it.
@@ -36,7 +36,7 @@ fn touches(request: &Request, institution: &Institution) -> bool {
     scope.holds(&its, of) || its.holds(scope, of)
 }
 
-fn institution(request: &Request, institution: &Institution) -> Value {
+fn institution<'r>(request: &'r Request, institution: &'r Institution) -> told::Institution<'r> {
     let of = &request.running.config.organisation;
     let scope = request.reach.scope();
     let agencies = of
@@ -47,88 +47,90 @@ fn institution(request: &Request, institution: &Institution) -> Value {
         .settle_units
         .iter()
         .filter(|unit| unit.institution == institution.id && request.reach.has_settle_id(&unit.id));
-    json!({
-        "id": institution.id,
-        "registration_number": institution.registration_number,
-        "contract": institution.contract.word(),
-        "dealer": institution.dealer,
-        "agencies": agencies.map(|agency| json!({
-            "id": agency.id, "code": agency.code, "sender_name": agency.sender_name,
-        })).collect::<Vec<_>>(),
-        "settle_units": units.map(|unit| json!({ "id": unit.id, "closed": unit.closed })).collect::<Vec<_>>(),
-    })
+    told::Institution {
+        id: &institution.id,
+        registration_number: &institution.registration_number,
+        contract: institution.contract.word(),
+        dealer: institution.dealer.as_deref(),
+        agencies: agencies
+            .map(|agency| told::Agency { id: &agency.id, code: &agency.code, sender_name: &agency.sender_name })
+            .collect(),
+        settle_units: units.map(|unit| told::SettleUnit { id: &unit.id, closed: unit.closed }).collect(),
+    }
 }
 
 /// Channels and back-ends, with whom they belong to and from where they may be called.
-fn connections(request: &Request) -> Vec<Value> {
+fn connections(request: &Request) -> Vec<told::Connection<'_>> {
     let config = &request.running.config;
     let of = &config.organisation;
     let zone = common_zone(&request.running);
     let channels = config.channels.iter().filter(|channel| request.reach.has_channel(&channel.id)).map(|channel| {
-        json!({
-            "id": channel.id,
-            "kind": "channel",
-            "settle_id": channel.settle_id,
-            "agency": channel.agency,
-            "institution": institution_of(of, channel),
-            "allow_from": channel.allow_from.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "addresses": addresses(request, channel.id.as_str(), zone),
-            "secrets": secrets(request, &Destination::Channel(channel.id.clone()), zone),
-        })
+        told::Connection {
+            id: channel.id.as_str(),
+            kind: "channel",
+            settle_id: channel.settle_id.as_deref(),
+            agency: channel.agency.as_deref(),
+            institution: institution_of(of, channel),
+            allow_from: channel.allow_from.iter().map(ToString::to_string).collect(),
+            addresses: addresses(request, channel.id.as_str(), zone),
+            secrets: secrets(request, &Destination::Channel(channel.id.clone()), zone),
+        }
     });
     let backends =
         config.backends.iter().filter(|it| request.reach.backend(config, &it.id) != Access::None).map(|backend| {
             // Whose addresses they are, others that use it too need not know.
             let is_own = request.reach.backend(config, &backend.id) == Access::Act;
-            json!({
-                "id": backend.id,
-                "kind": "backend",
-                "settle_id": null,
-                "agency": null,
-                "institution": null,
-                "allow_from": [],
-                "addresses": if is_own { addresses(request, backend.id.as_str(), zone) } else { Vec::new() },
-                "secrets": if is_own { secrets(request, &Destination::Backend(backend.id.clone()), zone) } else { Vec::new() },
-            })
+            told::Connection {
+                id: backend.id.as_str(),
+                kind: "backend",
+                settle_id: None,
+                agency: None,
+                institution: None,
+                allow_from: Vec::new(),
+                addresses: if is_own { addresses(request, backend.id.as_str(), zone) } else { Vec::new() },
+                secrets: if is_own {
+                    secrets(request, &Destination::Backend(backend.id.clone()), zone)
+                } else {
+                    Vec::new()
+                },
+            }
         });
     channels.chain(backends).collect()
 }
 
-fn addresses(request: &Request, connection: &str, zone: TimeZone) -> Vec<Value> {
+fn addresses(request: &Request, connection: &str, zone: TimeZone) -> Vec<told::Address> {
     let now = request.shared.engine.clock().now();
     let doors = request.shared.doors.load();
-    let shown = doors.of(connection).iter().map(|door| {
-        json!({
-            "network": door.network.to_string(),
-            "state": door.state(now).word(),
-            "saved_at": door.saved_at.rfc3339(zone),
-            "opens_at": door.opens_at.rfc3339(zone),
-            "closes_at": door.closes_at.map(|at| at.rfc3339(zone)),
-        })
+    let shown = doors.of(connection).iter().map(|door| told::Address {
+        network: door.network.to_string(),
+        state: door.state(now).word(),
+        saved_at: Time::of(door.saved_at, zone),
+        opens_at: Time::of(door.opens_at, zone),
+        closes_at: Time::maybe(door.closes_at, zone),
     });
     shown.collect()
 }
 
 /// Secrets that hold on, and those that come: what tells them apart, and not what they are. Nothing where those of the file hold.
-fn secrets(request: &Request, partner: &Destination, zone: TimeZone) -> Vec<Value> {
+fn secrets(request: &Request, partner: &Destination, zone: TimeZone) -> Vec<told::Secrets> {
     /// Digits that tell them apart.
     const SHOWN: usize = 12;
     let Some(held) = request.running.held.of(&partner.to_string()) else { return Vec::new() };
-    let short = |fingerprint: &str| fingerprint.get(..SHOWN).map(str::to_owned);
+    let short = |fingerprint: &str| fingerprint.chars().take(SHOWN).collect();
     vec![
-        json!({
-            "fingerprint": short(&held.fingerprint),
-            "state": DoorState::Effective.word(),
-            "saved_at": held.since.rfc3339(zone),
-            "opens_at": held.since.rfc3339(zone),
-            "closes_at": held.until.rfc3339(zone),
-        }),
-        json!({
-            "fingerprint": short(&held.next),
-            "state": DoorState::Pending.word(),
-            "saved_at": held.saved_at.rfc3339(zone),
-            "opens_at": held.until.rfc3339(zone),
-            "closes_at": null,
-        }),
+        told::Secrets {
+            fingerprint: short(&held.fingerprint),
+            state: DoorState::Effective.word(),
+            saved_at: Time::of(held.since, zone),
+            opens_at: Time::of(held.since, zone),
+            closes_at: Some(Time::of(held.until, zone)),
+        },
+        told::Secrets {
+            fingerprint: short(&held.next),
+            state: DoorState::Pending.word(),
+            saved_at: Time::of(held.saved_at, zone),
+            opens_at: Time::of(held.until, zone),
+            closes_at: None,
+        },
     ]
 }

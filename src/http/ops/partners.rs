@@ -3,7 +3,7 @@
 //! Channels and back-ends: how they fare, what they can do, and holding their deliveries back.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 use ticketbridge_core::message::Destination;
 use ticketbridge_core::quoted::Quoted;
 use ticketbridge_core::{BackendId, ChannelId, TimeZone};
@@ -12,7 +12,8 @@ use ticketbridge_store::{JobCount, JobState, Tx};
 use crate::accounts::scope::Access;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
-use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::answers::{Listed, Time, partners};
+use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
 use crate::http::ops::config::check_version;
 use crate::http::ops::view::{common_zone, zone_of};
 use crate::http::problem::Problem;
@@ -73,28 +74,27 @@ fn backend_partner(request: &Request, id: &BackendId) -> Option<Partner> {
 async fn list(request: &Request, partners: Vec<Partner>) -> Outcome {
     let store = request.shared.engine.store();
     let known = Known { paused: store.paused().await?, counts: store.job_counts().await? };
-    let items: Vec<Value> = partners.iter().map(|partner| shown(request, partner, &known)).collect();
-    Ok(Said::ok(&json!({ "items": items, "next_cursor": null })))
+    Ok(Said::ok(&Listed::whole(partners.iter().map(|partner| shown(request, partner, &known)))))
 }
 
-fn shown(request: &Request, partner: &Partner, known: &Known) -> Value {
+fn shown<'p>(request: &Request, partner: &'p Partner, known: &Known) -> partners::Partner<'p> {
     let lane = request.shared.worker.lanes().lane(&partner.destination);
     let count = |state: JobState| {
         let found = known.counts.iter().find(|count| count.destination == partner.destination && count.state == state);
         found.map_or(0, |count| count.many)
     };
-    json!({
-        "id": partner.id,
-        "adapter": partner.adapter,
-        "state": if known.paused.contains(&partner.destination) { "paused" } else { "running" },
-        "capabilities": partner.capabilities,
-        "breaker": lane.breaker,
-        "in_flight": lane.in_flight,
-        "pending": count(JobState::Pending),
-        "dead": count(JobState::Dead),
-        "last_ok_at": lane.last_ok_at.map(|at| at.rfc3339(partner.zone)),
-        "last_error": lane.last_error.as_deref().map(Quoted::text),
-    })
+    partners::Partner {
+        id: &partner.id,
+        adapter: partner.adapter,
+        state: if known.paused.contains(&partner.destination) { "paused" } else { "running" },
+        capabilities: &partner.capabilities,
+        breaker: lane.breaker,
+        in_flight: lane.in_flight,
+        pending: count(JobState::Pending),
+        dead: count(JobState::Dead),
+        last_ok_at: Time::maybe(lane.last_ok_at, partner.zone),
+        last_error: lane.last_error.as_deref().map(Quoted::text),
+    }
 }
 
 /// `POST channels/{id}/pause`.
@@ -152,7 +152,7 @@ async fn hold(partner: Partner, request: Request, hold: Hold) -> Outcome {
     if hold == Hold::Back {
         known.paused.push(partner.destination.clone());
     }
-    let body = shown(&request, &partner, &known).to_string().into_bytes();
+    let body = written(&shown(&request, &partner, &known));
     let (by, now) = (request.holder.name.clone(), engine.clock().now());
     let work = std::sync::Arc::new((partner.destination.clone(), by, request.once.clone(), body.clone()));
     let done: Result<(), EngineError> = store

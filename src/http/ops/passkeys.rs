@@ -2,46 +2,45 @@
 
 //! Passkeys: one's own, and what they prove. What browsers are asked and what they answer is in the JSON of WebAuthn.
 
-use serde_json::{Value, json};
 use ticketbridge_core::TimeZone;
 
 use crate::accounts::Refused;
 use crate::accounts::passkeys::OwnPasskey;
+use crate::http::ops::answers::{Listed, Time, passkeys as told};
 use crate::http::ops::call::{Cookie, Outcome, Request, Said};
 use crate::http::ops::session::begun;
 use crate::http::ops::view::common_zone;
 
-fn row(passkey: &OwnPasskey, zone: TimeZone) -> Value {
-    json!({
-        "id": passkey.id,
-        "name": passkey.name,
-        "algorithm": passkey.algorithm,
-        "transports": passkey.transports,
-        "is_synced": passkey.is_synced,
-        "counter": passkey.counter,
-        "created_at": passkey.created_at.rfc3339(zone),
-        "used_at": passkey.used_at.map(|at| at.rfc3339(zone)),
-    })
+fn row(passkey: &OwnPasskey, zone: TimeZone) -> told::Passkey<'_> {
+    told::Passkey {
+        id: &passkey.id,
+        name: &passkey.name,
+        algorithm: &passkey.algorithm,
+        transports: &passkey.transports,
+        is_synced: passkey.is_synced,
+        counter: passkey.counter,
+        created_at: Time::of(passkey.created_at, zone),
+        used_at: Time::maybe(passkey.used_at, zone),
+    }
 }
 
 /// `GET account/passkeys`.
 pub(crate) async fn list(request: Request) -> Outcome {
     let zone = common_zone(&request.running);
     let found = request.shared.accounts.passkeys(&request.holder).await?;
-    let items: Vec<Value> = found.iter().map(|passkey| row(passkey, zone)).collect();
-    Ok(Said::ok(&json!({ "items": items, "next_cursor": null })))
+    Ok(Said::ok(&Listed::whole(found.iter().map(|passkey| row(passkey, zone)))))
 }
 
 /// `POST account/passkeys/options`.
 pub(crate) async fn options(request: Request) -> Outcome {
-    Ok(Said::once(&request.shared.accounts.begin_passkey(&request.holder).await?))
+    Ok(Said::once(&told::Options(request.shared.accounts.begin_passkey(&request.holder).await?)))
 }
 
 /// `POST account/passkeys`.
 pub(crate) async fn add(request: Request) -> Outcome {
     let (attestation, name) = (request.given.object("attestation"), request.given.needed("name"));
     let added = request.shared.accounts.add_passkey(&request.holder, &attestation, &name).await?;
-    let body = json!({ "id": added.id, "recovery_codes": added.recovery_codes });
+    let body = told::Added { id: &added.id, recovery_codes: &added.recovery_codes };
     Ok(Said::once(&body).with(Cookie::Set(added.begun.token)))
 }
 
@@ -58,17 +57,17 @@ pub(crate) async fn rename(request: Request) -> Outcome {
 pub(crate) async fn remove(request: Request) -> Outcome {
     let id = request.in_path("id");
     request.shared.accounts.remove_passkey(&request.holder, id).await?;
-    Ok(Said::once(&json!({ "id": id })))
+    Ok(Said::once(&told::Removed { id }))
 }
 
 /// `POST session/factor/options`.
 pub(crate) async fn factor_options(request: Request) -> Outcome {
-    Ok(Said::once(&request.shared.accounts.ask_for_factor(&request.holder).await?))
+    Ok(Said::once(&told::Options(request.shared.accounts.ask_for_factor(&request.holder).await?)))
 }
 
 /// `POST session/passkey/options`.
 pub(crate) async fn sign_in_options(request: Request) -> Outcome {
-    Ok(Said::once(&request.shared.accounts.ask_to_sign_in().await?))
+    Ok(Said::once(&told::Options(request.shared.accounts.ask_to_sign_in().await?)))
 }
 
 /// `POST session/passkey`.

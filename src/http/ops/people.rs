@@ -2,12 +2,12 @@
 
 //! Accounts and invitations: who comes, who goes, and who may do what.
 
-use serde_json::{Value, json};
 use ticketbridge_core::{TimeZone, UnixMillis};
 use ticketbridge_store::{AccountFilter, AccountRow, InvitationRow, ScopeWords};
 
 use crate::accounts::people::{Applicant, By, Change};
 use crate::accounts::scope::Scope;
+use crate::http::ops::answers::{Time, people as told};
 use crate::http::ops::call::{Cookie, Outcome, Request, Said};
 use crate::http::ops::query::listed;
 use crate::http::ops::session::{role_of, shown as session_shown};
@@ -17,40 +17,40 @@ fn by(request: &Request) -> By {
     By::Holder(request.holder.clone())
 }
 
-fn scope(words: &ScopeWords) -> Value {
-    Scope::of_words(words).map_or(Value::Null, |scope| scope.json())
+fn scope(words: &ScopeWords) -> told::Scope {
+    told::Scope(Scope::of_words(words).map(|scope| scope.json()).into())
 }
 
-fn account(row: &AccountRow, zone: TimeZone) -> Value {
-    json!({
-        "id": row.id,
-        "name": row.profile.name,
-        "email": row.profile.email,
-        "mobile": row.profile.mobile,
-        "direct": row.profile.direct,
-        "agency_code": row.profile.agency_code,
-        "state": row.state,
-        "role": row.role,
-        "scope": scope(&row.scope),
-        "sign_in": row.sign_in,
-        "has_factor": row.has_factor(),
-        "created_at": row.created_at.rfc3339(zone),
-        "updated_at": row.updated_at.rfc3339(zone),
-    })
+fn account(row: &AccountRow, zone: TimeZone) -> told::Account<'_> {
+    told::Account {
+        id: &row.id,
+        name: &row.profile.name,
+        email: &row.profile.email,
+        mobile: &row.profile.mobile,
+        direct: &row.profile.direct,
+        agency_code: row.profile.agency_code.as_deref(),
+        state: row.state,
+        role: row.role.as_deref(),
+        scope: scope(&row.scope),
+        sign_in: &row.sign_in,
+        has_factor: row.has_factor(),
+        created_at: Time::of(row.created_at, zone),
+        updated_at: Time::of(row.updated_at, zone),
+    }
 }
 
-fn invitation(row: &InvitationRow, now: UnixMillis, zone: TimeZone) -> Value {
-    json!({
-        "id": row.id,
-        "email": row.email,
-        "role": row.role,
-        "scope": scope(&row.scope),
-        "state": row.state_at(now),
-        "invited_by": row.invited_by,
-        "created_at": row.created_at.rfc3339(zone),
-        "expires_at": row.expires_at.rfc3339(zone),
-        "account": row.account,
-    })
+fn invitation(row: &InvitationRow, now: UnixMillis, zone: TimeZone) -> told::Invitation<'_> {
+    told::Invitation {
+        id: &row.id,
+        email: &row.email,
+        role: &row.role,
+        scope: scope(&row.scope),
+        state: row.state_at(now),
+        invited_by: &row.invited_by,
+        created_at: Time::of(row.created_at, zone),
+        expires_at: Time::of(row.expires_at, zone),
+        account: row.account.as_deref(),
+    }
 }
 
 fn applicant(request: &Request) -> Applicant {
@@ -69,7 +69,7 @@ pub(crate) async fn sign_up(request: Request) -> Outcome {
     let code = request.given.needed("agency_code");
     request.shared.accounts.sign_up(&applicant(&request), &code, &request.from).await?;
     // The same whether or not the address was known.
-    Ok(Said::once(&json!({ "state": "pending_approval" })))
+    Ok(Said::once(&told::SignedUp { state: "pending_approval" }))
 }
 
 /// `GET accounts`.
@@ -122,12 +122,12 @@ pub(crate) async fn invite(request: Request) -> Outcome {
     let (role, scope) = (role_of(&request)?, request.given.scope());
     let invited = request.shared.accounts.invite(&by(&request), &request.given.needed("email"), role, &scope).await?;
     let zone = common_zone(&request.running);
-    Ok(Said::once(&json!({
-        "id": invited.id,
-        "state": "pending",
-        "expires_at": invited.expires_at.rfc3339(zone),
-        "link": link(&request.running.config.server.public_url, &invited.token),
-    })))
+    Ok(Said::once(&told::Invited {
+        id: &invited.id,
+        state: "pending",
+        expires_at: Time::of(invited.expires_at, zone),
+        link: link(&request.running.config.server.public_url, &invited.token),
+    }))
 }
 
 /// Where an invitation is accepted.
@@ -139,11 +139,11 @@ pub(crate) fn link(base: &str, token: &str) -> String {
 pub(crate) async fn password_link(request: Request) -> Outcome {
     let reset = request.shared.accounts.password_link(&by(&request), request.in_path("id")).await?;
     let zone = common_zone(&request.running);
-    Ok(Said::once(&json!({
-        "account": request.in_path("id"),
-        "expires_at": reset.expires_at.rfc3339(zone),
-        "link": reset_link(&request.running.config.server.public_url, &reset.token),
-    })))
+    Ok(Said::once(&told::PasswordLink {
+        account: request.in_path("id"),
+        expires_at: Time::of(reset.expires_at, zone),
+        link: reset_link(&request.running.config.server.public_url, &reset.token),
+    }))
 }
 
 /// Where somebody gives himself another password.
@@ -155,7 +155,7 @@ pub(crate) fn reset_link(base: &str, token: &str) -> String {
 pub(crate) async fn reset_password(request: Request) -> Outcome {
     let password = request.given.as_it_is("password");
     request.shared.accounts.reset_password(request.in_path("id"), &password, &request.from).await?;
-    Ok(Said::once(&json!({ "state": "password_changed" })))
+    Ok(Said::once(&told::PasswordReset { state: "password_changed" }))
 }
 
 /// `POST invitations/{id}/revoke`.

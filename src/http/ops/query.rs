@@ -5,11 +5,12 @@
 use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use ticketbridge_core::limits::TEXT_CHARS_MAX;
 use ticketbridge_core::{Date, UnixMillis};
 use ticketbridge_store::{Page, PageRequest};
 
+use crate::http::ops::answers::Listed;
 use crate::http::ops::fields::{Param, ParamKind};
 use crate::http::problem::Problem;
 
@@ -126,8 +127,8 @@ fn check(param: &Param, value: &str) -> Result<(), Problem> {
 }
 
 /// A page as it is answered.
-pub(crate) fn listed<T>(page: &Page<T>, view: impl FnMut(&T) -> Value) -> Value {
-    json!({ "items": page.items.iter().map(view).collect::<Vec<_>>(), "next_cursor": page.next_cursor })
+pub(crate) fn listed<'p, T, V>(page: &'p Page<T>, view: impl FnMut(&'p T) -> V) -> Listed<V> {
+    Listed { items: page.items.iter().map(view).collect(), next_cursor: page.next_cursor.clone() }
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 //! Comparing books with the channels and back-ends: the last report, and a comparison now.
 
 use http::StatusCode;
-use serde_json::{Value, json};
 use ticketbridge_core::{ChannelId, TimeZone, UnixMillis};
 
 use crate::housekeeping::reconcile::{Reconciliation, Scope, reconcile};
+use crate::http::ops::answers::{Time, books};
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::config::everything_only;
@@ -14,16 +14,16 @@ use crate::http::ops::view;
 use crate::http::problem::Problem;
 
 /// A report tells of everybody's orders at once; who sees a part of them compares that part himself.
-fn shown(report: &Reconciliation, zone: TimeZone) -> Value {
-    json!({
-        "started_at": UnixMillis(report.started_ms).rfc3339(zone),
-        "ended_at": UnixMillis(report.ended_ms).rfc3339(zone),
-        "orders": report.orders,
-        "unanswered": report.unanswered,
-        "repaired": report.repaired,
-        "differences": report.differences,
-        "not_listed": report.not_listed,
-    })
+fn shown(report: &Reconciliation, zone: TimeZone) -> books::Reconciliation<'_> {
+    books::Reconciliation {
+        started_at: Time::of(UnixMillis(report.started_ms), zone),
+        ended_at: Time::of(UnixMillis(report.ended_ms), zone),
+        orders: report.orders,
+        unanswered: report.unanswered,
+        repaired: report.repaired,
+        differences: &report.differences,
+        not_listed: report.not_listed,
+    }
 }
 
 /// `GET reconciliation`.

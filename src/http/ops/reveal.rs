@@ -2,7 +2,7 @@
 
 //! Guests' data in clear, for a reason that goes into the order's history first.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use ticketbridge_core::message::Command;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::personal::in_clear;
@@ -10,10 +10,11 @@ use ticketbridge_core::personal::in_clear;
 use ticketbridge_store::{StoreError, Tx};
 
 use crate::engine::manual_commands::Keep;
+use crate::http::ops::answers::guests::{Guests, GuestsOfBooking};
 use crate::http::ops::call::{Outcome, Request, Said, Turn};
 use crate::http::ops::manual_commands::carry_out;
 use crate::http::ops::orders::named;
-use crate::http::ops::view::person;
+use crate::http::ops::view;
 
 /// `POST orders/{id}/reveal`. The answer is written inside the commit that records it: no record, no answer.
 pub(crate) async fn reveal(request: Request) -> Outcome {
@@ -45,20 +46,20 @@ pub(crate) async fn reveal(request: Request) -> Outcome {
 }
 
 fn guests(order: &Order) -> Value {
-    json!({
-        "order_id": order.id,
-        "buyer": person(&order.buyer),
-        "booking": order.booking.as_ref().map(of_booking),
-        "past_bookings": order.past_bookings.iter().map(of_booking).collect::<Vec<_>>(),
-        "version": order.version,
+    view::value(Guests {
+        order_id: &order.id,
+        buyer: (&order.buyer).into(),
+        booking: order.booking.as_ref().map(of_booking),
+        past_bookings: order.past_bookings.iter().map(of_booking).collect(),
+        version: order.version,
     })
 }
 
-fn of_booking(booking: &Booking) -> Value {
-    json!({
-        "id": booking.id,
-        "channel_booking_id": booking.channel_booking_id,
-        "contact": booking.contact.as_ref().map(person),
-        "visitors": booking.visitors.iter().map(person).collect::<Vec<_>>(),
-    })
+fn of_booking(booking: &Booking) -> GuestsOfBooking<'_> {
+    GuestsOfBooking {
+        id: &booking.id,
+        channel_booking_id: &booking.channel_booking_id,
+        contact: booking.contact.as_ref().map(Into::into),
+        visitors: booking.visitors.iter().map(Into::into).collect(),
+    }
 }

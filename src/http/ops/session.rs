@@ -3,7 +3,6 @@
 //! Signing in and out, one's own sessions, and one's second factor.
 
 use http::{HeaderValue, StatusCode};
-use serde_json::{Value, json};
 use ticketbridge_core::TimeZone;
 use ticketbridge_store::SessionRow;
 
@@ -11,6 +10,7 @@ use crate::accounts::holder::FRESH_FOR;
 use crate::accounts::signing_in::Begun;
 use crate::accounts::{Holder, Refused};
 use crate::config::Config;
+use crate::http::ops::answers::{Listed, Time, people as told};
 use crate::http::ops::auth::COOKIE;
 use crate::http::ops::body::refused;
 use crate::http::ops::call::{Cookie, Failure, Outcome, Request, Said};
@@ -32,24 +32,24 @@ pub(crate) fn header(cookie: &Cookie, config: &Config) -> Option<HeaderValue> {
 }
 
 /// Who has signed in, as it is shown.
-pub(crate) fn shown(request: &Request, holder: &Holder) -> Value {
+pub(crate) fn shown<'h>(request: &Request, holder: &'h Holder) -> told::Session<'h> {
     let now = request.shared.engine.clock().now();
     let zone = common_zone(&request.running);
     let signed = holder.signed();
     let factor_at = signed.and_then(|signed| signed.factor_at);
-    json!({
-        "account": signed.map(|signed| &signed.account),
-        "session": signed.map(|signed| &signed.session),
-        "name": holder.name,
-        "email": signed.map(|signed| &signed.email),
-        "sign_in": signed.map(|signed| &signed.sign_in),
-        "role": holder.role.word(),
-        "scope": holder.scope.json(),
-        "language": signed.and_then(|signed| signed.language.as_ref()),
-        "has_factor": signed.is_some_and(|signed| signed.has_factor),
-        "factor_at": factor_at.map(|at| at.rfc3339(zone)),
-        "factor_is_fresh": factor_at.is_some_and(|at| now - at <= FRESH_FOR),
-    })
+    told::Session {
+        account: signed.map(|signed| signed.account.as_str()),
+        session: signed.map(|signed| signed.session.as_str()),
+        name: &holder.name,
+        email: signed.map(|signed| signed.email.as_str()),
+        sign_in: signed.map(|signed| signed.sign_in.as_str()),
+        role: holder.role.word(),
+        scope: told::Scope(holder.scope.json()),
+        language: signed.and_then(|signed| signed.language.as_deref()),
+        has_factor: signed.is_some_and(|signed| signed.has_factor),
+        factor_at: Time::maybe(factor_at, zone),
+        factor_is_fresh: factor_at.is_some_and(|at| now - at <= FRESH_FOR),
+    }
 }
 
 pub(crate) fn begun(request: &Request, begun: Begun) -> Said {
@@ -88,7 +88,7 @@ pub(crate) async fn show(request: Request) -> Outcome {
 pub(crate) async fn sign_out(request: Request) -> Outcome {
     let session = request.holder.signed().map(|signed| signed.session.clone()).unwrap_or_default();
     request.shared.accounts.end_session(&request.holder, &session).await?;
-    Ok(Said::once(&json!({ "session": session })).with(Cookie::Clear))
+    Ok(Said::once(&told::SignedOut { session: &session }).with(Cookie::Clear))
 }
 
 /// `GET sessions`.
@@ -96,27 +96,26 @@ pub(crate) async fn list(request: Request) -> Outcome {
     let signed = request.holder.signed().ok_or(Refused::NotFound("session"))?;
     let zone = common_zone(&request.running);
     let found = request.shared.accounts.sessions(&signed.account).await?;
-    let items: Vec<Value> = found.iter().map(|session| row(session, &signed.session, zone)).collect();
-    Ok(Said::ok(&json!({ "items": items, "next_cursor": null })))
+    Ok(Said::ok(&Listed::whole(found.iter().map(|session| row(session, &signed.session, zone)))))
 }
 
-fn row(session: &SessionRow, own: &str, zone: TimeZone) -> Value {
-    json!({
-        "id": session.id,
-        "created_at": session.created_at.rfc3339(zone),
-        "seen_at": session.seen_at.rfc3339(zone),
-        "factor_at": session.factor_at.map(|at| at.rfc3339(zone)),
-        "address": session.address,
-        "agent": session.agent,
-        "is_this": session.id == own,
-    })
+fn row<'s>(session: &'s SessionRow, own: &str, zone: TimeZone) -> told::SessionRow<'s> {
+    told::SessionRow {
+        id: &session.id,
+        created_at: Time::of(session.created_at, zone),
+        seen_at: Time::of(session.seen_at, zone),
+        factor_at: Time::maybe(session.factor_at, zone),
+        address: &session.address,
+        agent: &session.agent,
+        is_this: session.id == own,
+    }
 }
 
 /// `DELETE sessions/{id}`.
 pub(crate) async fn end(request: Request) -> Outcome {
     let session = request.in_path("id").to_owned();
     request.shared.accounts.end_session(&request.holder, &session).await?;
-    let said = Said::once(&json!({ "session": session }));
+    let said = Said::once(&told::SignedOut { session: &session });
     let is_own = request.holder.signed().is_some_and(|signed| signed.session == session);
     Ok(if is_own { said.with(Cookie::Clear) } else { said })
 }
@@ -153,14 +152,14 @@ pub(crate) async fn change_password(request: Request) -> Outcome {
 /// `POST account/totp`.
 pub(crate) async fn begin_totp(request: Request) -> Outcome {
     let (secret, uri) = request.shared.accounts.begin_totp(&request.holder).await?;
-    Ok(Said::once(&json!({ "secret": secret, "otpauth_uri": uri })))
+    Ok(Said::once(&told::Totp { secret: &secret, otpauth_uri: &uri }))
 }
 
 /// `POST account/totp/confirm`.
 pub(crate) async fn confirm_totp(request: Request) -> Outcome {
     let code = request.given.needed("code");
     let (begun, codes) = request.shared.accounts.confirm_totp(&request.holder, &code, &request.from).await?;
-    Ok(Said::once(&json!({ "recovery_codes": codes })).with(Cookie::Set(begun.token)))
+    Ok(Said::once(&told::RecoveryCodes { recovery_codes: &codes }).with(Cookie::Set(begun.token)))
 }
 
 /// Somebody with a role that no account can have is told so by the field.

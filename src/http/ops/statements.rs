@@ -3,7 +3,6 @@
 //! Statements (PA-05), for settlement officers.
 
 use http::StatusCode;
-use serde_json::json;
 use ticketbridge_core::product::{Currency, DateRange};
 use ticketbridge_core::{Date, TimeZone};
 
@@ -13,14 +12,16 @@ use crate::accounts::scope::Access;
 use crate::config::ChannelConfig;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
+use crate::http::ops::answers::Time;
+use crate::http::ops::answers::books::{self, Settled, StatementLine, Totals};
 use crate::http::ops::body::refused;
-use crate::http::ops::call::{Failure, Outcome, Request, Said};
+use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
 use crate::http::ops::config::check_version;
 use crate::http::ops::credit::account_named;
 use crate::http::ops::partners::shared_with_others;
 use crate::http::ops::view::common_zone;
 use crate::http::problem::Problem;
-use crate::statement::{Statement, StatementError};
+use crate::statement::{Line, Statement, StatementError, Whose};
 
 /// `GET statements`: one statement, of a settle id or of a credit account.
 pub(crate) async fn show(request: Request) -> Outcome {
@@ -42,7 +43,36 @@ pub(crate) async fn show(request: Request) -> Outcome {
         Some(format) => format == "csv",
         None => request.wants_csv,
     };
-    Ok(if wants_csv { Said::csv(statement.csv()) } else { Said::ok(&statement.json()) })
+    Ok(if wants_csv { Said::csv(statement.csv()) } else { Said::ok(&shown(&statement)) })
+}
+
+fn shown(of: &Statement) -> books::Statement<'_> {
+    let (settle_id, account, opening) = match &of.whose {
+        Whose::SettleId(id) => (Some(id.as_str()), None, None),
+        Whose::Account { id, opening } => (None, Some(id.as_str()), Some(*opening)),
+    };
+    books::Statement {
+        settle_id,
+        account,
+        from: of.period.from,
+        to: of.period.to,
+        currency: &of.currency,
+        lines: of.lines.iter().map(|it| line(it, of.zone)).collect(),
+        totals: Totals {
+            sales: of.total("sale"),
+            commission: of.total("commission"),
+            refunds: of.total("refund"),
+            // What was kept of an account's sales is what its refunds did not give back.
+            fees: settle_id.map(|_| of.total("fee")),
+            opening,
+            deposits: account.map(|_| of.total("deposit")),
+            balance: of.balance(),
+        },
+    }
+}
+
+fn line(of: &Line, zone: TimeZone) -> StatementLine<'_> {
+    StatementLine { order_id: of.order.as_deref(), at: Time::of(of.at, zone), kind: of.kind, amount: of.amount }
 }
 
 fn period(request: &Request) -> Result<DateRange, Failure> {
@@ -109,8 +139,8 @@ pub(crate) async fn close(request: Request) -> Outcome {
     }
     let store = request.shared.engine.store();
     let (work, once) = (std::sync::Arc::new((settle_id.clone(), request.holder.name.clone())), request.once.clone());
-    let body =
-        json!({ "settle_id": settle_id, "to": to, "settled_until": until.rfc3339(zone) }).to_string().into_bytes();
+    let told = Settled { settle_id: &settle_id, to, settled_until: Time::of(until, zone) };
+    let body = written(&told);
     let kept = std::sync::Arc::new((once, body.clone()));
     let settled: Result<bool, EngineError> = store
         .write("settle", move |tx: &Tx| {

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
-use serde_json::{Value, json};
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 use ticketbridge_store::{Changed, StoreError};
 
 use crate::accounts::Holder;
 use crate::accounts::scope::Reach;
 use crate::http::Shared;
-use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::answers::history::Change;
+use crate::http::ops::call::{Outcome, Request, Said, written};
 use crate::http::ops::looks::{LATE, LOOK_EVERY, ORDERS_MAX};
 
 /// The content type.
@@ -77,8 +77,9 @@ pub(crate) async fn show(request: Request) -> Outcome {
 }
 
 /// An event.
-fn event(id: UnixMillis, kind: &str, of: &Value) -> String {
-    format!("event: changed\nid: {}\ndata: {}\n\n", id.0, json!({ "kind": kind, "id": of }))
+fn event(at: UnixMillis, kind: &str, id: Option<&str>) -> String {
+    let data = String::from_utf8(written(&Change { kind, id })).unwrap_or_default();
+    format!("event: changed\nid: {}\ndata: {data}\n\n", at.0)
 }
 
 impl Onlooker {
@@ -157,19 +158,19 @@ impl Onlooker {
         let mut text = String::new();
         let last = orders.last().map_or(self.since, |it| it.at);
         if is_cut {
-            text.push_str(&event(last, "everything", &Value::Null));
+            text.push_str(&event(last, "everything", None));
             return Ok(text);
         }
         for it in orders {
-            text.push_str(&event(it.at, "order", &json!(it.order)));
+            text.push_str(&event(it.at, "order", Some(it.order.as_str())));
         }
         let ids: Vec<OrderId> = orders.iter().map(|it| it.order.clone()).collect();
         let (cases, deliveries) = self.shared.engine.store().open_of(&ids).await?;
         for case in cases {
-            text.push_str(&event(last, "refund", &json!(case)));
+            text.push_str(&event(last, "refund", Some(case.as_str())));
         }
         for delivery in deliveries {
-            text.push_str(&event(last, "delivery", &json!(delivery)));
+            text.push_str(&event(last, "delivery", Some(&delivery)));
         }
         Ok(text)
     }

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! From the core's types to the JSON of `docs/src/contract/ops.md`. Guests' data masks itself.
+//! From the core's types to what is answered. Guests' data masks itself.
 
 use crate::engine::attention::command_for;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use ticketbridge_core::message::Destination;
 use ticketbridge_core::order::channel_state::ChannelState;
 use ticketbridge_core::order::{Attention, Booking, Order, RefundCase, Ticket, TicketKind};
-use ticketbridge_core::personal::{Person, in_clear};
+use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::Context;
 use ticketbridge_core::product::Currency;
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, Effect, OrderId, TimeZone, UnixMillis};
 use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRow};
 
+use crate::http::ops::answers::{self, Time, history::Delivery, order::Person};
 use crate::service::live::Running;
 
 /// A value as JSON; our own types always have one.
@@ -35,193 +36,210 @@ pub(crate) fn common_zone(running: &Running) -> TimeZone {
     if zones.all(|zone| zone == first) { first } else { TimeZone::UTC }
 }
 
-fn times(at: Option<UnixMillis>, zone: TimeZone) -> Option<String> {
-    at.map(|at| at.rfc3339(zone))
-}
-
 /// An order.
 pub(crate) fn order(running: &Running, order: &Order) -> Value {
-    let zone = order.rules.channel.time_zone;
-    let channel = running.registry.channel(&order.channel);
-    // A channel that is no longer configured has no words of its own.
-    let label = channel.map_or_else(|| value(order.state), |channel| Value::from(channel.channel.label(order)));
-    let case = order.refund_case.as_ref();
-    let mut shown = json!({
-        "id": order.id,
-        "channel": order.channel,
-        "channel_order_id": order.channel_order_id,
-        "kind": order.kind,
-        "state": order.state,
-        "cancel_reason": order.cancel_reason,
-        "product": order.product,
-        "quantity": order.quantity,
-        "label": label,
-        "payment": {
-            "state": order.payment(),
-            "currency": order.money.currency,
-            "total": order.money.due,
-            "received": order.money.received(),
-            "refunded": order.money.refunded(),
-            "fee": order.money.fee(),
-        },
-        "buyer": { "name": order.buyer.name, "phone": order.buyer.phone },
-        "booking": order.booking.as_ref().map(|it| booking(order, it)),
-        "refund_case": case.map(|case| {
-            refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
-        }),
-        "attention": order.attention().map(|it| most_urgent(order, it)),
-        "attentions": order.attention.iter().map(|it| attention(order, it)).collect::<Vec<_>>(),
-        "channel_view": order.channel_state.as_deref().map(|it| channel_state(it, zone)),
-        // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
-        "rules": order.rules,
-        "version": order.version,
-        "created_at": order.created_at.rfc3339(zone),
-        "updated_at": order.updated_at.rfc3339(zone),
-    });
+    let mut shown = value(answered(running, order));
     // Whatever a partner has written into a number, a label or a name, and wherever a field for it is added.
     Guests::of(order).json(&mut shown);
     shown
+}
+
+fn answered<'o>(running: &Running, order: &'o Order) -> answers::order::Order<'o> {
+    let zone = order.rules.channel.time_zone;
+    let channel = running.registry.channel(&order.channel);
+    answers::order::Order {
+        id: &order.id,
+        channel: &order.channel,
+        channel_order_id: &order.channel_order_id,
+        kind: order.kind,
+        state: order.state,
+        cancel_reason: order.cancel_reason,
+        product: &order.product,
+        quantity: order.quantity,
+        // A channel that is no longer configured has no words of its own.
+        label: channel.map_or_else(|| word_of(&order.state), |channel| channel.channel.label(order).to_string()),
+        payment: answers::order::Payment {
+            state: order.payment(),
+            currency: &order.money.currency,
+            total: order.money.due,
+            received: order.money.received(),
+            refunded: order.money.refunded(),
+            fee: order.money.fee(),
+        },
+        buyer: answers::order::Buyer { name: order.buyer.name.as_ref(), phone: order.buyer.phone.as_ref() },
+        booking: order.booking.as_ref().map(|it| booking(order, it)),
+        refund_case: order.refund_case.as_ref().map(|case| {
+            refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
+        }),
+        attention: order.attention().map(|it| answers::order::MostUrgent {
+            attention: attention(order, it),
+            more: order.attention.len().saturating_sub(1),
+        }),
+        attentions: order.attention.iter().map(|it| attention(order, it)).collect(),
+        under_way: None,
+        channel_view: order.channel_state.as_deref().map(|it| channel_state(it, zone)),
+        // What it was placed under, whatever the configuration says now (DY-18). No guest's data is in it.
+        rules: &order.rules,
+        version: order.version,
+        created_at: Time::of(order.created_at, zone),
+        updated_at: Time::of(order.updated_at, zone),
+    }
+}
+
+/// The word of a state.
+fn word_of(state: &impl Serialize) -> String {
+    value(state).as_str().unwrap_or_default().to_owned()
 }
 
 /// The same with its people in clear, for a session that has asked for them. What partners wrote elsewhere stays masked.
 pub(crate) fn order_in_clear(running: &Running, of: &Order) -> Value {
     let mut shown = order(running, of);
     in_clear(|| {
-        shown["buyer"] = json!({ "name": of.buyer.name, "phone": of.buyer.phone });
+        shown["buyer"] = value(answers::order::Buyer { name: of.buyer.name.as_ref(), phone: of.buyer.phone.as_ref() });
         if let Some(booking) = &of.booking {
-            shown["booking"]["visitors"] = booking.visitors.iter().map(person).collect();
+            shown["booking"]["visitors"] = value(booking.visitors.iter().map(Person::from).collect::<Vec<_>>());
         }
     });
     shown
 }
 
 /// The channel's own state of it, where it is a snapshot channel; and what we have asked of it.
-fn channel_state(channel_state: &ChannelState, zone: TimeZone) -> Value {
-    let standing = &channel_state.standing;
-    let links = channel_state.links.iter().map(|link| {
-        json!({
-            "id": link.id, "url": link.url, "amount": link.amount, "state": link.state,
-            "expires_at": link.expires_at.rfc3339(zone),
-        })
-    });
-    let numbers = channel_state.partner_numbers.iter();
-    json!({
-        "revision": standing.revision,
-        "told_at": standing.at.rfc3339(zone),
-        "read_only": standing.read_only,
-        "lines": standing.lines,
-        "payments": standing.payments.iter().map(|it| json!({
-            "id": it.id, "left": it.left, "at": it.at.rfc3339(zone), "link": it.link,
-        })).collect::<Vec<_>>(),
-        "cancel_until": standing.policy.as_ref().and_then(|policy| policy.until).map(|at| at.rfc3339(zone)),
-        "proposal": channel_state.proposal,
-        "not_for_sale": channel_state.not_for_sale,
-        "partner_number": channel_state.partner_number(),
-        "partner_numbers": numbers.map(|it| json!({ "number": it.number, "since": it.since.rfc3339(zone) })).collect::<Vec<_>>(),
-        "payment_links": links.collect::<Vec<_>>(),
-        "extra": standing.extra,
-        "pays_by": standing.pays_by,
-        "notes": standing.notes,
-    })
+fn channel_state(of: &ChannelState, zone: TimeZone) -> answers::order::ChannelView<'_> {
+    let standing = &of.standing;
+    answers::order::ChannelView {
+        revision: standing.revision,
+        told_at: Time::of(standing.at, zone),
+        read_only: standing.read_only,
+        lines: &standing.lines,
+        payments: standing
+            .payments
+            .iter()
+            .map(|it| answers::order::ChannelPayment {
+                id: &it.id,
+                left: it.left,
+                at: Time::of(it.at, zone),
+                link: it.link.as_deref(),
+            })
+            .collect(),
+        cancel_until: Time::maybe(standing.policy.as_ref().and_then(|policy| policy.until), zone),
+        proposal: of.proposal.as_ref(),
+        not_for_sale: of.not_for_sale.as_deref(),
+        partner_number: of.partner_number(),
+        partner_numbers: of
+            .partner_numbers
+            .iter()
+            .map(|it| answers::order::PartnerNumber { number: &it.number, since: Time::of(it.since, zone) })
+            .collect(),
+        payment_links: of
+            .links
+            .iter()
+            .map(|link| answers::order::PaymentLink {
+                id: link.id.as_deref(),
+                url: link.url.as_deref(),
+                amount: link.amount,
+                state: link.state,
+                expires_at: Time::of(link.expires_at, zone),
+            })
+            .collect(),
+        extra: &standing.extra,
+        pays_by: standing.pays_by.as_deref(),
+        notes: &standing.notes,
+    }
 }
 
-fn booking(order: &Order, booking: &Booking) -> Value {
+fn booking<'o>(order: &'o Order, booking: &'o Booking) -> answers::order::Booking<'o> {
     let zone = order.rules.channel.time_zone;
     let ticketing = &booking.ticketing;
-    let backend = order.rules.booking.ticketing.issuer();
-    json!({
-        "id": booking.id,
-        "channel_booking_id": booking.channel_booking_id,
-        "state": booking.state,
-        "product": order.rules.booking.code,
-        "visit_date": booking.visit_date,
-        "valid_until": booking.valid_until,
-        "visitors": booking.visitors.iter().map(person).collect::<Vec<_>>(),
-        "ticketing": {
-            "state": ticketing.state,
-            "backend": backend,
-            "backend_ref": ticketing.backend_ref,
-            "deadline": times(ticketing.deadline, zone),
-            "overdue": ticketing.overdue,
-            "reason": ticketing.reason,
-            "handover": ticketing.handover,
-            "by_hand": ticketing.manual,
-            "tickets": ticketing.tickets.iter().map(ticket).collect::<Vec<_>>(),
-            "other_tickets": ticketing.other_tickets.iter().map(ticket).collect::<Vec<_>>(),
+    answers::order::Booking {
+        id: &booking.id,
+        channel_booking_id: &booking.channel_booking_id,
+        state: booking.state,
+        product: &order.rules.booking.code,
+        visit_date: booking.visit_date,
+        valid_until: booking.valid_until,
+        visitors: booking.visitors.iter().map(Into::into).collect(),
+        ticketing: answers::order::Ticketing {
+            state: ticketing.state,
+            backend: order.rules.booking.ticketing.issuer(),
+            backend_ref: ticketing.backend_ref.as_deref(),
+            deadline: Time::maybe(ticketing.deadline, zone),
+            overdue: ticketing.overdue,
+            reason: ticketing.reason.as_deref(),
+            handover: ticketing.handover,
+            by_hand: ticketing.manual,
+            tickets: ticketing.tickets.iter().map(ticket).collect(),
+            other_tickets: ticketing.other_tickets.iter().map(ticket).collect(),
         },
-        "requested_at": booking.requested_at.rfc3339(zone),
-        "accepted_at": times(booking.confirmed_at, zone),
-        "used_at": times(booking.used_at, zone),
-    })
-}
-
-/// A person, masked unless the caller serialises in clear.
-pub(crate) fn person(person: &Person) -> Value {
-    json!({ "name": person.name, "phone": person.phone, "document": person.document })
+        requested_at: Time::of(booking.requested_at, zone),
+        accepted_at: Time::maybe(booking.confirmed_at, zone),
+        used_at: Time::maybe(booking.used_at, zone),
+    }
 }
 
 /// A code is shown, since that is what ops read out to a guest; a document's number is a person's data and stays masked.
-fn ticket(ticket: &Ticket) -> Value {
+fn ticket(ticket: &Ticket) -> answers::order::Ticket<'_> {
     let code = match ticket.kind {
         TicketKind::Document => ticket.code.masked(),
         TicketKind::Code | TicketKind::Qr | TicketKind::Url => ticket.code.reveal().to_owned(),
     };
-    json!({
-        "id": ticket.id, "code": code, "kind": ticket.kind, "project_id": ticket.project_id, "name": ticket.name,
-    })
+    answers::order::Ticket {
+        id: &ticket.id,
+        code,
+        kind: ticket.kind,
+        project_id: ticket.project_id.as_deref(),
+        name: ticket.name.as_deref(),
+    }
 }
 
 /// What needs a person, with the command that helps.
-fn attention(order: &Order, attention: &Attention) -> Value {
-    let since = attention.since.rfc3339(order.rules.channel.time_zone);
+fn attention(order: &Order, attention: &Attention) -> answers::order::Attention {
     let command = command_for(order, attention.kind);
-    let sentence = format!("{} ({command})", attention.sentence);
-    json!({ "kind": attention.kind, "since": since, "sentence": sentence, "command": command })
-}
-
-/// The same of the most urgent one, and how many more there are.
-fn most_urgent(order: &Order, it: &Attention) -> Value {
-    let mut shown = attention(order, it);
-    shown["more"] = json!(order.attention.len().saturating_sub(1));
-    shown
+    answers::order::Attention {
+        kind: attention.kind,
+        since: Time::of(attention.since, order.rules.channel.time_zone),
+        sentence: format!("{} ({command})", attention.sentence),
+        command,
+        detail: None,
+    }
 }
 
 /// A refund case. Until it is decided, its fee is the channel's, where that names one.
-pub(crate) fn refund_case(
-    order: &OrderId,
-    channel: &ChannelId,
-    currency: &Currency,
-    (case, fee): (&RefundCase, Option<i64>),
+fn refund_case<'o>(
+    order: &'o OrderId,
+    channel: &'o ChannelId,
+    currency: &'o Currency,
+    (case, fee): (&'o RefundCase, Option<i64>),
     zone: TimeZone,
-) -> Value {
-    json!({
-        "id": case.id,
-        "order_id": order,
-        "channel": channel,
-        "state": case.state,
-        "kind": case.kind,
-        "source": case.source,
-        "source_code": case.source_code,
-        "channel_ref": case.channel_ref,
-        "requested_at": case.requested_at.rfc3339(zone),
+) -> answers::refund::RefundCase<'o> {
+    answers::refund::RefundCase {
+        id: &case.id,
+        order_id: order,
+        channel,
+        state: case.state,
+        kind: case.kind,
+        source: case.source,
+        source_code: case.source_code,
+        channel_ref: &case.channel_ref,
+        requested_at: Time::of(case.requested_at, zone),
         // A channel without a limit has none.
-        "review_by": times(Some(case.review_by).filter(|limit| *limit > case.requested_at), zone),
-        "fee": fee,
-        "channel_fee": case.channel_fee,
-        "currency": currency,
-        "intent": case.intent,
-        "decided_by": case.decided_by,
-        "decided_at": times(case.decided_at, zone),
-        "reason": case.reason,
-        "settled_amount": case.settled_amount,
-        "overdue": case.overdue,
-    })
+        review_by: Time::maybe(Some(case.review_by).filter(|limit| *limit > case.requested_at), zone),
+        fee,
+        channel_fee: case.channel_fee,
+        currency,
+        intent: case.intent,
+        decided_by: case.decided_by.as_deref(),
+        decided_at: Time::maybe(case.decided_at, zone),
+        reason: case.reason.as_deref(),
+        settled_amount: case.settled_amount,
+        overdue: case.overdue,
+        under_way: None,
+    }
 }
 
 /// A refund case of a list.
 pub(crate) fn refund(running: &Running, row: &RefundRow) -> Value {
     let zone = zone_of(running, row.channel.as_str());
-    let mut shown = refund_case(&row.order, &row.channel, &row.currency, (&row.case, row.fee), zone);
+    let mut shown = value(refund_case(&row.order, &row.channel, &row.currency, (&row.case, row.fee), zone));
     row.guests.json(&mut shown);
     shown
 }
@@ -231,9 +249,9 @@ pub(crate) fn refund_of(order: &Order, id: &str) -> Value {
     let cases = order.refund_case.iter().chain(&order.past_refund_cases);
     let found = cases.into_iter().find(|case| case.id.as_str() == id);
     let zone = order.rules.channel.time_zone;
-    let mut shown = found.map_or(Value::Null, |case| {
+    let mut shown = value(found.map(|case| {
         refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
-    });
+    }));
     Guests::of(order).json(&mut shown);
     shown
 }
@@ -243,15 +261,15 @@ pub(crate) fn event(row: &EventRow, guests: &Guests, zone: TimeZone) -> Value {
     let mut data = row.data.clone();
     with_times(&mut data, zone);
     guests.json(&mut data);
-    json!({
-        "id": row.id,
-        "order_id": row.order,
-        "seq": row.seq,
-        "at": row.at.rfc3339(zone),
-        "kind": row.kind,
-        "actor": { "kind": row.actor.kind, "name": row.actor.name },
-        "reason": row.reason.as_deref().map(|reason| guests.id(reason)),
-        "data": data,
+    value(answers::history::Event {
+        id: &row.id,
+        order_id: &row.order,
+        seq: row.seq,
+        at: Time::of(row.at, zone),
+        kind: &row.kind,
+        actor: answers::history::Actor { kind: row.actor.kind, name: &row.actor.name },
+        reason: row.reason.as_deref().map(|reason| guests.id(reason)),
+        data,
     })
 }
 
@@ -282,24 +300,24 @@ fn with_times(data: &mut Value, zone: TimeZone) {
 }
 
 /// A message in or out, about an order that knows these guests.
-pub(crate) fn call(row: &CallRecord, guests: &Guests, zone: TimeZone) -> Value {
-    json!({
-        "id": row.id,
-        "order_id": row.order,
-        "direction": row.direction,
-        "partner": row.partner,
-        "call": row.call,
-        "at": row.at.rfc3339(zone),
-        "duration_ms": row.duration,
-        "attempt": row.attempt,
-        "status": row.status,
-        "verdict": row.verdict,
-        "summary": guests.id(&row.summary),
-    })
+pub(crate) fn call<'r>(row: &'r CallRecord, guests: &Guests, zone: TimeZone) -> answers::history::Call<'r> {
+    answers::history::Call {
+        id: &row.id,
+        order_id: row.order.as_ref(),
+        direction: row.direction,
+        partner: &row.partner,
+        call: &row.call,
+        at: Time::of(row.at, zone),
+        duration_ms: row.duration.0,
+        attempt: row.attempt,
+        status: row.status,
+        verdict: &row.verdict,
+        summary: guests.id(&row.summary),
+    }
 }
 
 /// A delivery, for an order as it is now.
-pub(crate) fn delivery(running: &Running, job: &Job, order: Option<&Order>) -> Value {
+pub(crate) fn delivery<'j>(running: &Running, job: &'j Job, order: Option<&Order>) -> Delivery<'j> {
     let said = job.last_error.as_deref().map(Quoted::text);
     let (error, note) = if job.state == JobState::NotNeeded { (None, said) } else { (said, None) };
     let key = key_of(running, job, order);
@@ -309,22 +327,22 @@ pub(crate) fn delivery(running: &Running, job: &Job, order: Option<&Order>) -> V
         (Some(Destination::Agency(_) | Destination::Backend(_)) | None, Some(order)) => order.rules.channel.time_zone,
         (Some(Destination::Agency(_) | Destination::Backend(_)) | None, None) => common_zone(running),
     };
-    json!({
-        "id": job.id,
+    Delivery {
+        id: &job.id,
         // A count of stock may belong to no order.
-        "order_id": Some(&job.order).filter(|order| order.as_str().starts_with("ord_")),
-        "destination": job.destination,
-        "call": job.call,
-        "state": job.state,
-        "attempts": job.attempts,
-        "next_attempt_at": (job.state == JobState::Pending).then(|| job.due_at.rfc3339(zone)),
+        order_id: Some(&job.order).filter(|order| order.as_str().starts_with("ord_")),
+        destination: &job.destination,
+        call: &job.call,
+        state: job.state,
+        attempts: job.attempts,
+        next_attempt_at: (job.state == JobState::Pending).then(|| Time::of(job.due_at, zone)),
         // That nothing was needed is no error.
-        "last_error": error,
-        "note": note,
-        "idempotency_key": key,
-        "created_at": job.created_at.rfc3339(zone),
-        "delivered_at": times(job.done_at.filter(|_| job.state == JobState::Delivered), zone),
-    })
+        last_error: error,
+        note,
+        idempotency_key: key,
+        created_at: Time::of(job.created_at, zone),
+        delivered_at: Time::maybe(job.done_at.filter(|_| job.state == JobState::Delivered), zone),
+    }
 }
 
 /// The key by which the partner knows a repeat: as it was sent, or as it will be for a report that was not sent yet. `order` is the
@@ -362,16 +380,16 @@ fn key_of(running: &Running, job: &Job, order: Option<&Order>) -> Option<String>
 }
 
 /// A received message.
-pub(crate) fn inbox(running: &Running, row: &InboxRow) -> Value {
-    json!({
-        "id": row.id,
-        "channel": row.channel,
-        "call": row.call,
-        "key": Quoted::code(&row.key),
-        "received_at": row.received_at.rfc3339(zone_of(running, &row.channel)),
-        "verdict": row.verdict,
-        "order_id": row.order,
-        "body_sha256": row.body_sha256,
-        "content_sha256": row.content_sha256,
-    })
+pub(crate) fn inbox<'r>(running: &Running, row: &'r InboxRow) -> answers::history::InboxRow<'r> {
+    answers::history::InboxRow {
+        id: &row.id,
+        channel: &row.channel,
+        call: &row.call,
+        key: Quoted::code(&row.key),
+        received_at: Time::of(row.received_at, zone_of(running, &row.channel)),
+        verdict: row.verdict,
+        order_id: row.order.as_ref(),
+        body_sha256: &row.body_sha256,
+        content_sha256: row.content_sha256.as_deref(),
+    }
 }

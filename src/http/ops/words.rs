@@ -36,6 +36,47 @@ pub(crate) const VERDICTS: &[&str] = &[
     "unknown_call",
 ];
 
+/// Words of answers that are no filters; a test compares them with the core's and the store's own.
+pub(crate) const ORDER_KINDS: &[&str] = &["voucher", "direct"];
+pub(crate) const CANCEL_REASONS: &[&str] =
+    &["never_paid", "refunded_before_use", "expired", "rejected", "by_channel", "by_ops"];
+pub(crate) const HANDOVERS: &[&str] =
+    &["not_asked", "asked", "owed", "in_answer", "acknowledged", "refused", "reissued"];
+pub(crate) const TICKET_KINDS: &[&str] = &["code", "qr", "url", "document"];
+pub(crate) const REFUND_KINDS: &[&str] = &["refund", "cancel_booking"];
+pub(crate) const REFUND_SOURCES: &[&str] =
+    &["guest", "merchant", "customer_service", "tickets_late", "expired", "not_accepted"];
+pub(crate) const REFUND_INTENTS: &[&str] = &["undecided", "waits_for_person", "approve_once_void"];
+pub(crate) const DEADLINE_KINDS: &[&str] = &["acceptance", "ticketing", "review", "booking_window", "visit_day"];
+pub(crate) const ACTOR_KINDS: &[&str] = &["channel", "backend", "policy", "ops", "timer"];
+pub(crate) const DIRECTIONS: &[&str] = &["in", "out"];
+pub(crate) const BULK_STATES: &[&str] = &["running", "done"];
+
+/// Words that are written where they are answered.
+pub(crate) const PARTNER_STATES: &[&str] = &["running", "paused"];
+pub(crate) const BREAKER_STATES: &[&str] = &["closed", "open", "half_open"];
+pub(crate) const LINE_KINDS: &[&str] = &["sale", "commission", "refund", "fee", "deposit"];
+pub(crate) const PEOPLE: &[&str] = &["buyer", "contact", "visitor"];
+pub(crate) const CONTRACTS: &[&str] = &["direct", "indirect"];
+pub(crate) const CONNECTION_KINDS: &[&str] = &["channel", "backend"];
+pub(crate) const DOOR_STATES: &[&str] = &["pending", "effective", "removed"];
+pub(crate) const CHANGE_KINDS: &[&str] = &["order", "refund", "delivery", "everything"];
+pub(crate) const WAITS: &[&str] = &[
+    "payment",
+    "booking",
+    "sale",
+    "acceptance",
+    "agreement",
+    "tickets",
+    "tickets_by_hand",
+    "void",
+    "void_by_hand",
+    "visit",
+    "decision",
+    "return",
+    "return_by_hand",
+];
+
 /// Words of accounts and invitations; a test compares them with the store's own.
 pub(crate) const ACCOUNT_STATES: &[&str] = &["pending_approval", "active", "inactive"];
 pub(crate) const INVITATION_STATES: &[&str] = &["pending", "accepted", "revoked", "expired"];
@@ -76,9 +117,18 @@ pub(crate) const ATTENTION_KINDS: &[&str] = &[
 mod tests {
     use super::*;
     use serde::de::DeserializeOwned;
+    use ticketbridge_core::ActorKind;
+    use ticketbridge_core::message::DeadlineKind;
     use ticketbridge_core::order::money::PaymentState;
-    use ticketbridge_core::order::{BookingState, OrderState, RefundState, TicketingState};
-    use ticketbridge_store::{AccountState, DeadlineState, InboxVerdict, InvitationState, JobState};
+    use ticketbridge_core::order::{
+        BookingState, CancelReason, Handover, OrderKind, OrderState, RefundIntent, RefundKind, RefundSource,
+        RefundState, TicketKind, TicketingState,
+    };
+    use ticketbridge_store::{
+        AccountState, BulkState, DeadlineState, Direction, InboxVerdict, InvitationState, JobState,
+    };
+
+    use crate::http::ops::waits::Waits;
 
     /// Every word means a value, and a word that means none is not accepted.
     fn are_all<T: DeserializeOwned>(words: &[&str]) {
@@ -101,6 +151,18 @@ mod tests {
         are_all::<JobState>(DELIVERY_STATES);
         are_all::<DeadlineState>(DEADLINE_STATES);
         are_all::<InboxVerdict>(VERDICTS);
+        are_all::<OrderKind>(ORDER_KINDS);
+        are_all::<CancelReason>(CANCEL_REASONS);
+        are_all::<Handover>(HANDOVERS);
+        are_all::<TicketKind>(TICKET_KINDS);
+        are_all::<RefundKind>(REFUND_KINDS);
+        are_all::<RefundSource>(REFUND_SOURCES);
+        are_all::<RefundIntent>(REFUND_INTENTS);
+        are_all::<DeadlineKind>(DEADLINE_KINDS);
+        are_all::<ActorKind>(ACTOR_KINDS);
+        are_all::<Direction>(DIRECTIONS);
+        are_all::<BulkState>(BULK_STATES);
+        assert_eq!(Waits::ALL.map(Waits::word), WAITS);
         are_all::<AccountState>(ACCOUNT_STATES);
         are_all::<InvitationState>(INVITATION_STATES);
         are_all::<ticketbridge_core::order::AttentionKind>(ATTENTION_KINDS);

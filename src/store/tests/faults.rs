@@ -266,6 +266,23 @@ async fn a_database_file_is_for_one_service_and_for_nobody_else_to_read() {
     let second = Store::connect(&url_of(&file), options()).await.unwrap();
     let error = second.be_alone().unwrap_err();
     assert!(matches!(&error, StoreError::InUse { pid: Some(pid), .. } if *pid == std::process::id()), "{error}");
+    // By a link it is the same file, however many links lead to it.
+    for (link, target) in [("link.db", file.clone()), ("of-link.db", "link.db".into())] {
+        let link = folder.path().join(link);
+        std::os::unix::fs::symlink(target, &link).unwrap();
+        let by_link = Store::connect(&url_of(&link), options()).await.unwrap();
+        let error = by_link.be_alone().unwrap_err();
+        assert!(matches!(&error, StoreError::InUse { pid: Some(_), .. }), "{error}");
+        by_link.close().await.unwrap();
+    }
+    let ahead = folder.path().join("ahead.db");
+    std::os::unix::fs::symlink("still-to-come.db", &ahead).unwrap();
+    let by_link = Store::connect(&url_of(&ahead), options()).await.unwrap();
+    by_link.be_alone().unwrap();
+    let itself = Store::connect(&url_of(&folder.path().join("still-to-come.db")), options()).await.unwrap();
+    assert!(matches!(itself.be_alone(), Err(StoreError::InUse { .. })));
+    by_link.close().await.unwrap();
+    itself.close().await.unwrap();
     store.close().await.unwrap();
     second.be_alone().expect("the first has stopped");
     second.close().await.unwrap();

@@ -11,7 +11,7 @@ use super::{elsewhere, links, payments, sums};
 use crate::decide::draft::Draft;
 use crate::decide::{booking, proof, terms};
 use crate::message::{Effect, Event, Notification, Snapshot};
-use crate::order::channel_state::{ChannelState, Payment, Stage};
+use crate::order::channel_state::{ChannelState, Line, Payment, Sold, SoldLine, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{AttentionKind, Booking, Fact, Order, OrderState};
 use crate::product::BookingProduct;
@@ -146,6 +146,7 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
         // Whoever carries a snapshot out makes sure of that first.
         payments_are_owned: true,
         lines_are_owned: true,
+        sold: Some(sold(snapshot).or(known.and_then(|m| m.sold.as_ref()))),
         doubts: snapshot.doubts.clone(),
     };
     draft.event(Event::SnapshotTaken {
@@ -153,6 +154,19 @@ fn take_over(draft: &mut Draft, order: &Order, snapshot: &Snapshot, not_for_sale
         sale: Box::new(sale),
         dates: (snapshot.visit_date, snapshot.valid_until),
     });
+}
+
+/// What the channel sells with it, besides days and units.
+fn sold(snapshot: &Snapshot) -> Sold {
+    let product = &snapshot.sale.product;
+    let line =
+        |line: &Line| SoldLine { detail: line.detail.clone(), label: line.label.clone(), price: line.price.clone() };
+    Sold {
+        product: product.booking.clone().or_else(|| product.voucher.clone()),
+        time: snapshot.visit_time.clone(),
+        departure: snapshot.departure.clone(),
+        lines: snapshot.standing.lines.iter().map(line).collect(),
+    }
 }
 
 /// The first snapshot brings the booking with it; a later one may bring it to another day.
@@ -189,6 +203,7 @@ fn units_changed(draft: &mut Draft, before: &Order) {
         gone_before: old.cancelled_units(),
         tickets_day: tickets_day(before, booking),
         moved_to: now.booking.as_ref().and_then(|b| b.visit_date),
+        tickets_sold: tickets_sold(before, old),
         units: (before.live_units(), now.live_units()),
     };
     change.move_stock(draft, &before.rules.booking);
@@ -209,6 +224,15 @@ fn tickets_day(order: &Order, booking: &Booking) -> Option<Date> {
     moved_from.unwrap_or(booking.visit_date)
 }
 
+/// What the tickets of an order were asked for, which may have been changed before.
+fn tickets_sold<'o>(order: &'o Order, old: &'o ChannelState) -> Option<&'o Sold> {
+    let changed_before = order.attention.iter().find_map(|flag| match &flag.fact {
+        Some(Fact::SoldOtherwise { tickets_for }) => Some(&**tickets_for),
+        _ => None,
+    });
+    changed_before.or(old.sold.as_ref())
+}
+
 /// How a live booking differs from the snapshot before.
 struct Change<'a> {
     /// As it was.
@@ -220,6 +244,8 @@ struct Change<'a> {
     tickets_day: Option<Date>,
     /// On which day it is now.
     moved_to: Option<Date>,
+    /// What its tickets are for.
+    tickets_sold: Option<&'a Sold>,
     /// Live units, before and now.
     units: (u32, u32),
 }
@@ -262,6 +288,9 @@ impl Change<'_> {
         }
         if self.is_moved() {
             draft.flag_fact(Fact::VisitMoved { from: self.tickets_day });
+        }
+        if let Some(sold) = self.tickets_sold {
+            draft.flag_fact(Fact::SoldOtherwise { tickets_for: Box::new(sold.clone()) });
         }
     }
 }

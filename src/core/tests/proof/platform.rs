@@ -286,6 +286,7 @@ impl Platform {
         }
         let prices = [("D1", "adult", 30_000), ("D2", "child", 40_000)];
         let line = |(units, (detail, label, price)): (&Units, (&str, &str, i64))| Line {
+            price: None,
             detail: detail.to_owned(),
             label: label.to_owned(),
             quantity: units.sold,
@@ -323,6 +324,7 @@ impl Platform {
         };
         let packages = self.terms.style == Style::Packages;
         Snapshot {
+            departure: None,
             sale: self.sale(),
             standing: Standing {
                 revision: self.revision,
