@@ -248,6 +248,7 @@ fn shown(inbound: &Inbound) -> Value {
             json!({ "reservations": { "reference": wanted.reference, "number": wanted.number, "dates": wanted.dates }, "at": at })
         }
         Inbound::Query(Query::Offers { products, dates, only, units }) => {
+            let only: Vec<String> = only.iter().map(ToString::to_string).collect();
             json!({ "offers": { "products": products, "dates": dates, "only": only, "units": units } })
         }
         Inbound::Query(Query::Calendar { product, from, to }) => {

@@ -108,6 +108,7 @@ fn rules() -> RuleSnapshot {
         booking: BookingProduct {
             code: ProductCode::new("LP-B2"),
             name: "Lakeside Park, visit".into(),
+            start: None,
             visitors_per_unit: 2,
             confirm: Confirmation::Auto,
             ticketing: product::Ticketing::Backend {

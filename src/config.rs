@@ -20,6 +20,7 @@ mod secret;
 mod service;
 mod settings;
 mod source;
+mod start_times;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub use settings::Settings;
 use crate::transport::AddressPolicy;
 use cross::Sold;
 use finding::Findings;
-use names::{Names, entries, named};
+use names::{Named, Names, entries, named};
 use partner::Around;
 use read::Table;
 use secret::Secrets;
@@ -279,8 +280,15 @@ fn read_file<'a>(
                 parts.vouchers.extend(product::voucher(&table).map(|voucher| (voucher, table)));
             }
             for table in entries(&file, "booking_product") {
-                parts.names.bookings.extend(named(&table, "code"));
-                parts.bookings.extend(product::booking(&table).map(|booking| (booking, table)));
+                let own = named(&table, "code");
+                let read = product::booking(&table).unwrap_or_default();
+                // Sold by start times, it is known by the names of those.
+                let timed =
+                    read.iter().filter(|booking| booking.start.is_some()).map(|booking| booking.code.to_string());
+                let timed: Vec<_> =
+                    timed.zip(own.iter().cycle()).map(|(name, own)| Named { name, ..own.clone() }).collect();
+                parts.names.bookings.extend(own.filter(|_| timed.is_empty()).into_iter().chain(timed));
+                parts.bookings.extend(read.into_iter().map(|booking| (booking, table.clone())));
             }
             if let Some((owner, place)) = owner {
                 let codes = parts.bookings.iter().skip(before).map(|(booking, _)| booking.code.clone()).collect();
@@ -308,6 +316,7 @@ fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
             parts.names.missing(findings, place.clone(), "the institution", owner, known);
         }
     }
+    cross::check_days_and_times(&parts.bookings, findings);
     for (booking, table) in &parts.bookings {
         cross::check_booking(booking, table, &parts.names, today, findings);
     }

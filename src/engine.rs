@@ -27,6 +27,7 @@ mod purchase_limits;
 mod queries;
 pub mod replay;
 mod reservations;
+mod resold;
 mod routing;
 pub mod settlement;
 pub(crate) mod snapshots;

@@ -147,7 +147,7 @@ struct Line {
     used_quantity: (),
 }
 
-/// `net_krw` is `gross_krw` less `discount_krw`; no more is paid than net, no more returned than paid.
+/// `net_krw` is `gross_krw` less `discount_krw`; no more is paid than net. More returned than paid is taken, and shown to a person.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its shape is of interest")]
 struct Amounts {

@@ -58,7 +58,7 @@ enum Ask {
     /// Did the confirmation arrive?
     AfterConfirm,
     Cancel,
-    /// Did the cancellation arrive?
+    /// Was it cancelled?
     AfterCancel,
 }
 
@@ -483,6 +483,8 @@ impl<'a> Talk<'a> {
 
     fn heard_cancel(&mut self, heard: Heard<BookingIn>, cx: &Context<'_>) {
         match heard {
+            // That it is cancelled is said by whoever cancels; what stands in the books is read.
+            Heard::Said(found) if map::standing(&found) == Standing::Over => self.ask = Ask::AfterCancel,
             Heard::Said(found) => self.stands(found, cx),
             Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
                 self.refusal = Some(why);

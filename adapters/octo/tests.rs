@@ -388,7 +388,8 @@ fn whoever_gives_up_cancels_first_and_says_so_only_when_it_is_done() {
     let mut story = Story { backend: octo(json!({ "on_deadline": "give_up" })), ..Story::again() };
     story.now = Millis::seconds(511);
     let read = ("read", Answer(booking(1, "PENDING")));
-    let said = reason(story.play(&[read.clone(), ("cancel", Answer(booking(1, "CANCELLED")))]));
+    let off = || Answer(booking(1, "CANCELLED"));
+    let said = reason(story.play(&[read.clone(), ("cancel", off()), ("read", off())]));
     assert!(said.starts_with("given up"), "{said}");
     let result = story.play(&[
         read.clone(),
@@ -418,6 +419,7 @@ fn what_is_not_what_was_asked_for_is_given_back() {
             ("availability", Answer(slots())),
             ("reserve", Answer(held)),
             ("cancel", Answer(booking(1, "EXPIRED"))),
+            ("read", Answer(booking(1, "EXPIRED"))),
         ]));
         assert!(said.starts_with(says), "{said}");
     }
@@ -437,9 +439,13 @@ fn a_cancellation_is_done_when_it_reads_so() {
     let done = CallResult::Done(TicketFacts::Cancelled);
     let none = || ("read", Refuse(400, error("INVALID_BOOKING_UUID")));
     let live = || ("read", Answer(booking(1, "CONFIRMED")));
+    let over = |word| ("read", Answer(booking(1, word)));
     for (script, what) in [
-        (vec![live(), ("cancel", Answer(booking(1, "CANCELLED"))), none()], "plainly"),
-        (vec![live(), ("cancel", Answer(booking(1, "EXPIRED"))), none()], "a released hold reads EXPIRED"),
+        (vec![live(), ("cancel", Answer(booking(1, "CANCELLED"))), over("CANCELLED"), none()], "plainly"),
+        (
+            vec![live(), ("cancel", Answer(booking(1, "EXPIRED"))), over("EXPIRED"), none()],
+            "a released hold reads EXPIRED",
+        ),
         (vec![live(), ("cancel", Lost), ("read", Answer(booking(1, "CANCELLED"))), none()], "the answer was lost"),
         (
             vec![
@@ -452,7 +458,14 @@ fn a_cancellation_is_done_when_it_reads_so() {
         ),
         (vec![("read", Answer(booking(1, "CANCELLED"))), none()], "nothing is left to do"),
         (
-            vec![live(), ("cancel", Lost), live(), ("cancel", Answer(booking(1, "CANCELLED"))), none()],
+            vec![
+                live(),
+                ("cancel", Lost),
+                live(),
+                ("cancel", Answer(booking(1, "CANCELLED"))),
+                over("CANCELLED"),
+                none(),
+            ],
             "it had not arrived",
         ),
     ] {
@@ -510,6 +523,10 @@ fn a_cancellation_that_is_refused_says_why() {
     let nothing = ("cancel", Answer(booking(1, "CONFIRMED")));
     let result = cancel.play(&[live.clone(), nothing.clone(), live.clone(), nothing, live]);
     assert!(matches!(result, CallResult::Unknown { .. }), "a yes that did nothing is not believed: {result:?}");
+    let lie = ("cancel", Answer(booking(1, "CANCELLED")));
+    let live = ("read", Answer(booking(1, "CONFIRMED")));
+    let result = cancel.play(&[live.clone(), lie.clone(), live.clone(), lie, live]);
+    assert!(matches!(result, CallResult::Unknown { .. }), "nor is one that says more than it did: {result:?}");
 }
 
 #[test]
@@ -556,6 +573,7 @@ fn what_turns_up_after_a_cancellation_is_cancelled_too() {
     let result = look.play(&[
         ("read", Answer(booking(1, "ON_HOLD"))),
         ("cancel", Answer(booking(1, "EXPIRED"))),
+        ("read", Answer(booking(1, "EXPIRED"))),
         ("read", Refuse(400, error("INVALID_BOOKING_UUID"))),
     ]);
     assert_eq!(result, CallResult::Done(TicketFacts::Cancelled));

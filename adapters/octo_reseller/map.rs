@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 use ticketbridge_core::id::{ExternalId, ProductCode};
 use ticketbridge_core::message::{
-    ChangeHold, ChangeUnit, Command, ConfirmHold, Counts, HoldWish, ProductRef, RequestBooking, ReservationAct, Sale,
+    ChangeHold, ChangeUnit, Command, ConfirmHold, Counts, HoldWish, OptionName, ProductRef, RequestBooking,
+    ReservationAct, Sale,
 };
 use ticketbridge_core::order::money::PaymentMode;
 use ticketbridge_core::order::{HeldUnit, OrderKind};
 use ticketbridge_core::personal::{Person, PersonName, Phone};
 use ticketbridge_core::port::{DecodeError, Envelope, Inbound, Message, Query, Verified, WantedReservations};
 use ticketbridge_core::time::{Date, Millis, UnixMillis};
+use ticketbridge_core::variant::{Parts, Visit};
 
 use super::settings::Settings;
 use super::wire::{AvailabilityIn, CancelIn, ConfirmIn, ContactIn, ExtendIn, ReserveIn, UnitItemIn, UpdateIn};
@@ -47,7 +49,7 @@ pub(super) fn decode(settings: &Settings, request: &Verified<'_>) -> Result<Inbo
             Ok(Inbound::Query(Query::Reservation { about, at: route::at(query) }))
         }
         route::CONFIRM => {
-            let sold = confirm(objects::read(request.body())?)?;
+            let sold = confirm(query, objects::read(request.body())?)?;
             act(query, ReservationAct::Confirm(sold))
         }
         route::EXTEND => {
@@ -56,7 +58,7 @@ pub(super) fn decode(settings: &Settings, request: &Verified<'_>) -> Result<Inbo
         }
         route::BOOKINGS => bookings(query),
         route::UPDATE => {
-            let change = change(settings, objects::read(request.body())?)?;
+            let change = change(settings, query, objects::read(request.body())?)?;
             act(query, ReservationAct::Change(change))
         }
         route::CANCEL => {
@@ -77,15 +79,34 @@ fn wrong(field: &str, reason: impl Into<String>, code: &'static str, said: &str)
     DecodeError::new(field, reason).coded(code).saying(said)
 }
 
+/// The product, without the options and times that are in the codes of its visits.
 fn product(settings: &Settings, id: &str) -> Result<ProductCode, DecodeError> {
     let is_shown = settings.products.as_ref().is_none_or(|shown| shown.iter().any(|code| code.as_str() == id));
-    if is_shown && !id.is_empty() {
-        return Ok(ProductCode::new(id));
+    let code = ProductCode::new(id);
+    if is_shown && !id.is_empty() && code.parts().product == id {
+        return Ok(code);
     }
     Err(wrong("productId", "is no product of ours", "INVALID_PRODUCT_ID", id))
 }
-fn option(id: &str) -> Result<(), DecodeError> {
-    if id == OPTION { Ok(()) } else { Err(wrong("optionId", "is no option of this product", "INVALID_OPTION_ID", id)) }
+fn option(id: &str) -> Result<OptionName, DecodeError> {
+    let named = Parts { product: "P", option: Some(id), time: None }.code();
+    match id {
+        OPTION => Ok(OptionName::Default),
+        _ if named.parts().option == Some(id) => Ok(OptionName::Named(id.to_owned())),
+        _ => Err(wrong("optionId", "is no option of this product", "INVALID_OPTION_ID", id)),
+    }
+}
+/// The booking product behind a product, an option of it, and a start time.
+fn code(product: &ProductCode, option: &OptionName, time: Option<&str>) -> ProductCode {
+    let option = match option {
+        OptionName::Default => None,
+        OptionName::Named(name) => Some(name.as_str()),
+    };
+    Parts { product: product.as_str(), option, time }.code()
+}
+fn visit(id: &str) -> Result<Visit, DecodeError> {
+    let why = "is no availability of this option";
+    Visit::parse(id).ok_or_else(|| wrong("availabilityId", why, "INVALID_AVAILABILITY_ID", id))
 }
 fn unit(id: &str) -> Result<(), DecodeError> {
     if id == UNIT { Ok(()) } else { Err(wrong("unitId", "is no unit of this product", "INVALID_UNIT_ID", id)) }
@@ -95,14 +116,13 @@ fn booking(query: &str) -> Result<String, DecodeError> {
     route::uuid(&id).ok_or_else(|| wrong("uuid", "is no booking of yours", "INVALID_BOOKING_UUID", &id))
 }
 
-fn offers(products: Option<Vec<ProductCode>>, dates: Option<(Date, Date)>, only: Vec<Date>, units: u32) -> Inbound {
+fn offers(products: Option<Vec<ProductCode>>, dates: Option<(Date, Date)>, only: Vec<Visit>, units: u32) -> Inbound {
     Inbound::Query(Query::Offers { products, dates, only, units })
 }
 
 fn availability(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
     let asked: AvailabilityIn = objects::read(request.body())?;
-    let product = product(settings, &asked.product_id)?;
-    option(&asked.option_id)?;
+    let product = code(&product(settings, &asked.product_id)?, &option(&asked.option_id)?, None);
     let mut units = 0_u32;
     for count in asked.units.unwrap_or_default() {
         unit(&count.id)?;
@@ -112,8 +132,9 @@ fn availability(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, 
         |field: &str, text: &str| Date::parse(text).ok_or_else(|| DecodeError::new(field, "must be a date YYYY-MM-DD"));
     let (dates, only) = match (asked.availability_ids, asked.local_date_start, asked.local_date_end, asked.local_date) {
         (Some(ids), None, None, None) => {
-            let dates: BTreeSet<Date> = ids.iter().filter_map(|id| Date::parse(id)).take(UNITS_MAX).collect();
-            (dates.first().copied().zip(dates.last().copied()), dates.into_iter().collect())
+            let visits: BTreeSet<Visit> = ids.iter().filter_map(|id| Visit::parse(id)).take(UNITS_MAX).collect();
+            let day = |visit: Option<&Visit>| visit.map(|visit| visit.date);
+            (day(visits.first()).zip(day(visits.last())), visits.into_iter().collect())
         }
         (None, Some(from), Some(to), None) => {
             (Some((date("localDateStart", &from)?, date("localDateEnd", &to)?)), Vec::new())
@@ -146,8 +167,7 @@ fn lasts(settings: &Settings, minutes: Option<i64>) -> Result<Millis, DecodeErro
 
 fn reserve(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
     let wish: ReserveIn = objects::read(request.body())?;
-    let product = product(settings, &wish.product_id)?;
-    option(&wish.option_id)?;
+    let (product, option) = (product(settings, &wish.product_id)?, option(&wish.option_id)?);
     let uuid = match &wish.uuid {
         None => route::once(request.raw().query),
         Some(own) => route::uuid(own).ok_or_else(|| wrong("uuid", "must be a uuid", "INVALID_BOOKING_UUID", own))?,
@@ -159,8 +179,7 @@ fn reserve(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, Decod
         return Err(DecodeError::new("currency", format!("must be {}, not {other}", settings.currency.0)));
     }
     let id = wish.availability_id.as_deref().ok_or_else(|| DecodeError::new("availabilityId", "is missing"))?;
-    let date = Date::parse(id)
-        .ok_or_else(|| wrong("availabilityId", "is no availability of this option", "INVALID_AVAILABILITY_ID", id))?;
+    let visit = visit(id)?;
     let units = held(&uuid, &wish.unit_items)?;
     let quantity = u32::try_from(units.len()).unwrap_or(u32::MAX);
     let lasts = lasts(settings, wish.expiration_minutes)?;
@@ -170,7 +189,7 @@ fn reserve(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, Decod
     let sale = Sale {
         channel_order_id: about.clone(),
         kind: OrderKind::Direct,
-        product: ProductRef { voucher: None, booking: Some(product) },
+        product: ProductRef { voucher: None, booking: Some(code(&product, &option, visit.time.as_deref())) },
         quantity,
         payment_mode: PaymentMode::Ledger,
         currency: settings.currency.clone(),
@@ -183,8 +202,8 @@ fn reserve(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, Decod
     let request = RequestBooking {
         channel_booking_id: about.clone(),
         quantity,
-        visit_date: Some(date),
-        visit_time: None,
+        visit_date: Some(visit.date),
+        visit_time: visit.time,
         hold: Some(Box::new(HoldWish { lasts, reference, units })),
         visitors: Vec::new(),
         contact: None,
@@ -197,10 +216,7 @@ fn reserve(settings: &Settings, request: &Verified<'_>) -> Result<Inbound, Decod
 
 /// The units, each with its number: the reseller's, or one that follows from the booking's.
 fn held(booking: &str, items: &[UnitItemIn]) -> Result<Vec<HeldUnit>, DecodeError> {
-    if items.is_empty() || items.len() > UNITS_MAX {
-        let reason = format!("must name 1 to {UNITS_MAX} units");
-        return Err(DecodeError::new("unitItems", reason).coded("UNPROCESSABLE_ENTITY"));
-    }
+    check_count(items.len())?;
     let mut units: Vec<HeldUnit> = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         unit(&item.unit_id)?;
@@ -216,6 +232,13 @@ fn held(booking: &str, items: &[UnitItemIn]) -> Result<Vec<HeldUnit>, DecodeErro
         units.push(HeldUnit { id, reference });
     }
     Ok(units)
+}
+
+fn check_count(units: usize) -> Result<(), DecodeError> {
+    if (1..=UNITS_MAX).contains(&units) {
+        return Ok(());
+    }
+    Err(DecodeError::new("unitItems", format!("must name 1 to {UNITS_MAX} units")).coded("UNPROCESSABLE_ENTITY"))
 }
 
 fn name(field: &str, given: Option<String>) -> Result<Option<String>, DecodeError> {
@@ -237,54 +260,49 @@ fn person(contact: ContactIn) -> Person {
     }
 }
 
-fn confirm(sold: ConfirmIn) -> Result<ConfirmHold, DecodeError> {
-    let mut visitors = Vec::new();
-    let items = sold.unit_items;
-    let quantity = items.as_ref().map(|items| u32::try_from(items.len()).unwrap_or(u32::MAX));
-    for item in items.unwrap_or_default() {
-        unit(&item.unit_id)?;
-        let visitor = item.contact.map(person).unwrap_or_default();
-        if visitor != Person::default() {
-            visitors.push(visitor);
-        }
-    }
+fn confirm(query: &str, sold: ConfirmIn) -> Result<ConfirmHold, DecodeError> {
+    let units = sold.unit_items.map(|items| named(query, items)).transpose()?;
+    let visitors = units.iter().flatten().filter_map(|unit| unit.visitor.clone()).collect();
+    let units = units.map(|units| Box::new(ChangeHold { units: Some(units), ..ChangeHold::default() }));
     Ok(ConfirmHold {
         reference: name("resellerReference", sold.reseller_reference)?,
         contact: person(sold.contact),
         visitors,
-        quantity,
+        units,
         counts: Counts::default(),
     })
 }
 
-/// What is to be otherwise than it was said.
-fn change(settings: &Settings, wish: UpdateIn) -> Result<ChangeHold, DecodeError> {
-    if let Some(id) = &wish.option_id {
-        option(id)?;
-    }
-    let day = |id: &str| {
-        let why = "is no availability of this option";
-        Date::parse(id).ok_or_else(|| wrong("availabilityId", why, "INVALID_AVAILABILITY_ID", id))
-    };
-    let mut units = Vec::new();
-    for (index, item) in wish.unit_items.iter().flatten().enumerate() {
+/// Units that a reservation is to have: those with a number that it has, those without one in its place, and new ones.
+fn named(query: &str, items: Vec<UnitItemIn>) -> Result<Vec<ChangeUnit>, DecodeError> {
+    check_count(items.len())?;
+    let mut units = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
         unit(&item.unit_id)?;
         let field = |name: &str| format!("unitItems[{index}].{name}");
         let id = match &item.uuid {
             Some(own) => Some(route::uuid(own).ok_or_else(|| DecodeError::new(field("uuid"), "must be a uuid"))?),
             None => None,
         };
-        let visitor = item.contact.clone().map(person).filter(|person| *person != Person::default());
-        let reference = name(&field("resellerReference"), item.reseller_reference.clone())?;
-        units.push(ChangeUnit { id, reference, visitor });
+        let visitor = item.contact.map(person).filter(|person| *person != Person::default());
+        let reference = name(&field("resellerReference"), item.reseller_reference)?;
+        let new_id = crate::uuids::unit(&route::once(query), index);
+        units.push(ChangeUnit { id, new_id, reference, visitor });
     }
+    Ok(units)
+}
+
+/// What is to be otherwise than it was said.
+fn change(settings: &Settings, query: &str, wish: UpdateIn) -> Result<ChangeHold, DecodeError> {
     Ok(ChangeHold {
-        product: wish.product_id.as_deref().map(|id| product(settings, id)).transpose()?,
-        visit_date: wish.availability_id.as_deref().map(day).transpose()?,
-        units: wish.unit_items.is_some().then_some(units),
+        product: wish.product_id.as_deref().map(|id| product(settings, id)).transpose()?.map(|code| code.0),
+        option: wish.option_id.as_deref().map(option).transpose()?,
+        visit: wish.availability_id.as_deref().map(visit).transpose()?,
+        units: wish.unit_items.map(|items| named(query, items)).transpose()?,
         reference: name("resellerReference", wish.reseller_reference)?,
         contact: wish.contact.map(person).filter(|person| *person != Person::default()),
         lasts: wish.expiration_minutes.map(|minutes| lasts(settings, Some(minutes))).transpose()?,
+        terms: None,
     })
 }
 

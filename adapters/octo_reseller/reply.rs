@@ -2,17 +2,22 @@
 
 //! Our answers: bookings, rows, and errors with OCTO's codes. All of them are read by their code, not by status.
 
+use std::collections::BTreeMap;
+
 use http::StatusCode;
 use serde_json::{Value, json};
-use ticketbridge_core::message::Command;
+use ticketbridge_core::id::ProductCode;
+use ticketbridge_core::message::{Command, OptionName, ReservationAct};
 use ticketbridge_core::order::{Order, OrderState, TicketingState};
 use ticketbridge_core::port::{Answer, AuthError, DecodeError, HttpReply, Inbound, Message, Offer, Query};
+use ticketbridge_core::product::BookingProduct;
 use ticketbridge_core::rejection::{Rejection, Why};
 use ticketbridge_core::rules::sale::check_reservable;
 use ticketbridge_core::time::UnixMillis;
+use ticketbridge_core::variant::Visit;
 
 use super::settings::Settings;
-use super::{route, show};
+use super::{OPTION, route, show};
 
 /// An error; `culprit` is the field that it is about, with what the reseller wrote there.
 pub(super) fn error(status: StatusCode, code: &str, message: &str, culprit: Option<(&str, &str)>) -> HttpReply {
@@ -135,53 +140,94 @@ fn about_bookings(settings: &Settings, inbound: Option<&Inbound>, orders: &[Orde
 fn about_offers(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, offers: &[Offer]) -> HttpReply {
     let shown: Vec<&Offer> = offers.iter().filter(|offer| check_reservable(&offer.product).is_ok()).collect();
     if endpoint == route::PRODUCTS {
-        let products: Vec<Value> = shown.iter().map(|offer| show::product(settings, &offer.product)).collect();
-        return HttpReply::json(StatusCode::OK, &json!(products));
+        return HttpReply::json(StatusCode::OK, &json!(products(settings, &shown)));
     }
-    let Some(Inbound::Query(Query::Offers { products, only, units, .. })) = inbound else {
+    let Some(Inbound::Query(Query::Offers { products: Some(asked), units, .. })) = inbound else {
         return bad("BAD_REQUEST", "this asks for nothing");
     };
-    let Some(offer) = shown.first() else {
-        let said = products.iter().flatten().next().map_or("", |code| code.as_str());
+    let Some(asked) = asked.first().filter(|_| !shown.is_empty()) else {
+        let said = asked.first().map_or("", |code| code.parts().product);
         let why = "there is no such product";
         return error(StatusCode::BAD_REQUEST, "INVALID_PRODUCT_ID", why, Some(("productId", said)));
     };
     if endpoint == route::PRODUCT {
-        return HttpReply::json(StatusCode::OK, &show::product(settings, &offer.product));
+        return HttpReply::json(StatusCode::OK, &json!(products(settings, &shown).first()));
     }
-    let wanted = offer.days.iter().filter(|day| only.is_empty() || only.contains(&day.date));
-    let rows: Vec<Value> = match endpoint {
-        route::CALENDAR => wanted.map(|day| show::calendar_day(settings, offer, day, *units)).collect(),
-        _ => wanted
-            .filter(|day| day.open || day.left == Some(0))
-            .map(|day| show::slot(settings, offer, day, *units))
-            .collect(),
+    let option = asked.parts().option;
+    let of_option: Vec<&Offer> =
+        shown.into_iter().filter(|offer| offer.product.code.parts().option == option).collect();
+    if of_option.is_empty() {
+        let said = option.unwrap_or(OPTION);
+        let why = "this product has no such option";
+        return error(StatusCode::BAD_REQUEST, "INVALID_OPTION_ID", why, Some(("optionId", said)));
+    }
+    let rows = match endpoint {
+        route::CALENDAR => show::calendar(settings, &of_option, *units),
+        _ => show::slots(settings, &of_option, *units),
     };
     HttpReply::json(StatusCode::OK, &json!(rows))
 }
 
+/// What is sold, each product with its options.
+fn products(settings: &Settings, offers: &[&Offer]) -> Vec<Value> {
+    let mut grouped: BTreeMap<&str, Vec<&BookingProduct>> = BTreeMap::new();
+    for offer in offers {
+        grouped.entry(offer.product.code.parts().product).or_default().push(&offer.product);
+    }
+    grouped.values().map(|visits| show::product(settings, visits)).collect()
+}
+
+/// What a message names of a visit, as its sender wrote it.
+#[derive(Default)]
+struct Wanted {
+    product: Option<String>,
+    option: Option<String>,
+    visit: Option<String>,
+}
+
+fn wanted(inbound: Option<&Inbound>) -> Wanted {
+    let Some(Inbound::Message(envelope)) = inbound else { return Wanted::default() };
+    match &envelope.message {
+        Message::Booking { sale, request } => {
+            let parts = sale.product.booking.as_ref().map(ProductCode::parts);
+            let visit = request.visit_date.map(|date| Visit { date, time: request.visit_time.clone() });
+            Wanted {
+                product: parts.map(|parts| parts.product.to_owned()),
+                option: parts.map(|parts| parts.option.unwrap_or(OPTION).to_owned()),
+                visit: visit.map(|visit| visit.to_string()),
+            }
+        }
+        Message::Act(command) => match &**command {
+            Command::Reservation { act, .. } => match &**act {
+                ReservationAct::Change(wish) => Wanted {
+                    product: wish.product.clone(),
+                    option: wish.option.as_ref().map(|option| match option {
+                        OptionName::Default => OPTION.to_owned(),
+                        OptionName::Named(name) => name.clone(),
+                    }),
+                    visit: wish.visit.as_ref().map(ToString::to_string),
+                },
+                ReservationAct::Confirm(_) | ReservationAct::Extend { .. } | ReservationAct::CallOff { .. } => {
+                    Wanted::default()
+                }
+            },
+            _ => Wanted::default(),
+        },
+        _ => Wanted::default(),
+    }
+}
+
 fn refused(endpoint: &str, inbound: Option<&Inbound>, rejection: &Rejection) -> HttpReply {
     let sentence = rejection.sentence.as_ref();
-    let of_product = || match inbound {
-        Some(Inbound::Message(envelope)) => match &envelope.message {
-            Message::Booking { sale, .. } => sale.product.booking.as_ref().map(ToString::to_string),
-            _ => None,
-        },
-        _ => None,
-    };
-    let of_day = || match inbound {
-        Some(Inbound::Message(envelope)) => match &envelope.message {
-            Message::Booking { request, .. } => request.visit_date.map(|date| date.to_string()),
-            _ => None,
-        },
-        _ => None,
-    };
+    let names_a_visit = matches!(endpoint, route::RESERVE | route::UPDATE);
+    let wanted = wanted(inbound);
     let (code, culprit) = match rejection.why {
-        Why::OffSale if endpoint == route::RESERVE => {
-            ("INVALID_PRODUCT_ID", of_product().map(|said| ("productId", said)))
+        Why::OffSale if names_a_visit && rejection.field.as_deref() == Some("optionId") => {
+            ("INVALID_OPTION_ID", wanted.option.map(|said| ("optionId", said)))
         }
-        Why::DateNotBookable if endpoint == route::RESERVE => {
-            ("INVALID_AVAILABILITY_ID", of_day().map(|said| ("availabilityId", said)))
+        Why::OffSale if names_a_visit => ("INVALID_PRODUCT_ID", wanted.product.map(|said| ("productId", said))),
+        Why::DateNotBookable if names_a_visit => {
+            ("INVALID_AVAILABILITY_ID", wanted.visit.map(|said| ("availabilityId", said)))
         }
         Why::NotFound | Why::NotBooked | Why::Tombstoned | Why::ContentDiffers => {
             ("INVALID_BOOKING_UUID", uuid_of(inbound).map(|said| ("uuid", said)))

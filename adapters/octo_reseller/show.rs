@@ -2,7 +2,10 @@
 
 //! Products, availability and bookings of ours in OCTO's words.
 //!
-//! A product of ours has one option, which has one unit: it is sold by the day, at the day's price.
+//! A product has its options, each of them one unit; what can be booked of one is a day of it, or a start time of a day, at its price. Each
+//! of those is a booking product of ours (`ticketbridge_core::variant`).
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use ticketbridge_core::decide::fee_of_calling_off;
@@ -12,7 +15,9 @@ use ticketbridge_core::port::{CalendarDay, Offer};
 use ticketbridge_core::product::{
     BookingProduct, Cancellation, Confirmation, Currency, GuestField, GuestsWho, Ticketing,
 };
-use ticketbridge_core::time::{Date, TimeZone, UnixMillis};
+use ticketbridge_core::rules::dates::advance_limit;
+use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
+use ticketbridge_core::variant::Visit;
 
 use super::settings::Settings;
 use super::{OPTION, UNIT};
@@ -20,6 +25,8 @@ use super::{OPTION, UNIT};
 /// Minutes of a day, and of an hour.
 const DAY: i64 = 1_440;
 const HOUR: i64 = 60;
+/// The time of what is sold by the day.
+const ALL_DAY: &str = "00:00";
 /// Ages when nothing is said of them.
 const AGES: (u32, u32) = (0, 120);
 
@@ -53,6 +60,16 @@ fn price_from(product: &BookingProduct) -> i64 {
     product.calendar.iter().filter_map(|range| range.price).min().unwrap_or_default()
 }
 
+/// The lowest price of an option, at whatever time.
+fn price_of(visits: &[&BookingProduct]) -> i64 {
+    visits.iter().map(|product| price_from(product)).min().unwrap_or_default()
+}
+
+/// What an option is called.
+fn option_id(product: &BookingProduct) -> &str {
+    product.code.parts().option.unwrap_or(OPTION)
+}
+
 /// Contact fields that a guest's details are read from.
 fn contact_fields(product: &BookingProduct, who: GuestsWho) -> Vec<&'static str> {
     if product.guests.who != who {
@@ -67,14 +84,14 @@ fn contact_fields(product: &BookingProduct, who: GuestsWho) -> Vec<&'static str>
     product.guests.fields.iter().flat_map(fields).collect()
 }
 
-fn unit(settings: &Settings, product: &BookingProduct) -> Value {
+fn unit(settings: &Settings, product: &BookingProduct, price: i64) -> Value {
     let ages = (product.limits.min_age.unwrap_or(AGES.0), product.limits.max_age.unwrap_or(AGES.1));
     json!({
         "id": UNIT, "internalName": product.name, "reference": null, "type": "OTHER",
         "restrictions": { "minAge": ages.0, "maxAge": ages.1, "idRequired": false, "minQuantity": null,
             "maxQuantity": product.limits.per_phone, "paxCount": product.visitors_per_unit, "accompaniedBy": [] },
         "requiredContactFields": contact_fields(product, GuestsWho::Each),
-        "pricingFrom": [pricing(&settings.currency, price_from(product))],
+        "pricingFrom": [pricing(&settings.currency, price)],
     })
 }
 
@@ -93,16 +110,20 @@ fn cutoff(product: &BookingProduct) -> (String, i64, &'static str) {
     (format!("{amount} {word}{}", if amount == 1 { "" } else { "s" }), amount, word)
 }
 
-fn option(settings: &Settings, product: &BookingProduct) -> Value {
+/// An option: the visits of it, which differ in their times alone.
+fn option(settings: &Settings, visits: &[&BookingProduct], is_default: bool) -> Value {
+    let Some(product) = visits.first() else { return Value::Null };
     let (text, amount, word) = cutoff(product);
+    let times: Vec<String> = visits.iter().map(|visit| visit.clock().unwrap_or_else(|| ALL_DAY.to_owned())).collect();
+    let price = price_of(visits);
     json!({
-        "id": OPTION, "default": true, "internalName": product.name, "reference": null,
-        "availabilityLocalStartTimes": ["00:00"],
+        "id": option_id(product), "default": is_default, "internalName": product.name, "reference": null,
+        "availabilityLocalStartTimes": times,
         "cancellationCutoff": text, "cancellationCutoffAmount": amount, "cancellationCutoffUnit": word,
         "requiredContactFields": contact_fields(product, GuestsWho::One),
         "restrictions": { "minUnits": 1, "maxUnits": null },
-        "units": [unit(settings, product)],
-        "pricingFrom": [pricing(&settings.currency, price_from(product))],
+        "units": [unit(settings, product, price)],
+        "pricingFrom": [pricing(&settings.currency, price)],
     })
 }
 
@@ -123,31 +144,40 @@ fn delivery_formats(settings: &Settings) -> Vec<&'static str> {
     formats
 }
 
-/// A product.
-pub(super) fn product(settings: &Settings, product: &BookingProduct) -> Value {
+/// A product, from the visits that are sold of it: one at least.
+pub(super) fn product(settings: &Settings, visits: &[&BookingProduct]) -> Value {
+    // The option without a name is the default one, and the first of all where each has a name.
+    let mut options: BTreeMap<Option<&str>, Vec<&BookingProduct>> = BTreeMap::new();
+    for visit in visits {
+        options.entry(visit.code.parts().option).or_default().push(visit);
+    }
+    let Some(product) = options.values().flatten().next() else { return Value::Null };
+    let shown: Vec<Value> =
+        options.values().enumerate().map(|(index, visits)| option(settings, visits, index == 0)).collect();
+    // A back-end may take its time; a pool and a list do not.
+    let is_slow = |visit: &&BookingProduct| matches!(visit.ticketing, Ticketing::Backend { .. });
     json!({
-        "id": product.code.as_str(), "internalName": product.name, "reference": null, "locale": settings.locale,
+        "id": product.code.parts().product, "internalName": product.name, "reference": null, "locale": settings.locale,
         "timeZone": settings.rules.time_zone.name(), "allowFreesale": false,
-        "instantConfirmation": product.confirm == Confirmation::Auto,
-        // A back-end may take its time; a pool and a list do not.
-        "instantDelivery": !matches!(product.ticketing, Ticketing::Backend { .. }),
-        "availabilityRequired": true, "availabilityType": "OPENING_HOURS",
+        "instantConfirmation": visits.iter().all(|visit| visit.confirm == Confirmation::Auto),
+        "instantDelivery": !visits.iter().any(is_slow),
+        "availabilityRequired": true,
+        "availabilityType": if product.start.is_some() { "START_TIME" } else { "OPENING_HOURS" },
         "deliveryFormats": delivery_formats(settings), "deliveryMethods": ["TICKET"],
-        "redemptionMethod": redemption(product), "options": [option(settings, product)],
+        "redemptionMethod": redemption(product), "options": shown,
         "defaultCurrency": settings.currency.0, "availableCurrencies": [settings.currency.0], "pricingPer": "UNIT",
     })
 }
 
-/// The last moment at which a day can be booked.
+/// The last moment at which a visit can be booked.
 fn booking_cutoff(product: &BookingProduct, date: Date, zone: TimeZone) -> UnixMillis {
-    match product.advance {
-        Some(rule) => zone.instant(date.plus_days(-i64::from(rule.days)), rule.before_minute),
-        None => zone.end_of(date),
-    }
+    let begun = product.start.map_or_else(|| zone.end_of(date), |start| start.begins(date, zone));
+    product.advance.map_or(begun, |rule| advance_limit(rule, date, zone).min(begun))
 }
 
-fn opening_hours() -> Value {
-    json!([{ "from": "00:00", "to": "23:59" }])
+/// When it is open: who comes at a time of its own asks for that.
+fn opening_hours(product: &BookingProduct) -> Value {
+    if product.start.is_some() { json!([]) } else { json!([{ "from": ALL_DAY, "to": "23:59" }]) }
 }
 
 /// Whether `units` can be had on a day, and OCTO's word for how the day stands.
@@ -161,8 +191,19 @@ fn standing(day: &CalendarDay, units: u32) -> (bool, &'static str) {
     }
 }
 
-/// A row of `POST /availability`.
-pub(super) fn slot(settings: &Settings, offer: &Offer, day: &CalendarDay, units: u32) -> Value {
+/// The rows of `POST /availability`: what can be booked, or could if it were not sold out; by day and time.
+pub(super) fn slots(settings: &Settings, offers: &[&Offer], units: u32) -> Vec<Value> {
+    let mut rows: BTreeMap<(Date, Option<u32>), Value> = BTreeMap::new();
+    for offer in offers {
+        let minute = offer.product.start.map(|start| start.minute);
+        for day in offer.days.iter().filter(|day| day.open || day.left == Some(0)) {
+            rows.insert((day.date, minute), slot(settings, offer, day, units));
+        }
+    }
+    rows.into_values().collect()
+}
+
+fn slot(settings: &Settings, offer: &Offer, day: &CalendarDay, units: u32) -> Value {
     let (zone, date) = (settings.rules.time_zone, day.date);
     let (available, status) = standing(day, units);
     let mut row = slot_of(settings, &offer.product, date);
@@ -178,23 +219,51 @@ pub(super) fn slot(settings: &Settings, offer: &Offer, day: &CalendarDay, units:
 
 fn slot_of(settings: &Settings, product: &BookingProduct, date: Date) -> Value {
     let zone = settings.rules.time_zone;
+    let visit = Visit { date, time: product.clock() };
+    let (from, to) = match product.start {
+        Some(start) => {
+            let begins = start.begins(date, zone);
+            // Nobody says how long it is: it begins, and that is all.
+            (begins, begins + Millis::minutes(i64::from(start.lasts.unwrap_or_default())))
+        }
+        None => (zone.start_of(date), zone.end_of(date)),
+    };
     json!({
-        "id": date.to_string(), "localDateTimeStart": zone.start_of(date).rfc3339(zone),
-        "localDateTimeEnd": zone.end_of(date).rfc3339(zone), "allDay": true, "openingHours": opening_hours(),
+        "id": visit.to_string(), "localDateTimeStart": from.rfc3339(zone), "localDateTimeEnd": to.rfc3339(zone),
+        "allDay": product.start.is_none(), "openingHours": opening_hours(product),
         "available": true, "status": "AVAILABLE", "vacancies": null, "capacity": null, "maxUnits": null,
         "utcCutoffAt": utc(booking_cutoff(product, date, zone)),
     })
 }
 
-/// A row of `POST /availability/calendar`.
-pub(super) fn calendar_day(settings: &Settings, offer: &Offer, day: &CalendarDay, units: u32) -> Value {
-    let (available, status) = standing(day, units);
-    json!({
-        "localDate": day.date.to_string(), "available": available, "status": status, "vacancies": day.left,
-        "capacity": offer.product.calendar_on(day.date).and_then(|range| range.stock), "openingHours": opening_hours(),
-        "unitPricingFrom": [unit_pricing(&settings.currency, day.price)],
-        "pricingFrom": pricing(&settings.currency, day.price.saturating_mul(i64::from(units.max(1)))),
-    })
+/// The rows of `POST /availability/calendar`: a day is what its start times are together.
+pub(super) fn calendar(settings: &Settings, offers: &[&Offer], units: u32) -> Vec<Value> {
+    let mut days: BTreeMap<Date, Vec<(&Offer, &CalendarDay)>> = BTreeMap::new();
+    for offer in offers {
+        for day in &offer.days {
+            days.entry(day.date).or_default().push((*offer, day));
+        }
+    }
+    days.values().filter_map(|visits| calendar_day(settings, visits, units)).collect()
+}
+
+fn calendar_day(settings: &Settings, visits: &[(&Offer, &CalendarDay)], units: u32) -> Option<Value> {
+    let (first, day) = visits.first()?;
+    let standings: Vec<(bool, &str)> = visits.iter().map(|(_, day)| standing(day, units)).collect();
+    let is = |wanted: &str| standings.iter().any(|(_, status)| *status == wanted);
+    let status = ["AVAILABLE", "SOLD_OUT"].into_iter().find(|status| is(status)).unwrap_or("CLOSED");
+    // Those that have no limit make a sum of none.
+    let left: Option<i64> = visits.iter().map(|(_, day)| day.left.map(|left| left.max(0))).sum();
+    let stock =
+        |(offer, day): &(&Offer, &CalendarDay)| offer.product.calendar_on(day.date).and_then(|range| range.stock);
+    let capacity: Option<u32> = visits.iter().map(stock).sum();
+    let price = visits.iter().map(|(_, day)| day.price).min().unwrap_or_default();
+    Some(json!({
+        "localDate": day.date.to_string(), "available": standings.iter().any(|(available, _)| *available),
+        "status": status, "vacancies": left, "capacity": capacity, "openingHours": opening_hours(&first.product),
+        "unitPricingFrom": [unit_pricing(&settings.currency, price)],
+        "pricingFrom": pricing(&settings.currency, price.saturating_mul(i64::from(units.max(1)))),
+    }))
 }
 
 fn contact(person: Option<&Person>) -> Value {
@@ -288,7 +357,7 @@ pub(super) fn booking(settings: &Settings, order: &Order, booking: &Booking, now
             json!({
                 "uuid": own.map_or_else(|| crate::uuids::unit(order.channel_order_id.as_str(), index), |own| own.id.clone()),
                 "resellerReference": own.and_then(|own| own.reference.clone()), "supplierReference": booking.id.as_str(),
-                "unitId": UNIT, "unit": unit(settings, product_of), "status": status, "utcRedeemedAt": redeemed,
+                "unitId": UNIT, "unit": unit(settings, product_of, price_from(product_of)), "status": status, "utcRedeemedAt": redeemed,
                 "contact": contact(booking.visitors.get(index)),
                 "ticket": ticket(settings, order, booking, index, &redeemed),
                 "pricing": pricing(&order.money.currency, price),
@@ -303,11 +372,11 @@ pub(super) fn booking(settings: &Settings, order: &Order, booking: &Booking, now
         "status": status, "utcCreatedAt": utc(order.created_at), "utcUpdatedAt": utc(order.updated_at),
         "utcExpiresAt": hold.filter(|_| booking.is_on_hold()).map(|hold| utc(hold.until)),
         "utcRedeemedAt": redeemed, "utcConfirmedAt": booking.confirmed_at.map(utc),
-        "productId": product_of.code.as_str(), "product": product(settings, product_of),
-        "optionId": OPTION, "option": option(settings, product_of),
+        "productId": product_of.code.parts().product, "product": product(settings, &[product_of]),
+        "optionId": option_id(product_of), "option": option(settings, &[product_of], product_of.code.parts().option.is_none()),
         "cancellable": is_live && fee_of_calling_off(order, booking, now).is_ok(),
         "cancellation": cancellation(order, booking), "freesale": false,
-        "availabilityId": date.map(|date| date.to_string()),
+        "availabilityId": date.map(|date| Visit { date, time: product_of.clock() }.to_string()),
         "availability": date.map(|date| slot_of(settings, product_of, date)),
         "contact": contact(booking.contact.as_ref()), "notes": null, "deliveryMethods": ["TICKET"], "voucher": null,
         "unitItems": units, "pricing": pricing(&order.money.currency, order.money.gross),

@@ -47,6 +47,7 @@ pub(super) fn reservation<'a>(order: &'a Order, booking: &'a Booking) -> Result<
         order_id: order.id.as_str(),
         product,
         visit_date: booking.visit_date.map(|date| date.to_string()),
+        visit_time: order.rules.booking.clock(),
         valid_until: booking.valid_until.map(|date| date.to_string()),
         quantity: order.quantity,
         visitor_count: order.quantity.saturating_mul(order.rules.booking.visitors_per_unit),

@@ -22,6 +22,9 @@ pub(crate) struct ReservationRequest<'a> {
     /// The day of the visit; null when any day until `valid_until` admits.
     #[schemars(with = "Option<Day>")]
     pub(super) visit_date: Option<String>,
+    /// `HH:MM`, of a product that is sold by start times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) visit_time: Option<String>,
     /// The last day on which the tickets admit.
     #[schemars(with = "Option<Day>")]
     pub(super) valid_until: Option<String>,

@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use ticketbridge_core::product::{BackendTerms, BookingProduct, DateRange, Fee, Ticketing, VoucherProduct};
+use ticketbridge_core::product::{
+    BackendTerms, BookingProduct, DateRange, Fee, Slot, StockFrom, Ticketing, VoucherProduct,
+};
+use ticketbridge_core::variant::Parts;
 use ticketbridge_core::{Date, Millis};
 
 use super::finding::Findings;
@@ -79,12 +82,27 @@ pub(super) fn check_booking(
     };
     let is_pool = found.adapter.as_deref() == Some(CODE_POOL);
     check_terms(booking, table, found, findings);
+    if booking.start.is_some() && booking.stock_from == StockFrom::Backend {
+        let problem = "`stock_from` is \"backend\", and back-ends say what is left of a day, not of a start time";
+        findings.problem(table.place_of("stock_from"), problem, "leave it out, and write the `stock` in the calendar");
+    }
     if wants_pool && !is_pool {
         let problem = format!("\"{id}\" at {} is a back-end, not a code pool", found.place);
         findings.problem(place, problem, "write ticketing = { mode = \"backend\", backend = …, product = … }");
     } else if !wants_pool && is_pool {
         let problem = format!("\"{id}\" at {} is a code pool, not a back-end", found.place);
         findings.problem(place, problem, "write ticketing = { mode = \"code_pool\", pool = … }");
+    }
+}
+
+/// One code is sold by the day or by start times: who asks for its days would find both.
+pub(super) fn check_days_and_times(bookings: &[(BookingProduct, Table<'_>)], findings: &Findings) {
+    for (booking, table) in bookings.iter().filter(|(booking, _)| booking.start.is_some()) {
+        let code = Parts { time: None, ..booking.code.parts() }.code();
+        if bookings.iter().any(|(other, _)| other.code == code) {
+            let problem = format!("\"{code}\" is sold by the day, and by start times here");
+            findings.problem(table.place_of("code"), problem, "give the two different codes");
+        }
     }
 }
 
@@ -95,10 +113,12 @@ fn check_terms(booking: &BookingProduct, table: &Table<'_>, backend: &Named, fin
     let kinds = Kinds::registered();
     let Some(kind) = kinds.backends.iter().find(|kind| kind.name == adapter) else { return };
     let plain = BackendTerms::default();
+    // Of a start time the back-end is told, and this is nothing that the file says.
+    let own_time = booking.clock().map(Slot::At);
     let written = [
         ("option", terms.option != plain.option),
         ("units", terms.units != plain.units),
-        ("slot", terms.slot != plain.slot),
+        ("slot", terms.slot != plain.slot && Some(&terms.slot) != own_time.as_ref()),
         ("redeem_when", terms.redeem_when != plain.redeem_when),
     ];
     for (key, _) in written.into_iter().filter(|(key, is_written)| *is_written && !kind.terms.contains(key)) {

@@ -17,6 +17,7 @@ use super::currency;
 use super::finding::suggest;
 use super::partner::BASIS_POINTS;
 use super::read::{Table, Value};
+use super::start_times::{self, Entry};
 
 /// Days that one entry of a calendar may cover.
 const CALENDAR_DAYS_MAX: i64 = 3_660;
@@ -111,8 +112,8 @@ fn code_of(value: Value<'_>) -> Option<ProductCode> {
     Some(ProductCode(text))
 }
 
-/// Reads one `[[booking_product]]`.
-pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
+/// Reads one `[[booking_product]]`: a product, or one for each of its start times.
+pub(super) fn booking(table: &Table<'_>) -> Option<Vec<BookingProduct>> {
     check_kind(table);
     let code = table.must("code", code);
     let name = table.opt("name", Value::text);
@@ -128,6 +129,7 @@ pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
     let cancellation = table.opt("cancellation", cancellation);
     let refund_rule = table.opt("refund_rule", refund_rule);
     let limits = table.opt("limits", limits);
+    let start_times = start_times::read(table);
     let calendar = table.must("calendar", calendar);
     let policies =
         [("manual", OverduePolicy::Manual), ("reissue", OverduePolicy::Reissue), ("approve", OverduePolicy::Approve)];
@@ -154,9 +156,11 @@ pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
     });
     table.finish();
     let code = code?;
-    Some(BookingProduct {
+    start_times::check_code(table, &code);
+    let product = BookingProduct {
         name: name.unwrap_or_else(|| code.to_string()),
         code,
+        start: None,
         visitors_per_unit: visitors_per_unit.unwrap_or(1),
         confirm: confirm.unwrap_or(Confirmation::Auto),
         ticketing: ticketing?,
@@ -168,10 +172,11 @@ pub(super) fn booking(table: &Table<'_>) -> Option<BookingProduct> {
         cancellation: cancellation.unwrap_or(Cancellation::Never),
         refund_rule,
         limits: limits.unwrap_or_default(),
-        calendar: calendar?,
+        calendar: Vec::new(),
         overdue_policy: overdue_policy.unwrap_or(OverduePolicy::Manual),
         stock_from: stock_from.unwrap_or_default(),
-    })
+    };
+    Some(start_times::expand(table, product, start_times, calendar?))
 }
 
 /// Sightseeing on the mainland, and nothing else (DY-01). There is one value of each, so that none of them is kept.
@@ -463,7 +468,7 @@ fn limits(value: Value<'_>) -> Option<BookingLimits> {
     Some(limits)
 }
 
-fn calendar(value: Value<'_>) -> Option<Vec<CalendarRange>> {
+fn calendar(value: Value<'_>) -> Option<Vec<Entry>> {
     let entries = value.clone().list()?;
     if entries.len() > CALENDAR_ENTRIES_MAX {
         return value.wrong(
@@ -474,7 +479,7 @@ fn calendar(value: Value<'_>) -> Option<Vec<CalendarRange>> {
     if entries.is_empty() {
         value.wrong::<()>("is empty: no day could be booked", "add { from = …, to = …, stock = … }");
     }
-    let mut days_read: Vec<(CalendarRange, Value<'_>)> = Vec::new();
+    let mut days_read: Vec<(Entry, Value<'_>)> = Vec::new();
     for entry in entries {
         let Some(days) = calendar_entry(entry.clone()) else { continue };
         if let Some((other, place)) = days_read.iter().find(|(other, _)| overlap(other, &days)) {
@@ -482,18 +487,18 @@ fn calendar(value: Value<'_>) -> Option<Vec<CalendarRange>> {
                 format_args!(
                     "covers days that the entry at {} covers too ({} to {})",
                     place.place(),
-                    other.range.from,
-                    other.range.to
+                    other.days.range.from,
+                    other.days.range.to
                 ),
                 "each day belongs to one entry: change the dates or the `weekdays`",
             );
         }
         days_read.push((days, entry));
     }
-    Some(days_read.into_iter().map(|(days, _)| days).collect())
+    Some(days_read.into_iter().map(|(entry, _)| entry).collect())
 }
 
-fn calendar_entry(value: Value<'_>) -> Option<CalendarRange> {
+fn calendar_entry(value: Value<'_>) -> Option<Entry> {
     let table = value.clone().table()?;
     let dates = table.must("from", Value::date).zip(table.must("to", Value::date));
     let weekdays = table.opt("weekdays", |value| {
@@ -504,6 +509,7 @@ fn calendar_entry(value: Value<'_>) -> Option<CalendarRange> {
     });
     let stock = table.opt("stock", |value| value.count(0, u32::MAX));
     let price = table.opt("price", Value::amount);
+    let times = table.opt("start_times", start_times::times);
     table.finish();
     let mut weekdays = weekdays.unwrap_or_else(|| WEEKDAYS.map(|(_, day)| day).to_vec());
     weekdays.sort_unstable();
@@ -520,10 +526,14 @@ fn calendar_entry(value: Value<'_>) -> Option<CalendarRange> {
             "widen the dates or the `weekdays`",
         );
     }
-    Some(entry)
+    Some(Entry { days: entry, times })
 }
 
-fn overlap(one: &CalendarRange, other: &CalendarRange) -> bool {
+fn overlap(one: &Entry, other: &Entry) -> bool {
+    if !one.shares_a_time(other) {
+        return false;
+    }
+    let (one, other) = (&one.days, &other.days);
     let (from, to) = (one.range.from.max(other.range.from), one.range.to.min(other.range.to));
     from <= to && days_of(one, DateRange { from, to }).any(|day| other.weekdays.contains(&day.weekday()))
 }

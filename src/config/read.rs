@@ -41,6 +41,7 @@ const EXAMPLES: [(&str, &str); 21] = [
 ];
 
 /// A table, and which of its keys somebody wants: [`Table::finish`] reports the others.
+#[derive(Clone)]
 pub(super) struct Table<'a> {
     source: &'a Source,
     findings: &'a Findings,

@@ -31,6 +31,7 @@ pub mod run;
 pub mod shared_rules;
 pub mod still_needed;
 pub mod time;
+pub mod variant;
 pub mod words;
 
 pub use id::*;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{BackendId, ProductCode};
 use crate::personal::DocumentType;
 use crate::time::{Date, Millis, TimeZone};
+use crate::variant::Start;
 
 /// An ISO 4217 code, upper case.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -290,6 +291,9 @@ pub struct BookingProduct {
     pub code: ProductCode,
     /// Name for people.
     pub name: String,
+    /// When its visits begin, where it is sold by start times: its code ends with that time then (`crate::variant`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Start>,
     /// People that one unit admits.
     pub visitors_per_unit: u32,
     /// Who confirms a booking.
@@ -325,6 +329,10 @@ impl BookingProduct {
     /// The calendar entry that opens `date`.
     pub fn calendar_on(&self, date: Date) -> Option<&CalendarRange> {
         self.calendar.iter().find(|c| c.range.contains(date) && c.weekdays.contains(&date.weekday()))
+    }
+    /// The start time of its visits, `HH:MM`, where it has one.
+    pub fn clock(&self) -> Option<String> {
+        self.start.map(Start::clock)
     }
 }
 

@@ -2,8 +2,6 @@
 
 //! What others have taken already, read under lock inside the transaction that decides.
 
-use ticketbridge_core::Date;
-use ticketbridge_core::ProductCode;
 use ticketbridge_core::decide::dates_demanded;
 use ticketbridge_core::message::{Command, ConfirmHold, Counts, RequestBooking, ReservationAct, Sale};
 use ticketbridge_core::order::Order;
@@ -12,6 +10,7 @@ use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
 use ticketbridge_core::rules::capacity::{calendar_stock, date_stock_key, voucher_stock_key};
 use ticketbridge_core::rules::guests::guests_of;
 use ticketbridge_core::rules::purchase_limits::phone_of;
+use ticketbridge_core::{Date, OrderId, ProductCode};
 use ticketbridge_store::{ClaimKind, StoreError, Tx};
 
 use crate::engine::EngineError;
@@ -37,12 +36,13 @@ pub(crate) async fn for_sale(tx: &Tx, rules: &RuleSnapshot, sale: &Sale) -> Resu
     Ok(counts)
 }
 
-/// For a booking: units left on the date, and what phone and documents have booked.
+/// For a booking: units left on the date, and what phone and documents have booked in other orders than `except`.
 pub(crate) async fn for_booking(
     tx: &Tx,
     rules: &RuleSnapshot,
     buyer: &Person,
     request: &RequestBooking,
+    except: Option<&OrderId>,
 ) -> Result<Counts, StoreError> {
     let product = &rules.booking;
     let date_left = date_left(tx, product, request.visit_date).await?;
@@ -53,7 +53,7 @@ pub(crate) async fn for_booking(
     if product.limits.per_phone.is_some() {
         let people: Vec<&Person> = request.contact.iter().chain([buyer]).collect();
         if let Some(hash) = phone_of(&people).map(|phone| phone_key(tx, &phone)) {
-            counts.phone_units = tx.claimed_units(&product.code, ClaimKind::Phone, &hash, None).await?;
+            counts.phone_units = tx.claimed_units(&product.code, ClaimKind::Phone, &hash, except).await?;
         }
     }
     if product.limits.per_document.is_some() {
@@ -64,7 +64,7 @@ pub(crate) async fn for_booking(
                 continue;
             }
             let hash = document_key(tx, document.number.reveal());
-            counts.document_bookings.push(tx.claimed_units(&product.code, ClaimKind::Document, &hash, None).await?);
+            counts.document_bookings.push(tx.claimed_units(&product.code, ClaimKind::Document, &hash, except).await?);
         }
     }
     Ok(counts)
@@ -85,7 +85,8 @@ pub(crate) async fn for_confirmation(tx: &Tx, order: &Order, sold: &ConfirmHold)
         requested_at: booking.requested_at,
         counts: Counts::default(),
     };
-    for_booking(tx, &order.rules, &sold.contact, &request).await
+    // What it had claimed for its buyer when it was reserved is not counted twice.
+    for_booking(tx, &order.rules, &sold.contact, &request, Some(&order.id)).await
 }
 
 /// Two buyers with one phone take turns: what the first claims, the second sees. The row that is locked counts no stock.

@@ -179,6 +179,6 @@ fn moves_stock(command: &Command) -> bool {
 fn passing_moves_stock(kind: DeadlineKind) -> bool {
     match kind {
         DeadlineKind::Acceptance | DeadlineKind::BookingWindow => true,
-        DeadlineKind::Ticketing | DeadlineKind::Review | DeadlineKind::VisitDay => false,
+        DeadlineKind::Ticketing | DeadlineKind::Review | DeadlineKind::VisitDay | DeadlineKind::PaymentLink => false,
     }
 }

@@ -36,8 +36,8 @@ pub(crate) async fn follow(tx: &Tx, before: Option<&Order>, after: &Order) -> Re
         tx.claim_guests(&after.id, &[hashed(tx, claim)]).await?;
     }
     let Some(visit) = claimed.of_visit else { return Ok(()) };
-    if visit.replaces {
-        tx.release_claims(&after.id, &visit.product);
+    if let Some(product) = &visit.replaced {
+        tx.release_claims(&after.id, product);
     }
     let claims: Vec<GuestClaim> = visit.claims.into_iter().map(|claim| hashed(tx, claim)).collect();
     if claims.is_empty() {

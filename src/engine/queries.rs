@@ -6,6 +6,7 @@ use ticketbridge_core::message::{Counts, ProductRef, RequestBooking, StockKey};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, CalendarDay, Offer, Query, SaleQuestion};
 use ticketbridge_core::product::{BookingProduct, RuleSnapshot, StockFrom};
+use ticketbridge_core::variant::Visit;
 use ticketbridge_core::{Date, ExternalId, ProductCode, Rejection, Why, rules};
 use ticketbridge_store::{ToldLeft, Tx};
 
@@ -178,14 +179,16 @@ impl Engine {
         channel: &RegisteredChannel,
         products: Option<&[ProductCode]>,
         dates: Option<(Date, Date)>,
-        only: &[Date],
+        only: &[Visit],
     ) -> Result<Found, EngineError> {
-        let asked: Vec<ProductCode> = match products {
-            Some(named) => named.to_vec(),
-            None => running.config.bookings().map(|product| product.code.clone()).collect(),
-        };
+        let named = |fits: &dyn Fn(&ProductCode) -> bool| products.is_none_or(|named| named.iter().any(fits));
         let mut offers = Vec::new();
-        for code in asked {
+        for code in running.config.bookings().map(|product| product.code.clone()) {
+            // Whoever asks for an option that there is not is told of the product's others, without their days.
+            if !named(&|asked| code.parts().product == asked.parts().product) {
+                continue;
+            }
+            let dates = dates.filter(|_| named(&|asked| code.is_of(asked)));
             let product = ProductRef { voucher: None, booking: Some(code) };
             let Some(rules) = running.config.rule_snapshot(channel.channel.rules(), &product) else { continue };
             let mut days = Vec::new();
@@ -193,8 +196,9 @@ impl Engine {
                 None => {}
                 Some((from, to)) if only.is_empty() => days = self.calendar(channel, &rules, from, to).await?,
                 Some(_) => {
-                    for date in only {
-                        days.extend(self.calendar(channel, &rules, *date, *date).await?);
+                    let time = rules.booking.clock();
+                    for visit in only.iter().filter(|visit| visit.time == time) {
+                        days.extend(self.calendar(channel, &rules, visit.date, visit.date).await?);
                     }
                 }
             }
@@ -299,7 +303,7 @@ async fn judge(
             requested_at: now,
             counts: Default::default(),
         };
-        let counts = counts::for_booking(tx, rules, &question.sale.buyer, &request).await?;
+        let counts = counts::for_booking(tx, rules, &question.sale.buyer, &request, None).await?;
         let request = RequestBooking { counts, ..request };
         rules::check_booking(rules, question.sale.quantity, &request, now)?;
     }

@@ -9,14 +9,13 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::rules::pairing::{self, Pair};
-use ticketbridge_core::rules::sale::reserved_price;
 use ticketbridge_core::{ChannelId, OrderId, Rejection, UnixMillis, Why};
 use ticketbridge_store::{InboxVerdict as Verdict, OrderRefRow, Remembered, StoredAnswer, ToRemember, Tx};
 
 use crate::engine::arrival::Incoming;
 use crate::engine::early_messages::apply_remembered;
 use crate::engine::snapshots::{self, Synced};
-use crate::engine::{Applied, Change, EngineError, counts, credit};
+use crate::engine::{Applied, Change, EngineError, counts, credit, resold};
 
 /// What a message led to, before it is put into the channel's words.
 enum Routed {
@@ -211,7 +210,7 @@ async fn take_booking(
         let sentence = format!("this booking belongs to order {other}");
         return Err(Rejection::new(Why::ContentDiffers, sentence).at("source_order_id").into());
     }
-    let counts = counts::for_booking(tx, &order.rules, &order.buyer, request).await?;
+    let counts = counts::for_booking(tx, &order.rules, &order.buyer, request, None).await?;
     let command = Command::RequestBooking(Box::new(RequestBooking { counts, ..request.clone() }));
     let booked = change.next(1).on_locked(tx, order.clone(), &command).await;
     let applied = match booked {
@@ -233,15 +232,8 @@ fn at_our_price(
     request: &RequestBooking,
     now: UnixMillis,
 ) -> Result<(Sale, RequestBooking), EngineError> {
-    let config = &incoming.running.config;
-    let product = sale
-        .product
-        .booking
-        .as_ref()
-        .and_then(|code| config.booking(code))
-        .ok_or_else(|| Rejection::new(Why::OffSale, "no such product is configured").at("productId"))?;
-    let price = reserved_price(product, request.visit_date)?;
-    let gross = price.saturating_mul(i64::from(sale.quantity));
+    let product = resold::product(&incoming.running.config, sale.product.booking.as_ref())?;
+    let gross = resold::price(product, request.visit_date, sale.quantity)?;
     let sale = Sale { gross, due: gross, placed_at: now, ..sale.clone() };
     Ok((sale, RequestBooking { requested_at: now, ..request.clone() }))
 }
@@ -310,6 +302,7 @@ async fn take_act(
     if let Some(id) = &row.order {
         let Some(order) = tx.lock_order(id).await? else { return Err(EngineError::TryLater) };
         let command = counts::counted(tx, &order, command.clone()).await?;
+        let command = resold::with_terms(tx, incoming, &order, command).await?;
         return Ok(Routed::Done(Box::new(change.on_locked(tx, order, &command).await?)));
     }
     let is_dead = row.tombstone.is_some();

@@ -198,6 +198,38 @@ async fn a_guest_who_is_named_in_free_text_is_masked_there() {
     }
 }
 
+/// What is audited is kept for ever: why somebody acted is masked there whoever knows the guest, and also when nobody does.
+#[tokio::test]
+async fn the_reasons_of_those_who_act_are_masked_in_the_audit() {
+    let bridge = TestBridge::start().await;
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    let order = bridge.order("douyin-main:V100").await;
+    let because = "Ada Example rang from 13800000100, also 010-7731-5521, ada@post.example";
+    let of = |phone: &str| json!({ "phone": phone, "reason": because });
+    // One whom an order knows, and one whom none does.
+    for phone in ["13800000100", "13977315521"] {
+        for call in ["orders/search", "guests/export", "guests/erase"] {
+            bridge.post(call, &of(phone)).await.expect(200);
+        }
+    }
+    let many = json!({ "items": [order["id"]], "reason": because });
+    bridge.post("bulk/cancel", &many).await.expect(200);
+    let delivery = bridge.get("deliveries?limit=1").await.expect(200).json()["items"][0]["id"].clone();
+    bridge.post("bulk/drop", &json!({ "items": [delivery], "reason": because })).await.expect(200);
+    let audit = bridge.get("audit?limit=200").await.expect(200).json();
+    for entry in audit["items"].as_array().expect("a list") {
+        let (text, act) = (entry.to_string(), entry["act"].as_str().unwrap_or_default());
+        for number in ["13800000100", "7731-5521", "ada@post.example"] {
+            assert!(!text.contains(number), "{text}");
+        }
+        let knows_her = act.starts_with("bulk") || text.contains("A********");
+        assert!(!knows_her || !text.contains("Ada Example"), "{text}");
+    }
+    let named = audit["items"].as_array().expect("a list").iter().filter(|it| it.to_string().contains("A********"));
+    assert!(named.count() >= 5, "the searches that found her, and what was done to many: {audit}");
+}
+
 #[tokio::test]
 async fn everything_known_of_a_guest_is_exported_on_the_record() {
     on_each_database(

@@ -161,6 +161,74 @@ async fn tickets_for_what_was_booked_before_are_shown_each_for_its_own_reason() 
     assert!(!all.iter().any(|(_, sentence)| sentence.contains("added")), "{all:?}");
 }
 
+/// Another thing than what the tickets were made for is booked: each difference is named, and gone once it is taken back or the tickets are
+/// new.
+#[tokio::test]
+async fn tickets_for_another_product_time_or_price_are_shown() {
+    let bridge = TestBridge::start_kakao(CAN).await;
+    let key = format!("{KAKAO}:R1");
+    let mut it = reservation("R1", "pd_auto", "CONFIRMED");
+    it["confirm_mode"] = json!("AUTO");
+    bridge.kakao_is(event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
+    bridge.drain().await;
+    let mut revision = 1;
+    let mut told = async |changed: &Value, wanted: Option<&str>| {
+        revision += 1;
+        let id = format!("e{revision}");
+        let message = event(&id, "reservation.confirmed", revision, changed, json!({"by": "AUTO"}));
+        bridge.kakao_is(message, "accepted").await;
+        let all = shown(&bridge, &key).await;
+        let found = all.iter().find(|(_, sentence)| sentence.contains("was booked after the tickets"));
+        match wanted {
+            Some(wanted) => {
+                let sentence = format!("another {wanted} was booked after");
+                assert!(found.is_some_and(|(_, said)| said.contains(&sentence)), "{wanted}: {all:?}");
+            }
+            None => assert_eq!(found, None),
+        }
+    };
+    let mut other = it.clone();
+    other["product"]["product_id"] = json!("pd_other");
+    told(&other, Some("product")).await;
+    told(&it, None).await;
+    let mut later = it.clone();
+    later["use"]["from"] = json!("2026-12-12T15:00:00+09:00");
+    later["use"]["to"] = json!("2026-12-12T17:00:00+09:00");
+    told(&later, Some("time")).await;
+    let mut dearer = later.clone();
+    dearer["lines"][0]["price_id"] = json!("senior");
+    told(&dearer, Some("time and kind of price")).await;
+    told(&it, None).await;
+
+    let bridge = TestBridge::start_trip(tripstore::CAN).await;
+    let mut trip = trip("T1", "COMPLETED");
+    bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &trip, json!({})), "accepted").await;
+    bridge.drain().await;
+    trip["event_code"] = json!("EV-OTHER");
+    bridge.trip_is(tripstore::event("e2", "booking.completed", 2, &trip, json!({})), "accepted").await;
+    let all = shown(&bridge, &format!("{TRIP}:T1")).await;
+    assert!(all.iter().any(|(_, sentence)| sentence.contains("another departure was booked")), "{all:?}");
+}
+
+/// A link that nobody tells anything of is over when its time is.
+#[tokio::test]
+async fn the_end_of_a_link_is_a_deadline() {
+    let bridge = TestBridge::start_trip(tripstore::CAN).await;
+    let open = kind(trip("T1", "COMPLETED"), "LINK");
+    bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &open, json!({})), "accepted").await;
+    bridge.partners.next("/T1/payment-links", link("L1"));
+    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
+    bridge.drain().await;
+    let deadlines = bridge.get("deadlines?state=armed").await.expect(200).json();
+    let kinds: Vec<_> = deadlines["items"].as_array().unwrap().iter().map(|it| it["kind"].clone()).collect();
+    assert!(kinds.contains(&json!("payment_link")), "{deadlines}");
+    bridge.advance(Millis::hours(73));
+    bridge.drain().await;
+    let all = shown(&bridge, &format!("{TRIP}:T1")).await;
+    let over = all.iter().find(|(kind, _)| kind == "payment_link_over");
+    assert!(over.is_some_and(|(_, sentence)| sentence.contains("send another one")), "{all:?}");
+}
+
 /// Money through a link that was over goes back by itself, and what was open before is open again.
 #[tokio::test]
 async fn a_dead_link_is_shown_as_long_as_something_is_open() {

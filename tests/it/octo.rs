@@ -3,6 +3,7 @@
 //! A ticketing system that speaks OCTO: one booking there for one booking here, whatever is lost on the way. Judged by the supplier's books.
 
 pub(crate) mod schemas;
+mod servers;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -236,7 +236,7 @@ const MANY: usize = 20_000;
 /// Longest time for playing them.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// A measurement: `cargo test --release --test it a_long_day -- --ignored --nocapture`.
+/// A measurement: `cargo long-day` (`.cargo/config.toml`).
 #[tokio::test]
 #[ignore = "a measurement of some minutes"]
 async fn a_long_day_of_twenty_thousand_messages_plays_in_five_minutes_without_a_difference() {

@@ -326,6 +326,7 @@ w-acceptance = acceptance
 w-ticketing = ticketing
 w-review = review
 w-booking_window = booking window
+w-payment_link = payment link
 w-visit_day = visit day
 w-channel = channel
 w-backend = back-end
@@ -382,6 +383,7 @@ a-payment_link_over = a payment link is over
 
 # what happened
 e-hold_confirmed = The kept booking was confirmed
+e-hold_moved = The reseller chose another visit
 e-hold_renamed = The reseller changed the kept booking's names
 e-hold_extended = The booking is kept for longer
 e-order_placed = The order was placed

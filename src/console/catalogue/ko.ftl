@@ -326,6 +326,7 @@ w-acceptance = 수락
 w-ticketing = 발권
 w-review = 심사
 w-booking_window = 예약 기간
+w-payment_link = 결제 링크 만료
 w-visit_day = 이용일
 w-channel = 채널
 w-backend = 발권 시스템
@@ -382,6 +383,7 @@ a-payment_link_over = 결제 링크 만료
 
 # what happened
 e-hold_confirmed = 보류된 예약 확정
+e-hold_moved = 판매처가 보류된 방문을 변경
 e-hold_renamed = 판매처가 보류된 예약의 명칭을 변경
 e-hold_extended = 예약 보류 연장
 e-order_placed = 주문 접수

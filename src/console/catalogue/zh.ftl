@@ -326,6 +326,7 @@ w-acceptance = 接单
 w-ticketing = 出票
 w-review = 审核
 w-booking_window = 预约窗口
+w-payment_link = 支付链接到期
 w-visit_day = 出行日
 w-channel = 渠道
 w-backend = 景区系统
@@ -382,6 +383,7 @@ a-payment_link_over = 付款链接已失效
 
 # what happened
 e-hold_confirmed = 预留的预订已确认
+e-hold_moved = 分销商更改了预留的参观
 e-hold_renamed = 分销商更改了预留的名称
 e-hold_extended = 预留时间已延长
 e-order_placed = 订单已创建

@@ -45,7 +45,7 @@ pub(super) fn request(draft: &mut Draft, request: &RequestBooking) -> Result<(),
     let terms = Terms {
         channel_booking_id: &request.channel_booking_id,
         dates: (request.visit_date, request.visit_date.map(|date| rules::valid_until(product, date))),
-        time: request.visit_time.clone(),
+        time: request.visit_time.clone().or_else(|| product.clock()),
         visitors: request.visitors.clone(),
         contact: request.contact.clone(),
         requested_at: request.requested_at,
@@ -140,11 +140,7 @@ impl Terms<'_> {
             confirmed_at: None,
             used_at: None,
             ticketing: Ticketing {
-                state: if product.ticketing.issuer().is_some() {
-                    TicketingState::Queued
-                } else {
-                    TicketingState::NotNeeded
-                },
+                state: TicketingState::at_first(product),
                 backend_ref: None,
                 tickets: Vec::new(),
                 other_tickets: Vec::new(),

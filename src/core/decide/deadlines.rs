@@ -3,7 +3,7 @@
 //! Deadlines that are near, and deadlines that have passed. One that no longer matters changes nothing.
 
 use crate::decide::draft::Draft;
-use crate::decide::hold;
+use crate::decide::{hold, snapshot_channel};
 use crate::message::{DeadlineKind, Event};
 use crate::order::{AttentionKind, Booking, BookingState, Order, OrderState};
 use crate::time::UnixMillis;
@@ -15,7 +15,7 @@ pub(super) fn warn(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
     draft.event(match kind {
         DeadlineKind::Ticketing => Event::TicketingDeadlineNear { due_at },
         DeadlineKind::Review => Event::ReviewLimitNear { due_at },
-        DeadlineKind::Acceptance | DeadlineKind::BookingWindow | DeadlineKind::VisitDay => {
+        DeadlineKind::Acceptance | DeadlineKind::BookingWindow | DeadlineKind::VisitDay | DeadlineKind::PaymentLink => {
             Event::DeadlineNear { kind, due_at }
         }
     });
@@ -48,6 +48,10 @@ pub(super) fn pass(draft: &mut Draft, kind: DeadlineKind, due_at: UnixMillis) {
             let sentence = "nobody accepted the booking in time; the channel cancels it";
             draft.say_anew(AttentionKind::WaitsForConfirmation, sentence);
         }
+        DeadlineKind::PaymentLink => {
+            draft.event(Event::DeadlinePassed { kind, due_at });
+            snapshot_channel::end_links_by(draft, due_at);
+        }
         DeadlineKind::BookingWindow | DeadlineKind::VisitDay => draft.event(Event::DeadlinePassed { kind, due_at }),
     }
 }
@@ -66,5 +70,6 @@ fn matters(order: &Order, kind: DeadlineKind, due_at: UnixMillis) -> bool {
         }),
         DeadlineKind::BookingWindow => order.state == OrderState::AwaitingBooking,
         DeadlineKind::VisitDay => order.parked_redemption.is_some(),
+        DeadlineKind::PaymentLink => snapshot_channel::end_of_link(order) == Some(due_at),
     }
 }

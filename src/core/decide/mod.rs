@@ -17,6 +17,8 @@ mod endings;
 mod facts;
 mod guests;
 mod hold;
+mod hold_change;
+mod kept;
 mod notifications;
 mod proof;
 mod redemption;
@@ -28,7 +30,7 @@ mod terms;
 mod ticketing;
 
 pub use disagreement::Disagreement;
-pub use hold::fee_of_calling_off;
+pub use kept::fee_of_calling_off;
 pub use ticketing::dates_demanded;
 
 use std::rc::Rc;
@@ -53,6 +55,7 @@ pub(crate) fn decide(order: &Rc<Order>, command: &Command, actor: &Actor, moment
     }
     let mut draft = Draft::of(order, actor, moment);
     answer(&mut draft, order, command)?;
+    snapshot_channel::keep_time_of_link(&mut draft, order);
     Ok(draft)
 }
 

@@ -5,9 +5,12 @@
 use crate::evolve::attention::clear;
 use crate::id::BookingId;
 use crate::order::{
-    AttentionKind, Booking, BookingState, Hold, Order, OrderKind, OrderState, ParkedRedemption, TicketingState,
+    AttentionKind, Booking, BookingState, HeldUnit, Hold, Order, OrderKind, OrderState, ParkedRedemption,
+    TicketingState,
 };
+use crate::rules::valid_until;
 use crate::time::UnixMillis;
+use crate::variant::Visit;
 
 pub(super) fn requested(order: &mut Order, booking: &Booking) {
     if let Some(previous) = order.booking.replace(booking.clone()) {
@@ -26,6 +29,19 @@ pub(super) fn hold_confirmed(order: &mut Order, reference: Option<&str>) {
             hold.reference = Some(reference.to_owned());
         }
     });
+}
+
+/// Another visit is kept, under the rules that hold for it.
+pub(super) fn moved(order: &mut Order, visit: &Visit, units: &[HeldUnit]) {
+    let product = &order.rules.booking;
+    let (last, state) = (valid_until(product, visit.date), TicketingState::at_first(product));
+    if let Some(booking) = &mut order.booking {
+        booking.visit_date = Some(visit.date);
+        booking.visit_time.clone_from(&visit.time);
+        booking.valid_until = Some(last);
+        booking.ticketing.state = state;
+    }
+    with_hold(order, |hold| hold.units = units.to_vec());
 }
 
 pub(super) fn with_hold(order: &mut Order, change: impl FnOnce(&mut Hold)) {

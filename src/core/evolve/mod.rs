@@ -52,6 +52,10 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
             hold.reference.clone_from(reference);
             hold.units.clone_from(units);
         }),
+        Event::HoldMoved { sale, visit, units } => {
+            sale::changed(order, sale);
+            booking::moved(order, visit, units);
+        }
         Event::HoldExtended { until } => booking::with_hold(order, |hold| hold.until = *until),
         Event::BookingConfirmed { ticketing_due } => booking::confirmed(order, *ticketing_due, at),
         Event::BookingRejected { .. } => booking::ended(order, BookingState::Rejected),

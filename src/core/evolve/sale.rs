@@ -3,11 +3,17 @@
 //! Axis 1, the sale: placed, opened for booking, cancelled.
 
 use crate::evolve::attention::clear;
-use crate::id::OrderId;
+use crate::id::{OrderId, ProductCode};
 use crate::message::PlaceOrder;
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry, Money};
 use crate::order::{AttentionKind, CancelReason, Order, OrderState};
 use crate::time::UnixMillis;
+
+/// What was sold: the voucher, or the visit itself.
+fn product_of(placed: &PlaceOrder) -> ProductCode {
+    let voucher = placed.rules.voucher.as_ref();
+    voucher.map_or_else(|| placed.rules.booking.code.clone(), |voucher| voucher.code.clone())
+}
 
 pub(super) fn place(id: OrderId, placed: &PlaceOrder, at: UnixMillis) -> Order {
     let sale = &placed.sale;
@@ -18,11 +24,7 @@ pub(super) fn place(id: OrderId, placed: &PlaceOrder, at: UnixMillis) -> Order {
         kind: sale.kind,
         state: OrderState::Placed,
         cancel_reason: None,
-        product: placed
-            .rules
-            .voucher
-            .as_ref()
-            .map_or_else(|| placed.rules.booking.code.clone(), |voucher| voucher.code.clone()),
+        product: product_of(placed),
         quantity: sale.quantity,
         rules: placed.rules.clone(),
         money: Money {
@@ -56,6 +58,15 @@ pub(super) fn filled(order: &mut Order, placed: &PlaceOrder) {
     order.money.gross = placed.sale.gross;
     order.money.due = placed.sale.due;
     order.buyer = placed.sale.buyer.clone();
+}
+
+/// Something else is sold than before; nothing is paid yet.
+pub(super) fn changed(order: &mut Order, placed: &PlaceOrder) {
+    order.product = product_of(placed);
+    order.rules = placed.rules.clone();
+    order.quantity = placed.sale.quantity;
+    order.money.gross = placed.sale.gross;
+    order.money.due = placed.sale.due;
 }
 
 pub(super) fn cancelled(order: &mut Order, reason: CancelReason) {

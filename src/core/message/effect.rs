@@ -47,16 +47,19 @@ pub enum DeadlineKind {
     BookingWindow,
     /// A parked redemption can be applied.
     VisitDay,
+    /// A payment link is over.
+    PaymentLink,
 }
 
 impl DeadlineKind {
     /// All of them.
-    pub const ALL: [DeadlineKind; 5] = [
+    pub const ALL: [DeadlineKind; 6] = [
         DeadlineKind::Acceptance,
         DeadlineKind::Ticketing,
         DeadlineKind::Review,
         DeadlineKind::BookingWindow,
         DeadlineKind::VisitDay,
+        DeadlineKind::PaymentLink,
     ];
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -66,6 +69,7 @@ impl DeadlineKind {
             DeadlineKind::Review => "review",
             DeadlineKind::BookingWindow => "booking_window",
             DeadlineKind::VisitDay => "visit_day",
+            DeadlineKind::PaymentLink => "payment_link",
         }
     }
     /// Reads a name.

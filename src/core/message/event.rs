@@ -11,6 +11,7 @@ use crate::order::money::LedgerEntry;
 use crate::order::{AttentionKind, Booking, CancelReason, Fact, HeldUnit, RefundCase, Ticket, TicketRequest};
 use crate::personal::Person;
 use crate::time::{Date, UnixMillis};
+use crate::variant::Visit;
 
 /// Who caused something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,6 +91,15 @@ pub enum Event {
         /// Its own name for the booking.
         reference: Option<String>,
         /// The units, as it names them now.
+        units: Vec<HeldUnit>,
+    },
+    /// Another visit is kept than before: another day, start time, option, product or number of units.
+    HoldMoved {
+        /// The sale as it is now.
+        sale: Box<PlaceOrder>,
+        /// Its visit.
+        visit: Visit,
+        /// The units, as the reseller names them.
         units: Vec<HeldUnit>,
     },
     /// The place is kept longer.
@@ -496,6 +506,7 @@ impl Event {
             Event::OrderPlaced { .. }
             | Event::HoldConfirmed { .. }
             | Event::HoldExtended { .. }
+            | Event::HoldMoved { .. }
             | Event::HoldRenamed { .. }
             | Event::StubFilled { .. }
             | Event::PaymentRecorded { .. }
@@ -571,6 +582,7 @@ impl Event {
             Event::BookingRequested { .. } => "booking_requested",
             Event::HoldConfirmed { .. } => "hold_confirmed",
             Event::HoldExtended { .. } => "hold_extended",
+            Event::HoldMoved { .. } => "hold_moved",
             Event::HoldRenamed { .. } => "hold_renamed",
             Event::BookingConfirmed { .. } => "booking_confirmed",
             Event::BookingRejected { .. } => "booking_declined",
@@ -655,6 +667,7 @@ impl Event {
             | Event::BookingRequested { .. }
             | Event::HoldConfirmed { .. }
             | Event::HoldExtended { .. }
+            | Event::HoldMoved { .. }
             | Event::HoldRenamed { .. }
             | Event::BookingConfirmed { .. }
             | Event::GuestsSupplied { .. }

@@ -35,6 +35,7 @@ impl Event {
             | Event::BookingRequested { .. }
             | Event::HoldConfirmed { .. }
             | Event::HoldExtended { .. }
+            | Event::HoldMoved { .. }
             | Event::HoldRenamed { .. }
             | Event::BookingConfirmed { .. }
             | Event::BookingRejected { .. }

@@ -20,7 +20,7 @@ pub use destination::Destination;
 pub use effect::{DeadlineKind, Effect, StockKey, TicketOp};
 pub use event::{Actor, ActorKind, Event, EventRecord};
 pub use given_out::GivenOut;
-pub use hold::{ChangeHold, ChangeUnit, ConfirmHold, ReservationAct};
+pub use hold::{ChangeHold, ChangeUnit, ConfirmHold, NewTerms, OptionName, OtherVisit, ReservationAct};
 pub use refund::{ApplyRefund, RecordCancellation, RecordRefund, RecordRejection, RefundScope};
 pub use sale::{Counts, HoldWish, PlaceOrder, ProductRef, RequestBooking, Sale};
 pub use snapshot::{Cancelled, LinkNews, ReturnNews, Snapshot};

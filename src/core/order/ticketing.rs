@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::TicketId;
 use crate::personal::{DocumentNumber, Person};
+use crate::product::BookingProduct;
 use crate::time::UnixMillis;
 
 /// Axis 3: where the tickets stand at the back-end.
@@ -30,6 +31,13 @@ pub enum TicketingState {
     Cancelled,
     /// The back-end refused to void them.
     CancelRefused,
+}
+
+impl TicketingState {
+    /// Where they stand before anybody was asked for them.
+    pub fn at_first(product: &BookingProduct) -> Self {
+        if product.ticketing.issuer().is_some() { TicketingState::Queued } else { TicketingState::NotNeeded }
+    }
 }
 
 /// What a ticket's code is.

@@ -12,6 +12,7 @@ use crate::personal::Person;
 use crate::port::HttpReply;
 use crate::rejection::Rejection;
 use crate::time::{Date, UnixMillis};
+use crate::variant::Visit;
 
 /// A request as it came in: nothing parsed, nothing re-serialised.
 #[derive(Clone, Copy, Debug)]
@@ -212,12 +213,12 @@ pub enum Query {
     },
     /// What can be sold, and on which days?
     Offers {
-        /// Of which products; `None` is every product.
+        /// Of which products, all their options and start times meant; `None` is every product.
         products: Option<Vec<crate::id::ProductCode>>,
         /// First and last day.
         dates: Option<(Date, Date)>,
-        /// Of these days only those are meant; none is all of them.
-        only: Vec<Date>,
+        /// Of these days only those visits are meant; none is all of them.
+        only: Vec<Visit>,
         /// Units that are wanted; 0 where nothing is said.
         units: u32,
     },

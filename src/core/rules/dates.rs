@@ -7,7 +7,7 @@ use crate::product::{AdvanceRule, BookingProduct, Cancellation, RuleSnapshot};
 use crate::rejection::{Rejection, Why};
 use crate::time::{Date, TimeZone, UnixMillis};
 
-/// Checks a visit date (DY-07): the voucher's booking window, the calendar, not the past, not too far ahead, and the
+/// Checks a visit date (DY-07): the voucher's booking window, the calendar, not the past, not too far ahead, not begun, and the
 /// advance rule. What is left of the date is another question.
 pub fn check_date(rules: &RuleSnapshot, date: Date, now: UnixMillis) -> Result<(), Rejection> {
     let zone = rules.channel.time_zone;
@@ -26,6 +26,9 @@ pub fn check_date(rules: &RuleSnapshot, date: Date, now: UnixMillis) -> Result<(
     }
     if rules.booking.calendar_on(date).is_none() {
         return refuse(format!("{date} is not open in the product's calendar"));
+    }
+    if let Some(start) = rules.booking.start.filter(|start| now >= start.begins(date, zone)) {
+        return refuse(format!("the visit at {} on {date} has begun", start.clock()));
     }
     match rules.booking.advance {
         Some(rule) if now >= advance_limit(rule, date, zone) => {

@@ -2,7 +2,7 @@
 
 //! Whose purchases an order counts as (DY-09): by phone and by document, for as long as the product or the booking lives.
 
-use crate::id::ProductCode;
+use crate::id::{BookingId, ProductCode};
 use crate::order::Order;
 use crate::personal::{Document, Person, Personal};
 
@@ -74,10 +74,8 @@ pub struct Claims {
 
 /// What counts for a visit, from now on.
 pub struct VisitClaims {
-    /// The visit's product.
-    pub product: ProductCode,
-    /// Whether it had claimed anything before.
-    pub replaces: bool,
+    /// The product for which it had claimed anything before.
+    pub replaced: Option<ProductCode>,
     /// What counts now; nothing once it is off.
     pub claims: Vec<Claim>,
 }
@@ -95,16 +93,20 @@ fn voucher_claim(before: Option<&Order>, after: &Order) -> Option<Claim> {
 }
 
 fn visit_claims(before: Option<&Order>, after: &Order) -> Option<VisitClaims> {
-    let had = before.and_then(Order::active_booking).map(|booking| (&booking.id, &booking.visitors));
-    let has = after.active_booking().map(|booking| (&booking.id, &booking.visitors));
+    fn counted(order: &Order) -> Option<(&BookingId, &[Person], &ProductCode, u32)> {
+        let booking = order.active_booking()?;
+        Some((&booking.id, &booking.visitors, &order.rules.booking.code, order.quantity))
+    }
+    let (had, has) = (before.and_then(counted), counted(after));
     // A visit that has been keeps counting.
     if had == has || (has.is_none() && after.booking.as_ref().is_some_and(|b| b.used_at.is_some())) {
         return None;
     }
     let product = after.rules.booking.code.clone();
-    let replaces = before.is_some_and(|order| order.booking.is_some() || !order.past_bookings.is_empty());
+    let earlier = before.filter(|order| order.booking.is_some() || !order.past_bookings.is_empty());
+    let replaced = earlier.map(|order| order.rules.booking.code.clone());
     let Some(booking) = after.active_booking() else {
-        return Some(VisitClaims { product, replaces, claims: Vec::new() });
+        return Some(VisitClaims { replaced, claims: Vec::new() });
     };
     let people: Vec<_> = booking.contact.iter().chain([&after.buyer]).collect();
     let phone = phone_of(&people).map(|phone| (Whom::Phone(phone), after.quantity));
@@ -113,7 +115,7 @@ fn visit_claims(before: Option<&Order>, after: &Order) -> Option<VisitClaims> {
     let documents = documents.filter(is_clear).map(|document| (Whom::Document(document.number.reveal().to_owned()), 1));
     let claim = |(whom, units)| Claim { product: product.clone(), whom, units };
     let claims = phone.into_iter().chain(documents).map(claim).collect();
-    Some(VisitClaims { product, replaces, claims })
+    Some(VisitClaims { replaced, claims })
 }
 
 #[cfg(test)]
@@ -150,12 +152,12 @@ mod tests {
         };
         let placed = with_phone(Stage::Requested);
         let visit = claims(None, &placed).of_visit.expect("a booking came");
-        assert!(!visit.replaces);
+        assert!(visit.replaced.is_none());
         assert!(visit.claims.iter().any(|it| it.units == 2 && it.whom == Whom::Phone("13800000001".to_owned())));
         assert!(claims(Some(&placed), &placed).of_visit.is_none());
         let cancelled = with_phone(Stage::Cancelled);
         let visit = claims(Some(&placed), &cancelled).of_visit.expect("it is off");
-        assert!(visit.replaces && visit.claims.is_empty());
+        assert!(visit.replaced.is_some() && visit.claims.is_empty());
         assert!(
             claims(Some(&placed), &with_phone(Stage::Used)).of_visit.is_none(),
             "a visit that has been keeps counting"

@@ -101,6 +101,7 @@ pub(crate) fn rules() -> RuleSnapshot {
         booking: BookingProduct {
             code: ProductCode::new("LP-B2"),
             name: "Lakeside Park, visit".into(),
+            start: None,
             visitors_per_unit: 2,
             confirm: Confirmation::Auto,
             ticketing: Ticketing::None,

@@ -5,7 +5,7 @@
 //! Each of the many goes through the very call that does it for one, as whoever asked: nobody does to many what he could not do to one. What is
 //! on its way is in rows; whoever finds it there after a crash carries it on, and nothing is done twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
@@ -294,6 +294,8 @@ async fn judge_orders(request: &Request, act: &'static str) -> Result<Vec<Judged
                 .collect()
         }
     };
+    let known: Vec<Order> = found.iter().filter_map(|(order, ..)| order.clone()).collect();
+    request.speaks_of(&known);
     Ok(found.into_iter().map(|(order, id, version)| judge_order(request, act, order.as_ref(), id, version)).collect())
 }
 
@@ -345,18 +347,22 @@ async fn judge_deliveries(request: &Request, act: &'static str) -> Result<Vec<Ju
     }
     let now = request.shared.engine.clock().now();
     let change = if act == "retry" { Change::Retry } else { Change::Drop(String::new()) };
-    let mut judged = Vec::with_capacity(ids.len());
+    let (mut judged, mut about) = (Vec::with_capacity(ids.len()), BTreeSet::new());
     for id in ids {
         let refusal = match deliveries::in_reach(request, store.job(&id).await?).await? {
             None => Some(("not_found".to_owned(), "there is no such delivery".to_owned())),
-            Some(job) => match deliveries::refuse(request, &job, &change, now).await {
-                Ok(()) => None,
-                Err(Failure::Problem(problem)) => Some((problem.code.clone().into_owned(), problem.detail.clone())),
-                Err(Failure::Overtaken) => None,
-            },
+            Some(job) => {
+                about.insert(job.order.clone());
+                match deliveries::refuse(request, &job, &change, now).await {
+                    Ok(()) => None,
+                    Err(Failure::Problem(problem)) => Some((problem.code.clone().into_owned(), problem.detail.clone())),
+                    Err(Failure::Overtaken) => None,
+                }
+            }
         };
         judged.push(Judged { target: id, version: None, refusal, money: None });
     }
+    request.speaks_of(&store.load_orders(&about.into_iter().collect::<Vec<_>>()).await?);
     Ok(judged)
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::StatusCode;
 use serde::Serialize;
 use ticketbridge_core::message::{Actor, ActorKind};
-use ticketbridge_core::quoted::Guests;
+use ticketbridge_core::quoted::{Guests, Quoted};
 
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
@@ -259,7 +259,9 @@ impl Request {
     /// Notes of which guests it speaks: what is audited outlives their erasure, and a reason may name them.
     pub(crate) fn speaks_of(&self, orders: &[ticketbridge_core::Order]) {
         let Some(reason) = self.given.text("reason") else { return };
-        let masked = orders.iter().fold(reason, |reason, order| Guests::of(order).text(&reason).as_str().to_owned());
+        // Whoever nobody knows is masked by his looks, also where no order is left that knew him.
+        let mask = |reason: Quoted, order| Guests::of(order).text(reason.as_str());
+        let masked = orders.iter().fold(Quoted::text(&reason), mask);
         self.about.lock().unwrap_or_else(PoisonError::into_inner).detail = serde_json::json!({ "reason": masked });
     }
     /// Whether the session of whoever asks has asked to see the guests of this order in clear.

@@ -47,7 +47,8 @@ pub(crate) const REFUND_KINDS: &[&str] = &["refund", "cancel_booking"];
 pub(crate) const REFUND_SOURCES: &[&str] =
     &["guest", "merchant", "customer_service", "tickets_late", "expired", "not_accepted"];
 pub(crate) const REFUND_INTENTS: &[&str] = &["undecided", "waits_for_person", "approve_once_void"];
-pub(crate) const DEADLINE_KINDS: &[&str] = &["acceptance", "ticketing", "review", "booking_window", "visit_day"];
+pub(crate) const DEADLINE_KINDS: &[&str] =
+    &["acceptance", "ticketing", "review", "booking_window", "visit_day", "payment_link"];
 pub(crate) const ACTOR_KINDS: &[&str] = &["channel", "backend", "policy", "ops", "timer"];
 pub(crate) const DIRECTIONS: &[&str] = &["in", "out"];
 pub(crate) const BULK_STATES: &[&str] = &["running", "done"];

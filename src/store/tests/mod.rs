@@ -81,6 +81,7 @@ fn rules() -> RuleSnapshot {
         booking: BookingProduct {
             code: "LP-B2".into(),
             name: "Lakeside Park".into(),
+            start: None,
             visitors_per_unit: 1,
             confirm: Confirmation::Auto,
             ticketing: TicketingRule::None,

@@ -7,7 +7,8 @@ use std::path::Path;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{DATE, KEY, UUID, call, octo, reservation, resold, sold};
+use super::visits::{at, boat, guided};
+use super::{DATE, KEY, OTHER, UUID, call, octo, reservation, sold};
 use crate::octo::schemas::{self, case};
 use crate::real::{ANY_PORT, Place};
 use crate::support::TestBridge;
@@ -20,10 +21,12 @@ const REQUIRED: &str = "TICKETBRIDGE_REQUIRE_OCTO_CLIENT";
 #[tokio::test]
 async fn the_published_schemas_accept_what_resellers_are_answered() {
     let Some(modules) = schemas::package() else { return };
-    let bridge = TestBridge::start_with(resold).await;
+    let bridge = TestBridge::start_with(guided).await;
     let mut cases: Vec<Value> = Vec::new();
     let days = json!({ "productId": "DAY", "optionId": "DEFAULT", "localDateStart": DATE, "localDateEnd": "2026-12-12",
         "units": [{ "id": "unit", "quantity": 2 }] });
+    let times = json!({ "productId": "BOAT", "optionId": "DEFAULT", "localDate": DATE });
+    let (other, next) = (format!("bookings/{OTHER}"), at(DATE, "10:00"));
     let of = |step: &str| format!("bookings/{UUID}/{step}");
     for (method, path, body, schema) in [
         (Method::GET, "supplier".to_owned(), Value::Null, "zSupplier"),
@@ -38,6 +41,22 @@ async fn the_published_schemas_accept_what_resellers_are_answered() {
         (Method::POST, of("confirm"), sold(), "zBooking"),
         (Method::POST, of("extend"), json!({}), "zErrorUnprocessableEntity"),
         (Method::GET, format!("bookings/{UUID}"), Value::Null, "zBooking"),
+        (Method::PATCH, format!("bookings/{UUID}"), json!({ "resellerReference": "ACME-9" }), "zBooking"),
+        (Method::PATCH, format!("bookings/{UUID}"), json!({ "availabilityId": next }), "zErrorUnprocessableEntity"),
+        (Method::GET, "bookings?resellerReference=ACME-9".to_owned(), Value::Null, "zBooking"),
+        (Method::GET, format!("bookings?localDate={DATE}"), Value::Null, "zBooking"),
+        (Method::GET, "bookings".to_owned(), Value::Null, "zErrorBadRequest"),
+        // By start times.
+        (Method::GET, "products/BOAT".to_owned(), Value::Null, "zProduct"),
+        (Method::POST, "availability/calendar".to_owned(), times.clone(), "zAvailabilityCalendar"),
+        (Method::POST, "availability".to_owned(), times, "zAvailability"),
+        (Method::POST, "bookings".to_owned(), boat(OTHER, &at(DATE, "14:00"), 2), "zBooking"),
+        (Method::PATCH, other.clone(), json!({ "availabilityId": next }), "zBooking"),
+        (Method::PATCH, other.clone(), json!({ "unitItems": [{ "unitId": "unit" }] }), "zBooking"),
+        (Method::PATCH, other.clone(), json!({ "optionId": "VIP" }), "zErrorInvalidOptionId"),
+        (Method::PATCH, other.clone(), json!({ "availabilityId": "none" }), "zErrorInvalidAvailabilityId"),
+        (Method::PATCH, other.clone(), json!({ "unitItems": [{ "unitId": "child" }] }), "zErrorInvalidUnitId"),
+        (Method::POST, format!("{other}/confirm"), sold(), "zBooking"),
         (Method::POST, of("cancel"), json!({}), "zBooking"),
         (Method::GET, "bookings/none".to_owned(), Value::Null, "zErrorInvalidBookingUuid"),
     ] {
@@ -76,9 +95,19 @@ async fn an_independent_client_books_reads_and_cancels() {
         )
         .replace("from = \"2026-11-01\", to = \"2027-03-31\"", "from = \"2026-01-01\", to = \"2035-12-31\"");
     write("products/resold.toml", &products);
+    let dates = |text: &str| {
+        text.replace("from = \"2026-11-01\", to = \"2027-03-31\"", "from = \"2026-01-01\", to = \"2035-12-31\"")
+    };
+    write(
+        "products/guided.toml",
+        &dates(super::visits::GUIDED).replace(
+            r#"{ mode = "backend", backend = "gate", product = "P-7" }"#,
+            r#"{ mode = "code_pool", pool = "lp-2026" }"#,
+        ),
+    );
     let bridge = place.serve_with(port, &[("RESELLER_KEY", KEY)]).await;
     let codes = place.path().join("codes.txt");
-    std::fs::write(&codes, "C-1\nC-2\nC-3\nC-4\n").expect("a file");
+    std::fs::write(&codes, "C-1\nC-2\nC-3\nC-4\nC-5\nC-6\n").expect("a file");
     let (url, file) = (bridge.url(), codes.display().to_string());
     let imported = place
         .run_bare(&["codes", "import", "lp-2026", &file, "--url", &url, "--token", "an-ops-token-for-tests"])

@@ -4,7 +4,7 @@
 
 use super::payments::open_balance;
 use crate::decide::draft::Draft;
-use crate::message::{Event, Notification, NotificationOutcome, Snapshot};
+use crate::message::{DeadlineKind, Effect, Event, Notification, NotificationOutcome, Snapshot};
 use crate::order::channel_state::{ChannelState, LinkPart, LinkState, PaymentLink, Stage};
 use crate::order::money::PaymentMode;
 use crate::order::{BookingState, Fact, Order, OrderState};
@@ -222,6 +222,23 @@ pub(super) fn follow_links(draft: &mut Draft, snapshot: &Snapshot) {
     }
 }
 
+/// When the link is over that the guest can pay with.
+pub(in crate::decide) fn end_of_link(order: &Order) -> Option<UnixMillis> {
+    live_link(order).filter(|link| link.id.is_some()).map(|link| link.expires_at)
+}
+
+/// The end of that link is a deadline: a channel may let it run out and tell nobody.
+pub(in crate::decide) fn keep_time_of_link(draft: &mut Draft, before: &Order) {
+    let kind = DeadlineKind::PaymentLink;
+    match (end_of_link(before), end_of_link(&draft.order())) {
+        (was, Some(due_at)) if was != Some(due_at) => {
+            draft.effect(Effect::ArmDeadline { kind, due_at, warn_at: Vec::new() });
+        }
+        (Some(_), None) => draft.disarm(&[kind]),
+        (Some(_) | None, Some(_) | None) => {}
+    }
+}
+
 /// Money that came too late, and is on its way back, has paid for nothing: what was open before is open again.
 pub(super) fn keep_flagged(draft: &mut Draft, before: &Order) {
     if before.needs(Fact::LinkOver.kind()) && !draft.order().is_over() {
@@ -231,9 +248,14 @@ pub(super) fn keep_flagged(draft: &mut Draft, before: &Order) {
 
 /// A link whose time is over is over, whether anybody tells it or not.
 pub(super) fn end_links_in_time(draft: &mut Draft) {
-    let (before, now) = (draft.order(), draft.now());
+    end_links_by(draft, draft.now());
+}
+
+/// The same of those whose time was over by then, whatever this instance's clock says.
+pub(in crate::decide) fn end_links_by(draft: &mut Draft, time: UnixMillis) {
+    let before = draft.order();
     let is_over =
-        |link: &&PaymentLink| matches!(link.state, LinkState::Live | LinkState::Revoking) && link.expires_at <= now;
+        |link: &&PaymentLink| matches!(link.state, LinkState::Live | LinkState::Revoking) && link.expires_at <= time;
     for link in links(&before).iter().filter(is_over) {
         turn(draft, link, LinkState::Expired);
     }

@@ -14,7 +14,9 @@ pub(super) mod sums;
 mod sync;
 
 pub(super) use around::Around;
-pub(super) use links::{make_link, record_link, revoke_link, revoked, send_link};
+pub(super) use links::{
+    end_links_by, end_of_link, keep_time_of_link, make_link, record_link, revoke_link, revoked, send_link,
+};
 pub(super) use outcome::{failed, overtaken, record_agreement};
 pub(super) use payments::return_payments;
 pub(super) use propose::{Terms, ask_cancellation, confirm, partner_number, reject};

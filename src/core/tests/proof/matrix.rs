@@ -431,7 +431,7 @@ fn sayings(story: &Story) -> Vec<Saying> {
                 .filter(|booking| booking.is_on_hold())
                 .and_then(|booking| booking.hold.as_ref())
                 .map_or(now, |hold| hold.until),
-            DeadlineKind::BookingWindow | DeadlineKind::VisitDay => now,
+            DeadlineKind::BookingWindow | DeadlineKind::VisitDay | DeadlineKind::PaymentLink => now,
         };
         add(&format!("deadline near: {}", kind.name()), Actor::timer(), Command::WarnDeadline { kind, due_at });
         add(&format!("deadline passed: {}", kind.name()), Actor::timer(), Command::PassDeadline { kind, due_at });

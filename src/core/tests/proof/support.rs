@@ -91,6 +91,7 @@ pub(crate) fn rules(terms: Terms) -> RuleSnapshot {
         booking: BookingProduct {
             code: ProductCode::new("LP-B2"),
             name: "Lakeside Park, visit".to_owned(),
+            start: None,
             visitors_per_unit: 1,
             confirm: terms.confirm,
             ticketing: if terms.tickets {

@@ -2,9 +2,12 @@
 
 //! Orders of a reseller that reserves before it sells, and that asks instead of being told.
 
-use ticketbridge_core::message::{ChangeHold, ConfirmHold, Counts, HoldWish, ReservationAct};
-use ticketbridge_core::order::HeldUnit;
+use ticketbridge_core::message::{
+    ChangeHold, ChangeUnit, ConfirmHold, Counts, HoldWish, NewTerms, PlaceOrder, ProductRef, ReservationAct, Sale,
+};
+use ticketbridge_core::order::{HeldUnit, Order};
 use ticketbridge_core::product::{Cancellation, Confirmation, News};
+use ticketbridge_core::variant::Visit;
 use ticketbridge_core::{Command, Date, Millis};
 
 use super::{BY_PEOPLE, State, kept, refused, with};
@@ -33,9 +36,10 @@ fn act(act: ReservationAct) -> Command {
 fn confirm(story: &Story) -> Command {
     confirm_for(story.order().buyer.clone(), None)
 }
-fn confirm_for(contact: ticketbridge_core::personal::Person, quantity: Option<u32>) -> Command {
+fn confirm_for(contact: ticketbridge_core::personal::Person, units: Option<ChangeHold>) -> Command {
     let counts = Counts::default();
-    act(ReservationAct::Confirm(ConfirmHold { reference: None, contact, visitors: Vec::new(), quantity, counts }))
+    let units = units.map(Box::new);
+    act(ReservationAct::Confirm(ConfirmHold { reference: None, contact, visitors: Vec::new(), units, counts }))
 }
 fn call_off() -> Command {
     act(ReservationAct::CallOff { reason: Some("the guest is ill".to_owned()) })
@@ -80,6 +84,37 @@ pub(super) fn states() -> Vec<State> {
     ]
 }
 
+fn visit(date: &str, time: Option<&str>) -> Option<Visit> {
+    Some(Visit { date: Date::parse(date)?, time: time.map(str::to_owned) })
+}
+fn unit(id: &str) -> ChangeUnit {
+    ChangeUnit { id: Some(id.to_owned()), ..ChangeUnit::default() }
+}
+
+/// A wish for another visit, with the terms that the engine would find for it.
+fn moved(order: &Order, wanted: impl Fn(&mut ChangeHold)) -> ChangeHold {
+    let mut wish = ChangeHold::default();
+    wanted(&mut wish);
+    let quantity = wish.other_visit(order).map_or(order.quantity, |other| other.quantity);
+    let gross = order.money.gross / i64::from(order.quantity) * i64::from(quantity);
+    let sale = Sale {
+        channel_order_id: order.channel_order_id.clone(),
+        kind: order.kind,
+        product: ProductRef { voucher: None, booking: Some(order.rules.booking.code.clone()) },
+        quantity,
+        payment_mode: order.money.mode,
+        currency: order.money.currency.clone(),
+        gross,
+        due: gross,
+        paid: false,
+        buyer: order.buyer.clone(),
+        placed_at: order.placed_at,
+    };
+    let sale = PlaceOrder { channel: order.channel.clone(), sale, rules: order.rules.clone(), is_stub: false };
+    wish.terms = Some(Box::new(NewTerms { sale, counts: Counts::default() }));
+    wish
+}
+
 /// What a reseller can do with a reservation of its own.
 pub(super) fn acts(story: &Story) -> Vec<(&'static str, Command)> {
     let order = story.order();
@@ -93,15 +128,30 @@ pub(super) fn acts(story: &Story) -> Vec<(&'static str, Command)> {
     vec![
         ("reservation: confirm", confirm(story)),
         ("reservation: confirm for somebody else", confirm_for(other, None)),
-        ("reservation: confirm more units", confirm_for(order.buyer.clone(), Some(2))),
+        ("reservation: confirm more units", {
+            let more: Vec<ChangeUnit> = (0..=order.quantity).map(|index| unit(&format!("U{index}"))).collect();
+            confirm_for(order.buyer.clone(), Some(moved(order, |wish| wish.units = Some(more.clone()))))
+        }),
         ("reservation: extend", act(ReservationAct::Extend { lasts: Millis::minutes(60) })),
         ("reservation: extend by less", act(ReservationAct::Extend { lasts: Millis(1) })),
         ("reservation: rename", change(ChangeHold { reference: Some("T-1002".to_owned()), ..ChangeHold::default() })),
         ("reservation: for somebody else", change(ChangeHold { contact: Some(elsewhere), ..ChangeHold::default() })),
-        (
-            "reservation: on another day",
-            change(ChangeHold { visit_date: Date::parse("2027-03-01"), ..ChangeHold::default() }),
-        ),
+        ("reservation: on another day", change(moved(order, |wish| wish.visit = visit("2026-12-02", None)))),
+        ("reservation: on another day, sold out", {
+            let mut wish = moved(order, |wish| wish.visit = visit("2026-12-02", None));
+            wish.terms.as_mut().expect("terms").counts.date_left = Some(0);
+            change(wish)
+        }),
+        ("reservation: on a day without terms", {
+            change(ChangeHold { visit: visit("2027-03-01", None), ..ChangeHold::default() })
+        }),
+        ("reservation: for one unit more", {
+            let more: Vec<ChangeUnit> = (0..=order.quantity).map(|index| unit(&format!("U{index}"))).collect();
+            change(moved(order, |wish| wish.units = Some(more.clone())))
+        }),
+        ("reservation: a unit twice", {
+            change(ChangeHold { units: Some(vec![unit("U1"), unit("U1")]), ..ChangeHold::default() })
+        }),
         ("reservation: call off", call_off()),
     ]
 }

@@ -376,6 +376,10 @@ pub(super) fn outside(tale: &Tale) -> Vec<Saying> {
         let due_at = match kind {
             DeadlineKind::Ticketing => order.booking.as_ref().and_then(|b| b.ticketing.deadline).unwrap_or(now),
             DeadlineKind::Review => order.refund_case.as_ref().map_or(now, |case| case.review_by),
+            DeadlineKind::PaymentLink => {
+                let links = order.channel_state.iter().flat_map(|state| &state.links);
+                links.filter(|link| link.is_live()).map(|link| link.expires_at).next().unwrap_or(now)
+            }
             DeadlineKind::Acceptance | DeadlineKind::BookingWindow | DeadlineKind::VisitDay => now,
         };
         add(format!("deadline near: {}", kind.name()), Actor::timer(), Command::WarnDeadline { kind, due_at });
