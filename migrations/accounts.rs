@@ -122,6 +122,22 @@ pub(crate) static DOOR: Table = Table {
     indexes: &[],
 };
 
+/// Secrets of a partner whose changes take their time: those in force, and those that will be.
+pub(crate) static PARTNER_SECRETS: Table = Table {
+    name: "partner_secrets",
+    columns: &[
+        word("connection"),
+        hash("fingerprint"),
+        text("sealed"),
+        whole("propagation_ms"),
+        whole("saved_ms"),
+        whole("opens_ms"),
+    ],
+    primary: &["connection", "fingerprint"],
+    unique: &[],
+    indexes: &[],
+};
+
 /// Until when a settle unit has been settled; each settlement is a row.
 pub(crate) static SETTLED: Table = Table {
     name: "settled",

@@ -80,6 +80,7 @@ const STEPS: &[(&str, &Table)] = &[
     ("m0090_held_code", &codes::HELD_CODE),
     ("m0104_passkey", &accounts::PASSKEY),
     ("m0105_passkey_challenge", &accounts::PASSKEY_CHALLENGE),
+    ("m0106_partner_secrets", &accounts::PARTNER_SECRETS),
 ];
 
 /// What tables got later, in order.

@@ -274,6 +274,8 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
     let instance = format!("pid-{}-{:012x}", std::process::id(), engine.ids().seed().0 & 0xffff_ffff_ffff);
     let (call_log, writer) = CallLog::new();
     let stopping = CancellationToken::new();
+    let held = crate::service::held_secrets::apply(&engine, &engine.running().config).await;
+    engine.live().hold(held.map_err(StartError::Database)?).map_err(StartError::Partner)?;
     let doors = crate::accounts::doors::apply(&engine, &engine.running().config.organisation).await;
     let shared = Shared {
         accounts: crate::accounts::signing_in::Accounts::new(engine.clone()),

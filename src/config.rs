@@ -18,6 +18,7 @@ mod product;
 mod read;
 mod secret;
 mod service;
+mod settings;
 mod source;
 mod start_times;
 
@@ -34,7 +35,7 @@ use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 pub use check::Report;
 pub use finding::{Finding, Severity};
 pub use organisation::Organisation;
-pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, Settings};
+pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, SecretChanges};
 pub use passkeys::Passkeys;
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};
 pub use service::{
@@ -42,6 +43,8 @@ pub use service::{
     LaneLimits, Log, LogFormat, Metrics, OidcProvider, OpsToken, PASSWORD, Privacy, Recorder, Retention, Role,
     SecondFactor, Server, Traces,
 };
+
+pub use settings::Settings;
 
 use crate::transport::AddressPolicy;
 use cross::Sold;

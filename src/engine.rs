@@ -82,7 +82,7 @@ impl Engine {
     }
     /// The configuration in force.
     pub fn running(&self) -> Arc<Running> {
-        self.live.now()
+        self.live.at(|| self.clock.now())
     }
     /// The holder of the configuration in force.
     pub fn live(&self) -> &Arc<Live> {

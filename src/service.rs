@@ -4,7 +4,9 @@
 //! others on the same database.
 
 pub(crate) mod batches;
+pub mod held_secrets;
 pub(crate) mod instance;
 pub mod live;
+pub mod propagation;
 pub mod registry;
 pub mod reload;

@@ -3,7 +3,6 @@
 //! `channels/*.toml` and `backends/*.toml`: which adapter, and its settings with the secrets filled in.
 
 use std::cell::RefCell;
-use std::fmt;
 
 use ipnet::IpNet;
 use secrecy::ExposeSecret as _;
@@ -17,6 +16,7 @@ use super::names::Named;
 use super::read::{Table, Value};
 use super::secret::{Secret, SecretUse, Secrets};
 use super::service::{LaneLimits, RATE_PER_CALLER_MAX, at_once, per_second, timeout};
+use super::settings::Settings;
 use crate::transport::address::{self, Nature};
 
 /// Settings that any channel may have; they are the shell's and reach an adapter only if it lists them.
@@ -43,49 +43,19 @@ impl Kinds<'static> {
     }
 }
 
-/// An adapter's settings with every secret in clear text: readable by the adapter, never shown.
-pub struct Settings(Json);
-
-impl Settings {
-    /// The settings, secrets included. Whoever calls this answers for where they go.
-    pub fn expose(&self) -> &Json {
-        &self.0
-    }
-
-    /// The texts at these paths.
-    fn at<'s>(&'s self, paths: &'s [&'s str]) -> impl Iterator<Item = &'s str> {
-        let at = |path: &&str| path.split('.').try_fold(&self.0, |at, step| at.get(step))?.as_str();
-        paths.iter().filter_map(at)
-    }
-
-    /// The same with other secrets: `secrets` are their paths, `*` for any element of a list, and `make` says what takes the place of one.
-    pub fn with_secrets(&self, secrets: &[&str], make: &mut dyn FnMut(&str) -> String) -> Self {
-        let mut settings = self.0.clone();
-        for path in secrets {
-            let steps: Vec<&str> = path.split('.').collect();
-            replace_secrets(&mut settings, &steps, make);
-        }
-        Self(settings)
-    }
-}
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Settings(…)")
-    }
+/// When changed secrets of a partner take effect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SecretChanges {
+    /// Time from a change until it takes effect; at once where the file says nothing.
+    pub propagation: Option<Millis>,
+    /// Whether changes act at once all the same.
+    pub emergency: bool,
 }
 
-/// Replaces every text at a path, and in a list there.
-fn replace_secrets(at: &mut Json, steps: &[&str], make: &mut dyn FnMut(&str) -> String) {
-    match (at, steps) {
-        (Json::String(text), []) => *text = make(text),
-        (Json::Array(items), []) => items.iter_mut().for_each(|item| replace_secrets(item, &[], make)),
-        (Json::Array(items), ["*", rest @ ..]) => items.iter_mut().for_each(|item| replace_secrets(item, rest, make)),
-        (Json::Object(fields), [name, rest @ ..]) => {
-            if let Some(inner) = fields.get_mut(*name) {
-                replace_secrets(inner, rest, make);
-            }
-        }
-        (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_), _) => {}
+impl SecretChanges {
+    fn read(file: &Table<'_>) -> Self {
+        let propagation = file.opt("propagation", Value::millis_or_zero);
+        Self { propagation, emergency: file.opt("emergency", Value::flag).unwrap_or(false) }
     }
 }
 
@@ -116,6 +86,8 @@ pub struct ChannelConfig {
     pub pace: Pace,
     /// Which settings are secrets, by path.
     pub secrets: &'static [&'static str],
+    /// When changes of them take effect.
+    pub secret_changes: SecretChanges,
     /// Which settings are addresses of the partner, by path.
     pub addresses: &'static [&'static str],
 }
@@ -179,6 +151,8 @@ pub struct BackendConfig {
     pub pace: Pace,
     /// Which settings are secrets, by path.
     pub secrets: &'static [&'static str],
+    /// When changes of them take effect.
+    pub secret_changes: SecretChanges,
     /// Which settings are addresses of the partner, by path.
     pub addresses: &'static [&'static str],
 }
@@ -211,6 +185,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
     let own_rate = file.opt("rate_per_caller", |value| value.count(1, RATE_PER_CALLER_MAX));
     let pace = Pace::read(file);
+    let secret_changes = SecretChanges::read(file);
     let (own_settle_id, agency) = (file.opt("settle_id", Value::id), file.opt("agency", Value::id));
     let settings = settings_table(file);
     file.finish();
@@ -241,7 +216,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         id: ChannelId(id),
         adapter: kind.name,
         currency: sells_in(kind.sells_in, &read.json),
-        settings: Settings(read.json),
+        settings: Settings::new(read.json),
         allow_from: allow_from.unwrap_or_default(),
         rate_per_caller: rate.or(own_rate),
         credit_account,
@@ -250,6 +225,7 @@ pub(super) fn channel(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
         agency,
         pace,
         secrets: kind.secrets,
+        secret_changes,
         addresses: kind.addresses,
     };
     (head, Some(config))
@@ -269,6 +245,7 @@ pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let (id, adapter) = (file.must("id", Value::id), adapter(file, names.clone().collect()));
     let head = id.clone().map(|id| Head { id, adapter: adapter.clone() });
     let pace = Pace::read(file);
+    let secret_changes = SecretChanges::read(file);
     let settings = settings_table(file);
     file.finish();
     let kind = adapter.and_then(|adapter| {
@@ -285,9 +262,9 @@ pub(super) fn backend(file: &Table<'_>, around: Around<'_>) -> (Option<Head>, Op
     let timeout = read.opt("timeout", timeout);
     let pace = pace.or_in(&read);
     let _: Option<Box<dyn Backend>> = read.built((kind.build)(&id, &read.json), file);
-    let (adapter, settings) = (kind.name, Settings(read.json));
+    let (adapter, settings) = (kind.name, Settings::new(read.json));
     let (id, secrets, addresses) = (BackendId(id), kind.secrets, kind.addresses);
-    (head, Some(BackendConfig { id, adapter, settings, timeout, pace, secrets, addresses }))
+    (head, Some(BackendConfig { id, adapter, settings, timeout, pace, secrets, secret_changes, addresses }))
 }
 
 fn settings_table<'a>(file: &Table<'a>) -> Option<Table<'a>> {

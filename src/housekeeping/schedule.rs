@@ -73,7 +73,10 @@ async fn try_start(shared: Shared) -> Result<JobScheduler, JobSchedulerError> {
     let of = shared.clone();
     let presence = Job::new_async(PRESENCE, move |_, _| {
         let shared = of.clone();
-        Box::pin(async move { crate::service::instance::tell_or_log(&shared).await })
+        Box::pin(async move {
+            crate::service::instance::tell_or_log(&shared).await;
+            crate::service::held_secrets::after_a_change(&shared).await;
+        })
     })?;
     scheduler.add(presence).await?;
     scheduler.start().await?;

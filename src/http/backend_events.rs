@@ -3,6 +3,7 @@
 //! What a back-end tells by itself: `POST /backends/{backend}/events`, over Standard Webhooks (`docs/src/contract/signatures.md`).
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -167,16 +168,30 @@ impl Head<'_> {
         let cx = Context { now, nonce: engine.ids().nonce(), delivery_id: "", access_token: None, attempt: 1 };
         let partner = self.backend.id.as_str();
         let terms = Terms { partner, caller: self.caller, rate, bytes_max: BODY_BYTES_MAX };
-        let verify = |body: &[u8]| {
-            let pushes = self.backend.backend.pushes().ok_or(AuthError::Missing("a back-end that calls"))?;
+        let proves = |backend: &RegisteredBackend, body: &[u8]| {
+            let pushes = backend.backend.pushes().ok_or(AuthError::Missing("a back-end that calls"))?;
             pushes.verify(self.raw(body), &cx).map(|proved| proved.key_index())
+        };
+        // Of the body that was looked at last: the first is only the head's.
+        let is_to_come = AtomicBool::new(false);
+        let running = engine.running();
+        let coming = running.registry.coming_backend(&self.backend.id);
+        let verify = |body: &[u8]| {
+            let proved = proves(self.backend, body);
+            let will_be = coming.is_some_and(|(coming, _)| proves(coming, body).is_ok());
+            is_to_come.store(proved.is_err() && will_be, Ordering::Relaxed);
+            proved
         };
         let believed = match terms.let_in(self.shared, self.headers, body, verify).await {
             Ok(believed) => believed,
             Err(TurnedAway::Problem(problem)) => return Err(Unheard::Unverified(problem)),
             Err(TurnedAway::NotBelieved(error)) => {
                 tracing::warn!(backend = %self.backend.id, "a back-end's caller is not believed: {error}");
-                return Err(Unheard::Unverified(unauthenticated(&error)));
+                let problem = match coming.filter(|_| is_to_come.load(Ordering::Relaxed)) {
+                    Some((_, from)) => Problem::of_coming_secret(from.rfc3339(common_zone(&running))),
+                    None => unauthenticated(&error),
+                };
+                return Err(Unheard::Unverified(problem));
             }
         };
         self.body.set(believed.body.clone()).ok();

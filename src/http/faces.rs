@@ -100,6 +100,12 @@ fn whose(
     if let Some(channel) = found {
         return Ok(channel);
     }
+    if let Some(from) = coming(kind, running, raw, cx)
+        && let Some(face) = kind.face
+    {
+        let sentence = format!("this key holds from {from} on; until then use the one before");
+        return Err(Some((face.refusal)(StatusCode::UNAUTHORIZED, &sentence)));
+    }
     let Some((channel, error)) = asked else { return Err(None) };
     let caller = shared.caller(peer, request.headers(), running);
     if !shared.callers.may_fail(caller, channel.rate_per_caller) {
@@ -112,6 +118,14 @@ fn whose(
         .increment(1);
     tracing::warn!(adapter = kind.name, "a caller is not believed: {error}");
     Err(Some(channel.channel.reply("", None, &ticketbridge_core::port::Answer::Unauthenticated(&error))))
+}
+
+/// From when the key that a call shows will hold, where it is one that will.
+fn coming(kind: &ChannelKind, running: &Arc<Running>, raw: RawRequest<'_>, cx: &Context<'_>) -> Option<String> {
+    let of_kind = running.registry.channels().filter(|channel| channel.adapter == kind.name);
+    let mut all = of_kind.filter_map(|channel| running.registry.coming_channel(&channel.id));
+    let (channel, from) = all.find(|(coming, _)| coming.channel.verify(raw, cx).is_ok())?;
+    Some(from.rfc3339(channel.channel.rules().time_zone))
 }
 
 fn dressed(face: &Face, reply: HttpReply) -> Response {

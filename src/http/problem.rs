@@ -91,6 +91,11 @@ impl Problem {
         self.pending_effective_at = at.map(String::into_boxed_str);
         self
     }
+    /// 401 to somebody who proves himself by what will hold from `at` on.
+    pub fn of_coming_secret(at: String) -> Self {
+        let sentence = format!("this secret holds from {at} on; until then use the one before");
+        Self::new(StatusCode::UNAUTHORIZED, "bad_signature", sentence).pending(Some(at))
+    }
     /// The same, asking to come again after some seconds.
     pub fn after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);

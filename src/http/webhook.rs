@@ -4,6 +4,7 @@
 //! back-end does.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{ConnectInfo, Path, Request, State};
@@ -294,7 +295,16 @@ impl Head {
             access_token: None,
             attempt: 1,
         };
-        let verify = |body: &[u8]| self.channel.channel.verify(self.raw(body), &cx).map(|proved| proved.key_index());
+        // Of the body that was looked at last: the first is only the head's.
+        let is_to_come = AtomicBool::new(false);
+        let coming = self.running.registry.coming_channel(&self.channel.id);
+        let verify = |body: &[u8]| {
+            let proved = self.channel.channel.verify(self.raw(body), &cx).map(|proved| proved.key_index());
+            let will_be =
+                |(coming, _): &(Arc<RegisteredChannel>, UnixMillis)| coming.channel.verify(self.raw(body), &cx).is_ok();
+            is_to_come.store(proved.is_err() && coming.is_some_and(will_be), Ordering::Relaxed);
+            proved
+        };
         match terms.let_in(&self.shared, &self.headers, body, verify).await {
             Ok(believed) => {
                 let arrived = Arrived::new(self.clone(), believed.body);
@@ -306,6 +316,10 @@ impl Head {
             Err(TurnedAway::NotBelieved(error)) => {
                 tracing::warn!(channel = %self.channel.id, call = self.endpoint.name, partner_log_id = %self.log_id(),
                     "a caller is not believed: {error}");
+                if let Some((_, from)) = coming.filter(|_| is_to_come.load(Ordering::Relaxed)) {
+                    let zone = self.channel.channel.rules().time_zone;
+                    return refused(Problem::of_coming_secret(from.rfc3339(zone)));
+                }
                 let answer = Answer::Unauthenticated(&error);
                 let reply = self.channel.channel.reply(self.endpoint.name, None, &answer);
                 Ended { sender: Sender::Anybody, ..ended(reply, "unauthenticated", None) }

@@ -10,10 +10,11 @@ use http::{HeaderMap, Method};
 use ipnet::IpNet;
 use ticketbridge_core::message::Destination;
 use ticketbridge_core::port::{Backend, Channel, DecodeError, Inbound, RawRequest, SettingsProblem, Verified};
-use ticketbridge_core::{BackendId, ChannelId, Millis};
+use ticketbridge_core::{BackendId, ChannelId, Millis, UnixMillis};
 
-use crate::config::{Config, Kinds, LaneLimits};
+use crate::config::{BackendConfig, ChannelConfig, Config, Kinds, LaneLimits, Settings};
 use crate::http::caller::Caller;
+use crate::service::propagation::AllHeld;
 
 /// Why a partner cannot be built of a configuration that was checked.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,9 @@ pub struct RegisteredBackend {
 pub struct Registry {
     channels: BTreeMap<ChannelId, Arc<RegisteredChannel>>,
     backends: BTreeMap<BackendId, Arc<RegisteredBackend>>,
+    /// Those whose secrets will be others, as they will be, and from when.
+    coming_channels: BTreeMap<ChannelId, (Arc<RegisteredChannel>, UnixMillis)>,
+    coming_backends: BTreeMap<BackendId, (Arc<RegisteredBackend>, UnixMillis)>,
 }
 
 impl Registry {
@@ -112,39 +116,47 @@ impl Registry {
 
     /// Builds every partner of `config` with these adapters.
     pub fn build_of(config: &Config, kinds: Kinds<'_>) -> Result<Self, RegistryError> {
+        Self::build_holding(config, kinds, &AllHeld::default())
+    }
+
+    /// The same, where some partners still have the secrets of before: then those that they will have are known beside them.
+    pub fn build_holding(config: &Config, kinds: Kinds<'_>, held: &AllHeld) -> Result<Self, RegistryError> {
         let mut registry = Self::default();
         for channel in &config.channels {
-            let kind = kinds.channels.iter().find(|kind| kind.name == channel.adapter);
-            let kind = kind.ok_or_else(|| unknown(channel.id.as_str(), channel.adapter))?;
-            let built = (kind.build)(channel.id.as_str(), channel.settings.expose())
-                .map_err(|problems| RegistryError::Settings { partner: channel.id.to_string(), problems })?;
-            let registered = RegisteredChannel {
-                id: channel.id.clone(),
-                adapter: channel.adapter,
-                channel: built,
-                allow_from: channel.allow_from.clone(),
-                rate_per_caller: channel.rate_per_caller.unwrap_or(config.server.rate_per_caller),
-                credit_account: channel.credit_account.clone(),
-                commission_bp: channel.commission_bp,
-                lane: channel.pace.or(config.delivery.lane),
+            let built = Arc::new(channel_of(config, kinds, channel, &channel.settings)?);
+            let built = match held.of(&Destination::Channel(channel.id.clone()).to_string()) {
+                None => built,
+                Some(held) => {
+                    registry.coming_channels.insert(channel.id.clone(), (built, held.until));
+                    let settings = channel.settings.with_secret_parts(channel.secrets, &held.values);
+                    Arc::new(channel_of(config, kinds, channel, &settings)?)
+                }
             };
-            registry.channels.insert(channel.id.clone(), Arc::new(registered));
+            registry.channels.insert(channel.id.clone(), built);
         }
         for backend in &config.backends {
-            let kind = kinds.backends.iter().find(|kind| kind.name == backend.adapter);
-            let kind = kind.ok_or_else(|| unknown(backend.id.as_str(), backend.adapter))?;
-            let built = (kind.build)(backend.id.as_str(), backend.settings.expose())
-                .map_err(|problems| RegistryError::Settings { partner: backend.id.to_string(), problems })?;
-            let registered = RegisteredBackend {
-                id: backend.id.clone(),
-                adapter: backend.adapter,
-                backend: built,
-                timeout: backend.timeout.unwrap_or(config.delivery.timeout),
-                lane: backend.pace.or(config.delivery.lane),
+            let built = Arc::new(backend_of(config, kinds, backend, &backend.settings)?);
+            let built = match held.of(&Destination::Backend(backend.id.clone()).to_string()) {
+                None => built,
+                Some(held) => {
+                    registry.coming_backends.insert(backend.id.clone(), (built, held.until));
+                    let settings = backend.settings.with_secret_parts(backend.secrets, &held.values);
+                    Arc::new(backend_of(config, kinds, backend, &settings)?)
+                }
             };
-            registry.backends.insert(backend.id.clone(), Arc::new(registered));
+            registry.backends.insert(backend.id.clone(), built);
         }
         Ok(registry)
+    }
+
+    /// The channel with the secrets that it will have, and from when; `None` where it has those of its file.
+    pub fn coming_channel(&self, id: &ChannelId) -> Option<&(Arc<RegisteredChannel>, UnixMillis)> {
+        self.coming_channels.get(id)
+    }
+
+    /// The same of a back-end.
+    pub fn coming_backend(&self, id: &BackendId) -> Option<&(Arc<RegisteredBackend>, UnixMillis)> {
+        self.coming_backends.get(id)
     }
 
     /// The channel with this name.
@@ -177,6 +189,47 @@ impl Registry {
     pub fn backends(&self) -> impl Iterator<Item = &Arc<RegisteredBackend>> {
         self.backends.values()
     }
+}
+
+fn channel_of(
+    config: &Config,
+    kinds: Kinds<'_>,
+    channel: &ChannelConfig,
+    settings: &Settings,
+) -> Result<RegisteredChannel, RegistryError> {
+    let kind = kinds.channels.iter().find(|kind| kind.name == channel.adapter);
+    let kind = kind.ok_or_else(|| unknown(channel.id.as_str(), channel.adapter))?;
+    let built = (kind.build)(channel.id.as_str(), settings.expose())
+        .map_err(|problems| RegistryError::Settings { partner: channel.id.to_string(), problems })?;
+    Ok(RegisteredChannel {
+        id: channel.id.clone(),
+        adapter: channel.adapter,
+        channel: built,
+        allow_from: channel.allow_from.clone(),
+        rate_per_caller: channel.rate_per_caller.unwrap_or(config.server.rate_per_caller),
+        credit_account: channel.credit_account.clone(),
+        commission_bp: channel.commission_bp,
+        lane: channel.pace.or(config.delivery.lane),
+    })
+}
+
+fn backend_of(
+    config: &Config,
+    kinds: Kinds<'_>,
+    backend: &BackendConfig,
+    settings: &Settings,
+) -> Result<RegisteredBackend, RegistryError> {
+    let kind = kinds.backends.iter().find(|kind| kind.name == backend.adapter);
+    let kind = kind.ok_or_else(|| unknown(backend.id.as_str(), backend.adapter))?;
+    let built = (kind.build)(backend.id.as_str(), settings.expose())
+        .map_err(|problems| RegistryError::Settings { partner: backend.id.to_string(), problems })?;
+    Ok(RegisteredBackend {
+        id: backend.id.clone(),
+        adapter: backend.adapter,
+        backend: built,
+        timeout: backend.timeout.unwrap_or(config.delivery.timeout),
+        lane: backend.pace.or(config.delivery.lane),
+    })
 }
 
 fn unknown(partner: &str, adapter: &str) -> RegistryError {

@@ -8,7 +8,8 @@ use ticketbridge_store::JobState;
 use crate::config::{Config, Report};
 use crate::engine::credit::{in_other_currency, note_currencies};
 use crate::http::Shared;
-use crate::service::live::RefusedChange;
+use crate::service::held_secrets;
+use crate::service::live::{Live, RefusedChange};
 
 /// Reads the directory that the running configuration came from, and puts it into force if nothing is wrong with it. Changes that come
 /// together are made one after the other.
@@ -64,10 +65,15 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
     {
         return Err(Report::of_unsettled_unit(&config, &unit.0, unit.1));
     }
+    // A partner of before with the secrets of before: with other settings it may be none.
+    let held = held_secrets::would_hold(&shared.engine, &config).await.map_err(|error| trouble(&error))?;
+    Live::could_be(&config, &held).map_err(|error| trouble(&error))?;
     // Before the change is in force: what cannot be written down opens and closes nothing.
     let doors =
         crate::accounts::doors::apply(&shared.engine, &config.organisation).await.map_err(|error| trouble(&error))?;
-    let version = shared.engine.live().replace(config, shared.engine.clock().now()).map_err(|error| trouble(&error))?;
+    let held = held_secrets::apply(&shared.engine, &config).await.map_err(|error| trouble(&error))?;
+    let now = shared.engine.clock().now();
+    let version = shared.engine.live().replace(config, held, now).map_err(|error| trouble(&error))?;
     shared.doors.store(doors);
     shared.worker.transport().allow(policy);
     shared.engine.store().sealer().replace(&keys);

@@ -44,6 +44,7 @@ mod lists;
 mod needs;
 mod once;
 mod orders;
+mod partner_secrets;
 mod passkeys;
 mod pauses;
 mod readers;
@@ -98,6 +99,7 @@ pub use lists::{
 };
 pub use needs::Needs;
 pub use orders::{EventRow, event_id};
+pub use partner_secrets::SecretsRow;
 pub use passkeys::{ChallengeKind, NewChallenge, NewPasskey, PasskeyRow};
 pub use refs::{OrderRefRow, Remembered, ToRemember};
 pub use rotation::{Resealed, SealedColumn};

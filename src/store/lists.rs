@@ -198,6 +198,8 @@ pub struct RefundRow {
     pub currency: Currency,
     /// The case.
     pub case: RefundCase,
+    /// What is kept, as far as it is known.
+    pub fee: Option<i64>,
     /// Who is not to be named when it is shown.
     pub guests: Guests,
 }
@@ -468,6 +470,7 @@ impl Store {
         let case = order.past_refund_cases.iter().chain(&order.refund_case).find(|case| case.id == *id).cloned();
         let guests = Guests::of(&order);
         Ok(case.map(|case| RefundRow {
+            fee: order.known_fee(&case),
             order: order.id,
             channel: order.channel,
             currency: order.money.currency,

@@ -63,6 +63,13 @@ impl SealedColumn {
         SealedColumn { table: "tape", column: "sealed", key: &["id"], whole: &[], row: "tape" },
         SealedColumn { table: "account", column: "profile", key: &["id"], whole: &[], row: "account.profile" },
         SealedColumn { table: "account", column: "totp", key: &["id"], whole: &[], row: "account.totp" },
+        SealedColumn {
+            table: "partner_secrets",
+            column: "sealed",
+            key: &["connection", "fingerprint"],
+            whole: &[],
+            row: "partner_secrets",
+        },
         SealedColumn { table: "passkey", column: "name", key: &["id"], whole: &[], row: "passkey.name" },
         SealedColumn { table: "passkey", column: "credential", key: &["id"], whole: &[], row: "passkey.credential" },
         SealedColumn {

@@ -42,9 +42,9 @@ async fn bridge() -> TestBridge {
 }
 
 /// A browser: it keeps its cookie, and says from where it sends forms.
-struct Browser<'b> {
-    bridge: &'b TestBridge,
-    cookie: String,
+pub(crate) struct Browser<'b> {
+    pub(crate) bridge: &'b TestBridge,
+    pub(crate) cookie: String,
 }
 
 impl Browser<'_> {
@@ -52,11 +52,11 @@ impl Browser<'_> {
         let ask = Ask::new(method, path).header("sec-fetch-site", "same-origin");
         if self.cookie.is_empty() { ask } else { ask.header("cookie", &self.cookie) }
     }
-    async fn open(&self, path: &str) -> Reply {
+    pub(crate) async fn open(&self, path: &str) -> Reply {
         self.bridge.ask(self.ask(Method::GET, path)).await
     }
     /// Sends a form, and keeps a cookie that comes back.
-    async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let ask = self.ask(Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
         let reply = self.bridge.ask(ask.body(body.join("&"))).await;
@@ -81,7 +81,7 @@ fn element<'p>(page: &'p str, id: &str) -> &'p str {
     &inside[..inside.find("</").unwrap_or(inside.len())]
 }
 
-fn location(reply: &Reply) -> String {
+pub(crate) fn location(reply: &Reply) -> String {
     reply.headers[header::LOCATION].to_str().expect("text").to_owned()
 }
 

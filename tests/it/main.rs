@@ -25,6 +25,8 @@ mod bulk;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod changing_secrets;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod clocks;
@@ -32,6 +34,8 @@ mod clocks;
 mod config;
 #[cfg(test)]
 mod console;
+#[cfg(test)]
+mod console_acts;
 #[cfg(test)]
 mod cost;
 #[cfg(test)]

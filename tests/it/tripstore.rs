@@ -291,9 +291,14 @@ async fn a_cancel_request_takes_the_link_back_and_waits_for_the_agency() {
     let case = order.refund_case.clone().unwrap();
     assert_eq!(case.state, RefundState::UnderReview);
     let approve = format!("refunds/{}/approve", case.id);
+    // What is kept is ours to say: until somebody has said it, the list says that nobody has.
+    let listed = async || bridge.get("refunds").await.expect(200).json()["items"][0].clone();
+    let undecided = listed().await;
+    assert_eq!((&undecided["fee"], &undecided["channel_fee"]), (&Value::Null, &json!(300_000)));
     bridge.post(&approve, &json!({})).await.problem(422, "fee_out_of_range");
     bridge.post(&approve, &json!({"fee": 300_001})).await.problem(422, "fee_out_of_range");
     bridge.post(&approve, &json!({"fee": 100_000})).await.expect(200);
+    assert_eq!(listed().await["fee"], 100_000);
     bridge.drain().await;
     let told = bridge.partners.sent("/T1/cancel");
     assert_eq!(

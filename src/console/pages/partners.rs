@@ -21,6 +21,8 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         (partners(visit, "backends", &backends))
         h2 { (words.say("addresses")) }
         (addresses(visit, &tree))
+        h2 { (words.say("secrets")) }
+        (secrets(visit, &tree))
         h2 { (words.say("organisation")) }
         (organisation(visit, &tree))
     };
@@ -75,6 +77,21 @@ fn addresses(visit: &Visit, tree: &Value) -> Markup {
         }
     }
     named_table(visit, Some("addresses"), "addresses", &["partners", "address", "state", "opens", "closes"], &rows)
+}
+
+/// Secrets that change: until when those of before hold, and from when the others.
+fn secrets(visit: &Visit, tree: &Value) -> Markup {
+    let connections = tree["connections"].as_array().cloned().unwrap_or_default();
+    let mut rows = Vec::new();
+    for connection in &connections {
+        for secrets in connection["secrets"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            rows.push(html! { tr {
+                td { (text(&connection["id"])) } td { code { (text(&secrets["fingerprint"])) } }
+                td { (visit.words.word(&text(&secrets["state"]))) } td { (time(&secrets["opens_at"])) } td { (time(&secrets["closes_at"])) }
+            } });
+        }
+    }
+    named_table(visit, Some("secrets"), "secrets", &["partners", "fingerprint", "state", "opens", "closes"], &rows)
 }
 
 fn organisation(visit: &Visit, tree: &Value) -> Markup {

@@ -33,7 +33,7 @@ fn row(visit: &Visit, case: &Value) -> Markup {
             td { (words.word(&text(&case["source"]))) }
             td { (time(&case["requested_at"])) }
             td { (time(&case["review_by"])) }
-            td.n { (money(&case["fee"], &case["currency"])) }
+            td.n { @if case["fee"].is_null() { (words.say("fee-open")) } @else { (money(&case["fee"], &case["currency"])) } }
             td { (text(&case["reason"])) }
             td { @if case["state"] == "under_review" { (decide(visit, case)) } }
         }
@@ -44,7 +44,7 @@ fn decide(visit: &Visit, case: &Value) -> Markup {
     let words = &visit.words;
     let call = |act: &str| format!("/refunds/{}/{act}", text(&case["id"]));
     html! {
-        (act(visit, None, &call("approve"), &words.act("approve"), &fee(visit, false)))
+        (act(visit, None, &call("approve"), &words.act("approve"), &fee(visit, case["fee"].is_null())))
         (act(visit, None, &call("reject"), &words.act("reject"), &reason(visit)))
     }
 }

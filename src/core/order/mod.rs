@@ -157,6 +157,11 @@ impl Order {
     pub fn booking_by_id(&self, id: &BookingId) -> Option<&Booking> {
         self.booking.iter().chain(self.past_bookings.iter()).find(|b| &b.id == id)
     }
+    /// What is kept by a refund, as far as it is known: what was decided, or else what the channel names. One that leads the order names nothing before
+    /// it is over; its `channel_fee` is the most that can be kept.
+    pub fn known_fee(&self, case: &RefundCase) -> Option<i64> {
+        case.fee.or((self.channel_state.is_none()).then_some(case.channel_fee))
+    }
     /// The active booking, if `case` is about it: a late request to cancel another one does not touch it.
     pub fn booking_of(&self, case: &RefundCase) -> Option<&Booking> {
         let about_another = case.kind == RefundKind::CancelBooking

@@ -3,7 +3,9 @@
 //! `GET partners`: the tree of dealers, institutions and agencies, with settle units and connections.
 
 use ticketbridge_core::TimeZone;
+use ticketbridge_core::message::Destination;
 
+use crate::accounts::doors::DoorState;
 use crate::accounts::scope::{Access, Scope};
 use crate::config::organisation::{Institution, institution_of};
 use crate::http::ops::answers::{Time, organisation as told};
@@ -71,6 +73,7 @@ fn connections(request: &Request) -> Vec<told::Connection<'_>> {
             institution: institution_of(of, channel),
             allow_from: channel.allow_from.iter().map(ToString::to_string).collect(),
             addresses: addresses(request, channel.id.as_str(), zone),
+            secrets: secrets(request, &Destination::Channel(channel.id.clone()), zone),
         }
     });
     let backends =
@@ -85,6 +88,11 @@ fn connections(request: &Request) -> Vec<told::Connection<'_>> {
                 institution: None,
                 allow_from: Vec::new(),
                 addresses: if is_own { addresses(request, backend.id.as_str(), zone) } else { Vec::new() },
+                secrets: if is_own {
+                    secrets(request, &Destination::Backend(backend.id.clone()), zone)
+                } else {
+                    Vec::new()
+                },
             }
         });
     channels.chain(backends).collect()
@@ -101,4 +109,28 @@ fn addresses(request: &Request, connection: &str, zone: TimeZone) -> Vec<told::A
         closes_at: Time::maybe(door.closes_at, zone),
     });
     shown.collect()
+}
+
+/// Secrets that hold on, and those that come: what tells them apart, and not what they are. Nothing where those of the file hold.
+fn secrets(request: &Request, partner: &Destination, zone: TimeZone) -> Vec<told::Secrets> {
+    /// Digits that tell them apart.
+    const SHOWN: usize = 12;
+    let Some(held) = request.running.held.of(&partner.to_string()) else { return Vec::new() };
+    let short = |fingerprint: &str| fingerprint.chars().take(SHOWN).collect();
+    vec![
+        told::Secrets {
+            fingerprint: short(&held.fingerprint),
+            state: DoorState::Effective.word(),
+            saved_at: Time::of(held.since, zone),
+            opens_at: Time::of(held.since, zone),
+            closes_at: Some(Time::of(held.until, zone)),
+        },
+        told::Secrets {
+            fingerprint: short(&held.next),
+            state: DoorState::Pending.word(),
+            saved_at: Time::of(held.saved_at, zone),
+            opens_at: Time::of(held.until, zone),
+            closes_at: None,
+        },
+    ]
 }

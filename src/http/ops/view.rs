@@ -68,10 +68,9 @@ fn answered<'o>(running: &Running, order: &'o Order) -> answers::order::Order<'o
         },
         buyer: answers::order::Buyer { name: order.buyer.name.as_ref(), phone: order.buyer.phone.as_ref() },
         booking: order.booking.as_ref().map(|it| booking(order, it)),
-        refund_case: order
-            .refund_case
-            .as_ref()
-            .map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)),
+        refund_case: order.refund_case.as_ref().map(|case| {
+            refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
+        }),
         attention: order.attention().map(|it| answers::order::MostUrgent {
             attention: attention(order, it),
             more: order.attention.len().saturating_sub(1),
@@ -204,12 +203,12 @@ fn attention(order: &Order, attention: &Attention) -> answers::order::Attention 
     }
 }
 
-/// A refund case. Until it is decided, its fee is the channel's.
+/// A refund case. Until it is decided, its fee is the channel's, where that names one.
 fn refund_case<'o>(
     order: &'o OrderId,
     channel: &'o ChannelId,
     currency: &'o Currency,
-    case: &'o RefundCase,
+    (case, fee): (&'o RefundCase, Option<i64>),
     zone: TimeZone,
 ) -> answers::refund::RefundCase<'o> {
     answers::refund::RefundCase {
@@ -224,7 +223,7 @@ fn refund_case<'o>(
         requested_at: Time::of(case.requested_at, zone),
         // A channel without a limit has none.
         review_by: Time::maybe(Some(case.review_by).filter(|limit| *limit > case.requested_at), zone),
-        fee: case.fee.unwrap_or(case.channel_fee),
+        fee,
         channel_fee: case.channel_fee,
         currency,
         intent: case.intent,
@@ -240,7 +239,7 @@ fn refund_case<'o>(
 /// A refund case of a list.
 pub(crate) fn refund(running: &Running, row: &RefundRow) -> Value {
     let zone = zone_of(running, row.channel.as_str());
-    let mut shown = value(refund_case(&row.order, &row.channel, &row.currency, &row.case, zone));
+    let mut shown = value(refund_case(&row.order, &row.channel, &row.currency, (&row.case, row.fee), zone));
     row.guests.json(&mut shown);
     shown
 }
@@ -250,7 +249,9 @@ pub(crate) fn refund_of(order: &Order, id: &str) -> Value {
     let cases = order.refund_case.iter().chain(&order.past_refund_cases);
     let found = cases.into_iter().find(|case| case.id.as_str() == id);
     let zone = order.rules.channel.time_zone;
-    let mut shown = value(found.map(|case| refund_case(&order.id, &order.channel, &order.money.currency, case, zone)));
+    let mut shown = value(found.map(|case| {
+        refund_case(&order.id, &order.channel, &order.money.currency, (case, order.known_fee(case)), zone)
+    }));
     Guests::of(order).json(&mut shown);
     shown
 }

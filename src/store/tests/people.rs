@@ -4,7 +4,8 @@ use super::*;
 use crate::test_support::for_each_database;
 use crate::{
     AccountFilter, AccountState, AuditFilter, ChallengeKind, DoorRow, InvitationState, NewAccount, NewAudit,
-    NewChallenge, NewInvitation, NewPasskey, NewSession, PageRequest, Profile, ScopeWords, ScopesWithin, Totp,
+    NewChallenge, NewInvitation, NewPasskey, NewSession, PageRequest, Profile, ScopeWords, ScopesWithin, SecretsRow,
+    Totp,
 };
 
 fn agency(id: &str) -> ScopeWords {
@@ -55,6 +56,15 @@ pub(super) async fn join(tx: &Tx, n: u128) -> Result<(), StoreError> {
     tx.set_totp(&new.id, Some(&Totp { secret: "00".to_owned(), confirmed: true }), NOW).await?;
     tx.add_passkey(&passkey(n)).await?;
     tx.put_challenge(&challenge(&format!("c{n}"), Some("ses_1"))).await?;
+    let secrets = SecretsRow {
+        connection: format!("backend:gate{n}"),
+        fingerprint: "f1".to_owned(),
+        values: serde_json::json!({ "secret": "s" }),
+        propagation: Millis::minutes(5),
+        saved_at: NOW,
+        opens_at: NOW,
+    };
+    tx.put_partner_secrets(&secrets.connection, std::slice::from_ref(&secrets)).await?;
     let invitation = NewInvitation {
         id: format!("inv_{n}"),
         token: format!("token {n}"),

@@ -67,6 +67,7 @@ pub(crate) struct Connection<'a> {
     pub(crate) institution: Option<&'a str>,
     pub(crate) allow_from: Vec<String>,
     pub(crate) addresses: Vec<Address>,
+    pub(crate) secrets: Vec<Secrets>,
 }
 
 /// An address from where a connection may be called, with its change that is on its way.
@@ -74,6 +75,19 @@ pub(crate) struct Connection<'a> {
 #[schemars(inline)]
 pub(crate) struct Address {
     pub(crate) network: String,
+    #[schemars(extend("enum" = words::DOOR_STATES))]
+    pub(crate) state: &'static str,
+    pub(crate) saved_at: Time,
+    pub(crate) opens_at: Time,
+    pub(crate) closes_at: Option<Time>,
+}
+
+/// Secrets of a connection whose change is on its way.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(crate) struct Secrets {
+    /// What tells them from others.
+    pub(crate) fingerprint: String,
     #[schemars(extend("enum" = words::DOOR_STATES))]
     pub(crate) state: &'static str,
     pub(crate) saved_at: Time,

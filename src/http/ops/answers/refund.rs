@@ -33,8 +33,9 @@ pub(crate) struct RefundCase<'a> {
     pub(crate) requested_at: Time,
     /// null where the channel has no limit.
     pub(crate) review_by: Option<Time>,
-    /// Decided; until then the channel's.
-    pub(crate) fee: i64,
+    /// Decided; until then the channel's, and null where that names none.
+    pub(crate) fee: Option<i64>,
+    /// What the channel names, or the most that can be kept where it names nothing.
     pub(crate) channel_fee: i64,
     #[schemars(with = "String")]
     pub(crate) currency: &'a Currency,
