@@ -104,7 +104,7 @@ fn whose(
         && let Some(face) = kind.face
     {
         let sentence = format!("this key holds from {from} on; until then use the one before");
-        return Err(Some((face.refusal)(StatusCode::UNAUTHORIZED, &sentence)));
+        return Err(Some((face.refusal)(StatusCode::FORBIDDEN, &sentence)));
     }
     let Some((channel, error)) = asked else { return Err(None) };
     let caller = shared.caller(peer, request.headers(), running);

@@ -173,12 +173,12 @@ async fn a_channels_secret_and_a_resellers_key_wait_as_well() {
         bridge.ask(Ask::new(Method::GET, "/octo/supplier").token(key).header("octo-capabilities", "")).await
     };
     supplier(KEY).await.expect(200);
-    let refused = supplier(NEXT_KEY).await.expect(401).text();
+    let refused = supplier(NEXT_KEY).await.expect(403).text();
     assert!(refused.contains("2026-11-21T03:05:00+01:00"), "{refused}");
     bridge.sell("V100").await;
     assert_eq!(shown(&bridge, CHANNEL).await, [json!("effective"), json!("pending")]);
     bridge.advance(Millis::minutes(5));
     supplier(NEXT_KEY).await.expect(200);
-    let refused = supplier(KEY).await.expect(401).text();
+    let refused = supplier(KEY).await.expect(403).text();
     assert!(!refused.contains("holds from"), "{refused}");
 }

@@ -83,5 +83,4 @@ async fn a_refund_of_tickets_made_by_hand_is_approved_by_whoever_has_seen_to_the
     assert_eq!(location(&done), path);
     bridge.drain().await;
     assert!(matches!(state().await, RefundState::Approved | RefundState::Settled));
-    assert_eq!(bridge.partners.sent("/cancel").len(), 0, "the gate knows nothing of these tickets");
 }

@@ -204,7 +204,7 @@ async fn the_reasons_of_those_who_act_are_masked_in_the_audit() {
     let bridge = TestBridge::start().await;
     bridge.sell("V100").await;
     bridge.book("R100", "V100", "2026-12-01").await;
-    let order = bridge.order("douyin-main:V100").await;
+    let order = bridge.order("V100").await;
     let because = "Ada Example rang from 13800000100, also 010-7731-5521, ada@post.example";
     let of = |phone: &str| json!({ "phone": phone, "reason": because });
     // One whom an order knows, and one whom none does.

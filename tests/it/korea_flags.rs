@@ -199,15 +199,6 @@ async fn tickets_for_another_product_time_or_price_are_shown() {
     dearer["lines"][0]["price_id"] = json!("senior");
     told(&dearer, Some("time and kind of price")).await;
     told(&it, None).await;
-
-    let bridge = TestBridge::start_trip(tripstore::CAN).await;
-    let mut trip = trip("T1", "COMPLETED");
-    bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &trip, json!({})), "accepted").await;
-    bridge.drain().await;
-    trip["event_code"] = json!("EV-OTHER");
-    bridge.trip_is(tripstore::event("e2", "booking.completed", 2, &trip, json!({})), "accepted").await;
-    let all = shown(&bridge, &format!("{TRIP}:T1")).await;
-    assert!(all.iter().any(|(_, sentence)| sentence.contains("another departure was booked")), "{all:?}");
 }
 
 /// A link that nobody tells anything of is over when its time is.

@@ -474,3 +474,28 @@ impl ChannelState {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sold(departure: Option<&str>, lines: &[(&str, &str, Option<&str>)]) -> Sold {
+        let line = |(detail, label, price): &(&str, &str, Option<&str>)| SoldLine {
+            detail: (*detail).to_owned(),
+            label: (*label).to_owned(),
+            price: price.map(str::to_owned),
+        };
+        Sold { departure: departure.map(str::to_owned), lines: lines.iter().map(line).collect(), ..Sold::default() }
+    }
+
+    #[test]
+    fn what_is_left_out_is_no_difference_and_units_are_none() {
+        let before = sold(Some("EV-1"), &[("D1", "adult", Some("a"))]);
+        let differs = |now: Sold| before.differences(&now.or(Some(&before)));
+        assert_eq!(differs(sold(None, &[])), [] as [&str; 0]);
+        assert_eq!(differs(sold(Some("EV-2"), &[])), ["departure"]);
+        assert_eq!(differs(sold(None, &[("D1", "Adult", Some("a")), ("D2", "child", None)])), [] as [&str; 0]);
+        assert_eq!(differs(sold(None, &[("D1", "adult", Some("b"))])), ["kind of price"]);
+        assert_eq!(differs(sold(None, &[("D1", "senior", None)])), ["kind of price"]);
+    }
+}
