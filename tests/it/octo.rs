@@ -455,8 +455,8 @@ async fn an_answer_about_another_booking_is_none_and_is_shown_to_a_person_until_
 async fn an_answer_about_another_booking_is_shown_also_when_nothing_was_made() {
     let bridge = start("").await;
     booked(&bridge).await;
-    // Of the calls about bookings only the reservation itself names a product.
-    bridge.partners.always("productId", another());
+    // Only the reservation itself names an availability.
+    bridge.partners.always("availabilityId", another());
     bridge.drain().await;
     assert!(order(&bridge).await.needs(AttentionKind::AnswerAstray));
     bridge.partners.recover();
