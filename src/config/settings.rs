@@ -49,9 +49,8 @@ impl Settings {
         let mut settings = self.0.clone();
         for path in holders(secrets) {
             let (above, name) = path.rsplit_once('.').map_or(("", path), |(above, name)| (above, name));
-            let steps = above.split('.').filter(|step| !step.is_empty());
-            let Some(fields) =
-                steps.fold(Some(&mut settings), |at, step| at?.get_mut(step)).and_then(Json::as_object_mut)
+            let mut steps = above.split('.').filter(|step| !step.is_empty());
+            let Some(fields) = steps.try_fold(&mut settings, |at, step| at.get_mut(step)).and_then(Json::as_object_mut)
             else {
                 continue;
             };

@@ -141,7 +141,7 @@ mod tests {
         };
         changes.iter().fold(Vec::new(), applied)
     }
-    fn holds<'r>(rows: &'r [SecretsRow], minute: i64) -> &'r str {
+    fn holds(rows: &[SecretsRow], minute: i64) -> &str {
         let (effective, _) = standing(rows, NOW + Millis::minutes(minute));
         effective.map_or("", |row| row.fingerprint.as_str())
     }
