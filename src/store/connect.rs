@@ -35,10 +35,9 @@ const MIGRATION_LOCK: i64 = 7_246_190_155;
 /// Longest wait for another instance that applies migrations.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
 
-/// Of so many lanes one carries out many works together, where there are several. More would have smaller batches, and would meet each
-/// other at the orders that are worked on: with two instead of one beside that of the counted rows a whole flow cost twice as many
-/// statements and commits.
-const LANES_PER_GATHERING: usize = 6;
+/// Of so many lanes one carries out many works together, where there are several: more would have smaller batches, and fewer wait for their
+/// own commits (`benches/README.md` has both measured).
+const LANES_PER_GATHERING: usize = 4;
 
 /// What a store needs beside the address.
 #[derive(Clone, Debug)]
