@@ -2,7 +2,7 @@
 
 //! What a reseller that reserves first may have, and at which price: our own, of the day of the visit.
 
-use ticketbridge_core::message::{Command, Counts, NewTerms, PlaceOrder, ProductRef, ReservationAct, Sale};
+use ticketbridge_core::message::{Command, Counts, NewTerms, PlaceOrder, ProductRef, ReservationAct};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::product::BookingProduct;
 use ticketbridge_core::rules::sale::reserved_price;
@@ -69,25 +69,12 @@ pub(crate) async fn with_terms(
             .ok_or_else(|| Rejection::new(Why::OffSale, "no such product is configured").at("productId"))?,
     };
     let gross = price(&rules.booking, Some(other.visit.date), other.quantity)?;
-    let sale = Sale {
-        channel_order_id: order.channel_order_id.clone(),
-        kind: order.kind,
-        product: named,
-        quantity: other.quantity,
-        payment_mode: order.money.mode,
-        currency: order.money.currency.clone(),
-        gross,
-        due: gross,
-        paid: false,
-        buyer: order.buyer.clone(),
-        placed_at: order.placed_at,
-    };
+    let sale = PlaceOrder::instead_of(order, named, rules, (other.quantity, gross));
     let counts = Counts {
-        date_left: counts::date_left(tx, &rules.booking, Some(other.visit.date)).await?,
-        credit_available: credit::available(tx, &incoming.running, &incoming.channel.id, &sale).await?,
+        date_left: counts::date_left(tx, &sale.rules.booking, Some(other.visit.date)).await?,
+        credit_available: credit::available(tx, &incoming.running, &incoming.channel.id, &sale.sale).await?,
         ..Counts::default()
     };
-    let sale = PlaceOrder { channel: order.channel.clone(), sale, rules, is_stub: order.is_stub };
     wish.terms = Some(Box::new(NewTerms { sale, counts }));
     Ok(command)
 }

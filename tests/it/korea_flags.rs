@@ -201,15 +201,21 @@ async fn tickets_for_another_product_time_or_price_are_shown() {
     told(&it, None).await;
 }
 
-/// A link that nobody tells anything of is over when its time is.
-#[tokio::test]
-async fn the_end_of_a_link_is_a_deadline() {
+/// An order of a marketplace with something open and a link to pay it, as it was told.
+async fn with_link() -> (TestBridge, Value) {
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     let open = kind(trip("T1", "COMPLETED"), "LINK");
     bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &open, json!({})), "accepted").await;
     bridge.partners.next("/T1/payment-links", link("L1"));
     bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
     bridge.drain().await;
+    (bridge, open)
+}
+
+/// A link that nobody tells anything of is over when its time is.
+#[tokio::test]
+async fn the_end_of_a_link_is_a_deadline() {
+    let (bridge, _) = with_link().await;
     let deadlines = bridge.get("deadlines?state=armed").await.expect(200).json();
     let kinds: Vec<_> = deadlines["items"].as_array().unwrap().iter().map(|it| it["kind"].clone()).collect();
     assert!(kinds.contains(&json!("payment_link")), "{deadlines}");
@@ -223,12 +229,7 @@ async fn the_end_of_a_link_is_a_deadline() {
 /// Money through a link that was over goes back by itself, and what was open before is open again.
 #[tokio::test]
 async fn a_dead_link_is_shown_as_long_as_something_is_open() {
-    let bridge = TestBridge::start_trip(tripstore::CAN).await;
-    let open = kind(trip("T1", "COMPLETED"), "LINK");
-    bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &open, json!({})), "accepted").await;
-    bridge.partners.next("/T1/payment-links", link("L1"));
-    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
-    bridge.drain().await;
+    let (bridge, open) = with_link().await;
     let change = json!({"link_id": "L1", "status": "EXPIRED"});
     bridge.trip_is(tripstore::event("e2", "payment_link.updated", 2, &open, change), "accepted").await;
     let late = paid(open, "tp_1", "FULL", 3_180_000, Some("L1"));
@@ -240,12 +241,7 @@ async fn a_dead_link_is_shown_as_long_as_something_is_open() {
 
 #[tokio::test]
 async fn a_link_that_is_said_to_be_paid_without_a_payment_is_shown_until_there_is_one() {
-    let bridge = TestBridge::start_trip(tripstore::CAN).await;
-    let open = kind(trip("T1", "COMPLETED"), "LINK");
-    bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &open, json!({})), "accepted").await;
-    bridge.partners.next("/T1/payment-links", link("L1"));
-    bridge.post(&format!("orders/{TRIP}:T1/payment-links"), &json!({})).await.expect(200);
-    bridge.drain().await;
+    let (bridge, open) = with_link().await;
     let change = json!({"link_id": "L1", "status": "PAID"});
     bridge.trip_is(tripstore::event("e2", "payment_link.updated", 2, &open, change), "accepted").await;
     let key = format!("{TRIP}:T1");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{ChannelId, ExternalId, ProductCode};
 use crate::order::money::PaymentMode;
-use crate::order::{HeldUnit, OrderKind};
+use crate::order::{HeldUnit, Order, OrderKind};
 use crate::personal::Person;
 use crate::product::Currency;
 use crate::shared_rules::SharedRules;
@@ -59,6 +59,26 @@ pub struct PlaceOrder {
     pub rules: SharedRules,
     /// Made up from a later message, because the sale was never told: no rule of the sale is checked again.
     pub is_stub: bool,
+}
+
+impl PlaceOrder {
+    /// What `order` would be as a sale of so many of this product under its rules, at this price altogether, still to be paid.
+    pub fn instead_of(order: &Order, product: ProductRef, rules: SharedRules, (quantity, gross): (u32, i64)) -> Self {
+        let sale = Sale {
+            channel_order_id: order.channel_order_id.clone(),
+            kind: order.kind,
+            product,
+            quantity,
+            payment_mode: order.money.mode,
+            currency: order.money.currency.clone(),
+            gross,
+            due: gross,
+            paid: false,
+            buyer: order.buyer.clone(),
+            placed_at: order.placed_at,
+        };
+        Self { channel: order.channel.clone(), sale, rules, is_stub: order.is_stub }
+    }
 }
 
 /// A wish to keep a place before it is sold.

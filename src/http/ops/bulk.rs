@@ -294,8 +294,7 @@ async fn judge_orders(request: &Request, act: &'static str) -> Result<Vec<Judged
                 .collect()
         }
     };
-    let known: Vec<Order> = found.iter().filter_map(|(order, ..)| order.clone()).collect();
-    request.speaks_of(&known);
+    request.speaks_of(found.iter().filter_map(|(order, ..)| order.as_ref()));
     Ok(found.into_iter().map(|(order, id, version)| judge_order(request, act, order.as_ref(), id, version)).collect())
 }
 
@@ -362,7 +361,9 @@ async fn judge_deliveries(request: &Request, act: &'static str) -> Result<Vec<Ju
         };
         judged.push(Judged { target: id, version: None, refusal, money: None });
     }
-    request.speaks_of(&store.load_orders(&about.into_iter().collect::<Vec<_>>()).await?);
+    if request.given.text("reason").is_some() {
+        request.speaks_of(&store.load_orders(&about.into_iter().collect::<Vec<_>>()).await?);
+    }
     Ok(judged)
 }
 

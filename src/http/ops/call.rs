@@ -254,14 +254,14 @@ impl Request {
         let mut about = self.about.lock().unwrap_or_else(PoisonError::into_inner);
         about.order = Some((order.id.clone(), order.channel.clone()));
         drop(about);
-        self.speaks_of(std::slice::from_ref(order));
+        self.speaks_of([order]);
     }
     /// Notes of which guests it speaks: what is audited outlives their erasure, and a reason may name them.
-    pub(crate) fn speaks_of(&self, orders: &[ticketbridge_core::Order]) {
+    pub(crate) fn speaks_of<'o>(&self, orders: impl IntoIterator<Item = &'o ticketbridge_core::Order>) {
         let Some(reason) = self.given.text("reason") else { return };
         // Whoever nobody knows is masked by his looks, also where no order is left that knew him.
-        let mask = |reason: Quoted, order| Guests::of(order).text(reason.as_str());
-        let masked = orders.iter().fold(Quoted::text(&reason), mask);
+        let mask = |reason: Quoted, order: &ticketbridge_core::Order| Guests::of(order).text(reason.as_str());
+        let masked = orders.into_iter().fold(Quoted::text(&reason), mask);
         self.about.lock().unwrap_or_else(PoisonError::into_inner).detail = serde_json::json!({ "reason": masked });
     }
     /// Whether the session of whoever asks has asked to see the guests of this order in clear.

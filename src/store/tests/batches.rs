@@ -9,9 +9,7 @@ use crate::{InboxVerdict, Needs, NewInbox};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 use ticketbridge_core::message::StockKey;
-use tokio::sync::Notify;
 
 fn last_units() -> StockKey {
     StockKey { product: product("LP-V2"), date: None }
@@ -168,25 +166,7 @@ async fn an_order_that_somebody_holds_keeps_nobody_else_waiting() {
         for n in 0..8 {
             insert(&store, &order(n)).await;
         }
-        let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let holder = tokio::spawn({
-            let (store, held, release) = (store.clone(), held.clone(), release.clone());
-            async move {
-                store
-                    .write_within::<(), StoreError, _>(
-                        Duration::from_secs(60),
-                        "hold",
-                        work!(tx, held, release => {
-                            tx.lock_order(&order_id(0)).await?;
-                            held.notify_one();
-                            release.notified().await;
-                            Ok(())
-                        }),
-                    )
-                    .await
-            }
-        });
-        held.notified().await;
+        let (release, holder) = hold(&store, 0, Touches::Later).await;
         let change = |n: u128| {
             let store = store.clone();
             async move {

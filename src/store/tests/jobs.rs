@@ -6,12 +6,8 @@ use crate::test_support::for_each_database;
 use crate::{Job, JobEnd, JobState, LaneRoom, Needs, NewJob};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
 use ticketbridge_core::Effect;
 use ticketbridge_core::message::TicketOp;
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 
 const LEASE: Millis = Millis(15_000);
 
@@ -467,40 +463,6 @@ async fn leases_of_what_is_under_way_are_renewed_together() {
         assert_eq!(claim(&store, 40_000, 10).await.len(), 2);
     })
     .await;
-}
-
-/// When somebody who holds an order touches its deliveries.
-#[derive(Clone, Copy, PartialEq)]
-enum Touches {
-    AtOnce,
-    Later,
-}
-
-/// Somebody holds an order until he is let go.
-async fn hold(store: &Store, n: u128, touches: Touches) -> (Arc<Notify>, JoinHandle<Result<(), StoreError>>) {
-    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let holder = tokio::spawn({
-        let (store, held, release) = (store.clone(), held.clone(), release.clone());
-        async move {
-            store
-                .write_within::<(), StoreError, _>(
-                    Duration::from_secs(60),
-                    "hold",
-                    work!(tx, held, release => {
-                        tx.lock_order(&order_id(n)).await?;
-                        if touches == Touches::AtOnce {
-                            tx.hurry(&order_id(n), "backend:gate", NOW).await?;
-                        }
-                        held.notify_one();
-                        release.notified().await;
-                        tx.hurry(&order_id(n), "backend:gate", NOW).await.map(drop)
-                    }),
-                )
-                .await
-        }
-    });
-    held.notified().await;
-    (release, holder)
 }
 
 #[tokio::test]

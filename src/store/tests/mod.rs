@@ -41,6 +41,10 @@ use ticketbridge_core::{
 };
 
 use crate::{Store, StoreError, StoreOptions, Tx};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 /// The present of most tests.
 const NOW: UnixMillis = UnixMillis(1_796_000_000_000);
@@ -242,6 +246,40 @@ async fn insert(store: &Store, order: &Order) {
 
 fn product(code: &str) -> ProductCode {
     code.into()
+}
+
+/// When somebody who holds an order touches its deliveries.
+#[derive(Clone, Copy, PartialEq)]
+enum Touches {
+    AtOnce,
+    Later,
+}
+
+/// Somebody holds an order until he is let go.
+async fn hold(store: &Store, n: u128, touches: Touches) -> (Arc<Notify>, JoinHandle<Result<(), StoreError>>) {
+    let (held, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let holder = tokio::spawn({
+        let (store, held, release) = (store.clone(), held.clone(), release.clone());
+        async move {
+            store
+                .write_within::<(), StoreError, _>(
+                    Duration::from_secs(60),
+                    "hold",
+                    work!(tx, held, release => {
+                        tx.lock_order(&order_id(n)).await?;
+                        if touches == Touches::AtOnce {
+                            tx.hurry(&order_id(n), "backend:gate", NOW).await?;
+                        }
+                        held.notify_one();
+                        release.notified().await;
+                        tx.hurry(&order_id(n), "backend:gate", NOW).await.map(drop)
+                    }),
+                )
+                .await
+        }
+    });
+    held.notified().await;
+    (release, holder)
 }
 
 fn order_id(n: u128) -> OrderId {

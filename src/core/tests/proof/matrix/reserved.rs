@@ -3,7 +3,7 @@
 //! Orders of a reseller that reserves before it sells, and that asks instead of being told.
 
 use ticketbridge_core::message::{
-    ChangeHold, ChangeUnit, ConfirmHold, Counts, HoldWish, NewTerms, PlaceOrder, ProductRef, ReservationAct, Sale,
+    ChangeHold, ChangeUnit, ConfirmHold, Counts, HoldWish, NewTerms, PlaceOrder, ProductRef, ReservationAct,
 };
 use ticketbridge_core::order::{HeldUnit, Order};
 use ticketbridge_core::product::{Cancellation, Confirmation, News};
@@ -97,20 +97,8 @@ fn moved(order: &Order, wanted: impl Fn(&mut ChangeHold)) -> ChangeHold {
     wanted(&mut wish);
     let quantity = wish.other_visit(order).map_or(order.quantity, |other| other.quantity);
     let gross = order.money.gross / i64::from(order.quantity) * i64::from(quantity);
-    let sale = Sale {
-        channel_order_id: order.channel_order_id.clone(),
-        kind: order.kind,
-        product: ProductRef { voucher: None, booking: Some(order.rules.booking.code.clone()) },
-        quantity,
-        payment_mode: order.money.mode,
-        currency: order.money.currency.clone(),
-        gross,
-        due: gross,
-        paid: false,
-        buyer: order.buyer.clone(),
-        placed_at: order.placed_at,
-    };
-    let sale = PlaceOrder { channel: order.channel.clone(), sale, rules: order.rules.clone(), is_stub: false };
+    let product = ProductRef { voucher: None, booking: Some(order.rules.booking.code.clone()) };
+    let sale = PlaceOrder::instead_of(order, product, order.rules.clone(), (quantity, gross));
     wish.terms = Some(Box::new(NewTerms { sale, counts: Counts::default() }));
     wish
 }
