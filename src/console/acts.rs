@@ -2,12 +2,13 @@
 
 //! What forms send: each becomes one call of the ops interface, with the fields that the interface's own table gives that call.
 
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use maud::html;
 use serde_json::{Map, Value, json};
 
 use crate::accounts::Holder;
 use crate::console::form::back;
+use crate::console::format::{decimals, minor};
 use crate::console::{PREFIX, Page, Said, Stop, Visit, pages};
 use crate::http::ops::fields::{Field, FieldKind};
 use crate::http::ops::manual_commands::UNDER_WAY;
@@ -72,7 +73,7 @@ pub(crate) async fn carry_out(visit: &Visit, steps: &[&str]) -> Result<Said, Sto
         }
         ["act", rest @ ..] => {
             let target = format!("/{}", rest.join("/"));
-            let said = visit.call(Method::POST, &target, &body_of(visit, ops::fields_of(&target))).await?;
+            let said = visit.call(Method::POST, &target, &body_of(visit, ops::fields_of(&target))?).await?;
             let is_under_way = said.body.get(UNDER_WAY).is_some();
             Ok(Said::Go(if is_under_way { noted(&to, UNDER_WAY) } else { to }, said.cookie))
         }
@@ -81,14 +82,18 @@ pub(crate) async fn carry_out(visit: &Visit, steps: &[&str]) -> Result<Said, Sto
 }
 
 /// The body of a call from the fields of a form: what is empty is not there.
-fn body_of(visit: &Visit, fields: &[Field]) -> Value {
+fn body_of(visit: &Visit, fields: &[Field]) -> Result<Value, Stop> {
     let mut body = Map::new();
     for field in fields {
         let Some(text) = visit.form.get(field.name) else { continue };
         let number = || text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from);
         let value = match field.kind {
             FieldKind::Text | FieldKind::Time => Value::from(text),
-            FieldKind::Amount | FieldKind::Version => number(),
+            FieldKind::Amount => match visit.form.get("currency") {
+                Some(currency) => amount(visit, field.name, text, currency)?,
+                None => number(),
+            },
+            FieldKind::Version => number(),
             FieldKind::Flag => Value::from(matches!(text, "on" | "true")),
             FieldKind::Scope => scope_of(text),
             FieldKind::Tickets => {
@@ -101,7 +106,17 @@ fn body_of(visit: &Visit, fields: &[Field]) -> Value {
         };
         body.insert(field.name.to_owned(), value);
     }
-    Value::Object(body)
+    Ok(Value::Object(body))
+}
+
+/// An amount that was written in units of its currency.
+fn amount(visit: &Visit, field: &str, written: &str, currency: &str) -> Result<Value, Stop> {
+    minor(written, currency).map(Value::from).ok_or_else(|| {
+        let with = [("currency", currency.to_owned()), ("decimals", decimals(currency).to_string())];
+        let (detail, language) = (visit.words.say_with("amount-wrong", &with), visit.words.language().word());
+        let problem = json!({ "code": "invalid", "detail": detail, "language": language, "field": field });
+        Stop { status: StatusCode::UNPROCESSABLE_ENTITY, problem }
+    })
 }
 
 /// The page that a form leads back to, with something to be said on it.

@@ -12,10 +12,27 @@ pub(crate) fn money(amount: &Value, currency: &Value) -> String {
     let (Some(amount), Some(currency)) = (amount.as_i64(), currency.as_str()) else { return String::new() };
     let sign = if amount < 0 { "−" } else { "" };
     let all = amount.unsigned_abs();
-    if WHOLE.contains(&currency) {
+    if decimals(currency) == 0 {
         return format!("{sign}{} {currency}", grouped(all));
     }
     format!("{sign}{}.{:02} {currency}", grouped(all / 100), all % 100)
+}
+
+/// How many decimals amounts of a currency are written with.
+pub(crate) fn decimals(currency: &str) -> u32 {
+    if WHOLE.contains(&currency) { 0 } else { 2 }
+}
+
+/// An amount as somebody writes it, in units of its currency, as minor units; `None` where it is none.
+pub(crate) fn minor(written: &str, currency: &str) -> Option<i64> {
+    let plain = written.trim().replace(',', "");
+    let (units, part) = plain.split_once('.').unwrap_or((&plain, ""));
+    let places = decimals(currency) as usize;
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if units.is_empty() || !are_digits(units) || !are_digits(part) || part.len() > places {
+        return None;
+    }
+    format!("{units}{part:0<places$}").parse().ok()
 }
 
 fn grouped(number: u64) -> String {
@@ -89,6 +106,28 @@ mod tests {
             assert_eq!(money(&json!(amount), &json!(currency)), shown);
         }
         assert_eq!(money(&json!(null), &json!("CNY")), "");
+    }
+
+    #[test]
+    fn who_writes_five_keeps_five() {
+        for (written, currency, amount) in [
+            ("5", "CNY", Some(500)),
+            ("5.5", "CNY", Some(550)),
+            (" 1,234.05 ", "CNY", Some(123_405)),
+            ("0", "CNY", Some(0)),
+            ("5", "KRW", Some(5)),
+            ("76,000", "KRW", Some(76_000)),
+            ("5.5", "KRW", None),
+            ("5.555", "CNY", None),
+            ("-5", "CNY", None),
+            ("+5", "CNY", None),
+            (".5", "CNY", None),
+            ("5 CNY", "CNY", None),
+            ("", "CNY", None),
+            ("99999999999999999999", "CNY", None),
+        ] {
+            assert_eq!(minor(written, currency), amount, "{written} {currency}");
+        }
     }
 
     #[test]

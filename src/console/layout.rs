@@ -10,7 +10,7 @@ use crate::config::Role;
 use crate::console::catalogue::{Language, Words};
 use crate::console::form::encode;
 pub(crate) use crate::console::form::link;
-use crate::console::format::{length, text};
+use crate::console::format::{decimals, length, text};
 use crate::console::{PREFIX, Page, Said, Stop, Visit};
 
 /// The menu: the last part of a path, the key of its name, and who has it.
@@ -182,12 +182,13 @@ pub(crate) fn refusal(visit: &Visit, stop: &Stop) -> Said {
 /// Why something was not done, in the words of whoever reads it where there are such; with the interface's own sentence, which says more.
 pub(crate) fn why_not(visit: &Visit, problem: &Value) -> Markup {
     let detail = text(&problem["detail"]);
+    let language = problem["language"].as_str().unwrap_or("en");
     match visit.words.problem(problem["code"].as_str().unwrap_or_default()) {
         Some(sentence) if visit.words.language() == Language::En => {
             html! { (if detail.is_empty() { sentence } else { detail }) }
         }
-        Some(sentence) => html! { (sentence) @if !detail.is_empty() { br; small lang="en" { (detail) } } },
-        None => html! { span lang="en" { (detail) } },
+        Some(sentence) => html! { (sentence) @if !detail.is_empty() { br; small lang=(language) { (detail) } } },
+        None => html! { span lang=(language) { (detail) } },
     }
 }
 
@@ -217,9 +218,28 @@ pub(crate) fn reason(visit: &Visit) -> Markup {
 }
 
 /// The field for what is kept of a refund; where the channel names nothing, somebody has to.
-pub(crate) fn fee(visit: &Visit, is_needed: bool) -> Markup {
-    let label = if is_needed { visit.words.say("fee-to-name") } else { visit.words.say("fee-minor") };
-    html! { label { (label) input name="fee" inputmode="numeric" pattern="[0-9]*" required[is_needed]; } }
+pub(crate) fn fee(visit: &Visit, currency: &Value, is_needed: bool) -> Markup {
+    let (words, with) = (&visit.words, in_units(currency));
+    let label = if is_needed { words.say_with("fee-to-name", &with) } else { words.say_with("fee-in", &with) };
+    amount("fee", label, currency, is_needed)
+}
+
+/// What the label of an amount says of its currency.
+pub(crate) fn in_units(currency: &Value) -> [(&'static str, String); 1] {
+    [("currency", text(currency))]
+}
+
+/// The field for an amount, as people write it: in units of its currency, which goes with it.
+pub(crate) fn amount(name: &str, label: String, currency: &Value, is_needed: bool) -> Markup {
+    let currency = text(currency);
+    let (mode, pattern) = match decimals(&currency) {
+        0 => ("numeric", "[0-9,]*"),
+        _ => ("decimal", "[0-9,]+([.][0-9]{1,2})?"),
+    };
+    html! {
+        input type="hidden" name="currency" value=(currency);
+        label { (label) input name=(name) inputmode=(mode) pattern=(pattern) autocomplete="off" required[is_needed]; }
+    }
 }
 
 /// A choice among words of the interface; the first is none of them.

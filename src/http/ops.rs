@@ -15,6 +15,7 @@ mod credit;
 mod deadlines;
 mod deliveries;
 pub(crate) mod fields;
+mod foreseen;
 mod gate;
 mod guests;
 mod inbox;

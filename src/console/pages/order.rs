@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::console::acts::NOTED;
 use crate::console::form::encode;
 use crate::console::format::{clock, day, money, text, time};
-use crate::console::layout::{act, entries, fee, reason, time_left};
+use crate::console::layout::{act, amount, entries, fee, in_units, reason, time_left};
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::manual_commands::UNDER_WAY;
 
@@ -211,13 +211,7 @@ fn actions(visit: &Visit, order: &Value, next: &Value) -> Markup {
         section id="actions" {
             h2 { (words.say("actions")) }
             @if allowed.is_empty() { p { (words.say("none")) } }
-            @for it in &allowed {
-                div.card {
-                    h3 { (words.act(&text(&it["act"]))) }
-                    p.quiet { (will(visit, order, it)) }
-                    (form(visit, it))
-                }
-            }
+            @for it in &allowed { (offer(visit, order, it)) }
             details {
                 summary { (words.say("not-now")) }
                 ul { @for it in &refused { li { strong { (words.act(&text(&it["act"]))) } ": " (text(&it["sentence"])) } } }
@@ -226,6 +220,18 @@ fn actions(visit: &Visit, order: &Value, next: &Value) -> Markup {
     }
 }
 
+/// An act that is possible: what it does, and the form that does it.
+pub(crate) fn offer(visit: &Visit, order: &Value, it: &Value) -> Markup {
+    html! {
+        div.card {
+            h3 { (visit.words.act(&text(&it["act"]))) }
+            p.quiet { (will(visit, order, it)) }
+            (form(visit, it))
+        }
+    }
+}
+
+/// What comes of an act, or of a deadline that passes.
 fn will(visit: &Visit, order: &Value, it: &Value) -> String {
     let words = &visit.words;
     let mut said = Vec::new();
@@ -233,19 +239,45 @@ fn will(visit: &Visit, order: &Value, it: &Value) -> String {
     match (it["voids_tickets"] == true, it["act"] == "tickets") {
         (true, true) => said.push(words.say("will-take-back")),
         (true, false) => said.push(words.say("will-void")),
+        (false, _) if is_of_money(it) => said.push(words.say("will-void-none")),
         (false, _) => {}
     }
     if it["tells_channel"] == true {
         said.push(words.say("will-tell"));
     }
-    if !it["returns"].is_null() {
-        let amounts = [("amount", money(&it["returns"], &it["currency"])), ("fee", money(&it["fee"], &it["currency"]))];
-        said.push(words.say_with("will-return", &amounts));
+    if it["by_hand"] == true {
+        said.push(words.say("will-by-hand"));
     }
+    said.extend(money_moves(visit, it));
     if it["state"] != order["state"] && !it["state"].is_null() {
         said.push(words.say_with("will-state", &[("state", words.word(&text(&it["state"])))]));
     }
+    if !it["act"].is_null() && !it["attention"].is_null() {
+        said.push(words.say_with("will-need", &[("what", words.attention(&text(&it["attention"])))]));
+    }
     said.join(" ")
+}
+
+/// Whether an act is one of which people expect that money or tickets hang on it.
+fn is_of_money(it: &Value) -> bool {
+    matches!(it["act"].as_str(), Some("approve" | "reject" | "cancel" | "decline"))
+}
+
+/// What becomes of the guest's money.
+fn money_moves(visit: &Visit, it: &Value) -> Option<String> {
+    let in_money = |name: &str| money(&it[name], &it["currency"]);
+    let with = [("amount", in_money("returns")), ("fee", in_money("fee")), ("held", in_money("held"))];
+    let words = &visit.words;
+    match it["money"].as_str() {
+        Some("known") => Some(words.say_with("will-return", &with)),
+        Some("expected") => Some(words.say_with("will-return-expected", &with)),
+        Some("named") => Some(words.say_with("will-return-named", &with)),
+        Some("channel") => Some(words.say_with("will-return-channel", &with)),
+        Some(_) | None => {
+            let has_money = it["held"].as_i64().is_some_and(|held| held > 0);
+            (has_money && is_of_money(it)).then(|| words.say("will-return-nothing"))
+        }
+    }
 }
 
 /// The form of an act, with the fields that it needs.
@@ -257,16 +289,20 @@ fn form(visit: &Visit, it: &Value) -> Markup {
         "reject" => Some("refund-reject"),
         _ => None,
     };
-    let number =
-        |name: &str, label: String| html! { label { (label) input name=(name) inputmode="numeric" pattern="[0-9]*"; } };
     let fields = match name.as_str() {
+        // What a channel keeps by its own terms may be lowered.
+        "cancel" if it["money"] == "expected" => html! { (reason(visit)) (fee(visit, &it["currency"], false)) },
         "decline" | "cancel" | "reject" => reason(visit),
-        "return-payment" => html! { (reason(visit)) (number("amount", words.say("amount-minor"))) },
-        "payment-links" => number("amount", words.say("amount-minor")),
+        "return-payment" => {
+            html! { (reason(visit)) (amount("amount", words.say_with("amount-in", &in_units(&it["currency"])), &it["currency"], false)) }
+        }
+        "payment-links" => {
+            amount("amount", words.say_with("amount-in", &in_units(&it["currency"])), &it["currency"], false)
+        }
         "approve" if it["needs"] == "without_backend" => html! {
             label { input type="checkbox" name="without_backend" required; " " (words.say("void-at-the-gate")) }
         },
-        "approve" => fee(visit, it["needs"] == "fee"),
+        "approve" => fee(visit, &it["currency"], it["needs"] == "fee"),
         "tickets" => html! { label { (words.say("codes-lines")) textarea name="tickets" rows="3" required {} } },
         _ => html! {},
     };

@@ -309,12 +309,13 @@ fn judge_order(request: &Request, act: &'static str, order: Option<&Order>, id: 
     if seen.is_some_and(|seen| seen != order.version) {
         return no(id, "version_conflict", "it has changed since it was looked at");
     }
-    let (actor, moment) = (request.actor(), request.shared.engine.moment());
+    let trial =
+        next_steps::Trial { running: &request.running, actor: request.actor(), moment: request.shared.engine.moment() };
     let tries = next_steps::tries(order, request.shared.engine.clock().now());
     let Some(it) = tries.iter().find(|it| it.act == act) else {
         return no(id, "no_refund_case", "no refund is asked for");
     };
-    let said = next_steps::tried(order, it, &actor, moment);
+    let said = trial.plain(order, it);
     let why = |code: &str| (code.to_owned(), said.sentence.clone().unwrap_or_default());
     Judged {
         target: id,

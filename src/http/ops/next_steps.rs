@@ -3,7 +3,7 @@
 //! `GET orders/{id}/next-steps`: what happens if nobody does anything, and what somebody may do, with what it would do.
 
 use ticketbridge_core::message::{Actor, Command, Effect, NewTicket, Redeem, RedeemedBy, TicketOp};
-use ticketbridge_core::order::{Order, TicketKind};
+use ticketbridge_core::order::{AttentionKind, Order, OrderState, RefundKind, TicketKind};
 use ticketbridge_core::personal::DocumentNumber;
 use ticketbridge_core::time::Moment;
 use ticketbridge_core::{Answering, Millis, Rejection, run};
@@ -12,9 +12,11 @@ use ticketbridge_store::{DeadlineFilter, DeadlineRow, Job, JobFilter, JobState, 
 use crate::http::ops::answers::next_steps::{Action, DeadlineAhead, NextSteps, Passing, Waiting};
 use crate::http::ops::call::{Outcome, Request, Said};
 use crate::http::ops::deadlines;
+use crate::http::ops::foreseen::{Foreseen, agreed};
 use crate::http::ops::orders::named;
 use crate::http::ops::view;
 use crate::http::ops::waits;
+use crate::service::live::Running;
 
 /// Deliveries and deadlines that are told of at most.
 const SHOWN_MAX: u32 = 50;
@@ -50,14 +52,15 @@ pub(crate) async fn show(request: Request) -> Outcome {
     let filter = DeadlineFilter { order: Some(order.id.clone()), ..DeadlineFilter::default() };
     let due = store.list_deadlines(&filter, &page).await?.items;
     let (now, zone) = (engine.clock().now(), order.rules.channel.time_zone);
-    let (actor, moment) = (request.actor(), engine.moment());
+    let moment = engine.moment();
+    let trial = Trial { running: &request.running, actor: request.actor(), moment };
     let tries = tries(&order, now);
     let ahead = |row| DeadlineAhead { deadline: deadlines::shown(row, now, zone), then: passing(&order, row, moment) };
     Ok(Said::ok(&NextSteps {
         deliveries: deliveries.iter().map(|job| view::delivery(&request.running, job, Some(&order))).collect(),
         deadlines: due.iter().map(ahead).collect(),
         waits: waits::of(&order).into_iter().map(|it| Waiting(it.word())).collect(),
-        actions: tries.iter().map(|it| offered(&order, it, &actor, moment)).collect(),
+        actions: tries.iter().map(|it| trial.offered(&order, it)).collect(),
     }))
 }
 
@@ -69,13 +72,17 @@ fn passing(order: &Order, row: &DeadlineRow, moment: Moment) -> Option<Passing> 
     if outcome.events.is_empty() {
         return None;
     }
-    let raised = outcome.order.attention.iter().find(|it| !order.attention.contains(it));
     Some(Passing {
         state: outcome.order.state,
-        attention: raised.map(|it| it.kind),
+        attention: newly_raised(order, &outcome.order),
         voids_tickets: voids(&outcome.effects),
         tells_channel: tells(&outcome.effects),
     })
+}
+
+/// What a person is needed for afterwards, and was not before.
+fn newly_raised(before: &Order, after: &Order) -> Option<AttentionKind> {
+    after.attention.iter().map(|it| it.kind).find(|kind| !before.needs(*kind))
 }
 
 fn voids(effects: &[Effect]) -> bool {
@@ -118,14 +125,55 @@ pub(crate) fn tries(order: &Order, now: ticketbridge_core::UnixMillis) -> Vec<Tr
     tries
 }
 
-/// The money that goes back with an act, as far as it is known before: what the channel decides is not.
-fn returned(before: &Order, after: &Order, command: &Command, fee: Option<i64>) -> Option<i64> {
-    let left = before.money.left();
-    match (fee, command) {
-        (Some(fee), _) => Some((left - fee).max(0)),
-        (None, Command::ReturnPayments { amount, .. }) => Some(amount.unwrap_or(left)),
-        (None, _) => Some(left - after.money.left()).filter(|returned| *returned > 0),
+/// What becomes of the money: what is kept, what goes back, and how far that is known before.
+struct Moves {
+    how: Option<&'static str>,
+    fee: Option<i64>,
+    returns: Option<i64>,
+}
+
+impl Moves {
+    /// No money moves.
+    const NOTHING: Self = Self { how: None, fee: None, returns: None };
+
+    /// Both are known, as far as `how` says.
+    fn of(how: &'static str, fee: i64, returns: i64) -> Self {
+        Self { how: Some(how), fee: Some(fee), returns: Some(returns) }
     }
+}
+
+/// What becomes of the guest's money by an act that is possible.
+fn moves(before: &Order, command: &Command, ahead: &Foreseen, needs: Option<&str>) -> Moves {
+    let held = before.money.left();
+    if held <= 0 {
+        return Moves::NOTHING;
+    }
+    if let (Command::ApproveRefund { fee, .. }, Some(case)) = (command, &before.refund_case) {
+        // What is kept is not known before somebody has said it.
+        if needs == Some("fee") {
+            return Moves { how: Some("named"), fee: None, returns: None };
+        }
+        // With the booking alone no money goes back.
+        if case.kind == RefundKind::CancelBooking {
+            return Moves::NOTHING;
+        }
+        let fee = fee.or(case.fee).unwrap_or(case.channel_fee);
+        return Moves::of("known", fee, (held - before.money.fee() - fee).max(0));
+    }
+    if let Some((fee, returns)) = ahead.cancellation() {
+        return Moves::of("expected", fee, returns);
+    }
+    let (returns, fee) = (held - ahead.order.money.left(), ahead.order.money.fee() - before.money.fee());
+    if returns > 0 {
+        let how = if matches!(command, Command::ReturnPayments { .. }) { "known" } else { "expected" };
+        return Moves::of(how, fee.max(0), returns);
+    }
+    let ends = ahead.order.state == OrderState::Cancelled && before.state != OrderState::Cancelled;
+    let is_called_off = match command {
+        Command::CancelOrder { .. } | Command::RejectBooking { .. } => ends || before.channel_state.is_some(),
+        _ => ends,
+    };
+    if is_called_off { Moves { how: Some("channel"), ..Moves::NOTHING } } else { Moves::NOTHING }
 }
 
 /// What an act comes to, and the field that it needs.
@@ -150,43 +198,56 @@ fn with_what_it_needs(order: &Order, command: &Command, actor: &Actor, moment: M
     }
 }
 
-/// What would come of an act as it is: nothing is written.
-pub(crate) fn tried<'o>(order: &'o Order, it: &'o Try, actor: &Actor, moment: Moment) -> Action<'o> {
-    shown(order, it, (run(Some(order), &it.command, actor, moment, Answering::Nobody), None))
+/// Who tries an act, on what, and when.
+pub(crate) struct Trial<'a> {
+    pub(crate) running: &'a Running,
+    pub(crate) actor: Actor,
+    pub(crate) moment: Moment,
 }
 
-/// The same with what somebody still has to say.
-fn offered<'o>(order: &'o Order, it: &'o Try, actor: &Actor, moment: Moment) -> Action<'o> {
-    shown(order, it, with_what_it_needs(order, &it.command, actor, moment))
-}
-
-fn shown<'o>(order: &'o Order, it: &'o Try, (outcome, needs): Tried) -> Action<'o> {
-    let (refusal, done) = match outcome {
-        Ok(outcome) if outcome.events.is_empty() => (Some(("nothing_to_do", "it is so already".to_owned())), None),
-        Ok(outcome) => (None, Some(outcome)),
-        Err(rejection) => (Some((rejection.why.code(), rejection.sentence.into_owned())), None),
-    };
-    let effects = done.as_ref().map(|done| done.effects.as_slice()).unwrap_or_default();
-    let fee = match &it.command {
-        // What is kept is not known before somebody has said it.
-        Command::ApproveRefund { .. } if needs == Some("fee") => None,
-        Command::ApproveRefund { .. } => order.refund_case.as_ref().map(|case| case.fee.unwrap_or(case.channel_fee)),
-        _ => None,
-    };
-    let returns =
-        done.as_ref().filter(|_| needs != Some("fee")).and_then(|done| returned(order, &done.order, &it.command, fee));
-    Action {
-        act: it.act,
-        call: &it.call,
-        allowed: refusal.is_none(),
-        needs,
-        code: refusal.as_ref().map(|(code, _)| *code),
-        voids_tickets: voids(effects),
-        tells_channel: tells(effects),
-        sentence: refusal.map(|(_, sentence)| sentence),
-        fee,
-        returns,
-        currency: &order.money.currency,
-        state: done.map(|done| done.order.state),
+impl Trial<'_> {
+    /// What would come of an act as it is: nothing is written.
+    pub(crate) fn plain<'o>(&self, order: &'o Order, it: &'o Try) -> Action<'o> {
+        self.shown(order, it, (run(Some(order), &it.command, &self.actor, self.moment, Answering::Nobody), None))
     }
+
+    /// The same with what somebody still has to say.
+    fn offered<'o>(&self, order: &'o Order, it: &'o Try) -> Action<'o> {
+        self.shown(order, it, with_what_it_needs(order, &it.command, &self.actor, self.moment))
+    }
+
+    fn shown<'o>(&self, order: &'o Order, it: &'o Try, (outcome, needs): Tried) -> Action<'o> {
+        let (refusal, ahead) = match outcome {
+            Ok(outcome) if outcome.events.is_empty() => (Some(("nothing_to_do", "it is so already".to_owned())), None),
+            Ok(outcome) => (None, Some(agreed(&outcome, self.running, self.moment))),
+            Err(rejection) => (Some((rejection.why.code(), rejection.sentence.into_owned())), None),
+        };
+        let moves = ahead.as_ref().map_or(Moves::NOTHING, |ahead| moves(order, &it.command, ahead, needs));
+        let raised = ahead.as_ref().and_then(|ahead| newly_raised(order, &ahead.order));
+        Action {
+            act: it.act,
+            call: &it.call,
+            allowed: refusal.is_none(),
+            needs,
+            code: refusal.as_ref().map(|(code, _)| *code),
+            voids_tickets: ahead.as_ref().is_some_and(|ahead| takes_tickets(order, ahead)),
+            tells_channel: ahead.as_ref().is_some_and(Foreseen::tells_channel),
+            by_hand: ahead.as_ref().is_some_and(|ahead| ahead.by_hand),
+            sentence: refusal.map(|(_, sentence)| sentence),
+            money: moves.how,
+            held: order.money.left(),
+            fee: moves.fee,
+            returns: moves.returns,
+            currency: &order.money.currency,
+            state: ahead.map(|ahead| ahead.order.state),
+            attention: raised,
+        }
+    }
+}
+
+/// Whether tickets are made void by what lies ahead. Of a part that is called off only the channel's next word says which units it was; their
+/// tickets go with it.
+fn takes_tickets(order: &Order, ahead: &Foreseen) -> bool {
+    let may_admit = order.active_booking().is_some_and(|booking| booking.ticketing.may_be_live());
+    voids(&ahead.effects) || (ahead.cancellation().is_some() && may_admit && !ahead.order.is_over())
 }

@@ -62,6 +62,8 @@ pub(crate) const CONTRACTS: &[&str] = &["direct", "indirect"];
 pub(crate) const CONNECTION_KINDS: &[&str] = &["channel", "backend"];
 pub(crate) const DOOR_STATES: &[&str] = &["pending", "effective", "removed"];
 pub(crate) const CHANGE_KINDS: &[&str] = &["order", "refund", "delivery", "everything"];
+/// How far it is known what an act does with the money.
+pub(crate) const MONEY_MOVES: &[&str] = &["known", "expected", "named", "channel"];
 pub(crate) const WAITS: &[&str] = &[
     "payment",
     "booking",

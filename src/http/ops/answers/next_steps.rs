@@ -50,7 +50,7 @@ pub(crate) struct Passing {
     pub(crate) tells_channel: bool,
 }
 
-/// An act, whether it is possible, and what would come of it. Amounts in minor units.
+/// An act, whether it is possible, and what would come of it once whom it asks has agreed. Amounts in minor units.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "action")]
 pub(crate) struct Action<'a> {
@@ -65,10 +65,21 @@ pub(crate) struct Action<'a> {
     pub(crate) sentence: Option<String>,
     pub(crate) voids_tickets: bool,
     pub(crate) tells_channel: bool,
+    /// The channel has no call for it: whoever acts does it there himself.
+    pub(crate) by_hand: bool,
+    /// How far it is known what becomes of the money: `known`; `expected` by the channel's terms, whose own quote counts; `named` by whoever
+    /// acts; or settled by the `channel`. Null where none moves.
+    #[schemars(with = "Option<String>", extend("enum" = or_null(words::MONEY_MOVES)))]
+    pub(crate) money: Option<&'static str>,
+    /// What of the guest's money is there before.
+    pub(crate) held: i64,
     pub(crate) fee: Option<i64>,
     pub(crate) returns: Option<i64>,
     #[schemars(with = "String")]
     pub(crate) currency: &'a Currency,
     #[schemars(with = "Option<String>", extend("enum" = or_null(words::ORDER_STATES)))]
     pub(crate) state: Option<OrderState>,
+    /// What a person is needed for then.
+    #[schemars(with = "Option<String>", extend("enum" = or_null(words::ATTENTION_KINDS)))]
+    pub(crate) attention: Option<AttentionKind>,
 }

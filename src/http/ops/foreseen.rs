@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What an act comes to once the channel has agreed to what it is asked for. The core carries the order on as it will then, and nothing is
+//! written: what a person is told before is decided where it is decided afterwards.
+
+use ticketbridge_core::message::{Actor, ActorKind, Command, Effect, Notification};
+use ticketbridge_core::order::Order;
+use ticketbridge_core::port::{Context, EncodeError};
+use ticketbridge_core::time::Moment;
+use ticketbridge_core::{Answering, Outcome, run};
+
+use crate::service::live::Running;
+
+/// Effects that are followed at most: each may lead to others.
+const FOLLOWED_MAX: usize = 32;
+
+/// An order as it stands at the end, and everything that was asked of others on the way.
+pub(crate) struct Foreseen {
+    pub(crate) order: Order,
+    pub(crate) effects: Vec<Effect>,
+    /// The channel has no call for it: somebody does it there.
+    pub(crate) by_hand: bool,
+}
+
+impl Foreseen {
+    /// What the channel is asked to keep and to return, where it is asked for that.
+    pub(crate) fn cancellation(&self) -> Option<(i64, i64)> {
+        self.notifications().find_map(|notification| match notification {
+            Notification::Cancellation { fee, refund, .. } => Some((*fee, *refund)),
+            _ => None,
+        })
+    }
+
+    /// Whether the channel is told anything that it has a call for.
+    pub(crate) fn tells_channel(&self) -> bool {
+        !self.by_hand && self.notifications().next().is_some()
+    }
+
+    fn notifications(&self) -> impl Iterator<Item = &Notification> {
+        self.effects.iter().filter_map(|effect| match effect {
+            Effect::TellChannel { notification, .. } => Some(notification),
+            _ => None,
+        })
+    }
+}
+
+/// Follows what was begun to its end, as if the channel quoted by its own terms and then said yes.
+pub(crate) fn agreed(begun: &Outcome, running: &Running, moment: Moment) -> Foreseen {
+    let (order, effects) = (begun.order.clone(), begun.effects.clone());
+    let channel = Actor::new(ActorKind::Channel, order.channel.as_str());
+    let mut ahead = Foreseen { order, effects, by_hand: false };
+    for next in 0..FOLLOWED_MAX {
+        let Some(effect) = ahead.effects.get(next) else { break };
+        let Effect::TellChannel { notification, .. } = effect else { continue };
+        if !has_call(running, &ahead.order, notification, moment) {
+            ahead.by_hand = true;
+            continue;
+        }
+        // The others do not answer by what they then say of the order.
+        if ahead.order.channel_state.is_none() {
+            continue;
+        }
+        let yes = match notification {
+            Notification::CancelQuote => Command::RecordQuote { fee: None, refund: None },
+            said => Command::RecordAgreement { notification: said.clone() },
+        };
+        if let Ok(done) = run(Some(&ahead.order), &yes, &channel, moment, Answering::Nobody) {
+            ahead.order = done.order;
+            ahead.effects.extend(done.effects);
+        }
+    }
+    ahead
+}
+
+/// Whether the channel has a call that tells it. One that is not configured at present may have.
+fn has_call(running: &Running, order: &Order, notification: &Notification, moment: Moment) -> bool {
+    let Some(channel) = running.registry.channel(&order.channel) else { return true };
+    let cx = Context { now: moment.now, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+    !matches!(channel.channel.notify(notification, order, &cx), Err(EncodeError::Unsupported(_)))
+}
