@@ -163,7 +163,7 @@ impl Tx {
         }
         let keys = texts(ids);
         let lock = match self.company() {
-            Company::Others => self.dialect().for_update_skip_locked(),
+            Company::First | Company::Others => self.dialect().for_update_skip_locked(),
             Company::Alone => self.dialect().for_update(),
         };
         let sql = format!("SELECT id, document FROM orders WHERE id IN ({}) ORDER BY id{lock}", marks(keys.len()));
@@ -176,6 +176,10 @@ impl Tx {
             let Ok(order) = order else { continue };
             self.note_order(order.clone(), document);
             found.push(order);
+        }
+        if self.company() != Company::Alone && self.dialect().shares_with_others() {
+            let is_missed = |id: &&String| !found.iter().any(|order| order.id.as_str() == id.as_str());
+            self.note(|buffer| buffer.note_missed(ids.iter().filter(is_missed).cloned()));
         }
         Ok(found)
     }

@@ -22,6 +22,7 @@ pub struct Needs {
     pub(crate) bookings: BTreeSet<String>,
     pub(crate) orders: BTreeSet<String>,
     pub(crate) moves_stock: bool,
+    takes_turns: bool,
     pub(crate) stock: BTreeSet<(String, String)>,
     pub(crate) accounts: BTreeSet<String>,
     pub(crate) claims: BTreeSet<(String, String, String)>,
@@ -63,9 +64,15 @@ impl Needs {
         self.orders.insert(id.as_str().to_owned());
         self
     }
-    /// The stock that its orders have taken or may take, locked.
+    /// The stock that its orders have taken or may take, locked; it takes its turn with all who change what is counted.
     #[must_use]
     pub fn moving_stock(mut self) -> Self {
+        self.takes_turns = true;
+        self.perhaps_moving_stock()
+    }
+    /// The same stock, but what it is about is seldom counted: it goes with those that need no turn.
+    #[must_use]
+    pub fn perhaps_moving_stock(mut self) -> Self {
         self.moves_stock = true;
         self
     }
@@ -103,7 +110,7 @@ impl Needs {
 
     /// Whether it must take its turn at a row that many want to change: stock, or a credit account.
     pub(crate) fn queue_at_a_row(&self) -> bool {
-        !self.stock.is_empty() || !self.accounts.is_empty()
+        self.takes_turns || !self.stock.is_empty() || !self.accounts.is_empty()
     }
 
     /// Those of several works together.
@@ -115,6 +122,7 @@ impl Needs {
             joined.bookings.extend(needs.bookings.iter().cloned());
             joined.orders.extend(needs.orders.iter().cloned());
             joined.moves_stock |= needs.moves_stock;
+            joined.takes_turns |= needs.takes_turns;
             joined.stock.extend(needs.stock.iter().cloned());
             joined.accounts.extend(needs.accounts.iter().cloned());
             joined.claims.extend(needs.claims.iter().cloned());
