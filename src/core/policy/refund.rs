@@ -75,16 +75,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             return match order.cancelled_and_live().map(|other| other.ticketing.state) {
                 Some(TicketingState::Cancelling) => Review::Wait,
                 Some(TicketingState::CancelRefused) => Review::Person(OTHER_TICKET),
-                Some(
-                    TicketingState::NotNeeded
-                    | TicketingState::Queued
-                    | TicketingState::Requested
-                    | TicketingState::Unknown
-                    | TicketingState::Issued
-                    | TicketingState::Failed
-                    | TicketingState::Cancelled,
-                )
-                | None => Review::Approve,
+                _ => Review::Approve,
             };
         }
         (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => return Review::Wait,
@@ -92,21 +83,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             return Review::Reject("already redeemed");
         }
         (_, TicketingState::CancelRefused) => return Review::Person("the back-end refused to cancel the tickets"),
-        (
-            RefundIntent::ApproveOnceVoid,
-            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Issued,
-        )
-        | (
-            RefundIntent::Undecided | RefundIntent::WaitsForPerson,
-            TicketingState::NotNeeded
-            | TicketingState::Queued
-            | TicketingState::Requested
-            | TicketingState::Unknown
-            | TicketingState::Issued
-            | TicketingState::Failed
-            | TicketingState::Cancelling
-            | TicketingState::Cancelled,
-        ) => {}
+        _ => {}
     }
     if case.source == RefundSource::TicketsLate {
         return tickets_late(order, case, booking);
@@ -167,13 +144,7 @@ fn tickets_late(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
         Handover::Asked | Handover::Owed if available && t.request.is_some() && call_under_way(order, booking) => {
             return Review::Wait;
         }
-        Handover::NotAsked
-        | Handover::Asked
-        | Handover::Owed
-        | Handover::InAnswer
-        | Handover::Acknowledged
-        | Handover::Refused
-        | Handover::Reissued => {}
+        _ => {}
     }
     if case.intent == RefundIntent::WaitsForPerson {
         return Review::Wait;
