@@ -65,7 +65,7 @@ fn what_is_cited_is_there() {
 
 #[test]
 fn a_path_is_seen_in_a_comment_and_nothing_else_is() {
-    assert_eq!(cited("let a = 1; // see `src/a.rs` and `b`", true), ["src/a.rs", "b"]);
-    assert_eq!(cited("let a = \"`src/a.rs`\";", true), Vec::<&str>::new());
-    assert!(is_path("src/a.rs") && !is_path("src/{name}.rs") && !is_path("lib/a.rs"));
+    assert_eq!(cited("let a = 1; // see `src/main.rs` and `b`", true), ["src/main.rs", "b"]);
+    assert_eq!(cited("let a = \"`src/main.rs`\";", true), Vec::<&str>::new());
+    assert!(is_path("src/main.rs") && !is_path("src/{name}.rs") && !is_path("lib/main.rs"));
 }
