@@ -40,7 +40,7 @@ pub(crate) fn of_message(sealer: &Sealer, incoming: &Incoming, envelope: &Envelo
             rules(sale).map_or(needs.clone(), |rules| of_booking(needs, sealer, &rules, &sale.buyer, request))
         }
         Message::Snapshot(snapshot) => {
-            let needs = needs.with_number(&channel.id, &snapshot.sale.channel_order_id).moving_stock();
+            let needs = needs.with_number(&channel.id, &snapshot.sale.channel_order_id).perhaps_moving_stock();
             let key = rules(&snapshot.sale).and_then(|rules| date_stock_key(&rules.booking, snapshot.visit_date));
             key.map_or(needs.clone(), |key| needs.with_stock(&key))
         }

@@ -100,7 +100,8 @@ impl Engine {
     ) -> Result<Applied, EngineError> {
         let moment = self.moment();
         let actor = Actor::new(ActorKind::Channel, channel.id.as_str());
-        let mut needs = Needs::nothing().with_number(&channel.id, &snapshot.sale.channel_order_id).moving_stock();
+        let mut needs =
+            Needs::nothing().with_number(&channel.id, &snapshot.sale.channel_order_id).perhaps_moving_stock();
         if let Some(job) = job {
             needs = needs.with_order(&job.order);
         }

@@ -490,9 +490,19 @@ pub(crate) struct Buffer {
     read: HashMap<(u8, String), Option<Row>>,
     /// Which rows of a table belong to something, where all of those were read.
     groups: HashMap<(u8, String), Vec<String>>,
+    /// Orders that were left out when all were looked for: somebody held them, or they are not there.
+    missed: BTreeSet<String>,
 }
 
 impl Buffer {
+    /// Notes orders that were left out when all were looked for.
+    pub(crate) fn note_missed(&mut self, orders: impl Iterator<Item = String>) {
+        self.missed.extend(orders);
+    }
+    /// Whether this order was left out.
+    pub(crate) fn is_missed(&self, order: &str) -> bool {
+        self.missed.contains(order)
+    }
     /// Keeps a new row back; `false` when its key is known and must not be.
     pub(crate) fn put(&mut self, of: &'static Kept, row: Row) -> bool {
         if of.known == Known::Fails && self.under.cell(of, &key_of(of, &row)).is_some() {

@@ -233,7 +233,7 @@ impl Tx {
         if self.holds_order(order) || !self.dialect().shares_with_others() {
             return Ok(());
         }
-        self.check_late_lock()?;
+        self.check_late_hold(order.as_str())?;
         let sql = format!("SELECT id FROM orders WHERE id = ?{}", self.for_update());
         self.rows_stored(&sql, values![order.as_str()]).await.map(drop)
     }

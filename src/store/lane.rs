@@ -8,9 +8,10 @@
 //! each table, commits once, and only then hands out the results.
 //!
 //! On SQLite there is one lane, for everything. On PostgreSQL and MySQL a few lanes take the works that have said what they need
-//! ([`Needs`]), one of them those that queue at a row which is counted; the other lanes take works one by one: those that have not said it, and those that turned out to need a lock which they
-//! had not named, or which somebody holds, so that nobody waits for their sake. A transaction that became the victim of a conflict is
-//! run again; after two runs its works go on one by one, so that a bad one fails alone.
+//! ([`Needs`]), one of them those that queue at a row which is counted; the other lanes take works one by one: those that have not said
+//! it, and those that turned out to need a lock which they had not named. A work whose order somebody holds comes with the next batch of its lane, and goes
+//! alone when the order is still held then, so that nobody waits for its sake. A transaction that became the victim of a conflict is run
+//! again; after two runs its works go on one by one, so that a bad one fails alone.
 //!
 //! After every begin, mark, rollback or commit that failed, or whose end is not known, the connection is closed and a new one made. A
 //! result is handed out only after a commit that the database has confirmed.
@@ -29,7 +30,7 @@ use crate::error::StoreError;
 use crate::needs::Needs;
 use crate::seal::Sealer;
 use crate::state::State;
-use crate::tx::{Company, Health, Step, Tx};
+use crate::tx::{Company, Elsewhere, Health, Step, Tx};
 
 /// Pieces of work that one commit carries at most.
 pub const GROUP_COMMIT_MAX: usize = 128;
@@ -39,6 +40,8 @@ pub const WRITE_QUEUE_MAX: usize = 1_024;
 pub const CONFLICT_RUNS_MAX: u32 = 8;
 /// Runs of one piece of work at most, when a row that it adds is there already.
 const SPOILT_RUNS_MAX: u32 = 3;
+/// Batches that a work comes with at most, whose order was held each time; then it goes alone, and waits for the lock.
+pub(crate) const TRIES_IN_COMPANY_MAX: u8 = 4;
 /// Longest wait before the first repetition, milliseconds; doubled for each further one.
 const CONFLICT_WAIT_MS: u64 = 8;
 
@@ -90,6 +93,8 @@ pub(crate) trait Member: Send {
     fn begin(&self) -> bool;
     /// It is not begun after all: what it did was undone.
     fn put_back(&mut self);
+    /// In how many batches it was put back so far.
+    fn tries(&self) -> u8;
     /// Until when its result is waited for.
     fn deadline(&self) -> Instant;
     /// What it will ask for, if it has said so.
@@ -106,6 +111,7 @@ struct Waiting<T, E, F> {
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
     stage: Arc<AtomicU8>,
+    tries: u8,
     deadline: Instant,
 }
 
@@ -122,8 +128,12 @@ where
     }
     fn put_back(&mut self) {
         self.result = None;
+        self.tries = self.tries.saturating_add(1);
         // Who has given up meanwhile was told that nobody knows; it is dropped when it would begin again.
         let _ = self.stage.compare_exchange(BEGUN, WAITS, Ordering::AcqRel, Ordering::Acquire);
+    }
+    fn tries(&self) -> u8 {
+        self.tries
     }
     fn deadline(&self) -> Instant {
         self.deadline
@@ -206,12 +216,12 @@ impl Lanes {
             let waiting: Queue = Arc::new(Mutex::new(waiting));
             for _ in 0..many.alone {
                 let shared = Shared { batch_max: 1, ..shared.clone() };
-                tasks.spawn(Lane { shared, aside: None, connection: None }.work(waiting.clone()));
+                tasks.spawn(Lane::new(shared, None).work(waiting.clone()));
             }
             alone
         };
         let aside = (many.alone > 0).then(|| alone.clone());
-        let lane = || Lane { shared: shared.clone(), aside: aside.clone(), connection: None };
+        let lane = || Lane::new(shared.clone(), aside.clone());
         let mut others = many.gathering.max(1);
         let counted = if others == 1 {
             gathered.clone()
@@ -267,7 +277,7 @@ impl Lanes {
         let sender = self.queue(needs.as_ref()).ok_or(StoreError::Closed)?;
         let (reply, result) = oneshot::channel();
         let stage = Arc::new(AtomicU8::new(WAITS));
-        let member = Waiting { work, needs, result: None, reply, stage: stage.clone(), deadline };
+        let member = Waiting { work, needs, result: None, reply, stage: stage.clone(), tries: 0, deadline };
         match timeout_at(deadline, sender.send(Box::new(member))).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(StoreError::Closed.into()),
@@ -302,15 +312,17 @@ struct Lane {
     shared: Shared,
     /// Where works go on one by one; `None`: here.
     aside: Option<mpsc::Sender<Ticket>>,
+    /// Works whose order somebody held: they come with the next batch.
+    again: Vec<Ticket>,
     connection: Option<Connection>,
 }
 
 /// How one run of a batch ended.
 enum Ended {
-    /// Committed; each member has its result, but for those of these numbers, which are to be run again alone.
-    Committed(Vec<usize>),
-    /// Its only member was refused, and what it did is rolled back.
-    Refused,
+    /// Committed; each member has its result, but for those of these numbers, which are to be run again.
+    Committed(Vec<(usize, Elsewhere)>),
+    /// Its only member was refused, or is to be run again, and what it did is rolled back.
+    RolledBack(Option<Elsewhere>),
     /// Undone by a conflict with somebody else.
     Conflict(StoreError),
     /// Somebody spoilt it for all: the member of this number, or nobody knows who.
@@ -332,11 +344,15 @@ enum Done {
 }
 
 impl Lane {
+    fn new(shared: Shared, aside: Option<mpsc::Sender<Ticket>>) -> Self {
+        Self { shared, aside, again: Vec::new(), connection: None }
+    }
+
     async fn work(mut self, queue: Queue) {
         let mut group: Vec<Ticket> = Vec::with_capacity(self.shared.batch_max);
         loop {
-            let many = queue.lock().await.recv_many(&mut group, self.shared.batch_max).await;
-            if many == 0 {
+            self.take(&queue, &mut group).await;
+            if group.is_empty() {
                 break;
             }
             group.retain(|member| member.begin());
@@ -346,6 +362,21 @@ impl Lane {
         }
         if let Some(connection) = self.connection.take() {
             connection.close().await;
+        }
+    }
+
+    /// Takes what waits, those first that come again; nothing when nothing will come any more.
+    async fn take(&mut self, queue: &Queue, group: &mut Vec<Ticket>) {
+        group.append(&mut self.again);
+        if group.is_empty() {
+            queue.lock().await.recv_many(group, self.shared.batch_max).await;
+        } else if let Ok(mut waiting) = queue.try_lock() {
+            // Another lane that waits there for the next one has the lock, and then nobody else is waiting.
+            while group.len() < self.shared.batch_max
+                && let Ok(next) = waiting.try_recv()
+            {
+                group.push(next);
+            }
         }
     }
 
@@ -393,19 +424,39 @@ impl Lane {
         }
     }
 
+    /// Has a member run again with the next batch, or alone when it was with enough of them.
+    async fn send(&mut self, mut member: Ticket, elsewhere: Elsewhere) {
+        match elsewhere {
+            Elsewhere::NextBatch if member.tries() + 1 < TRIES_IN_COMPANY_MAX => {
+                member.put_back();
+                metrics::counter!("ticketbridge_works_again_total").increment(1);
+                self.again.push(member);
+            }
+            Elsewhere::NextBatch | Elsewhere::Alone => self.set_aside(member).await,
+        }
+    }
+
     async fn run_until_done(&mut self, group: &mut Vec<Ticket>) -> Done {
         let mut run = 1;
         loop {
             match self.run(group).await {
-                Ended::Committed(alone) => {
+                Ended::Committed(elsewhere) => {
                     self.shared.state.committed();
-                    for number in alone.into_iter().rev() {
-                        let member = group.remove(number);
-                        self.set_aside(member).await;
+                    let members: Vec<_> =
+                        elsewhere.into_iter().rev().map(|(number, to)| (group.remove(number), to)).collect();
+                    // In the order in which they came: two may be about one order.
+                    for (member, elsewhere) in members.into_iter().rev() {
+                        self.send(member, elsewhere).await;
                     }
                     return Done::Over;
                 }
-                Ended::Refused => return Done::Over,
+                Ended::RolledBack(None) => return Done::Over,
+                Ended::RolledBack(Some(elsewhere)) => {
+                    if let Some(member) = group.pop() {
+                        self.send(member, elsewhere).await;
+                    }
+                    return Done::Over;
+                }
                 // The others do without it.
                 Ended::Spoilt(Some(number), _) if group.len() > 1 && self.aside.is_some() => {
                     let member = group.remove(number);
@@ -447,17 +498,21 @@ impl Lane {
             Err(error) => return Ended::Failed(error),
         };
         let shared = &self.shared;
-        let company = if group.len() == 1 { Company::Alone } else { Company::Others };
+        let company = match (group.len(), &self.aside) {
+            (1, None) => Company::Alone,
+            (1, Some(_)) => Company::First,
+            _ => Company::Others,
+        };
         let (dialect, limits) = (shared.address.dialect(), *shared.address.limits());
         let tx = Tx::on(connection, dialect, shared.sealer.clone(), limits, shared.state.clone(), company);
         let ended = match tx.control(Step::Begin).await {
-            Ok(()) => self.carry_out(&tx, group).await,
+            Ok(()) => Self::carry_out(&self.shared, &tx, group).await,
             Err(error) if tx.health() == Health::Conflict => Ended::Conflict(error),
             Err(error) if rested => Ended::Gone(error),
             Err(error) => Ended::Failed(error),
         };
         let keep = match &ended {
-            Ended::Committed(_) | Ended::Refused => tx.health() == Health::Sound,
+            Ended::Committed(_) | Ended::RolledBack(_) => tx.health() == Health::Sound,
             Ended::Conflict(_) => tx.health() == Health::Conflict && tx.control(Step::Rollback).await.is_ok(),
             Ended::Spoilt(..) => tx.health() <= Health::Doomed && tx.control(Step::Rollback).await.is_ok(),
             Ended::Gone(_) | Ended::Failed(_) => false,
@@ -476,15 +531,15 @@ impl Lane {
         ended
     }
 
-    async fn carry_out(&self, tx: &Tx, group: &mut [Ticket]) -> Ended {
-        match self.try_carry_out(tx, group).await {
+    async fn carry_out(shared: &Shared, tx: &Tx, group: &mut [Ticket]) -> Ended {
+        match Self::try_carry_out(shared, tx, group).await {
             Ok(ended) => ended,
             Err(error) if tx.health() == Health::Conflict => Ended::Conflict(error),
             Err(error) => Ended::Failed(error),
         }
     }
 
-    async fn try_carry_out(&self, tx: &Tx, group: &mut [Ticket]) -> Result<Ended, StoreError> {
+    async fn try_carry_out(shared: &Shared, tx: &Tx, group: &mut [Ticket]) -> Result<Ended, StoreError> {
         let begun = Instant::now();
         let alone = group.len() == 1;
         let needs = Needs::of_all(group.iter().filter_map(|member| member.needs()));
@@ -494,7 +549,7 @@ impl Lane {
                 Health::Conflict | Health::Broken => Err(error),
             };
         }
-        let mut set_aside = Vec::new();
+        let mut elsewhere = Vec::new();
         for (number, member) in group.iter_mut().enumerate() {
             let keep = member.run(tx).await;
             match tx.health() {
@@ -508,15 +563,20 @@ impl Lane {
             if tx.is_spoilt() {
                 return Ok(Ended::Spoilt(Some(number), StoreError::Duplicate));
             }
-            if tx.wants_alone() {
+            if let Some(place) = tx.wants_elsewhere() {
+                if alone {
+                    tx.control(Step::Rollback).await?;
+                    tx.forget();
+                    return Ok(Ended::RolledBack(Some(place)));
+                }
                 tx.refuse().await?;
-                set_aside.push(number);
+                elsewhere.push((number, place));
                 continue;
             }
             if alone && !keep {
                 tx.control(Step::Rollback).await?;
                 tx.forget();
-                return Ok(Ended::Refused);
+                return Ok(Ended::RolledBack(None));
             }
             if keep {
                 tx.accept().await?
@@ -538,7 +598,7 @@ impl Lane {
         }
         let written = begun.elapsed();
         phase("write", written.saturating_sub(carried_out));
-        let fault = self.shared.faults.as_ref().and_then(CommitFaults::take);
+        let fault = shared.faults.as_ref().and_then(CommitFaults::take);
         match fault {
             Some(CommitFault::Before) => {
                 tx.control(Step::Rollback).await?;
@@ -551,9 +611,9 @@ impl Lane {
             Some(CommitFault::After) | None => {}
         }
         tx.control(Step::Commit).await?;
-        self.shared.state.wakes().committed(tx.leaves());
+        shared.state.wakes().committed(tx.leaves());
         phase("commit", begun.elapsed().saturating_sub(written));
-        if fault.is_some() { Err(CommitFaults::error()) } else { Ok(Ended::Committed(set_aside)) }
+        if fault.is_some() { Err(CommitFaults::error()) } else { Ok(Ended::Committed(elsewhere)) }
     }
 }
 

@@ -35,6 +35,7 @@ pub struct Needs {
     bookings: BTreeSet<String>,
     orders: BTreeSet<String>,
     moves_stock: bool,
+    takes_turns: bool,
     stock: BTreeSet<(String, String)>,
     accounts: BTreeSet<String>,
     claims: BTreeSet<(String, String, String)>,
@@ -76,9 +77,15 @@ impl Needs {
         self.orders.insert(id.as_str().to_owned());
         self
     }
-    /// The stock that its orders have taken or may take, locked.
+    /// The stock that its orders have taken or may take, locked; it takes its turn with all who change what is counted.
     #[must_use]
     pub fn moving_stock(mut self) -> Self {
+        self.takes_turns = true;
+        self.perhaps_moving_stock()
+    }
+    /// The same stock, but what it is about is seldom counted: it goes with those that need no turn.
+    #[must_use]
+    pub fn perhaps_moving_stock(mut self) -> Self {
         self.moves_stock = true;
         self
     }
@@ -116,7 +123,7 @@ impl Needs {
 
     /// Whether it must take its turn at a row that many want to change: stock, or a credit account.
     pub(crate) fn queue_at_a_row(&self) -> bool {
-        !self.stock.is_empty() || !self.accounts.is_empty()
+        self.takes_turns || !self.stock.is_empty() || !self.accounts.is_empty()
     }
 
     /// Those of several works together.
@@ -128,6 +135,7 @@ impl Needs {
             joined.bookings.extend(needs.bookings.iter().cloned());
             joined.orders.extend(needs.orders.iter().cloned());
             joined.moves_stock |= needs.moves_stock;
+            joined.takes_turns |= needs.takes_turns;
             joined.stock.extend(needs.stock.iter().cloned());
             joined.accounts.extend(needs.accounts.iter().cloned());
             joined.claims.extend(needs.claims.iter().cloned());
@@ -287,7 +295,7 @@ impl Tx {
         }
         let keys = texts(ids);
         let lock = match self.company() {
-            Company::Others => self.dialect().for_update_skip_locked(),
+            Company::First | Company::Others => self.dialect().for_update_skip_locked(),
             Company::Alone => self.dialect().for_update(),
         };
         let sql = format!("SELECT id, document FROM orders WHERE id IN ({}) ORDER BY id{lock}", marks(keys.len()));
@@ -300,6 +308,10 @@ impl Tx {
             let Ok(order) = order else { continue };
             self.note_order(order.clone(), document);
             found.push(order);
+        }
+        if self.company() != Company::Alone && self.dialect().shares_with_others() {
+            let is_missed = |id: &&String| !found.iter().any(|order| order.id.as_str() == id.as_str());
+            self.note(|buffer| buffer.note_missed(ids.iter().filter(is_missed).cloned()));
         }
         Ok(found)
     }
@@ -496,7 +508,7 @@ fn stock_of(order: &Order) -> Vec<(String, String)> {
 
 /// Whether a lock that was not named is taken where it stands: alone, or where there is one writer.
 pub(crate) fn may_lock_late(dialect: Dialect, company: Company) -> bool {
-    company == Company::Alone || !dialect.shares_with_others()
+    company != Company::Others || !dialect.shares_with_others()
 }
 
 #[cfg(test)]

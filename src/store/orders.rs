@@ -64,7 +64,7 @@ impl Tx {
                 None => Ok(None),
             };
         }
-        self.check_late_lock()?;
+        self.check_late_hold(id.as_str())?;
         for _ in 0..MOVES_MAX {
             if let Some(order) = self.lock_stored(id).await? {
                 return Ok(Some(order));

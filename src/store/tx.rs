@@ -77,17 +77,28 @@ pub struct Tx {
     spoilt: AtomicBool,
     /// Whether a statement of the work at hand failed in the database.
     failed: AtomicBool,
-    /// Whether the work at hand asked for something that it can only have alone.
-    wants_alone: AtomicBool,
+    /// Where the work at hand is to be run again; 0: nowhere.
+    wants_elsewhere: AtomicU8,
     /// What is to be done after the commit, and from when.
     leaves: std::sync::Mutex<Ahead>,
+}
+
+/// Where a work is run again that a batch could not carry out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// With the next batch.
+    NextBatch = 1,
+    /// In a transaction of its own.
+    Alone = 2,
 }
 
 /// Whether a work has the transaction for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Company {
-    /// It has.
+    /// It has, and all the time that it needs: it waits for whoever holds what it needs.
     Alone,
+    /// It has, but others come after it, who are not to wait for its sake: an order that somebody holds is left out.
+    First,
     /// Other works are in it.
     Others,
 }
@@ -117,7 +128,7 @@ impl Tx {
             marked: AtomicBool::new(false),
             spoilt: AtomicBool::new(false),
             failed: AtomicBool::new(false),
-            wants_alone: AtomicBool::new(false),
+            wants_elsewhere: AtomicU8::new(0),
             leaves: std::sync::Mutex::new(Ahead::NOTHING),
         }
     }
@@ -130,7 +141,14 @@ impl Tx {
     /// The work at hand needs a lock that it had not named, or writes in a way that could not be undone alone: it is run again in a
     /// transaction of its own.
     pub(crate) fn go_alone(&self) -> StoreError {
-        self.wants_alone.store(true, Ordering::Relaxed);
+        self.wants_elsewhere.store(Elsewhere::Alone as u8, Ordering::Relaxed);
+        self.health.fetch_max(Health::Doomed as u8, Ordering::Relaxed);
+        StoreError::Doomed
+    }
+
+    /// The order that the work at hand is about was held by somebody when it was looked for.
+    fn come_again(&self) -> StoreError {
+        self.wants_elsewhere.store(Elsewhere::NextBatch as u8, Ordering::Relaxed);
         self.health.fetch_max(Health::Doomed as u8, Ordering::Relaxed);
         StoreError::Doomed
     }
@@ -138,6 +156,15 @@ impl Tx {
     /// Whether a lock may be taken that was not named before.
     pub(crate) fn check_late_lock(&self) -> Result<(), StoreError> {
         if may_lock_late(self.dialect, self.shared) { Ok(()) } else { Err(self.go_alone()) }
+    }
+
+    /// Whether an order may be locked that was not named before, or that was left out when all were looked for, since somebody held it: then it is
+    /// likely to be free for the next batch.
+    pub(crate) fn check_late_hold(&self, order: &str) -> Result<(), StoreError> {
+        if self.buffer().is_missed(order) {
+            return Err(self.come_again());
+        }
+        self.check_late_lock()
     }
 
     pub(crate) fn opened(&self) -> MutexGuard<'_, Opened> {
@@ -315,9 +342,13 @@ impl Tx {
         }
     }
 
-    /// Whether the work at hand is to be run again alone; asked once.
-    pub(crate) fn wants_alone(&self) -> bool {
-        self.wants_alone.swap(false, Ordering::Relaxed)
+    /// Where the work at hand is to be run again; asked once.
+    pub(crate) fn wants_elsewhere(&self) -> Option<Elsewhere> {
+        match self.wants_elsewhere.swap(0, Ordering::Relaxed) {
+            0 => None,
+            1 => Some(Elsewhere::NextBatch),
+            _ => Some(Elsewhere::Alone),
+        }
     }
 
     /// Whether the transaction as a whole can only be given up.

@@ -113,6 +113,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
     ),
     (
         Kind::Counter,
+        "ticketbridge_works_again_total",
+        "Changes that came once more with the next ones, because somebody held their order",
+    ),
+    (
+        Kind::Counter,
         "ticketbridge_works_set_aside_total",
         "Changes that went on alone, because somebody held a lock that they need",
     ),

@@ -4,12 +4,14 @@
 
 use super::*;
 use crate::dialect::{Query as _, get, values};
-use crate::test_support::{for_each_database, for_each_database_url, options};
+use crate::lane::TRIES_IN_COMPANY_MAX;
+use crate::test_support::{for_each_database_url, options};
 use crate::{InboxVerdict, Needs, NewInbox};
 use futures_util::future::join_all;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use ticketbridge_core::message::StockKey;
+use tokio::sync::{Mutex, watch};
 
 fn last_units() -> StockKey {
     StockKey { product: product("LP-V2"), date: None }
@@ -159,7 +161,9 @@ async fn of_two_instances_that_hear_the_same_messages_each_takes_what_the_other_
 
 #[tokio::test]
 async fn an_order_that_somebody_holds_keeps_nobody_else_waiting() {
-    for_each_database(|store| async move {
+    for_each_database_url(async |url| {
+        // One lane for all: whoever waited in it would have everybody wait.
+        let store = narrow(&url).await;
         if store.dialect().0 == sea_orm::DbBackend::Sqlite {
             return; // One writer: everybody waits for him.
         }
@@ -167,11 +171,15 @@ async fn an_order_that_somebody_holds_keeps_nobody_else_waiting() {
             insert(&store, &order(n)).await;
         }
         let (release, holder) = hold(&store, 0, Touches::Later).await;
+        let runs = Arc::new(watch::Sender::new(0_u8));
         let change = |n: u128| {
-            let store = store.clone();
+            let (store, runs) = (store.clone(), runs.clone());
             async move {
                 store
                     .write_needing("change", Needs::order(&order_id(n)), move |tx: &Tx| {
+                        if n == 0 {
+                            runs.send_modify(|runs| *runs += 1);
+                        }
                         Box::pin(async move {
                             let order = tx.lock_order(&order_id(n)).await?.ok_or(StoreError::Cursor)?;
                             tx.save_order(&Order { version: 2, ..order }, 1, &[opened(2)]).await
@@ -181,12 +189,51 @@ async fn an_order_that_somebody_holds_keeps_nobody_else_waiting() {
             }
         };
         let mut waits = tokio::spawn(change(0));
+        let tried_often = runs.subscribe().wait_for(|runs| *runs == TRIES_IN_COMPANY_MAX).await.map(|runs| *runs);
+        assert_eq!(tried_often.unwrap(), TRIES_IN_COMPANY_MAX, "then it waits where nobody waits for it");
         let others = join_all((1..8).map(change)).await;
         assert!(others.iter().all(Result::is_ok), "{others:?}");
         tokio::select! { biased; done = &mut waits => panic!("it is held: {done:?}"), () = std::future::ready(()) => {} }
         release.notify_one();
         holder.await.unwrap().unwrap();
         waits.await.unwrap().expect("the lock is gone");
+        assert_eq!(*runs.borrow(), TRIES_IN_COMPANY_MAX + 1);
+        store.close().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whose_order_is_free_again_is_carried_out_with_the_next_batch() {
+    for_each_database_url(async |url| {
+        let store = narrow(&url).await;
+        if store.dialect().0 == sea_orm::DbBackend::Sqlite {
+            return; // One writer: nobody else holds anything.
+        }
+        for n in 0..2 {
+            insert(&store, &order(n)).await;
+        }
+        let (release, holder) = hold(&store, 0, Touches::Later).await;
+        let (holder, release) = (Arc::new(Mutex::new(Some(holder))), Arc::new(release));
+        let runs = Arc::new(watch::Sender::new(0_u8));
+        // Inside its first run the one who holds the order ends.
+        let (freed, seen) = (holder.clone(), runs.clone());
+        let changed = store.write_needing("change", Needs::order(&order_id(0)), move |tx: &Tx| {
+            let (freed, release, seen) = (freed.clone(), release.clone(), seen.clone());
+            Box::pin(async move {
+                seen.send_modify(|runs| *runs += 1);
+                if let Some(holder) = freed.lock().await.take() {
+                    release.notify_one();
+                    holder.await.map_err(|_| StoreError::Closed)??;
+                }
+                let order = tx.lock_order(&order_id(0)).await?.ok_or(StoreError::Cursor)?;
+                tx.save_order(&Order { version: 2, ..order }, 1, &[opened(2)]).await
+            })
+        });
+        changed.await.unwrap();
+        assert_eq!(*runs.borrow(), 2);
+        assert_eq!(store.load_order(&order_id(0)).await.unwrap().unwrap().version, 2);
+        store.close().await.unwrap();
     })
     .await;
 }
