@@ -54,6 +54,9 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     if order.channel_state.is_some() {
         return review_of_channel(order, case);
     }
+    if case.channel_fee > order.money.left() && case.intent == RefundIntent::Undecided {
+        return Review::Person(FEE_ABOVE_PAYMENT);
+    }
     let Some(booking) = order.booking_of(case) else {
         return not_booked(order);
     };
@@ -120,6 +123,8 @@ fn review_of_channel(order: &Order, case: &RefundCase) -> Review {
     }
 }
 
+/// Such a fee would make the refund less than nothing.
+const FEE_ABOVE_PAYMENT: &str = "the fee that the channel names is above what was paid";
 const OTHER_TICKET: &str = "a ticket of the called-off booking may still admit somebody";
 
 /// Not booked, or no longer: approved as soon as no ticket of a cancelled booking can admit anybody.
