@@ -78,7 +78,16 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             return match order.cancelled_and_live().map(|other| other.ticketing.state) {
                 Some(TicketingState::Cancelling) => Review::Wait,
                 Some(TicketingState::CancelRefused) => Review::Person(OTHER_TICKET),
-                _ => Review::Approve,
+                Some(
+                    TicketingState::NotNeeded
+                    | TicketingState::Queued
+                    | TicketingState::Requested
+                    | TicketingState::Unknown
+                    | TicketingState::Issued
+                    | TicketingState::Failed
+                    | TicketingState::Cancelled,
+                )
+                | None => Review::Approve,
             };
         }
         (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => return Review::Wait,
@@ -86,7 +95,21 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             return Review::Reject("already redeemed");
         }
         (_, TicketingState::CancelRefused) => return Review::Person("the back-end refused to cancel the tickets"),
-        _ => {}
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Issued,
+        )
+        | (
+            RefundIntent::Undecided | RefundIntent::WaitsForPerson,
+            TicketingState::NotNeeded
+            | TicketingState::Queued
+            | TicketingState::Requested
+            | TicketingState::Unknown
+            | TicketingState::Issued
+            | TicketingState::Failed
+            | TicketingState::Cancelling
+            | TicketingState::Cancelled,
+        ) => {}
     }
     if case.source == RefundSource::TicketsLate {
         return tickets_late(order, case, booking);
@@ -149,7 +172,13 @@ fn tickets_late(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
         Handover::Asked | Handover::Owed if available && t.request.is_some() && call_under_way(order, booking) => {
             return Review::Wait;
         }
-        _ => {}
+        Handover::NotAsked
+        | Handover::Asked
+        | Handover::Owed
+        | Handover::InAnswer
+        | Handover::Acknowledged
+        | Handover::Refused
+        | Handover::Reissued => {}
     }
     if case.intent == RefundIntent::WaitsForPerson {
         return Review::Wait;
