@@ -4,14 +4,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use secrecy::ExposeSecret as _;
 use ticketbridge_store::{Sealer, Store, StoreError, StoreOptions};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -132,7 +132,11 @@ pub struct Bridge {
     recorder: JoinHandle<()>,
     schedule: Option<crate::housekeeping::schedule::Schedule>,
     finish: CancellationToken,
+    away: TurnedAway,
 }
+
+/// What tells newcomers to come again, while the service stops.
+type TurnedAway = Arc<std::sync::Mutex<JoinSet<()>>>;
 
 /// The sealer for the configured keys.
 pub fn sealer(config: &Config) -> Sealer {
@@ -311,12 +315,13 @@ pub async fn start(config: Config, parts: Parts) -> Result<Bridge, StartError> {
         Work::ByHand => (None, None),
     };
     raise_descriptors();
+    let away = TurnedAway::default();
     let metrics = metrics.map(|(listener, address)| {
-        let served = serve_at(listener, metrics_router(shared.clone()), &shared);
+        let served = serve_at(listener, metrics_router(shared.clone()), &shared, &away);
         (address, tokio::spawn(served))
     });
-    let server = tokio::spawn(serve_at(listener, router(shared.clone()), &shared));
-    Ok(Bridge { address, shared, source, server, metrics, worker, call_log, recorder, schedule, finish })
+    let server = tokio::spawn(serve_at(listener, router(shared.clone()), &shared, &away));
+    Ok(Bridge { address, shared, source, server, metrics, worker, call_log, recorder, schedule, finish, away })
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -326,13 +331,22 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 }
 
 /// Serves until the service stops, to as many connections as the configuration in force allows.
-fn serve_at(listener: TcpListener, router: Router, shared: &Shared) -> impl Future<Output = ()> + use<> {
+fn serve_at(
+    listener: TcpListener,
+    router: Router,
+    shared: &Shared,
+    away: &TurnedAway,
+) -> impl Future<Output = ()> + use<> {
     let (of_room, of_proxies) = (shared.engine.clone(), shared.engine.clone());
     let room = move || Room::configured(&of_room.running().config.server);
+    let (away, doorman) = (away.clone(), router.clone());
+    let hand_over = move |listener| {
+        away.lock().unwrap_or_else(PoisonError::into_inner).spawn(acceptor::turn_away(listener, doorman));
+    };
     let is_proxy = move |address: IpAddr| {
         of_proxies.running().config.server.trusted_proxies.iter().any(|network| network.contains(&address))
     };
-    acceptor::serve(listener, router, room, is_proxy, shared.stopping.clone())
+    acceptor::serve(listener, router, room, is_proxy, shared.stopping.clone(), hand_over)
 }
 
 impl Bridge {
@@ -369,7 +383,7 @@ impl Bridge {
     /// Stops: takes nothing new, finishes what is under way, writes everything down. What has not ended in time (`[server] stop_within`) is
     /// abandoned and named; the database holds what it was about, and the next start goes on with it.
     pub async fn stop(self) -> Stopped {
-        let Bridge { shared, server, metrics, worker, call_log, recorder, schedule, finish, .. } = self;
+        let Bridge { shared, server, metrics, worker, call_log, recorder, schedule, finish, away, .. } = self;
         let grace = shared.engine.running().config.server.stop_within.to_std();
         let mut stop = Stop { began: Instant::now(), grace, abandoned: Vec::new() };
         let store = shared.engine.store().clone();
@@ -391,6 +405,8 @@ impl Bridge {
         stop.task("the record of calls", call_log, 0.9).await;
         stop.task("the recording", recorder, 0.92).await;
         stop.wait("taking leave of other instances", crate::service::instance::leave(&shared), 0.95).await;
+        let mut away = std::mem::take(&mut *away.lock().unwrap_or_else(PoisonError::into_inner));
+        away.shutdown().await;
         if let Some(Err(error)) = stop.wait("the database's connections", store.close(), 1.0).await {
             crate::worker::log_trouble("the database did not close well", &error);
         }

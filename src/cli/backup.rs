@@ -10,6 +10,7 @@ use ticketbridge_store::{Store, copy_to_new, give_name};
 use crate::app;
 use crate::cli::findings::{is_known, is_whole};
 use crate::cli::{ConfigDir, fail, say, serve};
+use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::worker::chain;
 
@@ -65,7 +66,14 @@ pub(super) async fn restore(directory: ConfigDir, file: PathBuf) -> ExitCode {
         Err(code) => return code,
     };
     match put_back(&config, &file).await {
-        Ok(target) => {
+        Ok((target, held)) => {
+            for (pool, many) in held {
+                say(format_args!(
+                    "{many} codes of the pool {pool} were left when the copy was made, and are held back: some may have been given to guests \
+                     since. Withdraw those (ticketbridge codes withdraw {pool} FILE; the channel's orders and the gate's list name them), then \
+                     let the others go: ticketbridge codes release {pool}"
+                ));
+            }
             say(format_args!(
                 "{} is restored. Start one instance, then run `ticketbridge orders reconcile`: what partners did after the copy was made \
                  is asked for, and what cannot be taken over is shown",
@@ -77,7 +85,10 @@ pub(super) async fn restore(directory: ConfigDir, file: PathBuf) -> ExitCode {
     }
 }
 
-async fn put_back(config: &Config, file: &Path) -> Result<PathBuf, String> {
+/// Pools, and how many of their codes are held back.
+type HeldBack = Vec<(String, u64)>;
+
+async fn put_back(config: &Config, file: &Path) -> Result<(PathBuf, HeldBack), String> {
     let target = app::database_file(config).ok_or(OF_A_SERVER)?;
     for suffix in ["", "-wal", "-shm"] {
         let there = PathBuf::from(format!("{}{suffix}", target.display()));
@@ -97,11 +108,11 @@ async fn put_back(config: &Config, file: &Path) -> Result<PathBuf, String> {
     clear_away(&candidate);
     copy_to_new(file, &candidate).map_err(|error| chain(&error))?;
     let placed = match usable(config, &candidate).await {
-        Ok(()) => give_name(&candidate, &target).map_err(|error| chain(&error)),
+        Ok(held) => give_name(&candidate, &target).map(|_| held).map_err(|error| chain(&error)),
         Err(sentence) => Err(format!("{}: {sentence}", file.display())),
     };
     clear_away(&candidate);
-    placed.map(|_| target)
+    placed.map(|held| (target, held))
 }
 
 /// Removes a database that nobody is to use, with the files beside it.
@@ -111,8 +122,9 @@ fn clear_away(file: &Path) {
     }
 }
 
-/// Whether a copy is whole, of a version that this program knows, and opens with the configured keys. Brings its schema up to date.
-async fn usable(config: &Config, candidate: &Path) -> Result<(), String> {
+/// Whether a copy is whole, of a version that this program knows, and opens with the configured keys. Brings its schema up to date, and holds
+/// back the codes that it takes for free: each is handed out once, and the copy does not know which were since.
+async fn usable(config: &Config, candidate: &Path) -> Result<HeldBack, String> {
     let store = open_at(config, candidate).await?;
     let looked = async {
         is_whole(&store).await?;
@@ -121,16 +133,18 @@ async fn usable(config: &Config, candidate: &Path) -> Result<(), String> {
             return Err("this is no database of ticketbridge".to_owned());
         }
         is_known(&gap)?;
-        store.migrate().await.map_err(|error| chain(&error))
+        store.migrate().await.map_err(|error| chain(&error))?;
+        store.hold_back_all_codes(SystemClock::new().now()).await.map_err(|error| chain(&error))
     };
     let looked = looked.await;
     // A copy that cannot be used is thrown away, one that can has been brought to rest by closing it.
     let closed = store.close().await.map_err(|error| chain(&error));
-    looked.and(closed)?;
+    let held = looked?;
+    closed?;
     // What is in the log alone would be left behind when the file gets its name.
     match std::fs::metadata(format!("{}-wal", candidate.display())) {
         Ok(log) if log.len() > 0 => Err("it did not come to rest in time; try again".to_owned()),
-        Ok(_) | Err(_) => Ok(()),
+        Ok(_) | Err(_) => Ok(held),
     }
 }
 

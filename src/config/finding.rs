@@ -116,7 +116,13 @@ pub(super) fn suggest<'k>(word: &str, known: impl IntoIterator<Item = &'k str> +
     match nearest(word, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
-            let all: Vec<&str> = known.into_iter().collect();
+            let mut all: Vec<&str> = Vec::new();
+            // A table that is read from two places asks for its names twice.
+            known.into_iter().for_each(|name| {
+                if !all.contains(&name) {
+                    all.push(name)
+                }
+            });
             if all.is_empty() { "none is known".to_owned() } else { format!("known: {}", all.join(", ")) }
         }
     }

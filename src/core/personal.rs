@@ -133,6 +133,15 @@ impl<M: Mask> Personal<M> {
         &self.clear
     }
     /// The form that anyone may see.
+    ///
+    /// ```
+    /// use ticketbridge_core::personal::Phone;
+    ///
+    /// let phone = Phone::new("13800000001");
+    /// assert_eq!(phone.masked(), "138****0001");
+    /// // However it gets out, it gets out like that.
+    /// assert_eq!(format!("{phone} {phone:?}"), "138****0001 138****0001");
+    /// ```
     pub fn masked(&self) -> String {
         M::mask(&self.clear)
     }

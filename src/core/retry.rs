@@ -39,6 +39,24 @@ pub enum Next {
 /// `after` is the partner's `Retry-After`: believed from the backoff's own wait up to twice that or `policy.max`, whichever
 /// is longer. `random` is uniform and makes the jitter, both ways around a wait of ours, later only than a wait that the
 /// partner asked for. Where the wait would reach beyond `give_up_at`, there is one last try [`LAST_TRY_MARGIN`] before it.
+///
+/// ```
+/// use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
+/// use ticketbridge_core::{Millis, UnixMillis};
+///
+/// let policy = RetryPolicy {
+///     attempts_max: 3,
+///     first: Millis::seconds(1),
+///     factor: 2.0,
+///     max: Millis::minutes(1),
+///     jitter: 0.0,
+/// };
+/// let now = UnixMillis(0);
+/// assert_eq!(next_attempt(&policy, 2, None, now, 0, None), Next::At(now + Millis::seconds(2)));
+/// // The partner knows better when it will be back.
+/// assert_eq!(next_attempt(&policy, 2, Some(Millis::seconds(30)), now, 0, None), Next::At(now + Millis::seconds(30)));
+/// assert_eq!(next_attempt(&policy, 3, None, now, 0, None), Next::GiveUp);
+/// ```
 pub fn next_attempt(
     policy: &RetryPolicy,
     attempts: u32,
@@ -95,6 +113,17 @@ pub enum Repeat {
 /// How to repeat `op`. A call that was certainly not carried out is simply sent again, and so is a question. Where the
 /// outcome is not known, the truth is asked for; where it cannot be, a cancellation can still be sent again, since it makes
 /// nothing void that is not void anyway, and an issue only to a back-end that knows our repeats.
+///
+/// ```
+/// use ticketbridge_core::message::TicketOp;
+/// use ticketbridge_core::retry::{Repeat, how_to_repeat};
+///
+/// // Nobody knows whether the tickets were made, the back-end can be asked, and so it is.
+/// assert_eq!(how_to_repeat(TicketOp::Issue, false, true, true), Repeat::ReadBackFirst);
+/// assert_eq!(how_to_repeat(TicketOp::Issue, false, false, true), Repeat::LeaveToPerson);
+/// // Making void twice makes nothing void that is not void anyway.
+/// assert_eq!(how_to_repeat(TicketOp::Cancel, false, false, true), Repeat::Same);
+/// ```
 pub fn how_to_repeat(op: TicketOp, issue_is_idempotent: bool, can_query: bool, outcome_unknown: bool) -> Repeat {
     match op {
         TicketOp::Query => Repeat::Same,

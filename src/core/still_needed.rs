@@ -71,7 +71,20 @@ pub(crate) fn is_notification_needed(order: &Order, notification: &Notification)
     let fits = match notification {
         // Its figures are those of the quote; what has changed since is quoted again.
         Notification::Cancellation { fee, refund, .. } => quote_holds(order, *fee, *refund),
-        _ => true,
+        Notification::BookingConfirmed { .. }
+        | Notification::BookingRejected { .. }
+        | Notification::TicketsIssued { .. }
+        | Notification::RefundApproved { .. }
+        | Notification::RefundRejected { .. }
+        | Notification::Redeemed { .. }
+        | Notification::NoShow { .. }
+        | Notification::OrderCancelled { .. }
+        | Notification::CancelQuote
+        | Notification::PaymentReturn { .. }
+        | Notification::PaymentLink { .. }
+        | Notification::LinkRevoked { .. }
+        | Notification::HandOver
+        | Notification::GuestMessage { .. } => true,
     };
     fits && is_asked_for(order, notification)
 }

@@ -29,6 +29,13 @@ impl Millis {
     }
     /// Reads a length as configuration writes it (`docs/src/contract/configuration.md`): numbers with the units `ms s m h d`, also joined, as in
     /// `1h30m`. `None` for anything else, a bare number included.
+    ///
+    /// ```
+    /// use ticketbridge_core::Millis;
+    ///
+    /// assert_eq!(Millis::parse("1h30m"), Some(Millis::minutes(90)));
+    /// assert_eq!(Millis::parse("90"), None, "ninety of what?");
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text;
         let mut total: i64 = 0;
@@ -91,6 +98,14 @@ impl UnixMillis {
         self.0.div_euclid(1_000)
     }
     /// RFC 3339 with the offset of `zone`, to the second (milliseconds when there are any).
+    ///
+    /// ```
+    /// use ticketbridge_core::{TimeZone, UnixMillis};
+    ///
+    /// let paid = UnixMillis::parse_rfc3339("2026-11-21T02:00:00Z").expect("an instant");
+    /// assert_eq!(paid.rfc3339(TimeZone::SHANGHAI), "2026-11-21T10:00:00+08:00");
+    /// assert_eq!(paid.rfc3339(TimeZone::SEOUL), "2026-11-21T11:00:00+09:00");
+    /// ```
     pub fn rfc3339(self, zone: TimeZone) -> String {
         match chrono::Utc.timestamp_millis_opt(self.0) {
             LocalResult::Single(instant) => {
@@ -226,6 +241,15 @@ impl TimeZone {
         self.instant(date, 0)
     }
     /// 24:00 of `date` here: the first instant that no longer belongs to it.
+    ///
+    /// ```
+    /// use ticketbridge_core::{Date, TimeZone};
+    ///
+    /// let visit = Date::parse("2026-12-01").expect("a date");
+    /// let over = TimeZone::SHANGHAI.end_of(visit);
+    /// assert_eq!(TimeZone::SHANGHAI.date_of(over), visit.plus_days(1));
+    /// assert_eq!(over.rfc3339(TimeZone::UTC), "2026-12-01T16:00:00Z");
+    /// ```
     pub fn end_of(self, date: Date) -> UnixMillis {
         self.instant(date, 1_440)
     }

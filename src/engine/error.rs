@@ -11,6 +11,9 @@ pub enum EngineError {
     /// The order's state, or the rules, do not allow it.
     #[error("refused: {0}")]
     Rejected(Rejection),
+    /// The same, and what the message has made so far is not to stay either.
+    #[error("refused as a whole: {0}")]
+    RejectedWhole(Rejection),
     /// The same message has been taken before.
     #[error("the message is known")]
     Known,

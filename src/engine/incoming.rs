@@ -67,6 +67,10 @@ impl Engine {
                 Ok(Received::Answered { reply, order, about, verdict, in_reserve })
             }
             Err(EngineError::Known) => self.repeat(&work.0, &dedupe).await,
+            Err(EngineError::RejectedWhole(rejection)) => {
+                let refused = Incoming { refusal: Some(rejection), ..work.0.clone() };
+                Box::pin(self.receive(refused)).await
+            }
             Err(EngineError::TryLater) => Ok(Received::TryLater),
             Err(other) => Err(other),
         }
@@ -107,7 +111,10 @@ impl Engine {
             })
             .await;
         match undone {
-            Ok(()) | Err(EngineError::TryLater | EngineError::Known | EngineError::Rejected(_)) => {}
+            Ok(())
+            | Err(
+                EngineError::TryLater | EngineError::Known | EngineError::Rejected(_) | EngineError::RejectedWhole(_),
+            ) => {}
             Err(other) => return Err(other),
         }
         let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();

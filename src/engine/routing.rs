@@ -5,7 +5,7 @@
 use ticketbridge_core::message::{
     Command, Counts, PlaceOrder, ProductRef, RequestBooking, Sale, Snapshot, WhenUnknown,
 };
-use ticketbridge_core::order::Order;
+use ticketbridge_core::order::{Order, OrderKind};
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::rules::pairing::{self, Pair};
@@ -181,7 +181,7 @@ async fn place_or_repeat(
     let counts = counts::for_sale(tx, &rules, sale).await?;
     let credit_available = credit::available(tx, &incoming.running, &incoming.channel.id, sale).await?;
     let counts = Counts { credit_available, ..counts };
-    let is_stub = told == Told::ByItsBooking && sale.kind == ticketbridge_core::order::OrderKind::Voucher;
+    let is_stub = told == Told::ByItsBooking && sale.kind == OrderKind::Voucher;
     let placed = PlaceOrder { channel: incoming.channel.id.clone(), sale: sale.clone(), rules, is_stub };
     change.place(tx, &Command::PlaceOrder(Box::new(placed), counts)).await
 }
@@ -215,6 +215,13 @@ async fn take_booking(
     let booked = change.next(1).on_locked(tx, order.clone(), &command).await;
     let applied = match booked {
         Ok(applied) => applied,
+        // Who has paid for nothing yet has bought nothing: of an order that was made for this booking's sake nothing stays, or it would hold
+        // the distributor's credit.
+        Err(EngineError::Rejected(rejection))
+            if sale_applied.changed && order.kind == OrderKind::Direct && !sale.paid =>
+        {
+            return Err(EngineError::RejectedWhole(rejection));
+        }
         // The voucher is real even when its booking is refused: what became known of it stays.
         Err(EngineError::Rejected(rejection)) => return Ok(Routed::Refused(rejection)),
         Err(other) => return Err(other),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::response::IntoResponse as _;
 use axum::serve::Listener;
 use http::Request;
 use hyper::body::Incoming;
@@ -24,20 +25,24 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::http::connection_limits::{Phase, Room, Seat, Seats};
+use crate::http::problem::Problem;
 
 /// Time for a request's head, from its first byte; for the first one from the connection.
 pub const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// Connections that are turned away at the same time at most.
+const TURNED_AWAY_MAX: usize = 256;
 /// A connection without a request is closed after this: longer than proxies keep theirs, so that they do not write into a closed one.
 pub const IDLE_FOR: Duration = Duration::from_secs(75);
 
-/// Takes connections until `stopping`, then lets requests under way end. `room` is asked for every newcomer. `is_proxy` tells trusted
-/// proxies, which bring many callers: they may fill the whole room.
+/// Takes connections until `stopping`, then hands the port over to whoever turns newcomers away, and lets requests under way end. `room` is asked for every newcomer. `is_proxy` tells trusted proxies, which bring many
+/// callers: they may fill the whole room.
 pub async fn serve(
     mut listener: TcpListener,
     router: Router,
     room: impl Fn() -> Room,
     is_proxy: impl Fn(IpAddr) -> bool,
     stopping: CancellationToken,
+    hand_over: impl FnOnce(TcpListener),
 ) {
     let seats = Seats::default();
     let mut connections = JoinSet::new();
@@ -55,8 +60,42 @@ pub async fn serve(
         };
         connections.spawn(attend(stream, peer, router.clone(), seat, stopping.clone()));
     }
-    drop(listener);
+    hand_over(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Tells whoever comes while the service stops to come again, instead of having him meet a closed port: a channel in its own words,
+/// everybody else by 503. Ends with its task.
+pub async fn turn_away(mut listener: TcpListener, router: Router) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, peer) = Listener::accept(&mut listener).await;
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= TURNED_AWAY_MAX {
+            continue;
+        }
+        let router = router.clone();
+        connections.spawn(async move {
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                let router = router.clone();
+                async move {
+                    let path = request.uri().path();
+                    if ["/ops/", "/console"].iter().any(|ours| path.starts_with(ours)) {
+                        return Ok(Problem::stopping().into_response());
+                    }
+                    router.oneshot(request).await
+                }
+            });
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).keep_alive(false);
+            // Who is not even done by then is let go.
+            drop(
+                timeout_at(Instant::now() + HEAD_WITHIN, builder.serve_connection(TokioIo::new(stream), service)).await,
+            );
+        });
+    }
 }
 
 /// Serves one connection to its end.
@@ -255,6 +294,31 @@ mod tests {
         assert_eq!(began.elapsed(), Duration::ZERO, "at once");
         other.write_all(REQUEST).await.unwrap();
         answer(&mut other).await;
+    }
+
+    #[tokio::test]
+    async fn who_comes_while_the_service_stops_is_answered_and_not_met_by_a_closed_port() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router =
+            Router::new().route("/", get(|| async { "good" })).route("/ops/v1/orders", get(|| async { "bad" }));
+        let stopping = CancellationToken::new();
+        let mut away = JoinSet::new();
+        stopping.cancel();
+        let room = || Room { in_all: 4, per_address: 2 };
+        let doorman = router.clone();
+        serve(listener, router, room, |_| false, stopping, |listener| drop(away.spawn(turn_away(listener, doorman))))
+            .await;
+        let of_ops: &[u8] = b"GET /ops/v1/orders HTTP/1.1\r\nhost: x\r\n\r\n";
+        for (request, begins) in [(REQUEST, "HTTP/1.1 200"), (of_ops, "HTTP/1.1 503")] {
+            let mut visitor = tokio::net::TcpStream::connect(address).await.unwrap();
+            visitor.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            visitor.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with(begins), "{answer}");
+        }
+        away.shutdown().await;
+        assert!(tokio::net::TcpStream::connect(address).await.is_err(), "the port is free again");
     }
 
     #[tokio::test(start_paused = true)]

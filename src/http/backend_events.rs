@@ -57,9 +57,7 @@ pub async fn receive(
     let mut span = Open::incoming(format!("POST /backends/{}/events", backend.id), came.as_deref());
     let trace = span.traceparent(came);
     let answer = if shared.stopping.is_cancelled() {
-        let problem =
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
-        Err(Unheard::Unverified(problem.after(5)))
+        Err(Unheard::Unverified(Problem::stopping()))
     } else {
         let head = Head { shared: &shared, backend: &backend, headers: &parts.headers, caller, body: &believed, trace };
         head.hear(body, running.config.server.rate_per_caller).await

@@ -101,6 +101,10 @@ impl Problem {
         self.retry_after = Some(seconds);
         self
     }
+    /// The service ends: another instance, or the next start, answers.
+    pub fn stopping() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again").after(5)
+    }
     /// Trouble of ours.
     pub fn trouble() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service cannot do this now; try again").after(5)
@@ -171,7 +175,7 @@ impl From<Rejection> for Problem {
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Rejected(rejection) => rejection.into(),
+            EngineError::Rejected(rejection) | EngineError::RejectedWhole(rejection) => rejection.into(),
             EngineError::Known => Problem::new(StatusCode::CONFLICT, "duplicate", "this message has been taken before"),
             EngineError::TryLater | EngineError::LeaseLost => Problem::trouble(),
             EngineError::Store(ref store) => {

@@ -186,9 +186,7 @@ async fn note_unknown(shared: &Shared, channel: &RegisteredChannel, caller: Call
 /// Whether the caller may come in at all; before anything of the message is looked at.
 fn admit(shared: &Shared, channel: &RegisteredChannel, caller: Caller) -> Option<Problem> {
     if shared.stopping.is_cancelled() {
-        let problem =
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service is shutting down; try again");
-        return Some(problem.after(5));
+        return Some(Problem::stopping());
     }
     let at = shared.engine.clock().now();
     let (is_allowed, opens_at) = match shared.doors.load().admit(channel.id.as_str(), caller, at) {

@@ -9,7 +9,8 @@ use ticketbridge_core::UnixMillis;
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_count, get_word, values, word};
 use crate::error::StoreError;
-use crate::lists::{Listing, Page, PageRequest, ScopesWithin, within_scopes};
+use crate::lists::{Listing, Page, PageRequest};
+use crate::scopes::{ScopeWords, ScopesWithin, within_scopes};
 use crate::seal::sha256_hex;
 use crate::tx::Tx;
 
@@ -45,15 +46,6 @@ pub struct Profile {
     pub direct: String,
     /// The agency code given at sign-up.
     pub agency_code: Option<String>,
-}
-
-/// The words of a scope as they are stored.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ScopeWords {
-    /// `everything`, `dealer`, `institution` or `agency`.
-    pub kind: String,
-    /// Which one; of everything there is one only.
-    pub id: Option<String>,
 }
 
 /// An account to be.

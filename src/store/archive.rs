@@ -16,14 +16,11 @@ use ticketbridge_core::{OrderId, UnixMillis};
 use crate::connect::Store;
 use crate::deadlines;
 use crate::dialect::{Query, get, get_count, marks, values};
+use crate::documents::document_row;
 use crate::error::StoreError;
-use crate::orders::document_row;
+use crate::places::{DEADLINES_OVER, ORDERS_OVER};
 use crate::tx::Tx;
 
-/// Orders that are over.
-pub(crate) const ORDERS_OVER: &str = "order_archive";
-/// Their deadlines.
-pub(crate) const DEADLINES_OVER: &str = "deadline_archive";
 /// Orders that are looked through at a time.
 const WINDOW: i64 = 500;
 
@@ -48,13 +45,6 @@ pub struct Archived {
     pub orders: u64,
     /// The id after which to go on; `None` when the end was reached.
     pub after: Option<String>,
-}
-
-/// A SELECT of `columns` of the orders that fulfil `condition`, wherever they are; the values of the condition are wanted twice.
-pub(crate) fn in_either(columns: &str, condition: &str) -> String {
-    format!(
-        "SELECT {columns} FROM orders WHERE {condition} UNION ALL SELECT {columns} FROM {ORDERS_OVER} WHERE {condition}"
-    )
 }
 
 impl Store {

@@ -5,11 +5,11 @@
 use sea_orm::QueryResult;
 use ticketbridge_core::{ChannelId, OrderId, UnixMillis};
 
-use crate::accounts::ScopeWords;
 use crate::connect::Store;
 use crate::dialect::{Query, Where, get, values};
 use crate::error::StoreError;
-use crate::lists::{Listing, Page, PageRequest, ScopesWithin, within_scopes};
+use crate::lists::{Listing, Page, PageRequest};
+use crate::scopes::{ScopeWords, ScopesWithin, within_scopes};
 use crate::tx::Tx;
 
 /// An entry to be.

@@ -7,11 +7,11 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{Millis, UnixMillis};
 
-use crate::accounts::ScopeWords;
 use crate::connect::Store;
 use crate::dialect::{Query, Where, get, get_count, get_word, rows_of_marks, values, word};
 use crate::error::StoreError;
 use crate::lists::{Listing, Page, PageRequest};
+use crate::scopes::ScopeWords;
 use crate::tx::Tx;
 
 /// Rows that one statement adds.

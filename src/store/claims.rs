@@ -6,7 +6,6 @@
 //! Two purchases by one guest at the same moment do not see each other's claims. What keeps them apart is the lock on
 //! the stock row of the product: take it ([`Tx::stock_left`]) before counting.
 
-use serde::{Deserialize, Serialize};
 use ticketbridge_core::{OrderId, ProductCode};
 
 use sea_orm::{QueryResult, Value};
@@ -14,17 +13,8 @@ use sea_orm::{QueryResult, Value};
 use crate::buffer::{GUEST_CLAIM, Row, key_text};
 use crate::dialect::{Query, get, get_count, marks, text_of, values, whole_of, word};
 use crate::error::StoreError;
+use crate::keys::ClaimKind;
 use crate::tx::Tx;
-
-/// By what a guest is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClaimKind {
-    /// A phone number.
-    Phone,
-    /// An identity document.
-    Document,
-}
 
 /// Units of a product that an order claims for a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use ticketbridge_core::{OrderId, UnixMillis};
 
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_count, values, whole};
+use crate::documents::{KeptEvent, seal_kept};
 use crate::error::StoreError;
 use crate::jobs::effect_row;
-use crate::orders::{KeptEvent, seal_kept};
 use crate::refs::REFERENCE;
 use crate::tx::Tx;
 

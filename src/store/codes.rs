@@ -55,14 +55,19 @@ pub struct PoolCounts {
     pub total: u64,
     /// Codes handed out.
     pub issued: u64,
+    /// Codes that nobody has as far as is known, and that nobody gets before a person has released them.
+    pub held_back: u64,
 }
 
 impl PoolCounts {
     /// Codes that are left.
     pub fn available(self) -> u64 {
-        self.total.saturating_sub(self.issued)
+        self.total.saturating_sub(self.issued + self.held_back)
     }
 }
+
+/// Who has a code that is held back: after a restore nobody knows which codes were handed out since the copy was made.
+const HELD_BACK: &str = "held_back";
 
 /// Among whose codes each is unique: those of all pools together, since one list is easily loaded into two.
 pub const CODE_POOLS: &str = "code_pools";
@@ -120,7 +125,7 @@ impl Tx {
             let mut all = values![pool];
             all.extend(hashes.iter().map(|hash| Value::from(hash.as_str())));
             let sql = format!(
-                "DELETE FROM code WHERE pool = ? AND code_hash IN ({}) AND booking_id IS NULL",
+                "DELETE FROM code WHERE pool = ? AND code_hash IN ({}) AND (booking_id IS NULL OR booking_id = '{HELD_BACK}')",
                 marks(hashes.len())
             );
             let withdrawn = self.execute(&sql, all).await?;
@@ -129,6 +134,26 @@ impl Tx {
             done.unknown += hashes.len() as u64 - known;
         }
         Ok(done)
+    }
+
+    /// Holds back what a pool has left: nobody gets it before it is released. How many these are.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn hold_back_codes(&self, pool: &str, now: UnixMillis) -> Result<u64, StoreError> {
+        self.lock_pool(pool).await?;
+        let sql = "UPDATE code SET booking_id = ?, issued_ms = ? WHERE pool = ? AND booking_id IS NULL";
+        self.execute(sql, values![HELD_BACK, now.0, pool]).await
+    }
+
+    /// Lets what is held back of a pool be handed out again. How many these are.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn release_codes(&self, pool: &str) -> Result<u64, StoreError> {
+        self.lock_pool(pool).await?;
+        let sql = "UPDATE code SET booking_id = NULL, issued_ms = NULL WHERE pool = ? AND booking_id = ?";
+        self.execute(sql, values![pool, HELD_BACK]).await
     }
 
     /// Draws `count` codes for a booking, oldest first: all of them, or `None` and none. A booking that drew before
@@ -247,9 +272,35 @@ impl Store {
         if known.is_none() {
             return Ok(None);
         }
-        let sql = "SELECT COUNT(*) AS total, COUNT(booking_id) AS issued FROM code WHERE pool = ?";
-        let row = self.row(sql, values![pool]).await?.ok_or(StoreError::Column("code.pool"))?;
-        Ok(Some(PoolCounts { total: get_count(&row, "total")?, issued: get_count(&row, "issued")? }))
+        let sql = "SELECT COUNT(*) AS total, COUNT(booking_id) AS issued, \
+                   COUNT(CASE WHEN booking_id = ? THEN 1 END) AS held_back FROM code WHERE pool = ?";
+        let row = self.row(sql, values![HELD_BACK, pool]).await?.ok_or(StoreError::Column("code.pool"))?;
+        let held_back = get_count(&row, "held_back")?;
+        let issued: u64 = get_count(&row, "issued")?;
+        Ok(Some(PoolCounts { total: get_count(&row, "total")?, issued: issued.saturating_sub(held_back), held_back }))
+    }
+
+    /// Holds back what every pool has left, for a database that was put back from a copy: the pools, and how many codes each.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn hold_back_all_codes(&self, now: UnixMillis) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows = self.rows("SELECT pool FROM code_pool ORDER BY pool", values![]).await?;
+        let pools: Vec<String> = rows.iter().map(|row| get(row, "pool")).collect::<Result<_, _>>()?;
+        let mut held = Vec::new();
+        for pool in pools {
+            let name = pool.clone();
+            let many: u64 = self
+                .write("hold_back_codes", move |tx: &Tx| {
+                    let name = name.clone();
+                    Box::pin(async move { tx.hold_back_codes(&name, now).await })
+                })
+                .await?;
+            if many > 0 {
+                held.push((pool, many));
+            }
+        }
+        Ok(held)
     }
 }
 

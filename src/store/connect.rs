@@ -17,7 +17,7 @@ use ticketbridge_migrations::Migrator;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinSet;
 
-use crate::connection::Address;
+use crate::connection::{Address, Durability};
 use crate::dialect::{Dialect, Query, get, values};
 use crate::error::StoreError;
 use crate::files::{self, Alone};
@@ -25,7 +25,7 @@ use crate::lane::{CommitFaults, GROUP_COMMIT_MAX, Lanes, Many, Shared};
 use crate::limits::TimeLimits;
 use crate::needs::Needs;
 use crate::readers::Readers;
-use crate::rule_sets::RuleBook;
+use crate::rule_book::RuleBook;
 use crate::seal::Sealer;
 use crate::state::State;
 use crate::tx::Tx;
@@ -56,15 +56,6 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// Makes commits fail on request, for tests of what is lost then.
     pub commit_faults: Option<CommitFaults>,
-}
-
-/// What a commit survives, on SQLite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// A power failure: every commit waits for the disk. A webhook is acknowledged after its commit, so nothing less will do.
-    PowerFailure,
-    /// The end of the process only. For simulations, which commit millions of times and never lose power.
-    ProcessEnd,
 }
 
 impl StoreOptions {

@@ -18,7 +18,6 @@ use sea_orm::sqlx::{self, Arguments as _, AssertSqlSafe, ConnectOptions as _, Co
 use sea_orm::{DbBackend, DbErr, QueryResult, RuntimeErr, Value, Values};
 use sea_query_sqlx::SqlxValues;
 
-use crate::connect::Durability;
 use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::limits::TimeLimits;
@@ -31,6 +30,15 @@ const WAL_KEPT_BYTES: &str = "16777216";
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Under which name instances are listed by the database.
 const APPLICATION: &str = "ticketbridge";
+
+/// What a commit survives, on SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// A power failure: every commit waits for the disk. A webhook is acknowledged after its commit, so nothing less will do.
+    PowerFailure,
+    /// The end of the process only. For simulations, which commit millions of times and never lose power.
+    ProcessEnd,
+}
 
 #[derive(Clone)]
 enum Options {
@@ -200,7 +208,7 @@ impl Address {
         };
         let settings = match &connection {
             Connection::Sqlite(_) => return Ok(connection),
-            // Every statement of ours has its index (`tests/plans.rs`): none is to go through a table because the database believes, for
+            // Every statement of ours has its index (`src/store/tests/plans.rs`): none is to go through a table because the database believes, for
             // a while, that it is small. Compiling a plan that it thinks expensive would only take time.
             Connection::Postgres(_) => format!(
                 "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \

@@ -9,11 +9,11 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{OrderId, UnixMillis};
 
-use crate::archive::ORDERS_OVER;
 use crate::buffer::{CREDIT_ACCOUNT, CREDIT_ENTRY, Row, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_word, text_of, values, whole_of, word};
 use crate::error::StoreError;
+use crate::places::ORDERS_OVER;
 use crate::tx::Tx;
 
 /// The books of an account.

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use ticketbridge_core::message::DeadlineKind;
 use ticketbridge_core::{Millis, OrderId, UnixMillis};
 
-use crate::archive::DEADLINES_OVER;
 use crate::buffer::{DEADLINE, Row, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, get, get_count, get_word, marks, read_word, text_of, values, whole_of, word};
 use crate::error::StoreError;
+use crate::keys::deadline_id;
+use crate::places::DEADLINES_OVER;
 use crate::seal::random_token;
 use crate::tx::Tx;
 
@@ -79,10 +80,6 @@ pub struct DeadlineCount {
 pub(crate) const COLUMNS: &str =
     "id, order_id, kind, state, due_ms, next_ms, warn_at, warned_ms, passed_ms, lease_token";
 
-pub(crate) fn row_id(order: &OrderId, kind: DeadlineKind) -> String {
-    format!("{order}/{}", kind.name())
-}
-
 /// All columns, as they are kept in memory.
 pub(crate) const KEPT_COLUMNS: &str =
     "id, order_id, kind, state, due_ms, next_ms, warn_at, warned_ms, passed_ms, lease_until_ms, lease_token";
@@ -128,7 +125,7 @@ impl Tx {
         warn_at: &[UnixMillis],
         now: UnixMillis,
     ) -> Result<(), StoreError> {
-        let id = row_id(order, kind);
+        let id = deadline_id(order, kind);
         let is_late = now < due_at && warn_at.iter().any(|at| *at <= now);
         let next_at = if is_late { now } else { next_after(now, warn_at, due_at) };
         let warnings = serde_json::to_string(warn_at)?;
@@ -152,7 +149,7 @@ impl Tx {
 
     /// Disarms a deadline, armed or passed, if there is one. Who holds it loses the lease.
     pub fn disarm(&self, order: &OrderId, kind: DeadlineKind) {
-        self.buffer().disarm(&row_id(order, kind), |row| {
+        self.buffer().disarm(&deadline_id(order, kind), |row| {
             row[DEADLINE.at("state")] = word(&DeadlineState::Disarmed).into();
             release(row);
         });
@@ -188,7 +185,7 @@ impl Tx {
     }
 
     async fn mark(&self, claimed: &ClaimedDeadline, mark: impl FnOnce(&mut Row)) -> Result<bool, StoreError> {
-        let id = row_id(&claimed.row.order, claimed.row.kind);
+        let id = deadline_id(&claimed.row.order, claimed.row.kind);
         let mut row = match self.see(&DEADLINE, &key_text(&[&id])) {
             Some(known) => known,
             None => {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::future::Future;
 
 use crate::error::StoreError;
-use crate::rule_sets::RuleBook;
+use crate::rule_book::RuleBook;
 use crate::seal::Sealer;
 
 /// The kind of database behind a store.
@@ -119,6 +119,15 @@ pub(crate) trait Query: Sync {
     ) -> impl Future<Output = Result<Option<QueryResult>, StoreError>> + Send {
         async move { Ok(self.rows(sql, values).await?.into_iter().next()) }
     }
+}
+
+/// Keys of one statement, padded to few sizes so that prepared statements are met again.
+pub(crate) fn padded<T: Clone>(keys: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut keys: Vec<T> = keys.into_iter().collect();
+    if let Some(last) = keys.last().cloned() {
+        keys.resize(keys.len().next_power_of_two(), last);
+    }
+    keys
 }
 
 /// The value of a column.
@@ -235,6 +244,13 @@ mod tests {
         assert_eq!(numbered(sql), "SELECT 1 WHERE a = $1 AND b IN ($2, $3)");
         assert_eq!(Dialect(DbBackend::MySql).sql(sql), sql);
         assert_eq!(rows_of_marks(2, 3), "(?, ?, ?), (?, ?, ?)");
+    }
+
+    #[test]
+    fn keys_are_padded_with_their_last_one() {
+        assert!(padded(Vec::<u8>::new()).is_empty());
+        assert_eq!(padded([1]), [1]);
+        assert_eq!(padded([1, 2, 3]), [1, 2, 3, 3]);
     }
 
     #[test]

@@ -16,11 +16,16 @@ const PROBE_BYTES: usize = 64 * 1_024;
 pub(crate) fn make(file: &Path) -> Result<(), StoreError> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+        let missing: Vec<&Path> = folder.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         make_folder(folder).map_err(|e| StoreError::Folder(Arc::new(e)))?;
+        missing.into_iter().rev().for_each(give_to_owner_of_folder);
     }
     let made = ours(OpenOptions::new().write(true).create_new(true)).open(file);
     match made {
-        Ok(_) => Ok(()),
+        Ok(_) => {
+            give_to_owner_of_folder(file);
+            Ok(())
+        }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             close_to_others(file);
             for suffix in ["-wal", "-shm"] {
@@ -153,6 +158,7 @@ pub(crate) fn take(file: &Path) -> Result<Alone, StoreError> {
         }
         Err(TryLockError::Error(error)) => return Err(refused(error)),
     }
+    give_to_owner_of_folder(&path);
     lock.set_len(0)
         .and_then(|()| lock.rewind())
         .and_then(|()| writeln!(lock, "{}", std::process::id()))
@@ -194,6 +200,26 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 fn make_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)
 }
+
+/// What root makes in the folder of somebody else belongs to him: a service that runs as nobody could not open the database that root has
+/// restored for it.
+#[cfg(unix)]
+fn give_to_owner_of_folder(path: &Path) {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Ok(of_folder), Ok(own)) = (std::fs::metadata(folder), std::fs::metadata(path)) else { return };
+    if own.uid() == of_folder.uid() {
+        return;
+    }
+    match chown(path, Some(of_folder.uid()), Some(of_folder.gid())) {
+        Ok(()) => tracing::info!(file = %path.display(), owner = of_folder.uid(), "made for the owner of its folder"),
+        // Only root may give things away; whoever else makes a file in another's folder keeps it.
+        Err(error) => tracing::debug!(file = %path.display(), "its folder belongs to somebody else: {error}"),
+    }
+}
+
+#[cfg(not(unix))]
+fn give_to_owner_of_folder(_: &Path) {}
 
 /// Takes away what others may do with a file that was made by an older version.
 #[cfg(unix)]

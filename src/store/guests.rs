@@ -7,14 +7,14 @@ use ticketbridge_core::message::Effect;
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_core::{OrderId, UnixMillis};
 
-use crate::archive::ORDERS_OVER;
 use crate::buffer::GUEST_REF;
 use crate::connect::Store;
 use crate::dialect::{Query, get, marks, values, whole};
+use crate::documents::{KeptEvent, read_event, seal_kept};
 use crate::error::StoreError;
 use crate::inbox::answer_row;
 use crate::jobs::{effect_row, read_effect};
-use crate::orders::{KeptEvent, read_event, seal_kept};
+use crate::places::ORDERS_OVER;
 use crate::tx::Tx;
 
 impl Tx {

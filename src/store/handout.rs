@@ -9,6 +9,7 @@
 use sea_orm::{DbBackend, Value};
 use ticketbridge_core::{Millis, UnixMillis};
 
+use crate::ahead::Ahead;
 use crate::connect::Store;
 use crate::dialect::{Query, get, marks, values};
 use crate::error::StoreError;
@@ -39,15 +40,6 @@ impl LaneRoom {
     pub fn unlimited(destination: impl Into<String>) -> Self {
         Self { destination: destination.into(), total: u32::from(u16::MAX), failed: u32::from(u16::MAX) }
     }
-}
-
-/// What is next, without taking it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ahead {
-    /// When a delivery can be handed out, or a lease runs out; perhaps in the past.
-    pub job: Option<UnixMillis>,
-    /// When a deadline passes or is to be warned of, or the lease of one runs out.
-    pub deadline: Option<UnixMillis>,
 }
 
 impl Store {

@@ -8,9 +8,8 @@ use std::collections::BTreeSet;
 use ticketbridge_core::OrderId;
 
 use crate::buffer::{HELD_CODE, key_text};
-use crate::dialect::{Query, get, marks, text_of, values};
+use crate::dialect::{Query, get, marks, padded, text_of, values};
 use crate::error::StoreError;
-use crate::needs::padded;
 use crate::seal::Sealer;
 use crate::tx::Tx;
 

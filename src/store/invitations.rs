@@ -6,11 +6,12 @@ use sea_orm::QueryResult;
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::UnixMillis;
 
-use crate::accounts::{ScopeWords, plain_email};
+use crate::accounts::plain_email;
 use crate::connect::Store;
 use crate::dialect::{Query, Where, get, get_word, values, word};
 use crate::error::StoreError;
-use crate::lists::{Listing, Page, PageRequest, ScopesWithin, within_scopes};
+use crate::lists::{Listing, Page, PageRequest};
+use crate::scopes::{ScopeWords, ScopesWithin, within_scopes};
 use crate::seal::sha256_hex;
 use crate::tx::Tx;
 

@@ -13,11 +13,11 @@ use sea_orm::{QueryResult, Value};
 use serde::{Deserialize, Serialize};
 use ticketbridge_core::{Effect, OrderId, UnixMillis};
 
+use crate::ahead::Ahead;
 use crate::buffer::{JOB, ORDERS, Row, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, text_of, values, whole, whole_of, word};
 use crate::error::StoreError;
-use crate::handout::Ahead;
 use crate::seal::Sealer;
 use crate::tx::Tx;
 

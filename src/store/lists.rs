@@ -13,8 +13,6 @@ use ticketbridge_core::product::Currency;
 use ticketbridge_core::quoted::{Guests, Quoted};
 use ticketbridge_core::{ChannelId, Date, Order, OrderId, RefundCaseId, UnixMillis};
 
-use crate::accounts::ScopeWords;
-use crate::archive::{DEADLINES_OVER, ORDERS_OVER, in_either};
 use crate::calls::{self, CallRecord};
 use crate::connect::Store;
 use crate::deadlines::{self, DeadlineRow, DeadlineState};
@@ -22,6 +20,7 @@ use crate::dialect::{Dialect, Query, Where, get, get_count, get_word, marks, val
 use crate::error::StoreError;
 use crate::inbox::{self, InboxRow, InboxVerdict};
 use crate::jobs::{self, Job, JobState};
+use crate::places::{DEADLINES_OVER, ORDERS_OVER, in_either};
 use crate::refs::REFERENCE;
 use crate::rule_sets::open_orders;
 
@@ -100,39 +99,6 @@ impl Within {
         };
         values.extend(destinations);
         wanted.and(&format!("(order_id IN ({}) OR (order_id = '' AND {of_none}))", in_either("id", &sql)), values);
-    }
-}
-
-/// Whose people, invitations and acts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ScopesWithin {
-    /// Everybody's.
-    #[default]
-    Everything,
-    /// Those of these scopes, and acts on orders of these channels.
-    Only {
-        /// The scopes.
-        scopes: Vec<ScopeWords>,
-        /// The channels.
-        channels: Vec<ChannelId>,
-    },
-}
-
-/// Adds the condition on the columns of a scope; `channel` is the column of a channel, where there is one.
-pub(crate) fn within_scopes(wanted: &mut Where, within: &ScopesWithin, channel: Option<&str>) {
-    let ScopesWithin::Only { scopes, channels } = within else { return };
-    let (mut parts, mut all) = (Vec::new(), values![]);
-    for scope in scopes {
-        parts.push("(scope_kind = ? AND scope_id = ?)".to_owned());
-        all.extend(values![scope.kind.as_str(), scope.id.clone().unwrap_or_default()]);
-    }
-    if let Some(column) = channel.filter(|_| !channels.is_empty()) {
-        parts.push(format!("{column} IN ({})", marks(channels.len())));
-        all.extend(channels.iter().map(|id| Value::from(id.as_str())));
-    }
-    match parts.is_empty() {
-        true => wanted.and("1 = 0", values![]),
-        false => wanted.and(&format!("({})", parts.join(" OR ")), all),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::buffer::{ORDER_REF, Row, key_text};
 use crate::connect::Store;
 use crate::dialect::{Query, flag, get, get_flag, values};
 use crate::error::StoreError;
-use crate::seal::sha256_hex;
+use crate::keys::ref_hash;
 use crate::tx::Tx;
 
 /// What is known of a channel's number.
@@ -55,11 +55,6 @@ pub struct ToRemember<'a, T> {
 
 /// What keeps hashes of numbers apart from hashes of other things.
 pub(crate) const REFERENCE: &str = "reference";
-
-/// The hash under which a channel's number is known.
-pub(crate) fn ref_hash(channel: &ChannelId, reference: &ExternalId) -> String {
-    sha256_hex(&[channel.as_str().as_bytes(), &[0], reference.as_str().as_bytes()])
-}
 
 /// Places among the columns of [`ORDER_REF`].
 const ORDER_ID: usize = 3;

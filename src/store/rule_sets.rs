@@ -7,19 +7,17 @@
 //! background.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value as Json;
-use ticketbridge_core::shared_rules::{KnownRules, SharedRules, apart, with_known};
+use ticketbridge_core::shared_rules::{SharedRules, apart, with_known};
 use ticketbridge_core::{Order, OrderId, UnixMillis};
 
 use crate::buffer::RULE_SET;
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, marks, values, whole};
+use crate::dialect::{Query, get, get_count, marks, padded, values, whole};
+use crate::documents::{EventRow, KeptEvent, document_row, open_kept, seal_kept};
 use crate::error::StoreError;
-use crate::needs::padded;
-use crate::orders::{self, EventRow, KeptEvent};
+use crate::rule_book::Unread;
 use crate::tx::Tx;
 
 /// Noted once rules are stored apart.
@@ -28,49 +26,6 @@ const APART: &str = "rules_apart";
 const PARTED: &str = "rules_parted";
 /// Orders that one transaction changes.
 const PARTED_AT_ONCE: i64 = 100;
-
-/// What is known of the rules in the database.
-#[derive(Debug, Default)]
-pub(crate) struct RuleBook {
-    known: KnownRules,
-    /// By their digests, those that were seen in the database or committed to it. They never leave it.
-    stored: Mutex<HashSet<String>>,
-    /// Whether new documents name their rules.
-    is_apart: AtomicBool,
-}
-
-impl RuleBook {
-    fn is_stored(&self, digest: &str) -> bool {
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
-    }
-
-    /// These are in the database now.
-    pub(crate) fn note_stored(&self, digests: Vec<String>) {
-        if !digests.is_empty() {
-            let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-            if stored.len() >= KnownRules::REMEMBERED_MAX {
-                stored.clear();
-            }
-            stored.extend(digests);
-        }
-    }
-
-    fn read<T: serde::de::DeserializeOwned>(&self, clear: &[u8]) -> Result<T, Unread> {
-        match with_known(&self.known, || serde_json::from_slice(clear)) {
-            (Ok(read), _) => Ok(read),
-            (Err(_), Some(digest)) => Err(Unread::Unknown(digest)),
-            (Err(error), None) => Err(Unread::Never(error.into())),
-        }
-    }
-}
-
-/// Why something could not be read.
-enum Unread {
-    /// It names rules that were not loaded.
-    Unknown(String),
-    /// It never can be.
-    Never(StoreError),
-}
 
 /// Opens orders, each from its id and its sealed document; the rules that they name are loaded, where they are not known. One that cannot
 /// be read says so for itself.
@@ -85,7 +40,7 @@ pub(crate) async fn open_orders(
     let mut found = Vec::with_capacity(documents.len());
     let mut again = Vec::new();
     for (at, (id, document)) in documents.into_iter().enumerate() {
-        let clear = match query.sealer().open(&orders::document_row(&id), &document) {
+        let clear = match query.sealer().open(&document_row(&id), &document) {
             Ok(clear) => clear,
             Err(error) => {
                 found.push(Err(error));
@@ -155,7 +110,7 @@ impl Tx {
     /// What `write` writes, with the rules in it named, and kept beside it, where that is done.
     pub(crate) fn write_with_rules<T>(&self, write: impl FnOnce() -> T) -> Result<T, StoreError> {
         let book = self.rule_book();
-        if !book.is_apart.load(Ordering::Relaxed) {
+        if !book.is_apart() {
             return Ok(write());
         }
         let (written, named) = apart(write);
@@ -176,10 +131,10 @@ impl Store {
     /// [`StoreError::Statement`].
     pub async fn rules_are_apart(&self) -> Result<bool, StoreError> {
         let book = self.rule_book();
-        if !book.is_apart.load(Ordering::Relaxed) && self.is_done_once(APART).await? {
-            book.is_apart.store(true, Ordering::Relaxed);
+        if !book.is_apart() && self.is_done_once(APART).await? {
+            book.keep_apart();
         }
-        Ok(book.is_apart.load(Ordering::Relaxed))
+        Ok(book.is_apart())
     }
 
     /// From now on rules are stored apart, if nobody is in the way: instances of an older version that may still run would not find them.
@@ -242,7 +197,7 @@ impl Tx {
     }
 
     async fn part_order(&self, id: &str, document: &str) -> Result<u64, StoreError> {
-        let row = orders::document_row(id);
+        let row = document_row(id);
         let mut order: Json = serde_json::from_slice(&self.sealer().open(&row, document)?)?;
         if !self.name_rules(order.get_mut("rules"))? {
             return Ok(0);
@@ -256,9 +211,9 @@ impl Tx {
         let mut changed = 0;
         for row in self.rows(sql, values![order.as_str()]).await? {
             let (seq, body): (u64, String) = (get_count(&row, "seq")?, get(&row, "body")?);
-            let mut kept: KeptEvent<Json> = orders::open_kept(self.sealer(), order, seq, &body)?;
+            let mut kept: KeptEvent<Json> = open_kept(self.sealer(), order, seq, &body)?;
             if self.name_rules(kept.event.get_mut("sale").and_then(|sale| sale.get_mut("rules")))? {
-                let sealed = orders::seal_kept(self.sealer(), order, seq, &kept)?;
+                let sealed = seal_kept(self.sealer(), order, seq, &kept)?;
                 let sql = "UPDATE order_event SET body = ? WHERE order_id = ? AND seq = ?";
                 changed += self.execute(sql, values![sealed, order.as_str(), whole(seq)]).await?;
             }

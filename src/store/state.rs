@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use sea_orm::sqlx;
 
 use crate::error::{Trouble, trouble};
-use crate::rule_sets::RuleBook;
+use crate::rule_book::RuleBook;
 use crate::wakes::Wakes;
 
 /// Shared by all connections of a store.

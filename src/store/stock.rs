@@ -12,6 +12,7 @@ use sea_orm::Value;
 use crate::buffer::{Row, STOCK, key_text};
 use crate::dialect::{Query, get, values, whole_of};
 use crate::error::StoreError;
+use crate::keys::date_column;
 use crate::tx::Tx;
 
 /// What a back-end says is left, and what it could know when it was asked.
@@ -74,10 +75,6 @@ impl Stock {
 
 /// The total of a key that a back-end says has no limit; none is a key of which nobody has said anything.
 const NO_LIMIT: i64 = 1 << 52;
-
-pub(crate) fn date_column(key: &StockKey) -> String {
-    key.date.map(|date| date.to_string()).unwrap_or_default()
-}
 
 impl Tx {
     /// Units left, `None` when there is no limit. `total` is what the configuration allows now. The row is made when

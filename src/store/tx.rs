@@ -16,15 +16,14 @@ use ticketbridge_core::UnixMillis;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::ahead::Ahead;
 use crate::buffer::{Buffer, DEADLINE, JOB, Kept, Marked, RULE_SET, Row, Write, key_text};
 use crate::connection::{Connection, executing};
 use crate::dialect::{Dialect, Query, text_of, whole_of};
+use crate::documents::Opened;
 use crate::error::{StoreError, Trouble, trouble};
-use crate::handout::Ahead;
 use crate::limits::TimeLimits;
-use crate::needs::may_lock_late;
-use crate::orders::Opened;
-use crate::rule_sets::RuleBook;
+use crate::rule_book::RuleBook;
 use crate::seal::Sealer;
 use crate::state::State;
 
@@ -153,9 +152,10 @@ impl Tx {
         StoreError::Doomed
     }
 
-    /// Whether a lock may be taken that was not named before.
+    /// Whether a lock that was not named before is taken where it stands: where no other work is in the transaction, or where there is one writer.
     pub(crate) fn check_late_lock(&self) -> Result<(), StoreError> {
-        if may_lock_late(self.dialect, self.shared) { Ok(()) } else { Err(self.go_alone()) }
+        let may = self.shared != Company::Others || !self.dialect.shares_with_others();
+        if may { Ok(()) } else { Err(self.go_alone()) }
     }
 
     /// Whether an order may be locked that was not named before, or that was left out when all were looked for, since somebody held it: then it is

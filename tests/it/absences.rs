@@ -50,7 +50,7 @@ const PROOFS: &[(&str, &[Proof])] = &[
         ])],
     ),
     (
-        "No circle of files in the root package and in the core",
+        "No circle of files in the root package, in the core and in the store",
         &[Proof::Tests(&["no_file_needs_a_file_that_needs_it"])],
     ),
 ];

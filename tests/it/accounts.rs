@@ -364,6 +364,7 @@ async fn a_code_is_taken_once_and_a_recovery_code_too() {
 
 #[tokio::test]
 async fn guests_are_masked_until_the_factor_was_passed_and_a_reason_given_and_each_look_is_written_down() {
+    crate::support::leaves_work();
     let bridge = bridge().await;
     bridge.sell("V100").await;
     bridge.book("R100", "V100", "2026-12-01").await;
@@ -399,6 +400,7 @@ async fn guests_are_masked_until_the_factor_was_passed_and_a_reason_given_and_ea
 
 #[tokio::test]
 async fn money_goes_back_only_with_a_fresh_factor() {
+    crate::support::leaves_work();
     let bridge = bridge().await;
     bridge.ticketed("V100", "R100").await;
     let mut kim = Person::joins(&bridge, "kim@north.example", Role::Operator, Scope::Agency("north".into())).await;

@@ -48,6 +48,7 @@ impl TestBridge {
 
 #[tokio::test]
 async fn what_the_back_end_has_left_is_what_can_be_booked() {
+    crate::support::leaves_work();
     on_each_database(told_by_the_gate, async |bridge| {
         for number in ["V100", "V200", "V300"] {
             bridge.sell(number).await;
@@ -69,6 +70,7 @@ async fn what_the_back_end_has_left_is_what_can_be_booked() {
 
 #[tokio::test]
 async fn a_booking_whose_tickets_are_still_to_come_keeps_its_place() {
+    crate::support::leaves_work();
     on_each_database(told_by_the_gate, async |bridge| {
         for number in ["V100", "V200"] {
             bridge.sell(number).await;
@@ -91,6 +93,7 @@ async fn a_booking_whose_tickets_are_still_to_come_keeps_its_place() {
 
 #[tokio::test]
 async fn a_back_end_that_does_not_answer_leaves_the_last_word_standing() {
+    crate::support::leaves_work();
     on_each_database(told_by_the_gate, async |bridge| {
         bridge.sell("V100").await;
         bridge.sell("V200").await;
@@ -141,6 +144,7 @@ async fn the_calendar_counts_where_it_is_asked_to() {
 
 #[tokio::test]
 async fn before_the_back_end_has_spoken_a_day_is_offered_as_it_is_booked() {
+    crate::support::leaves_work();
     // The calendar counts until then; where it names no number, nobody knows, and nothing is offered or booked.
     on_each_database(told_by_the_gate, async |bridge| {
         for number in ["V100", "V200"] {

@@ -75,6 +75,7 @@ async fn many_are_looked_at_first_and_then_done_each_as_one_would_be() {
 
 #[tokio::test]
 async fn what_was_begun_and_left_is_carried_on_and_nothing_is_done_twice() {
+    crate::support::leaves_work();
     let bridge = bridge().await;
     let ids = under_review(&bridge, 2).await;
     // As an instance leaves it that is killed before it has done anything, or between doing and noting it.
@@ -118,6 +119,7 @@ async fn what_was_begun_and_left_is_carried_on_and_nothing_is_done_twice() {
 
 #[tokio::test]
 async fn many_of_another_agency_are_not_there_and_money_wants_a_fresh_factor() {
+    crate::support::leaves_work();
     let bridge = bridge().await;
     let ids = under_review(&bridge, 2).await;
     let south = Person::joins(&bridge, "boss@south.example", Role::Admin, Scope::Agency("south".into())).await;

@@ -249,6 +249,7 @@ fn key(number: usize) -> String {
 
 #[tokio::test]
 async fn no_text_of_a_kakao_style_platform_shows_a_guest() {
+    crate::support::leaves_work();
     let (log, _guard) = Caught::start();
     let bridge = TestBridge::start_with(|files| {
         files.insert("channels/kakao.toml".to_owned(), kakao::channel_file(kakao::CAN));
@@ -306,6 +307,7 @@ async fn no_text_of_a_kakao_style_platform_shows_a_guest() {
 
 #[tokio::test]
 async fn no_text_of_a_marketplace_shows_a_guest() {
+    crate::support::leaves_work();
     let (log, _guard) = Caught::start();
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     let path = format!("/channels/{}/events", tripstore::TRIP);
@@ -353,6 +355,7 @@ async fn no_text_of_a_marketplace_shows_a_guest() {
 /// Both generations of Douyin's calls, and the back-end behind them.
 #[tokio::test]
 async fn no_text_of_douyin_or_a_back_end_shows_a_guest() {
+    crate::support::leaves_work();
     let (log, _guard) = Caught::start();
     let bridge = TestBridge::start_with(|files| {
         let products = files.get_mut("products/lakeside.toml").expect("the products");

@@ -87,6 +87,7 @@ pub(crate) fn location(reply: &Reply) -> String {
 
 #[tokio::test]
 async fn a_new_member_comes_by_invitation_and_decides_his_first_refund() {
+    crate::support::leaves_work();
     let bridge = bridge().await;
     bridge.ticketed("V100", "R100").await;
     let applied = douyin::refund_apply("R100", "K1", 102, 0, bridge.now());

@@ -26,6 +26,7 @@ fn form<'p>(page: &'p str, id: &str) -> &'p str {
 
 #[tokio::test]
 async fn an_act_said_again_is_told_to_be_under_way_in_each_language() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     let mut browser = boss(&bridge).await;
     let it = reservation("R1", "pd_plain", "REQUESTED");
@@ -50,6 +51,7 @@ async fn an_act_said_again_is_told_to_be_under_way_in_each_language() {
 
 #[tokio::test]
 async fn a_refund_of_tickets_made_by_hand_is_approved_by_whoever_has_seen_to_them() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start().await;
     let mut browser = boss(&bridge).await;
     bridge.post("backends/gate/pause", &json!({})).await.expect(200);

@@ -111,6 +111,7 @@ async fn the_last_fen_goes_to_one_of_forty_buyers() {
 
 #[tokio::test]
 async fn a_sale_known_only_through_its_booking_is_charged_without_a_check() {
+    crate::support::leaves_work();
     let bridge = bridge_with(0, "after_payment").await;
     bridge.advance(Millis::seconds(1));
     bridge.book("R100", "V100", "2026-12-01").await;

@@ -201,6 +201,7 @@ async fn a_guest_who_is_named_in_free_text_is_masked_there() {
 /// What is audited is kept for ever: why somebody acted is masked there whoever knows the guest, and also when nobody does.
 #[tokio::test]
 async fn the_reasons_of_those_who_act_are_masked_in_the_audit() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start().await;
     bridge.sell("V100").await;
     bridge.book("R100", "V100", "2026-12-01").await;
@@ -339,6 +340,7 @@ async fn messages_for_an_order_that_never_comes_do_not_outlive_the_guests() {
 
 #[tokio::test]
 async fn a_message_that_had_waited_is_forgotten_with_its_order() {
+    crate::support::leaves_work();
     on_each_database(
         |_| {},
         async |bridge| {
@@ -388,6 +390,7 @@ async fn guests_of_older_orders_are_found_as_well() {
 
 #[tokio::test]
 async fn guests_that_come_again_with_a_late_message_are_forgotten_again() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start().await;
     bridge.with_line("ticketbridge.toml", "[retention]\nguests = \"30d\"").await;
     bridge.sell("V100").await;

@@ -67,6 +67,7 @@ async fn held_until_the_gate_says_better(bridge: &TestBridge, number: u32, order
 
 #[tokio::test]
 async fn what_another_order_holds_is_not_handed_out_whoever_gives_it() {
+    crate::support::leaves_work();
     on_each_database(
         |_| {},
         async |bridge| {
@@ -118,6 +119,7 @@ async fn what_another_order_holds_is_not_handed_out_whoever_gives_it() {
 
 #[tokio::test]
 async fn a_pool_gives_out_no_code_that_somebody_has_from_elsewhere() {
+    crate::support::leaves_work();
     on_each_database(
         |_| {},
         async |bridge| {

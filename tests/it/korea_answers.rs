@@ -686,6 +686,7 @@ async fn a_number_of_dots_is_refused_at_the_door() {
 
 #[tokio::test]
 async fn more_than_was_paid_never_goes_back_unseen() {
+    crate::support::leaves_work();
     // In one message …
     let over = with_cancels(reservation("R1", "pd_plain", "CONFIRMED"), &[("pay_1", "cx_1", 90_000, "DONE")]);
     let mut told = event("e1", "reservation.confirmed", 1, &over, json!({"by": "AUTO"}));
@@ -770,6 +771,7 @@ async fn every_time_and_date_of_a_platform_has_an_end() {
 
 #[tokio::test]
 async fn counts_of_units_and_of_changes_have_an_end() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     for (index, (quantity, revision, is_taken)) in [
         (999_u64, 1_u64, true),
@@ -837,6 +839,7 @@ async fn a_payment_link_that_dies_is_shown_until_another_one_lives() {
 
 #[tokio::test]
 async fn a_settled_case_says_what_went_back() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &full("COMPLETED"), json!({})), "accepted").await;
     let change = json!({"requested_at": "2026-11-21T11:30:00+09:00", "from_status": "COMPLETED", "reason": "x"});
@@ -852,6 +855,7 @@ async fn a_settled_case_says_what_went_back() {
 
 #[tokio::test]
 async fn a_paid_booking_that_changes_hands_is_shown() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &full("COMPLETED"), json!({})), "accepted").await;
     let mut agency = trip("T1", "COMPLETED");

@@ -147,6 +147,7 @@ async fn edge_03_days_before_the_visit_are_counted_in_seoul() {
 
 #[tokio::test]
 async fn edge_04_the_day_of_the_visit_begins_at_fifteen_hours_utc() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     let it = reservation("R1", "pd_plain", "CONFIRMED");
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;
@@ -351,6 +352,7 @@ async fn edge_31_a_reason_of_staff_stays_inside() {
 
 #[tokio::test]
 async fn edge_39_another_way_of_paying_is_another_booking() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     let full = paid(kind(trip("T1", "COMPLETED"), "FULL"), "tp_1", "FULL", 3_180_000, None);
     bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &full, json!({})), "accepted").await;
@@ -405,6 +407,7 @@ async fn edge_40_nobodys_number_is_no_key_and_no_recipient() {
 
 #[tokio::test]
 async fn edge_43_one_word_means_what_its_own_channel_means() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     // The customer has finished the form; on this platform that is no state.
     let mut it = reservation("R1", "pd_plain", "예약완료");
@@ -476,6 +479,7 @@ async fn a_cancel_request_stops_a_confirmation_that_was_not_sent_yet() {
 
 #[tokio::test]
 async fn what_an_event_tells_beside_the_booking_counts_too() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     bridge
         .trip_is(tripstore::event("e1", "booking.completed", 1, &trip("T1", "COMPLETED"), json!({})), "accepted")

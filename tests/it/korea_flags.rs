@@ -230,6 +230,7 @@ async fn the_end_of_a_link_is_a_deadline() {
 /// Money through a link that was over goes back by itself, and what was open before is open again.
 #[tokio::test]
 async fn a_dead_link_is_shown_as_long_as_something_is_open() {
+    crate::support::leaves_work();
     let (bridge, open) = with_link().await;
     let change = json!({"link_id": "L1", "status": "EXPIRED"});
     bridge.trip_is(tripstore::event("e2", "payment_link.updated", 2, &open, change), "accepted").await;
@@ -256,6 +257,7 @@ async fn a_link_that_is_said_to_be_paid_without_a_payment_is_shown_until_there_i
 
 #[tokio::test]
 async fn an_order_that_was_paid_to_nobody_is_not_said_to_be_paid() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     let mut agency = trip("T1", "COMPLETED");
     agency["payment_owner"] = json!("AGENCY");
@@ -270,6 +272,7 @@ async fn an_order_that_was_paid_to_nobody_is_not_said_to_be_paid() {
 
 #[tokio::test]
 async fn amounts_that_add_up_again_are_no_longer_doubted() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     let mut odd = trip("T1", "COMPLETED");
     odd["amounts"]["outstanding_krw"] = json!(1);

@@ -67,6 +67,7 @@ fn id_of(delivery: &Value) -> String {
 
 #[tokio::test]
 async fn an_act_said_again_while_it_is_under_way_names_the_delivery() {
+    crate::support::leaves_work();
     for (act, first, other) in [
         ("decline", json!({"reason": "full"}), json!({"reason": "closed"})),
         ("cancel", json!({"reason": "rain"}), json!({"reason": "rain", "fee": 0})),
@@ -106,6 +107,7 @@ fn long_ago(mut told: Value, bridge: &TestBridge, by: Millis) -> Value {
 
 #[tokio::test]
 async fn a_request_that_arrives_late_is_shown_whoever_made_it() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     for (number, status, kind, minutes, is_shown) in [
         ("R1", "REQUESTED", "reservation.requested", 14, false),
@@ -193,6 +195,7 @@ async fn a_use_before_the_day_is_shown_without_a_count_too() {
 /// What the marketplace kept is what the case says, not the most that it could have kept.
 #[tokio::test]
 async fn a_case_says_what_was_kept() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_trip(tripstore::CAN).await;
     let it = paid(kind(trip("T1", "COMPLETED"), "PARTIAL"), "tp_1", "DEPOSIT", 300_000, None);
     bridge.trip_is(tripstore::event("e1", "booking.completed", 1, &it, json!({})), "accepted").await;

@@ -32,6 +32,7 @@ async fn a_buyer_without_a_phone_buys_nothing_that_is_counted_by_phone() {
 
 #[tokio::test]
 async fn a_booking_without_a_phone_is_not_made_where_it_is_counted_by_phone() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_with(|files| {
         let products = files.get_mut("products/lakeside.toml").expect("the products");
         // Only the visit counts.
@@ -71,6 +72,7 @@ async fn one_phone_is_counted_together_however_it_is_written() {
 
 #[tokio::test]
 async fn a_voucher_is_booked_as_what_it_was_sold_as() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start().await;
     bridge.sell("V100").await;
     let mut other = douyin::booking("R100", "V100", "2026-12-01", 2, bridge.now());
@@ -83,6 +85,7 @@ async fn a_voucher_is_booked_as_what_it_was_sold_as() {
 
 #[tokio::test]
 async fn a_sale_first_told_by_its_booking_shows_what_is_wrong_with_it() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start().await;
     for (number, count, amount, says) in [
         ("V100", 2, 2, Some("the channel's price for 2 units is 2, ours is 39800")),

@@ -27,6 +27,8 @@ mod canary;
 #[cfg(test)]
 mod changing_secrets;
 #[cfg(test)]
+mod citations;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod clocks;

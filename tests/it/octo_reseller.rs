@@ -165,6 +165,41 @@ async fn a_place_is_kept_sold_ticketed_and_cancelled_with_its_fee() {
 }
 
 #[tokio::test]
+async fn a_reservation_that_is_refused_holds_no_credit_and_leaves_no_order() {
+    let on_credit = |files: &mut BTreeMap<String, String>| {
+        resold(files);
+        let channel = CHANNEL.replace("[settings]", "credit_account = \"purse\"\n[settings]");
+        files.insert("channels/acme.toml".to_owned(), channel);
+        let account = "\n[[credit_account]]\nid = \"purse\"\ncurrency = \"EUR\"\nlimit = 20000\n";
+        files.entry("credit.toml".to_owned()).or_default().push_str(account);
+    };
+    on_each_database(on_credit, async |bridge| {
+        let held = async || bridge.get("credit/purse").await.expect(200).json()["held"].clone();
+        post(bridge, "bookings", &reservation(UUID, "DAY", 2)).await.expect(200);
+        assert_eq!(held().await, json!(10_000));
+        let on = |date: &str, units: usize| {
+            let mut asked = reservation(OTHER, "DAY", units);
+            asked["availabilityId"] = json!(date);
+            asked
+        };
+        for asked in [on(DATE, 2), on(DATE, 9), on("2026-11-02", 1), on("2027-06-01", 1)] {
+            for _ in 0..2 {
+                let reply = post(bridge, "bookings", &asked).await;
+                assert_eq!(reply.status.as_u16(), 400, "{}", reply.text());
+            }
+            assert_eq!(held().await, json!(10_000), "{asked}");
+            assert!(bridge.order_of("acme", OTHER).await.is_none(), "{asked}");
+        }
+        let orders = bridge.get("orders?channel=acme").await.expect(200).json();
+        assert_eq!(orders["items"].as_array().map(Vec::len), Some(1), "{orders}");
+        let kept = reservation("9f9f6f2c-1111-4222-8333-444455556666", "DAY", 1);
+        post(bridge, "bookings", &kept).await.expect(200);
+        assert_eq!(held().await, json!(15_000));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_not_confirmed_in_time_is_given_up() {
     on_each_database(resold, async |bridge| {
         post(bridge, "bookings", &reservation(UUID, "DAY", 3)).await.expect(200);

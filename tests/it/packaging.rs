@@ -59,6 +59,11 @@ async fn the_images_root_file_system_serves_without_a_shell_and_writes_nowhere_e
     let place = tempfile::TempDir::new().expect("a temporary directory");
     let root = place.path().join("rootfs");
     said(&Command::new(here("packaging/container/assemble")).arg(BINARY).arg(&root).output().expect("a shell"));
+    // The builder gives what it copies to whom the file says, or else to root.
+    let text = std::fs::read_to_string(here("packaging/container/Containerfile")).expect("the file of the image");
+    let copied = text.lines().find(|line| line.starts_with("COPY ")).expect("what is copied");
+    let owner = copied.split(' ').find_map(|word| word.strip_prefix("--chown=")).unwrap_or("0:0");
+    said(&Command::new("chown").args(["-R", owner]).arg(&root).output().expect("chown"));
     for shell in ["bin/sh", "bin/bash", "bin/busybox"] {
         assert!(!root.join(shell).exists(), "{shell}");
     }

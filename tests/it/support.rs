@@ -17,6 +17,7 @@ pub(crate) mod kakao;
 pub(crate) mod partners;
 pub(crate) mod people;
 pub(crate) mod tripstore;
+pub(crate) mod unfinished;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -39,6 +40,8 @@ use ticketbridge_core::{ChannelId, ExternalId, Millis, UnixMillis};
 use tower::ServiceExt as _;
 
 use partners::Partners;
+use unfinished::Unfinished;
+pub(crate) use unfinished::leaves_work;
 
 /// 2026-11-21T10:00:00+08:00: when every test begins.
 pub(crate) const START: UnixMillis = UnixMillis(1_795_226_400_000);
@@ -147,6 +150,8 @@ pub(crate) struct TestBridge {
     pub(crate) bridge: Bridge,
     pub(crate) clock: TestClock,
     pub(crate) partners: Arc<Partners>,
+    /// Looks when the bridge has gone and its files have not; one beside another leaves that to it.
+    unfinished: Option<Unfinished>,
     directory: Arc<TempDir>,
     starts: u64,
 }
@@ -169,7 +174,8 @@ impl TestBridge {
         }
         let clock = TestClock::at(START);
         let partners = Arc::new(Partners::new());
-        Self::start_on(directory, clock, partners, 1).await
+        let unfinished = Unfinished::of(&directory.path().join("config"));
+        Self { unfinished: Some(unfinished), ..Self::start_on(directory, clock, partners, 1).await }
     }
 
     async fn start_on(directory: Arc<TempDir>, clock: TestClock, partners: Arc<Partners>, starts: u64) -> Self {
@@ -202,14 +208,14 @@ impl TestBridge {
             work,
         };
         let bridge = app::start(config, parts).await.unwrap_or_else(|error| panic!("the bridge of a test: {error:?}"));
-        Self { bridge, clock, partners, directory, starts }
+        Self { bridge, clock, partners, directory, starts, unfinished: None }
     }
 
     /// Stops and starts again on the same files: what is not in the database is gone.
     pub(crate) async fn restart(self) -> Self {
-        let Self { bridge, clock, partners, directory, starts } = self;
+        let Self { bridge, clock, partners, directory, starts, unfinished } = self;
         bridge.stop().await;
-        Self::start_on(directory, clock, partners, starts + 1).await
+        Self { unfinished, ..Self::start_on(directory, clock, partners, starts + 1).await }
     }
 
     /// The directory of the configuration, for tests that change it.

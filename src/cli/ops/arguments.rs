@@ -334,7 +334,7 @@ pub enum Codes {
         pool: String,
         /// The file
         file: PathBuf,
-        /// The column that holds the codes; needed where none is called `code`
+        /// The column that holds the codes; needed where none is called `code`. `none`: the first line is a code too
         #[arg(long, value_name = "NAME")]
         column: Option<String>,
     },
@@ -344,9 +344,19 @@ pub enum Codes {
         pool: String,
         /// The file
         file: PathBuf,
-        /// The column that holds the codes; needed where none is called `code`
+        /// The column that holds the codes; needed where none is called `code`. `none`: the first line is a code too
         #[arg(long, value_name = "NAME")]
         column: Option<String>,
+    },
+    /// Hold back what is left, until it is released
+    Hold {
+        /// The pool
+        pool: String,
+    },
+    /// Let what is held back be handed out again: after a restore, once the codes that guests got since the copy are withdrawn
+    Release {
+        /// The pool
+        pool: String,
     },
     /// How full a pool is
     Show {

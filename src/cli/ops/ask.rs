@@ -149,6 +149,10 @@ pub(super) fn codes(command: Codes) -> Result<CodesAsked, String> {
     };
     Ok(match command {
         Codes::Show { pool } => CodesAsked::One(get(format!("codes/{}", escape(&pool)), Shape::One)),
+        Codes::Hold { pool } => CodesAsked::One(act(format!("codes/{}/hold", escape(&pool)), Vec::new(), Shape::One)),
+        Codes::Release { pool } => {
+            CodesAsked::One(act(format!("codes/{}/release", escape(&pool)), Vec::new(), Shape::One))
+        }
         Codes::Import { pool, file, column } => {
             CodesAsked::File { path: format!("codes/{}", escape(&pool)), codes: read(&file, column.as_deref())? }
         }

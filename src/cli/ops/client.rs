@@ -110,8 +110,21 @@ impl Client {
     }
 }
 
-/// A refusal in one sentence; in another language than English, before it what its code means.
+/// A refusal in one sentence, in another language than English before it what its code means; and each problem of a configuration on a line,
+/// as `check` prints it.
 fn refusal(status: u16, language: Language, body: &Value) -> String {
+    let problems: Vec<String> = body["problems"].as_array().into_iter().flatten().map(problem).collect();
+    let sentence = sentence_of(status, language, body);
+    if problems.is_empty() { sentence } else { format!("{sentence}\n{}", problems.join("\n")) }
+}
+
+fn problem(found: &Value) -> String {
+    let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
+    let line = found["line"].as_u64().filter(|line| *line > 0).map(|line| format!(":{line}")).unwrap_or_default();
+    format!("{}{line}: {}; {}", text("file"), text("problem"), text("mend"))
+}
+
+fn sentence_of(status: u16, language: Language, body: &Value) -> String {
     match (body["detail"].as_str(), body["code"].as_str()) {
         (Some(detail), Some(code)) => match Words::of(language).problem(code) {
             Some(meaning) if language != Language::En => format!("{meaning} {detail} ({code})"),

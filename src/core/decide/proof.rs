@@ -30,14 +30,12 @@ impl Snapshot {
     fn stage_differs(&self, order: &Order) -> Option<Disagreement> {
         let ours = order.booking.as_ref()?.state;
         let theirs = self.standing.stage;
-        let agrees = match (ours, theirs) {
-            (BookingState::Requested, Stage::Requested)
-            | (BookingState::Requested | BookingState::Confirmed, Stage::CancelRequested { .. })
-            | (BookingState::Confirmed, Stage::Confirmed)
-            | (BookingState::Rejected | BookingState::Cancelled, Stage::Rejected | Stage::Cancelled) => true,
+        let agrees = match ours {
+            BookingState::Requested => matches!(theirs, Stage::Requested | Stage::CancelRequested { .. }),
+            BookingState::Confirmed => matches!(theirs, Stage::Confirmed | Stage::CancelRequested { .. }),
+            BookingState::Rejected | BookingState::Cancelled => matches!(theirs, Stage::Rejected | Stage::Cancelled),
             // Ours is the richer information, and what the channel has still to hear of it is on its way, or unproven.
-            (BookingState::Used | BookingState::NoShow, _) => true,
-            _ => false,
+            BookingState::Used | BookingState::NoShow => true,
         };
         let word = |value: Option<serde_json::Value>| {
             value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()

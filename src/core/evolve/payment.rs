@@ -23,7 +23,9 @@ pub(super) fn settle_alarms(order: &mut Order) {
     let is_even = match order.state {
         OrderState::Cancelled => held >= 0 && held == money.fee(),
         // Only a channel that tells its orders whole says what is due now.
-        _ => held >= 0 && (order.channel_state.is_none() || held <= money.due),
+        OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked | OrderState::Completed => {
+            held >= 0 && (order.channel_state.is_none() || held <= money.due)
+        }
     };
     let is_paid = money.received() >= money.due;
     if is_even {

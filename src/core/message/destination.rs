@@ -19,6 +19,16 @@ pub enum Destination {
 
 impl Destination {
     /// Reads the stored form; `None` where it is none of ours.
+    ///
+    /// ```
+    /// use ticketbridge_core::BackendId;
+    /// use ticketbridge_core::message::Destination;
+    ///
+    /// let gate = Destination::parse("backend:gate").expect("a destination");
+    /// assert_eq!(gate, Destination::Backend(BackendId::new("gate")));
+    /// assert_eq!(gate.to_string(), "backend:gate");
+    /// assert_eq!(Destination::parse("gate"), None);
+    /// ```
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("channel", id) => Some(Self::Channel(ChannelId::new(id))),

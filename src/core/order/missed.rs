@@ -80,7 +80,18 @@ pub(crate) fn is_missed(order: &Order, notification: &Notification, kind: Attent
                 !order.is_over() && matches!(channel_state.standing.stage, Stage::CancelRequested { .. })
             }
             Notification::LinkRevoked { id } => !link_has_ended(channel_state, id),
-            _ => true,
+            Notification::BookingConfirmed { .. }
+            | Notification::BookingRejected { .. }
+            | Notification::TicketsIssued { .. }
+            | Notification::Redeemed { .. }
+            | Notification::NoShow { .. }
+            | Notification::OrderCancelled { .. }
+            | Notification::CancelQuote
+            | Notification::Cancellation { .. }
+            | Notification::PaymentReturn { .. }
+            | Notification::PaymentLink { .. }
+            | Notification::HandOver
+            | Notification::GuestMessage { .. } => true,
         };
         return stands && is_asked_for(order, notification);
     }
@@ -121,25 +132,41 @@ pub(crate) fn link_has_ended(channel_state: &ChannelState, id: &str) -> bool {
 
 /// Whether the channel, having taken `taken`, has what it once refused with `refused`.
 pub(crate) fn makes_up_for(taken: &Notification, refused: &Notification) -> bool {
-    match (taken, refused) {
-        (Notification::PaymentReturn { payment, .. }, Notification::PaymentReturn { payment: before, .. }) => {
-            payment == before
+    match taken {
+        Notification::PaymentReturn { payment, .. } => {
+            matches!(refused, Notification::PaymentReturn { payment: before, .. } if payment == before)
         }
-        (Notification::RefundApproved { case, .. }, Notification::RefundApproved { case: before, .. }) => {
-            case == before
+        Notification::RefundApproved { case, .. } => {
+            matches!(refused, Notification::RefundApproved { case: before, .. } if case == before)
         }
-        (Notification::RefundRejected { case, .. }, Notification::RefundRejected { case: before, .. }) => {
-            case == before
+        Notification::RefundRejected { case, .. } => {
+            matches!(refused, Notification::RefundRejected { case: before, .. } if case == before)
         }
-        (Notification::LinkRevoked { id }, Notification::LinkRevoked { id: before }) => id == before,
-        (Notification::TicketsIssued { booking }, Notification::TicketsIssued { booking: before })
-        | (Notification::Redeemed { booking, .. }, Notification::Redeemed { booking: before, .. })
-        | (Notification::NoShow { booking, .. }, Notification::NoShow { booking: before, .. })
-        | (Notification::BookingConfirmed { booking }, Notification::BookingConfirmed { booking: before })
-        | (Notification::BookingRejected { booking, .. }, Notification::BookingRejected { booking: before, .. }) => {
-            booking == before
+        Notification::LinkRevoked { id } => {
+            matches!(refused, Notification::LinkRevoked { id: before } if id == before)
         }
-        (Notification::Cancellation { .. }, Notification::CancelQuote) => true,
-        _ => taken.name() == refused.name(),
+        Notification::TicketsIssued { booking } => {
+            matches!(refused, Notification::TicketsIssued { booking: before } if booking == before)
+        }
+        Notification::Redeemed { booking, .. } => {
+            matches!(refused, Notification::Redeemed { booking: before, .. } if booking == before)
+        }
+        Notification::NoShow { booking, .. } => {
+            matches!(refused, Notification::NoShow { booking: before, .. } if booking == before)
+        }
+        Notification::BookingConfirmed { booking } => {
+            matches!(refused, Notification::BookingConfirmed { booking: before } if booking == before)
+        }
+        Notification::BookingRejected { booking, .. } => {
+            matches!(refused, Notification::BookingRejected { booking: before, .. } if booking == before)
+        }
+        Notification::Cancellation { .. } => {
+            matches!(refused, Notification::Cancellation { .. } | Notification::CancelQuote)
+        }
+        Notification::CancelQuote => matches!(refused, Notification::CancelQuote),
+        Notification::OrderCancelled { .. } => matches!(refused, Notification::OrderCancelled { .. }),
+        Notification::PaymentLink { .. } => matches!(refused, Notification::PaymentLink { .. }),
+        Notification::HandOver => matches!(refused, Notification::HandOver),
+        Notification::GuestMessage { .. } => matches!(refused, Notification::GuestMessage { .. }),
     }
 }

@@ -177,6 +177,25 @@ impl Money {
     }
 
     /// The payment axis, computed (`adapters/kakao/README.md`).
+    ///
+    /// ```
+    /// use ticketbridge_core::UnixMillis;
+    /// use ticketbridge_core::order::money::{EntryKind, EntryStatus, LedgerEntry, Money, PaymentMode, PaymentState};
+    /// use ticketbridge_core::product::Currency;
+    ///
+    /// let currency = Currency("CNY".to_owned());
+    /// let mut money = Money { mode: PaymentMode::Ledger, currency, gross: 9_900, due: 9_900, ledger: Vec::new() };
+    /// let entry = |reference: &str, kind, status, amount| {
+    ///     LedgerEntry { reference: reference.to_owned(), kind, status, amount, at: UnixMillis(0) }
+    /// };
+    /// money.record(entry("p1", EntryKind::Charge, EntryStatus::Done, 9_900));
+    /// assert_eq!((money.held(), money.state()), (9_900, PaymentState::Paid));
+    /// money.record(entry("r1", EntryKind::Refund, EntryStatus::Pending, 5_000));
+    /// assert_eq!((money.held(), money.left(), money.state()), (9_900, 4_900, PaymentState::RefundPending));
+    /// // The same movement, further on.
+    /// money.record(entry("r1", EntryKind::Refund, EntryStatus::Done, 5_000));
+    /// assert_eq!((money.held(), money.state()), (4_900, PaymentState::PartiallyRefunded));
+    /// ```
     pub fn state(&self) -> PaymentState {
         match self.mode {
             PaymentMode::BookingOnly => return PaymentState::None,

@@ -54,6 +54,9 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     if order.channel_state.is_some() {
         return review_of_channel(order, case);
     }
+    if case.channel_fee > order.money.left() && case.intent == RefundIntent::Undecided {
+        return Review::Person(FEE_ABOVE_PAYMENT);
+    }
     let Some(booking) = order.booking_of(case) else {
         return not_booked(order);
     };
@@ -75,7 +78,16 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             return match order.cancelled_and_live().map(|other| other.ticketing.state) {
                 Some(TicketingState::Cancelling) => Review::Wait,
                 Some(TicketingState::CancelRefused) => Review::Person(OTHER_TICKET),
-                _ => Review::Approve,
+                Some(
+                    TicketingState::NotNeeded
+                    | TicketingState::Queued
+                    | TicketingState::Requested
+                    | TicketingState::Unknown
+                    | TicketingState::Issued
+                    | TicketingState::Failed
+                    | TicketingState::Cancelled,
+                )
+                | None => Review::Approve,
             };
         }
         (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => return Review::Wait,
@@ -83,7 +95,21 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             return Review::Reject("already redeemed");
         }
         (_, TicketingState::CancelRefused) => return Review::Person("the back-end refused to cancel the tickets"),
-        _ => {}
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Issued,
+        )
+        | (
+            RefundIntent::Undecided | RefundIntent::WaitsForPerson,
+            TicketingState::NotNeeded
+            | TicketingState::Queued
+            | TicketingState::Requested
+            | TicketingState::Unknown
+            | TicketingState::Issued
+            | TicketingState::Failed
+            | TicketingState::Cancelling
+            | TicketingState::Cancelled,
+        ) => {}
     }
     if case.source == RefundSource::TicketsLate {
         return tickets_late(order, case, booking);
@@ -120,6 +146,8 @@ fn review_of_channel(order: &Order, case: &RefundCase) -> Review {
     }
 }
 
+/// Such a fee would make the refund less than nothing.
+const FEE_ABOVE_PAYMENT: &str = "the fee that the channel names is above what was paid";
 const OTHER_TICKET: &str = "a ticket of the called-off booking may still admit somebody";
 
 /// Not booked, or no longer: approved as soon as no ticket of a cancelled booking can admit anybody.
@@ -144,7 +172,13 @@ fn tickets_late(order: &Order, case: &RefundCase, booking: &Booking) -> Review {
         Handover::Asked | Handover::Owed if available && t.request.is_some() && call_under_way(order, booking) => {
             return Review::Wait;
         }
-        _ => {}
+        Handover::NotAsked
+        | Handover::Asked
+        | Handover::Owed
+        | Handover::InAnswer
+        | Handover::Acknowledged
+        | Handover::Refused
+        | Handover::Reissued => {}
     }
     if case.intent == RefundIntent::WaitsForPerson {
         return Review::Wait;

@@ -56,6 +56,15 @@ pub fn relative_deadline(visit: Date, days_before: u32, minute: u32, zone: TimeZ
 
 /// A bound as an exclusive one: the last minute of a day, as people type it and other systems write it (`23:59`, `23:59:59`), is the
 /// midnight that follows it (KA-04). Every other instant stays what it is.
+///
+/// ```
+/// use ticketbridge_core::rules::cancel_policy::exclusive;
+/// use ticketbridge_core::{TimeZone, UnixMillis};
+///
+/// let at = |text| UnixMillis::parse_rfc3339(text).expect("an instant");
+/// assert_eq!(exclusive(at("2026-12-01T23:59:00+09:00"), TimeZone::SEOUL), at("2026-12-02T00:00:00+09:00"));
+/// assert_eq!(exclusive(at("2026-12-01T18:00:00+09:00"), TimeZone::SEOUL), at("2026-12-01T18:00:00+09:00"));
+/// ```
 pub fn exclusive(bound: UnixMillis, zone: TimeZone) -> UnixMillis {
     let midnight = zone.end_of(zone.date_of(bound));
     if midnight - bound <= Millis::minutes(1) { midnight } else { bound }
@@ -79,6 +88,24 @@ impl CancelPolicy {
     }
 
     /// The fee in minor units for cancelling `base`, of which `held` is still with the seller: rounded down, never above what is held.
+    ///
+    /// ```
+    /// use ticketbridge_core::UnixMillis;
+    /// use ticketbridge_core::rules::cancel_policy::{CancelPolicy, PolicyTier, UnusedAction};
+    ///
+    /// let policy = CancelPolicy {
+    ///     cancelable: true,
+    ///     until: None,
+    ///     free_until: None,
+    ///     tiers: vec![PolicyTier { until: UnixMillis(1_000), rate_bp: 0 }, PolicyTier { until: UnixMillis(2_000), rate_bp: 3_000 }],
+    ///     unused: UnusedAction::Nothing,
+    ///     partial_allowed: false,
+    /// };
+    /// assert_eq!(policy.fee(9_999, 9_999, false, UnixMillis(999)), 0);
+    /// assert_eq!(policy.fee(9_999, 9_999, false, UnixMillis(1_000)), 2_999, "30 %, and the odd unit is the guest's");
+    /// assert_eq!(policy.fee(9_999, 1_000, false, UnixMillis(1_000)), 1_000, "never more than is held");
+    /// assert_eq!(policy.fee(9_999, 9_999, false, UnixMillis(2_000)), 9_999, "after the last step everything is kept");
+    /// ```
     pub fn fee(&self, base: i64, held: i64, is_used: bool, now: UnixMillis) -> i64 {
         share(base, self.rate_bp(is_used, now)).min(held.max(0))
     }

@@ -106,6 +106,71 @@ pub struct Moves {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::channel_state::Stage;
+    use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
+    use crate::rules::samples;
+    use crate::time::UnixMillis;
+
+    /// An order of 100 that stands so, after these movements.
+    fn order(state: OrderState, movements: &[(EntryKind, i64)]) -> Order {
+        let mut order = samples::told(1, samples::snapshot(Stage::Requested, true, false), None);
+        order.state = state;
+        order.money.mode = PaymentMode::Ledger;
+        (order.money.gross, order.money.due) = (100, 100);
+        let entry = |(index, (kind, amount)): (usize, &(EntryKind, i64))| LedgerEntry {
+            reference: format!("m{index}"),
+            kind: *kind,
+            status: EntryStatus::Done,
+            amount: *amount,
+            at: UnixMillis(0),
+        };
+        order.money.ledger = movements.iter().enumerate().map(entry).collect();
+        order
+    }
+
+    #[test]
+    fn an_account_covers_its_limit_and_its_balance_without_what_is_kept_back() {
+        let (sale, yuan) = (samples::sale(1), samples::sale(1).currency);
+        let account = Account { id: "main", currency: &yuan, limit: 500, balance: -200, held: 70 };
+        assert_eq!(covers(&account, &sale), Ok(230));
+        let won = Currency("KRW".to_owned());
+        let refused = covers(&Account { currency: &won, ..account }, &sale).expect_err("it is in another currency");
+        assert_eq!((refused.why, refused.field.as_deref()), (Why::CreditTooLow, Some("currency")));
+    }
+
+    #[test]
+    fn only_a_sale_whose_money_is_ours_to_count_is_charged() {
+        for (mode, charged) in
+            [(PaymentMode::Ledger, true), (PaymentMode::BookingOnly, false), (PaymentMode::External, false)]
+        {
+            assert_eq!(is_charged(&Sale { payment_mode: mode, ..samples::sale(1) }), charged, "{mode:?}");
+            let mut order = order(OrderState::Booked, &[(EntryKind::Charge, 100)]);
+            order.money.mode = mode;
+            assert_eq!(Position::of(&order) != Position::default(), charged, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn where_an_order_stands_follows_from_its_money() {
+        use EntryKind::{Charge, Fee, Refund};
+        let at = |held, taken, returned| Position { held, taken, returned };
+        for (state, movements, expected) in [
+            (OrderState::Placed, &[][..], at(100, 0, 0)),
+            (OrderState::Placed, &[(Charge, 40)], at(60, 40, 0)),
+            (OrderState::Booked, &[(Charge, 120)], at(0, 120, 0)),
+            (OrderState::Booked, &[(Charge, 100), (Refund, 30)], at(0, 100, 30)),
+            // More went back than came in: the account is not given what was never taken.
+            (OrderState::Completed, &[(Charge, 100), (Refund, 130)], at(0, 100, 100)),
+            (OrderState::Cancelled, &[], at(0, 0, 0)),
+            (OrderState::Cancelled, &[(Charge, 100)], at(0, 100, 100)),
+            (OrderState::Cancelled, &[(Charge, 100), (Refund, 80), (Fee, 20)], at(0, 100, 80)),
+            // Of a fee only what did not go back is left.
+            (OrderState::Cancelled, &[(Charge, 100), (Refund, 95), (Fee, 20)], at(0, 100, 95)),
+            (OrderState::Cancelled, &[(Charge, 100), (Refund, 110), (Fee, 20)], at(0, 100, 100)),
+        ] {
+            assert_eq!(Position::of(&order(state, movements)), expected, "{state:?} {movements:?}");
+        }
+    }
 
     #[test]
     fn what_was_held_is_taken_and_what_was_not_is_held_first() {

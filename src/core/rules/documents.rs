@@ -62,6 +62,16 @@ fn format_of(kind: DocumentType) -> &'static str {
 }
 
 /// Date of birth and sex from a resident identity card's number; `None` when the number is not a valid one.
+///
+/// ```
+/// use ticketbridge_core::Date;
+/// use ticketbridge_core::rules::documents::{age_on, resident_facts};
+///
+/// let (birth, _) = resident_facts("11010519491231002X").expect("its check character is right");
+/// assert_eq!(Some(birth), Date::parse("1949-12-31"));
+/// assert_eq!(age_on(birth, Date::parse("2026-12-30").expect("a date")), 76);
+/// assert_eq!(resident_facts("110105194912310021"), None, "its check character is wrong");
+/// ```
 pub fn resident_facts(number: &str) -> Option<(Date, Sex)> {
     let number = normalised(number);
     check_resident(&number).ok()?;

@@ -20,6 +20,14 @@ pub(crate) fn check(phone: &Phone, field: impl Into<std::borrow::Cow<'static, st
 }
 
 /// Whether `text` looks like a phone number that can be called or written to.
+///
+/// ```
+/// use ticketbridge_core::rules::phone::is_phone;
+///
+/// assert!(is_phone("13800000001"));
+/// assert!(is_phone("+82 10-1234-5678"));
+/// assert!(!is_phone("call me"));
+/// ```
 pub fn is_phone(text: &str) -> bool {
     let text = text.trim();
     if text.chars().count() > PHONE_CHARS_MAX {

@@ -2,11 +2,12 @@
 
 //! What people did and looked at.
 
-use ticketbridge_core::{OrderId, TimeZone};
+use ticketbridge_core::TimeZone;
 use ticketbridge_store::{AuditFilter, AuditRow};
 
 use crate::http::ops::answers::{Time, history::AuditEntry};
 use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::orders::of_filter;
 use crate::http::ops::query::listed;
 use crate::http::ops::view::common_zone;
 
@@ -15,7 +16,7 @@ pub(crate) async fn list(request: Request) -> Outcome {
     let query = &request.query;
     let filter = AuditFilter {
         actor: query.text("actor").map(str::to_owned),
-        order: query.text("order").map(OrderId::from),
+        order: of_filter(&request, query).await?,
         from: query.time("from"),
         within: request.reach.scopes(),
     };

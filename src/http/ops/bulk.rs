@@ -330,7 +330,7 @@ async fn judge_deliveries(request: &Request, act: &'static str) -> Result<Vec<Ju
     match wanted(request, On::Deliveries)? {
         Wanted::Items(items) => ids.extend(items.into_iter().map(|(id, _)| id)),
         Wanted::Match(query) => {
-            let (filter, mut cursor) = (deliveries::filter_of(request, &query), None);
+            let (filter, mut cursor) = (deliveries::filter_of(request, &query).await?, None);
             loop {
                 let page = store.list_jobs(&filter, &PageRequest { limit: LIMIT_MAX, cursor }).await?;
                 ids.extend(page.items.into_iter().map(|job| job.id));

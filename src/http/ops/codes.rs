@@ -65,6 +65,7 @@ fn shown(pool: &Pool, counts: PoolCounts) -> partners::Pool<'_> {
         pool: &pool.name,
         total: counts.total,
         issued: counts.issued,
+        held_back: counts.held_back,
         available: counts.available(),
         low_water: pool.low_water,
         is_low: counts.available() < pool.low_water,
@@ -127,6 +128,52 @@ pub(crate) async fn withdraw(request: Request) -> Outcome {
     Ok(Said::kept(body))
 }
 
+/// `POST codes/{pool}/hold`: nobody gets what is left until it is released.
+pub(crate) async fn hold(request: Request) -> Outcome {
+    hold_or_release(request, Holding::Hold).await
+}
+
+/// `POST codes/{pool}/release`: what is held back may be handed out again.
+pub(crate) async fn release(request: Request) -> Outcome {
+    hold_or_release(request, Holding::Release).await
+}
+
+/// What is done with the codes that nobody has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holding {
+    Hold,
+    Release,
+}
+
+async fn hold_or_release(request: Request, holding: Holding) -> Outcome {
+    let pool = pool_of(&request, Wanted::Act)?;
+    check_version(&request)?;
+    let engine = &request.shared.engine;
+    let now = engine.clock().now();
+    let work = std::sync::Arc::new((pool.name.clone(), request.once.clone()));
+    let body = engine
+        .store()
+        .write("hold_or_release_codes", move |tx: &Tx| {
+            let work = work.clone();
+            Box::pin(async move {
+                let (pool, once) = &*work;
+                let changed = match holding {
+                    Holding::Hold => tx.hold_back_codes(pool, now).await?,
+                    Holding::Release => tx.release_codes(pool).await?,
+                };
+                let body = written(&partners::CodesChanged { changed });
+                if let Some(once) = once {
+                    keep(tx, once, 200, body.clone(), now).await?;
+                }
+                Ok::<_, EngineError>(body)
+            })
+        })
+        .await?;
+    tracing::info!(pool = %pool.name, ?holding, by = %request.holder.name, "codes were held back or released");
+    engine.work().notify_one();
+    Ok(Said::kept(body))
+}
+
 /// The codes of a body, after everything about it was checked.
 fn given(request: &Request, pool: &Pool) -> Result<Vec<String>, Failure> {
     let codes = match request.is_csv {
@@ -155,19 +202,50 @@ fn from_json(raw: &[u8]) -> Result<Vec<String>, Problem> {
 }
 
 /// What a column of codes may be called, without the case of its letters.
-const CODE_COLUMNS: [&str; 10] =
-    ["code", "codes", "ticket", "ticket_code", "ticketcode", "voucher_code", "coupon", "coupon_code", "barcode", "qr"];
+const CODE_COLUMNS: [&str; 20] = [
+    "code",
+    "codes",
+    "ticket",
+    "ticket_code",
+    "ticketcode",
+    "voucher_code",
+    "coupon",
+    "coupon_code",
+    "barcode",
+    "qr",
+    "票码",
+    "券码",
+    "票号",
+    "兑换码",
+    "核销码",
+    "코드",
+    "쿠폰번호",
+    "쿠폰코드",
+    "티켓번호",
+    "바코드",
+];
+/// Said instead of a column's name: every line is a code, the first one too.
+const NO_COLUMN: &str = "none";
 
 /// The codes of a text: one a line; or, when the first line names columns, the cells of the column `named`, or of the only one that is called as
-/// a column of codes is.
+/// a column of codes is. Cells end at a comma, or, when the first line has none, at a semicolon or a tab: spreadsheets write all three.
 ///
 /// # Errors
-/// 422: which column it is cannot be told, a line lacks it, or a line has several cells and no column is named.
+/// 422: which column it is cannot be told, a line lacks it, a line has several cells and no column is named, or the first line may be a
+/// title: it would be handed to a guest.
 pub(crate) fn from_csv(raw: &[u8], named: Option<&str>) -> Result<Vec<String>, Problem> {
     let text = std::str::from_utf8(raw).map_err(|_| refused("body", "the file is not UTF-8"))?;
     let rows = rows_of(text.strip_prefix('\u{feff}').unwrap_or(text));
     let Some(first) = rows.first() else { return Ok(Vec::new()) };
-    let Some(column) = column_of(first, named)? else {
+    let column = column_of(first, named)?;
+    if column.is_none() && named.is_none() && is_perhaps_a_title(&rows) {
+        let sentence = format!(
+            "is the first line, `{}`, the title of the column or a code? Say --column with its name, or --column {NO_COLUMN} (?column=)",
+            first.iter().map(|cell| cell.trim()).collect::<String>()
+        );
+        return Err(refused("column", sentence));
+    }
+    let Some(column) = column else {
         let one = |(index, row): (usize, &Vec<String>)| match row.as_slice() {
             [code] => Ok(code.trim().to_owned()),
             several => {
@@ -194,6 +272,9 @@ fn column_of(first: &[String], named: Option<&str>) -> Result<Option<usize>, Pro
     let shown = || first.iter().map(|cell| cell.trim()).collect::<Vec<_>>().join(", ");
     if let Some(named) = named {
         let found = first.iter().position(|cell| plain(cell) == plain(named));
+        if found.is_none() && plain(named) == NO_COLUMN {
+            return Ok(None);
+        }
         let sentence = || format!("the first line names no column `{named}`; it names {}", shown());
         return found.map(Some).ok_or_else(|| refused("column", sentence()));
     }
@@ -217,8 +298,37 @@ fn column_of(first: &[String], named: Option<&str>) -> Result<Option<usize>, Pro
     }
 }
 
-/// The rows of a CSV text (RFC 4180), without empty lines.
+/// Whether the first of several lines looks like a word among numbers: it has no digit, and every other line has one; or it is not written in
+/// the letters of codes.
+fn is_perhaps_a_title(rows: &[Vec<String>]) -> bool {
+    let Some(([first], others)) = rows.split_first().map(|(first, others)| (first.as_slice(), others)) else {
+        return false;
+    };
+    let has_digit = |cell: &String| cell.chars().any(|c| c.is_ascii_digit());
+    let is_foreign = first.chars().any(|c| c.is_alphabetic() && !c.is_ascii());
+    let is_a_word_among_numbers =
+        !has_digit(first) && !others.is_empty() && others.iter().all(|row| row.iter().any(has_digit));
+    is_foreign || is_a_word_among_numbers
+}
+
+/// At which sign the cells of a text end: the first of these that its first line has outside of quotes.
+fn separator_of(text: &str) -> char {
+    let mut in_quotes = false;
+    let mut found = Vec::new();
+    for c in text.trim_start().chars() {
+        match c {
+            '"' => in_quotes = !in_quotes,
+            '\n' if !in_quotes => break,
+            c if !in_quotes => found.push(c),
+            _ => {}
+        }
+    }
+    [',', ';', '\t'].into_iter().find(|sign| found.contains(sign)).unwrap_or(',')
+}
+
+/// The rows of a CSV text (RFC 4180, but for the sign between cells), without empty lines.
 fn rows_of(text: &str) -> Vec<Vec<String>> {
+    let separator = separator_of(text);
     let mut rows = Vec::new();
     let (mut row, mut cell, mut in_quotes) = (Vec::new(), String::new(), false);
     let mut chars = text.chars().peekable();
@@ -229,7 +339,7 @@ fn rows_of(text: &str) -> Vec<Vec<String>> {
                 cell.push('"');
             }
             '"' => in_quotes = !in_quotes,
-            ',' if !in_quotes => row.push(std::mem::take(&mut cell)),
+            c if c == separator && !in_quotes => row.push(std::mem::take(&mut cell)),
             '\n' if !in_quotes => {
                 row.push(std::mem::take(&mut cell));
                 rows.push(std::mem::take(&mut row));
@@ -275,6 +385,13 @@ mod tests {
             ("\"a,b\"\n\"c,d\"\n", None, vec!["a,b", "c,d"]),
             ("\"A \"\"1\"\"\"\n", None, vec!["A \"1\""]),
             ("", None, vec![]),
+            ("code;name\nM1;x\n", None, vec!["M1"]),
+            ("name\tcode\nx\tM1\n", None, vec!["M1"]),
+            ("票码\nP1\n", None, vec!["P1"]),
+            ("쿠폰번호,비고\nP1,x\n", None, vec!["P1"]),
+            ("Gutschein\nP1\n", Some("gutschein"), vec!["P1"]),
+            ("FIRST\nP1\n", Some("none"), vec!["FIRST", "P1"]),
+            ("FIRST\nSECOND\nP1\n", None, vec!["FIRST", "SECOND", "P1"]),
         ] {
             assert_eq!(from_csv(file.as_bytes(), named).unwrap(), codes, "{file:?}");
         }
@@ -284,6 +401,9 @@ mod tests {
             ("code,barcode\n1,A1\n", None, "several columns"),
             ("A1\nA2,x\n", None, "line 2 has 2 cells"),
             ("id,code\n1\n", None, "no cell in the column"),
+            ("Gutschein\nP1\nP2\n", None, "`Gutschein`, the title of the column or a code?"),
+            ("번호\n가나\n", None, "the title of the column or a code?"),
+            ("serial;number\n1;A1\n", None, "none is called `code`"),
         ] {
             let problem = from_csv(file.as_bytes(), named).unwrap_err();
             assert!(problem.detail.contains(says), "{file:?}: {}", problem.detail);

@@ -7,6 +7,7 @@ use ticketbridge_store::{DeadlineFilter, DeadlineRow, DeadlineState};
 
 use crate::http::ops::answers::{Time, history::Deadline};
 use crate::http::ops::call::{Outcome, Request, Said};
+use crate::http::ops::orders::of_filter;
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
 
@@ -16,7 +17,7 @@ pub(crate) async fn list(request: Request) -> Outcome {
     let filter = DeadlineFilter {
         due_before: query.time("due_before"),
         state: query.word("state"),
-        order: query.text("order").map(OrderId::from),
+        order: of_filter(&request, query).await?,
         within: request.reach.within(),
     };
     let page = request.shared.engine.store().list_deadlines(&filter, &query.page()).await?;

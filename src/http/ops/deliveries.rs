@@ -16,6 +16,7 @@ use ticketbridge_store::{Job, JobFilter, JobState, Tx};
 use crate::engine::manual_commands::keep;
 use crate::engine::{self, EngineError};
 use crate::http::ops::call::{Failure, Outcome, Request, Said, written};
+use crate::http::ops::orders;
 use crate::http::ops::query::{Asked, listed};
 use crate::http::ops::view;
 use crate::http::problem::Problem;
@@ -24,7 +25,7 @@ use crate::worker::settle::partner;
 /// `GET deliveries`.
 pub(crate) async fn list(request: Request) -> Outcome {
     let query = &request.query;
-    let filter = filter_of(&request, query);
+    let filter = filter_of(&request, query).await?;
     let store = request.shared.engine.store();
     let page = store.list_jobs(&filter, &query.page()).await?;
     // What is still to be told is told of the order as it is.
@@ -36,13 +37,16 @@ pub(crate) async fn list(request: Request) -> Outcome {
 }
 
 /// The deliveries that a query means, within the scope of whoever asks.
-pub(crate) fn filter_of(request: &Request, query: &Asked) -> JobFilter {
-    JobFilter {
+///
+/// # Errors
+/// Those of [`orders::of_filter`].
+pub(crate) async fn filter_of(request: &Request, query: &Asked) -> Result<JobFilter, Failure> {
+    Ok(JobFilter {
         state: query.word("state"),
         destination: query.text("destination").map(str::to_owned),
-        order: query.text("order").map(OrderId::from),
+        order: orders::of_filter(request, query).await?,
         within: request.reach.within(),
-    }
+    })
 }
 
 /// What is done with a delivery.

@@ -4,15 +4,16 @@
 
 use bytes::Bytes;
 use http::StatusCode;
+use ticketbridge_core::ChannelId;
 use ticketbridge_core::message::WhenUnknown;
 use ticketbridge_core::port::{Endpoint, Envelope, Inbound, Message};
-use ticketbridge_core::{ChannelId, OrderId};
 use ticketbridge_store::{InboxFilter, InboxRow, InboxVerdict};
 
 use crate::engine::Incoming;
 use crate::http::ops::answers::history::Replayed;
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::config::check_version;
+use crate::http::ops::orders::of_filter;
 use crate::http::ops::query::listed;
 use crate::http::ops::view;
 use crate::http::problem::Problem;
@@ -26,7 +27,7 @@ pub(crate) async fn list(request: Request) -> Outcome {
         call: query.text("call").map(str::to_owned),
         key: query.text("key").map(str::to_owned),
         verdict: query.word("verdict"),
-        order: query.text("order").map(OrderId::from),
+        order: of_filter(&request, query).await?,
         within: request.reach.within(),
     };
     let page = request.shared.engine.store().list_inbox(&filter, &query.page()).await?;
@@ -99,7 +100,13 @@ fn conflict(code: &'static str, sentence: &str) -> Failure {
     Problem::new(StatusCode::CONFLICT, code, sentence).into()
 }
 
-fn said(row: &InboxRow, verdict: InboxVerdict, order: Option<&OrderId>, changed: bool, sentence: &str) -> Said {
+fn said(
+    row: &InboxRow,
+    verdict: InboxVerdict,
+    order: Option<&ticketbridge_core::OrderId>,
+    changed: bool,
+    sentence: &str,
+) -> Said {
     Said::ok(&Replayed { id: &row.id, before: row.verdict, verdict, order_id: order, changed, sentence })
 }
 

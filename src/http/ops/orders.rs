@@ -131,6 +131,24 @@ pub(crate) async fn calls(request: Request) -> Outcome {
     Ok(Said::ok(&listed(&page, |row| view::call(row, &guests, zone))))
 }
 
+/// The order that a list is asked of (`?order=`), named as in a path.
+///
+/// # Errors
+/// 404 when there is no such order by the channel's number; 422 when it is neither that nor an id of ours: an empty list would say that
+/// nothing waits.
+pub(crate) async fn of_filter(request: &Request, query: &Asked) -> Result<Option<OrderId>, Failure> {
+    match query.text("order") {
+        None => Ok(None),
+        Some(name) if name.contains(':') => Ok(Some(named(request, name).await?.id)),
+        Some(name) if name.starts_with("ord_") => Ok(Some(OrderId::from(name))),
+        Some(_) => Err(refused(
+            "order",
+            "`order` is no id of ours (`ord_…`), nor channel:number with the channel's own number",
+        )
+        .into()),
+    }
+}
+
 /// The order that a path names: by our id, or by `channel_id:number`, the channel's number of the sale or of a booking.
 ///
 /// # Errors

@@ -27,8 +27,10 @@ const CURSOR: Param = Param {
     about: "`next_cursor` of the page before; left out for the first.",
 };
 const CHANNEL: Param = text("channel", "Of this channel.");
-const CODE_COLUMN: &[Param] =
-    &[text("column", "The column of a CSV that holds the codes; needed where none is called `code`.")];
+const CODE_COLUMN: &[Param] = &[text(
+    "column",
+    "The column of a CSV that holds the codes; needed where none is called `code`. `none`: the first line is a code as well.",
+)];
 const PAGE: &[Param] = &[LIMIT, CURSOR];
 
 const fn text(name: &'static str, about: &'static str) -> Param {
@@ -205,6 +207,10 @@ pub(crate) static CALLS: &[Call] = &[
         Answer::One(Shape::of::<answers::partners::Imported>()), codes::import),
     call!(Post "/codes/{pool}/withdraw", "Take codes out of a pool that nobody has yet, as JSON or CSV.", Operators, CODE_COLUMN,
         Body::Codes, Answer::One(Shape::of::<answers::partners::Withdrawn>()), codes::withdraw),
+    call!(Post "/codes/{pool}/hold", "Hold back what a pool has left, until it is released.", Operators, &[], NOTHING,
+        Answer::One(Shape::of::<answers::partners::CodesChanged>()), codes::hold),
+    call!(Post "/codes/{pool}/release", "Let what is held back be handed out again: after a restore, once the codes that guests got since the copy are withdrawn.",
+        Operators, &[], NOTHING, Answer::One(Shape::of::<answers::partners::CodesChanged>()), codes::release),
     call!(Get "/config", "The running configuration, and the last change that was refused.", Everyone, &[], Body::None,
         Answer::One(Shape::of::<answers::config::Config>()), config::show),
     call!(Post "/config/reload", "Read the configuration anew: all of it, or nothing.", Administrators, &[], NOTHING,

@@ -176,7 +176,7 @@ async fn codes_are_imported_once_and_drawn_oldest_first_all_or_none() {
         assert_eq!(draw(&store, 1_100, "bkg_2").await, None);
         assert_eq!(draw(&store, 0, "bkg_2").await, None);
         let counts = store.pool_counts("lp-2026").await.unwrap().unwrap();
-        assert_eq!((counts, counts.available()), (PoolCounts { total: 1_101, issued: 2 }, 1_099));
+        assert_eq!((counts, counts.available()), (PoolCounts { total: 1_101, issued: 2, held_back: 0 }, 1_099));
 
         let result: Result<_, StoreError> = store
             .write("differ", |tx| Box::pin(async move { tx.draw_codes("lp-2026", 3, &"bkg_1".into(), NOW).await }))

@@ -26,6 +26,7 @@ async fn booked(bridge: &TestBridge, product: &str) {
 
 #[tokio::test]
 async fn a_part_is_called_off_by_the_quote_for_its_lines() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
     booked(&bridge, "pd_plain").await;
     bridge.partners.next("/cancel-quote", Outcome::Says(200, json!({"fee_krw": 3_000, "refund_krw": 35_000})));
@@ -433,6 +434,7 @@ async fn stock_counted_anew_is_a_message_of_its_own() {
 
 #[tokio::test]
 async fn what_the_platform_accepts_by_itself_and_is_not_for_sale_is_shown_to_a_person() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     let auto = |number: &str, product: &str, adults: u32| {
         let mut it = reservation(number, product, "CONFIRMED");

@@ -99,6 +99,7 @@ async fn edge_13_confirm_and_cancel_cross_in_every_order_and_end_the_same() {
 
 #[tokio::test]
 async fn a_confirmation_that_won_stands_against_a_later_cancel_of_a_lower_revision() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     asked(&bridge).await;
     let now = reservation("R1", "pd_manual", "CONFIRMED");
@@ -143,6 +144,7 @@ async fn a_platform_that_always_conflicts_is_not_asked_for_ever() {
 
 #[tokio::test]
 async fn edge_14_a_cancel_while_the_gate_works_voids_the_ticket_that_comes_later() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     let booked = reservation("R1", "pd_auto", "CONFIRMED");
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;

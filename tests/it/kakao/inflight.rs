@@ -132,6 +132,7 @@ async fn a_guest_cancels_while_we_decline() {
 
 #[tokio::test]
 async fn edge_14_a_cancel_arrives_while_the_gate_is_being_asked() {
+    crate::support::leaves_work();
     for lost in [false, true] {
         let bridge = TestBridge::start_kakao(CAN).await;
         let booked = reservation("R1", "pd_auto", "CONFIRMED");

@@ -72,6 +72,7 @@ async fn payments_told_back_in_the_change_alone_count_too() {
 
 #[tokio::test]
 async fn edge_08_and_29_what_cannot_go_back_is_refused_here() {
+    crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(CAN).await;
     used(&bridge).await;
     let path = format!("orders/{KAKAO}:R1/return-payment");
@@ -237,6 +238,7 @@ async fn ops_cancel_by_the_platforms_quote_and_may_lower_the_fee_only() {
 
 #[tokio::test]
 async fn a_cancel_after_use_needs_the_platforms_authority() {
+    crate::support::leaves_work();
     for (ex_officio, state) in [(false, OrderState::Completed), (true, OrderState::Cancelled)] {
         let bridge = TestBridge::start_kakao(CAN).await;
         used(&bridge).await;

@@ -3,6 +3,8 @@
 //! The proof of the core, through its public face only: stories by name, every pair of state and command, random histories, and an
 //! exhaustive search of an order among unreliable partners.
 
+mod books;
+mod details;
 mod hazards;
 mod histories;
 mod kept;

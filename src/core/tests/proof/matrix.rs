@@ -5,6 +5,7 @@
 //! A line is one pair: what is said, what then happens (events), what must be done outside (effects), or why it is refused, and where the
 //! order stands afterwards. A pair that changes nothing and is accepted reads `nothing`.
 
+mod keeps;
 mod names;
 mod render;
 mod reserved;
@@ -451,8 +452,8 @@ fn answer(story: &Story, name: &str, actor: &Actor, command: &Command) -> String
         Err(rejection) => format!("REFUSED {}", rejection.why.code()),
         Ok(()) if after.is_quiet() => "nothing".to_owned(),
         Ok(()) => {
-            let events: Vec<String> = after.events.iter().map(event_name).collect();
-            let effects: Vec<String> = after.effects.iter().map(effect_name).collect();
+            let events: Vec<String> = after.events.iter().map(render::event).collect();
+            let effects: Vec<String> = after.effects.iter().map(|effect| render::effect(effect, after.now)).collect();
             let mut line = events.join(", ");
             if !effects.is_empty() {
                 let _ = write!(line, " | {}", effects.join(", "));

@@ -37,6 +37,8 @@ pub(crate) struct Pool<'a> {
     pub(crate) pool: &'a str,
     pub(crate) total: u64,
     pub(crate) issued: u64,
+    /// Kept after a restore until somebody releases them.
+    pub(crate) held_back: u64,
     pub(crate) available: u64,
     pub(crate) low_water: u64,
     /// Fewer are left than low_water: load more.
@@ -49,6 +51,14 @@ pub(crate) struct Pool<'a> {
 pub(crate) struct Imported {
     pub(crate) added: u64,
     pub(crate) duplicates: u64,
+}
+
+/// What came of holding codes back, or of releasing them.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "codes_changed")]
+pub(crate) struct CodesChanged {
+    /// How many changed.
+    pub(crate) changed: u64,
 }
 
 /// What came of taking codes back.
