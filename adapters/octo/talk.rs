@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use ticketbridge_core::message::TicketFacts;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
-use ticketbridge_core::product::BackendTerms;
+use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
 use ticketbridge_core::time::{Millis, UnixMillis};
 
 use super::answer::{self, Heard};
@@ -25,6 +25,8 @@ pub(super) const ATTEMPTS_MAX: u32 = 5;
 const CALLS_MAX: u32 = 24;
 /// Times that one write is sent in one conversation.
 const WRITES_MAX: u32 = 2;
+/// What is said of a booking that is not for the visit that was asked for.
+const OTHER_VISIT: &str = "the supplier holds another day or time";
 /// A hold that ends within this time is lengthened before it is confirmed.
 const HOLD_MARGIN: Millis = Millis::seconds(60);
 
@@ -57,6 +59,8 @@ enum Ask {
     Confirm,
     /// Did the confirmation arrive?
     AfterConfirm,
+    /// Do the books show the sale that it was answered with?
+    Proof,
     Cancel,
     /// Was it cancelled?
     AfterCancel,
@@ -83,10 +87,13 @@ pub(super) struct Talk<'a> {
     ask: Ask,
     attempt: u32,
     product: Option<ProductIn>,
-    availability: Option<String>,
+    /// The slot that was chosen: its id, and when it begins.
+    availability: Option<(String, Option<String>)>,
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
+    /// What it answered to a write, which its books have still to show.
+    said: Option<TicketFacts>,
     /// An answer was about something else: unless a later one tells how it stands, a person hears of that.
     is_astray: bool,
     end: Option<CallResult<TicketFacts>>,
@@ -109,7 +116,7 @@ impl<'a> Talk<'a> {
             Goal::Issue | Goal::Look | Goal::Void | Goal::Release(_) => Ask::Find,
         };
         let (attempt, sent) = (1, Sent::default());
-        let (product, availability, refusal, end) = (None, None, None, None);
+        let (product, availability, refusal, said, end) = (None, None, None, None, None);
         let is_astray = false;
         Self {
             octo,
@@ -124,6 +131,7 @@ impl<'a> Talk<'a> {
             availability,
             sent,
             refusal,
+            said,
             is_astray,
             end,
         }
@@ -187,6 +195,16 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// A write was answered with more than a step on the way. That is a word of the supplier's: a guest who is shown tickets that it has not
+    /// sold stands before the gate in vain, and one uuid is given up for the next only when it was read as over. So its books are read.
+    fn has_the_word(&mut self, found: &BookingIn, ask: Ask) {
+        if let Some(facts) = self.unusable(found) {
+            return self.give_back(facts);
+        }
+        self.said = if map::standing(found) == Standing::Confirmed { self.tickets_of(found) } else { None };
+        self.ask = ask;
+    }
+
     /// Something is there that holds a place or admits.
     fn lives(&mut self, found: &BookingIn, cx: &Context<'_>) {
         match self.goal {
@@ -201,7 +219,8 @@ impl<'a> Talk<'a> {
     fn go_on(&mut self, found: &BookingIn, cx: &Context<'_>) {
         let standing = map::standing(found);
         if standing == Standing::Confirmed
-            && let Some(facts) = self.tickets_of(found)
+            // Some servers name the codes in the answer to a confirmation alone.
+            && let Some(facts) = self.tickets_of(found).or_else(|| self.said.take())
         {
             return self.done(facts);
         }
@@ -210,6 +229,8 @@ impl<'a> Talk<'a> {
             return self.give_back(TicketFacts::Refused { reason });
         }
         match standing {
+            // Sold by its answer, and not by its books, which may be late: a moment later they are read again, and say what is to be done.
+            Standing::Held if self.ask == Ask::Proof => self.pending(cx),
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
                 self.give_back(TicketFacts::Refused { reason: format!("the supplier does not confirm: {why}") });
@@ -239,6 +260,10 @@ impl<'a> Talk<'a> {
             return self.pending(cx);
         }
         match self.tickets_of(found) {
+            // Nothing is given back by whoever only looks: a person hears of it, and its tickets are shown to nobody.
+            Some(TicketFacts::Issued { .. }) if self.is_another_visit(found) => {
+                self.ends(CallResult::Astray { why: OTHER_VISIT.into() });
+            }
             Some(facts) => self.done(facts),
             None => self.pending(cx),
         }
@@ -255,6 +280,12 @@ impl<'a> Talk<'a> {
 
     /// What lives must not: it is cancelled, and when the supplier would not, that is what there is to say.
     fn cancel_or_tell(&mut self, found: &BookingIn) {
+        // Whoever has gone in with one of several units has been there: what becomes of the rest, and of the money, a person decides.
+        if self.goal == Goal::Void && map::used_at(found, RedeemWhen::Any).is_some() {
+            let used = map::used_at(found, self.terms.redeem_when).is_some();
+            let reason = if used { "used" } else { "some of its units were used" };
+            return self.done(TicketFacts::CancelRefused { reason: reason.to_owned(), used });
+        }
         if self.sent.cancel == 0 {
             self.ask = Ask::Cancel;
             return;
@@ -285,7 +316,7 @@ impl<'a> Talk<'a> {
         }
         self.attempt += 1;
         self.sent = Sent { calls: self.sent.calls, ..Sent::default() };
-        (self.availability, self.refusal) = (None, None);
+        (self.availability, self.refusal, self.said) = (None, None, None);
         self.ask = Ask::Find;
     }
 
@@ -301,7 +332,9 @@ impl<'a> Talk<'a> {
                     self.unknown("the reservation got no answer, and the supplier does not know it");
                 }
             }
-            (Goal::Issue | Goal::Hold, Ask::AfterConfirm) => self.unknown("the supplier no longer knows what it held"),
+            (Goal::Issue | Goal::Hold, Ask::AfterConfirm | Ask::Proof) => {
+                self.unknown("the supplier no longer knows what it held")
+            }
             (Goal::Issue | Goal::Hold, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
             (Goal::Release(facts), _) => {
                 let facts = facts.clone();
@@ -331,10 +364,24 @@ impl<'a> Talk<'a> {
             "the supplier holds another product".to_owned()
         } else if self.product.is_some() && found.option_id.as_deref().is_some_and(|id| id != self.option_id()) {
             "the supplier holds another option".to_owned()
+        } else if self.is_another_visit(found) {
+            OTHER_VISIT.to_owned()
         } else {
             return None;
         };
         Some(TicketFacts::Refused { reason })
+    }
+
+    fn is_another_visit(&self, found: &BookingIn) -> bool {
+        let told = self.booking.visit_time.as_deref();
+        let time = match &self.terms.slot {
+            Slot::At(time) => Some(time.as_str()),
+            Slot::Channel => told,
+            Slot::Only | Slot::First => None,
+        };
+        let chosen = self.availability.as_ref().map(|(id, start)| (id.as_str(), start.as_deref()));
+        let visit = map::Visit { date: self.booking.visit_date, time, chosen };
+        map::is_another_visit(found, visit)
     }
 
     fn give_back(&mut self, facts: TicketFacts) {
@@ -367,7 +414,9 @@ impl<'a> Talk<'a> {
     fn write(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError> {
         let (octo, uuid) = (self.octo, self.uuid());
         let call = match self.ask {
-            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => ("read", calls::read(octo, &uuid)?),
+            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::Proof | Ask::AfterCancel => {
+                ("read", calls::read(octo, &uuid)?)
+            }
             Ask::Product => ("product", calls::product(octo, self.product_id)?),
             Ask::Slots => {
                 self.sent.slots += 1;
@@ -384,8 +433,12 @@ impl<'a> Talk<'a> {
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
                 let product = (self.product_id, self.option_id());
-                let reserve =
-                    calls::Reserve { uuid: &uuid, product, availability: self.availability.as_deref(), party };
+                let reserve = calls::Reserve {
+                    uuid: &uuid,
+                    product,
+                    availability: self.availability.as_ref().map(|(id, _)| id.as_str()),
+                    party,
+                };
                 ("reserve", calls::reserve(octo, &reserve, self.booking.id.as_str()))
             }
             Ask::Extend => {
@@ -434,7 +487,9 @@ impl<'a> Talk<'a> {
         };
         match map::choose(&slots, &self.terms.slot, self.booking.visit_time.as_deref()) {
             map::Chosen::One(id) => {
-                self.availability = Some(id);
+                let start = slots.iter().find(|slot| slot.id.as_deref() == Some(&*id));
+                let start = start.and_then(|slot| slot.local_date_time_start.clone());
+                self.availability = Some((id, start));
                 self.ask = Ask::Reserve;
             }
             map::Chosen::Full => self.refused("no_capacity: the supplier has no room on this date"),
@@ -450,7 +505,8 @@ impl<'a> Talk<'a> {
 
     fn heard_reserve(&mut self, heard: Heard<BookingIn>, cx: &Context<'_>) {
         match heard {
-            Heard::Said(found) => self.stands(found, cx),
+            Heard::Said(found) if is_on_its_way(&found) => self.stands(found, cx),
+            Heard::Said(found) => self.has_the_word(&found, Ask::AfterReserve),
             // "Used already": by an earlier request of ours. What it became is read.
             Heard::Absent(_) | Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterReserve,
             Heard::SlotGone(why) | Heard::Refused(why) => {
@@ -471,7 +527,8 @@ impl<'a> Talk<'a> {
         match heard {
             // An answer that leaves the hold as it was has confirmed nothing.
             Heard::Said(found) if map::standing(&found) == Standing::Held => self.ask = Ask::AfterConfirm,
-            Heard::Said(found) => self.stands(found, cx),
+            Heard::Said(found) if is_on_its_way(&found) => self.stands(found, cx),
+            Heard::Said(found) => self.has_the_word(&found, Ask::Proof),
             Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
                 self.refusal = Some(why);
                 self.ask = Ask::AfterConfirm;
@@ -520,6 +577,16 @@ impl<'a> Talk<'a> {
     }
 }
 
+/// Whether an answer tells of a step on the way, and of nothing that a guest could be shown or that ends the attempt.
+fn is_on_its_way(found: &BookingIn) -> bool {
+    match map::standing(found) {
+        Standing::Held | Standing::Pending => true,
+        Standing::Confirmed | Standing::Rejected | Standing::Over | Standing::Redeemed(_) | Standing::Unknown(_) => {
+            false
+        }
+    }
+}
+
 impl Conversation for Talk<'_> {
     fn next(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError> {
         if let Some(end) = self.end.take() {
@@ -540,7 +607,7 @@ impl Conversation for Talk<'_> {
             heard
         };
         match self.ask {
-            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => {
+            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::Proof | Ask::AfterCancel => {
                 let heard = booking();
                 self.heard_read(heard, cx);
             }
@@ -584,6 +651,7 @@ impl Conversation for Talk<'_> {
                 | Ask::Extend
                 | Ask::Confirm
                 | Ask::AfterConfirm
+                | Ask::Proof
                 | Ask::Cancel
                 | Ask::AfterCancel => why,
             },
@@ -592,7 +660,13 @@ impl Conversation for Talk<'_> {
                 Ask::Confirm => return self.ask = Ask::AfterConfirm,
                 Ask::Cancel => return self.ask = Ask::AfterCancel,
                 Ask::Extend => return self.ask = Ask::Confirm,
-                Ask::Find | Ask::Product | Ask::Slots | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => why,
+                Ask::Find
+                | Ask::Product
+                | Ask::Slots
+                | Ask::AfterReserve
+                | Ask::AfterConfirm
+                | Ask::Proof
+                | Ask::AfterCancel => why,
             },
         };
         self.not_carried_out(Heard::<()>::Unclear(why));

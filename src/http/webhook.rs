@@ -286,13 +286,7 @@ impl Head {
             rate: self.channel.rate_per_caller,
             bytes_max: spec.body_bytes_max,
         };
-        let cx = Context {
-            now: self.started,
-            nonce: self.shared.engine.ids().nonce(),
-            delivery_id: "",
-            access_token: None,
-            attempt: 1,
-        };
+        let cx = Context::without_delivery(self.started, self.shared.engine.ids().nonce());
         // Of the body that was looked at last: the first is only the head's.
         let is_to_come = AtomicBool::new(false);
         let coming = self.running.registry.coming_channel(&self.channel.id);
@@ -502,7 +496,7 @@ impl Arrived {
     /// Takes a message; where tickets are on their way, they are waited for, and the answer is the one with them.
     async fn take(&self, inbound: Inbound) -> Result<Received, EngineError> {
         let mut incoming = self.incoming(inbound.clone());
-        let held = match self.hold_first(&incoming).await? {
+        let held = match self.hold_first(&mut incoming).await? {
             None => None,
             Some((order, booking, Held::Unclear)) => {
                 self.shared.worker.release(order, booking);
@@ -532,15 +526,16 @@ impl Arrived {
     }
 
     /// Where a back-end keeps a place before a booking is accepted: what the message would make of its order, and whether there is one.
-    async fn hold_first(&self, incoming: &Incoming) -> Result<Option<(Order, Booking, Held)>, EngineError> {
-        let Inbound::Message(Envelope { message: Message::Booking { request, .. }, .. }) = &incoming.inbound else {
-            return Ok(None);
-        };
+    async fn hold_first(&self, incoming: &mut Incoming) -> Result<Option<(Order, Booking, Held)>, EngineError> {
+        let Inbound::Message(envelope) = &incoming.inbound else { return Ok(None) };
+        let Message::Booking { request, .. } = &envelope.message else { return Ok(None) };
+        let reference = request.channel_booking_id.clone();
         if !self.running.registry.backends().any(|backend| backend.backend.holds().is_some()) {
             return Ok(None);
         }
+        incoming.moment.seed = self.shared.engine.steady_seed(incoming, envelope);
         let Some(order) = self.shared.engine.foresee(incoming).await? else { return Ok(None) };
-        let Some(booking) = order.booking_by_ref(&request.channel_booking_id).cloned() else { return Ok(None) };
+        let Some(booking) = order.booking_by_ref(&reference).cloned() else { return Ok(None) };
         let held = self.shared.worker.hold(&order, &booking).await?;
         Ok((held != Held::NotNeeded).then_some((order, booking, held)))
     }
@@ -563,7 +558,7 @@ impl Arrived {
     }
 
     fn can_be_said(&self, order: &Order, notification: &ticketbridge_core::Notification) -> bool {
-        let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+        let cx = Context { access_token: Some(""), ..Context::without_delivery(self.started, [0; 16]) };
         self.channel.channel.notify(notification, order, &cx).is_ok()
     }
 
@@ -631,7 +626,7 @@ impl Arrived {
         if !matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded) {
             return true;
         }
-        let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+        let cx = Context { access_token: Some(""), ..Context::without_delivery(self.started, [0; 16]) };
         let notification = ticketbridge_core::Notification::TicketsIssued { booking: booking.id.clone() };
         match self.channel.channel.notify(&notification, order, &cx) {
             Ok(_) => true,

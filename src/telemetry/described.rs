@@ -33,6 +33,7 @@ const METRICS: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Counter, "ticketbridge_call_records_lost_total", "Records of calls that could not be kept"),
     (Kind::Gauge, "ticketbridge_code_pool_available", "Codes left, by pool"),
+    (Kind::Gauge, "ticketbridge_code_pool_low_water", "Codes of which a pool should not have fewer, by pool"),
     (
         Kind::Counter,
         "ticketbridge_commits_failed_total",
@@ -53,7 +54,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "ticketbridge_credit_accounts_wrong",
         "Credit accounts whose balance is not the sum of their entries",
     ),
-    (Kind::Gauge, "ticketbridge_database_answers", "Whether the database answered when the metrics were read last"),
+    (
+        Kind::Gauge,
+        "ticketbridge_database_answers",
+        "Whether the database answered when the metrics were read last, takes commits, and is whole as far as is known",
+    ),
     (
         Kind::Gauge,
         "ticketbridge_deadline_nearest_seconds",
