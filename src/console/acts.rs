@@ -31,7 +31,7 @@ impl Visit {
         target: &str,
         body: &Value,
     ) -> Result<Inside, Stop> {
-        let said = ops::inside(&self.shared, holder, &self.from, method, target, Some(body)).await;
+        let said = ops::inside(&self.shared, holder, self.speaks(), method, target, Some(body)).await;
         if said.status.is_success() { Ok(said) } else { Err(Stop { status: said.status, problem: said.body }) }
     }
 }

@@ -142,6 +142,31 @@ impl Words {
     pub(crate) fn event(&self, kind: &str) -> String {
         self.known(&format!("e-{kind}"), None).unwrap_or_else(|| kind.to_owned())
     }
+    /// Why policy decided as it did, or leaves it to a person; what somebody else wrote stands as it is.
+    pub(crate) fn reason(&self, written: &str) -> String {
+        self.known(&reason_key(written), None).unwrap_or_else(|| written.to_owned())
+    }
+    /// What a partner is told or asked.
+    pub(crate) fn call(&self, call: &str) -> String {
+        self.known(&format!("c-{call}"), None).unwrap_or_else(|| call.to_owned())
+    }
+    /// A length of time, in its two largest units.
+    pub(crate) fn length(&self, seconds: i64) -> String {
+        let (sign, all) = (if seconds < 0 { "−" } else { "" }, seconds.unsigned_abs());
+        let with = [
+            ("days", (all / 86_400).to_string()),
+            ("hours", (all / 3_600 % 24).to_string()),
+            ("minutes", (all / 60 % 60).to_string()),
+            ("seconds", (all % 60).to_string()),
+        ];
+        let said = match all {
+            0..60 => self.say_with("length-seconds", &with),
+            60..3_600 => self.say_with("length-minutes", &with),
+            3_600..86_400 => self.say_with("length-hours", &with),
+            86_400.. => self.say_with("length-days", &with),
+        };
+        format!("{sign}{said}")
+    }
     /// What an act is called.
     pub(crate) fn act(&self, act: &str) -> String {
         let key = format!("act-{}", act.replace('/', "-"));
@@ -159,6 +184,12 @@ impl Words {
         let mut errors = Vec::new();
         Some(bundle.format_pattern(pattern, args, &mut errors).into_owned())
     }
+}
+
+/// The key of a sentence of policy's: its own words.
+fn reason_key(written: &str) -> String {
+    let words = written.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    format!("r-{}", words.collect::<Vec<_>>().join("-").to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -241,6 +272,34 @@ mod tests {
         let all = states.chain(roles).chain(scopes).chain(deadlines).chain(attention).chain(waits);
         let missing: Vec<String> = all.filter(|key| !known.contains(key.as_str())).collect();
         assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    /// Policy's reasons stand in its sources, each once.
+    #[test]
+    fn every_reason_of_policy_is_said_in_each_language_and_in_english_as_it_is() {
+        let calls =
+            ["Review::Person(\"", "Review::Reject(\"", "OTHER_TICKET: &str = \"", "FEE_ABOVE_PAYMENT: &str = \""];
+        let wanted: BTreeSet<String> = calls.iter().flat_map(|place| said("core/policy", place)).collect();
+        assert!(wanted.len() > 12, "{wanted:?}");
+        for reason in &wanted {
+            assert!(keys(Language::En).contains(reason_key(reason).as_str()), "{} is missing", reason_key(reason));
+            assert_eq!(&Words::of(Language::En).reason(reason), reason);
+            assert_ne!(&Words::of(Language::Ko).reason(reason), reason);
+        }
+        assert_eq!(Words::of(Language::Ko).reason("the guide is ill"), "the guide is ill", "a person's words");
+    }
+
+    #[test]
+    fn lengths_are_said_in_the_language() {
+        for (seconds, en, ko, zh) in [
+            (59, "59 s", "59초", "59 秒"),
+            (600, "10 min", "10분", "10 分钟"),
+            (-7_260, "−2 h 1 min", "−2시간 1분", "−2 小时 1 分钟"),
+            (200_000, "2 d 7 h", "2일 7시간", "2 天 7 小时"),
+        ] {
+            let said = Language::ALL.map(|language| Words::of(language).length(seconds));
+            assert_eq!(said, [zh, ko, en]);
+        }
     }
 
     /// Refusals of the core by their type; those that an interface makes by what stands in its sources.

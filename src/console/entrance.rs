@@ -5,6 +5,7 @@
 use http::StatusCode;
 use maud::{Markup, html};
 
+use crate::console::catalogue::Language;
 use crate::console::layout::{link, why_not};
 use crate::console::{Page, Said, Stop, Visit};
 
@@ -31,6 +32,20 @@ pub(crate) fn links(visit: &Visit, to: &str, invitation: Option<&str>) -> Markup
                 }
             }
         }
+    }
+}
+
+/// What a link of somebody who has no account yet goes on with: the language that he chose, if he did.
+pub(crate) fn chosen_language(visit: &Visit) -> Option<&'static str> {
+    visit.query.get("lang").and_then(Language::of_word).map(Language::word)
+}
+
+/// Whoever chose a language while he had no account keeps it, now that he has one. Where that fails, it is chosen again on any page.
+pub(crate) async fn keep_language(visit: &Visit, account: &str) {
+    if let Some(language) = chosen_language(visit)
+        && let Err(error) = visit.shared.accounts.set_language(account, language).await
+    {
+        tracing::warn!(%error, "the language of a new account was not kept");
     }
 }
 

@@ -69,18 +69,6 @@ pub(crate) fn clock(at: &Value) -> String {
     at.as_str().and_then(|text| text.get(11..19)).unwrap_or_default().to_owned()
 }
 
-/// Seconds as days, hours and minutes.
-pub(crate) fn length(seconds: i64) -> String {
-    let (sign, all) = (if seconds < 0 { "−" } else { "" }, seconds.unsigned_abs());
-    let (days, hours, minutes) = (all / 86_400, all / 3_600 % 24, all / 60 % 60);
-    match (days, hours) {
-        (0, 0) if minutes == 0 => format!("{sign}{} s", all % 60),
-        (0, 0) => format!("{sign}{minutes} min"),
-        (0, _) => format!("{sign}{hours} h {minutes} min"),
-        (_, _) => format!("{sign}{days} d {hours} h"),
-    }
-}
-
 /// A text, a number, or nothing.
 pub(crate) fn text(value: &Value) -> String {
     match value {
@@ -131,14 +119,11 @@ mod tests {
     }
 
     #[test]
-    fn times_keep_their_zone_and_lengths_their_sign() {
+    fn times_keep_their_zone() {
         assert_eq!(time(&json!("2026-12-01T10:05:09+08:00")), "2026-12-01 10:05 +08:00");
         assert_eq!(time(&json!("2026-12-01T10:05:09.123Z")), "2026-12-01 10:05 UTC");
         assert_eq!(time(&json!(null)), "");
         assert_eq!(day(&json!("2026-12-01T10:05:09+08:00")), "2026-12-01 (+08:00)");
         assert_eq!(clock(&json!("2026-12-01T10:05:09.123Z")), "10:05:09");
-        for (seconds, shown) in [(59, "59 s"), (600, "10 min"), (-7_260, "−2 h 1 min"), (200_000, "2 d 7 h")] {
-            assert_eq!(length(seconds), shown);
-        }
     }
 }

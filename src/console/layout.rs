@@ -10,7 +10,7 @@ use crate::config::Role;
 use crate::console::catalogue::{Language, Words};
 use crate::console::form::encode;
 pub(crate) use crate::console::form::link;
-use crate::console::format::{decimals, length, text};
+use crate::console::format::{decimals, text};
 use crate::console::{PREFIX, Page, Said, Stop, Visit};
 
 /// The menu: the last part of a path, the key of its name, and who has it.
@@ -138,6 +138,11 @@ pub(crate) fn order_link(id: &Value) -> Markup {
     }
 }
 
+/// A link to an order of a list, by the channel's number: that is what a guest reads out on the phone.
+pub(crate) fn numbered_link(order: &Value) -> Markup {
+    html! { a href=(link(&format!("orders/{}", encode(&text(&order["id"]))))) { (text(&order["channel_order_id"])) } }
+}
+
 /// The end of one of our ids, which is what differs.
 pub(crate) fn short(id: &str) -> String {
     let (kind, rest) = id.split_once('_').unwrap_or(("", id));
@@ -192,12 +197,24 @@ pub(crate) fn why_not(visit: &Visit, problem: &Value) -> Markup {
     }
 }
 
+/// What somebody is needed for, and what to do: in the language of the page, and without the command, which is for those who have a shell.
+pub(crate) fn attention_sentence(it: &Value) -> Markup {
+    let command = format!(" ({})", text(&it["command"]));
+    let without = |sentence: String| sentence.strip_suffix(&command).map(str::to_owned).unwrap_or(sentence);
+    html! { (without(text(&it["sentence"]))) }
+}
+
+/// Why an act is refused, in the language of the page where there is a sentence for it.
+pub(crate) fn refused_act(visit: &Visit, it: &Value) -> Markup {
+    why_not(visit, &serde_json::json!({ "code": it["code"], "detail": it["sentence"] }))
+}
+
 /// How long a deadline of the interface has left, or for how long it has passed.
 pub(crate) fn time_left(words: &Words, deadline: &Value) -> Markup {
     let left = deadline["time_left_s"].as_i64().unwrap_or_default();
     html! {
-        @if deadline["passed"] == true { strong { (words.say_with("passed-ago", &[("time", length(left.abs()))])) } }
-        @else { (length(left)) }
+        @if deadline["passed"] == true { strong { (words.say_with("passed-ago", &[("time", words.length(left.abs()))])) } }
+        @else { (words.length(left)) }
     }
 }
 

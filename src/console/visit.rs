@@ -9,7 +9,7 @@ use ticketbridge_core::UnixMillis;
 
 use crate::accounts::Holder;
 use crate::accounts::signing_in::From as Comes;
-use crate::console::catalogue::Words;
+use crate::console::catalogue::{Language, Words};
 use crate::console::form::Form;
 use crate::console::pages;
 use crate::http::Shared;
@@ -59,8 +59,13 @@ pub(crate) struct Visit {
 impl Visit {
     /// Asks the ops interface as whoever has signed in. `target` is path and query.
     pub(crate) async fn ask(&self, target: &str) -> Result<Value, Stop> {
-        let said = ops::inside(&self.shared, &self.holder, &self.from, Method::GET, target, None).await;
+        let said = ops::inside(&self.shared, &self.holder, self.speaks(), Method::GET, target, None).await;
         if said.status.is_success() { Ok(said.body) } else { Err(Stop { status: said.status, problem: said.body }) }
+    }
+
+    /// From where, and in which language.
+    pub(super) fn speaks(&self) -> (&Comes, Language) {
+        (&self.from, self.words.language())
     }
 
     /// The same where it may be that nothing is there, or that the role does not allow it.

@@ -53,6 +53,7 @@ use ticketbridge_store::StoreError;
 
 use crate::accounts::Holder;
 use crate::accounts::signing_in::From as Comes;
+use crate::console::catalogue::Language;
 use crate::http::Shared;
 use crate::http::ops::call::{Body, Call, Verb};
 use crate::http::ops::gate::{Gate, Insider};
@@ -126,16 +127,16 @@ pub(crate) fn session_cookie(token: String, config: &crate::config::Config) -> O
     session::header(&call::Cookie::Set(token), config)
 }
 
-/// Makes a call of the interface from inside, as `holder`. `target` is path and query below the interface.
+/// Makes a call of the interface from inside, as `holder`, with its sentences in a language. `target` is path and query below the interface.
 pub(crate) async fn inside(
     shared: &Shared,
     holder: &Holder,
-    from: &Comes,
+    (from, language): (&Comes, Language),
     method: http::Method,
     target: &str,
     body: Option<&serde_json::Value>,
 ) -> Inside {
-    Insider { calls: table::CALLS, shared, holder, from }.make(method, target, body, None).await
+    Insider { calls: table::CALLS, shared, holder, from, language }.make(method, target, body, None).await
 }
 
 /// Carries on what was begun on many and is in nobody's hands; how much that was.

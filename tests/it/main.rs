@@ -38,6 +38,7 @@ mod config;
 mod console;
 #[cfg(test)]
 mod console_acts;
+mod console_words;
 #[cfg(test)]
 mod cost;
 #[cfg(test)]

@@ -670,3 +670,45 @@ s-arrived_late = Sent long before it arrived: limits may have run since; see how
 s-books_differ = Our books and a partner’s differ: reconcile, and settle what remains.
 s-payment_link_over = The payment link is over and was not paid: send another one.
 s-partner_gone = The partner is no longer configured and a call to it waits: configure it again, or drop the call.
+
+# lengths of time
+length-seconds = { $seconds } s
+length-minutes = { $minutes } min
+length-hours = { $hours } h { $minutes } min
+length-days = { $days } d { $hours } h
+
+# why policy decided as it did, or leaves it to a person
+r-the-guest-entered-before-the-tickets-were-made-void = the guest entered before the tickets were made void
+r-the-back-end-refused-to-cancel-the-tickets = the back-end refused to cancel the tickets
+r-already-redeemed = already redeemed
+r-the-guest-has-entered-already = the guest has entered already
+r-the-booking-has-no-tickets-yet = the booking has no tickets yet
+r-the-tickets-were-made-void-before = the tickets were made void before
+r-the-guest-asks-to-cancel-name-the-fee-and-approve = the guest asks to cancel; name the fee, and approve
+r-a-ticket-of-the-called-off-booking-may-still-admit-somebody = a ticket of the called-off booking may still admit somebody
+r-the-tickets-were-delivered = the tickets were delivered
+r-the-booking-was-never-accepted = the booking was never accepted
+r-the-tickets-were-late = the tickets were late
+r-the-tickets-are-here = the tickets are here
+r-customer-service-or-the-merchant-asked-for-it = customer service or the merchant asked for it
+r-the-product-cannot-be-cancelled-at-this-time = the product cannot be cancelled at this time
+r-the-product-has-no-refund-rule-for-this-time = the product has no refund rule for this time
+r-the-channel-s-fee-is-lower-than-the-product-s = the channel's fee is lower than the product's
+r-the-fee-that-the-channel-names-is-above-what-was-paid = the fee that the channel names is above what was paid
+
+# what a partner is told or asked
+c-booking_accepted = the booking is accepted
+c-booking_declined = the booking is declined
+c-tickets_issued = the tickets are issued
+c-refund_approved = the refund is approved
+c-refund_rejected = the refund is refused
+c-redeemed = the visit took place
+c-no_show = the guest did not come
+c-order_cancelled = the order is cancelled
+c-cancel_quote = what cancelling costs
+c-cancel_wanted = the order is to be cancelled
+c-payment_return = money is to go back
+c-payment_link = a payment link is to be sent
+c-link_revoked = a payment link is taken back
+c-guest_message = a message for the guest
+c-hand_over = the order is handed over

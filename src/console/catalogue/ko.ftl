@@ -670,3 +670,45 @@ s-arrived_late = 보낸 지 오래된 뒤에 도착했습니다. 기한이 지�
 s-books_differ = 당사와 파트너의 기록이 다릅니다. 대사를 실행하고 차이를 처리하십시오.
 s-payment_link_over = 결제 링크가 만료되었고 결제되지 않았습니다. 새 링크를 보내십시오.
 s-partner_gone = 파트너가 설정에서 제거되었으나 호출이 대기 중입니다. 다시 설정하거나 호출을 폐기하십시오.
+
+# lengths of time
+length-seconds = { $seconds }초
+length-minutes = { $minutes }분
+length-hours = { $hours }시간 { $minutes }분
+length-days = { $days }일 { $hours }시간
+
+# why policy decided as it did, or leaves it to a person
+r-the-guest-entered-before-the-tickets-were-made-void = 이용권이 무효화되기 전에 고객이 입장했습니다
+r-the-back-end-refused-to-cancel-the-tickets = 발권 시스템이 이용권 취소를 거절했습니다
+r-already-redeemed = 이미 사용되었습니다
+r-the-guest-has-entered-already = 고객이 이미 입장했습니다
+r-the-booking-has-no-tickets-yet = 아직 발권되지 않은 예약입니다
+r-the-tickets-were-made-void-before = 이용권이 이미 무효화되었습니다
+r-the-guest-asks-to-cancel-name-the-fee-and-approve = 고객이 취소를 요청했습니다. 수수료를 정한 뒤 승인하세요
+r-a-ticket-of-the-called-off-booking-may-still-admit-somebody = 취소된 예약의 이용권으로 아직 입장이 가능할 수 있습니다
+r-the-tickets-were-delivered = 이용권이 이미 전달되었습니다
+r-the-booking-was-never-accepted = 수락된 적이 없는 예약입니다
+r-the-tickets-were-late = 발권이 늦었습니다
+r-the-tickets-are-here = 이용권이 준비되어 있습니다
+r-customer-service-or-the-merchant-asked-for-it = 고객센터 또는 판매자가 요청했습니다
+r-the-product-cannot-be-cancelled-at-this-time = 지금은 취소할 수 없는 상품입니다
+r-the-product-has-no-refund-rule-for-this-time = 현재 시점에 적용할 환불 규정이 없는 상품입니다
+r-the-channel-s-fee-is-lower-than-the-product-s = 채널의 수수료가 상품 규정보다 낮습니다
+r-the-fee-that-the-channel-names-is-above-what-was-paid = 채널이 알려 준 수수료가 결제 금액보다 큽니다
+
+# what a partner is told or asked
+c-booking_accepted = 예약 수락
+c-booking_declined = 예약 거절
+c-tickets_issued = 발권 완료
+c-refund_approved = 환불 승인
+c-refund_rejected = 환불 거절
+c-redeemed = 이용 완료
+c-no_show = 노쇼
+c-order_cancelled = 주문 취소
+c-cancel_quote = 취소 수수료 조회
+c-cancel_wanted = 취소 요청
+c-payment_return = 결제 환불 요청
+c-payment_link = 결제 링크 발송
+c-link_revoked = 결제 링크 회수
+c-guest_message = 고객 안내 메시지
+c-hand_over = 주문 전달

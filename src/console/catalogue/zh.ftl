@@ -670,3 +670,45 @@ s-arrived_late = 消息发出很久之后才到达：时限可能已过，请到
 s-books_differ = 我方与合作方账目不一致：请对账并处理差异。
 s-payment_link_over = 支付链接已失效且未支付：请重新发送。
 s-partner_gone = 合作方已从配置中移除但仍有待发送调用：请恢复配置或放弃调用。
+
+# lengths of time
+length-seconds = { $seconds } 秒
+length-minutes = { $minutes } 分钟
+length-hours = { $hours } 小时 { $minutes } 分钟
+length-days = { $days } 天 { $hours } 小时
+
+# why policy decided as it did, or leaves it to a person
+r-the-guest-entered-before-the-tickets-were-made-void = 凭证作废前客人已入园
+r-the-back-end-refused-to-cancel-the-tickets = 景区系统拒绝取消凭证
+r-already-redeemed = 已核销
+r-the-guest-has-entered-already = 客人已经入园
+r-the-booking-has-no-tickets-yet = 该预订尚未出票
+r-the-tickets-were-made-void-before = 凭证此前已作废
+r-the-guest-asks-to-cancel-name-the-fee-and-approve = 客人申请取消：请填写手续费后同意
+r-a-ticket-of-the-called-off-booking-may-still-admit-somebody = 已取消预订的凭证可能仍可入园
+r-the-tickets-were-delivered = 凭证已送达
+r-the-booking-was-never-accepted = 该预订从未被接受
+r-the-tickets-were-late = 出票超时
+r-the-tickets-are-here = 凭证已备好
+r-customer-service-or-the-merchant-asked-for-it = 客服或商家提出的申请
+r-the-product-cannot-be-cancelled-at-this-time = 该商品此时不可取消
+r-the-product-has-no-refund-rule-for-this-time = 该商品此时没有适用的退款规则
+r-the-channel-s-fee-is-lower-than-the-product-s = 渠道的手续费低于商品规定
+r-the-fee-that-the-channel-names-is-above-what-was-paid = 渠道给出的手续费高于已付金额
+
+# what a partner is told or asked
+c-booking_accepted = 预订已接受
+c-booking_declined = 预订已拒绝
+c-tickets_issued = 已出票
+c-refund_approved = 同意退款
+c-refund_rejected = 拒绝退款
+c-redeemed = 已核销
+c-no_show = 客人未到
+c-order_cancelled = 订单已取消
+c-cancel_quote = 查询取消费用
+c-cancel_wanted = 申请取消
+c-payment_return = 退还款项
+c-payment_link = 发送付款链接
+c-link_revoked = 撤回付款链接
+c-guest_message = 给客人的消息
+c-hand_over = 移交订单

@@ -22,11 +22,11 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         "destination",
         "call",
         "state",
+        "actions",
+        "last-error",
         "attempts",
         "next-attempt",
-        "last-error",
         "created",
-        "actions",
     ];
     let fields = html! {
         (choice(visit, "state", "state", words::DELIVERY_STATES))
@@ -56,21 +56,24 @@ fn row(visit: &Visit, job: &Value) -> Markup {
             }
             td { (order_link(&job["order_id"])) }
             td { (text(&job["destination"])) }
-            td { (text(&job["call"])) }
+            td { (words.call(&text(&job["call"]))) }
             td { (words.word(&text(&job["state"]))) }
-            td.n { (text(&job["attempts"])) }
-            td { (time(&job["next_attempt_at"])) }
-            td.wide { (text(&job["last_error"])) }
-            td { (time(&job["created_at"])) }
             td {
                 @if job["state"] == "dead" || job["state"] == "pending" {
                     (act(visit, None, &call("retry"), &words.say("retry"), &html! {}))
-                    (act(visit, None, &call("drop"), &words.say("drop"), &reason(visit)))
+                    details {
+                        summary { (words.say("drop")) }
+                        (act(visit, None, &call("drop"), &words.say("drop"), &reason(visit)))
+                    }
                 }
                 @if job["state"] == "dropped" {
                     (act(visit, None, &call("retry"), &words.say("retry"), &html! {}))
                 }
             }
+            td.wide { (text(&job["last_error"])) }
+            td.n { (text(&job["attempts"])) }
+            td { (time(&job["next_attempt_at"])) }
+            td { (time(&job["created_at"])) }
         }
     }
 }

@@ -6,17 +6,18 @@ use http::{Method, StatusCode};
 use maud::{Markup, html};
 use serde_json::json;
 
-use crate::console::entrance::{field, links, refused};
+use crate::console::entrance::{chosen_language, field, keep_language, links, refused};
 use crate::console::layout::link;
 use crate::console::{Page, Said, Stop, Visit};
 use crate::http::problem::Problem;
 
 fn form(visit: &Visit, token: &str, email: &str, role: &str) -> Markup {
     let words = &visit.words;
+    let language = chosen_language(visit).map(|word| format!("?lang={word}")).unwrap_or_default();
     html! {
         p { (words.say_with("invited-as", &[("email", email.to_owned()), ("role", words.word(role))])) }
         (links(visit, &link(""), Some(token)))
-        form id="accept" method="post" action=(link(&format!("invitations/{token}"))) {
+        form id="accept" method="post" action={ (link(&format!("invitations/{token}"))) (language) } {
             (field(visit, "name", &words.say("name"), "text", "name"))
             (field(visit, "mobile", &words.say("mobile"), "tel", "tel"))
             (field(visit, "direct", &words.say("direct"), "tel", "off"))
@@ -51,7 +52,10 @@ pub(crate) async fn accept(visit: &Visit, token: &str) -> Result<Said, Stop> {
     });
     match visit.call(Method::POST, &format!("/invitations/{token}/accept"), &body).await {
         // The next thing is a second factor.
-        Ok(said) => Ok(Said::Go(link("account"), said.cookie)),
+        Ok(said) => {
+            keep_language(visit, said.body["account"].as_str().unwrap_or_default()).await;
+            Ok(Said::Go(link("account"), said.cookie))
+        }
         Err(stop) => {
             let form = form(visit, token, &invitation.email, &invitation.role);
             Ok(refused(visit, "accept", &stop, &form))

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::console::acts::NOTED;
 use crate::console::form::encode;
 use crate::console::format::{clock, day, money, text, time};
-use crate::console::layout::{act, amount, entries, fee, in_units, reason, time_left};
+use crate::console::layout::{act, amount, attention_sentence, entries, fee, in_units, reason, refused_act, time_left};
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::manual_commands::UNDER_WAY;
 
@@ -23,6 +23,7 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     let calls = visit.ask(&format!("{path}/calls?limit={SHOWN}")).await?;
     let next = visit.ask(&format!("{path}/next-steps")).await?;
     let body = html! {
+        p.lead { b { (text(&order["channel_order_id"])) } " " small { (text(&order["channel"])) } }
         @if visit.query.text(NOTED) == UNDER_WAY {
             div.card.warn role="status" id="under-way" { p { (visit.words.say("under-way")) } }
         }
@@ -67,7 +68,7 @@ fn needs(visit: &Visit, order: &Value) -> Markup {
                 div.card.warn {
                     strong { (visit.words.attention(&text(&it["kind"]))) }
                     " " small { (visit.words.say("since")) " " (time(&it["since"])) }
-                    p { (text(&it["sentence"])) }
+                    p { (attention_sentence(it)) }
                 }
             }
         }
@@ -99,7 +100,7 @@ fn facts(visit: &Visit, order: &Value) -> Markup {
                 dt { (say("fee")) } dd { (in_money(&payment["fee"])) }
                 @if order["refund_case"].is_object() {
                     dt { (say("refund")) } dd {
-                        (words.word(&text(&order["refund_case"]["state"]))) " " (text(&order["refund_case"]["reason"]))
+                        (words.word(&text(&order["refund_case"]["state"]))) " " (words.reason(&text(&order["refund_case"]["reason"])))
                         " " (time(&order["refund_case"]["review_by"]))
                     }
                 }
@@ -164,7 +165,11 @@ fn next_steps(visit: &Visit, order: &Value, next: &Value) -> Markup {
 fn delivery(visit: &Visit, job: &Value) -> Markup {
     let words = &visit.words;
     let attempt = job["attempts"].as_i64().unwrap_or_default() + 1;
-    let with = [("to", text(&job["destination"])), ("call", text(&job["call"])), ("attempt", attempt.to_string())];
+    let with = [
+        ("to", text(&job["destination"])),
+        ("call", words.call(&text(&job["call"]))),
+        ("attempt", attempt.to_string()),
+    ];
     html! {
         li {
             @if job["state"] == "dead" { strong { (words.say_with("next-dead", &with)) } }
@@ -214,7 +219,7 @@ fn actions(visit: &Visit, order: &Value, next: &Value) -> Markup {
             @for it in &allowed { (offer(visit, order, it)) }
             details {
                 summary { (words.say("not-now")) }
-                ul { @for it in &refused { li { strong { (words.act(&text(&it["act"]))) } ": " (text(&it["sentence"])) } } }
+                ul { @for it in &refused { li { strong { (words.act(&text(&it["act"]))) } ": " (refused_act(visit, it)) } } }
             }
         }
     }
@@ -351,7 +356,7 @@ fn event(visit: &Visit, it: &Value) -> Markup {
             (when(it))
             div {
                 p { strong { (words.event(&text(&it["kind"]))) } " " small { (words.say("actor")) ": " (by(visit, &it["actor"])) } }
-                @if !it["reason"].is_null() { p { (text(&it["reason"])) } }
+                @if !it["reason"].is_null() { p { (words.reason(&text(&it["reason"]))) } }
             }
         }
     }

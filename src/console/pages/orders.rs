@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::console::format::{money, text, time};
-use crate::console::layout::{choice, entries, filters, link, may_act, order_link, pages, reason, table};
+use crate::console::layout::{choice, entries, filters, link, may_act, numbered_link, pages, reason, table};
 use crate::console::pages::bulk;
 use crate::console::{Page, Said, Stop, Visit};
 use crate::http::ops::words::{self, ATTENTION_KINDS};
@@ -132,16 +132,15 @@ fn listed(visit: &Visit, list: &Value, with_boxes: bool) -> Markup {
     let rows: Vec<Markup> = entries(list).iter().map(|order| row(visit, order, with_boxes)).collect();
     let heads = [
         "choose",
-        "order",
-        "channel",
         "number",
         "label",
         "state",
         "visit",
         "quantity",
-        "payment",
         "total",
+        "payment",
         "attention",
+        "channel",
         "created",
     ];
     table(visit, Some("orders-table"), &heads, &rows)
@@ -157,19 +156,18 @@ fn row(visit: &Visit, order: &Value, with_boxes: bool) -> Markup {
                     (bulk::chosen(visit, &text(&order["id"]), order["version"].as_u64(), &text(&order["channel_order_id"])))
                 }
             }
-            td { (order_link(&order["id"])) }
-            td { (text(&order["channel"])) }
-            td { (text(&order["channel_order_id"])) }
+            td { (numbered_link(order)) }
             td { (text(&order["label"])) }
             td { (words.word(&text(&order["state"]))) }
             td { (text(&order["booking"]["visit_date"])) }
             td.n { (text(&order["quantity"])) }
-            td { (words.word(&text(&order["payment"]["state"]))) }
             td.n { (money(&order["payment"]["total"], &order["payment"]["currency"])) }
-            td {
+            td { (words.word(&text(&order["payment"]["state"]))) }
+            td.short {
                 @if !kind.is_empty() { (words.attention(&kind)) }
                 @if let Some(more @ 1..) = order["attention"]["more"].as_u64() { " +" (more) }
             }
+            td { (text(&order["channel"])) }
             td { (time(&order["created_at"])) }
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::console::form::encode;
 use crate::console::format::{money, text, time};
-use crate::console::layout::{choice, entries, filters, may_act, order_link, pages, table};
+use crate::console::layout::{choice, entries, filters, may_act, order_link, pages, refused_act, table};
 use crate::console::pages::order::offer;
 use crate::console::{Page, Stop, Visit};
 use crate::http::ops::words;
@@ -56,7 +56,7 @@ fn row(visit: &Visit, case: &Value) -> Markup {
             td { (words.word(&text(&case["state"]))) }
             td.n { @if case["fee"].is_null() { (words.say("fee-open")) } @else { (money(&case["fee"], &case["currency"])) } }
             td { (words.word(&text(&case["source"]))) }
-            td.wide { (text(&case["reason"])) }
+            td.wide { (words.reason(&text(&case["reason"]))) }
             td { (time(&case["requested_at"])) }
         }
     }
@@ -80,10 +80,10 @@ async fn decision(visit: &Visit, case: &Value) -> Result<Markup, Stop> {
             p {
                 (order_link(&case["order_id"])) " " (text(&order["product"])) " × " (text(&order["quantity"])) " · "
                 (words.say("received")) " " (money(&order["payment"]["received"], &order["payment"]["currency"])) " · "
-                (text(&case["reason"]))
+                (words.reason(&text(&case["reason"])))
             }
             div.two { @for it in &allowed { (offer(visit, &order, it)) } }
-            ul { @for it in &refused { li { strong { (words.act(&text(&it["act"]))) } ": " (text(&it["sentence"])) } } }
+            ul { @for it in &refused { li { strong { (words.act(&text(&it["act"]))) } ": " (refused_act(visit, it)) } } }
         }
     })
 }

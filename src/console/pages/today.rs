@@ -8,7 +8,7 @@ use ticketbridge_core::{Millis, TimeZone};
 
 use crate::console::form::encode;
 use crate::console::format::{text, time};
-use crate::console::layout::{link, named_table, order_link, time_left};
+use crate::console::layout::{link, named_table, numbered_link, order_link, time_left};
 use crate::console::{Page, Stop, Visit};
 
 /// A deadline is near when less than this is left.
@@ -64,7 +64,7 @@ async fn refunds(visit: &Visit) -> Result<Option<Section>, Stop> {
         .map(|case| {
             html! { tr {
                 td { (time(&case["review_by"])) } td { (order_link(&case["order_id"])) } td { (text(&case["channel"])) }
-                td { (visit.words.word(&text(&case["source"]))) } td { (text(&case["reason"])) }
+                td { (visit.words.word(&text(&case["source"]))) } td.wide { (visit.words.reason(&text(&case["reason"]))) }
             } }
         })
         .collect();
@@ -77,13 +77,13 @@ async fn bookings(visit: &Visit) -> Result<Option<Section>, Stop> {
     Ok(section(visit, "waiting-bookings", "orders?booking=requested", &ORDER_HEADS, &order_rows(visit, &found)))
 }
 
-const ORDER_HEADS: [&str; 5] = ["order", "channel", "label", "visit", "attention"];
+const ORDER_HEADS: [&str; 5] = ["number", "channel", "label", "visit", "attention"];
 
 fn order_rows(visit: &Visit, found: &[Value]) -> Vec<Markup> {
     let row = |order: &Value| {
         let kind = text(&order["attention"]["kind"]);
         html! { tr {
-            td { (order_link(&order["id"])) } td { (text(&order["channel"])) } td { (text(&order["label"])) }
+            td { (numbered_link(order)) } td { (text(&order["channel"])) } td { (text(&order["label"])) }
             td { (text(&order["booking"]["visit_date"])) }
             td { @if !kind.is_empty() { (visit.words.attention(&kind)) } }
         } }
@@ -112,8 +112,8 @@ async fn dead(visit: &Visit) -> Result<Option<Section>, Stop> {
         .iter()
         .map(|job| {
             html! { tr {
-                td { (order_link(&job["order_id"])) } td { (text(&job["destination"])) } td { (text(&job["call"])) }
-                td { (text(&job["last_error"])) }
+                td { (order_link(&job["order_id"])) } td { (text(&job["destination"])) } td { (visit.words.call(&text(&job["call"]))) }
+                td.wide { (text(&job["last_error"])) }
             } }
         })
         .collect();

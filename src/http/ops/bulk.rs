@@ -17,6 +17,7 @@ use ticketbridge_store::{
 
 use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{Holder, Via};
+use crate::console::catalogue::Language;
 use crate::http::Shared;
 use crate::http::caller::Caller;
 use crate::http::ops::answers::{Time, bulk as told};
@@ -453,8 +454,9 @@ async fn act_on(
     }
     let from = Comes { caller: Caller::Unknown, agent: "bulk".to_owned() };
     let key = format!("{}/{}", row.id, item.place);
-    let said =
-        Insider { calls, shared, holder, from: &from }.make(Method::POST, &target, Some(&body), Some(&key)).await;
+    let said = Insider { calls, shared, holder, from: &from, language: Language::En }
+        .make(Method::POST, &target, Some(&body), Some(&key))
+        .await;
     if said.status.is_success() {
         return Some(Ok(()));
     }

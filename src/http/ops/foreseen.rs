@@ -18,6 +18,8 @@ const FOLLOWED_MAX: usize = 32;
 pub(crate) struct Foreseen {
     pub(crate) order: Order,
     pub(crate) effects: Vec<Effect>,
+    /// The channel is told.
+    pub(crate) tells_channel: bool,
     /// The channel has no call for it: somebody does it there.
     pub(crate) by_hand: bool,
 }
@@ -25,20 +27,10 @@ pub(crate) struct Foreseen {
 impl Foreseen {
     /// What the channel is asked to keep and to return, where it is asked for that.
     pub(crate) fn cancellation(&self) -> Option<(i64, i64)> {
-        self.notifications().find_map(|notification| match notification {
-            Notification::Cancellation { fee, refund, .. } => Some((*fee, *refund)),
-            _ => None,
-        })
-    }
-
-    /// Whether the channel is told anything that it has a call for.
-    pub(crate) fn tells_channel(&self) -> bool {
-        !self.by_hand && self.notifications().next().is_some()
-    }
-
-    fn notifications(&self) -> impl Iterator<Item = &Notification> {
-        self.effects.iter().filter_map(|effect| match effect {
-            Effect::TellChannel { notification, .. } => Some(notification),
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::TellChannel { notification: Notification::Cancellation { fee, refund, .. }, .. } => {
+                Some((*fee, *refund))
+            }
             _ => None,
         })
     }
@@ -48,13 +40,17 @@ impl Foreseen {
 pub(crate) fn agreed(begun: &Outcome, running: &Running, moment: Moment) -> Foreseen {
     let (order, effects) = (begun.order.clone(), begun.effects.clone());
     let channel = Actor::new(ActorKind::Channel, order.channel.as_str());
-    let mut ahead = Foreseen { order, effects, by_hand: false };
+    let mut ahead = Foreseen { order, effects, tells_channel: false, by_hand: false };
     for next in 0..FOLLOWED_MAX {
         let Some(effect) = ahead.effects.get(next) else { break };
         let Effect::TellChannel { notification, .. } = effect else { continue };
-        if !has_call(running, &ahead.order, notification, moment) {
-            ahead.by_hand = true;
-            continue;
+        match way_of(running, &ahead.order, notification, moment) {
+            Way::ByHand => {
+                ahead.by_hand = true;
+                continue;
+            }
+            Way::Call => ahead.tells_channel = true,
+            Way::Nothing => {}
         }
         // The others do not answer by what they then say of the order.
         if ahead.order.channel_state.is_none() {
@@ -72,9 +68,23 @@ pub(crate) fn agreed(begun: &Outcome, running: &Running, moment: Moment) -> Fore
     ahead
 }
 
-/// Whether the channel has a call that tells it. One that is not configured at present may have.
-fn has_call(running: &Running, order: &Order, notification: &Notification, moment: Moment) -> bool {
-    let Some(channel) = running.registry.channel(&order.channel) else { return true };
+/// How a channel comes to know something.
+enum Way {
+    /// It is told.
+    Call,
+    /// It has no call for that.
+    ByHand,
+    /// It wants to know nothing of the kind.
+    Nothing,
+}
+
+fn way_of(running: &Running, order: &Order, notification: &Notification, moment: Moment) -> Way {
+    let Some(channel) = running.registry.channel(&order.channel) else { return Way::Call };
     let cx = Context { now: moment.now, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
-    !matches!(channel.channel.notify(notification, order, &cx), Err(EncodeError::Unsupported(_)))
+    match channel.channel.notify(notification, order, &cx) {
+        Err(EncodeError::Unsupported(_)) => Way::ByHand,
+        Err(EncodeError::Obsolete(_)) => Way::Nothing,
+        // What is missing may be there when it is called.
+        Ok(_) | Err(EncodeError::Missing(_) | EncodeError::Invalid(_) | EncodeError::NotConfigured(_)) => Way::Call,
+    }
 }

@@ -15,6 +15,7 @@ use ticketbridge_core::quoted::Quoted;
 use crate::accounts::scope::Reach;
 use crate::accounts::signing_in::From as Comes;
 use crate::accounts::{self, Holder};
+use crate::console::catalogue::Language;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::{Keep, Once, is_receipt};
 use crate::http::ops::body::Given;
@@ -66,6 +67,8 @@ pub(crate) struct Insider<'a> {
     pub(crate) holder: &'a Holder,
     /// From where.
     pub(crate) from: &'a Comes,
+    /// In which language sentences are wanted.
+    pub(crate) language: Language,
 }
 
 impl Insider<'_> {
@@ -84,6 +87,7 @@ impl Insider<'_> {
         };
         let not_found = || nothing(Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path"));
         let mut request = http::Request::builder().method(method).uri(format!("{PREFIX}{target}"));
+        request = request.header(header::ACCEPT_LANGUAGE, self.language.word());
         if let Some(key) = key {
             request = request.header(once::KEY, key);
         }

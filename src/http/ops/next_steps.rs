@@ -231,7 +231,7 @@ impl Trial<'_> {
             needs,
             code: refusal.as_ref().map(|(code, _)| *code),
             voids_tickets: ahead.as_ref().is_some_and(|ahead| takes_tickets(order, ahead)),
-            tells_channel: ahead.as_ref().is_some_and(Foreseen::tells_channel),
+            tells_channel: ahead.as_ref().is_some_and(|ahead| ahead.tells_channel),
             by_hand: ahead.as_ref().is_some_and(|ahead| ahead.by_hand),
             sentence: refusal.map(|(_, sentence)| sentence),
             money: moves.how,
