@@ -522,6 +522,19 @@ fn a_booking_of_another_day_is_not_adopted_and_the_same_moment_is_the_same_day()
 }
 
 #[test]
+fn whoever_waits_for_codes_reads_and_reserves_nothing_again() {
+    let mut bare = booking(1, "CONFIRMED");
+    bare["unitItems"].as_array_mut().unwrap().iter_mut().for_each(|unit| unit["ticket"] = Value::Null);
+    for state in [TicketingState::Requested, TicketingState::Unknown] {
+        let look = Story::of(TicketOp::Query, state);
+        let result = look.play(&[("read", Answer(bare.clone()))]);
+        assert!(matches!(result, CallResult::Done(TicketFacts::Pending { .. })), "{result:?}");
+        let result = look.play(&[("read", Answer(booking(1, "CONFIRMED")))]);
+        assert_eq!(codes(&result).len(), 4);
+    }
+}
+
+#[test]
 fn what_was_used_in_part_is_not_cancelled_and_a_person_decides() {
     let cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
     let mut part = booking(1, "CONFIRMED");
