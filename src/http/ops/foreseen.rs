@@ -80,7 +80,7 @@ enum Way {
 
 fn way_of(running: &Running, order: &Order, notification: &Notification, moment: Moment) -> Way {
     let Some(channel) = running.registry.channel(&order.channel) else { return Way::Call };
-    let cx = Context { now: moment.now, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+    let cx = Context { access_token: Some(""), ..Context::without_delivery(moment.now, [0; 16]) };
     match channel.channel.notify(notification, order, &cx) {
         Err(EncodeError::Unsupported(_)) => Way::ByHand,
         Err(EncodeError::Obsolete(_)) => Way::Nothing,
