@@ -19,7 +19,7 @@ use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 pub(crate) const NOW: UnixMillis = UnixMillis(1_795_226_400_000);
 
 pub(crate) fn context() -> Context<'static> {
-    Context { now: NOW, nonce: [7; 16], delivery_id: "dlv_0001", access_token: None, attempt: 1 }
+    Context { now: NOW, decided_at: NOW, nonce: [7; 16], delivery_id: "dlv_0001", access_token: None, attempt: 1 }
 }
 
 pub(crate) fn code(text: &str) -> DocumentNumber {

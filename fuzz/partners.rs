@@ -20,7 +20,7 @@ const NOW: UnixMillis = UnixMillis(1_795_226_400_000);
 const SECRET: &str = "whsec_dGVzdHMgc2hhcmUgdGhpcyB3aXRoIHRoZSBnYXRl";
 
 fn context() -> Context<'static> {
-    Context { now: NOW, nonce: [7; 16], delivery_id: "dlv_1", access_token: None, attempt: 1 }
+    Context { now: NOW, decided_at: NOW, nonce: [7; 16], delivery_id: "dlv_1", access_token: None, attempt: 1 }
 }
 
 fn channel() -> Box<dyn Channel> {

@@ -19,6 +19,7 @@ pub(crate) mod settle;
 mod stock;
 mod taken;
 pub mod tokens;
+pub(crate) mod told_before;
 mod verify_first;
 pub mod watch;
 

@@ -35,6 +35,7 @@ const CONTEXT: Context<'static> = Context {
     now: UnixMillis(1_790_000_060_000),
     nonce: [0; 16],
     delivery_id: "dlv_1",
+    decided_at: UnixMillis(1_790_000_060_000),
     access_token: None,
     attempt: 1,
 };

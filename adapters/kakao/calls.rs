@@ -66,8 +66,7 @@ pub(super) fn notify(
     let base = reservation(settings, order.channel_order_id.as_str())?;
     let zone = settings.zone();
     let revision = expected_revision(order);
-    // The same on every attempt: the order changes when somebody says something new, and then it is another call.
-    let decided_at = order.updated_at.rfc3339(zone);
+    let decided_at = cx.decided_at.rfc3339(zone);
     let (at, body) = match notification {
         Notification::BookingConfirmed { .. } => {
             by(settings, "confirm", "confirm the booking")?;

@@ -170,11 +170,10 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         doubts.extend(over_returned(&payment.id, payment.amount, of_it));
     }
     let used_on = zone.date_of(since(told)?);
-    // An event that neither counts nor dates the use says only that the platform has marked it.
-    let is_dated = told.change.is_some_and(|change| change.field("used_at").is_there());
-    let is_used = told.of_use && (is_dated || it.lines.iter().any(|line| line.used > 0));
-    if let Some(day) = visit_date.filter(|day| is_used && used_on < *day) {
-        doubts.push(format!("used on {used_on}, before the day of the visit, {day}"));
+    // Of the whole the order itself shows it; that a part was used before its day is told here alone.
+    let is_in_part = told.of_use && it.status != Status::Used && it.lines.iter().any(|line| line.used > 0);
+    if let Some(day) = visit_date.filter(|day| is_in_part && used_on < *day) {
+        doubts.push(format!("used in part on {used_on}, before the day of the visit, {day}"));
     }
     let booker = Person {
         name: it.booker_name.as_deref().and_then(PersonName::typed),

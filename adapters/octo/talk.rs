@@ -57,6 +57,8 @@ enum Ask {
     Confirm,
     /// Did the confirmation arrive?
     AfterConfirm,
+    /// Do the books show the sale that it was answered with?
+    Proof,
     Cancel,
     /// Was it cancelled?
     AfterCancel,
@@ -87,6 +89,8 @@ pub(super) struct Talk<'a> {
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
+    /// What it answered to a write, which its books have still to show.
+    said: Option<TicketFacts>,
     /// An answer was about something else: unless a later one tells how it stands, a person hears of that.
     is_astray: bool,
     end: Option<CallResult<TicketFacts>>,
@@ -109,7 +113,7 @@ impl<'a> Talk<'a> {
             Goal::Issue | Goal::Look | Goal::Void | Goal::Release(_) => Ask::Find,
         };
         let (attempt, sent) = (1, Sent::default());
-        let (product, availability, refusal, end) = (None, None, None, None);
+        let (product, availability, refusal, said, end) = (None, None, None, None, None);
         let is_astray = false;
         Self {
             octo,
@@ -124,6 +128,7 @@ impl<'a> Talk<'a> {
             availability,
             sent,
             refusal,
+            said,
             is_astray,
             end,
         }
@@ -187,6 +192,16 @@ impl<'a> Talk<'a> {
         }
     }
 
+    /// A write was answered with more than a step on the way. That is a word of the supplier's: a guest who is shown tickets that it has not
+    /// sold stands before the gate in vain, and one uuid is given up for the next only when it was read as over. So its books are read.
+    fn has_the_word(&mut self, found: &BookingIn, ask: Ask) {
+        if let Some(facts) = self.unusable(found) {
+            return self.give_back(facts);
+        }
+        self.said = if map::standing(found) == Standing::Confirmed { self.tickets_of(found) } else { None };
+        self.ask = ask;
+    }
+
     /// Something is there that holds a place or admits.
     fn lives(&mut self, found: &BookingIn, cx: &Context<'_>) {
         match self.goal {
@@ -201,7 +216,8 @@ impl<'a> Talk<'a> {
     fn go_on(&mut self, found: &BookingIn, cx: &Context<'_>) {
         let standing = map::standing(found);
         if standing == Standing::Confirmed
-            && let Some(facts) = self.tickets_of(found)
+            // Some servers name the codes in the answer to a confirmation alone.
+            && let Some(facts) = self.tickets_of(found).or_else(|| self.said.take())
         {
             return self.done(facts);
         }
@@ -210,6 +226,8 @@ impl<'a> Talk<'a> {
             return self.give_back(TicketFacts::Refused { reason });
         }
         match standing {
+            // Sold by its answer, and not by its books, which may be late: a moment later they are read again, and say what is to be done.
+            Standing::Held if self.ask == Ask::Proof => self.pending(cx),
             Standing::Held if self.sent.confirm >= WRITES_MAX => {
                 let why = self.refusal.clone().unwrap_or_else(|| "the hold stays a hold".to_owned());
                 self.give_back(TicketFacts::Refused { reason: format!("the supplier does not confirm: {why}") });
@@ -285,7 +303,7 @@ impl<'a> Talk<'a> {
         }
         self.attempt += 1;
         self.sent = Sent { calls: self.sent.calls, ..Sent::default() };
-        (self.availability, self.refusal) = (None, None);
+        (self.availability, self.refusal, self.said) = (None, None, None);
         self.ask = Ask::Find;
     }
 
@@ -301,7 +319,9 @@ impl<'a> Talk<'a> {
                     self.unknown("the reservation got no answer, and the supplier does not know it");
                 }
             }
-            (Goal::Issue | Goal::Hold, Ask::AfterConfirm) => self.unknown("the supplier no longer knows what it held"),
+            (Goal::Issue | Goal::Hold, Ask::AfterConfirm | Ask::Proof) => {
+                self.unknown("the supplier no longer knows what it held")
+            }
             (Goal::Issue | Goal::Hold, _) => self.ask = if self.product.is_none() { Ask::Product } else { Ask::Slots },
             (Goal::Release(facts), _) => {
                 let facts = facts.clone();
@@ -367,7 +387,9 @@ impl<'a> Talk<'a> {
     fn write(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError> {
         let (octo, uuid) = (self.octo, self.uuid());
         let call = match self.ask {
-            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => ("read", calls::read(octo, &uuid)?),
+            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::Proof | Ask::AfterCancel => {
+                ("read", calls::read(octo, &uuid)?)
+            }
             Ask::Product => ("product", calls::product(octo, self.product_id)?),
             Ask::Slots => {
                 self.sent.slots += 1;
@@ -450,7 +472,8 @@ impl<'a> Talk<'a> {
 
     fn heard_reserve(&mut self, heard: Heard<BookingIn>, cx: &Context<'_>) {
         match heard {
-            Heard::Said(found) => self.stands(found, cx),
+            Heard::Said(found) if is_on_its_way(&found) => self.stands(found, cx),
+            Heard::Said(found) => self.has_the_word(&found, Ask::AfterReserve),
             // "Used already": by an earlier request of ours. What it became is read.
             Heard::Absent(_) | Heard::Unclear(_) | Heard::Later(..) => self.ask = Ask::AfterReserve,
             Heard::SlotGone(why) | Heard::Refused(why) => {
@@ -471,7 +494,8 @@ impl<'a> Talk<'a> {
         match heard {
             // An answer that leaves the hold as it was has confirmed nothing.
             Heard::Said(found) if map::standing(&found) == Standing::Held => self.ask = Ask::AfterConfirm,
-            Heard::Said(found) => self.stands(found, cx),
+            Heard::Said(found) if is_on_its_way(&found) => self.stands(found, cx),
+            Heard::Said(found) => self.has_the_word(&found, Ask::Proof),
             Heard::Absent(why) | Heard::Refused(why) | Heard::SlotGone(why) | Heard::Misconfigured(why) => {
                 self.refusal = Some(why);
                 self.ask = Ask::AfterConfirm;
@@ -520,6 +544,16 @@ impl<'a> Talk<'a> {
     }
 }
 
+/// Whether an answer tells of a step on the way, and of nothing that a guest could be shown or that ends the attempt.
+fn is_on_its_way(found: &BookingIn) -> bool {
+    match map::standing(found) {
+        Standing::Held | Standing::Pending => true,
+        Standing::Confirmed | Standing::Rejected | Standing::Over | Standing::Redeemed(_) | Standing::Unknown(_) => {
+            false
+        }
+    }
+}
+
 impl Conversation for Talk<'_> {
     fn next(&mut self, cx: &Context<'_>) -> Result<Turn, EncodeError> {
         if let Some(end) = self.end.take() {
@@ -540,7 +574,7 @@ impl Conversation for Talk<'_> {
             heard
         };
         match self.ask {
-            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => {
+            Ask::Find | Ask::AfterReserve | Ask::AfterConfirm | Ask::Proof | Ask::AfterCancel => {
                 let heard = booking();
                 self.heard_read(heard, cx);
             }
@@ -584,6 +618,7 @@ impl Conversation for Talk<'_> {
                 | Ask::Extend
                 | Ask::Confirm
                 | Ask::AfterConfirm
+                | Ask::Proof
                 | Ask::Cancel
                 | Ask::AfterCancel => why,
             },
@@ -592,7 +627,13 @@ impl Conversation for Talk<'_> {
                 Ask::Confirm => return self.ask = Ask::AfterConfirm,
                 Ask::Cancel => return self.ask = Ask::AfterCancel,
                 Ask::Extend => return self.ask = Ask::Confirm,
-                Ask::Find | Ask::Product | Ask::Slots | Ask::AfterReserve | Ask::AfterConfirm | Ask::AfterCancel => why,
+                Ask::Find
+                | Ask::Product
+                | Ask::Slots
+                | Ask::AfterReserve
+                | Ask::AfterConfirm
+                | Ask::Proof
+                | Ask::AfterCancel => why,
             },
         };
         self.not_carried_out(Heard::<()>::Unclear(why));

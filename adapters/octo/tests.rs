@@ -173,6 +173,7 @@ fn tickets_are_reserved_confirmed_and_read() {
         ("availability", Answer(slots())),
         ("reserve", Answer(booking(1, "ON_HOLD"))),
         ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
     ]);
     assert_eq!(codes(&result), ["QR-1-0", "QR-1-1", "QR-1-2", "QR-1-3"]);
 }
@@ -181,14 +182,18 @@ fn tickets_are_reserved_confirmed_and_read() {
 fn an_open_dated_product_and_a_free_sale_take_fewer_steps() {
     let mut open = product();
     open["availabilityRequired"] = json!(false);
-    let result = Story::issue().play(&[("product", Answer(open)), ("reserve", Answer(booking(1, "CONFIRMED")))]);
+    let result = Story::issue().play(&[
+        ("product", Answer(open)),
+        ("reserve", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
+    ]);
     assert_eq!(codes(&result).len(), 4);
 }
 
 #[test]
 fn a_lost_reserve_is_looked_up_and_adopted_or_sent_again_under_the_same_uuid() {
     let begin = [("product", Answer(product())), ("availability", Answer(slots()))];
-    let end = [("confirm", Answer(booking(1, "CONFIRMED")))];
+    let end = [("confirm", Answer(booking(1, "CONFIRMED"))), ("read", Answer(booking(1, "CONFIRMED")))];
     for (middle, what) in [
         (vec![("reserve", Lost), ("read", Answer(booking(1, "ON_HOLD")))], "it had arrived"),
         (
@@ -271,14 +276,18 @@ fn a_call_that_never_left_is_repeated_later() {
 fn a_repeat_goes_on_where_the_supplier_stands() {
     let confirmed = ("read", Answer(booking(1, "CONFIRMED")));
     assert_eq!(codes(&Story::again().play(&[confirmed])).len(), 4, "a lost confirmation is not sent again");
-    let result =
-        Story::again().play(&[("read", Answer(booking(1, "ON_HOLD"))), ("confirm", Answer(booking(1, "CONFIRMED")))]);
+    let result = Story::again().play(&[
+        ("read", Answer(booking(1, "ON_HOLD"))),
+        ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
+    ]);
     assert_eq!(codes(&result).len(), 4);
     let result = Story::again().play(&[
         ("read", Answer(booking(1, "ON_HOLD"))),
         ("confirm", Lost),
         ("read", Answer(booking(1, "ON_HOLD"))),
         ("confirm", Answer(booking(1, "CONFIRMED"))),
+        ("read", Answer(booking(1, "CONFIRMED"))),
     ]);
     assert_eq!(codes(&result).len(), 4, "a confirmation that did not arrive");
     let result = Story::again().play(&[
@@ -288,8 +297,57 @@ fn a_repeat_goes_on_where_the_supplier_stands() {
         ("availability", Answer(slots())),
         ("reserve", Answer(booking(2, "ON_HOLD"))),
         ("confirm", Answer(booking(2, "CONFIRMED"))),
+        ("read", Answer(booking(2, "CONFIRMED"))),
     ]);
     assert_eq!(codes(&result).len(), 4, "a hold that ran out makes room for one more attempt");
+}
+
+/// The supplier says that it has sold, with codes and all, and its books know better.
+#[test]
+fn a_confirmation_is_believed_when_it_reads_so() {
+    let begin = [("read", Answer(booking(1, "ON_HOLD"))), ("confirm", Answer(booking(1, "CONFIRMED")))];
+    let then = |rest: Vec<(&'static str, Say)>| Story::again().play(&[&begin[..], &rest].concat());
+    let held = then(vec![("read", Answer(booking(1, "ON_HOLD")))]);
+    assert!(
+        matches!(held, CallResult::Done(TicketFacts::Pending { look_after: Some(Millis(2_000)), .. })),
+        "it is neither shown to the guest, nor confirmed or given back before it was read again: {held:?}"
+    );
+    for said in [Html(502), Lost, NotSent, Refuse(400, error("INVALID_BOOKING_UUID"))] {
+        let unread = then(vec![("read", said)]);
+        assert!(matches!(unread, CallResult::Unknown { .. }), "nobody knows: {unread:?}");
+    }
+    let mut bare = booking(1, "CONFIRMED");
+    for unit in bare["unitItems"].as_array_mut().unwrap() {
+        unit["ticket"] = Value::Null;
+    }
+    let result = then(vec![("read", Answer(bare))]);
+    assert_eq!(codes(&result).len(), 4, "the sale is in the books, and the codes were in the answer");
+    let mut others = booking(1, "CONFIRMED");
+    for unit in others["unitItems"].as_array_mut().unwrap() {
+        unit["ticket"]["deliveryOptions"] = json!([{ "deliveryFormat": "QRCODE", "deliveryValue": "QR-2" }]);
+    }
+    let result = then(vec![("read", Answer(others))]);
+    assert!(codes(&result).iter().all(|code| code == "QR-2"), "the books name the codes: {result:?}");
+}
+
+/// The next uuid is used only once this one was read as over: two bookings would admit twice.
+#[test]
+fn an_attempt_is_over_when_it_reads_so_and_not_when_a_write_is_answered_so() {
+    let held = ("read", Answer(booking(1, "ON_HOLD")));
+    for word in ["EXPIRED", "CANCELLED", "REJECTED", "REDEEMED"] {
+        let confirm = ("confirm", Answer(booking(1, word)));
+        let result = Story::again().play(&[held.clone(), confirm, ("read", Answer(booking(1, "CONFIRMED")))]);
+        assert_eq!(codes(&result).len(), 4, "{word} was a word: it is sold");
+        let result = Story::issue().play(&[
+            ("product", Answer(product())),
+            ("availability", Answer(slots())),
+            ("reserve", Answer(booking(1, word))),
+            held.clone(),
+            ("confirm", Answer(booking(1, "CONFIRMED"))),
+            ("read", Answer(booking(1, "CONFIRMED"))),
+        ]);
+        assert_eq!(codes(&result).len(), 4, "{word} was a word: it is held");
+    }
 }
 
 #[test]
@@ -301,6 +359,7 @@ fn a_hold_that_ends_soon_is_lengthened_first() {
             ("read", Answer(short.clone())),
             ("extend", said),
             ("confirm", Answer(booking(1, "CONFIRMED"))),
+            ("read", Answer(booking(1, "CONFIRMED"))),
         ]);
         assert_eq!(codes(&result).len(), 4);
     }
@@ -317,6 +376,7 @@ fn a_hold_that_is_over_is_replaced_only_when_it_was_read_as_over() {
         ("availability", Answer(slots())),
         ("reserve", Answer(booking(2, "ON_HOLD"))),
         ("confirm", Answer(booking(2, "CONFIRMED"))),
+        ("read", Answer(booking(2, "CONFIRMED"))),
     ]);
     assert_eq!(codes(&result).len(), 4);
     let ended = |n| ("read", Answer(booking(n, "EXPIRED")));
@@ -486,6 +546,7 @@ fn an_answer_to_a_write_that_breaks_off_anywhere_is_followed_by_a_read() {
             ("reserve", Cut(held.clone(), bytes)),
             ("read", Answer(held.clone())),
             ("confirm", Answer(sold.clone())),
+            ("read", Answer(sold.clone())),
         ]);
         assert_eq!(codes(&result).len(), 4, "reserve, {bytes} bytes");
     }
@@ -813,7 +874,12 @@ fn one_number_or_one_file_for_everybody_is_one_ticket_and_one_code_is_not() {
         for unit in booking["unitItems"].as_array_mut().unwrap() {
             unit["ticket"] = ticket.clone();
         }
-        let script = [("product", Answer(product())), ("availability", Answer(slots())), ("reserve", Answer(booking))];
+        let script = [
+            ("product", Answer(product())),
+            ("availability", Answer(slots())),
+            ("reserve", Answer(booking.clone())),
+            ("read", Answer(booking)),
+        ];
         let CallResult::Done(TicketFacts::Issued { tickets, .. }) = Story::issue().play(&script) else {
             panic!("no tickets");
         };

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn routed(method: &Method, path: &str, query: &str) -> Option<(&'static str, Option<String>)> {
-        let cx = Context { now: UnixMillis(7), nonce: [255; 16], delivery_id: "", access_token: None, attempt: 1 };
+        let cx = Context::without_delivery(UnixMillis(7), [255; 16]);
         let routed = route(method, path, query, &cx)?;
         assert_eq!(at(&routed.query), UnixMillis(7), "whatever the reseller writes");
         assert_eq!(once(&routed.query), "ffffffff-ffff-4fff-bfff-ffffffffffff");

@@ -72,7 +72,7 @@ pub(super) fn notify(
             let body = json!({
                 "expected_revision": revision,
                 "agency_booking_no": channel_state.partner_number(),
-                "happy_call_at": order.updated_at.rfc3339(zone),
+                "happy_call_at": cx.decided_at.rfc3339(zone),
             });
             (base.path("/complete"), body)
         }

@@ -95,7 +95,7 @@ pub(super) struct Told<'t> {
 pub(super) fn snapshot(settings: &Common, it: Booking, told: &Told<'_>) -> Result<Snapshot, DecodeError> {
     let net = it.total - it.discount;
     let (entries, payments) = money(&it, told);
-    let doubts = doubts(&it, told, settings, &entries);
+    let doubts = doubts(&it, &entries);
     // What it counts as paid is what it still holds.
     let returned = Sums::of(&entries).returned;
     let sums = Sums { received: it.paid.saturating_add(returned), returned };
@@ -288,7 +288,7 @@ fn money(it: &Booking, told: &Told<'_>) -> (Vec<LedgerEntry>, Vec<Payment>) {
 }
 
 /// What the marketplace says of itself that does not fit: kept, and shown (8.3; edge 35).
-fn doubts(it: &Booking, told: &Told<'_>, settings: &Common, entries: &[LedgerEntry]) -> Vec<String> {
+fn doubts(it: &Booking, entries: &[LedgerEntry]) -> Vec<String> {
     let mut doubts = Vec::new();
     let sum = |kind: EntryKind| -> i64 {
         entries.iter().filter(|e| e.kind == kind && e.status == EntryStatus::Done).map(|e| e.amount).sum()
@@ -307,9 +307,6 @@ fn doubts(it: &Booking, told: &Told<'_>, settings: &Common, entries: &[LedgerEnt
     }
     for payment in &it.payments {
         doubts.extend(over_returned(&payment.id, payment.amount, &payment.cancels));
-    }
-    if it.status == Status::Departed && it.departure > settings.zone().date_of(told.at) {
-        doubts.push(format!("departed before the day of departure, {}", it.departure));
     }
     doubts
 }

@@ -128,7 +128,7 @@ async fn ask(
     let Some(mut talk) = backend.backend.live_check(&products, holds, nonce) else { return Vec::new() };
     let limits = CallLimits { timeout: backend.timeout, at_most: QUESTION_MAX };
     loop {
-        let cx = Context { now: clock.now(), nonce, delivery_id: "", access_token: None, attempt: 1 };
+        let cx = Context::without_delivery(clock.now(), nonce);
         let Some(call) = talk.next(&cx) else { return talk.findings().to_vec() };
         match transport.send(&call, limits).await {
             Ok(response) => talk.answered(&response, &cx),

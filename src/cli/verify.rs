@@ -101,7 +101,7 @@ pub(super) fn verify(arguments: &VerifyArguments) -> ExitCode {
         return fail(format!("no channel `{channel}` is configured; known are {}", known.join(", ")));
     };
     let raw = captured.raw();
-    let cx = Context { now: SystemClock::new().now(), nonce: [0; 16], delivery_id: "", access_token: None, attempt: 1 };
+    let cx = Context::without_delivery(SystemClock::new().now(), [0; 16]);
     say(format_args!("{} {}{}", raw.method, captured.path(), if raw.query.is_empty() { "" } else { "?…" }));
     for step in channel.channel.explain_verify(raw, &cx) {
         let mark = match step.ok {

@@ -134,6 +134,17 @@ impl Notification {
     }
 }
 
+/// How the channel was told something before: a repeat that says the same goes under the same name, so that it is carried out once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ToldBefore {
+    /// The delivery, by whose id the channel knows a repeat.
+    pub delivery: String,
+    /// When what it tells was decided.
+    pub decided_at: UnixMillis,
+    /// The fingerprint of the call, without its signature.
+    pub message: String,
+}
+
 /// How a call to the channel ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -160,7 +171,10 @@ pub enum NotificationOutcome {
     /// The order had changed at the channel meanwhile; what it is now has been taken over.
     Overtaken,
     /// The channel said yes, and nothing of what came of it: an event, a look or its books will show it.
-    Taken,
+    Taken {
+        /// How it was told, where the channel knows a repeat of it.
+        told: Option<ToldBefore>,
+    },
     /// Ops have taken the call out: nobody is to look at it any more.
     Dropped,
     /// Ops have it made again.

@@ -33,6 +33,7 @@ pub(crate) fn in_reserve(order: &OrderId, version: u64, effects: &[Effect]) -> V
         Effect::TellChannel {
             notification: notification @ (Notification::RefundApproved { .. } | Notification::RefundRejected { .. }),
             not_before: Some(_),
+            told_before: _,
         } => Some(InReserve { delivery: delivery_id(order, version, index), notification: notification.clone() }),
         _ => None,
     });
@@ -92,7 +93,7 @@ impl<'e> Delivery<'e> {
                 let (holds_up, not_before) = (*op != TicketOp::Query, *not_before);
                 Self { destination: Destination::Backend(backend.clone()), call: op.name(), holds_up, not_before, once }
             }
-            Effect::TellChannel { notification, not_before } => {
+            Effect::TellChannel { notification, not_before, told_before: _ } => {
                 let is_for_agency = *notification == Notification::HandOver;
                 let whom = if is_for_agency { Destination::Agency } else { Destination::Channel };
                 let (destination, not_before) = (whom(order.channel.clone()), *not_before);

@@ -74,7 +74,8 @@ fn is_unsettled(order: &Order, now: UnixMillis) -> bool {
     }
     let unproven = order.channel_state.as_deref().is_some_and(|channel_state| !channel_state.unproven.is_empty());
     let differs = [AttentionKind::BooksDiffer, AttentionKind::AnswerAstray].into_iter().any(|kind| order.needs(kind));
-    unproven || differs || order.money.refund_pending() > 0
+    // What it would not take, or has never answered, it may have done all the same.
+    unproven || differs || order.money.refund_pending() > 0 || !order.undelivered.is_empty()
 }
 
 /// Compares the orders of a scope with their channels and back-ends, and the channels' own lists with ours.

@@ -163,7 +163,7 @@ impl Head<'_> {
             let zone = common_zone(&engine.running());
             return Err(Unheard::Unverified(problem.pending(opens_at.map(|at| at.rfc3339(zone)))));
         }
-        let cx = Context { now, nonce: engine.ids().nonce(), delivery_id: "", access_token: None, attempt: 1 };
+        let cx = Context::without_delivery(now, engine.ids().nonce());
         let partner = self.backend.id.as_str();
         let terms = Terms { partner, caller: self.caller, rate, bytes_max: BODY_BYTES_MAX };
         let proves = |backend: &RegisteredBackend, body: &[u8]| {

@@ -49,13 +49,7 @@ async fn receive(
     request: Request,
 ) -> Response {
     let running = shared.engine.running();
-    let cx = Context {
-        now: shared.engine.clock().now(),
-        nonce: shared.engine.ids().nonce(),
-        delivery_id: "",
-        access_token: None,
-        attempt: 1,
-    };
+    let cx = Context::without_delivery(shared.engine.clock().now(), shared.engine.ids().nonce());
     let channel = match whose(kind, &shared, &running, peer, &request, &cx) {
         Ok(channel) => channel,
         Err(reply) => return dressed(face, reply.unwrap_or_else(|| (face.refusal)(StatusCode::NOT_FOUND, NOBODY))),

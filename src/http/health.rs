@@ -135,8 +135,8 @@ async fn count(shared: &Shared) {
         }
     };
     let answers = match counted {
-        // One that reads and takes no commits is no use to anybody.
-        Ok(Ok(())) if !shared.engine.store().takes_commits() => 0.0,
+        // One that reads and takes no commits is no use to anybody, nor one of which a part cannot be read.
+        Ok(Ok(())) if !shared.engine.store().takes_commits() || shared.engine.store().is_damaged() => 0.0,
         Ok(Ok(())) => 1.0,
         Ok(Err(error)) => {
             crate::worker::log_trouble("some metrics could not be counted", &error);

@@ -113,7 +113,7 @@ async fn is_proved(
     let (parts, body) = request.into_parts();
     let terms = Terms { partner: partner.id, caller, rate: partner.rate, bytes_max: partner.bytes_max };
     let nonce = shared.engine.ids().nonce();
-    let cx = Context { now, nonce, delivery_id: "", access_token: None, attempt: 1 };
+    let cx = Context::without_delivery(now, nonce);
     let (query, headers) = (parts.uri.query().unwrap_or(""), &parts.headers);
     let raw =
         |body: &[u8]| verify(RawRequest { endpoint: partner.call, method: &Method::POST, query, headers, body }, &cx);

@@ -286,13 +286,7 @@ impl Head {
             rate: self.channel.rate_per_caller,
             bytes_max: spec.body_bytes_max,
         };
-        let cx = Context {
-            now: self.started,
-            nonce: self.shared.engine.ids().nonce(),
-            delivery_id: "",
-            access_token: None,
-            attempt: 1,
-        };
+        let cx = Context::without_delivery(self.started, self.shared.engine.ids().nonce());
         // Of the body that was looked at last: the first is only the head's.
         let is_to_come = AtomicBool::new(false);
         let coming = self.running.registry.coming_channel(&self.channel.id);
@@ -563,7 +557,7 @@ impl Arrived {
     }
 
     fn can_be_said(&self, order: &Order, notification: &ticketbridge_core::Notification) -> bool {
-        let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+        let cx = Context { access_token: Some(""), ..Context::without_delivery(self.started, [0; 16]) };
         self.channel.channel.notify(notification, order, &cx).is_ok()
     }
 
@@ -631,7 +625,7 @@ impl Arrived {
         if !matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::NotNeeded) {
             return true;
         }
-        let cx = Context { now: self.started, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+        let cx = Context { access_token: Some(""), ..Context::without_delivery(self.started, [0; 16]) };
         let notification = ticketbridge_core::Notification::TicketsIssued { booking: booking.id.clone() };
         match self.channel.channel.notify(&notification, order, &cx) {
             Ok(_) => true,

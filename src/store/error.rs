@@ -3,7 +3,7 @@
 //! What can go wrong with a database, by operation.
 
 use sea_orm::sqlx;
-use sea_orm::{DbErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use ticketbridge_core::OrderId;
@@ -202,13 +202,13 @@ pub(crate) fn trouble(error: &sqlx::Error) -> Trouble {
 }
 
 /// 1213 deadlock, 1205 lock wait, 1020 MariaDB's snapshot isolation; duplicates, checks and syntax leave the transaction as it was. 1034,
-/// 1194, 1195, 1712 and 1877 speak of a table that is not whole.
+/// 1194, 1195, 1712, 1812, 1877 and 1932 speak of a table that is not whole, or whose file is gone.
 fn of_mysql(number: u16) -> Trouble {
     match number {
         1213 | 1205 | 1020 => Trouble::Conflict,
         1022 | 1048 | 1054 | 1062 | 1064 | 1136 | 1146 | 1264 | 1265 | 1364 | 1366 | 1406 | 1451 | 1452 | 1586
         | 1690 | 4025 => Trouble::Clean,
-        1034 | 1194 | 1195 | 1712 | 1877 => Trouble::Damaged,
+        1034 | 1194 | 1195 | 1712 | 1812 | 1877 | 1932 => Trouble::Damaged,
         _ => Trouble::Broken,
     }
 }
@@ -225,13 +225,24 @@ fn of_sqlite(code: i32) -> Trouble {
 }
 
 /// 40001 serialization, 40P01 deadlock, 55P03 lock not available; classes of plain refusals: 21, 22, 23, 42, 44. XX001 and XX002 speak of
-/// damaged data.
+/// damaged data, 58P01 of a table's file that is gone.
 fn of_postgres(code: &str) -> Trouble {
     match (code, code.get(..2).unwrap_or("")) {
         ("40001" | "40P01" | "55P03", _) => Trouble::Conflict,
-        ("XX001" | "XX002", _) => Trouble::Damaged,
+        ("XX001" | "XX002" | "58P01", _) => Trouble::Damaged,
         (_, "21" | "22" | "23" | "42" | "44") => Trouble::Clean,
         _ => Trouble::Broken,
+    }
+}
+
+/// Whether the answer to a question that only names tables says that one of them is gone, or cannot be read.
+pub(crate) fn is_unreadable(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    match trouble(error) {
+        Trouble::Clean | Trouble::Damaged => true,
+        Trouble::Conflict | Trouble::Broken => false,
     }
 }
 
@@ -266,6 +277,9 @@ mod tests {
             (of_sqlite(11), of_sqlite(26), of_sqlite(5), of_sqlite(517)),
             (Trouble::Damaged, Trouble::Damaged, Trouble::Conflict, Trouble::Conflict)
         );
+        for code in ["XX001", "XX002", "58P01"] {
+            assert_eq!(of_postgres(code), Trouble::Damaged, "{code}");
+        }
         for code in ["57014", "57P01", "25P03", "25P02", "53100", "58030", "08006", ""] {
             assert_eq!(of_postgres(code), Trouble::Broken, "{code}");
         }

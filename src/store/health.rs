@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use crate::connect::{Inner, Store};
 use crate::connection::executing;
 use crate::dialect::{Query as _, get, values};
-use crate::error::{StoreError, Trouble, trouble};
+use crate::error::{StoreError, Trouble, is_unreadable, trouble};
 use crate::files::beside;
+use crate::growth::TABLES;
 use crate::seal::random_token;
 use crate::tx::Tx;
 
@@ -23,6 +24,8 @@ const ROUND: Duration = Duration::from_secs(15);
 const WAL_LARGE: u64 = 32 * 1_024 * 1_024;
 /// Files up to this size are looked through whenever somebody asks whether the database is ready, bytes.
 const LOOK_THROUGH_MAX: u64 = 32 * 1_024 * 1_024;
+/// Time for a look at every table.
+const TABLES_WITHIN: Duration = Duration::from_millis(500);
 /// A write lock that nobody of us gets for this long is somebody else's, milliseconds.
 const LOCK_PATIENCE_MS: u32 = 500;
 /// A transaction that is open for longer holds up the database's tidying and slows every claim, seconds.
@@ -57,6 +60,7 @@ impl Store {
         if pending > 0 {
             return Err(StoreError::Schema { pending });
         }
+        self.look_at_tables().await?;
         let small = self.file().is_some_and(|file| size(file) <= LOOK_THROUGH_MAX);
         if small || self.0.state.damage().is_some() {
             self.look_through().await?;
@@ -95,6 +99,35 @@ impl Store {
     /// Whether the last transaction could be begun and committed, as far as is known.
     pub fn takes_commits(&self) -> bool {
         self.0.state.writer_trouble().is_none()
+    }
+
+    /// Asks every table for a row: one that is gone, or whose file is, is missed by whoever needs it, and by nobody else.
+    async fn look_at_tables(&self) -> Result<(), StoreError> {
+        let looks: Vec<String> = TABLES
+            .iter()
+            .enumerate()
+            .map(|(n, (table, _))| format!("(SELECT COUNT(*) FROM (SELECT 1 AS one FROM {table} LIMIT 1) t{n})"))
+            .collect();
+        let sql = format!("SELECT {} AS found", looks.join(" + "));
+        // A table that somebody has locked for himself is not damaged, and whoever needs it says so.
+        let Ok(asked) = timeout(TABLES_WITHIN, self.rows(&sql, values![])).await else { return Ok(()) };
+        match asked {
+            Ok(_) => {
+                self.0.state.looked_at_tables(None);
+                Ok(())
+            }
+            Err(StoreError::Statement(error)) if is_unreadable(&error) => {
+                let damage = error.to_string();
+                self.0.state.looked_at_tables(Some(damage.clone()));
+                Err(StoreError::Damaged(damage))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether anything is known to be damaged.
+    pub fn is_damaged(&self) -> bool {
+        self.0.state.damage().is_some()
     }
 
     /// Looks through an SQLite file, by a connection that has nothing of it in memory.

@@ -18,6 +18,8 @@ pub(crate) struct State {
     broken: Mutex<Option<String>>,
     /// What says that the database is damaged.
     damaged: Mutex<Option<String>>,
+    /// Why a table cannot be read, when all were looked at last.
+    unreadable: Mutex<Option<String>>,
     closed: AtomicBool,
     statements: AtomicU64,
     commits: AtomicU64,
@@ -35,6 +37,17 @@ fn read(slot: &Mutex<Option<String>>) -> Option<String> {
 
 fn put(slot: &Mutex<Option<String>>, value: Option<String>) {
     *slot.lock().unwrap_or_else(PoisonError::into_inner) = value;
+}
+
+/// Remembers what was found to be damaged, and says it once.
+fn replace(slot: &Mutex<Option<String>>, damage: Option<String>) {
+    let was = read(slot);
+    match &damage {
+        Some(damage) if was.is_none() => tracing::error!("the database is damaged; restore it from a copy: {damage}"),
+        None if was.is_some() => tracing::info!("the database is whole again"),
+        Some(_) | None => {}
+    }
+    put(slot, damage);
 }
 
 impl State {
@@ -82,14 +95,16 @@ impl State {
 
     /// What a look at the whole database has shown.
     pub(crate) fn looked(&self, damage: Option<String>) {
-        if let Some(damage) = &damage {
-            tracing::error!("the database is damaged; restore it from a copy: {damage}");
-        }
-        put(&self.damaged, damage);
+        replace(&self.damaged, damage);
+    }
+
+    /// What a look at every table has shown.
+    pub(crate) fn looked_at_tables(&self, trouble: Option<String>) {
+        replace(&self.unreadable, trouble);
     }
 
     pub(crate) fn damage(&self) -> Option<String> {
-        read(&self.damaged)
+        read(&self.damaged).or_else(|| read(&self.unreadable))
     }
 
     /// Statements were run; `of` says on whose connections.

@@ -53,7 +53,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "ticketbridge_credit_accounts_wrong",
         "Credit accounts whose balance is not the sum of their entries",
     ),
-    (Kind::Gauge, "ticketbridge_database_answers", "Whether the database answered when the metrics were read last"),
+    (
+        Kind::Gauge,
+        "ticketbridge_database_answers",
+        "Whether the database answered when the metrics were read last, takes commits, and is whole as far as is known",
+    ),
     (
         Kind::Gauge,
         "ticketbridge_deadline_nearest_seconds",

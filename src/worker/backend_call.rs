@@ -61,8 +61,9 @@ impl Worker {
                 PoolStep::Draw { pool, count, kind: _ } => self.draw(job, booking_id, &pool, count, &backend).await,
                 PoolStep::Already(facts) => {
                     let at = self.engine.clock().now();
-                    let (status, reached, took, key) = (None, Reached::No, Millis(0), None);
-                    let exchange = Exchange { result: CallResult::Done(facts), status, reached, at, took, key };
+                    let (status, reached, took, key, message) = (None, Reached::No, Millis(0), None, None);
+                    let exchange =
+                        Exchange { result: CallResult::Done(facts), status, reached, at, took, key, message };
                     self.judged(job, &backend, &order, (booking, op, asked), exchange).await
                 }
             },

@@ -11,11 +11,11 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
-use crate::worker::Worker;
 use crate::worker::conduct::Exchange;
 use crate::worker::settle::{Attempt, partner};
 use crate::worker::taken::{Made, Told};
 use crate::worker::verify_first::Looked;
+use crate::worker::{Worker, told_before};
 
 impl Worker {
     pub(crate) async fn tell_channel(
@@ -38,7 +38,8 @@ impl Worker {
                 Looked::Settled => return Ok(()),
             }
         }
-        let write = |cx: &Context<'_>| channel.channel.notify(notification, &order, cx);
+        let before = told_before::of(&job.effect);
+        let write = |cx: &Context<'_>| told_before::write(&*channel.channel, notification, &order, before, cx);
         let read = |response: &HttpResponse| {
             let learned = channel.channel.learned(notification, &order, response);
             told(channel.channel.read_notification(notification, &order, response), learned, &order)
@@ -86,7 +87,8 @@ impl Worker {
         };
         match exchange.result {
             CallResult::Done(told) => {
-                let made = Made { at: exchange.at, took: exchange.took, status: exchange.status, key: exchange.key };
+                let Exchange { at, took, status, key, message, .. } = exchange;
+                let made = Made { at, took, status, key, message };
                 self.taken(job, notification, order, channel, told, made).await
             }
             CallResult::Astray { why } => {

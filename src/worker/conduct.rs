@@ -46,6 +46,8 @@ pub(crate) struct Conducted {
     pub(crate) took: Millis,
     /// The key by which the partner knows a repeat, where one was sent.
     pub(crate) key: Option<String>,
+    /// The fingerprint of what was sent under it.
+    pub(crate) message: Option<String>,
 }
 
 impl Conducted {
@@ -64,7 +66,7 @@ impl Conducted {
             Ok(response) => read(&response),
             Err(error) => error.into_result(),
         };
-        Exchange { result, status, reached, at: self.at, took: self.took, key: self.key }
+        Exchange { result, status, reached, at: self.at, took: self.took, key: self.key, message: self.message }
     }
 }
 
@@ -77,6 +79,8 @@ pub(crate) struct Exchange<T> {
     pub(crate) took: Millis,
     /// The key by which the partner knows a repeat, where one was sent.
     pub(crate) key: Option<String>,
+    /// The fingerprint of what was sent under it.
+    pub(crate) message: Option<String>,
 }
 
 /// Writes a call.
@@ -87,10 +91,12 @@ pub(crate) type Read<'a, T> = dyn Fn(&HttpResponse) -> CallResult<T> + Sync + 'a
 impl Worker {
     /// What a call is written with.
     pub(crate) fn context<'a>(&self, what: For<'a>, access_token: Option<&'a str>) -> Context<'a> {
+        let now = self.engine.clock().now();
         Context {
-            now: self.engine.clock().now(),
+            now,
             nonce: self.engine.ids().nonce(),
             delivery_id: what.id(),
+            decided_at: what.job().map_or(now, |job| job.created_at),
             access_token,
             attempt: what.job().map_or(1, |job| job.attempts),
         }
@@ -99,12 +105,13 @@ impl Worker {
     /// Makes a call that is written already.
     pub(crate) async fn conduct(&self, what: For<'_>, mut call: Call, limits: CallLimits) -> Conducted {
         let (at, started) = (self.engine.clock().now(), self.engine.clock().monotonic());
+        let message = call.key.as_ref().map(|_| call.fingerprint());
         let span = what.job().map(|job| pass_trace_on(job, &mut call));
         let answer = self.transport.send(&call, limits).await;
         if let Some(span) = span {
             span.end(answer.as_ref().ok().map(|response| response.status.as_u16()));
         }
-        Conducted { answer, at, took: self.since(started), key: call.key }
+        Conducted { answer, at, took: self.since(started), key: call.key, message }
     }
 
     fn since(&self, started: Duration) -> Millis {
@@ -144,15 +151,21 @@ impl Worker {
             return self.ask(what, limits, write, read).await;
         }
         let (at, started) = (self.engine.clock().now(), self.engine.clock().monotonic());
-        let mut last = None;
+        let mut last: Option<Exchange<T>> = None;
         for _ in 0..2 {
             let token = match self.token(channel, limits).await {
                 Ok(token) => token,
                 Err(why) => {
-                    let (status, reached, key) =
-                        last.map_or((None, Reached::No, None), |it: Exchange<T>| (it.status, it.reached, it.key));
                     let result = CallResult::Retry { why: why.into(), after: None };
-                    return Ok(Exchange { result, status, reached, at, took: self.since(started), key });
+                    let took = self.since(started);
+                    return Ok(match last {
+                        None => {
+                            Exchange { result, status: None, reached: Reached::No, at, took, key: None, message: None }
+                        }
+                        Some(Exchange { status, reached, key, message, .. }) => {
+                            Exchange { result, status, reached, at, took, key, message }
+                        }
+                    });
                 }
             };
             let call = write(&self.context(what, Some(&token)))?;

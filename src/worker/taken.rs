@@ -13,8 +13,8 @@ use ticketbridge_store::{Job, JobEnd};
 
 use crate::engine::EngineError;
 use crate::service::registry::RegisteredChannel;
-use crate::worker::Worker;
 use crate::worker::settle::Attempt;
+use crate::worker::{Worker, told_before};
 
 /// What an answer that counts has told.
 pub(crate) enum Told {
@@ -52,6 +52,8 @@ pub(crate) struct Made {
     pub status: Option<u16>,
     /// The key by which the channel knows a repeat, where one was sent.
     pub key: Option<String>,
+    /// The fingerprint of what was sent under it.
+    pub message: Option<String>,
 }
 
 /// Whether a channel's books tell nothing of what was asked for but that something has changed.
@@ -112,7 +114,8 @@ impl Worker {
                 self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
             }
             Shown::NotYet => {
-                let command = self.outcome(job, notification, NotificationOutcome::Taken);
+                let told = told_before::told(job, made.message.clone());
+                let command = self.outcome(job, notification, NotificationOutcome::Taken { told });
                 let attempt = attempt("done", "taken; what comes of it is still to be seen");
                 self.settle(job, JobEnd::Delivered, Some(attempt), vec![command]).await.map(|_| ())
             }

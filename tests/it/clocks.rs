@@ -15,7 +15,9 @@ use ticketbridge_core::{Millis, TimeZone, UnixMillis};
 
 use crate::real::stage::product;
 use crate::real::until;
+use crate::support::kakao::signed_at;
 use crate::support::partners::Outcome;
+use crate::support::tripstore::{self, TRIP};
 use crate::support::{CHANNEL, TestBridge, douyin, on_each_database};
 
 /// The machine's clock, wrong by so many milliseconds.
@@ -142,6 +144,62 @@ async fn instances_whose_clocks_differ_make_nothing_twice_and_go_on() {
                 issued(&one, 19..=30).await;
                 one.bridge.stop().await;
                 other.bridge.stop().await;
+            },
+        )
+        .await;
+    }
+}
+
+/// A signed event of the marketplace, at this time.
+async fn told(bridge: &TestBridge, body: &Value, now: UnixMillis) {
+    let (id, text) = (body["event_id"].as_str().expect("an id"), body.to_string());
+    let path = format!("/channels/{TRIP}/events");
+    bridge.ask(signed_at(now, &path, tripstore::SECRET, id, text.as_bytes())).await.expect(200);
+}
+
+/// The end of a payment link is a time that was named to the guest: it comes neither an hour early nor an hour late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_link_ends_at_its_time_although_the_machines_clock_is_moved() {
+    const LASTS: Millis = Millis::seconds(6);
+    for by in [Millis::hours(1), Millis::hours(-1)] {
+        on_each_database(
+            |files| {
+                files.insert("channels/trip.toml".to_owned(), tripstore::channel_file(tripstore::CAN));
+                files.insert("products/trip.toml".to_owned(), tripstore::PRODUCTS.to_owned());
+            },
+            async |place| {
+                let store = place.bridge.engine().store();
+                if store.database_time().await.expect("a database that answers").is_none() {
+                    // One process has SQLite for itself, and its clock is tried by itself (`clock::agreed`).
+                    return;
+                }
+                let machine = SystemClock::new();
+                let (clock, now) = (WrongClock::new(Millis(0)), machine.now());
+                let one = place.beside(Arc::new(clock.clone()), 1_000).await;
+                let mut it = tripstore::kind(tripstore::trip("T1", "COMPLETED"), "FULL");
+                let day = TimeZone::SEOUL.date_of(now).plus_days(40).to_string();
+                it["departure_date"] = day.clone().into();
+                it["return_date"] = day.into();
+                let mut event = tripstore::event("e1", "booking.completed", 1, &it, serde_json::json!({}));
+                event["occurred_at"] = now.rfc3339(TimeZone::SEOUL).into();
+                told(&one, &event, now).await;
+                let made = serde_json::json!({ "link_id": "L1", "url": "https://pay.example/L1" });
+                place.partners.next("/payment-links", Outcome::Says(201, made));
+                let begun = machine.monotonic();
+                let ends = (machine.now() + LASTS).rfc3339(TimeZone::SEOUL);
+                let link = serde_json::json!({ "amount": 3_180_000, "expires_at": ends });
+                one.post(&format!("orders/{TRIP}:T1/payment-links"), &link).await.expect(200);
+                let order = async || one.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
+                until("the link is there", async || order().await.to_string().contains("\"L1\"").then_some(())).await;
+                clock.is_moved(by);
+                until("the link is over", async || {
+                    let is_over = order().await["attention"]["kind"] == "payment_link_over";
+                    is_over.then_some(())
+                })
+                .await;
+                let lasted = Millis::from_std(machine.monotonic().saturating_sub(begun));
+                assert!((5_000..16_000).contains(&lasted.0), "moved by {by:?}, it lasted {lasted:?}");
+                one.bridge.stop().await;
             },
         )
         .await;

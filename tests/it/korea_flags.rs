@@ -50,7 +50,8 @@ async fn a_return_that_the_books_show_late_is_no_longer_said_not_to_be_done() {
     let bridge = TestBridge::start_kakao(CAN).await;
     let (first, it) = (reservation("R1", "pd_plain", "CONFIRMED"), reservation("R1", "pd_plain", "USED"));
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &first, json!({"by": "AUTO"})), "accepted").await;
-    bridge.kakao_is(event("e2", "reservation.used", 2, &it, json!({"by": "CODE"})), "accepted").await;
+    let used = json!({"by": "CODE", "used_at": "2026-12-13T10:00:00+09:00"});
+    bridge.kakao_is(event("e2", "reservation.used", 2, &it, used), "accepted").await;
     for _ in 0..2 {
         bridge.partners.next("/payments/pay_1/cancel", says(200, json!({})));
     }

@@ -72,6 +72,44 @@ async fn a_use_before_the_day_of_the_visit_is_taken_and_shown() {
     }
 }
 
+/// Neither a time of it nor a count: when the platform said so, or is asked and says so, the day had not come.
+#[tokio::test]
+async fn a_visit_that_is_over_before_its_day_is_shown_without_a_date_or_a_count() {
+    for (kind, status, words) in [
+        ("reservation.used", "USED", "used on 2026-11-21, before the day of the visit, 2026-12-13"),
+        ("reservation.no_show", "NO_SHOW", "marked as not come on 2026-11-21, before the day"),
+    ] {
+        for is_told in [true, false] {
+            let bridge = TestBridge::start_kakao(CAN).await;
+            let first = reservation("R1", "pd_plain", "CONFIRMED");
+            bridge.kakao_is(event("e1", "reservation.confirmed", 1, &first, json!({"by": "AUTO"})), "accepted").await;
+            let it = reservation("R1", "pd_plain", status);
+            if is_told {
+                bridge.kakao_is(event("e2", kind, 2, &it, json!({})), "accepted").await;
+            } else {
+                round(&bridge, &[("R1", &it, 2)]).await;
+            }
+            let order = bridge.booked("R1").await;
+            assert_eq!(order.state, OrderState::Completed, "{status}");
+            let flags: Vec<_> = order.attention.iter().map(|flag| flag.sentence.as_str()).collect();
+            assert!(flags.len() == 1 && flags[0].starts_with(words), "{status}, told {is_told}: {flags:?}");
+            // What comes after its day finds nothing odd about it; what was odd stays shown.
+            bridge.set_time("2026-12-13T13:00:00+09:00");
+            let mut later = event("e3", "payment.canceled", 3, &it, json!({}));
+            later["occurred_at"] = json!("2026-12-13T12:59:00+09:00");
+            bridge.kakao_is(later, "accepted").await;
+            assert_eq!(bridge.booked("R1").await.attention.len(), 1, "{status}, told {is_told}");
+        }
+        let bridge = TestBridge::start_kakao(CAN).await;
+        let first = reservation("R1", "pd_plain", "CONFIRMED");
+        bridge.kakao_is(event("e1", "reservation.confirmed", 1, &first, json!({"by": "AUTO"})), "accepted").await;
+        bridge.set_time("2026-12-13T13:00:00+09:00");
+        round(&bridge, &[("R1", &reservation("R1", "pd_plain", status), 2)]).await;
+        let order = bridge.booked("R1").await;
+        assert!(order.attention.is_empty(), "{status} on its day: {:?}", order.attention);
+    }
+}
+
 /// A payment that two reservations name is one payment: that is shown, and no round says that it has repaired anything.
 #[tokio::test]
 async fn a_payment_of_another_order_is_no_news_in_any_round() {

@@ -158,6 +158,8 @@ mod tokens;
 #[cfg(test)]
 mod traces;
 #[cfg(test)]
+mod trip_returns;
+#[cfg(test)]
 mod tripstore;
 #[cfg(test)]
 mod waits;

@@ -3,7 +3,7 @@
 //! Books are compared with the channel and the back-end: what is certain is repaired, everything else is listed.
 
 use serde_json::{Value, json};
-use ticketbridge_core::order::AttentionKind;
+use ticketbridge_core::order::{AttentionKind, TicketingState};
 
 use crate::support::TestBridge;
 use crate::support::partners::Outcome;
@@ -109,4 +109,22 @@ async fn partners_that_do_not_answer_are_counted() {
     bridge.partners.next("/reservations/", Outcome::NotSent);
     let report = compare(&bridge).await;
     assert_eq!((&report["unanswered"], &report["differences"]), (&json!(2), &json!([])), "{report}");
+}
+
+/// It said that the tickets are made, handed out codes, and its books have none: the guest would stand before a closed gate.
+#[tokio::test]
+async fn tickets_that_a_back_end_said_it_made_and_does_not_hold_are_shown_within_one_round() {
+    for (says, theirs) in [((404, json!({})), "unknown"), ((200, json!({ "state": "pending" })), "requested")] {
+        let bridge = TestBridge::start().await;
+        bridge.ticketed("V1", "R1").await;
+        assert!(bridge.stored("V1").await.attention.is_empty());
+        douyin_knows(&bridge, "V1", 39_800, 2, 0);
+        bridge.partners.next("/reservations/", Outcome::Says(says.0, says.1));
+        let report = compare(&bridge).await;
+        assert_eq!(fields(&report), [("ticketing".to_owned(), false)], "{report}");
+        assert_eq!(report["differences"][0]["theirs"], theirs, "{report}");
+        let order = bridge.stored("V1").await;
+        assert!(order.needs(AttentionKind::Contradiction), "{theirs}: {:?}", order.attention);
+        assert_eq!(order.booking.expect("a booking").ticketing.state, TicketingState::Issued, "{theirs}");
+    }
 }

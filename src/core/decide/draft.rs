@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::evolve::{change, evolve};
 use crate::message::{Actor, DeadlineKind, Effect, Event, EventRecord, Notification, PlaceOrder, TicketOp};
+use crate::order::channel_state::Unproven;
 use crate::order::money::{EntryKind, PRESUMED};
 use crate::order::{AttentionKind, Booking, Fact, Order};
 use crate::time::{Moment, UnixMillis};
@@ -88,7 +89,13 @@ impl Draft {
 
     /// The channel is told.
     pub(super) fn tell(&mut self, notification: Notification) {
-        self.effect(Effect::TellChannel { notification, not_before: None });
+        self.effect(Effect::TellChannel { notification, not_before: None, told_before: None });
+    }
+
+    /// The channel is told what it has said yes to and, by its books, has not done: perhaps only not yet.
+    pub(super) fn tell_again(&mut self, unproven: &Unproven) {
+        let (notification, told_before) = (unproven.notification.clone(), unproven.told.clone().map(Box::new));
+        self.effect(Effect::TellChannel { notification, not_before: None, told_before });
     }
 
     /// The back-end that issues for the order, if there is one, is called about `booking`.

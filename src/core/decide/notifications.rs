@@ -51,9 +51,9 @@ pub(super) fn ended(draft: &mut Draft, notification: &Notification, outcome: &No
             draft.event(Event::NotificationAcknowledged { notification });
             draft.settle_flag(AttentionKind::AnswerAstray);
         }
-        NotificationOutcome::Taken => {
+        NotificationOutcome::Taken { told } => {
             let is_revoke = matches!(notification, Notification::LinkRevoked { .. });
-            draft.event(Event::NotificationTaken { notification });
+            draft.event(Event::NotificationTaken { notification, told: told.clone() });
             draft.settle_flag(AttentionKind::AnswerAstray);
             if is_revoke {
                 snapshot_channel::make_link(draft);
@@ -114,7 +114,7 @@ fn tickets_sent(draft: &mut Draft, notification: &Notification, outcome: &Notifi
         NotificationOutcome::Acknowledged
         | NotificationOutcome::LeftToPerson { .. }
         | NotificationOutcome::Overtaken
-        | NotificationOutcome::Taken
+        | NotificationOutcome::Taken { .. }
         | NotificationOutcome::Dropped
         | NotificationOutcome::Repeated => {}
     }

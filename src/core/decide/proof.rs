@@ -103,8 +103,8 @@ pub(super) fn compare(draft: &mut Draft, snapshot: &Snapshot) {
         let notification = unproven.notification.clone();
         match unproven.state {
             ProofState::Told => {
-                draft.event(Event::NotificationDenied { notification: notification.clone() });
-                draft.tell(notification);
+                draft.event(Event::NotificationDenied { notification });
+                draft.tell_again(unproven);
             }
             ProofState::Repeating => {}
             ProofState::ToldAgain => {

@@ -164,7 +164,11 @@ fn is_available(booking: &Booking) -> bool {
 
 /// Sends the tickets to the channel.
 pub(super) fn hand_over(booking: &Booking, not_before: Option<UnixMillis>) -> Effect {
-    Effect::TellChannel { notification: Notification::TicketsIssued { booking: booking.id.clone() }, not_before }
+    Effect::TellChannel {
+        notification: Notification::TicketsIssued { booking: booking.id.clone() },
+        not_before,
+        told_before: None,
+    }
 }
 
 /// The tickets are held for a booking that is to be confirmed: now the channel can be asked.

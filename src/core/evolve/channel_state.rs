@@ -4,7 +4,7 @@
 
 use crate::evolve::attention::clear;
 use crate::evolve::payment::settle_alarms;
-use crate::message::{Notification, Sale};
+use crate::message::{Notification, Sale, ToldBefore};
 use crate::order::channel_state::{ChannelState, PartnerNumber, PaymentLink, ProofState, Proposal, Unproven};
 use crate::order::missed::link_has_ended;
 use crate::order::{AttentionKind, Order};
@@ -81,7 +81,7 @@ pub(super) fn proven(order: &mut Order, notification: &Notification) {
 }
 
 /// The channel has said yes, once more or for the first time, and nothing of what came of it.
-pub(super) fn unproven(order: &mut Order, notification: &Notification) {
+pub(super) fn unproven(order: &mut Order, notification: &Notification, told: Option<&ToldBefore>) {
     with_channel_state(order, |channel_state| {
         let again = channel_state
             .unproven
@@ -89,7 +89,7 @@ pub(super) fn unproven(order: &mut Order, notification: &Notification) {
             .any(|known| known.notification == *notification && known.state != ProofState::Told);
         channel_state.unproven.retain(|known| known.notification != *notification);
         let state = if again { ProofState::ToldAgain } else { ProofState::Told };
-        channel_state.unproven.push(Unproven { notification: notification.clone(), state });
+        channel_state.unproven.push(Unproven { notification: notification.clone(), state, told: told.cloned() });
     });
 }
 

@@ -110,7 +110,7 @@ fn apply(order: &mut Order, event: &Event, at: UnixMillis) {
         Event::PartnerNumberChanged { new, .. } => channel_state::numbered(order, new, at),
 
         Event::NotificationAcknowledged { notification } => undelivered::acknowledged(order, notification),
-        Event::NotificationTaken { notification } => undelivered::taken(order, notification),
+        Event::NotificationTaken { notification, told } => undelivered::taken(order, notification, told.as_ref()),
         Event::NotificationDenied { notification } => channel_state::denied(order, notification),
         Event::NotificationRefused { notification, code, why } => undelivered::refused(order, notification, code, why),
         Event::NotificationLeftToPerson { notification, what } => {

@@ -4,7 +4,7 @@
 
 use crate::evolve::attention::clear;
 use crate::evolve::channel_state;
-use crate::message::Notification;
+use crate::message::{Notification, ToldBefore};
 use crate::order::missed::{is_missed, makes_up_for};
 use crate::order::undelivered::{NOT_DONE, UNDELIVERED, Undelivered, manual_sentence, refused_sentence};
 use crate::order::{AttentionKind, Order};
@@ -14,9 +14,9 @@ pub(super) fn acknowledged(order: &mut Order, notification: &Notification) {
     channel_state::proven(order, notification);
 }
 
-pub(super) fn taken(order: &mut Order, notification: &Notification) {
+pub(super) fn taken(order: &mut Order, notification: &Notification, told: Option<&ToldBefore>) {
     delivered(order, notification);
-    channel_state::unproven(order, notification);
+    channel_state::unproven(order, notification, told);
 }
 
 fn delivered(order: &mut Order, notification: &Notification) {

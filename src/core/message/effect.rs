@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ciphers::Ciphers;
 use crate::id::{BackendId, BookingId, ProductCode};
-use crate::message::Notification;
+use crate::message::{Notification, ToldBefore};
 use crate::time::{Date, UnixMillis};
 
 /// What a back-end is asked to do with a reservation.
@@ -109,6 +109,9 @@ pub enum Effect {
         notification: Notification,
         /// Not before this time.
         not_before: Option<UnixMillis>,
+        /// How it was told before, where the channel may still carry that out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told_before: Option<Box<ToldBefore>>,
     },
     /// Have the channel decrypt guests' data.
     DecryptGuests,

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{BookingId, OrderId, RefundCaseId};
-use crate::message::{DeadlineKind, Notification, ParkReason, PlaceOrder, RefundScope};
+use crate::message::{DeadlineKind, Notification, ParkReason, PlaceOrder, RefundScope, ToldBefore};
 use crate::order::channel_state::{ChannelState, PaymentLink, Proposal};
 use crate::order::money::LedgerEntry;
 use crate::order::{AttentionKind, Booking, CancelReason, Fact, HeldUnit, RefundCase, Ticket, TicketRequest};
@@ -429,6 +429,9 @@ pub enum Event {
         /// Which.
         #[serde(rename = "report")]
         notification: Notification,
+        /// How it was told, where the channel knows a repeat of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<ToldBefore>,
     },
     /// The channel had said yes to a notification, and its books show that nothing came of it.
     #[serde(rename = "report_denied")]

@@ -14,7 +14,7 @@ mod sale;
 mod snapshot;
 mod ticket_facts;
 
-pub use crate::notification::{Notification, NotificationOutcome};
+pub use crate::notification::{Notification, NotificationOutcome, ToldBefore};
 pub use command::{Command, WhenUnknown};
 pub use destination::Destination;
 pub use effect::{DeadlineKind, Effect, StockKey, TicketOp};

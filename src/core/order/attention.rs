@@ -143,6 +143,11 @@ pub enum Fact {
         /// Why it is not.
         why: String,
     },
+    /// The visit was over before its day.
+    VisitOverEarly {
+        /// The day on which it was so, or was known to be.
+        on: Date,
+    },
     /// What the channel told last contradicts itself.
     Doubts,
     /// The channel has never said whether it made a payment link.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::id::ProductCode;
-use crate::notification::Notification;
+use crate::notification::{Notification, ToldBefore};
 use crate::order::money::{EntryKind, EntryStatus, LedgerEntry};
 use crate::rules::cancel_policy::CancelPolicy;
 use crate::time::UnixMillis;
@@ -367,6 +367,9 @@ pub struct Unproven {
     pub notification: Notification,
     /// Where it stands.
     pub state: ProofState,
+    /// How it was told, where the channel knows a repeat of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<ToldBefore>,
 }
 
 /// Where the proof of a notification stands.

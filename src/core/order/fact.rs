@@ -4,7 +4,7 @@
 //! now, and it goes when it is over. Nobody has to think of it where the order changes.
 
 use crate::order::channel_state::{ChannelState, LinkState, PaymentLink, Sold};
-use crate::order::{AttentionKind, Booking, Fact, Order, OrderState};
+use crate::order::{AttentionKind, Booking, BookingState, Fact, Order, OrderState};
 
 impl Fact {
     /// The flag that tells of it.
@@ -16,6 +16,7 @@ impl Fact {
             | Fact::VisitMoved { .. }
             | Fact::SoldOtherwise { .. }
             | Fact::ConfirmedOffSale { .. }
+            | Fact::VisitOverEarly { .. }
             | Fact::Doubts
             | Fact::LinkUnanswered { .. }
             | Fact::LinkPaidUnseen { .. } => AttentionKind::Contradiction,
@@ -32,6 +33,10 @@ impl Fact {
                 ticketed(order).is_some() && !sold_otherwise(order, tickets_for).is_empty()
             }
             Fact::ConfirmedOffSale { .. } => !order.is_over(),
+            Fact::VisitOverEarly { on } => {
+                let day = order.booking.as_ref().filter(|booking| booking.is_visit_over()).and_then(|it| it.visit_date);
+                day.is_some_and(|day| *on < day)
+            }
             Fact::Doubts => !doubts(order).is_empty(),
             Fact::LinkUnanswered { key } => {
                 // The channel has one live link for an order: a later one has taken its place.
@@ -71,6 +76,16 @@ impl Fact {
             Fact::ConfirmedOffSale { why } => {
                 format!("the channel accepted this booking by itself although its product is not for sale ({why})")
             }
+            Fact::VisitOverEarly { on } => {
+                let booking = order.booking.as_ref();
+                let how = match booking.map(|booking| booking.state) {
+                    Some(BookingState::NoShow) => "marked as not come",
+                    _ => "used",
+                };
+                let day = booking.and_then(|booking| booking.visit_date);
+                let day = day.map(|day| format!(", {day}")).unwrap_or_default();
+                format!("{how} on {on}, before the day of the visit{day}: ask the guest and whoever told it")
+            }
             Fact::Doubts => doubts(order).join("; "),
             Fact::LinkUnanswered { .. } => {
                 "the channel has never said whether it made a payment link; look there, and take it back".to_owned()
@@ -91,6 +106,7 @@ impl Fact {
             Fact::UnitsAdded { .. } | Fact::VisitMoved { .. } | Fact::SoldOtherwise { .. } => true,
             Fact::UnitsCalledOff { .. }
             | Fact::ConfirmedOffSale { .. }
+            | Fact::VisitOverEarly { .. }
             | Fact::Doubts
             | Fact::LinkUnanswered { .. }
             | Fact::LinkOver

@@ -42,10 +42,19 @@ pub struct Context<'a> {
     pub nonce: [u8; 16],
     /// The id of the delivery that is being carried out: the idempotency key towards the partner, the same on every attempt.
     pub delivery_id: &'a str,
+    /// When what is said was decided: the same on every attempt, as the key is.
+    pub decided_at: UnixMillis,
     /// The access token, where the partner wants one ([`AccessTokens`]).
     pub access_token: Option<&'a str>,
     /// How often this has been tried, 1 for the first time.
     pub attempt: u32,
+}
+
+impl Context<'_> {
+    /// Of what is no delivery: a message that is read, or a question of our own.
+    pub fn without_delivery(now: UnixMillis, nonce: [u8; 16]) -> Self {
+        Self { now, nonce, delivery_id: "", decided_at: now, access_token: None, attempt: 1 }
+    }
 }
 
 /// What is wrong with a partner's settings.

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 
 use crate::time::Millis;
@@ -43,6 +44,18 @@ pub struct Call {
     pub timeout: Option<Millis>,
     /// The key by which the partner recognises a repeat, as it stands in the call; `None` where the call carries none.
     pub key: Option<String>,
+}
+
+impl Call {
+    /// What tells two calls apart for the partner, key and signature aside.
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        for part in [self.method.as_str().as_bytes(), self.url.as_bytes(), &self.body] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        hex::encode(&digest.finalize()[..16])
+    }
 }
 
 /// The answer to a call.

@@ -111,7 +111,7 @@ fn words_of_outcome(outcome: &mut NotificationOutcome) -> Vec<(&mut String, Mask
         NotificationOutcome::GivenUp { why } => vec![(why, TEXT)],
         NotificationOutcome::LeftToPerson { what } => vec![(what, TEXT)],
         NotificationOutcome::Acknowledged
-        | NotificationOutcome::Taken
+        | NotificationOutcome::Taken { .. }
         | NotificationOutcome::Overtaken
         | NotificationOutcome::Repeated
         | NotificationOutcome::Dropped => Vec::new(),

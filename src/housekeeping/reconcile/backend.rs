@@ -77,10 +77,7 @@ async fn ask_about(
     };
     match answer {
         CallResult::Done(facts) => compare_backend(worker, order, booking, backend.id.as_str(), facts, report).await,
-        CallResult::Absent => {
-            absent(order, booking, backend.id.as_str(), report);
-            Ok(())
-        }
+        CallResult::Absent => absent(worker, order, booking, backend.id.as_str(), report).await,
         CallResult::Astray { why } => {
             let actor = Actor::new(ActorKind::Backend, backend.id.as_str());
             astray(worker, order, actor, "reservation", &why, report).await
@@ -110,7 +107,23 @@ async fn ask_about(
     }
 }
 
-fn absent(order: &Order, booking: &Booking, partner: &str, report: &mut Reconciliation) {
+/// Tickets that a back-end has said it made are with the guest. That was a word; where its books have none, a person asks before the visit.
+async fn not_issued(worker: &Worker, order: &Order, partner: &str, say: &str) -> Result<(), EngineError> {
+    let sentence = format!("`{partner}` said that it made these tickets, and its books {say}: ask it before the visit");
+    let actor = Actor::new(ActorKind::Backend, partner);
+    apply(worker, order, Command::RecordDoubt { sentence }, actor).await.map(drop)
+}
+
+async fn absent(
+    worker: &Worker,
+    order: &Order,
+    booking: &Booking,
+    partner: &str,
+    report: &mut Reconciliation,
+) -> Result<(), EngineError> {
+    if booking.ticketing.state == TicketingState::Issued && booking.is_active() {
+        not_issued(worker, order, partner, "know nothing of them").await?;
+    }
     if matches!(booking.ticketing.state, TicketingState::Issued | TicketingState::Requested) {
         report.note(Difference {
             ours: state_word(booking),
@@ -120,6 +133,7 @@ fn absent(order: &Order, booking: &Booking, partner: &str, report: &mut Reconcil
             ..difference(order, partner, "ticketing")
         });
     }
+    Ok(())
 }
 
 async fn compare_backend(
@@ -164,6 +178,9 @@ async fn compare_backend(
         let sentence =
             format!("`{partner}` said that these tickets are void, and its books hold them: make them void there");
         apply(worker, order, Command::RecordDoubt { sentence }, actor).await?;
+    }
+    if !repaired && booking.is_active() && ours == TicketingState::Issued && !other_codes {
+        not_issued(worker, order, partner, &format!("call them `{}`", word(theirs))).await?;
     }
     report.note(Difference {
         ours: state_word(booking),

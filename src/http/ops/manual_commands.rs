@@ -53,7 +53,7 @@ fn can_be_told(request: &Request, order: &Order) -> Result<(), Failure> {
     let notification =
         Notification::BookingRejected { booking: booking.id.clone(), reason: request.given.needed("reason") };
     let now = request.shared.engine.clock().now();
-    let cx = Context { now, nonce: [0; 16], delivery_id: "", access_token: Some(""), attempt: 1 };
+    let cx = Context { access_token: Some(""), ..Context::without_delivery(now, [0; 16]) };
     match channel.channel.notify(&notification, order, &cx) {
         Err(EncodeError::Invalid(sentence)) => Err(refused("reason", sentence).into()),
         _ => Ok(()),

@@ -17,6 +17,7 @@ use ticketbridge_store::{CallRecord, EventRow, InboxRow, Job, JobState, RefundRo
 
 use crate::http::ops::answers::{self, Time, history::Delivery, order::Person};
 use crate::service::live::Running;
+use crate::worker::told_before;
 
 /// A value as JSON; our own types always have one.
 pub(crate) fn value(of: impl Serialize) -> Value {
@@ -352,16 +353,18 @@ fn key_of(running: &Running, job: &Job, order: Option<&Order>) -> Option<String>
     match (&job.effect, order) {
         // Each count is another message, with a key of its own.
         (Effect::TellStock { .. }, _) => job.wire_key.clone(),
-        (Effect::TellChannel { notification, .. }, Some(order)) if is_next => {
+        (Effect::TellChannel { notification, told_before, .. }, Some(order)) if is_next => {
             let cx = Context {
                 now: job.due_at,
                 nonce: [0; 16],
                 delivery_id: &job.id,
+                decided_at: job.created_at,
                 access_token: Some(""),
                 attempt: job.attempts.max(1),
             };
             let channel = running.registry.channel(&order.channel);
-            let call = channel.and_then(|channel| channel.channel.notify(notification, order, &cx).ok());
+            let before = told_before.as_deref();
+            let call = channel.and_then(|it| told_before::write(&*it.channel, notification, order, before, &cx).ok());
             Some(call.and_then(|call| call.key).unwrap_or_else(|| job.id.clone()))
         }
         (

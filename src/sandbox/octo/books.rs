@@ -109,7 +109,7 @@ pub struct Asked<'a> {
 }
 
 /// The books.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Books {
     /// How this supplier behaves.
     pub switches: Switches,

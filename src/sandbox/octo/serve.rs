@@ -54,6 +54,8 @@ pub enum Fault {
     ErrorAfter,
     /// Carried out, and a 200 that cannot be read.
     Garbage,
+    /// Answered as if it were carried out, codes and all, and nothing was.
+    Claimed,
     /// 429 with a time to come again.
     TooMany,
     /// Carried out so long, as the protocol counts, after the caller has given up.
@@ -241,6 +243,10 @@ impl Came {
 
     fn carry_out(&self, octo: &SimOcto, late: bool) -> Said {
         let now = octo.time().now_ms();
+        octo.with_books(|books| self.asked_of(books, now, late))
+    }
+
+    fn asked_of(&self, books: &mut Books, now: i64, late: bool) -> Said {
         let asked = Asked {
             method: self.method.as_str(),
             path: &self.path,
@@ -249,7 +255,7 @@ impl Came {
             has_capabilities: self.capabilities.is_some(),
             body: &self.body,
         };
-        octo.with_books(|books| books.call(&asked, now, late))
+        books.call(&asked, now, late)
     }
 
     /// The booking that it is about.
@@ -330,6 +336,17 @@ async fn answer(
             came.carry_out(&octo, false);
             octo.with_books(|books| books.unheard(came.uuid()));
             said(&octo, &came, (200, json!({ "ok": true })))
+        }
+        Some(Fault::Claimed) => {
+            let now = octo.time().now_ms();
+            let (status, body) = octo.with_books(|books| {
+                let mut before = books.clone();
+                let said = came.asked_of(books, now, false);
+                before.violations = std::mem::take(&mut books.violations);
+                *books = before;
+                said
+            });
+            said(&octo, &came, (status, body))
         }
         Some(Fault::TooMany) => {
             let mut response = said(&octo, &came, (429, json!({})));

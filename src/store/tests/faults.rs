@@ -342,6 +342,67 @@ async fn damage_in_a_table_is_noticed() {
     store.close().await.unwrap();
 }
 
+/// A table that few need, gone or unreadable, is found by whoever asks whether the database is ready, and by nobody's loss.
+#[tokio::test]
+async fn a_table_that_is_gone_is_noticed_and_so_is_its_return() {
+    for_each_database(|store| async move {
+        store.ready().await.unwrap();
+        assert!(!store.is_damaged());
+        let run = async |sql: &'static str| {
+            // Beside our transactions: some databases end one with every change of a table.
+            let mut connection = store.0.address.open().await.unwrap();
+            connection.control(sql).await.unwrap();
+            connection.close().await;
+        };
+        run("ALTER TABLE listing RENAME TO taken_away").await;
+        let error = store.ready().await.unwrap_err();
+        assert!(matches!(&error, StoreError::Damaged(why) if why.contains("listing")), "{error:?}");
+        assert!(store.is_damaged());
+        run("ALTER TABLE taken_away RENAME TO listing").await;
+        store.ready().await.unwrap();
+        assert!(!store.is_damaged());
+    })
+    .await;
+}
+
+/// While the service runs: pages of an index are written over, and the database is no longer ready.
+#[tokio::test]
+async fn damage_that_is_done_while_it_runs_is_noticed() {
+    for (kind, of) in [("index", "orders"), ("table", "order_event")] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.db");
+        let store = Store::connect(&url_of(&file), options()).await.unwrap();
+        store.migrate().await.unwrap();
+        for n in 0..100 {
+            try_add(&store, format!("{n:03}")).await.unwrap();
+        }
+        let sql = "SELECT rootpage FROM sqlite_master WHERE type = ? AND tbl_name = ? AND rootpage > 0";
+        let found = store.rows(sql, values![kind, of]).await.unwrap();
+        let pages: Vec<i64> = found.iter().map(|row| get::<i64>(row, "rootpage").unwrap()).collect();
+        assert!(!pages.is_empty(), "{kind} of {of}");
+        store.ready().await.unwrap();
+        let mut connection = store.0.address.open().await.unwrap();
+        connection.control("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
+        connection.close().await;
+        let mut bytes = std::fs::read(&file).unwrap();
+        for page in pages {
+            let at = usize::try_from(page - 1).unwrap() * 4_096;
+            bytes[at..at + 2_048].fill(0xa5);
+        }
+        // In place: another file would not be the one that is open.
+        std::os::unix::fs::FileExt::write_all_at(
+            &std::fs::OpenOptions::new().write(true).open(&file).unwrap(),
+            &bytes,
+            0,
+        )
+        .unwrap();
+        let error = store.ready().await.unwrap_err();
+        assert!(matches!(error, StoreError::Damaged(_)), "{kind} of {of}: {error:?}");
+        assert!(store.is_damaged(), "{kind} of {of}");
+        store.close().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn who_cannot_be_reached_is_named_without_its_password() {
     let error = Store::connect("postgres://u:pa55@127.0.0.1:1/db", options()).await.unwrap_err();

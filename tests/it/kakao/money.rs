@@ -15,7 +15,8 @@ async fn used(bridge: &TestBridge) {
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &booked, json!({"by": "AUTO"})), "accepted").await;
     bridge.drain().await;
     let used = reservation("R1", "pd_auto", "USED");
-    bridge.kakao_is(event("e2", "reservation.used", 2, &used, json!({"by": "CODE"})), "accepted").await;
+    let change = json!({"by": "CODE", "used_at": "2026-12-13T10:00:00+09:00"});
+    bridge.kakao_is(event("e2", "reservation.used", 2, &used, change), "accepted").await;
 }
 
 #[tokio::test]

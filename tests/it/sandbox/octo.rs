@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The supplier's stories, OC-01 … OC-18: ten minutes pass in ten seconds, for the bridge as well.
+//! The supplier's stories, OC-01 … OC-19: ten minutes pass in ten seconds, for the bridge as well.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use ticketbridge_adapters::standard_webhooks::Secrets;
 use ticketbridge_core::order::Order;
-use ticketbridge_core::{ChannelId, ExternalId};
+use ticketbridge_core::{ChannelId, ExternalId, UnixMillis};
 
 use super::{Ask, Reply, TestBridge};
 
@@ -149,10 +149,15 @@ pub(crate) fn event(id: &str, kind: &str, revision: u64, reservation: &Value, ch
 
 /// A message signed with `secret` under `id`.
 pub(crate) fn signed(bridge: &TestBridge, path: &str, secret: &str, id: &str, body: &[u8]) -> Ask {
+    signed_at(bridge.now(), path, secret, id, body)
+}
+
+/// The same, at this time.
+pub(crate) fn signed_at(now: UnixMillis, path: &str, secret: &str, id: &str, body: &[u8]) -> Ask {
     let mut ask = Ask::new(Method::POST, path.to_owned());
     Secrets::parse([secret])
         .expect("a secret")
-        .sign_into(&mut ask.headers, id, bridge.now(), body)
+        .sign_into(&mut ask.headers, id, now, body)
         .expect("an id fit for a header");
     ask.header("content-type", "application/json").body(body)
 }

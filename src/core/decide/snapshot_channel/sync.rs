@@ -82,10 +82,22 @@ fn follow(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
     open_booking(draft, snapshot);
     units_changed(draft, before);
     reach(draft, snapshot.standing.stage, snapshot.since, snapshot.cancelled.as_ref());
+    over_early(draft, before, snapshot);
     end_proposal(draft);
     payments::settle_up(draft, snapshot.cancelled.as_ref());
     hand_over(draft, before);
     draft.flag_fact(Fact::Doubts);
+}
+
+/// A visit that is over before its day, whether the channel says when that was or only, by now, that it is so.
+fn over_early(draft: &mut Draft, before: &Order, snapshot: &Snapshot) {
+    let is_over = |order: &Order| order.booking.as_ref().is_some_and(Booking::is_visit_over);
+    let now = draft.order();
+    if !is_over(before) && is_over(&now) {
+        // An answer to a question tells no time of it.
+        let at = if snapshot.asked { draft.now() } else { snapshot.since };
+        draft.flag_fact(Fact::VisitOverEarly { on: now.rules.channel.time_zone.date_of(at) });
+    }
 }
 
 /// A request to cancel names where it came from; the same order when it is read back does not (`adapters/kakao/README.md`).

@@ -43,7 +43,7 @@ fn what_was_called_off_since_the_quote_is_not_returned_twice() {
     tale.facts(issued("T-1"));
     let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new(), notify_text: None };
     tale.ops(&all).tell(&platform(), &Command::RecordQuote { fee: Some(0), refund: Some(NET) });
-    let stale = Effect::TellChannel { notification: tale.said("cancel_wanted"), not_before: None };
+    let stale = Effect::TellChannel { notification: tale.said("cancel_wanted"), not_before: None, told_before: None };
     assert!(is_still_needed(tale.order(), &stale));
     tale.tells(|p| {
         p.part_off(0, 1);
@@ -318,7 +318,7 @@ fn a_link_that_may_have_been_made_is_asked_for_before_it_counts_as_taken_back() 
     let expires_at = tale.now + Millis::hours(24);
     tale.ops(&Command::SendPaymentLink { amount: None, expires_at });
     let notification = tale.said("payment_link");
-    let effect = Effect::TellChannel { notification: notification.clone(), not_before: None };
+    let effect = Effect::TellChannel { notification: notification.clone(), not_before: None, told_before: None };
     assert!(is_still_needed(tale.order(), &effect));
     tale.ops(&Command::RevokePaymentLink);
     assert!(!is_still_needed(tale.order(), &effect), "one that was never sent is not sent any more");

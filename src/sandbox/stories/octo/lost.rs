@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::Broken;
 use super::Script;
-use crate::octo::{Fault, Write};
+use crate::octo::{Fault, Status, Write};
 
 /// Plays one purchase in which this happens to the writes.
 async fn one_booking(s: &mut Script, faults: &[(Write, Fault)]) -> Result<String, Broken> {
@@ -35,6 +35,18 @@ pub(super) async fn late_reserve(s: &mut Script) -> Result<(), Broken> {
 
 pub(super) async fn confirm_answer(s: &mut Script) -> Result<(), Broken> {
     one_booking(s, &[(Write::Confirm, Fault::AnswerLost)]).await.map(drop)
+}
+
+pub(super) async fn claimed(s: &mut Script) -> Result<(), Broken> {
+    s.octo()?.next(Write::Confirm, Fault::Claimed);
+    let later = s.stage.in_days(7);
+    let voucher = s.buy(1).await?;
+    let reservation = s.reserve(&voucher, later).await?;
+    s.codes_at_douyin(&reservation).await?;
+    let all = s.at_supplier(&voucher).await?;
+    let is_sold = all.iter().all(|booked| booked.status == Status::Confirmed);
+    s.check(is_sold && all.len() == 1, "the guest's codes are those of a booking that is sold");
+    s.sold_once(&voucher).await
 }
 
 pub(super) async fn every_step(s: &mut Script) -> Result<(), Broken> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Stories of an OCTO supplier behind a Douyin guest: OC-01 … OC-18, judged by the supplier's books.
+//! Stories of an OCTO supplier behind a Douyin guest: OC-01 … OC-19, judged by the supplier's books.
 //!
 //! They need what the stories of a Douyin guest need, and beside it a product whose tickets a back-end of the adapter `octo` makes, the
 //! same once more with `on_deadline = "give_up"`, and an address for hints (`hint_secret`). `examples/octo/` is such a configuration.
@@ -49,4 +49,9 @@ pub const STORIES: &[Story<SimDouyin>] = &[
     story!("octo-16", "the supplier holds fewer units than were asked for: nothing is shown", refused::fewer_units),
     story!("octo-17", "bookings queue up while the supplier is away: each is issued once", orderly::outage),
     story!("octo-18", "the supplier makes a test of a real order: refused", refused::test_mode),
+    story!(
+        "octo-19",
+        "the confirmation is answered with codes, and was not carried out: nothing is shown before it is",
+        lost::claimed
+    ),
 ];

@@ -88,7 +88,7 @@ names! { OUTCOMES, outcome, NotificationOutcome,
     NotificationOutcome::GivenUp { .. } => "given up",
     NotificationOutcome::LeftToPerson { .. } => "left to a person",
     NotificationOutcome::Overtaken => "overtaken",
-    NotificationOutcome::Taken => "taken",
+    NotificationOutcome::Taken { .. } => "taken",
     NotificationOutcome::Repeated => "repeated",
     NotificationOutcome::Dropped => "dropped",
 }

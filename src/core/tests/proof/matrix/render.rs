@@ -131,7 +131,7 @@ pub(super) fn effect(effect: &Effect, now: UnixMillis) -> String {
         Effect::CallBackend { op, not_before, .. } => {
             format!("back-end: {}{}", op.name(), not_before.map(|at| format!(" +{}", after(at))).unwrap_or_default())
         }
-        Effect::TellChannel { notification: it, not_before } => {
+        Effect::TellChannel { notification: it, not_before, .. } => {
             format!(
                 "channel: {}{}",
                 notification(it),

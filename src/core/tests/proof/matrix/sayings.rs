@@ -27,7 +27,7 @@ pub(super) fn outcomes() -> [(&'static str, NotificationOutcome); 8] {
         ("left to a person", NotificationOutcome::LeftToPerson { what: "do it there".to_owned() }),
         ("overtaken", NotificationOutcome::Overtaken),
         ("dropped", NotificationOutcome::Dropped),
-        ("taken", NotificationOutcome::Taken),
+        ("taken", NotificationOutcome::Taken { told: None }),
         ("repeated", NotificationOutcome::Repeated),
     ]
 }

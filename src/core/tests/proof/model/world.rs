@@ -278,7 +278,7 @@ impl World {
                 }
                 Effect::TellChannel { notification, .. } => {
                     self.redemptions_reported += u8::from(matches!(notification, Notification::Redeemed { .. }));
-                    self.add_row(Effect::TellChannel { notification, not_before: None });
+                    self.add_row(Effect::TellChannel { notification, not_before: None, told_before: None });
                 }
                 Effect::ArmDeadline { kind, due_at, .. } => {
                     self.timers.retain(|(armed, _)| *armed != kind);

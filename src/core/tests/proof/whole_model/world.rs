@@ -280,7 +280,7 @@ impl World {
                     self.add_row(Effect::CallBackend { backend, booking, op, not_before: None });
                 }
                 Effect::TellChannel { notification, .. } => {
-                    self.add_row(Effect::TellChannel { notification, not_before: None })
+                    self.add_row(Effect::TellChannel { notification, not_before: None, told_before: None })
                 }
                 Effect::ReadBack { .. } => self.add_row(effect),
                 Effect::ArmDeadline { kind, due_at, .. } => {
