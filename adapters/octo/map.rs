@@ -10,7 +10,7 @@ use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, Person, Personal};
 use ticketbridge_core::port::EncodeError;
 use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
-use ticketbridge_core::time::UnixMillis;
+use ticketbridge_core::time::{Date, UnixMillis};
 
 use super::wire::{AvailabilityIn, BookingIn, ContactOut, ProductIn, TicketIn};
 use crate::one_reading;
@@ -226,6 +226,44 @@ fn begins_at(slot: &AvailabilityIn, time: &str) -> bool {
 pub(super) fn has_room(slot: &AvailabilityIn) -> bool {
     let is_shut = matches!(slot.status.as_deref(), Some("SOLD_OUT" | "CLOSED"));
     slot.available.unwrap_or(true) && !is_shut
+}
+
+/// The visit that is meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit<'a> {
+    pub(super) date: Option<Date>,
+    /// The time of day that the configuration or the channel names.
+    pub(super) time: Option<&'a str>,
+    /// The slot that was chosen in this conversation: its id, and when it begins.
+    pub(super) chosen: Option<(&'a str, Option<&'a str>)>,
+}
+
+/// Whether a booking is for another day or time, as far as it says for which.
+pub(super) fn is_another_visit(found: &BookingIn, visit: Visit<'_>) -> bool {
+    let slot = found.availability.as_ref();
+    let Some(start) = slot.and_then(|slot| slot.local_date_time_start.as_deref().or(slot.local_date.as_deref())) else {
+        let id = found.availability_id.as_deref();
+        return visit.chosen.is_some_and(|(chosen, _)| id.is_some_and(|id| id != chosen));
+    };
+    if let Some((_, Some(chosen))) = visit.chosen {
+        return !same_start(chosen, start);
+    }
+    // Told in UTC it may stand under the day beside it.
+    let beside = i64::from(start.ends_with('Z'));
+    let is_day = |date: Date| {
+        let day = start.get(..10).and_then(Date::parse);
+        day.is_none_or(|day| day.days_since(date).abs() <= beside)
+    };
+    let clock = start.split_once('T').map(|(_, clock)| clock);
+    visit.date.is_some_and(|date| !is_day(date))
+        || visit.time.is_some_and(|time| clock.is_some_and(|clock| beside == 0 && !clock.starts_with(time)))
+}
+
+/// Whether two texts name one start: to the minute as they stand, or the same moment.
+fn same_start(a: &str, b: &str) -> bool {
+    let minute = |text: &str| text.get(..16).map(str::to_owned);
+    let moment = UnixMillis::parse_rfc3339;
+    minute(a) == minute(b) || a.get(..10) == Some(b) || moment(a).is_some_and(|at| moment(b) == Some(at))
 }
 
 /// Whom the supplier may expect.

@@ -204,6 +204,8 @@ impl Talks for Octo {
         resumed: bool,
     ) -> Result<Box<dyn Conversation + 'a>, EncodeError> {
         let product = product_of(order)?;
+        // A look follows an attempt: what that left behind is read first.
+        let resumed = resumed || op == TicketOp::Query;
         Ok(Box::new(Talk::new(self, order, booking, product, Self::goal(op, order, booking), resumed)))
     }
 }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use ticketbridge_core::message::TicketFacts;
 use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{CallResult, Context, Conversation, EncodeError, HttpResponse, Silence, Turn};
-use ticketbridge_core::product::BackendTerms;
+use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
 use ticketbridge_core::time::{Millis, UnixMillis};
 
 use super::answer::{self, Heard};
@@ -25,6 +25,8 @@ pub(super) const ATTEMPTS_MAX: u32 = 5;
 const CALLS_MAX: u32 = 24;
 /// Times that one write is sent in one conversation.
 const WRITES_MAX: u32 = 2;
+/// What is said of a booking that is not for the visit that was asked for.
+const OTHER_VISIT: &str = "the supplier holds another day or time";
 /// A hold that ends within this time is lengthened before it is confirmed.
 const HOLD_MARGIN: Millis = Millis::seconds(60);
 
@@ -85,7 +87,8 @@ pub(super) struct Talk<'a> {
     ask: Ask,
     attempt: u32,
     product: Option<ProductIn>,
-    availability: Option<String>,
+    /// The slot that was chosen: its id, and when it begins.
+    availability: Option<(String, Option<String>)>,
     sent: Sent,
     /// What the supplier said when it refused the last write.
     refusal: Option<String>,
@@ -257,6 +260,10 @@ impl<'a> Talk<'a> {
             return self.pending(cx);
         }
         match self.tickets_of(found) {
+            // Nothing is given back by whoever only looks: a person hears of it, and its tickets are shown to nobody.
+            Some(TicketFacts::Issued { .. }) if self.is_another_visit(found) => {
+                self.ends(CallResult::Astray { why: OTHER_VISIT.into() });
+            }
             Some(facts) => self.done(facts),
             None => self.pending(cx),
         }
@@ -273,6 +280,12 @@ impl<'a> Talk<'a> {
 
     /// What lives must not: it is cancelled, and when the supplier would not, that is what there is to say.
     fn cancel_or_tell(&mut self, found: &BookingIn) {
+        // Whoever has gone in with one of several units has been there: what becomes of the rest, and of the money, a person decides.
+        if self.goal == Goal::Void && map::used_at(found, RedeemWhen::Any).is_some() {
+            let used = map::used_at(found, self.terms.redeem_when).is_some();
+            let reason = if used { "used" } else { "some of its units were used" };
+            return self.done(TicketFacts::CancelRefused { reason: reason.to_owned(), used });
+        }
         if self.sent.cancel == 0 {
             self.ask = Ask::Cancel;
             return;
@@ -351,10 +364,24 @@ impl<'a> Talk<'a> {
             "the supplier holds another product".to_owned()
         } else if self.product.is_some() && found.option_id.as_deref().is_some_and(|id| id != self.option_id()) {
             "the supplier holds another option".to_owned()
+        } else if self.is_another_visit(found) {
+            OTHER_VISIT.to_owned()
         } else {
             return None;
         };
         Some(TicketFacts::Refused { reason })
+    }
+
+    fn is_another_visit(&self, found: &BookingIn) -> bool {
+        let told = self.booking.visit_time.as_deref();
+        let time = match &self.terms.slot {
+            Slot::At(time) => Some(time.as_str()),
+            Slot::Channel => told,
+            Slot::Only | Slot::First => None,
+        };
+        let chosen = self.availability.as_ref().map(|(id, start)| (id.as_str(), start.as_deref()));
+        let visit = map::Visit { date: self.booking.visit_date, time, chosen };
+        map::is_another_visit(found, visit)
     }
 
     fn give_back(&mut self, facts: TicketFacts) {
@@ -406,8 +433,12 @@ impl<'a> Talk<'a> {
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
                 let product = (self.product_id, self.option_id());
-                let reserve =
-                    calls::Reserve { uuid: &uuid, product, availability: self.availability.as_deref(), party };
+                let reserve = calls::Reserve {
+                    uuid: &uuid,
+                    product,
+                    availability: self.availability.as_ref().map(|(id, _)| id.as_str()),
+                    party,
+                };
                 ("reserve", calls::reserve(octo, &reserve, self.booking.id.as_str()))
             }
             Ask::Extend => {
@@ -456,7 +487,9 @@ impl<'a> Talk<'a> {
         };
         match map::choose(&slots, &self.terms.slot, self.booking.visit_time.as_deref()) {
             map::Chosen::One(id) => {
-                self.availability = Some(id);
+                let start = slots.iter().find(|slot| slot.id.as_deref() == Some(&*id));
+                let start = start.and_then(|slot| slot.local_date_time_start.clone());
+                self.availability = Some((id, start));
                 self.ask = Ask::Reserve;
             }
             map::Chosen::Full => self.refused("no_capacity: the supplier has no room on this date"),

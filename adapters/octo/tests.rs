@@ -471,9 +471,21 @@ fn what_is_not_what_was_asked_for_is_given_back() {
     test["testMode"] = json!(true);
     let mut other = booking(1, "ON_HOLD");
     other["productId"] = json!("P2");
-    for (held, says) in
-        [(three, "quantity_differs"), (test, "test_mode"), (other, "the supplier holds another product")]
-    {
+    let slot = |id: &str, start: Option<&str>| {
+        let mut held = booking(1, "ON_HOLD");
+        held["availabilityId"] = json!(id);
+        held["availability"] = start.map_or(Value::Null, |start| json!({ "id": id, "localDateTimeStart": start }));
+        held
+    };
+    let other_visit = "the supplier holds another day or time";
+    for (held, says) in [
+        (three, "quantity_differs"),
+        (test, "test_mode"),
+        (other, "the supplier holds another product"),
+        (slot("x", Some("2027-01-01T00:00:00+08:00")), other_visit),
+        (slot("x", Some("2026-12-01T17:00:00+08:00")), other_visit),
+        (slot("2027-01-01T00:00:00+08:00", None), other_visit),
+    ] {
         let said = reason(Story::issue().play(&[
             ("product", Answer(product())),
             ("availability", Answer(slots())),
@@ -483,6 +495,58 @@ fn what_is_not_what_was_asked_for_is_given_back() {
         ]));
         assert!(said.starts_with(says), "{said}");
     }
+}
+
+#[test]
+fn a_booking_of_another_day_is_not_adopted_and_the_same_moment_is_the_same_day() {
+    let on = |start: &str, status: &str| {
+        let mut found = booking(1, status);
+        found["availability"] = json!({ "id": "x", "localDateTimeStart": start });
+        found
+    };
+    // The answer to the reservation was lost.
+    let said = reason(Story::again().play(&[
+        ("read", Answer(on("2027-01-01T09:00:00+08:00", "ON_HOLD"))),
+        ("cancel", Answer(booking(1, "EXPIRED"))),
+        ("read", Answer(booking(1, "EXPIRED"))),
+    ]));
+    assert!(said.starts_with("the supplier holds another day"), "{said}");
+    for start in ["2026-12-01T09:00:00+08:00", "2026-12-01", "2026-11-30T16:30:00Z", "a word"] {
+        let result = Story::again().play(&[("read", Answer(on(start, "CONFIRMED")))]);
+        assert_eq!(codes(&result).len(), 4, "{start}");
+    }
+    // Whoever only looks gives nothing back, and shows nothing.
+    let look = Story::of(TicketOp::Query, TicketingState::Issued);
+    let result = look.play(&[("read", Answer(on("2027-01-01T09:00:00+08:00", "CONFIRMED")))]);
+    assert!(matches!(result, CallResult::Astray { .. }), "{result:?}");
+}
+
+#[test]
+fn whoever_waits_for_codes_reads_and_reserves_nothing_again() {
+    let mut bare = booking(1, "CONFIRMED");
+    bare["unitItems"].as_array_mut().unwrap().iter_mut().for_each(|unit| unit["ticket"] = Value::Null);
+    for state in [TicketingState::Requested, TicketingState::Unknown] {
+        let look = Story::of(TicketOp::Query, state);
+        let result = look.play(&[("read", Answer(bare.clone()))]);
+        assert!(matches!(result, CallResult::Done(TicketFacts::Pending { .. })), "{result:?}");
+        let result = look.play(&[("read", Answer(booking(1, "CONFIRMED")))]);
+        assert_eq!(codes(&result).len(), 4);
+    }
+}
+
+#[test]
+fn what_was_used_in_part_is_not_cancelled_and_a_person_decides() {
+    let cancel = Story::of(TicketOp::Cancel, TicketingState::Cancelling);
+    let mut part = booking(1, "CONFIRMED");
+    part["unitItems"][0]["utcRedeemedAt"] = json!("2026-12-01T02:00:00Z");
+    let result = cancel.play(&[("read", Answer(part))]);
+    assert!(matches!(&result, CallResult::Done(TicketFacts::CancelRefused { used: false, .. })), "{result:?}");
+    let mut whole = booking(1, "CONFIRMED");
+    for unit in 0..4 {
+        whole["unitItems"][unit]["utcRedeemedAt"] = json!("2026-12-01T02:00:00Z");
+    }
+    let result = cancel.play(&[("read", Answer(whole))]);
+    assert!(matches!(&result, CallResult::Done(TicketFacts::CancelRefused { used: true, .. })), "{result:?}");
 }
 
 #[test]

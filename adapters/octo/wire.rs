@@ -154,6 +154,8 @@ pub(super) struct BookingIn {
     pub(super) utc_redeemed_at: Option<String>,
     pub(super) product_id: Option<String>,
     pub(super) option_id: Option<String>,
+    pub(super) availability_id: Option<String>,
+    pub(super) availability: Option<AvailabilityIn>,
     #[serde(default)]
     pub(super) delivery_methods: Option<Vec<String>>,
     pub(super) voucher: Option<TicketIn>,

@@ -103,18 +103,34 @@ def a_booking(number, day, units):
     }  # fmt: skip
 
 
-def give_back(it, kind):
-    """The whole reservation ends, and all the money goes back."""
+def pay_back(it, amount, kind):
+    """Money goes back from the only payment; the entry that says so."""
+    payment = it["payments"][0]
+    payment["cancelable_krw"] -= amount
+    it["amounts"]["refunded_krw"] += amount
+    entry = {"cancel_id": f"cx-{payment['payment_id']}-{len(payment['cancels'])}", "amount_krw": amount,
+             "kind": kind, "status": "DONE", "done_at": now()}  # fmt: skip
+    payment["cancels"].append(entry)
+    return entry | {"payment_id": payment["payment_id"]}
+
+
+def give_back(it, kind, fee=0):
+    """The whole reservation ends, and the money goes back but for the fee."""
     it["status"], it["cancel_kind"] = "CANCELED", kind
-    back = it["amounts"]["paid_krw"] - it["amounts"]["refunded_krw"]
-    it["amounts"]["refunded_krw"] += back
+    back = it["amounts"]["paid_krw"] - it["amounts"]["refunded_krw"] - fee
+    it["amounts"]["fee_krw"] += fee
     for line in it["lines"]:
         line["canceled_quantity"] = line["quantity"]
-    for payment in it["payments"]:
-        payment["cancelable_krw"] = 0
-        payment["cancels"].append({"cancel_id": f"cx-{payment['payment_id']}", "amount_krw": back,
-                                   "kind": "WITH_BOOKING", "status": "DONE", "done_at": now()})  # fmt: skip
+    if back > 0:
+        pay_back(it, back, "WITH_BOOKING")
     return back
+
+
+def cancelled(it, by, fee=0):
+    """What is told of a cancellation."""
+    back = give_back(it, "BY_BOOKER" if by == "BOOKER" else "BY_PARTNER", fee)
+    lines = [{"detail_no": line["detail_no"], "quantity": line["quantity"]} for line in it["lines"]]
+    return {"by": by, "ex_officio": False, "lines": lines, "fee_krw": fee, "refund_krw": back, "canceled_at": now()}
 
 
 def decided(connection, number, call, body, key):
@@ -140,6 +156,26 @@ def decided(connection, number, call, body, key):
             line["used_quantity"] = line["quantity"] - line["canceled_quantity"]
         lines = [{"detail_no": line["detail_no"], "quantity": line["used_quantity"]} for line in it["lines"]]
         tell(connection, "reservation.used", number, it, {"by": "MANAGER", "lines": lines, "used_at": body["used_at"]})
+    elif call == "cancel" and it["status"] in ("REQUESTED", "CONFIRMED"):
+        # Whole or not at all; and only if both sides count the same money.
+        amounts, fee = it["amounts"], (body.get("fee") or {}).get("amount_krw") or 0
+        counted = (body.get("expect_paid_krw"), body.get("expect_refunded_krw"))
+        if counted != (amounts["paid_krw"], amounts["refunded_krw"]):
+            return 409, {"code": "amounts_differ", "reservation": it, "revision": revision}
+        if body.get("lines") or not 0 <= fee <= amounts["paid_krw"] - amounts["refunded_krw"]:
+            return 422, {"code": "refund_invalid"}
+        tell(connection, "reservation.canceled", number, it, cancelled(it, "MANAGER", fee))
+    elif call == "no-show" and it["status"] == "CONFIRMED":
+        it["status"] = "NO_SHOW"
+        tell(connection, "reservation.no_show", number, it, {"marked_at": body["marked_at"]})
+    elif call == "return-payment":
+        payment = it["payments"][0]
+        if body["expect_cancelable_krw"] != payment["cancelable_krw"]:
+            return 409, {"code": "cancelable_changed", "reservation": it, "revision": revision}
+        if not 0 < body["cancel_krw"] <= payment["cancelable_krw"]:
+            return 422, {"code": "amount_invalid"}
+        entry = pay_back(it, body["cancel_krw"], "PAYMENT_ONLY")
+        tell(connection, "payment.canceled", number, it, {"cancels": [entry]})
     else:
         return 410, {"code": "closed", "reservation": it, "revision": revision}
     revision, it = find(connection, number)
@@ -154,14 +190,24 @@ def carry_out(method, parts, _query, body, headers):
         case ("GET", ["v1", "reservations", number]):
             revision, it = find(connection, number)
             return (200, {"reservation": it, "revision": revision}) if it else (404, {"code": "not_found"})
-        case ("POST", ["v1", "reservations", number, "confirm" | "reject" | "use" as call]):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                return decided(connection, number, call, json.loads(body), headers["webhook-id"])
-            finally:
-                connection.execute("COMMIT")
+        case ("GET", ["v1", "reservations", number, "cancel-quote"]):
+            # Nothing is kept: the policy of `a_booking` is free until the day itself.
+            known = find(connection, number)[1] is not None
+            return (200, {"fee_krw": None, "refund_krw": None}) if known else (404, {"code": "not_found"})
+        case ("POST", ["v1", "reservations", number, "confirm" | "reject" | "use" | "cancel" | "no-show" as call]):
+            return in_one(connection, number, call, body, headers)
+        case ("POST", ["v1", "reservations", number, "payments", payment, "cancel"]) if payment == f"pay-{number}":
+            return in_one(connection, number, "return-payment", body, headers)
         case _:
             return 404, {"code": "no_such_call"}
+
+
+def in_one(connection, number, call, body, headers):
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        return decided(connection, number, call, json.loads(body), headers["webhook-id"])
+    finally:
+        connection.execute("COMMIT")
 
 
 def act(number, kind, make):
@@ -176,10 +222,7 @@ def act(number, kind, make):
 def cancel(it):
     if it is None or it["status"] not in ("REQUESTED", "CONFIRMED"):
         sys.exit("there is nothing to cancel")
-    back = give_back(it, "BY_BOOKER")
-    lines = [{"detail_no": line["detail_no"], "quantity": line["quantity"]} for line in it["lines"]]
-    change = {"by": "BOOKER", "ex_officio": False, "lines": lines, "fee_krw": 0, "refund_krw": back, "canceled_at": now()}
-    return it, change
+    return it, cancelled(it, "BOOKER")
 
 
 def main():

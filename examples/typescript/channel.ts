@@ -22,10 +22,10 @@ import { signed } from "./standard_webhooks.ts";
 type Line = { detail_no: string; quantity: number; canceled_quantity: number; used_quantity: number; [more: string]: unknown };
 type Payment = { payment_id: string; cancelable_krw: number; cancels: unknown[]; [more: string]: unknown };
 type Reservation = {
-  status: "REQUESTED" | "CONFIRMED" | "USED" | "CANCELED";
+  status: "REQUESTED" | "CONFIRMED" | "USED" | "NO_SHOW" | "CANCELED";
   cancel_kind: string | null;
   lines: Line[];
-  amounts: { paid_krw: number; refunded_krw: number; [more: string]: number };
+  amounts: { paid_krw: number; refunded_krw: number; fee_krw: number; [more: string]: number };
   payments: Payment[];
   [more: string]: unknown;
 };
@@ -97,21 +97,39 @@ function aBooking(number: string, day: string, units: number): Reservation {
   };
 }
 
-/** The whole reservation ends, and all the money goes back. */
-function giveBack(it: Reservation, kind: string): number {
-  const back = it.amounts.paid_krw - it.amounts.refunded_krw;
+/** Money goes back from the only payment; the entry that says so. */
+function payBack(it: Reservation, amount_krw: number, kind: string): unknown {
+  const payment = it.payments[0]!;
+  payment.cancelable_krw -= amount_krw;
+  it.amounts.refunded_krw += amount_krw;
+  const entry = { cancel_id: `cx-${payment.payment_id}-${payment.cancels.length}`, amount_krw, kind, status: "DONE", done_at: now() };
+  payment.cancels.push(entry);
+  return { ...entry, payment_id: payment.payment_id };
+}
+
+/** The whole reservation ends, and the money goes back but for the fee. */
+function giveBack(it: Reservation, kind: string, fee = 0): number {
+  const back = it.amounts.paid_krw - it.amounts.refunded_krw - fee;
   it.status = "CANCELED";
   it.cancel_kind = kind;
-  it.amounts.refunded_krw += back;
+  it.amounts.fee_krw += fee;
   for (const line of it.lines) line.canceled_quantity = line.quantity;
-  for (const payment of it.payments) {
-    payment.cancelable_krw = 0;
-    payment.cancels.push({ cancel_id: `cx-${payment.payment_id}`, amount_krw: back, kind: "WITH_BOOKING", status: "DONE", done_at: now() });
-  }
+  if (back > 0) payBack(it, back, "WITH_BOOKING");
   return back;
 }
 
-type Decision = { expected_revision?: number | null; reason_code?: string; reason_text?: string; used_at?: string };
+/** What is told of a cancellation. */
+function cancelled(it: Reservation, by: "BOOKER" | "MANAGER", fee = 0): unknown {
+  const refund_krw = giveBack(it, by === "BOOKER" ? "BY_BOOKER" : "BY_PARTNER", fee);
+  const lines = it.lines.map((line) => ({ detail_no: line.detail_no, quantity: line.quantity }));
+  return { by, ex_officio: false, lines, fee_krw: fee, refund_krw, canceled_at: now() };
+}
+
+type Decision = {
+  expected_revision?: number | null; reason_code?: string; reason_text?: string; used_at?: string; marked_at?: string;
+  fee?: { amount_krw?: number | null } | null; expect_paid_krw?: number; expect_refunded_krw?: number; lines?: unknown[];
+  cancel_krw?: number; expect_cancelable_krw?: number;
+};
 
 /** What ticketbridge decided, once for each key and only on the revision that it has seen. */
 function decided(number: string, call: string, body: Decision, key: string): Answer {
@@ -134,6 +152,21 @@ function decided(number: string, call: string, body: Decision, key: string): Ans
     for (const line of it.lines) line.used_quantity = line.quantity - line.canceled_quantity;
     const lines = it.lines.map((line) => ({ detail_no: line.detail_no, quantity: line.used_quantity }));
     [kind, change] = ["reservation.used", { by: "MANAGER", lines, used_at: body.used_at }];
+  } else if (call === "cancel" && ["REQUESTED", "CONFIRMED"].includes(it.status)) {
+    // Whole or not at all; and only if both sides count the same money.
+    const fee = body.fee?.amount_krw ?? 0;
+    const { paid_krw, refunded_krw } = it.amounts;
+    if (body.expect_paid_krw !== paid_krw || body.expect_refunded_krw !== refunded_krw) return [409, { code: "amounts_differ", ...standing }];
+    if (body.lines?.length || fee < 0 || fee > paid_krw - refunded_krw) return [422, { code: "refund_invalid" }];
+    [kind, change] = ["reservation.canceled", cancelled(it, "MANAGER", fee)];
+  } else if (call === "no-show" && it.status === "CONFIRMED") {
+    it.status = "NO_SHOW";
+    [kind, change] = ["reservation.no_show", { marked_at: body.marked_at }];
+  } else if (call === "return-payment") {
+    const [left, amount] = [it.payments[0]!.cancelable_krw, body.cancel_krw ?? 0];
+    if (body.expect_cancelable_krw !== left) return [409, { code: "cancelable_changed", ...standing }];
+    if (amount <= 0 || amount > left) return [422, { code: "amount_invalid" }];
+    [kind, change] = ["payment.canceled", { cancels: [payBack(it, amount, "PAYMENT_ONLY")] }];
   } else {
     return [410, { code: "closed", ...standing }];
   }
@@ -152,9 +185,7 @@ function book(number: string, day: string, units: number): Answer {
 function cancel(number: string): Answer {
   const it = structuredClone(books.pages.kept[number]?.it);
   if (!it || !["REQUESTED", "CONFIRMED"].includes(it.status)) return [409, { reason: "there is nothing to cancel" }];
-  const refund_krw = giveBack(it, "BY_BOOKER");
-  const lines = it.lines.map((line) => ({ detail_no: line.detail_no, quantity: line.quantity }));
-  const change = { by: "BOOKER", ex_officio: false, lines, fee_krw: 0, refund_krw, canceled_at: now() };
+  const change = cancelled(it, "BOOKER");
   books.change((pages) => tell(pages, "reservation.canceled", number, it, change));
   return [200, {}];
 }
@@ -174,8 +205,13 @@ async function carryOut({ method, parts, body, key }: Call): Promise<Answer> {
     const kept = books.pages.kept[number];
     return kept ? [200, { reservation: kept.it, revision: kept.revision }] : [404, { code: "not_found" }];
   }
+  if (method === "GET" && call === "cancel-quote") {
+    // Nothing is kept: the policy of `aBooking` is free until the day itself.
+    return books.pages.kept[number] ? [200, { fee_krw: null, refund_krw: null }] : [404, { code: "not_found" }];
+  }
   if (method === "POST" && call !== undefined) {
-    const answer = decided(number, call, JSON.parse(body.toString()) as Decision, key);
+    const isPayment = call === "payments" && rest[0] === `pay-${number}` && rest[1] === "cancel";
+    const answer = decided(number, isPayment ? "return-payment" : call, JSON.parse(body.toString()) as Decision, key);
     void deliver(); // After the answer: ticketbridge does not wait for its own event.
     return answer;
   }

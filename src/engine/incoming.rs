@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ticketbridge_core::message::{Actor, ActorKind, Command, RecordRejection};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{Answer, Envelope, HttpReply, Inbound, Message};
-use ticketbridge_core::{Answering, ExternalId, OrderId, UnixMillis};
+use ticketbridge_core::{Answering, ExternalId, OrderId, Seed, UnixMillis};
 use ticketbridge_store::{InboxRow, InboxVerdict as Verdict, NewInbox, StoreError, StoredAnswer, Tx};
 
 use crate::engine::arrival::{Incoming, Received};
@@ -74,6 +74,13 @@ impl Engine {
             Err(EngineError::TryLater) => Ok(Received::TryLater),
             Err(other) => Err(other),
         }
+    }
+
+    /// What the ids are made of that a message gives: the same for each of its repeats. A back-end is asked to keep a place before anything is
+    /// committed; after a crash the repeat asks for the same place under the same number, and finds it.
+    pub(crate) fn steady_seed(&self, incoming: &Incoming, envelope: &Envelope) -> Seed {
+        let hash = self.store.sealer().keyed_hash("seed", &dedupe(incoming, &envelope.key));
+        Seed(hash.get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok()).unwrap_or(incoming.moment.seed.0))
     }
 
     /// What a message would make of its order, without making it; `None` where it was taken before, or would be refused.

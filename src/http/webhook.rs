@@ -496,7 +496,7 @@ impl Arrived {
     /// Takes a message; where tickets are on their way, they are waited for, and the answer is the one with them.
     async fn take(&self, inbound: Inbound) -> Result<Received, EngineError> {
         let mut incoming = self.incoming(inbound.clone());
-        let held = match self.hold_first(&incoming).await? {
+        let held = match self.hold_first(&mut incoming).await? {
             None => None,
             Some((order, booking, Held::Unclear)) => {
                 self.shared.worker.release(order, booking);
@@ -526,15 +526,16 @@ impl Arrived {
     }
 
     /// Where a back-end keeps a place before a booking is accepted: what the message would make of its order, and whether there is one.
-    async fn hold_first(&self, incoming: &Incoming) -> Result<Option<(Order, Booking, Held)>, EngineError> {
-        let Inbound::Message(Envelope { message: Message::Booking { request, .. }, .. }) = &incoming.inbound else {
-            return Ok(None);
-        };
+    async fn hold_first(&self, incoming: &mut Incoming) -> Result<Option<(Order, Booking, Held)>, EngineError> {
+        let Inbound::Message(envelope) = &incoming.inbound else { return Ok(None) };
+        let Message::Booking { request, .. } = &envelope.message else { return Ok(None) };
+        let reference = request.channel_booking_id.clone();
         if !self.running.registry.backends().any(|backend| backend.backend.holds().is_some()) {
             return Ok(None);
         }
+        incoming.moment.seed = self.shared.engine.steady_seed(incoming, envelope);
         let Some(order) = self.shared.engine.foresee(incoming).await? else { return Ok(None) };
-        let Some(booking) = order.booking_by_ref(&request.channel_booking_id).cloned() else { return Ok(None) };
+        let Some(booking) = order.booking_by_ref(&reference).cloned() else { return Ok(None) };
         let held = self.shared.worker.hold(&order, &booking).await?;
         Ok((held != Held::NotNeeded).then_some((order, booking, held)))
     }

@@ -15,7 +15,18 @@ use super::partners::without_guests;
 use crate::recorder::outcome::Outcome;
 
 /// Fields of answers that are another one each time.
-const EACH_TIME: [&str; 6] = ["request_id", "logid", "log_id", "version", "updated_at", "created_at"];
+const EACH_TIME: [&str; 10] = [
+    "request_id",
+    "logid",
+    "log_id",
+    "version",
+    "updated_at",
+    "created_at",
+    "utcCreatedAt",
+    "utcUpdatedAt",
+    "utcConfirmedAt",
+    "utcCancelledAt",
+];
 /// Characters of a value that a report shows.
 const VALUE_CHARS_MAX: usize = 80;
 /// Messages of a sequence that a report shows.

@@ -33,6 +33,7 @@ const METRICS: &[(Kind, &str, &str)] = &[
     ),
     (Kind::Counter, "ticketbridge_call_records_lost_total", "Records of calls that could not be kept"),
     (Kind::Gauge, "ticketbridge_code_pool_available", "Codes left, by pool"),
+    (Kind::Gauge, "ticketbridge_code_pool_low_water", "Codes of which a pool should not have fewer, by pool"),
     (
         Kind::Counter,
         "ticketbridge_commits_failed_total",

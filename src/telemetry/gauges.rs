@@ -41,10 +41,15 @@ pub async fn refresh(shared: &Shared) -> Result<(), StoreError> {
     attention(shared).await?;
     let store = shared.engine.store();
     for backend in shared.engine.running().registry.backends() {
-        if let Some(counts) = store.pool_counts(backend.id.as_str()).await? {
-            metrics::gauge!("ticketbridge_code_pool_available", "pool" => backend.id.to_string())
-                .set(counts.available() as f64);
-        }
+        // A pool says of itself when it is low; one that nobody has filled is as empty as one that ran out.
+        let Some(low_water) = backend.backend.spec().capabilities.get("low_water").and_then(serde_json::Value::as_u64)
+        else {
+            continue;
+        };
+        let counts = store.pool_counts(backend.id.as_str()).await?.unwrap_or_default();
+        let pool = backend.id.to_string();
+        metrics::gauge!("ticketbridge_code_pool_available", "pool" => pool.clone()).set(counts.available() as f64);
+        metrics::gauge!("ticketbridge_code_pool_low_water", "pool" => pool).set(low_water as f64);
     }
     Ok(())
 }

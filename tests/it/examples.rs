@@ -151,6 +151,12 @@ async fn play(runner: Vec<String>, folder: &str, extension: &'static str) {
     stand.channel(&["book", "R-3", &today, "3"]).await;
     stand.ops(&["orders", "decline", "kakao-jeju:R-3", "--reason", "full"]).await;
     stands("R-3", "CANCELED").await;
+    // The first refund of somebody new: a manager cancels what is booked and paid.
+    stand.channel(&["book", "R-4", &today, "1"]).await;
+    stand.ops(&["orders", "confirm", "kakao-jeju:R-4"]).await;
+    stands("R-4", "CONFIRMED").await;
+    stand.ops(&["orders", "cancel", "kakao-jeju:R-4", "--reason", "rain", "--fee", "0"]).await;
+    stands("R-4", "CANCELED").await;
 
     // Once the bridge has heard of its own decisions, the books of all three agree, and nobody has to look.
     let orders = until("all is told", async || {
@@ -169,7 +175,12 @@ async fn play(runner: Vec<String>, folder: &str, extension: &'static str) {
             [text("/channel_order_id"), text("/state"), text("/booking/state"), text("/payment/state")].join(" ")
         })
         .collect();
-    let expected = ["R-3 cancelled rejected refunded", "R-2 cancelled cancelled refunded", "R-1 completed used paid"];
+    let expected = [
+        "R-4 cancelled cancelled refunded",
+        "R-3 cancelled rejected refunded",
+        "R-2 cancelled cancelled refunded",
+        "R-1 completed used paid",
+    ];
     assert_eq!(ends, expected, "{}", stand.place.log());
 }
 
