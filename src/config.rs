@@ -308,6 +308,7 @@ fn check_across(parts: &Parts<'_>, today: Option<Date>, findings: &Findings) {
     }
     for (channel, file) in &parts.channels {
         cross::check_channel(channel, file, &parts.accounts, &parts.names, findings);
+        cross::check_resold(channel, file, &parts.channels, findings);
     }
     parts.organisation.check(&parts.names, &parts.channels, findings);
     for (_, owner, place) in &parts.owners {

@@ -23,6 +23,9 @@ const CODE_POOL: &str = "code_pool";
 /// Time after which the channel of a voucher asks for the money of an order without tickets (`docs/src/contract/configuration.md`, DY-11).
 const VOUCHER_TICKETING_MAX: Millis = Millis::minutes(10);
 
+/// The adapter whose channels sell what is named in their files, or else everything (`docs/src/contract/configuration.md`).
+const RESELLER: &str = "octo_reseller";
+
 /// What a voucher is sold with, and on which day.
 pub(super) struct Sold<'p, 'a> {
     pub(super) bookings: &'p [(BookingProduct, Table<'a>)],
@@ -52,6 +55,30 @@ pub(super) fn check_channel(
             place,
             format!("the credit account \"{wanted}\" is in {ours}, the channel sells in {theirs}: every sale would be refused"),
             format!("name an account in {theirs} (DY-05)"),
+        );
+    }
+}
+
+/// A price has no currency of its own: whoever resells everything sells what another channel sells in won by the same number of its own money.
+pub(super) fn check_resold(
+    channel: &ChannelConfig,
+    file: &Table<'_>,
+    channels: &[(ChannelConfig, Table<'_>)],
+    findings: &Findings,
+) {
+    if channel.adapter != RESELLER || channel.settings.expose().get("products").is_some_and(|named| !named.is_null()) {
+        return;
+    }
+    let other = channels.iter().map(|(other, _)| other).find(|other| other.currency != channel.currency);
+    if let Some(other) = other {
+        let (ours, theirs) = (&channel.currency, &other.currency);
+        findings.warning(
+            file.place_of("settings.products"),
+            format!(
+                "`settings.products` is not there: every booking product is resold at its number in {ours}, and \"{}\" sells in {theirs}",
+                other.id
+            ),
+            "name the products that are priced for this reseller",
         );
     }
 }

@@ -200,6 +200,24 @@ async fn a_reservation_that_is_refused_holds_no_credit_and_leaves_no_order() {
 }
 
 #[tokio::test]
+async fn reselling_everything_beside_a_channel_of_another_currency_is_warned_of() {
+    for (products, warned) in [("", true), ("products = [\"DAY\"]\n", false)] {
+        let bridge = TestBridge::start_with(|files| {
+            resold(files);
+            files.insert("channels/acme.toml".to_owned(), format!("{CHANNEL}{products}"));
+        })
+        .await;
+        let report = ticketbridge::config::report_on(
+            bridge.config_directory(),
+            &ticketbridge::config::Environment::Process,
+            None,
+        );
+        let warns = report.warnings().any(|warning| warning.problem.contains("resold at its number in EUR"));
+        assert_eq!(warns, warned, "{report}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_confirmed_in_time_is_given_up() {
     on_each_database(resold, async |bridge| {
         post(bridge, "bookings", &reservation(UUID, "DAY", 3)).await.expect(200);
