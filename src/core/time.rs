@@ -248,7 +248,7 @@ impl TimeZone {
     /// let visit = Date::parse("2026-12-01").expect("a date");
     /// let over = TimeZone::SHANGHAI.end_of(visit);
     /// assert_eq!(TimeZone::SHANGHAI.date_of(over), visit.plus_days(1));
-    /// assert_eq!(over.rfc3339(TimeZone::UTC), "2026-12-01T16:00:00Z");
+    /// assert_eq!(over.rfc3339(TimeZone::UTC), "2026-12-01T16:00:00+00:00");
     /// ```
     pub fn end_of(self, date: Date) -> UnixMillis {
         self.instant(date, 1_440)

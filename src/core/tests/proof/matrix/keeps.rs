@@ -12,8 +12,11 @@ use ticketbridge_core::Order;
 use super::{State, life, refunds, reserved, states, tickets};
 use crate::support::{DIRECT, VOUCHER};
 
+/// What an order keeps, by its path.
+type Kept = BTreeMap<String, String>;
+
 /// Everything below a value, by its path; what is not there is left out.
-fn flat(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
+fn flat(path: &str, value: &Value, into: &mut Kept) {
     match value {
         Value::Null => {}
         Value::Array(items) => {
@@ -28,7 +31,7 @@ fn flat(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
 }
 
 /// What it keeps, but for the rules that it was sold under: they never change.
-fn kept(order: &Order) -> BTreeMap<String, String> {
+fn kept(order: &Order) -> Kept {
     let mut document = serde_json::to_value(order).expect("an order can be written");
     document.as_object_mut().expect("an order is an object").remove("rules");
     let mut kept = BTreeMap::new();
@@ -37,21 +40,24 @@ fn kept(order: &Order) -> BTreeMap<String, String> {
 }
 
 /// What is there beside the other: `+` what is new or otherwise, `-` what is gone.
-fn beside(this: &BTreeMap<String, String>, other: &BTreeMap<String, String>) -> Vec<String> {
+fn beside(this: &Kept, other: &Kept) -> Vec<String> {
     let gone = other.keys().filter(|path| !this.contains_key(*path)).map(|path| format!("- {path}"));
     let new = this.iter().filter(|(path, value)| other.get(*path) != Some(value));
     gone.chain(new.map(|(path, value)| format!("+ {path}: {value}"))).collect()
 }
 
 fn all<'s>(orders: impl IntoIterator<Item = (&'s str, &'s Order)>) -> String {
-    let (mut text, mut before): (String, Vec<(&str, BTreeMap<String, String>)>) = (String::new(), Vec::new());
+    let mut text = String::new();
+    let mut before: Vec<(&str, Kept)> = Vec::new();
     for (name, order) in orders {
         let kept = kept(order);
         let likest =
             before.iter().map(|(other, known)| (beside(&kept, known), *other)).min_by_key(|(lines, _)| lines.len());
         let (lines, like) = likest.unwrap_or_else(|| (beside(&kept, &BTreeMap::new()), "nothing"));
         let _ = writeln!(text, "## {name}, beside {like}");
-        lines.iter().for_each(|line| drop(writeln!(text, "    {line}")));
+        for line in lines {
+            let _ = writeln!(text, "    {line}");
+        }
         before.push((name, kept));
     }
     text
