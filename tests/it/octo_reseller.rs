@@ -207,11 +207,7 @@ async fn reselling_everything_beside_a_channel_of_another_currency_is_warned_of(
             files.insert("channels/acme.toml".to_owned(), format!("{CHANNEL}{products}"));
         })
         .await;
-        let report = ticketbridge::config::report_on(
-            bridge.config_directory(),
-            &ticketbridge::config::Environment::Process,
-            None,
-        );
+        let report = ticketbridge::config::check::report_in(&bridge.config_directory(), &crate::support::environment());
         let warns = report.warnings().any(|warning| warning.problem.contains("resold at its number in EUR"));
         assert_eq!(warns, warned, "{report}");
     }
