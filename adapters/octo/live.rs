@@ -192,7 +192,7 @@ impl<'a> Live<'a> {
                     free.filter_map(|day| day.local_date.as_deref().and_then(ticketbridge_core::time::Date::parse));
                 self.free = dates.min().map(|date| (date, None));
                 if self.free.is_none() {
-                    let today = self.octo.time_zone.date_of(cx.now);
+                    let today = map::zone_of(self.product.as_ref(), self.octo.time_zone).date_of(cx.now);
                     self.warn(format!("nothing is free from {today} to {}", today.plus_days(DAYS_AHEAD)));
                 }
             }
@@ -275,7 +275,7 @@ impl LiveCheck for Live<'_> {
         }
         let (product, id, terms) = self.current()?;
         let option = map::option_id(&terms, self.product.as_ref()).to_owned();
-        let today = self.octo.time_zone.date_of(cx.now);
+        let today = map::zone_of(self.product.as_ref(), self.octo.time_zone).date_of(cx.now);
         let unit = map::unit_id(&terms, self.product.as_ref(), &option).unwrap_or_default();
         let count = usize::try_from(product.visitors_per_unit).unwrap_or(1).max(1);
         let party = calls::Party { unit: &unit, count };

@@ -10,7 +10,7 @@ use ticketbridge_core::order::{Booking, Order, TicketKind};
 use ticketbridge_core::personal::{DocumentNumber, Person, Personal};
 use ticketbridge_core::port::EncodeError;
 use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
-use ticketbridge_core::time::{Date, UnixMillis};
+use ticketbridge_core::time::{Date, TimeZone, UnixMillis};
 
 use super::wire::{AvailabilityIn, BookingIn, ContactOut, ProductIn, TicketIn};
 use crate::one_reading;
@@ -147,6 +147,11 @@ fn kind_of(format: &str) -> TicketKind {
         _ if format.ends_with("_URL") => TicketKind::Url,
         _ => TicketKind::Code,
     }
+}
+
+/// In which zone a product's days are counted: the supplier's word, or else what is configured.
+pub(super) fn zone_of(product: Option<&ProductIn>, configured: TimeZone) -> TimeZone {
+    product.and_then(|product| TimeZone::parse(product.time_zone.as_deref()?)).unwrap_or(configured)
 }
 
 /// The option: the configured one, the product's default, or what an only option is called.

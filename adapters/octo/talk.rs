@@ -420,7 +420,10 @@ impl<'a> Talk<'a> {
             Ask::Product => ("product", calls::product(octo, self.product_id)?),
             Ask::Slots => {
                 self.sent.slots += 1;
-                let date = self.booking.visit_date.unwrap_or_else(|| octo.time_zone.date_of(cx.now));
+                let date = self
+                    .booking
+                    .visit_date
+                    .unwrap_or_else(|| map::zone_of(self.product.as_ref(), octo.time_zone).date_of(cx.now));
                 let unit = self.unit_id()?;
                 let party = calls::Party { unit: &unit, count: self.units() };
                 (

@@ -13,7 +13,7 @@ use ticketbridge_core::order::{Order, TicketKind, TicketingState};
 use ticketbridge_core::personal::in_clear;
 use ticketbridge_core::port::{Backend, CallResult, Context, HttpResponse, Operations, Silence, Talks, Turn};
 use ticketbridge_core::product::{self, BackendTerms, Slot};
-use ticketbridge_core::time::{Date, Millis};
+use ticketbridge_core::time::{Date, Millis, TimeZone};
 
 use super::{KIND, ids};
 use crate::fixture;
@@ -519,6 +519,22 @@ fn a_booking_of_another_day_is_not_adopted_and_the_same_moment_is_the_same_day()
     let look = Story::of(TicketOp::Query, TicketingState::Issued);
     let result = look.play(&[("read", Answer(on("2027-01-01T09:00:00+08:00", "CONFIRMED")))]);
     assert!(matches!(result, CallResult::Astray { .. }), "{result:?}");
+}
+
+#[test]
+fn days_are_counted_in_the_zone_that_the_product_names() {
+    for (zone, day) in [
+        (json!("Pacific/Honolulu"), "2026-11-20"),
+        (json!("Asia/Shanghai"), "2026-11-21"),
+        (json!("nowhere"), "2026-11-21"),
+        (Value::Null, "2026-11-21"),
+    ] {
+        let mut told = product();
+        told["timeZone"] = zone.clone();
+        let told = serde_json::from_value(told).unwrap();
+        let today = super::map::zone_of(Some(&told), TimeZone::UTC).date_of(fixture::NOW);
+        assert_eq!(today.to_string(), day, "{zone}");
+    }
 }
 
 #[test]

@@ -84,6 +84,8 @@ pub(super) struct CancelRequest {
 #[serde(rename_all = "camelCase", expecting = "an object")]
 pub(super) struct ProductIn {
     pub(super) id: String,
+    /// In which its days are counted, by its IANA name; not every supplier tells.
+    pub(super) time_zone: Option<String>,
     /// `false`: an open-dated ticket, booked without an availability.
     #[serde(default = "yes")]
     pub(super) availability_required: bool,

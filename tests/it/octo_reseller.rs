@@ -168,7 +168,7 @@ async fn a_place_is_kept_sold_ticketed_and_cancelled_with_its_fee() {
 async fn a_reservation_that_is_refused_holds_no_credit_and_leaves_no_order() {
     let on_credit = |files: &mut BTreeMap<String, String>| {
         resold(files);
-        let channel = CHANNEL.replace("[settings]", "credit_account = \"purse\"\n[settings]");
+        let channel = CHANNEL.replace("[settings]", "[settings]\ncredit_account = \"purse\"");
         files.insert("channels/acme.toml".to_owned(), channel);
         let account = "\n[[credit_account]]\nid = \"purse\"\ncurrency = \"EUR\"\nlimit = 20000\n";
         files.entry("credit.toml".to_owned()).or_default().push_str(account);

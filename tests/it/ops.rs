@@ -227,7 +227,7 @@ async fn only_holders_of_a_token_come_in_and_roles_bound_them() {
 }
 
 /// What `docs/src/contract/ops.md` promises.
-const PROMISED: [&str; 82] = [
+const PROMISED: [&str; 84] = [
     "DELETE account/passkeys/{id}",
     "DELETE session",
     "DELETE sessions/{id}",
@@ -277,6 +277,8 @@ const PROMISED: [&str; 82] = [
     "POST channels/{id}/pause",
     "POST channels/{id}/resume",
     "POST codes/{pool}",
+    "POST codes/{pool}/hold",
+    "POST codes/{pool}/release",
     "POST codes/{pool}/withdraw",
     "POST config/reload",
     "POST credit/{id}/deposits",
@@ -538,8 +540,7 @@ async fn codes_are_loaded_once_from_json_or_csv() {
     let added = bridge.ask(csv.body("id,code\n1,A2\n2,A3\n")).await.expect(200).json();
     assert_eq!(added, json!({ "added": 1, "duplicates": 1 }));
     let pool = bridge.get("codes/lp-2026").await.expect(200).json();
-    let expected =
-        json!({ "pool": "lp-2026", "total": 3, "issued": 0, "available": 3, "low_water": 50, "is_low": true });
+    let expected = json!({ "pool": "lp-2026", "total": 3, "issued": 0, "held_back": 0, "available": 3, "low_water": 50, "is_low": true });
     assert_eq!(pool, expected);
     for path in ["codes/gate", "codes/nowhere"] {
         bridge.get(path).await.problem(404, "not_found");
