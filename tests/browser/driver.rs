@@ -206,9 +206,19 @@ impl Browser {
                 Ok(()) => return,
                 Err(error) => last = Some(error),
             }
+            self.unfolds(css).await;
             pause(LOOK_EVERY).await;
         }
         panic!("{css}: {last:?}\n{}", self.text().await);
+    }
+
+    /// What is folded away is unfolded by its summary, as a person does it.
+    async fn unfolds(&self, css: &str) {
+        let folded = format!(
+            "const it = document.querySelector({})?.closest('details:not([open])'); it?.querySelector('summary').click(); return !!it",
+            json!(css)
+        );
+        self.script(&folded).await;
     }
 
     /// Waits until a script says yes.
