@@ -18,12 +18,12 @@ pub(crate) fn make(file: &Path) -> Result<(), StoreError> {
     if let Some(folder) = folder.filter(|folder| !folder.exists()) {
         let missing: Vec<&Path> = folder.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         make_folder(folder).map_err(|e| StoreError::Folder(Arc::new(e)))?;
-        missing.into_iter().rev().for_each(give_to_owner_of_folder);
+        missing.into_iter().rev().for_each(give_folder_to_owner);
     }
     let made = ours(OpenOptions::new().write(true).create_new(true)).open(file);
     match made {
-        Ok(_) => {
-            give_to_owner_of_folder(file);
+        Ok(made) => {
+            give_to_owner(&made, file);
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -144,8 +144,17 @@ pub(crate) fn take(file: &Path) -> Result<Alone, StoreError> {
     let refused = |error: std::io::Error| {
         if is_full(&error) { StoreError::DiskFull { file: path.clone() } } else { StoreError::Folder(Arc::new(error)) }
     };
-    let mut lock =
-        ours(OpenOptions::new().read(true).write(true).create(true).truncate(false)).open(&path).map_err(refused)?;
+    let made = ours(OpenOptions::new().read(true).write(true).create_new(true)).open(&path);
+    let mut lock = match made {
+        Ok(made) => {
+            give_to_owner(&made, &path);
+            made
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            OpenOptions::new().read(true).write(true).open(&path).map_err(refused)?
+        }
+        Err(error) => return Err(refused(error)),
+    };
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -158,7 +167,6 @@ pub(crate) fn take(file: &Path) -> Result<Alone, StoreError> {
         }
         Err(TryLockError::Error(error)) => return Err(refused(error)),
     }
-    give_to_owner_of_folder(&path);
     lock.set_len(0)
         .and_then(|()| lock.rewind())
         .and_then(|()| writeln!(lock, "{}", std::process::id()))
@@ -202,24 +210,47 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// What root makes in the folder of somebody else belongs to him: a service that runs as nobody could not open the database that root has
-/// restored for it.
+/// restored for it. Only what was made here is given away, by its open file: he may put a link to anything in the place of a name.
 #[cfg(unix)]
-fn give_to_owner_of_folder(path: &Path) {
-    use std::os::unix::fs::{MetadataExt as _, chown};
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (Ok(of_folder), Ok(own)) = (std::fs::metadata(folder), std::fs::metadata(path)) else { return };
-    if own.uid() == of_folder.uid() {
-        return;
+fn give_to_owner(made: &File, path: &Path) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let own = made.metadata().ok().map(|own| own.uid());
+    if let Some((uid, gid)) = owner_of_folder(path).filter(|(uid, _)| Some(*uid) != own) {
+        given(path, fchown(made, Some(uid), Some(gid)));
     }
-    match chown(path, Some(of_folder.uid()), Some(of_folder.gid())) {
-        Ok(()) => tracing::info!(file = %path.display(), owner = of_folder.uid(), "made for the owner of its folder"),
+}
+
+/// The same for a folder; of a link that took its place, the link itself.
+#[cfg(unix)]
+fn give_folder_to_owner(made: &Path) {
+    use std::os::unix::fs::{MetadataExt as _, lchown};
+    let own = std::fs::symlink_metadata(made).ok().map(|own| own.uid());
+    if let Some((uid, gid)) = owner_of_folder(made).filter(|(uid, _)| Some(*uid) != own) {
+        given(made, lchown(made, Some(uid), Some(gid)));
+    }
+}
+
+#[cfg(unix)]
+fn owner_of_folder(path: &Path) -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::metadata(folder).ok().map(|folder| (folder.uid(), folder.gid()))
+}
+
+#[cfg(unix)]
+fn given(path: &Path, done: std::io::Result<()>) {
+    match done {
+        Ok(()) => tracing::info!(file = %path.display(), "made for the owner of its folder"),
         // Only root may give things away; whoever else makes a file in another's folder keeps it.
         Err(error) => tracing::debug!(file = %path.display(), "its folder belongs to somebody else: {error}"),
     }
 }
 
 #[cfg(not(unix))]
-fn give_to_owner_of_folder(_: &Path) {}
+fn give_to_owner(_: &File, _: &Path) {}
+
+#[cfg(not(unix))]
+fn give_folder_to_owner(_: &Path) {}
 
 /// Takes away what others may do with a file that was made by an older version.
 #[cfg(unix)]

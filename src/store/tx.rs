@@ -140,14 +140,11 @@ impl Tx {
     /// The work at hand needs a lock that it had not named, or writes in a way that could not be undone alone: it is run again in a
     /// transaction of its own.
     pub(crate) fn go_alone(&self) -> StoreError {
-        self.wants_elsewhere.store(Elsewhere::Alone as u8, Ordering::Relaxed);
-        self.health.fetch_max(Health::Doomed as u8, Ordering::Relaxed);
-        StoreError::Doomed
+        self.go_elsewhere(Elsewhere::Alone)
     }
 
-    /// The order that the work at hand is about was held by somebody when it was looked for.
-    fn come_again(&self) -> StoreError {
-        self.wants_elsewhere.store(Elsewhere::NextBatch as u8, Ordering::Relaxed);
+    fn go_elsewhere(&self, to: Elsewhere) -> StoreError {
+        self.wants_elsewhere.store(to as u8, Ordering::Relaxed);
         self.health.fetch_max(Health::Doomed as u8, Ordering::Relaxed);
         StoreError::Doomed
     }
@@ -162,7 +159,7 @@ impl Tx {
     /// likely to be free for the next batch.
     pub(crate) fn check_late_hold(&self, order: &str) -> Result<(), StoreError> {
         if self.buffer().is_missed(order) {
-            return Err(self.come_again());
+            return Err(self.go_elsewhere(Elsewhere::NextBatch));
         }
         self.check_late_lock()
     }

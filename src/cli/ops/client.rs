@@ -12,7 +12,7 @@ use super::arguments::Access;
 use super::question::{Question, act};
 use super::show::Shape;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Environment, LISTEN_VARIABLE, Role};
+use crate::config::{Environment, Finding, LISTEN_VARIABLE, Role, Severity};
 use crate::console::catalogue::{Language, Words};
 use crate::transport::{AddressPolicy, CallLimits, HttpTransport, Transport as _};
 
@@ -120,8 +120,9 @@ fn refusal(status: u16, language: Language, body: &Value) -> String {
 
 fn problem(found: &Value) -> String {
     let text = |key: &str| found[key].as_str().unwrap_or_default().to_owned();
-    let line = found["line"].as_u64().filter(|line| *line > 0).map(|line| format!(":{line}")).unwrap_or_default();
-    format!("{}{line}: {}; {}", text("file"), text("problem"), text("mend"))
+    let line = found["line"].as_u64().and_then(|line| usize::try_from(line).ok()).unwrap_or_default();
+    let (file, problem, mend) = (text("file"), text("problem"), text("mend"));
+    Finding { file, line, problem, mend, severity: Severity::Problem }.to_string()
 }
 
 fn sentence_of(status: u16, language: Language, body: &Value) -> String {
@@ -206,5 +207,23 @@ fn held(token: &toml::Value, directory: &std::path::Path, environment: &Environm
             Err(error) => Err(format!("the file {path} cannot be read ({})", error.kind())),
         },
         (None, None, None) => Err("a token names neither `env` nor `file`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_each_problem_of_a_configuration_as_check_does() {
+        let found = json!({ "file": "config/channels/trip.toml", "line": 4, "problem": "unknown key `bogus`", "mend": "known: id" });
+        let whole = json!({ "file": "channels", "line": 0, "problem": "no channel", "mend": "add one" });
+        let body = json!({ "code": "config_refused", "detail": "it stays in force", "problems": [found, whole] });
+        assert_eq!(
+            refusal(422, Language::En, &body),
+            "it stays in force (config_refused)\nconfig/channels/trip.toml:4: unknown key `bogus`; known: id\nchannels: no channel; add one"
+        );
+        let other = json!({ "code": "not_found", "detail": "no such order" });
+        assert_eq!(refusal(404, Language::En, &other), "no such order (not_found)");
     }
 }

@@ -268,6 +268,13 @@ async fn what_root_makes_for_a_service_belongs_to_the_owner_of_the_folder() {
     {
         assert_eq!(owner(&folder.path().join(path)), 65_532, "{path}");
     }
+    // A link that he has put in the place of the lock leads to nothing that would be given to him.
+    let (foreign, other) = (tempfile::NamedTempFile::new().unwrap(), folder.path().join("other.db"));
+    std::os::unix::fs::symlink(foreign.path(), folder.path().join("other.db.lock")).unwrap();
+    let by_link = Store::connect(&url_of(&other), options()).await.unwrap();
+    by_link.be_alone().unwrap();
+    assert_ne!(owner(foreign.path()), 65_532);
+    by_link.close().await.unwrap();
     let copy = folder.path().join("copy.db");
     crate::copy_to_new(&file, &copy).unwrap();
     assert_eq!(owner(&copy), 65_532);
