@@ -2,6 +2,7 @@
 
 //! Logs and metrics: one event a line, never a secret, never guests' data.
 
+mod backends;
 mod described;
 pub mod gauges;
 pub(crate) mod seldom;

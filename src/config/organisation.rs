@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
-use ticketbridge_core::Millis;
+use ticketbridge_core::{Millis, TimeZone};
 
 use super::finding::{Findings, Place, suggest};
 use super::names::{Named, Names, OrganisationNames, entries, named};
@@ -79,6 +79,8 @@ pub struct SettleUnit {
     pub institution: String,
     /// Whether nothing is settled under it any more.
     pub closed: bool,
+    /// The zone whose days its periods are made of; `None`: that of its channels.
+    pub time_zone: Option<TimeZone>,
     pub(super) place: Place,
 }
 
@@ -196,6 +198,22 @@ impl<'a> Read<'a> {
             self.check_channel(channel, file, names, findings);
         }
         self.check_addresses(names, channels, findings);
+        self.check_zones(channels, findings);
+    }
+
+    /// The days of a period are those of one zone: a unit whose channels have several says which.
+    fn check_zones(&self, channels: &[(ChannelConfig, Table<'_>)], findings: &Findings) {
+        for (unit, table) in self.settle_units.iter().filter(|(unit, _)| unit.time_zone.is_none()) {
+            let of_unit = channels.iter().map(|(channel, _)| channel).filter(|it| it.settle_id.as_ref() == Some(&unit.id));
+            let mut zones = of_unit.map(|channel| (channel, zone_named(channel)));
+            let Some((first, zone)) = zones.next() else { continue };
+            let Some((other, _)) = zones.find(|(_, named)| *named != zone) else { continue };
+            let problem = format!(
+                "\"{}\" settles \"{}\" and \"{}\", whose days are of different time zones; a period would be of days in UTC",
+                unit.id, first.id, other.id
+            );
+            findings.warning(table.place_of("id"), problem, "write the `time_zone` in which its days are counted");
+        }
     }
 
     /// A channel has a settle unit that is open, and an agency of the same institution.
@@ -342,12 +360,18 @@ fn agency(table: &Table<'_>) -> Option<Agency> {
     Some(Agency { id: id?, institution: institution?, code: code?, sender_name: sender_name? })
 }
 
+/// What a channel's file says of its zone; without a word each kind of channel has one of its own.
+fn zone_named(channel: &ChannelConfig) -> &str {
+    let named = channel.settings.expose().get("time_zone").and_then(serde_json::Value::as_str);
+    named.unwrap_or(&channel.adapter)
+}
+
 fn settle_unit(table: &Table<'_>) -> Option<SettleUnit> {
     let (id, institution) = (table.must("id", Value::id), table.must("institution", Value::id));
-    let closed = table.opt("closed", Value::flag);
+    let (closed, time_zone) = (table.opt("closed", Value::flag), table.opt("time_zone", Value::time_zone));
     let place = table.place();
     table.finish();
-    Some(SettleUnit { id: id?, institution: institution?, closed: closed.unwrap_or(false), place })
+    Some(SettleUnit { id: id?, institution: institution?, closed: closed.unwrap_or(false), time_zone, place })
 }
 
 fn addresses(table: &Table<'_>) -> Option<OperatingAddresses> {

@@ -9,6 +9,7 @@
 mod accounts;
 mod ahead;
 mod archive;
+mod attempts;
 mod audit;
 mod backup;
 mod buffer;
@@ -77,6 +78,7 @@ mod wakes;
 pub use accounts::{AccountFilter, AccountRow, AccountState, NewAccount, Profile, Totp};
 pub use ahead::Ahead;
 pub use archive::Archived;
+pub use attempts::AttemptCount;
 pub use audit::{AuditFilter, AuditRow, NewAudit};
 pub use backup::SchemaGap;
 pub use bulk::{BulkItem, BulkRow, BulkState, ItemEnd, ItemState, NewBulk};

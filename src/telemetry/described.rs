@@ -23,7 +23,27 @@ const METRICS: &[(Kind, &str, &str)] = &[
         "ticketbridge_availability_failed_total",
         "Questions for a back-end's availability that brought no answer, by back-end",
     ),
+    (
+        Kind::Gauge,
+        "ticketbridge_backend_attempts",
+        "Bookings with a delivery to the back-end under way, by back-end and by where their tickets stand",
+    ),
+    (
+        Kind::Gauge,
+        "ticketbridge_backend_breaker",
+        "Whether the back-end is called: 0 closed, it is; 1 half open, it is being tried; 2 open, it is left alone",
+    ),
     (Kind::Counter, "ticketbridge_backend_events_total", "Back-ends' events, by back-end and outcome"),
+    (
+        Kind::Gauge,
+        "ticketbridge_backend_holds",
+        "Bookings for which the back-end may keep a place until their tickets are made",
+    ),
+    (
+        Kind::Gauge,
+        "ticketbridge_backend_watch_list",
+        "Bookings that are over and for which the back-end may still make tickets, which are then cancelled",
+    ),
     (Kind::Histogram, "ticketbridge_batch_seconds", "Time of one transaction that carries out what waited together"),
     (Kind::Histogram, "ticketbridge_batch_works", "Changes in one transaction"),
     (
@@ -89,6 +109,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
     (Kind::Counter, "ticketbridge_ops_calls_total", "Calls of the ops interface, by call and status"),
     (Kind::Gauge, "ticketbridge_orders", "Orders by state"),
     (Kind::Gauge, "ticketbridge_orders_attention", "Orders that need a person, by the kind of what began last"),
+    (
+        Kind::Gauge,
+        "ticketbridge_partner_paused",
+        "Whether deliveries to a channel or a back-end are held back, by destination",
+    ),
     (
         Kind::Gauge,
         "ticketbridge_reconciliation_differences",

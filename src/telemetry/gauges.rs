@@ -25,7 +25,7 @@ fn seconds(millis: Millis) -> f64 {
 }
 
 /// The word of a state, as everywhere else.
-fn word(state: impl Serialize) -> String {
+pub(super) fn word(state: impl Serialize) -> String {
     serde_json::to_value(state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
@@ -39,6 +39,8 @@ pub async fn refresh(shared: &Shared) -> Result<(), StoreError> {
     deliveries(shared).await?;
     deadlines(shared).await?;
     attention(shared).await?;
+    super::backends::refresh(shared).await?;
+    partners(shared).await?;
     let store = shared.engine.store();
     for backend in shared.engine.running().registry.backends() {
         // A pool says of itself when it is low; one that nobody has filled is as empty as one that ran out.
@@ -65,6 +67,24 @@ fn begin_at_nothing(shared: &Shared) {
     metrics::counter!("ticketbridge_call_records_lost_total").increment(0);
 }
 
+/// Who is held back, by a person or because a key was refused.
+async fn partners(shared: &Shared) -> Result<(), StoreError> {
+    let paused = shared.engine.store().paused().await?;
+    for destination in destinations(shared) {
+        let is_paused = paused.contains(&destination);
+        metrics::gauge!("ticketbridge_partner_paused", "destination" => destination).set(f64::from(u8::from(is_paused)));
+    }
+    Ok(())
+}
+
+/// Every partner that deliveries go to.
+fn destinations(shared: &Shared) -> Vec<String> {
+    let running = shared.engine.running();
+    let channels = running.registry.channels().map(|channel| Destination::Channel(channel.id.clone()).to_string());
+    let backends = running.registry.backends().map(|backend| Destination::Backend(backend.id.clone()).to_string());
+    channels.chain(backends).collect()
+}
+
 async fn orders(shared: &Shared) -> Result<(), StoreError> {
     let mut counts: BTreeMap<String, u64> = ORDER_STATES.into_iter().map(|state| (word(state), 0)).collect();
     counts.extend(shared.engine.store().order_counts().await?.into_iter().map(|(state, many)| (word(state), many)));
@@ -86,11 +106,8 @@ async fn attention(shared: &Shared) -> Result<(), StoreError> {
 
 async fn deliveries(shared: &Shared) -> Result<(), StoreError> {
     let now = shared.engine.clock().now();
-    let running = shared.engine.running();
-    let channels = running.registry.channels().map(|channel| Destination::Channel(channel.id.clone()).to_string());
-    let backends = running.registry.backends().map(|backend| Destination::Backend(backend.id.clone()).to_string());
     let mut counts = BTreeMap::new();
-    for destination in channels.chain(backends) {
+    for destination in destinations(shared) {
         for state in [JobState::Pending, JobState::Dead] {
             counts.insert((destination.clone(), word(state)), (0, Millis(0)));
         }

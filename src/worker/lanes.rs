@@ -23,13 +23,43 @@ const SICK_MAX: usize = 10_000;
 /// The share of a lane's places for sick orders, and the share that is always kept free of them: one in so many.
 const SHARE: u32 = 4;
 
+/// Whether a destination is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BreakerState {
+    /// It is.
+    Closed,
+    /// It is being tried, by a few calls.
+    HalfOpen,
+    /// It is left alone until the next trial.
+    Open,
+}
+
+impl BreakerState {
+    /// Its word.
+    pub fn name(self) -> &'static str {
+        match self {
+            BreakerState::Closed => "closed",
+            BreakerState::HalfOpen => "half_open",
+            BreakerState::Open => "open",
+        }
+    }
+    /// The same as a number, the worse the higher: 0, 1, 2.
+    pub fn as_number(self) -> f64 {
+        match self {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        }
+    }
+}
+
 /// How one destination fares, for people.
 #[derive(Clone, Debug)]
 pub struct LaneState {
     /// Calls under way.
     pub in_flight: u32,
-    /// `closed`, `open`, or `half_open` while one that is open is tried.
-    pub breaker: &'static str,
+    /// Whether it is called.
+    pub breaker: BreakerState,
     /// When it last answered as it should.
     pub last_ok_at: Option<UnixMillis>,
     /// What it last did wrong.
@@ -95,14 +125,14 @@ impl Lanes {
     pub fn lane(&self, destination: &str) -> LaneState {
         let all = self.all();
         let breaker = |lane: &Lane| match (lane.breaker.is_open(), lane.in_flight) {
-            (false, _) => "closed",
-            (true, 0) => "open",
-            (true, _) => "half_open",
+            (false, _) => BreakerState::Closed,
+            (true, 0) => BreakerState::Open,
+            (true, _) => BreakerState::HalfOpen,
         };
         let lane = all.get(destination);
         LaneState {
             in_flight: lane.map_or(0, |lane| lane.in_flight),
-            breaker: lane.map_or("closed", breaker),
+            breaker: lane.map_or(BreakerState::Closed, breaker),
             last_ok_at: lane.and_then(|lane| lane.last_ok_at),
             last_error: lane.and_then(|lane| lane.last_error.clone()),
         }

@@ -184,6 +184,13 @@ async fn deliveries_wait(scraped: &mut Scraped) {
     scraped.read(Some(&bridge)).await;
 }
 
+async fn partner_paused(scraped: &mut Scraped) {
+    let bridge = TestBridge::start().await;
+    scraped.read(Some(&bridge)).await;
+    bridge.post("backends/gate/pause", &json!({})).await.expect(200);
+    scraped.read(Some(&bridge)).await;
+}
+
 async fn code_pool_low(scraped: &mut Scraped) {
     let bridge = TestBridge::start().await;
     let codes: Vec<String> = (0..60).map(|number| format!("C{number}")).collect();
@@ -297,6 +304,7 @@ drills! {
     a_refund_that_is_due_soon_raises_review_near: "TicketbridgeReviewNear" by review_near;
     a_report_that_was_given_up_raises_dead_letters: "TicketbridgeDeadLetters" by dead_letters;
     calls_that_are_held_back_raise_deliveries_wait: "TicketbridgeDeliveriesWait" by deliveries_wait;
+    a_partner_that_is_held_back_raises_partner_paused: "TicketbridgePartnerPaused" by partner_paused;
     a_pool_that_runs_out_raises_code_pool_low: "TicketbridgeCodePoolLow" by code_pool_low;
     a_message_that_nobody_knows_raises_unrouted: "TicketbridgeUnrouted" by unrouted;
     forged_calls_raise_refused_callers: "TicketbridgeRefusedCallers" by refused_callers;

@@ -2,6 +2,8 @@
 
 //! What stands around the sales (`docs/src/operating/production.md`): metrics that tell the present, traces that are passed on; and money for what was called off.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde_json::json;
 use ticketbridge_core::Millis;
@@ -15,6 +17,44 @@ const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 async fn metric(bridge: &TestBridge, name: &str) -> Option<f64> {
     let text = bridge.ask(Ask::new(Method::GET, "/metrics")).await.expect(200).text();
     text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+/// What is under way at a back-end, by state; without the states in which nothing is.
+async fn attempts(bridge: &TestBridge, backend: &str) -> BTreeMap<String, f64> {
+    let text = bridge.ask(Ask::new(Method::GET, "/metrics")).await.expect(200).text();
+    let begin = format!("ticketbridge_backend_attempts{{backend=\"{backend}\",state=\"");
+    let read = text.lines().filter_map(|line| {
+        let (state, many) = line.strip_prefix(&begin)?.split_once("\"} ")?;
+        Some((state.to_owned(), many.parse().ok()?))
+    });
+    read.filter(|(_, many)| *many > 0.0).collect()
+}
+
+/// The files of the example, with a back-end of a name that no other test has: the metrics are the process's.
+async fn with_a_back_end_called(name: &'static str) -> TestBridge {
+    TestBridge::start_with(move |files| {
+        let gate = files.remove("backends/gate.toml").expect("the back-end of the example");
+        files.insert(format!("backends/{name}.toml"), gate.replace("\"gate\"", &format!("\"{name}\"")));
+        let products = files.get_mut("products/lakeside.toml").expect("the products of the example");
+        *products = products.replace("backend = \"gate\"", &format!("backend = \"{name}\""));
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_may_still_be_made_for_a_booking_that_is_over_is_on_the_watch_list() {
+    let bridge = with_a_back_end_called("watched").await;
+    let watched = "ticketbridge_backend_watch_list{backend=\"watched\"}";
+    bridge.partners.always("/bridge/reservations", Outcome::NotSent);
+    bridge.sell("V100").await;
+    bridge.book("R100", "V100", "2026-12-01").await;
+    bridge.drain().await;
+    assert_eq!(metric(&bridge, watched).await, Some(0.0));
+    let order = bridge.order("V100").await;
+    bridge.post(&format!("orders/{}/cancel", order.id), &json!({})).await.expect(200);
+    bridge.drain().await;
+    assert_eq!(metric(&bridge, watched).await, Some(1.0));
+    bridge.leaves_work();
 }
 
 #[tokio::test]
@@ -38,14 +78,7 @@ async fn a_trace_goes_on_to_the_back_end_and_to_the_channel() {
 
 #[tokio::test]
 async fn a_gauge_goes_back_to_nothing_when_there_is_nothing() {
-    // A back-end of its own: the metrics are the process's, and other tests tell theirs.
-    let bridge = TestBridge::start_with(|files| {
-        let gate = files.remove("backends/gate.toml").expect("the back-end of the example");
-        files.insert("backends/turnstile.toml".to_owned(), gate.replace("\"gate\"", "\"turnstile\""));
-        let products = files.get_mut("products/lakeside.toml").expect("the products of the example");
-        *products = products.replace("backend = \"gate\"", "backend = \"turnstile\"");
-    })
-    .await;
+    let bridge = with_a_back_end_called("turnstile").await;
     let pending = "ticketbridge_deliveries{destination=\"backend:turnstile\",state=\"pending\"}";
     assert_eq!(metric(&bridge, pending).await, Some(0.0));
     assert_eq!(metric(&bridge, &pending.replace("pending", "dead")).await, Some(0.0));
@@ -54,8 +87,11 @@ async fn a_gauge_goes_back_to_nothing_when_there_is_nothing() {
     bridge.book("R100", "V100", "2026-12-01").await;
     bridge.drain().await;
     assert_eq!(metric(&bridge, pending).await, Some(1.0));
+    assert_eq!(attempts(&bridge, "turnstile").await, BTreeMap::from([("requested".to_owned(), 1.0)]));
+    assert_eq!(metric(&bridge, "ticketbridge_backend_breaker{backend=\"turnstile\"}").await, Some(0.0));
     bridge.advance(Millis::minutes(1));
     bridge.drain().await;
+    assert_eq!(attempts(&bridge, "turnstile").await, BTreeMap::new());
     assert_eq!(metric(&bridge, pending).await, Some(0.0));
     let delivered = "ticketbridge_deliveries_delivered_total{destination=\"backend:turnstile\"}";
     assert_eq!(metric(&bridge, delivered).await, Some(1.0));

@@ -88,7 +88,7 @@ fn shown<'p>(request: &Request, partner: &'p Partner, known: &Known) -> partners
         adapter: partner.adapter,
         state: if known.paused.contains(&partner.destination) { "paused" } else { "running" },
         capabilities: &partner.capabilities,
-        breaker: lane.breaker,
+        breaker: lane.breaker.name(),
         in_flight: lane.in_flight,
         pending: count(JobState::Pending),
         dead: count(JobState::Dead),

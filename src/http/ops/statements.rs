@@ -96,6 +96,11 @@ fn period_zone(request: &Request, is_about: impl Fn(&ChannelConfig) -> bool) -> 
     }
 }
 
+/// The zone that a settle unit names itself.
+fn unit_zone(request: &Request, settle_id: &str) -> Option<TimeZone> {
+    request.running.config.organisation.settle_unit(settle_id)?.time_zone
+}
+
 async fn of_settle_id(request: &Request, settle_id: &str, period: DateRange) -> Result<Statement, Failure> {
     let config = &request.running.config;
     let is_unit = config.organisation.settle_unit(settle_id).is_some();
@@ -103,7 +108,7 @@ async fn of_settle_id(request: &Request, settle_id: &str, period: DateRange) -> 
         return Err(unknown_settle_id().into());
     }
     let is_settled = |channel: &ChannelConfig| channel.settle_id.as_deref().unwrap_or(channel.id.as_str()) == settle_id;
-    let zone = period_zone(request, is_settled);
+    let zone = unit_zone(request, settle_id).unwrap_or_else(|| period_zone(request, is_settled));
     let usual = config.vouchers.values().next().map_or(Currency("CNY".to_owned()), |voucher| voucher.currency.clone());
     let wanted = request.query.text("currency").map(|code| Currency(code.to_ascii_uppercase()));
     let store = request.shared.engine.store();
@@ -132,7 +137,8 @@ pub(crate) async fn close(request: Request) -> Outcome {
     let Some(to) = request.given.text("to").as_deref().and_then(Date::parse) else {
         return Err(refused("to", "`to` is a date YYYY-MM-DD: the last day that is settled").into());
     };
-    let zone = period_zone(&request, |channel| channel.settle_id.as_deref() == Some(settle_id.as_str()));
+    let of_unit = |channel: &ChannelConfig| channel.settle_id.as_deref() == Some(settle_id.as_str());
+    let zone = unit_zone(&request, &settle_id).unwrap_or_else(|| period_zone(&request, of_unit));
     let (until, now) = (zone.end_of(to), request.shared.engine.clock().now());
     if until > now {
         return Err(refused("to", "`to` is a day that is over: what is still to come cannot be settled").into());

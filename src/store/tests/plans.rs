@@ -264,6 +264,7 @@ async fn work_and_tidy(store: &Store) {
     store.next_deadline_due().await.unwrap();
     store.waiting_destinations().await.unwrap();
     store.job_counts().await.unwrap();
+    store.attempt_counts().await.unwrap();
     store.deadline_counts().await.unwrap();
     store.attention_counts().await.unwrap();
     store
