@@ -108,7 +108,7 @@ fn place(name: &str, line: usize) -> String {
     format!("recording/{name}/{line}")
 }
 
-/// Writes a recording; `name` is random, and makes its lines its own.
+/// Writes a recording, which nobody else may read; `name` is random, and makes its lines its own.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -123,7 +123,7 @@ pub fn write(path: &Path, recorded: &Recorded, sealer: &Sealer, name: &str) -> R
         credit: recorded.credit.clone(),
         left_out: recorded.left_out.clone(),
     };
-    let mut out = std::io::BufWriter::new(std::fs::File::create(path)?);
+    let mut out = std::io::BufWriter::new(ticketbridge_store::write_for_us(path)?);
     writeln!(out, "{BEGINS}{name}")?;
     let json = |line: usize| move |source| FileError::Content { line, source };
     writeln!(out, "{}", sealer.seal(&place(name, 0), &serde_json::to_vec(&head).map_err(json(0))?))?;
@@ -132,6 +132,8 @@ pub fn write(path: &Path, recorded: &Recorded, sealer: &Sealer, name: &str) -> R
         writeln!(out, "{}", sealer.seal(&place(name, line), &serde_json::to_vec(part).map_err(json(line))?))?;
     }
     out.flush()?;
+    // Whoever is told that it was written may rely on it.
+    out.get_ref().sync_all()?;
     Ok(())
 }
 
@@ -193,6 +195,8 @@ mod tests {
         write(&path, &recorded(), &sealer, "a-name").expect("it is written");
         let text = std::fs::read_to_string(&path).expect("text");
         assert!(!text.contains("task"), "nothing is in clear");
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("the file").permissions()) & 0o777, 0o600);
         let lines: Vec<&str> = text.lines().collect();
         let swapped = [lines[0], lines[1], lines[3], lines[2], lines[4]].join("\n");
         let renamed = text.replacen("a-name", "another", 1);

@@ -100,6 +100,16 @@ pub fn copy_to_new(from: &Path, target: &Path) -> Result<u64, StoreError> {
     placed
 }
 
+/// Opens a file to be written anew, which nobody else may read. What was in it is gone.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn write_for_us(path: &Path) -> std::io::Result<File> {
+    let made = ours(OpenOptions::new().write(true).create(true).truncate(true)).open(path)?;
+    close_to_others(path);
+    Ok(made)
+}
+
 /// A file beside the database: `beside(db, "-wal")`.
 pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();

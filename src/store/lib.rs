@@ -93,7 +93,7 @@ pub use deadlines::{ClaimedDeadline, DeadlineCount, DeadlineRow, DeadlineState};
 pub use documents::{EventRow, event_id};
 pub use doors::DoorRow;
 pub use error::{SealError, StoreError};
-pub use files::{copy_to_new, give_name};
+pub use files::{copy_to_new, give_name, write_for_us};
 pub use growth::{Growth, TABLES};
 pub use guesses::Guesses;
 pub use handout::LaneRoom;
