@@ -70,7 +70,7 @@ impl Stand {
         let file = place.config().join("channels/kakao-jeju.toml");
         let text = std::fs::read_to_string(&file).expect("it was made");
         let at = format!("http://127.0.0.1:{}", ports[0]);
-        std::fs::write(&file, text.replace("https://kakao.example", &at)).expect("it can be written");
+        std::fs::write(&file, text.replace("http://127.0.0.1:9101", &at)).expect("it can be written");
         let bridge = place.serve_with(ANY_PORT, &KOREA).await;
         Self { place, bridge, runner, folder: examples().join(folder), extension, ports }
     }

@@ -12,7 +12,7 @@ use super::{Scene, all_pass, found_out, platform_options, scene};
 
 async fn kakao(meddle: Option<Meddle>) -> Scene<SimKakao> {
     let kakao = SimKakao::start(platform_options("kakao-jeju", "FOREST")).await.expect("the simulated Kakao starts");
-    let addresses = [("https://kakao.example", kakao.base_url())];
+    let addresses = [("http://127.0.0.1:9101", kakao.base_url())];
     scene(kakao, &addresses, meddle, |kakao, url| kakao.set_bridge_url(url)).await
 }
 

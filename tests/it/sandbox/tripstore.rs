@@ -14,7 +14,7 @@ async fn trip(meddle: Option<Meddle>) -> Scene<SimTripStore> {
     let options = || platform_options("trip", "DANANG");
     let trip = SimTripStore::start(options(), options()).await.expect("the simulated marketplace starts");
     let addresses =
-        [("https://marketplace.example", trip.market.base_url()), ("https://erp.example", trip.agency.base_url())];
+        [("http://127.0.0.1:9101", trip.market.base_url()), ("http://127.0.0.1:9103", trip.agency.base_url())];
     scene(trip, &addresses, meddle, |trip, url| trip.market.set_bridge_url(url)).await
 }
 
