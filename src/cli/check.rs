@@ -30,7 +30,7 @@ pub(super) fn check(config: &ConfigDir, explain: Option<&str>) -> ExitCode {
                 ExitCode::SUCCESS
             }
             None => {
-                let known: Vec<String> = config::help::topics().into_iter().map(|(id, _)| id).collect();
+                let known: Vec<String> = config::help::topics().into_iter().map(|topic| topic.id).collect();
                 fail(format!("there is no requirement `{id}`; known are {}", known.join(", ")))
             }
         };

@@ -9,11 +9,15 @@ const EXPLANATIONS: &str = include_str!("explain.toml");
 /// One requirement of `explain.toml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Explanation {
-    id: String,
-    title: String,
-    means: String,
-    keys: Vec<String>,
+pub struct Explanation {
+    /// `DY-03`.
+    pub id: String,
+    /// What it is about.
+    pub title: String,
+    /// What it means, in some lines.
+    pub means: String,
+    /// The keys of the configuration that govern it; none where it holds for every product.
+    pub keys: Vec<String>,
     example: String,
 }
 
@@ -23,22 +27,18 @@ struct Explanations {
     requirement: Vec<Explanation>,
 }
 
-fn all() -> Vec<Explanation> {
+/// All that can be explained.
+pub fn topics() -> Vec<Explanation> {
     let read: Result<Explanations, _> = toml::from_str(EXPLANATIONS);
     read.map(|read| read.requirement).expect("a test reads the file, which is part of the program")
 }
 
 /// The explanation of a requirement, for a terminal; `None` when there is none with this id (upper or lower case).
 pub fn explain(id: &str) -> Option<String> {
-    let found = all().into_iter().find(|explanation| explanation.id.eq_ignore_ascii_case(id.trim()))?;
+    let found = topics().into_iter().find(|explanation| explanation.id.eq_ignore_ascii_case(id.trim()))?;
     let Explanation { id, title, means, keys, example } = found;
     let keys = if keys.is_empty() { "  none: it holds for every product".to_owned() } else { bullets(&keys) };
     Some(format!("{id}  {title}\n\n{}\n\nGoverned by\n{keys}\n\nExample\n{}\n", means.trim(), indented(example.trim())))
-}
-
-/// The ids that can be explained, with their titles.
-pub fn topics() -> Vec<(String, String)> {
-    all().into_iter().map(|explanation| (explanation.id, explanation.title)).collect()
 }
 
 fn bullets(lines: &[String]) -> String {
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn each_requirement_is_explained_once() {
-        let ids: Vec<String> = topics().into_iter().map(|(id, _)| id).collect();
+        let ids: Vec<String> = topics().into_iter().map(|topic| topic.id).collect();
         let kinds = [("DY", 19), ("KA", 8), ("TS", 8), ("PA", 6)];
         let wanted = kinds.into_iter().flat_map(|(kind, last)| (1..=last).map(move |n| format!("{kind}-{n:02}")));
         assert_eq!(ids, wanted.collect::<Vec<_>>());
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn examples_are_toml() {
-        for explanation in all() {
+        for explanation in topics() {
             let read: Result<toml::Table, _> = toml::from_str(&explanation.example);
             assert!(read.is_ok(), "{}: {:?}", explanation.id, read.err());
         }

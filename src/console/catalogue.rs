@@ -142,6 +142,10 @@ impl Words {
     pub(crate) fn event(&self, kind: &str) -> String {
         self.known(&format!("e-{kind}"), None).unwrap_or_else(|| kind.to_owned())
     }
+    /// What a requirement is about.
+    pub(crate) fn requirement(&self, id: &str) -> String {
+        self.known(&format!("t-{id}"), None).unwrap_or_else(|| id.to_owned())
+    }
     /// Why policy decided as it did, or leaves it to a person; what somebody else wrote stands as it is.
     pub(crate) fn reason(&self, written: &str) -> String {
         self.known(&reason_key(written), None).unwrap_or_else(|| written.to_owned())
@@ -242,7 +246,7 @@ mod tests {
     #[test]
     fn every_message_that_a_page_says_is_there() {
         let calls = ["say", "say_with"].map(|call| format!(".{call}(\""));
-        let fields = ["title", "key"].map(|field| format!("{field}: \""));
+        let fields = ["key: \"".to_owned(), "Page::of(\"".to_owned()];
         let wanted: BTreeSet<String> = calls.iter().chain(&fields).flat_map(|place| said("console", place)).collect();
         assert!(wanted.len() > 100, "{wanted:?}");
         let known = keys(Language::En);
@@ -316,6 +320,16 @@ mod tests {
         assert!(wanted.len() > 60, "{wanted:?}");
         let missing: Vec<_> = wanted.iter().filter(|code| !known.contains(format!("p-{code}").as_str())).collect();
         assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn every_requirement_has_a_title_and_the_english_one_is_that_of_check() {
+        for topic in crate::config::help::topics() {
+            assert_eq!(Words::of(Language::En).requirement(&topic.id), topic.title);
+            for language in Language::ALL {
+                assert_ne!(Words::of(language).requirement(&topic.id), topic.id, "{language:?}");
+            }
+        }
     }
 
     /// serde names every variant in its error.

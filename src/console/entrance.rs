@@ -57,5 +57,5 @@ pub(crate) fn refused(visit: &Visit, title: &'static str, stop: &Stop, form: &Ma
         div.card.warn role="alert" { p { strong { (visit.words.say("not-done")) } " " (detail) } }
         (form)
     };
-    Said::Refused(status, Page { title, body })
+    Said::Refused(status, Page::of(title, body))
 }

@@ -34,7 +34,8 @@ const MENU: &[(&str, &str, &[Role])] = {
 
 /// A whole page.
 pub(crate) fn document(visit: &Visit, page: &Page) -> Markup {
-    let (words, title) = (&visit.words, visit.words.say(page.title));
+    let words = &visit.words;
+    let title = if page.about.is_empty() { words.say(page.title) } else { format!("{} {}", words.say(page.title), page.about) };
     html! {
         (DOCTYPE)
         html lang=(words.language().word()) {
@@ -157,7 +158,7 @@ pub(crate) fn short(id: &str) -> String {
 /// There is no such page.
 pub(crate) fn not_found(visit: &Visit) -> Said {
     let body = html! { p { (visit.words.say("not-found")) } p { a href=(PREFIX) { (visit.words.say("today")) } } };
-    Said::Refused(StatusCode::NOT_FOUND, Page { title: "not-done", body })
+    Said::Refused(StatusCode::NOT_FOUND, Page::of("not-done", body))
 }
 
 /// What the interface refuses: its own sentence, and, where a second factor is wanted, the way to pass it.
@@ -181,7 +182,7 @@ pub(crate) fn refusal(visit: &Visit, stop: &Stop) -> Said {
         @if wants_factor { (super::pages::factor::form(visit, &back)) }
         p { a href=(back) { (words.say("back")) } }
     };
-    Said::Refused(stop.status, Page { title: "not-done", body })
+    Said::Refused(stop.status, Page::of("not-done", body))
 }
 
 /// Why something was not done, in the words of whoever reads it where there are such; with the interface's own sentence, which says more.

@@ -14,6 +14,7 @@ mod format;
 mod layout;
 mod pages;
 mod passkey;
+mod qr;
 mod visit;
 
 use std::net::SocketAddr;

@@ -18,7 +18,19 @@ use crate::http::ops;
 /// A page: its heading, by its key in the catalogue, and what stands below.
 pub(crate) struct Page {
     pub(super) title: &'static str,
+    /// What it is about, behind the heading; perhaps nothing.
+    pub(super) about: String,
     pub(super) body: Markup,
+}
+
+impl Page {
+    pub(crate) fn of(title: &'static str, body: Markup) -> Self {
+        Self { title, about: String::new(), body }
+    }
+    /// The same page about one thing.
+    pub(crate) fn about(self, about: String) -> Self {
+        Self { about, ..self }
+    }
 }
 
 /// What is answered to a visit.

@@ -10,7 +10,7 @@ use crate::console::acts::shown_once;
 use crate::console::catalogue::Language;
 use crate::console::format::{text, time};
 use crate::console::layout::{act, entries, link, scope, table};
-use crate::console::{Page, Said, Stop, Visit};
+use crate::console::{Page, Said, Stop, Visit, qr};
 
 /// The page.
 pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
@@ -70,7 +70,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         h2 { (words.say("sessions")) }
         (table(visit, Some("sessions"), &["since", "seen", "address", "detail", ""], &rows))
     };
-    Ok(Page { title: "account", body })
+    Ok(Page::of("account", body))
 }
 
 /// What is left empty stays as it is.
@@ -110,6 +110,7 @@ pub(crate) async fn begin_totp(visit: &Visit) -> Result<Said, Stop> {
     let begun = visit.call(Method::POST, "/account/totp", &json!({})).await?.body;
     let body = html! {
         p { (words.say("factor-secret")) }
+        @if let Some(drawn) = qr::drawn(&text(&begun["otpauth_uri"]), &words.say("factor-picture")) { (drawn) }
         p { code id="totp-secret" { (text(&begun["secret"])) } }
         p.quiet { a href=(text(&begun["otpauth_uri"])) { code { (text(&begun["otpauth_uri"])) } } }
         form method="post" action=(link("account/totp/confirm")) {
@@ -117,7 +118,7 @@ pub(crate) async fn begin_totp(visit: &Visit) -> Result<Said, Stop> {
             p { button type="submit" { (words.say("save")) } }
         }
     };
-    Ok(Said::Page(Page { title: "factor", body }))
+    Ok(Said::Page(Page::of("factor", body)))
 }
 
 /// Confirms it, and shows the recovery codes once.

@@ -30,5 +30,5 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         (table(visit, Some("audit-table"), &["at", "actor", "act", "order", "detail"], &rows))
         (pages(visit, &list))
     };
-    Ok(Page { title: "audit", body })
+    Ok(Page::of("audit", body))
 }

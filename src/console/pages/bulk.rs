@@ -86,7 +86,7 @@ pub(crate) async fn preview(visit: &Visit) -> Result<Said, Stop> {
         (refusals(visit, &said))
         p { a href=(to) { (words.say("back")) } }
     };
-    Ok(Said::Page(Page { title: "bulk", body }))
+    Ok(Said::Page(Page::of("bulk", body)))
 }
 
 /// The yes: to exactly what was looked at, each as it was then.
@@ -150,7 +150,7 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
         (refusals(visit, &said))
         p { a href=(link("bulk")) { (words.say("bulk-all")) } }
     };
-    Ok(Page { title: "bulk", body })
+    Ok(Page::of("bulk", body))
 }
 
 /// What one has done to many.
@@ -169,7 +169,7 @@ pub(crate) async fn all(visit: &Visit) -> Result<Page, Stop> {
         (table(visit, Some("bulk-table"), &["since", "act", "total-many", "state", "at"], &rows))
         (pages(visit, &said))
     };
-    Ok(Page { title: "bulk-all", body })
+    Ok(Page::of("bulk-all", body))
 }
 
 fn refusals(visit: &Visit, said: &Value) -> Markup {

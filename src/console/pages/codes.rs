@@ -43,5 +43,5 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         .collect();
     let body =
         table(visit, Some("codes-table"), &["codes", "total", "issued", "available", "low-water", "actions"], &rows);
-    Ok(Page { title: "codes", body })
+    Ok(Page::of("codes", body))
 }

@@ -30,5 +30,5 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         (table(visit, Some("deadlines-table"), &["left", "due", "kind", "order", "warned"], &rows))
         (pages(visit, &list))
     };
-    Ok(Page { title: "deadlines", body })
+    Ok(Page::of("deadlines", body))
 }

@@ -41,7 +41,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
             (bulk::choose(visit, &["retry", "drop"], &visit.filters(&["state", "destination", "order"])))
         }
     };
-    Ok(Page { title: "deliveries", body })
+    Ok(Page::of("deliveries", body))
 }
 
 fn row(visit: &Visit, job: &Value) -> Markup {

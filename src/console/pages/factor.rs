@@ -42,12 +42,12 @@ pub(crate) fn recovery(visit: &Visit, codes: &[Value]) -> Page {
         ul id="recovery-codes" { @for code in codes { li { code { (text(code)) } } } }
         p { a href=(link("")) { (words.say("today")) } }
     };
-    Page { title: "factor", body }
+    Page::of("factor", body)
 }
 
 /// The page.
 pub(crate) fn show(visit: &Visit) -> Page {
     let to = back(visit.query.text("back"));
     let body = html! { (form(visit, &to)) p { a href=(to) { (visit.words.say("back")) } } };
-    Page { title: "factor", body }
+    Page::of("factor", body)
 }

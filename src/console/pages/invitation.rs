@@ -40,7 +40,7 @@ async fn pending(visit: &Visit, token: &str) -> Result<ticketbridge_store::Invit
 /// What the invitation is to, and the form that accepts it.
 pub(crate) async fn show(visit: &Visit, token: &str) -> Result<Said, Stop> {
     let invitation = pending(visit, token).await?;
-    Ok(Said::Page(Page { title: "accept", body: form(visit, token, &invitation.email, &invitation.role) }))
+    Ok(Said::Page(Page::of("accept", form(visit, token, &invitation.email, &invitation.role))))
 }
 
 /// Accepts it: the account is made, and signed in.

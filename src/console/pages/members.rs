@@ -36,7 +36,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         h2 { (words.say("invitations")) }
         (table(visit, Some("invitations-table"), &["email", "state", "role", "scope", "expires", "actions"], &invited))
     };
-    Ok(Page { title: "members", body })
+    Ok(Page::of("members", body))
 }
 
 fn row(visit: &Visit, account: &Value) -> Markup {
@@ -136,7 +136,7 @@ fn invitation(visit: &Visit, it: &Value) -> Markup {
 /// Makes a link by which somebody gives himself another password, and shows it once.
 pub(crate) async fn password_link(visit: &Visit, id: &str) -> Result<Said, Stop> {
     let said = visit.call(Method::POST, &format!("/accounts/{id}/reset-password"), &json!({})).await?.body;
-    Ok(Said::Page(Page { title: "password-link", body: link_once(visit, "password-reset-link", &said) }))
+    Ok(Said::Page(Page::of("password-link", link_once(visit, "password-reset-link", &said))))
 }
 
 /// A link that is shown this once.
@@ -154,5 +154,5 @@ pub(crate) async fn invite(visit: &Visit) -> Result<Said, Stop> {
     let sent = &visit.form;
     let body = json!({ "email": sent.text("email"), "role": sent.text("role"), "scope": scope_of(sent.text("scope")) });
     let said = visit.call(Method::POST, "/invitations", &body).await?.body;
-    Ok(Said::Page(Page { title: "invite", body: link_once(visit, "invitation-link", &said) }))
+    Ok(Said::Page(Page::of("invite", link_once(visit, "invitation-link", &said))))
 }

@@ -23,7 +23,6 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
     let calls = visit.ask(&format!("{path}/calls?limit={SHOWN}")).await?;
     let next = visit.ask(&format!("{path}/next-steps")).await?;
     let body = html! {
-        p.lead { b { (text(&order["channel_order_id"])) } " " small { (text(&order["channel"])) } }
         @if visit.query.text(NOTED) == UNDER_WAY {
             div.card.warn role="status" id="under-way" { p { (visit.words.say("under-way")) } }
         }
@@ -38,7 +37,7 @@ pub(crate) async fn show(visit: &Visit, id: &str) -> Result<Page, Stop> {
         }
         (timeline(visit, &events, &calls))
     };
-    Ok(Page { title: "order", body })
+    Ok(Page::of("order", body).about(format!("{}:{}", text(&order["channel"]), text(&order["channel_order_id"]))))
 }
 
 /// Where it stands, at one look.

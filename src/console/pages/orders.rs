@@ -66,7 +66,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         (pages(visit, &list))
         @if may_act(visit) && !entries(&list).is_empty() { (bulk::choose(visit, &ACTS, &visit.filters(&MATCHED))) }
     };
-    Ok(Page { title: "orders", body })
+    Ok(Page::of("orders", body))
 }
 
 fn tabs(visit: &Visit) -> Markup {
@@ -181,5 +181,5 @@ pub(crate) async fn search(visit: &Visit) -> Result<Said, Stop> {
         (listed(visit, &list, false))
         p { a href=(link("orders")) { (visit.words.say("back")) } }
     };
-    Ok(Said::Page(Page { title: "search-phone", body }))
+    Ok(Said::Page(Page::of("search-phone", body)))
 }

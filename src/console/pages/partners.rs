@@ -26,7 +26,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         h2 { (words.say("organisation")) }
         (organisation(visit, &tree))
     };
-    Ok(Page { title: "partners", body })
+    Ok(Page::of("partners", body))
 }
 
 fn partners(visit: &Visit, kind: &str, all: &[Value]) -> Markup {

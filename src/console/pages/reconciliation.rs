@@ -33,5 +33,5 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         }
         (table(visit, Some("differences"), &["order", "partners", "field", "ours", "theirs", "detail", "done"], &rows))
     };
-    Ok(Page { title: "reconciliation", body })
+    Ok(Page::of("reconciliation", body))
 }

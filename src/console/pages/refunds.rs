@@ -31,7 +31,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         (table(visit, Some("refunds-table"), &heads, &rows))
         (pages(visit, &list))
     };
-    Ok(Page { title: "refunds", body })
+    Ok(Page::of("refunds", body))
 }
 
 /// The case that is decided on here: the one that was chosen, while it waits, or the first that does. After a decision the page does not go

@@ -34,7 +34,7 @@ async fn email_of(visit: &Visit, token: &str) -> Result<String, Stop> {
 /// Whose password, and the form that takes another.
 pub(crate) async fn show(visit: &Visit, token: &str) -> Result<Said, Stop> {
     let email = email_of(visit, token).await?;
-    Ok(Said::Page(Page { title: "password-change", body: form(visit, token, &email) }))
+    Ok(Said::Page(Page::of("password-change", form(visit, token, &email))))
 }
 
 /// Takes it; whoever has the link signs in with it next.

@@ -29,9 +29,21 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
             (act(visit, None, "/config/reload", &words.say("reload"), &html! {}))
         }
         h2 { (words.say("requirements")) }
-        ul { @for (id, title) in help::topics() { li { code { (id) } " " (title) } } }
+        @for topic in help::topics() { (explained(visit, &topic)) }
     };
-    Ok(Page { title: "settings", body })
+    Ok(Page::of("settings", body))
+}
+
+/// What a requirement means, and the keys that govern it; folded away until somebody asks.
+fn explained(visit: &Visit, topic: &help::Explanation) -> Markup {
+    html! {
+        details id=(topic.id) {
+            summary { code { (topic.id) } " " (visit.words.requirement(&topic.id)) }
+            p lang="en" { (topic.means.trim()) }
+            @if topic.keys.is_empty() { p.quiet { (visit.words.say("keys-none")) } }
+            @else { ul { @for key in &topic.keys { li { code { (key) } } } } }
+        }
+    }
 }
 
 fn refused(visit: &Visit, refused: &Value) -> Markup {

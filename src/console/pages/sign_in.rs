@@ -31,7 +31,7 @@ pub(crate) fn form(visit: &Visit) -> Markup {
 
 /// The form.
 pub(crate) fn show(visit: &Visit) -> Said {
-    Said::Page(Page { title: "sign-in", body: form(visit) })
+    Said::Page(Page::of("sign-in", form(visit)))
 }
 
 /// Signs in; who has a second factor is asked for it next.

@@ -30,7 +30,7 @@ fn form(visit: &Visit) -> Markup {
 
 /// The form.
 pub(crate) fn show(visit: &Visit) -> Said {
-    Said::Page(Page { title: "sign-up", body: form(visit) })
+    Said::Page(Page::of("sign-up", form(visit)))
 }
 
 /// Signs up.
@@ -47,7 +47,7 @@ pub(crate) async fn sign_up(visit: &Visit) -> Result<Said, Stop> {
                 p { (visit.words.say("signed-up")) }
                 p { a href=(link("sign-in")) { (visit.words.say("sign-in")) } }
             };
-            Ok(Said::Page(Page { title: "sign-up", body }))
+            Ok(Said::Page(Page::of("sign-up", body)))
         }
         Err(stop) => Ok(refused(visit, "sign-up", &stop, &form(visit))),
     }

@@ -39,7 +39,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
             @if tree_has(&tree, chosen) { (settle(visit, chosen)) }
         }
     };
-    Ok(Page { title: "statements", body })
+    Ok(Page::of("statements", body))
 }
 
 /// Settle units, and channels that are settled under their own name.

@@ -47,7 +47,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
             }
         }
     };
-    Ok(Page { title: "today", body })
+    Ok(Page::of("today", body))
 }
 
 /// Whoever has no business with it has no such section.

@@ -60,7 +60,7 @@ pub(crate) async fn come_back(visit: &Visit, id: &str) -> Result<Said, Stop> {
             Ok(Said::Go(to, ops::session_cookie(begun.token, &visit.shared.engine.running().config)))
         }
         Back::Unknown(identity, sealed, invitation) => {
-            let page = Page { title: "sign-up", body: form(visit, id, &identity, invitation.as_deref()) };
+            let page = Page::of("sign-up", form(visit, id, &identity, invitation.as_deref()));
             Ok(match kept(visit, &sealed) {
                 Some(cookie) => Said::With(page, cookie),
                 None => Said::Page(page),
@@ -130,7 +130,7 @@ pub(crate) async fn sign_up(visit: &Visit, id: &str) -> Result<Said, Stop> {
                 p { (visit.words.say("signed-up")) }
                 p { a href=(link("sign-in")) { (visit.words.say("sign-in")) } }
             };
-            let page = Page { title: "sign-up", body };
+            let page = Page::of("sign-up", body);
             Ok(match kept(visit, "") {
                 Some(cookie) => Said::With(page, cookie),
                 None => Said::Page(page),
