@@ -230,7 +230,7 @@ pub(crate) fn offer(visit: &Visit, order: &Value, it: &Value) -> Markup {
         div.card {
             h3 { (visit.words.act(&text(&it["act"]))) }
             p.quiet { (will(visit, order, it)) }
-            (form(visit, it))
+            (form(visit, order, it))
         }
     }
 }
@@ -284,8 +284,9 @@ fn money_moves(visit: &Visit, it: &Value) -> Option<String> {
     }
 }
 
-/// The form of an act, with the fields that it needs.
-fn form(visit: &Visit, it: &Value) -> Markup {
+/// The form of an act, with the fields that it needs. Where money hangs on it, it is done only to the order that was looked at: what was
+/// said of its money and tickets holds for no other.
+fn form(visit: &Visit, order: &Value, it: &Value) -> Markup {
     let words = &visit.words;
     let (name, call) = (text(&it["act"]), text(&it["call"]));
     let id = match name.as_str() {
@@ -309,6 +310,11 @@ fn form(visit: &Visit, it: &Value) -> Markup {
         "approve" => fee(visit, &it["currency"], it["needs"] == "fee"),
         "tickets" => html! { label { (words.say("codes-lines")) textarea name="tickets" rows="3" required {} } },
         _ => html! {},
+    };
+    let seen = order["version"].as_u64().filter(|_| is_of_money(it) || name == "return-payment");
+    let fields = html! {
+        @if let Some(version) = seen { input type="hidden" name="expected_version" value=(version); }
+        (fields)
     };
     act(visit, id, &call, &words.act(&name), &fields)
 }
