@@ -25,13 +25,17 @@ const VARIETY_MIN: usize = 6;
 const PLACEHOLDERS: [&str; 4] = ["changeme", "change-me", "change_me", "password"];
 /// What precedes the base64 of a Standard Webhooks secret (`docs/src/contract/signatures.md`).
 const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
+/// Where systemd says that a service's credentials are.
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+/// `LoadCredential=ticketbridge:FOLDER` of `packaging/systemd`: systemd puts it before the name of each file.
+const CREDENTIALS_PREFIX: &str = "ticketbridge_";
 /// Stands for a secret that is not set where a configuration is only checked, so that the rest can be checked too.
 const STAND_IN: &str = "whsec_c3RhbmRzIGluIGZvciBhIHNlY3JldCB0aGF0IGlzIG5vdCBzZXQ=";
 
 /// The environment variables that a configuration may name.
 #[derive(Clone, Debug, Default)]
 pub enum Environment {
-    /// Those of this process.
+    /// Those of this process; what is no variable may be a credential of the service (systemd's `LoadCredential=`) by the same name.
     #[default]
     Process,
     /// These alone, for tests.
@@ -46,11 +50,21 @@ impl Environment {
     /// A variable; an empty one counts as not set.
     pub fn get(&self, name: &str) -> Option<String> {
         let value = match self {
-            Environment::Process => std::env::var(name).ok(),
+            Environment::Process => std::env::var(name).ok().filter(|text| !text.trim().is_empty()).or_else(|| {
+                let folder = std::env::var_os(CREDENTIALS_VARIABLE)?;
+                credential(Path::new(&folder), name)
+            }),
             Environment::Only(variables) => variables.get(name).cloned(),
         };
         value.filter(|text| !text.trim().is_empty())
     }
+}
+
+/// A credential by the name of a variable. One of a folder that was loaded as a whole has the unit's name before it.
+fn credential(folder: &Path, name: &str) -> Option<String> {
+    let places = [folder.join(name), folder.join(format!("{CREDENTIALS_PREFIX}{name}"))];
+    let text = places.iter().find_map(|place| std::fs::read_to_string(place).ok())?;
+    Some(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// For what a configuration is read.

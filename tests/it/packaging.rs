@@ -153,6 +153,34 @@ fn the_chart_is_linted_and_rendered() {
     assert!(!wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains("SQLite has one instance"));
 }
 
+/// What `init` writes passes with its secrets as files of credentials, each by the name of its variable, alone or out of a loaded folder.
+#[tokio::test]
+async fn secrets_may_be_credentials_of_the_unit() {
+    let unit = std::fs::read_to_string(here("packaging/systemd/ticketbridge.service")).expect("the unit");
+    let loaded = unit.lines().find_map(|line| line.strip_prefix("LoadCredential=")).expect("what it loads");
+    let (name, _) = loaded.split_once(':').expect("a name and a folder");
+    for prefix in [String::new(), format!("{name}_")] {
+        let place = tempfile::TempDir::new().expect("a temporary directory");
+        let (config, credentials) = (place.path().join("config"), place.path().join("credentials"));
+        said(&Command::new(BINARY).arg("init").arg(&config).output().expect("the program"));
+        std::fs::create_dir(&credentials).expect("a folder");
+        for (variable, value) in ENVIRONMENT {
+            std::fs::write(credentials.join(format!("{prefix}{variable}")), format!("{value}\n")).expect("a file");
+        }
+        let check = |folder: &Path| {
+            let mut check = Command::new(BINARY);
+            check.args(["check", "--config"]).arg(&config);
+            ENVIRONMENT.iter().for_each(|(variable, _)| drop(check.env_remove(variable)));
+            check.env("CREDENTIALS_DIRECTORY", folder).output().expect("the program")
+        };
+        let text = said(&check(&credentials));
+        assert!(!text.contains("is not set"), "{text}");
+        let without = check(&place.path().join("nowhere"));
+        let text = format!("{}{}", String::from_utf8_lossy(&without.stdout), String::from_utf8_lossy(&without.stderr));
+        assert!(text.contains("not set"), "{text}");
+    }
+}
+
 /// The configuration that the chart brings is one that the service takes.
 #[tokio::test]
 async fn the_charts_own_configuration_passes_check() {
