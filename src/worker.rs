@@ -10,6 +10,7 @@ pub(crate) mod conduct;
 mod conversation;
 mod deadlines;
 mod decrypt;
+mod desk;
 pub mod hold;
 pub mod lanes;
 mod memory;

@@ -204,7 +204,8 @@ impl<'a> Read<'a> {
     /// The days of a period are those of one zone: a unit whose channels have several says which.
     fn check_zones(&self, channels: &[(ChannelConfig, Table<'_>)], findings: &Findings) {
         for (unit, table) in self.settle_units.iter().filter(|(unit, _)| unit.time_zone.is_none()) {
-            let of_unit = channels.iter().map(|(channel, _)| channel).filter(|it| it.settle_id.as_ref() == Some(&unit.id));
+            let of_unit =
+                channels.iter().map(|(channel, _)| channel).filter(|it| it.settle_id.as_ref() == Some(&unit.id));
             let mut zones = of_unit.map(|channel| (channel, zone_named(channel)));
             let Some((first, zone)) = zones.next() else { continue };
             let Some((other, _)) = zones.find(|(_, named)| *named != zone) else { continue };

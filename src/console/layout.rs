@@ -35,7 +35,8 @@ const MENU: &[(&str, &str, &[Role])] = {
 /// A whole page.
 pub(crate) fn document(visit: &Visit, page: &Page) -> Markup {
     let words = &visit.words;
-    let title = if page.about.is_empty() { words.say(page.title) } else { format!("{} {}", words.say(page.title), page.about) };
+    let title =
+        if page.about.is_empty() { words.say(page.title) } else { format!("{} {}", words.say(page.title), page.about) };
     html! {
         (DOCTYPE)
         html lang=(words.language().word()) {

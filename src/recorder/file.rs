@@ -196,7 +196,10 @@ mod tests {
         let text = std::fs::read_to_string(&path).expect("text");
         assert!(!text.contains("task"), "nothing is in clear");
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("the file").permissions()) & 0o777, 0o600);
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("the file").permissions()) & 0o777,
+            0o600
+        );
         let lines: Vec<&str> = text.lines().collect();
         let swapped = [lines[0], lines[1], lines[3], lines[2], lines[4]].join("\n");
         let renamed = text.replacen("a-name", "another", 1);

@@ -180,6 +180,14 @@ impl Registry {
         channels.chain(backends).collect()
     }
 
+    /// What one destination of deliveries takes; `None` for one that is not configured.
+    pub fn lane_of(&self, destination: &str) -> Option<LaneLimits> {
+        match Destination::parse(destination)? {
+            Destination::Channel(id) | Destination::Agency(id) => self.channel(&id).map(|channel| channel.lane),
+            Destination::Backend(id) => self.backend(&id).map(|backend| backend.lane),
+        }
+    }
+
     /// Every channel, by name.
     pub fn channels(&self) -> impl Iterator<Item = &Arc<RegisteredChannel>> {
         self.channels.values()

@@ -5,7 +5,7 @@
 use ticketbridge_core::order::{BookingState, TicketingState};
 
 use crate::connect::Store;
-use crate::dialect::{get, get_count, get_word, values};
+use crate::dialect::{Query, get, get_count, get_word, values};
 use crate::error::StoreError;
 
 /// How many bookings stand alike at one back-end.

@@ -692,6 +692,15 @@ impl Buffer {
         keys.map(|key| key.trim_end_matches('\n').to_owned()).collect()
     }
 
+    /// The rows of a table that works which succeeded have kept back.
+    pub(crate) fn rows_under(&mut self, of: &Kept) -> impl Iterator<Item = &mut Row> {
+        self.under
+            .tables
+            .get_mut(&of.place)
+            .into_iter()
+            .flat_map(|rows| rows.cells.iter_mut().map(|cell| &mut cell.row))
+    }
+
     /// Everything, at the end.
     pub(crate) fn take_all(&mut self, dialect: Dialect) -> Vec<Write> {
         self.merge();

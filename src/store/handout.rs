@@ -13,7 +13,8 @@ use crate::ahead::Ahead;
 use crate::connect::Store;
 use crate::dialect::{Query, get, marks, values};
 use crate::error::StoreError;
-use crate::jobs::{COLUMNS, Job, read};
+use crate::job::Job;
+use crate::jobs::{COLUMNS, read};
 use crate::seal::random_token;
 use crate::tx::Tx;
 

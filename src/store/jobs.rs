@@ -10,32 +10,18 @@
 //! them; whoever ends a row that is followed lets the next ones go. So neither misses the other.
 
 use sea_orm::{QueryResult, Value};
-use serde::{Deserialize, Serialize};
 use ticketbridge_core::{Effect, OrderId, UnixMillis};
 
 use crate::ahead::Ahead;
 use crate::buffer::{JOB, ORDERS, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, flag, get, get_count, get_flag, get_word, text_of, values, whole, whole_of, word};
+use crate::dialect::{
+    Query, flag, get, get_count, get_flag, get_word, read_word, text_of, values, whole, whole_of, word,
+};
 use crate::error::StoreError;
+use crate::job::{Job, JobState};
 use crate::seal::Sealer;
 use crate::tx::Tx;
-
-/// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JobState {
-    /// To be made.
-    Pending,
-    /// Made.
-    Delivered,
-    /// Given up; waits for a person.
-    Dead,
-    /// Taken out by a person, or left to one.
-    Dropped,
-    /// Not made, and nothing is missing: the order has moved on, or what it was to tell was told otherwise.
-    NotNeeded,
-}
 
 /// A delivery to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,54 +48,6 @@ pub struct NewJob {
     pub traceparent: Option<String>,
     /// The deadline that it serves: where many wait, the nearest go first.
     pub urgent_at: Option<UnixMillis>,
-}
-
-/// A delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Job {
-    /// `dlv_…`; also the idempotency key towards the partner.
-    pub id: String,
-    /// For which order.
-    pub order: OrderId,
-    /// To whom.
-    pub destination: String,
-    /// Which call.
-    pub call: String,
-    /// What is to be done.
-    pub effect: Effect,
-    /// Where it stands.
-    pub state: JobState,
-    /// Place among the deliveries of the order to this destination.
-    pub seq: u64,
-    /// Not before this time.
-    pub due_at: UnixMillis,
-    /// Until when it is handed out; 0 when it is not.
-    pub lease_until: UnixMillis,
-    /// How often it was handed out.
-    pub attempts: u32,
-    /// The outcome of the last attempt is not known: ask before doing it again.
-    pub read_back: bool,
-    /// Why the last attempt failed.
-    pub last_error: Option<String>,
-    /// The trace it belongs to.
-    pub traceparent: Option<String>,
-    /// Its last attempt failed, and not because the partner could not be reached at all.
-    pub failed_last: bool,
-    /// The key by which the partner recognises a repeat, as the last attempt sent it; `None`: its id.
-    pub wire_key: Option<String>,
-    /// Since when.
-    pub created_at: UnixMillis,
-    /// When it was delivered, given up or dropped.
-    pub done_at: Option<UnixMillis>,
-    /// The fencing token under which it was handed out.
-    pub(crate) token: Option<String>,
-}
-
-impl Job {
-    /// Its id and the token of its lease, while it is handed out.
-    pub fn lease(&self) -> Option<(String, String)> {
-        self.token.clone().map(|token| (self.id.clone(), token))
-    }
 }
 
 /// How an attempt ended.
@@ -645,6 +583,35 @@ pub(crate) fn read_effect(sealer: &Sealer, id: &str, kept: &str) -> Result<Effec
         true => Ok(serde_json::from_str(kept)?),
         false => Ok(serde_json::from_slice(&sealer.open(&effect_row(id), kept)?)?),
     }
+}
+
+/// The delivery of a row that is kept back, as it is written.
+pub(crate) fn job_of(sealer: &Sealer, row: &Row) -> Result<Job, StoreError> {
+    let text = |column: &str| text_of(row, JOB.at(column));
+    let perhaps = |column: &str| text(column).ok();
+    let whole = |column: &str| whole_of(row, JOB.at(column));
+    let count = |column: &'static str| whole(column).ok_or(StoreError::Column(column));
+    let id = text("id")?;
+    Ok(Job {
+        order: OrderId(text("order_id")?),
+        destination: text("destination")?,
+        call: text("call_name")?,
+        effect: read_effect(sealer, &id, &text("effect")?)?,
+        id,
+        state: read_word(&text("state")?, "state")?,
+        seq: u64::try_from(count("seq")?).map_err(|_| StoreError::Column("seq"))?,
+        due_at: UnixMillis(count("due_ms")?),
+        lease_until: UnixMillis(count("lease_until_ms")?),
+        attempts: u32::try_from(count("attempts")?).map_err(|_| StoreError::Column("attempts"))?,
+        read_back: whole("read_back") == Some(1),
+        failed_last: whole("failed_last") == Some(1),
+        wire_key: perhaps("wire_key"),
+        last_error: perhaps("last_error"),
+        traceparent: perhaps("traceparent"),
+        created_at: UnixMillis(count("created_ms")?),
+        done_at: whole("done_ms").map(UnixMillis),
+        token: perhaps("lease_token"),
+    })
 }
 
 /// Reads a delivery from [`COLUMNS`].

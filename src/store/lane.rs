@@ -612,6 +612,9 @@ impl Lane {
         }
         tx.control(Step::Commit).await?;
         shared.state.wakes().committed(tx.leaves());
+        if fault.is_none() {
+            tx.is_committed();
+        }
         phase("commit", begun.elapsed().saturating_sub(written));
         if fault.is_some() { Err(CommitFaults::error()) } else { Ok(Ended::Committed(elsewhere)) }
     }

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sea_orm::sqlx;
 
+use crate::desk::Manned;
 use crate::error::{Trouble, trouble};
 use crate::rule_book::RuleBook;
 use crate::wakes::Wakes;
@@ -26,6 +27,8 @@ pub(crate) struct State {
     /// What is known of the rules in the database.
     pub(crate) rules: RuleBook,
     wakes: Wakes,
+    /// Who takes deliveries over that commits make ready.
+    pub(crate) desk: Manned,
     /// Every statement with its values, once a test listens.
     #[cfg(test)]
     heard: Mutex<Option<Vec<Put>>>,

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use crate::ahead::Ahead;
 use crate::buffer::{Buffer, DEADLINE, JOB, Kept, Marked, RULE_SET, Row, Write, key_text};
 use crate::connection::{Connection, executing};
+use crate::desk::HandedOver;
 use crate::dialect::{Dialect, Query, text_of, whole_of};
 use crate::documents::Opened;
 use crate::error::{StoreError, Trouble, trouble};
@@ -80,6 +81,10 @@ pub struct Tx {
     wants_elsewhere: AtomicU8,
     /// What is to be done after the commit, and from when.
     leaves: std::sync::Mutex<Ahead>,
+    /// Deliveries that go from hand to hand when it is committed; dropped, their places are given back.
+    handed_over: std::sync::Mutex<Vec<HandedOver>>,
+    /// Whether something was written before the end, so that what is kept back is not all that it leaves.
+    wrote_early: AtomicBool,
 }
 
 /// Where a work is run again that a batch could not carry out.
@@ -129,6 +134,8 @@ impl Tx {
             failed: AtomicBool::new(false),
             wants_elsewhere: AtomicU8::new(0),
             leaves: std::sync::Mutex::new(Ahead::NOTHING),
+            handed_over: std::sync::Mutex::default(),
+            wrote_early: AtomicBool::new(false),
         }
     }
 
@@ -224,6 +231,23 @@ impl Tx {
         *leaves = leaves.or_sooner(ahead);
     }
 
+    /// What is handed over is done by whoever takes it; of what was kept back, `left` is all that remains to be done.
+    pub(crate) fn note_handed_over(&self, handed_over: Vec<HandedOver>, left: Ahead) {
+        if !self.wrote_early.load(Ordering::Relaxed) {
+            self.leaves.lock().unwrap_or_else(PoisonError::into_inner).job = left.job;
+        }
+        *self.handed_over.lock().unwrap_or_else(PoisonError::into_inner) = handed_over;
+    }
+
+    /// What goes from hand to hand; asked once.
+    pub(crate) fn handed_over(&self) -> Vec<HandedOver> {
+        std::mem::take(&mut *self.handed_over.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// What is to be done after the commit.
     pub(crate) fn leaves(&self) -> Ahead {
         *self.leaves.lock().unwrap_or_else(PoisonError::into_inner)
@@ -244,6 +268,7 @@ impl Tx {
         let (under, over) = {
             let mut buffer = self.buffer();
             if is_named || kind == Kind::Changes {
+                self.wrote_early.store(true, Ordering::Relaxed);
                 buffer.forget_read(sql);
             }
             if is_named {
@@ -288,6 +313,9 @@ impl Tx {
         let all = {
             let mut buffer = self.buffer();
             buffer.merge();
+            drop(buffer);
+            self.hand_over()?;
+            buffer = self.buffer();
             *self.rules_written.lock().unwrap_or_else(PoisonError::into_inner) = buffer.keys_under(&RULE_SET);
             buffer.take_all(self.dialect)
         };

@@ -94,6 +94,11 @@ const METRICS: &[(Kind, &str, &str)] = &[
     (Kind::Counter, "ticketbridge_deadlines_passed_total", "Deadlines that passed, by kind"),
     (Kind::Gauge, "ticketbridge_deliveries", "Deliveries by destination and state"),
     (Kind::Counter, "ticketbridge_deliveries_delivered_total", "Deliveries made, by destination"),
+    (
+        Kind::Counter,
+        "ticketbridge_deliveries_handed_over_total",
+        "Deliveries begun as soon as they were committed, without being looked for",
+    ),
     (Kind::Gauge, "ticketbridge_delivery_oldest_age_seconds", "Age of the oldest delivery, by destination and state"),
     (Kind::Counter, "ticketbridge_hints_in_vain_total", "Hints of back-ends after which nothing was new"),
     (Kind::Counter, "ticketbridge_hints_total", "Hints of back-ends that something has changed"),

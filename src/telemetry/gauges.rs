@@ -72,7 +72,8 @@ async fn partners(shared: &Shared) -> Result<(), StoreError> {
     let paused = shared.engine.store().paused().await?;
     for destination in destinations(shared) {
         let is_paused = paused.contains(&destination);
-        metrics::gauge!("ticketbridge_partner_paused", "destination" => destination).set(f64::from(u8::from(is_paused)));
+        metrics::gauge!("ticketbridge_partner_paused", "destination" => destination)
+            .set(f64::from(u8::from(is_paused)));
     }
     Ok(())
 }

@@ -83,6 +83,8 @@ struct Lane {
     last_error: Option<String>,
     /// More was due than there was room for.
     has_more: bool,
+    /// A person holds it back, as far as this instance has heard.
+    is_paused: bool,
 }
 
 /// The lanes of this instance.
@@ -167,14 +169,42 @@ impl Lanes {
         self.all().values().filter_map(|lane| lane.next_opening(now)).min()
     }
 
+    /// Takes a place for a delivery that has just been made, where one is free and no other waits for it.
+    pub(crate) fn enter_if_free(
+        self: &Arc<Self>,
+        destination: &str,
+        limits: LaneLimits,
+        now: Duration,
+    ) -> Option<Seat> {
+        let mut all = self.all();
+        if !all.contains_key(destination) {
+            all.insert(destination.to_owned(), Lane::default());
+        }
+        let lane = all.get_mut(destination)?;
+        if lane.is_paused || lane.has_more || lane.breaker.is_open() {
+            return None;
+        }
+        if lane.room(limits, now).0 == 0 {
+            // It waits from now on; what comes after it waits behind it.
+            lane.has_more = true;
+            return None;
+        }
+        lane.take_place(false, now);
+        Some(Seat { lanes: self.clone(), destination: destination.to_owned(), failed_last: false })
+    }
+
+    /// Who is held back. That one is not any more is learned now and then: until then its deliveries are found by a look.
+    pub(crate) fn note_paused(&self, paused: &[String]) {
+        for (destination, lane) in self.all().iter_mut() {
+            lane.is_paused = paused.contains(destination);
+        }
+    }
+
     /// Takes a place.
     pub fn enter(self: &Arc<Self>, job: &Job, now: Duration) -> Seat {
         let mut all = self.all();
         let lane = all.entry(job.destination.clone()).or_default();
-        lane.in_flight += 1;
-        lane.failed_in_flight += u32::from(job.failed_last);
-        lane.allowance = lane.allowance.saturating_sub(1_000);
-        lane.breaker.begins(job.failed_last, now);
+        lane.take_place(job.failed_last, now);
         Seat { lanes: self.clone(), destination: job.destination.clone(), failed_last: job.failed_last }
     }
 
@@ -214,6 +244,13 @@ impl Lanes {
 }
 
 impl Lane {
+    fn take_place(&mut self, failed_last: bool, now: Duration) {
+        self.in_flight += 1;
+        self.failed_in_flight += u32::from(failed_last);
+        self.allowance = self.allowance.saturating_sub(1_000);
+        self.breaker.begins(failed_last, now);
+    }
+
     /// Notes that an order's call failed; whether that is new.
     fn falls_sick(&mut self, order: &OrderId) -> bool {
         self.eased = 0;

@@ -40,7 +40,7 @@ impl Swept {
 pub(crate) struct Held(Mutex<HashMap<String, String>>);
 
 /// One of them, until it is dropped.
-pub(super) struct Holding {
+pub(crate) struct Holding {
     held: Arc<Held>,
     id: String,
 }

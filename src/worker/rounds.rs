@@ -6,7 +6,6 @@
 //! It looks when a commit has left something that is due, when something falls due, when there is room again, and now and then for what
 //! other instances have left behind; a look that finds nothing is one statement.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +16,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::EngineError;
+use crate::worker::desk::{AtDesk, UnderWay};
 use crate::worker::memory::locked;
 use crate::worker::{LEASE, Worker, log_trouble};
 
 /// Deliveries handed out by one claim at most.
 const CLAIM_MAX: u32 = 256;
 /// Deliveries under way at once, over all destinations: what the machine bears, not what partners take.
-const IN_FLIGHT_MAX: usize = 8_192;
+pub(super) const IN_FLIGHT_MAX: usize = 8_192;
 /// Longest wait between two looks at the database, where the commits of other instances are not told here.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 /// The same where they are told: a note can be lost.
@@ -46,16 +46,19 @@ impl Worker {
         beside.spawn(self.clone().search(stop.clone()));
         let finished = CancellationToken::new();
         beside.spawn(self.clone().renew(finished.clone()));
-        let mut under_way = JoinSet::new();
-        self.hand_out(&mut under_way, &deadline, &stop).await;
-        while under_way.join_next().await.is_some() {}
+        let under_way = UnderWay::default();
+        let _cut = under_way.cut_when_dropped();
+        self.engine.store().hand_over_to(Some(AtDesk::new(self.clone(), under_way.clone())));
+        self.hand_out(&under_way, &deadline, &stop).await;
+        self.engine.store().hand_over_to(None);
+        under_way.end().await;
         finished.cancel();
         while beside.join_next().await.is_some() {}
     }
 
     async fn hand_out(
         &self,
-        under_way: &mut JoinSet<()>,
+        under_way: &UnderWay,
         deadline: &watch::Sender<Option<UnixMillis>>,
         stop: &CancellationToken,
     ) {
@@ -75,7 +78,6 @@ impl Worker {
                     Err(error) => log_trouble("the worker cannot look for work", &error),
                 }
             }
-            while under_way.try_join_next().is_some() {}
             let (now, passed) = (clock.now(), clock.monotonic());
             let look_every = self.look_every();
             let is_over = |at: Duration| passed.saturating_sub(at) >= look_every;
@@ -193,7 +195,7 @@ impl Worker {
     }
 
     /// Hands out what is due and begins it; how much that was.
-    async fn look(&self, under_way: &mut JoinSet<()>) -> Result<usize, EngineError> {
+    async fn look(&self, under_way: &UnderWay) -> Result<usize, EngineError> {
         let room = IN_FLIGHT_MAX.saturating_sub(under_way.len());
         if room == 0 {
             return Ok(0);
@@ -204,27 +206,11 @@ impl Worker {
             return Ok(0);
         }
         // Held from now on, also while their orders are being loaded.
-        let begun: Vec<_> = jobs
-            .into_iter()
-            .map(|job| {
-                let seat = self.lanes.enter(&job, self.engine.clock().monotonic());
-                let holding = self.held.hold(&job);
-                (job, seat, holding)
-            })
-            .collect();
-        let ids: Vec<_> = begun.iter().map(|(job, _, _)| job.order.clone()).collect();
-        // Without them, each delivery asks for its own.
-        let orders = self.engine.store().load_orders(&ids).await.unwrap_or_default();
-        let mut orders: BTreeMap<_, _> = orders.into_iter().map(|order| (order.id.clone(), order)).collect();
-        for (job, seat, holding) in begun {
-            let worker = self.clone();
-            // Of several deliveries of one order the first gets it: what that one does changes what the others find.
-            let order = orders.remove(&job.order);
-            under_way.spawn(async move {
-                worker.carry_out_for(job, order).await;
-                drop((seat, holding));
-            });
-        }
+        let begun = jobs.into_iter().map(|job| {
+            let seat = self.lanes.enter(&job, self.engine.clock().monotonic());
+            self.begun(job, Box::new(seat))
+        });
+        self.carry_all_out(begun.collect(), under_way).await;
         Ok(found)
     }
 
@@ -247,6 +233,10 @@ impl Worker {
     async fn search(self, stop: CancellationToken) {
         let clock = self.engine.clock().clone();
         while !stop.is_cancelled() {
+            match self.engine.store().paused().await {
+                Ok(paused) => self.lanes.note_paused(&paused),
+                Err(error) => log_trouble("it cannot be asked which partners are held back", &error),
+            }
             if let Err(error) = self.find_strays().await {
                 log_trouble("deliveries to partners that are not configured cannot be looked for", &error);
             }

@@ -6,6 +6,7 @@ mod archive;
 mod batches;
 mod credit;
 mod deadlines;
+mod desk;
 mod faults;
 mod jobs;
 mod lines;
