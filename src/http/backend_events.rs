@@ -83,6 +83,7 @@ pub async fn receive(
                 headers: headers_of(&parts.headers),
                 body: String::from_utf8_lossy(body).into_owned(),
                 by: None,
+                acted: None,
                 seed: None,
                 status,
                 answer: said,

@@ -102,7 +102,11 @@ async fn serve(
     let caller = shared.caller(peer, request.headers(), &running);
     let (parts, body) = request.into_parts();
     let language = languages::wished(&parts.headers);
-    let (holder, response) = match auth::holder(&shared, &running, call, caller, &parts.headers, started).await {
+    let known = match parts.extensions.get::<auth::GivenHolder>() {
+        Some(auth::GivenHolder(holder)) => Ok(holder.clone()),
+        None => auth::holder(&shared, &running, call, caller, &parts.headers, started).await,
+    };
+    let (holder, response) = match known {
         Err(refusal) => (String::new(), *refusal),
         Ok(holder) => {
             let name = holder.key();

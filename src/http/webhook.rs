@@ -362,6 +362,7 @@ impl Arrived {
                 headers: headers_of(&self.headers),
                 body: String::from_utf8_lossy(&self.body).into_owned(),
                 by: None,
+                acted: None,
                 seed: Some(format!("{:032x}", self.moment.seed.0)),
                 status: ended.status,
                 answer: String::from_utf8_lossy(&ended.said).into_owned(),

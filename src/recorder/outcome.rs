@@ -41,6 +41,7 @@ pub async fn outcome(store: &Store, order: &Order) -> Result<Outcome, StoreError
         ("attention".to_owned(), order.attention.iter().map(|flag| json!(flag.kind)).collect()),
         ("deadlines".to_owned(), Value::Array(deadlines)),
         ("deliveries".to_owned(), deliveries(store, &order.id).await?),
+        ("settlement".to_owned(), settlement(store, &order.id).await?),
         ("history".to_owned(), history(store, &order.id).await?),
     ];
     Ok(Outcome { order: (order.channel.to_string(), order.channel_order_id.to_string()), parts })
@@ -49,6 +50,12 @@ pub async fn outcome(store: &Store, order: &Order) -> Result<Outcome, StoreError
 fn money(order: &Order) -> Value {
     let money = &order.money;
     json!({ "state": order.payment(), "due": money.due, "received": money.received(), "refunded": money.refunded() })
+}
+
+/// What is settled of it, and under which unit.
+async fn settlement(store: &Store, order: &OrderId) -> Result<Value, StoreError> {
+    let lines = store.settlement_of(order).await?;
+    Ok(lines.iter().map(|(unit, line)| json!([unit, line.kind, line.amount])).collect())
 }
 
 fn booking(booking: &Booking) -> Value {

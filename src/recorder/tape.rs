@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Ids};
+use crate::recorder::acted::Acted;
 use crate::service::batches::next_batch;
 use crate::transport::{AddressPolicy, CallLimits, Transport, TransportError};
 
@@ -51,8 +52,11 @@ pub struct Came {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
-    /// Which ops token it came with, by name.
+    /// Who made it, by the name in the history of orders; `None`: a partner.
     pub by: Option<String>,
+    /// What he was allowed. An older version did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acted: Option<Acted>,
     /// Of what the identifiers were made that it led to, in hex.
     pub seed: Option<String>,
     /// The answer's status.

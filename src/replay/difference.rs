@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::partners::steady;
 
+/// Characters below which a number of an order may stand in a text by chance.
+const NUMBER_CHARS_MIN: usize = 3;
+
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -44,6 +47,48 @@ pub struct Difference {
 impl Difference {
     /// What is the same for all differences of this kind: what is one order's alone is left out.
     pub(super) fn cause(&self) -> (What, String, String) {
-        (self.what, self.place.clone(), steady(&self.change))
+        let number = self.order.as_deref().and_then(|order| order.split_once(':')).map(|(_, number)| number);
+        let parts = self.change.split("; ").map(|part| {
+            let part = without_ids(part);
+            match number {
+                Some(number) if number.len() >= NUMBER_CHARS_MIN => part.replace(number, "…"),
+                Some(_) | None => part,
+            }
+        });
+        (self.what, self.place.clone(), steady(&parts.collect::<Vec<_>>().join("; ")))
+    }
+}
+
+/// A change of a field that holds an id, without the id: `/event_id "evt-1" -> null` is the same for every event.
+fn without_ids(part: &str) -> String {
+    let Some((field, values)) = part.split_once(' ').filter(|(field, _)| field.starts_with('/')) else {
+        return part.to_owned();
+    };
+    let name = field.rsplit('/').next().unwrap_or_default();
+    let is_id = name == "id" || ["_id", "_no", "Id", "uuid", "reference"].iter().any(|end| name.ends_with(end));
+    let Some((before, after)) = values.split_once(" -> ").filter(|_| is_id) else { return part.to_owned() };
+    let shown = |value| if value == "null" { "null" } else { "…" };
+    format!("{field} {} -> {}", shown(before), shown(after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_one_orders_alone_keeps_no_causes_apart() {
+        let of = |number: &str, event: &str| Difference {
+            what: What::Answer,
+            place: "kakao/events".to_owned(),
+            change: format!(
+                "status 200 -> 422; /event_id \"{event}\" -> null; /detail null -> \"{number} names no product\"; /errors 1 -> 2"
+            ),
+            order: Some(format!("kakao:{number}")),
+        };
+        assert_eq!(of("KA-3", "evt-KA-3-1").cause(), of("KA-77", "evt-KA-77-1").cause());
+        let other = Difference { change: "/event_id null -> \"evt-1\"".to_owned(), ..of("KA-3", "evt-1") };
+        assert_eq!(other.cause().2, "/event_id null -> …");
+        let count = Difference { change: "/errors 1 -> 3".to_owned(), ..of("KA-3", "evt-1") };
+        assert_eq!(count.cause().2, "/errors 1 -> 3");
     }
 }

@@ -2,6 +2,7 @@
 
 //! The driver: a fresh bridge, its clock put from message to message, and whatever falls due between two of them done in between.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,6 +25,7 @@ use crate::clock::{Clock, SystemIds, TestClock};
 use crate::config::{Config, Environment, OpsToken, Role};
 use crate::engine::EngineError;
 use crate::housekeeping::schedule;
+use crate::http::ops::auth::GivenHolder;
 use crate::http::webhook::GivenSeed;
 use crate::recorder::file::Recorded;
 use crate::recorder::outcome::{Outcome, outcome};
@@ -68,9 +70,13 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
     let directory = tempfile::tempdir().map_err(ReplayError::Directory)?;
     let clock = TestClock::at(recorded.from());
     let (mut calls, mut events) = (Vec::new(), Vec::new());
+    let mut unplayed: BTreeMap<&'static str, u64> = BTreeMap::new();
     for (at, piece) in recorded.pieces.clone() {
         match piece {
             Piece::Out(went) => calls.push((at, *went)),
+            Piece::In(came) if unplayable(&came).is_some() => {
+                *unplayed.entry(unplayable(&came).unwrap_or_default()).or_default() += 1;
+            }
             Piece::In(came) => events.push((UnixMillis(at), Played::Message(came))),
             Piece::Task { name } => events.push((UnixMillis(at), Played::Task(name))),
         }
@@ -92,7 +98,21 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
     played?;
     let mut compared = compared;
     compared.strangers(bound.strangers());
-    Ok(compared.report(expected, messages, bound.answered(), recorded.left_out))
+    let mut left_out = recorded.left_out;
+    left_out.extend(unplayed.into_iter().map(|(what, times)| format!("{times} {what}")));
+    Ok(compared.report(expected, messages, bound.answered(), left_out))
+}
+
+/// Why an act of ops is not played, as a report says it: accounts and sessions are not in the file, and the configuration is the one that is
+/// tried. Who did what else, and what he was allowed, is.
+fn unplayable(came: &Came) -> Option<&'static str> {
+    const PEOPLE: [&str; 7] = ["session", "sessions", "account", "accounts", "invitations", "passwords", "sign-up"];
+    let path = came.path.strip_prefix("/ops/v1/")?;
+    match path.split('/').next() {
+        Some(first) if PEOPLE.contains(&first) => Some("acts about accounts and sessions, which are not in the recording"),
+        Some("config") => Some("reloads of the configuration: it is the one that is tried"),
+        Some(_) | None => None,
+    }
 }
 
 /// What is played.
@@ -287,6 +307,7 @@ impl Play {
                 .collect(),
             body: came.body.clone().into(),
         };
+        let mut who = None;
         // Its length may be another one.
         replayed.headers.remove(header::CONTENT_LENGTH);
         let registry = &self.bridge.engine().running().registry;
@@ -296,6 +317,8 @@ impl Play {
             if let Some(pushes) = registry.backend(&BackendId::new(id))?.backend.pushes() {
                 pushes.sign_again(&mut replayed, at);
             }
+        } else if let Some(holder) = came.acted.as_ref().and_then(|acted| acted.holder(came.by.as_deref()?, at)) {
+            who = Some(GivenHolder(holder));
         } else {
             let tokens = &self.bridge.engine().running().config.ops_tokens;
             let held = tokens.iter().find(|token| Some(&token.name) == came.by.as_ref());
@@ -307,6 +330,9 @@ impl Play {
         let uri = if query.is_empty() { came.path.clone() } else { format!("{}?{query}", came.path) };
         let mut request = Request::builder().method(Method::POST).uri(uri).body(Body::from(body)).ok()?;
         *request.headers_mut() = headers;
+        if let Some(who) = who {
+            request.extensions_mut().insert(who);
+        }
         let peer: SocketAddr = ([127, 0, 0, 1], 1).into();
         request.extensions_mut().insert(ConnectInfo(peer));
         if let Some(seed) = came.seed.as_deref().and_then(|seed| u128::from_str_radix(seed, 16).ok()) {

@@ -120,6 +120,19 @@ impl Store {
     }
 }
 
+impl Store {
+    /// What is settled of an order, each line with the unit that it is settled under, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn settlement_of(&self, order: &OrderId) -> Result<Vec<(String, StatementLine)>, StoreError> {
+        let sql = "SELECT settle_id, order_id, version, kind, channel, currency, amount, at_ms FROM statement_line \
+                   WHERE order_id = ? ORDER BY version, kind";
+        let rows = self.rows(sql, values![order.as_str()]).await?;
+        rows.iter().map(|row| Ok((get(row, "settle_id")?, read(row)?))).collect()
+    }
+}
+
 /// A line as far as it is needed to know the terms.
 fn line_as_read(row: &QueryResult) -> Result<Row, StoreError> {
     let mut kept: Row = vec![None::<String>.into(); STATEMENT_LINE.width()];

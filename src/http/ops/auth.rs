@@ -25,6 +25,10 @@ const COUNTED_AS: &str = "/ops/v1";
 /// The cookie of a session.
 pub(crate) const COOKIE: &str = "ticketbridge_session";
 
+/// Who makes a request: known only where a recording is played.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenHolder(pub(crate) Holder);
+
 /// Who makes a request for `call`: the holder of the token in `Authorization`, or else whoever has the session of the cookie, unless he comes
 /// too often. Who brings neither, or one that opens nothing, is told so as long as `caller` has not done so too often. `now` is monotonic.
 ///

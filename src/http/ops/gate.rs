@@ -25,6 +25,7 @@ use crate::http::ops::{auth, languages, once, session};
 use crate::http::problem::Problem;
 use crate::http::works::Unfinished;
 use crate::http::{Shared, health, incoming_body};
+use crate::recorder::acted::Acted;
 use crate::recorder::tape::{Came, Piece, headers_of};
 use crate::service::live::Running;
 
@@ -177,6 +178,7 @@ impl Gate {
             return self.answer(query, raw).await;
         }
         let (uri, headers, by) = (self.parts.uri.clone(), headers_of(&self.parts.headers), self.holder.name.clone());
+        let acted = Acted::of(&self.holder, at);
         let body = raw.clone();
         let response = self.answer(query, raw).await;
         let status = response.status().as_u16();
@@ -187,6 +189,7 @@ impl Gate {
                 headers,
                 body: String::from_utf8_lossy(&body).into_owned(),
                 by: Some(by),
+                acted: Some(acted),
                 seed: None,
                 status,
                 // What a person was shown is not compared; what became of the order is.
