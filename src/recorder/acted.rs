@@ -37,10 +37,9 @@ impl Acted {
         let scope = holder.scope.words();
         let by = match &holder.via {
             Via::Token => By::Token,
-            Via::Session(signed) => By::Session {
-                factor_age: signed.factor_at.map(|at| now - at),
-                has_factor: signed.has_factor,
-            },
+            Via::Session(signed) => {
+                By::Session { factor_age: signed.factor_at.map(|at| now - at), has_factor: signed.has_factor }
+            }
             Via::Nobody => By::Nobody,
         };
         Self { role: holder.role.word().to_owned(), scope_kind: scope.kind, scope_id: scope.id, by }
@@ -85,7 +84,12 @@ mod tests {
             language: None,
         };
         let holders = [
-            Holder { name: "ann".to_owned(), role: Role::Operator, scope: Scope::Agency("a".to_owned()), via: Via::Session(signed) },
+            Holder {
+                name: "ann".to_owned(),
+                role: Role::Operator,
+                scope: Scope::Agency("a".to_owned()),
+                via: Via::Session(signed),
+            },
             Holder { name: "ops".to_owned(), role: Role::Admin, scope: Scope::Everything, via: Via::Token },
             Holder::nobody(),
         ];
@@ -94,7 +98,9 @@ mod tests {
             let kept: Acted = serde_json::from_str(&serde_json::to_string(&acted).expect("JSON")).expect("the same");
             let again = kept.holder(&holder.name, now).expect("known words");
             assert_eq!((again.role, &again.scope, &again.name), (holder.role, &holder.scope, &holder.name));
-            let age = |holder: &Holder, at: UnixMillis| holder.signed().map(|signed| signed.factor_at.map(|passed| at - passed));
+            let age = |holder: &Holder, at: UnixMillis| {
+                holder.signed().map(|signed| signed.factor_at.map(|passed| at - passed))
+            };
             assert_eq!(age(&again, now), age(&holder, then));
         }
     }

@@ -2,6 +2,9 @@
 
 //! The partners of a replay: each call is answered with what was answered to the same call when it was recorded. What changes something
 //! there is answered once for each time that it was made then, in that order; a look is answered with what there was to see at that time.
+//!
+//! A call during which a message came then is answered no sooner than it was: what the message did was done before the answer was known. Only
+//! the driver can wait for that, so only calls that it makes by [`may_wait`] do.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde_json::Value;
-use ticketbridge_core::UnixMillis;
 use ticketbridge_core::port::{Call, HttpResponse};
+use ticketbridge_core::{Millis, UnixMillis};
+use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::recorder::mask::{is_personal, is_secret};
@@ -20,9 +24,24 @@ use crate::transport::{CallLimits, Transport, TransportError};
 /// Characters of a number or an id that is likely to be another one each time: a nonce, a time, a digest.
 const VOLATILE_CHARS: usize = 10;
 
+/// Calls that took longer are answered at once: their leases would run out.
+const WAIT_MAX: Millis = Millis::seconds(12);
+
+tokio::task_local! {
+    /// There where a call is made that may wait for its answer.
+    static MAY_WAIT: ();
+}
+
+/// Does something whose calls may wait for the time of their answers.
+pub(super) async fn may_wait<T>(work: impl Future<Output = T>) -> T {
+    MAY_WAIT.scope((), work).await
+}
+
 /// A call that was made then.
 struct Made {
     at: UnixMillis,
+    /// When it was answered, where messages came meanwhile.
+    answered_at: Option<UnixMillis>,
     back: Back,
 }
 
@@ -30,6 +49,8 @@ struct Made {
 pub struct Bound {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// How often a call began to wait for its answer.
+    waits: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -45,20 +66,27 @@ struct State {
     /// Calls that were not made then, and how often each is made now.
     strangers: BTreeMap<String, u64>,
     answered: u64,
+    /// Until when calls wait that are under way.
+    waiting: Vec<UnixMillis>,
 }
 
 impl Bound {
-    /// Bound to these calls; the time of each in milliseconds.
-    pub fn new(calls: impl IntoIterator<Item = (i64, Went)>, clock: Arc<dyn Clock>) -> Self {
+    /// Bound to these calls, while these messages came, in their order; the time of each in milliseconds.
+    pub fn new(calls: impl IntoIterator<Item = (i64, Went)>, messages: &[UnixMillis], clock: Arc<dyn Clock>) -> Self {
         let mut state = State::default();
         for (at, went) in calls {
             let (exact, loose) = keys(&went.method, &went.url, &went.body);
             let index = state.made.len();
-            state.made.push(Some(Made { at: UnixMillis(at), back: went.back }));
+            let (begun_at, ended_at) = (UnixMillis(at), UnixMillis(at) + went.took);
+            let next = messages.get(messages.partition_point(|came| *came < begun_at));
+            let is_crossed =
+                went.method != "GET" && went.took <= WAIT_MAX && next.is_some_and(|came| *came <= ended_at);
+            let answered_at = is_crossed.then_some(ended_at);
+            state.made.push(Some(Made { at: begun_at, answered_at, back: went.back }));
             state.exact.entry(exact).or_default().push_back(index);
             state.loose.entry(loose).or_default().push_back(index);
         }
-        Self { clock, state: Mutex::new(state) }
+        Self { clock, state: Mutex::new(state), waits: watch::Sender::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -75,7 +103,24 @@ impl Bound {
         self.state().answered
     }
 
-    fn answer(&self, call: &Call) -> Result<HttpResponse, TransportError> {
+    /// Hears of calls that begin to wait.
+    pub(super) fn waits(&self) -> watch::Receiver<u64> {
+        self.waits.subscribe()
+    }
+
+    /// How many calls wait for a time that has not come.
+    pub(super) fn waiting(&self) -> usize {
+        let now = self.clock.now();
+        self.state().waiting.iter().filter(|until| **until > now).count()
+    }
+
+    /// When the next of them is answered.
+    pub(super) fn next_answer(&self) -> Option<UnixMillis> {
+        self.state().waiting.iter().min().copied()
+    }
+
+    /// An answer, and until when it is to be waited for.
+    fn answer(&self, call: &Call) -> (Result<HttpResponse, TransportError>, Option<UnixMillis>) {
         let body = String::from_utf8_lossy(&call.body);
         let (exact, loose) = keys(call.method.as_str(), &call.url, &body);
         let now = self.clock.now();
@@ -83,13 +128,16 @@ impl Bound {
         let is_look = call.method == Method::GET;
         let found = state.take(&exact, &loose, is_look.then_some(now));
         match found {
-            Some(back) => {
+            Some((back, answered_at)) => {
                 state.answered += 1;
-                respond(&back)
+                let may_wait = MAY_WAIT.try_with(|()| ()).is_ok();
+                let until = answered_at.filter(|at| may_wait && *at > now);
+                state.waiting.extend(until);
+                (respond(&back), until)
             }
             None => {
                 *state.strangers.entry(loose).or_default() += 1;
-                Err(TransportError::NotSent { why: "this call is not in the recording".to_owned() })
+                (Err(TransportError::NotSent { why: "this call is not in the recording".to_owned() }), None)
             }
         }
     }
@@ -97,7 +145,7 @@ impl Bound {
 
 impl State {
     /// What was answered then. `look_at` is the present of a look: what was seen until then counts, and may be seen again.
-    fn take(&mut self, exact: &str, loose: &str, look_at: Option<UnixMillis>) -> Option<Back> {
+    fn take(&mut self, exact: &str, loose: &str, look_at: Option<UnixMillis>) -> Option<(Back, Option<UnixMillis>)> {
         let was_seen = self.seen.contains_key(exact);
         let Self { exact: by_exact, loose: by_loose, made, .. } = self;
         let lists = [by_exact.get_mut(exact), by_loose.get_mut(loose)];
@@ -111,7 +159,7 @@ impl State {
                 match look_at {
                     None => {
                         list.pop_front();
-                        return made[index].take().map(|made| made.back);
+                        return made[index].take().map(|made| (made.back, made.answered_at));
                     }
                     // What was seen until now; the last of it, or the first there is where nothing was seen yet.
                     Some(now) if candidate.at <= now || (newest.is_none() && !was_seen) => {
@@ -129,9 +177,9 @@ impl State {
         if let Some(back) = newest {
             self.looks.push(back.clone());
             self.seen.insert(look, self.looks.len() - 1);
-            return Some(back);
+            return Some((back, None));
         }
-        self.seen.get(&look).map(|index| self.looks[*index].clone())
+        self.seen.get(&look).map(|index| (self.looks[*index].clone(), None))
     }
 }
 
@@ -152,8 +200,19 @@ fn respond(back: &Back) -> Result<HttpResponse, TransportError> {
 
 impl Transport for Bound {
     fn send<'a>(&'a self, call: &'a Call, _: CallLimits) -> BoxFuture<'a, Result<HttpResponse, TransportError>> {
-        let answer = self.answer(call);
-        Box::pin(async move { answer })
+        let (answer, until) = self.answer(call);
+        Box::pin(async move {
+            if let Some(until) = until {
+                let time_comes = self.clock.sleep_until(until);
+                self.waits.send_modify(|times| *times += 1);
+                time_comes.await;
+                let mut state = self.state();
+                if let Some(at) = state.waiting.iter().position(|waited| *waited == until) {
+                    state.waiting.swap_remove(at);
+                }
+            }
+            answer
+        })
     }
 }
 
@@ -272,7 +331,7 @@ mod tests {
     }
 
     fn said(bound: &Bound, call: &Call) -> Option<String> {
-        bound.answer(call).ok().map(|response| String::from_utf8_lossy(&response.body).into_owned())
+        bound.answer(call).0.ok().map(|response| String::from_utf8_lossy(&response.body).into_owned())
     }
 
     #[test]
@@ -280,7 +339,7 @@ mod tests {
         let clock = Arc::new(TestClock::at(THEN));
         let first = went("POST", "/r", r#"{"id":"a","name":"one"}"#, "1");
         let second = went("POST", "/r", r#"{"id":"a","name":"two"}"#, "2");
-        let bound = Bound::new([(THEN.0, first), (THEN.0 + 5, second)], clock);
+        let bound = Bound::new([(THEN.0, first), (THEN.0 + 5, second)], &[], clock);
         let again = call(Method::POST, "/r", r#"{"id":"a","name":"another guest"}"#);
         assert_eq!(said(&bound, &again).as_deref(), Some("1"));
         assert_eq!(said(&bound, &again).as_deref(), Some("2"));
@@ -295,6 +354,7 @@ mod tests {
         let clock = TestClock::at(THEN);
         let bound = Bound::new(
             [(THEN.0, went("GET", "/r/a", "", "pending")), (THEN.0 + 10_000, went("GET", "/r/a", "", "issued"))],
+            &[],
             Arc::new(clock.clone()),
         );
         let look = call(Method::GET, "/r/a", "");
@@ -302,6 +362,32 @@ mod tests {
             clock.advance(Millis(after));
             assert_eq!(said(&bound, &look).as_deref(), Some(sees), "{after}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_a_message_crossed_is_answered_no_sooner_than_it_was() {
+        let clock = TestClock::at(THEN);
+        let slow = |path: &str| Went { took: Millis(40), ..went("POST", path, "", "yes") };
+        let calls = [(THEN.0, slow("/crossed")), (THEN.0 + 100, slow("/alone"))];
+        let bound = Arc::new(Bound::new(calls, &[THEN + Millis(30)], Arc::new(clock.clone())));
+        let make = |path: &'static str| {
+            let bound = bound.clone();
+            async move {
+                let limits = CallLimits {
+                    timeout: std::time::Duration::from_secs(1),
+                    at_most: std::time::Duration::from_secs(1),
+                };
+                bound.send(&call(Method::POST, path, ""), limits).await.map(|response| response.body)
+            }
+        };
+        let mut waits = bound.waits();
+        let crossed = tokio::spawn(may_wait(make("/crossed")));
+        waits.changed().await.expect("it waits");
+        assert_eq!((bound.waiting(), bound.next_answer()), (1, Some(THEN + Millis(40))));
+        assert!(may_wait(make("/alone")).await.is_ok(), "nothing came meanwhile");
+        clock.set(THEN + Millis(40));
+        assert!(crossed.await.expect("it ends").is_ok());
+        assert_eq!((bound.waiting(), bound.next_answer()), (0, None));
     }
 
     #[test]
@@ -314,7 +400,7 @@ mod tests {
     #[test]
     fn the_times_of_a_list_that_is_asked_for_are_no_difference() {
         let from = |minute: u32| format!("/v1/bookings?updated_from=2026-11-21T10%3A{minute}%3A00%2B08%3A00&page=1");
-        let bound = Bound::new([(THEN.0, went("GET", &from(10), "", "listed"))], Arc::new(TestClock::at(THEN)));
+        let bound = Bound::new([(THEN.0, went("GET", &from(10), "", "listed"))], &[], Arc::new(TestClock::at(THEN)));
         assert_eq!(said(&bound, &call(Method::GET, &from(11), "")).as_deref(), Some("listed"));
         assert_eq!(said(&bound, &call(Method::GET, &from(12).replace("page=1", "page=2"), "")), None);
     }
@@ -323,6 +409,7 @@ mod tests {
     fn nonces_times_and_digests_are_no_difference() {
         let bound = Bound::new(
             [(THEN.0, went("POST", "/r", r#"{"at":1795226400000,"sign":"0123456789abcdef"}"#, "1"))],
+            &[],
             Arc::new(TestClock::at(THEN)),
         );
         let other = call(Method::POST, "/r", r#"{"at":1795226400999,"sign":"fedcba9876543210"}"#);

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -15,11 +15,12 @@ use ticketbridge_core::order::TicketKind;
 use ticketbridge_core::port::Replayed;
 use ticketbridge_core::{BackendId, ChannelId, ExternalId, Millis, Order, Seed, TimeZone, UnixMillis};
 use ticketbridge_store::{CreditEntry, CreditKind, StoreError, Tx};
+use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use super::compare::{Comparison, Report};
 use super::expect::Expected;
-use super::partners::Bound;
+use super::partners::{Bound, may_wait};
 use crate::app::{self, Bridge, Parts, StartError, Work};
 use crate::clock::{Clock, SystemIds, TestClock};
 use crate::config::{Config, Environment, OpsToken, Role};
@@ -42,6 +43,8 @@ const WAIT_STEP: Millis = Millis(250);
 const WAIT_STEPS_MAX: u32 = 80;
 /// Looks in a row that find nothing to do before an answer that came in time then is taken to wait for its time now.
 const IDLE_LOOKS: u32 = 500;
+/// Turns that calls get to go on in, once their answers have come.
+const TURNS_MAX: u32 = 1_000_000;
 /// Bytes of an answer at most.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -81,7 +84,14 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
             Piece::Task { name } => events.push((UnixMillis(at), Played::Task(name))),
         }
     }
-    let bound = Arc::new(Bound::new(calls, Arc::new(clock.clone())));
+    let came: Vec<UnixMillis> = events
+        .iter()
+        .filter_map(|(at, event)| match event {
+            Played::Message(_) => Some(*at),
+            Played::Task(_) => None,
+        })
+        .collect();
+    let bound = Arc::new(Bound::new(calls, &came, Arc::new(clock.clone())));
     let config = for_replay(config, directory.path());
     let parts = Parts {
         ids: Arc::new(SystemIds::new(Arc::new(clock.clone()))),
@@ -91,9 +101,12 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
         work: Work::ByHand,
     };
     let bridge = app::start(config, parts).await?;
-    let mut play = Play { bridge, clock, compared: Comparison::default(), messages: 0 };
+    let under_way = Mutex::default();
+    let mut play =
+        Play { bridge, clock, bound: bound.clone(), under_way, compared: Comparison::default(), messages: 0 };
     let played = play.all(&recorded, events).await;
-    let Play { bridge, compared, messages, .. } = play;
+    let Play { bridge, compared, messages, under_way, .. } = play;
+    under_way.into_inner().unwrap_or_default().iter().for_each(JoinHandle::abort);
     bridge.stop().await;
     played?;
     let mut compared = compared;
@@ -106,10 +119,13 @@ pub async fn replay(recorded: Recorded, config: Config, expected: &Expected) -> 
 /// Why an act of ops is not played, as a report says it: accounts and sessions are not in the file, and the configuration is the one that is
 /// tried. Who did what else, and what he was allowed, is.
 fn unplayable(came: &Came) -> Option<&'static str> {
-    const PEOPLE: [&str; 7] = ["session", "sessions", "account", "accounts", "invitations", "passwords", "sign-up"];
+    const PEOPLE: [&str; 7] =
+        ["session", "sessions", "account", "accounts", "invitations", "password-resets", "sign-up"];
     let path = came.path.strip_prefix("/ops/v1/")?;
     match path.split('/').next() {
-        Some(first) if PEOPLE.contains(&first) => Some("acts about accounts and sessions, which are not in the recording"),
+        Some(first) if PEOPLE.contains(&first) => {
+            Some("acts about accounts and sessions, which are not in the recording")
+        }
         Some("config") => Some("reloads of the configuration: it is the one that is tried"),
         Some(_) | None => None,
     }
@@ -154,6 +170,9 @@ fn for_replay(mut config: Config, directory: &std::path::Path) -> Config {
 struct Play {
     bridge: Bridge,
     clock: TestClock,
+    bound: Arc<Bound>,
+    /// Deliveries whose calls wait for the time of their answers.
+    under_way: Mutex<Vec<JoinHandle<()>>>,
     compared: Comparison,
     messages: u64,
 }
@@ -206,26 +225,73 @@ impl Play {
 
     /// Puts the clock to `at`, and on its way does everything at the time at which it falls due.
     async fn until(&self, at: UnixMillis) -> Result<(), ReplayError> {
-        self.bridge.worker().drain().await?;
-        while let Some(due) = self.bridge.worker().next_due().await?.filter(|due| *due <= at) {
+        self.drain().await?;
+        while let Some(due) = self.next_due().await?.filter(|due| *due <= at) {
             let before = self.clock.now();
             if due > before {
                 self.clock.set(due);
+                self.answers_come().await;
             }
             // What is due and was not handed out is held by something that ends in its own time.
-            if self.bridge.worker().drain().await? == 0 && due <= before {
+            if self.drain().await? == 0 && due <= before {
                 let next = before + WAIT_STEP;
                 if next > at {
                     break;
                 }
                 self.clock.set(next);
+                self.answers_come().await;
             }
         }
         if at > self.clock.now() {
             self.clock.set(at);
+            self.answers_come().await;
         }
-        self.bridge.worker().drain().await?;
+        self.drain().await?;
         Ok(())
+    }
+
+    /// When something is to be done next, or a call under way is answered.
+    async fn next_due(&self) -> Result<Option<UnixMillis>, ReplayError> {
+        let due = self.bridge.worker().next_due().await?;
+        Ok(due.into_iter().chain(self.bound.next_answer()).min())
+    }
+
+    /// Does everything that is due. A call that a message crossed stays under way: the message is played before its answer.
+    async fn drain(&self) -> Result<usize, ReplayError> {
+        let worker = self.bridge.worker();
+        let carry_out = async |job, seat| {
+            let mut waits = self.bound.waits();
+            let worker = worker.clone();
+            let mut task = tokio::spawn(may_wait(async move {
+                worker.carry_out(job).await;
+                drop(seat);
+            }));
+            tokio::select! {
+                ended = &mut task => ended.unwrap_or_default(),
+                _ = waits.changed() => self.under_way().push(task),
+            }
+        };
+        Ok(worker.drain_by(carry_out).await?)
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The clock was put on: who waited for an answer that has come goes on, and to the end, or to its next call.
+    async fn answers_come(&self) {
+        // One that waits for something else, such as its own pause between two calls, holds nothing up.
+        for _ in 0..TURNS_MAX {
+            let left = {
+                let mut under_way = self.under_way();
+                under_way.retain(|task| !task.is_finished());
+                under_way.len()
+            };
+            if left == self.bound.waiting() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn message(&mut self, at: UnixMillis, came: &Came) -> Result<(), ReplayError> {

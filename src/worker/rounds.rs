@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::EngineError;
 use crate::worker::desk::{AtDesk, UnderWay};
+use crate::worker::lanes::Seat;
 use crate::worker::memory::locked;
 use crate::worker::{LEASE, Worker, log_trouble};
 
@@ -273,6 +274,18 @@ impl Worker {
     /// # Errors
     /// Store errors.
     pub async fn drain(&self) -> Result<usize, EngineError> {
+        self.drain_by(async |job, seat| {
+            self.carry_out(job).await;
+            drop(seat);
+        })
+        .await
+    }
+
+    /// The same, where somebody else carries the deliveries out; each with what keeps its place.
+    ///
+    /// # Errors
+    /// Store errors.
+    pub async fn drain_by(&self, carry_out: impl AsyncFn(Job, Seat)) -> Result<usize, EngineError> {
         let mut done = 0;
         self.find_strays().await?;
         loop {
@@ -284,8 +297,7 @@ impl Worker {
             done += jobs.len() + deadlines;
             for job in jobs {
                 let seat = self.lanes.enter(&job, self.engine.clock().monotonic());
-                self.carry_out(job).await;
-                drop(seat);
+                carry_out(job, seat).await;
             }
         }
     }
