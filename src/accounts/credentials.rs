@@ -174,8 +174,9 @@ impl Accounts {
     /// # Errors
     /// [`Refused`].
     pub async fn reset_password(&self, token: &str, new: &str, from: &From) -> Result<(), Refused> {
-        self.begin_try(from, "reset").await?;
+        let tried = self.begin_try(from, "reset").await?;
         let email = self.reset_email(token).await?;
+        tried.was_right(self.engine.store()).await?;
         let hash = self.hashed(new, &email).await?;
         let audit = entry(&self.engine, "", "password_reset", About::default());
         let (work, now) = (Arc::new((token.to_owned(), hash, audit)), self.engine.clock().now());

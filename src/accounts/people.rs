@@ -434,8 +434,10 @@ impl Accounts {
         applicant: Applicant,
         from: &From,
     ) -> Result<Begun, Refused> {
-        self.begin_try(from, "accept").await?;
+        let tried = self.begin_try(from, "accept").await?;
         let invitation = self.pending_invitation(token).await?;
+        // Who has the link has guessed nothing: a whole office may accept its invitations from one address.
+        tried.was_right(self.engine.store()).await?;
         let applicant = Applicant { email: invitation.email.clone(), ..applicant };
         applicant.check()?;
         let role = Role::of_word(&invitation.role);

@@ -96,6 +96,25 @@ async fn of_taking_an_invitation_back_and_accepting_it_one_wins() {
 }
 
 #[tokio::test]
+async fn a_whole_office_accepts_its_invitations_from_one_address_and_who_makes_links_up_is_slowed() {
+    let bridge = bridge().await;
+    let accounts = &bridge.bridge.shared().accounts;
+    let accept = |token: &str| {
+        let body = json!({ "name": "New", "mobile": "010-2222", "direct": "02-22222", "password": PASSWORD });
+        Ask::new(Method::POST, format!("/ops/v1/invitations/{token}/accept")).json(&body)
+    };
+    for number in 0..25 {
+        let email = format!("member{number}@north.example");
+        let invited = accounts.invite(&By::Host, &email, Role::Viewer, &Scope::Everything).await.expect("an invitation");
+        bridge.ask(accept(&invited.token)).await.expect(200);
+    }
+    for _ in 0..5 {
+        bridge.ask(accept(&"0".repeat(64))).await.expect(404);
+    }
+    bridge.ask(accept(&"0".repeat(64))).await.problem(429, "too_many_requests");
+}
+
+#[tokio::test]
 async fn an_invitation_expires_after_seven_days() {
     let bridge = bridge().await;
     let accounts = &bridge.bridge.shared().accounts;
