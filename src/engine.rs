@@ -6,6 +6,7 @@
 mod apply;
 mod arrival;
 pub(crate) mod attention;
+mod awaited;
 pub mod backend_event;
 mod capacity;
 mod change;
@@ -59,13 +60,14 @@ pub struct Engine {
     pub(crate) live: Arc<Live>,
     work: Arc<Notify>,
     changes: broadcast::Sender<OrderId>,
+    awaited: Arc<awaited::Awaited>,
 }
 
 impl Engine {
     /// An engine over a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, live: Arc<Live>) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
-        Self { store, clock, ids, live, work: Arc::new(Notify::new()), changes }
+        Self { store, clock, ids, live, work: Arc::new(Notify::new()), changes, awaited: Arc::default() }
     }
 
     /// The store.
@@ -105,8 +107,12 @@ impl Engine {
     pub(crate) fn announce(&self, applied: &Applied) {
         if applied.changed {
             attention::say_what_began(&applied.order);
-            // Nobody may be listening; then nobody waits.
-            let _ = self.changes.send(applied.order.id.clone());
+            self.say_changed(applied.order.id.clone());
         }
+    }
+
+    fn say_changed(&self, order: OrderId) {
+        // Nobody may be listening; then nobody waits.
+        let _ = self.changes.send(order);
     }
 }

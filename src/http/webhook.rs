@@ -590,6 +590,7 @@ impl Arrived {
         let timeout = self.shared.engine.clock().sleep_until(until);
         tokio::pin!(timeout);
         let mut current = self.shared.engine.store().load_order(&order.id).await.ok()??;
+        let _awaiting = self.shared.engine.await_changes(&current);
         while waits(&current) {
             tokio::select! {
                 () = &mut timeout => break,

@@ -11,7 +11,7 @@ use ticketbridge_core::{Millis, UnixMillis};
 
 use crate::ahead::Ahead;
 use crate::connect::Store;
-use crate::dialect::{Query, get, marks, values};
+use crate::dialect::{Query, get, marks, padded, values};
 use crate::error::StoreError;
 use crate::job::Job;
 use crate::jobs::{COLUMNS, read};
@@ -222,13 +222,14 @@ pub(crate) fn claimable(now: UnixMillis, limit: u32, lanes: &[LaneRoom]) -> Opti
 impl Tx {
     async fn lease_rows(&self, found: &[String], now: UnixMillis, lease: Millis) -> Result<Vec<Job>, StoreError> {
         let (token, until) = (random_token(), now + lease);
-        let ids = || found.iter().map(|id| Value::from(id.as_str()));
+        let found_padded = padded(found);
+        let ids = || found_padded.iter().map(|id| Value::from(id.as_str()));
         // A lease that ran out belonged to somebody who crashed, perhaps after sending: its outcome is not known.
         let set = "UPDATE job SET read_back = CASE WHEN lease_until_ms > 0 THEN 1 ELSE read_back END, \
                    lease_token = ?, lease_until_ms = ?, ready_ms = ?, attempts = attempts + 1";
         let mut all = values![token.as_str(), until.0, until.0];
         let free = "lease_until_ms <= ? AND ready_ms <= ?";
-        let list = marks(found.len());
+        let list = marks(found_padded.len());
         let rows = match self.dialect().0 {
             DbBackend::Postgres => {
                 let sql = format!(

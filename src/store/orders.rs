@@ -12,7 +12,7 @@ use ticketbridge_core::{BookingId, ChannelId, Date, EventRecord, Order, OrderId,
 
 use crate::buffer::{BOOKING, ORDER_END, ORDER_EVENT, ORDERS, REFUND_CASE, Row, key_text};
 use crate::connect::Store;
-use crate::dialect::{Query, get, get_count, read_word, text_of, values, whole, word};
+use crate::dialect::{Query, get, get_count, padded, read_word, text_of, values, whole, word};
 use crate::documents::{EventRow, KeptEvent, document_row, documents, event_id, read_event, seal_kept};
 use crate::error::StoreError;
 use crate::keys::ref_hash;
@@ -247,8 +247,9 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
+        let ids = padded(ids);
         let sql = in_either("id, document", &format!("id IN ({})", crate::dialect::marks(ids.len())));
-        let all = ids.iter().chain(ids).map(|id| id.as_str().into()).collect();
+        let all = ids.iter().chain(&ids).map(|id| id.as_str().into()).collect();
         read_orders(self, &self.rows(&sql, all).await?).await
     }
 
@@ -260,8 +261,9 @@ impl Store {
         if ids.is_empty() {
             return Ok(BTreeMap::new());
         }
+        let ids = padded(ids);
         let sql = in_either("id, channel", &format!("id IN ({})", crate::dialect::marks(ids.len())));
-        let all = ids.iter().chain(ids).map(|id| id.as_str().into()).collect();
+        let all = ids.iter().chain(&ids).map(|id| id.as_str().into()).collect();
         let rows = self.rows(&sql, all).await?;
         rows.iter().map(|row| Ok((OrderId(get(row, "id")?), ChannelId(get(row, "channel")?)))).collect()
     }
@@ -350,6 +352,25 @@ impl Store {
     /// [`StoreError::Statement`].
     pub async fn order_of_case(&self, id: &RefundCaseId) -> Result<Option<OrderId>, StoreError> {
         order_of(self, "refund_case", id.as_str()).await
+    }
+
+    /// The versions of these orders, of those that there are and were not put away: those do not change.
+    ///
+    /// # Errors
+    /// [`StoreError::Statement`].
+    pub async fn versions_of(&self, ids: &[OrderId]) -> Result<Vec<(OrderId, u64)>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = padded(ids);
+        let sql = format!("SELECT id, version FROM orders WHERE id IN ({})", crate::dialect::marks(ids.len()));
+        let rows = self.rows(&sql, ids.iter().map(|id| id.as_str().into()).collect()).await?;
+        rows.iter().map(|row| Ok((OrderId(get(row, "id")?), get_count(row, "version")?))).collect()
+    }
+
+    /// Whether other instances may use the same database.
+    pub fn has_other_instances(&self) -> bool {
+        self.dialect().shares_with_others()
     }
 
     /// How many orders stand in each state.

@@ -105,7 +105,8 @@ async fn a_whole_office_accepts_its_invitations_from_one_address_and_who_makes_l
     };
     for number in 0..25 {
         let email = format!("member{number}@north.example");
-        let invited = accounts.invite(&By::Host, &email, Role::Viewer, &Scope::Everything).await.expect("an invitation");
+        let invited =
+            accounts.invite(&By::Host, &email, Role::Viewer, &Scope::Everything).await.expect("an invitation");
         bridge.ask(accept(&invited.token)).await.expect(200);
     }
     for _ in 0..5 {
