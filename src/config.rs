@@ -34,7 +34,7 @@ use ticketbridge_core::{BackendId, ChannelId, Date, ProductCode};
 
 pub use check::Report;
 pub use finding::{Finding, Severity};
-pub use organisation::Organisation;
+pub use organisation::{Organisation, SettleUnit};
 pub use partner::{BASIS_POINTS, BackendConfig, ChannelConfig, Kinds, Pace, SecretChanges};
 pub use passkeys::Passkeys;
 pub use secret::{DATA_KEY_BYTES, Environment, Purpose};

@@ -11,7 +11,7 @@ use ticketbridge_core::{Millis, UnixMillis};
 use ticketbridge_store::{DoorRow, NewAudit, Store, StoreError, Tx};
 
 use crate::accounts::About;
-use crate::config::{Config, Organisation};
+use crate::config::{Config, Organisation, SettleUnit};
 use crate::engine::Engine;
 use crate::http::caller::Caller;
 
@@ -170,12 +170,20 @@ fn audit(engine: &Engine, connection: &str) -> NewAudit {
     }
 }
 
-/// A settle unit that is closed although lines of it are not settled, and how many.
+/// A settle unit that is closed, or that `before` had and that is gone, although lines of it are not settled; and how many.
 ///
 /// # Errors
 /// Store errors.
-pub async fn closed_with_lines(store: &Store, config: &Config) -> Result<Option<(String, u64)>, StoreError> {
-    for unit in config.organisation.settle_units.iter().filter(|unit| unit.closed) {
+pub async fn closed_with_lines(
+    store: &Store,
+    config: &Config,
+    before: Option<&Config>,
+) -> Result<Option<(String, u64)>, StoreError> {
+    let units = &config.organisation.settle_units;
+    let closed = units.iter().filter(|unit| unit.closed);
+    let is_gone = |unit: &&SettleUnit| !units.iter().any(|known| known.id == unit.id);
+    let gone = before.into_iter().flat_map(|before| &before.organisation.settle_units).filter(is_gone);
+    for unit in closed.chain(gone) {
         let lines = store.unsettled_lines(&unit.id).await?;
         if lines > 0 {
             return Ok(Some((unit.id.clone(), lines)));

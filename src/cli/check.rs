@@ -57,7 +57,7 @@ async fn unsettled(config: Config) -> ExitCode {
     let Ok(store) = Store::connect(config.database.url.expose_secret(), options).await else {
         return ExitCode::SUCCESS;
     };
-    let found = closed_with_lines(&store, &config).await;
+    let found = closed_with_lines(&store, &config, None).await;
     // What is wrong is said; that the database closes is no news then.
     let _closed = store.close().await;
     match found {

@@ -74,7 +74,7 @@ pub(super) async fn serve(directory: ConfigDir, missing: Missing) -> ExitCode {
                 // logged, and kept for `GET /ops/v1/config`.
                 let shared = bridge.shared().clone();
                 let works = shared.works.clone();
-                let reload = async move { reload::reload(&shared).await.map(drop).map_err(drop) };
+                let reload = async move { reload::reload(&shared, None).await.map(drop).map_err(drop) };
                 tokio::spawn(async move { works.within("reload", RELOAD_WITHIN, reload).await });
             }
         }

@@ -89,14 +89,15 @@ impl Report {
         Self::new(&config.source, vec![finding], None)
     }
 
-    /// A settle unit that is closed while `lines` of it have not been settled.
+    /// A settle unit that is closed, or gone, while `lines` of it have not been settled.
     pub fn of_unsettled_unit(config: &Config, unit: &str, lines: u64) -> Self {
         let place = config.organisation.settle_unit(unit).map(|unit| unit.place.clone());
+        let what = if place.is_some() { "closed" } else { "gone" };
         let (file, line) = place.map_or_else(|| ("partners".to_owned(), 0), |place| (place.file, place.line));
         let finding = Finding {
             file,
             line,
-            problem: format!("the settle unit \"{unit}\" is closed, and {lines} of its lines are not settled"),
+            problem: format!("the settle unit \"{unit}\" is {what}, and {lines} of its lines are not settled"),
             mend: "settle them (POST statements/close), or leave the unit open until then".to_owned(),
             severity: Severity::Problem,
         };

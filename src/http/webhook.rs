@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use ticketbridge_core::message::{Actor, ActorKind, Command};
 use ticketbridge_core::order::{Booking, BookingState, Order, TicketingState};
 use ticketbridge_core::port::{
@@ -56,6 +56,9 @@ struct Ended {
     /// The answer's body, as the recorder keeps it.
     said: Bytes,
 }
+
+/// Seconds after which a sender may come again who was told to.
+const COME_AGAIN_S: &str = "5";
 
 /// Of what the identifiers of a message are to be made: known only where a recording is played.
 #[derive(Clone, Copy, Debug)]
@@ -679,6 +682,9 @@ fn is_accepted(received: &Received) -> bool {
 fn ended(reply: HttpReply, outcome: &'static str, order: Option<ticketbridge_core::OrderId>) -> Ended {
     let status = reply.status.as_u16();
     let said = reply.body.clone();
-    let response = (reply.status, [(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response();
+    let mut response = (reply.status, [(header::CONTENT_TYPE, reply.content_type)], reply.body).into_response();
+    if reply.status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(COME_AGAIN_S));
+    }
     Ended { reply: response, status, outcome, order, sender: Sender::Channel, said }
 }

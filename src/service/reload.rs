@@ -11,14 +11,27 @@ use crate::http::Shared;
 use crate::service::held_secrets;
 use crate::service::live::{Live, RefusedChange};
 
+/// Why a changed configuration is not in force.
+#[derive(Debug)]
+pub enum Unchanged {
+    /// Another one came into force meanwhile: this is its version.
+    Overtaken(u64),
+    /// Everything that is wrong with it.
+    Refused(Report),
+}
+
 /// Reads the directory that the running configuration came from, and puts it into force if nothing is wrong with it. Changes that come
-/// together are made one after the other.
+/// together are made one after the other; with an `expected` version only to the configuration of that version.
 ///
 /// # Errors
-/// Everything that is wrong; the running configuration stays.
-pub async fn reload(shared: &Shared) -> Result<u64, Report> {
+/// [`Unchanged`]; the running configuration stays.
+pub async fn reload(shared: &Shared, expected: Option<u64>) -> Result<u64, Unchanged> {
     let live = shared.engine.live();
     let _one_at_a_time = live.changing().await;
+    let version = shared.engine.running().config.version;
+    if expected.is_some_and(|expected| expected != version) {
+        return Err(Unchanged::Overtaken(version));
+    }
     match change(shared).await {
         Ok(version) => {
             tracing::info!(version, "a changed configuration is in force");
@@ -38,7 +51,7 @@ pub async fn reload(shared: &Shared) -> Result<u64, Report> {
             }
             let at = shared.engine.clock().now();
             live.refuse(RefusedChange { at, findings: report.findings().to_vec() });
-            Err(report)
+            Err(Unchanged::Refused(report))
         }
     }
 }
@@ -59,7 +72,7 @@ async fn change(shared: &Shared) -> Result<u64, Report> {
         Ok(Some((account, was))) => return Err(Report::of_changed_currency(&config, account, &was)),
         Err(error) => return Err(trouble(&error)),
     }
-    if let Some(unit) = crate::accounts::doors::closed_with_lines(shared.engine.store(), &config)
+    if let Some(unit) = crate::accounts::doors::closed_with_lines(shared.engine.store(), &config, Some(&running.config))
         .await
         .map_err(|error| trouble(&error))?
     {

@@ -85,6 +85,12 @@ async fn a_settle_unit_is_closed_when_nothing_of_it_is_unsettled() {
     let refused = bridge.post("config/reload", &json!({})).await.expect(422).json();
     let problem = refused["problems"][0]["problem"].as_str().expect("a problem");
     assert!(problem.contains("\"park-1\" is closed") && problem.contains("not settled"), "{problem}");
+    // Nor can it go without a word: nobody below everything would see its lines any more.
+    bridge.write_config("partners/all.toml", &PARTNERS.replace("id = \"park-1\"\n", "id = \"park-2\"\n"));
+    let refused = bridge.post("config/reload", &json!({})).await.expect(422).json();
+    let problem = refused["problems"][0]["problem"].as_str().expect("a problem");
+    assert!(problem.contains("\"park-1\" is gone") && problem.contains("not settled"), "{problem}");
+    bridge.write_config("partners/all.toml", &closed);
     let close = json!({ "settle_id": "park-1", "to": "2026-11-21" });
     assert_eq!(bridge.post("statements/close", &close).await.expect(422).json()["field"], "to", "the day is not over");
     bridge.set_time("2026-11-22T00:00:00+08:00");

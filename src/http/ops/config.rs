@@ -10,6 +10,7 @@ use crate::http::ops::answers::config::{Config, RefusedChange};
 use crate::http::ops::call::{Failure, Outcome, Request, Said};
 use crate::http::ops::view::{common_zone, value};
 use crate::http::problem::Problem;
+use crate::service::reload::{self, Unchanged};
 
 /// `GET config`.
 pub(crate) async fn show(request: Request) -> Outcome {
@@ -45,10 +46,14 @@ fn problems(findings: &[Finding]) -> Vec<&Finding> {
 /// `POST config/reload`: all of the changed files, or none.
 pub(crate) async fn reload(request: Request) -> Outcome {
     everything_only(&request)?;
-    check_version(&request)?;
-    match crate::service::reload::reload(&request.shared).await {
+    match reload::reload(&request.shared, request.given.expected_version()).await {
         Ok(_) => show(request).await,
-        Err(report) => {
+        Err(Unchanged::Overtaken(version)) => {
+            // Another change came first, perhaps while this one waited for it.
+            let expected = request.given.expected_version().unwrap_or_default();
+            Err(conflict(version, expected))
+        }
+        Err(Unchanged::Refused(report)) => {
             let sentence = "the changed configuration has problems; the running one stays in force";
             let mut problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config_refused", sentence);
             problem.problems = Some(Box::new(value(problems(report.findings()))));
@@ -61,10 +66,12 @@ pub(crate) async fn reload(request: Request) -> Outcome {
 pub(crate) fn check_version(request: &Request) -> Result<(), Failure> {
     let version = request.running.config.version;
     match request.given.expected_version() {
-        Some(expected) if expected != version => {
-            let sentence = format!("the configuration is at version {version}, not {expected}; read it again");
-            Err(Problem::new(StatusCode::CONFLICT, "version_conflict", sentence).into())
-        }
-        _ => Ok(()),
+        Some(expected) if expected != version => Err(conflict(version, expected)),
+        Some(_) | None => Ok(()),
     }
+}
+
+fn conflict(version: u64, expected: u64) -> Failure {
+    let sentence = format!("the configuration is at version {version}, not {expected}; read it again");
+    Problem::new(StatusCode::CONFLICT, "version_conflict", sentence).into()
 }

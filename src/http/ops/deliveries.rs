@@ -33,7 +33,9 @@ pub(crate) async fn list(request: Request) -> Outcome {
     let told: BTreeSet<OrderId> = told.map(|job| job.order.clone()).collect();
     let orders = store.load_orders(&told.into_iter().collect::<Vec<_>>()).await?;
     let of = |job: &Job| orders.iter().find(|order| order.id == job.order);
-    Ok(Said::ok(&listed(&page, |job| view::delivery(&request.running, job, of(job)))))
+    let all: Vec<OrderId> = page.items.iter().map(|job| job.order.clone()).collect();
+    let channels = store.channels_of(&all).await?;
+    Ok(Said::ok(&listed(&page, |job| view::delivery_of(&request.running, job, of(job), channels.get(&job.order)))))
 }
 
 /// The deliveries that a query means, within the scope of whoever asks.

@@ -319,14 +319,29 @@ pub(crate) fn call<'r>(row: &'r CallRecord, guests: &Guests, zone: TimeZone) -> 
 
 /// A delivery, for an order as it is now.
 pub(crate) fn delivery<'j>(running: &Running, job: &'j Job, order: Option<&Order>) -> Delivery<'j> {
+    delivery_of(running, job, order, order.map(|order| &order.channel))
+}
+
+/// The same where no more may be known of its order than its channel.
+pub(crate) fn delivery_of<'j>(
+    running: &Running,
+    job: &'j Job,
+    order: Option<&Order>,
+    channel: Option<&ChannelId>,
+) -> Delivery<'j> {
     let said = job.last_error.as_deref().map(Quoted::text);
     let (error, note) = if job.state == JobState::NotNeeded { (None, said) } else { (said, None) };
     let key = key_of(running, job, order);
     // What is told of an order has the times of its channel, wherever it is told: beside them on a page stand those of its deadlines.
-    let zone = match (Destination::parse(&job.destination), order) {
-        (Some(Destination::Channel(channel)), _) => zone_of(running, channel.as_str()),
-        (Some(Destination::Agency(_) | Destination::Backend(_)) | None, Some(order)) => order.rules.channel.time_zone,
-        (Some(Destination::Agency(_) | Destination::Backend(_)) | None, None) => common_zone(running),
+    let zone = match (Destination::parse(&job.destination), order, channel) {
+        (Some(Destination::Channel(channel)), _, _) => zone_of(running, channel.as_str()),
+        (Some(Destination::Agency(_) | Destination::Backend(_)) | None, Some(order), _) => {
+            order.rules.channel.time_zone
+        }
+        (Some(Destination::Agency(_) | Destination::Backend(_)) | None, None, Some(channel)) => {
+            zone_of(running, channel.as_str())
+        }
+        (Some(Destination::Agency(_) | Destination::Backend(_)) | None, None, None) => common_zone(running),
     };
     Delivery {
         id: &job.id,
