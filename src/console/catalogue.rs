@@ -154,6 +154,10 @@ impl Words {
     pub(crate) fn call(&self, call: &str) -> String {
         self.known(&format!("c-{call}"), None).unwrap_or_else(|| call.to_owned())
     }
+    /// What came of a message or a call.
+    pub(crate) fn verdict(&self, verdict: &str) -> String {
+        self.known(&format!("v-{verdict}"), None).unwrap_or_else(|| verdict.to_owned())
+    }
     /// A length of time, in its two largest units.
     pub(crate) fn length(&self, seconds: i64) -> String {
         let (sign, all) = (if seconds < 0 { "−" } else { "" }, seconds.unsigned_abs());
@@ -291,6 +295,19 @@ mod tests {
             assert_ne!(&Words::of(Language::Ko).reason(reason), reason);
         }
         assert_eq!(Words::of(Language::Ko).reason("the guide is ill"), "the guide is ill", "a person's words");
+    }
+
+    /// What the worker writes stands in its sources; what came of messages is an enum of the store.
+    #[test]
+    fn every_verdict_has_a_name() {
+        let known = keys(Language::En);
+        let mut wanted: BTreeSet<String> = said("worker", "attempt(\"").into_iter().collect();
+        wanted.extend(said("worker", "verdict: \""));
+        let no_such = serde_json::from_str::<ticketbridge_store::InboxVerdict>("\"none\"").expect_err("no verdict").to_string();
+        wanted.extend(no_such.split('`').skip(1).step_by(2).skip(1).map(str::to_owned));
+        assert!(wanted.len() > 15, "{wanted:?}");
+        let missing: Vec<_> = wanted.iter().filter(|word| !known.contains(format!("v-{word}").as_str())).collect();
+        assert!(missing.is_empty(), "{missing:?}");
     }
 
     #[test]

@@ -188,9 +188,12 @@ pub(crate) fn refusal(visit: &Visit, stop: &Stop) -> Said {
 
 /// Why something was not done, in the words of whoever reads it where there are such; with the interface's own sentence, which says more.
 pub(crate) fn why_not(visit: &Visit, problem: &Value) -> Markup {
-    let detail = text(&problem["detail"]);
+    let code = problem["code"].as_str().unwrap_or_default();
+    // What is said of a second factor beside the sentence is for those who make calls.
+    let is_of_calls = matches!(code, "factor_required" | "fresh_factor_required");
+    let detail = if is_of_calls { String::new() } else { text(&problem["detail"]) };
     let language = problem["language"].as_str().unwrap_or("en");
-    match visit.words.problem(problem["code"].as_str().unwrap_or_default()) {
+    match visit.words.problem(code) {
         Some(sentence) if visit.words.language() == Language::En => {
             html! { (if detail.is_empty() { sentence } else { detail }) }
         }

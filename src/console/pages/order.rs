@@ -373,7 +373,8 @@ fn call(visit: &Visit, it: &Value) -> Markup {
     let attempt = it["attempt"].as_i64().unwrap_or(1);
     let line = html! {
         @if it["direction"] == "in" { (words.say("direction-in")) } @else { (words.say("direction-out")) }
-        " " code { (text(&it["partner"])) " " (text(&it["call"])) } " → " (text(&it["verdict"])) " " (text(&it["status"]))
+        " " code { (text(&it["partner"])) } " " (words.call(&text(&it["call"]))) " → " (words.verdict(&text(&it["verdict"])))
+        " " (text(&it["status"]))
         small { " " (text(&it["duration_ms"])) " ms" @if attempt > 1 { " · " (words.say("attempts")) " " (attempt) } }
     };
     html! {

@@ -31,7 +31,7 @@ pub(crate) async fn show(visit: &Visit) -> Result<Page, Stop> {
         @if visit.holder.scope == crate::accounts::scope::Scope::Everything {
             (act(visit, None, "/reconciliation", &words.say("compare"), &html! {}))
         }
-        (table(visit, Some("differences"), &["order", "partners", "field", "ours", "theirs", "detail", "done"], &rows))
+        (table(visit, Some("differences"), &["order", "partners", "field", "ours", "theirs", "detail", "repaired"], &rows))
     };
     Ok(Page::of("reconciliation", body))
 }
