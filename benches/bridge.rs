@@ -206,7 +206,7 @@ level = "warn"
 "#
     );
     let gate = format!(
-        "id = \"gate\"\nadapter = \"ticketing_http\"\n[settings]\nbase_url = \"http://{partners}/gate\"\n\
+        "id = \"gate\"\nadapter = \"ticketing_http\"\nat_once = 2000\n[settings]\nbase_url = \"http://{partners}/gate\"\n\
          secret = {{ env = \"GATE_SECRET\" }}\ntimeout = \"5s\"\n"
     );
     let kakao = format!(

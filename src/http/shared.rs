@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use http::HeaderMap;
@@ -30,6 +31,8 @@ use crate::worker::Worker;
 pub struct Health {
     pub(super) ready: Arc<Mutex<()>>,
     pub(super) counts: Arc<Mutex<()>>,
+    /// Whether counting took long the last time.
+    pub(super) counts_slowly: Arc<AtomicBool>,
 }
 
 /// What every handler shares. Cheap to clone.
