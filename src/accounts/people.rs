@@ -158,15 +158,18 @@ impl Accounts {
     fn may_grant(&self, by: &By, role: Role, scope: &Scope) -> Result<(), Refused> {
         let running = self.engine.running();
         let organisation = &running.config.organisation;
-        if !scope.exists(organisation) {
-            return Err(Refused::Invalid("scope", format!("there is no {} of this name", scope.kind())));
+        if let By::Holder(holder) = by {
+            let holds_role = holder.role == Role::Admin || holder.role == role;
+            // Whether there is such a scope beyond his own is none of his business: both are refused in the same words.
+            let is_his = holder.scope == Scope::Everything || holder.scope.holds(scope, organisation);
+            if !holds_role || !is_his {
+                return Err(Refused::BeyondOwn(format!("{} of {}", holder.role.word(), holder.scope.kind())));
+            }
         }
-        let By::Holder(holder) = by else { return Ok(()) };
-        let holds_role = holder.role == Role::Admin || holder.role == role;
-        if holds_role && holder.scope.holds(scope, organisation) {
+        if scope.exists(organisation) {
             return Ok(());
         }
-        Err(Refused::BeyondOwn(format!("{} of {}", holder.role.word(), holder.scope.kind())))
+        Err(Refused::Invalid("scope", format!("there is no {} of this name", scope.kind())))
     }
 
     /// Whether an account is any of his business.

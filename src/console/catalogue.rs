@@ -303,7 +303,8 @@ mod tests {
         let known = keys(Language::En);
         let mut wanted: BTreeSet<String> = said("worker", "attempt(\"").into_iter().collect();
         wanted.extend(said("worker", "verdict: \""));
-        let no_such = serde_json::from_str::<ticketbridge_store::InboxVerdict>("\"none\"").expect_err("no verdict").to_string();
+        let no_such =
+            serde_json::from_str::<ticketbridge_store::InboxVerdict>("\"none\"").expect_err("no verdict").to_string();
         wanted.extend(no_such.split('`').skip(1).step_by(2).skip(1).map(str::to_owned));
         assert!(wanted.len() > 15, "{wanted:?}");
         let missing: Vec<_> = wanted.iter().filter(|word| !known.contains(format!("v-{word}").as_str())).collect();

@@ -79,6 +79,9 @@ pub enum FileError {
     /// The file.
     #[error("the file cannot be used")]
     Io(#[from] std::io::Error),
+    /// Something has its name.
+    #[error("{} is there already; nothing is written over it", .0.display())]
+    Exists(std::path::PathBuf),
     /// It is something else.
     #[error("this is no recording of ticketbridge's, or one of another version")]
     NotOne,
@@ -108,11 +111,24 @@ fn place(name: &str, line: usize) -> String {
     format!("recording/{name}/{line}")
 }
 
-/// Writes a recording, which nobody else may read; `name` is random, and makes its lines its own.
+/// Writes a recording into a new file, which nobody else may read; `name` is random, and makes its lines its own.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When something has the file's name, or it cannot be written; then nothing of it is left.
 pub fn write(path: &Path, recorded: &Recorded, sealer: &Sealer, name: &str) -> Result<(), FileError> {
+    let made = ticketbridge_store::new_for_us(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => FileError::Exists(path.to_owned()),
+        _ => FileError::Io(error),
+    })?;
+    let written = write_into(made, recorded, sealer, name);
+    if written.is_err() {
+        // A part of a recording is none.
+        drop(std::fs::remove_file(path));
+    }
+    written
+}
+
+fn write_into(made: std::fs::File, recorded: &Recorded, sealer: &Sealer, name: &str) -> Result<(), FileError> {
     let pieces = recorded.pieces.iter().map(|(at, piece)| Record::Piece(*at, piece.clone()));
     let records: Vec<Record> = pieces.chain(recorded.outcomes.iter().cloned().map(Record::Outcome)).collect();
     let head = Head {
@@ -123,7 +139,7 @@ pub fn write(path: &Path, recorded: &Recorded, sealer: &Sealer, name: &str) -> R
         credit: recorded.credit.clone(),
         left_out: recorded.left_out.clone(),
     };
-    let mut out = std::io::BufWriter::new(ticketbridge_store::write_for_us(path)?);
+    let mut out = std::io::BufWriter::new(made);
     writeln!(out, "{BEGINS}{name}")?;
     let json = |line: usize| move |source| FileError::Content { line, source };
     writeln!(out, "{}", sealer.seal(&place(name, 0), &serde_json::to_vec(&head).map_err(json(0))?))?;
@@ -185,6 +201,8 @@ mod tests {
         let (path, sealer) = (folder.path().join("day"), Sealer::new(vec![[3; 32]]));
         write(&path, &recorded(), &sealer, "a-name").expect("it is written");
         assert_eq!(read(&path, &sealer).expect("it is read"), recorded());
+        assert!(matches!(write(&path, &recorded(), &sealer, "b"), Err(FileError::Exists(_))));
+        assert_eq!(read(&path, &sealer).expect("it is still there"), recorded());
         assert!(matches!(read(&path, &Sealer::new(vec![[4; 32]])), Err(FileError::Sealed(0))));
     }
 

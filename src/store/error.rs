@@ -14,6 +14,12 @@ pub enum StoreError {
     /// The address is of no database that we know.
     #[error("the database address must begin with sqlite://, postgres:// or mysql://")]
     Address,
+    /// A file is there, and it is no database.
+    #[error("{} is there, and is no SQLite database; name another file, or move it away", file.display())]
+    NoDatabase {
+        /// The file.
+        file: std::path::PathBuf,
+    },
     /// The folder of an SQLite file cannot be made.
     #[error("the folder of the database file cannot be made")]
     Folder(#[source] Arc<std::io::Error>),

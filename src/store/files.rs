@@ -26,6 +26,10 @@ pub(crate) fn make(file: &Path) -> Result<(), StoreError> {
             give_to_owner(&made, file);
             Ok(())
         }
+        // What is no database is somebody else's: it is refused as it is.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && !may_be_database(file) => {
+            Err(StoreError::NoDatabase { file: file.to_owned() })
+        }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             close_to_others(file);
             for suffix in ["-wal", "-shm"] {
@@ -35,6 +39,17 @@ pub(crate) fn make(file: &Path) -> Result<(), StoreError> {
         }
         Err(error) if is_full(&error) => Err(StoreError::DiskFull { file: file.to_owned() }),
         Err(error) => Err(StoreError::Folder(Arc::new(error))),
+    }
+}
+
+/// Whether a file is one of SQLite's, or empty, or cannot be looked at.
+fn may_be_database(file: &Path) -> bool {
+    const BEGINS: &[u8; 16] = b"SQLite format 3\0";
+    let Ok(open) = File::open(file) else { return true };
+    let mut begin = Vec::with_capacity(BEGINS.len());
+    match open.take(BEGINS.len() as u64).read_to_end(&mut begin) {
+        Ok(_) => begin.is_empty() || begin == BEGINS,
+        Err(_) => true,
     }
 }
 
@@ -100,14 +115,12 @@ pub fn copy_to_new(from: &Path, target: &Path) -> Result<u64, StoreError> {
     placed
 }
 
-/// Opens a file to be written anew, which nobody else may read. What was in it is gone.
+/// Makes a file that nobody else may read, under a name that nothing has.
 ///
 /// # Errors
-/// When it cannot be made.
-pub fn write_for_us(path: &Path) -> std::io::Result<File> {
-    let made = ours(OpenOptions::new().write(true).create(true).truncate(true)).open(path)?;
-    close_to_others(path);
-    Ok(made)
+/// When something has the name, or it cannot be made.
+pub fn new_for_us(path: &Path) -> std::io::Result<File> {
+    ours(OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
 /// A file beside the database: `beside(db, "-wal")`.

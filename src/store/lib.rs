@@ -97,7 +97,7 @@ pub use desk::{Desk, HandedOver, Place};
 pub use documents::{EventRow, event_id};
 pub use doors::DoorRow;
 pub use error::{SealError, StoreError};
-pub use files::{copy_to_new, give_name, write_for_us};
+pub use files::{copy_to_new, give_name, new_for_us};
 pub use growth::{Growth, TABLES};
 pub use guesses::Guesses;
 pub use handout::LaneRoom;

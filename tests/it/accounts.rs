@@ -56,7 +56,12 @@ async fn an_applicant_waits_for_an_administrator_of_his_agency() {
     let approve = format!("accounts/{id}/approve");
     south.post(&bridge, &approve, &grant).await.problem(404, "not_found");
     let beyond = json!({ "role": "operator", "scope": scope("institution", "park") });
-    north.post(&bridge, &approve, &beyond).await.problem(403, "beyond_own_role");
+    let refused = north.post(&bridge, &approve, &beyond).await.problem(403, "beyond_own_role");
+    // Whether there is such a scope at all is not told.
+    for (kind, id) in [("institution", "nowhere"), ("agency", "south"), ("agency", "nowhere"), ("dealer", "nobody")] {
+        let beyond = json!({ "role": "operator", "scope": scope(kind, id) });
+        assert_eq!(north.post(&bridge, &approve, &beyond).await.problem(403, "beyond_own_role"), refused);
+    }
     let approved = north.post(&bridge, &approve, &grant).await.expect(200).json();
     assert_eq!((&approved["state"], &approved["role"]), (&json!("active"), &json!("operator")));
     assert_eq!(north.post(&bridge, &approve, &grant).await.json()["code"], "account_state", "once");

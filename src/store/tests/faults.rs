@@ -565,3 +565,19 @@ async fn a_write_lock_of_somebody_else_is_seen_before_a_message_waits_for_it() {
     other.control("ROLLBACK").await.unwrap();
     store.ready().await.unwrap();
 }
+
+/// A path that is a mistake: what is there is refused as it is.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_as_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("note.txt");
+    std::fs::write(&file, "remember the milk\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let url = format!("sqlite://{}", file.display());
+    let refused = Store::connect(&url, options()).await.unwrap_err();
+    assert!(matches!(&refused, crate::StoreError::NoDatabase { file: named } if *named == file), "{refused}");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "remember the milk\n");
+}
