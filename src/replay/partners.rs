@@ -24,6 +24,8 @@ use crate::transport::{CallLimits, Transport, TransportError};
 /// Characters of a number or an id that is likely to be another one each time: a nonce, a time, a digest.
 const VOLATILE_CHARS: usize = 10;
 
+/// Fields that hold what a person has written.
+const WORDS: [&str; 6] = ["reason", "reason_text", "note", "memo", "remark", "message"];
 /// Calls that took longer are answered at once: their leases would run out.
 const WAIT_MAX: Millis = Millis::seconds(12);
 
@@ -223,6 +225,7 @@ fn keys(method: &str, url: &str, body: &str) -> (String, String) {
     let body = match serde_json::from_str::<Value>(body) {
         Ok(mut value) => {
             without_guests(&mut value);
+            without_words(&mut value);
             value.to_string()
         }
         Err(_) => body.to_owned(),
@@ -251,6 +254,18 @@ pub(super) fn without_guests(value: &mut Value) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Takes out what people have written: it may name a guest, and then it has a stand-in here and was masked there.
+fn without_words(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|key, _| !WORDS.contains(&key.as_str()));
+            fields.values_mut().for_each(without_words);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_words),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -362,6 +377,16 @@ mod tests {
             clock.advance(Millis(after));
             assert_eq!(said(&bound, &look).as_deref(), Some(sees), "{after}");
         }
+    }
+
+    #[test]
+    fn what_a_person_has_written_keeps_no_calls_apart() {
+        let then = went("POST", "/r/1/reject", r#"{"reason_text":"asked by 010-****-4567","reason_code":"X"}"#, "1");
+        let bound = Bound::new([(THEN.0, then)], &[], Arc::new(TestClock::at(THEN)));
+        let other = call(Method::POST, "/r/1/reject", r#"{"reason_text":"asked by 010-0000-0001","reason_code":"Y"}"#);
+        assert_eq!(said(&bound, &other), None, "a code is no free text");
+        let again = call(Method::POST, "/r/1/reject", r#"{"reason_text":"asked by 010-0000-0001","reason_code":"X"}"#);
+        assert_eq!(said(&bound, &again).as_deref(), Some("1"));
     }
 
     #[tokio::test]
