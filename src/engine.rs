@@ -21,6 +21,7 @@ pub mod guests;
 pub(crate) mod held;
 mod incoming;
 mod late;
+mod let_go;
 pub mod manual_commands;
 pub(crate) mod needs;
 mod owned;
@@ -61,13 +62,23 @@ pub struct Engine {
     work: Arc<Notify>,
     changes: broadcast::Sender<OrderId>,
     awaited: Arc<awaited::Awaited>,
+    let_go: Arc<let_go::LetGo>,
 }
 
 impl Engine {
     /// An engine over a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, live: Arc<Live>) -> Self {
         let (changes, _) = broadcast::channel(CHANGES_KEPT);
-        Self { store, clock, ids, live, work: Arc::new(Notify::new()), changes, awaited: Arc::default() }
+        Self {
+            store,
+            clock,
+            ids,
+            live,
+            work: Arc::new(Notify::new()),
+            changes,
+            awaited: Arc::default(),
+            let_go: Arc::default(),
+        }
     }
 
     /// The store.
@@ -107,8 +118,14 @@ impl Engine {
     pub(crate) fn announce(&self, applied: &Applied) {
         if applied.changed {
             attention::say_what_began(&applied.order);
+            self.let_go.note(&applied.order);
             self.say_changed(applied.order.id.clone());
         }
+    }
+
+    /// Places that are to be given back to back-ends.
+    pub(crate) fn let_go(&self) -> &let_go::LetGo {
+        &self.let_go
     }
 
     fn say_changed(&self, order: OrderId) {

@@ -364,7 +364,7 @@ fn agency(table: &Table<'_>) -> Option<Agency> {
 /// What a channel's file says of its zone; without a word each kind of channel has one of its own.
 fn zone_named(channel: &ChannelConfig) -> &str {
     let named = channel.settings.expose().get("time_zone").and_then(serde_json::Value::as_str);
-    named.unwrap_or(&channel.adapter)
+    named.unwrap_or(channel.adapter)
 }
 
 fn settle_unit(table: &Table<'_>) -> Option<SettleUnit> {

@@ -398,10 +398,7 @@ mod tests {
         let make = |path: &'static str| {
             let bound = bound.clone();
             async move {
-                let limits = CallLimits {
-                    timeout: std::time::Duration::from_secs(1),
-                    at_most: std::time::Duration::from_secs(1),
-                };
+                let limits = CallLimits { timeout: Millis(1_000), at_most: Millis(1_000) };
                 bound.send(&call(Method::POST, path, ""), limits).await.map(|response| response.body)
             }
         };

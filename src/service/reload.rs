@@ -12,11 +12,13 @@ use crate::service::held_secrets;
 use crate::service::live::{Live, RefusedChange};
 
 /// Why a changed configuration is not in force.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Unchanged {
     /// Another one came into force meanwhile: this is its version.
+    #[error("another configuration came into force meanwhile: version {0}")]
     Overtaken(u64),
     /// Everything that is wrong with it.
+    #[error("{0}")]
     Refused(Report),
 }
 

@@ -77,6 +77,24 @@ impl Worker {
         });
     }
 
+    /// Gives back what resellers have let go; how much that was.
+    ///
+    /// # Errors
+    /// Store errors; what was not given back runs out by itself.
+    pub(super) async fn give_back_let_go(&self) -> Result<usize, EngineError> {
+        let mut given = 0;
+        for order in self.engine.let_go().take() {
+            let Some(booking) = &order.booking else { continue };
+            let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { continue };
+            let Some(backend) = self.engine.running().registry.backend(backend) else { continue };
+            if backend.backend.holds().and_then(|holds| holds.hold(&order, booking)).is_some() {
+                self.give_back(&order, booking).await?;
+                given += 1;
+            }
+        }
+        Ok(given)
+    }
+
     async fn give_back(&self, order: &Order, booking: &Booking) -> Result<(), EngineError> {
         let Ticketing::Backend { backend, .. } = &order.rules.booking.ticketing else { return Ok(()) };
         let Some(backend) = self.engine.running().registry.backend(backend) else { return Ok(()) };

@@ -45,6 +45,7 @@ impl Worker {
         let mut beside = JoinSet::new();
         beside.spawn(self.clone().keep_deadlines(deadline.clone(), stop.clone()));
         beside.spawn(self.clone().search(stop.clone()));
+        beside.spawn(self.clone().give_back_for_ever(stop.clone()));
         let finished = CancellationToken::new();
         beside.spawn(self.clone().renew(finished.clone()));
         let under_way = UnderWay::default();
@@ -256,6 +257,19 @@ impl Worker {
         }
     }
 
+    /// Gives back what resellers let go, as soon as they do.
+    async fn give_back_for_ever(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = self.engine.let_go().told() => {}
+                () = stop.cancelled() => {}
+            }
+            if let Err(error) = self.give_back_let_go().await {
+                log_trouble("a place that was held could not be given back; it runs out by itself", &error);
+            }
+        }
+    }
+
     async fn adopt(&self) -> Result<usize, EngineError> {
         Ok(self.engine.store().write("take_over_jobs", |tx: &Tx| Box::pin(tx.take_over_jobs(TAKE_OVER_MAX))).await?)
     }
@@ -290,6 +304,7 @@ impl Worker {
         self.find_strays().await?;
         loop {
             let deadlines = self.pass_due_deadlines().await?;
+            self.give_back_let_go().await?;
             let jobs = self.claim(CLAIM_MAX).await?;
             if jobs.is_empty() && deadlines == 0 {
                 return Ok(done);

@@ -51,10 +51,13 @@ async fn what_may_still_be_made_for_a_booking_that_is_over_is_on_the_watch_list(
     bridge.drain().await;
     assert_eq!(metric(&bridge, watched).await, Some(0.0));
     let order = bridge.order("V100").await;
-    bridge.post(&format!("orders/{}/cancel", order.id), &json!({})).await.expect(200);
+    bridge
+        .post(&format!("orders/{}/cancel", order["id"].as_str().expect("an id")), &json!({ "reason": "closed" }))
+        .await
+        .expect(200);
     bridge.drain().await;
     assert_eq!(metric(&bridge, watched).await, Some(1.0));
-    bridge.leaves_work();
+    crate::support::leaves_work();
 }
 
 #[tokio::test]
@@ -87,7 +90,7 @@ async fn a_gauge_goes_back_to_nothing_when_there_is_nothing() {
     bridge.book("R100", "V100", "2026-12-01").await;
     bridge.drain().await;
     assert_eq!(metric(&bridge, pending).await, Some(1.0));
-    assert_eq!(attempts(&bridge, "turnstile").await, BTreeMap::from([("requested".to_owned(), 1.0)]));
+    assert_eq!(attempts(&bridge, "turnstile").await, BTreeMap::from([("queued".to_owned(), 1.0)]));
     assert_eq!(metric(&bridge, "ticketbridge_backend_breaker{backend=\"turnstile\"}").await, Some(0.0));
     bridge.advance(Millis::minutes(1));
     bridge.drain().await;

@@ -125,7 +125,7 @@ async fn an_order_stays_with_the_account_that_it_was_placed_on() {
     bridge.sell("V100").await;
     let channel = bridge.read_config("channels/douyin-main.toml").replace("credit_account = \"acme\"", "");
     bridge.write_config("channels/douyin-main.toml", &channel);
-    ticketbridge::service::reload::reload(bridge.bridge.shared()).await.expect("the configuration is right");
+    ticketbridge::service::reload::reload(bridge.bridge.shared(), None).await.expect("the configuration is right");
     bridge.sell("V200").await;
     assert_eq!(bridge.credit().await, (-PRICE, 0));
     let refund = json!({

@@ -27,12 +27,16 @@ impl TestBridge {
         let text = self.read_config("ticketbridge.toml");
         let line = text.lines().find(|line| line.starts_with("key = ")).expect("the key of the data");
         self.write_config("ticketbridge.toml", &text.replace(line, keys));
-        ticketbridge::service::reload::reload(self.bridge.shared()).await.unwrap_or_else(|report| panic!("{report}"));
+        ticketbridge::service::reload::reload(self.bridge.shared(), None)
+            .await
+            .unwrap_or_else(|report| panic!("{report}"));
     }
 
     async fn with_line(&self, file: &str, lines: &str) {
         self.write_config(file, &format!("{}\n{lines}\n", self.read_config(file)));
-        ticketbridge::service::reload::reload(self.bridge.shared()).await.unwrap_or_else(|report| panic!("{report}"));
+        ticketbridge::service::reload::reload(self.bridge.shared(), None)
+            .await
+            .unwrap_or_else(|report| panic!("{report}"));
     }
 
     /// What `ticketbridge keys rotate` does, over a connection of its own.

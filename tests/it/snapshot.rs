@@ -19,7 +19,7 @@ impl TestBridge {
             text = text.replacen(from, to, 1);
         }
         self.write_config(PRODUCTS, &text);
-        ticketbridge::service::reload::reload(self.bridge.shared()).await.expect("the configuration is right");
+        ticketbridge::service::reload::reload(self.bridge.shared(), None).await.expect("the configuration is right");
     }
 
     async fn book_for(&self, number: &str, sale: &str, date: &str) -> i64 {
@@ -82,7 +82,7 @@ async fn a_product_that_left_the_configuration_is_still_good_for_those_who_bough
     let products = bridge.read_config(PRODUCTS);
     let (_, others) = products.split_once("# ── LP-V1|LP-B1").expect("a heading of the example");
     bridge.write_config(PRODUCTS, &format!("# {others}"));
-    ticketbridge::service::reload::reload(bridge.bridge.shared()).await.expect("the configuration is right");
+    ticketbridge::service::reload::reload(bridge.bridge.shared(), None).await.expect("the configuration is right");
     let refused = bridge.douyin("create-order", &douyin::sale("V200", 2, bridge.now())).await.expect(200).json();
     assert_ne!(refused["data"]["error_code"], 0, "it is no longer sold");
     assert_eq!(bridge.book_for("R100", "V100", "2026-12-20").await, 0);

@@ -373,3 +373,41 @@ async fn what_a_back_end_keeps_as_well_is_reserved_anew() {
     refused(&patch(&bridge, OTHER, &wish).await, "UNPROCESSABLE_ENTITY");
     assert_eq!((boats_left(&bridge, DATE).await, left(&bridge).await), (vec![json!(2), json!(4)], json!(2)));
 }
+
+/// However a place ends that was only kept: what the back-end keeps for it is given back there.
+#[tokio::test]
+async fn what_a_reseller_lets_go_is_given_back_to_the_back_end_as_well() {
+    for how in ["the reseller cancels", "its time is over", "ops cancel it"] {
+        let bridge = TestBridge::start_with(|files| {
+            guided(files);
+            let backend = format!("{}hold_at = \"booking\"\n", crate::octo::BACKEND);
+            files.insert("backends/ventrata.toml".to_owned(), backend);
+            let boats = files.get_mut("products/guided.toml").expect("the boats");
+            *boats = boats.replace(r#"backend = "gate", product = "P-7""#, r#"backend = "ventrata", product = "BOAT""#);
+        })
+        .await;
+        crate::octo::books(&bridge, |_| ());
+        let kept = || {
+            crate::octo::books(&bridge, |books| books.all().filter(|(_, booked)| booked.status.takes_place()).count())
+        };
+        post(&bridge, "bookings", &boat(UUID, &at(DATE, "14:00"), 1)).await.expect(200);
+        assert_eq!(kept(), 1, "{how}");
+        match how {
+            "the reseller cancels" => {
+                post(&bridge, &format!("bookings/{UUID}/cancel"), &json!({})).await.expect(200);
+            }
+            "its time is over" => bridge.advance(ticketbridge_core::Millis::hours(3)),
+            _ => {
+                let orders = bridge.get("orders?channel=acme").await.expect(200).json();
+                let id = orders["items"][0]["id"].as_str().expect("an order").to_owned();
+                bridge.post(&format!("orders/{id}/cancel"), &json!({ "reason": "closed" })).await.expect(200);
+            }
+        }
+        bridge.drain().await;
+        assert_eq!(kept(), 0, "{how}");
+        // And the place is free for somebody else.
+        post(&bridge, "bookings", &boat(OTHER, &at(DATE, "14:00"), 1)).await.expect(200);
+        assert_eq!(kept(), 1, "{how}");
+        crate::support::leaves_work();
+    }
+}
