@@ -120,6 +120,20 @@ async fn a_whole_office_accepts_its_invitations_from_one_address_and_who_makes_l
     bridge.ask(accept(&"0".repeat(64))).await.problem(429, "too_many_requests");
 }
 
+/// An account of credit is its institution's, also where one agency alone is charged to it.
+#[tokio::test]
+async fn an_agency_gives_itself_no_credit() {
+    let bridge = TestBridge::start_with(with_partners).await;
+    let deposit = json!({ "amount": 100, "reference": "transfer 1" });
+    for (scope, status) in [(Scope::Agency("north".into()), 403), (Scope::Institution("park".into()), 200)] {
+        let email = format!("boss@{}.example", scope.words().kind);
+        let mut boss = Person::joins(&bridge, &email, Role::Admin, scope).await;
+        boss.passes_factor(&bridge).await;
+        boss.get(&bridge, "credit/acme").await.expect(200);
+        boss.post(&bridge, "credit/acme/deposits", &deposit).await.expect(status);
+    }
+}
+
 #[tokio::test]
 async fn an_invitation_expires_after_seven_days() {
     let bridge = bridge().await;

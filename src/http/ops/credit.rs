@@ -7,7 +7,7 @@ use ticketbridge_core::limits::AMOUNT_MAX;
 use ticketbridge_core::quoted::Guests;
 use ticketbridge_store::{CreditEntry, CreditKind, CreditSums, Deposited, Sealer, Tx};
 
-use crate::accounts::scope::Access;
+use crate::accounts::scope::{Access, Scope};
 use crate::config::CreditAccount;
 use crate::engine::EngineError;
 use crate::engine::manual_commands::keep;
@@ -50,6 +50,11 @@ pub(crate) async fn deposit(request: Request) -> Outcome {
     let account = account_named(&request, request.in_path("id"))?.clone();
     if request.reach.credit_account(&request.running.config, &account.id) != Access::Act {
         return Err(shared_with_others("credit account"));
+    }
+    // The account is its institution's: an agency gives itself no credit.
+    if let Scope::Agency(_) = request.reach.scope() {
+        let sentence = "an institution's credit is paid in by the institution, or by an administrator of everything";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "beyond_own_role", sentence).into());
     }
     check_version(&request)?;
     let amount = request.given.amount("amount").unwrap_or_default();
