@@ -215,11 +215,9 @@ async fn take_booking(
     let booked = change.next(1).on_locked(tx, order.clone(), &command).await;
     let applied = match booked {
         Ok(applied) => applied,
-        // Who has paid for nothing yet has bought nothing: of an order that was made for this booking's sake nothing stays, or it would hold
-        // the distributor's credit.
-        Err(EngineError::Rejected(rejection))
-            if sale_applied.changed && order.kind == OrderKind::Direct && !sale.paid =>
-        {
+        // Without a voucher the booking is all that is bought, and the channel is told that there is none: of an order that was made for its
+        // sake nothing stays, or it would hold the distributor's credit and stand in the statement.
+        Err(EngineError::Rejected(rejection)) if sale_applied.changed && order.kind == OrderKind::Direct => {
             return Err(EngineError::RejectedWhole(rejection));
         }
         // The voucher is real even when its booking is refused: what became known of it stays.

@@ -136,6 +136,33 @@ async fn an_order_stays_with_the_account_that_it_was_placed_on() {
     assert_eq!(bridge.credit().await, (-800, 0), "the fee that the refund left behind stays charged");
 }
 
+/// Without a voucher the channel is told that there is no order at all: nothing is charged for it, and nothing stands in the books.
+#[tokio::test]
+async fn a_reservation_without_a_voucher_that_is_refused_costs_nothing() {
+    let bridge = bridge_with(100_000, "after_payment").await;
+    let alone = |number: &str, date: &str| {
+        let mut body = douyin::booking(number, "V1", date, 1, bridge.now());
+        body.as_object_mut().expect("fields").remove("source_order_id");
+        body
+    };
+    for (number, date, price) in [("R1", "2026-11-01", 19_900), ("R2", "2027-06-01", 19_900), ("R3", "2026-12-01", 1)] {
+        let mut body = alone(number, date);
+        body["amount"] = json!({ "origin_amount": price, "pay_amount": price });
+        for again in [false, true] {
+            let reply = bridge.douyin("create-order", &body).await.expect(200).json();
+            assert_ne!(reply["data"]["error_code"], 0, "{number} {again}: {reply}");
+        }
+    }
+    assert_eq!(bridge.credit().await, (0, 0));
+    assert_eq!(bridge.get("orders").await.expect(200).json()["items"], json!([]));
+    let books = bridge.get("statements?settle_id=douyin-main&from=2026-11-01&to=2026-12-31").await.expect(200).json();
+    assert_eq!(books["lines"], json!([]));
+    let reply = bridge.douyin("create-order", &alone("R4", "2026-12-01")).await.expect(200).json();
+    assert_eq!(reply["data"]["error_code"], 0, "{reply}");
+    assert_eq!(bridge.credit().await.0, -19_900);
+    crate::support::leaves_work();
+}
+
 #[tokio::test]
 async fn ops_see_the_account_and_pay_in_once_for_each_reference() {
     let bridge = bridge_with(1_000, "before_payment").await;
