@@ -11,7 +11,7 @@ use ticketbridge_core::product::Ticketing;
 use ticketbridge_core::{ChannelId, OrderId, UnixMillis};
 use ticketbridge_store::{Sealer, Store, StoreError, TapePiece};
 
-use super::file::{self, FileError, Recorded};
+use super::file::{self, Drawn, FileError, Recorded};
 use super::mask::Mask;
 use super::outcome::outcome;
 use super::tape::{Back, Piece};
@@ -70,7 +70,7 @@ pub async fn export(
     let mut recorded = Recorded {
         time: (time.0.0, time.1.0),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        pools: pools(&inside),
+        drawn: drawn(&inside),
         ..Recorded::default()
     };
     for (at, piece) in pieces {
@@ -155,22 +155,22 @@ fn know_guests(mask: &mut Mask, order: &Order) {
     }
 }
 
-/// The codes that came from pools, as they were drawn.
-fn pools(orders: &[&Order]) -> BTreeMap<String, Vec<String>> {
-    let mut drawn: Vec<(UnixMillis, String, Vec<String>)> = Vec::new();
+/// The codes that came from pools, as they were drawn, and for which bookings.
+fn drawn(orders: &[&Order]) -> Vec<Drawn> {
+    let mut drawn = Vec::new();
     for order in orders {
         let Ticketing::CodePool { pool } = &order.rules.booking.ticketing else { continue };
         for booking in order.past_bookings.iter().chain(&order.booking) {
-            let codes = booking.ticketing.tickets.iter().map(|ticket| ticket.code.reveal().to_owned()).collect();
-            drawn.push((booking.confirmed_at.unwrap_or(booking.requested_at), pool.to_string(), codes));
+            let tickets = booking.ticketing.tickets.iter();
+            let codes: Vec<String> = tickets.map(|ticket| ticket.code.reveal().to_owned()).collect();
+            let at = booking.confirmed_at.unwrap_or(booking.requested_at);
+            if !codes.is_empty() {
+                drawn.push((at, Drawn { pool: pool.to_string(), booking: booking.id.clone(), codes }));
+            }
         }
     }
-    drawn.sort();
-    let mut pools: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (_, pool, codes) in drawn {
-        pools.entry(pool).or_default().extend(codes);
-    }
-    pools
+    drawn.sort_by(|a, b| (a.0, &a.1.codes).cmp(&(b.0, &b.1.codes)));
+    drawn.into_iter().map(|(_, drawn)| drawn).collect()
 }
 
 fn masked(mask: &mut Mask, registry: &Registry, piece: Piece) -> Piece {

@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use ticketbridge_core::UnixMillis;
+use ticketbridge_core::{BookingId, UnixMillis};
 use ticketbridge_store::Sealer;
 
 use super::outcome::Outcome;
@@ -30,12 +30,26 @@ pub struct Recorded {
     pub pieces: Vec<(i64, Piece)>,
     /// What the orders had become.
     pub outcomes: Vec<Outcome>,
-    /// Codes that were drawn from each pool, in that order.
+    /// Codes that were drawn from each pool, in that order, as an older version wrote them: without their bookings.
     pub pools: BTreeMap<String, Vec<String>>,
+    /// Codes that were drawn from pools, in that order.
+    #[serde(default)]
+    pub drawn: Vec<Drawn>,
     /// What each credit account had at the beginning.
     pub credit: BTreeMap<String, i64>,
     /// What is not in it, a sentence each.
     pub left_out: Vec<String>,
+}
+
+/// Codes that a booking drew. Two that draw at the same time do so in one order or the other, so a replay gives each its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// From which pool.
+    pub pool: String,
+    /// The booking.
+    pub booking: BookingId,
+    /// The codes.
+    pub codes: Vec<String>,
 }
 
 impl Recorded {
@@ -61,6 +75,8 @@ struct Head {
     time: (i64, i64),
     version: String,
     pools: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    drawn: Vec<Drawn>,
     credit: BTreeMap<String, i64>,
     left_out: Vec<String>,
 }
@@ -136,6 +152,7 @@ fn write_into(made: std::fs::File, recorded: &Recorded, sealer: &Sealer, name: &
         time: recorded.time,
         version: recorded.version.clone(),
         pools: recorded.pools.clone(),
+        drawn: recorded.drawn.clone(),
         credit: recorded.credit.clone(),
         left_out: recorded.left_out.clone(),
     };
@@ -182,8 +199,8 @@ pub fn read(path: &Path, sealer: &Sealer) -> Result<Recorded, FileError> {
     if found != head.lines {
         return Err(FileError::Cut { found, lines: head.lines });
     }
-    let Head { time, version, pools, credit, left_out, lines: _ } = head;
-    Ok(Recorded { time, version, pools, credit, left_out, ..recorded })
+    let Head { time, version, pools, drawn, credit, left_out, lines: _ } = head;
+    Ok(Recorded { time, version, pools, drawn, credit, left_out, ..recorded })
 }
 
 #[cfg(test)]

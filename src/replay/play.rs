@@ -28,7 +28,7 @@ use crate::engine::EngineError;
 use crate::housekeeping::schedule;
 use crate::http::ops::auth::GivenHolder;
 use crate::http::webhook::GivenSeed;
-use crate::recorder::file::Recorded;
+use crate::recorder::file::{Drawn, Recorded};
 use crate::recorder::outcome::{Outcome, outcome};
 use crate::recorder::tape::{Came, Piece};
 
@@ -207,6 +207,18 @@ impl Play {
                 .await?;
         }
         let at = recorded.from();
+        for Drawn { pool, booking, codes } in recorded.drawn.clone() {
+            store
+                .write("import_codes", move |tx: &Tx| {
+                    let (pool, booking, codes) = (pool.clone(), booking.clone(), codes.clone());
+                    Box::pin(async move {
+                        tx.import_codes(&pool, TicketKind::Code, &codes).await?;
+                        // They are this booking's, whoever asks first.
+                        tx.draw_codes(&pool, codes.len(), &booking, at).await.map(drop)
+                    })
+                })
+                .await?;
+        }
         for (account, balance) in recorded.credit.clone() {
             store
                 .write("deposit", move |tx: &Tx| {

@@ -280,3 +280,29 @@ async fn a_long_day_of_twenty_thousand_messages_plays_in_five_minutes_without_a_
     assert_eq!((report.unexplained, report.expected), (0, 0), "{report}");
     assert!(took < LIMIT, "{took:?}");
 }
+
+/// Two bookings that draw at the same time do so in one order or the other; each has its own codes again.
+#[tokio::test]
+async fn each_booking_gets_the_codes_that_it_had_then() {
+    let bridge = recording().await;
+    bridge.post("codes/lp-2026", &json!({ "codes": ["C-1", "C-2", "C-3"] })).await.expect(200);
+    for (sale, booking) in [("V1", "R1"), ("V2", "R2")] {
+        let mut sold = douyin::sale(sale, 1, bridge.now());
+        sold["product_out_id"] = json!("LP-V1|LP-B1");
+        sold["amount"] = json!({ "origin_amount": 10_900, "pay_amount": 10_900 });
+        assert_eq!(bridge.douyin("create-order", &sold).await.expect(200).json()["data"]["error_code"], 0);
+        let mut booked = douyin::booking(booking, sale, "2026-12-01", 1, bridge.now());
+        booked["product_out_id"] = json!("LP-V1|LP-B1");
+        booked["amount"] = json!({ "origin_amount": 10_900, "pay_amount": 10_900 });
+        booked["tourists"] = json!([booked["tourists"][0]]);
+        assert_eq!(bridge.douyin("create-order", &booked).await.expect(200).json()["data"]["error_code"], 0);
+    }
+    bridge.drain().await;
+    let mut recorded = taken(bridge).await;
+    assert_eq!(recorded.drawn.len(), 2);
+    // As if the second had drawn first.
+    recorded.drawn.reverse();
+    let (same, _bridge) = config(|_| {}).await;
+    let report = play(&recorded, same).await;
+    assert_eq!((report.unexplained, report.expected), (0, 0), "{report}");
+}
