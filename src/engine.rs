@@ -16,6 +16,7 @@ pub(crate) mod credit;
 pub(crate) mod digest;
 mod early_messages;
 pub mod effects;
+mod elsewhere;
 mod error;
 pub mod guests;
 pub(crate) mod held;

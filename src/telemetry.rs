@@ -5,6 +5,7 @@
 mod backends;
 mod described;
 pub mod gauges;
+mod labels;
 pub(crate) mod seldom;
 pub(crate) mod traces;
 

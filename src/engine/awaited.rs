@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Orders that somebody here waits for. What happens to them here is announced at once; what another instance does is seen by looking, once
-//! for all of them together, as long as anybody waits.
+//! Orders that somebody here waits for, and which of their versions are news.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ticketbridge_core::{Millis, Order, OrderId};
-
-use crate::engine::Engine;
-use crate::worker::log_trouble;
-
-/// Time between two looks: what an answer may come later because another instance has done the work.
-const LOOK_EVERY: Millis = Millis(50);
+use ticketbridge_core::{Order, OrderId};
 
 /// Who waits for what.
 #[derive(Debug, Default)]
@@ -44,12 +37,21 @@ impl Drop for Awaiting {
 }
 
 impl Awaited {
+    /// One more waits for `order`; whether somebody has to begin to look, where other instances may change it.
+    pub(super) fn add(self: &Arc<Self>, order: &Order, has_other_instances: bool) -> (Awaiting, bool) {
+        let mut waiting = self.waiting();
+        waiting.orders.entry(order.id.clone()).or_insert((0, order.version)).0 += 1;
+        let begins = has_other_instances && !std::mem::replace(&mut waiting.is_looking, true);
+        drop(waiting);
+        (Awaiting { awaited: self.clone(), order: order.id.clone() }, begins)
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is waited for; `None` when nothing is, and then nobody looks any more.
-    fn orders(&self) -> Option<Vec<OrderId>> {
+    pub(super) fn orders(&self) -> Option<Vec<OrderId>> {
         let mut waiting = self.waiting();
         if waiting.orders.is_empty() {
             waiting.is_looking = false;
@@ -59,48 +61,9 @@ impl Awaited {
     }
 
     /// Whether this version is news.
-    fn is_news(&self, order: &OrderId, version: u64) -> bool {
+    pub(super) fn is_news(&self, order: &OrderId, version: u64) -> bool {
         let mut waiting = self.waiting();
         let Some((_, known)) = waiting.orders.get_mut(order) else { return false };
         std::mem::replace(known, version) != version
-    }
-}
-
-impl Engine {
-    /// Somebody waits for changes of this order, as it was read: also for those that another instance makes.
-    pub(crate) fn await_changes(&self, order: &Order) -> Awaiting {
-        let awaited = self.awaited.clone();
-        let begins = {
-            let mut waiting = awaited.waiting();
-            waiting.orders.entry(order.id.clone()).or_insert((0, order.version)).0 += 1;
-            // Where one instance uses the database, nobody else changes anything.
-            self.store.has_other_instances() && !std::mem::replace(&mut waiting.is_looking, true)
-        };
-        if begins {
-            tokio::spawn(self.clone().look_at_awaited());
-        }
-        Awaiting { awaited, order: order.id.clone() }
-    }
-
-    async fn look_at_awaited(self) {
-        loop {
-            self.clock.sleep_until(self.clock.now() + LOOK_EVERY).await;
-            let Some(orders) = self.awaited.orders() else { return };
-            let versions = match self.store.versions_of(&orders).await {
-                Ok(versions) => versions,
-                Err(error) => {
-                    log_trouble(
-                        "it cannot be seen what another instance has done; whoever waits looks at the end",
-                        &error,
-                    );
-                    continue;
-                }
-            };
-            for (order, version) in versions {
-                if self.awaited.is_news(&order, version) {
-                    self.say_changed(order);
-                }
-            }
-        }
     }
 }

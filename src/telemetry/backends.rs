@@ -9,8 +9,8 @@ use ticketbridge_core::message::{Destination, TicketOp};
 use ticketbridge_core::order::{BookingState, TicketingState};
 use ticketbridge_store::{AttemptCount, StoreError};
 
-use super::gauges::word;
 use crate::http::Shared;
+use crate::telemetry::labels::word;
 
 /// The states of tickets in which something is under way.
 const UNDER_WAY: [TicketingState; 5] = [

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use ticketbridge_core::Millis;
 use ticketbridge_core::message::{DeadlineKind, Destination};
 use ticketbridge_core::order::OrderState;
@@ -15,6 +14,7 @@ use ticketbridge_store::{DeadlineState, JobState, StoreError};
 
 use crate::http::Shared;
 use crate::http::ops::words::ATTENTION_KINDS;
+use crate::telemetry::labels::word;
 
 const ORDER_STATES: [OrderState; 5] =
     [OrderState::Placed, OrderState::AwaitingBooking, OrderState::Booked, OrderState::Completed, OrderState::Cancelled];
@@ -22,11 +22,6 @@ const ORDER_STATES: [OrderState; 5] =
 /// Seconds, as Prometheus wants them.
 fn seconds(millis: Millis) -> f64 {
     millis.0 as f64 / 1_000.0
-}
-
-/// The word of a state, as everywhere else.
-pub(super) fn word(state: impl Serialize) -> String {
-    serde_json::to_value(state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Counts everything anew.

@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::worker::memory::Holding;
-use crate::worker::rounds::IN_FLIGHT_MAX;
 use crate::worker::{LEASE, Worker, log_trouble};
 
+/// Deliveries under way at once, over all destinations: what the machine bears, not what partners take.
+pub(super) const IN_FLIGHT_MAX: usize = 8_192;
 /// Why a delivery that was handed over waits after all.
 const HELD_BACK: &str = "deliveries to this partner are held back";
 

@@ -16,15 +16,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::EngineError;
-use crate::worker::desk::{AtDesk, UnderWay};
+use crate::worker::desk::{AtDesk, IN_FLIGHT_MAX, UnderWay};
 use crate::worker::lanes::Seat;
 use crate::worker::memory::locked;
 use crate::worker::{LEASE, Worker, log_trouble};
 
 /// Deliveries handed out by one claim at most.
 const CLAIM_MAX: u32 = 256;
-/// Deliveries under way at once, over all destinations: what the machine bears, not what partners take.
-pub(super) const IN_FLIGHT_MAX: usize = 8_192;
 /// Longest wait between two looks at the database, where the commits of other instances are not told here.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(2);
 /// The same where they are told: a note can be lost.

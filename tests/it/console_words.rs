@@ -32,7 +32,7 @@ async fn what_waits_for_a_person_is_said_in_the_language_of_the_page_and_without
         let until = page[from..].find("class=\"two\"").map_or(page.len(), |end| from + end);
         assert_eq!(page[from..until].contains(english), is_english, "{}", &page[from..until]);
         assert!(!page.contains("ticketbridge orders"), "{language}: no command in {page}");
-        assert!(page.contains("<p class=\"lead\"><b>R1</b>"), "{page}");
+        assert!(page.contains(" kakao-jeju:R1</h1>"), "{page}");
     }
 }
 

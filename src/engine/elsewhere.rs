@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//! What another instance does to an order that somebody here waits for. What happens here is announced at once; the rest is seen by looking,
+//! once for all of them together, as long as anybody waits.
+
+use ticketbridge_core::{Millis, Order};
+
+use crate::engine::Engine;
+use crate::engine::awaited::Awaiting;
+
+/// Time between two looks: what an answer may come later because another instance has done the work.
+const LOOK_EVERY: Millis = Millis(50);
+
+impl Engine {
+    /// Somebody waits for changes of this order, as it was read: also for those that another instance makes.
+    pub(crate) fn await_changes(&self, order: &Order) -> Awaiting {
+        let (awaiting, begins) = self.awaited.add(order, self.store.has_other_instances());
+        if begins {
+            tokio::spawn(self.clone().look_at_awaited());
+        }
+        awaiting
+    }
+
+    async fn look_at_awaited(self) {
+        loop {
+            self.clock.sleep_until(self.clock.now() + LOOK_EVERY).await;
+            let Some(orders) = self.awaited.orders() else { return };
+            let versions = match self.store.versions_of(&orders).await {
+                Ok(versions) => versions,
+                Err(error) => {
+                    tracing::warn!(%error, "it cannot be seen what another instance has done; whoever waits looks at the end");
+                    continue;
+                }
+            };
+            for (order, version) in versions {
+                if self.awaited.is_news(&order, version) {
+                    self.say_changed(order);
+                }
+            }
+        }
+    }
+}
