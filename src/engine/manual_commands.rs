@@ -95,9 +95,7 @@ impl Engine {
                     let applied = change.on(tx, &act.order, &act.command, act.expected_version).await?;
                     let under_way = if applied.changed { Vec::new() } else { tx.under_way(&applied.order.id).await? };
                     let body = answer(&applied.order, &under_way);
-                    if let Some(once) = &act.once {
-                        keep(tx, once, 200, act.keep.of(&body), moment.now).await?;
-                    }
+                    keep(tx, act.once.as_ref(), 200, &act.keep.of(&body), moment.now).await?;
                     Ok::<_, EngineError>((applied, body))
                 })
             })
@@ -115,21 +113,22 @@ impl Engine {
         self.store
             .write("keep_answer", move |tx: &Tx| {
                 let (once, body) = (once.clone(), body.clone());
-                Box::pin(async move { keep(tx, &once, status, body, now).await })
+                Box::pin(async move { keep(tx, Some(&once), status, &body, now).await })
             })
             .await
     }
 }
 
-/// Keeps an answer inside the transaction of its act.
+/// Keeps an answer inside the transaction of its act, where a key was given.
 pub(crate) async fn keep(
     tx: &Tx,
-    once: &Once,
+    once: Option<&Once>,
     status: u16,
-    body: Vec<u8>,
+    body: &[u8],
     now: ticketbridge_core::UnixMillis,
 ) -> Result<(), EngineError> {
-    match tx.put_act(&once.key_hash, &once.answered(status, body), now).await {
+    let Some(once) = once else { return Ok(()) };
+    match tx.put_act(&once.key_hash, &once.answered(status, body.to_vec()), now).await {
         Err(StoreError::Duplicate) => Err(EngineError::Known),
         other => Ok(other?),
     }

@@ -2,9 +2,11 @@
 
 //! Code pools: how full they are, and filling them.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 use serde_json::Value;
-use ticketbridge_core::BackendId;
+use ticketbridge_core::{BackendId, UnixMillis};
 use ticketbridge_core::order::TicketKind;
 use ticketbridge_store::{PoolCounts, Tx};
 
@@ -76,100 +78,103 @@ fn shown(pool: &Pool, counts: PoolCounts) -> partners::Pool<'_> {
 pub(crate) async fn import(request: Request) -> Outcome {
     let pool = pool_of(&request, Wanted::Act)?;
     let codes = given(&request, &pool)?;
-    let engine = &request.shared.engine;
-    let (now, kind, many) = (engine.clock().now(), pool.kind, codes.len());
-    let work = std::sync::Arc::new((pool.name.clone(), codes, request.once.clone()));
-    let body = engine
-        .store()
-        .write("import_codes", move |tx: &Tx| {
-            let work = work.clone();
-            Box::pin(async move {
-                let (pool, codes, once) = &*work;
-                let imported = tx.import_codes(pool, kind, codes).await?;
-                let body = written(&partners::Imported { added: imported.added, duplicates: imported.duplicates });
-                if let Some(once) = once {
-                    keep(tx, once, 200, body.clone(), now).await?;
-                }
-                Ok::<_, EngineError>(body)
-            })
-        })
-        .await?;
-    tracing::info!(pool = %pool.name, many, by = %request.holder.name, "codes were imported");
-    // An order may wait for a code.
-    engine.work().notify_one();
-    Ok(Said::kept(body))
+    change(request, pool, Change::Import(codes)).await
 }
 
 /// `POST codes/{pool}/withdraw`: takes codes out that nobody has yet.
 pub(crate) async fn withdraw(request: Request) -> Outcome {
     let pool = pool_of(&request, Wanted::Act)?;
     let codes = given(&request, &pool)?;
-    let engine = &request.shared.engine;
-    let (now, many) = (engine.clock().now(), codes.len());
-    let work = std::sync::Arc::new((pool.name.clone(), codes, request.once.clone()));
-    let body = engine
-        .store()
-        .write("withdraw_codes", move |tx: &Tx| {
-            let work = work.clone();
-            Box::pin(async move {
-                let (pool, codes, once) = &*work;
-                let done = tx.withdraw_codes(pool, codes).await?;
-                let told =
-                    partners::Withdrawn { withdrawn: done.withdrawn, issued: done.issued, unknown: done.unknown };
-                let body = written(&told);
-                if let Some(once) = once {
-                    keep(tx, once, 200, body.clone(), now).await?;
-                }
-                Ok::<_, EngineError>(body)
-            })
-        })
-        .await?;
-    tracing::info!(pool = %pool.name, many, by = %request.holder.name, "codes were withdrawn");
-    Ok(Said::kept(body))
+    change(request, pool, Change::Withdraw(codes)).await
 }
 
 /// `POST codes/{pool}/hold`: nobody gets what is left until it is released.
 pub(crate) async fn hold(request: Request) -> Outcome {
-    hold_or_release(request, Holding::Hold).await
+    let pool = pool_of(&request, Wanted::Act)?;
+    check_version(&request)?;
+    change(request, pool, Change::Hold).await
 }
 
 /// `POST codes/{pool}/release`: what is held back may be handed out again.
 pub(crate) async fn release(request: Request) -> Outcome {
-    hold_or_release(request, Holding::Release).await
+    let pool = pool_of(&request, Wanted::Act)?;
+    check_version(&request)?;
+    change(request, pool, Change::Release).await
 }
 
-/// What is done with the codes that nobody has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holding {
+/// What is done to a pool.
+enum Change {
+    /// These codes are put in.
+    Import(Vec<String>),
+    /// These codes are taken out, unless somebody has them.
+    Withdraw(Vec<String>),
+    /// What nobody has is held back.
     Hold,
+    /// What was held back may be handed out again.
     Release,
 }
 
-async fn hold_or_release(request: Request, holding: Holding) -> Outcome {
-    let pool = pool_of(&request, Wanted::Act)?;
-    check_version(&request)?;
+impl Change {
+    /// What its transaction is called.
+    fn name(&self) -> &'static str {
+        match self {
+            Change::Import(_) => "import_codes",
+            Change::Withdraw(_) => "withdraw_codes",
+            Change::Hold => "hold_codes",
+            Change::Release => "release_codes",
+        }
+    }
+
+    /// How many codes it names.
+    fn many(&self) -> usize {
+        match self {
+            Change::Import(codes) | Change::Withdraw(codes) => codes.len(),
+            Change::Hold | Change::Release => 0,
+        }
+    }
+
+    /// Does it, and says what came of it.
+    async fn carry_out(&self, tx: &Tx, pool: &Pool, now: UnixMillis) -> Result<Vec<u8>, EngineError> {
+        let changed = match self {
+            Change::Import(codes) => {
+                let done = tx.import_codes(&pool.name, pool.kind, codes).await?;
+                return Ok(written(&partners::Imported { added: done.added, duplicates: done.duplicates }));
+            }
+            Change::Withdraw(codes) => {
+                let done = tx.withdraw_codes(&pool.name, codes).await?;
+                let told =
+                    partners::Withdrawn { withdrawn: done.withdrawn, issued: done.issued, unknown: done.unknown };
+                return Ok(written(&told));
+            }
+            Change::Hold => tx.hold_back_codes(&pool.name, now).await?,
+            Change::Release => tx.release_codes(&pool.name).await?,
+        };
+        Ok(written(&partners::CodesChanged { changed }))
+    }
+}
+
+/// Changes a pool, and keeps the answer under the key of the request, both or neither.
+async fn change(request: Request, pool: Pool, change: Change) -> Outcome {
     let engine = &request.shared.engine;
     let now = engine.clock().now();
-    let work = std::sync::Arc::new((pool.name.clone(), request.once.clone()));
+    let name = change.name();
+    let work = Arc::new((pool, change, request.once.clone()));
+    let each = work.clone();
     let body = engine
         .store()
-        .write("hold_or_release_codes", move |tx: &Tx| {
-            let work = work.clone();
+        .write(name, move |tx: &Tx| {
+            let work = each.clone();
             Box::pin(async move {
-                let (pool, once) = &*work;
-                let changed = match holding {
-                    Holding::Hold => tx.hold_back_codes(pool, now).await?,
-                    Holding::Release => tx.release_codes(pool).await?,
-                };
-                let body = written(&partners::CodesChanged { changed });
-                if let Some(once) = once {
-                    keep(tx, once, 200, body.clone(), now).await?;
-                }
+                let (pool, change, once) = &*work;
+                let body = change.carry_out(tx, pool, now).await?;
+                keep(tx, once.as_ref(), 200, &body, now).await?;
                 Ok::<_, EngineError>(body)
             })
         })
         .await?;
-    tracing::info!(pool = %pool.name, ?holding, by = %request.holder.name, "codes were held back or released");
+    let (pool, change, _) = &*work;
+    tracing::info!(pool = %pool.name, change = name, many = change.many(), by = %request.holder.name, "a code pool was changed");
+    // An order may wait for a code.
     engine.work().notify_one();
     Ok(Said::kept(body))
 }

@@ -80,9 +80,7 @@ pub(crate) async fn deposit(request: Request) -> Outcome {
                     return Ok(None);
                 }
                 let body = written(&shown(account, tx.lock_credit(&account.id).await?));
-                if let Some(once) = once {
-                    keep(tx, once, 200, body.clone(), now).await?;
-                }
+                keep(tx, once.as_ref(), 200, &body, now).await?;
                 Ok::<_, EngineError>(Some(body))
             })
         })

@@ -172,9 +172,7 @@ async fn change(request: Request, change: Change) -> Outcome {
                 let job = job.ok_or_else(|| Rejection::new(Why::VersionConflict, "it has just changed; look again"))?;
                 let order = tx.lock_order(&job.order).await?;
                 let body = written(&view::delivery(running, &job, order.as_ref()));
-                if let Some(once) = once {
-                    keep(tx, once, 200, body.clone(), now).await?;
-                }
+                keep(tx, once.as_ref(), 200, &body, now).await?;
                 Ok::<_, EngineError>(body)
             })
         })

@@ -164,10 +164,7 @@ async fn hold(partner: Partner, request: Request, hold: Hold) -> Outcome {
                     Hold::Back => tx.pause(destination, by, now).await?,
                     Hold::LetGo => tx.resume(destination, by, now).await?,
                 }
-                match once {
-                    Some(once) => keep(tx, once, 200, body.clone(), now).await,
-                    None => Ok(()),
-                }
+                keep(tx, once.as_ref(), 200, body, now).await
             })
         })
         .await;

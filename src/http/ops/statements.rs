@@ -153,8 +153,8 @@ pub(crate) async fn close(request: Request) -> Outcome {
             let (work, kept) = (work.clone(), kept.clone());
             Box::pin(async move {
                 let settled = tx.settle_until(&work.0, until, &work.1, now).await?;
-                if let (Some(once), true) = (&kept.0, settled) {
-                    keep(tx, once, 200, kept.1.clone(), now).await?;
+                if settled {
+                    keep(tx, kept.0.as_ref(), 200, &kept.1, now).await?;
                 }
                 Ok(settled)
             })
