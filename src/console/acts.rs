@@ -2,14 +2,13 @@
 
 //! What forms send: each becomes one call of the ops interface, with the fields that the interface's own table gives that call.
 
-use http::{HeaderValue, Method, StatusCode};
-use maud::html;
+use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::accounts::Holder;
-use crate::console::form::back;
+use crate::console::form::{back, scope_of};
 use crate::console::format::{decimals, minor};
-use crate::console::{PREFIX, Page, Said, Stop, Visit, pages};
+use crate::console::{PREFIX, Said, Stop, Visit, pages};
 use crate::http::ops::fields::{Field, FieldKind};
 use crate::http::ops::manual_commands::UNDER_WAY;
 use crate::http::ops::{self, Inside};
@@ -125,25 +124,4 @@ fn noted(to: &str, what: &str) -> String {
     let joint = if page.contains('?') { '&' } else { '?' };
     let place = place.map(|place| format!("#{place}")).unwrap_or_default();
     format!("{page}{joint}{NOTED}={what}{place}")
-}
-
-/// `kind:id`, as the choices of a form have it.
-pub(crate) fn scope_of(text: &str) -> Value {
-    match text.split_once(':') {
-        Some((kind, id)) => json!({ "kind": kind, "id": id }),
-        None => json!({ "kind": text }),
-    }
-}
-
-/// A page that shows something once, and a new cookie with it.
-pub(crate) fn shown_once(page: Page, cookie: Option<HeaderValue>) -> Said {
-    match cookie {
-        Some(cookie) => Said::With(page, cookie),
-        None => Said::Page(page),
-    }
-}
-
-/// A sentence that something was done.
-pub(crate) fn done(visit: &Visit) -> maud::Markup {
-    html! { div.card.ok role="status" { p { (visit.words.say("done")) } } }
 }

@@ -3,6 +3,7 @@
 //! What browsers send: `application/x-www-form-urlencoded`, in a body or in an address.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use serde_json::{Value, json};
 
 /// Where the console begins.
 pub const PREFIX: &str = "/console";
@@ -77,6 +78,14 @@ impl Form {
 
 fn joined<'f>(pairs: impl Iterator<Item = &'f (String, String)>) -> String {
     pairs.map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
+}
+
+/// `kind:id`, as the choices of a form have it.
+pub(crate) fn scope_of(text: &str) -> Value {
+    match text.split_once(':') {
+        Some((kind, id)) => json!({ "kind": kind, "id": id }),
+        None => json!({ "kind": text }),
+    }
 }
 
 /// Where a form leads back to: a page of ours, or the first one. An address of somebody else is none.

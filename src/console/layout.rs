@@ -186,6 +186,11 @@ pub(crate) fn refusal(visit: &Visit, stop: &Stop) -> Said {
     Said::Refused(stop.status, Page::of("not-done", body))
 }
 
+/// A sentence that something was done.
+pub(crate) fn done(visit: &Visit) -> Markup {
+    html! { div.card.ok role="status" { p { (visit.words.say("done")) } } }
+}
+
 /// Why something was not done, in the words of whoever reads it where there are such; with the interface's own sentence, which says more.
 pub(crate) fn why_not(visit: &Visit, problem: &Value) -> Markup {
     let code = problem["code"].as_str().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 //! Somebody's look at a page: who he is, what he asked for, and what he gets.
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use maud::Markup;
 use serde_json::Value;
 use ticketbridge_core::UnixMillis;
@@ -11,7 +11,6 @@ use crate::accounts::Holder;
 use crate::accounts::signing_in::From as Comes;
 use crate::console::catalogue::{Language, Words};
 use crate::console::form::Form;
-use crate::console::pages;
 use crate::http::Shared;
 use crate::http::ops;
 
@@ -45,6 +44,16 @@ pub(crate) enum Said {
     With(Page, HeaderValue),
     /// Something that pages load: its type, and itself.
     Asset(&'static str, &'static str),
+}
+
+impl Said {
+    /// A page, and a new cookie with it where there is one.
+    pub(crate) fn page_with(page: Page, cookie: Option<HeaderValue>) -> Self {
+        match cookie {
+            Some(cookie) => Said::With(page, cookie),
+            None => Said::Page(page),
+        }
+    }
 }
 
 /// Why a page cannot be built: the interface says so.
@@ -100,7 +109,9 @@ impl Visit {
 
     /// A cookie, by its name.
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
-        pages::with::cookie_of(&self.headers, name)
+        let lines = self.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = lines.flat_map(|line| line.split(';'));
+        pairs.find_map(|pair| Some(pair.trim().strip_prefix(name)?.strip_prefix('=')?.to_owned()))
     }
 
     /// Where it came from, for a form that leads back.

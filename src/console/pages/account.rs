@@ -6,7 +6,6 @@ use http::Method;
 use maud::{Markup, html};
 use serde_json::json;
 
-use crate::console::acts::shown_once;
 use crate::console::catalogue::Language;
 use crate::console::format::{text, time};
 use crate::console::layout::{act, entries, link, scope, table};
@@ -125,5 +124,5 @@ pub(crate) async fn begin_totp(visit: &Visit) -> Result<Said, Stop> {
 pub(crate) async fn confirm_totp(visit: &Visit) -> Result<Said, Stop> {
     let said = visit.call(Method::POST, "/account/totp/confirm", &json!({ "code": visit.form.text("code") })).await?;
     let codes = said.body["recovery_codes"].as_array().cloned().unwrap_or_default();
-    Ok(shown_once(super::factor::recovery(visit, &codes), said.cookie))
+    Ok(Said::page_with(super::factor::recovery(visit, &codes), said.cookie))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::accounts::scope::Scope;
 use crate::config::Role;
-use crate::console::acts::scope_of;
+use crate::console::form::scope_of;
 use crate::console::format::{text, time};
 use crate::console::layout::{act, choice, entries, filters, link, pages, scope, table};
 use crate::console::{Page, Said, Stop, Visit};

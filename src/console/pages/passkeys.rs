@@ -6,7 +6,6 @@ use http::Method;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::console::acts::shown_once;
 use crate::console::entrance::refused;
 use crate::console::form::back;
 use crate::console::format::{text, time};
@@ -70,7 +69,7 @@ pub(crate) async fn add(visit: &Visit) -> Result<Said, Stop> {
     let body = json!({ "attestation": attestation, "name": visit.form.text("name") });
     let said = visit.call(Method::POST, "/account/passkeys", &body).await?;
     match said.body["recovery_codes"].as_array() {
-        Some(codes) if !codes.is_empty() => Ok(shown_once(super::factor::recovery(visit, codes), said.cookie)),
+        Some(codes) if !codes.is_empty() => Ok(Said::page_with(super::factor::recovery(visit, codes), said.cookie)),
         Some(_) | None => Ok(Said::Go(link("account"), said.cookie)),
     }
 }

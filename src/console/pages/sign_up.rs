@@ -6,9 +6,8 @@ use http::Method;
 use maud::{Markup, html};
 use serde_json::json;
 
-use crate::console::acts::done;
 use crate::console::entrance::{field, links, refused};
-use crate::console::layout::link;
+use crate::console::layout::{done, link};
 use crate::console::{Page, Said, Stop, Visit};
 
 fn form(visit: &Visit) -> Markup {

@@ -2,17 +2,16 @@
 
 //! `/console/with/{provider}`: signing in and signing up with a provider.
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode};
 use maud::{Markup, html};
 
 use crate::accounts::Refused;
 use crate::accounts::oidc::Back;
 use crate::accounts::people::Applicant;
 use crate::accounts::provider::Identity;
-use crate::console::acts::done;
 use crate::console::entrance::{self, field};
 use crate::console::form::back;
-use crate::console::layout::link;
+use crate::console::layout::{done, link};
 use crate::console::{Page, Said, Stop, Visit};
 use crate::http::ops;
 use crate::http::problem::Problem;
@@ -61,10 +60,7 @@ pub(crate) async fn come_back(visit: &Visit, id: &str) -> Result<Said, Stop> {
         }
         Back::Unknown(identity, sealed, invitation) => {
             let page = Page::of("sign-up", form(visit, id, &identity, invitation.as_deref()));
-            Ok(match kept(visit, &sealed) {
-                Some(cookie) => Said::With(page, cookie),
-                None => Said::Page(page),
-            })
+            Ok(Said::page_with(page, kept(visit, &sealed)))
         }
     }
 }
@@ -131,18 +127,8 @@ pub(crate) async fn sign_up(visit: &Visit, id: &str) -> Result<Said, Stop> {
                 p { a href=(link("sign-in")) { (visit.words.say("sign-in")) } }
             };
             let page = Page::of("sign-up", body);
-            Ok(match kept(visit, "") {
-                Some(cookie) => Said::With(page, cookie),
-                None => Said::Page(page),
-            })
+            Ok(Said::page_with(page, kept(visit, "")))
         }
         Err(why) => Ok(refused(why)),
     }
-}
-
-/// A cookie of a request, by its name.
-pub(crate) fn cookie_of(headers: &http::HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|line| line.split(';'));
-    pairs.find_map(|pair| Some(pair.trim().strip_prefix(name)?.strip_prefix('=')?.to_owned()))
 }
