@@ -5,11 +5,22 @@
 use serde_json::Value;
 use std::time::Duration;
 
-use super::{Channel, Stage, Step, Supplier};
+use super::stage::{Channel, Stage, Supplier};
 use crate::backend::{CancelMode, IssueMode, Reservation as BackendReservation, ReservationState as AtBackend};
 
 /// How often the ops interface is asked while a story waits, real time.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// One thing a story found.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// When, real time since the sandbox began.
+    pub at: Duration,
+    /// What was seen, in a sentence.
+    pub text: String,
+    /// Whether it is as it should be.
+    pub good: bool,
+}
 
 /// Why a story cannot go on.
 #[derive(Clone, Debug)]

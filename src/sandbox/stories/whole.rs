@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::script::{LOOK_EVERY, text_at};
-use super::{Broken, Channel, Script};
+use super::script::{Broken, LOOK_EVERY, Script, text_at};
+use super::stage::Channel;
 use crate::SimBackend;
 use crate::backend::{Reservation, ReservationState as AtBackend};
 use crate::journal::Party;

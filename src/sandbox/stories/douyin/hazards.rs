@@ -2,11 +2,11 @@
 
 //! The ordering hazards H1 to H13 of Douyin's messages, one story each. H7, H8 and H9 are among the refunds.
 
-use super::super::Broken;
-use super::Script;
+use super::script::Script;
 use crate::backend::{IssueMode, ReservationState as AtBackend};
 use crate::douyin::sale::{CANCEL_AFTER_PAYMENT, CANCEL_CREATION_FAILED};
 use crate::douyin::{AfterSale, Outcome, RefundState, Reorder, ReservationState, Spi};
+use crate::stories::script::Broken;
 
 pub(super) async fn issue_first(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(1).await?;

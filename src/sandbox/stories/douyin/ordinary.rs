@@ -2,10 +2,10 @@
 
 //! Stories in which the guest gets what was bought, whatever the machines do meanwhile.
 
-use super::super::Broken;
-use super::Script;
+use super::script::Script;
 use crate::backend::IssueMode;
 use crate::douyin::{Path, ReservationState};
+use crate::stories::script::Broken;
 
 pub(super) async fn purchase_to_gate(s: &mut Script) -> Result<(), Broken> {
     let voucher = s.buy(2).await?;

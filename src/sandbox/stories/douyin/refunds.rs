@@ -4,13 +4,12 @@
 
 use std::time::Duration;
 
-use super::super::Broken;
-use super::super::script::text_at;
-use super::Script;
+use super::script::Script;
 use crate::backend::{IssueMode, ReservationState as AtBackend};
 use crate::douyin::api::path::AUDIT;
 use crate::douyin::refunds::{SOURCE_CONSUMER, SOURCE_NO_CODES};
 use crate::douyin::{AfterSale, ForcedBy, Path, RefundState, ReservationState};
+use crate::stories::script::{Broken, text_at};
 use crate::time::Zone;
 
 pub(super) async fn before_booking(s: &mut Script) -> Result<(), Broken> {

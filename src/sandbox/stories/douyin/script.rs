@@ -6,11 +6,13 @@ use chrono::NaiveDate;
 use serde_json::Value;
 use std::time::Duration;
 
-use super::super::Broken;
-use super::super::script::{LOOK_EVERY, text_at};
-use super::Script;
+use crate::SimDouyin;
 use crate::douyin::{AfterSale, Books, Creation, Refund, RefundRequest, RefundState, Reservation, Spi};
 use crate::journal::Party;
+use crate::stories::script::{Broken, LOOK_EVERY, text_at};
+
+/// A script with a Douyin in it.
+pub(super) type Script = crate::stories::script::Script<SimDouyin>;
 
 /// How long policy gets to decide a refund by itself before a person does, real time.
 const POLICY_DECIDES_WITHIN: Duration = Duration::from_millis(1_500);

@@ -4,11 +4,11 @@
 
 use serde_json::json;
 
-use super::super::Broken;
-use super::Script;
+use super::script::Script;
 use crate::backend::ReservationState as AtBackend;
 use crate::kakao::{Accepts, Status};
 use crate::platform::Gate;
+use crate::stories::script::Broken;
 
 /// A booking of which our yes is stopped at the gate that `stop` sets up.
 async fn yes_is_stopped(s: &mut Script, gate: &Gate) -> Result<String, Broken> {

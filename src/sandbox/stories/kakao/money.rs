@@ -4,11 +4,11 @@
 
 use serde_json::json;
 
-use super::super::Broken;
-use super::Script;
+use super::script::Script;
 use crate::backend::ReservationState as AtBackend;
 use crate::kakao::{Accepts, Status, Wish};
 use crate::platform::{Answering, CancelStatus};
+use crate::stories::script::Broken;
 
 pub(super) async fn cancel_in_a_tier(s: &mut Script) -> Result<(), Broken> {
     let later = s.stage.in_days(10);

@@ -4,12 +4,11 @@
 
 use serde_json::json;
 
-use super::super::Broken;
-use super::super::script::text_at;
-use super::Script;
+use super::script::Script;
 use crate::backend::ReservationState as AtBackend;
 use crate::kakao::{Accepts, Status, Wish};
 use crate::platform::Answering;
+use crate::stories::script::{Broken, text_at};
 
 pub(super) async fn booked_and_used(s: &mut Script) -> Result<(), Broken> {
     let today = s.stage.today();

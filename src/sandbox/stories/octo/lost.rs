@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
-use super::super::Broken;
-use super::Script;
+use super::script::Script;
 use crate::octo::{Fault, Status, Write};
+use crate::stories::script::Broken;
 
 /// Plays one purchase in which this happens to the writes.
 async fn one_booking(s: &mut Script, faults: &[(Write, Fault)]) -> Result<String, Broken> {

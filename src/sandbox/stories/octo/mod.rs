@@ -11,11 +11,8 @@ mod refused;
 mod script;
 mod slow;
 
-use super::{Story, story};
+use super::story::{Story, story};
 use crate::SimDouyin;
-
-/// A script with a Douyin in it, and a supplier beside.
-type Script = super::Script<SimDouyin>;
 
 /// Every story, by the number of its row.
 pub const STORIES: &[Story<SimDouyin>] = &[

@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use super::super::Broken;
-use super::Script;
+use super::script::Script;
 use crate::douyin::refunds::SOURCE_CONSUMER;
 use crate::douyin::{AfterSale, RefundState};
 use crate::octo::{Fault, Status, Write};
+use crate::stories::script::Broken;
 
 /// Bookings that queue up while the supplier is away.
 const QUEUED: usize = 12;

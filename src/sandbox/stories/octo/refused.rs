@@ -2,13 +2,12 @@
 
 //! Stories in which the supplier says no, or something that cannot be true.
 
-use super::super::Broken;
-use super::super::script::text_at;
-use super::Script;
+use super::script::Script;
 use crate::douyin::refunds::SOURCE_CONSUMER;
 use crate::douyin::{AfterSale, RefundState};
 use crate::octo::{Fault, Generation, Status, Switches, Write};
 use crate::ops::OpsError;
+use crate::stories::script::{Broken, text_at};
 
 /// Books two units at a supplier that was set like this: voucher and reservation number.
 async fn booked(s: &mut Script, set: impl FnOnce(&mut Switches)) -> Result<(String, String), Broken> {

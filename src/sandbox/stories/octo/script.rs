@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
-use super::super::script::{LOOK_EVERY, text_at};
-use super::super::{Broken, Supplier};
-use super::Script;
 use crate::octo::{Booked, Generation, Status};
-use crate::{SimDouyin, SimOcto, Stage};
+use crate::stories::script::{Broken, LOOK_EVERY, text_at};
+use crate::stories::stage::{Stage, Supplier};
+use crate::{SimDouyin, SimOcto};
+
+/// A script with a Douyin in it, and a supplier beside.
+pub(super) type Script = crate::stories::script::Script<SimDouyin>;
 
 impl Stage<SimDouyin> {
     /// A supplier stands beside.

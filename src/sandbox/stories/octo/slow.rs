@@ -2,11 +2,11 @@
 
 //! Stories in which tickets take their time: the deadline, and what becomes of it.
 
-use super::super::Broken;
-use super::Script;
+use super::script::Script;
 use crate::douyin::refunds::SOURCE_NO_CODES;
 use crate::douyin::{Path, RefundState};
 use crate::octo::{Generation, Status};
+use crate::stories::script::Broken;
 
 /// Books at a supplier that asks somebody first: voucher and reservation number.
 async fn waiting(s: &mut Script) -> Result<(String, String), Broken> {
@@ -66,7 +66,7 @@ pub(super) async fn give_up(s: &mut Script) -> Result<(), Broken> {
         return Err(Broken("a product is needed whose back-end has on_deadline = \"give_up\"".to_owned()));
     };
     supplier.octo.with_books(|books| books.switches.instant_confirmation = false);
-    s.stage.supplier = Some(super::super::Supplier { sells: gives_up, ..supplier });
+    s.stage.supplier = Some(crate::stories::Supplier { sells: gives_up, ..supplier });
     let later = s.stage.in_days(7);
     let voucher = s.buy(1).await?;
     let reservation = s.reserve(&voucher, later).await?;

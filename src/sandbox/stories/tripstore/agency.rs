@@ -4,8 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::Broken;
-use super::Script;
+use super::script::Script;
+use crate::stories::script::Broken;
 use crate::tripstore::{Owner, Way, Wish};
 
 pub(super) async fn read_only(s: &mut Script) -> Result<(), Broken> {

@@ -2,11 +2,10 @@
 
 //! Stories in which a traveller wants out, or messages are lost and doubled.
 
-use super::super::Broken;
-use super::super::script::text_at;
-use super::Script;
+use super::script::Script;
 use crate::journal::Party;
 use crate::platform::Answering;
+use crate::stories::script::{Broken, text_at};
 use crate::tripstore::{LinkState, Status, Way};
 
 pub(super) async fn finished(s: &mut Script) -> Result<(), Broken> {

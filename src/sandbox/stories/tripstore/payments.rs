@@ -4,9 +4,8 @@
 
 use serde_json::json;
 
-use super::super::Broken;
-use super::super::script::text_at;
-use super::Script;
+use super::script::Script;
+use crate::stories::script::{Broken, text_at};
 use crate::tripstore::{LinkState, Way};
 
 /// What is open after the deposit, won.
