@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::SimBackend;
 use super::books::{CallRecord, ReservationState};
+use super::running::SimBackend;
 use crate::journal::{Ending, Entry, Party};
 use crate::webhook::{self, Answer, Message};
 

@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
-use super::books::{CallRecord, Reservation, ReservationState};
-use super::{CancelMode, IssueMode, SimBackend};
+use super::books::{Books, CallRecord, Reservation, ReservationState};
+use super::options::{CancelMode, IssueMode, SimBackendOptions};
+use super::running::{SimBackend, State};
 use crate::journal::{Ending, Entry, Party};
+use crate::machine::Machine;
 use crate::net::broken_answer;
 use crate::webhook;
 
@@ -22,7 +24,7 @@ const HANG: Duration = Duration::from_secs(120);
 /// Stock and price of every day that is asked for.
 const REMAINING: u32 = 200;
 
-pub(super) fn router(backend: SimBackend) -> Router {
+fn router(backend: SimBackend) -> Router {
     Router::new()
         .route("/reservations", post(reserve))
         .route("/reservations/{id}", get(read))
@@ -245,6 +247,21 @@ impl Served<'_> {
 type Problem = (StatusCode, Value);
 
 impl SimBackend {
+    /// Starts it on a free port of this machine. Fails when no port can be had.
+    pub async fn start(options: SimBackendOptions) -> std::io::Result<Self> {
+        let state = State {
+            bridge_url: options.bridge_url.clone(),
+            issue: options.issue.clone(),
+            cancel: options.cancel.clone(),
+            books: Books::default(),
+            next_number: 0,
+        };
+        let (machine, listener) = Machine::open(options.listen, options, state).await?;
+        let backend = Self { machine };
+        backend.machine.serve(listener, router(backend.inside()));
+        Ok(backend)
+    }
+
     /// Verifies the signature, and that an idempotency key is not used for two things.
     fn admit(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Problem> {
         let unbelieved = webhook::admit(&self.machine.options().secret, headers, body, self.time().now_s()).err();

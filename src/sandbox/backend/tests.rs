@@ -3,7 +3,7 @@
 //! The back-end against hand-made calls: signatures, idempotency, modes.
 
 use super::*;
-use crate::webhook;
+use crate::{SimTime, net, webhook};
 use serde_json::{Value, json};
 
 const SECRET: &str = "whsec_c2FuZGJveC1zZWNyZXQtMDE=";

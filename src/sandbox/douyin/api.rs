@@ -8,12 +8,15 @@ use axum::extract::State as Extract;
 use axum::http::{HeaderMap, Response, StatusCode, Uri, header};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::time::Duration;
 
-use super::books::{CallRecord, Direction};
+use super::books::{Books, CallRecord, Direction};
+use super::options::{App, Generation, SimDouyinOptions};
+use super::running::{SimDouyin, State};
 use super::tokens::{LIFETIME, TOKEN_EXPIRED, TOKEN_INVALID, Tokens};
-use super::{App, SimDouyin};
 use crate::journal::{Ending, Entry, Party};
+use crate::machine::Machine;
 use crate::net::broken_answer;
 
 /// Code of a bad parameter on the OpenAPI.
@@ -50,7 +53,7 @@ pub mod path {
 /// What a call comes to: fields of `data`, or a code and words.
 pub(super) type Called = Result<Value, (i64, String)>;
 
-pub(super) fn router(douyin: SimDouyin) -> Router {
+fn router(douyin: SimDouyin) -> Router {
     Router::new()
         .route(path::CLIENT_TOKEN, post(token))
         .route(path::STABLE_TOKEN, post(token))
@@ -129,12 +132,28 @@ fn respond(status: StatusCode, answer: &Value) -> Response<Body> {
 }
 
 impl SimDouyin {
+    /// Starts it on a free port of this machine. Fails when no port can be had.
+    pub async fn start(options: SimDouyinOptions) -> std::io::Result<Self> {
+        let state = State {
+            bridge_url: options.bridge_url.clone(),
+            faults: options.faults.clone(),
+            books: Books::default(),
+            tokens: HashMap::new(),
+            sealed: HashMap::new(),
+            next_number: 0,
+        };
+        let (machine, listener) = Machine::open(options.listen, options, state).await?;
+        let douyin = Self { machine };
+        douyin.machine.serve(listener, router(douyin.inside()));
+        Ok(douyin)
+    }
+
     /// Business of one call, by its path.
     async fn called(&self, uri: &Uri, request: &Value) -> Called {
         match uri.path() {
             path::CONFIRM => self.confirm_called(request),
-            path::CALLBACK => self.callback_called(request, super::Generation::First).await,
-            path::CALLBACK_V2 => self.callback_called(request, super::Generation::Second).await,
+            path::CALLBACK => self.callback_called(request, Generation::First).await,
+            path::CALLBACK_V2 => self.callback_called(request, Generation::Second).await,
             path::AUDIT => self.audit_called(request),
             path::VERIFY => self.verify_called(request),
             path::DECRYPT => self.decrypt_called(request),

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::api::{BAD_PARAMETER, BUSINESS_ERROR, Called, QUOTA_USED_UP};
 use super::bodies::certificate_id;
-use super::books::{Path, Redemption, RefundState, Reservation, ReservationState, VoucherState};
+use super::books::{Path, Redemption, RefundState, Reservation, ReservationState, Rule, VoucherState};
 use super::options::{Generation, Reorder};
 use super::refunds::{Decision, Taken};
+use super::running::SimDouyin;
 use super::sale::CANCEL_AFTER_PAYMENT;
-use super::{Rule, SimDouyin};
 use crate::time::Zone;
 
 /// Texts that one call of online decryption may hold.

@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
 use super::books::{AfterSale, Refund, Reservation, Visitor, Voucher};
-use super::{SimDouyin, SimProduct};
+use super::options::SimProduct;
+use super::running::SimDouyin;
 use crate::time::Zone;
 
 /// Nanoseconds in a second: the second generation counts validity in them.

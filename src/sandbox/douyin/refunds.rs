@@ -5,10 +5,10 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use super::books::{AfterSale, Path, Refund, RefundState, ReservationState, VoucherState};
+use super::books::{AfterSale, Path, Refund, RefundState, ReservationState, Rule, VoucherState};
+use super::running::SimDouyin;
 use super::sale::CANCEL_AFTER_PAYMENT;
 use super::spi::{Answer, Spi};
-use super::{Rule, SimDouyin};
 use crate::journal::Party;
 
 /// `apply_source`: the consumer.

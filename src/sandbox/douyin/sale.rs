@@ -6,11 +6,12 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::bodies::certificate_id;
-use super::books::{Reservation, ReservationState, Visitor, Voucher, VoucherState};
+use super::books::{Reservation, ReservationState, Rule, Visitor, Voucher, VoucherState};
 use super::check::Terms;
+use super::delivery::Attempt;
 use super::options::{CreationTiming, Generation, Reorder, TradeMode};
-use super::spi::{Answer, Attempt, Spi};
-use super::{Rule, SimDouyin};
+use super::running::SimDouyin;
+use super::spi::{Answer, Spi};
 use crate::journal::Party;
 
 /// `cancel_type`: before payment, after payment, creation failed (chapter 9).

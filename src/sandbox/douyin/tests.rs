@@ -5,6 +5,7 @@
 use super::api::path;
 use super::refunds::{SOURCE_CONSUMER, SOURCE_NO_CODES};
 use super::*;
+use crate::SimTime;
 use crate::net::{self, StopOnDrop, Tasks};
 use crate::time::Zone;
 use axum::Router;
@@ -14,6 +15,7 @@ use axum::http::HeaderMap;
 use axum::routing::post;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::time::Instant;
 
 const SECRET: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";

@@ -5,13 +5,14 @@
 use serde_json::Value;
 use std::time::Duration;
 
-use super::books::{AfterSale, Codes, Path, Reservation, ReservationState, Voucher};
+use super::books::{AfterSale, Codes, Path, Reservation, ReservationState, Rule, Voucher};
 use super::check::{IN_ANSWER, check_certificates, check_vouchers, codes_in};
+use super::delivery::Attempt;
 use super::options::{Generation, RefundAt};
 use super::refunds::{RefundRequest, SOURCE_NO_CODES};
+use super::running::SimDouyin;
 use super::sale::CANCEL_AFTER_PAYMENT;
-use super::spi::{Answer, Attempt, Spi};
-use super::{Rule, SimDouyin};
+use super::spi::{Answer, Spi};
 
 /// `refund_scene`: issue failed (chapter 12).
 const SCENE_NO_CODES: i64 = 155;

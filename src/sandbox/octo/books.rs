@@ -7,49 +7,11 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::catalogue::{OPTION, PASS, SlotOf, UNIT};
-use super::push::{Generation, Push, Subscription};
-use super::{RepeatedReserve, Said, Switches, refuse};
-
-/// How a booking stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Its place is kept.
-    OnHold,
-    /// Somebody has still to say yes.
-    Pending,
-    /// Sold.
-    Confirmed,
-    /// Refused.
-    Rejected,
-    /// Run out.
-    Expired,
-    /// Cancelled.
-    Cancelled,
-    /// Used.
-    Redeemed,
-}
-
-impl Status {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Status::OnHold => "ON_HOLD",
-            Status::Pending => "PENDING",
-            Status::Confirmed => "CONFIRMED",
-            Status::Rejected => "REJECTED",
-            Status::Expired => "EXPIRED",
-            Status::Cancelled => "CANCELLED",
-            Status::Redeemed => "REDEEMED",
-        }
-    }
-    /// Whether it takes a place.
-    pub fn takes_place(self) -> bool {
-        matches!(self, Status::OnHold | Status::Pending | Status::Confirmed | Status::Redeemed)
-    }
-    pub(super) fn can_be_cancelled(self) -> bool {
-        matches!(self, Status::OnHold | Status::Pending | Status::Confirmed)
-    }
-}
+use super::answer::{Said, refuse};
+use super::products::{OPTION, PASS, SlotOf, UNIT};
+use super::status::Status;
+use super::subscription::{Generation, Push, Subscription};
+use super::switches::{RepeatedReserve, Switches};
 
 /// A booking.
 #[derive(Clone, Debug)]
@@ -157,14 +119,6 @@ impl Books {
     pub fn live(&self, reference: &str) -> usize {
         let lives = |booked: &&Booked| booked.reference == reference && booked.status.takes_place();
         self.bookings.values().filter(lives).count()
-    }
-
-    /// Whether a code is on a ticket of a booking that is sold.
-    pub fn made(&self, code: &str) -> bool {
-        let of = |uuid: &str, booked: &Booked| {
-            booked.has_codes && (0..booked.units.len()).any(|index| super::shown::code(uuid, index) == code)
-        };
-        self.bookings.iter().any(|(uuid, booked)| of(uuid, booked))
     }
 
     /// Changes bookings, with everything that follows: their time of change, and whoever wants to be told.

@@ -1,59 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What the supplier sells, and when there is room.
+//! When there is room for what the supplier sells.
 
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
+use super::answer::{Said, refuse};
 use super::books::Books;
-use super::{Said, refuse};
-
-/// The product whose times a test chooses ([`super::Switches::start_times`]).
-pub const PRODUCT: &str = "LAKE";
-/// A product with three start times.
-pub const BOAT: &str = "BOAT";
-/// An open-dated product: booked without an availability.
-pub const PASS: &str = "PASS";
-/// The option of each.
-pub const OPTION: &str = "DEFAULT";
-/// The unit of each.
-pub const UNIT: &str = "adult";
+use super::products::{BOAT, OPTION, PASS, PRODUCT, SlotOf, UNIT};
 
 /// When a boat leaves.
 const BOAT_TIMES: [&str; 3] = ["10:00", "14:00", "16:30"];
 /// Days that one question may span.
 const DAYS_MAX: usize = 100;
-
-/// One time of one day of a product.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SlotOf {
-    pub(super) product: &'static str,
-    pub(super) date: NaiveDate,
-    pub(super) time: &'static str,
-}
-
-impl SlotOf {
-    /// Its id: opaque to everybody else, and not built like a time.
-    pub(super) fn id(&self) -> String {
-        format!("slot.{}.{}.{}", self.product, self.date.format("%Y%m%d"), self.time.replace(':', ""))
-    }
-
-    pub(super) fn start(&self) -> String {
-        format!("{}T{}:00+08:00", self.date, self.time)
-    }
-
-    fn end(&self) -> String {
-        format!("{}T23:59:00+08:00", self.date)
-    }
-
-    fn is_whole_day(&self) -> bool {
-        self.time == "00:00"
-    }
-
-    fn opening_hours(&self) -> Value {
-        if self.is_whole_day() { json!([{ "from": "00:00", "to": "23:59" }]) } else { json!([]) }
-    }
-}
 
 impl Books {
     /// The times of a product's days; `None` where it is booked without one.

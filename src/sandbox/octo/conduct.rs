@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use super::Status;
-use super::books::{Asked, Books};
+use super::books::{Asked, Booked, Books};
+use super::status::Status;
 
 impl Books {
     /// Looks at a call before it is answered. `late` says that it is a call of before that was held up on its way.
@@ -48,7 +48,7 @@ impl Books {
             }
             _ => {}
         }
-        let other = |(other, booked): &(&str, &super::Booked)| {
+        let other = |(other, booked): &(&str, &Booked)| {
             *other != uuid && booked.reference == reference && !reference.is_empty() && booked.status.takes_place()
         };
         if let Some((other, _)) = self.all().find(other).filter(|_| !late) {

@@ -4,32 +4,9 @@
 
 use serde_json::{Value, json};
 
+use super::answer::{Said, refuse};
 use super::books::Books;
-use super::{Said, refuse};
-
-/// Which of the two ways of pushing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Generation {
-    /// `octo/webhooks`: the whole booking.
-    Webhooks,
-    /// `octo/notifications`: its uuid.
-    Notifications,
-}
-
-/// Who is told.
-#[derive(Clone, Debug)]
-pub(super) struct Subscription {
-    pub(super) id: String,
-    pub(super) url: String,
-    pub(super) generation: Generation,
-}
-
-/// A push that is to be sent.
-#[derive(Clone, Debug)]
-pub(super) struct Push {
-    pub(super) url: String,
-    pub(super) body: Value,
-}
+use super::subscription::{Generation, Push, Subscription};
 
 impl Books {
     /// Every change of a booking is told to this address from now on.

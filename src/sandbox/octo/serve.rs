@@ -12,8 +12,9 @@ use axum::extract::State as Extract;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 
-use super::books::Asked;
-use super::{Books, OwnError, Said};
+use super::answer::Said;
+use super::books::{Asked, Books};
+use super::switches::{OwnError, Switches};
 use crate::journal::{Ending, Entry, Party};
 use crate::machine::Machine;
 use crate::net::{self, broken_answer, cut_answer};
@@ -167,7 +168,7 @@ impl SimOcto {
     pub fn tidy(&self) {
         self.machine.change(|state| {
             state.faults.clear();
-            state.books.switches = super::Switches::default();
+            state.books.switches = Switches::default();
             state.books.key.clone_from(&self.machine.options().key);
             state.books.unsubscribe_all();
         });

@@ -4,10 +4,19 @@
 
 use serde_json::{Value, json};
 
-use super::books::{Books, Status};
-use super::catalogue::OPTION;
+use super::books::{Booked, Books};
+use super::products::OPTION;
+use super::status::Status;
 
 impl Books {
+    /// Whether a code is on a ticket of a booking that is sold.
+    pub fn made(&self, wanted: &str) -> bool {
+        let has = |uuid: &str, booked: &Booked| {
+            booked.has_codes && (0..booked.units.len()).any(|index| code(uuid, index) == wanted)
+        };
+        self.all().any(|(uuid, booked)| has(uuid, booked))
+    }
+
     pub(super) fn shown(&self, uuid: &str) -> Value {
         let Some(booked) = self.booking(uuid) else { return Value::Null };
         let is_sold = matches!(booked.status, Status::Confirmed | Status::Redeemed);
@@ -44,7 +53,7 @@ impl Books {
 }
 
 /// The code on a unit's ticket.
-pub(super) fn code(uuid: &str, index: usize) -> String {
+fn code(uuid: &str, index: usize) -> String {
     format!("OCTO-{}-{index}", uuid.get(..8).unwrap_or(uuid))
 }
 
@@ -60,7 +69,7 @@ fn contact(told: &Value) -> Value {
         "postalCode": null, "allowMarketing": false })
 }
 
-pub(super) fn utc(ms: i64) -> String {
+fn utc(ms: i64) -> String {
     chrono::DateTime::from_timestamp_millis(ms)
         .map_or_else(String::new, |at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string())
 }

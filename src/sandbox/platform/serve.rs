@@ -8,68 +8,25 @@ use axum::extract::State as Extract;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::gate::Place;
-use super::{Answering, CallRecord, Desk, Event, Faults, Gate, Kept, Platform, Trade, Violation};
+use super::asked::{Asked, Said};
+use super::books::{Books, CallRecord, Kept, Violation};
+use super::gate::{Gate, Place};
+use super::options::{Answering, Faults, PlatformOptions};
+use super::running::{Platform, State};
+use super::trade::{Desk, Event, Trade};
 use crate::journal::{Ending, Entry, Party};
+use crate::machine::Machine;
 use crate::net::broken_answer;
 use crate::webhook;
 
 /// A gate that nobody opens lets the call go on after so much real time: less than the bridge waits for an answer.
 const GATE_AT_MOST: Duration = Duration::from_secs(8);
 
-pub(super) fn router<T: Trade>(platform: Platform<T>) -> Router {
+fn router<T: Trade>(platform: Platform<T>) -> Router {
     Router::new().fallback(serve::<T>).with_state(platform)
-}
-
-/// A call of the bridge's that is believed.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// Its method.
-    pub method: Method,
-    /// The parts of its path after `/v1`.
-    pub path: Vec<String>,
-    /// The trade that it is about; empty when it names none.
-    pub number: String,
-    /// `Idempotency-Key`; empty for a question.
-    pub key: String,
-    /// Its body.
-    pub body: Value,
-}
-
-impl Asked {
-    /// A part of the path; empty when there is none.
-    pub fn part(&self, index: usize) -> &str {
-        self.path.get(index).map(String::as_str).unwrap_or_default()
-    }
-    /// A number in its body.
-    pub fn amount(&self, name: &str) -> Option<i64> {
-        self.body.pointer(name).and_then(Value::as_i64)
-    }
-    /// A text in its body; empty when there is none.
-    pub fn text(&self, name: &str) -> &str {
-        self.body.pointer(name).and_then(Value::as_str).unwrap_or_default()
-    }
-    /// Whether it only asks.
-    pub fn is_question(&self) -> bool {
-        self.method == Method::GET
-    }
-}
-
-/// What is said to a call.
-#[derive(Clone, Debug)]
-pub enum Said {
-    /// Carried out: answered as the switch says.
-    Done,
-    /// Carried out, and this is the answer.
-    With(u16, Value),
-    /// The order has changed meanwhile: it is in the answer.
-    Overtaken,
-    /// No, with a code.
-    No(u16, &'static str),
-    /// A call that does not exist.
-    NoSuchCall,
 }
 
 async fn serve<T: Trade>(
@@ -123,7 +80,7 @@ fn whole<T: Trade>(kept: &Kept<T>) -> Value {
     json!({ T::WHOLE: kept.it.told(), "revision": kept.revision })
 }
 
-impl<T: Trade> super::State<T> {
+impl<T: Trade> State<T> {
     /// What is said instead of the truth, where a switch wants it; nothing is carried out, and nothing is remembered under its key.
     fn lie(&mut self, asked: &Asked) -> Option<(u16, Value)> {
         if self.faults.api_empty_yes > 0 && !asked.is_question() {
@@ -138,6 +95,26 @@ impl<T: Trade> super::State<T> {
 }
 
 impl<T: Trade> Platform<T> {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn start(options: PlatformOptions) -> std::io::Result<Self> {
+        let state = State {
+            bridge_url: options.bridge_url.clone(),
+            faults: Faults::default(),
+            books: Books::default(),
+            held: Vec::new(),
+            gates: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            next_number: 0,
+        };
+        let (machine, listener) = Machine::open(options.listen, options, state).await?;
+        let platform = Self { machine };
+        platform.machine.serve(listener, router(platform.inside()));
+        Ok(platform)
+    }
+
     /// Why a call is not looked at: it fails on request, nobody signed it, or its key says nothing.
     fn not_admitted(
         &self,

@@ -5,44 +5,12 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::{EventRecord, Kept, Platform, Trade, Violation};
+use super::books::{EventRecord, Kept, Violation};
+use super::running::Platform;
+use super::trade::{Event, Trade, numbered};
 use crate::journal::{Ending, Entry, Party};
 use crate::time::Zone;
 use crate::webhook::{self, Answer, Message};
-
-/// An event before it is sent. Its body is the same on every attempt, byte for byte.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// Its number, which is the `webhook-id`.
-    pub id: String,
-    /// What happened.
-    pub kind: &'static str,
-    /// The trade it is about.
-    pub number: String,
-    /// The trade's count of changes in it.
-    pub revision: u64,
-    body: Vec<u8>,
-}
-
-impl Event {
-    /// An event with the whole trade in it.
-    pub(super) fn about<T: Trade>(
-        id: String,
-        kind: &'static str,
-        number: &str,
-        kept: &Kept<T>,
-        change: &Value,
-        now_ms: i64,
-    ) -> Self {
-        let body = json!({
-            "event_id": id, "event_type": kind, "schema_version": "1", "occurred_at": Zone::SEOUL.written(now_ms),
-            "revision": kept.revision, "partner_id": "p_77", "place_id": "pl_5", "agency_code": "AG-014",
-            T::WHOLE: kept.it.told(), "change": change,
-        });
-        let body = body.to_string().into_bytes();
-        Self { id, kind, number: number.to_owned(), revision: kept.revision, body }
-    }
-}
 
 /// What became of an event.
 #[derive(Clone, Debug)]
@@ -65,7 +33,7 @@ impl<T: Trade> Platform<T> {
         let event = self.change(|state| {
             let kept = Kept { revision: 1, it };
             state.next_number += 1;
-            let id = super::numbered("evt_", now_ms, state.next_number);
+            let id = numbered("evt_", now_ms, state.next_number);
             let event = Event::about(id, kind, number, &kept, &change, now_ms);
             state.books.trades.insert(number.to_owned(), kept);
             event
@@ -92,7 +60,7 @@ impl<T: Trade> Platform<T> {
             let said = change(&mut kept.it);
             kept.revision += 1;
             state.next_number += 1;
-            let id = super::numbered("evt_", now_ms, state.next_number);
+            let id = numbered("evt_", now_ms, state.next_number);
             Some(Event::about(id, kind, number, kept, &said, now_ms))
         })
     }
