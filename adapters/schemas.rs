@@ -10,11 +10,12 @@ use jsonschema::Validator;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
-use ticketbridge_core::port::FieldError;
+use ticketbridge_core::port::{DecodeError, FieldError, Verified};
 
 use crate::fat_events::schema as shared;
+use crate::kakao::schema as kakao;
 use crate::ticketing_http::wire;
-use crate::{kakao, tripstore};
+use crate::tripstore::schema as tripstore;
 
 /// Errors of one body that are told.
 const TOLD_MAX: usize = 50;
@@ -64,27 +65,27 @@ pub fn all() -> &'static [BodySchema] {
     static ALL: OnceLock<Vec<BodySchema>> = OnceLock::new();
     ALL.get_or_init(|| {
         vec![
-            one::<kakao::schema::Event>("kakao/event", Way::In),
-            one::<kakao::schema::Availability>("kakao/availability", Way::In),
-            one::<kakao::schema::AvailabilityAnswer>("kakao/availability-answer", Way::Answer),
-            one::<kakao::schema::Confirm>("kakao/confirm", Way::Out),
-            one::<kakao::schema::Reject>("kakao/reject", Way::Out),
-            one::<kakao::schema::Cancel>("kakao/cancel", Way::Out),
-            one::<kakao::schema::Used>("kakao/use", Way::Out),
-            one::<kakao::schema::NoShow>("kakao/no-show", Way::Out),
-            one::<kakao::schema::ReturnPayment>("kakao/payment-cancel", Way::Out),
-            one::<kakao::schema::Stock>("kakao/stock", Way::Out),
-            one::<kakao::schema::Quote>("kakao/cancel-quote", Way::Answered),
-            one::<kakao::schema::Reservation>("kakao/reservation", Way::Answered),
-            one::<tripstore::schema::Event>("tripstore/event", Way::In),
-            one::<tripstore::schema::Complete>("tripstore/complete", Way::Out),
-            one::<tripstore::schema::Cancel>("tripstore/cancel", Way::Out),
-            one::<tripstore::schema::ReturnPayment>("tripstore/payment-cancel", Way::Out),
-            one::<tripstore::schema::PaymentLink>("tripstore/payment-link", Way::Out),
-            one::<tripstore::schema::PaymentLinkAnswer>("tripstore/payment-link-answer", Way::Answered),
-            one::<tripstore::schema::Booking>("tripstore/booking", Way::Answered),
-            one::<tripstore::schema::HandOver>("tripstore/hand-over", Way::Out),
-            one::<tripstore::schema::HandOverAnswer>("tripstore/hand-over-answer", Way::Answered),
+            one::<kakao::Event>("kakao/event", Way::In),
+            one::<kakao::Availability>("kakao/availability", Way::In),
+            one::<kakao::AvailabilityAnswer>("kakao/availability-answer", Way::Answer),
+            one::<kakao::Confirm>("kakao/confirm", Way::Out),
+            one::<kakao::Reject>("kakao/reject", Way::Out),
+            one::<kakao::Cancel>("kakao/cancel", Way::Out),
+            one::<kakao::Used>("kakao/use", Way::Out),
+            one::<kakao::NoShow>("kakao/no-show", Way::Out),
+            one::<kakao::ReturnPayment>("kakao/payment-cancel", Way::Out),
+            one::<kakao::Stock>("kakao/stock", Way::Out),
+            one::<kakao::Quote>("kakao/cancel-quote", Way::Answered),
+            one::<kakao::Reservation>("kakao/reservation", Way::Answered),
+            one::<tripstore::Event>("tripstore/event", Way::In),
+            one::<tripstore::Complete>("tripstore/complete", Way::Out),
+            one::<tripstore::Cancel>("tripstore/cancel", Way::Out),
+            one::<tripstore::ReturnPayment>("tripstore/payment-cancel", Way::Out),
+            one::<tripstore::PaymentLink>("tripstore/payment-link", Way::Out),
+            one::<tripstore::PaymentLinkAnswer>("tripstore/payment-link-answer", Way::Answered),
+            one::<tripstore::Booking>("tripstore/booking", Way::Answered),
+            one::<tripstore::HandOver>("tripstore/hand-over", Way::Out),
+            one::<tripstore::HandOverAnswer>("tripstore/hand-over-answer", Way::Answered),
             one::<wire::ReservationRequest<'_>>("ticketing_http/reservation-request", Way::Out),
             one::<wire::ReservationAnswer>("ticketing_http/reservation-answer", Way::Answered),
             one::<wire::CancelRequest>("ticketing_http/cancel-request", Way::Out),
@@ -116,6 +117,14 @@ pub fn problems(name: &str, body: &Value) -> Vec<FieldError> {
     validator.iter_errors(body).for_each(|error| tell(error.instance_path().as_str(), error.kind(), &mut found));
     found.truncate(TOLD_MAX);
     found
+}
+
+/// An error of reading, with everything else that the body's schema finds wrong.
+pub(crate) fn with_all(schema: &str, request: &Verified<'_>, error: DecodeError) -> DecodeError {
+    match serde_json::from_slice(request.raw().body) {
+        Ok(body) => error.beside(problems(schema, &body)),
+        Err(_) => error,
+    }
 }
 
 /// Adds what an error says; of one field, the first. Of several ways to be right, the one that is not null says what is wanted.

@@ -7,7 +7,8 @@ use serde_json::json;
 use ticketbridge_core::port::{AuthError, Channel, Context, RawRequest};
 use ticketbridge_core::time::{Millis, UnixMillis};
 
-use super::sign::{query_pairs, sign, sign_webhook};
+use super::request::query_pairs;
+use super::sign::{sign, sign_webhook};
 use crate::fixture;
 
 const KEY: &str = "awsynthetic0000001";

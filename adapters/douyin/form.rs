@@ -15,7 +15,7 @@ use http::HeaderMap;
 use ticketbridge_core::port::{AuthError, RawRequest};
 use ticketbridge_core::time::{Millis, UnixMillis};
 
-use super::sign::{KEY_HEADER, SIGN_HEADER, WEBHOOK_SIGN_HEADER, decoded};
+use super::request::{KEY_HEADER, SIGN_HEADER, WEBHOOK_SIGN_HEADER, decoded};
 
 /// The parameters that the platform documents; everything else is unknown.
 const DOCUMENTED: [&str; 3] = [CLIENT_KEY, TIMESTAMP, SIGN];

@@ -23,8 +23,10 @@ use ticketbridge_core::rejection::{Rejection, Why};
 use ticketbridge_core::time::{Date, UnixMillis};
 
 use super::crypto::open_field;
+use super::endpoints;
+use super::request::query_value;
 use super::settings::{Creation, Settings};
-use super::sign::{query_value, sign_webhook};
+use super::sign::sign_webhook;
 use super::wire::{self, Amount, Id, PersonWire, SaleWire, Text, missing, read};
 
 /// Characters of one encrypted or clear field of a person, once opened.
@@ -161,22 +163,22 @@ impl Mapper<'_> {
         let body = request.body();
         self.is_of_our_merchant(body)?;
         match request.endpoint() {
-            super::CAN_BUY => self.can_buy(body),
-            super::CREATE_ORDER => self.create_order(read(body)?, VisitDay::Needed),
-            super::V2_CREATE_ORDER => self.second_create_order(body),
-            super::PAY_NOTIFY => pay_notify(body),
-            super::ISSUE_VOUCHER => self.issue(body, sent_at(request)),
-            super::V2_ISSUE_VOUCHER => second_issue(body, sent_at(request)),
-            super::CANCEL_NOTIFY => cancel_notify(body),
-            super::REFUND_APPLY => refund_apply(body),
-            super::REFUND_NOTIFY => refund_notify(body),
-            super::INFO_SYNC => info_sync(body, sent_at(request)),
-            super::QUERY_ORDER => {
+            endpoints::CAN_BUY => self.can_buy(body),
+            endpoints::CREATE_ORDER => self.create_order(read(body)?, VisitDay::Needed),
+            endpoints::V2_CREATE_ORDER => self.second_create_order(body),
+            endpoints::PAY_NOTIFY => pay_notify(body),
+            endpoints::ISSUE_VOUCHER => self.issue(body, sent_at(request)),
+            endpoints::V2_ISSUE_VOUCHER => second_issue(body, sent_at(request)),
+            endpoints::CANCEL_NOTIFY => cancel_notify(body),
+            endpoints::REFUND_APPLY => refund_apply(body),
+            endpoints::REFUND_NOTIFY => refund_notify(body),
+            endpoints::INFO_SYNC => info_sync(body, sent_at(request)),
+            endpoints::QUERY_ORDER => {
                 let about = ExternalId(read::<wire::QueryWire>(body)?.order_id.required("order_id")?);
                 Ok(Inbound::Query(Query::OrderStatus { about }))
             }
-            super::PULL_CALENDAR => pull_calendar(body),
-            super::WEBHOOK => self.webhook(request),
+            endpoints::PULL_CALENDAR => pull_calendar(body),
+            endpoints::WEBHOOK => self.webhook(request),
             _ => Err(DecodeError::new("endpoint", "is not a call of this channel")),
         }
     }

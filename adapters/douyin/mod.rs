@@ -16,18 +16,20 @@ use ticketbridge_core::message::Notification;
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     AccessTokens, Answer, AuthError, Built, Call, CallResult, Channel, ChannelKind, ChannelSpec, ChannelView, Cipher,
-    Context, DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, OrderQuery, RawRequest, Replayed,
-    SellsIn, Token, Verified, VerifyStep, Yes,
+    Context, DecodeError, EncodeError, HttpReply, HttpResponse, Inbound, OrderQuery, RawRequest, Replayed, SellsIn,
+    Token, Verified, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
-use ticketbridge_core::time::{Millis, UnixMillis};
+use ticketbridge_core::time::UnixMillis;
 
 mod calls;
 pub mod crypto;
+mod endpoints;
 mod form;
 mod label;
 mod map;
 mod reply;
+pub mod request;
 mod settings;
 pub mod sign;
 mod vouchers;
@@ -42,51 +44,11 @@ mod story_tests;
 #[cfg(test)]
 mod vector_tests;
 
+use endpoints::ENDPOINTS;
 use settings::Settings;
 
-const CAN_BUY: &str = "can-buy";
-const CREATE_ORDER: &str = "create-order";
-const PAY_NOTIFY: &str = "pay-notify";
-const ISSUE_VOUCHER: &str = "issue-voucher";
-const CANCEL_NOTIFY: &str = "cancel-notify";
-const REFUND_APPLY: &str = "refund-apply";
-const REFUND_NOTIFY: &str = "refund-notify";
-const INFO_SYNC: &str = "info-sync";
-const QUERY_ORDER: &str = "query-order";
-const PULL_CALENDAR: &str = "pull-calendar";
-const V2_CREATE_ORDER: &str = "v2-create-order";
-const V2_ISSUE_VOUCHER: &str = "v2-issue-voucher";
-const WEBHOOK: &str = "webhook";
-
-/// Characters of a caller's name that are shown when it is not known.
-const KEY_CHARS_SHOWN_MAX: usize = 64;
 /// Order queries a second that Douyin takes (D-10).
 const ORDER_QUERIES_PER_SECOND: u32 = 20;
-
-/// The time limits of chapter 19, with room to spare.
-const ENDPOINTS: &[Endpoint] = &[
-    endpoint(CAN_BUY, 1_500),
-    endpoint(CREATE_ORDER, 3_000),
-    endpoint(PAY_NOTIFY, 3_000),
-    tickets(ISSUE_VOUCHER),
-    endpoint(CANCEL_NOTIFY, 3_000),
-    Endpoint { answers_from_state: true, ..endpoint(REFUND_APPLY, 3_000) },
-    endpoint(REFUND_NOTIFY, 3_000),
-    endpoint(INFO_SYNC, 3_000),
-    Endpoint { answers_from_state: true, ..endpoint(QUERY_ORDER, 3_000) },
-    endpoint(PULL_CALENDAR, 3_000),
-    endpoint(V2_CREATE_ORDER, 3_000),
-    tickets(V2_ISSUE_VOUCHER),
-    endpoint(WEBHOOK, 3_000),
-];
-
-const fn endpoint(name: &'static str, budget: i64) -> Endpoint {
-    Endpoint { name, budget: Millis(budget), waits_for_tickets: false, answers_from_state: false }
-}
-
-const fn tickets(name: &'static str) -> Endpoint {
-    Endpoint { waits_for_tickets: true, answers_from_state: true, ..endpoint(name, 3_000) }
-}
 
 /// Douyin, as registered.
 pub const KIND: ChannelKind = ChannelKind {

@@ -15,6 +15,7 @@ use ticketbridge_core::port::{Answer, CalendarDay, DecodeError, Envelope, HttpRe
 use ticketbridge_core::product::{Acceptance, Confirmation};
 use ticketbridge_core::rejection::{Rejection, Why};
 
+use super::endpoints;
 use super::settings::{Creation, Settings};
 use super::vouchers::{self, ListNames};
 
@@ -98,20 +99,20 @@ pub(super) fn reply(settings: &Settings, endpoint: &str, inbound: Option<&Inboun
 
 fn other_code(endpoint: &str) -> i64 {
     match endpoint {
-        super::QUERY_ORDER => QUERY_ERROR,
-        super::V2_ISSUE_VOUCHER => SECOND_ISSUE_TROUBLE,
+        endpoints::QUERY_ORDER => QUERY_ERROR,
+        endpoints::V2_ISSUE_VOUCHER => SECOND_ISSUE_TROUBLE,
         _ => OTHER,
     }
 }
 
 fn retry(endpoint: &str) -> Data {
-    let code = if endpoint == super::V2_ISSUE_VOUCHER { SECOND_ISSUE_TROUBLE } else { RETRY };
+    let code = if endpoint == endpoints::V2_ISSUE_VOUCHER { SECOND_ISSUE_TROUBLE } else { RETRY };
     Data::new(code, "please call again")
 }
 
 /// The code of 4.5 for a refusal.
 fn code_of(why: Why, endpoint: &str) -> i64 {
-    let second = endpoint == super::V2_CREATE_ORDER;
+    let second = endpoint == endpoints::V2_CREATE_ORDER;
     match why {
         Why::OutOfStock => 1,
         Why::OffSale => 2,
@@ -163,7 +164,10 @@ fn code_of(why: Why, endpoint: &str) -> i64 {
 }
 
 fn takes_listed_codes(endpoint: &str) -> bool {
-    matches!(endpoint, super::CAN_BUY | super::CREATE_ORDER | super::V2_CREATE_ORDER | super::PULL_CALENDAR)
+    matches!(
+        endpoint,
+        endpoints::CAN_BUY | endpoints::CREATE_ORDER | endpoints::V2_CREATE_ORDER | endpoints::PULL_CALENDAR
+    )
 }
 
 fn malformed(endpoint: &str, error: &DecodeError) -> Data {
@@ -184,13 +188,15 @@ fn refused(endpoint: &str, rejection: &Rejection) -> Data {
     }
     match endpoint {
         // A notice is a fact: it is stored, and a business error would only stop it.
-        super::CANCEL_NOTIFY | super::REFUND_NOTIFY | super::INFO_SYNC | super::WEBHOOK => Data::success(),
+        endpoints::CANCEL_NOTIFY | endpoints::REFUND_NOTIFY | endpoints::INFO_SYNC | endpoints::WEBHOOK => {
+            Data::success()
+        }
         // Used is a definite no; in any other case a person looks before the limit.
-        super::REFUND_APPLY if rejection.why == Why::AlreadyRedeemed => {
+        endpoints::REFUND_APPLY if rejection.why == Why::AlreadyRedeemed => {
             Data::new(OK, sentence).with("audit_refund_result", 2)
         }
-        super::REFUND_APPLY => Data::new(OK, sentence).with("audit_refund_result", 3),
-        super::QUERY_ORDER if rejection.why == Why::NotFound => no_such_order(endpoint),
+        endpoints::REFUND_APPLY => Data::new(OK, sentence).with("audit_refund_result", 3),
+        endpoints::QUERY_ORDER if rejection.why == Why::NotFound => no_such_order(endpoint),
         _ if takes_listed_codes(endpoint) => Data::new(code_of(rejection.why, endpoint), sentence),
         _ => Data::new(other_code(endpoint), sentence),
     }
@@ -199,9 +205,11 @@ fn refused(endpoint: &str, rejection: &Rejection) -> Data {
 /// The message is stored and waits for its order.
 fn kept(endpoint: &str) -> Data {
     match endpoint {
-        super::ISSUE_VOUCHER | super::V2_ISSUE_VOUCHER => Data::success().with("result", TICKETS_FOLLOW),
-        super::REFUND_APPLY => Data::success().with("audit_refund_result", 3),
-        super::CANCEL_NOTIFY | super::REFUND_NOTIFY | super::INFO_SYNC | super::WEBHOOK => Data::success(),
+        endpoints::ISSUE_VOUCHER | endpoints::V2_ISSUE_VOUCHER => Data::success().with("result", TICKETS_FOLLOW),
+        endpoints::REFUND_APPLY => Data::success().with("audit_refund_result", 3),
+        endpoints::CANCEL_NOTIFY | endpoints::REFUND_NOTIFY | endpoints::INFO_SYNC | endpoints::WEBHOOK => {
+            Data::success()
+        }
         // These answers must say more than "stored".
         _ => retry(endpoint),
     }
@@ -209,9 +217,9 @@ fn kept(endpoint: &str) -> Data {
 
 fn no_such_order(endpoint: &str) -> Data {
     match endpoint {
-        super::QUERY_ORDER => Data::new(QUERY_NO_SUCH_ORDER, "no such order"),
-        super::PULL_CALENDAR | super::CAN_BUY => Data::new(code_of(Why::OffSale, endpoint), "no such product"),
-        super::CREATE_ORDER | super::V2_CREATE_ORDER => Data::new(OTHER, "no such order"),
+        endpoints::QUERY_ORDER => Data::new(QUERY_NO_SUCH_ORDER, "no such order"),
+        endpoints::PULL_CALENDAR | endpoints::CAN_BUY => Data::new(code_of(Why::OffSale, endpoint), "no such product"),
+        endpoints::CREATE_ORDER | endpoints::V2_CREATE_ORDER => Data::new(OTHER, "no such order"),
         _ => kept(endpoint),
     }
 }
@@ -224,26 +232,26 @@ fn envelope(inbound: Option<&Inbound>) -> Option<&Envelope> {
 fn accepted(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, order: &Order) -> Data {
     let envelope = envelope(inbound);
     match endpoint {
-        super::CREATE_ORDER => {
+        endpoints::CREATE_ORDER => {
             let data = Data::success().with("order_out_id", order.id.as_str());
             match settings.creation {
                 Creation::AfterPayment => data.with("confirm_info", confirm_info(order, envelope)),
                 Creation::BeforePayment => data,
             }
         }
-        super::V2_CREATE_ORDER => {
+        endpoints::V2_CREATE_ORDER => {
             let about = envelope.map_or(&order.channel_order_id, |e| &e.about);
             Data::success()
                 .with("order_id", about.as_str())
                 .with("ext_order_id", order.id.as_str())
                 .with("fail_sku_id_list", Value::Array(Vec::new()))
         }
-        super::PAY_NOTIFY => match settings.creation {
+        endpoints::PAY_NOTIFY => match settings.creation {
             Creation::BeforePayment => Data::success().with("confirm_info", confirm_info(order, envelope)),
             Creation::AfterPayment => Data::success(),
         },
-        super::ISSUE_VOUCHER | super::V2_ISSUE_VOUCHER => issue(endpoint, envelope, order),
-        super::REFUND_APPLY => refund_apply(envelope, order),
+        endpoints::ISSUE_VOUCHER | endpoints::V2_ISSUE_VOUCHER => issue(endpoint, envelope, order),
+        endpoints::REFUND_APPLY => refund_apply(envelope, order),
         _ => Data::success(),
     }
 }
@@ -301,7 +309,7 @@ fn issue(endpoint: &str, envelope: Option<&Envelope>, order: &Order) -> Data {
         Err(error) => return Data::new(other_code(endpoint), error.to_string()),
     };
     let data = Data::success().with("result", TICKETS_HERE);
-    if endpoint == super::ISSUE_VOUCHER {
+    if endpoint == endpoints::ISSUE_VOUCHER {
         return data.with("vouchers", vouchers::first_generation(&dealt));
     }
     let list = vouchers::second_generation(&dealt, &order.rules.booking.name, ListNames::Answer);
@@ -421,7 +429,7 @@ mod tests {
     fn every_refusal_has_a_code_that_douyin_defines() {
         let defined: Vec<i64> = (1..=15).chain(19..=23).chain([RETRY, OTHER]).collect();
         for why in Why::ALL {
-            for endpoint in [super::super::CREATE_ORDER, super::super::V2_CREATE_ORDER] {
+            for endpoint in [endpoints::CREATE_ORDER, endpoints::V2_CREATE_ORDER] {
                 assert!(defined.contains(&code_of(*why, endpoint)), "{why:?}");
             }
         }

@@ -12,51 +12,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderName, HeaderValue};
-use percent_encoding::percent_decode;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use ticketbridge_core::port::{AuthError, RawRequest, Replayed, Verified, VerifyStep};
 use ticketbridge_core::time::UnixMillis;
 
+use super::endpoints::WEBHOOK;
 use super::form::{self, Rule};
+use super::request::{KEY_HEADER, Pair, SIGN_HEADER, WEBHOOK_SIGN_HEADER, query_pairs, query_value};
 use super::settings::{App, Settings};
 
-/// Header with the signature of the body and the query.
-pub const SIGN_HEADER: &str = "x-life-sign";
-/// Header that names the application.
-pub const KEY_HEADER: &str = "x-life-clientkey";
-/// Header with the signature of a pushed message.
-pub const WEBHOOK_SIGN_HEADER: &str = "x-douyin-signature";
+/// Characters of a caller's name that are shown when it is not known.
+const KEY_CHARS_SHOWN_MAX: usize = 64;
 /// What stands for the secret wherever the signed string is shown.
 const SECRET_SHOWN: &str = "‹secret›";
-
-/// A query parameter, decoded.
-pub type Pair = (Vec<u8>, Vec<u8>);
-
-/// The parameters of a raw query string, in the order in which they came: percent signs and `+` are decoded, a key
-/// without `=` has the empty value.
-pub fn query_pairs(raw: &str) -> Vec<Pair> {
-    raw.split('&')
-        .filter(|segment| !segment.is_empty())
-        .map(|segment| {
-            let (key, value) = segment.split_once('=').unwrap_or((segment, ""));
-            (decoded(key), decoded(value))
-        })
-        .collect()
-}
-
-/// A name or value of a query without its escapes.
-pub(super) fn decoded(text: &str) -> Vec<u8> {
-    percent_decode(text.replace('+', " ").as_bytes()).collect()
-}
-
-/// The value of the first parameter called `key`.
-pub fn query_value(raw: &str, key: &str) -> Option<String> {
-    query_pairs(raw)
-        .into_iter()
-        .find(|(k, _)| k == key.as_bytes())
-        .map(|(_, value)| String::from_utf8_lossy(&value).into_owned())
-}
 
 /// What is signed, behind the secret: every parameter but `sign`, sorted by bytes, then the body if there is one.
 fn signed_part<K: AsRef<[u8]>, V: AsRef<[u8]>>(pairs: &[(K, V)], body: &[u8]) -> Vec<u8> {
@@ -146,7 +115,7 @@ fn candidates<'s>(settings: &'s Settings, keys: [Option<&str>; 2]) -> Vec<(usize
 /// # Errors
 /// What is missing, what could be read in two ways, who is not known, a signature that does not fit, a time stamp too far away.
 pub fn verify<'a>(settings: &Settings, raw: RawRequest<'a>, now: UnixMillis) -> Result<Verified<'a>, AuthError> {
-    if raw.endpoint == super::WEBHOOK {
+    if raw.endpoint == WEBHOOK {
         return verify_webhook(settings, raw);
     }
     let header_key = header(&raw, KEY_HEADER);
@@ -164,7 +133,7 @@ pub fn verify<'a>(settings: &Settings, raw: RawRequest<'a>, now: UnixMillis) -> 
     let named = keys.into_iter().flatten().next().ok_or(AuthError::Missing("client_key"))?;
     let candidates = candidates(settings, keys);
     if candidates.is_empty() {
-        return Err(AuthError::UnknownKey(named.chars().take(super::KEY_CHARS_SHOWN_MAX).collect()));
+        return Err(AuthError::UnknownKey(named.chars().take(KEY_CHARS_SHOWN_MAX).collect()));
     }
     let part = signed_part(&query_pairs(raw.query), raw.body);
     let proved = candidates.into_iter().find(|(_, app)| same(&presented, &hash(&app.client_secret, &part)));
@@ -191,7 +160,7 @@ pub fn explain(settings: &Settings, raw: RawRequest<'_>, now: UnixMillis) -> Vec
     let mut step = |what: &str, found: String, ok: Option<bool>| {
         steps.push(VerifyStep { what: what.to_owned(), found, ok });
     };
-    if raw.endpoint == super::WEBHOOK {
+    if raw.endpoint == WEBHOOK {
         explain_push(settings, raw, &mut step);
     } else {
         explain_call(settings, raw, now, &mut step);

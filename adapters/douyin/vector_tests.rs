@@ -8,7 +8,8 @@ use ticketbridge_core::port::{AuthError, Channel, Context, Inbound, RawRequest};
 use ticketbridge_core::time::UnixMillis;
 
 use super::crypto::{decrypt_field, encrypt_field, open_field};
-use super::sign::{query_pairs, sign, sign_webhook};
+use super::request::query_pairs;
+use super::sign::{sign, sign_webhook};
 
 fn vectors(list: &str) -> Vec<Value> {
     let file: Value = serde_json::from_str(include_str!("cases/vectors.json")).expect("the vectors are JSON");
@@ -85,7 +86,7 @@ fn signatures_are_those_of_the_vectors() {
         assert_eq!(sha256, text(&entry, "x_life_sign_sha256"), "{id}: header");
         assert_eq!(md5, text(&entry, "url_sign_md5"), "{id}: address");
 
-        let url_key = super::sign::query_value(query, "client_key").expect("every vector names its application");
+        let url_key = super::request::query_value(query, "client_key").expect("every vector names its application");
         let header_key = entry["headers"]["x-life-clientkey"].as_str().unwrap_or(&url_key).to_owned();
         // The header's application is listed last, and its secret must be found all the same.
         let apps = json!([app("awother0000000000", "ffffffffffffffffffffffffffffffff"), app(&header_key, secret)]);

@@ -66,14 +66,6 @@ pub(crate) fn occurred_at(settings: &Common, request: &Verified<'_>) -> Option<U
     At::in_zone(&body, settings.naive_zone).field("occurred_at").instant().ok()
 }
 
-/// An error of reading, with everything else that the body's schema finds wrong.
-pub(crate) fn with_all(schema: &str, request: &Verified<'_>, error: DecodeError) -> DecodeError {
-    match serde_json::from_slice(request.raw().body) {
-        Ok(body) => error.beside(crate::schemas::problems(schema, &body)),
-        Err(_) => error,
-    }
-}
-
 /// What stands around every event.
 pub(crate) struct Envelope<'a> {
     /// The event's own number, the same on every attempt.

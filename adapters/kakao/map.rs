@@ -15,6 +15,7 @@ use ticketbridge_core::product::Currency;
 use ticketbridge_core::rules::cancel_policy::{CancelPolicy, PolicyTier, exclusive, relative_deadline};
 use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 
+use super::endpoints::{AVAILABILITY, CHANNEL};
 use super::legacy;
 use super::wire::{CancelKind, Deadline, Policy, Reservation, Status};
 use crate::about::Answer;
@@ -26,11 +27,11 @@ use crate::fat_events::{self, Envelope as Wire, revision_at};
 
 /// Reads a verified call.
 pub(super) fn decode(settings: &Common, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
-    if request.endpoint() == super::CHANNEL {
+    if request.endpoint() == CHANNEL {
         return Ok(legacy::decode(request));
     }
     let body = fat_events::body(request)?;
-    if request.endpoint() == super::AVAILABILITY {
+    if request.endpoint() == AVAILABILITY {
         let body = At::in_zone(&body, settings.naive_zone);
         let nested = body.field("reservation");
         return availability(settings.zone(), if nested.is_there() { &nested } else { &body });

@@ -15,16 +15,18 @@ use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
 use ticketbridge_core::port::{
     Answer, AuthError, Built, Call, CallResult, ChangeList, Changes, Channel, ChannelKind, ChannelSpec, Context,
-    DecodeError, EncodeError, Endpoint, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed, SellsIn,
-    StockLeft, TakesStock, Verified, VerifyFirst, VerifyStep, Yes,
+    DecodeError, EncodeError, HttpReply, HttpResponse, Inbound, RawRequest, ReadBack, Replayed, SellsIn, StockLeft,
+    TakesStock, Verified, VerifyFirst, VerifyStep, Yes,
 };
 use ticketbridge_core::product::ChannelRules;
-use ticketbridge_core::time::{Millis, UnixMillis};
+use ticketbridge_core::time::UnixMillis;
 
 use crate::fat_events::{self, settings::Common};
+use crate::schemas;
 use crate::settings::Settings as Reader;
 
 mod calls;
+mod endpoints;
 mod label;
 mod legacy;
 mod map;
@@ -32,16 +34,7 @@ mod reply;
 pub(crate) mod schema;
 mod wire;
 
-const EVENTS: &str = "events";
-const AVAILABILITY: &str = "availability";
-const CHANNEL: &str = "channel";
-
-/// Kakao's own limit for an answer is 3 s, and 2 s for the question of availability.
-const ENDPOINTS: &[Endpoint] = &[endpoint(EVENTS, 3_000), endpoint(AVAILABILITY, 2_000), endpoint(CHANNEL, 3_000)];
-
-const fn endpoint(name: &'static str, budget: i64) -> Endpoint {
-    Endpoint { name, budget: Millis(budget), waits_for_tickets: false, answers_from_state: true }
-}
+use endpoints::{AVAILABILITY, CHANNEL, ENDPOINTS};
 
 /// The settings that are known. `allow_from`, `rate_per_caller` and `commission_bp` are the shell's too.
 const KEYS: &[&str] = &[
@@ -179,7 +172,7 @@ impl Channel for Kakao {
     }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         let schema = if request.endpoint() == AVAILABILITY { "kakao/availability" } else { "kakao/event" };
-        map::decode(&self.settings, request).map_err(|error| fat_events::with_all(schema, request, error))
+        map::decode(&self.settings, request).map_err(|error| schemas::with_all(schema, request, error))
     }
     fn sent_at(&self, request: &Verified<'_>) -> Option<UnixMillis> {
         fat_events::occurred_at(&self.settings, request)

@@ -7,15 +7,16 @@ use serde_json::json;
 use ticketbridge_core::port::{Answer, HttpReply, Inbound};
 use ticketbridge_core::rejection::Why;
 
+use super::endpoints::{AVAILABILITY, CHANNEL};
 use crate::fat_events::answers;
 use crate::fat_events::settings::Common;
 
 pub(super) fn reply(settings: &Common, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
-    if endpoint == super::CHANNEL && !matches!(answer, Answer::Unauthenticated(_) | Answer::TryLater(_)) {
+    if endpoint == CHANNEL && !matches!(answer, Answer::Unauthenticated(_) | Answer::TryLater(_)) {
         // Only the status is read there, and anything but 200 switches the webhook off in the end.
         return HttpReply::json(StatusCode::OK, &json!({ "result": "accepted" }));
     }
-    let is_question = endpoint == super::AVAILABILITY && !matches!(answer, Answer::Unauthenticated(_));
+    let is_question = endpoint == AVAILABILITY && !matches!(answer, Answer::Unauthenticated(_));
     if !is_question {
         return answers::reply(settings.zone(), "unknown_reservation", inbound, answer);
     }

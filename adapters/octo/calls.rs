@@ -8,11 +8,13 @@ use ticketbridge_core::order::{Booking, Order};
 use ticketbridge_core::port::{Call, EncodeError};
 use ticketbridge_core::time::{Date, Millis};
 
+use super::map;
+use super::supplier::{CancelStyle, Octo};
 use super::wire::{
     AvailabilityRequest, CancelRequest, ConfirmRequest, ExtendRequest, ReserveRequest, UnitCount, UnitItemOut,
 };
-use super::{CancelStyle, Octo, ids, map};
 use crate::address::Address;
+use crate::uuids as ids;
 
 /// What is wanted of the supplier's extensions; required, even when it is nothing.
 const CAPABILITIES: HeaderName = HeaderName::from_static("octo-capabilities");

@@ -7,9 +7,11 @@ use ticketbridge_core::port::{Call, Context, HttpResponse, LiveCheck, LiveFindin
 use ticketbridge_core::product::{BackendTerms, Slot};
 
 use super::answer::{self, Heard};
+use super::calls;
 use super::map::{self, Standing};
+use super::supplier::{Octo, split};
 use super::wire::{AvailabilityIn, BookingIn, OptionIn, ProductIn};
-use super::{Octo, calls, ids, split};
+use crate::uuids as ids;
 
 /// Days that must not all be full.
 const DAYS_AHEAD: i64 = 7;

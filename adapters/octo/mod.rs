@@ -5,10 +5,10 @@
 
 mod answer;
 mod calls;
-use crate::uuids as ids;
 mod live;
 mod map;
 mod settings;
+mod supplier;
 mod talk;
 mod wire;
 
@@ -17,7 +17,6 @@ mod tests;
 
 use std::borrow::Cow;
 
-use http::HeaderValue;
 use subtle::ConstantTimeEq as _;
 use ticketbridge_core::BookingId;
 use ticketbridge_core::message::TicketOp;
@@ -27,9 +26,10 @@ use ticketbridge_core::port::{
     HintError, Hints, Holds, HttpResponse, LiveCheck, LiveProduct, Operations, Talks,
 };
 use ticketbridge_core::product::{BackendTerms, Ticketing};
-use ticketbridge_core::time::{Date, Millis, TimeZone};
+use ticketbridge_core::time::Date;
 
 use answer::Heard;
+use supplier::{HoldAt, Octo, split};
 use talk::{Goal, Talk};
 use wire::AvailabilityIn;
 
@@ -43,106 +43,29 @@ pub const KIND: BackendKind = BackendKind {
     build: Octo::build,
 };
 
-/// One supplier.
-struct Octo {
-    id: String,
-    base_url: String,
-    /// `Bearer <key>`, marked as sensitive: it is never shown.
-    authorization: HeaderValue,
-    /// The extensions that are asked for.
-    capabilities: HeaderValue,
-    supplier_path: &'static str,
-    cancel_style: CancelStyle,
-    hold: Millis,
-    hold_at: HoldAt,
-    on_deadline: OnDeadline,
-    repeat_reserve: RepeatReserve,
-    formats: Vec<String>,
-    test_mode: bool,
-    trailing_slash: bool,
-    time_zone: TimeZone,
-    timeouts: Timeouts,
-    /// The last part of the address for hints.
-    hint_secret: Option<String>,
-    spec: BackendSpec,
-}
-
-/// Time for each kind of call.
-#[derive(Clone, Copy)]
-struct Timeouts {
-    read: Millis,
-    reserve: Millis,
-    confirm: Millis,
-}
-
-/// When a place is held.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum HoldAt {
-    /// When tickets are asked for.
-    Ticketing,
-    /// Before a booking is confirmed.
-    Booking,
-}
-
-/// How a booking is cancelled.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum CancelStyle {
-    /// `POST …/cancel`.
-    Post,
-    /// `DELETE …`, as older servers have it.
-    Delete,
-}
-
-/// What becomes of a booking whose tickets do not come in time.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OnDeadline {
-    /// They are waited for.
-    Keep,
-    /// It is cancelled, and only then called a failure.
-    GiveUp,
-}
-
-/// Whether a reservation that a read does not find is sent again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum RepeatReserve {
-    /// Under the same uuid.
-    ReadFirst,
-    /// A person looks.
-    Never,
-}
-
-impl Octo {
-    fn supplier_address(&self) -> &'static str {
-        if self.supplier_path == "suppliers" { "/suppliers" } else { "/supplier" }
-    }
-
-    fn hold_minutes(&self) -> i64 {
-        (self.hold.0 + 59_999) / 60_000
-    }
-
-    fn goal(op: TicketOp, order: &Order, booking: &Booking) -> Goal {
-        match op {
-            TicketOp::Issue => Goal::Issue,
-            TicketOp::Cancel => Goal::Void,
-            TicketOp::Query => match booking.ticketing.state {
-                // While tickets are waited for, a look goes on where the last attempt stopped.
-                TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown
-                    if order.active_booking().is_some_and(|active| active.id == booking.id) =>
-                {
-                    Goal::Issue
-                }
-                // What turns up after a cancellation must not stay.
-                TicketingState::Cancelled => Goal::Void,
-                TicketingState::NotNeeded
-                | TicketingState::Queued
-                | TicketingState::Requested
-                | TicketingState::Unknown
-                | TicketingState::Issued
-                | TicketingState::Failed
-                | TicketingState::Cancelling
-                | TicketingState::CancelRefused => Goal::Look,
-            },
-        }
+/// What a call for tickets is about, as the booking stands.
+fn goal(op: TicketOp, order: &Order, booking: &Booking) -> Goal {
+    match op {
+        TicketOp::Issue => Goal::Issue,
+        TicketOp::Cancel => Goal::Void,
+        TicketOp::Query => match booking.ticketing.state {
+            // While tickets are waited for, a look goes on where the last attempt stopped.
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown
+                if order.active_booking().is_some_and(|active| active.id == booking.id) =>
+            {
+                Goal::Issue
+            }
+            // What turns up after a cancellation must not stay.
+            TicketingState::Cancelled => Goal::Void,
+            TicketingState::NotNeeded
+            | TicketingState::Queued
+            | TicketingState::Requested
+            | TicketingState::Unknown
+            | TicketingState::Issued
+            | TicketingState::Failed
+            | TicketingState::Cancelling
+            | TicketingState::CancelRefused => Goal::Look,
+        },
     }
 }
 
@@ -151,16 +74,6 @@ fn product_of(order: &Order) -> Result<(&str, Cow<'_, BackendTerms>), EncodeErro
     match &order.rules.booking.ticketing {
         Ticketing::Backend { product, terms, .. } => Ok(split(product, terms)),
         Ticketing::CodePool { .. } | Ticketing::None => Err(EncodeError::Missing("product at this back-end")),
-    }
-}
-
-/// `PRODUCT/OPTION` names both; an id that has a slash of its own is written with `option` beside it.
-fn split<'a>(product: &'a str, terms: &'a BackendTerms) -> (&'a str, Cow<'a, BackendTerms>) {
-    match product.rsplit_once('/').filter(|_| terms.option.is_none()) {
-        Some((product, option)) => {
-            (product, Cow::Owned(BackendTerms { option: Some(option.to_owned()), ..terms.clone() }))
-        }
-        None => (product, Cow::Borrowed(terms)),
     }
 }
 
@@ -206,7 +119,7 @@ impl Talks for Octo {
         let product = product_of(order)?;
         // A look follows an attempt: what that left behind is read first.
         let resumed = resumed || op == TicketOp::Query;
-        Ok(Box::new(Talk::new(self, order, booking, product, Self::goal(op, order, booking), resumed)))
+        Ok(Box::new(Talk::new(self, order, booking, product, goal(op, order, booking), resumed)))
     }
 }
 

@@ -6,7 +6,7 @@ use http::HeaderValue;
 use ticketbridge_core::port::{Backend, BackendSpec, BackendTable, Built, CodeMaker, RedemptionNews, WatchPlan};
 use ticketbridge_core::time::{Millis, TimeZone};
 
-use super::{CancelStyle, HoldAt, Octo, OnDeadline, RepeatReserve, Timeouts};
+use super::supplier::{CancelStyle, HoldAt, Octo, OnDeadline, RepeatReserve, Timeouts};
 use crate::settings::Settings;
 
 pub(super) const KEYS: &[&str] = &[

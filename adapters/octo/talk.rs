@@ -15,9 +15,11 @@ use ticketbridge_core::product::{BackendTerms, RedeemWhen, Slot};
 use ticketbridge_core::time::{Millis, UnixMillis};
 
 use super::answer::{self, Heard};
+use super::calls;
 use super::map::{self, Standing};
+use super::supplier::{HoldAt, Octo, OnDeadline, RepeatReserve};
 use super::wire::{AvailabilityIn, BookingIn, ProductIn};
-use super::{HoldAt, Octo, OnDeadline, RepeatReserve, calls, ids};
+use crate::uuids as ids;
 
 /// Attempts to book that may end before a person has to look.
 pub(super) const ATTEMPTS_MAX: u32 = 5;

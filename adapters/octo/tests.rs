@@ -15,8 +15,9 @@ use ticketbridge_core::port::{Backend, CallResult, Context, HttpResponse, Operat
 use ticketbridge_core::product::{self, BackendTerms, Slot};
 use ticketbridge_core::time::{Date, Millis, TimeZone};
 
-use super::{KIND, ids};
+use super::KIND;
 use crate::fixture;
+use crate::uuids as ids;
 
 const QR: &str = "QR-1";
 

@@ -18,8 +18,10 @@ use ticketbridge_core::time::{Date, Millis, UnixMillis};
 use ticketbridge_core::variant::{Parts, Visit};
 
 use super::settings::Settings;
-use super::wire::{AvailabilityIn, CancelIn, ConfirmIn, ContactIn, ExtendIn, ReserveIn, UnitItemIn, UpdateIn};
-use super::{OPTION, UNIT, reply, route};
+use super::wire::{
+    AvailabilityIn, CancelIn, ConfirmIn, ContactIn, ExtendIn, OPTION, ReserveIn, UNIT, UnitItemIn, UpdateIn,
+};
+use super::{route, show};
 use crate::objects;
 
 /// Units of one booking at most.
@@ -35,7 +37,7 @@ pub(super) fn decode(settings: &Settings, request: &Verified<'_>) -> Result<Inbo
     let query = request.raw().query;
     match request.endpoint() {
         route::SUPPLIER | route::SUPPLIERS | route::CAPABILITIES => {
-            Ok(Inbound::Ping(reply::about_us(settings, request.endpoint(), route::id(query).as_deref())))
+            Ok(Inbound::Ping(show::about_us(settings, request.endpoint(), route::id(query).as_deref())))
         }
         route::PRODUCTS => Ok(offers(settings.products.clone(), None, Vec::new(), 0)),
         route::PRODUCT => {

@@ -3,8 +3,8 @@
 //! Resellers that speak OCTO, with us as their supplier: they ask for products and days, reserve, confirm, extend,
 //! cancel and read under `/octo`, each with a key of its own.
 //!
-//! Reading order: `route` (addresses), `wire` (what is sent), `map` (what it means), `show` (ours in OCTO's words), `reply` (answers and
-//! errors). `README.md` says what was chosen.
+//! Reading order: `route` (addresses), `wire` (what is sent), `map` (what it means), `show` (ours in OCTO's words), `reply` (answers),
+//! `errors`. `README.md` says what was chosen.
 //!
 //! What it must never do: sell what is not left, keep a place for longer than it says, or answer that a booking is cancelled before its
 //! tickets are void.
@@ -23,6 +23,7 @@ use ticketbridge_core::time::{Millis, UnixMillis};
 
 use settings::Settings;
 
+mod errors;
 mod map;
 mod reply;
 mod route;
@@ -30,10 +31,6 @@ mod settings;
 mod show;
 mod wire;
 
-/// The one option of a product.
-const OPTION: &str = "DEFAULT";
-/// The one unit of it.
-const UNIT: &str = "unit";
 /// Bytes of a message at most.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 const SCHEME: &str = "Bearer ";

@@ -16,35 +16,10 @@ use ticketbridge_core::rules::sale::check_reservable;
 use ticketbridge_core::time::UnixMillis;
 use ticketbridge_core::variant::Visit;
 
+use super::errors::{bad, error};
 use super::settings::Settings;
-use super::{OPTION, route, show};
-
-/// An error; `culprit` is the field that it is about, with what the reseller wrote there.
-pub(super) fn error(status: StatusCode, code: &str, message: &str, culprit: Option<(&str, &str)>) -> HttpReply {
-    let mut body = json!({ "error": code, "errorMessage": message });
-    if let Some((field, said)) = culprit {
-        body[field] = json!(said);
-    }
-    HttpReply::json(status, &body)
-}
-
-fn bad(code: &str, message: &str) -> HttpReply {
-    error(StatusCode::BAD_REQUEST, code, message, None)
-}
-
-/// What the settings alone answer.
-pub(super) fn about_us(settings: &Settings, endpoint: &str, id: Option<&str>) -> HttpReply {
-    if id.is_some_and(|id| id != settings.supplier_id) {
-        return error(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such supplier", None);
-    }
-    let pricing = json!({ "id": route::PRICING, "revision": 1, "required": false, "dependencies": [], "docs": null });
-    let body = match endpoint {
-        route::SUPPLIERS => json!([settings.supplier]),
-        route::CAPABILITIES => json!([pricing]),
-        _ => settings.supplier.clone(),
-    };
-    HttpReply::json(StatusCode::OK, &body)
-}
+use super::wire::OPTION;
+use super::{route, show};
 
 pub(super) fn reply(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, answer: &Answer<'_>) -> HttpReply {
     match answer {

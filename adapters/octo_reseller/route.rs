@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use ticketbridge_core::port::{Context, Face, HttpReply, Routed};
 use ticketbridge_core::time::UnixMillis;
 
-use super::reply;
+use super::errors::error;
 
 /// What is seen under `/octo`.
 pub(super) const FACE: Face = Face { root: "octo", route, refusal, dress };
@@ -76,7 +76,7 @@ fn refusal(status: StatusCode, sentence: &str) -> HttpReply {
         400..=499 => "BAD_REQUEST",
         _ => "INTERNAL_SERVER_ERROR",
     };
-    reply::error(status, code, sentence, None)
+    error(status, code, sentence, None)
 }
 
 fn dress(reply: &HttpReply, headers: &mut HeaderMap) {

@@ -7,11 +7,12 @@
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use serde_json::{Value, json};
 use ticketbridge_core::decide::fee_of_calling_off;
 use ticketbridge_core::order::{Booking, BookingState, CancelReason, Order, Ticket, TicketKind, TicketingState};
 use ticketbridge_core::personal::Person;
-use ticketbridge_core::port::{CalendarDay, Offer};
+use ticketbridge_core::port::{CalendarDay, HttpReply, Offer};
 use ticketbridge_core::product::{
     BookingProduct, Cancellation, Confirmation, Currency, GuestField, GuestsWho, Ticketing,
 };
@@ -19,8 +20,24 @@ use ticketbridge_core::rules::dates::advance_limit;
 use ticketbridge_core::time::{Date, Millis, TimeZone, UnixMillis};
 use ticketbridge_core::variant::Visit;
 
+use super::errors::error;
+use super::route;
 use super::settings::Settings;
-use super::{OPTION, UNIT};
+use super::wire::{OPTION, UNIT};
+
+/// What the settings alone answer.
+pub(super) fn about_us(settings: &Settings, endpoint: &str, id: Option<&str>) -> HttpReply {
+    if id.is_some_and(|id| id != settings.supplier_id) {
+        return error(StatusCode::NOT_FOUND, "NOT_FOUND", "there is no such supplier", None);
+    }
+    let pricing = json!({ "id": route::PRICING, "revision": 1, "required": false, "dependencies": [], "docs": null });
+    let body = match endpoint {
+        route::SUPPLIERS => json!([settings.supplier]),
+        route::CAPABILITIES => json!([pricing]),
+        _ => settings.supplier.clone(),
+    };
+    HttpReply::json(StatusCode::OK, &body)
+}
 
 /// Minutes of a day, and of an hour.
 const DAY: i64 = 1_440;

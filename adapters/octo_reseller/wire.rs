@@ -4,6 +4,11 @@
 
 use serde::Deserialize;
 
+/// The one option of a product.
+pub(super) const OPTION: &str = "DEFAULT";
+/// The one unit of it.
+pub(super) const UNIT: &str = "unit";
+
 /// Body of `POST /availability` and `POST /availability/calendar`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "an object")]

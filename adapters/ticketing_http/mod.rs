@@ -148,7 +148,7 @@ impl Pushes for TicketingHttp {
     fn decode(&self, request: &Verified<'_>) -> Result<BackendEvent, DecodeError> {
         let key = standard_webhooks::message_id(request.raw().headers);
         map::event(key.ok_or_else(|| DecodeError::new("webhook-id", "it is missing"))?, request.body())
-            .map_err(|error| crate::fat_events::with_all("ticketing_http/event", request, error))
+            .map_err(|error| crate::schemas::with_all("ticketing_http/event", request, error))
     }
 }
 

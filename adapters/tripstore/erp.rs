@@ -12,11 +12,18 @@ use ticketbridge_core::order::Order;
 use ticketbridge_core::personal::Personal;
 use ticketbridge_core::port::{Call, CallResult, Checked, Context, EncodeError, HttpResponse, Yes};
 
-use super::{Erp, map};
+use super::map;
 use crate::about::{Answer, Key, astray};
 use crate::address::Address;
 use crate::fat_events::calls;
 use crate::fat_events::read::NOBODYS_PHONE;
+use crate::standard_webhooks::Secrets;
+
+/// The agency's own books.
+pub(super) struct Erp {
+    pub(super) base_url: String,
+    pub(super) secret: Secrets,
+}
 
 /// The end of the memo, unless the settings say otherwise.
 pub(super) const MEMO_TAIL: &str = "상세 예약내용 및 결제내역은 트립파트너스에서 확인";

@@ -23,8 +23,8 @@ use ticketbridge_core::time::{Millis, UnixMillis};
 
 use crate::fat_events::settings::Common;
 use crate::fat_events::{self, answers};
+use crate::schemas;
 use crate::settings::Settings as Reader;
-use crate::standard_webhooks::Secrets;
 
 mod calls;
 mod erp;
@@ -32,6 +32,8 @@ mod label;
 mod map;
 pub(crate) mod schema;
 mod wire;
+
+use erp::Erp;
 
 const ENDPOINTS: &[Endpoint] =
     &[Endpoint { name: "events", budget: Millis(3_000), waits_for_tickets: false, answers_from_state: true }];
@@ -71,12 +73,6 @@ pub const KIND: ChannelKind = ChannelKind {
     face: None,
     build,
 };
-
-/// The agency's own books.
-struct Erp {
-    base_url: String,
-    secret: Secrets,
-}
 
 struct TripStore {
     settings: Common,
@@ -174,7 +170,7 @@ impl Channel for TripStore {
     }
     fn decode(&self, request: &Verified<'_>) -> Result<Inbound, DecodeError> {
         map::decode(&self.settings, self.erp.is_some(), request)
-            .map_err(|error| fat_events::with_all("tripstore/event", request, error))
+            .map_err(|error| schemas::with_all("tripstore/event", request, error))
     }
     fn sent_at(&self, request: &Verified<'_>) -> Option<UnixMillis> {
         fat_events::occurred_at(&self.settings, request)

@@ -4,7 +4,8 @@
 
 use http::Method;
 use serde_json::json;
-use ticketbridge_adapters::douyin::sign::{query_pairs, sign};
+use ticketbridge_adapters::douyin::request::query_pairs;
+use ticketbridge_adapters::douyin::sign::sign;
 use ticketbridge_core::Millis;
 
 use crate::support::{Ask, CLIENT_KEY, CLIENT_SECRET, TestBridge, douyin};
