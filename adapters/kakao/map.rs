@@ -162,20 +162,7 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
     let policy = policy(&it.policy, it.booked_at, visit_date, zone, &mut doubts);
     let cancels = cancels(&it, told)?;
     let entries = entries(&it, &cancels, told.at);
-    let returned: i64 = done(&entries);
-    if entries.iter().any(|e| e.kind == EntryKind::Refund) && returned != it.refunded {
-        doubts.push(format!("the platform counts {} returned, its movements add up to {returned}", it.refunded));
-    }
-    for payment in &it.payments {
-        let of_it = cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id));
-        doubts.extend(over_returned(&payment.id, payment.amount, of_it));
-    }
-    let used_on = zone.date_of(since(told)?);
-    // Of the whole the order itself shows it; that a part was used before its day is told here alone.
-    let is_in_part = told.of_use && it.status != Status::Used && it.lines.iter().any(|line| line.used > 0);
-    if let Some(day) = visit_date.filter(|day| is_in_part && used_on < *day) {
-        doubts.push(format!("used in part on {used_on}, before the day of the visit, {day}"));
-    }
+    doubts.extend(doubts_of(&it, told, &cancels, &entries, visit_date, zone)?);
     let booker = Person {
         name: it.booker_name.as_deref().and_then(PersonName::typed),
         phone: it.booker_phone.as_deref().and_then(Phone::typed),
@@ -228,6 +215,33 @@ pub(super) fn snapshot(settings: &Common, it: Reservation, told: &Told<'_>) -> R
         can_read_back: settings.can("read_back"),
         asked: told.change.is_none(),
     })
+}
+
+/// What in it contradicts itself, a sentence each.
+fn doubts_of(
+    it: &Reservation,
+    told: &Told<'_>,
+    cancels: &[Cancel],
+    entries: &[LedgerEntry],
+    visit_date: Option<Date>,
+    zone: TimeZone,
+) -> Result<Vec<String>, DecodeError> {
+    let mut doubts = Vec::new();
+    let returned: i64 = done(entries);
+    if entries.iter().any(|e| e.kind == EntryKind::Refund) && returned != it.refunded {
+        doubts.push(format!("the platform counts {} returned, its movements add up to {returned}", it.refunded));
+    }
+    for payment in &it.payments {
+        let of_it = cancels.iter().filter(|cancel| cancel.payment.as_ref() == Some(&payment.id));
+        doubts.extend(over_returned(&payment.id, payment.amount, of_it));
+    }
+    let used_on = zone.date_of(since(told)?);
+    // Of the whole the order itself shows it; that a part was used before its day is told here alone.
+    let is_in_part = told.of_use && it.status != Status::Used && it.lines.iter().any(|line| line.used > 0);
+    if let Some(day) = visit_date.filter(|day| is_in_part && used_on < *day) {
+        doubts.push(format!("used in part on {used_on}, before the day of the visit, {day}"));
+    }
+    Ok(doubts)
 }
 
 /// What people may want to know besides: who did it, and whether against the rules (직권취소).

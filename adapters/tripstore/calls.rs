@@ -8,9 +8,9 @@ use ticketbridge_core::id::ExternalId;
 use ticketbridge_core::limits::{EXTERNAL_ID_CHARS_MAX, QR_CHARS_MAX};
 use ticketbridge_core::message::{Command, Notification, Snapshot};
 use ticketbridge_core::order::Order;
-use ticketbridge_core::order::channel_state::{LinkPart, LinkState};
+use ticketbridge_core::order::channel_state::{LinkPart, LinkState, PaymentLink};
 use ticketbridge_core::port::{Call, CallResult, Changes, Context, EncodeError, HttpResponse, Yes};
-use ticketbridge_core::time::UnixMillis;
+use ticketbridge_core::time::{TimeZone, UnixMillis};
 
 use super::map::{LINK_STATES, changes_in, snapshot_in};
 use crate::about::{Answer, Key};
@@ -91,18 +91,7 @@ pub(super) fn notify(
         Notification::PaymentLink { key } => {
             let link =
                 channel_state.links.iter().find(|link| &link.key == key).ok_or(EncodeError::Missing("payment link"))?;
-            let open = order.money.due - held;
-            let purpose = match link.part.unwrap_or_else(|| LinkPart::of(held, open, link.amount)) {
-                LinkPart::All => "FULL",
-                LinkPart::Deposit => "DEPOSIT",
-                LinkPart::Balance => "BALANCE",
-            };
-            let body = json!({
-                "purpose": purpose, "amount_krw": link.amount, "expires_at": link.expires_at.rfc3339(zone),
-                // Without a number of the guest's own there is nobody to send it to.
-                "send": if order.buyer.phone.is_some() { "ALIMTALK" } else { "NONE" },
-            });
-            (base.path("/payment-links"), body)
+            (base.path("/payment-links"), link_body(link, order, zone))
         }
         Notification::LinkRevoked { id } => {
             let at = base.path("/payment-links").segment(id)?;
@@ -122,6 +111,21 @@ pub(super) fn notify(
         }
     };
     calls::write(&settings.api_secret, Method::POST, at, &body, cx.delivery_id, cx)
+}
+
+/// A payment link that the marketplace is to make.
+fn link_body(link: &PaymentLink, order: &Order, zone: TimeZone) -> Value {
+    let (held, due) = (order.money.held(), order.money.due);
+    let purpose = match link.part.unwrap_or_else(|| LinkPart::of(held, due - held, link.amount)) {
+        LinkPart::All => "FULL",
+        LinkPart::Deposit => "DEPOSIT",
+        LinkPart::Balance => "BALANCE",
+    };
+    json!({
+        "purpose": purpose, "amount_krw": link.amount, "expires_at": link.expires_at.rfc3339(zone),
+        // Without a number of the guest's own there is nobody to send it to.
+        "send": if order.buyer.phone.is_some() { "ALIMTALK" } else { "NONE" },
+    })
 }
 
 /// What an answer to a notification means.

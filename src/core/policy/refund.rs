@@ -60,56 +60,8 @@ fn review(order: &Order, case: &RefundCase) -> Review {
     let Some(booking) = order.booking_of(case) else {
         return not_booked(order);
     };
-    let by_policy = case.decided_by.as_deref() == Some(Actor::policy().name.as_str());
-    match (case.intent, booking.ticketing.state) {
-        // Policy began before the gate spoke: what was redeemed is not refunded on a rule alone.
-        (
-            RefundIntent::ApproveOnceVoid,
-            TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
-        ) if by_policy && order.parked_for(booking) => {
-            return Review::Person("the guest entered before the tickets were made void");
-        }
-        // A decision was taken; the back-end is being asked, or has answered.
-        (
-            RefundIntent::ApproveOnceVoid,
-            TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
-        ) => {
-            // The approval voids the tickets of a cancelled booking too; what its back-end keeps is not asked for again.
-            return match order.cancelled_and_live().map(|other| other.ticketing.state) {
-                Some(TicketingState::Cancelling) => Review::Wait,
-                Some(TicketingState::CancelRefused) => Review::Person(OTHER_TICKET),
-                Some(
-                    TicketingState::NotNeeded
-                    | TicketingState::Queued
-                    | TicketingState::Requested
-                    | TicketingState::Unknown
-                    | TicketingState::Issued
-                    | TicketingState::Failed
-                    | TicketingState::Cancelled,
-                )
-                | None => Review::Approve,
-            };
-        }
-        (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => return Review::Wait,
-        (_, TicketingState::CancelRefused) if order.parked_for(booking) => {
-            return Review::Reject("already redeemed");
-        }
-        (_, TicketingState::CancelRefused) => return Review::Person("the back-end refused to cancel the tickets"),
-        (
-            RefundIntent::ApproveOnceVoid,
-            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Issued,
-        )
-        | (
-            RefundIntent::Undecided | RefundIntent::WaitsForPerson,
-            TicketingState::NotNeeded
-            | TicketingState::Queued
-            | TicketingState::Requested
-            | TicketingState::Unknown
-            | TicketingState::Issued
-            | TicketingState::Failed
-            | TicketingState::Cancelling
-            | TicketingState::Cancelled,
-        ) => {}
+    if let Some(review) = tickets_first(order, case, booking) {
+        return review;
     }
     if case.source == RefundSource::TicketsLate {
         return tickets_late(order, case, booking);
@@ -128,6 +80,59 @@ fn review(order: &Order, case: &RefundCase) -> Review {
         TicketingState::Cancelling | TicketingState::Cancelled | TicketingState::CancelRefused => {
             Review::Person("the tickets were made void before")
         }
+    }
+}
+
+/// What is to be said before anything else is looked at: a decision was taken and waits for the tickets, or they were asked back in vain.
+fn tickets_first(order: &Order, case: &RefundCase, booking: &Booking) -> Option<Review> {
+    let by_policy = case.decided_by.as_deref() == Some(Actor::policy().name.as_str());
+    match (case.intent, booking.ticketing.state) {
+        // Policy began before the gate spoke: what was redeemed is not refunded on a rule alone.
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
+        ) if by_policy && order.parked_for(booking) => {
+            Some(Review::Person("the guest entered before the tickets were made void"))
+        }
+        // A decision was taken; the back-end is being asked, or has answered.
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
+        ) => {
+            // The approval voids the tickets of a cancelled booking too; what its back-end keeps is not asked for again.
+            match order.cancelled_and_live().map(|other| other.ticketing.state) {
+                Some(TicketingState::Cancelling) => Some(Review::Wait),
+                Some(TicketingState::CancelRefused) => Some(Review::Person(OTHER_TICKET)),
+                Some(
+                    TicketingState::NotNeeded
+                    | TicketingState::Queued
+                    | TicketingState::Requested
+                    | TicketingState::Unknown
+                    | TicketingState::Issued
+                    | TicketingState::Failed
+                    | TicketingState::Cancelled,
+                )
+                | None => Some(Review::Approve),
+            }
+        }
+        (RefundIntent::ApproveOnceVoid, TicketingState::Cancelling) => Some(Review::Wait),
+        (_, TicketingState::CancelRefused) if order.parked_for(booking) => Some(Review::Reject("already redeemed")),
+        (_, TicketingState::CancelRefused) => Some(Review::Person("the back-end refused to cancel the tickets")),
+        (
+            RefundIntent::ApproveOnceVoid,
+            TicketingState::Queued | TicketingState::Requested | TicketingState::Unknown | TicketingState::Issued,
+        )
+        | (
+            RefundIntent::Undecided | RefundIntent::WaitsForPerson,
+            TicketingState::NotNeeded
+            | TicketingState::Queued
+            | TicketingState::Requested
+            | TicketingState::Unknown
+            | TicketingState::Issued
+            | TicketingState::Failed
+            | TicketingState::Cancelling
+            | TicketingState::Cancelled,
+        ) => None,
     }
 }
 
