@@ -92,7 +92,7 @@ pub(super) fn notify(
             return Err(EncodeError::Obsolete("the platform knows that the guest did not come"));
         }
         Notification::Redeemed { .. } if unused(order).is_empty() => {
-            return Err(EncodeError::Obsolete("every unit is used there, or called off"));
+            return Err(EncodeError::Obsolete("every unit is used there, or cancelled"));
         }
         Notification::Redeemed { at, .. } => {
             let mut body = json!({ "lines": unused(order), "used_at": at.rfc3339(zone), "method": "MANUAL" });
@@ -155,7 +155,7 @@ fn told_refusal(reason: &str) -> Result<(&str, &str), EncodeError> {
 fn parts_to_cancel<'o>(settings: &Common, order: &'o Order) -> Result<&'o [Part], EncodeError> {
     let parts = order.channel_state.as_deref().map(ChannelState::parts_to_cancel).unwrap_or_default();
     if !parts.is_empty() {
-        by(settings, "partial_cancel", "call off a part of the booking")?;
+        by(settings, "partial_cancel", "cancel a part of the booking")?;
     }
     Ok(parts)
 }

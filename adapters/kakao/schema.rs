@@ -99,7 +99,7 @@ pub(crate) struct Reservation {
     /// What was paid; none for `BOOKING_ONLY`.
     #[schemars(length(max = LIST_MAX))]
     payments: Option<Vec<Payment>>,
-    /// By when it can be called off, at what fee.
+    /// By when it can be cancelled, at what fee.
     cancel_policy: CancelPolicy,
 }
 
@@ -185,7 +185,7 @@ struct CancelPolicy {
     /// What becomes of a visit that was not used.
     #[schemars(schema_with = "unused_actions")]
     unused_action: (),
-    /// Whether single units can be called off.
+    /// Whether single units can be cancelled.
     partial_allowed: Option<bool>,
 }
 

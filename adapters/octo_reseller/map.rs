@@ -66,7 +66,7 @@ pub(super) fn decode(settings: &Settings, request: &Verified<'_>) -> Result<Inbo
         route::CANCEL => {
             let wish: CancelIn = maybe(request)?;
             let reason = wish.reason.map(|reason| reason.chars().take(NAME_CHARS_MAX).collect());
-            act(query, ReservationAct::CallOff { reason })
+            act(query, ReservationAct::Cancel { reason })
         }
         _ => Err(DecodeError::new("path", "is none of OCTO's")),
     }

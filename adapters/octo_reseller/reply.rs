@@ -182,7 +182,7 @@ fn wanted(inbound: Option<&Inbound>) -> Wanted {
                     }),
                     visit: wish.visit.as_ref().map(ToString::to_string),
                 },
-                ReservationAct::Confirm(_) | ReservationAct::Extend { .. } | ReservationAct::CallOff { .. } => {
+                ReservationAct::Confirm(_) | ReservationAct::Extend { .. } | ReservationAct::Cancel { .. } => {
                     Wanted::default()
                 }
             },

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use ticketbridge_core::decide::fee_of_calling_off;
+use ticketbridge_core::decide::fee_of_cancelling;
 use ticketbridge_core::order::{Booking, BookingState, CancelReason, Order, Ticket, TicketKind, TicketingState};
 use ticketbridge_core::personal::Person;
 use ticketbridge_core::port::{CalendarDay, HttpReply, Offer};
@@ -391,7 +391,7 @@ pub(super) fn booking(settings: &Settings, order: &Order, booking: &Booking, now
         "utcRedeemedAt": redeemed, "utcConfirmedAt": booking.confirmed_at.map(utc),
         "productId": product_of.code.parts().product, "product": product(settings, &[product_of]),
         "optionId": option_id(product_of), "option": option(settings, &[product_of], product_of.code.parts().option.is_none()),
-        "cancellable": is_live && fee_of_calling_off(order, booking, now).is_ok(),
+        "cancellable": is_live && fee_of_cancelling(order, booking, now).is_ok(),
         "cancellation": cancellation(order, booking), "freesale": false,
         "availabilityId": date.map(|date| Visit { date, time: product_of.clock() }.to_string()),
         "availability": date.map(|date| slot_of(settings, product_of, date)),

@@ -108,7 +108,7 @@ fn another_visit(op: TicketOp, order: &Order, booking: &Booking, answer: &Value)
     if day.is_some_and(|day| booking.visit_date.is_some_and(|ours| ours != day)) {
         return Some("/visit_date");
     }
-    // Later a part may have been called off.
+    // Later a part may have been cancelled.
     let units = answer.get("quantity").and_then(Value::as_u64).filter(|_| op == TicketOp::Issue);
     units.is_some_and(|units| units != u64::from(order.quantity)).then_some("/quantity")
 }

@@ -99,7 +99,7 @@ fn body_of(visit: &Visit, fields: &[Field]) -> Result<Value, Stop> {
                 let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
                 lines.map(|code| json!({ "code": code })).collect()
             }
-            // Parts of an order are called off through the interface; many have a page of their own.
+            // Parts of an order are cancelled through the interface; many have a page of their own.
             // So do passkeys.
             FieldKind::Lines | FieldKind::Items | FieldKind::Match | FieldKind::Credential => continue,
         };

@@ -102,7 +102,7 @@ pub enum Notification {
         /// The channel's number for it.
         id: String,
     },
-    /// The guest is to be told why the order was called off, which no channel does by itself.
+    /// The guest is to be told why the order was cancelled, which no channel does by itself.
     GuestMessage {
         /// Written for the guest.
         text: String,

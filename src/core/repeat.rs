@@ -84,7 +84,7 @@ pub(crate) fn repeat_notification(
         Notification::Redeemed { .. } | Notification::NoShow { .. } => {
             Err("the channel says by itself by now how the visit ended".to_owned())
         }
-        Notification::HandOver => Err("the order is called off, and that is told with it".to_owned()),
+        Notification::HandOver => Err("the order is cancelled, and that is told with it".to_owned()),
         Notification::LinkRevoked { id } => revoke(order, id),
         // Wanted whatever has happened since.
         Notification::OrderCancelled { .. } | Notification::GuestMessage { .. } => Ok(Vec::new()),
@@ -117,7 +117,7 @@ fn booking_stands(order: &Order) -> String {
         Some(BookingState::Used) => "the booking has been used",
         Some(BookingState::NoShow) => "the guest did not come",
         Some(BookingState::Rejected) => "the booking is declined by now",
-        Some(BookingState::Cancelled) => "the booking is called off by now",
+        Some(BookingState::Cancelled) => "the booking is cancelled by now",
     };
     stands.to_owned()
 }
@@ -160,7 +160,7 @@ fn cancellation(order: &Order) -> Result<Vec<Event>, String> {
 
 fn over(order: &Order) -> String {
     let how = match order.state {
-        OrderState::Cancelled => "called off",
+        OrderState::Cancelled => "cancelled",
         OrderState::Completed => "completed",
         OrderState::Placed | OrderState::AwaitingBooking | OrderState::Booked => "over",
     };
@@ -213,7 +213,7 @@ fn link(order: &Order, key: &str, now: UnixMillis) -> Result<Vec<Event>, String>
     }
     let money = &order.money;
     if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
-        return Err("nothing is to be paid any more: the order is called off, or about to be".to_owned());
+        return Err("nothing is to be paid any more: the order is cancelled, or about to be".to_owned());
     }
     if money.due - money.held() <= 0 {
         return Err("everything is paid by now".to_owned());

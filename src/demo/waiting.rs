@@ -70,7 +70,7 @@ async fn kakao(cast: &Cast) -> Told {
     Ok(())
 }
 
-/// A trip whose balance is open, two that are to be called off, and two of which the agency refuses to hear.
+/// A trip whose balance is open, two that are to be cancelled, and two of which the agency refuses to hear.
 async fn tripstore(cast: &Cast) -> Told {
     let (stage, later) = (&cast.trip, cast.trip.in_days(40));
     for wants_out in [false, true, true] {

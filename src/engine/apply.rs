@@ -56,12 +56,12 @@ impl Engine {
     }
 
     /// The answer goes out: what was kept in case it does not is cancelled. That this fails is no harm, the same is told twice then.
-    pub async fn call_off(&self, in_reserve: Vec<InReserve>) {
+    pub async fn spare_reserve(&self, in_reserve: Vec<InReserve>) {
         if in_reserve.is_empty() {
             return;
         }
         let (in_reserve, now) = (Arc::new(in_reserve), self.clock.now());
-        let dropped = self.store.write("call_off_reserve", move |tx: &Tx| {
+        let dropped = self.store.write("spare_reserve", move |tx: &Tx| {
             let in_reserve = in_reserve.clone();
             Box::pin(async move {
                 for delivery in in_reserve.iter() {

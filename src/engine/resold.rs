@@ -51,7 +51,7 @@ pub(crate) async fn with_terms(
             Some(units) => &mut **units,
             None => return Ok(command),
         },
-        ReservationAct::Extend { .. } | ReservationAct::CallOff { .. } => return Ok(command),
+        ReservationAct::Extend { .. } | ReservationAct::Cancel { .. } => return Ok(command),
     };
     let is_kept = order.booking.as_ref().is_some_and(|booking| booking.is_on_hold());
     let Some(other) = wish.other_visit(order).filter(|_| is_kept) else { return Ok(command) };

@@ -188,7 +188,7 @@ async fn place_or_repeat(
 
 fn refuse_tombstone(row: &OrderRefRow) -> Result<(), EngineError> {
     match &row.tombstone {
-        Some(_) => Err(Rejection::new(Why::Tombstoned, "this order was called off before it was told to us").into()),
+        Some(_) => Err(Rejection::new(Why::Tombstoned, "this order was cancelled before it was told to us").into()),
         None => Ok(()),
     }
 }
@@ -313,7 +313,7 @@ async fn take_act(
     let is_dead = row.tombstone.is_some();
     match command.when_unknown() {
         WhenUnknown::Remember if is_dead => {
-            Err(Rejection::new(Why::Tombstoned, "this order was called off before it was told to us").into())
+            Err(Rejection::new(Why::Tombstoned, "this order was cancelled before it was told to us").into())
         }
         WhenUnknown::Remember => {
             tracing::warn!(channel = %incoming.channel.id, call = incoming.endpoint.name, about = %Quoted::code(envelope.about.as_str()),

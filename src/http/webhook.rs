@@ -490,7 +490,7 @@ impl Arrived {
             Received::TryLater => self.say(Some(&inbound), &Answer::TryLater(COME_AGAIN), "try_later", None),
             Received::Answered { reply, order, about, verdict, in_reserve } => {
                 if let Some(order) = &order {
-                    self.call_off(order, in_reserve).await;
+                    self.spare_reserve(order, in_reserve).await;
                 }
                 ended(reply, verdict.word(), about)
             }
@@ -546,14 +546,14 @@ impl Arrived {
 
     /// The decision stands in the answer, which is about to go out in time, so no call need tell it. What cannot be put into the channel's
     /// words does not stand there either: its call is left to fail where a person sees it. A call too many is no harm.
-    async fn call_off(&self, order: &Order, mut in_reserve: Vec<InReserve>) {
+    async fn spare_reserve(&self, order: &Order, mut in_reserve: Vec<InReserve>) {
         in_reserve.retain(|kept| self.can_be_said(order, &kept.notification));
         if in_reserve.is_empty() {
             return;
         }
         let engine = self.shared.engine.clone();
         let cancelled = self.in_time(async move {
-            engine.call_off(in_reserve).await;
+            engine.spare_reserve(in_reserve).await;
             Ok(())
         });
         if let Err(error) = cancelled.await {
@@ -655,7 +655,7 @@ fn is_on_the_way(booking: &Booking) -> bool {
         )
 }
 
-/// Whether the back-end has still to say how a sold reservation stands, or that the tickets of one that was called off are void.
+/// Whether the back-end has still to say how a sold reservation stands, or that the tickets of one that was cancelled are void.
 fn is_being_settled(booking: &Booking) -> bool {
     booking.state == BookingState::Confirmed
         && match booking.ticketing.state {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What stands around the sales (`docs/src/operating/production.md`): metrics that tell the present, traces that are passed on; and money for what was called off.
+//! What stands around the sales (`docs/src/operating/production.md`): metrics that tell the present, traces that are passed on; and money for what was cancelled.
 
 use std::collections::BTreeMap;
 
@@ -101,7 +101,7 @@ async fn a_gauge_goes_back_to_nothing_when_there_is_nothing() {
 }
 
 #[tokio::test]
-async fn money_for_an_order_that_was_called_off_is_not_accepted() {
+async fn money_for_an_order_that_was_cancelled_is_not_accepted() {
     let bridge = TestBridge::start_with(|files| {
         let channel = files.get_mut("channels/douyin-main.toml").expect("the channel of the example");
         *channel = channel.replace("\"after_payment\"", "\"before_payment\"");

@@ -100,11 +100,11 @@ pub(crate) async fn live(stage: &Stage, fate: Fate) -> String {
         }
         Fate::RefundedWithTickets => {
             let reservation = ticketed(stage, &sale, 7).await;
-            call_off(stage, &reservation.id, AfterSale::Refund).await;
+            end_booking(stage, &reservation.id, AfterSale::Refund).await;
         }
         Fate::BookedAgain => {
             let reservation = ticketed(stage, &sale, 7).await;
-            call_off(stage, &reservation.id, AfterSale::CancelReservation).await;
+            end_booking(stage, &reservation.id, AfterSale::CancelReservation).await;
             ticketed(stage, &sale, 9).await;
         }
     }
@@ -125,7 +125,7 @@ async fn reach(stage: &Stage, id: &str, look: impl Fn(&Reservation) -> bool) -> 
 }
 
 /// Asks for a refund, again and again where an answer is lost, until all that follows from it was told.
-async fn call_off(stage: &Stage, reservation: &str, kind: AfterSale) {
+async fn end_booking(stage: &Stage, reservation: &str, kind: AfterSale) {
     let request = RefundRequest { order_id: reservation.to_owned(), source: SOURCE_CONSUMER, kind, fee: 0 };
     let douyin = &stage.channel;
     // Douyin itself would ask again after an hour, which is some minutes here.

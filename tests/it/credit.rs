@@ -68,7 +68,7 @@ async fn a_paid_sale_is_taken_from_the_account_and_a_refund_returns_it() {
 }
 
 #[tokio::test]
-async fn placing_holds_payment_takes_and_calling_off_releases() {
+async fn placing_holds_payment_takes_and_cancelling_releases() {
     let bridge = bridge_with(2 * PRICE, "before_payment").await;
     bridge.sell("V100").await;
     bridge.sell("V200").await;

@@ -363,7 +363,7 @@ async fn edge_39_another_way_of_paying_is_another_booking() {
     let shown = bridge.get(&format!("orders/{TRIP}:T1")).await.expect(200).json();
     assert_eq!(shown["attention"]["kind"], "contradiction", "{shown}");
     assert!(bridge.partners.sent("/payment-links").is_empty());
-    // The way that works: a new booking, and the old one called off.
+    // The way that works: a new booking, and the old one cancelled.
     let mut wants = full.clone();
     wants["status"] = json!("CANCEL_REQUESTED");
     bridge
@@ -514,7 +514,7 @@ async fn the_example_of_the_contract_serves_both_channels() {
 }
 
 #[tokio::test]
-async fn a_called_off_order_is_not_said_to_be_refunded_while_a_part_is_kept() {
+async fn a_cancelled_order_is_not_said_to_be_refunded_while_a_part_is_kept() {
     let bridge = TestBridge::start_kakao(CAN).await;
     let it = reservation("R1", "pd_plain", "CONFIRMED");
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &it, json!({"by": "AUTO"})), "accepted").await;

@@ -108,7 +108,7 @@ fn with_units(mut it: Value, cancelled: [u32; 2]) -> Value {
 }
 
 #[tokio::test]
-async fn units_that_were_called_off_are_counted_as_they_stand_and_forgotten_with_the_booking() {
+async fn units_that_were_cancelled_are_counted_as_they_stand_and_forgotten_with_the_booking() {
     let bridge = TestBridge::start_kakao(CAN).await;
     let mut it = reservation("R1", "pd_auto", "CONFIRMED");
     it["confirm_mode"] = json!("AUTO");
@@ -122,7 +122,7 @@ async fn units_that_were_called_off_are_counted_as_they_stand_and_forgotten_with
         let all = shown(&bridge, &key).await;
         let about = all.iter().filter(|(kind, _)| kind == "live_ticket_behind_refund").collect::<Vec<_>>();
         assert_eq!(about.len(), 1, "{all:?}");
-        assert!(about[0].1.starts_with(&format!("called off: {said};")), "{all:?}");
+        assert!(about[0].1.starts_with(&format!("cancelled: {said};")), "{all:?}");
     }
     let returned = [("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "DONE")];
     let mut off = cancelled("R1", "pd_auto", "BY_BOOKER", 0, &returned);

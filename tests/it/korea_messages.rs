@@ -127,7 +127,7 @@ async fn a_payment_of_another_order_is_no_news_in_any_round() {
     }
 }
 
-/// The platform called it off, keeps nothing, and returns nothing either: after two days a person sees it.
+/// The platform cancelled it, keeps nothing, and returns nothing either: after two days a person sees it.
 #[tokio::test]
 async fn money_that_does_not_go_back_is_shown() {
     let bridge = TestBridge::start_kakao(CAN).await;

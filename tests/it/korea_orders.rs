@@ -90,7 +90,7 @@ fn kakao_stories() -> Vec<(&'static str, Vec<Value>)> {
             ]),
         ),
         (
-            "called off with a fee, the refund fails and is credited",
+            "cancelled with a fee, the refund fails and is credited",
             story(&[
                 ("reservation.confirmed", it("CONFIRMED")),
                 ("reservation.canceled", off("BY_BOOKER", 0, &pending)),
@@ -99,7 +99,7 @@ fn kakao_stories() -> Vec<(&'static str, Vec<Value>)> {
             ]),
         ),
         (
-            "called off in two parts",
+            "cancelled in two parts",
             story(&[
                 ("reservation.requested", it("REQUESTED")),
                 ("reservation.confirmed", it("CONFIRMED")),

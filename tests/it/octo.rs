@@ -683,9 +683,9 @@ async fn a_supplier_is_asked_in_reconciliation_too_and_what_it_says_otherwise_is
 
     books(&bridge, |books| {
         books.switches.own_status = None;
-        books.call_off();
+        books.cancel_sold();
     });
-    assert_eq!(reconcile().await.len(), 1, "what the supplier called off by itself is seen");
+    assert_eq!(reconcile().await.len(), 1, "what the supplier cancelled by itself is seen");
     assert_ne!(state(&bridge).await, TicketingState::Issued);
 }
 

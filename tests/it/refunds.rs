@@ -174,7 +174,7 @@ async fn a_decision_that_stands_in_the_answer_is_not_told_by_a_call() {
 }
 
 #[tokio::test]
-async fn a_payment_for_a_sale_that_was_called_off_is_refused() {
+async fn a_payment_for_a_sale_that_was_cancelled_is_refused() {
     let bridge = TestBridge::start_with(|files| {
         let channel = files.get_mut("channels/douyin-main.toml").expect("the channel");
         *channel = channel.replacen("\"after_payment\" ", "\"before_payment\" ", 1);
@@ -244,7 +244,7 @@ async fn tickets_too_late_are_given_up_when_a_person_approves() {
     let id = case(&bridge, "V100").await["id"].as_str().expect("an id").to_owned();
     bridge.post(&format!("refunds/{id}/approve"), &json!({ "fee": 0 })).await.expect(200);
     bridge.drain().await;
-    assert_eq!(cancellations(&bridge), 1, "what the back-end works on is called off first");
+    assert_eq!(cancellations(&bridge), 1, "what the back-end works on is cancelled first");
     assert_eq!(audits(&bridge).iter().map(|told| &told["audit_result"]).collect::<Vec<_>>(), [&json!(APPROVED)]);
     refunded(&bridge, "V100", "B1", 155).await;
     bridge.drain().await;

@@ -176,7 +176,7 @@ async fn an_accounts_statement_begins_where_the_last_one_ended() {
 }
 
 #[tokio::test]
-async fn what_a_called_off_order_keeps_after_all_is_less_refund_not_a_second_sale() {
+async fn what_a_cancelled_order_keeps_after_all_is_less_refund_not_a_second_sale() {
     let bridge = bridge().await;
     bridge.sell("V100").await;
     let off = json!({ "order_id": "V100", "cancel_type": 2, "cancel_order_time_unix": bridge.now().seconds() });

@@ -32,7 +32,7 @@ fn empty_id(value: &Value) -> Option<String> {
     }
 }
 
-/// A story on each channel: sold, booked, ticketed, called off in part, told twice, told in vain.
+/// A story on each channel: sold, booked, ticketed, cancelled in part, told twice, told in vain.
 async fn live(bridge: &TestBridge) -> [String; 3] {
     bridge.ticketed("V100", "R100").await;
     bridge.douyin("refund-apply", &douyin::refund_apply("R100", "A1", 101, 0, bridge.now())).await.expect(200);

@@ -184,7 +184,7 @@ pub enum Orders {
         /// Only so many units of a line, as the channel numbers its lines; may be repeated
         #[arg(long = "line", value_name = "DETAIL:UNITS", value_parser = line)]
         lines: Vec<(String, u32)>,
-        /// What the guest is to be told: a person's task once the order is called off, for no channel does it
+        /// What the guest is to be told: a person's task once the order is cancelled, for no channel does it
         #[arg(long, value_name = "TEXT")]
         notify_text: Option<String>,
     },

@@ -33,7 +33,7 @@ pub(super) fn end_booking(draft: &mut Draft, booking: &Booking, end: End<'_>) {
     }
     draft.maybe(sale::booking_window(&order.rules));
     if order.parked_for(booking) {
-        let sentence = "the booking was called off although the guest had entered; settle it with the channel";
+        let sentence = "the booking was cancelled although the guest had entered; settle it with the channel";
         draft.flag(AttentionKind::RedeemedWhileRefunded, sentence);
     }
     draft.disarm(&[DeadlineKind::Ticketing, DeadlineKind::Acceptance, DeadlineKind::VisitDay]);

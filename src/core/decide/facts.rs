@@ -293,7 +293,7 @@ fn cancel_refused(draft: &mut Draft, booking: &Booking, reason: &str, used: bool
     draft.event(Event::TicketCancelRefused { booking: booking.id.clone(), reason: reason.to_owned(), used });
     if !booking.is_active() {
         return if used {
-            draft.flag(AttentionKind::RedeemedWhileRefunded, "the tickets of this called-off booking had been used");
+            draft.flag(AttentionKind::RedeemedWhileRefunded, "the tickets of this cancelled booking had been used");
         } else {
             let sentence = "the back-end keeps tickets alive that must not admit; stop them there";
             draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);

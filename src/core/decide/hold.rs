@@ -6,7 +6,7 @@
 //! sold one is a refund case like any other, decided by the product's own rule at once: tickets are made void first.
 
 use crate::decide::draft::Draft;
-use crate::decide::kept::{fee_of_calling_off, keep_for, over, still_kept};
+use crate::decide::kept::{fee_of_cancelling, keep_for, over, still_kept};
 use crate::decide::{booking, endings, hold_change, refund};
 use crate::id::ExternalId;
 use crate::message::{ApplyRefund, ConfirmHold, DeadlineKind, Event, ReservationAct};
@@ -17,7 +17,7 @@ use crate::rejection::{Rejection, Why};
 use crate::rules::booking::{Guests, check_visitors};
 
 /// Number of the case that a reseller's cancellation opens.
-const CALLED_OFF: &str = "cancel";
+const CANCELLATION: &str = "cancel";
 
 /// What a reseller does with a reservation.
 pub(super) fn act(draft: &mut Draft, target: &ExternalId, act: &ReservationAct) -> Result<(), Rejection> {
@@ -37,7 +37,7 @@ pub(super) fn act(draft: &mut Draft, target: &ExternalId, act: &ReservationAct) 
             Ok(())
         }
         ReservationAct::Change(wish) => hold_change::change(draft, booking, hold, wish),
-        ReservationAct::CallOff { reason } => call_off(draft, booking, reason.as_deref()),
+        ReservationAct::Cancel { reason } => cancel(draft, booking, reason.as_deref()),
     }
 }
 
@@ -89,13 +89,13 @@ pub(super) fn run_out(draft: &mut Draft) {
     endings::end_all(draft, CancelReason::Expired, None);
 }
 
-fn call_off(draft: &mut Draft, booking: &Booking, reason: Option<&str>) -> Result<(), Rejection> {
+fn cancel(draft: &mut Draft, booking: &Booking, reason: Option<&str>) -> Result<(), Rejection> {
     let order = draft.order();
     // What was asked for before is being dealt with: the booking shows what comes of it.
     if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
         return Ok(());
     }
-    let fee = fee_of_calling_off(&order, booking, draft.now())?;
+    let fee = fee_of_cancelling(&order, booking, draft.now())?;
     if booking.state == BookingState::Requested || booking.ticketing.state == TicketingState::Failed {
         endings::end_all(draft, CancelReason::ByChannel, reason);
         return Ok(());
@@ -104,7 +104,7 @@ fn call_off(draft: &mut Draft, booking: &Booking, reason: Option<&str>) -> Resul
     let earlier = order.past_refund_cases.len() + usize::from(order.refund_case.is_some());
     let application = ApplyRefund {
         target: booking.channel_booking_id.clone(),
-        channel_ref: format!("{CALLED_OFF}-{earlier}"),
+        channel_ref: format!("{CANCELLATION}-{earlier}"),
         kind: RefundKind::Refund,
         source: RefundSource::Guest,
         source_code: None,

@@ -6,7 +6,7 @@
 //! is given back in the same moment. Once it is sold, names and guests can be corrected, and nothing else: tickets were asked for.
 
 use crate::decide::draft::Draft;
-use crate::decide::kept::{fee_of_calling_off, keep_for, over, still_kept};
+use crate::decide::kept::{fee_of_cancelling, keep_for, over, still_kept};
 use crate::message::{ChangeHold, Effect, Event, OtherVisit};
 use crate::order::{AttentionKind, Booking, BookingState, HeldUnit, Hold};
 use crate::rejection::{Rejection, Why};
@@ -25,7 +25,7 @@ pub(super) fn change(draft: &mut Draft, booking: &Booking, hold: &Hold, wish: &C
     if hold.open {
         still_kept(booking, hold, draft.now())?;
     }
-    fee_of_calling_off(&order, booking, draft.now())?;
+    fee_of_cancelling(&order, booking, draft.now())?;
     rearrange(draft, booking, hold, wish)?;
     change_guests(draft, booking, wish)?;
     if let Some(lasts) = wish.lasts.filter(|_| hold.open) {

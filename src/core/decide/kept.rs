@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Whether a reservation is still kept, for how long, and whether its reseller may call it off.
+//! Whether a reservation is still kept, for how long, and whether its reseller may cancel it.
 
 use crate::decide::booking;
 use crate::decide::draft::Draft;
@@ -39,7 +39,7 @@ pub(super) fn over() -> Rejection {
 ///
 /// # Errors
 /// Why it may not.
-pub fn fee_of_calling_off(order: &Order, booking: &Booking, now: UnixMillis) -> Result<i64, Rejection> {
+pub fn fee_of_cancelling(order: &Order, booking: &Booking, now: UnixMillis) -> Result<i64, Rejection> {
     match booking.state {
         // Nothing was sold, or it is over already.
         BookingState::Requested | BookingState::Cancelled | BookingState::Rejected => return Ok(0),

@@ -30,7 +30,7 @@ mod terms;
 mod ticketing;
 
 pub use disagreement::Disagreement;
-pub use kept::fee_of_calling_off;
+pub use kept::fee_of_cancelling;
 pub use ticketing::dates_demanded;
 
 use std::rc::Rc;

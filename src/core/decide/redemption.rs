@@ -180,11 +180,11 @@ fn came_after_all(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection> {
 fn used_after_the_end(draft: &mut Draft, redeem: &Redeem) -> Result<(), Rejection> {
     match redeem.by {
         RedeemedBy::Gate => {
-            let sentence = "a guest entered on a booking that had been called off; settle it with the channel";
+            let sentence = "a guest entered on a booking that had been cancelled; settle it with the channel";
             draft.flag(AttentionKind::RedeemedWhileRefunded, sentence);
             Ok(())
         }
-        RedeemedBy::Person => Err(Rejection::new(Why::AlreadyCancelled, "this booking has been called off")),
+        RedeemedBy::Person => Err(Rejection::new(Why::AlreadyCancelled, "this booking has been cancelled")),
     }
 }
 
@@ -226,7 +226,7 @@ fn could_have_come(order: &Order, booking: &Booking, at: UnixMillis) -> Result<(
     match booking.state {
         BookingState::Used => return refuse(Why::AlreadyRedeemed, "this order has been used already"),
         BookingState::Rejected | BookingState::Cancelled => {
-            return refuse(Why::AlreadyCancelled, "this booking has been called off");
+            return refuse(Why::AlreadyCancelled, "this booking has been cancelled");
         }
         BookingState::Requested => return refuse(Why::NotBooked, "this booking is not confirmed"),
         BookingState::Confirmed | BookingState::NoShow => {}

@@ -229,7 +229,7 @@ fn settle_booking_case(draft: &mut Draft, kind: RefundKind, at: UnixMillis) {
 }
 
 fn dispute(draft: &mut Draft) {
-    draft.flag(AttentionKind::RedeemedWhileRefunded, "the channel called off what has been used; dispute it there");
+    draft.flag(AttentionKind::RedeemedWhileRefunded, "the channel cancelled what has been used; dispute it there");
 }
 
 /// Ops cancel the order.

@@ -36,7 +36,7 @@ pub(super) fn request(
         return Ok(());
     };
     if !booking.is_active() && booking.state != BookingState::Used {
-        return Err(Rejection::new(Why::AlreadyCancelled, "this booking has been called off"));
+        return Err(Rejection::new(Why::AlreadyCancelled, "this booking has been cancelled"));
     }
     if booking.ticketing.request.is_some() {
         return Ok(());

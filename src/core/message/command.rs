@@ -144,7 +144,7 @@ pub enum Command {
         /// How long before.
         by: Millis,
     },
-    /// The channel called something off.
+    /// The channel cancelled something.
     RecordCancellation(RecordCancellation),
     /// Ops call the order off.
     CancelOrder {
@@ -185,7 +185,7 @@ pub enum Command {
         reason: String,
         /// Units by line, as the channel numbers its lines; none are all.
         parts: Vec<(String, u32)>,
-        /// What the guest is told once it is called off, in words of their own: the channel shows no reason (`adapters/kakao/README.md`).
+        /// What the guest is told once it is cancelled, in words of their own: the channel shows no reason (`adapters/kakao/README.md`).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notify_text: Option<String>,
     },

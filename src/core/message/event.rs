@@ -325,7 +325,7 @@ pub enum Event {
     OrderCancelled {
         /// Why.
         reason: CancelReason,
-        /// What the person says who called it off.
+        /// What the person says who cancelled it.
         #[serde(default)]
         why: Option<String>,
     },

@@ -25,7 +25,8 @@ pub enum ReservationAct {
     /// Something of it is otherwise than was said.
     Change(ChangeHold),
     /// Give it up, or take the sale back where the product's rules let it.
-    CallOff {
+    #[serde(rename = "call_off")]
+    Cancel {
         /// Why, in the reseller's words.
         reason: Option<String>,
     },

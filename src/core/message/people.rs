@@ -17,7 +17,7 @@ impl Command {
                     let visitors = change.units.iter().flatten().filter_map(|unit| unit.visitor.as_ref());
                     change.contact.iter().chain(visitors).collect()
                 }
-                ReservationAct::Extend { .. } | ReservationAct::CallOff { .. } => Vec::new(),
+                ReservationAct::Extend { .. } | ReservationAct::Cancel { .. } => Vec::new(),
             },
             Command::SupplyGuests { buyer, visitors, contact } => {
                 std::iter::once(buyer).chain(visitors).chain(contact).collect()

@@ -58,7 +58,7 @@ pub enum RefundScope {
     MoneyOnly,
 }
 
-/// The channel called something off; a fact, not a question.
+/// The channel cancelled something; a fact, not a question.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RecordCancellation {
     /// The channel's number for the sale or the booking.

@@ -118,9 +118,9 @@ pub struct Attention {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
-    /// Units were called off after tickets were asked for.
+    /// Units were cancelled after tickets were asked for.
     UnitsCalledOff {
-        /// How many had been called off before.
+        /// How many had been cancelled before.
         before: u32,
     },
     /// Units were added after tickets were asked for.

@@ -190,7 +190,7 @@ pub enum Proposal {
         /// The units that are to be cancelled; none are all.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<Part>,
-        /// What the guest is told once it is called off.
+        /// What the guest is told once it is cancelled.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         notify_text: Option<String>,
     },

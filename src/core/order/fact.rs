@@ -57,7 +57,7 @@ impl Fact {
         match self {
             Fact::UnitsCalledOff { before } => {
                 let gone = crate::words::units(cancelled_units(order).saturating_sub(*before));
-                format!("called off: {gone}; the back-end cannot void a part: stop them at the gate")
+                format!("cancelled: {gone}; the back-end cannot void a part: stop them at the gate")
             }
             Fact::UnitsAdded { tickets_for } => {
                 let added = order.live_units().saturating_sub(*tickets_for);

@@ -153,7 +153,7 @@ fn review_of_channel(order: &Order, case: &RefundCase) -> Review {
 
 /// Such a fee would make the refund less than nothing.
 const FEE_ABOVE_PAYMENT: &str = "the fee that the channel names is above what was paid";
-const OTHER_TICKET: &str = "a ticket of the called-off booking may still admit somebody";
+const OTHER_TICKET: &str = "a ticket of the cancelled booking may still admit somebody";
 
 /// Not booked, or no longer: approved as soon as no ticket of a cancelled booking can admit anybody.
 fn not_booked(order: &Order) -> Review {

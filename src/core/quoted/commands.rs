@@ -51,7 +51,7 @@ impl Command {
             Command::RecordDoubt { sentence } => vec![(sentence, TEXT)],
             Command::RecordAstray { why, .. } => vec![(why, TEXT)],
             Command::Reservation { act, .. } => match &mut **act {
-                ReservationAct::CallOff { reason } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
+                ReservationAct::Cancel { reason } => reason.iter_mut().map(|reason| (reason, TEXT)).collect(),
                 // Its own names, which it is told again.
                 ReservationAct::Confirm(_) | ReservationAct::Change(_) | ReservationAct::Extend { .. } => Vec::new(),
             },

@@ -58,7 +58,7 @@ pub(crate) fn can_go_back(order: &Order, channel_state: &ChannelState) -> i64 {
     (order.money.left() - kept).max(0)
 }
 
-/// Whether the order is still what it was when the channel said what calling it off would cost.
+/// Whether the order is still what it was when the channel said what cancelling it would cost.
 pub(crate) fn quote_holds(order: &Order, fee: i64, refund: i64) -> bool {
     let Some(channel_state) = order.channel_state.as_deref() else { return true };
     let (priced, held) = (fee.saturating_add(refund), can_go_back(order, channel_state));

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use serde_json::Value;
-use ticketbridge_core::{BackendId, UnixMillis};
 use ticketbridge_core::order::TicketKind;
+use ticketbridge_core::{BackendId, UnixMillis};
 use ticketbridge_store::{PoolCounts, Tx};
 
 use crate::accounts::scope::Access;

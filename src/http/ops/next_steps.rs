@@ -169,11 +169,11 @@ fn moves(before: &Order, command: &Command, ahead: &Foreseen, needs: Option<&str
         return Moves::of(how, fee.max(0), returns);
     }
     let ends = ahead.order.state == OrderState::Cancelled && before.state != OrderState::Cancelled;
-    let is_called_off = match command {
+    let is_cancelled = match command {
         Command::CancelOrder { .. } | Command::RejectBooking { .. } => ends || before.channel_state.is_some(),
         _ => ends,
     };
-    if is_called_off { Moves { how: Some("channel"), ..Moves::NOTHING } } else { Moves::NOTHING }
+    if is_cancelled { Moves { how: Some("channel"), ..Moves::NOTHING } } else { Moves::NOTHING }
 }
 
 /// What an act comes to, and the field that it needs.
@@ -245,7 +245,7 @@ impl Trial<'_> {
     }
 }
 
-/// Whether tickets are made void by what lies ahead. Of a part that is called off only the channel's next word says which units it was; their
+/// Whether tickets are made void by what lies ahead. Of a part that is cancelled only the channel's next word says which units it was; their
 /// tickets go with it.
 fn takes_tickets(order: &Order, ahead: &Foreseen) -> bool {
     let may_admit = order.active_booking().is_some_and(|booking| booking.ticketing.may_be_live());

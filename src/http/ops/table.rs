@@ -149,7 +149,7 @@ pub(crate) static CALLS: &[Call] = &[
         REASON,
         Field { name: "lines", kind: FieldKind::Lines, needed: false, about: "Only these units; all of them when left out." },
         Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "What is kept, in minor units, where the channel lets us lower it." },
-        Field { name: "notify_text", kind: FieldKind::Text, needed: false, about: "What the guest is to be told, which no channel does: once it is called off, a person's task (`to_do_by_hand`)." },
+        Field { name: "notify_text", kind: FieldKind::Text, needed: false, about: "What the guest is to be told, which no channel does: once it is cancelled, a person's task (`to_do_by_hand`)." },
         VERSION,
     ]), Answer::One(Shape::of::<answers::order::Order>()), manual_commands::cancel),
     call!(Post "/orders/{id}/return-payment", "Give money back and leave the booking as it is.", Operators, &[], Body::Fields(&[

@@ -16,7 +16,7 @@ pub enum Status {
     Requested,
     /// Accepted.
     Confirmed,
-    /// Called off, in this way.
+    /// Cancelled, in this way.
     Canceled(&'static str),
     /// The guest was there.
     Used,
@@ -63,7 +63,7 @@ pub struct Line {
     pub unit_price: i64,
 }
 
-/// What the platform said that calling off would cost.
+/// What the platform said that cancelling would cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quote {
     /// Fee, won.
@@ -91,17 +91,17 @@ pub struct Reservation {
     pub lines: Vec<Line>,
     /// Taken off the sum of the lines, won.
     pub discount: i64,
-    /// What was kept when it was called off, won.
+    /// What was kept when it was cancelled, won.
     pub fee: i64,
     /// What was paid; nothing for a reservation without payment.
     pub payments: Vec<Payment>,
-    /// What calling off costs.
+    /// What cancelling costs.
     pub policy: Policy,
     /// The guest's name; invented.
     pub name: String,
     /// The guest's phone; invented.
     pub phone: String,
-    /// What the bridge was told last that calling off would cost.
+    /// What the bridge was told last that cancelling would cost.
     pub quote: Option<Quote>,
 }
 
@@ -118,7 +118,7 @@ impl Reservation {
     pub fn held(&self) -> i64 {
         money::paid(&self.payments) - money::returned(&self.payments)
     }
-    /// What calling off costs now.
+    /// What cancelling costs now.
     pub fn quote(&self, now_ms: i64) -> Quote {
         let rate = self.policy.rate_bp(self.booked_at_ms, self.status.is_over(), now_ms);
         let fee = Policy::fee(rate, self.net(), self.held());

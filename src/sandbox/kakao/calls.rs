@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::books::{Accepts, Reservation, Status};
-use super::guest::call_off;
+use super::guest::cancel_all;
 use crate::journal::Party;
 use crate::platform::money::{Cancel, CancelKind, CancelStatus, give_back};
 use crate::platform::{Asked, Desk, Said, Trade};
@@ -135,7 +135,7 @@ fn cancel(desk: At<'_, '_>, asked: &Asked, it: &Reservation) -> Said {
         return Said::No(410, "closed");
     }
     if it.quote.is_none() {
-        return wrong(desk, asked, "quote_missing", "it was not asked before what calling off costs");
+        return wrong(desk, asked, "quote_missing", "it was not asked before what cancelling costs");
     }
     if fee < 0 || fee > it.quote(desk.now_ms).fee {
         return wrong(desk, asked, "fee_above_default", "the fee is more than the policy's");
@@ -143,7 +143,7 @@ fn cancel(desk: At<'_, '_>, asked: &Asked, it: &Reservation) -> Said {
     if fee + refund != it.held() {
         return wrong(desk, asked, "refund_invalid", "fee and refund are not what is held");
     }
-    call_off(desk, &asked.number, "BY_PARTNER", "PARTNER", fee);
+    cancel_all(desk, &asked.number, "BY_PARTNER", "PARTNER", fee);
     Said::Done
 }
 
@@ -151,7 +151,7 @@ fn mark_used(desk: At<'_, '_>, asked: &Asked, it: &Reservation) -> Said {
     match it.status {
         Status::Used => return Said::Done,
         Status::Confirmed => {}
-        // The guest called it off while the bridge spoke: not the bridge's fault.
+        // The guest cancelled it while the bridge spoke: not the bridge's fault.
         Status::Canceled(_) => return Said::No(410, "closed"),
         Status::Requested | Status::NoShow => {
             return wrong(desk, asked, "not_confirmed", "only what is accepted is used");

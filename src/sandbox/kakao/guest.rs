@@ -23,7 +23,7 @@ pub struct Wish {
     pub visit: NaiveDate,
     /// Whether it is paid with the booking, by card and points; otherwise nothing is paid here.
     pub paid: bool,
-    /// Minutes in which calling off is free.
+    /// Minutes in which cancelling is free.
     pub free_minutes: i64,
     /// Number of somebody who never came before.
     pub person: u64,
@@ -71,7 +71,7 @@ impl Wish {
 }
 
 /// Calls a reservation off; gives what is told of it.
-pub(super) fn call_off(desk: &mut Desk<'_, Reservation>, number: &str, kind: &'static str, by: &str, fee: i64) {
+pub(super) fn cancel_all(desk: &mut Desk<'_, Reservation>, number: &str, kind: &'static str, by: &str, fee: i64) {
     let (waits, now_ms) = (desk.faults.refunds_wait, desk.now_ms);
     let ids: Vec<String> = (0..2).map(|_| desk.number("cx_")).collect();
     let mut ids = ids.into_iter();
@@ -133,7 +133,7 @@ impl SimKakao {
     pub fn guest_cancels_quietly(&self, number: &str) -> Option<Event> {
         let (now_ms, waits) = (self.time().now_ms(), self.faults().refunds_wait);
         let fee = self.kept(number)?.it.quote(now_ms).fee;
-        self.note(Party::Guest, number, format!("calls it off; the policy keeps {} won", with_commas(fee)));
+        self.note(Party::Guest, number, format!("cancels it; the policy keeps {} won", with_commas(fee)));
         let mut ids = vec![self.new_id("cx_"), self.new_id("cx_")];
         self.note_change(number, "reservation.canceled", |it| {
             let refund = it.held() - fee;

@@ -3,7 +3,7 @@
 //! A Kakao-style booking platform of our own (`adapters/kakao/README.md`): sells visits of the bridge's product, tells the bridge of every
 //! change, does what it is asked, and keeps books.
 //!
-//! [`books`] is a reservation and how it is told, [`policy`] what calling it off costs, [`guest`] what guests and the platform do,
+//! [`books`] is a reservation and how it is told, [`policy`] what cancelling it costs, [`guest`] what guests and the platform do,
 //! [`calls`] what the bridge can ask.
 
 pub mod books;

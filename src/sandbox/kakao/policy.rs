@@ -16,7 +16,7 @@ const MINUTE_MS: i64 = 60_000;
 pub struct Policy {
     /// From here on nothing goes back, milliseconds since 1970; exclusive.
     pub until_ms: i64,
-    /// Minutes after the booking in which calling off is free.
+    /// Minutes after the booking in which cancelling is free.
     pub free_minutes: i64,
     /// Until when, exclusive, and the fee until then in ten-thousandths; ascending.
     pub tiers: Vec<(i64, i64)>,

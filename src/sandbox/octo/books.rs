@@ -158,7 +158,7 @@ impl Books {
     }
 
     /// The supplier cancels what it has sold.
-    pub fn call_off(&mut self) {
+    pub fn cancel_sold(&mut self) {
         self.change(
             |booked| booked.status == Status::Confirmed,
             |booked, now| (booked.status, booked.cancelled_at) = (Status::Cancelled, Some(now)),

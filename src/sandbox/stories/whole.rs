@@ -158,7 +158,7 @@ pub(super) fn ticket_differences(order: &Value, backend: &SimBackend, stands: Op
     let unused = live.iter().filter(|r| r.state == AtBackend::Issued).count();
     match stands {
         Some(true) if live.len() != 1 => vec![format!("one set of tickets lives at the back-end ({} do)", live.len())],
-        Some(false) if unused > 0 => vec!["tickets live at the back-end behind what was called off".to_owned()],
+        Some(false) if unused > 0 => vec!["tickets live at the back-end behind what was cancelled".to_owned()],
         _ => Vec::new(),
     }
 }

@@ -20,7 +20,7 @@ pub enum Status {
     Completed,
     /// The traveller wants out.
     CancelRequested,
-    /// Called off.
+    /// Cancelled.
     Canceled,
     /// On the way.
     Departed,
@@ -127,7 +127,7 @@ pub struct Booking {
     pub total: i64,
     /// Deposit that is asked for, won.
     pub deposit: i64,
-    /// What was kept when it was called off, won.
+    /// What was kept when it was cancelled, won.
     pub fee: i64,
     /// What was paid.
     pub payments: Vec<Payment>,

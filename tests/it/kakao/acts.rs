@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! What ops and policy want of the platform, by what it can do (`adapters/kakao/README.md`): a part called off, a booking without a
+//! What ops and policy want of the platform, by what it can do (`adapters/kakao/README.md`): a part cancelled, a booking without a
 //! ticket, stock, lists of changes; and what is refused here before anything is sent.
 
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ async fn booked(bridge: &TestBridge, product: &str) {
 }
 
 #[tokio::test]
-async fn a_part_is_called_off_by_the_quote_for_its_lines() {
+async fn a_part_is_cancelled_by_the_quote_for_its_lines() {
     crate::support::leaves_work();
     let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
     booked(&bridge, "pd_plain").await;
@@ -74,7 +74,7 @@ async fn a_part_of_what_is_sold_whole_is_refused_and_without_the_capability_it_i
 }
 
 #[tokio::test]
-async fn what_the_platform_accepted_by_itself_and_the_gate_refuses_is_called_off_for_nothing() {
+async fn what_the_platform_accepted_by_itself_and_the_gate_refuses_is_cancelled_for_nothing() {
     for (capabilities, calls) in [(CAN, 1), ("", 0)] {
         let bridge = TestBridge::start_kakao(capabilities).await;
         bridge.partners.next("/bridge/reservations", Outcome::Says(200, json!({"state": "refused", "reason": "full"})));
@@ -358,7 +358,7 @@ async fn a_request_older_than_half_its_limit_warns_and_after_it_the_platform_is_
     bridge.partners.next("/v1/reservations/R1", Outcome::Says(200, gone));
     bridge.post(&format!("orders/{KAKAO}:R1/confirm"), &json!({})).await.expect(200);
     bridge.drain().await;
-    assert!(bridge.partners.sent("/confirm").is_empty(), "the platform had called it off by itself");
+    assert!(bridge.partners.sent("/confirm").is_empty(), "the platform had cancelled it by itself");
     assert_eq!(bridge.booked("R1").await.state, OrderState::Cancelled);
 }
 
@@ -385,7 +385,7 @@ async fn where_the_platform_quotes_nothing_our_own_count_of_its_policy_holds() {
 }
 
 #[tokio::test]
-async fn what_was_used_is_never_called_off_with_the_rest() {
+async fn what_was_used_is_never_cancelled_with_the_rest() {
     let bridge = TestBridge::start_kakao(&format!("{CAN}, \"partial_cancel\"")).await;
     booked(&bridge, "pd_plain").await;
     let path = format!("orders/{KAKAO}:R1/cancel");
@@ -478,7 +478,7 @@ async fn a_quote_that_comes_with_its_reservation_is_not_lost() {
 }
 
 #[tokio::test]
-async fn our_own_count_after_a_part_was_called_off_is_of_the_rest() {
+async fn our_own_count_after_a_part_was_cancelled_is_of_the_rest() {
     let bridge = TestBridge::start_kakao(CAN).await;
     booked(&bridge, "pd_plain").await;
     let mut part = may_be_parted(reservation("R1", "pd_plain", "CONFIRMED"));
@@ -510,7 +510,7 @@ async fn what_the_guest_is_told_of_a_cancellation_is_a_persons_task_once_it_has_
     let call = bridge.partners.sent("R1/cancel").into_iter().find(|s| s.method == "POST").expect("a call");
     assert!(!call.body.to_string().contains("The forest"), "the platform has no place for it: {}", call.body);
     let shown = bridge.get(&format!("orders/{KAKAO}:R1")).await.expect(200).json();
-    assert_eq!(shown["attention"], json!(null), "nothing is called off yet");
+    assert_eq!(shown["attention"], json!(null), "nothing is cancelled yet");
     let back = [("pay_1", "cx_1", 90_000, "DONE"), ("pay_2", "cx_2", 3_000, "DONE")];
     let off = cancelled("R1", "pd_plain", "BY_PARTNER", 0, &back);
     bridge.kakao_is(event("e2", "reservation.canceled", 2, &off, json!({"by": "PARTNER"})), "accepted").await;

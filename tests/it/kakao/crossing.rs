@@ -264,7 +264,7 @@ async fn a_parked_event_is_applied_when_the_earlier_one_arrives() {
 }
 
 #[tokio::test]
-async fn a_called_off_order_that_is_said_to_live_is_held_for_a_person() {
+async fn a_cancelled_order_that_is_said_to_live_is_held_for_a_person() {
     let bridge = TestBridge::start_kakao(CAN).await;
     asked(&bridge).await;
     bridge.kakao_is(off_event(2), "accepted").await;

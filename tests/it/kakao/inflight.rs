@@ -31,7 +31,7 @@ async fn edge_13_a_cancel_arrives_while_our_confirmation_is_under_way() {
         ("plain conflict", Some(Outcome::Says(409, json!({"error": {"code": "revision_conflict"}})))),
         ("already cancelled", Some(Outcome::Says(409, json!({"error": {"code": "already_canceled"}})))),
         ("closed", Some(Outcome::Says(410, json!({})))),
-        ("taken, and called off at once", Some(Outcome::Says(200, json!({})))),
+        ("taken, and cancelled at once", Some(Outcome::Says(200, json!({})))),
         ("taken, told later", None),
         ("lost", Some(Outcome::Interrupted)),
     ];
@@ -182,7 +182,7 @@ async fn edge_15_without_revisions_the_platform_is_asked_before_and_after_and_an
         bridge.kakao_is(asked("e1"), "accepted").await;
         bridge.drain().await;
         for told in events {
-            // Whenever the platform is asked, it says how it is: called off.
+            // Whenever the platform is asked, it says how it is: cancelled.
             for _ in 0..2 {
                 bridge
                     .partners
@@ -207,8 +207,8 @@ async fn edge_15_without_revisions_the_platform_is_asked_before_and_after_and_an
 async fn edge_15_a_confirmation_of_ours_on_a_platform_without_revisions_is_surrounded_by_looks() {
     for (name, before, after, state, confirms) in [
         ("still asked for, then confirmed", "REQUESTED", "CONFIRMED", BookingState::Confirmed, 1),
-        ("called off before", "CANCELED", "CANCELED", BookingState::Cancelled, 0),
-        ("called off during the call", "REQUESTED", "CANCELED", BookingState::Cancelled, 1),
+        ("cancelled before", "CANCELED", "CANCELED", BookingState::Cancelled, 0),
+        ("cancelled during the call", "REQUESTED", "CANCELED", BookingState::Cancelled, 1),
     ] {
         let bridge = TestBridge::start_kakao(CAN).await;
         let asked = event("e1", "reservation.requested", 1, &reservation("R1", "pd_plain", "REQUESTED"), json!({}));

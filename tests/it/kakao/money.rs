@@ -259,7 +259,7 @@ async fn a_cancel_after_use_needs_the_platforms_authority() {
 }
 
 #[tokio::test]
-async fn a_part_called_off_leaves_the_rest_as_it_is() {
+async fn a_part_cancelled_leaves_the_rest_as_it_is() {
     let bridge = TestBridge::start_kakao(CAN).await;
     let mut part = reservation("R1", "pd_plain", "CONFIRMED");
     bridge.kakao_is(event("e1", "reservation.confirmed", 1, &part, json!({"by": "AUTO"})), "accepted").await;

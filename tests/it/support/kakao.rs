@@ -98,7 +98,7 @@ pub(crate) fn reservation(number: &str, product: &str, status: &str) -> Value {
     })
 }
 
-/// The same, called off: every unit, with what is kept and what went back by which movements.
+/// The same, cancelled: every unit, with what is kept and what went back by which movements.
 pub(crate) fn cancelled(
     number: &str,
     product: &str,

@@ -127,8 +127,8 @@ fn visit(sim: &Sim, sale: &Sale, order: &Order) -> Result<(), Failure> {
     must(stayed_away <= 1, || format!("said twice that nobody came: {}", order.id))?;
     must(used <= i64::from(order.quantity), || format!("units were used twice: {} {used}", order.id))?;
     done(sale, order, "money went back", sale.returned, returned)?;
-    // An order that policy cannot keep is called off without anybody's wish.
-    must(cancelled <= i64::from(order.quantity), || format!("units were called off twice: {} {cancelled}", order.id))?;
+    // An order that policy cannot keep is cancelled without anybody's wish.
+    must(cancelled <= i64::from(order.quantity), || format!("units were cancelled twice: {} {cancelled}", order.id))?;
     let kept = order.channel_state.as_deref().ok_or_else(|| Failure(format!("no state is kept: {}", order.id)))?;
     let lines: Vec<(i64, i64)> = it.lines.iter().map(|line| (line.off, line.used)).collect();
     let ours: Vec<(i64, i64)> =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The books of a simulated Kakao-style platform: reservations, what calling them off costs, and the bridge's calls.
+//! The books of a simulated Kakao-style platform: reservations, what cancelling them costs, and the bridge's calls.
 
 use serde_json::{Value, json};
 use ticketbridge_core::{Date, Millis, TimeZone, UnixMillis};
@@ -11,9 +11,9 @@ use super::books::{Asked, Books, CancelStatus, Payment, Purse, Said, Trade, writ
 const WHOLE_BP: i64 = 10_000;
 /// The fee from three days before the visit on.
 const LATE_FEE_BP: i64 = 3_000;
-/// Days before the visit until which calling off is free.
+/// Days before the visit until which cancelling is free.
 const FREE_DAYS: i64 = 3;
-/// Minutes after the booking in which calling off is free, where the guest chose so.
+/// Minutes after the booking in which cancelling is free, where the guest chose so.
 const FREE_MINUTES: i64 = 60;
 /// Codes that a refusal can have.
 const REASONS: [&str; 4] = ["SOLD_OUT", "CLOSED", "CONDITION", "OTHER"];
@@ -137,7 +137,7 @@ impl Reservation {
             free_minutes: if wish.free { FREE_MINUTES } else { 0 },
         }
     }
-    /// Units that were not called off.
+    /// Units that were not cancelled.
     pub(crate) fn units(&self) -> i64 {
         self.lines.iter().map(|line| line.quantity - line.off).sum()
     }
@@ -150,7 +150,7 @@ impl Reservation {
     fn midnight(&self, days_before: i64) -> UnixMillis {
         TimeZone::SEOUL.instant(self.visit.plus_days(-days_before), 0)
     }
-    /// What calling units off costs now: the fee, and what goes back. No units are all.
+    /// What cancelling units costs now: the fee, and what goes back. No units are all.
     fn quote(&self, parts: &[(String, i64)], now: UnixMillis) -> (i64, i64) {
         let held = self.purse.left();
         let share: i64 = parts
@@ -302,13 +302,13 @@ fn reject(books: &mut Books<Reservation>, asked: &Asked, it: &Reservation, now: 
 
 fn rejected(books: &mut Books<Reservation>, number: &str, now: UnixMillis) {
     books.change(number, "reservation.rejected", now, |it| {
-        call_off(it, "REJECTED", 0, false, now);
+        cancel_all(it, "REJECTED", 0, false, now);
         json!({ "by": "MANAGER", "reason_code": "OTHER", "reason_text": "closed" })
     });
 }
 
-/// All that is left is called off; `fee` of what is held is kept.
-fn call_off(it: &mut Reservation, kind: &'static str, fee: i64, waits: bool, now: UnixMillis) {
+/// All that is left is cancelled; `fee` of what is held is kept.
+fn cancel_all(it: &mut Reservation, kind: &'static str, fee: i64, waits: bool, now: UnixMillis) {
     let prefix = format!("cx-{}", it.number);
     let back = it.purse.left() - fee;
     it.status = Status::Canceled(kind);
@@ -317,14 +317,8 @@ fn call_off(it: &mut Reservation, kind: &'static str, fee: i64, waits: bool, now
     it.purse.give_back(back, false, waits, now, &prefix);
 }
 
-/// Some units are called off; with the last one the whole is.
-fn call_off_parts(
-    it: &mut Reservation,
-    parts: &[(String, i64)],
-    (fee, back): (i64, i64),
-    waits: bool,
-    now: UnixMillis,
-) {
+/// Some units are cancelled; with the last one the whole is.
+fn cancel_parts(it: &mut Reservation, parts: &[(String, i64)], (fee, back): (i64, i64), waits: bool, now: UnixMillis) {
     let prefix = format!("cx-{}", it.number);
     for (detail, units) in parts {
         it.lines.iter_mut().filter(|line| line.detail == *detail).for_each(|line| line.off += units);
@@ -344,13 +338,13 @@ fn cancel(books: &mut Books<Reservation>, asked: &Asked, it: &Reservation, now: 
         return Said::No(410, "closed");
     }
     if it.status.is_over() {
-        return Said::Wrong("over", "called off what has been");
+        return Said::Wrong("over", "cancelled what has been");
     }
     let is_too_much = |(detail, units): &(String, i64)| {
         it.lines.iter().find(|line| line.detail == *detail).is_none_or(|line| *units > line.left() || *units < 1)
     };
     if parts.iter().any(is_too_much) {
-        return Said::Wrong("lines_invalid", "called off units that are not there");
+        return Said::Wrong("lines_invalid", "cancelled units that are not there");
     }
     let (fee, back) = (asked.amount("/fee/amount_krw").unwrap_or(-1), asked.amount("/refund_krw").unwrap_or(-1));
     let (most, rest) = it.quote(&parts, now);
@@ -359,7 +353,7 @@ fn cancel(books: &mut Books<Reservation>, asked: &Asked, it: &Reservation, now: 
         return Said::No(422, "fee_above_default");
     }
     if fee < 0 || back < 0 || fee + back != most + rest {
-        return Said::Wrong("refund_invalid", "called off with a fee and a refund that are not what is held");
+        return Said::Wrong("refund_invalid", "cancelled with a fee and a refund that are not what is held");
     }
     books.effect("cancel", asked.part(1), if parts.is_empty() { it.units() } else { parts.iter().map(|p| p.1).sum() });
     books.change(asked.part(1), "reservation.canceled", now, |it| {
@@ -367,9 +361,9 @@ fn cancel(books: &mut Books<Reservation>, asked: &Asked, it: &Reservation, now: 
         if parts.is_empty()
             || parts.iter().map(|part| part.1).sum::<i64>() == all && it.lines.iter().all(|l| l.used == 0)
         {
-            call_off(it, "BY_PARTNER", fee, false, now);
+            cancel_all(it, "BY_PARTNER", fee, false, now);
         } else {
-            call_off_parts(it, &parts, (fee, back), false, now);
+            cancel_parts(it, &parts, (fee, back), false, now);
         }
         canceled("PARTNER", fee, back, &parts, now)
     });
@@ -486,7 +480,7 @@ impl Books<Reservation> {
             There::Cancels if is_ahead && is_whole => {
                 let (fee, back) = it.quote(&[], now);
                 self.change(number, "reservation.canceled", now, |it| {
-                    call_off(it, "BY_BOOKER", fee, waits, now);
+                    cancel_all(it, "BY_BOOKER", fee, waits, now);
                     canceled("BOOKER", fee, back, &[], now)
                 });
             }
@@ -495,7 +489,7 @@ impl Books<Reservation> {
                 let parts = [(line.detail.to_owned(), 1)];
                 let (fee, back) = it.quote(&parts, now);
                 self.change(number, "reservation.canceled", now, |it| {
-                    call_off_parts(it, &parts, (fee, back), waits, now);
+                    cancel_parts(it, &parts, (fee, back), waits, now);
                     canceled("BOOKER", fee, back, &parts, now)
                 });
             }
@@ -519,7 +513,7 @@ impl Books<Reservation> {
                 self.change(number, "reservation.canceled", now, |it| {
                     it.ex_officio = true;
                     it.lines.iter_mut().for_each(|line| line.used = 0);
-                    call_off(it, "BY_PLATFORM", 0, waits, now);
+                    cancel_all(it, "BY_PLATFORM", 0, waits, now);
                     json!({ "by": "PLATFORM", "ex_officio": true, "fee_krw": 0, "canceled_at": written(now) })
                 });
             }

@@ -16,7 +16,7 @@ pub(crate) enum Act {
     SupplyTickets,
     Redeem,
     NoShow,
-    CallOff {
+    Cancel {
         /// Without a fee, whatever the platform's would be.
         free: bool,
         /// One unit only.
@@ -248,7 +248,7 @@ fn there_trip(dice: &mut Dice) -> tripstore::There {
 }
 
 fn act(dice: &mut Dice) -> Act {
-    let call_off = Act::CallOff { free: dice.one_in(2), part: dice.one_in(2) };
+    let cancel = Act::Cancel { free: dice.one_in(2), part: dice.one_in(2) };
     let approve = Act::Approve { anyway: dice.one_in(4) };
     let give = Act::Return { all: dice.one_in(3) };
     let link = Act::SendLink { part: dice.one_in(3) };
@@ -260,8 +260,8 @@ fn act(dice: &mut Dice) -> Act {
         Act::SupplyTickets,
         Act::Redeem,
         Act::NoShow,
-        call_off,
-        call_off,
+        cancel,
+        cancel,
         approve,
         approve,
         Act::Reject,

@@ -41,8 +41,8 @@ pub(crate) struct Sale {
     pub(crate) product: usize,
     /// Money that people of ours had returned while the booking stayed, won.
     pub(crate) returned: i64,
-    /// Units that people of ours called off; all of them where it was the whole.
-    pub(crate) called_off: i64,
+    /// Units that people of ours cancelled; all of them where it was the whole.
+    pub(crate) cancelled: i64,
     /// Payment links that people of ours sent.
     pub(crate) links: i64,
     /// Whether an act's commit failed, so that nobody knows whether it counts.
@@ -276,7 +276,7 @@ impl Sim {
             is_trip,
             product,
             returned: 0,
-            called_off: 0,
+            cancelled: 0,
             links: 0,
             unsure: false,
             dropped: false,
@@ -509,7 +509,7 @@ impl Sim {
             (Act::SupplyTickets, _) => Command::SupplyTickets { tickets: self.tickets_by_hand(order.quantity) },
             (Act::Redeem, _) => Command::Redeem(Redeem { booking: None, at: now, by: RedeemedBy::Person }),
             (Act::NoShow, _) => Command::MarkNoShow { at: now },
-            (Act::CallOff { free, part }, _) => {
+            (Act::Cancel { free, part }, _) => {
                 let number = &self.sales[sale].number;
                 let detail = self.world().partners.kakao(|books| books.first_line_with_units(number));
                 let parts = detail.filter(|_| part).map(|detail| (detail, 1)).into_iter().collect();
@@ -540,7 +540,7 @@ impl Sim {
                 let sale = &mut self.sales[sale];
                 match act {
                     Act::Return { .. } => sale.returned += asked,
-                    Act::CallOff { .. } => sale.called_off += asked,
+                    Act::Cancel { .. } => sale.cancelled += asked,
                     Act::SendLink { .. } => sale.links += asked,
                     Act::Confirm
                     | Act::Decline

@@ -13,7 +13,7 @@ use crate::run::Reproduction;
 /// All of them; each in a world of this variant.
 pub(crate) fn all() -> Vec<Reproduction<Op>> {
     vec![
-        ("called_off_against_the_rules_with_a_ticket", COUNTED, called_off_against_the_rules_with_a_ticket()),
+        ("cancelled_against_the_rules_with_a_ticket", COUNTED, cancelled_against_the_rules_with_a_ticket()),
         ("wants_out_after_going_in", COUNTED, wants_out_after_going_in()),
         ("another_message_under_one_key", COUNTED, another_message_under_one_key()),
         ("an_old_number_of_the_agencys_comes_late", COUNTED, an_old_number_of_the_agencys_comes_late()),
@@ -27,7 +27,7 @@ fn work(many: u8, hows: &[How]) -> Op {
 }
 
 /// The platform counted the visit as used by itself, and took it back; its ticket went on admitting, and nobody was told.
-fn called_off_against_the_rules_with_a_ticket() -> Vec<Op> {
+fn cancelled_against_the_rules_with_a_ticket() -> Vec<Op> {
     let there = |what| Op::ThereVisit { sale: 0, what, waits: false, post: Post::Now };
     vec![
         Op::Visit { product: 1, by_manager: true, paid: true, free: true, days: 4, post: Post::Now },

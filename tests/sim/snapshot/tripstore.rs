@@ -343,11 +343,11 @@ fn cancel(books: &mut Books<Booking>, asked: &Asked, it: &Booking, now: UnixMill
         Status::CancelRequested => {}
         Status::Canceled => return Said::No(410, "closed"),
         Status::Received | Status::Completed | Status::Departed => {
-            return Said::Wrong("not_requested", "called off what the traveller did not ask for");
+            return Said::Wrong("not_requested", "cancelled what the traveller did not ask for");
         }
     }
     if fee < 0 || back < 0 || fee + back != it.purse.held() {
-        return Said::Wrong("refund_invalid", "called off with a fee and a refund that are not what is held");
+        return Said::Wrong("refund_invalid", "cancelled with a fee and a refund that are not what is held");
     }
     books.effect("cancel", asked.part(1), 1);
     canceled(books, asked.part(1), fee, false, now);

@@ -24,7 +24,7 @@ pub(in crate::decide) fn send_link(
     let order = draft.order();
     let refuse = |sentence: &'static str| Err(Rejection::new(Why::LinkNotNeeded, sentence));
     if order.state == OrderState::Cancelled || order.case_under_review().is_some() {
-        return refuse("nothing is to be paid for an order that is called off, or about to be");
+        return refuse("nothing is to be paid for an order that is cancelled, or about to be");
     }
     if order.booking.as_ref().is_none_or(|b| b.state != BookingState::Confirmed) {
         return refuse("a link is sent for an accepted booking only; accept it first");

@@ -245,7 +245,7 @@ fn can_be_returned(order: &Order, channel_state: &ChannelState) -> Result<i64, R
     let is_ahead = matches!(state, Some(BookingState::Requested | BookingState::Confirmed));
     let over = overpaid(order);
     if is_ahead && over == 0 {
-        let sentence = "only what has been used, or called off, is paid back alone; mark it used, or cancel it";
+        let sentence = "only what has been used, or cancelled, is paid back alone; mark it used, or cancel it";
         return Err(Rejection::new(Why::NotUsed, sentence));
     }
     let left: i64 = channel_state.standing.payments.iter().map(|p| left_of(order, p).max(0)).sum();

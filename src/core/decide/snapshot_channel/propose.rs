@@ -153,7 +153,7 @@ pub(in crate::decide) fn ask_cancellation(
     terms: &Terms<'_>,
 ) -> Result<(), Rejection> {
     let Some(channel_state) = channel_state else {
-        let sentence = "this channel's orders are called off whole, without a fee or words of ours";
+        let sentence = "this channel's orders are cancelled whole, without a fee or words of ours";
         return Err(Rejection::new(Why::NotSupported, sentence));
     };
     let order = draft.order();
@@ -172,10 +172,10 @@ pub(in crate::decide) fn ask_cancellation(
     match &channel_state.proposal {
         Some(asked) if *asked == terms.proposal(parts.clone()) => return Ok(()),
         Some(Proposal::Cancel { parts: before, .. }) if *before == parts => {
-            return decided("the channel has been asked to call it off already, on other terms");
+            return decided("the channel has been asked to cancel it already, on other terms");
         }
         Some(Proposal::Cancel { .. }) => {
-            return decided("the channel has been asked to call something off; wait for it");
+            return decided("the channel has been asked to cancel something; wait for it");
         }
         // A request is rejected, not cancelled; one that is being confirmed may be.
         Some(Proposal::Reject { .. }) => return decided("the channel has been asked to decline it already"),
@@ -214,20 +214,20 @@ fn parts_to_cancel(channel_state: &ChannelState, terms: &[(String, u32)]) -> Res
         };
         let left = line.quantity.saturating_sub(line.cancelled + line.used);
         if *units == 0 || *units > left || parts.iter().any(|part| &part.detail == detail) {
-            return invalid(format!("of line `{detail}`, 1 to {left} units can be called off, named once"));
+            return invalid(format!("of line `{detail}`, 1 to {left} units can be cancelled, named once"));
         }
         parts.push(Part { detail: detail.clone(), units: *units, before: line.cancelled });
     }
     let wanted: u32 = parts.iter().map(|part| part.units).sum();
     let left: u32 = channel_state.standing.lines.iter().map(|line| line.quantity.saturating_sub(line.cancelled)).sum();
     if parts.is_empty() && !channel_state.used_parts().is_empty() {
-        return Err(Rejection::new(Why::AlreadyRedeemed, "every unit of this order has been used, or called off"));
+        return Err(Rejection::new(Why::AlreadyRedeemed, "every unit of this order has been used, or cancelled"));
     }
     if wanted == left {
         return Ok(Vec::new());
     }
     if !parts.is_empty() && channel_state.standing.policy.as_ref().is_some_and(|policy| !policy.partial_allowed) {
-        let sentence = "this product is called off whole or not at all";
+        let sentence = "this product is cancelled whole or not at all";
         return Err(Rejection::new(Why::PartialNotAllowed, sentence).at("lines"));
     }
     Ok(parts)

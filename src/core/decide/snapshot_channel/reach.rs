@@ -20,12 +20,13 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
             if off.is_some_and(|off| off.ex_officio) {
                 cancelled(draft, off);
             } else {
-                let sentence = "the channel called off what has been used, and not ex officio; settle it there";
+                let sentence = "the channel cancelled what has been used, and not ex officio; settle it there";
                 draft.flag(AttentionKind::Contradiction, sentence);
             }
         }
         (BookingState::Used | BookingState::NoShow, Stage::CancelRequested { .. }) => {
-            let sentence = "the guest asks the channel to call off what has been used, and it waits for a decision; decide it there";
+            let sentence =
+                "the guest asks the channel to cancel what has been used, and it waits for a decision; decide it there";
             draft.flag(AttentionKind::Contradiction, sentence);
         }
         // Our information is the richer one: a guest who was there stays so, and one who was not.
@@ -37,7 +38,7 @@ pub(super) fn reach(draft: &mut Draft, stage: Stage, since: UnixMillis, off: Opt
             settle_case(draft, off);
         }
         (BookingState::Rejected | BookingState::Cancelled, _) => {
-            let sentence = "the channel says by a higher revision that a called-off order is alive; settle it there";
+            let sentence = "the channel says by a higher revision that a cancelled order is alive; settle it there";
             draft.flag(AttentionKind::Contradiction, sentence);
         }
     }

@@ -157,7 +157,7 @@ fn h11_a_booking_proves_that_it_was_paid() {
 }
 
 #[test]
-fn h12_the_same_news_of_a_called_off_booking_changes_nothing() {
+fn h12_the_same_news_of_a_cancelled_booking_changes_nothing() {
     let mut story = Story::booked(VOUCHER);
     let told = refund("F1", FIRST, RefundScope::Booking, story.now);
     story.tell(&channel(), &Command::RecordRefund(told.clone())).tell(&channel(), &Command::RecordRefund(told));

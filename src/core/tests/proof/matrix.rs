@@ -130,14 +130,14 @@ fn life(terms: Terms) -> Vec<State> {
         ("booked, tickets demanded, answered \"not yet\"", with(Story::booked(terms), |s| s.deferred())),
         ("booked, tickets demanded", with(Story::booked(terms), |s| s.demanded())),
         (
-            "booking called off by the channel",
+            "booking cancelled by the channel",
             with(Story::ticketed_or_not(terms), |s| {
                 let target = s.first();
                 s.tell(&channel(), &Command::RecordCancellation(cancellation(target, s.now)))
             }),
         ),
         (
-            "called off by ops",
+            "cancelled by ops",
             with(Story::booked(terms), |s| s.tell(&ops(), &Command::CancelOrder { reason: "storm".to_owned() })),
         ),
         ("used", with(Story::ticketed_or_not(terms), |s| s.at(visit_noon()).guest_entered())),
@@ -214,19 +214,19 @@ fn tickets() -> Vec<State> {
         ("void although the booking lives", with(Story::ticketed(BY_PEOPLE), |s| s.facts(TicketFacts::Cancelled))),
         ("being made void, refund taken back", with(approved(), |s| s.withdrawn())),
         (
-            "called off, being made void",
+            "cancelled, being made void",
             with(Story::ticketed(BY_PEOPLE), |s| {
                 s.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, s.now)))
             }),
         ),
         (
-            "called off, kept alive by the back-end",
+            "cancelled, kept alive by the back-end",
             with(Story::ticketed(BY_PEOPLE), |s| {
                 s.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, s.now))).facts(kept(false))
             }),
         ),
         (
-            "called off, void",
+            "cancelled, void",
             with(Story::ticketed(BY_PEOPLE), |s| {
                 s.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, s.now)))
                     .facts(TicketFacts::Cancelled)

@@ -187,7 +187,7 @@ impl Platform {
         self.changed();
     }
     /// It is all cancelled, `fee` is kept, and the rest goes back by movements that are this far.
-    pub(crate) fn call_off(&mut self, stage: Stage, reason: CancelReason, fee: i64, backs: EntryStatus) {
+    pub(crate) fn cancel(&mut self, stage: Stage, reason: CancelReason, fee: i64, backs: EntryStatus) {
         let received = self.received();
         let fee = fee.min(received);
         self.off = Some(Cancelled { reason, ex_officio: false, fee, returns: Some(received - fee), words: None });
@@ -204,7 +204,7 @@ impl Platform {
         self.reach(stage);
     }
     /// The same, and no movement is told yet.
-    pub(crate) fn call_off_untold(&mut self, reason: CancelReason, fee: i64) {
+    pub(crate) fn cancel_untold(&mut self, reason: CancelReason, fee: i64) {
         let fee = fee.min(self.received());
         let returns = Some(self.received() - fee);
         self.off = Some(Cancelled { reason, ex_officio: false, fee, returns, words: None });

@@ -313,7 +313,7 @@ fn a_guest_who_comes_after_all_is_flagged() {
 }
 
 #[test]
-fn the_end_of_the_booking_window_is_watched_again_after_a_booking_was_called_off() {
+fn the_end_of_the_booking_window_is_watched_again_after_a_booking_was_cancelled() {
     let mut story = Story::booked(VOUCHER);
     story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
     assert_eq!(story.order().state, OrderState::AwaitingBooking);
@@ -349,7 +349,7 @@ fn a_flag_about_one_booking_is_not_taken_back_by_news_about_another() {
 }
 
 #[test]
-fn a_refund_of_a_called_off_booking_waits_until_its_tickets_are_void() {
+fn a_refund_of_a_cancelled_booking_waits_until_its_tickets_are_void() {
     let mut story = Story::ticketed(VOUCHER);
     story.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, story.now)));
     assert_eq!(story.tickets(), TicketingState::Cancelling);
@@ -539,7 +539,7 @@ fn tickets_made_by_hand_for_a_channel_that_was_given_void_ones_and_never_asked_a
 }
 
 #[test]
-fn a_refund_settled_by_a_booking_that_was_called_off_ends_the_one_in_its_place_too() {
+fn a_refund_settled_by_a_booking_that_was_cancelled_ends_the_one_in_its_place_too() {
     let mut story = Story::booked(Terms { tickets: false, refund_rule: false, ..VOUCHER });
     let first = story.booking().channel_booking_id.clone();
     let cancelled = |now| Command::RecordCancellation(cancellation(first.as_str(), now));
@@ -554,7 +554,7 @@ fn a_refund_settled_by_a_booking_that_was_called_off_ends_the_one_in_its_place_t
 
 /// The booking in question is void, and a ticket of an earlier one is not: the gate says that it was used. Policy does not ask for ever.
 #[test]
-fn a_refund_is_left_to_a_person_when_the_gate_keeps_a_ticket_of_a_called_off_booking() {
+fn a_refund_is_left_to_a_person_when_the_gate_keeps_a_ticket_of_a_cancelled_booking() {
     let mut story = Story::ticketed(VOUCHER);
     let first = story.booking();
     let (first_id, first_ref) = (first.id.clone(), first.channel_booking_id.clone());

@@ -21,7 +21,7 @@ use crate::tale::{Tale, platform};
 #[derive(Clone, Copy, Debug)]
 enum Change {
     Reach(Stage),
-    CallOff(Stage, i64, EntryStatus),
+    Cancel(Stage, i64, EntryStatus),
     PartOff,
     Pay(i64),
     GiveBack(i64, EntryStatus),
@@ -45,7 +45,7 @@ enum Step {
     NoShow,
     Confirm,
     RejectBooking,
-    CallOff(Option<i64>, bool),
+    Cancel(Option<i64>, bool),
     Approve(i64, bool),
     RejectRefund,
     Return(Option<i64>),
@@ -74,7 +74,7 @@ fn change() -> impl Strategy<Value = Change> {
     let end = prop_oneof![Just(Stage::Cancelled), Just(Stage::Rejected)];
     prop_oneof![
         4 => stage().prop_map(Change::Reach),
-        2 => (end, prop_oneof![Just(0), Just(9_000), Just(NET)], status()).prop_map(|(s, f, b)| Change::CallOff(s, f, b)),
+        2 => (end, prop_oneof![Just(0), Just(9_000), Just(NET)], status()).prop_map(|(s, f, b)| Change::Cancel(s, f, b)),
         1 => Just(Change::PartOff),
         1 => prop_oneof![Just(1_000), Just(60_000)].prop_map(Change::Pay),
         2 => (prop_oneof![Just(1_000), Just(27_000)], status()).prop_map(|(a, s)| Change::GiveBack(a, s)),
@@ -119,7 +119,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::NoShow),
         2 => Just(Step::Confirm),
         1 => Just(Step::RejectBooking),
-        2 => (prop_oneof![Just(None), Just(Some(0)), Just(Some(9_000))], any::<bool>()).prop_map(|(f, p)| Step::CallOff(f, p)),
+        2 => (prop_oneof![Just(None), Just(Some(0)), Just(Some(9_000))], any::<bool>()).prop_map(|(f, p)| Step::Cancel(f, p)),
         2 => (prop_oneof![Just(0), Just(5_000)], any::<bool>()).prop_map(|(f, w)| Step::Approve(f, w)),
         1 => Just(Step::RejectRefund),
         2 => prop_oneof![Just(None), Just(Some(1_000))].prop_map(Step::Return),
@@ -141,8 +141,8 @@ fn terms() -> impl Strategy<Value = Whole> {
 fn make(platform: &mut Platform, change: Change) {
     match change {
         Change::Reach(stage) if !platform.stage.is_off() => platform.reach(stage),
-        Change::CallOff(stage, fee, status) if !platform.stage.is_off() => {
-            platform.call_off(stage, CancelReason::RefundedBeforeUse, fee, status);
+        Change::Cancel(stage, fee, status) if !platform.stage.is_off() => {
+            platform.cancel(stage, CancelReason::RefundedBeforeUse, fee, status);
         }
         Change::PartOff if platform.units[0].off + platform.units[0].used < platform.units[0].sold => {
             platform.part_off(0, 1);
@@ -179,7 +179,7 @@ fn command(tale: &Tale, deadlines: &BTreeMap<DeadlineKind, UnixMillis>, step: &S
         Step::NoShow => (ops(), Command::MarkNoShow { at: tale.now }),
         Step::Confirm => (ops(), Command::ConfirmBooking),
         Step::RejectBooking => (ops(), Command::RejectBooking { reason: reason() }),
-        Step::CallOff(fee, part) => {
+        Step::Cancel(fee, part) => {
             let parts = if *part { vec![("D1".to_owned(), 1)] } else { Vec::new() };
             (ops(), Command::AskCancellation { fee: *fee, reason: reason(), parts, notify_text: None })
         }

@@ -20,7 +20,7 @@ fn an_older_word_that_an_order_is_off_is_asked_about() {
     let mut tale = Tale::paid(uncounted);
     let mut older = tale.there.clone();
     older.at = older.at - Millis::minutes(1);
-    older.call_off_untold(CancelReason::ByChannel, 0);
+    older.cancel_untold(CancelReason::ByChannel, 0);
     older.at = tale.there.at - Millis::minutes(1);
     tale.hears(older.snapshot());
     assert!(tale.effects.iter().any(|effect| matches!(effect, Effect::ReadBack { .. })), "{:?}", tale.effects);
@@ -38,7 +38,7 @@ fn a_request_for_money_back_beside_the_told_order_is_refused() {
 
 /// The quote was for all of it, a part went back meanwhile, and the cancellation returned that part once more.
 #[test]
-fn what_was_called_off_since_the_quote_is_not_returned_twice() {
+fn what_was_cancelled_since_the_quote_is_not_returned_twice() {
     let mut tale = Tale::paid(INSTANT);
     tale.facts(issued("T-1"));
     let all = Command::AskCancellation { fee: None, reason: "storm".to_owned(), parts: Vec::new(), notify_text: None };
@@ -53,7 +53,7 @@ fn what_was_called_off_since_the_quote_is_not_returned_twice() {
     assert!(tale.notifications("cancel_quote"), "{:?}", tale.effects);
     tale.tell(&platform(), &Command::RecordQuote { fee: Some(0), refund: Some(63_000) });
     let Notification::Cancellation { fee, refund, .. } = tale.said("cancel_wanted") else {
-        panic!("it is to be called off")
+        panic!("it is to be cancelled")
     };
     assert_eq!((fee, refund), (0, 63_000));
 }
@@ -99,7 +99,7 @@ fn a_task_that_a_person_still_has_to_do_there_stays_when_the_platform_moves() {
 
 /// The notice that cannot be switched off went with the wish to call a part off, and did not come back.
 #[test]
-fn a_booking_that_waits_is_shown_again_once_a_part_of_it_was_called_off() {
+fn a_booking_that_waits_is_shown_again_once_a_part_of_it_was_cancelled() {
     let mut tale = Tale::paid(MANAGED);
     assert!(tale.flagged(AttentionKind::WaitsForConfirmation));
     let part = Command::AskCancellation {
@@ -141,7 +141,7 @@ fn a_guest_who_entered_waits_while_an_approved_refund_is_carried_out_there() {
     tale.ops(&approve);
     assert_eq!((tale.refund(), tale.booking().state), (RefundState::Approved, BookingState::Confirmed));
     assert_eq!(tale.refused(&ops(), &Command::MarkNoShow { at: visit_noon() }).why, Why::RefundUnderReview);
-    tale.tells(|p| p.call_off(Stage::Cancelled, CancelReason::RefundedBeforeUse, 0, EntryStatus::Done));
+    tale.tells(|p| p.cancel(Stage::Cancelled, CancelReason::RefundedBeforeUse, 0, EntryStatus::Done));
     assert_eq!(tale.booking().state, BookingState::Cancelled);
     assert!(tale.flagged(AttentionKind::RedeemedWhileRefunded), "{:?}", tale.order().attention);
 }
@@ -154,7 +154,7 @@ fn a_return_that_failed_does_not_eat_the_fee() {
         p.part_off(0, 1);
         p.give_back(0, 27_000, EntryStatus::Failed);
     });
-    tale.tells(|p| p.call_off(Stage::Cancelled, CancelReason::RefundedBeforeUse, 9_000, EntryStatus::Done));
+    tale.tells(|p| p.cancel(Stage::Cancelled, CancelReason::RefundedBeforeUse, 9_000, EntryStatus::Done));
     let money = &tale.order().money;
     assert_eq!((money.refunded(), money.fee(), money.refund_pending()), (81_000, 9_000, 0));
 }

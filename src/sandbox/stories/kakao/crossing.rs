@@ -21,10 +21,10 @@ async fn yes_is_stopped(s: &mut Script, gate: &Gate) -> Result<String, Broken> {
     if arrived { Ok(number) } else { Err(Broken("the platform was never told yes".to_owned())) }
 }
 
-/// Called off on all three sides, and all of the money is back.
+/// Cancelled on all three sides, and all of the money is back.
 async fn over_everywhere(s: &mut Script, number: &str) -> Result<(), Broken> {
     let id = s.booking_id(number).await?;
-    s.there(number, "it is called off", |it| it.status == Status::Canceled("BY_BOOKER")).await?;
+    s.there(number, "it is cancelled", |it| it.status == Status::Canceled("BY_BOOKER")).await?;
     s.order_is(number, "state", "cancelled").await?;
     s.order_is(number, "payment.state", "refunded").await?;
     s.backend_is(&id, AtBackend::Cancelled).await

@@ -30,14 +30,14 @@ pub const STORIES: &[Story<SimKakao>] = &[
         money::cancel_in_free_hour
     ),
     story!("product-closed", "the seller closes the product: only new bookings stop", visits::product_closed),
-    story!("cancel-in-a-tier", "the guest calls it off ten days before, and a fee is kept", money::cancel_in_a_tier),
-    story!("cancel-by-partner", "the partner calls it off for less than the policy's fee", money::cancel_by_partner),
+    story!("cancel-in-a-tier", "the guest cancels it ten days before, and a fee is kept", money::cancel_in_a_tier),
+    story!("cancel-by-partner", "the partner cancels it for less than the policy's fee", money::cancel_by_partner),
     story!(
         "refund-fails",
-        "it is called off, the refund fails at the card company, and ends as credit",
+        "it is cancelled, the refund fails at the card company, and ends as credit",
         money::refund_fails
     ),
-    story!("cancel-before-confirm", "the guest calls it off while our yes is on its way", crossing::cancel_first),
+    story!("cancel-before-confirm", "the guest cancels it while our yes is on its way", crossing::cancel_first),
     story!("cancel-behind-confirm", "the same, and it is told only after our yes was answered", crossing::told_last),
     story!(
         "cancel-after-confirm",

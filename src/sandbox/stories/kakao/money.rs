@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Stories in which a booking is called off, and what happens to the money.
+//! Stories in which a booking is cancelled, and what happens to the money.
 
 use serde_json::json;
 
@@ -45,8 +45,8 @@ pub(super) async fn cancel_by_partner(s: &mut Script) -> Result<(), Broken> {
     s.staff_cannot(&number, "cancel", json!({ "reason": reason, "fee": 27_901 }), "fee_above_default").await;
     s.stage.channel.set_faults(|faults| faults.answering = Answering::Later);
     let wanted = json!({ "reason": reason, "fee": 10_000 });
-    s.staff(&number, "calls it off for 10,000 won: the road is closed", "cancel", wanted).await?;
-    s.there(&number, "it is called off", |it| it.status == Status::Canceled("BY_PARTNER")).await?;
+    s.staff(&number, "cancels it for 10,000 won: the road is closed", "cancel", wanted).await?;
+    s.there(&number, "it is cancelled", |it| it.status == Status::Canceled("BY_PARTNER")).await?;
     s.called("reservations/cancel-quote", &number, 1).await?;
     s.called("reservations/cancel", &number, 1).await?;
     let order = s.order_is(&number, "state", "cancelled").await?;

@@ -24,7 +24,7 @@ pub(super) async fn finished(s: &mut Script) -> Result<(), Broken> {
     let approved = s.stage.ops.approve(&case, 100_000).await;
     s.check(approved.is_ok(), "the staff can approve it with a fee");
     let sums = |it: &crate::tripstore::Booking| it.status == Status::Canceled && it.held() == 100_000;
-    s.there(&number, "it is called off, and 200000 won went back", sums).await?;
+    s.there(&number, "it is cancelled, and 200000 won went back", sums).await?;
     s.order_is(&number, "state", "cancelled").await?;
     s.order_is(&number, "refund_case.state", "settled").await?;
     s.called("bookings/cancel", &number, 1).await

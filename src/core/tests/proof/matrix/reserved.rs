@@ -41,8 +41,8 @@ fn confirm_for(contact: ticketbridge_core::personal::Person, units: Option<Chang
     let units = units.map(Box::new);
     act(ReservationAct::Confirm(ConfirmHold { reference: None, contact, visitors: Vec::new(), units, counts }))
 }
-fn call_off() -> Command {
-    act(ReservationAct::CallOff { reason: Some("the guest is ill".to_owned()) })
+fn cancellation() -> Command {
+    act(ReservationAct::Cancel { reason: Some("the guest is ill".to_owned()) })
 }
 
 fn sold(terms: Terms) -> Story {
@@ -62,7 +62,7 @@ pub(super) fn states() -> Vec<State> {
     vec![
         ("kept for a reseller", reserved(DIRECT)),
         ("kept, and the time is over", with(reserved(DIRECT), |s| s.later(KEPT))),
-        ("let go", with(reserved(DIRECT), |s| s.tell(&channel(), &call_off()))),
+        ("let go", with(reserved(DIRECT), |s| s.tell(&channel(), &cancellation()))),
         ("sold, waits for a manager", sold(manual)),
         ("sold, tickets queued", sold(DIRECT)),
         ("sold, the back-end refused", with(sold(DIRECT), |s| s.facts(refused()))),
@@ -70,15 +70,15 @@ pub(super) fn states() -> Vec<State> {
         ("sold, no tickets needed", sold(Terms { tickets: false, ..DIRECT })),
         ("sold, cannot be cancelled", ticketed(never)),
         ("sold, no refund rule", ticketed(Terms { kind: DIRECT.kind, ..BY_PEOPLE })),
-        ("called off, tickets are made void", with(ticketed(DIRECT), |s| s.tell(&channel(), &call_off()))),
+        ("cancelled, tickets are made void", with(ticketed(DIRECT), |s| s.tell(&channel(), &cancellation()))),
         (
-            "called off, the back-end keeps the tickets",
-            with(ticketed(DIRECT), |s| s.tell(&channel(), &call_off()).facts(kept(false))),
+            "cancelled, the back-end keeps the tickets",
+            with(ticketed(DIRECT), |s| s.tell(&channel(), &cancellation()).facts(kept(false))),
         ),
         (
-            "called off",
+            "cancelled",
             with(ticketed(DIRECT), |s| {
-                s.tell(&channel(), &call_off()).facts(ticketbridge_core::message::TicketFacts::Cancelled)
+                s.tell(&channel(), &cancellation()).facts(ticketbridge_core::message::TicketFacts::Cancelled)
             }),
         ),
     ]
@@ -140,6 +140,6 @@ pub(super) fn acts(story: &Story) -> Vec<(&'static str, Command)> {
         ("reservation: a unit twice", {
             change(ChangeHold { units: Some(vec![unit("U1"), unit("U1")]), ..ChangeHold::default() })
         }),
-        ("reservation: call off", call_off()),
+        ("reservation: cancel", cancellation()),
     ]
 }

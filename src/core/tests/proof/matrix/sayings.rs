@@ -12,7 +12,7 @@ use ticketbridge_core::order::{CancelReason, Order, RefundKind, RefundSource};
 use ticketbridge_core::{Actor, Command, Millis, Notification};
 
 use super::Saying;
-use super::states::{approve, call_off, give_back, made, send_link};
+use super::states::{approve, cancellation, give_back, made, send_link};
 use crate::platform::{NET, Platform, link_news, return_news, told};
 use crate::support::*;
 use crate::tale::{Tale, platform};
@@ -100,19 +100,19 @@ pub(super) fn told_by_platform(tale: &Tale) -> Vec<Saying> {
     }
     for (name, stage, reason, fee, status) in [
         ("rejected", Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Done),
-        ("called off, all back", Stage::Cancelled, CancelReason::ByChannel, 0, EntryStatus::Done),
-        ("called off for a fee", Stage::Cancelled, CancelReason::RefundedBeforeUse, 9_000, EntryStatus::Pending),
-        ("called off, all kept", Stage::Cancelled, CancelReason::Expired, NET, EntryStatus::Done),
+        ("cancelled, all back", Stage::Cancelled, CancelReason::ByChannel, 0, EntryStatus::Done),
+        ("cancelled for a fee", Stage::Cancelled, CancelReason::RefundedBeforeUse, 9_000, EntryStatus::Pending),
+        ("cancelled, all kept", Stage::Cancelled, CancelReason::Expired, NET, EntryStatus::Done),
     ] {
-        add(name, told(after(&|p| p.call_off(stage, reason, fee, status)).snapshot()));
+        add(name, told(after(&|p| p.cancel(stage, reason, fee, status)).snapshot()));
     }
-    add("called off, no movement told", told(after(&|p| p.call_off_untold(CancelReason::ByOps, 9_000)).snapshot()));
-    let mut ex_officio = after(&|p| p.call_off(Stage::Cancelled, CancelReason::ByOps, 0, EntryStatus::Done));
+    add("cancelled, no movement told", told(after(&|p| p.cancel_untold(CancelReason::ByOps, 9_000)).snapshot()));
+    let mut ex_officio = after(&|p| p.cancel(Stage::Cancelled, CancelReason::ByOps, 0, EntryStatus::Done));
     if let Some(off) = &mut ex_officio.off {
         off.ex_officio = true;
     }
-    add("called off against the rules", told(ex_officio.snapshot()));
-    add("a unit called off", told(after(&|p| p.part_off(0, 1)).snapshot()));
+    add("cancelled against the rules", told(ex_officio.snapshot()));
+    add("a unit cancelled", told(after(&|p| p.part_off(0, 1)).snapshot()));
     add(
         "a unit used",
         told(
@@ -228,13 +228,13 @@ pub(super) fn told_by_platform(tale: &Tale) -> Vec<Saying> {
     let mut doubtful = after(&Platform::changed).snapshot();
     doubtful.doubts.push("it does not add up".to_owned());
     add("with a doubt", told(doubtful));
-    let mut unasked = after(&|p| p.call_off_untold(CancelReason::ByChannel, 0));
+    let mut unasked = after(&|p| p.cancel_untold(CancelReason::ByChannel, 0));
     unasked.revision = 0;
     unasked.at = tale.now;
-    add("uncounted: called off", told(unasked.snapshot()));
-    add("uncounted, in answer: called off", told(unasked.answer()));
+    add("uncounted: cancelled", told(unasked.snapshot()));
+    add("uncounted, in answer: cancelled", told(unasked.answer()));
     unasked.at = tale.there.at - Millis::hours(1);
-    add("uncounted and older: called off", told(unasked.snapshot()));
+    add("uncounted and older: cancelled", told(unasked.snapshot()));
     all
 }
 
@@ -282,7 +282,7 @@ pub(super) fn people(tale: &Tale) -> Vec<Saying> {
         ("D1 twice", None, &[("D1", 1), ("D1", 1)]),
         ("a line that is not there", None, &[("D9", 1)]),
     ] {
-        add(&format!("ask_cancellation: {name}"), call_off(fee, parts));
+        add(&format!("ask_cancellation: {name}"), cancellation(fee, parts));
     }
     for (name, amount) in [
         ("all", None),
@@ -446,7 +446,7 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
     let person = |name: &str, command: Command| (name.to_owned(), ops(), command);
     let channel = |name: &str, command: Command| (name.to_owned(), platform(), command);
     vec![
-        person("ask_cancellation", call_off(None, &[])),
+        person("ask_cancellation", cancellation(None, &[])),
         person("return_payments", give_back(None)),
         person("send_payment_link", Command::SendPaymentLink { amount: None, expires_at }),
         person("revoke_payment_link", Command::RevokePaymentLink),

@@ -33,7 +33,7 @@ fn reject() -> Command {
     Command::RejectBooking { reason: "full".to_owned() }
 }
 /// A person cancels the order, or parts of it.
-pub(super) fn call_off(fee: Option<i64>, parts: &[(&str, u32)]) -> Command {
+pub(super) fn cancellation(fee: Option<i64>, parts: &[(&str, u32)]) -> Command {
     let parts = parts.iter().map(|(line, units)| ((*line).to_owned(), *units)).collect();
     Command::AskCancellation { fee, reason: "storm".to_owned(), parts, notify_text: None }
 }
@@ -70,11 +70,11 @@ fn quoted(parts: &[(&str, u32)]) -> Tale {
     with(confirmed(INSTANT), |t| {
         t.later(Millis::hours(2));
         let (fee, refund) = if parts.is_empty() { (9_000, Some(81_000)) } else { (2_700, Some(24_300)) };
-        t.ops(&call_off(None, parts)).tell(&platform(), &Command::RecordQuote { fee: Some(fee), refund });
+        t.ops(&cancellation(None, parts)).tell(&platform(), &Command::RecordQuote { fee: Some(fee), refund });
     })
 }
 fn off(t: &mut Tale, fee: i64, backs: EntryStatus) -> &mut Tale {
-    t.tells(|p| p.call_off(Stage::Cancelled, CancelReason::RefundedBeforeUse, fee, backs))
+    t.tells(|p| p.cancel(Stage::Cancelled, CancelReason::RefundedBeforeUse, fee, backs))
 }
 
 /// Bookings that are ours to decide.
@@ -114,11 +114,11 @@ pub(super) fn decisions() -> Vec<Place> {
         (
             "declined",
             with(Tale::paid(MANAGED), |t| {
-                t.ops(&reject()).tells(|p| p.call_off(Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Done));
+                t.ops(&reject()).tells(|p| p.cancel(Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Done));
             }),
         ),
         (
-            "called off while it was to be accepted",
+            "cancelled while it was to be accepted",
             with(accepting(), |t| {
                 t.facts(issued("T-1"));
                 off(t, 0, EntryStatus::Done);
@@ -143,7 +143,7 @@ pub(super) fn visits() -> Vec<Place> {
         ("confirmed, no tickets needed", Tale::paid(bare)),
         ("confirmed although not for sale", Tale::not_for_sale(INSTANT, "closed")),
         (
-            "confirmed, back-end refused, to be called off by policy",
+            "confirmed, back-end refused, to be cancelled by policy",
             with(Tale::paid(INSTANT), |t| {
                 t.facts(sold_out());
             }),
@@ -156,7 +156,7 @@ pub(super) fn visits() -> Vec<Place> {
             }),
         ),
         (
-            "a part was called off",
+            "a part was cancelled",
             with(confirmed(INSTANT), |t| {
                 t.tells(|p| {
                     p.part_off(0, 1);
@@ -191,16 +191,16 @@ pub(super) fn visits() -> Vec<Place> {
             }),
         ),
         (
-            "called off because nobody came",
+            "cancelled because nobody came",
             with(confirmed(INSTANT), |t| {
-                t.tells(|p| p.call_off(Stage::Cancelled, CancelReason::Expired, 0, EntryStatus::Done));
+                t.tells(|p| p.cancel(Stage::Cancelled, CancelReason::Expired, 0, EntryStatus::Done));
             }),
         ),
         (
-            "used, called off against the rules",
+            "used, cancelled against the rules",
             with(used(INSTANT), |t| {
                 t.tells(|p| {
-                    p.call_off(Stage::Cancelled, CancelReason::ByOps, 0, EntryStatus::Done);
+                    p.cancel(Stage::Cancelled, CancelReason::ByOps, 0, EntryStatus::Done);
                     if let Some(off) = &mut p.off {
                         off.ex_officio = true;
                     }
@@ -208,7 +208,7 @@ pub(super) fn visits() -> Vec<Place> {
             }),
         ),
         (
-            "a guest entered, then it was called off",
+            "a guest entered, then it was cancelled",
             with(confirmed(INSTANT), |t| {
                 t.guest_entered();
                 off(t, 0, EntryStatus::Done);
@@ -220,48 +220,48 @@ pub(super) fn visits() -> Vec<Place> {
 /// Cancelling, by us or by others.
 pub(super) fn endings() -> Vec<Place> {
     vec![
-        ("a quote is asked for", with(confirmed(INSTANT), |t| done(t.ops(&call_off(None, &[]))))),
-        ("quoted, to be called off", quoted(&[])),
-        ("quoted, a part to be called off", quoted(&[("D1", 1)])),
+        ("a quote is asked for", with(confirmed(INSTANT), |t| done(t.ops(&cancellation(None, &[]))))),
+        ("quoted, to be cancelled", quoted(&[])),
+        ("quoted, a part to be cancelled", quoted(&[("D1", 1)])),
         (
-            "called off by us, agreed without a picture",
+            "cancelled by us, agreed without a picture",
             with(quoted(&[]), |t| {
                 let notification = t.said("cancel_wanted");
                 t.tell(&platform(), &Command::RecordAgreement { notification });
                 t.took("cancel_wanted");
             }),
         ),
-        ("the platform refused to call it off", with(quoted(&[]), |t| done(t.ended("cancel_wanted", no())))),
-        ("called off, money on its way", with(confirmed(INSTANT), |t| done(off(t, 9_000, EntryStatus::Pending)))),
+        ("the platform refused to cancel it", with(quoted(&[]), |t| done(t.ended("cancel_wanted", no())))),
+        ("cancelled, money on its way", with(confirmed(INSTANT), |t| done(off(t, 9_000, EntryStatus::Pending)))),
         (
-            "called off, no movement told",
+            "cancelled, no movement told",
             with(confirmed(INSTANT), |t| {
-                t.tells(|p| p.call_off_untold(CancelReason::RefundedBeforeUse, 9_000));
+                t.tells(|p| p.cancel_untold(CancelReason::RefundedBeforeUse, 9_000));
             }),
         ),
-        ("called off, money back", with(confirmed(INSTANT), |t| done(off(t, 9_000, EntryStatus::Done)))),
+        ("cancelled, money back", with(confirmed(INSTANT), |t| done(off(t, 9_000, EntryStatus::Done)))),
         (
-            "called off, money did not go back",
+            "cancelled, money did not go back",
             with(confirmed(INSTANT), |t| {
                 off(t, 9_000, EntryStatus::Pending).tells(|p| p.settle(EntryStatus::Failed));
             }),
         ),
-        ("called off, everything kept", with(confirmed(INSTANT), |t| done(off(t, NET, EntryStatus::Done)))),
+        ("cancelled, everything kept", with(confirmed(INSTANT), |t| done(off(t, NET, EntryStatus::Done)))),
         (
-            "called off, tickets void",
+            "cancelled, tickets void",
             with(confirmed(INSTANT), |t| {
                 off(t, 0, EntryStatus::Done).facts(TicketFacts::Cancelled);
             }),
         ),
         (
-            "called off, the back-end keeps the tickets",
+            "cancelled, the back-end keeps the tickets",
             with(confirmed(INSTANT), |t| {
                 off(t, 0, EntryStatus::Done).facts(kept(false));
             }),
         ),
-        ("called off while tickets are made", with(Tale::paid(INSTANT), |t| done(off(t, 0, EntryStatus::Done)))),
+        ("cancelled while tickets are made", with(Tale::paid(INSTANT), |t| done(off(t, 0, EntryStatus::Done)))),
         (
-            "called off, money came afterwards",
+            "cancelled, money came afterwards",
             with(confirmed(INSTANT), |t| {
                 off(t, 0, EntryStatus::Done).tells(|p| p.pay(5_000, None));
             }),
@@ -317,7 +317,7 @@ pub(super) fn money() -> Vec<Place> {
         ("booking only, waits", Tale::paid(Whole { asks_us: true, auto: false, ..unpaid })),
         ("booking only, confirmed", confirmed(unpaid)),
         ("booking only, used", used(unpaid)),
-        ("booking only, called off", with(confirmed(unpaid), |t| done(off(t, 0, EntryStatus::Done)))),
+        ("booking only, cancelled", with(confirmed(unpaid), |t| done(off(t, 0, EntryStatus::Done)))),
     ]
 }
 
@@ -407,7 +407,7 @@ pub(super) fn packages() -> Vec<Place> {
             }),
         ),
         (
-            "called off",
+            "cancelled",
             with(approved(), |t| {
                 t.facts(TicketFacts::Cancelled);
                 off(t, 5_000, EntryStatus::Done);
@@ -422,7 +422,7 @@ pub(super) fn packages() -> Vec<Place> {
                 t.tells(|p| p.reach(Stage::CancelRequested { confirmed: true }));
             }),
         ),
-        ("the agency's own, called off", with(Tale::paid(AGENCY), |t| done(off(t, 0, EntryStatus::Done)))),
+        ("the agency's own, cancelled", with(Tale::paid(AGENCY), |t| done(off(t, 0, EntryStatus::Done)))),
         ("the agency's own, departed", with(Tale::paid(AGENCY), |t| done(t.tells(|p| p.reach(Stage::Used))))),
     ]
 }
@@ -440,7 +440,7 @@ pub(super) fn uncounted() -> Vec<Place> {
         ("uncounted, waits", Tale::paid(uncounted)),
         ("uncounted, confirmed", live()),
         (
-            "uncounted, called off",
+            "uncounted, cancelled",
             with(live(), |t| {
                 t.later(Millis::minutes(1));
                 off(t, 0, EntryStatus::Done);

@@ -186,7 +186,7 @@ fn visits_and_their_use() {
 }
 
 #[test]
-fn calling_off() {
+fn cancelling() {
     snapshots_of("endings", states::endings());
 }
 

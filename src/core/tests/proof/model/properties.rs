@@ -14,7 +14,7 @@ use super::Search;
 use super::world::{Held, World};
 
 pub(crate) const NO_LIVE_TICKET_BEHIND: &str =
-    "once quiet, no ticket admits behind a called-off booking, unless somebody is told";
+    "once quiet, no ticket admits behind a cancelled booking, unless somebody is told";
 pub(crate) const VOID_BEFORE_APPROVAL: &str =
     "the channel hears of an approval only when no ticket admits, or a person has taken it upon himself";
 pub(crate) const NOBODY_WAITS_UNSEEN: &str =

@@ -92,14 +92,14 @@ fn guests(search: &Search, world: &World, out: &mut Vec<Action>) {
     match search.terms.style {
         Style::Reservations => {
             if live {
-                wish(Guest::CallOff { fee: 0 });
-                wish(Guest::CallOff { fee: 9_000 });
+                wish(Guest::Cancel { fee: 0 });
+                wish(Guest::Cancel { fee: 9_000 });
                 if there.units[0].off == 0 {
-                    wish(Guest::CallOffPart);
+                    wish(Guest::CancelPart);
                 }
             }
             if there.stage == Stage::Used {
-                wish(Guest::CallOffUsed);
+                wish(Guest::CancelUsed);
             }
         }
         Style::Packages => {
@@ -139,8 +139,8 @@ fn people(search: &Search, world: &World, out: &mut Vec<Action>) {
     act(Act::GiveBack);
     match search.terms.style {
         Style::Reservations if !order.is_over() => {
-            act(Act::CallOff);
-            act(Act::CallOffPart);
+            act(Act::Cancel);
+            act(Act::CancelPart);
         }
         Style::Packages => {
             act(Act::SendLink);
@@ -203,15 +203,15 @@ fn guest_acts(world: &mut World, guest: Guest) {
     }
     match guest {
         Guest::Confirm => world.changes(|p| p.reach(Stage::Confirmed)),
-        Guest::CallOff { fee } => {
-            world.changes(|p| p.call_off(Stage::Cancelled, CancelReason::RefundedBeforeUse, fee, EntryStatus::Pending))
+        Guest::Cancel { fee } => {
+            world.changes(|p| p.cancel(Stage::Cancelled, CancelReason::RefundedBeforeUse, fee, EntryStatus::Pending))
         }
-        Guest::CallOffPart => world.changes(|p| {
+        Guest::CancelPart => world.changes(|p| {
             p.units[0].off += 1;
             p.give_back(0, PART, EntryStatus::Pending);
         }),
-        Guest::CallOffUsed => world.changes(|p| {
-            p.call_off(Stage::Cancelled, CancelReason::ByOps, 0, EntryStatus::Pending);
+        Guest::CancelUsed => world.changes(|p| {
+            p.cancel(Stage::Cancelled, CancelReason::ByOps, 0, EntryStatus::Pending);
             if let Some(off) = &mut p.off {
                 off.ex_officio = true;
             }
@@ -255,10 +255,10 @@ fn person_acts(search: &Search, world: &mut World, act: Act) {
     let command = match (act, case) {
         (Act::Confirm, _) => Command::ConfirmBooking,
         (Act::RejectBooking, _) => Command::RejectBooking { reason: reason() },
-        (Act::CallOff, _) => {
+        (Act::Cancel, _) => {
             Command::AskCancellation { fee: None, reason: reason(), parts: Vec::new(), notify_text: None }
         }
-        (Act::CallOffPart, _) => Command::AskCancellation {
+        (Act::CancelPart, _) => Command::AskCancellation {
             fee: None,
             reason: reason(),
             parts: vec![("D1".to_owned(), 1)],
@@ -460,7 +460,7 @@ fn hear(world: &mut World, notification: &Notification) -> Heard {
         Notification::BookingRejected { .. } if packages => return Heard::Unsupported,
         Notification::BookingRejected { .. } if stale => return Heard::Conflict,
         Notification::BookingRejected { .. } if there.stage == Stage::Requested => {
-            there.call_off(Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Pending);
+            there.cancel(Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Pending);
         }
         Notification::CancelQuote | Notification::Cancellation { .. } if packages => return Heard::Unsupported,
         Notification::CancelQuote => {
@@ -470,7 +470,7 @@ fn hear(world: &mut World, notification: &Notification) -> Heard {
         }
         Notification::Cancellation { .. } if stale => return Heard::Conflict,
         Notification::Cancellation { fee, refund, .. } if live => {
-            if let Some(wrong) = call_off(world, *fee, *refund) {
+            if let Some(wrong) = cancellation(world, *fee, *refund) {
                 world.wrong = Some(wrong);
             }
         }
@@ -480,7 +480,7 @@ fn hear(world: &mut World, notification: &Notification) -> Heard {
         Notification::PaymentReturn { payment, amount, left, .. } => return give_back(world, payment, *amount, *left),
         Notification::RefundApproved { .. } if stale => return Heard::Conflict,
         Notification::RefundApproved { fee, .. } if matches!(there.stage, Stage::CancelRequested { .. }) => {
-            there.call_off(Stage::Cancelled, CancelReason::RefundedBeforeUse, *fee, EntryStatus::Pending);
+            there.cancel(Stage::Cancelled, CancelReason::RefundedBeforeUse, *fee, EntryStatus::Pending);
         }
         Notification::RefundRejected { .. } => return Heard::Unsupported,
         Notification::PaymentLink { key } if there.stage == Stage::Confirmed => {
@@ -530,7 +530,7 @@ fn wanted(world: &World) -> (i64, Vec<Part>) {
 }
 
 /// Cancels the order or a part of it; what is wrong about the figures, if anything is.
-fn call_off(world: &mut World, fee: i64, refund: i64) -> Option<&'static str> {
+fn cancellation(world: &mut World, fee: i64, refund: i64) -> Option<&'static str> {
     let (base, parts) = wanted(world);
     let now = world.now();
     let there = std::sync::Arc::make_mut(&mut world.there);
@@ -541,14 +541,14 @@ fn call_off(world: &mut World, fee: i64, refund: i64) -> Option<&'static str> {
         return Some("fee and refund are not what was paid");
     }
     if parts.is_empty() {
-        there.call_off(Stage::Cancelled, CancelReason::ByOps, fee, EntryStatus::Pending);
+        there.cancel(Stage::Cancelled, CancelReason::ByOps, fee, EntryStatus::Pending);
         return None;
     }
     for part in parts {
         let line = &mut there.units[usize::from(part.detail != "D1")];
         line.off += part.units;
         if line.off + line.used > line.sold {
-            return Some("more units are called off than there are");
+            return Some("more units are cancelled than there are");
         }
     }
     there.give_back(0, refund, EntryStatus::Pending);

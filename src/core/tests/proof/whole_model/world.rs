@@ -103,9 +103,9 @@ pub(crate) enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guest {
     Confirm,
-    CallOff { fee: i64 },
-    CallOffPart,
-    CallOffUsed,
+    Cancel { fee: i64 },
+    CancelPart,
+    CancelUsed,
     AskOut,
     Stay,
     PayBalance,
@@ -121,8 +121,8 @@ pub(crate) enum Guest {
 pub(crate) enum Act {
     Confirm,
     RejectBooking,
-    CallOff,
-    CallOffPart,
+    Cancel,
+    CancelPart,
     Approve { without_backend: bool },
     RejectRefund,
     Redeem,
