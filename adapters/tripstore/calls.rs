@@ -62,7 +62,7 @@ pub(super) fn notify(
         return Err(EncodeError::Obsolete("the agency's own system keeps this booking"));
     }
     let base = booking(settings, order.channel_order_id.as_str())?;
-    let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
+    let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("state of the marketplace's"))?;
     let zone = settings.zone();
     let revision = expected_revision(order);
     let held = order.money.held();

@@ -30,7 +30,7 @@ pub(super) const MEMO_TAIL: &str = "상세 예약내용 및 결제내역은 트�
 
 /// A new booking; or a changed one, once the books have taken it.
 pub(super) fn call(erp: &Erp, memo_tail: &str, order: &Order, cx: &Context<'_>) -> Result<Call, EncodeError> {
-    let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("picture of the marketplace's"))?;
+    let channel_state = order.channel_state.as_deref().ok_or(EncodeError::Missing("state of the marketplace's"))?;
     let number = order.channel_order_id.as_str();
     let by_agency = channel_state.standing.read_only;
     let extra = |name: &str| channel_state.standing.extra.get(name).map(String::as_str);

@@ -203,7 +203,7 @@ async fn a_guest_at_the_gate_is_reported_and_the_platforms_own_word_is_taken() {
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].body["lines"], json!([{"detail_no": "D1", "quantity": 2}, {"detail_no": "D2", "quantity": 1}]));
     assert_eq!(told[0].body["used_at"], "2026-12-13T10:20:00+09:00");
-    // The platform's own event crosses ours, and an older picture of it changes nothing.
+    // The platform's own event crosses ours, and an older snapshot of it changes nothing.
     let crossing = reservation("R1", "pd_auto", "CONFIRMED");
     bridge.kakao_is(event("e2", "payment.refund_updated", 2, &crossing, json!({})), "accepted").await;
     assert_eq!(bridge.booked("R1").await.state, OrderState::Completed);

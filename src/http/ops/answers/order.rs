@@ -52,7 +52,7 @@ pub(crate) struct Order<'a> {
     /// Only in the answer to an act that changed nothing, for it was asked for before: the deliveries that carry it out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) under_way: Option<Vec<Delivery<'a>>>,
-    /// The channel's own picture of the order, where it tells whole orders, and what we have asked of it.
+    /// The channel's own state of the order, where it tells whole orders, and what we have asked of it.
     pub(crate) channel_view: Option<ChannelView<'a>>,
     /// The rules that the order was placed under; a later change of the configuration does not touch them.
     #[schemars(with = "Rules")]

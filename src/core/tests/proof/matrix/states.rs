@@ -224,7 +224,7 @@ pub(super) fn endings() -> Vec<Place> {
         ("quoted, to be cancelled", quoted(&[])),
         ("quoted, a part to be cancelled", quoted(&[("D1", 1)])),
         (
-            "cancelled by us, agreed without a picture",
+            "cancelled by us, agreed without a snapshot",
             with(quoted(&[]), |t| {
                 let notification = t.said("cancel_wanted");
                 t.tell(&platform(), &Command::RecordAgreement { notification });
