@@ -28,7 +28,7 @@ const DOUYIN: &[Chapter] = &[
     ("purchase-to-gate", "A guest buys a voucher, books today, gets tickets, goes in"),
     ("refund-before-booking", "A voucher is refunded before anything was booked"),
     ("slow-backend", "The ticketing system is slow: Douyin is answered at once, the tickets follow"),
-    ("refund-after-ticketing", "Tickets exist: they are made void first, then the refund is approved"),
+    ("refund-after-ticketing", "Tickets exist: they are voided first, then the refund is approved"),
     ("cancel-and-rebook", "A booking is cancelled; the same voucher is booked again"),
     ("forced-refund", "Customer service refunds without asking"),
     ("redemption-during-review", "A guest goes in while his refund is under review"),

@@ -100,7 +100,7 @@ fn about_order(settings: &Settings, endpoint: &str, inbound: Option<&Inbound>, o
             }
             _ => bad(
                 "UNPROCESSABLE_ENTITY",
-                "the tickets could not be made void; the supplier's staff decides, and the booking shows it",
+                "the tickets could not be voided; the supplier's staff decides, and the booking shows it",
             ),
         };
     }

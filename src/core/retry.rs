@@ -121,7 +121,7 @@ pub enum Repeat {
 /// // Nobody knows whether the tickets were made, the back-end can be asked, and so it is.
 /// assert_eq!(how_to_repeat(TicketOp::Issue, false, true, true), Repeat::ReadBackFirst);
 /// assert_eq!(how_to_repeat(TicketOp::Issue, false, false, true), Repeat::LeaveToPerson);
-/// // Making void twice makes nothing void that is not void anyway.
+/// // Voiding twice voids nothing that is not void anyway.
 /// assert_eq!(how_to_repeat(TicketOp::Cancel, false, false, true), Repeat::Same);
 /// ```
 pub fn how_to_repeat(op: TicketOp, issue_is_idempotent: bool, can_query: bool, outcome_unknown: bool) -> Repeat {

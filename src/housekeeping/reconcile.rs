@@ -106,7 +106,7 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
         if matches!(scope, Scope::Closed) {
             continue;
         }
-        // Money goes back, uses are told, and tickets are made void, at an order's end: what is unsettled of it does not wait for the morning.
+        // Money goes back, uses are told, and tickets are voided, at an order's end: what is unsettled of it does not wait for the morning.
         let now = worker.engine.clock().now();
         let is_followed = can_be_asked(&channel);
         let what_of = |order: &Order| {

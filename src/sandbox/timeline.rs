@@ -45,7 +45,7 @@ fn plain(call: &str) -> &str {
         "/goodlife/v1/trade/order/query/" => "how do you see this order?",
         "reserve" => "please issue tickets",
         "read" => "what became of it?",
-        "cancel" => "please make the tickets void",
+        "cancel" => "please void the tickets",
         "availability" => "is enough left?",
         "reservation.issued" => "the tickets are made",
         "reservation.refused" => "there will be no tickets",

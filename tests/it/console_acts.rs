@@ -122,7 +122,7 @@ async fn calling_an_order_off_says_before_what_it_then_does() {
     let mut browser = boss(&bridge).await;
     let path = format!("/console/orders/{}", before.id);
     for (language, words) in [
-        ("en", ["The tickets are made void.", "65,100 KRW goes back to the guest and 27,900 KRW is kept"]),
+        ("en", ["The tickets are voided.", "65,100 KRW goes back to the guest and 27,900 KRW is kept"]),
         ("ko", ["이용권이 무효화됩니다.", "65,100 KRW 환불, 27,900 KRW 공제 예정"]),
         ("zh", ["凭证将作废。", "退还 65,100 KRW，扣留 27,900 KRW"]),
     ] {
@@ -194,7 +194,7 @@ async fn refunds_are_decided_one_at_a_time_knowing_what_it_does_and_in_units_of_
     assert!(page.contains(&format!("/refunds/{case}/approve\"")) && approve.contains("Fee in CNY"), "{approve}");
     let said = foreseen(&bridge, &format!("{CHANNEL}:V102"), "approve").await;
     assert_eq!((&said["money"], &said["fee"]), (&json!("known"), &json!(1_000)), "{said}");
-    assert!(page.contains("The tickets are made void.") && page.contains("10.00 CNY is kept."), "{page}");
+    assert!(page.contains("The tickets are voided.") && page.contains("10.00 CNY is kept."), "{page}");
     // The other one has a decision of its own, and nothing is offered where nothing is chosen that still waits.
     let other = bridge.stored("V101").await.refund_case.expect("a case").id;
     assert!(page.contains(&format!("case={other}#decision")), "{page}");

@@ -173,7 +173,7 @@ async fn left(bridge: &TestBridge) -> Value {
     bridge.ask(ask).await.expect(200).json()
 }
 
-/// No call of the platform's is made twice; the gate is asked for tickets once at most, and once to make them void.
+/// No call of the platform's is made twice; the gate is asked for tickets once at most, and once to void them.
 fn calls_are_sound(bridge: &TestBridge, name: &str) {
     let writes: Vec<String> =
         bridge.partners.sent("/v1/").into_iter().filter(|s| s.method != "GET").map(|s| s.url).collect();

@@ -255,14 +255,14 @@ pub enum Refunds {
         #[command(flatten)]
         part: Part,
     },
-    /// Approve: the tickets are made void at the back-end first
+    /// Approve: the tickets are voided at the back-end first
     Approve {
         /// The case, rfc_…
         case: String,
         /// Fee in minor units; the channel's when left out
         #[arg(long, allow_negative_numbers = true)]
         fee: Option<i64>,
-        /// Do not wait for the back-end to make the tickets void
+        /// Do not wait for the back-end to void the tickets
         #[arg(long)]
         without_backend: bool,
         /// Why, for the record

@@ -680,12 +680,12 @@ length-hours = { $hours }시간 { $minutes }분
 length-days = { $days }일 { $hours }시간
 
 # why policy decided as it did, or leaves it to a person
-r-the-guest-entered-before-the-tickets-were-made-void = 이용권이 무효화되기 전에 고객이 입장했습니다
+r-the-guest-entered-before-the-tickets-were-voided = 이용권이 무효화되기 전에 고객이 입장했습니다
 r-the-back-end-refused-to-cancel-the-tickets = 발권 시스템이 이용권 취소를 거절했습니다
 r-already-redeemed = 이미 사용되었습니다
 r-the-guest-has-entered-already = 고객이 이미 입장했습니다
 r-the-booking-has-no-tickets-yet = 아직 발권되지 않은 예약입니다
-r-the-tickets-were-made-void-before = 이용권이 이미 무효화되었습니다
+r-the-tickets-were-voided-before = 이용권이 이미 무효화되었습니다
 r-the-guest-asks-to-cancel-name-the-fee-and-approve = 고객이 취소를 요청했습니다. 수수료를 정한 뒤 승인하세요
 r-a-ticket-of-the-cancelled-booking-may-still-admit-somebody = 취소된 예약의 이용권으로 아직 입장이 가능할 수 있습니다
 r-the-tickets-were-delivered = 이용권이 이미 전달되었습니다

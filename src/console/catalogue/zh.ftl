@@ -680,12 +680,12 @@ length-hours = { $hours } 小时 { $minutes } 分钟
 length-days = { $days } 天 { $hours } 小时
 
 # why policy decided as it did, or leaves it to a person
-r-the-guest-entered-before-the-tickets-were-made-void = 凭证作废前客人已入园
+r-the-guest-entered-before-the-tickets-were-voided = 凭证作废前客人已入园
 r-the-back-end-refused-to-cancel-the-tickets = 景区系统拒绝取消凭证
 r-already-redeemed = 已核销
 r-the-guest-has-entered-already = 客人已经入园
 r-the-booking-has-no-tickets-yet = 该预订尚未出票
-r-the-tickets-were-made-void-before = 凭证此前已作废
+r-the-tickets-were-voided-before = 凭证此前已作废
 r-the-guest-asks-to-cancel-name-the-fee-and-approve = 客人申请取消：请填写手续费后同意
 r-a-ticket-of-the-cancelled-booking-may-still-admit-somebody = 已取消预订的凭证可能仍可入园
 r-the-tickets-were-delivered = 凭证已送达

@@ -3,7 +3,7 @@
 //! A reseller that reserves before it sells: the place is kept until it confirms, lets go, or the time is over.
 //!
 //! The order is placed with the reservation, so that stock and credit are taken; it is paid for when the booking is accepted. Cancelling a
-//! sold one is a refund case like any other, decided by the product's own rule at once: tickets are made void first.
+//! sold one is a refund case like any other, decided by the product's own rule at once: tickets are voided first.
 
 use crate::decide::draft::Draft;
 use crate::decide::kept::{fee_of_cancelling, keep_for, over, still_kept};

@@ -235,7 +235,7 @@ fn could_have_come(order: &Order, booking: &Booking, at: UnixMillis) -> Result<(
         return refuse(Why::RefundUnderReview, "a refund is under review; decide it first");
     }
     if booking.ticketing.state == TicketingState::Cancelling {
-        return refuse(Why::RefundUnderReview, "the tickets are being made void; wait for the back-end");
+        return refuse(Why::RefundUnderReview, "the tickets are being voided; wait for the back-end");
     }
     if order.parked_for(booking) {
         return refuse(Why::AlreadyRedeemed, "the gate says that the guest has entered");

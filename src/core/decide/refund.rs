@@ -142,7 +142,7 @@ fn start_approval(draft: &mut Draft, case: &RefundCase, booking: &Booking, verdi
     if booking.ticketing.manual && booking.ticketing.state == TicketingState::Issued {
         return Err(Rejection::new(
             Why::Invalid,
-            "these tickets were made by hand; make them void at the gate, then approve with without_backend",
+            "these tickets were made by hand; void them at the gate, then approve with without_backend",
         )
         .at("without_backend"));
     }
@@ -186,7 +186,7 @@ pub(super) fn reject(draft: &mut Draft, id: &RefundCaseId, reason: &str) -> Resu
     if order.booking.as_ref().is_some_and(|b| b.ticketing.state == TicketingState::Cancelling) {
         return Err(Rejection::new(
             Why::RefundUnderReview,
-            "the back-end is being asked to make the tickets void; wait for its answer",
+            "the back-end is being asked to void the tickets; wait for its answer",
         ));
     }
     let reissue = case.source == RefundSource::TicketsLate;
@@ -300,7 +300,7 @@ pub(super) fn kept_tickets(draft: &mut Draft, order: &Order) {
         }
         TicketingState::Cancelling | TicketingState::Cancelled => draft.flag(
             AttentionKind::TicketingFailed,
-            "the refund is off, and its tickets were to be made void; issue new ones by hand once they are",
+            "the refund is off, and its tickets were to be voided; issue new ones by hand once they are",
         ),
         TicketingState::NotNeeded
         | TicketingState::Queued

@@ -295,7 +295,7 @@ fn misses_tickets(order: &Order) -> Result<&Booking, Rejection> {
             return refuse(Why::AlreadyTicketed, "this booking has its tickets already");
         }
         TicketingState::Cancelling => {
-            return refuse(Why::RefundUnderReview, "the tickets are being made void; wait for the back-end");
+            return refuse(Why::RefundUnderReview, "the tickets are being voided; wait for the back-end");
         }
         TicketingState::Queued
         | TicketingState::Requested
@@ -313,7 +313,7 @@ fn misses_tickets(order: &Order) -> Result<&Booking, Rejection> {
 pub(super) fn void(draft: &mut Draft, booking: &Booking) {
     let t = &booking.ticketing;
     if t.manual && t.state == TicketingState::Issued {
-        let sentence = "these tickets were made by hand; make them void at the gate";
+        let sentence = "these tickets were made by hand; void them at the gate";
         draft.flag(AttentionKind::LiveTicketBehindRefund, sentence);
     } else if t.state == TicketingState::Cancelling {
         // Asking may have been given up, and the flag that said so falls with the booking: ask once more.

@@ -78,7 +78,7 @@ fn review(order: &Order, case: &RefundCase) -> Review {
             Review::Person("the booking has no tickets yet")
         }
         TicketingState::Cancelling | TicketingState::Cancelled | TicketingState::CancelRefused => {
-            Review::Person("the tickets were made void before")
+            Review::Person("the tickets were voided before")
         }
     }
 }
@@ -92,7 +92,7 @@ fn tickets_first(order: &Order, case: &RefundCase, booking: &Booking) -> Option<
             RefundIntent::ApproveOnceVoid,
             TicketingState::Cancelled | TicketingState::Failed | TicketingState::NotNeeded,
         ) if by_policy && order.parked_for(booking) => {
-            Some(Review::Person("the guest entered before the tickets were made void"))
+            Some(Review::Person("the guest entered before the tickets were voided"))
         }
         // A decision was taken; the back-end is being asked, or has answered.
         (

@@ -176,7 +176,7 @@ async fn compare_backend(
     let repaired = apply(worker, order, command, actor.clone()).await?;
     if !repaired && is_void(booking) && theirs == TicketingState::Issued {
         let sentence =
-            format!("`{partner}` said that these tickets are void, and its books hold them: make them void there");
+            format!("`{partner}` said that these tickets are void, and its books hold them: void them there");
         apply(worker, order, Command::RecordDoubt { sentence }, actor).await?;
     }
     if !repaired && booking.is_active() && ours == TicketingState::Issued && !other_codes {

@@ -245,7 +245,7 @@ impl Trial<'_> {
     }
 }
 
-/// Whether tickets are made void by what lies ahead. Of a part that is cancelled only the channel's next word says which units it was; their
+/// Whether tickets are voided by what lies ahead. Of a part that is cancelled only the channel's next word says which units it was; their
 /// tickets go with it.
 fn takes_tickets(order: &Order, ahead: &Foreseen) -> bool {
     let may_admit = order.active_booking().is_some_and(|booking| booking.ticketing.may_be_live());

@@ -169,9 +169,9 @@ pub(crate) static CALLS: &[Call] = &[
     call!(Get "/refunds", "Refund cases, newest first.", Readers, &[
         word("state", REFUND_STATES, "In this state."), CHANNEL, LIMIT, CURSOR,
     ], Body::None, Answer::Page(Shape::of::<answers::refund::RefundCase>()), refunds::list),
-    call!(Post "/refunds/{id}/approve", "Approve: the tickets are made void at the back-end first.", Operators, &[], Body::Fields(&[
+    call!(Post "/refunds/{id}/approve", "Approve: the tickets are voided at the back-end first.", Operators, &[], Body::Fields(&[
         Field { name: "fee", kind: FieldKind::Amount, needed: false, about: "Fee in minor units; the channel's when left out." },
-        Field { name: "without_backend", kind: FieldKind::Flag, needed: false, about: "Do not wait for the back-end to make the tickets void." },
+        Field { name: "without_backend", kind: FieldKind::Flag, needed: false, about: "Do not wait for the back-end to void the tickets." },
         Field { name: "reason", kind: FieldKind::Text, needed: false, about: "Why, for the record." },
         VERSION,
     ]), Answer::One(Shape::of::<answers::refund::RefundCase>()), refunds::approve),

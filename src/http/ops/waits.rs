@@ -22,9 +22,9 @@ pub(crate) enum Waits {
     Tickets,
     /// The back-end has refused: somebody supplies tickets, or the money goes back.
     TicketsByHand,
-    /// The back-end makes the tickets void.
+    /// The back-end voids the tickets.
     Void,
-    /// The back-end has refused to make them void: somebody settles it.
+    /// The back-end has refused to void them: somebody settles it.
     VoidByHand,
     /// The guest comes, and the gate or the channel says so.
     Visit,
@@ -113,7 +113,7 @@ pub(crate) fn of(order: &Order) -> Vec<Waits> {
 }
 
 fn of_booking(booking: &Booking, is_over: bool, is_proposed: bool) -> Option<Waits> {
-    // Tickets are made void behind an order that is over, too.
+    // Tickets are voided behind an order that is over, too.
     match booking.ticketing.state {
         TicketingState::Cancelling => return Some(Waits::Void),
         TicketingState::CancelRefused => return Some(Waits::VoidByHand),

@@ -47,13 +47,13 @@ impl SimBackend {
         self.tell("reservation.refused", reservation_id, self.time().now_ms(), data).await
     }
 
-    /// Makes the tickets void, and tells.
+    /// Voids the tickets, and tells.
     pub async fn cancelled(&self, reservation_id: &str) -> Answer {
         self.set_state(reservation_id, ReservationState::Cancelled);
         self.tell("reservation.cancelled", reservation_id, self.time().now_ms(), json!({})).await
     }
 
-    /// Will not make the tickets void after all, and tells.
+    /// Will not void the tickets after all, and tells.
     pub async fn cancel_refused(&self, reservation_id: &str, reason: &str) -> Answer {
         let end = if reason == "used" { ReservationState::Used } else { ReservationState::Issued };
         self.set_state(reservation_id, end);

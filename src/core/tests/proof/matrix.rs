@@ -212,9 +212,9 @@ fn tickets() -> Vec<State> {
             with(booked(), |s| s.facts(unknown()).tell(&ops(), &Command::SupplyTickets { tickets: ticket("H-1") })),
         ),
         ("void although the booking lives", with(Story::ticketed(BY_PEOPLE), |s| s.facts(TicketFacts::Cancelled))),
-        ("being made void, refund taken back", with(approved(), |s| s.withdrawn())),
+        ("being voided, refund taken back", with(approved(), |s| s.withdrawn())),
         (
-            "cancelled, being made void",
+            "cancelled, being voided",
             with(Story::ticketed(BY_PEOPLE), |s| {
                 s.tell(&channel(), &Command::RecordCancellation(cancellation(FIRST, s.now)))
             }),

@@ -70,7 +70,7 @@ pub(super) fn states() -> Vec<State> {
         ("sold, no tickets needed", sold(Terms { tickets: false, ..DIRECT })),
         ("sold, cannot be cancelled", ticketed(never)),
         ("sold, no refund rule", ticketed(Terms { kind: DIRECT.kind, ..BY_PEOPLE })),
-        ("cancelled, tickets are made void", with(ticketed(DIRECT), |s| s.tell(&channel(), &cancellation()))),
+        ("cancelled, tickets are voided", with(ticketed(DIRECT), |s| s.tell(&channel(), &cancellation()))),
         (
             "cancelled, the back-end keeps the tickets",
             with(ticketed(DIRECT), |s| s.tell(&channel(), &cancellation()).facts(kept(false))),
