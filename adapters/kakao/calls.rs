@@ -75,7 +75,7 @@ pub(super) fn notify(
             (base.path("/confirm"), body)
         }
         Notification::BookingRejected { reason, .. } => {
-            by(settings, "reject", "decline the booking")?;
+            by(settings, "reject", "reject the booking")?;
             let (code, text) = told_refusal(reason)?;
             (base.path("/reject"), json!({ "expected_revision": revision, "reason_code": code, "reason_text": text }))
         }

@@ -97,7 +97,7 @@ pub(super) fn notify(
             let at = base.path("/payment-links").segment(id)?;
             return calls::write(&settings.api_secret, Method::DELETE, at, &Value::Null, cx.delivery_id, cx);
         }
-        Notification::BookingRejected { .. } => return Err(EncodeError::Unsupported("decline the booking")),
+        Notification::BookingRejected { .. } => return Err(EncodeError::Unsupported("reject the booking")),
         Notification::RefundRejected { .. } => return Err(EncodeError::Unsupported("refuse the cancellation")),
         Notification::GuestMessage { .. } => return Err(EncodeError::Unsupported(TELL_THE_GUEST)),
         Notification::CancelQuote | Notification::Cancellation { .. } | Notification::OrderCancelled { .. } => {

@@ -116,7 +116,7 @@ fn booking_stands(order: &Order) -> String {
         Some(BookingState::Confirmed) => "the booking is confirmed by now",
         Some(BookingState::Used) => "the booking has been used",
         Some(BookingState::NoShow) => "the guest did not come",
-        Some(BookingState::Rejected) => "the booking is declined by now",
+        Some(BookingState::Rejected) => "the booking is rejected by now",
         Some(BookingState::Cancelled) => "the booking is cancelled by now",
     };
     stands.to_owned()
@@ -127,7 +127,7 @@ fn no_other_wish(channel_state: &ChannelState) -> Result<(), String> {
     let other = match &channel_state.proposal {
         None => return Ok(()),
         Some(Proposal::Confirm) => "to confirm the booking",
-        Some(Proposal::Reject { .. }) => "to decline the booking",
+        Some(Proposal::Reject { .. }) => "to reject the booking",
         Some(Proposal::Cancel { .. }) => "to call the order off",
     };
     Err(format!("the channel is being asked {other} since; that ends first"))

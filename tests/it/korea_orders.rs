@@ -82,7 +82,7 @@ fn kakao_stories() -> Vec<(&'static str, Vec<Value>)> {
             ]),
         ),
         (
-            "asked and declined",
+            "asked and rejected",
             story(&[
                 ("reservation.requested", it("REQUESTED")),
                 ("reservation.rejected", off("REJECTED", 0, &pending)),

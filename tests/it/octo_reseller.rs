@@ -295,7 +295,7 @@ async fn a_manager_accepts_where_the_product_wants_it_and_every_guest_is_named()
     post(&bridge, &format!("bookings/{OTHER}/confirm"), &named).await.expect(200);
     bridge.post(&format!("orders/acme:{OTHER}/decline"), &json!({ "reason": "full" })).await.expect(200);
     assert_eq!(status(&bridge, OTHER).await, "REJECTED");
-    assert_eq!(order_of(&bridge, OTHER).await.money.received(), 0, "what is declined was never charged");
+    assert_eq!(order_of(&bridge, OTHER).await.money.received(), 0, "what is rejected was never charged");
 }
 
 #[tokio::test]

@@ -383,7 +383,7 @@ impl State {
             let heard = self.douyin.confirmed.entry(number.clone()).or_default();
             heard.insert(result);
             if heard.len() > 1 {
-                self.wrong.push(format!("the booking {number} was accepted and declined"));
+                self.wrong.push(format!("the booking {number} was accepted and rejected"));
             }
         }
         said(0, "success")

@@ -403,7 +403,7 @@ e-payment_recorded = A payment was recorded
 e-booking_opened = The voucher can be booked
 e-booking_requested = A visit was booked
 e-booking_confirmed = The booking was accepted
-e-booking_declined = The booking was declined
+e-booking_declined = The booking was rejected
 e-guests_supplied = Guests were named
 e-ticketing_started = Tickets are being asked for
 e-tickets_requested = The channel demands the tickets
@@ -700,7 +700,7 @@ r-the-fee-that-the-channel-names-is-above-what-was-paid = the fee that the chann
 
 # what a partner is told or asked
 c-booking_accepted = the booking is accepted
-c-booking_declined = the booking is declined
+c-booking_declined = the booking is rejected
 c-tickets_issued = the tickets are issued
 c-refund_approved = the refund is approved
 c-refund_rejected = the refund is refused

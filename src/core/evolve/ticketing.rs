@@ -119,7 +119,7 @@ pub(super) fn overdue(order: &mut Order) {
     with_ticketing(order, |t| t.overdue = true);
 }
 
-/// Tickets of a live booking that the back-end refused to make void, and whose refund is off: they are good. If they were never
+/// Tickets of a live booking that the back-end refused to void, and whose refund is off: they are good. If they were never
 /// seen, the back-end is asked.
 pub(super) fn kept(order: &mut Order) {
     if order.case_under_review().is_some() {

@@ -10,7 +10,7 @@ use crate::order::undelivered::{NOT_RETURNED, RETURNING, Undelivered};
 use crate::order::{AttentionKind, Booking, BookingState, Order, OrderState, TicketingState};
 
 impl Order {
-    /// The active booking whose tickets the back-end was asked to make void until asking was given up: nobody asks any more.
+    /// The active booking whose tickets the back-end was asked to void until asking was given up: nobody asks any more.
     pub(crate) fn cancellation_given_up(&self) -> Option<&Booking> {
         let booking = self.active_booking()?;
         let is_open = booking.ticketing.state == TicketingState::Cancelling && self.needs(AttentionKind::CancelRefused);

@@ -38,7 +38,7 @@ impl Trade for Reservation {
     fn came_to(asked: &Asked, answer: &Value) -> &'static str {
         match asked.part(2) {
             "confirm" => "accepted",
-            "reject" => "declined, money back",
+            "reject" => "rejected, money back",
             "cancel-quote" if answer["fee_krw"] == 0 => "nothing",
             "cancel-quote" => "a fee",
             "payments" => "returned",
@@ -103,7 +103,7 @@ fn confirm(desk: At<'_, '_>, asked: &Asked, it: &Reservation) -> Said {
 
 fn reject(desk: At<'_, '_>, asked: &Asked, it: &Reservation) -> Said {
     if it.status != Status::Requested {
-        return wrong(desk, asked, "not_requested", "only what waits for a decision is declined");
+        return wrong(desk, asked, "not_requested", "only what waits for a decision is rejected");
     }
     let (code, text) = (asked.text("/reason_code").to_owned(), asked.text("/reason_text").to_owned());
     if !REASON_CODES.contains(&code.as_str()) || text.trim().is_empty() || text.chars().count() > REASON_CHARS_MAX {

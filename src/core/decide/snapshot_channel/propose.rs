@@ -102,7 +102,7 @@ pub(in crate::decide) fn reject(
     match &channel_state.proposal {
         Some(Proposal::Reject { reason: before }) if before == reason => return Ok(()),
         Some(Proposal::Reject { .. }) => {
-            let sentence = "the channel has been asked to decline it already, for another reason";
+            let sentence = "the channel has been asked to reject it already, for another reason";
             return Err(Rejection::new(Why::AlreadyDecided, sentence));
         }
         Some(Proposal::Confirm) if tickets_failed => {}
@@ -178,7 +178,7 @@ pub(in crate::decide) fn ask_cancellation(
             return decided("the channel has been asked to cancel something; wait for it");
         }
         // A request is rejected, not cancelled; one that is being confirmed may be.
-        Some(Proposal::Reject { .. }) => return decided("the channel has been asked to decline it already"),
+        Some(Proposal::Reject { .. }) => return decided("the channel has been asked to reject it already"),
         Some(Proposal::Confirm) | None => {}
     }
     if let (Some(fee), Some(policy)) = (terms.fee, &channel_state.standing.policy) {

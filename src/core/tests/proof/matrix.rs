@@ -123,7 +123,7 @@ fn life(terms: Terms) -> Vec<State> {
         ("booking waits for a manager", Story::booked(manual)),
         ("booking waits, tickets demanded", with(Story::booked(manual), |s| s.demanded())),
         (
-            "booking declined",
+            "booking rejected",
             with(Story::booked(manual), |s| s.tell(&ops(), &Command::RejectBooking { reason: "full".to_owned() })),
         ),
         ("booked, tickets queued", Story::booked(terms)),

@@ -79,7 +79,7 @@ fn a_fee_for_the_rest_is_a_share_of_the_rest() {
 
 /// Its task was taken off the list when the platform moved, and nobody could accept the booking any more.
 #[test]
-fn a_booking_is_not_declined_while_the_guest_wants_out() {
+fn a_booking_is_not_rejected_while_the_guest_wants_out() {
     let mut tale = Tale::paid(PACKAGE);
     tale.tells(|p| p.reach(Stage::CancelRequested { confirmed: false }));
     let reject = Command::RejectBooking { reason: "full".to_owned() };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! Stories of visits: accepted by the platform or a manager, made, missed, declined.
+//! Stories of visits: accepted by the platform or a manager, made, missed, rejected.
 
 use serde_json::json;
 
@@ -59,7 +59,7 @@ pub(super) async fn declined(s: &mut Script) -> Result<(), Broken> {
     let reason = "비 예보로 수업을 진행하지 않습니다";
     s.staff(&number, "declines the booking: rain is forecast", "decline", json!({ "reason": reason })).await?;
     let is_off = |status: Status| status == Status::Canceled("REJECTED");
-    s.there(&number, "it is declined, and all of the money went back", |it| is_off(it.status) && it.held() == 0)
+    s.there(&number, "it is rejected, and all of the money went back", |it| is_off(it.status) && it.held() == 0)
         .await?;
     s.order_is(&number, "booking.state", "rejected").await?;
     s.order_is(&number, "payment.state", "refunded").await?;

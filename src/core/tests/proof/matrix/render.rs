@@ -57,7 +57,7 @@ pub(super) fn standing(order: &Order) -> String {
 fn proposal(wanted: &Proposal) -> String {
     match wanted {
         Proposal::Confirm => "accept".to_owned(),
-        Proposal::Reject { reason } => format!("decline ({reason})"),
+        Proposal::Reject { reason } => format!("reject ({reason})"),
         Proposal::Cancel { fee, reason, parts, notify_text } => {
             let parts: Vec<String> = parts.iter().map(part).collect();
             let which = if parts.is_empty() { "all".to_owned() } else { parts.join("+") };

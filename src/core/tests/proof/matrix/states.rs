@@ -94,9 +94,9 @@ pub(super) fn decisions() -> Vec<Place> {
         ),
         ("is to be accepted, tickets held", with(accepting(), |t| done(t.facts(issued("T-1"))))),
         ("is to be accepted, no tickets needed", with(Tale::paid(bare), |t| done(t.ops(&Command::ConfirmBooking)))),
-        ("policy declines what is not for sale", Tale::not_for_sale(auto, "closed")),
-        ("policy declines what the back-end refused", with(Tale::paid(auto), |t| done(t.facts(sold_out())))),
-        ("is to be declined", with(Tale::paid(MANAGED), |t| done(t.ops(&reject())))),
+        ("policy rejects what is not for sale", Tale::not_for_sale(auto, "closed")),
+        ("policy rejects what the back-end refused", with(Tale::paid(auto), |t| done(t.facts(sold_out())))),
+        ("is to be rejected", with(Tale::paid(MANAGED), |t| done(t.ops(&reject())))),
         (
             "the platform refused to accept",
             with(accepting(), |t| {
@@ -105,14 +105,14 @@ pub(super) fn decisions() -> Vec<Place> {
             }),
         ),
         (
-            "the platform has no call to decline",
+            "the platform has no call to reject",
             with(Tale::paid(MANAGED), |t| {
-                let what = "decline the booking".to_owned();
+                let what = "reject the booking".to_owned();
                 t.ops(&reject()).ended("booking_declined", NotificationOutcome::LeftToPerson { what });
             }),
         ),
         (
-            "declined",
+            "rejected",
             with(Tale::paid(MANAGED), |t| {
                 t.ops(&reject()).tells(|p| p.cancel(Stage::Rejected, CancelReason::Rejected, 0, EntryStatus::Done));
             }),

@@ -30,7 +30,7 @@ pub(crate) fn all(search: &Search) -> Vec<Property<Search>> {
         }),
         Property::always("once quiet, at most one set of tickets admits, unless somebody is told", one_live_set),
         Property::always("once quiet, nobody entered on a refunded order, unless somebody is told", used_or_refunded),
-        Property::always("a booking is never told issued and declined", |_, w: &World| {
+        Property::always("a booking is never told issued and rejected", |_, w: &World| {
             w.reservations.iter().all(|r| !(r.told_issued && r.told_rejected))
         }),
         Property::always("a refund is never told approved and rejected", |_, w: &World| {
