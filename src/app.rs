@@ -234,7 +234,7 @@ fn server_of(url: &str) -> Option<(String, u16)> {
     (!host.is_empty() && !host.contains('%')).then(|| (host.to_owned(), port))
 }
 
-/// Starts the service: database, partners, worker, schedules, and last the door.
+/// Starts the service: database, partners, worker, schedules, and last the acceptor.
 ///
 /// # Errors
 /// Why it cannot start; nothing is left running then.

@@ -38,7 +38,7 @@ use crate::telemetry::seldom;
 use crate::telemetry::traces::Open;
 use crate::transport::{Reached, Transport};
 use crate::worker::lanes::{Fault, Lanes};
-use crate::worker::memory::{Held, Swept, Tokens, Watched};
+use crate::worker::memory::{ChangesRead, Held, Tokens, Watched};
 
 /// How long a delivery is ours; prolonged while it is under way. A crash costs at most this much of a ticketing deadline.
 pub const LEASE: Millis = Millis::seconds(15);
@@ -50,7 +50,7 @@ pub struct Worker {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) lanes: Arc<Lanes>,
-    pub(crate) swept: Arc<Swept>,
+    pub(crate) changes_read: Arc<ChangesRead>,
     held: Arc<Held>,
     strays: Arc<Mutex<Vec<String>>>,
     pub(crate) watched: Arc<Watched>,
@@ -65,7 +65,7 @@ impl Worker {
             transport,
             tokens: Arc::new(Tokens::default()),
             lanes,
-            swept: Arc::default(),
+            changes_read: Arc::default(),
             held: Arc::default(),
             strays: Arc::default(),
             watched: Arc::default(),

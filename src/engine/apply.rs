@@ -112,7 +112,7 @@ impl Change<'_> {
         self.enqueue(tx, &outcome.order, before.version, &outcome.effects).await?;
         if outcome.events.iter().any(|record| record.event == Event::TicketsAnswered) {
             // The call that was kept in reserve is looked at now, and found to be no longer wanted.
-            tx.hurry(&before.id, &Destination::Channel(before.channel.clone()).to_string(), self.moment.now).await?;
+            tx.expedite(&before.id, &Destination::Channel(before.channel.clone()).to_string(), self.moment.now).await?;
         }
         owned::name(tx, Some(&before), &outcome.order).await?;
         purchase_limits::follow(tx, Some(&before), &outcome.order).await?;

@@ -51,7 +51,7 @@ impl Engine {
             call: COMPARE_GUESTS.to_owned(),
             effect,
             seq: 0,
-            holds_up: false,
+            blocks_order: false,
             due_at: now,
             created_at: now,
             traceparent: incoming.traceparent.clone(),

@@ -72,7 +72,7 @@ struct Delivery<'e> {
     destination: Destination,
     call: &'e str,
     /// Whether later calls about the order to the same partner wait for it.
-    holds_up: bool,
+    blocks_order: bool,
     not_before: Option<UnixMillis>,
     /// One that waits already is enough.
     once: bool,
@@ -80,7 +80,8 @@ struct Delivery<'e> {
 
 impl<'e> Delivery<'e> {
     fn of(order: &Order, effect: &'e Effect) -> Option<Self> {
-        let at_once = |destination, call| Self { destination, call, holds_up: false, not_before: None, once: false };
+        let at_once =
+            |destination, call| Self { destination, call, blocks_order: false, not_before: None, once: false };
         Some(match effect {
             Effect::CallBackend { backend, booking, op, not_before } => {
                 let state = order.booking_by_id(booking).map(|b| b.ticketing.state);
@@ -90,14 +91,20 @@ impl<'e> Delivery<'e> {
                     // One look watches a cancellation. Looks in other states each have their own time.
                     TicketOp::Query => state == Some(TicketingState::Cancelling),
                 };
-                let (holds_up, not_before) = (*op != TicketOp::Query, *not_before);
-                Self { destination: Destination::Backend(backend.clone()), call: op.name(), holds_up, not_before, once }
+                let (blocks_order, not_before) = (*op != TicketOp::Query, *not_before);
+                Self {
+                    destination: Destination::Backend(backend.clone()),
+                    call: op.name(),
+                    blocks_order,
+                    not_before,
+                    once,
+                }
             }
             Effect::TellChannel { notification, not_before, told_before: _ } => {
                 let is_for_agency = *notification == Notification::HandOver;
                 let whom = if is_for_agency { Destination::Agency } else { Destination::Channel };
                 let (destination, not_before) = (whom(order.channel.clone()), *not_before);
-                Self { destination, call: notification.name(), holds_up: true, not_before, once: false }
+                Self { destination, call: notification.name(), blocks_order: true, not_before, once: false }
             }
             Effect::DecryptGuests => at_once(Destination::Channel(order.channel.clone()), "decrypt_guests"),
             Effect::CompareGuests { .. } => at_once(Destination::Channel(order.channel.clone()), COMPARE_GUESTS),
@@ -166,7 +173,7 @@ impl Change<'_> {
             call: delivery.call.to_owned(),
             effect: effect.clone(),
             seq: version * EFFECTS_MAX + index as u64,
-            holds_up: delivery.holds_up,
+            blocks_order: delivery.blocks_order,
             due_at: delivery.not_before.unwrap_or(self.moment.now).max(self.moment.now),
             created_at: self.moment.now,
             traceparent: self.traceparent.clone(),
@@ -204,7 +211,7 @@ impl Change<'_> {
                 call: TELL_STOCK.to_owned(),
                 effect: Effect::TellStock { channel: channel.id.clone(), key: key.clone() },
                 seq,
-                holds_up: false,
+                blocks_order: false,
                 due_at: self.moment.now,
                 created_at: self.moment.now,
                 traceparent: self.traceparent.clone(),
@@ -242,7 +249,7 @@ impl Change<'_> {
             call: "read_back".to_owned(),
             effect: Effect::ReadBack { channel: channel.clone(), about: about.clone() },
             seq: 0,
-            holds_up: false,
+            blocks_order: false,
             due_at: self.moment.now,
             created_at: self.moment.now,
             traceparent: self.traceparent.clone(),
@@ -269,10 +276,10 @@ impl Change<'_> {
     /// or the cancellation that it asks for would bring the next look forward, for ever.
     async fn is_lined_up(&self, tx: &Tx, job: &NewJob) -> Result<bool, EngineError> {
         let Some(id) = tx.waiting(job).await? else { return Ok(false) };
-        if job.holds_up {
+        if job.blocks_order {
             tx.bring_forward(&id, job.due_at).await?;
             if job.due_at <= self.moment.now {
-                tx.hurry(&job.order, &job.destination, self.moment.now).await?;
+                tx.expedite(&job.order, &job.destination, self.moment.now).await?;
             }
         }
         Ok(true)

@@ -203,7 +203,7 @@ fn tell_stock(id: &str, channel: &ChannelId, key: &StockKey, now: UnixMillis) ->
         call: TELL_STOCK.to_owned(),
         effect: Effect::TellStock { channel: channel.clone(), key: key.clone() },
         seq: now.0.unsigned_abs(),
-        holds_up: false,
+        blocks_order: false,
         due_at: now,
         created_at: now,
         traceparent: None,

@@ -6,8 +6,8 @@
 //! reason. Nothing is decided here on a channel's state numbers, which are not documented (`adapters/douyin/README.md`).
 
 mod backend;
+mod change_feed;
 mod report;
-mod sweep;
 
 pub use report::{Difference, LastReport, Reconciliation};
 use report::{RECONCILE, apply, astray, difference};
@@ -93,7 +93,7 @@ pub async fn reconcile(worker: &Worker, scope: Scope) -> Result<Reconciliation, 
         }
     };
     for channel in channels(worker, &scope) {
-        sweep::sweep(worker, &channel, &mut report).await?;
+        change_feed::take_over(worker, &channel, &mut report).await?;
         let of = |state: &OrderState, updated_since| OrderFilter {
             channel: Some(channel.id.clone()),
             state: Some(*state),

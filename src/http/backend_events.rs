@@ -57,7 +57,7 @@ pub async fn receive(
     let mut span = Open::incoming(format!("POST /backends/{}/events", backend.id), came.as_deref());
     let trace = span.traceparent(came);
     let answer = if shared.stopping.is_cancelled() {
-        Err(Unheard::Unverified(Problem::stopping()))
+        Err(NotTaken::Unverified(Problem::stopping()))
     } else {
         let head = Head { shared: &shared, backend: &backend, headers: &parts.headers, caller, body: &believed, trace };
         head.hear(body, running.config.server.rate_per_caller).await
@@ -99,12 +99,12 @@ pub async fn receive(
             let call = record(order.map(|order| order.id), status.as_u16(), outcome);
             ((status, Json(body)).into_response(), call.clone(), shared.call_log.record(call))
         }
-        Err(Unheard::Verified(problem)) => {
+        Err(NotTaken::Verified(problem)) => {
             tape(problem.status, None, String::new());
             let call = record(None, problem.status, "refused");
             (problem.into_response(), call.clone(), shared.call_log.record(call))
         }
-        Err(Unheard::Unverified(problem)) => {
+        Err(NotTaken::Unverified(problem)) => {
             let outcome = if problem.status == 401 { "unauthenticated" } else { "refused" };
             let call = record(None, problem.status, outcome);
             (problem.into_response(), call.clone(), shared.call_log.sample(call, started.1))
@@ -125,16 +125,16 @@ pub async fn receive(
 }
 
 /// Why an event is not heard.
-enum Unheard {
+enum NotTaken {
     /// The back-end has sent it, as was proved.
     Verified(Problem),
     /// Nobody knows who has.
     Unverified(Problem),
 }
 
-impl<P: Into<Problem>> From<P> for Unheard {
+impl<P: Into<Problem>> From<P> for NotTaken {
     fn from(problem: P) -> Self {
-        Unheard::Verified(problem.into())
+        NotTaken::Verified(problem.into())
     }
 }
 
@@ -155,14 +155,14 @@ impl Head<'_> {
         RawRequest { endpoint: "events", method: &Method::POST, query: "", headers: self.headers, body }
     }
 
-    async fn hear(&self, body: axum::body::Body, rate: u32) -> Result<(Heard, Option<Order>), Unheard> {
+    async fn hear(&self, body: axum::body::Body, rate: u32) -> Result<(Heard, Option<Order>), NotTaken> {
         let engine = &self.shared.engine;
         let now = engine.clock().now();
         if let Admitted::No(opens_at) = self.shared.doors.load().admit(self.backend.id.as_str(), self.caller, now) {
             let sentence = "this address is not on the back-end's list";
             let problem = Problem::new(StatusCode::FORBIDDEN, "ip_not_registered", sentence);
             let zone = common_zone(&engine.running());
-            return Err(Unheard::Unverified(problem.pending(opens_at.map(|at| at.rfc3339(zone)))));
+            return Err(NotTaken::Unverified(problem.pending(opens_at.map(|at| at.rfc3339(zone)))));
         }
         let cx = Context::without_delivery(now, engine.ids().nonce());
         let partner = self.backend.id.as_str();
@@ -183,14 +183,14 @@ impl Head<'_> {
         };
         let believed = match terms.let_in(self.shared, self.headers, body, verify).await {
             Ok(believed) => believed,
-            Err(TurnedAway::Problem(problem)) => return Err(Unheard::Unverified(problem)),
+            Err(TurnedAway::Problem(problem)) => return Err(NotTaken::Unverified(problem)),
             Err(TurnedAway::NotBelieved(error)) => {
                 tracing::warn!(backend = %self.backend.id, "a back-end's caller is not believed: {error}");
                 let problem = match coming.filter(|_| is_to_come.load(Ordering::Relaxed)) {
                     Some((_, from)) => Problem::of_coming_secret(from.rfc3339(common_zone(&running))),
                     None => unauthenticated(&error),
                 };
-                return Err(Unheard::Unverified(problem));
+                return Err(NotTaken::Unverified(problem));
             }
         };
         self.body.set(believed.body.clone()).ok();

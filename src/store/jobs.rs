@@ -39,7 +39,7 @@ pub struct NewJob {
     /// Place among the deliveries of the order to this destination; grows.
     pub seq: u64,
     /// Whether later ones wait for it. A mere look at how things stand holds nothing up.
-    pub holds_up: bool,
+    pub blocks_order: bool,
     /// Not before this time.
     pub due_at: UnixMillis,
     /// Now.
@@ -122,7 +122,7 @@ impl Tx {
                 self.sealer().seal(&effect_row(&new.id), &serde_json::to_vec(&new.effect)?),
                 word(&JobState::Pending),
                 whole(new.seq),
-                flag(new.holds_up),
+                flag(new.blocks_order),
                 new.due_at.0,
                 0_i64,
                 0_i64,
@@ -183,16 +183,16 @@ impl Tx {
 
     /// Notes of what must end before `new` that others wait for it; whether there is anything.
     async fn line_up_behind(&self, new: &NewJob) -> Result<bool, StoreError> {
-        let is_hurried = new.holds_up && new.due_at <= new.created_at;
+        let is_expedited = new.blocks_order && new.due_at <= new.created_at;
         let mut found = false;
         for mut row in self.pending(&new.order, &new.destination).await? {
-            if !holds_up(&row) || whole_of(&row, JOB.at("seq")) >= Some(whole(new.seq)) {
+            if !blocks_order(&row) || whole_of(&row, JOB.at("seq")) >= Some(whole(new.seq)) {
                 continue;
             }
             found = true;
             let was_followed = whole_of(&row, JOB.at("followed")) == Some(1);
             row[JOB.at("followed")] = Some(1_i16).into();
-            if (is_hurried && make_due(&mut row, new.due_at)) || !was_followed {
+            if (is_expedited && make_due(&mut row, new.due_at)) || !was_followed {
                 self.change(&JOB, row)?;
             }
         }
@@ -206,7 +206,7 @@ impl Tx {
             self.read_pending(order).await?;
         }
         for mut row in self.pending(order, destination).await? {
-            let is_last = holds_up(&row);
+            let is_last = blocks_order(&row);
             if whole_of(&row, JOB.at("ready_ms")).is_none() {
                 let lease = whole_of(&row, JOB.at("lease_until_ms")).filter(|until| *until > 0);
                 row[JOB.at("ready_ms")] = lease.or(whole_of(&row, JOB.at("due_ms"))).into();
@@ -381,15 +381,15 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::Statement`].
-    pub async fn hurry(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
-        let mut hurried = 0;
+    pub async fn expedite(&self, order: &OrderId, destination: &str, now: UnixMillis) -> Result<u64, StoreError> {
+        let mut expedited = 0;
         for mut row in self.pending(order, destination).await? {
-            if holds_up(&row) && make_due(&mut row, now) {
+            if blocks_order(&row) && make_due(&mut row, now) {
                 self.change(&JOB, row)?;
-                hurried += 1;
+                expedited += 1;
             }
         }
-        Ok(hurried)
+        Ok(expedited)
     }
 
     /// Makes everything that an order waits to do at one destination due at once, looks among it; how much that is.
@@ -557,7 +557,7 @@ fn release(row: &mut Row) {
     row[JOB.at("lease_until_ms")] = 0_i64.into();
 }
 
-fn holds_up(row: &[Value]) -> bool {
+fn blocks_order(row: &[Value]) -> bool {
     whole_of(row, JOB.at("holds_up")) == Some(1)
 }
 

@@ -17,14 +17,14 @@ const HINTS_KEPT: usize = 4_096;
 
 /// Until when each channel's list of changes was read; of this process alone, since a list may be read twice.
 #[derive(Debug, Default)]
-pub(crate) struct Swept(Mutex<BTreeMap<ChannelId, UnixMillis>>);
+pub(crate) struct ChangesRead(Mutex<BTreeMap<ChannelId, UnixMillis>>);
 
 /// What another thread left behind is whole: each of these is one value put into a collection.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Swept {
+impl ChangesRead {
     /// When the channel was read last.
     pub(crate) fn since(&self, channel: &ChannelId) -> Option<UnixMillis> {
         locked(&self.0).get(channel).copied()

@@ -34,7 +34,7 @@ pub struct Booked {
     pub(super) expires_at: i64,
     pub(super) has_codes: bool,
     /// The answer that told of the sale was lost, so that the reseller cannot know of it before it has read.
-    pub(super) confirmed_unheard: bool,
+    pub(super) confirmed_unknown: bool,
     pub(super) created_at: i64,
     pub(super) updated_at: i64,
     pub(super) confirmed_at: Option<i64>,
@@ -178,9 +178,9 @@ impl Books {
     }
 
     /// The answer to the last confirm of a booking did not get out.
-    pub(super) fn unheard(&mut self, uuid: &str) {
+    pub(super) fn answer_lost(&mut self, uuid: &str) {
         if let Some(booked) = self.bookings.get_mut(uuid) {
-            booked.confirmed_unheard = true;
+            booked.confirmed_unknown = true;
         }
     }
 
@@ -288,7 +288,7 @@ impl Books {
             contact: body["contact"].clone(),
             expires_at: self.now + self.switches.hold_ms,
             has_codes: self.switches.instant_delivery,
-            confirmed_unheard: false,
+            confirmed_unknown: false,
             created_at: self.now,
             updated_at: self.now,
             confirmed_at: None,
@@ -323,7 +323,7 @@ impl Books {
 
     fn read(&mut self, uuid: &str) -> Said {
         match self.bookings.get_mut(uuid) {
-            Some(booked) => booked.confirmed_unheard = false,
+            Some(booked) => booked.confirmed_unknown = false,
             None => return self.unknown(),
         }
         (200, self.shown(uuid))

@@ -70,7 +70,7 @@ impl Books {
             held.push(format!("{uuid}: a confirm would change the number of units"));
         }
         let is_sold = matches!(booked.status, Status::Confirmed | Status::Pending | Status::Redeemed);
-        if is_sold && !late && !booked.confirmed_unheard {
+        if is_sold && !late && !booked.confirmed_unknown {
             held.push(format!("{uuid}: a confirm was sent again for what is sold, as was read before"));
         }
         held

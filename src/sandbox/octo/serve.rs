@@ -306,13 +306,13 @@ async fn answer(
         None => said(&octo, &came, came.carry_out(&octo, false)),
         Some(Fault::AnswerLost) => {
             came.carry_out(&octo, false);
-            octo.with_books(|books| books.unheard(came.uuid()));
+            octo.with_books(|books| books.answer_lost(came.uuid()));
             lost(&octo);
             broken_answer()
         }
         Some(Fault::AnswerCut(bytes)) => {
             let (_, body) = came.carry_out(&octo, false);
-            octo.with_books(|books| books.unheard(came.uuid()));
+            octo.with_books(|books| books.answer_lost(came.uuid()));
             lost(&octo);
             cut_answer(body.to_string(), bytes)
         }
@@ -330,12 +330,12 @@ async fn answer(
         Some(Fault::ErrorBefore) => own_error(&octo, &came),
         Some(Fault::ErrorAfter) => {
             came.carry_out(&octo, false);
-            octo.with_books(|books| books.unheard(came.uuid()));
+            octo.with_books(|books| books.answer_lost(came.uuid()));
             own_error(&octo, &came)
         }
         Some(Fault::Garbage) => {
             came.carry_out(&octo, false);
-            octo.with_books(|books| books.unheard(came.uuid()));
+            octo.with_books(|books| books.answer_lost(came.uuid()));
             said(&octo, &came, (200, json!({ "ok": true })))
         }
         Some(Fault::Claimed) => {

@@ -19,7 +19,7 @@ pub(super) fn job(id: u32, order: u128, destination: &str, seq: u64) -> NewJob {
         call: "decrypt".to_owned(),
         effect: Effect::DecryptGuests,
         seq,
-        holds_up: true,
+        blocks_order: true,
         due_at: NOW,
         created_at: NOW,
         traceparent: Some("00-trace".to_owned()),
@@ -224,13 +224,13 @@ async fn the_next_due_time_is_one_at_which_something_can_be_done() {
 }
 
 #[tokio::test]
-async fn waiting_deliveries_are_hurried_and_counted() {
+async fn waiting_deliveries_are_expedited_and_counted() {
     for_each_database(|store| async move {
         let mut later = job(1, 1, "backend:gate", 1);
         later.due_at = after(900);
         enqueue(&store, vec![later, job(2, 2, "backend:gate", 1)]).await;
-        let hurried = write(&store, work!(tx => tx.hurry(&order_id(1), "backend:gate", after(1)).await)).await;
-        assert_eq!(hurried, 1);
+        let expedited = write(&store, work!(tx => tx.expedite(&order_id(1), "backend:gate", after(1)).await)).await;
+        assert_eq!(expedited, 1);
         let mine = claim(&store, 1, 10).await;
         assert_eq!(mine.len(), 2);
         settle(&store, &mine[0], JobEnd::Dead { error: "x".to_owned() }, 2).await;
@@ -286,7 +286,7 @@ async fn what_somebody_crashed_over_is_asked_about_first() {
 #[tokio::test]
 async fn a_delivery_that_holds_nothing_up_lets_later_ones_pass() {
     for_each_database(|store| async move {
-        let look = NewJob { holds_up: false, due_at: after(60_000), ..job(1, 1, "backend:gate", 1) };
+        let look = NewJob { blocks_order: false, due_at: after(60_000), ..job(1, 1, "backend:gate", 1) };
         enqueue(&store, vec![look, job(2, 1, "backend:gate", 2), job(3, 1, "backend:gate", 3)]).await;
         assert_eq!(
             ids(&claim(&store, 0, 10).await),
@@ -313,9 +313,9 @@ async fn a_restart_on_sqlite_need_not_wait_for_leases() {
     .await;
 }
 
-/// A look that finds the tickets alive, again and again, once queued a cancellation each time and was itself hurried by it.
+/// A look that finds the tickets alive, again and again, once queued a cancellation each time and was itself expedited by it.
 #[tokio::test]
-async fn a_look_is_not_hurried_and_what_waits_already_is_known() {
+async fn a_look_is_not_expedited_and_what_waits_already_is_known() {
     for_each_database(|store| async move {
         let call = |op: TicketOp, not_before| Effect::CallBackend {
             backend: "gate".into(),
@@ -324,7 +324,7 @@ async fn a_look_is_not_hurried_and_what_waits_already_is_known() {
             not_before,
         };
         let due_at = after(60_000);
-        let look = NewJob { holds_up: false, due_at, ..job(1, 1, "backend:gate", 1) };
+        let look = NewJob { blocks_order: false, due_at, ..job(1, 1, "backend:gate", 1) };
         let effect = call(TicketOp::Cancel, Some(due_at));
         let cancel = NewJob { due_at, call: "cancel".to_owned(), effect, ..job(2, 1, "backend:gate", 2) };
         enqueue(&store, vec![look, cancel.clone()]).await;
@@ -338,7 +338,7 @@ async fn a_look_is_not_hurried_and_what_waits_already_is_known() {
         write(&store, work!(tx => tx.bring_forward("dlv_0002", after(30_000)).await)).await;
         assert_eq!(next_due(&store).await, Some(after(30_000)));
         let order = order_id(1);
-        write(&store, work!(tx, order => tx.hurry(&order, "backend:gate", NOW).await)).await;
+        write(&store, work!(tx, order => tx.expedite(&order, "backend:gate", NOW).await)).await;
         assert_eq!(ids(&claim(&store, 0, 10).await), ["dlv_0002"], "the look keeps its time");
         let begun = write(&store, work!(tx, again => tx.waiting(&again).await)).await;
         assert_eq!(begun, None, "what has begun may be over too early");

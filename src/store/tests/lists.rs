@@ -188,7 +188,7 @@ async fn deliveries_are_listed_by_state_destination_and_order() {
             destination: if n == 3 { "backend:gate" } else { "channel:c" }.to_owned(),
             call: "decrypt".to_owned(),
             effect: Effect::DecryptGuests,
-            holds_up: true,
+            blocks_order: true,
             seq: 1,
             due_at: NOW,
             created_at: after(i64::from(n)),

@@ -269,11 +269,11 @@ async fn hold(store: &Store, n: u128, touches: Touches) -> (Arc<Notify>, JoinHan
                     work!(tx, held, release => {
                         tx.lock_order(&order_id(n)).await?;
                         if touches == Touches::AtOnce {
-                            tx.hurry(&order_id(n), "backend:gate", NOW).await?;
+                            tx.expedite(&order_id(n), "backend:gate", NOW).await?;
                         }
                         held.notify_one();
                         release.notified().await;
-                        tx.hurry(&order_id(n), "backend:gate", NOW).await.map(drop)
+                        tx.expedite(&order_id(n), "backend:gate", NOW).await.map(drop)
                     }),
                 )
                 .await

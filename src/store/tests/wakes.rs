@@ -26,7 +26,7 @@ fn delivery(n: u32, due_at: UnixMillis) -> NewJob {
         call: "reserve".to_owned(),
         effect: Effect::DecryptGuests,
         seq: u64::from(n),
-        holds_up: true,
+        blocks_order: true,
         due_at,
         created_at: NOW,
         traceparent: None,

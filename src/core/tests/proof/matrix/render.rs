@@ -49,7 +49,7 @@ pub(super) fn standing(order: &Order) -> String {
     }
     for undelivered in &order.undelivered {
         let aside = if undelivered.is_put_aside { " (put aside)" } else { "" };
-        let _ = write!(line, ", UNHEARD {}{aside}", notification(&undelivered.notification));
+        let _ = write!(line, ", UNDELIVERED {}{aside}", notification(&undelivered.notification));
     }
     line
 }

@@ -114,7 +114,7 @@ fn answer(story: &Story, (name, actor, command): &Saying, shown: &mut Shown) -> 
             if !effects.is_empty() {
                 let _ = write!(line, "\n        | {}", effects.join(", "));
             }
-            let stands = render::standing(after.order()).replace(&format!("UNHEARD {said}"), "UNHEARD it");
+            let stands = render::standing(after.order()).replace(&format!("UNDELIVERED {said}"), "UNDELIVERED it");
             if stands != render::standing(story.order()) {
                 let _ = write!(line, "\n        => {stands}");
             }

@@ -23,13 +23,13 @@ const FIRST_LOOK: Millis = Millis::hours(24);
 const PAGES_MAX: usize = 100;
 
 /// Takes over what the channel's list says since the last look.
-pub(super) async fn sweep(
+pub(super) async fn take_over(
     worker: &Worker,
     channel: &Arc<RegisteredChannel>,
     report: &mut Reconciliation,
 ) -> Result<(), EngineError> {
     let now = worker.engine.clock().now();
-    let from = worker.swept.since(&channel.id).map_or(now - FIRST_LOOK, |last| last - OVERLAP);
+    let from = worker.changes_read.since(&channel.id).map_or(now - FIRST_LOOK, |last| last - OVERLAP);
     let mut cursor: Option<String> = None;
     for _ in 0..PAGES_MAX {
         let Some(answer) = page(worker, channel, (from, now), cursor.as_deref()).await else { return Ok(()) };
@@ -68,7 +68,7 @@ pub(super) async fn sweep(
         }
         cursor = changes.next;
         if cursor.is_none() {
-            worker.swept.note(&channel.id, now);
+            worker.changes_read.note(&channel.id, now);
             return Ok(());
         }
     }
