@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The files of the root package, of the core and of the store import each other in one direction only: whoever opens one of them can read
-//! it after those that it names, and none of them needs a file that needs it.
+//! The files of each package import each other in one direction only: whoever opens one of them can read it after those that it names, and
+//! none of them needs a file that needs it.
 //!
 //! A re-export is looked through: what counts is the file in which a name is defined. Tests inside files are left out.
 
@@ -242,7 +242,14 @@ fn circles(arrows: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<String> {
 #[test]
 fn no_file_needs_a_file_that_needs_it() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (root, apart) in [("src/core", &[][..]), ("src/store", &[][..]), ("src", &["core", "store", "sandbox"][..])] {
+    let none: &[&str] = &[];
+    for (root, apart) in [
+        ("src", &["core", "store", "sandbox"][..]),
+        ("src/core", none),
+        ("src/store", none),
+        ("src/sandbox", none),
+        ("adapters", none),
+    ] {
         let arrows = arrows(&here.join(root), apart);
         let many: usize = arrows.values().map(BTreeSet::len).sum();
         assert!(many > arrows.len(), "{root}: {many} arrows between {} files are too few to be all", arrows.len());
