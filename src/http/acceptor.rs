@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//! The door: connections are taken here, and none may keep others out. A request's head has to come within a time, an idle
+//! The acceptor: connections are taken here, and none may keep others out. A request's head has to come within a time, an idle
 //! connection is closed, and where too many are open the one that has waited longest makes room for the newcomer.
 
 use std::net::{IpAddr, SocketAddr};
@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::http::connection_limits::{Phase, Room, Seat, Seats};
+use crate::http::connection_limits::{Admission, OpenConnections, Phase, Room};
 use crate::http::problem::Problem;
 
 /// Time for a request's head, from its first byte; for the first one from the connection.
@@ -44,7 +44,7 @@ pub async fn serve(
     stopping: CancellationToken,
     hand_over: impl FnOnce(TcpListener),
 ) {
-    let seats = Seats::default();
+    let open = OpenConnections::default();
     let mut connections = JoinSet::new();
     loop {
         let (stream, peer) = tokio::select! {
@@ -54,11 +54,11 @@ pub async fn serve(
         };
         while connections.try_join_next().is_some() {}
         let address = peer.ip().to_canonical();
-        let Some(seat) = seats.take(address, is_proxy(address), room()) else {
+        let Some(admission) = open.take(address, is_proxy(address), room()) else {
             metrics::counter!("ticketbridge_connections_refused_total").increment(1);
             continue;
         };
-        connections.spawn(attend(stream, peer, router.clone(), seat, stopping.clone()));
+        connections.spawn(attend(stream, peer, router.clone(), admission, stopping.clone()));
     }
     hand_over(listener);
     while connections.join_next().await.is_some() {}
@@ -99,11 +99,16 @@ pub async fn turn_away(mut listener: TcpListener, router: Router) {
 }
 
 /// Serves one connection to its end.
-pub(crate) async fn attend<I>(stream: I, peer: SocketAddr, router: Router, seat: Seat, stopping: CancellationToken)
-where
+pub(crate) async fn attend<I>(
+    stream: I,
+    peer: SocketAddr,
+    router: Router,
+    admission: Admission,
+    stopping: CancellationToken,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let phase = seat.phase().clone();
+    let phase = admission.phase().clone();
     phase.send_replace(Phase::Head(Instant::now() + HEAD_WITHIN));
     let service = hyper::service::service_fn({
         let phase = phase.clone();
@@ -131,7 +136,7 @@ where
             // An error here is the caller's: he has gone, or what he sends is not HTTP and has been answered.
             _ = connection.as_mut() => return,
             () = overdue.as_mut() => return,
-            () = seat.asked_to_leave() => return,
+            () = admission.asked_to_leave() => return,
             () = stopping.cancelled(), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();
@@ -215,12 +220,12 @@ mod tests {
     use super::*;
 
     /// A visitor's end of a connection, and the task that attends to it. Time stands still and jumps to whatever is waited for.
-    fn connect(seats: &Seats, stopping: &CancellationToken) -> (DuplexStream, JoinHandle<()>) {
+    fn connect(connections: &OpenConnections, stopping: &CancellationToken) -> (DuplexStream, JoinHandle<()>) {
         let (visitor, stream) = tokio::io::duplex(64 * 1024);
         let peer: SocketAddr = ([203, 0, 113, 9], 4711).into();
-        let seat = seats.take(peer.ip(), false, Room { in_all: 4, per_address: 2 }).unwrap();
+        let admission = connections.take(peer.ip(), false, Room { in_all: 4, per_address: 2 }).unwrap();
         let router = Router::new().route("/", get(|| async { "good" }));
-        (visitor, tokio::spawn(attend(stream, peer, router, seat, stopping.clone())))
+        (visitor, tokio::spawn(attend(stream, peer, router, admission, stopping.clone())))
     }
 
     async fn answer(visitor: &mut DuplexStream) -> String {
@@ -239,7 +244,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_head_that_does_not_come_is_not_waited_for() {
         for beginning in [&b""[..], b"G", b"GET / HTTP/1.1\r\nhost: x\r\nx-slow: 1\r\n"] {
-            let (mut visitor, attended) = connect(&Seats::default(), &CancellationToken::new());
+            let (mut visitor, attended) = connect(&OpenConnections::default(), &CancellationToken::new());
             visitor.write_all(beginning).await.unwrap();
             let began = Instant::now();
             assert_eq!(visitor.read_to_end(&mut Vec::new()).await.unwrap(), 0);
@@ -250,7 +255,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_that_drips_has_the_same_time_also_as_the_second_of_a_connection() {
-        let (mut visitor, _attended) = connect(&Seats::default(), &CancellationToken::new());
+        let (mut visitor, _attended) = connect(&OpenConnections::default(), &CancellationToken::new());
         visitor.write_all(REQUEST).await.unwrap();
         answer(&mut visitor).await;
         let began = Instant::now();
@@ -268,7 +273,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_is_kept_for_proxies_and_then_closed() {
-        let (mut visitor, attended) = connect(&Seats::default(), &CancellationToken::new());
+        let (mut visitor, attended) = connect(&OpenConnections::default(), &CancellationToken::new());
         for _ in 0..2 {
             visitor.write_all(REQUEST).await.unwrap();
             assert!(answer(&mut visitor).await.starts_with("HTTP/1.1 200"));
@@ -282,11 +287,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_has_waited_longest_makes_room() {
-        let (seats, stopping) = (Seats::default(), CancellationToken::new());
-        let (mut slow, _a) = connect(&seats, &stopping);
+        let (connections, stopping) = (OpenConnections::default(), CancellationToken::new());
+        let (mut slow, _a) = connect(&connections, &stopping);
         slow.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-        let (mut other, _b) = connect(&seats, &stopping);
-        let (mut good, _c) = connect(&seats, &stopping);
+        let (mut other, _b) = connect(&connections, &stopping);
+        let (mut good, _c) = connect(&connections, &stopping);
         good.write_all(REQUEST).await.unwrap();
         answer(&mut good).await;
         let began = Instant::now();
@@ -323,8 +328,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_closes_idle_connections_at_once() {
-        let (seats, stopping) = (Seats::default(), CancellationToken::new());
-        let (mut visitor, attended) = connect(&seats, &stopping);
+        let (connections, stopping) = (OpenConnections::default(), CancellationToken::new());
+        let (mut visitor, attended) = connect(&connections, &stopping);
         visitor.write_all(REQUEST).await.unwrap();
         answer(&mut visitor).await;
         stopping.cancel();

@@ -85,7 +85,7 @@ pub(crate) enum Phase {
 
 /// The open connections. Cheap to clone.
 #[derive(Clone, Default)]
-pub(crate) struct Seats(Arc<Mutex<Held>>);
+pub(crate) struct OpenConnections(Arc<Mutex<Held>>);
 
 #[derive(Default)]
 struct Held {
@@ -100,22 +100,22 @@ struct Holder {
 }
 
 /// The right to be connected; given back when dropped.
-pub(crate) struct Seat {
-    seats: Seats,
+pub(crate) struct Admission {
+    connections: OpenConnections,
     address: Caller,
     number: u64,
     phase: watch::Sender<Phase>,
     leave: CancellationToken,
 }
 
-impl Seats {
+impl OpenConnections {
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat for a newcomer in this room; whoever has waited longest without a request being served leaves, where there is no room. `None`
+    /// Lets a newcomer in; whoever has waited longest without a request being served leaves, where there is no room. `None`
     /// when all others are being served.
-    pub(crate) fn take(&self, address: IpAddr, is_proxy: bool, room: Room) -> Option<Seat> {
+    pub(crate) fn take(&self, address: IpAddr, is_proxy: bool, room: Room) -> Option<Admission> {
         let address = Caller::Known(address).counted_as();
         let mut held = self.held();
         let from_there = held.by_address.get(&address).map_or(0, BTreeMap::len);
@@ -138,7 +138,7 @@ impl Seats {
         let holder = Holder { phase: phase.clone(), leave: leave.clone() };
         held.by_address.entry(address).or_default().insert(number, holder);
         drop(held);
-        Some(Seat { seats: self.clone(), address, number, phase, leave })
+        Some(Admission { connections: self.clone(), address, number, phase, leave })
     }
 }
 
@@ -165,21 +165,21 @@ impl Held {
     }
 }
 
-impl Seat {
+impl Admission {
     /// What happens on the connection; whoever serves it keeps it up to date.
     pub(crate) fn phase(&self) -> &watch::Sender<Phase> {
         &self.phase
     }
 
-    /// Returns when somebody else needs the seat.
+    /// Returns when somebody else has to be let in.
     pub(crate) async fn asked_to_leave(&self) {
         self.leave.cancelled().await;
     }
 }
 
-impl Drop for Seat {
+impl Drop for Admission {
     fn drop(&mut self) {
-        self.seats.held().give_back(self.address, self.number);
+        self.connections.held().give_back(self.address, self.number);
     }
 }
 
@@ -191,38 +191,39 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn is_sent_away(seat: &Seat) -> bool {
-        seat.leave.is_cancelled()
+    fn is_sent_away(admission: &Admission) -> bool {
+        admission.leave.is_cancelled()
     }
 
     #[test]
     fn an_address_has_its_share_and_its_oldest_waiting_connection_makes_room() {
-        let (seats, room) = (Seats::default(), Room { in_all: 100, per_address: 2 });
+        let (connections, room) = (OpenConnections::default(), Room { in_all: 100, per_address: 2 });
         let (one, other) = (address("203.0.113.9"), address("203.0.113.10"));
-        let first = seats.take(one, false, room).unwrap();
-        let second = seats.take(one, false, room).unwrap();
-        let foreign = seats.take(other, false, room).unwrap();
+        let first = connections.take(one, false, room).unwrap();
+        let second = connections.take(one, false, room).unwrap();
+        let foreign = connections.take(other, false, room).unwrap();
         first.phase().send_replace(Phase::Served);
-        let third = seats.take(one, false, room).unwrap();
+        let third = connections.take(one, false, room).unwrap();
         assert_eq!([&first, &second, &third, &foreign].map(is_sent_away), [false, true, false, false]);
         third.phase().send_replace(Phase::Served);
-        assert!(seats.take(one, false, room).is_none(), "both are being served");
+        assert!(connections.take(one, false, room).is_none(), "both are being served");
         drop(first);
-        assert!(seats.take(one, false, room).is_some());
-        let proxied: Vec<Seat> = (0..50).map(|_| seats.take(one, true, room).unwrap()).collect();
+        assert!(connections.take(one, false, room).is_some());
+        let proxied: Vec<Admission> = (0..50).map(|_| connections.take(one, true, room).unwrap()).collect();
         assert!(!proxied.iter().any(is_sent_away), "a proxy brings many callers");
     }
 
     #[test]
     fn the_room_is_shared_and_the_largest_crowd_makes_room_first() {
-        let (seats, room) = (Seats::default(), Room { in_all: 4, per_address: 3 });
-        let crowd: Vec<Seat> = (0..3).map(|_| seats.take(address("203.0.113.9"), false, room).unwrap()).collect();
-        let alone = seats.take(address("203.0.113.10"), false, room).unwrap();
-        let newcomer = seats.take(address("203.0.113.11"), false, room).unwrap();
+        let (connections, room) = (OpenConnections::default(), Room { in_all: 4, per_address: 3 });
+        let crowd: Vec<Admission> =
+            (0..3).map(|_| connections.take(address("203.0.113.9"), false, room).unwrap()).collect();
+        let alone = connections.take(address("203.0.113.10"), false, room).unwrap();
+        let newcomer = connections.take(address("203.0.113.11"), false, room).unwrap();
         assert_eq!(crowd.iter().map(is_sent_away).collect::<Vec<_>>(), [true, false, false]);
         assert!(!is_sent_away(&alone) && !is_sent_away(&newcomer));
         drop((crowd, alone, newcomer));
-        let held = seats.held();
+        let held = connections.held();
         assert_eq!((held.in_all, held.by_address.len()), (0, 0));
     }
 

@@ -20,10 +20,10 @@ const CALLERS_KEPT: usize = 10_000;
 pub const FAILURES_PER_SECOND: u32 = 20;
 /// The same, all at once after a while of silence.
 pub const FAILURES_AT_ONCE: u32 = 100;
-/// Tokens that open nothing which one caller may present within [`GUESSES_WITHIN`] of the first.
-pub const GUESSES_MAX: u32 = 20;
-/// See [`GUESSES_MAX`].
-pub const GUESSES_WITHIN: Duration = Duration::from_secs(60);
+/// Tokens that open nothing which one caller may present within [`WRONG_TOKENS_WITHIN`] of the first.
+pub const WRONG_TOKENS_MAX: u32 = 20;
+/// See [`WRONG_TOKENS_MAX`].
+pub const WRONG_TOKENS_WITHIN: Duration = Duration::from_secs(60);
 /// Requests in a row from one address after which it is taken for a proxy's.
 const SAME_ADDRESS_MAX: u32 = 1_000;
 /// How often the same warning is said at most.
@@ -44,7 +44,7 @@ enum Counted {
 #[derive(Default)]
 pub struct Callers {
     limiters: Mutex<HashMap<(u32, u32), Arc<Limiter>>>,
-    guesses: Mutex<Guesses>,
+    auth_throttle: Mutex<AuthThrottle>,
     proxies: Mutex<Proxies>,
 }
 
@@ -80,8 +80,8 @@ impl Callers {
     }
 
     /// Who has presented tokens that open nothing.
-    pub(crate) fn guesses(&self) -> MutexGuard<'_, Guesses> {
-        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn auth_throttle(&self) -> MutexGuard<'_, AuthThrottle> {
+        self.auth_throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes from where a request came; what ought to be said of it, now and then. `now` is monotonic.
@@ -143,7 +143,7 @@ impl Proxies {
 /// Tokens that opened nothing, by caller. A right token always opens: it is too long to be guessed, and whoever shares the guesser's address
 /// has done nothing. Times are monotonic.
 #[derive(Debug, Default)]
-pub(crate) struct Guesses {
+pub(crate) struct AuthThrottle {
     wrong: HashMap<Caller, Wrong>,
 }
 
@@ -153,11 +153,11 @@ struct Wrong {
     until: Duration,
 }
 
-impl Guesses {
+impl AuthThrottle {
     /// How long `caller` is told to wait with another token that opens nothing; `None` when it need not.
     pub(crate) fn wait(&self, caller: Caller, now: Duration) -> Option<Duration> {
         let wrong = self.wrong.get(&caller.counted_as()).filter(|wrong| wrong.until > now)?;
-        (wrong.count >= GUESSES_MAX).then(|| wrong.until.saturating_sub(now))
+        (wrong.count >= WRONG_TOKENS_MAX).then(|| wrong.until.saturating_sub(now))
     }
 
     /// Notes that a token opened nothing.
@@ -170,7 +170,7 @@ impl Guesses {
             new if self.wrong.len() >= CALLERS_KEPT && !self.wrong.contains_key(&new) => Caller::Unknown,
             known => known,
         };
-        let fresh = Wrong { count: 0, until: now + GUESSES_WITHIN };
+        let fresh = Wrong { count: 0, until: now + WRONG_TOKENS_WITHIN };
         let wrong = self.wrong.entry(caller).or_insert(fresh);
         if wrong.until <= now {
             *wrong = fresh;
@@ -206,31 +206,31 @@ mod tests {
     #[test]
     fn guessing_is_stopped_for_a_while_and_for_the_guesser_only() {
         let (guesser, other) = (at("203.0.113.9"), at("203.0.113.10"));
-        let mut guesses = Guesses::default();
+        let mut auth_throttle = AuthThrottle::default();
         let now = Duration::from_secs(1_000);
-        for _ in 0..GUESSES_MAX {
-            assert_eq!(guesses.wait(guesser, now), None);
-            guesses.was_wrong(guesser, now);
+        for _ in 0..WRONG_TOKENS_MAX {
+            assert_eq!(auth_throttle.wait(guesser, now), None);
+            auth_throttle.was_wrong(guesser, now);
         }
-        assert_eq!(guesses.wait(guesser, now), Some(GUESSES_WITHIN));
-        assert_eq!(guesses.wait(other, now), None);
-        let later = now + GUESSES_WITHIN;
-        assert_eq!(guesses.wait(guesser, later - Duration::from_millis(1)), Some(Duration::from_millis(1)));
-        assert_eq!(guesses.wait(guesser, later), None);
-        guesses.was_wrong(guesser, later);
-        assert_eq!(guesses.wait(guesser, later), None, "the count begins anew");
+        assert_eq!(auth_throttle.wait(guesser, now), Some(WRONG_TOKENS_WITHIN));
+        assert_eq!(auth_throttle.wait(other, now), None);
+        let later = now + WRONG_TOKENS_WITHIN;
+        assert_eq!(auth_throttle.wait(guesser, later - Duration::from_millis(1)), Some(Duration::from_millis(1)));
+        assert_eq!(auth_throttle.wait(guesser, later), None);
+        auth_throttle.was_wrong(guesser, later);
+        assert_eq!(auth_throttle.wait(guesser, later), None, "the count begins anew");
     }
 
     #[test]
     fn what_is_remembered_has_an_end() {
-        let mut guesses = Guesses::default();
+        let mut auth_throttle = AuthThrottle::default();
         let now = Duration::from_secs(1_000);
         let addresses =
             (0..u32::try_from(CALLERS_KEPT).unwrap() + 10).map(|n| Caller::Known(std::net::Ipv4Addr::from(n).into()));
         for address in addresses {
-            guesses.was_wrong(address, now);
+            auth_throttle.was_wrong(address, now);
         }
-        assert!(guesses.wrong.len() <= CALLERS_KEPT + 1);
+        assert!(auth_throttle.wrong.len() <= CALLERS_KEPT + 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use http::Method;
 use sea_orm::{ConnectionTrait as _, Database, DbBackend, Statement};
 use serde_json::{Value, json};
-use ticketbridge::http::rate::GUESSES_MAX;
+use ticketbridge::http::rate::WRONG_TOKENS_MAX;
 use ticketbridge_adapters::douyin::sign::sign;
 use ticketbridge_adapters::standard_webhooks::Secrets;
 use ticketbridge_core::Millis;
@@ -365,7 +365,7 @@ async fn callers_that_nobody_can_tell_apart_share_one_rate() {
 async fn guessing_ops_tokens_is_stopped_and_holders_at_the_same_address_work_on() {
     let bridge = TestBridge::start().await;
     let with = |token: &str| Ask::new(Method::GET, "/ops/v1/orders").token(token);
-    for _ in 0..GUESSES_MAX {
+    for _ in 0..WRONG_TOKENS_MAX {
         bridge.ask(with("a-guess")).await.problem(401, "unauthenticated");
     }
     let stopped = bridge.ask(with("a-guess")).await;

@@ -138,9 +138,9 @@ fn of_token(
         }
         return Ok(holder.clone());
     }
-    let mut guesses = callers.guesses();
-    let wait = guesses.wait(caller, now);
-    guesses.was_wrong(caller, now);
+    let mut auth_throttle = callers.auth_throttle();
+    let wait = auth_throttle.wait(caller, now);
+    auth_throttle.was_wrong(caller, now);
     let sentence = "this token opens nothing; see [ops] tokens of the configuration";
     Err(wait.map_or_else(|| unauthenticated(sentence), guessed_too_often))
 }
