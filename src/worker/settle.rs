@@ -9,10 +9,12 @@ use ticketbridge_core::message::{Actor, Command, Destination};
 use ticketbridge_core::order::{AttentionKind, Order};
 use ticketbridge_core::port::Operations;
 use ticketbridge_core::retry::{Next, RetryPolicy, next_attempt};
+use ticketbridge_core::time::Moment;
 use ticketbridge_core::{Answering, Millis, UnixMillis};
 use ticketbridge_store::{CallRecord, Direction, Job, JobEnd, Tx};
 
 use crate::engine::{Applied, Change, EngineError, held, needs};
+use crate::service::live::Running;
 use crate::worker::Worker;
 
 /// Gap between two looks whether a partner is configured again.
@@ -111,24 +113,7 @@ impl Worker {
                     if let Some(record) = record {
                         tx.log_call(record)?;
                     }
-                    let mut applied: Option<Applied> = None;
-                    for (index, (actor, command)) in commands.iter().enumerate() {
-                        let traceparent = job.traceparent.clone();
-                        let first = Change { running, actor, moment, answering: Answering::Nobody, traceparent };
-                        let change = first.next(index as u128);
-                        match change.on(tx, &job.order, command, None).await {
-                            Ok(next) => {
-                                let changed = next.changed || applied.is_some_and(|a| a.changed);
-                                applied = Some(Applied { changed, ..next });
-                            }
-                            // A fact that does not fit is no reason to repeat the call; it is in the record of calls.
-                            Err(EngineError::Rejected(rejection)) => {
-                                tracing::warn!(order = %job.order, command = command.name(), code = rejection.why.code(),
-                                    "what a call brought does not fit the order: {rejection}");
-                            }
-                            Err(other) => return Err(other),
-                        }
-                    }
+                    let applied = heard(tx, running, job, commands, moment).await?;
                     // The order is locked before the delivery, as everywhere.
                     if !tx.settle(job, end, moment.now).await? {
                         return Err(EngineError::LeaseLost);
@@ -199,4 +184,33 @@ impl Worker {
 /// The partner's name in a destination.
 pub(crate) fn partner(destination: &str) -> String {
     Destination::parse(destination).map_or_else(|| destination.to_owned(), |known| known.partner().to_owned())
+}
+
+/// Has the order hear what a call brought, one after the other.
+async fn heard(
+    tx: &Tx,
+    running: &Running,
+    job: &Job,
+    commands: &[(Actor, Command)],
+    moment: Moment,
+) -> Result<Option<Applied>, EngineError> {
+    let mut applied: Option<Applied> = None;
+    for (index, (actor, command)) in commands.iter().enumerate() {
+        let traceparent = job.traceparent.clone();
+        let first = Change { running, actor, moment, answering: Answering::Nobody, traceparent };
+        let change = first.next(index as u128);
+        match change.on(tx, &job.order, command, None).await {
+            Ok(next) => {
+                let changed = next.changed || applied.is_some_and(|a| a.changed);
+                applied = Some(Applied { changed, ..next });
+            }
+            // A fact that does not fit is no reason to repeat the call; it is in the record of calls.
+            Err(EngineError::Rejected(rejection)) => {
+                tracing::warn!(order = %job.order, command = command.name(), code = rejection.why.code(),
+                    "what a call brought does not fit the order: {rejection}");
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(applied)
 }

@@ -116,35 +116,7 @@ async fn change(request: Request, change: Change) -> Outcome {
     let is_task = job.state == JobState::Dropped;
     let needs_partner =
         engine.store().load_order(&job.order).await?.is_some_and(|o| o.needs(AttentionKind::PartnerGone));
-    let is_dropped = matches!(change, Change::Drop(_));
-    let put_aside = is_dropped && needs_partner;
-    let mut told: Vec<Command> = Vec::new();
-    if put_aside {
-        told.push(Command::RecordPartnerBack { partner: partner(&job.destination) });
-    }
-    match &job.effect {
-        Effect::TellChannel { notification, .. } => {
-            let outcome = match change {
-                Change::Retry => NotificationOutcome::Repeated,
-                Change::Drop(_) => NotificationOutcome::Dropped,
-            };
-            told.push(Command::RecordNotification { notification: notification.clone(), outcome });
-        }
-        // The order does not go on waiting for it: a person sees that nobody asks any more.
-        Effect::CallBackend { booking, .. } if is_dropped && job.state == JobState::Pending => {
-            let facts = TicketFacts::GivenUp { why: TAKEN_OUT_WHY.to_owned() };
-            told.push(Command::RecordTicketFacts { booking: booking.clone(), facts });
-        }
-        Effect::CallBackend { .. }
-        | Effect::DecryptGuests
-        | Effect::CompareGuests { .. }
-        | Effect::ReadBack { .. }
-        | Effect::TellStock { .. }
-        | Effect::ArmDeadline { .. }
-        | Effect::DisarmDeadline { .. }
-        | Effect::TakeStock { .. }
-        | Effect::ReturnStock { .. } => {}
-    }
+    let told = heard_of(&job, &change, needs_partner);
     let (order, actor, moment) = (job.order.clone(), request.actor(), engine.moment());
     let work = std::sync::Arc::new((id, change, request.once.clone(), request.running.clone(), is_task));
     let told = std::sync::Arc::new((order, told, actor));
@@ -180,6 +152,40 @@ async fn change(request: Request, change: Change) -> Outcome {
     tracing::info!(delivery = %job.id, order = %job.order, by = %request.holder.name, "a delivery was changed by ops");
     engine.work().notify_one();
     Ok(Said::kept(body))
+}
+
+/// What the order is to hear of a change of its delivery; `needs_partner` says that it waits for a partner who is gone.
+fn heard_of(job: &Job, change: &Change, needs_partner: bool) -> Vec<Command> {
+    let is_dropped = matches!(change, Change::Drop(_));
+    let put_aside = is_dropped && needs_partner;
+    let mut told: Vec<Command> = Vec::new();
+    if put_aside {
+        told.push(Command::RecordPartnerBack { partner: partner(&job.destination) });
+    }
+    match &job.effect {
+        Effect::TellChannel { notification, .. } => {
+            let outcome = match change {
+                Change::Retry => NotificationOutcome::Repeated,
+                Change::Drop(_) => NotificationOutcome::Dropped,
+            };
+            told.push(Command::RecordNotification { notification: notification.clone(), outcome });
+        }
+        // The order does not go on waiting for it: a person sees that nobody asks any more.
+        Effect::CallBackend { booking, .. } if is_dropped && job.state == JobState::Pending => {
+            let facts = TicketFacts::GivenUp { why: TAKEN_OUT_WHY.to_owned() };
+            told.push(Command::RecordTicketFacts { booking: booking.clone(), facts });
+        }
+        Effect::CallBackend { .. }
+        | Effect::DecryptGuests
+        | Effect::CompareGuests { .. }
+        | Effect::ReadBack { .. }
+        | Effect::TellStock { .. }
+        | Effect::ArmDeadline { .. }
+        | Effect::DisarmDeadline { .. }
+        | Effect::TakeStock { .. }
+        | Effect::ReturnStock { .. } => {}
+    }
+    told
 }
 
 /// Why a delivery cannot be changed so.
