@@ -12,7 +12,7 @@ use ticketbridge_core::order::{CancelReason, Order, RefundKind, RefundSource};
 use ticketbridge_core::{Actor, Command, Millis, Notification};
 
 use super::Saying;
-use super::states::{approve, cancellation, give_back, made, send_link};
+use super::states::{approve, ask_cancellation, give_back, made, send_link};
 use crate::platform::{NET, Platform, link_news, return_news, told};
 use crate::support::*;
 use crate::tale::{Tale, platform};
@@ -282,7 +282,7 @@ pub(super) fn people(tale: &Tale) -> Vec<Saying> {
         ("D1 twice", None, &[("D1", 1), ("D1", 1)]),
         ("a line that is not there", None, &[("D9", 1)]),
     ] {
-        add(&format!("ask_cancellation: {name}"), cancellation(fee, parts));
+        add(&format!("ask_cancellation: {name}"), ask_cancellation(fee, parts));
     }
     for (name, amount) in [
         ("all", None),
@@ -446,7 +446,7 @@ pub(super) fn of_whole_orders(story: &Story) -> Vec<Saying> {
     let person = |name: &str, command: Command| (name.to_owned(), ops(), command);
     let channel = |name: &str, command: Command| (name.to_owned(), platform(), command);
     vec![
-        person("ask_cancellation", cancellation(None, &[])),
+        person("ask_cancellation", ask_cancellation(None, &[])),
         person("return_payments", give_back(None)),
         person("send_payment_link", Command::SendPaymentLink { amount: None, expires_at }),
         person("revoke_payment_link", Command::RevokePaymentLink),

@@ -33,7 +33,7 @@ fn reject() -> Command {
     Command::RejectBooking { reason: "full".to_owned() }
 }
 /// A person cancels the order, or parts of it.
-pub(super) fn cancellation(fee: Option<i64>, parts: &[(&str, u32)]) -> Command {
+pub(super) fn ask_cancellation(fee: Option<i64>, parts: &[(&str, u32)]) -> Command {
     let parts = parts.iter().map(|(line, units)| ((*line).to_owned(), *units)).collect();
     Command::AskCancellation { fee, reason: "storm".to_owned(), parts, notify_text: None }
 }
@@ -70,7 +70,7 @@ fn quoted(parts: &[(&str, u32)]) -> Tale {
     with(confirmed(INSTANT), |t| {
         t.later(Millis::hours(2));
         let (fee, refund) = if parts.is_empty() { (9_000, Some(81_000)) } else { (2_700, Some(24_300)) };
-        t.ops(&cancellation(None, parts)).tell(&platform(), &Command::RecordQuote { fee: Some(fee), refund });
+        t.ops(&ask_cancellation(None, parts)).tell(&platform(), &Command::RecordQuote { fee: Some(fee), refund });
     })
 }
 fn off(t: &mut Tale, fee: i64, backs: EntryStatus) -> &mut Tale {
@@ -220,7 +220,7 @@ pub(super) fn visits() -> Vec<Place> {
 /// Cancelling, by us or by others.
 pub(super) fn endings() -> Vec<Place> {
     vec![
-        ("a quote is asked for", with(confirmed(INSTANT), |t| done(t.ops(&cancellation(None, &[]))))),
+        ("a quote is asked for", with(confirmed(INSTANT), |t| done(t.ops(&ask_cancellation(None, &[]))))),
         ("quoted, to be cancelled", quoted(&[])),
         ("quoted, a part to be cancelled", quoted(&[("D1", 1)])),
         (
