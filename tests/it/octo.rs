@@ -352,6 +352,7 @@ async fn a_push_is_a_reason_to_read_and_never_believed() {
     assert_eq!(push("0123456789abcdef0123", &json!({ "data": { "uuid": uuid } })).await, 204);
     bridge.eventually("orders/douyin-main:V100", |order| order["booking"]["state"] == "used").await;
     assert_eq!(push("0123456789abcdef0123", &json!({ "productId": "LAKE" })).await, 204, "of no booking");
+    bridge.drain().await;
 }
 
 /// Lets what goes on in the background come to `what`.

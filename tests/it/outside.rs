@@ -9,7 +9,7 @@ use ticketbridge_core::Millis;
 use ticketbridge_store::test_support::everything_kept;
 
 use crate::support::partners::Outcome;
-use crate::support::{Ask, CHANNEL, TestBridge, douyin, on_each_database};
+use crate::support::{Ask, CHANNEL, TestBridge, douyin, leaves_work, on_each_database};
 
 /// A ticketed order for which the guest asks for the money, inside the rule: policy approves once the tickets are void.
 async fn asked_back(bridge: &TestBridge) {
@@ -135,6 +135,8 @@ async fn an_answer_about_another_order_or_visit_is_none() {
 
 #[tokio::test]
 async fn what_people_give_as_a_reason_names_no_guest_wherever_it_is_kept_and_after_erasure() {
+    // Reasons are kept whatever becomes of what they were given for.
+    leaves_work();
     let bridge = TestBridge::start().await;
     bridge.partners.always("/bridge/reservations", Outcome::Says(500, json!({})));
     bridge.sell("V100").await;
@@ -242,6 +244,7 @@ async fn a_sale_or_a_refund_that_arrives_late_is_shown() {
         counted.contains("ticketbridge_late_calls_total{channel=\"douyin-main\",call=\"create-order\"}"),
         "{counted}"
     );
+    bridge.drain().await;
 }
 
 #[tokio::test]

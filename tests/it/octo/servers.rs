@@ -9,8 +9,8 @@ use ticketbridge_core::order::TicketingState;
 use ticketbridge_sandbox::octo::{Books, OwnError, RepeatedReserve, Status};
 
 use super::{booked, books, live, order, pass, refund, start, state};
-use crate::support::TestBridge;
 use crate::support::partners::Outcome;
+use crate::support::{TestBridge, leaves_work};
 
 type Set = fn(&mut Books);
 
@@ -89,6 +89,8 @@ async fn sold_out_is_known_by_each_of_its_words() {
 /// A wrong key has many answers; each pauses the back-end, and none is a refusal to the guest.
 #[tokio::test]
 async fn a_wrong_key_is_known_by_each_of_its_answers() {
+    // It waits until the key is mended.
+    leaves_work();
     for (status, code) in [(401, "UNAUTHORIZED"), (403, "FORBIDDEN"), (400, "UNAUTHORIZED"), (400, "FORBIDDEN")] {
         let bridge = start("").await;
         books(&bridge, |books| {
