@@ -742,7 +742,7 @@ fn is_text(value: Option<&Value>, text: &str) -> bool {
 }
 
 /// Whether `sql` holds `table` as a word.
-fn names(sql: &str, table: &str) -> bool {
+pub(crate) fn names(sql: &str, table: &str) -> bool {
     let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let bytes = sql.as_bytes();
     sql.match_indices(table).any(|(at, _)| {

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::ahead::Ahead;
-use crate::buffer::{Buffer, DEADLINE, JOB, Kept, Marked, RULE_SET, Row, Write, key_text};
+use crate::buffer::{Buffer, DEADLINE, JOB, Kept, Marked, RULE_SET, Row, Write, key_text, names};
 use crate::connection::{Connection, executing};
 use crate::desk::HandedOver;
 use crate::dialect::{Dialect, Query, text_of, whole_of};
@@ -83,7 +83,7 @@ pub struct Tx {
     leaves: std::sync::Mutex<Ahead>,
     /// Deliveries that go from hand to hand when it is committed; dropped, their places are given back.
     handed_over: std::sync::Mutex<Vec<HandedOver>>,
-    /// Whether something was written before the end, so that what is kept back is not all that it leaves.
+    /// Whether deliveries were written before the end, so that those that are kept back are not all that it leaves.
     wrote_early: AtomicBool,
 }
 
@@ -268,7 +268,9 @@ impl Tx {
         let (under, over) = {
             let mut buffer = self.buffer();
             if is_named || kind == Kind::Changes {
-                self.wrote_early.store(true, Ordering::Relaxed);
+                if names(sql, JOB.name()) {
+                    self.wrote_early.store(true, Ordering::Relaxed);
+                }
                 buffer.forget_read(sql);
             }
             if is_named {
